@@ -1,0 +1,10 @@
+"""The executable. It alone patches gevent, before anything else is imported."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+from analytics.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The bolts, one file a family, and the explicit list of them. To add one, add it to ``BOLTS``."""
+
+from analytics.bolts.accts import createroleday, createrolehour, loginday, loginhour, signupday, signuphour
+from analytics.bolts.economy import coinday, coinhour, cointype
+from analytics.bolts.payments import payorderdetail, paysummary
+from analytics.bolts.server import server
+from analytics.core.bolt import Bolt
+
+BOLTS: dict[str, Bolt] = {
+    bolt.name: bolt
+    for bolt in (
+        loginhour,
+        loginday,
+        signuphour,
+        signupday,
+        createrolehour,
+        createroleday,
+        paysummary,
+        payorderdetail,
+        server,
+        coinhour,
+        coinday,
+        cointype,
+    )
+}

@@ -1,0 +1,208 @@
+"""The broker: Receiver, filter bolt, Queue, Sender and refill as one node."""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import Event
+
+from analytics.broker.committer import Committer
+from analytics.broker.filter import Filter
+from analytics.broker.filterstore import FilterStore, encoded
+from analytics.broker.log import NOTHING, Log
+from analytics.broker.positions import Positions
+from analytics.broker.receiver import Receiver
+from analytics.broker.refill import Answer, Refill
+from analytics.broker.sender import Sender
+from analytics.broker.wire import BrokerState, Heartbeat, Page, Read, Report, Request, State, Unknown, encode
+from analytics.config import BrokerSection
+from analytics.errors import LogError
+
+logger = logging.getLogger(__name__)
+
+_BEAT_SECONDS = 1.0
+_ANSWER_SECONDS = 3.0
+_MAX_PAGE_BYTES = 32_000_000
+
+
+class Broker:
+    """The node ``broker``. Its log is in ``data/queue``, what the filter knows in ``data/filter``.
+
+    Args:
+        section: endpoints and sizes. A port 0 is picked free; :attr:`bound` tells the real ones.
+        data: the data folder.
+        bolts: the known bolts with the topics that each reads; segments wait for them.
+    """
+
+    name = "broker"
+    role = "broker"
+
+    def __init__(
+        self, section: BrokerSection, data: Path, bolts: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        self.bound = section
+        self._data = data
+        self._bolts = bolts or {}
+        self._filter = Filter()
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._failure: BaseException | None = None
+        self._failed = Event()
+        self._next_beat = 0.0
+
+    def start(self) -> None:
+        """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
+        section = self.bound
+        self._lock = _lock(self._data)
+        try:
+            self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+        host = f"tcp://{section.host}"
+        self._sender = Sender(f"{host}:{section.sender_port or '*'}")
+        self._committer = Committer(
+            self._log,
+            self._filter,
+            self._store,
+            self._data / "queue",
+            int(section.min_free_mb * (1 << 20)),
+            self._sender.publish,
+            lambda intake, ack: self._receiver.acknowledge(intake, ack),
+            lambda intake, reason: self._receiver.refuse(intake, reason),
+        )
+        self._receiver = Receiver(f"{host}:{section.receiver_port or '*'}", self._committer.put)
+        self._refill = Refill(f"{host}:{section.refill_port or '*'}", self._answer)
+        sockets = (self._receiver, self._sender, self._refill)
+        ports = [socket.port for socket in sockets]
+        self.bound = msgspec.structs.replace(
+            section, receiver_port=ports[0], sender_port=ports[1], refill_port=ports[2]
+        )
+        work = (self._committer.run, self._receiver.run, self._refill.run, self._sender.follow_subscriptions)
+        self._greenlets = [self._spawn(loop) for loop in work]
+
+    def step(self) -> None:
+        """Send the heartbeat when it is due. Return within a second. Raise what made any part of the broker fail."""
+        self._failed.wait(max(0.0, self._next_beat - time.monotonic()))
+        if self._failure is not None:
+            raise self._failure
+        if time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + _BEAT_SECONDS
+            self._sender.beat(Heartbeat(self._log.identity, self._log.heads))
+
+    def stop(self) -> None:
+        """Stop taking batches in, and close. What was not acknowledged is sent again by its publisher."""
+        if not self._greenlets:
+            return
+        gevent.killall(self._greenlets)
+        for part in (self._receiver, self._sender, self._refill, self._committer, self._log, self._store):
+            part.close()
+        os.close(self._lock)
+
+    def state(self) -> dict[str, Any]:
+        """Return the BrokerState as plain data; how many messages were no use; and why the log can't be read, if so."""
+        state: dict[str, Any] = msgspec.to_builtins(self.facts())
+        malformed = self._receiver.malformed + self._refill.malformed
+        return state | {"malformed": malformed, "damage": self._refill.damage}
+
+    def facts(self) -> BrokerState:
+        """Return everything ``status`` wants to know."""
+        disk = os.statvfs(self._data)
+        return BrokerState(
+            log=self._log.identity,
+            heads=self._log.heads,
+            sources=self._filter.states(),
+            bolts=self._positions.bolts,
+            blocked=self._committer.blocked,
+            disk_bytes=self._log.disk_bytes(),
+            free_bytes=disk.f_bavail * disk.f_frsize,
+            repeated=self._committer.repeated,
+        )
+
+    def _open(self) -> None:
+        """Open filter and log, and let the filter take up the log's records that its own files lack."""
+        queue = self._data / "queue"
+        self._store = FilterStore(self._data / "filter")
+        expect = self._store.load(self._filter)
+        segment_bytes = int(self.bound.segment_mb * (1 << 20))
+        self._log = Log(queue, segment_bytes, self.bound.fsync, expect)
+        for entry in self._log.entries(self._store.saved(self._log.identity)):
+            if entry.ns or entry.rejected:
+                self._filter.note(entry.source, entry.ns, entry.rejected)
+        self._save_filter()
+        self._positions = Positions(queue / "bolts.json", self._log.identity, self._bolts)
+
+    def _save_filter(self) -> None:
+        """Start with a short tail. On a full disk the old snapshot and tail go on to say the same."""
+        try:
+            self._store.save(self._log.identity, self._log.seq, encoded(self._filter))
+        except OSError as error:
+            logger.warning("the filter's snapshot was not saved: %s", error)
+
+    def _answer(self, request: Request) -> Answer | None:
+        match request:
+            case Read():
+                return self._page(request)
+            case Report():
+                self._check_report(request)
+                if self._positions.report(request.bolt, request.log, request.positions):
+                    self._drop()
+                return b"{}", []
+            case Unknown():
+                ns = self._filter.unknown(request.source, request.ns)
+                # What the filter knows may still be on its way to the disk: only then is it a promise.
+                return (
+                    (msgspec.json.encode({"ns": ns}), []) if self._committer.settle(_ANSWER_SECONDS) else None
+                )
+            case State():
+                return encode(self.facts()), []
+
+    def _check_report(self, request: Report) -> None:
+        for topic, head in request.positions.items() if request.log == self._log.identity else ():
+            newest = self._log.heads.get(topic, NOTHING).number
+            if head.number > newest:
+                raise ValueError(
+                    f"{request.bolt} reports number {head.number} of {topic}, the newest is {newest}"
+                )
+
+    def _page(self, request: Read) -> Answer:
+        until = time.monotonic() + _ANSWER_SECONDS
+        while True:
+            messages, more, oldest = self._log.read(request.after, min(request.max_bytes, _MAX_PAGE_BYTES))
+            if messages or not more or time.monotonic() > until:
+                break
+            gevent.sleep(0)
+        heads = {topic: self._log.heads.get(topic, NOTHING) for topic in request.after}
+        return encode(Page(self._log.identity, heads, oldest, more)), messages
+
+    def _drop(self) -> None:
+        passed = self._positions.passed()
+        if passed is not None:
+            self._log.drop(passed, self._store.saved(self._log.identity))
+
+    def _spawn(self, loop: Callable[[], None]) -> "gevent.Greenlet[..., None]":
+        greenlet = gevent.spawn(loop)
+        greenlet.link_exception(self._note_failure)
+        return greenlet
+
+    def _note_failure(self, greenlet: "gevent.Greenlet[..., None]") -> None:
+        self._failure = greenlet.exception
+        self._failed.set()
+
+
+def _lock(data: Path) -> int:
+    """Keep a second broker off the same data folder. Return the lock's descriptor."""
+    data.mkdir(parents=True, exist_ok=True)
+    path = data / "broker.lock"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise LogError(f"{path}: another broker runs on this data folder: stop it first") from error
+    return fd

@@ -1,0 +1,283 @@
+"""What spouts and workers talk to the broker with. Each survives the broker's restart."""
+
+import itertools
+import logging
+import secrets
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import gevent
+import msgspec
+import zmq.green as zmq
+from gevent.event import AsyncResult, Event
+from gevent.lock import BoundedSemaphore
+
+from analytics.broker.sockets import new_socket
+from analytics.broker.wire import (
+    ACK,
+    BATCH,
+    HEARTBEAT_TOPIC,
+    REFUSED,
+    Ack,
+    Batch,
+    BrokerState,
+    Head,
+    Heartbeat,
+    Message,
+    MessageHeader,
+    Page,
+    Read,
+    Report,
+    Request,
+    State,
+    Unknown,
+    encode,
+    subscription,
+)
+from analytics.config import BrokerSection
+from analytics.core.intervals import Pair
+from analytics.errors import Refused, Unavailable
+
+logger = logging.getLogger(__name__)
+
+RESEND_SECONDS = 1.0
+_HIGH_WATER_MARK = 8
+
+_decode_ack = msgspec.json.Decoder(Ack).decode
+_decode_header = msgspec.json.Decoder(MessageHeader).decode
+_decode_heartbeat = msgspec.json.Decoder(Heartbeat).decode
+
+
+@dataclass(slots=True)
+class _Unacked:
+    frames: list[bytes]
+    result: "AsyncResult[Ack]"
+
+
+class Publisher:
+    """Sends batches to the Receiver, and again until each is acknowledged. Usable from many greenlets.
+
+    Args:
+        name: tells who it is in the broker's log. Each instance adds a random part of its own.
+        window: how many batches may be unacknowledged at a time.
+    """
+
+    def __init__(self, broker: BrokerSection, name: str, window: int = 8) -> None:
+        self._socket = new_socket(
+            zmq.DEALER,
+            SNDHWM=2
+            * window,  # a window and its repetition: only a broker that is away or blocked makes it wait
+            ROUTING_ID=f"{name}-{secrets.token_hex(4)}".encode()[-255:],
+        )
+        self._window = BoundedSemaphore(window)
+        self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
+        self._unsent: deque[int] = deque()
+        self._seqs = itertools.count(1)
+        self._wake = Event()
+        self._acked = Event()
+        self._moved = time.monotonic()
+        self._failure: BaseException | None = None
+        self._socket.connect(_address(broker.host, broker.receiver_port))
+        self._greenlets = [gevent.spawn(self._send_all), gevent.spawn(self._take_acks)]
+        for greenlet in self._greenlets:
+            greenlet.link_exception(self._fail)
+
+    def publish(self, batch: Batch) -> "AsyncResult[Ack]":
+        """Hand in a batch; wait while the window is full. The result comes when it is durable.
+
+        It raises Refused if the broker says that the batch is not well formed.
+        """
+        self._window.acquire()
+        if self._failure is not None:
+            raise self._failure
+        seq = next(self._seqs)
+        frames = [BATCH, b"%d" % seq, encode(batch.header), *batch.bodies]
+        waiting = _Unacked(frames, AsyncResult())
+        self._unacked[seq] = waiting
+        self._unsent.append(seq)
+        self._wake.set()
+        return waiting.result
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Wait for what is unacknowledged, then end. Return True if everything was acknowledged."""
+        gevent.with_timeout(timeout, self._all_acked, timeout_value=None)
+        gevent.killall(self._greenlets)
+        self._socket.close(linger=0)
+        return not self._unacked
+
+    def _all_acked(self) -> None:
+        while self._unacked and self._failure is None:
+            self._acked.clear()
+            self._acked.wait()
+
+    def _send_all(self) -> None:
+        while True:
+            while self._unsent:
+                waiting = self._unacked.get(self._unsent.popleft())
+                if waiting is not None:
+                    self._send(waiting.frames)
+                    gevent.sleep(0)
+            self._wake.clear()
+            if not self._wake.wait(RESEND_SECONDS / 4) and self._overdue():
+                logger.debug("resending %d batches", len(self._unacked))
+                self._unsent.extend(self._unacked)
+                self._moved = time.monotonic()
+
+    def _send(self, frames: list[bytes]) -> None:
+        if len(self._unacked) == 1:
+            self._moved = time.monotonic()
+        while True:
+            try:
+                self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+                return
+            except zmq.Again:
+                gevent.sleep(0.02)
+
+    def _overdue(self) -> bool:
+        return bool(self._unacked) and time.monotonic() - self._moved >= RESEND_SECONDS
+
+    def _take_acks(self) -> None:
+        while True:
+            kind, *rest = self._socket.recv_multipart()
+            self._moved = time.monotonic()
+            if kind == ACK:
+                ack = _decode_ack(rest[0])
+                self._resolve(ack.seq, ack)
+            elif kind == REFUSED and rest[0].isdigit():
+                reason = rest[1].decode(errors="replace")
+                self._resolve(int(rest[0]), Refused(f"the broker refused a batch: {reason}"))
+
+    def _resolve(self, seq: int, outcome: Ack | Refused) -> None:
+        waiting = self._unacked.pop(seq, None)
+        if waiting is None:
+            return
+        if isinstance(outcome, Ack):
+            waiting.result.set(outcome)
+        else:
+            waiting.result.set_exception(outcome)
+        self._window.release()
+        self._acked.set()
+
+    def _fail(self, greenlet: "gevent.Greenlet[..., None]") -> None:
+        failure = self._failure = greenlet.exception or Unavailable("the publisher ended")
+        for waiting in self._unacked.values():
+            waiting.result.set_exception(failure)
+            self._window.release()
+        self._acked.set()
+
+
+class Subscriber:
+    """Receives what the Sender publishes of some topics, and its heartbeat. May miss messages: see their numbers.
+
+    Args:
+        topics: exact names.
+        prefixes: how further topics begin.
+    """
+
+    def __init__(
+        self, broker: BrokerSection, topics: Iterable[str], hwm: int = 8, prefixes: Iterable[str] = ()
+    ) -> None:
+        self._socket = new_socket(zmq.SUB, RCVHWM=hwm)
+        for prefix in prefixes:
+            self._socket.set(zmq.SUBSCRIBE, prefix.encode())
+        for topic in (HEARTBEAT_TOPIC, *topics):
+            self._socket.set(zmq.SUBSCRIBE, subscription(topic))
+        self._socket.connect(_address(broker.host, broker.sender_port))
+        self._taken = 0
+
+    def recv(self, timeout: float) -> Message | Heartbeat | None:
+        """Return what came next, or None after ``timeout`` seconds."""
+        self._taken += 1
+        if self._taken % 16 == 0:
+            gevent.sleep(0)
+        frames: list[bytes] | None
+        try:
+            frames = self._socket.recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            frames = gevent.with_timeout(timeout, self._socket.recv_multipart, timeout_value=None)
+        if frames is None:
+            return None
+        topic = frames[0][:-1].decode()
+        if topic == HEARTBEAT_TOPIC:
+            return _decode_heartbeat(frames[1])
+        return Message(topic, _decode_header(frames[1]), frames[2])
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close(linger=0)
+
+
+class Refill:
+    """Asks the refill endpoint, one request at a time. Usable from many greenlets.
+
+    Each call raises Unavailable if no answer comes in time, and may be made again; Refused, with the broker's
+    reason, if the request can't be answered.
+    """
+
+    def __init__(self, broker: BrokerSection, timeout: float = 5.0) -> None:
+        self._address = _address(broker.host, broker.refill_port)
+        self._timeout = timeout
+        self._tags = itertools.count(1)
+        self._turn = BoundedSemaphore(1)
+        self._socket = new_socket(zmq.DEALER, SNDHWM=_HIGH_WATER_MARK)
+        self._socket.connect(self._address)
+
+    def read(self, after: Mapping[str, int], max_bytes: int = 8_000_000) -> tuple[Page, list[Message]]:
+        """Return messages of each topic with numbers above ``after``, in the log's order, and what else there is."""
+        answer, *frames = self._ask(Read(dict(after), max_bytes))
+        messages = [
+            Message(topic.decode(), _decode_header(header), body)
+            for topic, header, body in zip(frames[::3], frames[1::3], frames[2::3], strict=True)
+        ]
+        return msgspec.json.decode(answer, type=Page), messages
+
+    def report(self, bolt: str, log: str, positions: Mapping[str, Head]) -> None:
+        """Say which numbers a bolt will never ask for again."""
+        self._ask(Report(bolt, log, dict(positions)))
+
+    def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
+        """Return which of a source's record numbers were never accepted."""
+        answer = self._ask(Unknown(source, list(ns)))[0]
+        return msgspec.json.decode(answer, type=dict[str, list[Pair]])["ns"]
+
+    def state(self) -> BrokerState:
+        """Return the broker's state."""
+        return msgspec.json.decode(self._ask(State())[0], type=BrokerState)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close(linger=0)
+
+    def _ask(self, request: Request) -> list[bytes]:
+        with self._turn:
+            answer = gevent.with_timeout(self._timeout, self._exchange, encode(request), timeout_value=None)
+            if answer is None:
+                self._reconnect()
+                raise Unavailable(
+                    f"the broker at {self._address} did not answer within {self._timeout:g} s: is it running?"
+                )
+        if answer[0].startswith(b'{"error"'):
+            raise Refused(msgspec.json.decode(answer[0])["error"])
+        return answer
+
+    def _exchange(self, request: bytes) -> list[bytes]:
+        tag = b"%d" % next(self._tags)
+        self._socket.send_multipart([tag, request])
+        while True:
+            answered, *answer = self._socket.recv_multipart()
+            if answered == tag:
+                return answer
+
+    def _reconnect(self) -> None:
+        """Forget what is queued: a broker that comes back should not answer questions nobody asks any more."""
+        self._socket.close(linger=0)
+        self._socket = new_socket(zmq.DEALER, SNDHWM=_HIGH_WATER_MARK)
+        self._socket.connect(self._address)
+
+
+def _address(host: str, port: int) -> str:
+    if not port:
+        raise ValueError(f"expected the port that the broker at {host} is bound to, got 0")
+    return f"tcp://{host}:{port}"

@@ -1,0 +1,213 @@
+"""The heart of the broker: filter, number, write durably, then publish and acknowledge, group by group."""
+
+import errno
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+import gevent
+import zmq.green as zmq
+from gevent.event import Event
+from gevent.threadpool import ThreadPool
+
+from analytics.broker.filter import Filter
+from analytics.broker.filterstore import FilterStore, Passed, encoded
+from analytics.broker.log import Log
+from analytics.broker.wire import Ack, BatchHeader, MessageHeader
+from analytics.errors import LogError
+
+logger = logging.getLogger(__name__)
+
+_MAX_WAITING_BYTES = 32 << 20
+_RETRY_SECONDS = 1.0
+
+Buffer = bytes | memoryview
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A batch as it came in: whose it is, and its bodies as ZeroMQ holds them."""
+
+    publisher: bytes
+    seq: int
+    header: BatchHeader
+    frames: Sequence["zmq.Frame"]
+    size: int
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one commit makes durable, and what is due once it is."""
+
+    messages: list[tuple[str, MessageHeader, "zmq.Frame | Buffer"]] = field(default_factory=list)
+    acks: list[tuple[Intake, Ack]] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+    refused: list[tuple[Intake, str]] = field(default_factory=list)
+
+
+class Committer:
+    """Commits whatever came in while the previous commit ran. Bounded in bytes: :meth:`put` waits for room.
+
+    While the disk refuses, or has less than ``min_free_bytes`` left, ``blocked`` says why, nothing is acknowledged,
+    and the group is tried again each second.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        known: Filter,
+        store: FilterStore,
+        folder: Path,
+        min_free_bytes: int,
+        publish: Callable[[str, MessageHeader, "zmq.Frame | Buffer"], None],
+        acknowledge: Callable[[Intake, Ack], None],
+        refuse: Callable[[Intake, str], None],
+    ) -> None:
+        self.blocked = ""
+        self.repeated = 0
+        self._log = log
+        self._filter = known
+        self._store = store
+        self._folder = folder
+        self._min_free_bytes = min_free_bytes
+        self._publish = publish
+        self._acknowledge = acknowledge
+        self._refuse = refuse
+        self._pool = ThreadPool(1)
+        self._waiting: deque[Intake] = deque()
+        self._bytes = 0
+        self._came = Event()
+        self._room = Event()
+        self._staged = 0
+        self._durable = 0
+        self._settled = Event()
+
+    def put(self, intake: Intake) -> None:
+        """Hand in a batch. Waits while too many bytes are on their way to the disk."""
+        while self._bytes >= _MAX_WAITING_BYTES:
+            self._room.clear()
+            self._room.wait()
+        self._bytes += intake.size
+        self._waiting.append(intake)
+        self._came.set()
+
+    def settle(self, timeout: float) -> bool:
+        """Wait until all that the filter knows now is durable. Return False if that takes longer."""
+        return bool(gevent.with_timeout(timeout, self._reach, self._staged, timeout_value=False))
+
+    def _reach(self, goal: int) -> bool:
+        while self._durable < goal:
+            self._settled.clear()
+            self._settled.wait()
+        return True
+
+    def run(self) -> None:
+        """Commit for ever."""
+        while True:
+            self._came.wait()
+            self._came.clear()
+            if self._waiting:
+                self.step()
+
+    def step(self) -> None:
+        """Commit all that waits as one group."""
+        group, size = _Group(), 0
+        self._staged += 1
+        while self._waiting:
+            intake = self._waiting.popleft()
+            size += intake.size
+            self._stage(intake, group)
+        if group.passed:
+            self._make_durable(group)
+        self._durable = self._staged
+        self._settled.set()
+        for topic, header, body in group.messages:
+            self._publish(topic, header, body)
+        for intake, ack in group.acks:
+            self.repeated += ack.repeated
+            self._acknowledge(intake, ack)
+        for intake, reason in group.refused:
+            self._refuse(intake, reason)
+        self._bytes -= size
+        self._room.set()
+
+    def close(self) -> None:
+        """Give the thread back. Call it when :meth:`run` has ended."""
+        self._pool.kill()
+
+    def _stage(self, intake: Intake, group: _Group) -> None:
+        bodies = [frame.buffer for frame in intake.frames]
+        try:
+            sifted = self._filter.sift(intake.header, bodies)
+        except ValueError as error:
+            group.refused.append((intake, str(error)))
+            return
+        group.acks.append((intake, Ack(intake.seq, sifted.accepted, sifted.repeated)))
+        if not sifted:
+            return
+        header = sifted.header
+        headers = self._log.stage(header, sifted.bodies)
+        frames = intake.frames if sifted.bodies is bodies else sifted.bodies
+        for part, message, frame in zip(header.parts, headers, frames, strict=True):
+            group.messages.append((part.topic, message, frame))
+        seq = self._log.staged_seq
+        group.passed.append(Passed(self._log.identity, seq, header.source, header.ns, header.rejected))
+
+    def _make_durable(self, group: _Group) -> None:
+        lines = [passed for passed in group.passed if passed.ns or passed.rejected]
+
+        def write() -> bool:
+            self._check_room()
+            rotated = self._log.commit()
+            self._store.append(lines)
+            return rotated
+
+        while isinstance(rotated := self._in_thread(write), OSError):
+            if rotated.errno == errno.ENOENT:
+                raise LogError(
+                    f"{self._folder} was removed: start the broker again; it begins a new log"
+                ) from rotated
+            self._block(rotated)
+            gevent.sleep(_RETRY_SECONDS)
+        if self.blocked:
+            logger.warning("writing again; it was blocked: %s", self.blocked)
+            self.blocked = ""
+        if rotated:
+            self._snapshot()
+
+    def _in_thread(self, work: Callable[[], T]) -> T | OSError:
+        """Run ``work`` off the hub. An OSError comes back as a value: the pool would print what it raises."""
+
+        def guarded() -> T | OSError:
+            try:
+                return work()
+            except OSError as error:
+                return error
+
+        return cast(T | OSError, self._pool.spawn(guarded).get())
+
+    def _snapshot(self) -> None:
+        """Save the filter, so that the tail stays short and sealed segments may go."""
+        sources, identity, seq = encoded(self._filter), self._log.identity, self._log.seq
+        failed = self._in_thread(lambda: self._store.save(identity, seq, sources))
+        if failed:
+            logger.warning("the filter's snapshot was not saved, the next segment tries again: %s", failed)
+
+    def _check_room(self) -> None:
+        disk = os.statvfs(self._folder)
+        free = disk.f_bavail * disk.f_frsize
+        if free < self._min_free_bytes:
+            raise OSError(
+                f"{free >> 20} MB free on the disk of {self._folder}, expected at least "
+                f"{self._min_free_bytes >> 20} MB (broker.min_free_mb): make room, work goes on by itself"
+            )
+
+    def _block(self, error: OSError) -> None:
+        if not self.blocked:
+            logger.error("nothing is acknowledged: %s", error)
+        self.blocked = f"{error} ({self._folder})" if error.errno else str(error)

@@ -1,0 +1,333 @@
+"""The Queue: an append-only log in segment files. What is in it is durable and keeps its numbers for ever.
+
+A log has an identity, made with it. A topic's messages are numbered from 1 without gaps; a segment's head record
+carries every topic's number and totals, so they outlive the deletion of older segments.
+"""
+
+import logging
+import secrets
+import time
+import zlib
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored, encode_record
+from analytics.broker.segment import Segment
+from analytics.broker.wire import BatchHeader, Head, Message, MessageHeader
+from analytics.errors import LogError
+
+logger = logging.getLogger(__name__)
+
+NOTHING = Head(0, 0, 0)
+_MAX_MESSAGES = 1000
+_MAX_CURSORS = 64
+_SCAN_BYTES = 32 << 20
+
+Buffer = bytes | memoryview
+Place = tuple[int, int]  # a segment's first seq, and an offset in its file
+
+
+class Log:
+    """The log of one folder. One thread at a time may be in :meth:`commit`; all else belongs to the main one.
+
+    Args:
+        expect: identity and seq that are known to have been acknowledged. Where the folder holds that
+            log but ends before that seq, records were lost and LogError is raised.
+    """
+
+    def __init__(
+        self, folder: Path, segment_bytes: int, sync: bool = True, expect: tuple[str, int] = ("", 0)
+    ) -> None:
+        self._folder = folder
+        self._segment_bytes = segment_bytes
+        self._sync = sync
+        self._cursors: OrderedDict[frozenset[tuple[str, int]], Place] = OrderedDict()
+        self._staged: list[Buffer] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._segments = _open_segments(folder)
+        self.seq = 0
+        self.heads: dict[str, Head] = {}
+        if self._segments:
+            self._recover(expect)
+        else:
+            head = SegmentHead(secrets.token_hex(8), 0, {})
+            self._segments.append(Segment.create(folder, 1, head, sync))
+        self.identity = self._segments[0].log
+        self._holes = self._find_holes()
+        self._next_seq, self._next_heads = self.seq, dict(self.heads)
+
+    # Writing
+
+    def stage(self, header: BatchHeader, bodies: Sequence[Buffer]) -> list[MessageHeader]:
+        """Give a batch its numbers and put it among what the next commit writes. Return a header for each part.
+
+        The bodies must stay as they are until the commit is done.
+        """
+        at = time.time()
+        parts = []
+        for part, body in zip(header.parts, bodies, strict=True):
+            last = self._next_heads.get(part.topic, NOTHING)
+            head = Head(last.number + 1, last.records + part.count, last.tuples + part.tuples)
+            self._next_heads[part.topic] = head
+            crc = zlib.crc32(body)
+            parts.append(
+                Stored(part.topic, head.number, part.count, head.records, head.tuples, len(body), crc)
+            )
+        self._next_seq += 1
+        entry = Entry(header.source, header.ns, header.rejected, at, parts)
+        self._staged.append(encode_record(self._next_seq, entry))
+        self._staged.extend(bodies)
+        return [self._header(entry, part) for part in parts]
+
+    @property
+    def staged_seq(self) -> int:
+        """The seq of the batch that was staged last."""
+        return self._next_seq
+
+    def commit(self) -> bool:
+        """Write what was staged and make it durable. Return whether a new segment was begun for it.
+
+        On OSError nothing has changed and the staged batches wait for the next call.
+        """
+        if not self._staged:
+            return False
+        rotated = self._active.size >= self._segment_bytes
+        if rotated:
+            head = SegmentHead(self.identity, self._active.first, self.heads)
+            self._segments.append(Segment.create(self._folder, self.seq + 1, head, self._sync))
+            for segment in self._segments[:-2][-1:]:
+                segment.cool()
+        self._active.write(self._staged, self._sync)
+        self.seq, self.heads = self._next_seq, dict(self._next_heads)
+        self._active.mark(self._active.size, self.heads)
+        self._staged = []
+        return rotated
+
+    # Reading
+
+    def read(
+        self, after: Mapping[str, int], max_bytes: int = 8_000_000
+    ) -> tuple[list[Message], bool, dict[str, int]]:
+        """Return messages above ``after`` in the log's order, whether there are more, and each topic's oldest.
+
+        At least one message is returned where one is near, then as many as fit ``max_bytes``. A read that looks
+        through much and finds nothing may return none though there are more: asking again goes on from there.
+        ``oldest`` is the lowest number above ``after`` that is still in the log (the head + 1 where none is).
+        """
+        position = dict(after)
+        oldest = {topic: self._oldest(topic, number) for topic, number in after.items()}
+        messages: list[Message] = []
+        if self._wanted(position):
+            place = self._cursors.pop(frozenset(position.items()), None) or self._find(position)
+            place = self._collect(place, position, max_bytes, messages)
+            self._cursors[frozenset(position.items())] = place
+            while len(self._cursors) > _MAX_CURSORS:
+                self._cursors.popitem(last=False)
+        return messages, self._wanted(position), oldest
+
+    def entries(self, seq: int) -> Iterator[Entry]:
+        """Yield the header of every record after ``seq``."""
+        for index, segment in enumerate(self._segments):
+            following = self._segments[index + 1] if index + 1 < len(self._segments) else None
+            if following is not None and following.first <= seq + 1:
+                continue
+            for record in self._records(segment, 0):
+                if record.seq > seq and isinstance(record.header, Entry):
+                    yield record.header
+
+    # Keeping
+
+    def drop(self, passed: Mapping[str, int], through: int) -> int:
+        """Delete the oldest segments that hold nothing above ``passed`` and no seq above ``through``.
+
+        Topics that ``passed`` does not name hold nothing. The newest segment stays. Return how many went.
+        """
+        dropped = 0
+        while len(self._segments) > 1:
+            following = self._segments[1]
+            ends = following.start
+            if following.first - 1 > through:
+                break
+            if any(ends.get(topic, NOTHING).number > number for topic, number in passed.items()):
+                break
+            self._segments.pop(0).remove()
+            dropped += 1
+        return dropped
+
+    def disk_bytes(self) -> int:
+        """Return the bytes of all segments."""
+        return sum(segment.size for segment in self._segments)
+
+    def segments(self) -> int:
+        """Return the number of segment files."""
+        return len(self._segments)
+
+    def close(self) -> None:
+        """Close all files."""
+        for segment in self._segments:
+            segment.close()
+
+    # Inside
+
+    @property
+    def _active(self) -> Segment:
+        return self._segments[-1]
+
+    def _header(self, entry: Entry, part: Stored) -> MessageHeader:
+        totals = (part.number, part.count, part.records, part.tuples)
+        return MessageHeader(self.identity, *totals, entry.source, entry.ns, entry.at)
+
+    def _wanted(self, position: Mapping[str, int]) -> bool:
+        heads = self.heads
+        return any(heads.get(topic, NOTHING).number > number for topic, number in position.items())
+
+    def _find(self, after: Mapping[str, int]) -> Place:
+        def ahead(segment: Segment) -> bool:
+            return any(segment.start.get(topic, NOTHING).number > number for topic, number in after.items())
+
+        segment = self._segments[max(bisect_right(self._segments, False, key=ahead) - 1, 0)]
+        return segment.first, segment.seek(after)
+
+    def _collect(self, place: Place, position: dict[str, int], max_bytes: int, into: list[Message]) -> Place:
+        """Move ``position`` and ``into`` forward from ``place``. Return where to go on."""
+        index = bisect_left(self._segments, place[0], key=lambda segment: segment.first)
+        offset = place[1] if self._segments[index].first == place[0] else 0
+        taken = looked = 0
+        while True:
+            segment = self._segments[index]
+            if index + 1 == len(self._segments) or self._holds(index, position):
+                for record in self._records(segment, offset):
+                    wanted = _wanted_parts(record, position)
+                    size = sum(part.size for part in wanted)
+                    looked += record.end - record.offset
+                    full = taken + size > max_bytes or len(into) >= _MAX_MESSAGES
+                    if full and wanted and into:
+                        return segment.first, record.offset
+                    if not wanted and looked > _SCAN_BYTES + max_bytes:
+                        return segment.first, record.end
+                    taken += size
+                    for part in wanted:
+                        into.append(self._load(segment, record, part))
+                        position[part.topic] = part.number
+                    offset = record.end
+            if index + 1 == len(self._segments):
+                return segment.first, max(offset, segment.begin)
+            index, offset = index + 1, 0
+
+    def _holds(self, index: int, position: Mapping[str, int]) -> bool:
+        ends = self._ends(index)
+        return any(ends.get(topic, NOTHING).number > number for topic, number in position.items())
+
+    def _ends(self, index: int) -> Mapping[str, Head]:
+        """Return every topic's Head at the end of a segment."""
+        segment = self._segments[index]
+        if segment.first in self._holes:
+            return self._holes[segment.first]
+        return self.heads if index + 1 == len(self._segments) else self._segments[index + 1].start
+
+    def _oldest(self, topic: str, after: int) -> int:
+        def end(index: int) -> int:
+            return self._ends(index).get(topic, NOTHING).number
+
+        index = bisect_right(range(len(self._segments)), after, key=end)
+        if index == len(self._segments):
+            return self.heads.get(topic, NOTHING).number + 1
+        return max(self._segments[index].start.get(topic, NOTHING).number, after) + 1
+
+    def _records(self, segment: Segment, offset: int) -> Iterator[Record]:
+        try:
+            yield from segment.records(offset)
+        except Damaged as damage:
+            raise _damaged(segment.path, damage) from damage
+
+    def _load(self, segment: Segment, record: Record, part: Stored) -> Message:
+        assert isinstance(record.header, Entry)
+        try:
+            body = segment.body(record, part.topic)
+        except Damaged as damage:
+            raise _damaged(segment.path, damage) from damage
+        return Message(part.topic, self._header(record.header, part), body)
+
+    def _recover(self, expect: tuple[str, int]) -> None:
+        """Walk the newest segment, cut it at the first record that is not whole, and take up its numbers."""
+        segment = self._active
+        self.seq, self.heads = segment.first - 1, dict(segment.start)
+        end, damage = segment.begin, None
+        try:
+            for record in segment.records():
+                if record.seq != self.seq + 1:
+                    raise Damaged(record.offset, f"expected seq {self.seq + 1}, got {record.seq}")
+                segment.check(record)
+                _advance(self.heads, record)
+                self.seq, end = record.seq, record.end
+                segment.mark(end, self.heads)
+        except Damaged as found:
+            damage = found
+        if expect[0] == segment.log and expect[1] > self.seq:
+            raise _lost(segment.path, self.seq, expect[1], damage)
+        if damage is not None:
+            lost = segment.size - end
+            logger.warning("%s: cut %d bytes that were never acknowledged: %s", segment.path, lost, damage)
+            segment.cut(end, self._sync)
+
+    def _find_holes(self) -> dict[int, Mapping[str, Head]]:
+        """Return, for each segment whose next one is missing, every topic's Head at its end."""
+        holes: dict[int, Mapping[str, Head]] = {}
+        for before, following in zip(self._segments, self._segments[1:], strict=False):
+            if following.previous != before.first:
+                logger.error("%s: the segment that follows is missing", before.path)
+                heads = dict(before.start)
+                for record in self._records(before, 0):
+                    _advance(heads, record)
+                holes[before.first] = heads
+        return holes
+
+
+def _open_segments(folder: Path) -> list[Segment]:
+    """Open every segment of a folder, oldest first."""
+    for unfinished in folder.glob("*.new"):
+        unfinished.unlink()
+    segments: list[Segment] = []
+    for path in sorted(folder.glob("*.log")):
+        try:
+            segments.append(Segment.open(path))
+        except Damaged as damage:
+            raise _damaged(path, damage) from damage
+    identities = sorted({segment.log for segment in segments})
+    if len(identities) > 1:
+        raise LogError(
+            f"{folder} holds segments of {len(identities)} logs ({', '.join(identities)}), expected one: "
+            "move the files away that were copied there"
+        )
+    return segments
+
+
+def _advance(heads: dict[str, Head], record: Record) -> None:
+    if isinstance(record.header, Entry):
+        for part in record.header.parts:
+            heads[part.topic] = Head(part.number, part.records, part.tuples)
+
+
+def _wanted_parts(record: Record, position: Mapping[str, int]) -> list[Stored]:
+    if not isinstance(record.header, Entry):
+        return []
+    return [part for part in record.header.parts if part.number > position.get(part.topic, part.number)]
+
+
+def _damaged(path: Path, damage: Damaged) -> LogError:
+    return LogError(
+        f"{path} is damaged at byte {damage.offset}: {damage.reason}. Records in it may be lost to the bolts that "
+        "have not passed it, but the journals have them: stop the suite, move this file away, start; "
+        "docs/operations.md, Counting anew, says how to get exact numbers from the journals"
+    )
+
+
+def _lost(path: Path, seq: int, expected: int, damage: Damaged | None) -> LogError:
+    reason = f"at byte {damage.offset}: {damage.reason}" if damage else "it ends there"
+    return LogError(
+        f"{path}: the log ends at seq {seq}, but records through {expected} were acknowledged ({reason}). The disk "
+        "lost what was written. Move the queue folder away and start: nothing will count twice. "
+        "What the bolts had not handled yet is in the journals: docs/operations.md, Counting anew"
+    )

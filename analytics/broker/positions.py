@@ -1,0 +1,76 @@
+"""How far the bolts are: which messages nobody will ask for again, so that segments may go."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from analytics.broker.wire import Head
+
+logger = logging.getLogger(__name__)
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    log: str
+    bolts: dict[str, dict[str, Head]]
+
+
+class Positions:
+    """Every bolt's newest report, kept in a file beside the log it speaks of.
+
+    Args:
+        bolts: the configured bolts and the topics that each one reads. They hold segments from the start,
+            others from their first report on.
+    """
+
+    def __init__(self, path: Path, log: str, bolts: Mapping[str, Iterable[str]]) -> None:
+        self._path = path
+        self._log = log
+        self.bolts: dict[str, dict[str, Head]] = {}
+        if path.exists():
+            saved = _read(path)
+            if saved.log == log:
+                self.bolts = saved.bolts
+        for bolt, topics in bolts.items():
+            reported = self.bolts.setdefault(bolt, {})
+            for topic in topics:
+                reported.setdefault(topic, Head(0, 0, 0))
+
+    def report(self, bolt: str, log: str, positions: Mapping[str, Head]) -> bool:
+        """Take up a bolt's report. One of another log says nothing of this one: return False."""
+        if log != self._log:
+            return False
+        known = self.bolts.setdefault(bolt, {})
+        newer = {t: h for t, h in positions.items() if t not in known or known[t].number < h.number}
+        if newer:
+            known.update(newer)
+            self._save()
+        return True
+
+    def passed(self) -> dict[str, int] | None:
+        """Return per topic the number that every reader of it has passed. None while no bolt is known."""
+        if not self.bolts:
+            return None
+        lowest: dict[str, int] = {}
+        for positions in self.bolts.values():
+            for topic, head in positions.items():
+                lowest[topic] = min(lowest.get(topic, head.number), head.number)
+        return lowest
+
+    def _save(self) -> None:
+        """Keep the reports. A disk that is full may forget them: bolts report again."""
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_bytes(msgspec.json.encode(_Saved(self._log, self.bolts)))
+            draft.replace(self._path)
+        except OSError as error:
+            logger.warning("%s was not saved: %s", self._path, error)
+
+
+def _read(path: Path) -> _Saved:
+    """Return what was saved. A file that can't be read holds nothing up: bolts report again."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Saved)
+    except msgspec.MsgspecError:
+        return _Saved("", {})

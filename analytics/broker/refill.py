@@ -1,0 +1,76 @@
+"""The refill endpoint: gives workers what they missed, takes their positions, and answers questions."""
+
+import logging
+from collections.abc import Callable
+
+import gevent
+import msgspec
+import zmq.green as zmq
+
+from analytics.broker.sockets import bind, bound_port, new_socket
+from analytics.broker.wire import Message, Request, encode
+from analytics.errors import AnalyticsError
+
+logger = logging.getLogger(__name__)
+
+_MAX_REQUEST_BYTES = 32 << 20
+_HIGH_WATER_MARK = 2
+
+_decode = msgspec.json.Decoder(Request).decode
+
+Answer = tuple[bytes, list[Message]]
+
+
+class Refill:
+    """A ROUTER socket that answers one request after the other by calling ``answer``."""
+
+    def __init__(self, address: str, answer: Callable[[Request], Answer | None]) -> None:
+        self._socket = new_socket(zmq.ROUTER, SNDHWM=_HIGH_WATER_MARK, MAXMSGSIZE=_MAX_REQUEST_BYTES)
+        bind(self._socket, address)
+        self._answer = answer
+        self.malformed = 0
+        self.damage = ""
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        return bound_port(self._socket)
+
+    def run(self) -> None:
+        """Answer for ever."""
+        while True:
+            self._serve(self._socket.recv_multipart())
+            gevent.sleep(0)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def _serve(self, frames: list[bytes]) -> None:
+        if len(frames) != 3:
+            self.malformed += 1
+            logger.warning("refill: expected the frames tag, request; got %d frames", len(frames) - 1)
+            return
+        peer, tag, text = frames
+        try:
+            answer = self._answer(_decode(text))
+        except (msgspec.MsgspecError, ValueError) as error:
+            self.malformed += 1
+            answer = _error(f"{text[:200]!r} is no request: {error}"), []
+        except (AnalyticsError, OSError) as error:
+            logger.error("refill: %s", error)
+            self.damage = str(error)
+            answer = _error(str(error)), []
+        if answer is None:
+            return
+        out: list[bytes] = [peer, tag, answer[0]]
+        for message in answer[1]:
+            out += [message.topic.encode(), encode(message.header), message.body]
+        try:
+            self._socket.send_multipart(out, zmq.NOBLOCK, copy=False)
+        except zmq.ZMQError as error:
+            logger.debug("refill: %r did not get its answer: %s", peer, error)
+
+
+def _error(reason: str) -> bytes:
+    return msgspec.json.encode({"error": reason})

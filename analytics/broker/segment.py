@@ -1,0 +1,158 @@
+"""One file of the Queue's log: a head record, then batches. Only the newest file of a log grows."""
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from analytics.broker.records import Damaged, Record, SegmentHead, encode_record, placed, read_body, scan
+from analytics.broker.wire import Head
+from analytics.errors import LogError
+
+_CHECKPOINT_BYTES = 4 << 20
+_MAX_BUFFERS = 512
+
+Numbers = dict[str, int]
+
+
+class Segment:
+    """A segment file that is open for reading, and for writing while it is the newest.
+
+    ``first`` is the seq of its first batch, ``start`` every topic's Head before that one, ``size`` its
+    committed bytes: whatever lies beyond is not part of the log.
+    """
+
+    def __init__(self, path: Path, fd: int, first: int, head: SegmentHead, begin: int, size: int) -> None:
+        self.path = path
+        self.first = first
+        self.log = head.log
+        self.previous = head.previous
+        self.start: Mapping[str, Head] = head.heads
+        self.begin = begin
+        self.size = size
+        self._fd = fd
+        self._offsets: list[int] = [begin]
+        self._numbers: list[Numbers] = [{topic: value.number for topic, value in head.heads.items()}]
+
+    @classmethod
+    def create(cls, folder: Path, first: int, head: SegmentHead, sync: bool) -> "Segment":
+        """Make a segment on disk, durably if ``sync``. Raise OSError, leaving nothing, if that fails.
+
+        It gets its name once its head record is written, so a segment without one is damaged, not torn.
+        """
+        path = folder / f"{first:020d}.log"
+        fd = os.open(path.with_suffix(".new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        segment = cls(path.with_suffix(".new"), fd, first, head, 0, 0)
+        try:
+            segment.write([encode_record(first, head)], sync)
+            segment.path = segment.path.rename(path)
+            if sync:
+                sync_folder(folder)
+        except OSError:
+            segment.remove()
+            raise
+        segment.begin = segment.size
+        segment._offsets = [segment.begin]
+        return segment
+
+    @classmethod
+    def open(cls, path: Path) -> "Segment":
+        """Open a segment as it lies on disk. Raise Damaged if its head record is not whole."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            size = os.fstat(fd).st_size
+            record = next(scan(fd, 0, size), None)
+            if record is None or not isinstance(record.header, SegmentHead):
+                raise Damaged(0, "the segment does not begin with its head record")
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(path, fd, record.seq, record.header, record.end, size)
+
+    def write(self, buffers: Sequence[bytes | memoryview], sync: bool) -> None:
+        """Append, durably if ``sync``. On OSError the file is cut back to ``size`` and nothing has changed."""
+        try:
+            end = _write_all(self._fd, buffers, self.size)
+            if sync:
+                os.fdatasync(self._fd)
+        except OSError:
+            os.ftruncate(self._fd, self.size)
+            raise
+        if os.fstat(self._fd).st_nlink == 0:
+            raise LogError(
+                f"{self.path} was removed while the broker wrote to it: nothing more is acknowledged. "
+                "Start the broker again; it begins a new log"
+            )
+        self.size = end
+
+    def records(self, offset: int = 0) -> Iterator[Record]:
+        """Yield the committed batches from ``offset`` on. Raise Damaged at one that is not whole."""
+        return scan(self._fd, max(offset, self.begin), self.size)
+
+    def body(self, record: Record, topic: str) -> bytes:
+        """Return the body of one topic of a record of this segment."""
+        for part, offset in placed(record):
+            if part.topic == topic:
+                return read_body(self._fd, record, part, offset)
+        raise KeyError(topic)
+
+    def check(self, record: Record) -> None:
+        """Raise Damaged if any body of ``record`` is not what was written."""
+        for part, offset in placed(record):
+            read_body(self._fd, record, part, offset)
+
+    def cut(self, offset: int, sync: bool) -> None:
+        """Drop what lies from ``offset`` on."""
+        os.ftruncate(self._fd, offset)
+        if sync:
+            os.fdatasync(self._fd)
+        self.size = offset
+
+    def mark(self, offset: int, heads: Mapping[str, Head]) -> None:
+        """Note every few megabytes which numbers lie before ``offset``, so that reading can start near."""
+        if offset - self._offsets[-1] >= _CHECKPOINT_BYTES:
+            self._numbers.append({topic: head.number for topic, head in heads.items()})
+            self._offsets.append(offset)
+
+    def seek(self, after: Mapping[str, int]) -> int:
+        """Return an offset before which nothing lies that a reader who has ``after`` still wants."""
+
+        def passed(numbers: Numbers) -> bool:
+            return all(numbers.get(topic, 0) <= number for topic, number in after.items())
+
+        return self._offsets[max(bisect_right(self._numbers, False, key=lambda n: not passed(n)) - 1, 0)]
+
+    def cool(self) -> None:
+        """Give up the file's share of the page cache: memory in use again and again is cheaper than fresh memory."""
+        os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+    def remove(self) -> None:
+        """Delete the file."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were added to or removed from ``folder`` durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_all(fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
+    for at in range(0, len(buffers), _MAX_BUFFERS):
+        chunk = list(buffers[at : at + _MAX_BUFFERS])
+        while chunk:
+            written = os.pwritev(fd, chunk, offset)
+            offset += written
+            while chunk and written >= len(chunk[0]):
+                written -= len(chunk.pop(0))
+            if chunk:
+                chunk[0] = memoryview(chunk[0])[written:]
+    return offset

@@ -1,0 +1,48 @@
+"""The Sender: publishes every message to whoever subscribes. It never waits, so a slow subscriber loses some."""
+
+import gevent
+import zmq.green as zmq
+from gevent.lock import Semaphore
+
+from analytics.broker.sockets import bind, bound_port, new_socket
+from analytics.broker.wire import HEARTBEAT_TOPIC, Heartbeat, MessageHeader, encode, subscription
+
+_HIGH_WATER_MARK = 16
+
+Buffer = bytes | memoryview
+
+
+class Sender:
+    """An XPUB socket. Messages beyond a subscriber's high-water mark are dropped; it refills from the log."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1)
+        bind(self._socket, address)
+        self._turn = Semaphore(1)
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        return bound_port(self._socket)
+
+    def publish(self, topic: str, header: MessageHeader, body: "zmq.Frame | Buffer") -> None:
+        """Send one message to its subscribers."""
+        with self._turn:
+            self._socket.send(subscription(topic), zmq.SNDMORE)
+            self._socket.send(encode(header), zmq.SNDMORE)
+            self._socket.send(body, copy=False)
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Tell every subscriber the newest numbers."""
+        with self._turn:
+            self._socket.send_multipart([subscription(HEARTBEAT_TOPIC), encode(heartbeat)])
+
+    def follow_subscriptions(self) -> None:
+        """Take in who comes and goes, for ever: unread, it would pile up."""
+        while True:
+            self._socket.recv()
+            gevent.sleep(0)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()

@@ -1,0 +1,229 @@
+"""What travels between spouts, broker and workers, and how it is written in frames.
+
+    spout ── DEALER/ROUTER :5000 ──▶ Receiver      spout ◀── ack
+        | "batch" | seq | BatchHeader | body of topic 0 | body of topic 1 | …      | "ack" | Ack |
+                                                                                   | "refused" | seq | reason |
+
+    Sender ── XPUB/SUB :5001 ──▶ subscriber
+        | topic \\0 | MessageHeader | body |        | "heartbeat" \\0 | Heartbeat |
+
+    worker ── DEALER/ROUTER :5002 ──▶ Refill       worker ◀── answer
+        | tag | Request |                          | tag | Page | topic | MessageHeader | body | topic | …
+                                                   | tag | any other answer, or {"error": reason} |
+
+Headers are JSON. A body is newline-delimited JSON, one tuple a line, no newline at its end; the broker
+never decodes it. Topics end in ``\\0`` on the Sender because subscriptions match prefixes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from analytics.core.intervals import Pair
+
+BATCH = b"batch"
+ACK = b"ack"
+REFUSED = b"refused"
+HEARTBEAT_TOPIC = "heartbeat"
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """One topic's share of a batch: ``count`` lines that account for ``tuples`` spout tuples."""
+
+    topic: str
+    count: int
+    tuples: int
+
+
+class BatchHeader(msgspec.Struct, frozen=True):
+    """Says what a batch holds. ``ns`` are the source's record numbers in it, over all topics together.
+
+    An empty ``ns`` (tuples of a bolt) passes the filter unseen. ``rejected`` are numbers of records that
+    the spout put aside: the broker remembers them so that the balance adds up.
+    """
+
+    source: str
+    ns: list[Pair]
+    parts: list[Part]
+    rejected: list[Pair] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The unit that moves: many records of one source, acknowledged as a whole.
+
+    Where ``header.ns`` is not empty, each line of each body begins ``{"id":"<source>:<n>",`` exactly so.
+    """
+
+    header: BatchHeader
+    bodies: Sequence[bytes]
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """The broker's word that batch ``seq`` is durable. ``repeated`` records were already accepted before."""
+
+    seq: int
+    accepted: int
+    repeated: int
+
+
+class MessageHeader(msgspec.Struct, frozen=True):
+    """Says what a published message is. ``number`` counts the topic's messages in this log, from 1, no gaps.
+
+    ``records`` and ``tuples`` are the topic's totals in this log through this message; ``at`` is when it
+    became durable, in Unix seconds.
+    """
+
+    log: str
+    number: int
+    count: int
+    records: int
+    tuples: int
+    source: str
+    ns: list[Pair]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One topic's share of a batch as the Queue keeps it and the Sender publishes it."""
+
+    topic: str
+    header: MessageHeader
+    body: bytes
+
+
+class Head(msgspec.Struct, frozen=True, array_like=True):
+    """A topic's newest message number, and its totals of records and tuples through it."""
+
+    number: int
+    records: int
+    tuples: int
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """The newest number of each topic, once a second: shows a subscriber that it lost the tail."""
+
+    log: str
+    heads: dict[str, Head]
+
+
+class Read(msgspec.Struct, frozen=True, tag="read"):
+    """Asks for the messages of each topic with numbers above ``after``, in the log's order."""
+
+    after: dict[str, int]
+    max_bytes: int = 8_000_000
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Answers Read; its messages follow as frames. ``more``: the log holds further ones.
+
+    ``oldest`` is, per asked topic, the lowest number above ``after`` that is still in the log (head + 1 where
+    none is): above ``after`` + 1 it tells of messages that are gone.
+    """
+
+    log: str
+    heads: dict[str, Head]
+    oldest: dict[str, int]
+    more: bool
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """A bolt tells which numbers, per topic, it will never ask for again. Answered with ``{}``."""
+
+    bolt: str
+    log: str
+    positions: dict[str, Head]
+
+
+class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
+    """Asks which of ``ns`` the filter has not accepted yet. Answered with ``{"ns": […]}``."""
+
+    source: str
+    ns: list[Pair]
+
+
+class State(msgspec.Struct, frozen=True, tag="state"):
+    """Asks for the BrokerState."""
+
+
+class SourceState(msgspec.Struct, frozen=True):
+    """What the filter knows of one source: distinct records accepted and rejected, highest number, gaps."""
+
+    accepted: int
+    rejected: int
+    last: int
+    gaps: int
+
+
+class BrokerState(msgspec.Struct, frozen=True):
+    """Everything ``status`` wants of the broker. ``blocked`` says why nothing is acknowledged, "" if all is well."""
+
+    log: str
+    heads: dict[str, Head]
+    sources: dict[str, SourceState]
+    bolts: dict[str, dict[str, Head]]
+    blocked: str
+    disk_bytes: int
+    free_bytes: int
+    repeated: int
+
+
+Request = Read | Report | Unknown | State
+
+_encode = msgspec.json.Encoder().encode
+_TAILS_COUNT = 10_000
+_TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
+
+
+def encode(header: msgspec.Struct) -> bytes:
+    """Return a header's frame."""
+    return _encode(header)
+
+
+def subscription(topic: str) -> bytes:
+    """Return the first frame of every message of ``topic``, exactly."""
+    return topic.encode() + b"\0"
+
+
+def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[bytes]:
+    """Return each JSON object of ``lines`` with its ``id`` put in front, the rest untouched.
+
+    Args:
+        lines: JSON objects as text that begin with ``{`` and have at least one member.
+    """
+    head = b'{"id":"' + source.encode() + b':%d",'
+    return [head % n + line[1:] for n, line in zip(numbers, lines, strict=True)]
+
+
+def tagged_from(source: str, first: int, lines: Sequence[bytes]) -> list[bytes]:
+    """Return what :func:`tagged` does for numbers from ``first`` on, faster.
+
+    Args:
+        lines: as :func:`tagged` takes them, but each with its newline, which is left out of the result.
+    """
+    if first < _TAILS_COUNT:
+        return tagged(source, range(first, first + len(lines)), [line[:-1] for line in lines])
+    result: list[bytes] = []
+    while len(result) < len(lines):
+        upper, lower = divmod(first + len(result), _TAILS_COUNT)
+        head = b'{"id":"%b:%d' % (source.encode(), upper)
+        some = lines[len(result) : len(result) + _TAILS_COUNT - lower]
+        result += [head + tail + line[1:-1] for tail, line in zip(_TAILS[lower:], some, strict=False)]
+    return result
+
+
+def number_of(source: str, line: bytes) -> int:
+    """Return ``n`` of a line that :func:`tagged` wrote for ``source``. Raise ValueError otherwise."""
+    head = b'{"id":"' + source.encode() + b":"
+    if not line.startswith(head):
+        raise ValueError(f"expected a line that begins {head!r}, got {line[:80]!r}")
+    return int(line[len(head) : line.index(b'"', len(head))])
+
+
+def totals(heads: Mapping[str, Head], prefix: str) -> int:
+    """Return the records of all topics that are ``prefix`` or begin with ``prefix.``."""
+    return sum(
+        head.records for topic, head in heads.items() if topic == prefix or topic.startswith(prefix + ".")
+    )

@@ -1,0 +1,211 @@
+"""``analytics check``: can the configuration be used, and everything in it be reached?"""
+
+import glob
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import click
+import gevent.pool
+import requests
+from rich.console import Console
+from rich.markup import escape
+
+from analytics.broker.clients import Refill
+from analytics.cluster import LocalRegistry
+from analytics.cluster.registry import alive
+from analytics.config import Config, Source, areas, load
+from analytics.config.checks import unset_variables
+from analytics.config.sections import Interface
+from analytics.errors import AnalyticsError
+from analytics.runtime.nodes import needed
+from analytics.store import open_store
+
+TIMEOUT = 5.0
+AT_ONCE = 16
+
+
+class Wrong(AnalyticsError):
+    """A thing that was tried does not work. The message says what to do."""
+
+
+Try = tuple[str, Callable[[], str]]
+
+
+@click.command()
+@click.pass_obj
+def check(path: Path | None) -> None:
+    """Try the configuration and everything that it names: the store, the broker's ports, each source and interface.
+
+    Says for each whether it works, else what is wrong and what to do. The exit status is 1 if anything is.
+    """
+    config = load(path)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console.print(
+        f"[green]well [/green] configuration {escape(str(config.file))}: {escape(_summary(config))}",
+        soft_wrap=True,
+    )
+    wrong = 0
+    for name, outcome, well in gevent.pool.Pool(AT_ONCE).imap(_attempt, tries(config)):
+        console.print(
+            f"{'[green]well [/green]' if well else '[red]WRONG[/red]'} {escape(name)}: {escape(outcome)}",
+            soft_wrap=True,
+        )
+        wrong += not well
+    sys.exit(1 if wrong else 0)
+
+
+def tries(config: Config) -> Iterator[Try]:
+    """Yield everything there is to try, each with its name."""
+    yield "environment", partial(_environment, config)
+    yield "data folder", partial(_data, config)
+    yield "store", partial(_store, config)
+    yield "broker", partial(_broker, config)
+    for source in config.gamelog.sources:
+        yield f"gamelog source {source.name}", partial(_source, source, config)
+    for name, interface in (("payment", config.payment), ("syncuser", config.syncuser)):
+        if interface.url:
+            yield f"{name} interface", partial(_interface, interface, name, config)
+        if interface.clock_url:
+            yield f"{name} clock", partial(_get, interface.clock_url, interface.headers)
+
+
+def _attempt(one: Try) -> tuple[str, str, bool]:
+    name, action = one
+    try:
+        return name, action(), True
+    except AnalyticsError as error:
+        return name, str(error), False
+
+
+def _summary(config: Config) -> str:
+    count = sum(len(game.areas) for game in config.games.values())
+    text = f"{len(config.games)} games, {count} areas, {len(config.gamelog.sources)} sources, nodes {' '.join(needed(config))}"
+    return text if count else text + " (without areas every record is put aside; see [games] in the file)"
+
+
+def _environment(config: Config) -> str:
+    unset = list(unset_variables(config))
+    if unset:
+        raise Wrong("; ".join(unset))
+    return "every variable that the configuration names is set"
+
+
+def _data(config: Config) -> str:
+    folder = next(path for path in (config.data, *config.data.parents) if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise Wrong(f"{folder} is not a folder that this user may write to; change `data` or its permissions")
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize / (1 << 20)
+    if free < config.broker.min_free_mb:
+        raise Wrong(
+            f"{free:,.0f} MB free, less than broker.min_free_mb = {config.broker.min_free_mb:g}; make room"
+        )
+    return f"{config.data}, {free:,.0f} MB free"
+
+
+def _store(config: Config) -> str:
+    if "store" in needed(config) and not _runs(config, "store"):
+        return f"the embedded server is not running; its port {_unused(config.store.port)} is free"
+    try:
+        store = open_store(config)
+        try:
+            store.ping()
+        finally:
+            store.close()
+    except AnalyticsError as error:
+        raise Wrong(f"{error}; is mongodb.uri right, and the server running?") from error
+    return f"answers, database {config.mongodb.database}"
+
+
+def _broker(config: Config) -> str:
+    section = config.broker
+    if _runs(config, "broker"):
+        refill = Refill(section, TIMEOUT)
+        try:
+            state = refill.state()
+        finally:
+            refill.close()
+        if state.blocked:
+            raise Wrong(f"accepts nothing: {state.blocked}")
+        return f"runs and answers at {section.host}:{section.refill_port}"
+    ports = (section.receiver_port, section.sender_port, section.refill_port)
+    for port in ports:
+        _unused(port, section.host)
+    return f"not running; ports {', '.join(map(str, ports))} are free"
+
+
+def _source(source: Source, config: Config) -> str:
+    if source.kind == "http":
+        return _get(source.url, source.headers, {"Range": "bytes=0-0"}, source.timeout_seconds)
+    if source.kind == "file":
+        found = glob.glob(source.path, recursive=True)  # noqa: PTH207 (a pattern from the root on)
+        if not found:
+            raise Wrong(f"no file matches {source.path}; nothing is read until one does")
+        unreadable = [path for path in found if not os.access(path, os.R_OK)]
+        if unreadable:
+            raise Wrong(f"{unreadable[0]}: this user may not read it; change its permissions")
+        return f"{len(found)} files match"
+    if _runs(config, "gamelog"):
+        return f"the spout runs and listens on {source.host}:{source.port}"
+    return f"port {_unused(source.port, source.host)} is free"
+
+
+def _interface(interface: Interface, name: str, config: Config) -> str:
+    area = next(iter(areas(config).values()), None)
+    if area is None:
+        raise Wrong(f"{name}.url is polled for each area, and no game has any; add them under [games]")
+    now = int(time.time())
+    fields = {
+        "game": area.game, "plat": area.plat, "area": area.id, "page": 1, "since": now,
+        "ts": area.zone.start("day", now), "day": f"{area.zone.local(now):%Y-%m-%d}",
+    }  # fmt: skip
+    token = os.environ.get(interface.token_env, "") if interface.token_env else ""
+    extra = {"Authorization": f"Bearer {token}"} if token else {}
+    return _get(interface.url.format_map(fields), interface.headers, extra, interface.timeout_seconds)
+
+
+def _get(
+    url: str, headers: dict[str, str], extra: dict[str, str] | None = None, timeout: float = TIMEOUT
+) -> str:
+    """Ask for ``url`` and return how that went; a log that is still empty (416) will do."""
+    try:
+        answer = requests.get(
+            url, headers={**headers, **(extra or {})}, timeout=min(timeout, TIMEOUT), stream=True
+        )
+        answer.close()
+    except requests.RequestException as error:
+        raise Wrong(f"{url}: {_reason(error)}; is the address right, and the server running?") from error
+    if answer.status_code not in (200, 206, 416):
+        raise Wrong(
+            f"{url}: expected status 200, got {answer.status_code} {answer.reason}; is the address right?"
+        )
+    return f"{url} answers {answer.status_code}"
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Return the cause that lies deepest in what the library says, e.g. ``Connection refused``."""
+    causes = re.findall(r"\[Errno -?\d+\] ([^)\"']+)", str(error))
+    return str(causes[-1]) if causes else f"{type(error).__name__}: {error}"
+
+
+def _runs(config: Config, name: str) -> bool:
+    return any(node.name == name and alive(node) for node in LocalRegistry(config.data).list())
+
+
+def _unused(port: int, host: str = "127.0.0.1") -> int:
+    """Return ``port`` if it can be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Wrong(
+                f"port {port} on {host}: {error.strerror}; another program has it: end that, or choose another port"
+            ) from error
+    return port

@@ -1,0 +1,40 @@
+"""``analytics crash-test``: kill a suite's processes at random, and see that every number is right."""
+
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from analytics.errors import AnalyticsError
+from analytics.testing.crash import CrashTest
+
+
+@click.command()
+@click.option("--seconds", default=60.0, show_default=True, help="How long to feed and kill.")
+@click.option("--seed", type=int, help="What is fed and killed; default: drawn, and printed.")
+@click.option("--rate", default=2_000, show_default=True, help="Lines a second over all sources.")
+@click.option("--pause", default=5.0, show_default=True, help="Seconds between two kills, on average.")
+@click.option("--keep", is_flag=True, help="Keep the folder: the suite's data and the processes' logs.")
+def crash_test(seconds: float, seed: int | None, rate: int, pause: float, keep: bool) -> None:
+    """Run a suite of its own on free ports, kill its processes at random while records flow in, and compare.
+
+    Some records come twice, some are broken. Every document must equal that of the reference runner, and the
+    balance must add up. The folder is kept where they do not.
+    """
+    seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    folder = Path(tempfile.mkdtemp(prefix="crash-test-"))
+    click.echo(f"seed {seed}, folder {folder}")
+    result = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}")).run(seconds)
+    kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items()))
+    click.echo(
+        f"{result.lines:,} lines, {result.replays} replays, {sum(result.kills.values())} kills ({kills})"
+    )
+    if result.differences:
+        raise AnalyticsError(
+            "\n".join([*result.differences, f"repeat with --seed {seed}; look into {folder}"])
+        )
+    click.echo("every document equals the reference, and the balance adds up")
+    if not keep:
+        shutil.rmtree(folder)

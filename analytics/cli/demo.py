@@ -1,0 +1,237 @@
+"""``analytics demo``: the whole suite on a simulated game, and what it counted beside what really happened."""
+
+import random
+import shutil
+import socket
+import sys
+import time
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import gevent
+from gevent.pywsgi import WSGIServer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from analytics.cli.demo_results import differences, show_results
+from analytics.cluster import LocalRegistry
+from analytics.cluster.registry import alive
+from analytics.config import Config
+from analytics.config.reading import CHECKOUT
+from analytics.errors import AnalyticsError
+from analytics.runtime.draining import drain
+from analytics.runtime.report import report
+from analytics.runtime.suite import Suite
+from analytics.simulate.conf import Suite as Place
+from analytics.simulate.conf import configuration
+from analytics.simulate.game import Clock, Game
+from analytics.simulate.server import serve
+from analytics.simulate.world import Settings, game_servers
+from analytics.store import embedded_uri, open_store
+
+TIMEZONE = "Asia/Shanghai"
+DAYS = 10
+FURTHER_DAYS = 30
+ROOT = CHECKOUT.parents[1] if CHECKOUT.exists() else Path()
+FURTHER_DAY_SECONDS = 10.0
+COUNT_SECONDS = 90.0
+DAY = 86_400
+PORTS = range(20_000, 32_000)  # below those that the kernel gives to whoever asks for any
+MACHINERY = [["store"], ["broker"], ["workers"]]
+SPOUTS = [["gamelog"], ["payment"]]
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End after the results, instead of letting days pass on.")
+@click.option("--areas", type=click.IntRange(1, 100), default=6, show_default=True, help="Game servers.")
+@click.option(
+    "--players",
+    type=click.IntRange(1, 20_000),
+    default=300,
+    show_default=True,
+    help="Players in an area, about.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same game.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=25.0,
+    show_default=True,
+    help="How long the ten days take.",
+)
+@click.option(
+    "--data", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "data" / "demo",
+    show_default="data/demo", help="Where the demo keeps its things; emptied at its start.",
+)  # fmt: skip
+def demo(once: bool, areas: int, players: int, seed: int, seconds: float, data: Path) -> None:
+    """Run the whole suite on a simulated game: ten of its days, then the results.
+
+    The game is served over HTTP as a real one is. What the suite counted is compared with what the game
+    itself noted down; the exit status is 1 if anything differs.
+    """
+    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
+    settings = Settings(
+        _first_day(DAYS if once else DAYS + FURTHER_DAYS), seed, areas, players, DAYS, TIMEZONE
+    )
+    data = data.absolute()
+    _make_room(data)
+    console.print(f"Starting the suite on a simulated game of {areas} areas; everything is kept in {data} …")
+    try:
+        right = _demo(console, settings, data, seconds, once)
+    except KeyboardInterrupt:
+        console.print("Ended.")
+        return
+    sys.exit(0 if right else 1)
+
+
+def _demo(console: Console, settings: Settings, data: Path, seconds: float, once: bool) -> bool:
+    """Start everything, let the days pass, and show what was counted; return whether all of it is right."""
+    ports = free_ports(5)
+    file = data / "analytics.toml"
+    place = Place(data, "analytics", ports, 0.5, settings.first_day.isoformat())
+    file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
+    with Suite(file, MACHINERY) as suite:
+        game = Game(settings, data / "game", DAYS * DAY / seconds)
+        server = serve(game, ports + 4)
+        try:
+            with Suite(file, SPOUTS):
+                _play(console, game, suite.config)
+                right = _conclude(console, game, suite.config)
+                _tell_where(console, suite.config, once)
+                if not once:
+                    _go_on(console, game, server, suite.config)
+        finally:
+            server.stop(timeout=1)
+            game.close()
+    return right
+
+
+def _go_on(console: Console, game: Game, server: WSGIServer, config: Config) -> None:
+    """Let further days pass, slower, compare again, and stay until Ctrl-C."""
+    start = game.clock.end
+    game.clock = Clock(start, start + FURTHER_DAYS * DAY, DAY / FURTHER_DAY_SECONDS)
+    console.print(
+        f"\nDays go on, one every {FURTHER_DAY_SECONDS:g} s; look at them as told above. Ctrl-C ends."
+    )
+    _play(console, game, config)
+    _conclude(console, game, config)
+    console.print(
+        f"The game stands still, and is served at http://127.0.0.1:{server.server_port}. Ctrl-C ends."
+    )
+    while True:
+        gevent.sleep(1)
+
+
+def _play(console: Console, game: Game, config: Config) -> None:
+    """Let the game's clock run to its end while showing how far the suite has followed."""
+    running = gevent.spawn(game.run)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
+    try:
+        with Progress(
+            *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
+        ) as progress:
+            task = progress.add_task("", total=game.clock.end - game.clock.start, text="")
+            told = 0.0
+            while not _look(game, config, progress, task) or not running.ready():
+                if not console.is_terminal and time.monotonic() - told > 5:
+                    console.print(progress.tasks[0].description, progress.tasks[0].fields["text"])
+                    told = time.monotonic()
+                gevent.sleep(0.5)
+        running.get()
+    finally:
+        running.kill()
+
+
+def _look(game: Game, config: Config, progress: Progress, task: TaskID) -> bool:
+    """Show how far the suite has followed; return whether it accepted every line there is."""
+    found = report(config)
+    died = [f"{node.name} {node.problem}" for node in found.nodes if not node.pid]
+    if died:
+        raise AnalyticsError(f"{'; '.join(died)}; see the logs in {config.data / 'log'}")
+    if found.balance is None:
+        return False
+    accepted = sum(one.ever_accepted for one in found.balance.spouts if one.name == "gamelog")
+    now = datetime.fromtimestamp(game.written_to, ZoneInfo(TIMEZONE))
+    text = f"{game.ledger.records:,} records, {accepted:,} accepted, {found.balance.lag:,} not counted yet"
+    progress.update(
+        task, completed=game.written_to - game.clock.start, description=f"{now:%Y-%m-%d}", text=text
+    )
+    return accepted >= game.ledger.records
+
+
+def _conclude(console: Console, game: Game, config: Config) -> bool:
+    """Wait until everything is counted, show it, and say whether it agrees with the game's own books."""
+    expected = game.ledger.documents()
+    store = open_store(config)
+    until = time.monotonic() + COUNT_SECONDS
+    try:
+        while True:
+            drain(config, COUNT_SECONDS)
+            wrong = differences(store, expected)
+            # Payments are polled for: the last of them may be a poll away.
+            if not wrong or time.monotonic() > until:
+                break
+            gevent.sleep(0.5)
+        show_results(console, store, config)
+    finally:
+        store.close()
+    status = report(config)
+    faults = [] if status.balance is None else status.balance.faults
+    for line in [*wrong[:20], *faults]:
+        console.print(f"[red]Wrong:[/red] {line}", markup=True)
+    if not wrong and not faults and status.balance is not None:
+        count = sum(map(len, expected.values()))
+        console.print(
+            f"[green]Agrees[/green]: {game.ledger.records:,} records, and each of the {count:,} documents in "
+            f"{len(expected)} collections is what the game itself noted down. The balance adds up."
+        )
+    return not wrong and not faults and status.balance is not None
+
+
+def _tell_where(console: Console, config: Config, once: bool) -> None:
+    command = f"bin/analytics --config {config.file}"
+    if once:
+        console.print(f"\nThe suite ends now. To look at the documents: {command} run store", soft_wrap=True)
+    console.print(
+        f"MongoDB address: {embedded_uri(config)} (database {config.mongodb.database})", soft_wrap=True
+    )
+    console.print(f"Without a client: {command} show server", soft_wrap=True)
+
+
+def _first_day(days: int) -> date:
+    """Return the day that lies so many days back: records that are ahead of the clock would be put aside."""
+    return (datetime.now(ZoneInfo(TIMEZONE)) - timedelta(days=days)).date()
+
+
+def _make_room(data: Path) -> None:
+    """Empty the demo's folder. Raise AnalyticsError if another demo uses it, or it is no demo's."""
+    used = [node.pid for node in LocalRegistry(data).list() if alive(node)]
+    if used:
+        raise AnalyticsError(
+            f"{data}: a demo runs there already (process {used[0]}); end it, or name another --data"
+        )
+    if data.exists() and any(data.iterdir()) and not (data / "analytics.toml").exists():
+        raise AnalyticsError(
+            f"{data}: expected an empty folder or that of an earlier demo; name another --data"
+        )
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
+
+
+def free_ports(count: int) -> int:
+    """Return the first of ``count`` ports in a row that nobody listens on."""
+    for first in random.sample(PORTS, 200):
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise AnalyticsError(f"no {count} free ports in a row between {PORTS.start} and {PORTS.stop}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

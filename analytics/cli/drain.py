@@ -1,0 +1,19 @@
+"""``analytics drain``: returns when everything is counted."""
+
+import click
+
+from analytics.config import Config
+from analytics.runtime.draining import drain as wait
+
+
+@click.command()
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=600.0, show_default=True, help="Seconds to wait."
+)
+@click.pass_obj
+def drain(config: Config, timeout: float) -> None:
+    """Return when every record accepted before the call is in its documents.
+
+    The exit status is 1 if time is up before that, and the missing records are told.
+    """
+    wait(config, timeout)

@@ -1,0 +1,101 @@
+"""``analytics``: the command that holds the others. Each is imported only when it is called."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from analytics import __version__
+from analytics.errors import AnalyticsError, ConfigError
+
+BAD_CONFIGURATION = 2
+COMMANDS = {
+    "check": ("analytics.cli.check", "check", "Try the configuration and everything that it names."),
+    "crash-test": (
+        "analytics.cli.crash_test",
+        "crash_test",
+        "Kill a suite at random, and compare every number.",
+    ),
+    "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
+    "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
+    "read-stdin-gamelog": (
+        "analytics.cli.read_stdin",
+        "read_stdin",
+        "Put in a gamelog or journal from stdin.",
+    ),
+    "rejected": (
+        "analytics.cli.rejected",
+        "rejected",
+        "List records that could not be used, or put them in again.",
+    ),
+    "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
+    "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
+    "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
+    "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
+    "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
+}
+NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check"}
+
+
+class Lazy(click.Group):
+    """A group whose commands are imported when they are called, so that ``--help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command; read the configuration for it, if it needs one and is not only asked for help."""
+        name, command, rest = super().resolve_command(ctx, args)
+        wanted = not ctx.resilient_parsing and not {"--help", "-h"} & set(rest)
+        if wanted and name not in NEED_NO_CONFIGURATION:
+            from analytics.config import load
+
+            ctx.obj = load(ctx.params["config"])
+        elif wanted:
+            ctx.obj = ctx.params["config"]
+        return name, command, rest
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their summaries, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration. [default: $ANALYTICS_CONFIG, else conf/analytics.toml, else the one in /etc]",
+)
+@click.version_option(__version__, prog_name="analytics")
+def cli(config: Path | None) -> None:
+    """Count what happens in online games: from their logs to MongoDB, each record exactly once."""
+
+
+def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> None:
+    """Run the command line. What went wrong is told in a few words on stderr, with exit status 1 or 2."""
+    try:
+        run(arguments, prog_name="analytics")
+    except ConfigError as error:
+        _complain(error, BAD_CONFIGURATION)
+    except AnalyticsError as error:
+        _complain(error, 1)
+
+
+def _complain(error: AnalyticsError, status: int) -> None:
+    print("\n".join(f"analytics: {line}" for line in str(error).splitlines()), file=sys.stderr)
+    sys.exit(status)

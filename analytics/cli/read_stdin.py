@@ -1,0 +1,62 @@
+"""``analytics read-stdin-gamelog``: puts in a gamelog or a journal from stdin."""
+
+import sys
+import time
+
+import click
+from rich.console import Console
+from rich.status import Status
+
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.spouts.stdin import Piped, Totals
+
+
+@click.command()
+@click.argument("word", required=False, type=click.Choice(["replay"]))
+@click.option(
+    "--source",
+    default="",
+    metavar="NAME",
+    help="Name for fresh lines: line n of NAME counts once, whatever it says. [default: from the first line]",
+)
+@click.option("--game", default="", help="Accept only this game's areas. [default: those of every game]")
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the broker.")
+@click.pass_obj
+def read_stdin(config: Config, word: str | None, source: str, game: str, timeout: float) -> None:
+    """Put in a gamelog or a journal from stdin.
+
+    Records that were accepted before are ignored, in whatever order they come. The word "replay" may be
+    added for a journal and changes nothing.
+
+    \b
+    cat game.log | bin/read_stdin_gamelog
+    cat data/gamelog_201502061738.txt | bin/read_stdin_gamelog replay
+    """
+    if sys.stdin.isatty():
+        raise AnalyticsError(
+            "stdin: expected a game log, got a terminal. Try: cat FILE | bin/read_stdin_gamelog"
+        )
+    console = Console(stderr=True)
+    piped = Piped(config, source, game, timeout)
+    try:
+        with console.status("reading") as status:
+            totals = piped.read(sys.stdin.fileno(), _Progress(status).show)
+    finally:
+        piped.close()
+    click.echo(str(totals))
+
+
+class _Progress:
+    """Shows the totals, not too often; nothing where stderr is no terminal."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+        self._since = self._shown = time.monotonic()
+
+    def show(self, totals: Totals) -> None:
+        """Show ``totals`` and the rate so far."""
+        now = time.monotonic()
+        if now - self._shown >= 0.2:
+            self._shown = now
+            self._status.update(f"{totals} ({totals.read / (now - self._since):,.0f} lines/s)")

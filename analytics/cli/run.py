@@ -1,0 +1,45 @@
+"""``analytics run``: nodes in the foreground."""
+
+import ctypes
+import os
+import signal
+import sys
+
+import click
+
+from analytics.config import Config
+from analytics.config.checks import unset_variables
+from analytics.errors import AnalyticsError, ConfigError
+from analytics.runtime.logs import set_up
+from analytics.runtime.node import run as run_nodes
+from analytics.runtime.nodes import build
+
+PR_SET_PDEATHSIG = 1
+
+
+@click.command()
+@click.argument("nodes", metavar="NODE…", nargs=-1, required=True)
+@click.option(
+    "--with-parent", type=int, hidden=True, help="End when the process of this id, our parent, does."
+)
+@click.pass_obj
+def run(config: Config, nodes: tuple[str, ...], with_parent: int | None) -> None:
+    """Run nodes in the foreground until SIGTERM or Ctrl-C.
+
+    NODE is broker, gamelog, payment, store, workers (all that the configuration groups), the name of a group,
+    or that of a bolt; bolts named together share one worker.
+    """
+    if with_parent is not None:
+        _die_with(with_parent)
+    unset = list(unset_variables(config))
+    if unset:
+        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
+    set_up(config.log_level)
+    sys.exit(run_nodes(build(nodes, config), config))
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise AnalyticsError(f"the process {parent} that wanted this one is gone")

@@ -1,0 +1,253 @@
+"""``analytics show``: reads documents, as a table for people, or completely as JSON lines or CSV."""
+
+import csv
+import difflib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analytics.bolts import BOLTS
+from analytics.config import Config, areas
+from analytics.core.areas import Areas
+from analytics.core.periods import Zone, zone
+from analytics.errors import AnalyticsError
+from analytics.store import Document, Store, open_store
+
+TABLE_ROWS = 100
+ITEMS_SHOWN = 3
+CHARACTERS_SHOWN = 40
+YEAR_2000 = 946_684_800
+WIDE = 10_000
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when, as asked: dates mean days of each area's own zone."""
+
+    since: str | None
+    until: str | None
+
+    def bounds(self, local: Zone) -> tuple[int | None, int | None]:
+        """Return the span as ``since <= ts < until`` for areas of that zone."""
+        since = None if self.since is None else _instant(local, self.since, "--from", days=0)
+        until = None if self.until is None else _instant(local, self.until, "--to", days=1)
+        return since, until
+
+
+@dataclass(frozen=True)
+class Query:
+    """What was asked for."""
+
+    collection: str
+    area: str | None
+    game: str | None
+    span: Span
+    limit: int | None
+    hidden: bool
+
+
+class Reader:
+    """Finds the documents of a query, each judged by the clock of its own area."""
+
+    def __init__(self, store: Store, areas: Areas, default: Zone, query: Query) -> None:
+        self._store = store
+        self._areas = areas
+        self._default = default
+        self._query = query
+
+    def zone_of(self, document: Document) -> Zone:
+        """Return the zone of a document's area; of one that no game claims any more, the default."""
+        area = self._areas.get(document["area"])
+        return self._default if area is None else area.zone
+
+    def documents(self, limit: int | None) -> Iterator[Document]:
+        """Yield documents as stored, sorted by area and time, ``limit`` at most."""
+        return islice(self._found(), limit)
+
+    def whole(self) -> Iterator[Document]:
+        """Yield what the query asks for, lists complete, one document in memory at a time."""
+        for document in self.documents(self._query.limit):
+            yield self.visible(self._store.whole(self._query.collection, document))
+
+    def visible(self, document: Document) -> Document:
+        """Return a document without the suite's own fields, unless they are asked for."""
+        if self._query.hidden:
+            return document
+        return {name: value for name, value in document.items() if not name.startswith("_")}
+
+    def _found(self) -> Iterator[Document]:
+        query = self._query
+        zones = {area.zone for id, area in self._areas.items() if query.area in (None, id)} | {self._default}
+        bounds = {local: query.span.bounds(local) for local in zones}
+        sinces = [since for since, _ in bounds.values() if since is not None]
+        untils = [until for _, until in bounds.values() if until is not None]
+        found = self._store.find(
+            query.collection,
+            area=query.area,
+            game=query.game,
+            since=min(sinces, default=None),
+            until=max(untils, default=None),
+        )
+        for document in found:
+            since, until = bounds[self.zone_of(document)]
+            ts = document.get("ts", 0)
+            if (since is None or since <= ts) and (until is None or ts < until):
+                yield document
+
+
+@click.command()
+@click.argument("collection")
+@click.option("--area", metavar="ID", help="Only this area.")
+@click.option("--game", metavar="NAME", help="Only this game's areas.")
+@click.option(
+    "--from", "since", metavar="WHEN", help="First day (2015-01-31, in the area's zone) or Unix second."
+)
+@click.option("--to", "until", metavar="WHEN", help="Last day, included, or the Unix second to stop before.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
+)
+@click.option("--limit", type=click.IntRange(min=1), help=f"At most so many documents [table: {TABLE_ROWS}].")
+@click.option(
+    "--all", "hidden", is_flag=True, help="With _id and the suite's own fields, which begin with _."
+)
+@click.pass_obj
+def show(
+    config: Config,
+    collection: str,
+    area: str | None,
+    game: str | None,
+    since: str | None,
+    until: str | None,
+    form: str,
+    limit: int | None,
+    hidden: bool,
+) -> None:
+    """Read the documents of COLLECTION, which is named after its bolt, sorted by area and time.
+
+    The table shortens long lists and shows times in the area's zone. json writes one document a line, csv
+    one a row with lists as JSON; both are complete, with every value as it is stored.
+    """
+    query = Query(collection, area, game, Span(since, until), limit, hidden)
+    store = open_store(config)
+    try:
+        claimed = areas(config)
+        _check(store, claimed, query)
+        reader = Reader(store, claimed, zone(config.timezone), query)
+        _WRITERS[form](reader, query)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough; what Python still flushes at its end has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        store.close()
+
+
+def _check(store: Store, claimed: Areas, query: Query) -> None:
+    """Refuse names that nothing goes by, and say which there are."""
+    stored = [name for name in store.collections() if name not in ("positions",)]
+    _expect("collection", query.collection, {*BOLTS, *stored})
+    if query.game is not None:
+        _expect("game", query.game, {area.game for area in claimed.values()})
+    # An area that was taken out of the configuration may still have documents.
+    if query.area not in (None, *claimed) and not any(store.find(query.collection, area=query.area, batch=1)):
+        _expect("area", str(query.area), claimed)
+
+
+def _expect(what: str, name: str, known: Iterable[str]) -> None:
+    names = sorted(known)
+    if name in names:
+        return
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    raise AnalyticsError(f'there is no {what} "{name}".{hint} There are: {listed or "none yet"}')
+
+
+def _instant(local: Zone, text: str, option: str, days: int) -> int:
+    """Return Unix seconds as they are, or the start of the day that lies ``days`` after the date ``text``."""
+    if text.isdecimal() and int(text) >= YEAR_2000:
+        return int(text)
+    try:
+        return local.day_after(local.day_of(text), days)
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(
+            f'expected a date like 2015-01-31 or Unix seconds since 2000, got "{text}"', param_hint=option
+        ) from error
+
+
+def _write_json(reader: Reader, query: Query) -> None:
+    for document in reader.whole():
+        sys.stdout.write(_encoder.encode(document).decode() + "\n")
+
+
+def _write_csv(reader: Reader, query: Query) -> None:
+    # Read twice: a field that only some documents have needs its column from the first line on.
+    names = dict.fromkeys(name for found in reader.documents(query.limit) for name in reader.visible(found))
+    names.pop("parts", None)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    if names:
+        writer.writerow(names)
+    for document in reader.whole():
+        writer.writerow([_cell(document.get(name)) for name in names])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _encoder.encode(value).decode().strip('"')
+
+
+def _write_table(reader: Reader, query: Query) -> None:
+    limit = query.limit or TABLE_ROWS
+    found = list(reader.documents(limit + 1))
+    shown = found[:limit]
+    rows = [(reader.zone_of(document), reader.visible(document)) for document in shown]
+    names = dict.fromkeys(name for _, row in rows for name in row if name != "parts")
+    # Where nobody watches, no column is cut to the width of a terminal.
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
+    if not rows:
+        click.echo(f"{query.collection}: no documents", err=True)
+        return
+    table = Table()
+    for name in names:
+        numeric = all(isinstance(row.get(name, 0), int | float) for _, row in rows) and name != "ts"
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+    for local, row in rows:
+        in_parts = "parts" in row
+        table.add_row(*[Text(_short(local, name, row.get(name, ""), in_parts)) for name in names])
+    console.print(table)
+    if len(found) > limit:
+        click.echo(f"the first {limit} documents; more with --limit, all with --format json or csv", err=True)
+
+
+def _short(local: Zone, name: str, value: Any, in_parts: bool) -> str:
+    """Return a value as people want it in a table."""
+    if name == "ts" and isinstance(value, int):
+        return f"{local.local(value):%Y-%m-%d %H:%M}"
+    if isinstance(value, list):
+        items = ", ".join(str(item) for item in value[:ITEMS_SHOWN])
+        return _cut(items) + (" …" if in_parts or len(value) > ITEMS_SHOWN else "")
+    if isinstance(value, dict):
+        return _cut(_encoder.encode(value).decode())
+    return f"{value:%Y-%m-%d %H:%M:%S}" if name == "updated" and value else str(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CHARACTERS_SHOWN else text[: CHARACTERS_SHOWN - 1] + "…"
+
+
+_WRITERS: dict[str, Callable[[Reader, Query], None]] = {
+    "table": _write_table,
+    "json": _write_json,
+    "csv": _write_csv,
+}

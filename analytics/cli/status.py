@@ -1,0 +1,103 @@
+"""``analytics status``: every node and the balance."""
+
+import sys
+import time
+
+import click
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from analytics.config import Config
+from analytics.runtime.report import StatusReport, report
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.pass_obj
+def status(config: Config, as_json: bool) -> None:
+    """Show every node, healthy or not, and the balance of records.
+
+    The exit status is 0 only if every node that the configuration needs is well and the balance adds up.
+    """
+    found = report(config)
+    if as_json:
+        facts = {"healthy": found.healthy, **msgspec.to_builtins(found)}
+        click.echo(msgspec.json.format(msgspec.json.encode(facts)).decode())
+    else:
+        _show(found, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
+    sys.exit(0 if found.healthy else 1)
+
+
+def _show(found: StatusReport, console: Console) -> None:
+    console.print(_nodes(found))
+    if found.balance is None:
+        console.print(f"[red]No balance:[/red] {escape(found.problem)}")
+        return
+    console.print(_spouts(found))
+    console.print(_bolts(found))
+    if found.problem:
+        console.print(f"[red]The broker accepts nothing:[/red] {escape(found.problem)}")
+    for fault in found.balance.faults:
+        console.print(f"[red]Does not add up:[/red] {escape(fault)}")
+    if not found.balance.faults:
+        console.print(f"The balance adds up. Lag: {found.balance.lag:,} records.")
+
+
+def _nodes(found: StatusReport) -> Table:
+    table = Table(title="Nodes", title_justify="left")
+    for column in ("node", "role", "health", "pid", "running", "a second", "last error"):
+        table.add_column(column, justify="right" if column in ("pid", "running", "a second") else "left")
+    for node in found.nodes:
+        health = "[green]well[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
+        error = "" if node.last_error in node.problem else node.last_error
+        running = _duration(found.at - node.since) if node.pid else ""
+        table.add_row(
+            node.name, node.role, health, str(node.pid or ""), running,
+            f"{node.rate:,.0f}" if node.pid else "", escape(error),
+        )  # fmt: skip
+    return table
+
+
+def _spouts(found: StatusReport) -> Table:
+    table = Table(title="Spouts: records since their start, and distinct ones ever", title_justify="left")
+    table.add_column("spout")
+    columns = (
+        "read",
+        "journaled",
+        "rejected",
+        "repeated",
+        "published",
+        "ever accepted",
+        "ever rejected",
+        "sources",
+    )
+    for column in columns:
+        table.add_column(column, justify="right")
+    assert found.balance is not None
+    for one in found.balance.spouts:
+        values = (
+            one.read, one.journaled, one.rejected, one.repeated, one.published,
+            one.ever_accepted, one.ever_rejected, one.sources,
+        )  # fmt: skip
+        table.add_row(one.name, *(f"{value:,}" for value in values))
+    return table
+
+
+def _bolts(found: StatusReport) -> Table:
+    table = Table(title="Bolts: records of each topic that they account for", title_justify="left")
+    for column in ("bolt", "topic", "in the Queue", "accounted for", "lag"):
+        table.add_column(column, justify="left" if column in ("bolt", "topic") else "right")
+    assert found.balance is not None
+    for one in found.balance.bolts:
+        total = found.balance.topics.get(one.topic, 0)
+        lag = f"[yellow]{one.lag:,}[/yellow]" if one.lag else "0"
+        table.add_row(one.bolt, one.topic, f"{total:,}", f"{one.accounted:,}", lag)
+    return table
+
+
+def _duration(seconds: float) -> str:
+    return (
+        time.strftime("%H:%M:%S", time.gmtime(seconds)) if seconds < 86400 else f"{seconds / 86400:.1f} days"
+    )

@@ -1,0 +1,50 @@
+"""``analytics tail``: tuples as they pass."""
+
+import os
+import sys
+import time
+
+import click
+
+from analytics.broker.clients import Subscriber
+from analytics.broker.wire import Message
+from analytics.config import Config
+from analytics.errors import Unavailable
+
+BEAT_WAIT_SECONDS = 5.0
+
+
+@click.command()
+@click.argument("topic")
+@click.option("--count", type=click.IntRange(min=1), help="End after so many tuples.")
+@click.pass_obj
+def tail(config: Config, topic: str, count: int | None) -> None:
+    """Print tuples of TOPIC as they pass, one JSON object a line.
+
+    TOPIC is exact (gamelog.login_logcount, payment, loginday) or a prefix with a star (gamelog.*). What passes
+    while nobody listens is not printed; a reader slower than the stream misses some.
+    """
+    prefix = topic.removesuffix("*") if topic.endswith("*") else None
+    subscriber = Subscriber(config.broker, [topic], prefixes=[prefix] if prefix is not None else [])
+    left = count
+    heard = time.monotonic()
+    try:
+        while left is None or left > 0:
+            got = subscriber.recv(1.0)
+            if got is not None:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > BEAT_WAIT_SECONDS:
+                raise Unavailable(
+                    f"the broker's Sender at {config.broker.host}:{config.broker.sender_port} has been silent for "
+                    f"{BEAT_WAIT_SECONDS:g} s; see `analytics status`"
+                )
+            if isinstance(got, Message):
+                lines = got.body.split(b"\n")[:left]
+                sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
+                sys.stdout.buffer.flush()
+                left = None if left is None else left - len(lines)
+    except BrokenPipeError:
+        # Whoever read has seen enough; what Python still flushes at its end has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        subscriber.close()

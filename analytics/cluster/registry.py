@@ -1,0 +1,93 @@
+"""The registry of nodes: each tells once a second that it lives, and how it does.
+
+Here it is kept on this machine, one file a node under ``data/run``. A file is written beside itself and
+moved over, so a reader finds a whole one. A node that ends in order takes its file away; the file of one
+that died stays, with its last error, until it is started again.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+LIVE_SECONDS = 5.0
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node tells of itself. Times are Unix seconds; ``started`` tells apart processes of one pid, ``rate`` is in
+    records a second."""
+
+    name: str
+    role: str
+    host: str
+    pid: int
+    started: int
+    version: str
+    since: float
+    beat: float
+    last_error: str = ""
+    ended: bool = False
+    rate: float = 0.0
+    state: dict[str, Any] = {}
+
+
+class Registry(Protocol):
+    """Where nodes tell that they live. ``Unavailable`` where it can't be reached; work goes on then."""
+
+    def beat(self, node: Node) -> None:
+        """Replace what is known of the node of that name."""
+
+    def list(self) -> list[Node]:
+        """Return every node known, by name; see :func:`alive` for whether it lives."""
+
+    def leave(self, name: str) -> None:
+        """Forget a node that ended in order."""
+
+
+class LocalRegistry:
+    """The registry of one machine and one data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / "run"
+
+    def beat(self, node: Node) -> None:
+        """Replace what is known of the node of that name."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        beside = self._folder / f".{node.name}.new"
+        beside.write_bytes(msgspec.json.encode(node))
+        beside.replace(self._folder / f"{node.name}.json")
+
+    def list(self) -> list[Node]:
+        """Return every node known, by name. A file that is no node's is passed over."""
+        return sorted(self._nodes(), key=lambda node: node.name)
+
+    def leave(self, name: str) -> None:
+        """Forget a node that ended in order."""
+        (self._folder / f"{name}.json").unlink(missing_ok=True)
+
+    def _nodes(self) -> Iterator[Node]:
+        for path in self._folder.glob("*.json"):
+            try:
+                yield msgspec.json.decode(path.read_bytes(), type=Node)
+            except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+
+
+def alive(node: Node, now: float | None = None) -> bool:
+    """Return whether a node of this machine runs and beats: its process is there and it beat lately."""
+    fresh = (time.time() if now is None else now) - node.beat < LIVE_SECONDS
+    return fresh and not node.ended and process_started(node.pid) == node.started
+
+
+def process_started(pid: int | None = None) -> int:
+    """Return when a process started, in the kernel's ticks since boot; 0 where there is none, or a dead one."""
+    try:
+        stat = Path(f"/proc/{os.getpid() if pid is None else pid}/stat").read_text()
+    except OSError:
+        return 0
+    # The program's name stands in parentheses and may hold anything; the fields follow the last one.
+    fields = stat.rpartition(")")[2].split()
+    return 0 if fields[0] in "ZX" else int(fields[19])

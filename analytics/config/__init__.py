@@ -1,0 +1,36 @@
+"""The configuration: one frozen value that holds every option, read from one TOML file and checked at start."""
+
+from analytics.config.areas import areas
+from analytics.config.reading import find, load
+from analytics.config.sections import (
+    AreaSection,
+    BrokerSection,
+    Config,
+    Game,
+    GamelogSection,
+    Interface,
+    JournalSection,
+    MongoDB,
+    Section,
+    Source,
+    StoreSection,
+    WorkerSection,
+)
+
+__all__ = [
+    "AreaSection",
+    "BrokerSection",
+    "Config",
+    "Game",
+    "GamelogSection",
+    "Interface",
+    "JournalSection",
+    "MongoDB",
+    "Section",
+    "Source",
+    "StoreSection",
+    "WorkerSection",
+    "areas",
+    "find",
+    "load",
+]

@@ -1,0 +1,221 @@
+"""What types can't say about a configuration: whether its parts fit together."""
+
+import os
+import re
+import string
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from urllib.parse import urlsplit
+
+import msgspec
+
+from analytics.bolts import BOLTS
+from analytics.config.sections import Config, Interface, Source
+from analytics.core.periods import zone
+from analytics.errors import ConfigError
+
+AREA_ID = re.compile(r"[0-9a-f]{24}")
+SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+PLACEHOLDERS = {
+    "payment": ("game", "plat", "area", "day", "ts", "page"),
+    "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
+}
+NODES = ("broker", "dashboard", "gamelog", "payment", "store", "syncuser", "timers", "workers")
+OPCODES = (
+    "login_logcount",
+    "signup_logcount",
+    "createrole_logcount",
+    "yuanbao_logchange",
+    "fuben_logchange",
+    "trunk_task_accept",
+    "trunk_task_finish",
+    "shop_logbuy",
+)
+KEYS_OF_KIND = {
+    "http": ("url", "rotated_url", "headers", "poll_seconds", "timeout_seconds"),
+    "file": ("path", "poll_seconds"),
+    "tcp": ("host", "port"),
+}
+NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
+
+
+def faults(config: Config) -> Iterator[str]:
+    """Yield every fault as ``key: expected …, got …``."""
+    yield from _ports(config)
+    yield from _timezones(config)
+    yield from _areas(config)
+    yield from _opcodes(config)
+    yield from _sources(config)
+    yield from _interface("payment", config.payment)
+    yield from _interface("syncuser", config.syncuser)
+    yield from _groups(config)
+
+
+def unset_variables(config: Config) -> Iterator[str]:
+    """Yield a fault for each environment variable that the configuration names and that is not set.
+
+    This is apart from :func:`faults` since only nodes need the secrets; ``status`` works without them.
+    """
+    named = {
+        "mongodb.uri_env": config.mongodb.uri_env,
+        "payment.token_env": config.payment.token_env if config.payment.url else "",
+        "syncuser.token_env": config.syncuser.token_env if config.syncuser.url else "",
+    }
+    for key, variable in named.items():
+        if variable and not os.environ.get(variable):
+            yield f"{key}: expected a value in the environment variable {variable}, found none; export it"
+
+
+def _ports(config: Config) -> Iterator[str]:
+    broker = config.broker
+    ports = {
+        "broker.receiver_port": broker.receiver_port,
+        "broker.sender_port": broker.sender_port,
+        "broker.refill_port": broker.refill_port,
+    }
+    if not config.mongodb.uri and not config.mongodb.uri_env:
+        ports["store.port"] = config.store.port
+    for index, source in enumerate(config.gamelog.sources):
+        if source.kind == "tcp" and source.port:
+            ports[f"gamelog.sources[{index}].port"] = source.port
+    first: dict[int, str] = {}
+    for key, port in ports.items():
+        if port == 0:
+            yield f"{key}: expected a port from 1 to 65535, got 0"
+        elif port in first:
+            yield f"{key}: expected a port of its own, got {port}, which is also {first[port]}"
+        first.setdefault(port, key)
+
+
+def _timezones(config: Config) -> Iterator[str]:
+    named = {"timezone": config.timezone}
+    for name, game in config.games.items():
+        named[f"games.{name}.timezone"] = game.timezone
+        for id, area in game.areas.items():
+            named[f"games.{name}.areas.{id}.timezone"] = area.timezone
+    for key, timezone in named.items():
+        if not timezone and key != "timezone":
+            continue
+        try:
+            zone(timezone)
+        except ConfigError:
+            yield f'{key}: expected an IANA name like "Asia/Shanghai", got "{timezone}"'
+
+
+def _areas(config: Config) -> Iterator[str]:
+    game_of: dict[str, str] = {}
+    area_of: dict[tuple[str, str], str] = {}
+    for name, game in config.games.items():
+        for id, area in game.areas.items():
+            key = f"games.{name}.areas.{id}"
+            if not AREA_ID.fullmatch(id):
+                yield f'{key}: expected an area id of 24 digits 0-9a-f, got "{id}"'
+            if id in game_of:
+                yield f"{key}: expected an area of one game, got one that is also in games.{game_of[id]}"
+            game_of.setdefault(id, name)
+            if not area.server_name:
+                continue
+            server = str(area.corpid), area.server_name
+            if server in area_of:
+                yield (
+                    f"{key}: expected a corpid and server_name of its own, got those of "
+                    f'{area_of[server]}: {server[0]} and "{server[1]}"'
+                )
+            area_of.setdefault(server, key)
+
+
+def _opcodes(config: Config) -> Iterator[str]:
+    read = {topic.removeprefix("gamelog.") for bolt in BOLTS.values() for topic in bolt.reads}
+    known = sorted({*OPCODES, *(topic for topic in read if topic not in BOLTS)} - {"payment", "syncuser"})
+    for name, game in config.games.items():
+        for own, target in game.opcodes.items():
+            if target not in known:
+                yield f'games.{name}.opcodes.{own}: expected one of {", ".join(known)}, got "{target}"'
+
+
+def _sources(config: Config) -> Iterator[str]:
+    names = Counter(source.name for source in config.gamelog.sources)
+    for index, source in enumerate(config.gamelog.sources):
+        key = f"gamelog.sources[{index}]"
+        if not SOURCE_NAME.fullmatch(source.name):
+            yield f'{key}.name: expected letters, digits, "_", "." and "-", got "{source.name}"'
+        if names[source.name] > 1:
+            yield f'{key}.name: expected a name of its own, got "{source.name}" {names[source.name]} times'
+        if source.game and source.game not in config.games:
+            yield f'{key}.game: expected one of {sorted(config.games)} or none, got "{source.game}"'
+        yield from _kind(source, key)
+
+
+def _kind(source: Source, key: str) -> Iterator[str]:
+    """Yield faults of the keys that count for one kind of source only."""
+    needed, allowed = NEEDED_OF_KIND[source.kind], KEYS_OF_KIND[source.kind]
+    if not getattr(source, needed):
+        yield f'{key}.{needed}: expected a value, as kind is "{source.kind}", found none'
+    for field in msgspec.structs.fields(Source):
+        kinds = [kind for kind, keys in KEYS_OF_KIND.items() if field.name in keys]
+        changed = field.name not in ("name", "kind", "game") and getattr(source, field.name) != field.default
+        if field.name == "headers":
+            changed = bool(source.headers)
+        if changed and field.name not in allowed:
+            yield f'{key}.{field.name}: expected only where kind is {" or ".join(kinds)}, got kind "{source.kind}"'
+    for name in ("url", "rotated_url"):
+        if getattr(source, name):
+            yield from _url(f"{key}.{name}", getattr(source, name))
+
+
+def _interface(name: str, interface: Interface) -> Iterator[str]:
+    if interface.url:
+        yield from _url(f"{name}.url", interface.url)
+        yield from _placeholders(f"{name}.url", interface.url, PLACEHOLDERS[name])
+    if interface.clock_url:
+        yield from _url(f"{name}.clock_url", interface.clock_url)
+    if interface.since and not _is_day(interface.since):
+        yield f'{name}.since: expected a day as YYYY-MM-DD, got "{interface.since}"'
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _url(key: str, url: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.netloc)
+    except ValueError:
+        usable = False
+    if not usable:
+        yield f'{key}: expected a URL like "http://host/path", got "{url}"'
+
+
+def _placeholders(key: str, template: str, known: tuple[str, ...]) -> Iterator[str]:
+    listed = ", ".join(f"{{{name}}}" for name in known)
+    try:
+        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        yield f'{key}: expected a template with {listed}, got "{template}": {error}'
+        return
+    for name in names:
+        if name not in known:
+            yield f"{key}: expected of {listed}, got {{{name}}}"
+
+
+def _groups(config: Config) -> Iterator[str]:
+    group_of: dict[str, str] = {}
+    for group, bolts in config.worker.groups.items():
+        key = f"worker.groups.{group}"
+        if not SOURCE_NAME.fullmatch(group):
+            yield f'{key}: expected a name of letters, digits, "_", "." and "-", got "{group}"'
+        if group in NODES:
+            yield f'{key}: expected a name that is no node\'s, got "{group}"'
+        if not bolts:
+            yield f"{key}: expected names of bolts, got none"
+        for bolt in bolts:
+            if bolt not in BOLTS:
+                yield f'{key}: expected bolts out of {", ".join(BOLTS)}, got "{bolt}"'
+            if bolt in group_of:
+                yield f'{key}: expected a bolt in one group, got "{bolt}", which is also in {group_of[bolt]}'
+            group_of.setdefault(bolt, group)

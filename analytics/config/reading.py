@@ -1,0 +1,123 @@
+"""Reading the TOML file: every key is looked at, and every fault in it is told at once."""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from analytics.config.checks import faults
+from analytics.config.sections import Config, Section
+from analytics.errors import ConfigError
+
+VARIABLE = "ANALYTICS_CONFIG"
+CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
+INSTALLED = Path("/etc/analytics/analytics.toml")
+SHOWN = 60
+NOT_KEYS = frozenset({"file"})
+
+
+def find(path: Path | None = None) -> Path:
+    """Return the file to read: ``path``, else ``ANALYTICS_CONFIG``, else the checkout's, else the one in /etc."""
+    named = path or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if named is not None:
+        return named
+    return CHECKOUT if CHECKOUT.exists() else INSTALLED
+
+
+def load(path: Path | None = None) -> Config:
+    """Return the configuration of the file that :func:`find` finds.
+
+    Raises:
+        ConfigError: no file, no TOML, or keys that can't be used, each with what was found and expected.
+    """
+    file = find(path).absolute()
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{file}: no such file. Name one with --config FILE or in {VARIABLE}; "
+            "conf/analytics.toml of the source is one to start from"
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: expected a readable TOML file: {error}") from error
+    found = list(_faults(raw, Config, ""))
+    if not found:
+        config = _resolved(msgspec.convert(raw, Config, dec_hook=_decode), file)
+        found = list(faults(config))
+    if found:
+        raise ConfigError("\n".join(f"{file}: {fault}" for fault in found))
+    return config
+
+
+def _resolved(config: Config, file: Path) -> Config:
+    """Return the configuration with its paths made absolute; they are relative to the file."""
+    folder = file.parent
+
+    def absolute(path: str | Path) -> str:
+        return os.path.normpath(folder / path)
+
+    sources = [
+        msgspec.structs.replace(source, path=absolute(source.path)) if source.path else source
+        for source in config.gamelog.sources
+    ]
+    gamelog = msgspec.structs.replace(config.gamelog, sources=sources)
+    return msgspec.structs.replace(config, data=Path(absolute(config.data)), gamelog=gamelog, file=file)
+
+
+def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:
+    """Yield what is wrong with ``value``, which should be of type ``kind``, and with everything in it."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if isinstance(kind, type) and issubclass(kind, Section):
+        yield from _faults_of_table(value, kind, key)
+    elif origin is dict and isinstance(value, dict):
+        for name, item in value.items():
+            yield from _faults(item, arguments[1], _join(key, name))
+    elif origin is list and isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _faults(item, arguments[0], f"{key}[{index}]")
+    else:
+        try:
+            msgspec.convert(value, kind, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            expected = str(error).split(", got ")[0].split(" - at ")[0].replace("`", "")
+            yield f"{key}: {expected[0].lower()}{expected[1:]}, got {_shown(value)}"
+
+
+def _faults_of_table(value: Any, kind: type[Section], key: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{key}: expected a table, got {_shown(value)}"
+        return
+    fields = {field.name: field for field in msgspec.structs.fields(kind) if field.name not in NOT_KEYS}
+    for name, item in value.items():
+        if name in fields:
+            yield from _faults(item, fields[name].type, _join(key, name))
+        else:
+            yield f"{_join(key, name)}: unknown key; {_nearest(name, list(fields))}"
+    for name, field in fields.items():
+        if field.required and name not in value:
+            yield f"{_join(key, name)}: expected a value, found none"
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError("Expected a path")
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -1,0 +1,144 @@
+"""Every option there is, with its type and default.
+
+Paths are relative to the file. Secrets come from the environment: a key whose name ends in ``_env``
+names the variable. Each section is documented key by key in ``conf/analytics.toml``.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+PortOrAny = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file. Unknown keys are errors."""
+
+
+class MongoDB(Section, frozen=True):
+    """Where documents go. An empty ``uri`` means the embedded server."""
+
+    uri: str = ""
+    uri_env: str = ""
+    database: str = "analytics"
+
+
+class StoreSection(Section, frozen=True):
+    """The embedded server (node ``store``)."""
+
+    port: Port = 27027
+    power_loss_safe: bool = False
+
+
+class BrokerSection(Section, frozen=True):
+    """The broker's endpoints and its log on disk. Port 0, picked free, is for tests; a file names real ones."""
+
+    host: str = "127.0.0.1"
+    receiver_port: PortOrAny = 5000
+    sender_port: PortOrAny = 5001
+    refill_port: PortOrAny = 5002
+    segment_mb: Positive = 64
+    min_free_mb: NotNegative = 512
+    fsync: bool = True
+
+
+class JournalSection(Section, frozen=True):
+    """Rotation and keeping of ``data/*.txt``. ``keep_days`` 0 keeps for ever."""
+
+    rotate_mb: Positive = 256
+    rotate_minutes: Positive = 60
+    keep_days: NotNegative = 0
+
+
+class Source(Section, frozen=True):
+    """One named source of game logs. Which further keys count depends on ``kind``."""
+
+    name: str
+    kind: Literal["http", "file", "tcp"]
+    game: str = ""
+    url: str = ""
+    rotated_url: str = ""
+    headers: dict[str, str] = {}
+    poll_seconds: Positive = 1.0
+    timeout_seconds: Positive = 10.0
+    path: str = ""
+    host: str = "127.0.0.1"
+    port: PortOrAny = 0
+
+
+class GamelogSection(Section, frozen=True):
+    """The gamelog spout."""
+
+    batch_lines: AtLeastOne = 4000
+    batch_seconds: Positive = 0.2
+    window: AtLeastOne = 8
+    sources: list[Source] = []
+
+
+class Interface(Section, frozen=True):
+    """An HTTP JSON interface that is polled for every area and day. An empty ``url`` turns it off.
+
+    ``clock_url`` answers ``{"now": Unix seconds}`` and says which day is today; empty means this machine's
+    clock. ``since`` (YYYY-MM-DD) is the first day to poll at the first start; empty means yesterday.
+    """
+
+    url: str = ""
+    clock_url: str = ""
+    since: str = ""
+    headers: dict[str, str] = {}
+    token_env: str = ""
+    every_seconds: Positive = 60.0
+    settle_hours: NotNegative = 6.0
+    timeout_seconds: Positive = 10.0
+    retries: Annotated[int, Meta(ge=0)] = 5
+    concurrency: AtLeastOne = 8
+
+
+class WorkerSection(Section, frozen=True):
+    """How bolts run. ``groups``: process name to the bolts that it runs; empty means one process for all."""
+
+    groups: dict[str, list[str]] = {}
+    flush_seconds: Positive = 1.0
+    max_pending_tuples: AtLeastOne = 400_000
+    max_known_accts: AtLeastOne = 2_000_000
+
+
+class AreaSection(Section, frozen=True):
+    """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``."""
+
+    plat: str
+    timezone: str = ""
+    corpid: str | int = ""
+    server_name: str = ""
+
+
+class Game(Section, frozen=True):
+    """One game: its areas by id, and its own op codes mapped to the suite's."""
+
+    timezone: str = ""
+    opcodes: dict[str, str] = {}
+    areas: dict[str, AreaSection] = {}
+
+
+class Config(Section, frozen=True):
+    """All of it. ``data`` is absolute once loaded; ``file`` is where it was read from."""
+
+    data: Path = Path("../data")
+    timezone: str = "Asia/Shanghai"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    mongodb: MongoDB = MongoDB()
+    store: StoreSection = StoreSection()
+    broker: BrokerSection = BrokerSection()
+    journal: JournalSection = JournalSection()
+    gamelog: GamelogSection = GamelogSection()
+    payment: Interface = Interface()
+    syncuser: Interface = Interface()
+    worker: WorkerSection = WorkerSection()
+    games: dict[str, Game] = {}
+    file: Path = Path()

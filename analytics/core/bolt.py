@@ -1,0 +1,99 @@
+"""A bolt is a declaration: what it reads, which document a tuple belongs to, and what that document says."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from analytics.core.measures import Getter, Growing, Latest, Measure, Sum, getter
+from analytics.core.periods import PeriodName
+
+Key = tuple[Any, ...]
+
+_EVERYWHERE = ("_id", "_v", "_at", "game", "plat", "area", "parts", "updated")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """How a bolt reads one topic.
+
+    Attributes:
+        tuple_type: a msgspec Struct with at least ``area`` and ``ts``.
+        rows: takes one tuple apart into the rows that measures see; None: the tuple is the only row.
+    """
+
+    tuple_type: type
+    rows: Callable[[Any], Iterable[Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Bolt:
+    """Folds the tuples of some topics into the documents of the collection ``name``.
+
+    Attributes:
+        reads: topic to how it is read.
+        measures: field to measure.
+        period: the period of ``ts`` that a document covers; None for documents without time.
+        by: further parts of the key: field of the document to the value of a row, a string or integer.
+        constants: fields that every document carries as they are.
+        finish: computes further fields from those that the measures show. It runs without rows, too.
+        publishes: whether each change is published as a tuple of topic ``name``.
+    """
+
+    name: str
+    reads: Mapping[str, Reads]
+    measures: Mapping[str, Measure[Any]]
+    period: PeriodName | None = "day"
+    by: Mapping[str, str | Getter] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    publishes: bool = False
+
+    def __post_init__(self) -> None:
+        for name, measure in self.measures.items():
+            unread = (measure.on or frozenset()) - self.reads.keys()
+            if unread:
+                raise ValueError(
+                    f"bolt {self.name}: measure {name} is on {sorted(unread)}, which the bolt does not read"
+                )
+        fields = [
+            *_EVERYWHERE,
+            *(["ts"] if self.period else []),
+            *self.by,
+            *self.constants,
+            *self.list_fields,
+        ]
+        for name, measure in self.measures.items():
+            hidden = [f"_{name}"] if isinstance(measure, Latest | Sum) else []
+            fields += {name, *hidden, *measure.save(name, measure.empty())}
+        taken = sorted({field for field in fields if fields.count(field) > 1})
+        if taken:
+            raise ValueError(f"bolt {self.name}: expected a field of its own for each, taken twice: {taken}")
+
+    @property
+    def list_fields(self) -> list[str]:
+        """The fields that may spread over parts."""
+        return [measure.list_field for measure in self.measures.values() if isinstance(measure, Growing)]
+
+    @property
+    def lists_go_stale(self) -> bool:
+        """Whether newer list items can make older ones meaningless, so that lists are compacted at times."""
+        return any(isinstance(measure, Growing) and measure.goes_stale for measure in self.measures.values())
+
+    @property
+    def key_getters(self) -> list[Getter]:
+        """What reads the key's further parts from a row, in the order of ``by``."""
+        return [getter(of) for of in self.by.values()]
+
+    def id_of(self, key: Key) -> str:
+        """Return the document's ``_id``: the key's parts joined by ``:``.
+
+        ``#`` separates a document from the number of its part, and ``:`` the parts of a key, so both are
+        escaped; not ``:`` in the last part, which ends the id anyway.
+        """
+        parts = [str(part).replace("%", "%25").replace("#", "%23") for part in key]
+        return ":".join([*(part.replace(":", "%3A") for part in parts[:-1]), parts[-1]])
+
+    def fields_of(self, key: Key) -> dict[str, Any]:
+        """Return the fields that the key itself gives a document."""
+        names = ["area", *(["ts"] if self.period else []), *self.by]
+        return dict(zip(names, key, strict=True))

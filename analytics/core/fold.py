@@ -1,0 +1,192 @@
+"""Folding: from the tuples of one message to what they change, per bolt and document key. Pure."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt, Key
+from analytics.core.measures import Getter
+from analytics.core.periods import PeriodName
+
+_TS = attrgetter("ts")
+
+
+@dataclass(slots=True)
+class Delta:
+    """What one message changes in one document.
+
+    Attributes:
+        topic, number: the message's topic and its number there.
+        rows: what the message says to this document: measures gather their states from it.
+        tuples: the spout tuples that the rows account for.
+    """
+
+    topic: str
+    number: int
+    rows: list[Any]
+    tuples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A line of a message that no bolt can use, with the reason."""
+
+    line: bytes
+    reason: str
+
+
+ByArea = dict[str, list[Any]]
+Keyed = dict[Key, list[Any]]
+
+
+class Folder:
+    """Folds messages for some bolts, which share the decoding and grouping of what they read alike."""
+
+    def __init__(self, bolts: Iterable[Bolt], areas: Areas) -> None:
+        self._areas = areas
+        self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+        self._plans: dict[str, list[_Plan]] = {}
+        for bolt in bolts:
+            for topic, reads in bolt.reads.items():
+                self._decoders.setdefault(reads.tuple_type, msgspec.json.Decoder(reads.tuple_type))
+                self._plans.setdefault(topic, []).append(_Plan(bolt, topic))
+
+    def fold(
+        self, topic: str, number: int, body: bytes, only: Collection[str] | None = None
+    ) -> tuple[dict[str, dict[Key, Delta]], list[Unusable]]:
+        """Return, per bolt, what message ``number`` of ``topic`` changes, and its lines that nobody can use.
+
+        Args:
+            body: newline-delimited JSON.
+            only: names of the bolts to fold for; None: all that read the topic.
+        """
+        by_area: dict[type, ByArea] = {}
+        keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
+        unusable: dict[bytes, Unusable] = {}
+        result = {}
+        for plan in self._plans[topic]:
+            if only is not None and plan.bolt.name not in only:
+                continue
+            if plan.tuple_type not in by_area:
+                by_area[plan.tuple_type], bad = self._read(body, plan.tuple_type)
+                unusable |= {one.line: one for one in bad}
+            shared = plan.tuple_type, plan.bolt.period
+            if shared not in keyed:
+                keyed[shared] = self._by_period(plan.bolt.period, by_area[plan.tuple_type])
+            result[plan.bolt.name] = plan.fold(number, keyed[shared])
+        return result, list(unusable.values())
+
+    def _read(self, body: bytes, tuple_type: type) -> tuple[ByArea, list[Unusable]]:
+        """Return a message's tuples by area, and the lines that are none."""
+        decoder = self._decoders[tuple_type]
+        try:
+            by_area = _by_area(decoder.decode_lines(body))
+            if all(area in self._areas for area in by_area):
+                return by_area, []
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            pass
+        return self._read_slowly(body, decoder)
+
+    def _read_slowly(self, body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[ByArea, list[Unusable]]:
+        tuples: list[Any] = []
+        unusable: list[Unusable] = []
+        for line in filter(bytes.strip, body.split(b"\n")):
+            try:
+                one = decoder.decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                unusable.append(Unusable(line, str(error)))
+                continue
+            if one.area in self._areas:
+                tuples.append(one)
+            else:
+                reason = f"$.area: expected an area that a game of the configuration claims, got {one.area!r}"
+                unusable.append(Unusable(line, reason))
+        return _by_area(tuples), unusable
+
+    def _by_period(self, period: PeriodName | None, by_area: ByArea) -> Keyed:
+        """Return tuples by area and period: the part of a key that bolts have in common."""
+        if period is None:
+            return {(area,): tuples for area, tuples in by_area.items()}
+        keyed: Keyed = {}
+        for area, tuples in by_area.items():
+            start_of = self._areas[area].zone.start
+            times = list(map(_TS, tuples))
+            first = start_of(period, min(times))
+            if first == start_of(period, max(times)):
+                # The tuples of a message nearly always lie in one period.
+                keyed[area, first] = tuples
+                continue
+            for one, ts in zip(tuples, times, strict=True):
+                keyed.setdefault((area, start_of(period, ts)), []).append(one)
+        return keyed
+
+
+def _by_area(tuples: Iterable[Any]) -> ByArea:
+    by_area: ByArea = defaultdict(list)
+    for one in tuples:
+        by_area[one.area].append(one)
+    return by_area
+
+
+class _Plan:
+    """How one bolt handles one topic, worked out once."""
+
+    def __init__(self, bolt: Bolt, topic: str) -> None:
+        self.bolt = bolt
+        self.topic = topic
+        self.tuple_type = bolt.reads[topic].tuple_type
+        self._rows = bolt.reads[topic].rows
+        self._by = _joint(bolt.key_getters)
+        self._weigh = _weigher(self.tuple_type)
+
+    def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
+        """Return what the tuples of message ``number`` change, by document."""
+        if self._rows is None:
+            divided = keyed if self._by is None else _divide(keyed, self._by)
+            return {key: Delta(self.topic, number, rows, self._weigh(rows)) for key, rows in divided.items()}
+        rows: Keyed = {}
+        weights: dict[Key, int] = {}
+        for key, tuples in keyed.items():
+            for one in tuples:
+                # A tuple without rows still belongs to a document whose key needs none.
+                touched = {key: list(self._rows(one))}
+                if self._by is not None:
+                    touched = _divide(touched, self._by)
+                weight = self._weigh([one])
+                for full, some in touched.items():
+                    rows.setdefault(full, []).extend(some)
+                    weights[full] = weights.get(full, 0) + weight
+        return {key: Delta(self.topic, number, some, weights[key]) for key, some in rows.items()}
+
+
+def _joint(getters: list[Getter]) -> Callable[[Any], Key] | None:
+    """Return what reads the further parts of a key from a row, None where there are none."""
+    if not getters:
+        return None
+    if len(getters) == 1:
+        only = getters[0]
+        return lambda row: (only(row),)
+    return lambda row: tuple(get(row) for get in getters)
+
+
+def _divide(keyed: Keyed, by: Callable[[Any], Key]) -> Keyed:
+    """Return rows by their whole keys."""
+    divided: Keyed = {}
+    for key, rows in keyed.items():
+        parts: dict[Key, list[Any]] = defaultdict(list)
+        for row in rows:
+            parts[by(row)].append(row)
+        for part, some in parts.items():
+            divided[key + part] = some
+    return divided
+
+
+def _weigher(tuple_type: type) -> Callable[[list[Any]], int]:
+    """A bolt's tuple says how many spout tuples it stands for; a spout's stands for itself."""
+    fields = {field.name for field in msgspec.structs.fields(tuple_type)}
+    return (lambda tuples: sum(one.tuples for one in tuples)) if "tuples" in fields else len

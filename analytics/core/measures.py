@@ -1,0 +1,347 @@
+"""The small algebra that bolts are declared in: what a document says, and how it grows.
+
+A measure's state is a monoid: `gather` makes one from rows, `merge` joins two, in any order and grouping
+with the same result. The same state is kept in a stored document, so folding a million records at once or
+one by one gives equal documents.
+
+Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart into). Values are named by
+an attribute path (``"data.acct"``) or by a function of the row.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, islice
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+S = TypeVar("S")
+Getter = Callable[[Any], Any]
+Document = Mapping[str, Any]
+
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+
+
+def getter(of: str | Getter) -> Getter:
+    """Return the function that reads ``of`` from a row."""
+    return attrgetter(of) if isinstance(of, str) else of
+
+
+class Measure(ABC, Generic[S]):
+    """One field of a document.
+
+    Every measure takes two limits: ``on``, the bolt's topics that it looks at (None: all of them), and
+    ``where``, what must hold for a row (None: nothing).
+    """
+
+    cancels = False
+    """Whether merging changes a state although what is shown stays the same, as when a sum adds up to 0."""
+
+    def __init__(self, on: str | Iterable[str] | None = None, where: str | Getter | None = None) -> None:
+        self.on = frozenset([on] if isinstance(on, str) else on) if on is not None else None
+        self._where = getter(where) if where is not None else None
+
+    def reads(self, topic: str) -> bool:
+        """Whether rows of ``topic`` count."""
+        return self.on is None or topic in self.on
+
+    def chosen(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return the rows for which ``where`` holds."""
+        return rows if self._where is None else [row for row in rows if self._where(row)]
+
+    @abstractmethod
+    def empty(self) -> S:
+        """Return the state of no rows at all."""
+
+    @abstractmethod
+    def gather(self, rows: Sequence[Any]) -> S:
+        """Return the state of these rows."""
+
+    @abstractmethod
+    def merge(self, state: S, more: S) -> S:
+        """Return the state of both. May change and return ``state``; never changes ``more``."""
+
+    @abstractmethod
+    def save(self, field: str, state: S) -> dict[str, Any]:
+        """Return the document's fields that this state shows as, or needs to be loaded again."""
+
+    @abstractmethod
+    def load(self, field: str, document: Document) -> S:
+        """Return the state that :meth:`save` wrote. Lists in ``document`` are complete."""
+
+
+class Growing(Measure[S]):
+    """A measure whose state is a list that only grows, so that a document can spread it over parts."""
+
+    list_field: str
+
+    goes_stale = False
+    """Whether a newer list item can make an older one meaningless."""
+
+    @abstractmethod
+    def absorb(self, state: S, more: S) -> list[Any]:
+        """Merge ``more`` into ``state`` itself and return the list items that this adds to it."""
+
+    @abstractmethod
+    def compact(self, state: S) -> list[Any]:
+        """Return the shortest list that says ``state``; equal states give equal lists."""
+
+
+class Count(Measure[int]):
+    """How many rows there are."""
+
+    def __init__(self, where: str | Getter | None = None, on: str | Iterable[str] | None = None) -> None:
+        super().__init__(on, where)
+        self._where = getter(where) if where is not None else None
+
+    def empty(self) -> int:
+        return 0
+
+    def gather(self, rows: Sequence[Any]) -> int:
+        return len(self.chosen(rows))
+
+    def merge(self, state: int, more: int) -> int:
+        return state + more
+
+    def save(self, field: str, state: int) -> dict[str, Any]:
+        return {field: state}
+
+    def load(self, field: str, document: Document) -> int:
+        return int(document.get(field, 0))
+
+
+class Sum(Count):
+    """The sum of an integer value over the rows.
+
+    A sum past 64 bits, which no store takes, shows as a float; the exact one stands in ``_<field>`` as text.
+    """
+
+    cancels = True
+
+    def __init__(
+        self, of: str | Getter, where: str | Getter | None = None, on: str | Iterable[str] | None = None
+    ) -> None:
+        super().__init__(where, on)
+        self._of = getter(of)
+
+    def gather(self, rows: Sequence[Any]) -> int:
+        return sum(map(self._of, self.chosen(rows)))
+
+    def save(self, field: str, state: int) -> dict[str, Any]:
+        if _LOWEST <= state <= _HIGHEST:
+            return {field: state}
+        return {field: float(state), f"_{field}": str(state)}
+
+    def load(self, field: str, document: Document) -> int:
+        return int(document.get(f"_{field}", document.get(field, 0)))
+
+
+class Extreme(Measure[int | None]):
+    """The least (``pick=min``) or greatest (``pick=max``) value of the rows; the field is absent without rows."""
+
+    def __init__(
+        self,
+        of: str | Getter,
+        pick: Callable[..., int],
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._of = getter(of)
+        self._pick = pick
+
+    def empty(self) -> int | None:
+        return None
+
+    def gather(self, rows: Sequence[Any]) -> int | None:
+        chosen = self.chosen(rows)
+        return self._pick(map(self._of, chosen)) if chosen else None
+
+    def merge(self, state: int | None, more: int | None) -> int | None:
+        if state is None or more is None:
+            return more if state is None else state
+        return self._pick(state, more)
+
+    def save(self, field: str, state: int | None) -> dict[str, Any]:
+        return {} if state is None else {field: state}
+
+    def load(self, field: str, document: Document) -> int | None:
+        value = document.get(field)
+        return None if value is None else int(value)
+
+
+Values = dict[str, None]
+"""A set that remembers the order in which its members came: its newest are at the end."""
+
+
+class Distinct(Growing[Values]):
+    """How many different values there are; the values themselves stand in the list ``list_field``.
+
+    Args:
+        of: the value of a row, a string; with ``each``, an iterable of them.
+        list_field: a name that begins with ``_`` keeps the list out of readers' sight.
+    """
+
+    def __init__(
+        self,
+        of: str | Getter,
+        list_field: str,
+        each: bool = False,
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._of = getter(of)
+        self._each = each
+        self.list_field = list_field
+
+    def empty(self) -> Values:
+        return {}
+
+    def gather(self, rows: Sequence[Any]) -> Values:
+        values = map(self._of, self.chosen(rows))
+        return dict.fromkeys(chain.from_iterable(values) if self._each else values)
+
+    def merge(self, state: Values, more: Values) -> Values:
+        state.update(more)
+        return state
+
+    def absorb(self, state: Values, more: Values) -> list[str]:
+        before = len(state)
+        state.update(more)
+        return list(islice(reversed(state), len(state) - before))
+
+    def compact(self, state: Values) -> list[str]:
+        return sorted(state)
+
+    def save(self, field: str, state: Values) -> dict[str, Any]:
+        return {field: len(state)}
+
+    def load(self, field: str, document: Document) -> Values:
+        return dict.fromkeys(document.get(self.list_field, ()))
+
+
+class Latest(Measure[tuple[Any, Any] | None]):
+    """The value of the row with the highest ``order``, ``default`` without rows.
+
+    ``order`` must be comparable, storable, and decide: equal orders mean equal values. It is kept in the
+    field ``_<field>``.
+    """
+
+    def __init__(
+        self,
+        of: str | Getter,
+        order: str | Getter,
+        default: Any = 0,
+        show: Callable[[Any], Any] = lambda value: value,
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._of = getter(of)
+        self._order = getter(order)
+        self._default = default
+        self._show = show
+
+    def empty(self) -> tuple[Any, Any] | None:
+        return None
+
+    def gather(self, rows: Sequence[Any]) -> tuple[Any, Any] | None:
+        chosen = self.chosen(rows)
+        if not chosen:
+            return None
+        row = max(chosen, key=self._order)
+        return self._order(row), self._of(row)
+
+    def merge(self, state: tuple[Any, Any] | None, more: tuple[Any, Any] | None) -> tuple[Any, Any] | None:
+        if state is None or more is None:
+            return more if state is None else state
+        return more if more[0] > state[0] else state
+
+    def save(self, field: str, state: tuple[Any, Any] | None) -> dict[str, Any]:
+        if state is None:
+            return {field: self._show(self._default)}
+        return {field: self._show(state[1]), f"_{field}": _storable(state)}
+
+    def load(self, field: str, document: Document) -> tuple[Any, Any] | None:
+        kept = document.get(f"_{field}")
+        return None if kept is None else (_comparable(kept[0]), kept[1])
+
+
+Table = dict[str, tuple[Any, ...]]
+
+
+class LatestBy(Growing[Table]):
+    """A table: for each ``key`` the values of the row with the highest ``order``.
+
+    The document keeps it as rows ``[key, order, *values]`` in ``list_field``; a newer row of a key makes the
+    older one stale. What readers see is ``show(table)``, where the table maps a key to ``(order, *values)``.
+    """
+
+    goes_stale = True
+
+    def __init__(
+        self,
+        key: str | Getter,
+        order: str | Getter,
+        values: Sequence[str | Getter],
+        list_field: str,
+        show: Callable[[Table], dict[str, Any]],
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._key = getter(key)
+        self._read = [getter(order), *(getter(value) for value in values)]
+        self._show = show
+        self.list_field = list_field
+
+    def empty(self) -> Table:
+        return {}
+
+    def gather(self, rows: Sequence[Any]) -> Table:
+        chosen = self.chosen(rows)
+        return self._newest({}, ((self._key(row), tuple(read(row) for read in self._read)) for row in chosen))
+
+    def merge(self, state: Table, more: Table) -> Table:
+        return self._newest(state, more.items())
+
+    def absorb(self, state: Table, more: Table) -> list[Any]:
+        newer = {key: entry for key, entry in more.items() if key not in state or entry[0] > state[key][0]}
+        state.update(newer)
+        return [_row(key, entry) for key, entry in newer.items()]
+
+    def compact(self, state: Table) -> list[Any]:
+        return [_row(key, entry) for key, entry in sorted(state.items())]
+
+    def save(self, field: str, state: Table) -> dict[str, Any]:
+        return self._show(state)
+
+    def load(self, field: str, document: Document) -> Table:
+        rows = document.get(self.list_field, ())
+        return self._newest({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
+
+    @staticmethod
+    def _newest(table: Table, entries: Iterable[tuple[str, tuple[Any, ...]]]) -> Table:
+        for key, entry in entries:
+            kept = table.get(key)
+            if kept is None or entry[0] > kept[0]:
+                table[key] = entry
+        return table
+
+
+def _row(key: str, entry: tuple[Any, ...]) -> list[Any]:
+    return [key, *_storable(entry)]
+
+
+def _storable(entry: tuple[Any, ...]) -> list[Any]:
+    """Databases hand tuples back as lists; write lists from the start so that both compare equal."""
+    return [list(entry[0]) if isinstance(entry[0], tuple) else entry[0], *entry[1:]]
+
+
+def _comparable(order: Any) -> Any:
+    return tuple(order) if isinstance(order, list) else order
+
+
+def money(cents: int) -> int | float:
+    """Return an amount in currency units: an integer where it is whole."""
+    return cents // 100 if cents % 100 == 0 else cents / 100

@@ -1,0 +1,105 @@
+"""The tuples that bolts read, typed with just the fields they need: the fewer, the faster to decode."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Generic, TypeVar
+
+import msgspec
+
+D = TypeVar("D")
+
+Ts = Annotated[int, msgspec.Meta(ge=946_684_800, lt=32_503_680_000)]
+"""Unix seconds from 2000 to the year 3000: what periods can be worked out for."""
+
+LONGEST_NAME = 200
+"""Characters of an id."""
+
+Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+"""An id that players or their servers chose. Its length is bounded, so that so many of them fit a document."""
+
+Amount = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""An integer of 64 bits, as much as the store takes."""
+
+MOST_TIMES = 10**9
+"""More often than anybody pays in a day."""
+
+MOST_MONEY = 10**12
+"""More than anybody pays in a day, in currency units; sums of it still fit 64 bits in cents."""
+
+
+class Acct(msgspec.Struct, gc=False):
+    """What every game log record says: who."""
+
+    acct: Name
+
+
+class Gamelog(msgspec.Struct, Generic[D], gc=False):
+    """One game log record of topic ``gamelog.<op code>``. ``ts`` in Unix seconds."""
+
+    area: str
+    ts: Ts
+    data: D
+
+
+class Paid(msgspec.Struct, gc=False):
+    """One account's payments of a day so far: how often, and how much in currency units."""
+
+    times: Annotated[int, msgspec.Meta(ge=0, le=MOST_TIMES)]
+    amount: Decimal
+
+    def __post_init__(self) -> None:
+        """Raise ValueError, which msgspec reports with the place, where the amount is no sum of money."""
+        if not self.amount.is_finite() or self.amount.copy_abs() > MOST_MONEY:
+            raise ValueError(f"amount: expected at most {MOST_MONEY}, got {self.amount}")
+
+
+class Payment(msgspec.Struct):
+    """A snapshot of one area's payments of the day that starts at ``ts``, taken ``at`` (Unix milliseconds)."""
+
+    area: str
+    ts: Ts
+    users: dict[Name, Paid]
+    at: Annotated[int, msgspec.Meta(ge=0, lt=2**62)] = 0
+    id: Annotated[str, msgspec.Meta(pattern=r":[0-9]{1,18}$")] = ":0"
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Later snapshots compare greater; the record's name decides where no time is given."""
+        source, _, n = self.id.rpartition(":")
+        return self.at, int(n), source
+
+
+class PaidRow(msgspec.Struct):
+    """One account of a payment tuple. ``amount`` in integer cents."""
+
+    acct: str
+    times: int
+    cents: int
+    order: tuple[int, int, str]
+
+
+def paid_rows(payment: Payment) -> list[PaidRow]:
+    """Return a payment tuple taken apart by account."""
+    order = payment.order
+    return [PaidRow(acct, paid.times, cents(paid.amount), order) for acct, paid in payment.users.items()]
+
+
+def cents(amount: Decimal) -> int:
+    """Return an amount of currency units in cents; fractions of a cent are rounded half to even."""
+    return int((amount * 100).to_integral_value(ROUND_HALF_EVEN))
+
+
+class Period(msgspec.Struct):
+    """What an hour or day bolt publishes: its document's totals so far, and the accts that this change adds.
+
+    ``version`` is the document's: of two tuples of one document the higher one is right. ``tuples`` is how
+    many spout tuples this change accounts for.
+    """
+
+    area: str
+    ts: Ts
+    count: int
+    version: int
+    tuples: int
+    userlist: list[str] = []
+    pay_count: int = 0
+    pay_amout: Decimal = Decimal(0)

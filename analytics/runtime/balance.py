@@ -1,0 +1,137 @@
+"""The balance: where every record is, and whether that adds up. Pure; ``status`` and tests feed it.
+
+    read by a spout      = journaled + rejected                 (once nothing is on its way)
+    journaled            ≤ published + repeated                 (what was left over by a crash is published again)
+    published by a spout ≤ what the filter accepted of it       (which remembers earlier processes, too)
+    accepted by the filter, all sources = records on the spouts' topics in the Queue
+    accounted for by a bolt + its lag   = records on the topic, for every topic that it reads
+
+Spouts count since they were started; the filter, the Queue and the bolts' positions survive every process.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from analytics.broker.wire import BrokerState, Head
+
+NOTHING = Head(0, 0, 0)
+COUNTS = ("read", "journaled", "rejected", "repeated", "published")
+
+
+class SpoutBalance(msgspec.Struct, frozen=True):
+    """One spout: what it counted since its start, and what the filter knows of its sources for ever."""
+
+    name: str
+    read: int
+    journaled: int
+    rejected: int
+    repeated: int
+    published: int
+    on_its_way: int
+    sources: int
+    ever_accepted: int
+    ever_rejected: int
+
+
+class BoltBalance(msgspec.Struct, frozen=True):
+    """One bolt and one topic, in records."""
+
+    bolt: str
+    topic: str
+    accounted: int
+    lag: int
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """All of it. ``faults`` says in words what does not add up; empty if all does."""
+
+    spouts: list[SpoutBalance]
+    topics: dict[str, int]
+    bolts: list[BoltBalance]
+    faults: list[str]
+
+    @property
+    def lag(self) -> int:
+        """The records that the slowest reader of each topic still has before it, over all topics."""
+        slowest: dict[str, int] = {}
+        for one in self.bolts:
+            slowest[one.topic] = max(slowest.get(one.topic, 0), one.lag)
+        return sum(slowest.values())
+
+
+def balance(
+    broker: BrokerState, spouts: Mapping[str, Mapping[str, Any]], bolts: Mapping[str, Iterable[str]]
+) -> Balance:
+    """Return the balance.
+
+    Args:
+        spouts: per spout that runs, its state.
+        bolts: per bolt, the topics that it reads.
+    """
+    names = sorted({*spouts, *(source.partition("/")[0] for source in broker.sources)})
+    of_spouts = [_of_spout(name, spouts.get(name), broker) for name in names]
+    of_bolts = [_of_topic(bolt, topic, broker) for bolt, topics in bolts.items() for topic in sorted(topics)]
+    faults = [
+        *(
+            fault
+            for one in of_spouts
+            if one.name in spouts
+            for fault in _faults_of_spout(one, spouts[one.name])
+        ),
+        *_faults_of_queue(broker, of_spouts, bolts),
+        *(fault for one in of_bolts for fault in _faults_of_bolt(one)),
+    ]
+    topics = {topic: head.records for topic, head in sorted(broker.heads.items())}
+    return Balance(of_spouts, topics, of_bolts, faults)
+
+
+def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -> SpoutBalance:
+    counts = {count: int((state or {}).get(count, 0)) for count in COUNTS}
+    mine = [known for source, known in broker.sources.items() if source.startswith(f"{name}/")]
+    return SpoutBalance(
+        name,
+        **counts,
+        on_its_way=max(0, counts["read"] - counts["rejected"] - counts["published"] - counts["repeated"]),
+        sources=len(mine),
+        ever_accepted=sum(known.accepted for known in mine),
+        ever_rejected=sum(known.rejected for known in mine),
+    )
+
+
+def _of_topic(bolt: str, topic: str, broker: BrokerState) -> BoltBalance:
+    accounted = broker.bolts.get(bolt, {}).get(topic, NOTHING).records
+    return BoltBalance(bolt, topic, accounted, broker.heads.get(topic, NOTHING).records - accounted)
+
+
+def _faults_of_spout(one: SpoutBalance, state: Mapping[str, Any]) -> Iterable[str]:
+    # The filter's word is newer than the spout's, which is up to a second old: so only these ways round.
+    if one.published > one.ever_accepted:
+        yield f"{one.name}: published {one.published}, but the filter accepted only {one.ever_accepted} of its records"
+    if not state.get("idle", True):
+        return
+    if one.read != one.journaled + one.rejected:
+        yield f"{one.name}: read {one.read}, but journaled {one.journaled} and rejected {one.rejected}"
+    if one.journaled > one.published + one.repeated and "idle" in state:
+        yield (
+            f"{one.name}: journaled {one.journaled}, but published only {one.published} "
+            f"and found {one.repeated} repeated"
+        )
+
+
+def _faults_of_queue(
+    broker: BrokerState, spouts: Iterable[SpoutBalance], bolts: Mapping[str, Iterable[str]]
+) -> Iterable[str]:
+    accepted = sum(one.ever_accepted for one in spouts)
+    queued = sum(head.records for topic, head in broker.heads.items() if topic not in bolts)
+    if accepted != queued:
+        yield (
+            f"broker: the filter accepted {accepted} records, but the Queue numbers {queued} on the spouts' topics; "
+            "was data/queue or data/filter removed?"
+        )
+
+
+def _faults_of_bolt(one: BoltBalance) -> Iterable[str]:
+    if one.lag < 0:
+        yield f"{one.bolt}: accounted for {one.accounted} records of {one.topic}, which holds {-one.lag} fewer"

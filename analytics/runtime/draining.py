@@ -1,0 +1,120 @@
+"""Waiting until what was accepted is counted."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import gevent
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Refill
+from analytics.broker.wire import BrokerState, Head
+from analytics.cluster import LocalRegistry
+from analytics.cluster.registry import alive
+from analytics.config import Config
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime.balance import NOTHING
+from analytics.runtime.nodes import groups
+
+POLL_SECONDS = 0.1
+
+
+class NotDrained(AnalyticsError):
+    """Time was up before everything was counted; the message says what is missing."""
+
+
+def drain(config: Config, timeout: float, progress: Callable[[int], None] = lambda lag: None) -> None:
+    """Return when every record accepted before the call is in its documents.
+
+    Bolts publish before they save their position. So once every bolt has passed the heads of one moment,
+    what they published for it is in the Queue: waiting again, as often as the graph of bolts is deep,
+    reaches the last of them.
+
+    Args:
+        progress: told, at every look, how many records are still to be counted.
+
+    Raises:
+        NotDrained: ``timeout`` seconds have passed.
+    """
+    until = time.monotonic() + timeout
+    bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
+    refill = Refill(config.broker, max(0.1, min(timeout, 5.0)))
+    called = time.time()
+    try:
+        _wait_for(lambda: _on_its_way(config, called), until, progress)
+        for _ in range(depth(bolts)):
+            look = _Look(refill, until, bolts)
+            _wait_for(look.missing, until, progress)
+    finally:
+        refill.close()
+
+
+def depth(bolts: Mapping[str, list[str]]) -> int:
+    """Return how many bolts lie on the longest way from a spout's topic to a document."""
+
+    def of(topic: str) -> int:
+        return 1 + max(map(of, bolts[topic]), default=0) if topic in bolts else 0
+
+    return max(map(of, bolts), default=0)
+
+
+def behind(
+    goal: Mapping[str, Head], positions: Mapping[str, Mapping[str, Head]], bolts: Mapping[str, list[str]]
+) -> dict[str, int]:
+    """Return, per bolt and topic that has not passed the heads of ``goal`` yet, the records that are missing."""
+    result = {}
+    for bolt, topics in bolts.items():
+        for topic in topics:
+            head, position = goal.get(topic, NOTHING), positions.get(bolt, {}).get(topic, NOTHING)
+            if position.number < head.number:
+                result[f"{bolt} on {topic}"] = max(1, head.records - position.records)
+    return result
+
+
+class _Look:
+    """Compares the bolts' positions with the heads of the moment at which it was made."""
+
+    def __init__(self, refill: Refill, until: float, bolts: Mapping[str, list[str]]) -> None:
+        self._refill = refill
+        self._until = until
+        self._bolts = bolts
+        self._goal = _state(refill, until)
+
+    def missing(self) -> dict[str, int]:
+        """Return what the bolts have not counted yet of what was in the Queue then."""
+        now = _state(self._refill, self._until)
+        if now.log != self._goal.log:
+            self._goal = now  # the Queue was replaced; what the old one held can't be waited for
+        return behind(self._goal.heads, now.bolts, self._bolts)
+
+
+def _on_its_way(config: Config, called: float) -> dict[str, int]:
+    """Return, per spout that runs, what it has journaled and the broker has not acknowledged."""
+    result = {}
+    for node in LocalRegistry(config.data).list():
+        if node.role == "spout" and alive(node):
+            counts = node.state
+            waiting = counts.get("journaled", 0) - counts.get("published", 0) - counts.get("repeated", 0)
+            if node.beat < called or (waiting > 0 and not counts.get("idle", False)):
+                result[node.name] = max(1, waiting)
+    return result
+
+
+def _state(refill: Refill, until: float) -> BrokerState:
+    """Return the broker's state; while it does not answer, ask again."""
+    while True:
+        try:
+            return refill.state()
+        except Unavailable:
+            if time.monotonic() >= until:
+                raise
+            gevent.sleep(POLL_SECONDS)
+
+
+def _wait_for(missing: Callable[[], dict[str, int]], until: float, progress: Callable[[int], None]) -> None:
+    while found := missing():
+        progress(sum(found.values()))
+        if time.monotonic() >= until:
+            listed = ", ".join(f"{where}: {count:,}" for where, count in sorted(found.items()))
+            raise NotDrained(f"time is up with records not counted yet ({listed}); see `analytics status`")
+        gevent.sleep(POLL_SECONDS)
+    progress(0)

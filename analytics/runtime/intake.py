@@ -1,0 +1,97 @@
+"""The stream of messages a worker sees: within a topic every message once, in order, whatever the Sender drops."""
+
+from collections.abc import Iterator, Mapping
+
+import gevent
+
+from analytics.broker.clients import Refill, Subscriber
+from analytics.broker.wire import Head, Heartbeat, Message
+from analytics.errors import Unavailable
+
+NOTHING = Head(0, 0, 0)
+RETRY_SECONDS = 0.5
+
+
+class NewLog(Exception):
+    """The broker's log is another one than the positions belong to. ``log`` is its identity."""
+
+    def __init__(self, log: str) -> None:
+        super().__init__(f"the broker now has log {log}")
+        self.log = log
+
+
+class Intake:
+    """Live messages while they follow each other; from the broker's log whenever one is missing.
+
+    Attributes:
+        log: identity of the log that ``heads`` belong to, "" before the broker was first reached.
+        heads: per topic the last message delivered.
+        skipped: records that were gone from the log before this worker could read them.
+        error: why nothing comes at the moment, "" if all is well.
+    """
+
+    def __init__(self, live: Subscriber, refill: Refill, log: str, heads: Mapping[str, Head]) -> None:
+        self._live = live
+        self._refill = refill
+        self._behind = True
+        self.log = log
+        self.heads = dict(heads)
+        self.skipped = 0
+        self.error = ""
+
+    def restart(self, log: str) -> None:
+        """Go on at the beginning of ``log``, after NewLog."""
+        self.log = log
+        self.heads = dict.fromkeys(self.heads, NOTHING)
+        self._behind = True
+
+    def messages(self, timeout: float) -> Iterator[Message]:
+        """Yield the next messages, none if nothing comes within ``timeout`` seconds.
+
+        Raises:
+            NewLog: call :meth:`restart` when everything of the old log is settled.
+        """
+        if self._behind:
+            yield from self._catch_up()
+            return
+        got = self._live.recv(timeout)
+        if got is None:
+            return
+        if isinstance(got, Heartbeat):
+            self._check_log(got.log)
+            self._behind = any(
+                got.heads.get(topic, NOTHING).number > head.number for topic, head in self.heads.items()
+            )
+            return
+        self._check_log(got.header.log)
+        last = self.heads[got.topic].number
+        if got.header.number == last + 1:
+            yield self._deliver(got)
+        elif got.header.number > last + 1:
+            self._behind = True
+
+    def _catch_up(self) -> Iterator[Message]:
+        try:
+            page, messages = self._refill.read({topic: head.number for topic, head in self.heads.items()})
+        except Unavailable as error:
+            self.error = str(error)
+            gevent.sleep(RETRY_SECONDS)
+            return
+        self.error = ""
+        self._check_log(page.log)
+        for message in messages:
+            if message.header.number > self.heads[message.topic].number:
+                yield self._deliver(message)
+        self._behind = page.more
+
+    def _deliver(self, message: Message) -> Message:
+        header = message.header
+        before = self.heads[message.topic]
+        if header.number > before.number + 1:
+            self.skipped += header.records - header.count - before.records
+        self.heads[message.topic] = Head(header.number, header.records, header.tuples)
+        return message
+
+    def _check_log(self, log: str) -> None:
+        if log != self.log:
+            raise NewLog(log)

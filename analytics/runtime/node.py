@@ -1,0 +1,202 @@
+"""A node and what runs it: a greenlet that takes one step after the other, until a signal or an error."""
+
+import ctypes
+import enum
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import gevent
+import msgspec
+from gevent.event import Event
+
+from analytics import __version__
+from analytics.cluster import LocalRegistry, Registry
+from analytics.cluster import Node as Entry
+from analytics.cluster.registry import process_started
+from analytics.config import Config
+
+BEAT_SECONDS = 1.0
+SWITCH_SECONDS = 0.0005
+GC_THRESHOLDS = (500_000, 5, 100)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+KEPT_BYTES = 64 << 20
+log = logging.getLogger(__name__)
+
+
+class Exit(enum.IntEnum):
+    """How a process of the suite ends."""
+
+    OK = 0
+    NODE_DIED = 1
+    BAD_CONFIGURATION = 2
+
+
+class Node(Protocol):
+    """A part of the suite that runs for itself.
+
+    A node's further greenlets are watched by it: what ends one of them comes out of :meth:`step`.
+
+    Attributes:
+        name: unique in the suite; letters, digits, ``_``, ``.``, ``+`` and ``-``.
+        role: ``broker``, ``spout``, ``bolts`` or ``store``.
+    """
+
+    name: str
+    role: str
+
+    def start(self) -> None:
+        """Open files and sockets."""
+
+    def step(self) -> None:
+        """Take one turn of the loop; return within about a second."""
+
+    def stop(self) -> None:
+        """End in order. Called once, and only after :meth:`start` succeeded."""
+
+    def state(self) -> dict[str, Any]:
+        """Return facts for ``status``, as JSON takes them. Cheap."""
+        return {}
+
+
+def run(nodes: Sequence[Node], config: Config) -> int:
+    """Run nodes in this process until SIGTERM, SIGINT or the death of one; return an :class:`Exit`.
+
+    They are started in the order given and stopped in reverse. The registry hears of each every second;
+    one that died stays there with the error that ended it.
+    """
+    _tune()
+    ending = Event()
+    handlers = [gevent.signal_handler(number, ending.set) for number in (signal.SIGTERM, signal.SIGINT)]
+    registry = LocalRegistry(config.data)
+    runners: list[_Runner] = []
+    try:
+        for node in nodes:
+            runners.append(_Runner(node, registry, ending))
+            runners[-1].start()
+            if ending.is_set():
+                break
+        ending.wait()
+    finally:
+        for runner in reversed(runners):
+            runner.stop()
+        for handler in handlers:
+            handler.cancel()
+    return Exit.NODE_DIED if any(runner.error for runner in runners) else Exit.OK
+
+
+def _tune() -> None:
+    """Set the interpreter up for nodes, which fold many small objects and write to disk in a thread.
+
+    A thread that comes back from the disk would wait 5 ms for its turn while the hub computes. What lives
+    long is left out of garbage collection, and the rest is looked at only after many allocations. Memory
+    that a batch used is kept for the next one: giving it back and asking again costs a page fault per 4 KB.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+class _Runner:
+    """Runs one node in greenlets, and tells the registry how it does."""
+
+    def __init__(self, node: Node, registry: Registry, ending: Event) -> None:
+        self.error = ""
+        self._node = node
+        self._registry = registry
+        self._ending = ending
+        self._started = False
+        self._total = 0
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._entry = Entry(
+            name=node.name,
+            role=node.role,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            started=process_started(),
+            version=__version__,
+            since=time.time(),
+            beat=time.time(),
+        )
+
+    def start(self) -> None:
+        """Start the node. An error, now or later, is kept, and ends the whole process in order."""
+        try:
+            self._node.start()
+        except Exception as error:
+            self._fail(error)
+            return
+        self._started = True
+        self._total = progress(self._state())
+        log.info("%s started", self._node.name)
+        self._greenlets = [gevent.spawn(self._step_for_ever), gevent.spawn(self._beat_for_ever)]
+
+    def stop(self) -> None:
+        """Stop the node if it was started; leave the registry, unless there is an error to tell."""
+        gevent.killall(self._greenlets)
+        if self._started:
+            try:
+                self._node.stop()
+            except Exception as error:
+                self._fail(error)
+        if self.error:
+            self._tell(msgspec.structs.replace(self._entry, last_error=self.error, ended=True))
+        else:
+            self._registry.leave(self._node.name)
+        log.info("%s stopped", self._node.name)
+
+    def _step_for_ever(self) -> None:
+        try:
+            while True:
+                self._node.step()
+                gevent.sleep(0)
+        except Exception as error:
+            self._fail(error)
+
+    def _beat_for_ever(self) -> None:
+        while True:
+            state, now = self._state(), time.time()
+            total = progress(state)
+            rate = max(0, total - self._total) / max(BEAT_SECONDS, now - self._entry.beat)
+            self._total = total
+            self._entry = msgspec.structs.replace(self._entry, beat=now, state=state, rate=rate)
+            self._tell(self._entry)
+            gevent.sleep(BEAT_SECONDS)
+
+    def _state(self) -> dict[str, Any]:
+        """Return the node's state; what keeps it from telling must not keep it from working."""
+        try:
+            return self._node.state()
+        except Exception as error:
+            log.exception("%s can't tell its state", self._node.name)
+            return {"error": f"state: {type(error).__name__}: {error}"}
+
+    def _tell(self, entry: Entry) -> None:
+        try:
+            self._registry.beat(entry)
+        except Exception as error:  # a full disk, say: the node works on
+            log.error("%s can't tell the registry how it does: %s", self._node.name, error)
+
+    def _fail(self, error: Exception) -> None:
+        self.error = self.error or f"{type(error).__name__}: {error}"
+        log.error("%s died: %s", self._node.name, self.error, exc_info=error)
+        self._ending.set()
+
+
+def progress(state: dict[str, Any]) -> int:
+    """Return how many records or tuples a node has handled, by its state; 0 for one that handles none."""
+    for count in ("published", "folded"):
+        if count in state:
+            return int(state[count])
+    return sum(int(head[1]) for head in state.get("heads", {}).values())

@@ -1,0 +1,125 @@
+"""What ``status`` says, as data: every node that should run or does, and the balance."""
+
+import time
+from typing import Any
+
+import msgspec
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Refill
+from analytics.broker.wire import BrokerState
+from analytics.cluster import LocalRegistry
+from analytics.cluster import Node as Entry
+from analytics.cluster.registry import alive, process_started
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.runtime.balance import Balance, balance
+from analytics.runtime.nodes import groups, needed, registered
+
+BROKER_SECONDS = 1.0
+MISSING = "not running"
+
+
+class NodeReport(msgspec.Struct, frozen=True):
+    """One node. ``problem`` is "" where it is healthy; ``last_error`` may be an old one."""
+
+    name: str
+    role: str
+    healthy: bool
+    problem: str
+    last_error: str
+    host: str
+    pid: int
+    version: str
+    since: float
+    rate: float
+    state: dict[str, Any]
+
+
+class StatusReport(msgspec.Struct, frozen=True):
+    """All nodes and the balance; ``balance`` is None where the broker does not answer, ``problem`` says why."""
+
+    at: float
+    nodes: list[NodeReport]
+    balance: Balance | None
+    broker: BrokerState | None
+    problem: str
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every node is well and the balance adds up."""
+        return (
+            not self.problem
+            and self.balance is not None
+            and not self.balance.faults
+            and all(node.healthy for node in self.nodes)
+        )
+
+
+def report(config: Config) -> StatusReport:
+    """Return how the suite does at this moment, within two seconds even if the broker hangs."""
+    problem = ""
+    state: BrokerState | None = None
+    refill = Refill(config.broker, BROKER_SECONDS)
+    try:
+        state = refill.state()
+    except AnalyticsError as error:
+        problem = str(error)
+    finally:
+        refill.close()
+    nodes = node_reports(config)
+    if state is None:
+        return StatusReport(time.time(), nodes, None, None, problem)
+    spouts = {node.name: node.state for node in nodes if node.role == "spout" and node.pid}
+    bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
+    sums = balance(state, spouts, bolts)
+    return StatusReport(time.time(), nodes, sums, state, state.blocked)
+
+
+def node_reports(config: Config) -> list[NodeReport]:
+    """Return the nodes that the configuration needs, and any others that are known."""
+    entries = {entry.name: entry for entry in LocalRegistry(config.data).list()}
+    wanted = registered(config, needed(config))
+    missing = [
+        NodeReport(name, "", False, MISSING, "", "", 0, "", 0.0, 0.0, {})
+        for name in wanted
+        if name not in entries
+    ]
+    return missing + [_of_entry(entry) for entry in entries.values()]
+
+
+def _of_entry(entry: Entry) -> NodeReport:
+    error = str(entry.state.get("last_error") or entry.state.get("error") or entry.last_error)
+    problem = _problem(entry)
+    return NodeReport(
+        entry.name, entry.role, not problem, problem, error, entry.host, entry.pid if alive(entry) else 0,
+        entry.version, entry.since, entry.rate, entry.state,
+    )  # fmt: skip
+
+
+def _problem(entry: Entry) -> str:
+    """Return what is wrong with a node now, "" if nothing is."""
+    state = entry.state
+    if not alive(entry):
+        if process_started(entry.pid) == entry.started and not entry.ended:
+            return f"hangs: it has told nothing for {time.time() - entry.beat:.0f} s; see its log, or kill it"
+        return f"died: {entry.last_error}" if entry.last_error else "died without a word; see its log"
+    for key in ("blocked", "error"):
+        if state.get(key):
+            return str(state[key])
+    if state.get("skipped"):
+        return f"{state['skipped']} records were gone from the Queue before they were read"
+    return _problem_of_sources(state)
+
+
+def _problem_of_sources(state: dict[str, Any]) -> str:
+    """Return what is wrong with a spout's sources or interfaces now."""
+    failing = {
+        name: source.get("last_error", "")
+        for name, source in state.get("sources", {}).items()
+        if isinstance(source, dict) and not source.get("healthy", True)
+    } | state.get("errors", {})
+    for name, error in failing.items():
+        more = f" (and {len(failing) - 1} more)" if len(failing) > 1 else ""
+        return f"{name}: {error}{more}"
+    return ""

@@ -1,0 +1,246 @@
+"""From folded changes to documents in the store, tuples in the broker, and saved positions, in this order.
+
+    settle ──▶ parts ──▶ document, if its version is as known ──▶ published tuples, acknowledged ──▶ positions
+                              │ refused: load it again, fold in what it lacks
+                              └──────────────────────────────────────────────▶ again
+
+A crash between any two steps is harmless: the positions still say that the messages are to be folded, and
+the documents say which of them they include.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import gevent
+import msgspec
+
+from analytics.broker.clients import Publisher
+from analytics.broker.wire import Batch, BatchHeader, Head, Part
+from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt, Key
+from analytics.core.fold import Delta
+from analytics.core.settle import Fields, Known, Position, Settled, known, part_ids, settle, unknown
+from analytics.errors import AnalyticsError
+from analytics.store import Store, Write
+
+POSITIONS = "positions"
+DOCUMENTS_AT_ONCE = 500
+LINES_A_BATCH = 2_000
+ACCTS_A_TUPLE = 5_000
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a stretch of messages changes: deltas per bolt and document, and how far each bolt then is.
+
+    ``tuples`` and ``bytes`` say how much those messages held.
+    """
+
+    log: str
+    deltas: dict[str, dict[Key, list[Delta]]]
+    heads: dict[str, dict[str, Head]] = field(default_factory=dict)
+    tuples: int = 0
+    bytes: int = 0
+
+    def add(self, bolt: str, folded: Mapping[Key, Delta]) -> None:
+        """Add what one message changes in a bolt's documents."""
+        kept = self.deltas[bolt]
+        for key, delta in folded.items():
+            if key in kept:
+                kept[key].append(delta)
+            else:
+                kept[key] = [delta]
+
+
+class Settler:
+    """Settles the changes of some bolts. Keeps the documents it wrote, as far as memory allows."""
+
+    def __init__(
+        self,
+        bolts: Mapping[str, Bolt],
+        areas: Areas,
+        store: Store,
+        publisher: Publisher,
+        session: str,
+        max_items: int,
+    ) -> None:
+        self._bolts = bolts
+        self._areas = areas
+        self._store = store
+        self._publisher = publisher
+        self._session = session
+        self._published = 0
+        self._cache = _Cache(max_items)
+
+    def settle(self, changes: Changes) -> None:
+        """Bring ``changes`` into the store. Returns when documents and positions are durable.
+
+        Raises:
+            Unavailable: the store does not answer. Call again with the same ``changes``.
+        """
+        for name, deltas in changes.deltas.items():
+            bolt = self._bolts[name]
+            to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})
+            remaining = iter(deltas.items())
+            while chunk := dict(islice(remaining, DOCUMENTS_AT_ONCE)):
+                tuples = self._settle_documents(bolt, chunk, to)
+                if bolt.publishes:
+                    self._publish(name, tuples)
+                gevent.sleep(0)
+        self.save_positions(changes.log, changes.heads)
+
+    def save_positions(self, log: str, heads: Mapping[str, Mapping[str, Head]]) -> None:
+        """Save how far each bolt is."""
+        now = datetime.now(UTC)
+        writes = [
+            Write(
+                bolt,
+                {
+                    "_id": bolt,
+                    "log": log,
+                    "topics": [
+                        [topic, head.number, head.records, head.tuples] for topic, head in topics.items()
+                    ],
+                    "updated": now,
+                },
+                None,
+            )
+            for bolt, topics in heads.items()
+        ]
+        self._store.write(POSITIONS, writes)
+
+    def load_positions(self) -> dict[str, tuple[str, dict[str, Head]]]:
+        """Return, per bolt that has one, the log and the saved position in it."""
+        saved = self._store.load(POSITIONS, list(self._bolts))
+        return {
+            bolt: (
+                one["log"],
+                {topic: Head(number, records, tuples) for topic, number, records, tuples in one["topics"]},
+            )
+            for bolt, one in saved.items()
+        }
+
+    def _settle_documents(self, bolt: Bolt, deltas: Mapping[Key, list[Delta]], to: Position) -> list[Fields]:
+        tuples: list[Fields] = []
+        remaining = dict(deltas)
+        while remaining:
+            settled = {}
+            for key, one in self._known(bolt, remaining).items():
+                settled[key] = settle(one, remaining[key], to, self._areas)
+            refused = self._write(bolt, settled)
+            tuples += [one.tuple for key, one in settled.items() if key not in refused]
+            remaining = {key: remaining[key] for key in refused}
+        return tuples
+
+    def _known(self, bolt: Bolt, keys: Iterable[Key]) -> dict[Key, Known]:
+        """Take the documents out of the cache, or load them: they go back when they have been written."""
+        result: dict[Key, Known] = {}
+        missing: dict[str, Key] = {}
+        for key in keys:
+            one = self._cache.take(bolt.name, key)
+            if one is None:
+                missing[bolt.id_of(key)] = key
+            else:
+                result[key] = one
+        stored = self._store.load(bolt.name, list(missing)) if missing else {}
+        for id_, key in missing.items():
+            result[key] = self._loaded(bolt, key, stored[id_]) if id_ in stored else unknown(bolt, key)
+        return result
+
+    def _loaded(self, bolt: Bolt, key: Key, document: Fields) -> Known:
+        while True:
+            ids = part_ids(document)
+            parts = self._store.load(bolt.name, ids) if ids else {}
+            if len(parts) == len(ids):
+                return known(bolt, key, document, [parts[id_] for id_ in ids])
+            # Another instance has moved on and thrown old parts away since the document was read.
+            newer = self._store.load(bolt.name, [document["_id"]])[document["_id"]]
+            if newer["_v"] == document["_v"]:
+                raise AnalyticsError(
+                    f"{bolt.name}: parts of document {document['_id']!r} are missing; it should have "
+                    f"{document['parts']}. Restore the collection {bolt.name} and positions from one backup"
+                )
+            document = newer
+
+    def _write(self, bolt: Bolt, settled: Mapping[Key, Settled]) -> set[Key]:
+        """Write every document's steps; return the keys of those that another instance has moved."""
+        refused: set[Key] = set()
+        now = datetime.now(UTC)
+        for turn in range(max(len(one.steps) for one in settled.values())):
+            steps = {
+                key: one.steps[turn]
+                for key, one in settled.items()
+                if turn < len(one.steps) and key not in refused
+            }
+            parts = [Write(part["_id"], part, None) for step in steps.values() for part in step.parts]
+            if parts:
+                self._store.write(bolt.name, parts)
+            writes = {}
+            for key, step in steps.items():
+                document = step.document
+                document["updated"] = now
+                writes[document["_id"]] = key, Write(document["_id"], document, document["_v"] - 1)
+            conflicts = self._store.write(bolt.name, [write for _, write in writes.values()])
+            refused |= {writes[id_][0] for id_ in conflicts}
+            stale = [id_ for key, step in steps.items() if key not in refused for id_ in step.stale]
+            if stale:
+                self._store.delete(bolt.name, stale)
+        for key, one in settled.items():
+            if key not in refused:
+                self._cache.put(bolt.name, key, one.known)
+        return refused
+
+    def _publish(self, name: str, tuples: Iterable[Fields]) -> None:
+        """Publish a bolt's tuples, and wait until they are durable."""
+        pending = []
+        lines = (line for one in tuples for line in self._lines(name, one))
+        while batch := list(islice(lines, LINES_A_BATCH)):
+            part = Part(name, len(batch), sum(weight for _, weight in batch))
+            header = BatchHeader(f"{name}@{self._session}", [], [part])
+            pending.append(self._publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)])))
+        for result in pending:
+            result.get()
+
+    def _lines(self, name: str, fields: Fields) -> Iterator[tuple[bytes, int]]:
+        """Yield a tuple as lines, several where its list is long, and what each accounts for."""
+        accts: list[Any] = fields.get("userlist", [])
+        for begin in range(0, max(len(accts), 1), ACCTS_A_TUPLE):
+            self._published += 1
+            one: Fields = {"id": f"{name}@{self._session}:{self._published}"} | fields
+            if accts:
+                one["userlist"] = accts[begin : begin + ACCTS_A_TUPLE]
+            if begin:
+                one["tuples"] = 0
+            yield msgspec.json.encode(one), one["tuples"]
+
+
+class _Cache:
+    """Documents as last written, those used last, up to so many list items in all."""
+
+    def __init__(self, max_items: int) -> None:
+        self._max_items = max_items
+        self._items = 0
+        self._kept: OrderedDict[tuple[str, Key], Known] = OrderedDict()
+
+    def take(self, bolt: str, key: Key) -> Known | None:
+        one = self._kept.pop((bolt, key), None)
+        if one is not None:
+            self._items -= 1 + one.size
+        return one
+
+    def put(self, bolt: str, key: Key, one: Known) -> None:
+        self._kept[bolt, key] = one
+        self._items += 1 + one.size
+        while self._items > self._max_items and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._items -= 1 + dropped.size
+
+
+def new_session() -> str:
+    """Return a name for this process' own tuples that no other process has used."""
+    return f"{time.time_ns():x}"

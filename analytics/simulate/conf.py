@@ -1,0 +1,68 @@
+"""A ready configuration for the suite that counts a simulated game."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analytics.simulate.events import GameServer
+from analytics.simulate.game import LOG_NAME
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Where the suite that is being configured lives, and how it asks.
+
+    ``ports``: it takes four from this one on. ``since``: the game's first day, so that none is missed where the
+    suite starts later.
+    """
+
+    data: Path
+    database: str = "analytics"
+    ports: int = 0
+    poll_seconds: float = 0.5
+    since: str = ""
+
+
+def configuration(
+    servers: list[GameServer], url: str, timezone: str, suite: Suite, token_env: str = ""
+) -> str:
+    """Return the text of a configuration whose sources and interfaces are the simulated game at ``url``."""
+    tables: list[tuple[str, dict[str, Any]]] = [
+        ("", {"data": str(suite.data.resolve()), "timezone": timezone}),
+        ("mongodb", {"database": suite.database}),
+    ]
+    if suite.ports:
+        names = ("receiver_port", "sender_port", "refill_port")
+        tables.append(("broker", {name: suite.ports + index for index, name in enumerate(names)}))
+        tables.append(("store", {"port": suite.ports + 3}))
+    poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}
+    if suite.since:
+        poll["since"] = suite.since
+    if token_env:
+        poll["token_env"] = token_env
+    query = "area={area}&page={page}"
+    tables.append(("payment", {"url": f"{url}/payment?day={{day}}&{query}", **poll}))
+    tables.append(("syncuser", {"url": f"{url}/syncuser?since={{since}}&{query}", **poll}))
+    for server in servers:
+        tables.append(("[gamelog.sources]", _source(server, url, suite)))
+    for server in servers:
+        area = {"plat": server.plat, "corpid": server.corpid, "server_name": server.server_name}
+        tables.append((f"games.{server.game}.areas.{server.id}", area))
+    return "\n".join(_table(name, values) for name, values in tables)
+
+
+def _source(server: GameServer, url: str, suite: Suite) -> dict[str, Any]:
+    return {
+        "name": server.server_name,
+        "kind": "http",
+        "game": server.game,
+        "url": f"{url}/logs/{server.id}/{LOG_NAME}",
+        "poll_seconds": suite.poll_seconds,
+    }
+
+
+def _table(name: str, values: dict[str, Any]) -> str:
+    # JSON's strings and numbers are TOML's too.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items()]
+    return "".join([f"[{name}]\n" if name else "", *lines])

@@ -1,0 +1,83 @@
+"""What happens in the simulated game, and the log line that a game server writes about it.
+
+An event is ``(ts, op, args)``: Unix seconds, the kind, and ``args`` in the order in which the kind's line
+names them: ``(ts, acct, …)``. ``PAY`` (ts, acct, cents) and ``ROLE`` (ts, acct, and the role as it is now)
+leave no line in the log: they are seen through the payment and the role interface.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+SIGNUP, CREATEROLE, LOGIN, COIN, FUBEN, ACCEPT, FINISH, SHOP, PAY, ROLE = range(10)
+
+Event = tuple[int, int, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class GameServer:
+    """One area of the simulated game. ``opens`` is the index of the simulated day on which it opens."""
+
+    id: str
+    index: int
+    game: str
+    plat: str
+    corpid: int
+    server_name: str
+    opens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """How one kind of event is logged: op code, number, type, and the further fields as a template."""
+
+    code: str
+    number: int
+    type: str
+    fields: str = ""
+
+
+LOGGED = {
+    SIGNUP: Op("signup_logcount", 1001, "signup"),
+    CREATEROLE: Op("createrole_logcount", 1002, "createrole"),
+    LOGIN: Op("login_logcount", 1003, "signin"),
+    COIN: Op("yuanbao_logchange", 1101, "yuanbao", ', "amount": %d, "reason": "%s"'),
+    FUBEN: Op("fuben_logchange", 1201, "fuben", ', "fuben": "%s", "result": "%s"'),
+    ACCEPT: Op("trunk_task_accept", 1301, "task", ', "task": %d'),
+    FINISH: Op("trunk_task_finish", 1302, "task", ', "task": %d'),
+    SHOP: Op("shop_logbuy", 1401, "shop", ', "item": "%s", "num": %d, "price": %d'),
+}
+
+_TUPLE = (
+    '{"op": {"code": "%(code)s", "id": %(number)d}, "area": "%(area)s", "ts": %%d, '
+    '"data": {"corpid": %(corpid)d, "type": "%(type)s", "server_name": "%(server)s", '
+    '"opno": %(number)d, "opname": "%(code)s", "acct": "%%s"'
+)
+_FLAT = (
+    '{"ts": %%d, "corpid": %(corpid)d, "server_name": "%(server)s", "opno": %(number)d, '
+    '"opname": "%(code)s", "type": "%(type)s", "acct": "%%s"'
+)
+
+
+class LineWriter:
+    """Writes the events of one area as lines of its log: tuples, or flat records without ``area``."""
+
+    def __init__(self, server: GameServer, flat: bool = False) -> None:
+        self._templates = [_template(server, LOGGED[op], flat) if op in LOGGED else "" for op in range(10)]
+
+    def lines(self, events: Iterable[Event]) -> bytes:
+        """Return the log lines of ``events``, each with its newline."""
+        templates = self._templates
+        return "".join([templates[op] % args for _, op, args in events if op < PAY]).encode()
+
+
+def _template(server: GameServer, op: Op, flat: bool) -> str:
+    head = (_FLAT if flat else _TUPLE) % {
+        "code": op.code,
+        "number": op.number,
+        "type": op.type,
+        "area": server.id,
+        "corpid": server.corpid,
+        "server": server.server_name,
+    }
+    return head + op.fields + ("}\n" if flat else "}}\n")

@@ -1,0 +1,141 @@
+"""One player of the simulated game, and what happens in one visit."""
+
+from collections.abc import Callable
+from typing import Any
+
+from analytics.simulate.events import ACCEPT, COIN, FINISH, FUBEN, PAY, SHOP, Event
+
+Draw = Callable[[], float]
+
+PAYER_SHARE = 0.05
+WHALE_SHARE = 0.005
+PAYS_TODAY = (0.0, 0.2, 0.5)
+PRICES = {"dl": (600, 600, 3000, 6800, 12800, 32800, 64800), "wsdx": (99, 99, 499, 999, 1999, 4999, 9999)}
+ITEMS = (("potion", 5), ("stone", 10), ("ticket", 20), ("wings", 180), ("mount", 360))
+SPEND_REASONS = ("revive", "refresh", "enhance", "speedup")
+DUNGEONS = 40
+SYLLABLES = tuple(consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in "aeio")
+
+
+class Player:
+    """A player of one area. ``joined``: day index; ``payer``: 0, 1, or 2 (a whale); ``keenness``: mean 1."""
+
+    __slots__ = (
+        "accepted",
+        "acct",
+        "birthday",
+        "grade",
+        "joined",
+        "keenness",
+        "login_time",
+        "payer",
+        "score",
+        "task",
+        "uid",
+        "yuanbao",
+    )
+
+    def __init__(self, acct: str, uid: str, joined: int, keenness: float, payer: int) -> None:
+        self.acct = acct
+        self.uid = uid
+        self.joined = joined
+        self.keenness = keenness
+        self.payer = payer
+        self.task = 1
+        self.accepted = False
+        self.grade = 1
+        self.score = 0
+        self.yuanbao = 0
+        self.birthday = 0
+        self.login_time = 0
+
+    def role(self) -> tuple[Any, ...]:
+        """Return uid, name, grade, rest_yuanbao, birthday, score and login_time as they are now."""
+        name = f"hero{self.uid[-9:].lstrip('0')}"
+        return self.uid, name, self.grade, self.yuanbao, self.birthday, self.score, self.login_time
+
+
+def account(game: str, home: int, number: int) -> str:
+    """Return the account of the ``number``-th player of the area with index ``home``: unique in a game."""
+    scrambled = ((home << 22) + number) * 2654435761 & 0xFFFFFFFF
+    if game == "dl":
+        return str(1_000_000_000 + scrambled)
+    return "".join(SYLLABLES[scrambled >> shift & 63] for shift in range(0, 36, 6)) + "@example.com"
+
+
+def play(player: Player, game: str, random: Draw, begin: int, end: int, events: list[Event]) -> int:
+    """Append what ``player`` does in a visit, from ``begin`` to before ``end``; return when it ended."""
+    ts = begin
+    if random() < PAYS_TODAY[player.payer]:
+        _pay(player, game, random, ts, events)
+    while random() < 0.85:
+        later = ts + 5 + int(random() * 240)
+        if later >= end:
+            break
+        ts = later
+        kind = random()
+        if kind < 0.4:
+            _quest(player, random, ts, events)
+        elif kind < 0.7:
+            ts = _dungeon(player, random, ts, end, events)
+        elif kind < 0.8:
+            _gain(player, 5 + int(random() * 20), "daily", ts, events)
+        elif kind < 0.9:
+            _spend(player, random, ts, events)
+        else:
+            _buy(player, random, ts, events)
+    return ts
+
+
+def _pay(player: Player, game: str, random: Draw, ts: int, events: list[Event]) -> None:
+    prices = PRICES[game]
+    share = random() if player.payer == 2 else random() * random()
+    cents = prices[int(share * len(prices))]
+    events.append((ts, PAY, (ts, player.acct, cents)))
+    _gain(player, cents // 10, "recharge", ts, events)
+
+
+def _gain(player: Player, amount: int, reason: str, ts: int, events: list[Event]) -> None:
+    player.yuanbao += amount
+    events.append((ts, COIN, (ts, player.acct, amount, reason)))
+
+
+def _quest(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
+    if not player.accepted:
+        player.accepted = True
+        events.append((ts, ACCEPT, (ts, player.acct, player.task)))
+    elif random() < 0.8:
+        events.append((ts, FINISH, (ts, player.acct, player.task)))
+        player.accepted = False
+        player.task += 1
+        player.score += 10
+        if random() < 1 / (1 + player.grade / 20):
+            player.grade += 1
+
+
+def _dungeon(player: Player, random: Draw, ts: int, end: int, events: list[Event]) -> int:
+    dungeon = f"fb{1 + int(random() * min(DUNGEONS, 1 + player.grade // 2))}"
+    events.append((ts, FUBEN, (ts, player.acct, dungeon, "enter")))
+    done = ts + 30 + int(random() * 300)
+    if done >= end or random() < 0.08:
+        return ts  # left before it was decided
+    passed = random() < 0.7
+    player.score += 20 if passed else 1
+    events.append((done, FUBEN, (done, player.acct, dungeon, "pass" if passed else "fail")))
+    return done
+
+
+def _spend(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
+    amount = 1 + int(random() * 15)
+    if amount <= player.yuanbao:
+        reason = SPEND_REASONS[int(random() * len(SPEND_REASONS))]
+        _gain(player, -amount, reason, ts, events)
+
+
+def _buy(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
+    item, price = ITEMS[int(random() * random() * len(ITEMS))]
+    number = 1 + int(random() * random() * 5)
+    cost = number * price
+    if cost <= player.yuanbao:
+        events.append((ts, SHOP, (ts, player.acct, item, number, cost)))
+        _gain(player, -cost, "shop", ts, events)

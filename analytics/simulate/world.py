@@ -1,0 +1,162 @@
+"""The simulated game: areas that open, players who sign up, come back, play and pay.
+
+Everything follows from the settings: the same ones give the same events, whatever runs around them. Each area
+draws its own random numbers for each of its days, and only through ``random()``, whose sequence Python keeps
+from version to version. Days are made one after the other, so memory grows with players and not with records.
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from operator import itemgetter
+from random import Random
+from zoneinfo import ZoneInfo
+
+from analytics.simulate.events import CREATEROLE, LOGIN, ROLE, SIGNUP, Event, GameServer
+from analytics.simulate.players import PAYER_SHARE, WHALE_SHARE, Draw, Player, account, play
+
+GAMES = (("dl", "2001"), ("wsdx", "1059"))
+RETENTION = ((1, 0.40), (7, 0.18), (30, 0.08), (365, 0.01))
+HOUR_WEIGHTS = (22, 12, 7, 5, 4, 5, 10, 20, 28, 32, 36, 42, 55, 50, 40, 40, 42, 48, 62, 78, 92, 88, 68, 42)
+HOURS = tuple(hour for hour, weight in enumerate(HOUR_WEIGHTS) for _ in range(weight))
+SESSION_LIMIT = 5400
+FRIENDS_SHARE = 0.08
+LONGEST_AGE = 730
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which game to simulate.
+
+    ``players`` sign up in an area in its first thirty days, about. The areas open during the first half of
+    ``days``; a world can go on after them.
+    """
+
+    first_day: date
+    seed: int = 1
+    areas: int = 4
+    players: int = 500
+    days: int = 14
+    timezone: str = "Asia/Shanghai"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One area's day from ``start`` to before ``end`` (Unix seconds): its events in order of time."""
+
+    start: int
+    end: int
+    events: list[Event]
+
+
+def game_servers(settings: Settings) -> list[GameServer]:
+    """Return the areas of the simulated game, in the order in which they open."""
+    span = max(1, settings.days // 2)
+    return [_game_server(settings, index, index * span // settings.areas) for index in range(settings.areas)]
+
+
+def retention(age: int) -> float:
+    """Return the share of players who play on the ``age``-th day after signing up: straight in log-log."""
+    segment = next((pair for pair in pairwise(RETENTION) if age <= pair[1][0]), RETENTION[-2:])
+    (day, share), (next_day, next_share) = segment
+    power = math.log(next_share / share) / math.log(next_day / day)
+    return float(share * (age / day) ** power)
+
+
+class AreaWorld:
+    """One area's game, a day at a time."""
+
+    def __init__(self, settings: Settings, server: GameServer) -> None:
+        self.server = server
+        self._settings = settings
+        self._zone = ZoneInfo(settings.timezone)
+        self._index = 0
+        self._players: list[Player] = []
+        self._retention = [1.0] + [retention(age) for age in range(1, LONGEST_AGE)]
+        self._signups = _signups_by_age(settings.players)
+
+    def next_day(self) -> Day:
+        """Play the next day of the area and return it; empty before the area opens."""
+        index, self._index = self._index, self._index + 1
+        today = self._settings.first_day + timedelta(days=index)
+        start, end = self._midnight(today), self._midnight(today + timedelta(days=1))
+        age = index - self.server.opens
+        if age < 0:
+            return Day(start, end, [])
+        random = Random(f"{self._settings.seed}/{self.server.index}/{index}").random
+        events: list[Event] = []
+        for player in self._players:
+            if random() < player.keenness * self._retention[min(index - player.joined, LONGEST_AGE - 1)]:
+                self._play_day(player, random, start, end, events)
+        weekend = 1.25 if today.weekday() >= 5 else 1.0
+        wanted = self._signups[min(age, len(self._signups) - 1)] * weekend * (0.85 + 0.3 * random())
+        for _ in range(max(int(wanted + random()), 1 if age == 0 else 0)):
+            self._sign_up(index, random, start, end, events)
+        events.sort(key=itemgetter(0))
+        return Day(start, end, events)
+
+    def _midnight(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp())
+
+    def _sign_up(self, index: int, random: Draw, start: int, end: int, events: list[Event]) -> None:
+        player = self._new_player(index, random)
+        self._players.append(player)
+        ts = min(_moment(random, start), end - 60)
+        events.append((ts, SIGNUP, (ts, player.acct)))
+        if random() < 0.03:
+            player.keenness = 0.0  # looked at the first screen and left for good
+            return
+        ts = min(ts + 10 + int(random() * 240), end - 30)
+        player.birthday = ts
+        events.append((ts, CREATEROLE, (ts, player.acct)))
+        self._visit(player, random, [ts + 1], end, events)
+
+    def _new_player(self, index: int, random: Draw) -> Player:
+        number, server = len(self._players), self.server
+        home = server.index
+        if home >= len(GAMES) and random() < FRIENDS_SHARE:
+            home -= len(GAMES)  # the same person already plays in an older area of this game
+        acct = account(server.game, home, number)
+        uid = f"{server.plat}{server.index:05d}{number:09d}"
+        draw = random()
+        payer = 2 if draw < WHALE_SHARE else 1 if draw < PAYER_SHARE else 0
+        keenness = 1.9 if payer or random() < 0.4 else 0.4
+        return Player(acct, uid, index, keenness, payer)
+
+    def _play_day(self, player: Player, random: Draw, start: int, end: int, events: list[Event]) -> None:
+        visits = [_moment(random, start)]
+        while random() < 0.45:
+            visits.append(_moment(random, start))
+        visits.sort()
+        self._visit(player, random, visits, end, events)
+
+    def _visit(
+        self, player: Player, random: Draw, visits: Sequence[int], end: int, events: list[Event]
+    ) -> None:
+        limits = [*visits[1:], end]
+        for begin, following in zip(visits, limits, strict=True):
+            ts = min(begin, end - 1)
+            events.append((ts, LOGIN, (ts, player.acct)))
+            player.login_time = ts
+            last = play(player, self.server.game, random, ts, min(following, ts + SESSION_LIMIT, end), events)
+            events.append((last, ROLE, (last, player.acct, *player.role())))
+
+
+def _game_server(settings: Settings, index: int, opens: int) -> GameServer:
+    game, plat = GAMES[index % len(GAMES)]
+    name = hashlib.sha256(f"area {settings.seed}/{index}".encode()).hexdigest()[:24]
+    return GameServer(name, index, game, plat, int(plat), f"server{1001 + index}", opens)
+
+
+def _signups_by_age(players: int) -> list[float]:
+    """Return how many sign up on each of an area's days: many at first, fewer and fewer later."""
+    weights = [(age + 1) ** -0.8 for age in range(LONGEST_AGE)]
+    month = sum(weights[:30])
+    return [players * weight / month for weight in weights]
+
+
+def _moment(random: Draw, start: int) -> int:
+    return start + HOURS[int(random() * len(HOURS))] * 3600 + int(random() * 3600)

@@ -1,0 +1,75 @@
+"""Which days of which areas are still worth asking about."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from analytics.core.areas import Area
+
+
+@dataclass(frozen=True, slots=True)
+class AreaDay:
+    """One area's day, which starts at ``ts`` (Unix seconds)."""
+
+    area: Area
+    ts: int
+
+    @property
+    def key(self) -> str:
+        """The pair as text."""
+        return f"{self.area.id}:{self.ts}"
+
+    @property
+    def date(self) -> str:
+        """The day as ``YYYY-MM-DD``."""
+        return f"{self.area.zone.local(self.ts):%Y-%m-%d}"
+
+
+class Days:
+    """Every day from the first one on, until it is settled: asked about ``settle_seconds`` after its end.
+
+    ``settled`` maps an area to the start of the last day up to which all are settled. So the days of a
+    downtime are asked about after it, however long it was.
+
+    Args:
+        since: the first day of an area that is new here, ``YYYY-MM-DD``; empty means yesterday.
+    """
+
+    def __init__(self, settled: dict[str, int], settle_seconds: float, since: str = "") -> None:
+        self.settled = settled
+        self._settle_seconds = settle_seconds
+        self._since = since
+        self._ahead: set[AreaDay] = set()
+
+    def open(self, areas: Iterable[Area], now: float) -> Iterator[AreaDay]:
+        """Yield the days that have begun at ``now`` and are not settled; of each area the oldest first."""
+        for area in areas:
+            if area.id not in self.settled:
+                self.settled[area.id] = self._before_first(area, now)
+            day = area.zone.day_after(self.settled[area.id], 1)
+            while day <= now:
+                wanted = AreaDay(area, day)
+                if self.is_open(wanted):
+                    yield wanted
+                day = area.zone.day_after(day, 1)
+
+    def is_open(self, day: AreaDay) -> bool:
+        """Return whether ``day`` is not settled."""
+        return day.ts > self.settled[day.area.id] and day not in self._ahead
+
+    def answered(self, day: AreaDay, now: float) -> list[AreaDay]:
+        """Note that what was said at ``now`` about ``day`` is safe. Return the days that this settles."""
+        zone = day.area.zone
+        if now < zone.day_after(day.ts, 1) + self._settle_seconds or not self.is_open(day):
+            return []
+        self._ahead.add(day)
+        passed = []
+        while (following := AreaDay(day.area, zone.day_after(self.settled[day.area.id], 1))) in self._ahead:
+            self._ahead.discard(following)
+            self.settled[day.area.id] = following.ts
+            passed.append(following)
+        return passed
+
+    def _before_first(self, area: Area, now: float) -> int:
+        if self._since:
+            return area.zone.day_after(area.zone.day_of(self._since), -1)
+        return area.zone.day_after(area.zone.start("day", int(now)), -2)

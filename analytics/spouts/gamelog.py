@@ -1,0 +1,319 @@
+"""The gamelog spout: sources, journal, broker.
+
+    source ─▶ chunk ─▶ convert ─▶ │queue│ ─▶ journal (durable) ─▶ publish ─▶ │queue│ ─▶ acknowledged ─▶ position
+
+The steps overlap: while one chunk is written and another published, the next is converted. All queues
+are short, so a broker that is away or full makes the sources wait.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+from gevent.event import AsyncResult
+from gevent.queue import Empty, Queue
+
+from analytics.broker.clients import Publisher
+from analytics.broker.wire import Ack, Batch
+from analytics.config import Config, Source, areas
+from analytics.spouts.journal import Journal, Mark
+from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.records import Bad, Rules, Share, convert
+from analytics.spouts.rejected import Reject, Rejected, reject
+from analytics.spouts.sources.file import FileSource
+from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.http import HttpSource
+from analytics.spouts.sources.stream import LONGEST_LINE, Chunk
+from analytics.spouts.sources.tcp import TcpSource
+
+logger = logging.getLogger(__name__)
+
+_WAITING = 8
+_OVERSIZE = f"$: expected a line of at most {LONGEST_LINE} bytes, got a longer one"
+
+
+@dataclass(slots=True)
+class Work:
+    """One chunk on its way. ``position`` is the source's once all ``shares`` are acknowledged."""
+
+    shares: list[Share]
+    rejects: list[Reject]
+    source: str = ""
+    position: Position | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """Records since the start of this process."""
+
+    read: int = 0
+    journaled: int = 0
+    rejected: int = 0
+    published: int = 0
+    repeated: int = 0
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """What happens when all before it is acknowledged, in the order of publishing."""
+
+    counts: Counts
+    result: "AsyncResult[Ack] | None" = None
+    mark: Mark | None = None
+    work: Work | None = None
+
+
+class Road:
+    """The way from a chunk to its acknowledgement, which ``read_stdin_gamelog`` shares with the spout."""
+
+    def __init__(
+        self,
+        config: Config,
+        name: str,
+        journal: Journal,
+        acknowledged: Callable[[str, Position], None] = lambda source, position: None,
+    ) -> None:
+        self.counts = Counts()
+        self.blocked = ""
+        self.journal = journal
+        self._rejected = Rejected(config)
+        self._acknowledged = acknowledged
+        self._publisher = Publisher(config.broker, name, config.gamelog.window)
+        self._to_write: Queue[Work] = Queue(_WAITING)
+        self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _WAITING)
+        self._pending = 0
+        self.greenlets = [gevent.spawn(self._write_all), gevent.spawn(self._acknowledge_all)]
+
+    def put(self, work: Work) -> None:
+        """Take a converted chunk over; wait while there is enough to do."""
+        self._pending += 1
+        self._to_write.put(work)
+        gevent.sleep(0)  # converting computes for milliseconds: let journal and broker answer in between
+
+    def take(self, chunk: Chunk, rules: Rules) -> None:
+        """Convert a chunk and take it over."""
+        self.put(self.converted(chunk, rules))
+
+    def converted(self, chunk: Chunk, rules: Rules) -> Work:
+        """Return a chunk as shares and rejected records."""
+        if chunk.part:
+            ending = [Share(chunk.source, bad=[Bad(chunk.first, _OVERSIZE, b"")])] if chunk.last else []
+            one = reject("gamelog", chunk.source, _OVERSIZE, chunk.data, chunk.first, chunk.part, chunk.last)
+            self.counts.read += chunk.last
+            self.counts.rejected += chunk.last
+            return Work(ending, [one], chunk.source, chunk.position)
+        shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()), chunk.lines)
+        rejects = _rejects(shares)
+        self.counts.read += sum(len(share.ns) + len(share.bad) for share in shares)
+        self.counts.rejected += len(rejects)
+        return Work(shares, rejects, chunk.source, chunk.position)
+
+    def again(self, data: bytes, mark: Mark, rules: Rules) -> None:
+        """Publish lines that the journal has already; ``mark`` is acknowledged with them."""
+        shares = convert(data, "gamelog/journal", 1, rules, int(time.time()))
+        self._rejected.put_all(_rejects(shares))
+        for share in shares:
+            # Not counted: what was read again from its source since counts there, as repeated.
+            self._publish(share.batch(), Counts())
+        self._pending += 1
+        self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
+
+    def idle(self) -> bool:
+        """Say whether everything taken over is acknowledged."""
+        return not self._pending
+
+    def failure(self) -> BaseException | None:
+        """Return what ended one of the greenlets, if anything did."""
+        return next((greenlet.exception for greenlet in self.greenlets if greenlet.exception), None)
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Wait until all is acknowledged, up to ``timeout``, then end. Return whether it was."""
+        until = time.monotonic() + timeout
+        while not self.idle() and time.monotonic() < until and self.failure() is None:
+            gevent.sleep(0.02)
+        gevent.killall(self.greenlets)
+        self._publisher.close(0.1)
+        self.journal.close()
+        self._rejected.close()
+        return self.idle()
+
+    def _write_all(self) -> None:
+        while True:
+            works = [self._to_write.get()]
+            try:
+                while len(works) < _WAITING:
+                    works.append(self._to_write.get_nowait())
+            except Empty:
+                pass
+            batches = [[share.batch() for share in work.shares] for work in works]
+            mark = self._write(works, [body for some in batches for batch in some for body in batch.bodies])
+            for work, some in zip(works, batches, strict=True):
+                for batch in some:
+                    self._publish(batch, self.counts)
+                self._to_acknowledge.put(_Awaited(self.counts, work=work))
+            if mark is not None:
+                self._pending += 1
+                self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
+
+    def _publish(self, batch: Batch, counts: Counts) -> None:
+        self._pending += 1
+        self._to_acknowledge.put(_Awaited(counts, result=self._publisher.publish(batch)))
+
+    def _write(self, works: list[Work], bodies: list[bytes]) -> Mark | None:
+        """Make the works durable, waiting as long as the disk is full.
+
+        The journal keeps the very bytes that are published: within a batch, lines stand by topic.
+        """
+        rejects = [one for work in works for one in work.rejects]
+        while True:
+            try:
+                if rejects:
+                    self._rejected.put_all(rejects)
+                    rejects = []
+                mark = self.journal.append(*bodies) if bodies else None
+                self.blocked = ""
+                break
+            except OSError as error:
+                if not self.blocked:
+                    logger.error("the journal can't be written: %s; waiting", error)
+                self.blocked = (
+                    f"the journal can't be written: {error}; free space on the disk of {self.journal.folder}"
+                )
+                gevent.sleep(1)
+        self.counts.journaled += sum(len(share.ns) for work in works for share in work.shares)
+        return mark
+
+    def _acknowledge_all(self) -> None:
+        while True:
+            awaited = self._to_acknowledge.get()
+            if awaited.result is not None:
+                ack = awaited.result.get()
+                assert ack is not None
+                awaited.counts.published += ack.accepted
+                awaited.counts.repeated += ack.repeated
+            if awaited.mark is not None:
+                self.journal.acknowledge(awaited.mark)
+            work = awaited.work
+            if work is not None and work.position is not None:
+                self._acknowledged(work.source, work.position)
+            self._pending -= 1
+
+
+class Gamelog:
+    """The node: follows every configured source, from where it was accepted up to."""
+
+    name = "gamelog"
+    role = "spout"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._file = StateFile(config.data / "state" / "gamelog.json")
+        self._state = State()
+        self._changed = False
+        self._greenlets: list[Any] = []
+        self._sources: list[FileSource | HttpSource | TcpSource] = []
+        self._health: list[Health] = []
+
+    def start(self) -> None:
+        """Publish again what the journal holds beyond what was accepted, then follow the sources."""
+        self._state = self._file.load(State)
+        self._areas = areas(self._config)
+        journal = Journal(self._config, "gamelog", self._state.journal)
+        self._road = Road(self._config, self.name, journal, self._acknowledged)
+        saved = dict(self._state.sources)
+        for source in self._config.gamelog.sources:
+            self._add(source, saved)
+        for one in self._sources:
+            if isinstance(one, TcpSource):
+                one.start()
+        self._greenlets.append(gevent.spawn(self._run))
+
+    def step(self) -> None:
+        """Save positions; raise what ended any greenlet."""
+        gevent.sleep(0.2)
+        failure = self._road.failure() or next(
+            (one.exception for one in self._greenlets if one.exception), None
+        )
+        if failure is not None:
+            raise failure
+        if self._changed:
+            self._save()
+
+    def stop(self) -> None:
+        """Stop reading, wait a little for acknowledgements, save."""
+        self._end(5.0)
+        self._save(now=True)
+
+    def abandon(self) -> None:
+        """End at once, as a crash would: nothing is waited for, nothing saved."""
+        self._end(0)
+
+    def state(self) -> dict[str, Any]:
+        """Return the facts for ``status``."""
+        counts = self._road.counts
+        return {
+            "read": counts.read,
+            "journaled": counts.journaled,
+            "rejected": counts.rejected,
+            "published": counts.published,
+            "repeated": counts.repeated,
+            "idle": self._road.idle(),
+            "blocked": self._road.blocked,
+            "sources": {health.name: health.state() for health in self._health},
+        }
+
+    def _end(self, timeout: float) -> None:
+        gevent.killall(self._greenlets)
+        for source in self._sources:
+            source.close()
+        self._road.close(timeout)
+
+    def _run(self) -> None:
+        rules = Rules(self._areas, opcodes(self._config))
+        for block in self._road.journal.unacknowledged():
+            self._road.again(block.data, block.mark, rules)
+        for source in self._sources:
+            self._greenlets.append(gevent.spawn(source.run))
+
+    def _add(self, source: Source, saved: dict[str, Position]) -> None:
+        health = Health(source.name)
+        rules = Rules(self._areas, opcodes(self._config), source.game)
+
+        def emit(chunk: Chunk) -> None:
+            self._road.take(chunk, rules)
+
+        section = self._config.gamelog
+        self._health.append(health)
+        if source.kind == "tcp":
+            self._sources.append(TcpSource(source, section, emit, health))
+        elif source.kind == "http":
+            self._sources.append(HttpSource(source, section, saved, emit, health))
+        else:
+            known = any(name.startswith(f"gamelog/{source.name}@") for name in saved)
+            since = self._file.written() if known else time.time()
+            self._sources.append(FileSource(source, section, saved, emit, health, since))
+
+    def _acknowledged(self, source: str, position: Position) -> None:
+        self._state.sources.pop(source, None)
+        self._state.sources[source] = position
+        self._changed = True
+
+    def _save(self, now: bool = False) -> None:
+        journal = self._road.journal.acknowledged or {}
+        self._state.journal = dict(journal)
+        if self._file.save(self._state, now):
+            self._changed = False
+
+
+def opcodes(config: Config) -> dict[str, dict[str, str]]:
+    """Return, per game that has any, its own op codes to the suite's."""
+    return {name: game.opcodes for name, game in config.games.items() if game.opcodes}
+
+
+def _rejects(shares: list[Share]) -> list[Reject]:
+    return [
+        reject("gamelog", share.source, bad.reason, bad.raw, bad.n) for share in shares for bad in share.bad
+    ]

@@ -1,0 +1,201 @@
+"""Journals: durable files of lines, ``data/<prefix>_YYYYmmddHHMM.txt``, that rotate by time and size.
+
+A writer always makes a new file and holds a lock on it, so several processes can keep journals of one prefix
+in one folder, and a file that nobody has locked belongs to a writer that is gone.
+"""
+
+import fcntl
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gevent
+from gevent.lock import RLock
+
+from analytics.config import Config
+from analytics.core.periods import zone
+
+_NAME = re.compile(r"_(\d{12})(?:-(\d+))?\.txt$")
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a journal: everything in file ``name`` before byte ``end``."""
+
+    name: str
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines read back from a journal, and the place after them."""
+
+    data: bytes
+    mark: Mark
+
+
+MOST_PIECES = 1_000
+"""The kernel takes 1,024 at once."""
+
+
+class Journal:
+    """Writes lines durably to the newest file of ``prefix``.
+
+    ``acknowledged`` maps file names to the byte before which everything is accepted: a file is deleted after
+    ``keep_days`` only where that is all of it. Journals that nobody acknowledges pass ``acknowledged=None``.
+    """
+
+    def __init__(self, config: Config, prefix: str, acknowledged: Mapping[str, int] | None = None) -> None:
+        self.folder = config.data
+        self.prefix = prefix
+        self.acknowledged: dict[str, int] | None = None if acknowledged is None else dict(acknowledged)
+        self._limits = config.journal
+        self._zone = zone(config.timezone)
+        self._lock = RLock()
+        self._fd = -1
+        self._name = ""
+        self._end = 0
+        self._opened = 0.0
+
+    def append(self, *blocks: bytes) -> Mark:
+        """Write ``blocks`` (whole lines, the last one's newline left out) and return when they are on the disk.
+
+        Other greenlets run meanwhile. Raise OSError, with nothing of them left in the file, where the disk
+        does not take it.
+        """
+        pieces = [piece for block in blocks for piece in (block, b"\n")]
+        with self._lock:
+            self._rotate()
+            pool = gevent.get_hub().threadpool
+            try:
+                pool.apply(_write, (self._fd, pieces))
+            except OSError:
+                os.ftruncate(self._fd, self._end)
+                os.lseek(self._fd, self._end, os.SEEK_SET)
+                raise
+            self._end += sum(map(len, pieces))
+            return Mark(self._name, self._end)
+
+    def acknowledge(self, mark: Mark) -> None:
+        """Remember that everything before ``mark`` is accepted."""
+        if self.acknowledged is not None:
+            known = self.acknowledged.get(mark.name, 0)
+            self.acknowledged[mark.name] = max(known, mark.end)
+
+    def unacknowledged(self) -> Iterator[Block]:
+        """Yield, oldest first, what files without a writer hold beyond their acknowledged byte.
+
+        A torn last line, which was never published, is cut off.
+        """
+        for path in files(self.folder, self.prefix):
+            done = (self.acknowledged or {}).get(path.name, 0)
+            if path.name != self._name and path.stat().st_size > done:
+                yield from _left_over(path, done)
+
+    def close(self) -> None:
+        """Let go of the current file; the next append makes a new one."""
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+            self._fd, self._name, self._end = -1, "", 0
+
+    def _rotate(self) -> None:
+        now = time.time()
+        old = self._fd >= 0 and (
+            now - self._opened >= self._limits.rotate_minutes * 60
+            or self._end >= self._limits.rotate_mb * 1e6
+        )
+        if self._fd >= 0 and not old:
+            return
+        self.close()
+        self._fd, self._name = _create(self.folder, f"{self.prefix}_{self._zone.local(int(now)):%Y%m%d%H%M}")
+        self._opened = now
+        self._delete_old(now)
+
+    def _delete_old(self, now: float) -> None:
+        if self._limits.keep_days <= 0:
+            return
+        for path in files(self.folder, self.prefix):
+            status = path.stat()
+            kept = now - status.st_mtime <= self._limits.keep_days * 86400
+            if kept or path.name == self._name or _has_writer(path):
+                continue
+            if self.acknowledged is None or self.acknowledged.get(path.name, 0) >= status.st_size:
+                path.unlink()
+                if self.acknowledged is not None:
+                    self.acknowledged.pop(path.name, None)
+
+
+def files(folder: Path, prefix: str) -> list[Path]:
+    """Return the journal files of ``prefix`` in ``folder``, oldest first."""
+    found = [path for path in folder.glob(f"{prefix}_*.txt") if _NAME.search(path.name)]
+    return sorted(found, key=_age)
+
+
+def _age(path: Path) -> tuple[str, int]:
+    match = _NAME.search(path.name)
+    assert match is not None
+    return match[1], int(match[2] or 1)
+
+
+def _create(folder: Path, stem: str) -> tuple[int, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        name = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"
+        try:
+            fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        except FileExistsError:
+            number += 1
+            continue
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        directory = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+        return fd, name
+
+
+def _write(fd: int, pieces: list[bytes]) -> None:
+    if len(pieces) > MOST_PIECES:
+        pieces = [b"".join(pieces)]
+    written = os.writev(fd, pieces)
+    rest = memoryview(b"" if written == sum(map(len, pieces)) else b"".join(pieces)[written:])
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+    os.fdatasync(fd)
+
+
+def _has_writer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return not _lock_now(file.fileno())
+
+
+def _lock_now(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _left_over(path: Path, done: int) -> Iterator[Block]:
+    with path.open("r+b") as file:
+        if not _lock_now(file.fileno()):
+            return
+        file.seek(done)
+        rest = b""
+        while block := file.read(_BLOCK):
+            block = rest + block
+            cut = block.rfind(b"\n") + 1
+            rest = block[cut:]
+            if cut:
+                done += cut
+                yield Block(block[:cut], Mark(path.name, done))
+        if rest:
+            os.ftruncate(file.fileno(), done)

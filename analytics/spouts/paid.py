@@ -1,0 +1,90 @@
+"""What a payment interface may say of a day's payments, checked, and written as a tuple."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from analytics.core.tuples import LONGEST_NAME, MOST_MONEY, MOST_TIMES
+from analytics.errors import RecordError
+from analytics.spouts.days import AreaDay
+from analytics.spouts.outbox import JournalLine
+from analytics.spouts.poller import shown
+
+CENT_DUST = 1e-6
+
+Paid = dict[str, int | float]
+
+
+class PaymentLine(JournalLine):
+    """A line of the payment journal, as far as the spout needs it again."""
+
+    area: str
+    ts: int
+    users: msgspec.Raw
+
+
+def users_of(page: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a page's ``users``, unchecked. Raise RecordError where it has none.
+
+    An empty array stands for no users, as languages write it that do not tell it from an empty object.
+    """
+    users = page.get("users")
+    if users == []:
+        return {}
+    if not isinstance(users, dict):
+        raise RecordError(
+            f"$.users: expected an object, got {shown(users) if 'users' in page else 'nothing'}"
+        )
+    return users
+
+
+def paid(value: Any) -> Paid:
+    """Return what one account paid, as a payment tuple says it. Raise RecordError naming the field."""
+    where = "$.users.*"
+    if not isinstance(value, dict):
+        raise RecordError(f"{where}: expected an object, got {shown(value)}")
+    times, amount = value.get("times"), value.get("amount")
+    if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= MOST_TIMES:
+        raise RecordError(f"{where}.times: expected an int from 0 to 10^9, got {shown(times)}")
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_MONEY:
+        raise RecordError(f"{where}.amount: expected a number from 0 to 10^12, got {shown(amount)}")
+    rounded = round(amount * 100) / 100
+    if abs(rounded - amount) > CENT_DUST:
+        raise RecordError(f"{where}.amount: expected at most 2 decimals, got {shown(amount)}")
+    return {"times": times, "amount": rounded}
+
+
+def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:
+    """Return the accounts that can be used, and for each other one the reason why not."""
+    good: dict[str, Paid] = {}
+    bad: dict[str, str] = {}
+    for acct, value in users.items():
+        try:
+            if not 1 <= len(acct) <= LONGEST_NAME or "\0" in acct:
+                raise RecordError(
+                    f"$.users: expected accounts' names of 1 to {LONGEST_NAME} characters, got {shown(acct)}"
+                )
+            good[acct] = paid(value)
+        except RecordError as error:
+            # The account comes last: faults are counted by what their reason says before "got".
+            bad[acct] = f"{error} for account {shown(acct)}"
+    return good, bad
+
+
+def encoded(users: Mapping[str, Any]) -> bytes:
+    """Return ``users`` as JSON, the same for the same users in any order."""
+    return msgspec.json.encode({acct: users[acct] for acct in sorted(users)})
+
+
+def digest(users: bytes) -> str:
+    """Return what tells one day's payments from others."""
+    return hashlib.sha256(users).hexdigest()[:32]
+
+
+def payment_tuple(day: AreaDay, at: int, users: bytes) -> bytes:
+    """Return the payment tuple, without ``id``, of a snapshot taken ``at`` (Unix milliseconds)."""
+    area = day.area
+    head = {"game": area.game, "area": area.id, "plat": area.plat, "ts": day.ts, "at": at}
+    return msgspec.json.encode(head)[:-1] + b',"users":' + users + b"}"

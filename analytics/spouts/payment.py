@@ -1,0 +1,238 @@
+"""The payment spout: polls who paid what, and publishes each snapshot that tells something new.
+
+interface ── poll ─▶ check ─▶ name ─▶ journal (durable) ─▶ Receiver ─▶ on acknowledgement: state
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from analytics.config import Config
+from analytics.core.areas import Areas
+from analytics.errors import AnalyticsError, RecordError
+from analytics.spouts.days import AreaDay, Days
+from analytics.spouts.outbox import Outbox, OutboxState
+from analytics.spouts.paid import PaymentLine, check, digest, encoded, payment_tuple, users_of
+from analytics.spouts.poller import Answer, BadAnswer, Client, Poller
+from analytics.spouts.positions import StateFile
+from analytics.spouts.rejected import Reject, Rejected, reject
+
+NAME = "payment"
+WAIT_SECONDS = 0.5
+BATCH_ANSWERS = 64
+
+Users = dict[str, Any]
+
+
+class PaymentState(msgspec.Struct):
+    """What outlives the process. ``settled``: per area the last day that is not asked about any more.
+
+    ``digests`` and ``put_aside``: of each day still asked about, the last answer that is in the broker's log, and
+    what of its answers was rejected.
+    """
+
+    outbox: OutboxState = msgspec.field(default_factory=OutboxState)
+    settled: dict[str, int] = {}
+    digests: dict[str, str] = {}
+    put_aside: dict[str, list[str]] = {}
+    rejected: int = 0
+
+
+class Payment:
+    """The node ``payment``. Raise ConfigError where its token is not in the environment."""
+
+    name = NAME
+    role = "spout"
+
+    def __init__(self, config: Config, areas: Areas) -> None:
+        self._config = config
+        self._areas = areas
+        self._settings = config.payment
+        self._client = Client(self._settings, NAME)
+        self._file = StateFile(config.data / "state" / "payment.json")
+        self._errors: dict[str, str] = {}
+        self._unchanged = 0
+        self._changed = False
+
+    def start(self) -> None:
+        """Take up the state and begin to ask. Raise AnalyticsError where another one has the data folder."""
+        self._lock = _lock(self._config)
+        self._state = state = self._file.load(PaymentState)
+        self._file.save(state, now=True)  # before any record is named after it
+        settings = self._settings
+        self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
+        self._rejected = Rejected(self._config)
+        self._outbox = Outbox(self._config, NAME, state.outbox, PaymentLine, self._rejected)
+        self._recovered = False
+        self._digests = dict(state.digests)  # of what was sent, acknowledged or not
+        self._poller = Poller(self._client, settings, self._plan, self._ask, state.outbox.at)
+        self._poller.start()
+
+    def step(self) -> None:
+        """Take acknowledgements and answers, publish what is new; return within about a second.
+
+        While the broker does not acknowledge, answers wait, and with them the poller.
+        """
+        if self._outbox.full:
+            self._outbox.wait(WAIT_SECONDS)
+        elif not self._recovered:
+            self._recover()
+        else:
+            self._publish(self._answers())
+        self._changed |= self._outbox.settle()
+        if self._changed and self._file.save(self._state):
+            self._changed = False
+
+    def stop(self) -> None:
+        """Ask no more, wait a little for what is not acknowledged, and keep the state."""
+        self._poller.stop()
+        self._outbox.close()
+        self._file.save(self._state, now=True)
+        self._rejected.close()
+        self._client.close()
+        os.close(self._lock)
+
+    def state(self) -> dict[str, Any]:
+        """Return the balance, and what goes wrong at the moment per area and day."""
+        state, journaled = self._state, self._outbox.last
+        errors = dict(self._errors)
+        if self._poller.clock_error:
+            errors["clock"] = self._poller.clock_error
+        return {
+            "read": sum(journaled.values()) + state.rejected,
+            "journaled": sum(journaled.values()),
+            "published": sum(state.outbox.acknowledged.values()),
+            "repeated": state.outbox.repeated,
+            "rejected": state.rejected,
+            "unchanged": self._unchanged,
+            "rounds": self._poller.rounds,
+            "sources": journaled,
+            "errors": errors,
+            "last_error": next(reversed(errors.values()), ""),
+        }
+
+    def _plan(self, now: float) -> list[AreaDay]:
+        known = len(self._days.settled)
+        days = list(self._days.open(self._areas.values(), now))
+        self._changed |= len(self._days.settled) != known
+        open_keys = {day.key for day in days}
+        for memory in (self._errors, self._digests, self._state.digests, self._state.put_aside):
+            for key in memory.keys() - open_keys:
+                del memory[key]  # in place: what arrives later writes to the same dict
+        return days
+
+    def _ask(self, day: AreaDay) -> Users:
+        """Return all pages' users, unchecked."""
+        area = day.area
+        fields = {"game": area.game, "plat": area.plat, "area": area.id}
+        users: Users = {}
+        for page, raw in self._client.pages(fields | {"day": day.date, "ts": str(day.ts), "since": "0"}):
+            try:
+                users.update(users_of(page))
+            except RecordError as error:
+                raise BadAnswer(str(error), raw) from error
+        return users
+
+    def _answers(self) -> Iterator[Answer[AreaDay, Users]]:
+        """Yield what has come in, waiting only for the first."""
+        timeout = WAIT_SECONDS
+        for _ in range(BATCH_ANSWERS):
+            answer = self._poller.get(timeout)
+            if answer is None:
+                return
+            timeout = 0.0
+            yield answer
+
+    def _recover(self) -> None:
+        lines = self._outbox.recover()
+        if lines is None:
+            self._recovered = True
+            return
+        digests = {f"{line.area}:{line.ts}": digest(bytes(line.users)) for line in lines}
+        self._digests.update(digests)
+        self._outbox.after(partial(self._state.digests.update, digests))
+
+    def _publish(self, answers: Iterable[Answer[AreaDay, Users]]) -> None:
+        """Publish the answers that tell something new: one batch a game."""
+        batches: dict[str, list[tuple[Answer[AreaDay, Users], bytes]]] = {}
+        for answer in answers:
+            users = self._new_users(answer)
+            if users is not None:
+                batches.setdefault(answer.question.area.game, []).append((answer, users))
+        for game, found in batches.items():
+            tuples = [payment_tuple(answer.question, answer.at, users) for answer, users in found]
+            arrived = partial(self._arrived, found)
+            self._outbox.send(game, tuples, max(answer.at for answer, _ in found), arrived)
+
+    def _arrived(self, found: list[tuple[Answer[AreaDay, Users], bytes]]) -> None:
+        for answer, users in found:
+            self._state.digests[answer.question.key] = digest(users)
+            self._answered(answer.question, answer.begun)
+
+    def _new_users(self, answer: Answer[AreaDay, Users]) -> bytes | None:
+        """Return the users of an answer as JSON, or None where it is of no use or tells nothing new."""
+        day = answer.question
+        if not self._days.is_open(day):
+            return None  # asked before its last answer settled it
+        if answer.result is None:
+            self._errors.pop(day.key, None)
+            self._errors[day.key] = str(answer.error)
+            if isinstance(answer.error, BadAnswer):
+                self._put_aside(day, [("", str(answer.error), answer.error.raw)])
+            return None
+        good, bad = check(answer.result)
+        self._errors.pop(day.key, None)
+        if bad:
+            self._errors[day.key] = next(iter(bad.values()))
+            self._put_aside(day, [self._rejection(answer, acct, reason) for acct, reason in bad.items()])
+        users = encoded(good)
+        known = self._digests.get(day.key)
+        if digest(users) == known or (not good and known is None):
+            self._unchanged += 1
+            self._outbox.after(partial(self._answered, day, answer.begun))
+            return None
+        self._digests[day.key] = digest(users)
+        return users
+
+    def _rejection(self, answer: Answer[AreaDay, Users], acct: str, reason: str) -> tuple[str, str, bytes]:
+        """Return an account's digest, why it was rejected, and the payment tuple that it would have made."""
+        assert answer.result is not None
+        users = encoded({acct: answer.result[acct]})
+        return digest(users), reason, payment_tuple(answer.question, answer.at, users)
+
+    def _put_aside(self, day: AreaDay, found: list[tuple[str, str, bytes]]) -> None:
+        """Keep what can't be used, each once however often the interface says it: (digest, reason, raw)."""
+        known = self._state.put_aside.setdefault(day.key, [])
+        source = self._outbox.source(day.area.game)
+        rejects: list[Reject] = []
+        for name, reason, raw in found:
+            name = name or digest(raw)
+            if name not in known:
+                known.append(name)
+                rejects.append(reject(NAME, source, f"{reason} (area {day.area.id}, {day.date})", raw))
+        self._rejected.put_all(rejects)
+        self._state.rejected += len(rejects)
+        self._changed |= bool(rejects)
+
+    def _answered(self, day: AreaDay, begun: float) -> None:
+        if self._days.answered(day, begun):
+            self._changed = True
+
+
+def _lock(config: Config) -> int:
+    """Keep a second one, which would give other records the same names, off the same data folder."""
+    path = config.data / "state" / "payment.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise AnalyticsError(
+            f"{path}: another payment spout runs on this data folder: stop it first"
+        ) from error
+    return fd

@@ -1,0 +1,75 @@
+"""How far the gamelog spout has come: one JSON file, replaced atomically, written on acknowledgement."""
+
+import os
+import time
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from analytics.errors import AnalyticsError
+
+
+class Position(msgspec.Struct):
+    """A place in a stream of lines.
+
+    ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``marks`` are checksums of
+    the stream at some offsets (see ``sources.stream``).
+    """
+
+    fingerprint: str
+    n: int = 0
+    offset: int = 0
+    marks: list[tuple[int, int]] = []
+
+
+class State(msgspec.Struct):
+    """``sources``: per record source, the accepted position. ``journal``: per file, the accepted byte."""
+
+    sources: dict[str, Position] = {}
+    journal: dict[str, int] = {}
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class StateFile:
+    """A JSON file of one value that is always whole: it is written beside itself and moved over."""
+
+    def __init__(self, path: Path, every: float = 0.5) -> None:
+        self._path = path
+        self._every = every
+        self._saved = 0.0
+
+    def load(self, kind: type[S]) -> S:
+        """Return the saved value, or a new one. Raise AnalyticsError where the file holds something else."""
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return kind()
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise AnalyticsError(
+                f"{self._path}: expected the positions that the spout wrote, got something else ({error}). "
+                "Move the file away and start again: everything is read anew and repeats are dropped"
+            ) from error
+
+    def written(self) -> float:
+        """Return when the file was last written, in Unix seconds; now where there is none."""
+        try:
+            return self._path.stat().st_mtime
+        except FileNotFoundError:
+            return time.time()
+
+    def save(self, value: msgspec.Struct, now: bool = False) -> bool:
+        """Write ``value`` if the last write is long enough ago, or ``now``. Return whether it was written."""
+        if not now and time.monotonic() - self._saved < self._every:
+            return False
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_name(self._path.name + ".new")
+        with beside.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(value)))
+            file.flush()
+            os.fdatasync(file.fileno())
+        beside.replace(self._path)
+        self._saved = time.monotonic()
+        return True

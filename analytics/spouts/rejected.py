@@ -1,0 +1,114 @@
+"""Records that can't be used: kept durably as JSON lines, with the raw text and the reason in words."""
+
+import base64
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from analytics.config import Config
+from analytics.spouts.journal import Journal, files
+
+PREFIX = "rejected"
+
+
+class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """One line of a rejected file. ``n`` is 0 where the record has no number in ``source``.
+
+    A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so.
+    """
+
+    at: float = 0.0
+    spout: str = ""
+    source: str = ""
+    n: int = 0
+    reason: str = ""
+    raw: str = ""
+    raw_base64: str = ""
+    part: int = 0
+    last: bool = False
+    replayed: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two lines the same record: its name, or where it has none its text."""
+        return (self.source, self.n) if self.n else (self.source, self.raw, self.raw_base64)
+
+    def original(self) -> bytes:
+        """Return the record as it came in."""
+        return base64.b64decode(self.raw_base64) if self.raw_base64 else self.raw.encode()
+
+
+def reject(
+    spout: str, source: str, reason: str, raw: bytes, n: int = 0, part: int = 0, last: bool = False
+) -> Reject:
+    """Return what is kept of a record: its text, or base64 of its bytes where they are no UTF-8."""
+    one = Reject(
+        at=round(time.time(), 3), spout=spout, source=source, n=n, reason=reason, part=part, last=last
+    )
+    try:
+        one.raw = raw.decode()
+    except UnicodeDecodeError:
+        one.raw_base64 = base64.b64encode(raw).decode()
+    return one
+
+
+class Rejected:
+    """Writes rejected records to ``data/rejected_YYYYmmddHHMM.txt``; each call returns when they are on the disk."""
+
+    def __init__(self, config: Config) -> None:
+        self._journal = Journal(config, PREFIX)
+
+    def put(self, *, spout: str, source: str, reason: str, raw: bytes, n: int = 0) -> None:
+        """Keep one record."""
+        self.put_all([reject(spout, source, reason, raw, n)])
+
+    def put_all(self, rejects: Iterable[Reject]) -> None:
+        """Keep many with one write."""
+        lines = [msgspec.json.encode(one) for one in rejects]
+        if lines:
+            self._journal.append(*lines)
+
+    def close(self) -> None:
+        """Let go of the current file."""
+        self._journal.close()
+
+
+def read(folder: Path) -> Iterator[Reject]:
+    """Yield every line of the rejected files in ``folder``, oldest first. A torn line is passed over."""
+    decode = msgspec.json.Decoder(Reject).decode
+    for path in files(folder, PREFIX):
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    yield decode(line)
+                except (msgspec.MsgspecError, UnicodeDecodeError):
+                    continue
+
+
+def waiting(folder: Path) -> dict[tuple[object, ...], Reject]:
+    """Return the newest rejection of every distinct record that has not been accepted on replay since.
+
+    Of a record in pieces, the first is kept here; :func:`read` has them all.
+    """
+    found: dict[tuple[object, ...], Reject] = {}
+    for one in read(folder):
+        if one.replayed:
+            found.pop(one.key, None)
+        elif one.part <= 1:
+            found.pop(one.key, None)
+            found[one.key] = one
+    return found
+
+
+def kind_of(reason: str) -> str:
+    """Return ``reason`` without the value found, so that equal faults count together."""
+    return re.sub(r", got .*", "", reason, flags=re.DOTALL)
+
+
+def counts(rejects: Iterable[Reject]) -> Counter[tuple[str, str]]:
+    """Return how many records there are by kind of reason and source."""
+    return Counter((kind_of(one.reason), one.source) for one in rejects)

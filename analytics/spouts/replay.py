@@ -1,0 +1,115 @@
+"""Rejected records put in again, under the names that they had, after what was wrong was mended."""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+
+import gevent
+import msgspec
+
+from analytics.broker.clients import Refill
+from analytics.config import Config, areas
+from analytics.errors import Unavailable
+from analytics.spouts.gamelog import Road, Work, opcodes
+from analytics.spouts.journal import Journal
+from analytics.spouts.records import Rules, Share, convert
+from analytics.spouts.rejected import Reject, Rejected, waiting
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the records.
+
+    Those of ``payments`` and ``workers`` are not put in again. What is wrong with a payment no configuration can
+    mend, only the interface's next answer. What a worker put aside the filter has accepted, and would drop.
+    """
+
+    accepted: int = 0
+    repeated: int = 0
+    rejected: int = 0
+    payments: int = 0
+    workers: int = 0
+
+
+def replay(config: Config, timeout: float = 60.0) -> Outcome:
+    """Put in again every record that the gamelog spout rejected. What is accepted is listed no longer.
+
+    Raise Unavailable where the broker does not answer.
+    """
+    found = list(waiting(config.data).values())
+    mine = [one for one in found if one.spout == "gamelog" and one.n]
+    payments = sum(one.spout == "payment" for one in found)
+    outcome = Outcome(payments=payments, workers=len(found) - len(mine) - payments)
+    refill = Refill(config.broker)
+    road = Road(config, f"rejected-{os.getpid()}", Journal(config, "gamelog"))
+    rejected = Rejected(config)
+    try:
+        refill.state()
+        for source, ones in groupby(sorted(mine, key=attrgetter("source", "n")), key=attrgetter("source")):
+            rules = Rules(areas(config), opcodes(config), _game(config, source))
+            for group in _groups(ones, config.gamelog.batch_lines):
+                usable = _put(road, source, group, rules, timeout)
+                rejected.put_all(
+                    msgspec.structs.replace(one, at=time.time(), replayed=True) for one in usable
+                )
+                outcome.rejected += len(group) - len(usable)
+    finally:
+        refill.close()
+        road.close(0)
+        rejected.close()
+    outcome.accepted, outcome.repeated = road.counts.published, road.counts.repeated
+    return outcome
+
+
+def _put(road: Road, source: str, group: list[Reject], rules: Rules, timeout: float) -> list[Reject]:
+    """Return those of ``group`` that could be used, once they are accepted."""
+    together = Share(source)
+    usable = []
+    for one in group:
+        for share in (
+            [] if one.part else convert(one.original() + b"\n", source, one.n, rules, int(time.time()))
+        ):
+            if share.ns:
+                usable.append(one)
+                together.ns += share.ns
+                together.lines += share.lines
+                for topic, lines in share.topics.items():
+                    together.topics.setdefault(topic, []).extend(lines)
+    if usable:
+        road.put(Work([together], []))
+        _wait(road, timeout)
+    return usable
+
+
+def _wait(road: Road, timeout: float) -> None:
+    until = time.monotonic() + timeout
+    while not road.idle():
+        gevent.sleep(0.01)
+        failure = road.failure()
+        if failure is not None:
+            raise failure
+        if time.monotonic() >= until:
+            raise Unavailable(
+                f"expected the broker's acknowledgement within {timeout:g} s, got none. Look at `bin/analytics "
+                "status`, then replay again: nothing counts twice"
+            )
+
+
+def _groups(ones: Iterable[Reject], size: int) -> Iterable[list[Reject]]:
+    group: list[Reject] = []
+    for one in ones:
+        group.append(one)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _game(config: Config, source: str) -> str:
+    """Return the game that the configured source behind ``source`` is held to."""
+    name = source.removeprefix("gamelog/").rpartition("@")[0]
+    return next((one.game for one in config.gamelog.sources if one.name == name), "")

@@ -1,0 +1,239 @@
+"""Game logs in files of this machine, found by glob and followed through rotation."""
+
+import gzip
+import os
+import stat
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import gevent
+
+from analytics.config import GamelogSection, Source
+from analytics.spouts.positions import Position
+from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.stream import BLOCK, Emit, Stream, Streams, first_line
+
+_TURN = 8
+_ENDED_SECONDS = 5.0
+_Inode = tuple[int, int]
+
+
+class FileSource:
+    """Follows every file that the glob ``path`` matches, and what was rotated away from it.
+
+    A file beside them whose name goes on after ``.`` or ``-`` counts as rotated if a stream that was being read
+    goes on in it, or if it was written after ``since`` (Unix seconds): when this source was last looked at.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        section: GamelogSection,
+        saved: dict[str, Position],
+        emit: Emit,
+        health: Health,
+        since: float,
+    ) -> None:
+        self._source = source
+        self._emit = emit
+        self._health = health
+        self._since = since
+        self._pause = min(source.poll_seconds, section.batch_seconds)
+        self._streams = Streams(source.name, saved, section.batch_lines)
+        self._open: dict[_Inode, _Carrier] = {}
+        self._done: dict[_Inode, int] = {}
+
+    def run(self) -> None:
+        """Follow for ever."""
+        scanned = 0.0
+        while True:
+            try:
+                if time.monotonic() - scanned >= self._source.poll_seconds:
+                    self.scan()
+                    scanned = time.monotonic()
+                read = self.turn()
+                self._health.well(sum(carrier.behind() for carrier in self._open.values()))
+            except OSError as error:
+                self._health.failed(str(error))
+                read = 0
+            gevent.sleep(0 if read else self._pause)
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for carrier in self._open.values():
+            carrier.close()
+        self._open.clear()
+
+    def scan(self) -> None:
+        """Find files that came, were renamed or have gone."""
+        present = dict(_files(self._source.path))
+        # Names that say: rotated from one of these.
+        beside = dict(_files(self._source.path + "[.-]*"))
+        beside = {inode: path for inode, path in beside.items() if inode not in present}
+        for inode, carrier in self._open.items():
+            path = present.get(inode) or beside.get(inode)
+            carrier.gone = inode not in present
+            carrier.path = path or carrier.path
+        for inode, path in [*present.items(), *beside.items()]:
+            try:
+                self._consider(inode, path, inode in present)
+            except OSError as error:
+                self._health.failed(str(error))
+
+    def _consider(self, inode: _Inode, path: Path, matched: bool) -> None:
+        """Open or unpack a file that may carry something new. ``matched``: the glob itself names it."""
+        status = path.stat()
+        if inode in self._open or self._done.get(inode) == status.st_size:
+            return
+        make = matched or status.st_mtime >= self._since
+        if path.suffix == ".gz":
+            self._unpack(inode, path, make)
+        else:
+            self._look(inode, path, make, not matched)
+
+    def turn(self) -> int:
+        """Read a little of every open file; return how many bytes came."""
+        total = 0
+        for inode, carrier in list(self._open.items()):
+            for _ in range(_TURN):
+                data = self._read(carrier)
+                total += len(data)
+                gevent.sleep(0)
+                if len(data) < BLOCK:
+                    break
+            if carrier.gone and carrier.quiet(_ENDED_SECONDS):
+                self._end(inode, carrier)
+        return total
+
+    def _look(self, inode: _Inode, path: Path, make: bool, gone: bool) -> None:
+        carrier = _Carrier(path)
+        carrier.gone = gone
+        if not make:
+            # Only the rest of a stream that was begun is read.
+            line = first_line(carrier.read_at, True)
+            if line is not None:
+                carrier.stream = self._streams.find(carrier.read_at, line, carrier, make=False)
+            if carrier.stream is None or carrier.behind() == 0:
+                self._done[inode] = carrier.size()
+                self._streams.release(carrier)
+                carrier.close()
+                return
+        self._open[inode] = carrier
+
+    def _read(self, carrier: "_Carrier") -> bytes:
+        if carrier.stream is None:
+            line = first_line(carrier.read_at, carrier.gone and carrier.quiet(_ENDED_SECONDS))
+            if line is None:
+                return b""
+            carrier.stream = self._streams.find(carrier.read_at, line, carrier)
+            if carrier.stream is None:
+                return b""
+        stream = carrier.stream
+        if carrier.size() == stream.offset:
+            return b""
+        seen = stream.seen()
+        data = carrier.read_at(stream.offset - len(seen), len(seen) + BLOCK)
+        if data[: len(seen)] != seen:
+            # Copied and truncated: what is here now is another stream; the copy carries the rest of this one.
+            self._streams.abandon(carrier)
+            carrier.stream = None
+            self._done.clear()
+            self.scan()
+            return b""
+        data = data[len(seen) :]
+        self._feed(stream, carrier, data)
+        return data
+
+    def _feed(self, stream: Stream, carrier: "_Carrier", data: bytes) -> None:
+        if data:
+            carrier.changed = time.monotonic()
+        for chunk in stream.feed(data):
+            self._emit(chunk)
+
+    def _end(self, inode: _Inode, carrier: "_Carrier") -> None:
+        if carrier.stream is not None:
+            for chunk in carrier.stream.finish():
+                self._emit(chunk)
+        self._streams.release(carrier)
+        del self._open[inode]
+        self._done[inode] = carrier.size()
+        carrier.close()
+
+    def _unpack(self, inode: _Inode, path: Path, make: bool) -> None:
+        """Read a packed file to its end, from where its stream was read up to before it was packed."""
+        size = path.stat().st_size
+        with gzip.open(path) as packed:
+            read_at = _Forward(packed).read_at
+            try:
+                line = first_line(read_at, True)
+                stream = None if line is None else self._streams.find(read_at, line, path, make)
+                while stream is not None and (data := read_at(stream.offset, BLOCK)):
+                    for chunk in stream.feed(data):
+                        self._emit(chunk)
+                    gevent.sleep(0)
+                if stream is not None:
+                    for chunk in stream.finish():
+                        self._emit(chunk)
+            except (EOFError, zlib.error, OSError) as error:
+                self._health.failed(
+                    f"{path}: expected a whole gzip file ({error}); it is read again when it has grown"
+                )
+                self._done[inode] = size
+                return
+            finally:
+                self._streams.release(path)
+        if stream is not None or not self._streams.driven:
+            self._done[inode] = size
+
+
+class _Carrier:
+    """An open file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        status = os.fstat(self._fd)
+        self.inode: _Inode = (status.st_dev, status.st_ino)
+        self.gone = False
+        self.stream: Stream | None = None
+        self.changed = time.monotonic()
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._fd, length, offset)
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def behind(self) -> int:
+        return max(0, self.size() - (self.stream.offset if self.stream else 0))
+
+    def quiet(self, seconds: float) -> bool:
+        return time.monotonic() - self.changed >= seconds
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class _Forward:
+    """Reads a packed file at rising offsets; going back unpacks it again from the start."""
+
+    def __init__(self, packed: gzip.GzipFile) -> None:
+        self._packed = packed
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        self._packed.seek(offset)
+        return self._packed.read(length)
+
+
+def _files(pattern: str) -> Iterator[tuple[_Inode, Path]]:
+    """Yield inode and path of every file that the glob matches."""
+    anchor = Path(pattern).anchor
+    for path in sorted(Path(anchor).glob(pattern[len(anchor) :])):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            yield (status.st_dev, status.st_ino), path

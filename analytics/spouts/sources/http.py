@@ -1,0 +1,234 @@
+"""Game logs that a web server offers: followed with Range requests as they grow."""
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gevent
+import requests
+
+from analytics.config import GamelogSection, Source
+from analytics.spouts.positions import Position
+from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.stream import BLOCK, Emit, Stream, Streams, first_line
+
+logger = logging.getLogger(__name__)
+
+_REQUEST = 16 * BLOCK
+_LONGEST_PAUSE = 30.0
+_ROTATED_TRIES = 5
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+
+
+class _Unusable(Exception):
+    """An answer that is no part of a log."""
+
+
+class _Missing(_Unusable):
+    """There is no such log."""
+
+
+class HttpSource:
+    """Follows ``url``. When the log was rotated, the old one's rest is read from ``rotated_url`` if there is one.
+
+    Each request asks for a little before the offset too: if that differs, or the log is shorter than it was,
+    another log is there now.
+    """
+
+    def __init__(
+        self, source: Source, section: GamelogSection, saved: dict[str, Position], emit: Emit, health: Health
+    ) -> None:
+        self._source = source
+        self._emit = emit
+        self._health = health
+        self._streams = Streams(source.name, saved, section.batch_lines)
+        self._stream: Stream | None = None
+        self._session = requests.Session()
+        self._session.headers.update({"Accept-Encoding": "identity", **source.headers})
+        # What was being read may have been rotated away while the spout was not running.
+        self._unfinished = next(iter(self._streams.names()), "") if source.rotated_url else ""
+        self._tries = 1
+        self._rotated = False
+
+    def run(self) -> None:
+        """Follow for ever; after a failure wait, each time longer, and go on."""
+        pause = self._source.poll_seconds
+        while True:
+            try:
+                read = self.turn()
+                self._health.well()
+                pause = self._source.poll_seconds
+                gevent.sleep(0 if read >= BLOCK else pause)
+            except (requests.RequestException, OSError, _Unusable) as error:
+                self._health.failed(f"{self._source.url}: {error}")
+                gevent.sleep(pause)
+                pause = min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def turn(self) -> int:
+        """Ask once for what is new; return how many bytes came."""
+        if self._stream is None:
+            self._stream = self._find()
+        if self._stream is None:
+            return 0
+        read = self._follow(self._source.url, self._stream)
+        if read is None:
+            self._rotate(self._stream)
+            return 0
+        return read
+
+    def _find(self) -> Stream | None:
+        url = self._source.url
+
+        def read_at(offset: int, length: int) -> bytes:
+            return self._read_at(url, offset, length)
+
+        if self._unfinished and not self._finished(self._unfinished):
+            return None
+        line = first_line(read_at, False)
+        return None if line is None else self._streams.find(read_at, line, self)
+
+    def _rotate(self, stream: Stream) -> None:
+        """Another log is at ``url``: the rest of this one is read first."""
+        self._stream = None
+        self._streams.abandon(self)
+        self._unfinished = stream.source if self._source.rotated_url else ""
+        self._tries, self._rotated = _ROTATED_TRIES, True
+
+    def _finished(self, name: str) -> bool:
+        """Read the rest of ``name`` where it was rotated to; say whether the log at ``url`` comes next.
+
+        Right after a rotation the server may not offer the old log yet: so it is looked for a few times.
+        """
+        found = self._read_rest(name)
+        self._tries -= 1
+        if not found and self._tries > 0:
+            return False
+        if not found and self._rotated:
+            self._health.failed(
+                f"{self._source.rotated_url}: expected the rest of {name}, which was rotated, did not find it in "
+                f"{_ROTATED_TRIES} tries. What it had left is not read; pipe the whole of it to "
+                f"`bin/read_stdin_gamelog --source {name.removeprefix('gamelog/')}`"
+            )
+        self._unfinished = ""
+        return True
+
+    def _read_rest(self, name: str) -> bool:
+        """Read the rest of ``name`` if it is at ``rotated_url``; return whether it is."""
+        url = self._source.rotated_url
+
+        def read_at(offset: int, length: int) -> bytes:
+            return self._read_at(url, offset, length)
+
+        try:
+            stream = self._streams.resume(name, read_at, self)
+            if stream is None:
+                return False
+            while self._follow(url, stream):
+                pass
+            for chunk in stream.finish():
+                self._emit(chunk)
+            return True
+        except _Missing:
+            logger.info("source %s: nothing at %s", self._source.name, url)
+            return False
+        finally:
+            self._streams.abandon(self)
+
+    def _follow(self, url: str, stream: Stream) -> int | None:
+        """Feed what ``url`` has beyond the stream's offset, up to a limit; None where it is another log."""
+        seen = stream.seen()
+        start = stream.offset - len(seen)
+        total = 0
+        compared = b""
+        answer = self._get(url, start, len(seen) + _REQUEST)
+        if answer is None:
+            return None if seen else 0
+        with _closing(answer):
+            for data in _body(answer, start):
+                if len(compared) < len(seen):
+                    compared += data
+                    if not compared.startswith(seen[: len(compared)]):
+                        return None
+                    data, compared = compared[len(seen) :], compared[: len(seen)]
+                total += len(data)
+                for chunk in stream.feed(data):
+                    self._emit(chunk)
+            self._health.well(max(0, _size(answer) - stream.offset))
+        return None if len(compared) < len(seen) else total
+
+    def _read_at(self, url: str, offset: int, length: int) -> bytes:
+        if not length:
+            return b""
+        answer = self._get(url, offset, length)
+        if answer is None:
+            return b""
+        gathered = b""
+        with _closing(answer):
+            for data in _body(answer, offset):
+                gathered += data
+                if len(gathered) >= length:
+                    break
+        return gathered[:length]
+
+    def _get(self, url: str, offset: int, length: int) -> requests.Response | None:
+        """Return the answer, its body unread; None where the log ends before ``offset``."""
+        answer = self._session.get(
+            url,
+            headers={"Range": f"bytes={offset}-{offset + length - 1}"},
+            timeout=self._source.timeout_seconds,
+            stream=True,
+        )
+        if answer.raw is None:
+            raise _Unusable("expected an answer with a body, got the headers alone")
+        kind = answer.headers.get("Content-Type", "")
+        if answer.status_code == 416:
+            answer.close()
+            return None
+        if answer.status_code not in (200, 206) or kind.startswith("text/html"):
+            answer.close()
+            failure = _Missing if answer.status_code in (404, 410) else _Unusable
+            raise failure(f"expected the log (200 or 206), got {answer.status_code} {answer.reason} ({kind})")
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            answer.close()
+            raise _Unusable(
+                "expected the log as it is, got it packed: turn Content-Encoding off for this URL"
+            )
+        return answer
+
+
+@contextmanager
+def _closing(answer: requests.Response) -> Iterator[None]:
+    """Close the answer at the end, unless its connection was taken away meanwhile: closing that would fail."""
+    try:
+        yield
+    finally:
+        if answer.raw is not None:
+            answer.close()
+
+
+def _body(answer: requests.Response, start: int) -> Iterator[bytes]:
+    """Yield the log's bytes from ``start`` on, also where the server ignored the Range."""
+    skip = start
+    if answer.status_code == 206:
+        found = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
+        if found is None or found[1] is None or int(found[1]) != start:
+            raise _Unusable(
+                f"expected bytes from {start}, got Content-Range {answer.headers.get('Content-Range')!r}"
+            )
+        skip = 0
+    for data in answer.iter_content(BLOCK // 4):
+        if skip:
+            data, skip = data[skip:], max(0, skip - len(data))
+        if data:
+            yield data
+
+
+def _size(answer: requests.Response) -> int:
+    found = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
+    size = found[2] if found else answer.headers.get("Content-Length", "0")
+    return int(size) if size.isdigit() else 0

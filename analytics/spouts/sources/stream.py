@@ -1,0 +1,252 @@
+"""Streams of lines: cut into chunks, numbered, and recognised again under another name.
+
+A stream is named after its first line. That a file carries it is seen from checksums of short stretches
+(marks) at a few places: so a log that was renamed, copied or packed keeps its records' names, and another
+log that begins with the same line gets a name of its own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from io import BytesIO
+from zlib import crc32
+
+import msgspec
+
+from analytics.spouts.positions import Position
+
+BLOCK = 1 << 20
+LONGEST_LINE = 1 << 20
+WINDOW = 256
+_FIRST_MARK = 64
+
+ReadAt = Callable[[int, int], bytes]
+"""``read_at(offset, length)``: the bytes there, fewer only at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Whole lines of ``source``, the first of them number ``first``; ``position`` lies after them.
+
+    ``lines`` are the same lines apart. ``part`` > 0: instead, the part of a line over 1 MiB, ``last`` its end;
+    only then ``position`` is set.
+    """
+
+    source: str
+    first: int
+    data: bytes
+    position: Position | None
+    lines: Sequence[bytes] = ()
+    part: int = 0
+    last: bool = False
+
+
+Emit = Callable[[Chunk], None]
+"""Takes a chunk over; blocks while the spout has enough to do."""
+
+
+class Stream:
+    """Turns the bytes of one stream, fed in order, into chunks of about ``lines`` lines, at most twice as many."""
+
+    def __init__(self, source: str, position: Position, lines: int, tail: bytes = b"") -> None:
+        """``tail``: what lies before the position, up to WINDOW bytes."""
+        self.source = source
+        self.position = position
+        self._lines = lines
+        self._tail = tail
+        self._rest = b""
+        self._part = 0
+        self._skipped = 0
+
+    @property
+    def offset(self) -> int:
+        """Where the next byte fed belongs."""
+        return self.position.offset + self._skipped + len(self._rest)
+
+    def seen(self) -> bytes:
+        """Return the last bytes before ``offset``, up to WINDOW."""
+        return (self._tail + self._rest)[-WINDOW:]
+
+    def feed(self, data: bytes) -> Iterator[Chunk]:
+        """Yield what ``data`` completes; keep the line that it leaves open, up to 1 MiB."""
+        data = self._rest + data
+        self._rest = b""
+        while data:
+            end = data.find(b"\n")
+            if self._part or end > LONGEST_LINE or (end < 0 and len(data) > LONGEST_LINE):
+                yield self._piece(data if end < 0 else data[:end], end >= 0)
+                data = data[end + 1 :] if end >= 0 else b""
+            elif end < 0:
+                self._rest = data
+                return
+            else:
+                lines = self._head(data)
+                head = data[: sum(map(len, lines))]
+                yield self._whole(head, lines)
+                data = data[len(head) :]
+
+    def finish(self) -> Iterator[Chunk]:
+        """Yield the last line if the stream ends without a newline."""
+        if self._part:
+            yield self._piece(b"", True, newline=False)
+        elif self._rest:
+            rest, self._rest = self._rest, b""
+            yield self._whole(rest + b"\n", [rest + b"\n"], missing=1)
+
+    def _head(self, data: bytes) -> list[bytes]:
+        """Return the first whole lines of ``data``, about as many as a chunk should have, and at least one."""
+        lines = BytesIO(data).readlines()
+        if not lines[-1].endswith(b"\n"):
+            lines.pop()
+        if len(lines) > 2 * self._lines:
+            del lines[self._lines :]
+        if len(data) > LONGEST_LINE:
+            # A line over the limit may follow: stop before it.
+            del lines[
+                next((at for at, line in enumerate(lines) if len(line) > LONGEST_LINE + 1), len(lines)) :
+            ]
+        return lines
+
+    def _whole(self, data: bytes, lines: list[bytes], missing: int = 0) -> Chunk:
+        first = self.position.n + 1
+        self._advance(data[: len(data) - missing], len(lines), 0)
+        return Chunk(self.source, first, data, self.position, lines)
+
+    def _piece(self, data: bytes, last: bool, newline: bool = True) -> Chunk:
+        self._part += 1
+        chunk = Chunk(self.source, self.position.n + 1, data, None, (), self._part, last)
+        self._skipped += len(data)
+        self._tail = (self._tail + data)[-WINDOW:]
+        if last:
+            skipped, self._part, self._skipped = self._skipped, 0, 0
+            self._advance(b"\n" if newline else b"", 1, skipped)
+            chunk = replace(chunk, position=self.position)
+        return chunk
+
+    def _advance(self, data: bytes, lines: int, skipped: int) -> None:
+        old = self.position
+        offset = old.offset + skipped + len(data)
+        marks = [mark for mark in old.marks if _is_kept(mark[0])]
+        start = offset - len(data)
+        place = max(_FIRST_MARK, 1 << start.bit_length())
+        while place < offset:
+            before = (self._tail + data[: place - start])[-WINDOW:] if place - start < WINDOW else b""
+            marks.append((place, crc32(before or data[place - start - WINDOW : place - start])))
+            place *= 2
+        self._tail = (self._tail + data[-WINDOW:])[-WINDOW:]
+        marks.append((offset, crc32(self._tail)))
+        self.position = msgspec.structs.replace(old, n=old.n + lines, offset=offset, marks=marks)
+
+
+def _is_kept(offset: int) -> bool:
+    """Marks stay at powers of two: few, and dense where a log is short."""
+    return offset >= _FIRST_MARK and not offset & (offset - 1)
+
+
+class Streams:
+    """The streams of one configured source, by name, each with how far it was read."""
+
+    def __init__(self, name: str, saved: dict[str, Position], lines: int) -> None:
+        """``saved``: accepted positions by record source; those of other configured sources are left out."""
+        self._prefix = f"gamelog/{name}@"
+        self._lines = lines
+        self._known: dict[str, Stream | Position] = {
+            key: position for key, position in saved.items() if key.startswith(self._prefix)
+        }
+        self.driven: dict[str, object] = {}
+
+    def names(self) -> list[str]:
+        """Return all known streams, the one that began last first."""
+        return list(reversed(self._known))
+
+    def find(self, read_at: ReadAt, first_line: bytes, driver: object, make: bool = True) -> Stream | None:
+        """Return the stream that ``read_at`` carries, from where it was read up to.
+
+        None: the carrier holds less of a stream than was read already, or another driver reads it, or it carries
+        none that is known and ``make`` is False. Looking again when it has grown is right.
+        """
+        fingerprint = blake2b(first_line, digest_size=8).hexdigest()
+        number = 1
+        while True:
+            name = self._prefix + fingerprint + (f"-{number}" if number > 1 else "")
+            known = self._known.get(name)
+            if known is None:
+                return self._begin(name, fingerprint, driver) if make else None
+            if carries(read_at, _position(known).marks) and not self._unlike(name, read_at, driver):
+                return self.resume(name, read_at, driver)
+            number += 1
+
+    def _unlike(self, name: str, read_at: ReadAt, driver: object) -> bool:
+        """Say whether the file that carries ``name`` now holds other bytes where ``read_at`` ends."""
+        other: ReadAt | None = getattr(self.driven.get(name), "read_at", None)
+        if other is None or self.driven[name] is driver:
+            return False
+        start = 0
+        for offset, _ in _position(self._known[name]).marks:
+            if len(read_at(offset, 1)) == 1:
+                start = offset
+        mine = read_at(start, BLOCK)
+        theirs = other(start, len(mine))
+        shared = min(len(mine), len(theirs))
+        return mine[:shared] != theirs[:shared]
+
+    def resume(self, name: str, read_at: ReadAt, driver: object) -> Stream | None:
+        """Return the known stream ``name`` if nobody reads it and ``read_at`` carries all that was read."""
+        if self.driven.get(name, driver) is not driver:
+            return None
+        position = _position(self._known[name])
+        start = max(0, position.offset - WINDOW)
+        tail = read_at(start, position.offset - start)
+        if len(tail) < position.offset - start:
+            return None
+        if position.marks and crc32(tail) != position.marks[-1][1]:
+            return None
+        stream = self._known[name] = Stream(name, position, self._lines, tail)
+        self.driven[name] = driver
+        return stream
+
+    def release(self, driver: object) -> None:
+        """The driver has finished: its streams may be carried on by another."""
+        self.driven = {name: other for name, other in self.driven.items() if other is not driver}
+
+    def abandon(self, driver: object) -> None:
+        """What the driver read is no longer there: another carrier may go on after the last whole line."""
+        for name, other in self.driven.items():
+            if other is driver:
+                self._known[name] = _position(self._known[name])
+        self.release(driver)
+
+    def _begin(self, name: str, fingerprint: str, driver: object) -> Stream:
+        stream = self._known[name] = Stream(name, Position(fingerprint), self._lines)
+        self.driven[name] = driver
+        return stream
+
+
+def carries(read_at: ReadAt, marks: list[tuple[int, int]]) -> bool:
+    """Say whether the stretches before each mark are as they were, as far as the carrier goes."""
+    for offset, checksum in marks:
+        start = max(0, offset - WINDOW)
+        data = read_at(start, offset - start)
+        if len(data) < offset - start:
+            return True
+        if crc32(data) != checksum:
+            return False
+    return True
+
+
+def first_line(read_at: ReadAt, ended: bool) -> bytes | None:
+    """Return the stream's first line, of a long one the first 1 MiB; None while it is not complete.
+
+    ``ended``: no more will come, so that what is there is all of it.
+    """
+    data = read_at(0, 4096)
+    if b"\n" not in data and len(data) == 4096:
+        data = read_at(0, LONGEST_LINE)
+    end = data.find(b"\n")
+    if end >= 0:
+        return data[:end]
+    return data if len(data) == LONGEST_LINE or (ended and data) else None
+
+
+def _position(known: Stream | Position) -> Position:
+    return known.position if isinstance(known, Stream) else known

@@ -1,0 +1,181 @@
+"""Game logs and journals piped in: read, journaled and published by a process of their own."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TypeVar
+
+import gevent
+from gevent import monkey
+
+from analytics.broker.clients import Refill
+from analytics.config import Config, areas
+from analytics.core.intervals import Intervals, Pair
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.spouts.gamelog import Road, Work, opcodes
+from analytics.spouts.journal import Journal
+from analytics.spouts.positions import Position
+from analytics.spouts.records import Rules, Share, pairs
+from analytics.spouts.sources.stream import BLOCK, Stream
+
+_NAME = re.compile(r"[A-Za-z0-9_.@-]{1,100}")
+_TOGETHER_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Totals:
+    """What became of the lines so far. Once all is done, the last three add up to ``read``."""
+
+    read: int = 0
+    accepted: int = 0
+    repeated: int = 0
+    rejected: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"read {self.read}, accepted {self.accepted}, repeated {self.repeated}, rejected {self.rejected}"
+        )
+
+
+class Piped:
+    """Puts in what a file descriptor holds.
+
+    Journal lines keep their names. Fresh lines are named after ``source``, or without one after the
+    stream's own first line, so that the same file piped in twice counts once.
+    """
+
+    def __init__(self, config: Config, source: str = "", game: str = "", timeout: float = 60.0) -> None:
+        """Raise AnalyticsError where ``source`` or ``game`` can't be."""
+        if source and not _NAME.fullmatch(source):
+            raise AnalyticsError(f'--source: expected letters, digits, "_", ".", "@" and "-", got "{source}"')
+        if game and game not in config.games:
+            known = ", ".join(sorted(config.games)) or "none"
+            raise AnalyticsError(f'--game: expected a game of the configuration ({known}), got "{game}"')
+        self._config = config
+        self._source = source
+        self._rules = Rules(areas(config), opcodes(config), game)
+        self._timeout = timeout
+        self._sent: dict[str, Intervals] = {}
+        self._known = 0
+        self._lines = 0
+        self._refill = Refill(config.broker)
+        self._road = Road(config, f"stdin-{os.getpid()}", Journal(config, "gamelog"))
+
+    def totals(self) -> Totals:
+        """Return what became of the lines so far."""
+        counts = self._road.counts
+        return Totals(self._lines, counts.published, self._known + counts.repeated, counts.rejected)
+
+    def read(self, fd: int, progress: Callable[[Totals], None] = lambda totals: None) -> Totals:
+        """Read ``fd`` to its end and return the totals once every record is acknowledged.
+
+        Raise Unavailable where the broker does not answer for the timeout.
+        """
+        self._ask(self._refill.state)
+        stream: Stream | None = None
+        for data in _blocks(fd):
+            stream = stream or self._named(data)
+            self._take(stream, data)
+            progress(self.totals())
+        if stream is not None:
+            for chunk in stream.finish():
+                self._publish(self._road.converted(chunk, self._rules))
+        self._wait(progress)
+        return self.totals()
+
+    def close(self) -> None:
+        """End, whatever is still unacknowledged."""
+        self._road.close(0)
+        self._refill.close()
+
+    def _named(self, data: bytes) -> Stream:
+        fingerprint = blake2b(data.partition(b"\n")[0], digest_size=8).hexdigest()
+        name = f"gamelog/{self._source or 'stdin@' + fingerprint}"
+        return Stream(name, Position(fingerprint), self._config.gamelog.batch_lines)
+
+    def _take(self, stream: Stream, data: bytes) -> None:
+        for chunk in stream.feed(data):
+            self._publish(self._road.converted(chunk, self._rules))
+
+    def _publish(self, work: Work) -> None:
+        shares = []
+        for share in work.shares:
+            self._lines += len(share.ns) + len(share.bad) + share.doubled
+            kept = self._new(share)
+            self._known += len(share.ns) - len(kept.ns) + share.doubled
+            shares.append(kept)
+        work.shares = shares
+        self._check()
+        with gevent.Timeout(self._timeout, self._silent()):
+            self._road.put(work)
+
+    def _new(self, share: Share) -> Share:
+        """Return the share without what the broker has accepted already: it is not journaled again."""
+        if not share.ns:
+            return share
+        unknown: list[Pair] = self._ask(lambda: self._refill.unknown(share.source, pairs(share.ns)))
+        # What is still on its way is unknown to the broker too.
+        sent = self._sent.setdefault(share.source, Intervals())
+        kept = share.only({n for first, last in unknown for n in range(first, last + 1) if n not in sent})
+        sent.update(pairs(kept.ns))
+        return kept
+
+    def _wait(self, progress: Callable[[Totals], None]) -> None:
+        before, since = self._road.counts.published, time.monotonic()
+        while not self._road.idle():
+            gevent.sleep(0.02)
+            self._check()
+            progress(self.totals())
+            if self._road.counts.published != before:
+                before, since = self._road.counts.published, time.monotonic()
+            if time.monotonic() - since > self._timeout:
+                raise self._silent()
+
+    def _check(self) -> None:
+        failure = self._road.failure()
+        if failure is not None:
+            raise failure
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        until = time.monotonic() + self._timeout
+        while True:
+            try:
+                return question()
+            except Unavailable as error:
+                if time.monotonic() >= until:
+                    raise self._silent() from error
+                gevent.sleep(0.1)
+
+    def _silent(self) -> Unavailable:
+        broker = self._config.broker
+        return Unavailable(
+            f"expected an answer of the broker ({broker.host}, ports {broker.receiver_port} and "
+            f"{broker.refill_port}) within {self._timeout:g} s, got none (so far: {self.totals()}). "
+            "Start it with `bin/analytics run broker` and pipe the same in again: nothing counts twice"
+        )
+
+
+def _blocks(fd: int) -> Iterator[bytes]:
+    """Yield what comes, about a block at a time; other greenlets run while nothing does."""
+    pool = gevent.get_hub().threadpool
+    while data := pool.apply(_gather, (fd,)):
+        yield data
+
+
+def _gather(fd: int) -> bytes:
+    """Return what comes within a moment of the first bytes, up to a block; nothing at the end. Runs in a thread."""
+    select = monkey.get_original("select", "select")
+    gathered = [os.read(fd, BLOCK)]
+    size = len(gathered[0])
+    until = time.monotonic() + _TOGETHER_SECONDS
+    while gathered[-1] and size < BLOCK // 2 and (left := until - time.monotonic()) > 0:
+        if not select([fd], [], [], left)[0]:
+            break
+        gathered.append(os.read(fd, BLOCK - size))
+        size += len(gathered[-1])
+    return b"".join(gathered)

@@ -1,0 +1,49 @@
+"""A store that keeps nothing and counts what it was given: benchmarks measure the road to it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from analytics.store.store import Document, Store, Write
+
+
+class CountingStore(Store):
+    """Takes every write, looks at none. ``documents`` says, by collection, how many came in."""
+
+    def __init__(self) -> None:
+        self.documents: Counter[str] = Counter()
+
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Return nothing, ever."""
+        return {}
+
+    def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
+        self.documents[collection] += len(writes)
+        return set()
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Do nothing."""
+
+    def find(
+        self,
+        collection: str,
+        *,
+        area: str | None = None,
+        game: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        batch: int = 500,
+    ) -> Iterator[Document]:
+        """Yield nothing."""
+        return iter(())
+
+    def collections(self) -> list[str]:
+        return sorted(self.documents)
+
+    def ensure_indexes(self, collections: Iterable[str]) -> None:
+        """Do nothing."""
+
+    def ping(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,78 @@
+"""A store in this process's memory, for tests, dry runs and the reference: the same rules, no disk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from analytics.store.encoding import decode, encode
+from analytics.store.store import Document, Store, Write
+
+
+class MemoryStore(Store):
+    """Keeps each document as its BSON, so that what MongoDB would refuse is refused here too, and nothing
+    that a caller holds is shared with what is stored."""
+
+    def __init__(self) -> None:
+        self._collections: dict[str, dict[str, bytes]] = {}
+
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        stored = self._collections.get(collection, {})
+        return {id: decode(stored[id]) for id in ids if id in stored}
+
+    def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
+        encoded = encode(collection, writes)
+        stored = self._collections.setdefault(collection, {})
+        conflicts = set()
+        for write, raw in zip(writes, encoded, strict=True):
+            if _conflicts(stored.get(write.id), write.expected):
+                conflicts.add(write.id)
+            else:
+                stored[write.id] = raw
+        return conflicts
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        stored = self._collections.get(collection, {})
+        for id in ids:
+            stored.pop(id, None)
+
+    def find(
+        self,
+        collection: str,
+        *,
+        area: str | None = None,
+        game: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        batch: int = 500,
+    ) -> Iterator[Document]:
+        found = [
+            document
+            for document in map(decode, list(self._collections.get(collection, {}).values()))
+            if "area" in document
+            and area in (None, document["area"])
+            and game in (None, document.get("game"))
+            and _within(document.get("ts"), since, until)
+        ]
+        yield from sorted(found, key=lambda document: (document["area"], document.get("ts", 0)))
+
+    def collections(self) -> list[str]:
+        return sorted(self._collections)
+
+    def ensure_indexes(self, collections: Iterable[str]) -> None:
+        """Do nothing: a search here reads everything."""
+
+    def ping(self) -> None:
+        """Do nothing: memory is there."""
+
+    def close(self) -> None:
+        """Do nothing: the documents go with the object."""
+
+
+def _conflicts(stored: bytes | None, expected: int | None) -> bool:
+    if stored is None or expected is None:
+        return False
+    return expected == 0 or decode(stored).get("_v") != expected
+
+
+def _within(ts: int | None, since: int | None, until: int | None) -> bool:
+    if ts is None:
+        return since is None and until is None
+    return (since is None or since <= ts) and (until is None or ts < until)

@@ -1,0 +1,239 @@
+"""Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import ASCENDING, InsertOne, MongoClient, ReadPreference, ReplaceOne, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    ConnectionFailure,
+    InvalidName,
+    OperationFailure,
+    PyMongoError,
+)
+
+from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.store.encoding import OPTIONS, encode
+from analytics.store.store import LOAD_BATCH, Document, Store, Write
+
+BULK_DOCUMENTS = 500
+BULK_BYTES = 8 * 1024 * 1024
+DUPLICATE_KEY = 11000
+UPSERT_TRIES = 5
+
+DEFAULTS: dict[str, Any] = {
+    "appname": "analytics",
+    "serverSelectionTimeoutMS": 3000,
+    "connectTimeoutMS": 3000,
+    "socketTimeoutMS": 30_000,
+}
+
+# Codes of MongoDB's that pass by themselves: elections, shutdowns, timeouts, locks, a full disk. And 1, an
+# internal error: with it the embedded server refuses everything after a full disk, until it is started again.
+_PASSING = frozenset(
+    [1, 6, 7, 24, 46, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031]
+)
+_REFUSED = frozenset([13, 18])
+
+_Bulk = list[tuple[Write, RawBSONDocument]]
+_Operation = InsertOne[RawBSONDocument] | ReplaceOne[RawBSONDocument]
+
+
+class MongoStore(Store):
+    """Conditions are kept by ``_id``'s unique index: a new document is inserted; a new version replaces
+    ``{_id, _v}`` with upsert, so that where that version is not the stored one MongoDB itself refuses with
+    a duplicate key. No transaction is needed, nor a replica set.
+
+    A write returns when a majority of the replica set has it in its journal, unless the URI says otherwise
+    (``w``, ``journal``).
+    """
+
+    def __init__(self, uri: str, database: str) -> None:
+        """Connect in the background: the first operation waits for it, for 3 s at most.
+
+        Raises:
+            ConfigError: the URI or the database's name can't be used.
+        """
+        options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
+        try:
+            self._client: MongoClient[Document] = MongoClient(uri, document_class=dict, **options)
+            concern = self._client.write_concern
+            self._database = self._client.get_database(
+                database,
+                codec_options=OPTIONS,
+                read_preference=ReadPreference.PRIMARY,
+                write_concern=concern if concern.document else WriteConcern(w="majority", j=True),
+            )
+        except (ConfigurationError, InvalidName, ValueError, TypeError) as error:
+            raise ConfigError(
+                f'mongodb: expected a uri like "mongodb://host:27017" and a database name, got: {error}'
+            ) from error
+        if not self._database.write_concern.acknowledged:
+            raise ConfigError(
+                "mongodb.uri: w=0 leaves writes unacknowledged, and records would be lost; leave w out"
+            )
+
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        found: dict[str, Document] = {}
+        with _told(collection):
+            for asked in _batches(ids):
+                for document in self._database[collection].find({"_id": {"$in": asked}}):
+                    found[document["_id"]] = document
+        return found
+
+    def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
+        encoded = [RawBSONDocument(raw) for raw in encode(collection, writes)]
+        conflicts: set[str] = set()
+        for bulk in _bulks(list(zip(writes, encoded, strict=True))):
+            conflicts |= self._write_bulk(collection, bulk)
+        return conflicts
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        with _told(collection):
+            for asked in _batches(ids):
+                self._database[collection].delete_many({"_id": {"$in": asked}})
+
+    def find(
+        self,
+        collection: str,
+        *,
+        area: str | None = None,
+        game: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        batch: int = 500,
+    ) -> Iterator[Document]:
+        # Every document has an area and no part has one; asked this way, the index on it still serves.
+        wanted: Document = {"area": {"$gt": ""} if area is None else area}
+        if game is not None:
+            wanted["game"] = game
+        span = {"$gte": since, "$lt": until}
+        if bounds := {name: bound for name, bound in span.items() if bound is not None}:
+            wanted["ts"] = bounds
+        with _told(collection):
+            order = [("area", ASCENDING), ("ts", ASCENDING)]
+            with self._database[collection].find(wanted, sort=order, batch_size=batch) as cursor:
+                yield from cursor
+
+    def collections(self) -> list[str]:
+        with _told(self._database.name):
+            return sorted(self._database.list_collection_names())
+
+    def ensure_indexes(self, collections: Iterable[str]) -> None:
+        for collection in collections:
+            with _told(collection):
+                for fields in (("area", "ts"), ("game", "ts"), ("ts",)):
+                    self._database[collection].create_index([(field, ASCENDING) for field in fields])
+
+    def ping(self) -> None:
+        with _told(self._database.name):
+            self._database.command("ping")
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _write_bulk(self, collection: str, bulk: _Bulk) -> set[str]:
+        """Write one bulk and return the ids in conflict."""
+        conflicts: set[str] = set()
+        for _ in range(UPSERT_TRIES):
+            again: _Bulk = []
+            for position in self._refused(self._database[collection], bulk):
+                write, _document = bulk[position]
+                if write.expected is None:
+                    # Two upserts of one new _id at once: MongoDB refuses one of them, which then replaces.
+                    again.append(bulk[position])
+                else:
+                    conflicts.add(write.id)
+            if not again:
+                return conflicts
+            bulk = again
+        raise Unavailable(f"{collection}: {bulk[0][0].id!r} was refused as a duplicate {UPSERT_TRIES} times")
+
+    def _refused(self, collection: Collection[Document], bulk: _Bulk) -> list[int]:
+        """Send one bulk and return the positions that were refused as duplicates."""
+        operations: list[Any] = [_operation(write, document) for write, document in bulk]
+        with _told(collection.name):
+            try:
+                collection.bulk_write(operations, ordered=False)
+            except BulkWriteError as error:
+                details = error.details or {}
+                if details.get("writeConcernErrors"):
+                    raise
+                failed: list[Document] = details.get("writeErrors", [])
+                if any(one["code"] != DUPLICATE_KEY for one in failed):
+                    raise
+                return [one["index"] for one in failed]
+        return []
+
+
+def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), LOAD_BATCH):
+        yield list(ids[start : start + LOAD_BATCH])
+
+
+def _operation(write: Write, document: RawBSONDocument) -> _Operation:
+    if write.expected == 0:
+        return InsertOne(document)
+    condition: Document = {"_id": write.id}
+    if write.expected is not None:
+        condition["_v"] = write.expected
+    return ReplaceOne(condition, document, upsert=True)
+
+
+def _bulks(pairs: _Bulk) -> Iterator[_Bulk]:
+    """Cut ``pairs`` into bulks of limited number and size."""
+    bulk: _Bulk = []
+    size = 0
+    for pair in pairs:
+        length = len(pair[1].raw)
+        if bulk and (len(bulk) == BULK_DOCUMENTS or size + length > BULK_BYTES):
+            yield bulk
+            bulk, size = [], 0
+        bulk.append(pair)
+        size += length
+    if bulk:
+        yield bulk
+
+
+@contextmanager
+def _told(where: str) -> Iterator[None]:
+    """Turn pymongo's errors into the suite's, with what to do next."""
+    try:
+        yield
+    except ConnectionFailure as error:
+        raise Unavailable(
+            f"MongoDB does not answer ({where}): {str(error)[:300]}. Check that it runs and mongodb.uri is right"
+        ) from error
+    except BulkWriteError as error:
+        raise _of_bulk(where, error) from error
+    except OperationFailure as error:
+        message = (error.details or {}).get("errmsg", error)
+        raise _of_code(where, error.code or 0, str(message)[:500], error.timeout) from error
+    except PyMongoError as error:
+        raise AnalyticsError(f"MongoDB ({where}): {str(error)[:500]}") from error
+
+
+def _of_bulk(where: str, error: BulkWriteError) -> AnalyticsError:
+    details = error.details or {}
+    failed = [one for one in details.get("writeErrors", []) if one["code"] != DUPLICATE_KEY]
+    if not failed:
+        concern = details.get("writeConcernErrors", [{}])[0]
+        return Unavailable(f"MongoDB did not confirm a write ({where}): {concern.get('errmsg', error)}")
+    lasting = [one for one in failed if one["code"] not in _PASSING]
+    first = (lasting or failed)[0]
+    return _of_code(where, first["code"], f"{first.get('errmsg', '')[:500]} ({len(failed)} of the writes)")
+
+
+def _of_code(where: str, code: int, message: str, timeout: bool = False) -> AnalyticsError:
+    if timeout or code in _PASSING:
+        return Unavailable(f"MongoDB can't do it now ({where}): {message}")
+    if code in _REFUSED:
+        return AnalyticsError(
+            f"MongoDB refuses access ({where}): {message}. "
+            "Give a user that may read and write the database, in mongodb.uri or the variable mongodb.uri_env names"
+        )
+    return AnalyticsError(f"MongoDB refuses ({where}): {message} (code {code})")

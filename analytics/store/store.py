@@ -1,0 +1,148 @@
+"""What the suite asks of a store: documents by id, each write on condition of the version that it replaces.
+
+Exactly-once counting rests on two guarantees that every store gives:
+
+- a write takes effect completely or not at all, and is durable once :meth:`Store.write` has returned;
+- of several writes that expect the same version of one document, one takes effect and the others are
+  told of the conflict.
+
+A list too long for one document lives in parts, documents of the same collection that never change::
+
+    {"_id": "a:1", "area": …, "ts": …, "userlist": [newest …], "parts": {"count": 2, "first": "a:1#1", "last": "a:1#2"}}
+    {"_id": "a:1#1", "part_of": "a:1", "part": 1, "userlist": [oldest …]}
+    {"_id": "a:1#2", "part_of": "a:1", "part": 2, "userlist": […]}
+
+Parts carry neither ``area`` nor ``ts``, so no search for documents finds them.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.core.settle import part_ids
+from analytics.errors import AnalyticsError
+
+Document = dict[str, Any]
+
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+LOAD_BATCH = 100
+PARTS_AT_ONCE = 16
+_OF_THE_PART = {"_id", "part_of", "part"}
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Replace the document ``id`` by ``document``, on condition of what is stored now.
+
+    Args:
+        document: the whole new document; its ``_id`` may be left out.
+        expected: the ``_v`` that the stored document must have. 0: it must not exist. None: no condition,
+            for documents that carry no ``_v`` (parts, positions).
+    """
+
+    id: str
+    document: Document
+    expected: int | None
+
+
+class Store(ABC):
+    """Collections of documents. Every method may be called from many greenlets at once.
+
+    Errors: Unavailable where trying again may help (no connection, no primary, a timeout, a restart, a full
+    disk), AnalyticsError with advice otherwise. Dates come back aware, in UTC, cut to milliseconds.
+    """
+
+    @abstractmethod
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Return the newest documents of these ids, by id. An id that is not stored is left out."""
+
+    @abstractmethod
+    def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
+        """Carry out ``writes``, each by itself, and return the ids in conflict, which were not written.
+
+        Everything else is durable. The order among the writes is open, so an id may occur only once.
+        A document that is gone although a version was expected is written anew.
+
+        Raises:
+            Unavailable: any of the writes may have taken effect or not. Repeat the call with the same
+                writes: one that had taken effect comes back as a conflict (or, without a condition, is
+                written again), so load what conflicts and compare.
+            AnalyticsError: a document can't be stored, and none of this call's was.
+        """
+
+    @abstractmethod
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Remove the documents of these ids, where they are stored. Repeat the call after Unavailable."""
+
+    @abstractmethod
+    def find(
+        self,
+        collection: str,
+        *,
+        area: str | None = None,
+        game: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        batch: int = 500,
+    ) -> Iterator[Document]:
+        """Yield documents, never parts, sorted by area, then ``ts``; of equal ones the order is open.
+
+        Args:
+            since, until: Unix seconds, ``since <= ts < until``. Documents without ``ts`` are found only
+                where neither is given.
+            batch: how many documents are held in memory at once.
+        """
+
+    @abstractmethod
+    def collections(self) -> list[str]:
+        """Return the names of the collections that exist, sorted."""
+
+    @abstractmethod
+    def ensure_indexes(self, collections: Iterable[str]) -> None:
+        """Make the readers' indexes, (area, ts), (game, ts) and ts, where they are missing."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return if the store answers. Raise Unavailable or AnalyticsError, saying what to do, if not."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections. The store can't be used afterwards."""
+
+    def whole(self, collection: str, document: Document) -> Document:
+        """Return ``document`` with its lists completed, oldest entries first, and no ``parts`` any more.
+
+        Where a writer has thrown parts away since the document was read, it is the newer document instead.
+
+        Raises:
+            AnalyticsError: a part that the document speaks of is not there.
+        """
+        while "parts" in document:
+            lists = self._lists(collection, document)
+            if lists is not None:
+                for name, entries in lists.items():
+                    entries.extend(document.get(name, ()))
+                return {name: value for name, value in {**document, **lists}.items() if name != "parts"}
+            newer = self.load(collection, [document["_id"]]).get(document["_id"])
+            if newer is None or newer.get("_v") == document.get("_v"):
+                raise AnalyticsError(
+                    f"{collection}: a part of document {document['_id']!r} is missing; it should have "
+                    f"{document['parts']}. Restore the collection {collection} and positions from one backup"
+                )
+            document = newer
+        return document
+
+    def _lists(self, collection: str, document: Document) -> dict[str, list[Any]] | None:
+        """Return what the document's parts hold of each list, or None if one is not there."""
+        lists: dict[str, list[Any]] = {}
+        ids = part_ids(document)
+        for start in range(0, len(ids), PARTS_AT_ONCE):
+            asked = ids[start : start + PARTS_AT_ONCE]
+            found = self.load(collection, asked)
+            if len(found) < len(asked):
+                return None
+            for part in map(found.__getitem__, asked):
+                for name in part.keys() - _OF_THE_PART:
+                    lists.setdefault(name, []).extend(part[name])
+        return lists

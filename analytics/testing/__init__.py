@@ -1,0 +1,1 @@
+"""Tools that break the suite on purpose, to see that its promises hold."""

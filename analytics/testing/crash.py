@@ -1,0 +1,266 @@
+"""Kills the processes of a running suite at random while records flow in, and then compares every number.
+
+Records come from a log that rotates, from a web server that fails now and then, from standard input (each
+stream more than once), and from journals that are replayed forwards and backwards; a payment interface is
+polled. Some lines are broken. In the end every document must equal the reference runner's, and the balance
+must add up: the same records, whatever died whenever.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Refill
+from analytics.broker.wire import BrokerState, totals
+from analytics.config import Config, areas, load
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime.suite import Suite
+from analytics.store import Store, open_store
+from analytics.testing.feed import Feed
+from analytics.testing.setting import configure
+from analytics.testing.world import Payments, RotatedLog, Web
+
+NODES = [["store"], ["broker"], ["gamelog"], ["payment"], ["workers"]]
+LINES_A_STREAM = 4_000
+FEED_SECONDS = 0.1
+Say = Callable[[str], None]
+
+
+@dataclass
+class Result:
+    """What was done, and every difference that was found: none is what the promise says."""
+
+    lines: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    replays: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+class CrashTest:
+    """One run. ``seed`` decides what is fed and killed; when things happen depends on the machine."""
+
+    def __init__(self, folder: Path, seed: int, rate: int, pause: float, say: Say) -> None:
+        """Args:
+        folder: an empty folder to work in.
+        rate: lines a second, over all sources.
+        pause: seconds between two kills, on average.
+        """
+        self._folder = folder
+        self._rng = random.Random(seed)
+        self._seed = seed
+        self._rate = rate
+        self._pause = pause
+        self._say = say
+        self._result = Result()
+        self._streams: list[Path] = []
+        self._piped: set[Path] = set()
+        self._feeding = True
+
+    def run(self, seconds: float) -> Result:
+        """Feed and kill for ``seconds``, let everything settle, and compare."""
+        folder, result = self._folder, self._result
+        web_log = folder / "web" / "game.log"
+        conf = folder / "analytics.toml"
+        port = configure(conf)
+        config = load(conf)
+        directory = areas(config)
+        self._feed = Feed(directory, self._seed)
+        self._payments = Payments(directory, self._rng)
+        self._rotated = RotatedLog(folder / "logs", self._rng)
+        self._web_log = web_log
+        web = Web(web_log, self._payments, self._seed, faults=0.1, port=port)
+        try:
+            with Suite(conf, NODES) as suite:
+                helpers: list[gevent.Greenlet[..., None]] = [
+                    gevent.spawn(self._feed_for_ever),
+                    gevent.spawn(self._replay_for_ever, config),
+                ]
+                self._kill_until(suite, time.monotonic() + seconds)
+                self._feeding = False
+                gevent.joinall(helpers, raise_error=True)
+                self._say("letting everything settle")
+                self._pipe_the_rest()
+                self._settle(config)
+                result.differences += self._compare(config)
+        finally:
+            web.close()
+        result.lines = self._feed.good + self._feed.broken
+        return result
+
+    def _feed_for_ever(self) -> None:
+        """Write lines where the sources find them."""
+        waiting: list[bytes] = []
+        while self._feeding:
+            share = max(1, int(self._rate * FEED_SECONDS / 3))
+            self._rotated.append(self._feed.lines(share))
+            with self._web_log.open("ab") as file:
+                file.writelines(line + b"\n" for line in self._feed.lines(share))
+            waiting += self._feed.lines(share)
+            if len(waiting) >= LINES_A_STREAM:
+                self._add_stream(waiting)
+                waiting = []
+            self._payments.some()
+            gevent.sleep(FEED_SECONDS)
+        self._add_stream(waiting)
+
+    def _add_stream(self, lines: list[bytes]) -> None:
+        path = self._folder / f"stream{len(self._streams)}.log"
+        path.write_bytes(b"".join(line + b"\n" for line in lines))
+        self._streams.append(path)
+
+    def _replay_for_ever(self, config: Config) -> None:
+        """Pipe streams and journals into the suite, in any order, and kill some of the pipes half-way."""
+        while self._feeding:
+            gevent.sleep(self._rng.uniform(0.5, 3))
+            journals = sorted(config.data.glob("gamelog_*.txt"))
+            if self._streams and self._rng.random() < 0.7:
+                path = self._rng.choice(self._streams[-3:])
+                pipe = self._pipe_stream(path)
+            elif journals:
+                path = self._rng.choice(journals)
+                lines = path.read_bytes().splitlines()[-20_000:]
+                if self._rng.random() < 0.5:
+                    lines.reverse()
+                pipe = self._pipe(b"\n".join(lines) + b"\n", "replay")
+            else:
+                continue
+            self._result.replays += 1
+            try:
+                if pipe.wait(self._rng.choice([0.5, 20])) == 0:
+                    self._piped.add(path)
+            except subprocess.TimeoutExpired:
+                pipe.kill()
+                pipe.wait()
+
+    def _pipe_the_rest(self) -> None:
+        """Every stream reaches the suite completely at last, and a few of them once more."""
+        for path in self._streams:
+            if path not in self._piped or self._rng.random() < 0.2:
+                pipe = self._pipe_stream(path)
+                if pipe.wait(120):
+                    self._result.differences.append(f"piping {path.name} ended with status {pipe.returncode}")
+
+    def _pipe_stream(self, path: Path) -> "subprocess.Popen[bytes]":
+        return self._pipe(path.read_bytes(), "--source", path.stem)
+
+    def _pipe(self, text: bytes, *arguments: str) -> "subprocess.Popen[bytes]":
+        source = self._folder / f"pipe{self._result.replays}"
+        source.write_bytes(text)
+        command = [sys.executable, "-m", "analytics", "--config", str(self._folder / "analytics.toml")]
+        with source.open("rb") as stdin, (self._folder / "pipes.log").open("ab") as output:
+            pipe = subprocess.Popen(
+                [*command, "read-stdin-gamelog", *arguments], stdin=stdin, stdout=output, stderr=output
+            )
+        source.unlink()
+        return pipe
+
+    def _kill_until(self, suite: Suite, deadline: float) -> None:
+        names = suite.names
+        while time.monotonic() < deadline:
+            pause = self._rng.expovariate(1 / self._pause)
+            gevent.sleep(min(pause, max(0, deadline - time.monotonic())))
+            victims = self._rng.sample(names, self._rng.choice([1, 1, 1, 2]))
+            for name in victims:
+                suite.kill(name)
+                self._result.kills[name] += 1
+            gevent.sleep(self._rng.choice([0, 0.2, 1]))
+            for name in victims:
+                suite.restart(name, wait=False)
+            self._say(f"killed {sum(self._result.kills.values())} times, last {' and '.join(victims)}")
+
+    def _settle(self, config: Config, patience: float = 300) -> None:
+        """Wait until every good line is accepted and every bolt is past everything."""
+        refill = Refill(config.broker)
+        deadline = time.monotonic() + patience
+        quiet = 0
+        try:
+            while quiet < 5:
+                if time.monotonic() > deadline:
+                    self._result.differences.append(f"not settled after {patience} s")
+                    return
+                gevent.sleep(1)
+                try:
+                    quiet = quiet + 1 if self._is_settled(refill.state()) else 0
+                except Unavailable:
+                    quiet = 0
+        finally:
+            refill.close()
+
+    def _is_settled(self, state: BrokerState) -> bool:
+        return totals(state.heads, "gamelog") >= self._feed.good and all(
+            state.heads[topic].number == position.number
+            for positions in state.bolts.values()
+            for topic, position in positions.items()
+            if topic in state.heads
+        )
+
+    def _compare(self, config: Config) -> list[str]:
+        self._feed.pay(self._payments.tuples())
+        expected = self._feed.documents()
+        store = open_store(config)
+        refill = Refill(config.broker)
+        try:
+            return [*self._balance(refill.state()), *differences(store, expected)]
+        except AnalyticsError as error:
+            return [str(error)]
+        finally:
+            refill.close()
+            store.close()
+
+    def _balance(self, state: BrokerState) -> list[str]:
+        """The broker's books against what was fed: accepted, rejected, and accounted for by each bolt."""
+        logs = {name: one for name, one in state.sources.items() if name.startswith("gamelog/")}
+        accepted = sum(one.accepted for one in logs.values())
+        rejected = sum(one.rejected for one in logs.values())
+        found = []
+        for what, is_, should in (
+            ("accepted records", accepted, self._feed.good),
+            ("rejected records", rejected, self._feed.broken),
+            ("records in the log", totals(state.heads, "gamelog"), self._feed.good),
+        ):
+            if is_ != should:
+                found.append(f"balance: {what}: expected {should}, got {is_}")
+        for bolt, positions in state.bolts.items():
+            for topic, position in positions.items():
+                head = state.heads.get(topic)
+                if head is not None and head.records != position.records:
+                    found.append(
+                        f"balance: {bolt}: accounts for {position.records} of {head.records} of {topic}"
+                    )
+        missing = BOLTS.keys() - state.bolts.keys()
+        return found + [f"balance: {bolt} never reported" for bolt in sorted(missing)]
+
+
+def differences(store: Store, expected: dict[str, dict[str, dict[str, Any]]], most: int = 20) -> list[str]:
+    """Return where a store's documents differ from ``expected`` (per collection and id), up to ``most``."""
+    found: list[str] = []
+    for collection, documents in expected.items():
+        stored = {one["_id"]: _public(store.whole(collection, one)) for one in store.find(collection)}
+        found += [f"{collection}: {key} is missing" for key in documents.keys() - stored.keys()]
+        found += [f"{collection}: {key} should not be there" for key in stored.keys() - documents.keys()]
+        for key in documents.keys() & stored.keys():
+            should = _public(documents[key])
+            for name in should.keys() | stored[key].keys():
+                if should.get(name) != stored[key].get(name):
+                    found.append(
+                        f"{collection}: {key}: {name}: expected {should.get(name)!r:.80}, got {stored[key].get(name)!r:.80}"
+                    )
+    return found[:most]
+
+
+def _public(document: dict[str, Any]) -> dict[str, Any]:
+    hidden = ("updated", "parts", "_")
+    return {
+        name: sorted(value) if isinstance(value, list) else value
+        for name, value in document.items()
+        if not name.startswith(hidden)
+    }

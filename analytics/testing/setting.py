@@ -1,0 +1,53 @@
+"""The configuration of a suite that is about to be broken."""
+
+from pathlib import Path
+
+from analytics.testing.ports import free_ports
+
+AREAS = {
+    "dl": {"timezone": "Asia/Shanghai", "ids": ["549140c8dbdb67794fc0fa3b", "549140c8dbdb67794fc0fa3c"]},
+    "wsdx": {"timezone": "America/New_York", "ids": ["5461bb1bec8b9c686a8b4576", "5461bb1bec8b9c686a8b4577"]},
+}
+
+
+def configure(path: Path) -> int:
+    """Write a configuration with free ports to ``path``; return the port that its web server is expected at."""
+    receiver, sender, refill, store, web = free_ports(5)
+    games = ""
+    for number, (game, of) in enumerate(AREAS.items()):
+        games += f'[games.{game}]\ntimezone = "{of["timezone"]}"\n'
+        for area in of["ids"]:
+            games += f'[games.{game}.areas.{area}]\nplat = "{number + 1}"\ncorpid = {2001 + number}\nserver_name = "server{area[-2:]}"\n'
+    path.write_text(f"""
+data = "data"
+[store]
+port = {store}
+[broker]
+receiver_port = {receiver}
+sender_port = {sender}
+refill_port = {refill}
+segment_mb = 1
+min_free_mb = 16
+[journal]
+rotate_mb = 4
+[gamelog]
+batch_lines = 500
+[[gamelog.sources]]
+name = "rotated"
+kind = "file"
+path = "logs/game.log*"
+[[gamelog.sources]]
+name = "web"
+kind = "http"
+url = "http://127.0.0.1:{web}/logs/game.log"
+poll_seconds = 0.2
+timeout_seconds = 3
+[payment]
+url = "http://127.0.0.1:{web}/payment?area={{area}}&day={{day}}&page={{page}}"
+every_seconds = 2
+settle_hours = 48
+timeout_seconds = 3
+[worker]
+flush_seconds = 0.3
+{games}""")
+    return web

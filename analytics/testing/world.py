@@ -1,0 +1,125 @@
+"""What the suite is surrounded by while it is being broken: files that rotate, a web server, a payment interface."""
+
+import gzip
+import random
+import shutil
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from gevent.pywsgi import WSGIServer
+
+from analytics.core.areas import Areas
+from analytics.simulate.faults import Environ, Faults, StartResponse
+from analytics.simulate.server import Handler, send_file
+
+ROTATED_KEPT = 3
+
+
+class RotatedLog:
+    """A log file that its writer renames away now and then, the older ones gzipped."""
+
+    def __init__(self, folder: Path, rng: random.Random) -> None:
+        folder.mkdir(parents=True)
+        self._path = folder / "game.log"
+        self._rng = rng
+        self._number = 0
+        self._renamed: list[Path] = []
+
+    def append(self, lines: Iterable[bytes]) -> None:
+        """Write whole lines, and rotate before that at times."""
+        if self._path.exists() and self._rng.random() < 0.02:
+            self._rotate()
+        with self._path.open("ab") as file:
+            file.writelines(line + b"\n" for line in lines)
+
+    def _rotate(self) -> None:
+        self._number += 1
+        renamed = self._path.with_name(f"game.log.{self._number}")
+        self._path.rename(renamed)
+        self._renamed.append(renamed)
+        if len(self._renamed) > ROTATED_KEPT:
+            oldest = self._renamed.pop(0)
+            packed = oldest.with_name("packing")  # sources that follow game.log* must not see half of it
+            with oldest.open("rb") as plain, gzip.open(packed, "wb") as file:
+                shutil.copyfileobj(plain, file)
+            packed.rename(oldest.with_name(oldest.name + ".gz"))
+            oldest.unlink()
+
+
+class Payments:
+    """What the payment interface says: it only ever changes for today and yesterday, as a real one does."""
+
+    def __init__(self, areas: Areas, rng: random.Random) -> None:
+        self._areas = list(areas.values())
+        self._rng = rng
+        self._paid: dict[tuple[str, int], dict[str, list[int]]] = {}
+
+    def some(self) -> None:
+        """Let a few accts pay."""
+        for _ in range(self._rng.randrange(5)):
+            area = self._rng.choice(self._areas)
+            today = area.zone.start("day", int(datetime.now().timestamp()))
+            day = area.zone.day_after(today, self._rng.choice([0, -1]))
+            paid = self._paid.setdefault((area.id, day), {}).setdefault(
+                f"acct{self._rng.randrange(50)}", [0, 0]
+            )
+            paid[0] += 1
+            paid[1] += self._rng.randrange(1, 10_000)
+
+    def answer(self, area: str, day: str) -> dict[str, Any]:
+        """Return the interface's answer for one area and day (``YYYY-MM-DD``)."""
+        zone = next(one.zone for one in self._areas if one.id == area)
+        users = self._paid.get((area, zone.day_of(day)), {})
+        return {
+            "users": {
+                acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in users.items()
+            },
+            "next": None,
+        }
+
+    def tuples(self) -> list[Mapping[str, Any]]:
+        """Return the payments as they stand, as tuples."""
+        return [
+            {
+                "area": area,
+                "ts": day,
+                "at": 1,
+                "users": {
+                    acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in users.items()
+                },
+            }
+            for (area, day), users in self._paid.items()
+        ]
+
+
+class Web:
+    """Serves one log file at ``/logs/game.log`` and the payment interface at ``/payment``, not always well."""
+
+    def __init__(self, log: Path, payments: Payments, seed: int, faults: float, port: int = 0) -> None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+        self._log = log
+        self._payments = payments
+        self._server = WSGIServer(
+            ("127.0.0.1", port),
+            Faults(self._site, faults, seed),
+            handler_class=Handler,
+            log=None,
+            error_log=None,
+        )
+        self._server.start()
+
+    def close(self) -> None:
+        self._server.stop(timeout=1)
+
+    def _site(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/logs/game.log":
+            return send_file(self._log, environ, start_response)
+        query = {key: values[-1] for key, values in parse_qs(environ["QUERY_STRING"]).items()}
+        body = msgspec.json.encode(self._payments.answer(query["area"], query["day"]))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]

@@ -1,0 +1,1 @@
+"""Measurements: each command prints what it measured and the ratio to a reference run beside it."""

@@ -1,0 +1,126 @@
+"""One run of the whole road over a file of lines: real processes, and what each of them took."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics.broker.clients import Refill
+from analytics.broker.wire import BrokerState, totals
+from analytics.config import Config, load
+from analytics.errors import Unavailable
+from analytics.runtime.suite import Suite
+from analytics.testing.ports import free_ports
+from benchmarks import lines
+
+POLL_SECONDS = 0.02
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process (and its children) took since it began: CPU seconds, peak memory in MB, MB written."""
+
+    cpu: float
+    peak: float
+    written: float
+
+
+def configure(folder: Path, uri: str, bolts: Sequence[str]) -> Path:
+    """Write a configuration that follows ``folder/in/*.log``, and return its path."""
+    (folder / "in").mkdir(parents=True)
+    receiver, sender, refill, store = free_ports(4)
+    text = f"""
+data = "data"
+[mongodb]
+uri = "{uri}"
+[store]
+port = {store}
+[broker]
+receiver_port = {receiver}
+sender_port = {sender}
+refill_port = {refill}
+min_free_mb = 64
+[[gamelog.sources]]
+name = "bench"
+kind = "file"
+path = "in/*.log"
+game = "dl"
+[worker.groups]
+main = {json.dumps(list(bolts))}
+{lines.games()}"""
+    path = folder / "analytics.toml"
+    path.write_text(text)
+    return path
+
+
+def usage(pid: int) -> Usage:
+    """Return what a running process has taken so far, its children included."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    cpu = (int(stat[11]) + int(stat[12])) / TICKS
+    peak = next(
+        int(row.split()[1]) for row in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in row
+    )
+    io = dict(row.split(": ") for row in Path(f"/proc/{pid}/io").read_text().splitlines())
+    total = Usage(cpu, peak / 1024, int(io["write_bytes"]) / 1e6)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        more = usage(int(child))
+        total = Usage(total.cpu + more.cpu, max(total.peak, more.peak), total.written + more.written)
+    return total
+
+
+def settled(state: BrokerState, records: int) -> bool:
+    """Whether ``records`` game log records are in the log, and every bolt is past everything that it reads."""
+    if totals(state.heads, "gamelog") < records:
+        return False
+    return all(
+        state.heads[topic].number <= position.number
+        for positions in state.bolts.values()
+        for topic, position in positions.items()
+        if topic in state.heads
+    )
+
+
+def wait_until_settled(config: Config, records: int, timeout: float = 1800) -> None:
+    """Return when every number of ``records`` records is written."""
+    refill = Refill(config.broker)
+    deadline = time.monotonic() + timeout
+    try:
+        while not settled(refill.state(), records):
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{records} records are not settled after {timeout} s: {refill.state()}")
+            time.sleep(POLL_SECONDS)
+    finally:
+        refill.close()
+
+
+def run(
+    folder: Path,
+    source: Path,
+    records: int,
+    uri: str,
+    bolts: Sequence[str],
+    check: Callable[[], None] = lambda: None,
+) -> tuple[float, dict[str, Usage]]:
+    """Carry the lines of ``source`` through a suite of its own; return seconds, and the usage per process.
+
+    ``check`` is called while the suite still runs.
+    """
+    path = configure(folder, uri, bolts)
+    config = load(path)
+    nodes = [["broker"], ["gamelog"], ["main"]]
+    with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
+        before = {name: usage(suite.pid(name)) for name in suite.names}
+        begin = time.monotonic()
+        os.link(source, folder / "in" / "bench.log")
+        wait_until_settled(config, records)
+        seconds = time.monotonic() - begin
+        after = {name: usage(suite.pid(name)) for name in suite.names}
+        check()
+    used = {
+        name: Usage(one.cpu - before[name].cpu, one.peak, one.written - before[name].written)
+        for name, one in after.items()
+    }
+    return seconds, used

@@ -1,0 +1,35 @@
+"""Installs the suite: ``pip install '.[embedded]'`` for use, ``pip install -e '.[embedded,test]'`` to work on it."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="analytics",
+    version="0.1.0",
+    description="Counts what happens in online games: from game logs to MongoDB, each record exactly once.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["analytics", "analytics.*"]),
+    package_data={"analytics": ["py.typed"]},
+    install_requires=[
+        "click>=8.1",
+        "gevent>=24.2",
+        "msgspec>=0.19",
+        "pymongo>=4.8",
+        "python-etcd>=0.4.5",
+        "pyzmq>=26",
+        "requests>=2.31",
+        "rich>=13",
+        "tzdata",
+        "urllib3!=2.6.0",
+    ],
+    extras_require={
+        # Speaks MongoDB's wire protocol; GPL, run as a program of its own, never imported.
+        "embedded": ["secantusdb==0.7.0b3"],
+        "test": ["hypothesis>=6", "mypy>=1.11", "pytest>=8", "ruff>=0.6", "types-gevent", "types-requests"],
+    },
+    entry_points={"console_scripts": ["analytics=analytics.__main__:main"]},
+)

@@ -1,0 +1,164 @@
+"""The commands, as people and scripts call them, against a suite that runs."""
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import gevent
+import pytest
+from running_suite import ROOT, Run, RunningSuite
+
+from analytics.cli.main import COMMANDS
+from analytics.runtime.suite import NotUp, Suite
+
+
+def test_help_lists_every_command_and_is_quick(analytics: Run) -> None:
+    began = time.monotonic()
+    listed = analytics("--help")
+    assert time.monotonic() - began < 2
+    assert listed.returncode == 0
+    assert all(re.search(rf"^  {name}\b", listed.stdout, re.MULTILINE) for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(analytics: Run, name: str) -> None:
+    told = analytics(name, "--help", env={"ANALYTICS_CONFIG": "/nowhere"})
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith(f"Usage: analytics {name}")
+
+
+def test_a_bad_configuration_is_refused_with_status_2(analytics: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("[broker]\nreciever_port = 1")
+    refused = analytics("--config", str(file), "run", "broker")
+    assert refused.returncode == 2
+    assert (
+        refused.stderr
+        == f"analytics: {file}: broker.reciever_port: unknown key; did you mean receiver_port?\n"
+    )
+
+
+def test_a_node_that_is_none(analytics: Run) -> None:
+    refused = analytics("run", "loginhuor")
+    assert refused.returncode == 1
+    assert 'got "loginhuor"; did you mean loginhour?' in refused.stderr
+
+
+def test_status_of_a_suite_that_is_well(analytics: Run, running: RunningSuite) -> None:
+    gevent.sleep(1.1)
+    shown = analytics("--config", str(running.file), "status", "--json")
+    assert shown.returncode == 0, shown.stdout
+    facts = json.loads(shown.stdout)
+    assert facts["healthy"] is True
+    assert {node["name"] for node in facts["nodes"]} == {
+        "store",
+        "broker",
+        "worker-main",
+        "gamelog",
+        "payment",
+    }
+    spouts = {spout["name"]: spout for spout in facts["balance"]["spouts"]}
+    assert spouts["gamelog"]["ever_accepted"] == running.game.ledger.records
+    table = analytics("--config", str(running.file), "status")
+    assert table.returncode == 0
+    assert "The balance adds up." in table.stdout
+    assert f"{running.game.ledger.records:,}" in table.stdout
+
+
+def test_drain_returns_at_once_when_all_is_counted(analytics: Run, running: RunningSuite) -> None:
+    assert analytics("--config", str(running.file), "drain", "--timeout", "20").returncode == 0
+
+
+def test_tail_prints_tuples_as_they_pass(analytics: Run, running: RunningSuite) -> None:
+    tailing = gevent.spawn(analytics, "--config", str(running.file), "tail", "gamelog.*", "--count", "2")
+    gevent.sleep(1.5)
+    area = running.game.servers[0].id
+    ts = int(time.time())
+    lines = "".join(
+        json.dumps({"op": {"code": "hello"}, "area": area, "ts": ts, "data": {"corpid": 1, "acct": f"a{n}"}})
+        + "\n"
+        for n in range(3)
+    )
+    put = gevent.subprocess.run(
+        [str(ROOT / "bin" / "read_stdin_gamelog"), "--source", "hello"],
+        input=lines.encode(), capture_output=True, env={"ANALYTICS_CONFIG": str(running.file), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert put.returncode == 0, put.stderr
+    tailed = tailing.get(timeout=30)
+    assert tailed.returncode == 0, tailed.stderr
+    tuples = [json.loads(line) for line in tailed.stdout.splitlines()]
+    assert [one["id"].rpartition(":")[2] for one in tuples] == ["1", "2"]
+    assert tuples[0]["op"]["code"] == "hello"
+
+
+def test_check_tries_everything(analytics: Run, running: RunningSuite) -> None:
+    checked = analytics("--config", str(running.file), "check")
+    assert checked.returncode == 0, checked.stdout
+    for name in ("configuration", "store", "broker", "payment interface", "gamelog source server1001"):
+        assert re.search(rf"^well +{name}", checked.stdout, re.MULTILINE), checked.stdout
+
+
+def test_check_says_what_is_wrong(analytics: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(
+        '[[gamelog.sources]]\nname = "web"\nkind = "http"\nurl = "http://127.0.0.1:9/x"\n'
+        '[[gamelog.sources]]\nname = "files"\nkind = "file"\npath = "none/*.log"\n'
+        '[mongodb]\nuri_env = "A_SECRET_THAT_IS_NOT_SET"\n'
+    )
+    checked = analytics("--config", str(file), "check")
+    assert checked.returncode == 1
+    for told in (
+        "WRONG environment: mongodb.uri_env: expected a value in the environment variable A_SECRET_THAT_IS_NOT_SET",
+        "WRONG gamelog source web: http://127.0.0.1:9/x: Connection refused; is the address right",
+        f"WRONG gamelog source files: no file matches {tmp_path}/none/*.log",
+    ):
+        assert told in checked.stdout
+
+
+def test_nothing_answers_where_nothing_runs(analytics: Run, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text("[broker]\nreceiver_port = 9\nsender_port = 10\nrefill_port = 11\n")
+    shown = analytics("--config", str(file), "status", "--json")
+    assert shown.returncode == 1
+    facts = json.loads(shown.stdout)
+    assert "did not answer" in facts["problem"]
+    assert {node["problem"] for node in facts["nodes"]} == {"not running"}
+    drained = analytics("--config", str(file), "drain", "--timeout", "0.5")
+    assert drained.returncode == 1
+    assert "did not answer" in drained.stderr
+
+
+def test_status_within_two_seconds_while_the_broker_hangs(analytics: Run, running: RunningSuite) -> None:
+    pid = running.suite.pid("broker")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        shown = analytics("--config", str(running.file), "status")
+        took = time.monotonic() - began
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert shown.returncode == 1
+    assert "No balance: the broker at" in shown.stdout
+    assert took < 3  # with the start of Python
+
+
+def test_a_killed_node_is_shown_and_comes_back(analytics: Run, running: RunningSuite) -> None:
+    running.suite.kill("gamelog")
+    shown = analytics("--config", str(running.file), "status", "--json")
+    assert shown.returncode == 1
+    problems = {node["name"]: node["problem"] for node in json.loads(shown.stdout)["nodes"]}
+    assert problems["gamelog"].startswith("died")
+    running.suite.restart("gamelog")
+    gevent.sleep(2)
+    again = analytics("--config", str(running.file), "status", "--json")
+    assert again.returncode == 0, again.stdout
+
+
+def test_a_process_that_can_not_start_is_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[[gamelog.sources]]\nname = "a"\nkind = "tcp"\nhost = "192.0.2.1"\nport = 5010\n')
+    with pytest.raises(NotUp, match="gamelog ended with status 1"), Suite(file, [["gamelog"]]):
+        pass

@@ -1,0 +1,69 @@
+"""``analytics rejected``: what could not be used, listed by reason and put in again."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "spouts"))
+
+from gamelogs import A, Running, accts, configured, eventually, exactly, line, lines
+
+from analytics.broker.broker import Broker
+from analytics.cli.rejected import rejected
+from analytics.config import AreaSection, Game, Source
+from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.rejected import Rejected, waiting
+
+
+def call(config, *words):
+    done = CliRunner().invoke(rejected, words, obj=config, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.fixture
+def rejecting(tmp_path):
+    """A suite whose configuration lacks the area of 300 of 301 rejected lines."""
+    log = tmp_path / "game.log"
+    unknown = lines(1, 300).replace(A.encode(), b"ffff00000000000000000000")
+    log.write_bytes(unknown + b"broken\n" + lines(301, 310))
+    config = configured(tmp_path, Source(name="s1", kind="file", path=str(log), poll_seconds=0.05, game="dl"))
+    broker, spout = Running(Broker(config.broker, config.data)), Running(Gamelog(config))
+    eventually(lambda: spout.node.state()["published"] == 10)
+    spout.stop()
+    yield config
+    broker.vanish()
+
+
+def test_it_lists_and_replays_what_was_mended(rejecting):
+    config = rejecting
+    listed = call(config)
+    assert "301 rejected" in listed and "300" in listed and "$.area" in listed and "broken" in listed
+    assert "accepted 0, accepted before 0, still rejected 301" in call(config, "--replay")
+    games = {"dl": Game(areas={**config.games["dl"].areas, "f" * 4 + "0" * 20: AreaSection(plat="1")})}
+    mended = msgspec.structs.replace(config, games=games)
+    assert "accepted 300, accepted before 0, still rejected 1" in call(mended, "--replay")
+    exactly(config, 1, 310)
+    assert call(mended).splitlines()[-1].startswith("1 rejected")
+    assert "accepted 0, accepted before 0, still rejected 1" in call(mended, "--replay")
+    assert sum(accts(config).values()) == 310
+
+
+def test_what_others_put_aside_stays_listed_with_what_to_do(rejecting):
+    keeper = Rejected(rejecting)
+    for _ in range(2):
+        keeper.put(spout="main", source="gamelog/s1@1", reason="$.x: expected int, got 5", raw=line("a\xff"))
+    keeper.put(spout="payment", source="payment/dl@1", reason="$.users: expected an object, got 5", raw=b"5")
+    keeper.close()
+    assert len(waiting(rejecting.data)) == 303
+    said = call(rejecting, "--replay")
+    assert "1 payments stay listed: mend the interface's answers" in said
+    assert "1 put aside by workers stay listed" in said and "count everything again" in said
+    assert len(waiting(rejecting.data)) == 303
+
+
+def test_nothing_rejected(tmp_path):
+    assert call(configured(tmp_path)) == "0 rejected\n"

@@ -1,0 +1,200 @@
+"""A configuration is taken as it stands, or refused with file, key, what was found and what was expected."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from analytics.config import AreaSection, Config, Game, Section, Source, areas, find, load
+from analytics.config.checks import unset_variables
+from analytics.config.reading import CHECKOUT
+from analytics.errors import ConfigError
+
+AREA = "549140c8dbdb67794fc0fa3b"
+USABLE = f"""
+data = "records"
+
+[[gamelog.sources]]
+name = "s1"
+kind = "file"
+path = "logs/*.log"
+game = "dl"
+
+[games.dl]
+timezone = "Asia/Kolkata"
+
+[games.dl.areas.{AREA}]
+plat = "2001"
+corpid = 2001
+server_name = "server1009"
+"""
+
+
+def read(folder: Path, text: str) -> Config:
+    file = folder / "analytics.toml"
+    file.write_text(text)
+    return load(file)
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        read(folder, text)
+    return str(refused.value)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    config = read(tmp_path, USABLE)
+    assert config.data == tmp_path / "records"
+    assert config.gamelog.sources[0].path == str(tmp_path / "logs" / "*.log")
+    assert config.file == tmp_path / "analytics.toml"
+
+
+def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
+    area = areas(read(tmp_path, USABLE))[AREA]
+    assert (area.game, area.plat, area.corpid, area.server_name) == ("dl", "2001", "2001", "server1009")
+    assert area.zone.name == "Asia/Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[broker]\nreciever_port = 1", "broker.reciever_port: unknown key; did you mean receiver_port?"),
+        ('file = "x"', "file: unknown key"),
+        ('[broker]\nsender_port = "abc"', 'broker.sender_port: expected int, got "abc"'),
+        ("[broker]\nsender_port = 70000", "broker.sender_port: expected int <= 65535, got 70000"),
+        ("[broker]\nsender_port = 0", "broker.sender_port: expected a port from 1 to 65535, got 0"),
+        (
+            "[broker]\nsender_port = 5000",
+            "broker.sender_port: expected a port of its own, got 5000, which is also broker.receiver_port",
+        ),
+        ("[store]\nport = 5002", "store.port: expected a port of its own"),
+        ("broker = 3", "broker: expected a table, got 3"),
+        ("data = 3", "data: expected"),
+        ('log_level = "loud"', "log_level: invalid enum value"),
+        ("[gamelog]\nbatch_lines = 0", "gamelog.batch_lines: expected int >= 1, got 0"),
+        ("[worker]\nflush_seconds = 0.0", "worker.flush_seconds: expected float > 0.0, got 0.0"),
+        ('timezone = "Mars/Base"', 'timezone: expected an IANA name like "Asia/Shanghai", got "Mars/Base"'),
+        ('[games.dl]\ntimezone = "Mars"', "games.dl.timezone: expected an IANA name"),
+        ('[games.dl.areas.1009]\nplat = "1"', "games.dl.areas.1009: expected an area id of 24 digits"),
+        (f"[games.dl.areas.{AREA}]", f"games.dl.areas.{AREA}.plat: expected a value, found none"),
+        (f"[games.dl.areas.{AREA}]\nplat = 7", f"games.dl.areas.{AREA}.plat: expected str, got 7"),
+        (
+            f'[games.a.areas.{AREA}]\nplat = "1"\n[games.b.areas.{AREA}]\nplat = "1"',
+            f"games.b.areas.{AREA}: expected an area of one game, got one that is also in games.a",
+        ),
+        ('[games.dl.opcodes]\nx = "login_logcout"', "games.dl.opcodes.x: expected one of"),
+        ('[worker.groups]\na = ["nope"]', "worker.groups.a: expected bolts out of"),
+        ('[worker.groups]\nstore = ["server"]', "worker.groups.store: expected a name that is no node's"),
+        ('[worker.groups]\na = ["server"]\nb = ["server"]', "worker.groups.b: expected a bolt in one group"),
+        ('[payment]\nurl = "gopher://x"', 'payment.url: expected a URL like "http://host/path"'),
+        ('[payment]\nurl = "http://x/{foo}"', "payment.url: expected of {game}"),
+        ('[payment]\nurl = "http://x/{"', "payment.url: expected a template with"),
+        ('[payment]\nsince = "yesterday"', "payment.since: expected a day as YYYY-MM-DD"),
+    ],
+)
+def test_a_fault_is_named(tmp_path: Path, text: str, expected: str) -> None:
+    told = refusal(tmp_path, text)
+    assert f"{tmp_path / 'analytics.toml'}: {expected}" in told
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ('name = "a b"\nkind = "file"\npath = "x"', "].name: expected letters, digits"),
+        ('name = "a"\nkind = "smtp"', "].kind: invalid enum value"),
+        ('name = "a"\nkind = "http"', '].url: expected a value, as kind is "http", found none'),
+        ('name = "a"\nkind = "tcp"', '].port: expected a value, as kind is "tcp", found none'),
+        ('name = "a"\nkind = "tcp"\nport = 5000', "].port: expected a port of its own"),
+        ('name = "a"\nkind = "tcp"\nport = 5010\npath = "x"', "].path: expected only where kind is file"),
+        (
+            'name = "a"\nkind = "file"\npath = "x"\ngame = "dl"',
+            '].game: expected one of [] or none, got "dl"',
+        ),
+        (
+            'name = "a"\nkind = "http"\nurl = "http://x"\nheaders = {a = 1}',
+            "].headers.a: expected str, got 1",
+        ),
+    ],
+)
+def test_a_source_must_make_sense(tmp_path: Path, keys: str, expected: str) -> None:
+    assert "gamelog.sources[0" + expected in refusal(tmp_path, f"[[gamelog.sources]]\n{keys}")
+
+
+def test_two_sources_need_two_names(tmp_path: Path) -> None:
+    one = '[[gamelog.sources]]\nname = "a"\nkind = "file"\npath = "x"\n'
+    assert 'gamelog.sources[1].name: expected a name of its own, got "a" 2 times' in refusal(
+        tmp_path, one * 2
+    )
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "dat = 1\n[broker]\nsender_port = true\n[store]\nport = -1")
+    assert len(told.splitlines()) == 3
+
+
+def test_no_file_and_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "absent.toml")
+    assert "expected a readable TOML file" in refusal(tmp_path, "a = ")
+
+
+def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANALYTICS_CONFIG", raising=False)
+    assert find() == CHECKOUT
+    monkeypatch.setenv("ANALYTICS_CONFIG", str(tmp_path / "mine.toml"))
+    assert find() == tmp_path / "mine.toml"
+    assert find(tmp_path / "named.toml") == tmp_path / "named.toml"
+
+
+def test_unset_variables_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = read(
+        tmp_path, '[mongodb]\nuri_env = "A_SECRET"\n[payment]\nurl = "http://x/"\ntoken_env = "A_TOKEN"'
+    )
+    monkeypatch.delenv("A_SECRET", raising=False)
+    monkeypatch.setenv("A_TOKEN", "t")
+    assert [fault.split(":")[0] for fault in unset_variables(config)] == ["mongodb.uri_env"]
+
+
+def _shipped_keys(
+    table: dict[str, Any], kind: type[Section], key: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield key, shown value and default for every field of the sections under ``kind``."""
+    for field in msgspec.structs.fields(kind):
+        name = f"{key}{field.name}"
+        if name == "file":
+            continue
+        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+        if isinstance(default, Section):
+            yield from _shipped_keys(table.get(field.name, {}), type(default), f"{name}.")
+        elif name not in ("gamelog.sources", "games"):
+            yield name, table.get(field.name), default
+
+
+def test_the_shipped_file_shows_every_key_with_its_default() -> None:
+    shown = list(_shipped_keys(tomllib.loads(CHECKOUT.read_text()), Config))
+    assert len(shown) > 35
+    for key, value, default in shown:
+        assert value == (str(default) if isinstance(default, Path) else default), key
+    load(CHECKOUT)
+
+
+@pytest.mark.parametrize("kind", [Source, Game, AreaSection])
+def test_the_shipped_file_explains_tables_that_it_leaves_empty(kind: type[Section]) -> None:
+    text = CHECKOUT.read_text()
+    for field in msgspec.structs.fields(kind):
+        if field.name not in ("areas", "opcodes"):
+            assert re.search(rf"^# {field.name} = ", text, re.MULTILINE), f"{kind.__name__}.{field.name}"
+    assert "[games.dl.opcodes]" in text and "[games.dl.areas." in text
+
+
+def test_the_examples_in_the_shipped_file_load(tmp_path: Path) -> None:
+    lines = CHECKOUT.read_text().splitlines()
+    example = re.compile(r"# ((\[|\w+ = ).*)")
+    uncommented = [match[1] if (match := example.fullmatch(line)) else line for line in lines]
+    config = read(tmp_path, "\n".join(uncommented))
+    assert [source.kind for source in config.gamelog.sources] == ["http", "file", "tcp"]
+    assert "549140c8dbdb67794fc0fa3b" in areas(config)

@@ -1,0 +1,114 @@
+"""What holds for the project as a whole: imports point inward, files stay small, only the executable patches."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "analytics"
+FILES = sorted(PACKAGE.rglob("*.py"))
+INWARD = {
+    "core": set(),
+    "bolts": {"core"},
+    "config": {"core", "bolts"},
+    "broker": {"core", "config"},
+    "store": {"core", "config"},
+    "cluster": {"core", "config"},
+    "spouts": {"core", "bolts", "config", "broker", "store"},
+    "runtime": {"core", "bolts", "config", "broker", "store", "cluster", "spouts"},
+    "simulate": {"core"},
+    "testing": {"core", "bolts", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate"},
+    "cli": {"core", "bolts", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate", "testing"},
+}  # fmt: skip
+MACHINERY = {
+    "gevent",
+    "zmq",
+    "pymongo",
+    "requests",
+    "time",
+    "socket",
+    "threading",
+    "subprocess",
+    "click",
+    "rich",
+}
+LONGEST = 400
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield the dotted name of every module that ``file`` imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def packages(file: Path) -> set[str]:
+    """Return the packages of the suite that ``file`` imports from."""
+    parts = [name.split(".") for name in imports(file)]
+    return {
+        name[1] for name in parts if name[0] == "analytics" and len(name) > 1 and (PACKAGE / name[1]).is_dir()
+    }
+
+
+def test_every_package_has_its_place() -> None:
+    assert {file.parent.relative_to(PACKAGE).parts[0] for file in FILES if file.parent != PACKAGE} == set(
+        INWARD
+    )
+
+
+@pytest.mark.parametrize("package", INWARD)
+def test_imports_point_inward(package: str) -> None:
+    for file in (PACKAGE / package).rglob("*.py"):
+        outward = packages(file) - INWARD[package] - {package}
+        assert not outward, f"{file.relative_to(ROOT)} imports from {sorted(outward)}"
+
+
+@pytest.mark.parametrize("package", ["core", "bolts"])
+def test_the_core_knows_no_machinery(package: str) -> None:
+    for file in (PACKAGE / package).rglob("*.py"):
+        used = {name.split(".")[0] for name in imports(file)} & MACHINERY
+        assert not used, f"{file.relative_to(ROOT)} imports {sorted(used)}"
+
+
+def test_only_the_executable_patches_gevent() -> None:
+    patching = [file.name for file in FILES if "patch_all" in file.read_text()]
+    assert patching == ["__main__.py"]
+    text = (PACKAGE / "__main__.py").read_text()
+    assert text.index("patch_all()") < text.index("from analytics")
+
+
+def test_zeromq_is_green_everywhere() -> None:
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                assert all(alias.name != "zmq" for alias in node.names), f"{file}: import zmq.green as zmq"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_files_are_small_and_say_what_they_are_for(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= LONGEST
+    assert ast.get_docstring(ast.parse(text)), "a module says in a docstring what it is for"
+
+
+def test_the_gpl_program_is_never_imported() -> None:
+    for file in FILES:
+        assert not any(name.split(".")[0].lower().startswith("secantus") for name in imports(file)), file
+
+
+def test_the_core_imports_in_a_bare_process() -> None:
+    """Neither directly nor through anything else does the core pull in machinery."""
+    code = "import sys, analytics.bolts, analytics.core.reference; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert not {"gevent", "zmq", "pymongo", "requests"} & set(done.stdout.split())

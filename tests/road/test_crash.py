@@ -1,0 +1,48 @@
+"""Processes killed at random while records flow in: afterwards every number is right. ``analytics crash-test``, short.
+
+``ANALYTICS_CRASH_SECONDS`` lengthens it.
+"""
+
+import os
+import random
+
+from analytics.store.memory import MemoryStore
+from analytics.store.store import Write
+from analytics.testing.crash import CrashTest, differences
+
+SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20"))
+LEAST_KILLS = 3
+
+
+def test_whatever_dies_every_number_is_right(tmp_path):
+    seed = random.SystemRandom().randrange(2**32)
+    said = []
+    result = CrashTest(tmp_path, seed, rate=1_000, pause=2, say=said.append).run(SECONDS)
+    where = f"seed {seed}, folder {tmp_path}; {said[-1]}"
+    assert not result.differences, "\n".join([where, *result.differences])
+    assert sum(result.kills.values()) >= LEAST_KILLS, where
+    assert result.lines > 0, where
+
+
+def _stored(*documents):
+    store = MemoryStore()
+    store.write("loginday", [Write(one["_id"], one, 0) for one in documents])
+    return store
+
+
+def test_the_comparison_finds_what_differs():
+    def one(key, **fields):
+        return {"_id": key, "area": key, "ts": 1, "count": 2, "userlist": ["a", "b"], "_v": 1} | fields
+
+    expected = {"loginday": {key: one(key) for key in ("a:1", "b:1", "c:1")}}
+    same = [one("a:1", _v=7), one("b:1", userlist=["b", "a"]), one("c:1", updated=5)]
+    assert differences(_stored(*same), expected) == []
+    found = differences(
+        _stored(one("a:1", count=3), one("b:1", userlist=["a", "a", "b"]), one("d:1")), expected
+    )
+    assert sorted(found) == [
+        "loginday: a:1: count: expected 2, got 3",
+        "loginday: b:1: userlist: expected ['a', 'b'], got ['a', 'a', 'b']",
+        "loginday: c:1 is missing",
+        "loginday: d:1 should not be there",
+    ]

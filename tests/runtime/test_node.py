@@ -1,0 +1,139 @@
+"""Nodes run until told to end; one that dies ends the process, and its error stays readable."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+
+from analytics.cluster import LocalRegistry, Node
+from analytics.cluster.registry import alive, process_started
+from analytics.config import Config
+from analytics.runtime.node import Exit, run
+
+
+class Counting:
+    """Counts its steps and keeps a diary that it shares with others."""
+
+    role = "spout"
+
+    def __init__(self, name: str, diary: list[str], dies_at: int = 0, fails: str = "") -> None:
+        self.name = name
+        self._diary = diary
+        self._dies_at = dies_at
+        self._fails = fails
+        self.steps = 0
+
+    def start(self) -> None:
+        self._diary.append(f"start {self.name}")
+        if self._fails == "start":
+            raise OSError("no such port")
+
+    def step(self) -> None:
+        self.steps += 1
+        gevent.sleep(0.01)
+        if self.steps == self._dies_at:
+            raise ValueError(f"step {self.steps}")
+
+    def stop(self) -> None:
+        self._diary.append(f"stop {self.name}")
+        if self._fails == "stop":
+            raise OSError("disk full")
+
+    def state(self) -> dict[str, Any]:
+        if self._fails == "state":
+            raise KeyError("steps")
+        return {"published": self.steps}
+
+
+def ended_after(seconds: float, number: signal.Signals = signal.SIGTERM) -> None:
+    gevent.spawn_later(seconds, os.kill, os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_nodes_in_reverse_order(tmp_path: Path, number: signal.Signals) -> None:
+    diary: list[str] = []
+    nodes = [Counting("a", diary), Counting("b", diary)]
+    ended_after(0.2, number)
+    assert run(nodes, Config(data=tmp_path)) == Exit.OK
+    assert diary == ["start a", "start b", "stop b", "stop a"]
+    assert all(node.steps > 2 for node in nodes)
+    assert LocalRegistry(tmp_path).list() == []
+
+
+def test_the_death_of_a_node_ends_the_process_and_is_told(tmp_path: Path) -> None:
+    diary: list[str] = []
+    assert (
+        run([Counting("a", diary), Counting("b", diary, dies_at=3)], Config(data=tmp_path)) == Exit.NODE_DIED
+    )
+    assert diary == ["start a", "start b", "stop b", "stop a"]
+    [left] = LocalRegistry(tmp_path).list()
+    assert (left.name, left.last_error, alive(left)) == ("b", "ValueError: step 3", False)
+
+
+def test_a_node_that_can_not_start_stops_those_before_it(tmp_path: Path) -> None:
+    diary: list[str] = []
+    nodes = [Counting("a", diary), Counting("b", diary, fails="start"), Counting("c", diary)]
+    assert run(nodes, Config(data=tmp_path)) == Exit.NODE_DIED
+    assert diary == ["start a", "start b", "stop a"]
+    assert LocalRegistry(tmp_path).list()[0].last_error == "OSError: no such port"
+
+
+def test_an_error_while_stopping_is_told(tmp_path: Path) -> None:
+    diary: list[str] = []
+    ended_after(0.1)
+    assert (
+        run([Counting("a", diary), Counting("b", diary, fails="stop")], Config(data=tmp_path))
+        == Exit.NODE_DIED
+    )
+    assert diary[-1] == "stop a"
+
+
+def test_a_node_that_can_not_tell_its_state_works_on(tmp_path: Path) -> None:
+    node = Counting("a", [], fails="state")
+    seen: list[Node] = []
+    gevent.spawn_later(0.2, lambda: seen.extend(LocalRegistry(tmp_path).list()))
+    ended_after(0.4)
+    assert run([node], Config(data=tmp_path)) == Exit.OK
+    assert "KeyError" in seen[0].state["error"]
+    assert node.steps > 5
+
+
+def test_nodes_beat(tmp_path: Path) -> None:
+    seen: list[Node] = []
+    gevent.spawn_later(1.3, lambda: seen.extend(LocalRegistry(tmp_path).list()))
+    ended_after(1.5)
+    run([Counting("a", [])], Config(data=tmp_path))
+    [node] = seen
+    assert (node.name, node.role, node.pid) == ("a", "spout", os.getpid())
+    assert node.state["published"] > 20
+    assert node.rate > 5
+    assert time.time() - node.beat < 3
+
+
+def test_who_is_alive() -> None:
+    now = time.time()
+    facts: dict[str, Any] = {
+        "name": "a",
+        "role": "spout",
+        "host": "h",
+        "version": "1",
+        "since": now,
+        "beat": now,
+    }
+    me = Node(pid=os.getpid(), started=process_started(), **facts)
+    assert alive(me)
+    assert not alive(me, now + 6)
+    assert not alive(Node(pid=os.getpid(), started=process_started() - 1, **facts)), (
+        "a pid that was used again"
+    )
+    assert not alive(Node(pid=2**22 + 1, started=1, **facts)), "no such process"
+
+
+def test_the_registry_passes_over_what_is_no_node(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "torn.json").write_bytes(b'{"name": "to')
+    assert LocalRegistry(tmp_path).list() == []

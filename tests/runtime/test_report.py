@@ -1,0 +1,95 @@
+"""Each way in which a node can be unwell is told in words."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.cluster import LocalRegistry, Node
+from analytics.cluster.registry import process_started
+from analytics.config import Config, GamelogSection, MongoDB, Source, WorkerSection
+from analytics.errors import AnalyticsError
+from analytics.runtime.nodes import UnknownNode, build, needed, registered
+from analytics.runtime.report import node_reports
+
+SOURCE = Source(name="a", kind="file", path="/x")
+
+
+def beating(data: Path, **changes: Any) -> None:
+    facts: dict[str, Any] = {
+        "name": "gamelog", "role": "spout", "host": "h", "pid": os.getpid(), "started": process_started(),
+        "version": "1", "since": time.time(), "beat": time.time(),
+    }  # fmt: skip
+    LocalRegistry(data).beat(Node(**{**facts, **changes}))
+
+
+def problem(data: Path) -> str:
+    [found] = [node.problem for node in node_reports(Config(data=data)) if node.name == "gamelog"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"state": {"error": "", "blocked": "", "errors": {}, "sources": {}}}, ""),
+        ({"beat": 0.0}, "hangs: it has told nothing for "),
+        ({"beat": 0.0, "ended": True, "last_error": "ValueError: x"}, "died: ValueError: x"),
+        ({"started": 1}, "died without a word; see its log"),
+        ({"state": {"blocked": "disk full"}}, "disk full"),
+        ({"state": {"error": "no store"}}, "no store"),
+        ({"state": {"skipped": 7}}, "7 records were gone from the Queue"),
+        ({"state": {"sources": {"s1": {"healthy": False, "last_error": "404"}}}}, "s1: 404"),
+        ({"state": {"sources": {"s1": {"healthy": True, "last_error": "404"}}}}, ""),
+        ({"state": {"errors": {"a/1": "503", "b/2": "504"}}}, "a/1: 503 (and 1 more)"),
+        ({"state": {"sources": {"payment/dl@1": 5}}}, ""),
+    ],
+)
+def test_what_is_wrong_with_a_node(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    beating(tmp_path, **changes)
+    found = problem(tmp_path)
+    assert found.startswith(told) if told else found == ""
+
+
+def test_a_process_that_is_gone(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    started = process_started(gone.pid)
+    gone.wait()
+    beating(tmp_path, pid=gone.pid, started=started)
+    assert problem(tmp_path) == "died without a word; see its log"
+
+
+def test_nodes_that_should_run_are_shown_where_they_do_not(tmp_path: Path) -> None:
+    config = Config(data=tmp_path, gamelog=GamelogSection(sources=[SOURCE]))
+    assert {node.name: node.problem for node in node_reports(config)} == dict.fromkeys(
+        ["store", "broker", "worker-main", "gamelog"], "not running"
+    )
+
+
+def test_which_nodes_a_configuration_needs() -> None:
+    assert needed(Config()) == ["store", "broker", "main"]
+    groups = {"day": ["loginday"], "hour": ["loginhour"]}
+    config = Config(mongodb=MongoDB(uri="mongodb://h"), worker=WorkerSection(groups=groups))
+    assert needed(config) == ["broker", "day", "hour"]
+
+
+def test_bolts_named_together_share_a_worker(tmp_path: Path) -> None:
+    config = Config(data=tmp_path)
+    names = ["loginday", "broker", "loginhour", "loginday"]
+    assert [node.name for node in build(names, config)] == ["broker", "worker-loginday+loginhour"]
+    assert registered(config, names) == ["broker", "worker-loginday+loginhour"]
+    assert (
+        [node.name for node in build(["workers"], config)]
+        == registered(config, ["workers"])
+        == ["worker-main"]
+    )
+
+
+def test_a_name_that_no_node_has() -> None:
+    with pytest.raises(UnknownNode, match='got "brokr"; did you mean broker') as refused:
+        build(["brokr"], Config())
+    assert isinstance(refused.value, AnalyticsError)

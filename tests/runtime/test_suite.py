@@ -1,0 +1,85 @@
+"""The suite as processes: they come up, are killed and come back, and tell what went wrong."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from analytics.cli.demo import free_ports
+from analytics.cluster.registry import process_started
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime.draining import NotDrained, drain
+from analytics.runtime.report import report
+from analytics.runtime.suite import NotUp, Suite
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    ports = free_ports(3)
+    path = tmp_path / "analytics.toml"
+    path.write_text(
+        f'data = "data"\n[mongodb]\nuri = "counting:"\n[broker]\nreceiver_port = {ports}\n'
+        f"sender_port = {ports + 1}\nrefill_port = {ports + 2}\n"
+    )
+    return path
+
+
+def test_a_process_is_killed_and_comes_back(file: Path) -> None:
+    with Suite(file, [["broker", "workers"]]) as suite:
+        [name] = suite.names
+        first = suite.pid(name)
+        assert report(suite.config).healthy
+        suite.kill(name)
+        assert not suite.runs(name)
+        assert not report(suite.config).healthy
+        suite.restart(name)
+        assert suite.pid(name) != first
+        assert report(suite.config).healthy
+        with pytest.raises(AnalyticsError, match="still runs"):
+            suite.restart(name)
+        last = suite.pid(name)
+    assert process_started(last) == 0
+
+
+def test_stopping_is_orderly(file: Path) -> None:
+    with Suite(file, [["broker"], ["loginhour", "loginday"]]) as suite:
+        names = suite.names
+    assert names == ["broker", "loginhour+loginday"]
+    for name in names:
+        assert suite.log(name).read_text().rstrip().endswith("stopped")
+
+
+def test_a_process_that_ends_at_its_start_is_quoted(file: Path) -> None:
+    with pytest.raises(NotUp, match=r'nope ended with status 1 .*expected the name of a node, got "nope"'):
+        Suite(file, [["nope"]]).start()
+
+
+def test_one_that_is_stopped_by_force_is_killed_in_the_end(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics.runtime.suite.DOWN_SECONDS", 0.5)
+    with Suite(file, [["broker"]]) as suite:
+        pid = suite.pid("broker")
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+    assert process_started(pid) == 0
+    assert time.monotonic() - began < 5
+
+
+def test_draining_gives_up_in_time(file: Path) -> None:
+    """A bolt that does not run never passes what is in the Queue."""
+    from analytics.broker.clients import Publisher
+    from analytics.broker.wire import Batch, BatchHeader, Part
+
+    with Suite(file, [["broker"]]) as suite:
+        drain(suite.config, 5)
+        publisher = Publisher(suite.config.broker, "test")
+        header = BatchHeader("test/a@1", [(1, 1)], [Part("loginhour", 1, 1)])
+        publisher.publish(Batch(header, [b'{"id":"test/a@1:1","area":"a"}'])).get(timeout=5)
+        publisher.close()
+        with pytest.raises(NotDrained, match=r"not counted yet \(loginday on loginhour: 1\)"):
+            drain(suite.config, 0.5)
+    with pytest.raises(Unavailable):
+        drain(suite.config, 0.5)

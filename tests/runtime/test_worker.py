@@ -1,0 +1,244 @@
+"""A worker on a real broker: numbers are right whatever the store, the broker or another worker does."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from runtime_harness import AREA, NOON, RunningBroker, coins, eventually, login
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Refill
+from analytics.config import Config
+from analytics.errors import Unavailable
+from analytics.runtime import settler, worker
+from analytics.runtime.worker import Worker
+from analytics.store import MemoryStore
+
+HOUR = f"{AREA}:1420686000"
+DAY = f"{AREA}:1420646400"
+
+
+class Shared(MemoryStore):
+    """A store that outlives its users, and fails on command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures = 0
+        self.writes = 0
+
+    def write(self, collection: str, writes: Any) -> set[str]:
+        """Write, and then, as often as asked to, say that there was no answer."""
+        gevent.sleep(0)
+        self.writes += 1
+        conflicts = super().write(collection, writes)
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("no answer, on purpose")
+        return conflicts
+
+    def close(self) -> None:
+        """Stay."""
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Shared:
+    shared = Shared()
+    monkeypatch.setattr(worker, "open_store", lambda config: shared)
+    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.01)
+    return shared
+
+
+class Running:
+    """Workers in this process, each of which can be stopped as if killed."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._workers: list[tuple[Worker, Any]] = []
+
+    def start(self) -> Worker:
+        one = Worker(self._config, list(BOLTS), f"worker-{len(self._workers)}")
+        one.start()
+        self._workers.append((one, gevent.spawn(self._run, one)))
+        return one
+
+    def kill(self, one: Worker) -> None:
+        """End the worker's greenlets wherever they are: nothing is settled or saved."""
+        for each, greenlet in self._workers:
+            if each is one:
+                greenlet.kill()
+                gevent.killall(each._greenlets)
+                each.stop()
+
+    def stop(self) -> None:
+        for one, greenlet in self._workers:
+            greenlet.kill()
+            one.stop()
+
+    @staticmethod
+    def _run(one: Worker) -> None:
+        while True:
+            one.step()
+
+
+@pytest.fixture
+def workers(config: Config, store: Shared) -> Iterator[Running]:
+    running = Running(config)
+    yield running
+    running.stop()
+
+
+def shown(store: Shared, collection: str, key: str) -> Callable[[str], Any]:
+    document = store.load(collection, [key]).get(key, {})
+    return document.get
+
+
+def test_a_login_reaches_hour_day_and_server(workers: Running, store: Shared, send: Any) -> None:
+    workers.start()
+    send("gamelog.login_logcount", [login("a"), login("b"), login("a")])
+    eventually(lambda: shown(store, "server", DAY)("active") == 2)
+    assert sorted(shown(store, "loginhour", HOUR)("userlist")) == ["a", "b"]
+    assert shown(store, "loginhour", HOUR)("first_ts") == NOON
+    assert shown(store, "loginday", DAY)("count") == 2
+
+
+def test_a_worker_that_comes_late_finds_everything(workers: Running, store: Shared, send: Any) -> None:
+    for n in range(20):
+        send("gamelog.yuanbao_logchange", [coins(-1, f"acct{n}")])
+    workers.start()
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 20)
+    send("gamelog.yuanbao_logchange", [coins(-1)])
+    eventually(lambda: shown(store, "coinday", DAY)("amount") == 21)
+
+
+def test_lost_answers_of_the_store_count_nothing_twice(workers: Running, store: Shared, send: Any) -> None:
+    workers.start()
+    for n in range(10):
+        store.failures = 2
+        send("gamelog.yuanbao_logchange", [coins(-1)])
+        eventually(lambda n=n: shown(store, "coinday", DAY)("count") == n + 1)  # type: ignore[misc]
+    eventually(lambda: not store.failures)
+    assert shown(store, "coinhour", HOUR)("count") == 10
+
+
+def test_killed_between_documents_and_position(
+    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The documents have the change, the position does not: it is folded again, and counted once."""
+    monkeypatch.setattr(settler.Settler, "save_positions", lambda *_: gevent.sleep(3600))
+    first = workers.start()
+    send("gamelog.yuanbao_logchange", [coins(-1), coins(-2)])
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 2)
+    workers.kill(first)
+    monkeypatch.undo()
+    monkeypatch.setattr(worker, "open_store", lambda config: store)
+    assert "coinday" not in store.load("positions", ["coinday"])
+    workers.start()
+    send("gamelog.yuanbao_logchange", [coins(-4)])
+    eventually(lambda: shown(store, "coinday", DAY)("amount") == 7)
+    assert shown(store, "coinday", DAY)("count") == 3
+
+
+def test_killed_before_publishing_the_day_still_gets_the_acct(
+    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settler.Settler, "_publish", lambda *_: gevent.sleep(3600))
+    first = workers.start()
+    send("gamelog.login_logcount", [login("a")])
+    eventually(lambda: shown(store, "loginhour", HOUR)("count") == 1)
+    workers.kill(first)
+    monkeypatch.undo()
+    monkeypatch.setattr(worker, "open_store", lambda config: store)
+    workers.start()
+    eventually(lambda: shown(store, "loginday", DAY)("userlist") == ["a"])
+
+
+def test_two_instances_of_all_bolts_at_once(workers: Running, store: Shared, send: Any) -> None:
+    workers.start()
+    workers.start()
+    for _ in range(30):
+        send("gamelog.yuanbao_logchange", [coins(-1), coins(3)])
+    eventually(lambda: shown(store, "coinday", DAY)("gain_amount") == 90)
+    gevent.sleep(0.3)
+    assert shown(store, "coinday", DAY)("count") == 30
+    assert shown(store, "coinday", DAY)("gain_amount") == 90
+
+
+def test_the_version_condition_is_what_protects(
+    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the condition two instances overwrite each other: the test above can fail."""
+    write = Shared.write
+    monkeypatch.setattr(
+        Shared,
+        "write",
+        lambda self, collection, writes: write(
+            self, collection, [settler.Write(one.id, one.document, None) for one in writes]
+        ),
+    )
+    first, second = workers.start(), workers.start()
+    for n in range(30):
+        send("gamelog.yuanbao_logchange", [coins(-1, f"acct{n}")])
+    eventually(lambda: not (first.state()["pending"] or second.state()["pending"]))
+    gevent.sleep(0.3)
+    versions = shown(store, "coinday", DAY)("_v")
+    assert versions < store.writes, "two writers of one version went unnoticed"
+
+
+def test_broker_restarts_and_loses_its_log(
+    workers: Running, store: Shared, send: Any, broker: RunningBroker, config: Config
+) -> None:
+    """A removed queue folder: another log identity. Documents go on, and nothing is counted twice."""
+    workers.start()
+    send("gamelog.yuanbao_logchange", [coins(-1)] * 3)
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 3)
+    eventually(lambda: "coinday" in store.load("positions", ["coinday"]))
+    broker.stop()
+    shutil.rmtree(config.data / "queue")
+    broker.start()
+    send("gamelog.yuanbao_logchange", [coins(-1)] * 2)
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 5)
+    gevent.sleep(0.3)
+    assert shown(store, "coinday", DAY)("count") == 5
+
+
+def test_unusable_lines_are_put_aside(workers: Running, store: Shared, send: Any, config: Config) -> None:
+    workers.start()
+    send(
+        "gamelog.login_logcount",
+        [login("a"), {"area": AREA, "ts": NOON, "data": {"acct": 5}}, login("b", area="f" * 24)],
+    )
+    eventually(lambda: shown(store, "loginhour", HOUR)("count") == 1)
+    eventually(lambda: any(config.data.glob("rejected_*.txt")))
+    text = "".join(path.read_text() for path in config.data.glob("rejected_*.txt"))
+    assert "$.data.acct" in text and "$.area" in text
+
+
+def test_what_is_too_much_waits(
+    workers: Running, store: Shared, send: Any, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the store away, a worker folds up to its limit, and everything is there when the store is back."""
+    monkeypatch.setattr(type(config.worker), "max_pending_tuples", 50)
+    store.failures = 10**9
+    one = workers.start()
+    for _ in range(30):
+        send("gamelog.yuanbao_logchange", [coins(-1)] * 10)
+    gevent.sleep(0.5)
+    assert one.state()["pending"] <= 60
+    assert "on purpose" in one.state()["error"]
+    store.failures = 0
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 300)
+
+
+def test_positions_reach_the_broker(workers: Running, store: Shared, send: Any, config: Config) -> None:
+    workers.start()
+    send("gamelog.login_logcount", [login("a"), login("b")])
+    refill = Refill(config.broker)
+
+    def accounted() -> int:
+        position = refill.state().bolts.get("loginhour", {}).get("gamelog.login_logcount")
+        return position.records if position else 0
+
+    eventually(lambda: accounted() == 2)
+    refill.close()

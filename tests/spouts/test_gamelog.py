@@ -1,0 +1,374 @@
+"""The gamelog spout against a real broker: every line once, whatever happens to the log."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import socket
+import threading
+
+import gevent
+import pytest
+from gamelogs import accts, configured, eventually, exactly, line, lines
+
+from analytics.broker.broker import Broker
+from analytics.config import JournalSection, Source
+from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.rejected import read
+from analytics.spouts.stdin import Piped
+
+
+def broker_of(config):
+    return Broker(config.broker, config.data)
+
+
+def file_source(path, **more):
+    return Source(name="s1", kind="file", path=str(path), poll_seconds=0.05, **more)
+
+
+def http_source(url, **more):
+    return Source(name="s1", kind="http", url=url, poll_seconds=0.05, timeout_seconds=1, game="dl", **more)
+
+
+def append(path, data):
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def test_read_gamelog_not_empty(tmp_path, web, started):
+    (web.folder / "game.log").write_bytes(lines(1, 1200))
+    config = configured(tmp_path, http_source(web.url("game.log")))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 1200)
+    append(web.folder / "game.log", lines(1201, 1300) + line("u1301")[:-5])
+    exactly(config, 1, 1300)
+    append(web.folder / "game.log", line("u1301")[-5:])
+    exactly(config, 1, 1301)
+    eventually(lambda: spout.node.state()["published"] == 1301)
+    assert spout.node.state()["read"] == spout.node.state()["journaled"] == 1301
+    journals = b"".join(path.read_bytes() for path in sorted(config.data.glob("gamelog_*.txt")))
+    assert [json.loads(text)["id"].rpartition(":")[2] for text in journals.splitlines()] == [
+        str(n) for n in range(1, 1302)
+    ]
+
+
+def test_http_server_that_ignores_ranges_or_fails_now_and_then(tmp_path, web, started):
+    log = web.folder / "game.log"
+    log.write_bytes(lines(1, 900))
+    web.ranges = False
+    faults = [
+        ("500 Internal Server Error", {}, b"oops"),
+        ("200 OK", {"Content-Type": "text/html"}, b"<html>down</html>"),
+        ("206 Partial Content", {"Content-Range": "bytes 0-9/5000", "Content-Length": "10"}, lines(1, 1)[:4]),
+    ]
+    web.broken = lambda: faults.pop() if faults and web.requests % 2 else None
+    config = configured(tmp_path, http_source(web.url("game.log")))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 900)
+    append(log, lines(901, 1000))
+    exactly(config, 1, 1000)
+    eventually(lambda: not faults)
+    assert spout.node.state()["sources"]["s1"]["last_error"]
+    append(log, lines(1001, 1010))
+    exactly(config, 1, 1010)
+
+
+def test_http_log_is_rotated(tmp_path, web, started):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    log.write_bytes(lines(1, 700))
+    config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 700)
+    spout.stop()
+    append(log, lines(701, 702))
+    spout = started(Gamelog(config))  # The rotated log is not there yet.
+    exactly(config, 1, 702)
+    append(log, lines(703, 705))
+    log.rename(old)
+    log.write_bytes(lines(706, 710))
+    exactly(config, 1, 710)
+    spout.stop()
+    append(log, lines(711, 712))
+    log.replace(old)
+    log.write_bytes(lines(713, 720))
+    started(Gamelog(config))
+    exactly(config, 1, 720)
+
+
+def test_a_rotated_http_log_that_appears_late_is_read(tmp_path, web, started):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    log.write_bytes(lines(1, 700))
+    config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 700)
+    rest = lines(1, 702)
+    log.write_bytes(lines(703, 710))
+    seen = web.requests
+    eventually(lambda: web.requests >= seen + 2)
+    old.write_bytes(rest)
+    exactly(config, 1, 710)
+    assert spout.node.state()["sources"]["s1"]["last_error"] == ""
+
+
+def test_a_rotated_http_log_that_never_appears_is_told(tmp_path, web, started):
+    log = web.folder / "game.log"
+    log.write_bytes(lines(1, 700))
+    config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 700)
+    log.write_bytes(lines(701, 705))
+    exactly(config, 1, 705)
+    source = spout.node.state()["sources"]["s1"]
+    assert "expected the rest of gamelog/s1@" in source["last_error"]
+    eventually(lambda: spout.node.state()["sources"]["s1"]["healthy"])
+    # What the error tells to do puts in the rest, and nothing twice.
+    name = re.search(r"read_stdin_gamelog --source (\S+)`", source["last_error"])[1]
+    (tmp_path / "old.log").write_bytes(lines(1, 700) + lines(706, 709))
+    piped = Piped(config, name)
+    with (tmp_path / "old.log").open("rb") as file:
+        assert str(piped.read(file.fileno())) == "read 704, accepted 4, repeated 700, rejected 0"
+    piped.close()
+    exactly(config, 1, 709)
+
+
+def test_a_stopped_spout_goes_on_where_it_was(tmp_path, started):
+    log = tmp_path / "game.log"
+    log.write_bytes(lines(1, 2000))
+    config = configured(tmp_path, file_source(log))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 2000)
+    spout.stop()
+    append(log, lines(2001, 2100))
+    again = started(Gamelog(config))
+    exactly(config, 1, 2100)
+    eventually(lambda: again.node.state()["read"] == 100)
+
+
+def test_rotation_by_rename_under_load(tmp_path, started):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "game.log"
+    config = configured(tmp_path, file_source(log))
+    started(broker_of(config))
+    started(Gamelog(config))
+    n = 0
+    file = log.open("ab", buffering=0)
+    for turn in range(6):
+        for _ in range(200):
+            n += 1
+            file.write(line(f"u{n}"))
+            if n % 20 == 0:
+                gevent.sleep(0.002)
+        log.rename(folder / f"game.log.{turn}")
+        for _ in range(20):  # The writer goes on a little in the renamed file.
+            n += 1
+            file.write(line(f"u{n}"))
+        file.close()
+        file = log.open("ab", buffering=0)
+    file.close()
+    exactly(config, 1, n)
+
+
+def test_rotation_while_the_spout_was_away(tmp_path, started):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "game.log"
+    log.write_bytes(lines(1, 300))
+    (folder / "game.log.9").write_bytes(line("never asked for"))
+    config = configured(tmp_path, file_source(log))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 300)
+    spout.stop()
+    append(log, lines(301, 350))
+    log.rename(folder / "game.log.1")
+    log.write_bytes(lines(351, 400))
+    started(Gamelog(config))
+    exactly(config, 1, 400)
+
+
+def test_rotation_by_copy_and_truncate_under_load(tmp_path, started):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "game.log"
+    log.touch()
+    config = configured(tmp_path, file_source(folder / "game.log*"))
+    started(broker_of(config))
+    started(Gamelog(config))
+    n = 0
+    for turn in range(6):
+        for _ in range(300):
+            n += 1
+            append(log, line(f"u{n}"))
+            if n % 25 == 0:
+                gevent.sleep(0.002)
+        shutil.copyfile(log, folder / f"game.log.{turn}")
+        os.truncate(log, 0)
+    n += 1
+    append(log, line(f"u{n}"))
+    exactly(config, 1, n)
+
+
+def test_packed_files_are_read_once(tmp_path, started):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "game.log"
+    log.write_bytes(lines(1, 800) + line("u801")[:-1])
+    config = configured(tmp_path, file_source(folder / "game.log*"))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 800)
+    spout.stop()
+    with gzip.open(folder / "game.log.1.gz", "wb") as packed:
+        packed.write(log.read_bytes() + b"\n" + lines(802, 900)[:-1])
+    log.write_bytes(lines(901, 910))
+    with gzip.open(folder / "game.log.2.gz", "wb") as packed:
+        packed.write(lines(911, 1500))
+    again = started(Gamelog(config))
+    exactly(config, 1, 1500)
+    eventually(lambda: again.node.state()["read"] == 700)
+    half = gzip.compress(lines(1501, 5000))
+    (folder / "game.log.3.gz").write_bytes(half[: len(half) // 2])
+    eventually(lambda: "gzip" in again.node.state()["sources"]["s1"]["last_error"])
+    (folder / "game.log.3.gz").write_bytes(half)
+    exactly(config, 1, 5000)
+
+
+def test_files_that_begin_alike_are_told_apart(tmp_path, started):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    config = configured(tmp_path, file_source(folder / "*.log"))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    (folder / "a.log").write_bytes(lines(1, 600))
+    exactly(config, 1, 600)
+    (folder / "b.log").write_bytes(line("u1") + lines(601, 601))
+    eventually(lambda: accts(config)["u601"] == 1)
+    append(folder / "b.log", lines(602, 605))
+    append(folder / "b.log", lines(606, 1300))
+    eventually(lambda: accts(config)["u1300"] == 1)
+    assert accts(config)["u1"] == 2 and len(accts(config)) == 1300
+    spout.stop()
+    append(folder / "b.log", lines(1301, 1310))
+    append(folder / "a.log", lines(1311, 1320))
+    started(Gamelog(config))
+    eventually(lambda: len(accts(config)) == 1320)
+    assert sum(accts(config).values()) == 1321
+
+
+def test_tcp_each_connection_is_a_stream(tmp_path, started):
+    config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    port = spout.node._sources[0].port
+    for first in (1, 501):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(lines(first, first + 499)[:-1])
+    exactly(config, 1, 1000)
+
+
+def test_what_was_journaled_is_published_after_a_crash(tmp_path, started):
+    """A TCP sender can't be asked again: what the journal has must arrive, though the broker was away."""
+    config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
+    spout = started(Gamelog(config))
+    with socket.create_connection(("127.0.0.1", spout.node._sources[0].port)) as client:
+        client.sendall(lines(1, 1500))
+        eventually(lambda: spout.node.state()["journaled"] == 1500)
+    spout.vanish()
+    (journal,) = config.data.glob("gamelog_*.txt")
+    append(journal, b'{"id":"gamelog/s1@torn:1","op":{"co')
+    started(broker_of(config))
+    started(Gamelog(config))
+    exactly(config, 1, 1500)
+    assert b"torn" not in journal.read_bytes()
+
+
+def test_a_broker_that_is_away_makes_the_sources_wait(tmp_path, started):
+    log = tmp_path / "game.log"
+    log.write_bytes(lines(1, 60_000))
+    config = configured(tmp_path, file_source(log))
+    spout = started(Gamelog(config))
+    gevent.sleep(1.5)
+    assert 0 < spout.node.state()["read"] < 20_000
+    started(broker_of(config))
+    exactly(config, 1, 60_000, 40)
+
+
+BAD = [
+    b"not json\n",
+    b"\xff\xfe\n",
+    b"nul\0\n",
+    b"[" * 5000 + b"\n",
+    line(""),
+    line("x", ts=5),
+    line(2**80),
+    b'{"op":{"code":"c"},"area":"unknown","ts":1420688004}\n',
+    b'{"op":{"code":"c"},"area":"unknown","ts":NaN}\n',
+]
+
+
+def test_bad_lines_stop_nothing_and_none_is_lost(tmp_path, started):
+    log = tmp_path / "game.log"
+    huge = b"x" * (2_500_000) + b"\n"
+    parts = [
+        lines(1, 700),
+        *BAD,
+        lines(701, 1400),
+        huge,
+        lines(1401, 1410),
+        huge[: 1 << 20] + b"\n",
+        lines(1411, 1420),
+    ]
+    log.write_bytes(b"".join(parts))
+    config = configured(tmp_path, file_source(log))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 1420)
+    eventually(lambda: spout.node.state()["idle"])
+    state = spout.node.state()
+    assert (state["rejected"], state["read"]) == (len(BAD) + 2, 1420 + len(BAD) + 2)
+    found = list(read(config.data))
+    assert [one.original() + b"\n" for one in found if not one.part and len(one.raw) < 10_000] == BAD
+    pieces = [one for one in found if one.part]
+    assert b"".join(one.original() for one in pieces) + b"\n" == huge
+    assert [one.last for one in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert all(one.source.startswith("gamelog/s1@") and one.n and one.reason for one in found)
+
+
+def test_journals_rotate_and_old_ones_go_only_when_accepted(tmp_path, started):
+    log = tmp_path / "game.log"
+    log.write_bytes(lines(1, 4000))
+    journal = JournalSection(rotate_mb=0.05, keep_days=0.5 / 86400)
+    config = configured(tmp_path, file_source(log), journal=journal, batch_lines=100)
+    spout = started(Gamelog(config))
+    eventually(lambda: spout.node.state()["journaled"] >= 600)
+    gevent.sleep(1)
+    kept = {path.stat().st_mtime_ns for path in config.data.glob("gamelog_*.txt")}
+    assert kept
+    started(broker_of(config))
+    exactly(config, 1, 4000)
+    gevent.sleep(0.7)
+    append(log, lines(4001, 4001))
+    exactly(config, 1, 4001)
+    log.open("ab").close()
+    gevent.sleep(0.7)
+    append(log, lines(4002, 6500))
+    exactly(config, 1, 6500)
+    assert not kept & {path.stat().st_mtime_ns for path in config.data.glob("gamelog_*.txt")}
+
+
+def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
+    spout = Gamelog(configured(tmp_path))
+    spout.start()
+    spout._road.greenlets[0].kill(RuntimeError("gone"))
+    with pytest.raises(RuntimeError, match="gone"):
+        spout.step()
+    spout.abandon()
+    assert threading.active_count() < 50

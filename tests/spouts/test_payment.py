@@ -1,0 +1,450 @@
+"""The payment spout, from a real HTTP interface through a real broker."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import date
+
+import gevent
+import msgspec
+import pytest
+from gevent.pywsgi import WSGIServer
+
+from analytics.broker.broker import Broker
+from analytics.broker.clients import Refill, Subscriber
+from analytics.broker.wire import Message
+from analytics.config import BrokerSection, Config, Interface
+from analytics.core.areas import Area, Areas
+from analytics.core.periods import zone
+from analytics.errors import AnalyticsError
+from analytics.simulate.conf import Suite, configuration
+from analytics.simulate.game import Clock, Game
+from analytics.simulate.server import serve
+from analytics.simulate.world import Settings
+from analytics.spouts import poller
+from analytics.spouts.payment import Payment
+from analytics.spouts.rejected import read
+
+SHANGHAI = zone("Asia/Shanghai")
+AREAS = Areas([Area("5" * 24, "dl", "2001", SHANGHAI), Area("6" * 24, "wsdx", "1059", SHANGHAI)])
+DAY = SHANGHAI.day_of("2015-01-08")
+NOON = DAY + 12 * 3600
+ANY_PORT = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(poller, "FIRST_DELAY", 0.01)
+
+
+@pytest.fixture
+def broker(tmp_path):
+    running = RunningBroker(tmp_path / "broker", ANY_PORT)
+    yield running
+    running.stop()
+
+
+class RunningBroker:
+    """A broker that steps in a greenlet of its own, and what is in its log."""
+
+    def __init__(self, data, section):
+        self.node = Broker(section, data)
+        self.node.start()
+        self.section = self.node.bound
+        self._greenlet = gevent.spawn(self._loop)
+
+    def _loop(self):
+        while True:
+            self.node.step()
+
+    def stop(self):
+        self._greenlet.kill()
+        self.node.stop()
+
+    def tuples(self):
+        """Return all payment tuples in the log, in its order."""
+        refill, found, after = Refill(self.section), [], 0
+        while True:
+            page, messages = refill.read({"payment": after})
+            for message in messages:
+                found += [json.loads(line) for line in message.body.splitlines()]
+                after = message.header.number
+            if not page.more:
+                refill.close()
+                return found
+
+
+class Till:
+    """A payment interface whose answers a test sets: ``paid[area, date]`` is the body, or what raises."""
+
+    def __init__(self):
+        self.paid, self.now, self.asked = {}, NOON, Counter()
+        self._server = WSGIServer(("127.0.0.1", 0), self._answer, log=None, error_log=None)
+        self._server.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def _answer(self, environ, start_response):
+        body = {"now": self.now}
+        if environ["PATH_INFO"] != "/clock":
+            area, day = environ["PATH_INFO"].strip("/").split("/")
+            self.asked[area, day] += 1
+            body = self.paid.get((area, day), {"users": {}})
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        start_response("200 OK", [("Content-Length", str(len(raw)))])
+        return [raw]
+
+    def stop(self):
+        self._server.stop(timeout=1)
+
+
+@pytest.fixture
+def till():
+    running = Till()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def spout(tmp_path, broker, till):
+    """Make a payment spout that polls the till; it is stopped at the end."""
+    running = []
+
+    def make(**settings):
+        interface = Interface(
+            url=till.url + "/{area}/{day}",
+            clock_url=till.url + "/clock",
+            **{"every_seconds": 0.05, "retries": 1, "timeout_seconds": 2} | settings,
+        )
+        config = Config(data=tmp_path / "data", broker=broker.section, payment=interface)
+        node = Payment(config, AREAS)
+        node.start()
+        running.append(node)
+        return node
+
+    def stop(node):
+        running.remove(node)
+        node.stop()
+
+    make.stop = stop
+    yield make
+    for node in running:
+        node.stop()
+
+
+def step_until(node, condition, seconds=10):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, node.state()
+        node.step()
+
+
+def rounds(node, count):
+    """Step until ``count`` whole rounds have been asked and taken."""
+    wanted = node.state()["rounds"] + count + 1
+    step_until(node, lambda: node.state()["rounds"] >= wanted)
+    step_until(node, lambda: node.state()["published"] == node.state()["journaled"])
+
+
+def users(**amounts):
+    return {"users": {acct: {"times": 1, "amount": amount} for acct, amount in amounts.items()}}
+
+
+DL, WSDX = AREAS
+
+
+def test_read_payment_not_empty(tmp_path, broker):
+    """The simulated game's payments reach a subscriber as tuples of the contract's shape."""
+    settings = Settings(date(2026, 3, 2), areas=2, players=500, days=2)
+    game = Game(settings, tmp_path / "game", speed=1e9)
+    game.run()
+    server = serve(game)
+    areas = Areas(Area(s.id, s.game, s.plat, zone(settings.timezone)) for s in game.servers)
+    url = f"http://127.0.0.1:{server.server_port}"
+    interface = Interface(
+        url=url + "/payment?area={area}&day={day}&page={page}",
+        clock_url=url + "/clock",
+        since="2026-03-02",
+        every_seconds=0.1,
+    )
+    subscriber = Subscriber(broker.section, ["payment"])
+    gevent.sleep(0.3)
+    node = Payment(Config(data=tmp_path / "data", broker=broker.section, payment=interface), areas)
+    node.start()
+    step_until(node, lambda: node.state()["published"] >= 3)
+    rounds(node, 1)
+    heard = []
+    while (message := subscriber.recv(0.3)) is not None:
+        if isinstance(message, Message):
+            heard += [json.loads(line) for line in message.body.splitlines()]
+    node.stop()
+    subscriber.close()
+    server.stop(timeout=1)
+    expected = game.ledger.documents()["payorderdetail"]
+    found = {
+        f"{one['area']}:{one['ts']}:{acct}": (paid["times"], paid["amount"])
+        for one in heard
+        for acct, paid in one["users"].items()
+    }
+    assert found and found == {key: (one["pay_count"], one["pay_amout"]) for key, one in expected.items()}
+    assert all(list(one) == ["id", "game", "area", "plat", "ts", "at", "users"] for one in heard)
+    assert {(one["area"], one["game"], one["plat"]) for one in heard} == {
+        (s.id, s.game, s.plat) for s in game.servers
+    }
+    journal = [line for path in (tmp_path / "data").glob("payment_*.txt") for line in path.open()]
+    assert sorted(map(json.loads, journal), key=str) == sorted(heard, key=str)
+    game.close()
+
+
+def test_an_unchanged_answer_and_an_empty_one_publish_nothing(spout, till, broker):
+    till.paid[DL, "2015-01-08"] = users(a=2.0, b=0.1 + 0.2)
+    node = spout()
+    rounds(node, 5)
+    (one,) = broker.tuples()
+    assert one["users"] == {"a": {"times": 1, "amount": 2.0}, "b": {"times": 1, "amount": 0.3}}
+    assert (one["area"], one["ts"], one["plat"]) == (DL, DAY, "2001")
+    till.paid[DL, "2015-01-08"] = users(b=0.3, a=2.0)  # the same in another order
+    rounds(node, 3)
+    assert len(broker.tuples()) == 1
+    till.paid[DL, "2015-01-08"] = users(a=4.0, b=0.3)
+    rounds(node, 3)
+    first, second = broker.tuples()
+    assert second["users"]["a"]["amount"] == 4.0 and second["at"] > first["at"]
+    assert node.state()["unchanged"] > 10
+
+
+def test_yesterday_is_asked_until_it_is_settled(spout, till):
+    node = spout(settle_hours=6)
+    rounds(node, 2)
+    assert set(till.asked) == {
+        (DL, "2015-01-08"),
+        (WSDX, "2015-01-08"),
+        (DL, "2015-01-07"),
+        (WSDX, "2015-01-07"),
+    }
+    till.asked.clear()  # noon: the 7th was settled by its first answer
+    rounds(node, 2)
+    assert {day for _, day in till.asked} == {"2015-01-08"}
+    till.now = DAY + 86400 + 5 * 3600
+    rounds(node, 2)
+    till.asked.clear()
+    rounds(node, 2)
+    assert {day for _, day in till.asked} == {"2015-01-08", "2015-01-09"}
+
+
+def test_days_of_a_downtime_are_asked_about_after_it(spout, till, broker):
+    node = spout()
+    rounds(node, 2)
+    spout.stop(node)
+    till.paid[WSDX, "2015-01-09"] = users(late=1)
+    till.now = DAY + 5 * 86400
+    till.asked.clear()
+    node = spout()
+    rounds(node, 2)
+    assert {day for area, day in till.asked if area == WSDX} == {f"2015-01-{day:02}" for day in range(8, 14)}
+    assert [one["users"] for one in broker.tuples()] == [{"late": {"times": 1, "amount": 1.0}}]
+    saved = json.loads((node._config.data / "state" / "payment.json").read_text())
+    assert saved["digests"] == {}, "what is settled needs no memory"
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Maintenance</html>", b"", b'{"users": {"a": {"ti', b'{"users": NaN}']
+)
+def test_a_broken_answer_is_shown_and_mended_by_the_next(spout, till, broker, body):
+    till.paid[DL, "2015-01-08"] = body
+    till.paid[WSDX, "2015-01-08"] = users(b=1)
+    node = spout()
+    rounds(node, 1)
+    key = f"{DL}:{DAY}"
+    step_until(node, lambda: key in node.state()["errors"])
+    assert "expected JSON, got" in node.state()["errors"][key] == node.state()["last_error"]
+    assert [one["area"] for one in broker.tuples()] == [WSDX]
+    till.paid[DL, "2015-01-08"] = users(a=1)
+    step_until(node, lambda: not node.state()["errors"])
+    rounds(node, 1)
+    assert [one["area"] for one in broker.tuples()] == [WSDX, DL] and node.state()["rejected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"users": [1]}, "$.users: expected an object, got [1]"),
+        ({"user": {}}, "$.users: expected an object, got nothing"),
+        ([1, 2], "$: expected an object, got [1,2]"),
+        ({"users": {}, "next": {"p": 1}}, '$.next: expected another page or null, got {"p":1}'),
+        ({"users": {"a": 5}}, "$.users.*: expected an object, got 5"),
+        (
+            {"users": {"a": {"times": 1.5, "amount": 1}}},
+            "$.users.*.times: expected an int from 0 to 10^9, got 1.5",
+        ),
+        (
+            {"users": {"a": {"times": True, "amount": 1}}},
+            "$.users.*.times: expected an int from 0 to 10^9, got true",
+        ),
+        ({"users": {"a": {"times": 1}}}, "$.users.*.amount: expected a number from 0 to 10^12, got null"),
+        (
+            {"users": {"a": {"times": 1, "amount": -1}}},
+            "$.users.*.amount: expected a number from 0 to 10^12, got -1",
+        ),
+        (
+            {"users": {"a": {"times": 1, "amount": 1.005}}},
+            "$.users.*.amount: expected at most 2 decimals, got 1.005",
+        ),
+        (
+            {"users": {"": {"times": 1, "amount": 1}}},
+            '$.users: expected accounts\' names of 1 to 200 characters, got ""',
+        ),
+    ],
+)
+def test_an_answer_of_another_shape_is_put_aside_once(spout, till, broker, tmp_path, body, reason):
+    till.paid[DL, "2015-01-08"] = body
+    node = spout()
+    step_until(node, lambda: node.state()["errors"])
+    rounds(node, 4)
+    if "*" in reason or "names" in reason:
+        reason += f" for account {json.dumps(next(iter(body['users'])))}"
+    assert node.state()["last_error"] == reason
+    (one,) = read(tmp_path / "data")
+    assert one.reason == f"{reason} (area {DL}, 2015-01-08)" and one.spout == "payment" and one.raw
+    assert broker.tuples() == [] and node.state()["rejected"] == 1
+
+
+def test_one_bad_account_does_not_keep_the_others_back(spout, till, broker, tmp_path):
+    till.paid[DL, "2015-01-08"] = users(good=1, bad="much")
+    node = spout()
+    rounds(node, 3)
+    (one,) = broker.tuples()
+    assert one["users"] == {"good": {"times": 1, "amount": 1.0}}
+    (rejected,) = read(tmp_path / "data")
+    aside = json.loads(rejected.raw)
+    assert (
+        aside["users"] == {"bad": {"times": 1, "amount": "much"}}
+        and aside["area"] == DL
+        and aside["ts"] == DAY
+    )
+
+
+def test_while_the_broker_is_away_answers_wait_and_none_is_lost(spout, till, broker, tmp_path):
+    node = spout()
+    rounds(node, 1)
+    broker.stop()
+    for amount in range(1, 15):
+        till.paid[DL, "2015-01-08"] = users(a=amount)
+        node.step()
+    state = node.state()
+    assert state["published"] == 0 and 4 < state["journaled"] <= 8
+    spout.stop(node)  # what was journaled and never acknowledged is for the next process
+    broker.__init__(tmp_path / "broker", broker.section)
+    node = spout()
+    rounds(node, 3)
+    assert [one["users"]["a"]["amount"] for one in broker.tuples()][-1] == 14
+    till.paid[DL, "2015-01-08"] = users(a=100)
+    rounds(node, 3)
+    found = broker.tuples()
+    assert found[-1]["users"]["a"]["amount"] == 100
+    assert [int(one["id"].rpartition(":")[2]) for one in found] == list(range(1, len(found) + 1))
+    journal = [json.loads(line) for path in (tmp_path / "data").glob("payment_*.txt") for line in path.open()]
+    assert sorted(journal, key=str) == sorted(found, key=str)
+    assert [one["at"] for one in found] == sorted({one["at"] for one in found})
+
+
+def test_a_lost_state_loses_no_record_and_brings_none_twice(spout, till, broker, tmp_path):
+    till.paid[DL, "2015-01-08"] = users(a=1)
+    node = spout()
+    rounds(node, 2)
+    spout.stop(node)
+    (before,) = broker.tuples()
+    (tmp_path / "data" / "state" / "payment.json").unlink()
+    (journal,) = (tmp_path / "data").glob("payment_*.txt")
+    journal.write_bytes(b"not a tuple\n" + journal.read_bytes() + b'{"id":"torn')
+    node = spout()
+    rounds(node, 3)
+    first, *more = broker.tuples()
+    assert first == before and node.state()["repeated"] == 1
+    assert more == [], "what the journal tells was sent is not sent again under another name"
+    (rejected,) = read(tmp_path / "data")
+    assert rejected.raw == "not a tuple" and rejected.source == "payment/journal"
+
+
+def test_a_second_one_on_the_same_data_is_refused(spout):
+    spout()
+    with pytest.raises(AnalyticsError, match="another payment spout"):
+        spout()
+
+
+CHILD = """
+from gevent import monkey; monkey.patch_all()
+import pathlib, sys
+from analytics.config import areas, load
+from analytics.spouts.payment import Payment
+config = load(pathlib.Path(sys.argv[1]))
+node = Payment(config, areas(config))
+node.start()
+while True:
+    node.step()
+"""
+
+
+def test_killed_at_any_instant_each_record_arrives_exactly_once(tmp_path, broker):
+    """The spout dies again and again while the game goes on and its interface breaks now and then."""
+    settings = Settings(date(2026, 3, 2), areas=4, players=600, days=4)
+    game = Game(settings, tmp_path / "game", speed=4 * 86400 / 8)
+    game.clock = Clock(game.clock.start, game.clock.end, 4 * 86400 / 8)
+    server = serve(game, faults=0.05)
+    playing = gevent.spawn(game.run)
+    conf, data = tmp_path / "analytics.toml", tmp_path / "data"
+    url = f"http://127.0.0.1:{server.server_port}"
+    text = configuration(game.servers, url, settings.timezone, Suite(data))
+    text = text.replace("every_seconds = 1.0", 'every_seconds = 0.1\nsince = "2026-03-02"\nretries = 1')
+    conf.write_text(text.replace("[payment]", f"{broker_table(broker.section)}\n[payment]"))
+    draw = random.Random(5)
+    while not playing.ready():
+        child = subprocess.Popen([sys.executable, "-c", CHILD, str(conf)])
+        gevent.sleep(0.8 + draw.random())
+        assert child.poll() is None, "the spout ended by itself"
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    playing.get()
+    expected = {
+        key: (one["pay_count"], one["pay_amout"])
+        for key, one in game.ledger.documents()["payorderdetail"].items()
+    }
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(conf)])
+    until = time.monotonic() + 20
+    while latest(broker.tuples()) != expected and time.monotonic() < until:
+        gevent.sleep(0.2)
+    child.kill()
+    child.wait()
+    tuples = broker.tuples()
+    assert expected and latest(tuples) == expected
+    names = Counter(one["id"] for one in tuples)
+    assert set(names.values()) == {1}
+    for source in {name.rpartition(":")[0] for name in names}:
+        numbers = sorted(int(name.rpartition(":")[2]) for name in names if name.startswith(source + ":"))
+        assert numbers == list(range(1, len(numbers) + 1))
+    journaled = {json.loads(line)["id"] for path in data.glob("payment_*.txt") for line in whole_lines(path)}
+    assert set(names) <= journaled
+    server.stop(timeout=1)
+    game.close()
+
+
+def latest(tuples):
+    """Return, per area, day and acct, what its newest snapshot says."""
+    found = {}
+    for one in sorted(tuples, key=lambda one: one["at"]):
+        for acct, paid in one["users"].items():
+            found[f"{one['area']}:{one['ts']}:{acct}"] = (paid["times"], paid["amount"])
+    return found
+
+
+def whole_lines(path):
+    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def broker_table(section):
+    ports = {name: value for name, value in msgspec.structs.asdict(section).items() if name.endswith("_port")}
+    return "\n".join(["[broker]", *(f"{name} = {value}" for name, value in ports.items())])

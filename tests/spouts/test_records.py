@@ -1,0 +1,265 @@
+"""Lines become named tuples on the wire, or rejects with a reason that names the field."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.core.areas import Area, Areas
+from analytics.core.periods import zone
+from analytics.spouts import records
+from analytics.spouts.records import Rules, Share, convert
+
+A = "549140c8dbdb67794fc0fa3b"
+B = "5461bb1bec8b9c686a8b4576"
+NOW = 1_700_000_000
+TS = 1_420_688_004
+SHANGHAI = zone("Asia/Shanghai")
+AREAS = Areas(
+    [
+        Area(A, "dl", "2001", SHANGHAI, "2001", "server1009"),
+        Area(B, "wsdx", "1059", SHANGHAI),
+        Area("77", "dl", "2001", SHANGHAI),
+    ]
+)
+RULES = Rules(AREAS, {"wsdx": {"enter_game": "login_logcount", "9": "signup_logcount"}})
+SOURCE = "gamelog/s1@00ff"
+
+
+def line(code="login_logcount", area=A, ts=TS, extra=None, **data):
+    record = {
+        "op": {"code": code, "id": 1003},
+        "area": area,
+        "ts": ts,
+        "data": {"corpid": 2001, "acct": "u1", **data},
+    }
+    return json.dumps({**record, **(extra or {})}, ensure_ascii=False).encode()
+
+
+def convert_one(text: bytes, rules: Rules = RULES) -> Share:
+    (share,) = convert(text + b"\n", SOURCE, 7, rules, NOW)
+    return share
+
+
+def reason(text: bytes, rules: Rules = RULES) -> str:
+    share = convert_one(text, rules)
+    assert not share.ns and [bad.n for bad in share.bad] == [7] and share.bad[0].raw == text
+    return share.bad[0].reason
+
+
+def test_usable_lines_keep_their_bytes_and_get_a_name():
+    lines = [line(), line("signup_logcount"), line(acct="名字"), line("anything.else")]
+    (share,) = convert(b"".join(one + b"\n" for one in lines), SOURCE, 5, RULES, NOW)
+    named = [b'{"id":"gamelog/s1@00ff:%d",' % n + one[1:] for n, one in enumerate(lines, 5)]
+    assert share.lines == named
+    batch = share.batch()
+    assert batch.header.ns == [(5, 8)] and not batch.header.rejected
+    assert [part.topic for part in batch.header.parts] == [
+        "gamelog.login_logcount",
+        "gamelog.signup_logcount",
+        "gamelog.anything.else",
+    ]
+    assert batch.bodies[0] == named[0] + b"\n" + named[2]
+
+
+def test_blank_lines_are_skipped_but_count():
+    (share,) = convert(b"\n" + line() + b"\n\r\n  \n" + line() + b"\r\n", SOURCE, 1, RULES, NOW)
+    assert share.ns == [2, 5] and not share.bad
+
+
+BAD = [
+    (b"not json", "$: expected JSON, got "),
+    (b"[1]", "$: expected object, got [1]"),
+    (b"{}", "$.op: expected object, got nothing"),
+    (line()[:-1], "$: expected JSON, got "),
+    (line(acct="x").replace(b'"x"', b'"\xff"'), "$: expected UTF-8, got b'\\xff"),
+    (line(note="x").replace(b'"x"', b'"\xff"'), "$: expected UTF-8, got b'\\xff"),
+    (line(note="x").replace(b'"x"', b'"\0"'), "$: expected text without NUL bytes, got one at byte "),
+    (line(note=5).replace(b'"note": 5', b'"note": NaN'), "$: expected JSON, got "),
+    (line(note=2**64), "$.data.note: expected an integer of 64 bits, got 18446744073709551616"),
+    (line(note=2**63), "$.data.note: expected an integer of 64 bits, got 9223372036854775808"),
+    (
+        line(note=[{"x": -(2**63) - 1}]),
+        "$.data.note[0].x: expected an integer of 64 bits, got -9223372036854775809",
+    ),
+    (b'{"op":' + b"[" * 50_000, "$: expected "),
+    (line(ts="1"), '$.ts: expected int, got "1"'),
+    (line(ts=1.5), "$.ts: expected int, got 1.5"),
+    (line(ts=True), "$.ts: expected int, got true"),
+    (line(ts=946_684_799), "$.ts: expected Unix seconds between 2000 and a day ahead, got 946684799"),
+    (line(ts=NOW + 86_401), "$.ts: expected Unix seconds between 2000 and a day ahead, got 1700086401"),
+    (line(area="nowhere"), "$.area: expected an area that a game claims"),
+    (line(area=None), "$.area: expected string, got null"),
+    (line(code=""), '$.op.code: expected 1 to 100 printable characters, got ""'),
+    (line(code="a\nb"), '$.op.code: expected 1 to 100 printable characters, got "a\\nb"'),
+    (line(code="a" * 101), "$.op.code: expected 1 to 100 printable characters"),
+    (line(code=None), "$.op.code: expected string, got null"),
+    (line(acct=""), '$.data.acct: expected 1 to 200 characters, got ""'),
+    (line(acct=None), "$.data.acct: expected string, got null"),
+    (line(acct="a" * 201), "$.data.acct: expected 1 to 200 characters"),
+    (line("yuanbao_logchange", amount="abc", reason="x"), '$.data.amount: expected int, got "abc"'),
+    (line("yuanbao_logchange", amount=1.0, reason="x"), "$.data.amount: expected int, got 1.0"),
+    (line("yuanbao_logchange", amount=1), "$.data.reason: expected string, got nothing"),
+    (
+        line("fuben_logchange", fuben="f", result="left"),
+        '$.data.result: expected enter, pass or fail, got "left"',
+    ),
+    (line("trunk_task_accept", task="abc"), '$.data.task: expected int, got "abc"'),
+    (line("shop_logbuy", item="i", num=0, price=1), "$.data.num: expected int ≥ 1, got 0"),
+    (line("shop_logbuy", item="i", num=1), "$.data.price: expected int, got nothing"),
+    (line().replace(b'"data"', b'"date"'), "$.data.acct: expected string, got nothing"),
+    (
+        b'{"ts":%d,"opname":"login_logcount","area":"%s","acct":7.5}' % (TS, A.encode()),
+        "$.acct: expected string, got 7.5",
+    ),
+    (
+        b'{"ts":%d,"opname":"login_logcount","corpid":1,"server_name":"x","acct":"a"}' % TS,
+        "$.server_name: expected a server of corpid 1",
+    ),
+    (b'{"ts":%d,"opname":"login_logcount","acct":"a"}' % TS, "$.corpid: expected string, got nothing"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), BAD)
+def test_bad_lines_say_why(text, expected):
+    assert reason(text).startswith(expected), reason(text)
+
+
+@pytest.mark.parametrize("text", [text for text, _ in BAD])
+def test_a_bad_line_takes_nobody_with_it(text):
+    (share,) = convert(line() + b"\n" + text + b"\n" + line() + b"\n", SOURCE, 1, RULES, NOW)
+    assert share.ns == [1, 3] and [bad.n for bad in share.bad] == [2]
+    header = share.batch().header
+    assert header.ns == [(1, 1), (3, 3)] and header.rejected == [(2, 2)]
+
+
+def test_an_area_of_another_game_than_the_sources():
+    rules = Rules(AREAS, {}, "wsdx")
+    assert reason(line(), rules).startswith("$.area: expected an area of the source's game")
+    assert convert_one(line(area=B), rules).ns == [7]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "stored"),
+    [
+        (line(acct=3284681055), "acct", "3284681055"),
+        (line("fuben_logchange", fuben=12, result="pass"), "fuben", "12"),
+        (line("yuanbao_logchange", amount=-5, reason=3), "reason", "3"),
+        (line("shop_logbuy", item=8, num=1, price=-2), "item", "8"),
+        (line("trunk_task_finish", task="15"), "task", 15),
+    ],
+)
+def test_ids_given_as_numbers_become_strings_and_task_an_integer(given, field, stored):
+    share = convert_one(given)
+    assert json.loads(share.lines[0])["data"][field] == stored
+    assert share.lines[0].startswith(b'{"id":"gamelog/s1@00ff:7",')
+
+
+def test_an_area_given_as_number_becomes_a_string():
+    assert json.loads(convert_one(line(area=77)).lines[0])["area"] == "77"
+
+
+def test_flat_records_become_tuples():
+    flat = {
+        "ts": TS, "corpid": 2001, "type": "signin", "server_name": "server1009",
+        "opno": 1003, "opname": "login_logcount", "acct": "3284681055",
+    }  # fmt: skip
+    share = convert_one(json.dumps(flat).encode())
+    data = {key: value for key, value in flat.items() if key != "ts"}
+    assert json.loads(share.lines[0]) == {
+        "id": f"{SOURCE}:7", "op": {"code": "login_logcount", "id": 1003}, "area": A, "ts": TS, "data": data,
+    }  # fmt: skip
+    with_area = convert_one(json.dumps({**flat, "area": B, "id": "own"}).encode())
+    assert json.loads(with_area.lines[0])["area"] == B
+    assert json.loads(with_area.lines[0])["data"] == {**data, "id": "own"}
+
+
+def test_a_games_own_op_codes_are_mapped():
+    share = convert_one(line("enter_game", area=B, opname="enter_game"))
+    assert list(share.topics) == ["gamelog.login_logcount"]
+    record = json.loads(share.lines[0])
+    assert record["op"]["code"] == record["data"]["opname"] == "login_logcount"
+    assert list(convert_one(line("enter_game")).topics) == ["gamelog.enter_game"]
+    by_number = b'{"ts":%d,"opno":9,"area":"%s","acct":"a"}' % (TS, B.encode())
+    assert list(convert_one(by_number).topics) == ["gamelog.signup_logcount"]
+
+
+def test_a_name_of_its_own_never_makes_two():
+    share = convert_one(line(extra={"id": "mine"}))
+    assert share.lines[0].count(b'"id":"') == 2  # the record's name, and what became data.id
+    pairs = json.loads(share.lines[0], object_pairs_hook=lambda found: found)
+    assert [key for key, _ in pairs].count("id") == 1
+    assert convert_one(b'{"id": "gamelog/x@1:3",' + line()[1:]).ns == [7]
+
+
+def test_journal_lines_keep_their_names():
+    (first,) = convert(b"".join(line(acct=f"a{n}") + b"\n" for n in range(3)), "gamelog/a@1", 1, RULES, NOW)
+    (second,) = convert(
+        line("fuben_logchange", fuben="f", result="pass") + b"\n", "gamelog/b@2", 9, RULES, NOW
+    )
+    lines = [first.lines[2], second.lines[0], first.lines[0], first.lines[1]]
+    shares = convert(b"\n".join(lines) + b"\n", SOURCE, 1, RULES, NOW)
+    assert [(share.source, share.ns, share.lines) for share in shares] == [
+        ("gamelog/a@1", [3, 1, 2], [lines[0], lines[2], lines[3]]),
+        ("gamelog/b@2", [9], [lines[1]]),
+    ]
+    assert shares[0].batch().header.ns == [(1, 3)]
+    twice = convert(b"\n".join([*lines, *lines, b"broken"]) + b"\n", SOURCE, 1, RULES, NOW)
+    assert [share.ns for share in twice] == [[3, 1, 2], [9], []]
+    assert [bad.n for bad in twice[2].bad] == [9]
+
+
+def test_a_journaled_payment_goes_to_its_own_topic():
+    payment = b'{"id":"payment/dl@1:4","game":"dl","area":"%s","plat":"2001","ts":%d,"at":5,"users":{"a":{"times":1,"amount":2.0}}}'
+    good = payment % (A.encode(), TS)
+    (share,) = convert(good + b"\n", SOURCE, 1, RULES, NOW)
+    assert (share.source, share.ns, share.topics) == ("payment/dl@1", [4], {"payment": [good]})
+    (share,) = convert(good.replace(b'"times":1', b'"times":"x"') + b"\n", SOURCE, 1, RULES, NOW)
+    assert share.bad[0].reason.startswith("payment: Expected `int`, got `str`")
+
+
+@given(
+    st.lists(
+        st.binary(max_size=60)
+        | st.builds(lambda a, t: line(acct=a, ts=t), st.text(max_size=5) | st.integers(), st.integers()),
+        max_size=8,
+    )
+)
+def test_whatever_comes_each_line_is_used_or_put_aside(lines):
+    lines = [one.replace(b"\n", b"") for one in lines]
+    shares = convert(b"".join(one + b"\n" for one in lines), SOURCE, 1, RULES, NOW) if lines else []
+    found = sorted(n for share in shares for n in [*share.ns, *(bad.n for bad in share.bad)])
+    assert found == [n for n, one in enumerate(lines, 1) if one.strip()]
+    for share in shares:
+        for text in share.lines:
+            assert msgspec.json.decode(text)["id"].startswith(SOURCE)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                line(),
+                line("fuben_logchange", fuben="1", result="enter"),
+                line("other", acct=""),
+                line(note="0" * 30),
+            ]
+        ),
+        min_size=1,
+    )
+)
+def test_the_fast_road_says_what_the_slow_one_says(lines):
+    chunk = b"".join(one + b"\n" for one in lines)
+    assert convert(chunk, SOURCE, 1, RULES, NOW) == records._line_by_line(chunk, SOURCE, 1, RULES, NOW)
+
+
+def test_an_area_of_digits_only_stays_on_the_fast_road():
+    area = "1" * 24
+    rules = Rules(Areas([Area(area, "dl", "2001", zone("UTC"))]), {})
+    good = line(area=area) + b"\n"
+    assert not records._has_many_digits(good)
+    assert convert(good, SOURCE, 1, rules, NOW) == records._line_by_line(good, SOURCE, 1, rules, NOW)
+    for number in (b"1" * 19, b"-" + b"1" * 20, b"[1,2, " + b"1" * 30 + b"]"):
+        assert records._has_many_digits(good.replace(b'"corpid"', b'"big":' + number + b',"corpid"'))

@@ -1,0 +1,104 @@
+"""Piping in: logs and journals, twice, in reverse, in halves; through the real command."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from gamelogs import accts, configured, exactly, line, lines, toml
+
+from analytics.broker.broker import Broker
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.spouts.stdin import Piped, Totals
+
+COMMAND = [sys.executable, "-m", "analytics", "read-stdin-gamelog"]
+
+
+def pipe(config, data, **more):
+    """Put ``data`` in through a real pipe."""
+    reading, writing = os.pipe()
+    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"],
+                             stdin=subprocess.PIPE, stdout=writing)  # fmt: skip
+    os.close(writing)
+    piped = Piped(config, **more)
+    try:
+        child.stdin.write(data)
+        child.stdin.close()
+        return piped.read(reading)
+    finally:
+        piped.close()
+        os.close(reading)
+        child.wait()
+
+
+def journal(config):
+    return b"".join(path.read_bytes() for path in sorted(config.data.glob("gamelog_*.txt")))
+
+
+def test_the_same_log_piped_twice_counts_once(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    data = lines(1, 3000) + b"broken\n" + b"\n" + lines(3001, 3100)[:-1]
+    assert pipe(config, data) == Totals(3101, 3100, 0, 1)
+    assert pipe(config, data) == Totals(3101, 0, 3100, 1)
+    exactly(config, 1, 3100)
+    assert journal(config).count(b"\n") == 3100
+
+
+def test_a_journal_piped_reversed_doubled_and_in_halves(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    other = configured(tmp_path / "other")
+    started(Broker(other.broker, other.data))
+    assert pipe(config, lines(1, 2000)).accepted == 2000
+    kept = journal(config).splitlines(keepends=True)
+    backwards = b"".join(reversed(kept))
+    assert pipe(config, backwards) == Totals(2000, 0, 2000, 0)
+    assert pipe(other, b"".join(kept[700:1300])).accepted == 600
+    assert pipe(other, backwards + backwards) == Totals(4000, 1400, 2600, 0)
+    exactly(other, 1, 2000)
+    assert sorted(journal(other).splitlines()) == sorted(text.rstrip() for text in kept)
+
+
+def test_a_named_source_and_a_game(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    assert pipe(config, line("a") + line("b"), source="backup") == Totals(2, 2, 0, 0)
+    assert pipe(config, line("a") + line("b") + line("c"), source="backup", game="dl") == Totals(3, 1, 2, 0)
+    assert b'{"id":"gamelog/backup:3",' in journal(config)
+    for wrong in ({"source": "a b"}, {"game": "nobody's"}):
+        with pytest.raises(AnalyticsError, match="expected"):
+            Piped(config, **wrong)
+
+
+def test_without_a_broker_it_says_what_to_do(tmp_path):
+    with pytest.raises(Unavailable, match="bin/analytics run broker"):
+        pipe(configured(tmp_path), lines(1, 3), timeout=0.3)
+
+
+def test_the_command(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    log = tmp_path / "game.log"
+    log.write_bytes(lines(1, 500))
+    environment = os.environ | {"ANALYTICS_CONFIG": str(toml(config, tmp_path / "analytics.toml"))}
+    for expected in (
+        "read 500, accepted 500, repeated 0, rejected 0",
+        "read 500, accepted 0, repeated 500, rejected 0",
+    ):
+        with log.open("rb") as file:
+            done = subprocess.run(
+                [*COMMAND, "replay"],
+                stdin=file,
+                env=environment,
+                capture_output=True,
+                text=True,
+            )
+        assert (done.stdout.strip().splitlines()[-1:], done.returncode) == ([expected], 0), done.stderr
+    assert len(accts(config)) == 500
+    started_not = toml(configured(tmp_path / "other"), tmp_path / "other.toml")
+    done = subprocess.run(
+        [*COMMAND, "--timeout", "0.5"], input="{}\n", capture_output=True, text=True,
+        env=environment | {"ANALYTICS_CONFIG": str(started_not)},
+    )  # fmt: skip
+    assert done.returncode != 0 and "expected an answer of the broker" in done.stderr

