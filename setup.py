@@ -18,6 +18,7 @@ setup(
         "click>=8.1",
         "gevent>=24.2",
         "msgspec>=0.19",
+        "numpy>=1.26",
         "pymongo>=4.8",
         "python-etcd>=0.4.5",
         "pyzmq>=26",
