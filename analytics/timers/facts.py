@@ -75,7 +75,8 @@ class Facts:
     def first_payers(self, day: int) -> Numbers:
         """Return who paid on ``day`` and never before in this scope."""
         payers = self.payments(day).accts
-        return payers[self._first_paid[payers] == day]
+        first: Numbers = payers[self._first_paid[payers] == day]
+        return first
 
     @cached_property
     def _first_paid(self) -> NDArray[np.int64]:
