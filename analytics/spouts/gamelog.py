@@ -226,6 +226,7 @@ class Gamelog:
         saved = dict(self._state.sources)
         for source in self._config.gamelog.sources:
             self._add(source, saved)
+        self._save(now=True)
         for one in self._sources:
             if isinstance(one, TcpSource):
                 one.start()
@@ -290,22 +291,36 @@ class Gamelog:
         if source.kind == "tcp":
             self._sources.append(TcpSource(source, section, emit, health))
         elif source.kind == "http":
-            self._sources.append(HttpSource(source, section, saved, emit, health))
+            self._sources.append(HttpSource(source, section, saved, emit, health, self._begun))
         else:
-            known = any(name.startswith(f"gamelog/{source.name}@") for name in saved)
-            since = self._file.written() if known else time.time()
-            self._sources.append(FileSource(source, section, saved, emit, health, since))
+            looked = self._state.looked.setdefault(source.name, time.time())
+            self._sources.append(FileSource(source, section, saved, emit, health, self._begun, looked))
 
     def _acknowledged(self, source: str, position: Position) -> None:
         self._state.sources.pop(source, None)
         self._state.sources[source] = position
         self._changed = True
 
-    def _save(self, now: bool = False) -> None:
-        journal = self._road.journal.acknowledged or {}
-        self._state.journal = dict(journal)
-        if self._file.save(self._state, now):
-            self._changed = False
+    def _begun(self, source: str, position: Position) -> None:
+        """Save that ``source`` has begun, before any of its records leaves."""
+        self._state.sources.setdefault(source, position)
+        while not self._save(now=True):
+            gevent.sleep(1)
+
+    def _save(self, now: bool = False) -> bool:
+        """Save the state, unless that was just done; return whether it was. A full disk is waited for."""
+        self._state.journal = dict(self._road.journal.acknowledged or {})
+        self._state.looked.update(
+            {source.name: source.looked for source in self._sources if isinstance(source, FileSource)}
+        )
+        try:
+            if not self._file.save(self._state, now):
+                return False
+        except OSError as error:
+            logger.error("positions can't be saved: %s; waiting", error)
+            return False
+        self._changed = False
+        return True
 
 
 def opcodes(config: Config) -> dict[str, dict[str, str]]:

@@ -14,7 +14,8 @@ class Position(msgspec.Struct):
     """A place in a stream of lines.
 
     ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``marks`` are checksums of
-    the stream at some offsets (see ``sources.stream``).
+    the stream at some offsets (see ``sources.stream``): those of a stream of which nothing is accepted yet say
+    what its first lines are.
     """
 
     fingerprint: str
@@ -24,10 +25,15 @@ class Position(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """``sources``: per record source, the accepted position. ``journal``: per file, the accepted byte."""
+    """What the spout must know after a crash.
+
+    ``sources``: per record source, the accepted position. ``journal``: per file, the accepted byte. ``looked``: per
+    configured source of files, Unix seconds: every file that was there then has a record source or was passed over.
+    """
 
     sources: dict[str, Position] = {}
     journal: dict[str, int] = {}
+    looked: dict[str, float] = {}
 
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -52,13 +58,6 @@ class StateFile:
                 f"{self._path}: expected the positions that the spout wrote, got something else ({error}). "
                 "Move the file away and start again: everything is read anew and repeats are dropped"
             ) from error
-
-    def written(self) -> float:
-        """Return when the file was last written, in Unix seconds; now where there is none."""
-        try:
-            return self._path.stat().st_mtime
-        except FileNotFoundError:
-            return time.time()
 
     def save(self, value: msgspec.Struct, now: bool = False) -> bool:
         """Write ``value`` if the last write is long enough ago, or ``now``. Return whether it was written."""

@@ -121,7 +121,7 @@ def everything(section: BrokerSection, topics: Sequence[str], max_bytes: int = 3
     return found
 
 
-def eventually(true: Callable[[], bool], seconds: float = 15.0) -> None:
+def eventually(true: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait until something holds; fail if it does not in time."""
     with gevent.Timeout(seconds):
         while not true():

@@ -87,7 +87,7 @@ def test_tail_prints_tuples_as_they_pass(analytics: Run, running: RunningSuite) 
         input=lines.encode(), capture_output=True, env={"ANALYTICS_CONFIG": str(running.file), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert put.returncode == 0, put.stderr
-    tailed = tailing.get(timeout=30)
+    tailed = tailing.get(timeout=120)
     assert tailed.returncode == 0, tailed.stderr
     tuples = [json.loads(line) for line in tailed.stdout.splitlines()]
     assert [one["id"].rpartition(":")[2] for one in tuples] == ["1", "2"]

@@ -21,7 +21,7 @@ SMALL = ("--areas", "2", "--players", "40", "--seconds", "4")
 
 
 def test_the_demo_agrees(analytics: Run, tmp_path: Path) -> None:
-    done = analytics("demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), timeout=120)
+    done = analytics("demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Agrees: " in done.stdout
     assert LocalRegistry(tmp_path / "demo").list() == []

@@ -205,7 +205,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(config: Config) -> None:
     os.close(read)
     command = [sys.executable, "-c", HEAD, str(config.data), str(config.store.port)]
     done = subprocess.run(
-        command, check=False, stdout=write, stderr=subprocess.PIPE, cwd=Path.cwd(), timeout=30
+        command, check=False, stdout=write, stderr=subprocess.PIPE, cwd=Path.cwd(), timeout=120
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")

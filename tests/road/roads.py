@@ -39,7 +39,7 @@ def pipe(file: Path, lines: list[bytes], *words: str) -> str:
         input=b"".join(line + b"\n" for line in lines),
         capture_output=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -49,7 +49,7 @@ def coins(amount: int, acct: str = "a", ts: int = NOON, area: str = AREA) -> dic
     return {"op": {"code": "yuanbao_logchange", "id": 1010}, "area": area, "ts": ts, "data": data}
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait until ``condition()`` holds; fail if it does not within that time."""
     with gevent.Timeout(seconds, AssertionError(f"not true within {seconds} s: {condition}")):
         while not condition():

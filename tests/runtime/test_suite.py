@@ -77,7 +77,7 @@ def test_draining_gives_up_in_time(file: Path) -> None:
         drain(suite.config, 5)
         publisher = Publisher(suite.config.broker, "test")
         header = BatchHeader("test/a@1", [(1, 1)], [Part("loginhour", 1, 1)])
-        publisher.publish(Batch(header, [b'{"id":"test/a@1:1","area":"a"}'])).get(timeout=5)
+        publisher.publish(Batch(header, [b'{"id":"test/a@1:1","area":"a"}'])).get(timeout=60)
         publisher.close()
         with pytest.raises(NotDrained, match=r"not counted yet \(loginday on loginhour: 1\)"):
             drain(suite.config, 0.5)

@@ -63,7 +63,7 @@ def test_the_same_seed_serves_the_same_logs():
 
 def test_with_exit_it_ends_with_the_last_day():
     words = ("--days", 1, "--players", 20, "--speed", 1e7, "--exit", "--port", 0)
-    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"^1 days, [\d,]+ records\.$", done.stdout, re.MULTILINE)
 
@@ -78,7 +78,7 @@ def test_what_can_not_be_is_said():
             (["--token-env", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
             (["--speed", "0"], "--speed"),
         ):
-            done = subprocess.run(command(*words), capture_output=True, text=True, timeout=30)
+            done = subprocess.run(command(*words), capture_output=True, text=True, timeout=120)
             assert done.returncode != 0 and said in done.stderr and "Traceback" not in done.stderr, (
                 done.stderr
             )

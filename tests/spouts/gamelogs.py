@@ -105,13 +105,13 @@ def accts(config: Config) -> Counter[str]:
     return found
 
 
-def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
+def eventually(true: Callable[[], bool], seconds: float = 120.0) -> None:
     with gevent.Timeout(seconds):
         while not true():
             gevent.sleep(0.02)
 
 
-def exactly(config: Config, first: int, last: int, seconds: float = 20.0) -> None:
+def exactly(config: Config, first: int, last: int, seconds: float = 120.0) -> None:
     """Wait until u<first> … u<last> have arrived; fail if one is missing, or one is there twice."""
     expected = Counter(f"u{n}" for n in range(first, last + 1))
     with contextlib.suppress(gevent.Timeout):

@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import threading
+from collections import Counter
 
 import gevent
 import pytest
@@ -181,7 +182,9 @@ def test_rotation_while_the_spout_was_away(tmp_path, started):
     folder.mkdir()
     log = folder / "game.log"
     log.write_bytes(lines(1, 300))
-    (folder / "game.log.9").write_bytes(line("never asked for"))
+    old = folder / "game.log.9"
+    old.write_bytes(line("never asked for"))
+    os.utime(old, (1, 1))
     config = configured(tmp_path, file_source(log))
     started(broker_of(config))
     spout = started(Gamelog(config))
@@ -192,6 +195,27 @@ def test_rotation_while_the_spout_was_away(tmp_path, started):
     log.write_bytes(lines(351, 400))
     started(Gamelog(config))
     exactly(config, 1, 400)
+
+
+def test_a_log_rotated_after_a_crash_before_anything_was_accepted(tmp_path, started):
+    """What a spout has begun to read stays its own, however old the rotated file is."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "game.log"
+    config = configured(tmp_path, file_source(log))
+    spout = started(Gamelog(config))
+    log.write_bytes(lines(1, 40_000))
+    state = config.data / "state" / "gamelog.json"
+    eventually(lambda: b"gamelog/" in state.read_bytes(), 60)
+    spout.vanish()
+    os.utime(log, (1, 1))
+    log.rename(folder / "game.log.1")
+    log.write_bytes(line("u1") + lines(40_001, 40_100))
+    started(broker_of(config))
+    started(Gamelog(config))
+    expected = Counter(f"u{n}" for n in range(1, 40_101)) + Counter(["u1"])
+    eventually(lambda: len(accts(config)) >= len(expected), 60)
+    assert accts(config) == expected
 
 
 def test_rotation_by_copy_and_truncate_under_load(tmp_path, started):

@@ -136,7 +136,7 @@ def spout(tmp_path, broker, till):
         node.stop()
 
 
-def step_until(node, condition, seconds=10):
+def step_until(node, condition, seconds=120):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, node.state()

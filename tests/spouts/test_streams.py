@@ -62,21 +62,41 @@ def test_however_it_comes_lines_numbers_and_marks_are_the_same(lines, sizes, mos
     assert offset == len(data)
 
 
+def ignore(source, position):
+    pass
+
+
+def test_a_stream_that_began_is_told_from_another_with_the_same_first_line():
+    """Its first records may be counted already, though no position was saved after them."""
+    data = b"".join(b"line %d\n" % n for n in range(300))
+    other = b"line 0\n" + data[-900:]
+    begun = {}
+    stream = Streams("s1", {}, 100, begun.__setitem__).find(reader(data), b"line 0", "a")
+    feed(stream, [data[:1000], data[1000:2000]])
+    assert list(begun) == [stream.source] and begun[stream.source].n == 0
+    after_crash = Streams("s1", begun, 100, ignore)
+    assert after_crash.find(reader(other), b"line 0", "b").source == stream.source + "-2"
+    again = after_crash.find(reader(data), b"line 0", "a")
+    assert (again.source, again.position.n) == (stream.source, 0)
+    chunk = feed(again, [data[:700]])[0]
+    assert carries(reader(data), chunk.position.marks) and chunk.first == 1
+
+
 def test_a_stream_is_found_again_unless_its_bytes_changed():
     data = b"".join(b"line %d\n" % n for n in range(5000))
-    known = Streams("s1", {}, 100)
+    known = Streams("s1", {}, 100, ignore)
     stream = known.find(reader(data), b"line 0", "a")
     feed(stream, [data[:30_000]])
     saved = {stream.source: stream.position}
-    again = Streams("s1", saved, 100).find(reader(data), b"line 0", "b")
+    again = Streams("s1", saved, 100, ignore).find(reader(data), b"line 0", "b")
     assert (again.source, again.position) == (stream.source, stream.position)
     for place in (100, 9_000, 29_999):
         other = data[:place] + b"X" + data[place + 1 :]
-        found = Streams("s1", saved, 100).find(reader(other), b"line 0", "b")
+        found = Streams("s1", saved, 100, ignore).find(reader(other), b"line 0", "b")
         if place != 9_000:
             assert found.source == stream.source + "-2" and found.position.n == 0
-    assert Streams("s1", saved, 100).find(reader(data[:20_000]), b"line 0", "b") is None
-    assert Streams("other", saved, 100).find(reader(data), b"line 0", "b").position.n == 0
+    assert Streams("s1", saved, 100, ignore).find(reader(data[:20_000]), b"line 0", "b") is None
+    assert Streams("other", saved, 100, ignore).find(reader(data), b"line 0", "b").position.n == 0
 
 
 def test_the_first_line_waits_for_its_end():

@@ -13,8 +13,10 @@ import gevent
 from analytics.config import GamelogSection, Source
 from analytics.spouts.positions import Position
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.stream import BLOCK, Emit, Stream, Streams, first_line
+from analytics.spouts.sources.stream import BLOCK, Begun, Emit, Stream, Streams, first_line
 
+CLOCKS_DIFFER_SECONDS = 2.0
+"""How far the times that a file system gives its files may lie before this machine's clock."""
 _TURN = 8
 _ENDED_SECONDS = 5.0
 _Inode = tuple[int, int]
@@ -24,7 +26,10 @@ class FileSource:
     """Follows every file that the glob ``path`` matches, and what was rotated away from it.
 
     A file beside them whose name goes on after ``.`` or ``-`` counts as rotated if a stream that was being read
-    goes on in it, or if it was written after ``since`` (Unix seconds): when this source was last looked at.
+    goes on in it, or if it was written after ``looked``.
+
+    Attributes:
+        looked: Unix seconds; every file that was there then has a record source by now, or was passed over.
     """
 
     def __init__(
@@ -34,26 +39,33 @@ class FileSource:
         saved: dict[str, Position],
         emit: Emit,
         health: Health,
-        since: float,
+        begun: Begun,
+        looked: float,
     ) -> None:
+        self.name = source.name
+        self.looked = looked
         self._source = source
         self._emit = emit
         self._health = health
-        self._since = since
+        self._since = looked - CLOCKS_DIFFER_SECONDS
         self._pause = min(source.poll_seconds, section.batch_seconds)
-        self._streams = Streams(source.name, saved, section.batch_lines)
+        self._streams = Streams(source.name, saved, section.batch_lines, begun)
         self._open: dict[_Inode, _Carrier] = {}
         self._done: dict[_Inode, int] = {}
 
     def run(self) -> None:
         """Follow for ever."""
         scanned = 0.0
+        looked = self.looked
         while True:
             try:
                 if time.monotonic() - scanned >= self._source.poll_seconds:
+                    looked = time.time()
                     self.scan()
                     scanned = time.monotonic()
                 read = self.turn()
+                if all(carrier.stream for carrier in self._open.values()):
+                    self.looked = looked
                 self._health.well(sum(carrier.behind() for carrier in self._open.values()))
             except OSError as error:
                 self._health.failed(str(error))

@@ -11,7 +11,7 @@ import requests
 from analytics.config import GamelogSection, Source
 from analytics.spouts.positions import Position
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.stream import BLOCK, Emit, Stream, Streams, first_line
+from analytics.spouts.sources.stream import BLOCK, Begun, Emit, Stream, Streams, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,18 @@ class HttpSource:
     """
 
     def __init__(
-        self, source: Source, section: GamelogSection, saved: dict[str, Position], emit: Emit, health: Health
+        self,
+        source: Source,
+        section: GamelogSection,
+        saved: dict[str, Position],
+        emit: Emit,
+        health: Health,
+        begun: Begun,
     ) -> None:
         self._source = source
         self._emit = emit
         self._health = health
-        self._streams = Streams(source.name, saved, section.batch_lines)
+        self._streams = Streams(source.name, saved, section.batch_lines, begun)
         self._stream: Stream | None = None
         self._session = requests.Session()
         self._session.headers.update({"Accept-Encoding": "identity", **source.headers})

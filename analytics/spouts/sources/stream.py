@@ -5,13 +5,14 @@ A stream is named after its first line. That a file carries it is seen from chec
 log that begins with the same line gets a name of its own.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from io import BytesIO
 from zlib import crc32
 
-import msgspec
+from msgspec.structs import replace
 
 from analytics.spouts.positions import Position
 
@@ -44,16 +45,25 @@ class Chunk:
 Emit = Callable[[Chunk], None]
 """Takes a chunk over; blocks while the spout has enough to do."""
 
+Begun = Callable[[str, Position], None]
+"""Makes durable that a record source has begun, with marks of its first lines; blocks until it is.
+
+Records must not leave before: after a crash another log that begins with the same line would take the name.
+"""
+
 
 class Stream:
     """Turns the bytes of one stream, fed in order, into chunks of about ``lines`` lines, at most twice as many."""
 
-    def __init__(self, source: str, position: Position, lines: int, tail: bytes = b"") -> None:
-        """``tail``: what lies before the position, up to WINDOW bytes."""
+    def __init__(
+        self, source: str, position: Position, lines: int, tail: bytes = b"", begun: Begun | None = None
+    ) -> None:
+        """``tail``: what lies before the position, up to WINDOW bytes. ``begun``: told before the first chunk leaves."""
         self.source = source
         self.position = position
         self._lines = lines
         self._tail = tail
+        self._begun = begun
         self._rest = b""
         self._part = 0
         self._skipped = 0
@@ -108,9 +118,11 @@ class Stream:
         return lines
 
     def _whole(self, data: bytes, lines: list[bytes], missing: int = 0) -> Chunk:
-        first = self.position.n + 1
+        before = self.position
         self._advance(data[: len(data) - missing], len(lines), 0)
-        return Chunk(self.source, first, data, self.position, lines)
+        if self._begun and not before.offset:
+            self._begun(self.source, replace(before, marks=self.position.marks))
+        return Chunk(self.source, before.n + 1, data, self.position, lines)
 
     def _piece(self, data: bytes, last: bool, newline: bool = True) -> Chunk:
         self._part += 1
@@ -120,7 +132,7 @@ class Stream:
         if last:
             skipped, self._part, self._skipped = self._skipped, 0, 0
             self._advance(b"\n" if newline else b"", 1, skipped)
-            chunk = replace(chunk, position=self.position)
+            chunk = dataclasses.replace(chunk, position=self.position)
         return chunk
 
     def _advance(self, data: bytes, lines: int, skipped: int) -> None:
@@ -135,7 +147,7 @@ class Stream:
             place *= 2
         self._tail = (self._tail + data[-WINDOW:])[-WINDOW:]
         marks.append((offset, crc32(self._tail)))
-        self.position = msgspec.structs.replace(old, n=old.n + lines, offset=offset, marks=marks)
+        self.position = replace(old, n=old.n + lines, offset=offset, marks=marks)
 
 
 def _is_kept(offset: int) -> bool:
@@ -146,8 +158,9 @@ def _is_kept(offset: int) -> bool:
 class Streams:
     """The streams of one configured source, by name, each with how far it was read."""
 
-    def __init__(self, name: str, saved: dict[str, Position], lines: int) -> None:
+    def __init__(self, name: str, saved: dict[str, Position], lines: int, begun: Begun) -> None:
         """``saved``: accepted positions by record source; those of other configured sources are left out."""
+        self._begun = begun
         self._prefix = f"gamelog/{name}@"
         self._lines = lines
         self._known: dict[str, Stream | Position] = {
@@ -199,9 +212,11 @@ class Streams:
         tail = read_at(start, position.offset - start)
         if len(tail) < position.offset - start:
             return None
-        if position.marks and crc32(tail) != position.marks[-1][1]:
+        if crc32(tail) != dict(position.marks).get(position.offset, crc32(tail)):
             return None
-        stream = self._known[name] = Stream(name, position, self._lines, tail)
+        if not position.offset:
+            position = replace(position, marks=[])
+        stream = self._known[name] = Stream(name, position, self._lines, tail, self._begun)
         self.driven[name] = driver
         return stream
 
@@ -217,7 +232,7 @@ class Streams:
         self.release(driver)
 
     def _begin(self, name: str, fingerprint: str, driver: object) -> Stream:
-        stream = self._known[name] = Stream(name, Position(fingerprint), self._lines)
+        stream = self._known[name] = Stream(name, Position(fingerprint), self._lines, begun=self._begun)
         self.driven[name] = driver
         return stream
 
