@@ -1,1 +1,15 @@
-"""Timer bolts: numbers that need more than one day at once, computed on a schedule from what the bolts have stored."""
+"""Timer bolts, one file a family: numbers that need more than one day, computed from what the bolts have stored.
+
+To add one, add it to ``TIMERS``. ``serverstarttime`` is not among them, since it has one document per area: see
+:mod:`analytics.timers.start`.
+"""
+
+from analytics.timers.activity import activeday, activemonth, activeweek
+from analytics.timers.kpi import kpi
+from analytics.timers.ltv import ltv
+from analytics.timers.retention import loginretention, paytraceday
+from analytics.timers.timer import Timer
+
+TIMERS: dict[str, Timer] = {
+    timer.name: timer for timer in (activeday, activeweek, activemonth, loginretention, paytraceday, kpi, ltv)
+}

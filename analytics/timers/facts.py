@@ -4,7 +4,7 @@ Days are ordinals of the calendar (``date.toordinal``), so that the areas of a g
 whatever zones they live in. Accts are numbers below ``Facts.accts``, given by whoever reads the documents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.uint32]
 Cents = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Kind = Literal["login", "signup", "pay", "first_pay"]
 
 NOBODY: Numbers = np.empty(0, np.uint32)
@@ -78,10 +79,17 @@ class Facts:
         first: Numbers = payers[self._first_paid[payers] == day]
         return first
 
+    def among(self, groups: Iterable[Numbers]) -> Mask:
+        """Return per acct number whether it is in any of ``groups``."""
+        mask = np.zeros(self.accts, np.bool_)
+        for accts in groups:
+            mask[accts] = True
+        return mask
+
     @cached_property
-    def _first_paid(self) -> NDArray[np.int64]:
+    def _first_paid(self) -> NDArray[np.int32]:
         """Per acct number the first day of a payment."""
-        first = np.full(self.accts, np.iinfo(np.int64).max)
+        first = np.full(self.accts, np.iinfo(np.int32).max, np.int32)
         for day in sorted(self.pay, reverse=True):
             first[self.pay[day].accts] = day
         return first

@@ -1,6 +1,6 @@
 """A timer bolt is a declaration: which days its document of a day looks at, and what it says of them. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -11,21 +11,38 @@ TimerPeriod = Literal["day", "week", "month"]
 Looks = Mapping[Kind, tuple[int, int]]
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a timer bolt says of one period of a scope.
+
+    Attributes:
+        first: the period's first day.
+        fields: the document's fields besides its key. They carry ``final``: whether the period and every day
+            that the document looks at has ended.
+        empty: whether this is nothing to begin a document for. One that exists already says it all the same.
+    """
+
+    first: int
+    fields: dict[str, Any]
+    empty: bool
+
+
 @dataclass(frozen=True)
 class Timer:
     """Computes the documents of the collection ``name``, one for each scope and period.
 
     Attributes:
         looks: per kind of fact, the first and the last day that a document looks at, counted from its own day.
-            For documents of a week or month: ``(0, 0)``, which stands for every day of it.
-        document: takes facts and the period's first day; returns the document's fields besides its key, or None
-            where there is nothing to say. It carries ``final``.
+            For documents of a week or month: ``(0, 0)``, which stands for every day of it. Who looks at
+            ``first_pay`` needs facts of ``pay`` from the scope's very first on.
+        documents: takes facts and the first days of periods, in any order; yields a document for each that can have
+            one by now. Many periods at once cost far less than one by one.
         of_games: whether there are documents of whole games, too.
         uses_start: whether documents depend on the scope's start.
     """
 
     name: str
-    document: Callable[[Facts, int], dict[str, Any] | None]
+    documents: Callable[[Facts, Iterable[int]], Iterator[Document]]
     looks: Looks
     period: TimerPeriod = "day"
     of_games: bool = True
@@ -38,10 +55,12 @@ class Timer:
             yield from self._periods(day - last, day - first)
 
     def aged(self, day: int) -> Iterator[int]:
-        """Yield the first day of every period whose document may change because ``day`` has begun or ended."""
-        first = min(0, *(first for first, _ in self.looks.values()))
-        last = max(0, *(last for _, last in self.looks.values()))
-        yield from self._periods(day - last, day - first)
+        """Yield the first day of every period whose document may change because ``day`` has begun or ended.
+
+        Documents of later days are not among them: whatever they look at, their own day begins and ends last.
+        """
+        last = max([0, *(last for _, last in self.looks.values())])
+        yield from self._periods(day - last, day)
 
     def _periods(self, first: int, last: int) -> Iterator[int]:
         if self.period == "day":
@@ -64,3 +83,15 @@ def last_of(period: TimerPeriod, first: int) -> int:
     if period == "month":
         return first_of("month", first + 31) - 1
     return first
+
+
+def runs(days: Iterable[int], length: int) -> Iterator[list[int]]:
+    """Yield ``days`` in order, each once, in lists whose last day is less than ``length`` days after the first."""
+    run: list[int] = []
+    for day in sorted(set(days)):
+        if run and day - run[0] >= length:
+            yield run
+            run = []
+        run.append(day)
+    if run:
+        yield run

@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 INWARD = {
     "core": set(),
     "bolts": {"core"},
+    "timers": {"core"},
     "config": {"core", "bolts"},
     "broker": {"core", "config"},
     "store": {"core", "config"},

@@ -1,0 +1,82 @@
+"""The day in figures: who was active, who paid, how much a head."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from analytics.core.rates import per_head, ratio
+from analytics.timers.facts import Facts, Numbers
+from analytics.timers.timer import Document, Timer
+
+WEEK, MONTH = 7, 30
+"""Trailing days, the day itself included."""
+
+
+def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
+    """Yield the key figures per day.
+
+    | field | formula |
+    | --- | --- |
+    | `dau`, `wau`, `mau` | distinct accts that logged in during the trailing 1, 7 and 30 days, the day included |
+    | `stickiness` | `dau` / `mau`, four decimals |
+    | `payers`, `revenue` | distinct accts that paid on the day; the sum of what they paid, in currency units |
+    | `pay_rate` | `payers` / `dau`, four decimals |
+    | `arpu`, `arppu` | `revenue` / `dau`, `revenue` / `payers`, in currency units, four decimals |
+    | `reg`, `new_payers` | distinct accts that signed up on the day; those of them that paid on it |
+    | `new_pay_rate` | `new_payers` / `reg`, four decimals |
+    | `open_day` | days since the scope's start, 0 on its first; null while nothing is known of it |
+
+    Stickiness as DAU / MAU came into use with the games on Facebook, which publishes both numbers of itself. ARPU, the
+    average revenue per user, comes from telephone companies, which count a month's subscribers; games divide by the
+    day's active accts (also written ARPDAU). ARPPU, the average per paying user, is the free-to-play games' own. The
+    trailing 30 days are no calendar month: `activemonth` is.
+    """
+    asked = sorted({day for day in days if day <= facts.clock.begun})
+    for day, wau, mau in _trailing(facts, asked):
+        dau, signups, payments = len(facts.logins(day)), facts.signups(day), facts.payments(day)
+        payers, cents = len(payments.accts), int(payments.cents.sum())
+        new_payers = _in_both(payments.accts, signups)
+        fields = {
+            "dau": dau,
+            "wau": wau,
+            "mau": mau,
+            "stickiness": ratio(dau, mau),
+            "payers": payers,
+            "revenue": per_head(cents, 1),
+            "pay_rate": ratio(payers, dau),
+            "arpu": per_head(cents, dau),
+            "arppu": per_head(cents, payers),
+            "reg": len(signups),
+            "new_payers": new_payers,
+            "new_pay_rate": ratio(new_payers, len(signups)),
+            "open_day": day - facts.start_day if facts.start_day is not None else None,
+            "final": day <= facts.clock.ended,
+        }
+        yield Document(day, fields, empty=not (dau or mau or payers or len(signups)))
+
+
+def _trailing(facts: Facts, days: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield each of ``days``, which ascend, with the distinct accts of its trailing week and month.
+
+    An acct is among them if the last day on which it was seen so far is: so one pass over the logins does for all.
+    """
+    seen = np.zeros(facts.accts, np.int32)
+    upto = days[0] - MONTH if days else 0
+    for day in days:
+        for login in range(max(upto, day - MONTH) + 1, day + 1):
+            seen[facts.logins(login)] = login
+        upto = day
+        yield day, int(np.count_nonzero(seen > day - WEEK)), int(np.count_nonzero(seen > day - MONTH))
+
+
+def _in_both(few: Numbers, many: Numbers) -> int:
+    """Return how many of ``few`` are in ``many``, which is sorted."""
+    if not len(many):
+        return 0
+    at = np.minimum(np.searchsorted(many, few), len(many) - 1)
+    return int(np.count_nonzero(many[at] == few))
+
+
+kpi = Timer(
+    "kpi", _documents, looks={"login": (1 - MONTH, 0), "signup": (0, 0), "pay": (0, 0)}, uses_start=True
+)

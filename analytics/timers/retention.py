@@ -1,0 +1,84 @@
+"""Who comes back: of those who signed up on a day, who logs in later; of those who first paid, who pays again."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.core.rates import percent
+from analytics.timers.facts import Facts, Numbers
+from analytics.timers.timer import Document, Timer, runs
+
+LAST = 30
+"""The last day after a cohort's own that is looked at."""
+
+BITS = 64
+"""Days that fit into one number, a bit each."""
+
+Day = Callable[[int], Numbers]
+"""Who did something on a day."""
+
+
+def _login_documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
+    """Yield retention by login, per sign-up day.
+
+    | field | formula |
+    | --- | --- |
+    | `reg` | the cohort's size: distinct accts that signed up on the day |
+    | `retention.n.count` | those of the cohort that logged in on the n-th day after, exactly that day |
+    | `retention.n.rate` | 100 * `count` / `reg`, percent, two decimals |
+
+    for n = 1 to 30, of days that have begun. This is what the games industry calls classic, or day-n, retention; the
+    other kinds (rolling: on the n-th day or any later one; by range of days) are not what stands here. The idea of
+    following a cohort through time was taken from demography.
+    """
+    return _documents("reg", facts, days, facts.signups, facts.logins)
+
+
+def _pay_documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
+    """Yield retention by payment, per day of first payment.
+
+    | field | formula |
+    | --- | --- |
+    | `pay_user` | accts whose first payment in the scope was on the day |
+    | `retention.n.count` | those of them that paid on the n-th day after, exactly that day |
+    | `retention.n.rate` | 100 * `count` / `pay_user`, percent, two decimals |
+
+    for n = 1 to 30, of days that have begun: classic retention, with payers for both.
+    """
+    return _documents("pay_user", facts, days, facts.first_payers, lambda day: facts.payments(day).accts)
+
+
+def _documents(size: str, facts: Facts, days: Iterable[int], cohort: Day, active: Day) -> Iterator[Document]:
+    begun, ended = facts.clock.begun, facts.clock.ended
+    for run in runs(days, BITS - LAST + 1):
+        first = run[0] + 1
+        seen = _bits(facts.accts, map(active, range(first, min(run[-1] + LAST, begun) + 1)))
+        for day in run:
+            accts = cohort(day)
+            counts = _counts(seen[accts] >> np.uint64(day + 1 - first), min(LAST, begun - day))
+            fields: dict[str, Any] = {size: len(accts)}
+            fields["retention"] = {
+                str(n): {"count": count, "rate": percent(count, len(accts))}
+                for n, count in enumerate(counts, 1)
+            }
+            fields["final"] = day + LAST <= ended
+            yield Document(day, fields, empty=not len(accts))
+
+
+def _bits(accts: int, days: Iterable[Numbers]) -> NDArray[np.uint64]:
+    """Return a number per acct whose n-th bit says whether the acct is in the n-th of up to 64 ``days``."""
+    bits = np.zeros(accts, np.uint64)
+    for n, there in enumerate(days):
+        bits[there] |= np.uint64(1 << n)
+    return bits
+
+
+def _counts(bits: NDArray[np.uint64], days: int) -> list[int]:
+    """Return for each of the lowest ``days`` bits how many of ``bits`` have it."""
+    return [int(np.count_nonzero(bits & np.uint64(1 << n))) for n in range(days)]
+
+
+loginretention = Timer("loginretention", _login_documents, looks={"signup": (0, 0), "login": (1, LAST)})
+paytraceday = Timer("paytraceday", _pay_documents, looks={"first_pay": (0, 0), "pay": (1, LAST)})
