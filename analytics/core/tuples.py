@@ -16,14 +16,27 @@ LONGEST_NAME = 200
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 """An id that players or their servers chose. Its length is bounded, so that so many of them fit a document."""
 
+Player = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+"""The id of an acct or role that a document is about."""
+
 Amount = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer of 64 bits, as much as the store takes."""
+
+Asked = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+"""When a spout asked for it, in Unix milliseconds."""
+
+RecordId = Annotated[str, msgspec.Meta(pattern=r":[0-9]{1,18}$")]
+"""A record's name, ``<source>:<n>``."""
 
 MOST_TIMES = 10**9
 """More often than anybody pays in a day."""
 
 MOST_MONEY = 10**12
 """More than anybody pays in a day, in currency units; sums of it still fit 64 bits in cents."""
+
+
+MOST_GRADE = 100_000
+"""More levels than any game has; a document that counts the roles of each can hold so many."""
 
 
 class Acct(msgspec.Struct, gc=False):
@@ -58,14 +71,13 @@ class Payment(msgspec.Struct):
     area: str
     ts: Ts
     users: dict[Name, Paid]
-    at: Annotated[int, msgspec.Meta(ge=0, lt=2**62)] = 0
-    id: Annotated[str, msgspec.Meta(pattern=r":[0-9]{1,18}$")] = ":0"
+    at: Asked = 0
+    id: RecordId = ":0"
 
     @property
     def order(self) -> tuple[int, int, str]:
         """Later snapshots compare greater; the record's name decides where no time is given."""
-        source, _, n = self.id.rpartition(":")
-        return self.at, int(n), source
+        return self.at, *_named(self.id)
 
 
 class PaidRow(msgspec.Struct):
@@ -86,6 +98,37 @@ def paid_rows(payment: Payment) -> list[PaidRow]:
 def cents(amount: Decimal) -> int:
     """Return an amount of currency units in cents; fractions of a cent are rounded half to even."""
     return int((amount * 100).to_integral_value(ROUND_HALF_EVEN))
+
+
+class Syncuser(msgspec.Struct):
+    """One role as the game server had it at ``ts``. Times in Unix seconds; ``at`` as a payment's.
+
+    What nobody counts may be missing: None.
+    """
+
+    area: str
+    ts: Ts
+    uid: Player
+    acctid: Player
+    grade: Annotated[int, msgspec.Meta(ge=0, le=MOST_GRADE)]
+    rest_yuanbao: Amount
+    name: Name | None = None
+    birthday: Amount | None = None
+    score: Amount | None = None
+    login_time: Amount | None = None
+    at: Asked = 0
+    id: RecordId = ":0"
+
+    @property
+    def order(self) -> tuple[int, int, int, str]:
+        """Newer states compare greater; of one ``ts`` the one asked for later, then the record's name."""
+        return self.ts, self.at, *_named(self.id)
+
+
+def _named(id_: str) -> tuple[int, str]:
+    """Return a record's number and source: records of one source compare as they came."""
+    source, _, n = id_.rpartition(":")
+    return int(n), source
 
 
 class Period(msgspec.Struct):
