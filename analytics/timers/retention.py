@@ -16,6 +16,12 @@ LAST = 30
 BITS = 64
 """Days that fit into one number, a bit each."""
 
+PLACES = np.arange(4, dtype=np.uint16) * 256
+BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(
+    np.int64
+)
+"""For every byte its eight bits, the lowest first."""
+
 Day = Callable[[int], Numbers]
 """Who did something on a day."""
 
@@ -76,8 +82,14 @@ def _bits(accts: int, days: Iterable[Numbers]) -> NDArray[np.uint64]:
 
 
 def _counts(bits: NDArray[np.uint64], days: int) -> list[int]:
-    """Return for each of the lowest ``days`` bits how many of ``bits`` have it."""
-    return [int(np.count_nonzero(bits & np.uint64(1 << n))) for n in range(days)]
+    """Return for each of the lowest ``days`` (at most 32) bits how many of ``bits`` have it.
+
+    Counted a byte at a time: how often each of its 256 values occurs says how often each of its bits is set.
+    """
+    octets = bits.astype("<u4").view(np.uint8).reshape(-1, 4)
+    values = np.bincount((octets + PLACES).ravel(), minlength=4 * 256).reshape(4, 256)
+    counts: list[int] = (values @ BITS_OF_BYTE).ravel().tolist()
+    return counts[: max(days, 0)]
 
 
 loginretention = Timer("loginretention", _login_documents, looks={"signup": (0, 0), "login": (1, LAST)})
