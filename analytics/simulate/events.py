@@ -26,6 +26,15 @@ class GameServer:
     server_name: str
     opens: int
 
+    @property
+    def names(self) -> dict[str, Any]:
+        """Game, area and plat, as documents name them."""
+        return {"game": self.game, "area": self.id, "plat": self.plat}
+
+    def key(self, ts: int) -> dict[str, Any]:
+        """Return the fields that every document of a period from ``ts`` on carries."""
+        return self.names | {"ts": ts}
+
 
 @dataclass(frozen=True, slots=True)
 class Op:

@@ -41,7 +41,7 @@ class Game:
     def __init__(self, settings: Settings, folder: Path, speed: float = 1.0, flat: bool = False) -> None:
         self.settings = settings
         self.servers = game_servers(settings)
-        self.ledger = Ledger(self.servers)
+        self.ledger = Ledger(self.servers, settings.timezone)
         self.clock = Clock(*_span(settings), speed)
         self._areas = [_RunningArea(settings, server, folder, flat) for server in self.servers]
         self.written_to = self.clock.start

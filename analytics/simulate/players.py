@@ -12,7 +12,14 @@ WHALE_SHARE = 0.005
 PAYS_TODAY = (0.0, 0.2, 0.5)
 PRICES = {"dl": (600, 600, 3000, 6800, 12800, 32800, 64800), "wsdx": (99, 99, 499, 999, 1999, 4999, 9999)}
 ITEMS = (("potion", 5), ("stone", 10), ("ticket", 20), ("wings", 180), ("mount", 360))
-SPEND_REASONS = ("revive", "refresh", "enhance", "speedup")
+SPEND_REASONS = ("refresh", "enhance", "speedup")
+QUESTS = 60
+WALL, AT_WALL, ELSEWHERE = 6, 0.3, 0.88
+"""Every sixth quest is hard; the chance to finish one in an attempt, there and elsewhere."""
+
+QUEST_REWARD = 20
+REVIVAL = 8
+CONVERTED = 0.004
 DUNGEONS = 40
 SYLLABLES = tuple(consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in "aeio")
 
@@ -66,6 +73,8 @@ def account(game: str, home: int, number: int) -> str:
 def play(player: Player, game: str, random: Draw, begin: int, end: int, events: list[Event]) -> int:
     """Append what ``player`` does in a visit, from ``begin`` to before ``end``; return when it ended."""
     ts = begin
+    if not player.payer and player.task > WALL and random() < CONVERTED:
+        player.payer = 1  # has come to like the game
     if random() < PAYS_TODAY[player.payer]:
         _pay(player, game, random, ts, events)
     while random() < 0.85:
@@ -101,16 +110,24 @@ def _gain(player: Player, amount: int, reason: str, ts: int, events: list[Event]
 
 
 def _quest(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
+    if player.task > QUESTS:
+        return
     if not player.accepted:
         player.accepted = True
         events.append((ts, ACCEPT, (ts, player.acct, player.task)))
-    elif random() < 0.8:
-        events.append((ts, FINISH, (ts, player.acct, player.task)))
-        player.accepted = False
-        player.task += 1
-        player.score += 10
-        if random() < 1 / (1 + player.grade / 20):
-            player.grade += 1
+    elif random() < (ELSEWHERE if player.task % WALL else AT_WALL):
+        _finish_quest(player, random, ts, events)
+
+
+def _finish_quest(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
+    events.append((ts, FINISH, (ts, player.acct, player.task)))
+    if player.task % WALL == 0:
+        _gain(player, QUEST_REWARD, "quest", ts, events)
+    player.accepted = False
+    player.task += 1
+    player.score += 10
+    if random() < 1 / (1 + player.grade / 20):
+        player.grade += 1
 
 
 def _dungeon(player: Player, random: Draw, ts: int, end: int, events: list[Event]) -> int:
@@ -122,6 +139,10 @@ def _dungeon(player: Player, random: Draw, ts: int, end: int, events: list[Event
     passed = random() < 0.7
     player.score += 20 if passed else 1
     events.append((done, FUBEN, (done, player.acct, dungeon, "pass" if passed else "fail")))
+    if passed and random() < 0.3:
+        _gain(player, 1 + int(random() * 5), "dungeon", done, events)
+    elif not passed and player.yuanbao >= REVIVAL and random() < 0.4:
+        _gain(player, -REVIVAL, "revive", done, events)
     return done
 
 

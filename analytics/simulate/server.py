@@ -5,10 +5,14 @@
 /logs/<area>/gamelog.log                   a growing log; GET with Range, HEAD
 /payment?area=&day=YYYY-MM-DD&page=1       {"users": {acct: {"times", "amount"}}, "next": page or null}
 /syncuser?area=&since=0&page=1             {"roles": [{…}], "next": page or null}
+
+Roles change while somebody asks for one page after the other. All pages of one answer tell of the same moment:
+``next`` names the answer, too.
 """
 
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -21,6 +25,7 @@ from analytics.simulate.faults import SOCKET_KEY, Environ, Faults, StartResponse
 from analytics.simulate.game import LOG_NAME, Game
 
 PAGE_SIZE = 500
+ANSWERS_KEPT = 16
 CHUNK = 1 << 16
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
@@ -39,6 +44,8 @@ class Site:
     def __init__(self, game: Game, token: str = "") -> None:
         self._game = game
         self._token = token
+        self._answers: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
+        self._named = 0
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -93,9 +100,27 @@ class Site:
         return {"users": users, "next": following}
 
     def _syncuser(self, query: dict[str, str]) -> dict[str, Any]:
-        roles = self._game.ledger.roles(self._area(query), _number(query, "since", 0))
-        page, following = _page(roles, _number(query, "page", 1))
-        return {"roles": page, "next": following}
+        area = self._area(query)
+        page, _, name = query.get("page", "").partition("-")
+        if name:
+            roles = self._answers.get(name)
+        else:
+            roles = self._game.ledger.roles(area, _number(query, "since", 0))
+        if roles is None:
+            raise Problem(HTTPStatus.GONE, "page: that answer is not kept any more; begin with page=1 again")
+        found, following = _page(roles, _number({"page": page}, "page", 1))
+        if following is None:
+            self._game.ledger.told(area, roles)
+            return {"roles": found, "next": None}
+        return {"roles": found, "next": f"{following}-{name or self._keep(roles)}"}
+
+    def _keep(self, roles: list[dict[str, Any]]) -> str:
+        """Keep an answer for its further pages; return its name."""
+        self._named += 1
+        self._answers[str(self._named)] = roles
+        while len(self._answers) > ANSWERS_KEPT:
+            self._answers.popitem(last=False)
+        return str(self._named)
 
     def _area(self, query: dict[str, str]) -> str:
         area = query.get("area", "")

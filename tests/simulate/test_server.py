@@ -138,6 +138,32 @@ def test_payments_and_roles_come_in_pages_that_add_up(tmp_path, start):
     game.close()
 
 
+def test_all_pages_of_an_answer_are_of_one_moment_and_told_when_it_is_whole(tmp_path, start):
+    game = Game(Settings(date(2026, 3, 2), areas=1, players=4000, days=3), tmp_path, speed=1)
+    real = StoppedClock()
+    game.clock = Clock(game.clock.start, game.clock.end, 1, real)
+    real.passed = 1.5 * 86_400
+    game.advance()
+    url, area = start(game), game.servers[0].id
+    ask = f"{url}/syncuser?area={area}&since=0&page="
+    expected = game.ledger.roles(area)
+    first = requests.get(f"{ask}1").json()
+    real.passed = 3 * 86_400
+    game.advance()
+    roles, following = list(first["roles"]), first["next"]
+    while following:
+        assert not game.ledger.documents()["userlevel"]
+        answer = requests.get(ask + following).json()
+        assert requests.get(ask + following).json() == answer  # may be asked for again
+        roles, following = roles + answer["roles"], answer["next"]
+    assert roles == expected != game.ledger.roles(area)
+    users = [one["users"] for one in game.ledger.documents()["userlevel"].values()]
+    assert sum(users) == len(roles) > PAGE_SIZE
+    assert requests.get(f"{ask}2-999").status_code == 410
+    assert requests.get(f"{ask}x").status_code == 400
+    game.close()
+
+
 def test_a_token_is_asked_for(game, start):
     url = start(game, token="secret")
     assert requests.get(url).status_code == 401

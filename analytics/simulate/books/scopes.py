@@ -1,0 +1,78 @@
+"""Areas and whole games as sets of days: who logged in, signed up and paid on each."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from analytics.simulate.books.accts import Accts
+from analytics.simulate.books.common import Calendar, Fields, Servers
+from analytics.simulate.books.payments import Payments
+from analytics.simulate.events import LOGIN, SIGNUP
+
+Who = dict[int, set[str]]
+
+
+@dataclass
+class Scope:
+    """An area, or all areas of a game as one. Days are ordinals, payments in cents.
+
+    ``id`` begins its documents' ids; ``names`` are their game, area and plat. ``first`` is when its first event
+    was, in Unix seconds, and ``first_day`` the day of it; None before there is one.
+    """
+
+    id: str
+    names: Fields
+    login: Who = field(default_factory=lambda: defaultdict(set))
+    signup: Who = field(default_factory=lambda: defaultdict(set))
+    paid: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    first: int | None = None
+    first_day: int | None = None
+
+    @property
+    def is_area(self) -> bool:
+        """Whether this is no whole game."""
+        return bool(self.names["area"] != "*")
+
+    def payers(self, days: Iterable[int]) -> set[str]:
+        """Return who paid on any of ``days``."""
+        return {acct for day in days for acct in self.paid.get(day, ())}
+
+    def cents(self, accts: Iterable[str], days: Iterable[int]) -> int:
+        """Return what ``accts`` paid on ``days``."""
+        wanted = set(accts)
+        return sum(cents for day in days for acct, cents in self.paid.get(day, {}).items() if acct in wanted)
+
+    def logged_in(self, days: Iterable[int]) -> set[str]:
+        """Return who logged in on any of ``days``."""
+        return {acct for day in days for acct in self.login.get(day, ())}
+
+    def signed_up(self, days: Iterable[int]) -> set[str]:
+        """Return who signed up on any of ``days``."""
+        return {acct for day in days for acct in self.signup.get(day, ())}
+
+    def days(self, last: int) -> range:
+        """Return every day from the first on which anything happened to ``last``."""
+        return range(min([*self.login, *self.signup, *self.paid], default=last + 1), last + 1)
+
+
+def scopes(servers: Servers, calendar: Calendar, accts: Accts, payments: Payments) -> list[Scope]:
+    """Return every area and every game."""
+    areas = {area: Scope(area, server.names) for area, server in servers.items()}
+    games = {
+        server.game: Scope(f"{server.game}:*", {"game": server.game, "area": "*", "plat": "*"})
+        for server in servers.values()
+    }
+    for area, server in servers.items():
+        first = accts.first(area)
+        for scope in (areas[area], games[server.game]):
+            known = [ts for ts in (scope.first, first) if ts is not None]
+            scope.first = min(known, default=None)
+            scope.first_day = None if scope.first is None else calendar.day(scope.first)
+    for area, ts in accts.days() | payments.days():
+        day = calendar.day(ts)
+        for scope in (areas[area], games[servers[area].game]):
+            scope.login[day] |= accts.of_day(LOGIN, area, ts)
+            scope.signup[day] |= accts.of_day(SIGNUP, area, ts)
+            for acct, (_, cents) in payments.of_day(area, ts).items():
+                scope.paid[day][acct] += cents
+    return [*areas.values(), *games.values()]

@@ -1,0 +1,331 @@
+"""The ledger against a recount: every document once more, by looking through all events of a small game."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from analytics.simulate.events import ACCEPT, COIN, CREATEROLE, FINISH, FUBEN, LOGIN, PAY, ROLE, SHOP, SIGNUP
+from analytics.simulate.ledger import Ledger
+from analytics.simulate.world import AreaWorld, Settings, game_servers
+
+FIRST = date(2026, 3, 2)
+DAYS = 40
+SETTINGS = Settings(FIRST, seed=3, areas=4, players=40, days=DAYS, timezone="Europe/Berlin")
+ZONE = ZoneInfo(SETTINGS.timezone)
+TODAY = FIRST + timedelta(days=DAYS - 3)
+"""The game goes on past it, so that some documents are final and some look at days that have not begun."""
+
+
+def start(day):
+    return int(datetime(day.year, day.month, day.day, tzinfo=ZONE).timestamp())
+
+
+def percent(part, whole):
+    return round(100 * part / whole, 2) if whole else 0
+
+
+def quotient(part, whole):
+    return round(part / whole, 4) if whole else 0
+
+
+@pytest.fixture(scope="module")
+def world():
+    """The servers, the ledger, and all events as (server, local day, ts, op, args)."""
+    servers = game_servers(SETTINGS)
+    ledger, rows = Ledger(servers, SETTINGS.timezone), []
+    for server in servers:
+        area = AreaWorld(SETTINGS, server)
+        for _ in range(DAYS - 2):  # until the end of today
+            day = area.next_day()
+            ledger.note(server.id, day.start, day.events)
+            rows += [
+                (server, datetime.fromtimestamp(ts, ZONE).date(), ts, op, args) for ts, op, args in day.events
+            ]
+    return servers, ledger, rows
+
+
+@pytest.fixture(scope="module")
+def documents(world):
+    return world[1].documents(start(TODAY) + 7 * 3600)
+
+
+def names(server):
+    return {"game": server.game, "area": server.id, "plat": server.plat}
+
+
+def grouped(rows, key):
+    """Return rows by what ``key`` makes of each; None leaves a row out."""
+    result = {}
+    for row in rows:
+        if (of := key(*row)) is not None:
+            result.setdefault(of, []).append(row)
+    return result
+
+
+def accts(rows, *ops):
+    return {args[1] for _, _, _, op, args in rows if op in ops}
+
+
+def test_coins(world, documents):
+    servers, _, rows = world
+    for collection, part in (
+        ("coinhour", lambda server, day, ts, args: f"{server.id}:{ts // 3600 * 3600}"),
+        ("coinday", lambda server, day, ts, args: f"{server.id}:{start(day)}"),
+        ("cointype", lambda server, day, ts, args: f"{server.id}:{start(day)}:{args[3]}"),
+    ):
+        groups = grouped(rows, lambda *row: part(row[0], row[1], row[2], row[4]) if row[3] == COIN else None)
+        expected = {}
+        for id, some in groups.items():
+            amounts = [args[2] for *_, args in some]
+            expected[id] = names(some[0][0]) | {
+                "ts": int(id.split(":")[1]),
+                "count": sum(amount < 0 for amount in amounts),
+                "amount": -sum(amount for amount in amounts if amount < 0),
+                "users": len({args[1] for *_, args in some if args[2] < 0}),
+                "gain_count": sum(amount > 0 for amount in amounts),
+                "gain_amount": sum(amount for amount in amounts if amount > 0),
+            }
+            if collection == "cointype":
+                expected[id]["reason"] = some[0][4][3]
+        assert documents[collection] == expected and len(expected) > 50
+
+
+def test_dungeons_quests_and_items(world, documents):
+    _, _, rows = world
+
+    def recount(collection, ops, fields):
+        groups = grouped(
+            rows,
+            lambda server, day, ts, op, args: f"{server.id}:{start(day)}:{args[2]}" if op in ops else None,
+        )
+        expected = {
+            id: names(some[0][0]) | {"ts": start(some[0][1])} | fields(some, some[0][4][2])
+            for id, some in groups.items()
+        }
+        assert documents[collection] == expected and len(expected) > 50
+
+    def results(some, fuben):
+        counts = Counter(args[3] for *_, args in some)
+        return {
+            "fuben": fuben,
+            "enter": counts["enter"],
+            "pass": counts["pass"],
+            "fail": counts["fail"],
+            "users": len(accts(some, FUBEN)),
+        }
+
+    def quests(some, task):
+        began, ended = accts(some, ACCEPT), accts(some, FINISH)
+        return {
+            "task": task,
+            "accept": sum(op == ACCEPT for _, _, _, op, _ in some),
+            "finish": sum(op == FINISH for _, _, _, op, _ in some),
+            "accept_users": len(began),
+            "finish_users": len(ended),
+            "finish_rate": percent(len(ended), len(began)),
+        }
+
+    def bought(some, item):
+        return {
+            "item": item,
+            "count": len(some),
+            "num": sum(args[3] for *_, args in some),
+            "amount": sum(args[4] for *_, args in some),
+            "users": len(accts(some, SHOP)),
+        }
+
+    recount("gamecopy", {FUBEN}, results)
+    recount("mainline", {ACCEPT, FINISH}, quests)
+    recount("shop", {SHOP}, bought)
+
+
+def test_what_payers_have_paid_used_and_left(world, documents):
+    expected = {}
+    for (server, acct), some in grouped(
+        world[2], lambda server, day, ts, op, args: (server, args[1])
+    ).items():
+        relevant = [row for row in some if row[3] in (PAY, COIN, ROLE)]
+        if not relevant:
+            continue
+        cents = [args[2] for _, _, _, op, args in some if op == PAY]
+        days = sorted({start(day) for _, day, _, op, _ in some if op == PAY})
+        left = {args[2]: args[5] for _, _, _, op, args in some if op == ROLE}
+        expected[f"{server.id}:{acct}"] = names(server) | {
+            "acct": acct,
+            "pay_count": len(cents),
+            "pay_amout": sum(cents) / 100,
+            "pay_days": len(days),
+            "rest_yuanbao": sum(left.values()),
+            "used_yuanbao": -sum(args[2] for _, _, _, op, args in some if op == COIN and args[2] < 0),
+        }
+        if days:
+            expected[f"{server.id}:{acct}"] |= {"first_pay": days[0], "last_pay": days[-1]}
+    assert documents["userpay"] == expected
+    assert sum(one["pay_days"] > 1 for one in expected.values()) > 1
+
+
+def test_roles_are_told_by_the_day_on_which_they_were_so(world):
+    servers, _, _ = world
+    ledger = Ledger(servers, SETTINGS.timezone)
+    area = servers[0].id
+    day = start(FIRST)
+    noon = {"uid": "1", "ts": day + 43_200, "grade": 2}
+    evening, next_day = noon | {"ts": day + 80_000, "grade": 3}, noon | {"ts": day + 90_000, "grade": 5}
+    other = {"uid": "2", "ts": day + 5, "grade": 3}
+    for answer in ([noon, other], [evening], [noon], [next_day]):
+        ledger.told(area, answer)
+    levels = ledger.documents(day)["userlevel"]
+    assert levels == {
+        f"{area}:{day}": names(servers[0]) | {"ts": day, "levels": {"3": 2}, "users": 2},
+        f"{area}:{day + 86_400}": names(servers[0]) | {"ts": day + 86_400, "levels": {"5": 1}, "users": 1},
+    }
+
+
+def scopes(world):
+    """Yield id, names and rows of each area and each whole game."""
+    servers, _, rows = world
+    for server in servers:
+        yield server.id, names(server), [row for row in rows if row[0] is server]
+    for game in {server.game for server in servers}:
+        of_game = [row for row in rows if row[0].game == game]
+        yield f"{game}:*", {"game": game, "area": "*", "plat": "*"}, of_game
+
+
+def check(documents, collection, world, fields):
+    """Compare a collection with what ``fields`` says of each scope's events and each day up to today."""
+    expected = {}
+    for id, known, rows in scopes(world):
+        by_day = grouped(rows, lambda server, day, ts, op, args: day)
+        for n in range(-7, DAYS + 5):
+            day = FIRST + timedelta(days=n)
+            found = fields(by_day, day)
+            if found is not None:
+                expected[f"{id}:{start(day)}"] = known | {"ts": start(day)} | found
+    assert documents[collection] == expected
+    assert {one["final"] for one in expected.values()} <= {True, False} and len(expected) > 10
+
+
+def during(by_day, first, days):
+    return [row for n in range(days) for row in by_day.get(first + timedelta(days=n), [])]
+
+
+@pytest.mark.parametrize(
+    ("collection", "is_first", "length"),
+    [
+        ("activeday", lambda day: True, lambda day: 1),
+        ("activeweek", lambda day: day.weekday() == 0, lambda day: 7),
+        (
+            "activemonth",
+            lambda day: day.day == 1,
+            lambda day: ((day + timedelta(days=31)).replace(day=1) - day).days,
+        ),
+    ],
+)
+def test_activity(world, documents, collection, is_first, length):
+    def fields(by_day, day):
+        rows = during(by_day, day, length(day)) if is_first(day) else []
+        active, new = accts(rows, LOGIN), accts(rows, LOGIN) & accts(rows, SIGNUP)
+        if not active:
+            return None
+        return {
+            "ac_user": len(active),
+            "new_ac_user": len(new),
+            "old_ac_user": len(active - new),
+            "new_ac_rate": percent(len(new), len(active)),
+            "old_ac_rate": percent(len(active - new), len(active)),
+            "final": day + timedelta(days=length(day)) <= TODAY,
+        }
+
+    check(documents, collection, world, fields)
+
+
+def later(by_day, day, cohort, op):
+    counts = {}
+    for n in range(1, 31):
+        if day + timedelta(days=n) <= TODAY:
+            count = len(cohort & accts(by_day.get(day + timedelta(days=n), []), op))
+            counts[str(n)] = {"count": count, "rate": percent(count, len(cohort))}
+    return {"retention": counts, "final": day + timedelta(days=30) < TODAY}
+
+
+def test_who_comes_back(world, documents):
+    def fields(by_day, day):
+        cohort = accts(by_day.get(day, []), SIGNUP)
+        return {"reg": len(cohort)} | later(by_day, day, cohort, LOGIN) if cohort else None
+
+    check(documents, "loginretention", world, fields)
+
+
+def test_who_pays_again(world, documents):
+    def fields(by_day, day):
+        before = accts([row for of, rows in by_day.items() if of < day for row in rows], PAY)
+        cohort = accts(by_day.get(day, []), PAY) - before
+        return {"pay_user": len(cohort)} | later(by_day, day, cohort, PAY) if cohort else None
+
+    check(documents, "paytraceday", world, fields)
+
+
+def test_key_figures(world, documents):
+    def fields(by_day, day):
+        today = by_day.get(day, [])
+        dau = len(accts(today, LOGIN))
+        wau = len(accts(during(by_day, day - timedelta(days=6), 7), LOGIN))
+        mau = len(accts(during(by_day, day - timedelta(days=29), 30), LOGIN))
+        payers, reg = accts(today, PAY), accts(today, SIGNUP)
+        cents = sum(args[2] for _, _, _, op, args in today if op == PAY)
+        if day > TODAY or not (dau or mau):
+            return None
+        return {
+            "dau": dau,
+            "wau": wau,
+            "mau": mau,
+            "stickiness": quotient(dau, mau),
+            "payers": len(payers),
+            "pay_rate": quotient(len(payers), dau),
+            "revenue": cents / 100,
+            "arpu": quotient(cents, 100 * dau),
+            "arppu": quotient(cents, 100 * len(payers)),
+            "reg": len(reg),
+            "new_payers": len(payers & reg),
+            "new_pay_rate": quotient(len(payers & reg), len(reg)),
+            "open_day": (day - min(by_day)).days,
+            "final": day < TODAY,
+        }
+
+    check(documents, "kpi", world, fields)
+
+
+def test_what_a_player_is_worth(world, documents):
+    def fields(by_day, day):
+        cohort = accts(by_day.get(day, []), SIGNUP)
+        worth = {}
+        for n in (*range(31), 60, 90):
+            if day + timedelta(days=n) < TODAY:
+                paid = [row[4] for row in during(by_day, day, n + 1) if row[3] == PAY and row[4][1] in cohort]
+                worth[str(n)] = quotient(sum(args[2] for args in paid), 100 * len(cohort))
+        return {"reg": len(cohort), "ltv": worth, "final": False} if cohort else None
+
+    check(documents, "ltv", world, fields)
+
+
+def test_when_areas_started(world, documents):
+    expected = {}
+    for server, rows in grouped(world[2], lambda server, *_: server).items():
+        first, day = min((ts, day) for _, day, ts, op, _ in rows if op in (LOGIN, SIGNUP, CREATEROLE))
+        expected[server.id] = names(server) | {"ts": first, "day": start(day), "final": day < TODAY}
+    assert documents["serverstarttime"] == expected
+
+
+def test_a_role_interface_and_the_books_say_the_same(world):
+    servers, ledger, rows = world
+    newest = {}
+    for server, _, ts, op, args in rows:
+        if op == ROLE:
+            newest[f"{server.id}:{args[2]}"] = (ts, args[1], args[4], args[5])
+    assert newest == {
+        id: (one["ts"], one["acctid"], one["grade"], one["rest_yuanbao"])
+        for id, one in ledger.documents(start(TODAY))["usercenter"].items()
+    }
+    assert sum(len(ledger.roles(server.id)) for server in servers) == len(newest)
