@@ -90,19 +90,18 @@ class Ledger:
             for acct, one in self._payments.of_day(area, day).items():
                 paid.setdefault((area, acct), {})[day] = one
         rest, used = self._roles.rest(), self._coins.used
-        result = {}
+        result: dict[str, Fields] = {}
         for area, acct in paid.keys() | rest.keys() | used.keys():
             days = paid.get((area, acct), {})
-            fields: Fields = {
+            result[f"{area}:{acct}"] = {
                 **self._servers[area].names,
                 "acct": acct,
                 "pay_count": sum(times for times, _ in days.values()),
                 "pay_amout": money(sum(cents for _, cents in days.values())),
                 "pay_days": len(days),
+                "first_pay": min(days, default=None),
+                "last_pay": max(days, default=None),
                 "rest_yuanbao": rest[area, acct],
                 "used_yuanbao": used[area, acct],
             }
-            if days:
-                fields |= {"first_pay": min(days), "last_pay": max(days)}
-            result[f"{area}:{acct}"] = fields
         return result

@@ -69,13 +69,17 @@ def accts(rows, *ops):
 
 
 def test_coins(world, documents):
-    servers, _, rows = world
-    for collection, part in (
-        ("coinhour", lambda server, day, ts, args: f"{server.id}:{ts // 3600 * 3600}"),
-        ("coinday", lambda server, day, ts, args: f"{server.id}:{start(day)}"),
-        ("cointype", lambda server, day, ts, args: f"{server.id}:{start(day)}:{args[3]}"),
-    ):
-        groups = grouped(rows, lambda *row: part(row[0], row[1], row[2], row[4]) if row[3] == COIN else None)
+    ids = {
+        "coinhour": lambda area, day, ts, reason: f"{area}:{ts // 3600 * 3600}",
+        "coinday": lambda area, day, ts, reason: f"{area}:{start(day)}",
+        "cointype": lambda area, day, ts, reason: f"{area}:{start(day)}:{reason}",
+    }
+    for collection, id_of in ids.items():
+        groups = {}
+        for row in world[2]:
+            server, day, ts, op, args = row
+            if op == COIN:
+                groups.setdefault(id_of(server.id, day, ts, args[3]), []).append(row)
         expected = {}
         for id, some in groups.items():
             amounts = [args[2] for *_, args in some]
@@ -157,11 +161,11 @@ def test_what_payers_have_paid_used_and_left(world, documents):
             "pay_count": len(cents),
             "pay_amout": sum(cents) / 100,
             "pay_days": len(days),
+            "first_pay": days[0] if days else None,
+            "last_pay": days[-1] if days else None,
             "rest_yuanbao": sum(left.values()),
             "used_yuanbao": -sum(args[2] for _, _, _, op, args in some if op == COIN and args[2] < 0),
         }
-        if days:
-            expected[f"{server.id}:{acct}"] |= {"first_pay": days[0], "last_pay": days[-1]}
     assert documents["userpay"] == expected
     assert sum(one["pay_days"] > 1 for one in expected.values()) > 1
 
