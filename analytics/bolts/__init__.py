@@ -3,7 +3,10 @@
 from analytics.bolts.accts import createroleday, createrolehour, loginday, loginhour, signupday, signuphour
 from analytics.bolts.economy import coinday, coinhour, cointype
 from analytics.bolts.payments import payorderdetail, paysummary
+from analytics.bolts.progress import gamecopy, mainline
 from analytics.bolts.server import server
+from analytics.bolts.shop import shop
+from analytics.bolts.users import usercenter, userlevel, userpay
 from analytics.core.bolt import Bolt
 
 BOLTS: dict[str, Bolt] = {
@@ -21,5 +24,11 @@ BOLTS: dict[str, Bolt] = {
         coinhour,
         coinday,
         cointype,
+        gamecopy,
+        mainline,
+        shop,
+        userpay,
+        usercenter,
+        userlevel,
     )
 }

@@ -12,7 +12,7 @@ from analytics.core.tuples import Amount, Gamelog, Name
 
 
 class Coins(msgspec.Struct, gc=False):
-    """A change of an acct's coins: below 0 spent, above 0 gained, 0 counts nowhere."""
+    """A change of an acct's coins: below 0 spent, above 0 _gained, 0 counts nowhere."""
 
     acct: Name
     amount: Amount
@@ -22,7 +22,7 @@ class Coins(msgspec.Struct, gc=False):
 READS = {"gamelog.yuanbao_logchange": Reads(Gamelog[Coins])}
 
 
-def _spent(row: Gamelog[Coins]) -> int:
+def spent(row: Gamelog[Coins]) -> int:
     return max(-row.data.amount, 0)
 
 
@@ -32,9 +32,9 @@ def _gained(row: Gamelog[Coins]) -> int:
 
 def _measures() -> Mapping[str, Measure[Any]]:
     return {
-        "count": Count(_spent),
-        "amount": Sum(_spent),
-        "users": Distinct("data.acct", list_field="_users", where=_spent),
+        "count": Count(spent),
+        "amount": Sum(spent),
+        "users": Distinct("data.acct", list_field="_users", where=spent),
         "gain_count": Count(_gained),
         "gain_amount": Sum(_gained),
     }

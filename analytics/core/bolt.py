@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics.core.measures import Getter, Growing, Latest, Measure, Sum, getter
-from analytics.core.periods import PeriodName
+from analytics.core.periods import PeriodName, Zone
 
 Key = tuple[Any, ...]
 
@@ -18,11 +18,12 @@ class Reads:
 
     Attributes:
         tuple_type: a msgspec Struct with at least ``area`` and ``ts``.
-        rows: takes one tuple apart into the rows that measures see; None: the tuple is the only row.
+        rows: takes one tuple, and the zone of its area, apart into the rows that measures see; None: the tuple
+            is the only row.
     """
 
     tuple_type: type
-    rows: Callable[[Any], Iterable[Any]] | None = None
+    rows: Callable[[Any, Zone], Iterable[Any]] | None = None
 
 
 @dataclass(frozen=True)

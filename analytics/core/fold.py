@@ -54,7 +54,7 @@ class Folder:
         for bolt in bolts:
             for topic, reads in bolt.reads.items():
                 self._decoders.setdefault(reads.tuple_type, msgspec.json.Decoder(reads.tuple_type))
-                self._plans.setdefault(topic, []).append(_Plan(bolt, topic))
+                self._plans.setdefault(topic, []).append(_Plan(bolt, topic, areas))
 
     def fold(
         self, topic: str, number: int, body: bytes, only: Collection[str] | None = None
@@ -136,8 +136,9 @@ def _by_area(tuples: Iterable[Any]) -> ByArea:
 class _Plan:
     """How one bolt handles one topic, worked out once."""
 
-    def __init__(self, bolt: Bolt, topic: str) -> None:
+    def __init__(self, bolt: Bolt, topic: str, areas: Areas) -> None:
         self.bolt = bolt
+        self._areas = areas
         self.topic = topic
         self.tuple_type = bolt.reads[topic].tuple_type
         self._rows = bolt.reads[topic].rows
@@ -152,9 +153,10 @@ class _Plan:
         rows: Keyed = {}
         weights: dict[Key, int] = {}
         for key, tuples in keyed.items():
+            zone = self._areas[key[0]].zone
             for one in tuples:
                 # A tuple without rows still belongs to a document whose key needs none.
-                touched = {key: list(self._rows(one))}
+                touched = {key: list(self._rows(one, zone))}
                 if self._by is not None:
                     touched = _divide(touched, self._by)
                 weight = self._weigh([one])

@@ -127,9 +127,9 @@ class Sum(Count):
         return sum(map(self._of, self.chosen(rows)))
 
     def save(self, field: str, state: int) -> dict[str, Any]:
-        if _LOWEST <= state <= _HIGHEST:
+        if (shown := fitting(state)) is state:
             return {field: state}
-        return {field: float(state), f"_{field}": str(state)}
+        return {field: shown, f"_{field}": str(state)}
 
     def load(self, field: str, document: Document) -> int:
         return int(document.get(f"_{field}", document.get(field, 0)))
@@ -267,7 +267,49 @@ class Latest(Measure[tuple[Any, Any] | None]):
         return None if kept is None else (_comparable(kept[0]), kept[1])
 
 
-Table = dict[str, tuple[Any, ...]]
+class LatestRow(Measure[tuple[Any, ...] | None]):
+    """Several values of the row with the highest ``order``, each in the field of its name, null without rows.
+
+    ``order`` as for :class:`Latest`; it is kept once for all of them, in the field ``_<field>``.
+    """
+
+    def __init__(
+        self,
+        order: str | Getter,
+        values: Sequence[str],
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._order = getter(order)
+        self._names = list(values)
+        self._read = [getter(value) for value in values]
+
+    def empty(self) -> tuple[Any, ...] | None:
+        return None
+
+    def gather(self, rows: Sequence[Any]) -> tuple[Any, ...] | None:
+        chosen = self.chosen(rows)
+        if not chosen:
+            return None
+        row = max(chosen, key=self._order)
+        return self._order(row), *(read(row) for read in self._read)
+
+    def merge(self, state: tuple[Any, ...] | None, more: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if state is None or more is None:
+            return more if state is None else state
+        return more if more[0] > state[0] else state
+
+    def save(self, field: str, state: tuple[Any, ...] | None) -> dict[str, Any]:
+        order, *values = _storable(state) if state else [None] * (1 + len(self._names))
+        return {**dict(zip(self._names, values, strict=True)), f"_{field}": order}
+
+    def load(self, field: str, document: Document) -> tuple[Any, ...] | None:
+        order = _comparable(document.get(f"_{field}"))
+        return None if order is None else (order, *(document[name] for name in self._names))
+
+
+Table = dict[Any, tuple[Any, ...]]
 
 
 class LatestBy(Growing[Table]):
@@ -340,6 +382,11 @@ def _storable(entry: tuple[Any, ...]) -> list[Any]:
 
 def _comparable(order: Any) -> Any:
     return tuple(order) if isinstance(order, list) else order
+
+
+def fitting(total: int) -> int | float:
+    """Return a total as stores take it: a float where it is past 64 bits."""
+    return total if _LOWEST <= total <= _HIGHEST else float(total)
 
 
 def money(cents: int) -> int | float:

@@ -1,9 +1,12 @@
 """The tuples that bolts read, typed with just the fields they need: the fewer, the faster to decode."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from operator import attrgetter
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
+
+from analytics.core.periods import Zone
 
 D = TypeVar("D")
 
@@ -52,6 +55,8 @@ class Gamelog(msgspec.Struct, Generic[D], gc=False):
     ts: Ts
     data: D
 
+    acct = property(attrgetter("data.acct"))
+
 
 class Paid(msgspec.Struct, gc=False):
     """One account's payments of a day so far: how often, and how much in currency units."""
@@ -81,18 +86,19 @@ class Payment(msgspec.Struct):
 
 
 class PaidRow(msgspec.Struct):
-    """One account of a payment tuple. ``amount`` in integer cents."""
+    """One account of a payment tuple. ``day``: its start; ``cents``: the amount in integer cents."""
 
     acct: str
+    day: int
     times: int
     cents: int
     order: tuple[int, int, str]
 
 
-def paid_rows(payment: Payment) -> list[PaidRow]:
+def paid_rows(payment: Payment, zone: Zone) -> list[PaidRow]:
     """Return a payment tuple taken apart by account."""
-    order = payment.order
-    return [PaidRow(acct, paid.times, cents(paid.amount), order) for acct, paid in payment.users.items()]
+    day, order = zone.start("day", payment.ts), payment.order
+    return [PaidRow(acct, day, paid.times, cents(paid.amount), order) for acct, paid in payment.users.items()]
 
 
 def cents(amount: Decimal) -> int:
@@ -118,6 +124,8 @@ class Syncuser(msgspec.Struct):
     login_time: Amount | None = None
     at: Asked = 0
     id: RecordId = ":0"
+
+    acct = property(attrgetter("acctid"))
 
     @property
     def order(self) -> tuple[int, int, int, str]:

@@ -25,7 +25,7 @@ SUMS = {
     "signup": "c95149a410515a649d695807b14382157a678b8f70c2fbe95cb7c50e9e836049",
     "transfer_count": "a563a394ffaa780921c4d1b258f58ed67a94625d56b22e5c61d2edab85bbf328",
 }
-UNLISTED = {"first_ts", "updated", "parts"}
+UNLISTED = {"first_ts", "updated", "parts", "rest_yuanbao", "used_yuanbao"}
 
 
 def play(name):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.core.measures import Count, Distinct, Extreme, Growing, Latest, LatestBy, Sum, money
+from analytics.core.measures import Count, Distinct, Extreme, Growing, Latest, LatestBy, LatestRow, Sum, money
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ MEASURES = {
     "distinct each": Distinct("names", list_field="list", each=True),
     "latest": Latest("amount", "order"),
     "latest where": Latest("amount", "order", default=-1, show=str, where=_odd),
+    "latest row": LatestRow("order", ["amount", "who"]),
+    "latest row where": LatestRow("order", ["amount"], where=_odd),
     "latest by": LatestBy("who", "order", ["amount", "who"], list_field="list", show=_show),
     "latest by where": LatestBy("who", "order", ["amount"], list_field="list", show=_show, where=_odd),
 }

@@ -20,7 +20,7 @@ from analytics.core import settle as settling
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.fold import Folder
-from analytics.core.measures import Count, Distinct, Extreme, Latest, LatestBy, Measure, Sum
+from analytics.core.measures import Count, Distinct, Extreme, Latest, LatestBy, LatestRow, Measure, Sum
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
 
@@ -48,6 +48,7 @@ def declare(kind: str) -> Bolt:
         "count": Distinct("more", list_field="userlist", each=True),
         "users": Distinct("who", list_field="_users", on="x"),
         "newest": Latest("amount", "n", on="y"),
+        "row": LatestRow("n", ["amount", "who"]),
     }
     if kind == "table":
         measures["table"] = LatestBy(
@@ -59,7 +60,7 @@ def declare(kind: str) -> Bolt:
             on="y",
         )
     elif kind == "sum":
-        for name in ("records", "positive", "newest"):
+        for name in ("records", "positive", "newest", "row"):
             del measures[name]
     return Bolt(
         "mixed",
