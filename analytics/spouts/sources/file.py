@@ -17,6 +17,8 @@ from analytics.spouts.sources.stream import BLOCK, Begun, Emit, Stream, Streams,
 
 CLOCKS_DIFFER_SECONDS = 2.0
 """How far the times that a file system gives its files may lie before this machine's clock."""
+SCANNING_SHARE = 0.01
+"""Of a source's time, what looking for new files may take before it waits longer in between."""
 _TURN = 8
 _ENDED_SECONDS = 5.0
 _Inode = tuple[int, int]
@@ -55,14 +57,17 @@ class FileSource:
 
     def run(self) -> None:
         """Follow for ever."""
-        scanned = 0.0
+        due = 0.0
         looked = self.looked
         while True:
             try:
-                if time.monotonic() - scanned >= self._source.poll_seconds:
+                began = time.monotonic()
+                if began >= due:
                     looked = time.time()
                     self.scan()
-                    scanned = time.monotonic()
+                    took = time.monotonic() - began
+                    # New files are found soon where looking is cheap, at the latest after ``poll_seconds``.
+                    due = began + min(self._source.poll_seconds, took / SCANNING_SHARE)
                 read = self.turn()
                 if all(carrier.stream for carrier in self._open.values()):
                     self.looked = looked
