@@ -1,0 +1,249 @@
+"""Every timer bolt equals its formula written down naively, over random small worlds."""
+
+import calendar
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from worlds import World
+
+from analytics.timers import TIMERS
+
+DAY = date(2024, 2, 1).toordinal()
+"""Near the end of a February of 29 days, some days before the Monday of a week."""
+SPAN = 100
+law = settings(max_examples=30, deadline=None)
+ACCTS = st.sets(st.sampled_from("abcdefg"), max_size=5)
+PAID = st.dictionaries(st.sampled_from("abcdefg"), st.integers(-300, 100_000), max_size=4)
+
+
+def days(values, size=25):
+    return st.dictionaries(st.integers(DAY, DAY + SPAN), values, max_size=size)
+
+
+@st.composite
+def worlds(draw):
+    begun = draw(st.integers(DAY - 1, DAY + SPAN + 1))
+    return World(
+        begun=begun,
+        ended=begun - draw(st.integers(1, 3)),
+        signs_up=draw(days(ACCTS)),
+        logs_in=draw(days(ACCTS)),
+        pays=draw(days(PAID)),
+        start_day=draw(st.none() | st.integers(DAY - 5, DAY + 5)),
+    )
+
+
+def everybody(by_day, first, last):
+    return {acct for day in range(first, last + 1) for acct in by_day.get(day, ())}
+
+
+def percent(part, whole):
+    return round(100 * part / whole, 2) if whole else 0
+
+
+def quotient(part, whole):
+    return round(part / whole, 4) if whole else 0
+
+
+def activity(world, first, last):
+    active, signed_up = everybody(world.logs_in, first, last), everybody(world.signs_up, first, last)
+    new = active & signed_up
+    said = {
+        "ac_user": len(active),
+        "new_ac_user": len(new),
+        "new_ac_rate": percent(len(new), len(active)),
+        "old_ac_user": len(active - new),
+        "old_ac_rate": percent(len(active - new), len(active)),
+        "final": last <= world.ended,
+    }
+    return said if active or signed_up else None
+
+
+def activeday(world, day):
+    return activity(world, day, day)
+
+
+def activeweek(world, monday):
+    return activity(world, monday, monday + 6)
+
+
+def activemonth(world, first):
+    one = date.fromordinal(first)
+    return activity(world, first, first + calendar.monthrange(one.year, one.month)[1] - 1)
+
+
+def returning(size, world, cohort, active, day):
+    retention = {}
+    for n in range(1, 31):
+        if day + n <= world.begun:
+            count = len(cohort & set(active.get(day + n, ())))
+            retention[str(n)] = {"count": count, "rate": percent(count, len(cohort))}
+    said = {size: len(cohort), "retention": retention, "final": day + 30 <= world.ended}
+    return said if cohort else None
+
+
+def loginretention(world, day):
+    return returning("reg", world, world.signs_up.get(day, set()), world.logs_in, day)
+
+
+def paytraceday(world, day):
+    before = {acct for other, paid in world.pays.items() if other < day for acct in paid}
+    return returning("pay_user", world, set(world.pays.get(day, ())) - before, world.pays, day)
+
+
+def kpi(world, day):
+    dau, wau, mau = (len(everybody(world.logs_in, day - back, day)) for back in (0, 6, 29))
+    signed_up, paid = world.signs_up.get(day, set()), world.pays.get(day, {})
+    revenue = sum(paid.values())
+    said = {
+        "dau": dau,
+        "wau": wau,
+        "mau": mau,
+        "stickiness": quotient(dau, mau),
+        "payers": len(paid),
+        "revenue": revenue / 100,
+        "pay_rate": quotient(len(paid), dau),
+        "arpu": quotient(revenue, 100 * dau),
+        "arppu": quotient(revenue, 100 * len(paid)),
+        "reg": len(signed_up),
+        "new_payers": len(signed_up & set(paid)),
+        "new_pay_rate": quotient(len(signed_up & set(paid)), len(signed_up)),
+        "open_day": None if world.start_day is None else day - world.start_day,
+        "final": day <= world.ended,
+    }
+    return said if day <= world.begun and (mau or paid or signed_up) else None
+
+
+def ltv(world, day):
+    cohort = world.signs_up.get(day, set())
+    worth = {}
+    for n in [*range(31), 60, 90]:
+        if day + n <= world.ended:
+            cents = sum(
+                world.pays.get(other, {}).get(acct, 0) for other in range(day, day + n + 1) for acct in cohort
+            )
+            worth[str(n)] = quotient(cents, 100 * len(cohort))
+    return {"reg": len(cohort), "ltv": worth, "final": day + 90 <= world.ended} if cohort else None
+
+
+NAIVE = [activeday, activeweek, activemonth, loginretention, paytraceday, kpi, ltv]
+
+
+def periods(timer, first=DAY - 3, last=DAY + SPAN + 3):
+    every = range(first, last + 1)
+    if timer.period == "week":
+        return [day for day in every if date.fromordinal(day).weekday() == 0]
+    if timer.period == "month":
+        return [day for day in every if date.fromordinal(day).day == 1]
+    return list(every)
+
+
+def said(timer, world, firsts, strangers=0):
+    """Return what the timer says, by day: of each period at most one document, in any order."""
+    documents = list(timer.documents(world.facts(strangers), firsts))
+    assert len({one.first for one in documents}) == len(documents)
+    return {one.first: one.fields for one in documents if not one.empty}
+
+
+def test_every_timer_is_written_down_naively():
+    assert [naive.__name__ for naive in NAIVE] == list(TIMERS)
+
+
+@pytest.mark.parametrize("naive", NAIVE, ids=lambda naive: naive.__name__)
+@law
+@given(world=worlds(), strangers=st.integers(0, 3))
+def test_a_timer_says_what_its_formula_says(naive, world, strangers):
+    timer = TIMERS[naive.__name__]
+    expected = {first: naive(world, first) for first in periods(timer)}
+    assert said(timer, world, periods(timer), strangers) == {
+        first: one for first, one in expected.items() if one is not None
+    }
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+@law
+@given(world=worlds(), data=st.data())
+def test_asked_for_some_days_in_any_order_it_says_the_same(timer, world, data):
+    every = said(timer, world, periods(timer))
+    asked = data.draw(st.lists(st.sampled_from(periods(timer)), unique=True, max_size=5))
+    assert said(timer, world, asked) == {first: every[first] for first in asked if first in every}
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+def test_a_document_of_nothing_says_it_in_zeros(timer):
+    """So that a document which loses what it spoke of is rewritten whole."""
+    (first, *_) = periods(timer, DAY, DAY + 40)
+    nothing = World(begun=DAY + 10, ended=DAY + 9, start_day=DAY)
+    thing = World(DAY + 10, DAY + 9, {first: {"a"}}, {first: {"a"}}, {first: {"a": 100}}, DAY)
+    (of_nothing,) = timer.documents(nothing.facts(), [first])
+    (of_some,) = timer.documents(thing.facts(), [first])
+    assert (of_nothing.empty, of_some.empty) == (True, False)
+    assert list(of_nothing.fields) == list(of_some.fields)
+    assert not any(
+        value for name, value in of_nothing.fields.items() if name not in ("final", "retention", "ltv")
+    )
+
+
+ADDED = {"login": "logs_in", "signup": "signs_up", "pay": "pays"}
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+@law
+@given(world=worlds(), kind=st.sampled_from(["login", "signup", "pay"]), data=st.data())
+def test_what_a_change_changes_is_among_what_it_affects(timer, world, kind, data):
+    day = data.draw(st.integers(DAY, DAY + SPAN))
+    acct = data.draw(st.sampled_from("abcdefg"))
+    before, paid_first = said(timer, world, periods(timer)), first_payments(world)
+    at = getattr(world, ADDED[kind]).setdefault(day, {} if kind == "pay" else set())
+    assume(acct not in at)
+    at.update({acct: 500}) if kind == "pay" else at.add(acct)
+    affected = set(timer.affected(kind, day))
+    for changed in {one for _, one in paid_first ^ first_payments(world)}:
+        affected |= set(timer.affected("first_pay", changed))
+    after = said(timer, world, periods(timer))
+    differ = {first for first in before | after if before.get(first) != after.get(first)}
+    assert differ <= affected
+
+
+def first_payments(world):
+    accts = {acct for paid in world.pays.values() for acct in paid}
+    return {(acct, min(day for day, paid in world.pays.items() if acct in paid)) for acct in accts}
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+@law
+@given(world=worlds(), days_later=st.integers(1, 3))
+def test_what_time_changes_is_among_what_it_ages(timer, world, days_later):
+    before = said(timer, world, periods(timer))
+    begun, ended = world.begun, world.ended
+    world.begun, world.ended = begun + days_later, begun + days_later - 1
+    after = said(timer, world, periods(timer))
+    differ = {first for first in before | after if before.get(first) != after.get(first)}
+    days_passed = {*range(begun + 1, world.begun + 1), *range(ended + 1, world.ended + 1)}
+    assert differ <= {first for day in days_passed for first in timer.aged(day)}
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+@law
+@given(world=worlds())
+def test_what_is_final_does_not_change_with_time(timer, world):
+    before = said(timer, world, periods(timer))
+    world.begun, world.ended = world.begun + 200, world.ended + 200
+    after = said(timer, world, periods(timer))
+    assert {first: after[first] for first, one in before.items() if one["final"]} == {
+        first: one for first, one in before.items() if one["final"]
+    }
+    assert all(one["final"] for one in after.values())
+
+
+def test_weeks_and_months_are_calendar_ones():
+    world = World(begun=DAY + 60, ended=DAY + 60, logs_in={DAY + n: {f"p{n}"} for n in range(40)})
+    monday = DAY + 4
+    assert date.fromordinal(monday).weekday() == 0
+    weeks = said(TIMERS["activeweek"], world, [monday - 7, monday])
+    assert [one["ac_user"] for one in weeks.values()] == [4, 7]
+    months = said(TIMERS["activemonth"], world, [DAY, (date(2024, 3, 1)).toordinal()])
+    assert [one["ac_user"] for one in months.values()] == [29, 11]
+    assert date.fromordinal(DAY) + timedelta(29) == date(2024, 3, 1)
