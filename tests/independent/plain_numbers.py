@@ -1,0 +1,567 @@
+"""The second opinion: every document of the suite, worked out in plain Python from the raw records.
+
+It follows the contract's table of documents and nothing else: sets, dictionaries and fractions, no shortcuts, and
+nothing of the suite is imported. ``expected`` returns what every collection should hold at a moment.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Fields = dict[str, Any]
+Documents = dict[str, Fields]
+Record = tuple[str, Fields]
+"""A topic and a tuple as spouts publish it."""
+
+DAY = timedelta(days=1)
+LTV_DAYS = [*range(31), 60, 90]
+RETENTION_DAYS = range(1, 31)
+WHOLE = "*"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One area: whose it is, and the name of its time zone."""
+
+    game: str
+    plat: str
+    zone: str
+
+
+@dataclass(frozen=True)
+class World:
+    """All areas by id, and per game the name of its own time zone."""
+
+    areas: dict[str, Place]
+    zones: dict[str, str]
+
+
+# -- Time: an instant's place on the wall's clock and calendar, and the first instant of such a place.
+
+
+def date_of(zone: str, ts: int) -> date:
+    """Return the calendar day of an instant."""
+    return _wall(zone, ts).date()
+
+
+@cache
+def day_start(zone: str, day: date) -> int:
+    """Return the first instant whose local date is ``day`` or, where that date does not exist, later."""
+    noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
+    return _first(noon - 40 * 3600, noon + 40 * 3600, lambda ts: _wall(zone, ts).date() >= day)
+
+
+def hour_start(zone: str, ts: int) -> int:
+    """Return the first instant of the hour: same date, same hour shown, same distance to UTC."""
+
+    def shown(at: int) -> tuple[date, int, timedelta | None]:
+        wall = _wall(zone, at)
+        return wall.date(), wall.hour, wall.utcoffset()
+
+    return _first(ts - 3600, ts, lambda at: shown(at) == shown(ts))
+
+
+def week_of(day: date) -> list[date]:
+    """Return the days of the calendar week, Monday first, that ``day`` lies in."""
+    monday = day - day.weekday() * DAY
+    return [monday + n * DAY for n in range(7)]
+
+
+def month_of(day: date) -> list[date]:
+    """Return the days of the calendar month that ``day`` lies in."""
+    days = (day.replace(day=1) + n * DAY for n in range(31))
+    return [one for one in days if one.month == day.month]
+
+
+def _wall(zone: str, ts: int) -> datetime:
+    return datetime.fromtimestamp(ts, ZoneInfo(zone))
+
+
+def _first(low: int, high: int, holds: Callable[[int], bool]) -> int:
+    """Return the first second in ``low`` … ``high`` for which ``holds``; it holds from there on, at ``high`` at least."""
+    while low < high:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+# -- The records, as they count: each once, of a payment snapshot or a role the newest.
+
+
+@dataclass
+class Area:
+    """What the records say of one area."""
+
+    id: str
+    place: Place
+    records: dict[str, list[Fields]]
+    """Per op code, and for ``payment`` and ``syncuser``, the tuples."""
+
+    def head(self, *key: Any, ts: int | None = None) -> tuple[str, Fields]:
+        """Return the ``_id`` and the common fields of a document; ``ts`` unless it is left out."""
+        fields = {"game": self.place.game, "area": self.id, "plat": self.place.plat}
+        parts = [self.id]
+        if ts is not None:
+            fields["ts"] = ts
+            parts.append(str(ts))
+        # "#" tells a document from its parts, so an id has it in other letters.
+        return ":".join([*parts, *(str(one).replace("%", "%25").replace("#", "%23") for one in key)]), fields
+
+    def day(self, ts: int) -> int:
+        """Return the start of the day that ``ts`` lies in."""
+        return day_start(self.place.zone, date_of(self.place.zone, ts))
+
+    def hour(self, ts: int) -> int:
+        """Return the start of the hour that ``ts`` lies in."""
+        return hour_start(self.place.zone, ts)
+
+    def who(self, code: str) -> dict[date, set[str]]:
+        """Return per day the accts with a record of that op code."""
+        found: dict[date, set[str]] = defaultdict(set)
+        for one in self.records[code]:
+            found[date_of(self.place.zone, one["ts"])].add(one["data"]["acct"])
+        return found
+
+    def paid(self) -> dict[date, dict[str, tuple[int, int]]]:
+        """Return per day and acct how often and how much (cents) was paid, by the last snapshot that names it."""
+        found: dict[date, dict[str, tuple[int, int]]] = defaultdict(dict)
+        for one in sorted(self.records["payment"], key=lambda one: (one.get("at", 0), _number(one))):
+            payers = found[
+                date_of(self.place.zone, one["ts"])
+            ]  # nobody's too: then it is known that nobody paid
+            for acct, user in one["users"].items():
+                payers[acct] = user["times"], int(Fraction(str(user["amount"])) * 100)
+        return found
+
+    def roles(self) -> list[Fields]:
+        """Return the states of roles, the newest last."""
+        return sorted(self.records["syncuser"], key=lambda one: (one["ts"], one["at"], _number(one)))
+
+    def start(self) -> int | None:
+        """Return the time of the earliest login, sign-up or role."""
+        codes = ("login_logcount", "signup_logcount", "createrole_logcount")
+        return min((one["ts"] for code in codes for one in self.records[code]), default=None)
+
+
+def _number(one: Fields) -> int:
+    return int(one["id"].rpartition(":")[2])
+
+
+def _areas(world: World, records: Iterable[Record]) -> list[Area]:
+    areas = {id_: Area(id_, place, defaultdict(list)) for id_, place in world.areas.items()}
+    for topic, one in records:
+        areas[one["area"]].records[topic.removeprefix("gamelog.")].append(one)
+    return list(areas.values())
+
+
+# -- Money and shares, worked out exactly, then shown.
+
+
+def money(cents: int) -> int | float:
+    """Return cents as currency units, an integer where they are whole."""
+    return cents // 100 if cents % 100 == 0 else float(Fraction(cents, 100))
+
+
+def shown(dividend: int | Fraction, divisor: int, decimals: int) -> float:
+    """Return the quotient with so many decimals, 0 where there is nothing to divide by."""
+    return round(float(Fraction(dividend, divisor)), decimals) if divisor else 0
+
+
+def average(cents: int, heads: int) -> int | float:
+    """Return currency units a head, an integer where they are whole."""
+    amount = shown(Fraction(cents, 100), heads, 4)
+    return int(amount) if amount == int(amount) else amount
+
+
+# -- The documents of an area's records.
+
+
+def _by(keys: Callable[[Fields], Any], rows: Iterable[Fields]) -> dict[Any, list[Fields]]:
+    groups: dict[Any, list[Fields]] = defaultdict(list)
+    for row in rows:
+        groups[keys(row)].append(row)
+    return groups
+
+
+def _accts(rows: Iterable[Fields]) -> set[str]:
+    return {row["data"]["acct"] for row in rows}
+
+
+def _who(area: Area, code: str, type_: str, of_hours: bool) -> Documents:
+    documents = {}
+    for ts, rows in _by(
+        lambda row: (area.hour if of_hours else area.day)(row["ts"]), area.records[code]
+    ).items():
+        id_, head = area.head(ts=ts)
+        users = sorted(_accts(rows))
+        documents[id_] = {**head, "count": len(users), "userlist": users, "type": type_}
+        if of_hours:
+            documents[id_]["first_ts"] = min(row["ts"] for row in rows)
+    return documents
+
+
+def paysummary(area: Area) -> Documents:
+    documents = {}
+    for day, payers in area.paid().items():
+        id_, head = area.head(ts=day_start(area.place.zone, day))
+        documents[id_] = {
+            **head,
+            "count": len(payers),
+            "userlist": sorted(payers),
+            "pay_amout": money(sum(cents for _, cents in payers.values())),
+            "pay_count": sum(times for times, _ in payers.values()),
+            "type": "payorderuser",
+        }
+    return documents
+
+
+def payorderdetail(area: Area) -> Documents:
+    documents = {}
+    for day, payers in area.paid().items():
+        for acct, (times, cents) in payers.items():
+            id_, head = area.head(acct, ts=day_start(area.place.zone, day))
+            documents[id_] = {**head, "acct": acct, "pay_count": times, "pay_amout": money(cents)}
+    return documents
+
+
+def server(area: Area) -> Documents:
+    logins, signups, roles = map(area.who, ["login_logcount", "signup_logcount", "createrole_logcount"])
+    paid = area.paid()
+    documents = {}
+    for day in {*logins, *signups, *roles, *paid}:
+        id_, head = area.head(ts=day_start(area.place.zone, day))
+        payers = paid.get(day, {})
+        documents[id_] = {
+            **head,
+            "active": len(logins.get(day, ())),
+            "reg": len(signups.get(day, ())),
+            "create_role": len(roles.get(day, ())),
+            "pay_user": len(payers),
+            "pay_count": sum(times for times, _ in payers.values()),
+            "pay_amout": money(sum(cents for _, cents in payers.values())),
+        }
+    return documents
+
+
+def _coins(rows: list[Fields]) -> Fields:
+    spent = [row for row in rows if row["data"]["amount"] < 0]
+    gained = [row for row in rows if row["data"]["amount"] > 0]
+    return {
+        "count": len(spent),
+        "amount": -sum(row["data"]["amount"] for row in spent),
+        "users": len(_accts(spent)),
+        "gain_count": len(gained),
+        "gain_amount": sum(row["data"]["amount"] for row in gained),
+    }
+
+
+def coinhour(area: Area) -> Documents:
+    documents = {}
+    for ts, rows in _by(lambda row: area.hour(row["ts"]), area.records["yuanbao_logchange"]).items():
+        id_, head = area.head(ts=ts)
+        documents[id_] = head | _coins(rows)
+    return documents
+
+
+def coinday(area: Area) -> Documents:
+    documents = {}
+    for ts, rows in _by(lambda row: area.day(row["ts"]), area.records["yuanbao_logchange"]).items():
+        id_, head = area.head(ts=ts)
+        documents[id_] = head | _coins(rows)
+    return documents
+
+
+def _per_day_and(area: Area, name: str, rows: Iterable[Fields]) -> Iterable[tuple[str, Fields, list[Fields]]]:
+    for (ts, value), group in _by(lambda row: (area.day(row["ts"]), row["data"][name]), rows).items():
+        id_, head = area.head(value, ts=ts)
+        yield id_, head | {name: value}, group
+
+
+def cointype(area: Area) -> Documents:
+    found = _per_day_and(area, "reason", area.records["yuanbao_logchange"])
+    return {id_: head | _coins(rows) for id_, head, rows in found}
+
+
+def gamecopy(area: Area) -> Documents:
+    documents = {}
+    for id_, head, rows in _per_day_and(area, "fuben", area.records["fuben_logchange"]):
+        results = [row["data"]["result"] for row in rows]
+        counts = {result: results.count(result) for result in ("enter", "pass", "fail")}
+        documents[id_] = head | counts | {"users": len(_accts(rows))}
+    return documents
+
+
+def mainline(area: Area) -> Documents:
+    marked = [
+        row | {"code": code} for code in ("accept", "finish") for row in area.records[f"trunk_task_{code}"]
+    ]
+    documents = {}
+    for id_, head, rows in _per_day_and(area, "task", marked):
+        accepts = [row for row in rows if row["code"] == "accept"]
+        finishes = [row for row in rows if row["code"] == "finish"]
+        accepted, finished = len(_accts(accepts)), len(_accts(finishes))
+        documents[id_] = head | {
+            "accept": len(accepts),
+            "finish": len(finishes),
+            "accept_users": accepted,
+            "finish_users": finished,
+            "finish_rate": shown(100 * finished, accepted, 2),
+        }
+    return documents
+
+
+def shop(area: Area) -> Documents:
+    documents = {}
+    for id_, head, rows in _per_day_and(area, "item", area.records["shop_logbuy"]):
+        documents[id_] = head | {
+            "count": len(rows),
+            "num": sum(row["data"]["num"] for row in rows),
+            "amount": sum(row["data"]["price"] for row in rows),
+            "users": len(_accts(rows)),
+        }
+    return documents
+
+
+def userpay(area: Area) -> Documents:
+    paid = area.paid()
+    owned: dict[str, int] = defaultdict(int)
+    for one in {one["uid"]: one for one in area.roles()}.values():
+        owned[one["acctid"]] += one["rest_yuanbao"]
+    used: dict[str, int] = defaultdict(int)
+    for row in area.records["yuanbao_logchange"]:
+        used[row["data"]["acct"]] -= min(row["data"]["amount"], 0)
+    documents = {}
+    for acct in {acct for payers in paid.values() for acct in payers} | owned.keys() | used.keys():
+        days = [day for day, payers in paid.items() if acct in payers]
+        starts = [day_start(area.place.zone, day) for day in days]
+        id_, head = area.head(acct)
+        documents[id_] = head | {
+            "acct": acct,
+            "pay_count": sum(paid[day][acct][0] for day in days),
+            "pay_amout": money(sum(paid[day][acct][1] for day in days)),
+            "pay_days": len(days),
+            "first_pay": min(starts, default=None),
+            "last_pay": max(starts, default=None),
+            "rest_yuanbao": owned[acct],
+            "used_yuanbao": used[acct],
+        }
+    return documents
+
+
+ROLE = ("ts", "uid", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time")
+
+
+def usercenter(area: Area) -> Documents:
+    documents = {}
+    for one in area.roles():
+        id_, head = area.head(one["uid"])
+        documents[id_] = head | {name: one[name] for name in ROLE}
+    return documents
+
+
+def userlevel(area: Area) -> Documents:
+    documents = {}
+    for ts, rows in _by(lambda row: area.day(row["ts"]), area.roles()).items():
+        grades = list({row["uid"]: row["grade"] for row in rows}.values())
+        id_, head = area.head(ts=ts)
+        levels = {str(grade): grades.count(grade) for grade in sorted(grades)}
+        documents[id_] = head | {"levels": levels, "users": len(grades)}
+    return documents
+
+
+def _accts_bolts() -> dict[str, Callable[[Area], Documents]]:
+    bolts = {}
+    codes = {"login": "login_logcount", "signup": "signup_logcount", "createrole": "createrole_logcount"}
+    for name, code in codes.items():
+        bolts[f"{name}hour"] = lambda area, code=code, name=name: _who(area, code, name, True)
+        bolts[f"{name}day"] = lambda area, code=code, name=name: _who(area, code, name, False)
+    return bolts
+
+
+OF_RECORDS: dict[str, Callable[[Area], Documents]] = _accts_bolts() | {
+    one.__name__: one
+    for one in (
+        *(paysummary, payorderdetail, server, coinhour, coinday, cointype, gamecopy, mainline, shop),
+        *(userpay, usercenter, userlevel),
+    )
+}
+
+
+# -- The documents that change as days begin, of areas and of whole games.
+
+
+class Scope:
+    """An area, or all areas of a game together, at a moment."""
+
+    def __init__(self, key: str, game: str, plat: str, zone: str, areas: list[Area], now: int) -> None:
+        self.head = {"game": game, "area": WHOLE if key.endswith(f":{WHOLE}") else key, "plat": plat}
+        self.key, self.zone = key, zone
+        self.logins = _union(area.who("login_logcount") for area in areas)
+        self.signups = _union(area.who("signup_logcount") for area in areas)
+        self.paid: dict[date, dict[str, int]] = defaultdict(dict)
+        for area in areas:
+            for day, payers in area.paid().items():
+                for acct, (_, cents) in payers.items():
+                    self.paid[day][acct] = self.paid[day].get(acct, 0) + cents
+        todays = [date_of(area.place.zone, now) for area in areas]
+        self.begun, self.ended = max(todays), min(todays) - DAY
+        starts = [date_of(area.place.zone, start) for area in areas if (start := area.start()) is not None]
+        self.opened = min(starts, default=None)
+
+    def document(self, day: date, fields: Fields) -> tuple[str, Fields]:
+        """Return a document's ``_id`` and all its fields."""
+        ts = day_start(self.zone, day)
+        return f"{self.key}:{ts}", self.head | {"ts": ts} | fields
+
+    def among(self, facts: dict[date, set[str]], days: Iterable[date]) -> set[str]:
+        """Return who did it on any of ``days``."""
+        return {acct for day in days for acct in facts.get(day, ())}
+
+    def days(self) -> list[date]:
+        """Return every day from the first that has facts to the last that has begun."""
+        first = min([*self.logins, *self.signups, *self.paid], default=None)
+        return [first + n * DAY for n in range((self.begun - first).days + 1)] if first else []
+
+
+def _union(many: Iterable[dict[date, set[str]]]) -> dict[date, set[str]]:
+    found: dict[date, set[str]] = defaultdict(set)
+    for one in many:
+        for day, accts in one.items():
+            found[day] |= accts
+    return found
+
+
+def _activity(scope: Scope, period: Callable[[date], list[date]]) -> Documents:
+    documents = {}
+    for days in {tuple(period(day)) for day in [*scope.logins, *scope.signups]}:
+        active = scope.among(scope.logins, days)
+        new = active & scope.among(scope.signups, days)
+        fields = {
+            "ac_user": len(active),
+            "new_ac_user": len(new),
+            "old_ac_user": len(active - new),
+            "new_ac_rate": shown(100 * len(new), len(active), 2),
+            "old_ac_rate": shown(100 * len(active - new), len(active), 2),
+            "final": days[-1] <= scope.ended,
+        }
+        id_, document = scope.document(days[0], fields)
+        documents[id_] = document
+    return documents
+
+
+def _retention(
+    scope: Scope, size: str, cohorts: dict[date, set[str]], active: dict[date, set[str]]
+) -> Documents:
+    documents = {}
+    for day, cohort in cohorts.items():
+        table = {}
+        for n in RETENTION_DAYS:
+            if day + n * DAY <= scope.begun:
+                count = len(cohort & active.get(day + n * DAY, set()))
+                table[str(n)] = {"count": count, "rate": shown(100 * count, len(cohort), 2)}
+        final = day + RETENTION_DAYS[-1] * DAY <= scope.ended
+        id_, document = scope.document(day, {size: len(cohort), "retention": table, "final": final})
+        documents[id_] = document
+    return documents
+
+
+def paytraceday(scope: Scope) -> Documents:
+    first: dict[str, date] = {}
+    for day in sorted(scope.paid, reverse=True):
+        first |= dict.fromkeys(scope.paid[day], day)
+    cohorts = {day: {acct for acct in first if first[acct] == day} for day in set(first.values())}
+    return _retention(scope, "pay_user", cohorts, {day: set(payers) for day, payers in scope.paid.items()})
+
+
+def kpi(scope: Scope) -> Documents:
+    documents = {}
+    for day in scope.days():
+        active = {n: scope.among(scope.logins, [day - back * DAY for back in range(n)]) for n in (1, 7, 30)}
+        dau, wau, mau = map(len, active.values())
+        payers, reg = scope.paid.get(day, {}), scope.signups.get(day, set())
+        revenue = sum(payers.values())
+        if not (mau or payers or reg):
+            continue
+        fields = {
+            **{"dau": dau, "wau": wau, "mau": mau, "stickiness": shown(dau, mau, 4)},
+            **{"payers": len(payers), "revenue": money(revenue), "pay_rate": shown(len(payers), dau, 4)},
+            **{"arpu": average(revenue, dau), "arppu": average(revenue, len(payers))},
+            **{"reg": len(reg), "new_payers": len(reg & set(payers))},
+            "new_pay_rate": shown(len(reg & set(payers)), len(reg), 4),
+            "open_day": (day - scope.opened).days if scope.opened else None,
+            "final": day <= scope.ended,
+        }
+        id_, document = scope.document(day, fields)
+        documents[id_] = document
+    return documents
+
+
+def ltv(scope: Scope) -> Documents:
+    documents = {}
+    for day, cohort in scope.signups.items():
+        table = {}
+        for n in LTV_DAYS:
+            if day + n * DAY <= scope.ended:
+                payers = [scope.paid.get(day + m * DAY, {}) for m in range(n + 1)]
+                table[str(n)] = average(
+                    sum(one.get(acct, 0) for one in payers for acct in cohort), len(cohort)
+                )
+        final = day + LTV_DAYS[-1] * DAY <= scope.ended
+        id_, document = scope.document(day, {"reg": len(cohort), "ltv": table, "final": final})
+        documents[id_] = document
+    return documents
+
+
+OF_DAYS: dict[str, Callable[[Scope], Documents]] = {
+    "activeday": lambda scope: _activity(scope, lambda day: [day]),
+    "activeweek": lambda scope: _activity(scope, week_of),
+    "activemonth": lambda scope: _activity(scope, month_of),
+    "loginretention": lambda scope: _retention(scope, "reg", scope.signups, scope.logins),
+    "paytraceday": paytraceday,
+    "kpi": kpi,
+    "ltv": ltv,
+}
+
+
+def serverstarttime(area: Area, now: int) -> Documents:
+    start = area.start()
+    if start is None:
+        return {}
+    id_, head = area.head()
+    following = day_start(area.place.zone, date_of(area.place.zone, start) + DAY)
+    return {id_: head | {"ts": start, "day": area.day(start), "final": following <= now}}
+
+
+# -- All of it.
+
+
+def of_records(world: World, records: Iterable[Record]) -> dict[str, Documents]:
+    """Return what the bolts' collections should hold."""
+    areas = _areas(world, records)
+    return {
+        name: {id_: one for area in areas for id_, one in documents(area).items()}
+        for name, documents in OF_RECORDS.items()
+    }
+
+
+def of_days(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
+    """Return what the timers' collections should hold at ``now`` (Unix seconds)."""
+    areas = _areas(world, records)
+    scopes = [Scope(one.id, one.place.game, one.place.plat, one.place.zone, [one], now) for one in areas]
+    for game, zone in world.zones.items():
+        own = [area for area in areas if area.place.game == game]
+        scopes.append(Scope(f"{game}:{WHOLE}", game, WHOLE, zone, own, now))
+    found = {
+        name: {id_: one for scope in scopes for id_, one in documents(scope).items()}
+        for name, documents in OF_DAYS.items()
+    }
+    starts = {id_: one for area in areas for id_, one in serverstarttime(area, now).items()}
+    return found | {"serverstarttime": starts}

@@ -1,0 +1,233 @@
+"""Whole months of raw records as game servers, payment and role interfaces send them: seeded, and awkward on purpose.
+
+Clocks change in most of the zones; areas open mid-way or stay silent; accts play, sign up and pay in several areas of
+a game; some pay without ever having logged in. Records come late and out of order, and lie on the borders of periods.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+
+from plain_numbers import DAY, Place, Record, World, day_start, hour_start
+
+HOUR = 3600
+AREAS = {
+    "dl": {
+        "zone": "Asia/Shanghai",
+        "areas": ["Asia/Shanghai", "Asia/Kolkata", "America/New_York"],
+    },
+    "wsdx": {
+        "zone": "Europe/Berlin",
+        "areas": ["Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Auckland"],
+    },
+    "solo": {"zone": "America/New_York", "areas": ["America/New_York"]},
+}
+SILENT = "Pacific/Auckland"
+"""Its area has no records, yet its days begin before those of the others of its game."""
+
+UNDATED = f"{2:024x}"
+"""Snapshots of its payments do not say when they were taken: their number decides."""
+
+NAMES = ["a:b", "c#1", "5%", "d.e", "$f", "-", "名", "*", "null", "7", "07"]
+"""Accts, reasons and items that are names as good as any."""
+
+
+@dataclass(frozen=True)
+class Months:
+    """A stretch of days, both included, and how many players each area has."""
+
+    first: date
+    last: date
+    players: int = 24
+
+
+AUTUMN = Months(date(2018, 9, 30), date(2018, 11, 6))
+"""Clocks change in Lord Howe (Oct 7, by half an hour), Berlin (Oct 28), Sao Paulo (Nov 4, at midnight), New York."""
+
+SPRING = Months(date(2018, 2, 12), date(2018, 4, 4))
+"""Clocks change in Sao Paulo (Feb 18, midnight), New York (Mar 11), Berlin (Mar 25), Lord Howe (Apr 1)."""
+
+LARGE = Months(date(2018, 9, 20), date(2018, 11, 30), players=60)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A record, and when (Unix seconds) it reaches the suite."""
+
+    at: int
+    record: Record
+
+
+def world() -> World:
+    """Return all areas, with ids of 24 hex digits."""
+    areas = {}
+    for game in AREAS:
+        for zone in AREAS[game]["areas"]:
+            areas[f"{len(areas) + 1:024x}"] = Place(game, str(2000 + len(areas) % 3), zone)
+    return World(areas, {game: one["zone"] for game, one in AREAS.items()})
+
+
+def sent(seed: int, months: Months) -> list[Sent]:
+    """Return the records of those months in the order in which they arrive."""
+    players = _Players(Random(seed), months)
+    players.play()
+    return sorted(players.sent, key=lambda one: one.at)
+
+
+class _Players:
+    def __init__(self, random: Random, months: Months) -> None:
+        self.random, self.months, self.world = random, months, world()
+        self.sent: list[Sent] = []
+        self._numbers: dict[str, int] = {}
+
+    def play(self) -> None:
+        for area, place in self.world.areas.items():
+            if place.zone == SILENT:
+                continue
+            late = self.random.random() < 0.4
+            self.opens = self.months.first + (self.random.randrange(5, 20) if late else 0) * DAY
+            names = self._names(area, place.game)
+            for acct in names:
+                self._player(area, acct)
+            self._payments(area, names)
+
+    def _names(self, area: str, game: str) -> list[str]:
+        """Return the area's players: its own, those who play in other areas of the game as well, and odd ones."""
+        own = [f"{area[-2:]}-{n}" for n in range(self.months.players)]
+        shared = [f"{game}-{n}" for n in range(self.months.players // 2)]
+        return own + self.random.sample(shared, len(shared) * 2 // 3) + self.random.sample(NAMES, 6)
+
+    def _days(self, first: date) -> list[date]:
+        return [first + n * DAY for n in range((self.months.last - first).days + 1)]
+
+    def _player(self, area: str, acct: str) -> None:
+        random = self.random
+        first = random.choice(self._days(self.opens))
+        if random.random() < 0.15:
+            first = self.opens
+        if random.random() < 0.85:
+            for _ in range(random.choice([1, 1, 1, 2])):
+                self._log(area, first, "signup_logcount", acct)
+        stays = random.choice([0.05, 0.3, 0.7])
+        roles = [f"{area[-2:]}{acct}{n}" for n in range(random.choice([0, 1, 1, 1, 3]))]
+        for day in self._days(first):
+            if day != first and random.random() > stays:
+                continue
+            if random.random() < 0.9:
+                for _ in range(random.choice([1, 1, 2, 3])):
+                    self._log(area, day, "login_logcount", acct)
+            if random.random() < 0.3:
+                self._log(area, day, "createrole_logcount", acct)
+            self._deeds(area, day, acct)
+            for uid in roles:
+                self._role(area, day, acct, uid)
+
+    def _deeds(self, area: str, day: date, acct: str) -> None:
+        random = self.random
+        for _ in range(random.choice([0, 0, 1, 2])):
+            amount = random.choice([0, -1, -30, -30, 5, 100, random.randrange(-(10**6), 10**6)])
+            reason = random.choice(["shop", "revive", *NAMES[:3]])
+            self._log(area, day, "yuanbao_logchange", acct, amount=amount, reason=reason)
+        for _ in range(random.choice([0, 0, 1, 3])):
+            result = random.choice(["enter", "enter", "pass", "fail"])
+            self._log(
+                area, day, "fuben_logchange", acct, fuben=random.choice(["1", "2", "b:1"]), result=result
+            )
+        for _ in range(random.choice([0, 0, 1, 2])):
+            code = random.choice(["trunk_task_accept", "trunk_task_finish"])
+            self._log(area, day, code, acct, task=random.choice([1, 2, 3, 1000]))
+        if random.random() < 0.2:
+            num = random.randrange(1, 9)
+            item = random.choice(["sword", *NAMES[2:5]])
+            self._log(area, day, "shop_logbuy", acct, item=item, num=num, price=num * random.randrange(20))
+
+    def _role(self, area: str, day: date, acct: str, uid: str) -> None:
+        for _ in range(self.random.choice([0, 0, 1, 1, 2])):
+            ts = self._ts(area, day)
+            state = {
+                "uid": uid,
+                "name": self.random.choice(["superman", "名", "x"]),
+                "grade": self.random.randrange(1, 12),
+                "rest_yuanbao": self.random.randrange(1000),
+                "birthday": ts - self.random.randrange(10**6),
+                "acctid": acct,
+                "score": self.random.randrange(10**4),
+                "login_time": ts - self.random.randrange(10**4),
+            }
+            for again in range(self.random.choice([1, 1, 1, 2])):
+                # The game server may say something else of one second: then the later question counts.
+                other = state | {"grade": state["grade"] + again}
+                self._send("syncuser", area, ts, other | self._owner(area) | {"at": ts * 1000 + again * 1000})
+
+    def _payments(self, area: str, names: list[str]) -> None:
+        random = self.random
+        payers = [
+            *random.sample(names, len(names) // 3),
+            f"ghost-{area[-2:]}",
+            f"{self.world.areas[area].game}-ghost",
+        ]
+        for day in self._days(self.opens):
+            start = day_start(self.world.areas[area].zone, day)
+            users: dict[str, dict[str, float]] = {}
+            for poll in range(random.choice([0, 1, 2, 4])):
+                for acct in random.sample(payers, random.randrange(1, 4)):
+                    paid = {
+                        "times": random.randrange(1, 4),
+                        "amount": random.choice([2.0, 10, 0.1, 0.07, 19.99, 648.0]),
+                    }
+                    users[acct] = paid if random.random() < 0.95 else {"times": 0, "amount": 0}
+                # A snapshot may leave out whom an earlier one named, and may speak of a time within the day.
+                some = {acct: paid for acct, paid in users.items() if random.random() < 0.9}
+                asked = start + (poll + 1) * 5 * HOUR
+                ts = start if random.random() < 0.8 else min(start + random.randrange(20 * HOUR), asked)
+                fields: dict[str, object] = {**self._owner(area)} | {"users": some}
+                if area != UNDATED:
+                    fields["at"] = asked * 1000
+                self._send("payment", area, ts, fields, asked)
+
+    def _owner(self, area: str) -> dict[str, str]:
+        place = self.world.areas[area]
+        return {"game": place.game, "plat": place.plat}
+
+    def _log(self, area: str, day: date, code: str, acct: str, **fields: str | int) -> None:
+        data = {"corpid": self.world.areas[area].plat, "acct": acct, **fields}
+        self._send(
+            f"gamelog.{code}", area, self._ts(area, day), {"op": {"code": code, "id": 1}, "data": data}
+        )
+
+    def _ts(self, area: str, day: date) -> int:
+        """Return a time of the day, often on the border of a period."""
+        zone = self.world.areas[area].zone
+        start, end = day_start(zone, day), day_start(zone, day + DAY)
+        ts = self.random.randrange(start, end)
+        border = self.random.random()
+        if border < 0.1:
+            return self.random.choice([start, end - 1])
+        if border < 0.25:
+            hour = hour_start(zone, ts)
+            return max(start, hour - self.random.choice([0, 1]))
+        return ts
+
+    def _send(
+        self, topic: str, area: str, ts: int, fields: dict[str, object], asked: int | None = None
+    ) -> None:
+        random = self.random
+        source = f"{topic.partition('.')[0]}/{area[-2:]}"
+        self._numbers[source] = number = self._numbers.get(source, 0) + 1
+        delay = random.choice([0, 5, 60, 900, 6 * HOUR])
+        if random.random() < 0.05:
+            delay = random.randrange(6 * 24 * HOUR)
+        record = {"id": f"{source}:{number}", "area": area, "ts": ts, **fields}
+        self.sent.append(Sent((asked or ts) + delay, (topic, record)))
+
+
+def moments(months: Months, random: Random, slices: int) -> list[int]:
+    """Return ascending moments in and after those months, up to when nothing of them can change any more."""
+    first = day_start("UTC", months.first)
+    span = (months.last - months.first).days * 86400
+    within = [first + random.randrange(span) for _ in range(slices)]
+    after = [
+        day_start("UTC", months.last + timedelta(days=days)) + random.randrange(86400)
+        for days in (8, 33, 70, 95)
+    ]
+    return sorted(within) + after
