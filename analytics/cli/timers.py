@@ -1,0 +1,91 @@
+"""``analytics timers``: runs timer bolts by hand."""
+
+import time
+from datetime import date
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from analytics.broker.clients import Publisher, Refill
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.runtime.timer_by_hand import Wanted, by_hand
+from analytics.store import open_store
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
+
+NAMES = (*TIMERS, START)
+BROKER_SECONDS = 5.0
+DAY = "%Y-%m-%d"
+
+
+@click.command()
+@click.option(
+    "--timer",
+    "names",
+    multiple=True,
+    type=click.Choice(NAMES),
+    help="Only this one; may be given several times.",
+)
+@click.option("--area", default="", metavar="ID", help="Only this area, without its game's whole.")
+@click.option("--game", default="", metavar="NAME", help="Only this game: its areas and its whole.")
+@click.option(
+    "--from",
+    "since",
+    type=click.DateTime([DAY]),
+    help="Only days, weeks and months that begin on it or later.",
+)
+@click.option("--to", "until", type=click.DateTime([DAY]), help="… that begin on it or earlier.")
+@click.pass_obj
+def timers(
+    config: Config, names: tuple[str, ...], area: str, game: str, since: date | None, until: date | None
+) -> None:
+    """Compute documents of timer bolts again, and tell how many changed.
+
+    The node `timers` does so by itself for all that changes; this is for documents that were deleted, or of which
+    you want to be sure. It works while the node runs.
+    """
+    _check(config, area, game)
+    wanted = Wanted(
+        names or NAMES,
+        area,
+        game,
+        since.toordinal() if since else None,
+        until.toordinal() if until else None,
+    )
+    _ask_the_broker(config)
+    store = open_store(config)
+    publisher = Publisher(config.broker, "timers-by-hand")
+    try:
+        done = by_hand(config, store, publisher, wanted, int(time.time()))
+    finally:
+        publisher.close()
+        store.close()
+    table = Table()
+    for column in ("timer", "computed", "changed"):
+        table.add_column(column, justify="left" if column == "timer" else "right")
+    for name in wanted.timers:
+        table.add_row(name, f"{done.computed[name]:,}", f"{done.changed[name]:,}")
+    Console().print(table)
+
+
+def _check(config: Config, area: str, game: str) -> None:
+    """Refuse names that nothing goes by."""
+    if game and game not in config.games:
+        raise AnalyticsError(
+            f'there is no game "{game}". There are: {", ".join(sorted(config.games)) or "none"}'
+        )
+    if area and not any(area in of.areas for of in config.games.values()):
+        raise AnalyticsError(f'there is no area "{area}" in {config.file}')
+    if area and game and area not in config.games[game].areas:
+        raise AnalyticsError(f'the area "{area}" is not one of the game "{game}"')
+
+
+def _ask_the_broker(config: Config) -> None:
+    """Raise Unavailable if the broker does not answer: changed documents are published."""
+    refill = Refill(config.broker, BROKER_SECONDS)
+    try:
+        refill.state()
+    finally:
+        refill.close()

@@ -1,0 +1,95 @@
+"""Timer bolts by hand: every document of some areas and days is computed again, whether or not anything changed.
+
+It works beside the node: each write is on condition of the version that was read before the facts.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from analytics.broker.clients import Publisher
+from analytics.config import Config, areas
+from analytics.runtime.settler import new_session
+from analytics.runtime.timer_facts import FactsReader, spans
+from analytics.runtime.timer_plan import Plan, of_spans
+from analytics.runtime.timer_run import Done, Outlet, Run
+from analytics.runtime.timer_scopes import Scope, area_scope, game_scopes
+from analytics.runtime.timer_starts import Starts
+from analytics.store import Store
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
+
+LONGEST_PERIOD = 31
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to compute.
+
+    Attributes:
+        timers: names of timer bolts.
+        area, game: only this area, without its game's whole; only this game. "": all.
+        since, until: only periods that begin on these days or between them; None: no bound.
+    """
+
+    timers: Collection[str]
+    area: str = ""
+    game: str = ""
+    since: int | None = None
+    until: int | None = None
+
+    def includes(self, scope: Scope) -> bool:
+        """Whether documents of the scope are wanted."""
+        return self.area in ("", scope.area) and self.game in ("", scope.game)
+
+
+def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, now: int) -> Done:
+    """Compute what is wanted; return how many documents were computed and how many of them changed.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    claimed = areas(config)
+    session = f"by-hand-{new_session()}"
+    facts, starts = FactsReader(store, claimed), Starts(store, claimed)
+    scopes = [*map(area_scope, claimed.values()), *game_scopes(config, claimed)]
+    store.ensure_indexes([*TIMERS, START])
+    run = Run(
+        store, Outlet(publisher, session), facts, starts, TIMERS,
+        run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
+    )  # fmt: skip
+    moved: set[str] = set()
+    if START in wanted.timers:
+        ids = [scope.area for scope in scopes if not scope.is_game and wanted.includes(scope)]
+        while due := starts.anew(ids, now):
+            moved |= run.write_starts(due, {})
+        run.done.computed[START] = len(ids)
+    for plan in _plans(facts, scopes, wanted, moved, now):
+        run.work(plan)
+    return run.done
+
+
+def _plans(
+    facts: FactsReader, scopes: list[Scope], wanted: Wanted, moved: set[str], now: int
+) -> Iterator[Plan]:
+    timers = {name: timer for name, timer in TIMERS.items() if name in wanted.timers}
+    users = {name: timer for name, timer in TIMERS.items() if timer.uses_start}
+    for game in sorted({scope.game for scope in scopes}):
+        of_game = [scope for scope in scopes if scope.game == game]
+        found = spans(facts, [scope for scope in of_game if wanted.includes(scope)], now)
+        yield from of_spans(
+            {scope: _bounded(span, wanted) for scope, span in found.items()},
+            timers,
+            within=wanted.since is not None,
+        )
+        # Where a start has moved, what looks at it is computed for all days: nobody else would.
+        began_anew = [scope for scope in of_game if moved.intersection(scope.areas)]
+        yield from of_spans(spans(facts, began_anew, now), users)
+
+
+def _bounded(span: tuple[int, int], wanted: Wanted) -> tuple[int, int]:
+    first, last = span
+    return (
+        # A month that begins before the first fact may hold it.
+        first if wanted.since is None else max(wanted.since, first - LONGEST_PERIOD),
+        last if wanted.until is None else min(wanted.until, last),
+    )

@@ -1,0 +1,95 @@
+"""What has changed since the timer bolts last ran: which area-days, and by how many tuples; never the tuples."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from analytics.broker.wire import Message
+from analytics.core.areas import Areas
+from analytics.core.tuples import Ts
+from analytics.runtime.timer_facts import Stored
+from analytics.runtime.timer_scopes import day_of
+
+KINDS: dict[str, Stored] = {"loginday": "login", "signupday": "signup", "paysummary": "pay"}
+
+
+class Changed(msgspec.Struct, gc=False):
+    """What counts of a bolt's tuple here."""
+
+    area: str
+    ts: Ts
+    tuples: int = 0
+    first_ts: int | None = None
+
+
+_decoder = msgspec.json.Decoder(Changed)
+
+
+@dataclass
+class Dirty:
+    """What changed.
+
+    Attributes:
+        days: per kind of fact, area and day the number of incoming tuples.
+        starts: per area the earliest ``first_ts`` that was told.
+        start_tuples: per area the tuples that told it.
+        everything: whether nobody knows what has changed, so that all may have.
+        unknown: areas that no game of the configuration claims, which are left alone.
+    """
+
+    days: Counter[tuple[Stored, str, int]] = field(default_factory=Counter)
+    starts: dict[str, int] = field(default_factory=dict)
+    start_tuples: Counter[str] = field(default_factory=Counter)
+    everything: bool = False
+    unknown: set[str] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        """Return how many area-days and starts have changed."""
+        return len(self.days) + len(self.starts)
+
+    def note(self, message: Message, areas: Areas) -> None:
+        """Take up a message of a bolt."""
+        for changed in _read(message.body):
+            if changed.area not in areas:
+                self.unknown.add(changed.area)
+            elif message.topic in KINDS:
+                day = day_of(areas[changed.area].zone, changed.ts)
+                self.days[KINDS[message.topic], changed.area, day] += changed.tuples
+            elif changed.first_ts is not None:
+                known = self.starts.get(changed.area, changed.first_ts)
+                self.starts[changed.area] = min(known, changed.first_ts)
+                self.start_tuples[changed.area] += changed.tuples
+
+    def by_area(self) -> dict[str, Counter[tuple[Stored, int]]]:
+        """Return the changed days per area."""
+        result: dict[str, Counter[tuple[Stored, int]]] = {}
+        for (kind, area, day), tuples in self.days.items():
+            result.setdefault(area, Counter())[kind, day] += tuples
+        return result
+
+    def add(self, other: "Dirty") -> None:
+        """Take up what another one knows."""
+        self.days.update(other.days)
+        for area, ts in other.starts.items():
+            self.starts[area] = min(ts, self.starts.get(area, ts))
+        self.start_tuples.update(other.start_tuples)
+        self.everything |= other.everything
+        self.unknown |= other.unknown
+
+
+def _read(body: bytes) -> Iterable[Changed]:
+    """Return a message's tuples. A line that is none is a bolt's fault and can't be mended here."""
+    try:
+        return _decoder.decode_lines(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return list(_read_slowly(body))
+
+
+def _read_slowly(body: bytes) -> Iterable[Changed]:
+    for line in filter(bytes.strip, body.split(b"\n")):
+        try:
+            yield _decoder.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue

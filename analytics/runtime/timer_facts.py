@@ -1,0 +1,303 @@
+"""The facts that timer bolts compute from, read from what the bolts have stored.
+
+Each area numbers its own accts from 0 as they come, and so does each game; a table per area translates. So an
+area's documents cost what the area is large, not what its game is. What was read is kept, as arrays, until it is
+said to have changed: whoever hears of every change reads an area-day only when it has one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import gevent
+import numpy as np
+
+from analytics.bolts import BOLTS
+from analytics.core.areas import Areas
+from analytics.runtime.timer_scopes import Scope, day_of, start_of
+from analytics.store import Store
+from analytics.store.store import Document
+from analytics.timers import TIMERS
+from analytics.timers.facts import NO_PAYMENTS, NOBODY, Clock, Facts, Numbers, Payments
+
+Stored = Literal["login", "signup", "pay"]
+Needs = dict[Stored, set[int]]
+"""Days, per kind of fact."""
+
+COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
+DOCUMENTS_AT_ONCE = 100
+HISTORY_AT_ONCE = 50
+BYTES_AN_ACCT = 200
+"""What a numbered acct takes: its name, its number, its place in the dictionary."""
+SPARSE = 16
+STRIDE = 31
+"""Days: looking for the end of what is stored takes a look for so many days, and may stop so many too late."""
+FURTHEST_BACK = max(-first for timer in TIMERS.values() for first, _ in timer.looks.values())
+"""Days for which a day is looked back at."""
+
+_payments = BOLTS["paysummary"].measures["payments"]
+
+
+class _Numbers(dict[str, int]):
+    """Gives each acct the next number when it is first asked for."""
+
+    def __missing__(self, acct: str) -> int:
+        number = self[acct] = len(self)
+        return number
+
+    def of(self, accts: Iterable[str], count: int) -> Numbers:
+        """Return the numbers of ``count`` accts."""
+        return np.fromiter(map(self.__getitem__, accts), np.uint32, count)
+
+
+class FactsReader:
+    """Reads facts and keeps them.
+
+    Attributes:
+        bytes: about how much memory they take.
+    """
+
+    def __init__(self, store: Store, areas: Areas) -> None:
+        self._store = store
+        self._areas = areas
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._accts: dict[Literal["login", "signup"], dict[str, dict[int, Numbers]]] = {
+            "login": defaultdict(dict),
+            "signup": defaultdict(dict),
+        }
+        self._pay: dict[str, dict[int, Payments]] = defaultdict(dict)
+        self._whole: set[str] = set()
+        self._changed: dict[str, set[int]] = defaultdict(set)
+        self._numbers: dict[str, _Numbers] = defaultdict(_Numbers)
+        self._translated: dict[str, Numbers] = defaultdict(lambda: NOBODY)
+
+    @property
+    def bytes(self) -> int:
+        """Return about how much memory the facts take."""
+        days = (numbers for kind in self._accts.values() for of in kind.values() for numbers in of.values())
+        paid = (payments for of in self._pay.values() for payments in of.values())
+        named = sum(map(len, self._numbers.values()))
+        return (
+            sum(numbers.nbytes for numbers in days)
+            + sum(payments.accts.nbytes + payments.cents.nbytes for payments in paid)
+            + named * BYTES_AN_ACCT
+        )
+
+    def forget(self, kind: Stored, area: str, day: int) -> None:
+        """Take it that an area's day has changed."""
+        for stem in (area, _whole(self._areas[area].game)):
+            if kind == "pay":
+                self._pay[stem].pop(day, None)
+                self._changed[stem].add(day)
+            else:
+                self._accts[kind][stem].pop(day, None)
+
+    def trim(self, needs: Mapping[Stored, set[int]]) -> None:
+        """Forget the logins and sign-ups of all other days."""
+        for kind, known in self._accts.items():
+            wanted = needs.get(kind, set())
+            for of in known.values():
+                for day in of.keys() - wanted:
+                    del of[day]
+
+    def load(self, needs: Iterable[tuple[Scope, Needs]]) -> None:
+        """Read what of ``needs`` is not known yet."""
+        listed = list(needs)
+        missing: dict[Stored, dict[tuple[str, int], None]] = {kind: {} for kind in COLLECTIONS}
+        for scope, days in listed:
+            for kind, of_kind in days.items():
+                for area in scope.areas:
+                    missing[kind].update(((area, day), None) for day in self._missing(kind, area, of_kind))
+        for kind, pairs in missing.items():
+            self._read(kind, list(pairs))
+        for scope, days in listed:
+            if scope.is_game:
+                for kind, of_kind in days.items():
+                    for day in sorted(self._missing(kind, scope.stem, of_kind)):
+                        self._unite(kind, scope, day)
+                        gevent.sleep(0)
+
+    def load_history(self, scope: Scope) -> None:
+        """Read all payments of the scope that are not known yet, from the very first on."""
+        for area in scope.areas:
+            if area in self._whole:
+                self._read("pay", [(area, day) for day in self._changed[area]])
+            else:
+                self._read_history(area)
+        if not scope.is_game:
+            return
+        days = {day for area in scope.areas for day in self._pay[area]}
+        unknown = self._changed[scope.stem] | (days - self._pay[scope.stem].keys())
+        for day in sorted(unknown):
+            self._unite("pay", scope, day)
+            gevent.sleep(0)
+        self._whole.add(scope.stem)
+
+    def facts(self, scope: Scope, clock: Clock, start: int | None, start_day: int | None) -> Facts:
+        """Return what is known of the scope: load what is needed before."""
+        stem = scope.stem
+        return Facts(
+            len(self._numbers[stem]),
+            clock,
+            self._accts["login"][stem],
+            self._accts["signup"][stem],
+            self._pay[stem],
+            start,
+            start_day,
+        )
+
+    def days_paid_next(self, scope: Scope, day: int) -> set[int]:
+        """Return the days on which those who paid on ``day`` paid next. The scope's history must be loaded."""
+        pay = self._pay[scope.stem]
+        if day not in pay:
+            return set()
+        waiting = np.zeros(len(self._numbers[scope.stem]), np.bool_)
+        waiting[pay[day].accts] = True
+        found = set()
+        for later in sorted(other for other in pay if other > day):
+            if waiting[pay[later].accts].any():
+                found.add(later)
+                waiting[pay[later].accts] = False
+        return found
+
+    def first_days(self, areas: Iterable[str]) -> dict[str, int]:
+        """Return the first day of which anything is stored, of each area of which something is."""
+        result = {}
+        for area in set(areas):
+            zone = self._areas[area].zone
+            found = [
+                next(iter(self._store.find(name, area=area, batch=1)), None) for name in COLLECTIONS.values()
+            ]
+            days = [day_of(zone, first["ts"]) for first in found if first]
+            if days:
+                result[area] = min(days)
+        return result
+
+    def last_days(self, firsts: Mapping[str, int]) -> dict[str, int]:
+        """Return, given the first days of areas, a day of each after which nothing is stored, STRIDE later at most."""
+        return {area: self._last_day(area, first) for area, first in firsts.items()}
+
+    def _last_day(self, area: str, day: int) -> int:
+        zone = self._areas[area].zone
+        while True:
+            since = start_of(zone, day + STRIDE)
+            found = [
+                next(iter(self._store.find(name, area=area, since=since, batch=1)), None)
+                for name in COLLECTIONS.values()
+            ]
+            days = [day_of(zone, one["ts"]) for one in found if one]
+            if not days:
+                return day + STRIDE - 1
+            day = min(days)
+
+    def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:
+        if kind != "pay":
+            return days - self._accts[kind][stem].keys()
+        return days & self._changed[stem] if stem in self._whole else days - self._pay[stem].keys()
+
+    def _read(self, kind: Stored, pairs: Sequence[tuple[str, int]]) -> None:
+        """Read area-days; those of which nothing is stored are known to be empty afterwards."""
+        collection = COLLECTIONS[kind]
+        for begin in range(0, len(pairs), DOCUMENTS_AT_ONCE):
+            asked = {
+                f"{area}:{start_of(self._areas[area].zone, day)}": (area, day)
+                for area, day in pairs[begin : begin + DOCUMENTS_AT_ONCE]
+            }
+            found = self._store.load(collection, list(asked))
+            for id_, (area, day) in asked.items():
+                self._take(kind, area, day, found.pop(id_, None))
+            gevent.sleep(0)
+
+    def _read_history(self, area: str) -> None:
+        zone = self._areas[area].zone
+        # What has changed meanwhile will be told: what is read from here on is at least as new as this.
+        self._changed[area].clear()
+        for document in self._store.find("paysummary", area=area, batch=HISTORY_AT_ONCE):
+            self._take("pay", area, day_of(zone, document["ts"]), document)
+        self._whole.add(area)
+        gevent.sleep(0)
+
+    def _take(self, kind: Stored, area: str, day: int, document: Document | None) -> None:
+        if kind == "pay":
+            self._changed[area].discard(day)
+        if document is None:
+            self._put(kind, area, day, NO_PAYMENTS if kind == "pay" else NOBODY)
+            return
+        whole = self._store.whole(COLLECTIONS[kind], document)
+        accts = whole["userlist"]
+        numbers = self._numbers[area].of(accts, len(accts))
+        if kind != "pay":
+            self._put(kind, area, day, np.unique(numbers))
+            return
+        table = _payments.load("payments", whole)
+        cents = np.fromiter((table[acct][2] if acct in table else 0 for acct in accts), np.int64, len(accts))
+        self._put(kind, area, day, _summed(numbers, cents))
+
+    def _put(self, kind: Stored, stem: str, day: int, what: Any) -> None:
+        if kind == "pay":
+            self._pay[stem][day] = what
+        else:
+            self._accts[kind][stem][day] = what
+
+    def _unite(self, kind: Stored, scope: Scope, day: int) -> None:
+        """Work out a game's day from its areas'."""
+        if kind == "pay":
+            paid = [(area, self._pay[area][day]) for area in scope.areas if day in self._pay[area]]
+            numbers = [self._translate(area, scope.stem, one.accts) for area, one in paid]
+            cents = [one.cents for _, one in paid]
+            self._changed[scope.stem].discard(day)
+            if paid:
+                self._put("pay", scope.stem, day, _summed(np.concatenate(numbers), np.concatenate(cents)))
+            else:
+                self._put("pay", scope.stem, day, NO_PAYMENTS)
+            return
+        known = self._accts[kind]
+        groups = [self._translate(area, scope.stem, known[area][day]) for area in scope.areas]
+        self._put(kind, scope.stem, day, _united(groups, len(self._numbers[scope.stem])))
+
+    def _translate(self, area: str, stem: str, accts: Numbers) -> Numbers:
+        """Return an area's numbers as its game's."""
+        own, table = self._numbers[area], self._translated[area]
+        if len(table) < len(own):
+            new = self._numbers[stem].of(islice(own, len(table), None), len(own) - len(table))
+            table = self._translated[area] = np.concatenate([table, new])
+        return table[accts]
+
+
+def spans(facts: FactsReader, scopes: Sequence[Scope], now: int) -> dict[Scope, tuple[int, int]]:
+    """Return the first and the last day of which documents may say something, of each scope that has facts."""
+    firsts = facts.first_days(area for scope in scopes for area in scope.areas)
+    lasts = facts.last_days(firsts)
+    result = {}
+    for scope in scopes:
+        days = [firsts[area] for area in scope.areas if area in firsts]
+        if days:
+            last = max(lasts[area] for area in scope.areas if area in lasts)
+            result[scope] = min(days), min(last + FURTHEST_BACK, scope.last_day(now))
+    return result
+
+
+def _whole(game: str) -> str:
+    return f"{game}:*"
+
+
+def _united(groups: Sequence[Numbers], accts: int) -> Numbers:
+    """Return who is in any of the groups, sorted, each once."""
+    if sum(map(len, groups)) * SPARSE < accts:
+        return np.unique(np.concatenate(groups))
+    there = np.zeros(accts, np.bool_)
+    for group in groups:
+        there[group] = True
+    return np.flatnonzero(there).astype(np.uint32)
+
+
+def _summed(numbers: Numbers, cents: Any) -> Payments:
+    """Return payments sorted by acct, several of one acct added up."""
+    accts, where = np.unique(numbers, return_inverse=True)
+    sums = np.zeros(len(accts), np.int64)
+    np.add.at(sums, where, cents)
+    return Payments(accts, sums)

@@ -1,0 +1,167 @@
+"""Which documents of timer bolts may say something else now, and what they have to be computed from."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from analytics.runtime.timer_facts import Needs, Stored
+from analytics.runtime.timer_scopes import Scope
+from analytics.timers.facts import Clock
+from analytics.timers.timer import Timer, first_of, last_of, runs
+
+DAYS_AT_ONCE = 31
+"""Documents of so many days are computed from the same facts: more would hold more of them at once."""
+
+DOCUMENTS_AT_ONCE = 3_000
+
+Work = dict[str, Counter[int]]
+"""Per timer bolt the first days of periods, and the incoming tuples that each then accounts for."""
+
+Plan = dict[Scope, Work]
+
+Changes = Counter[tuple[Stored, int]]
+"""Per kind of fact and day the number of incoming tuples that changed it."""
+
+
+def changes_of(scope: Scope, by_area: Mapping[str, Changes]) -> Changes:
+    """Return what changed in the scope, given what did in each area."""
+    result: Changes = Counter()
+    for area in scope.areas:
+        result.update(by_area.get(area, {}))
+    return result
+
+
+def of_changes(
+    timers: Mapping[str, Timer],
+    changes: Changes,
+    last: int,
+    paid_next: Callable[[int], Iterable[int]] = lambda day: (),
+) -> Work:
+    """Return what changed days change.
+
+    Who paid earlier than was known may leave the cohort of a later day: so the day on which each payer of a changed
+    day paid next is looked at, too. That is enough whatever is stored already of changes that are told later: of
+    all the new days that an acct has before the one that was its first, the last leads there.
+
+    Args:
+        paid_next: takes a day; returns the days on which its payers paid next. Left out where all days are looked at.
+    """
+    work = _nothing()
+    first_pays = [timer for timer in timers.values() if "first_pay" in timer.looks]
+    for (kind, day), tuples in changes.items():
+        for timer in timers.values():
+            _add(work, timer, timer.affected(kind, day), last, tuples)
+    for day in (day for kind, day in changes if kind == "pay") if first_pays else ():
+        for timer in first_pays:
+            _add(work, timer, timer.affected("first_pay", day), last, changes["pay", day])
+            for later in paid_next(day):
+                _add(work, timer, timer.affected("first_pay", later), last, 0)
+    return work
+
+
+def of_time(timers: Mapping[str, Timer], before: Clock, now: Clock) -> Work:
+    """Return what days change that have begun or ended since; also where the clock was put back."""
+    work = _nothing()
+    for was, is_ in ((before.begun, now.begun), (before.ended, now.ended)):
+        for day in range(min(was, is_) + 1, max(was, is_) + 1):
+            for timer in timers.values():
+                _add(work, timer, timer.aged(day), max(was, is_), 0)
+    return work
+
+
+def of_days(timers: Iterable[Timer], first: int, last: int, within: bool = False) -> Work:
+    """Return all periods that any of the days lies in; with ``within`` only those that begin on one of them."""
+    work = _nothing()
+    for timer in timers:
+        firsts = {first_of(timer.period, day) for day in range(first, last + 1)}
+        work[timer.name].update(dict.fromkeys((day for day in firsts if day >= first or not within), 0))
+    return work
+
+
+def of_spans(
+    spans: Mapping[Scope, tuple[int, int]], timers: Mapping[str, Timer], within: bool = False
+) -> Iterator[Plan]:
+    """Yield plans of all documents of each scope's first to last day, some days after the other.
+
+    Args:
+        within: leave out the week and month that the first day lies in, but that began before.
+    """
+    begin = min((first for first, _ in spans.values()), default=0)
+    end = max((last for _, last in spans.values()), default=-1)
+    for day in range(begin, end + 1, DAYS_AT_ONCE):
+        plan: Plan = {}
+        for scope, (first, last) in spans.items():
+            low, high = max(day, first), min(day + DAYS_AT_ONCE - 1, last)
+            if low <= high:
+                plan[scope] = of_days(for_scope(timers, scope).values(), low, high, within or low > first)
+        yield plan
+
+
+def for_scope(timers: Mapping[str, Timer], scope: Scope) -> Mapping[str, Timer]:
+    """Return the timer bolts that have documents of the scope."""
+    if not scope.is_game:
+        return timers
+    return {name: timer for name, timer in timers.items() if timer.of_games}
+
+
+def merged(works: Iterable[Work]) -> Work:
+    """Return several pieces of work as one."""
+    result = _nothing()
+    for work in works:
+        for name, firsts in work.items():
+            result[name].update(firsts)
+    return {name: firsts for name, firsts in result.items() if firsts}
+
+
+def chunks(plan: Plan) -> Iterator[Plan]:
+    """Yield a plan in pieces of neighbouring days, oldest first."""
+    days = {day for work in plan.values() for firsts in work.values() for day in firsts}
+    for run in runs(days, DAYS_AT_ONCE):
+        piece: Plan = {}
+        for scope, work in plan.items():
+            some = {
+                name: Counter({day: firsts[day] for day in firsts if run[0] <= day <= run[-1]})
+                for name, firsts in work.items()
+            }
+            if some := {name: firsts for name, firsts in some.items() if firsts}:
+                piece[scope] = some
+        yield piece
+
+
+def groups(plan: Plan) -> Iterator[Plan]:
+    """Yield a plan in pieces of limited size: areas together, each game by itself at the end."""
+    piece: Plan = {}
+    size = 0
+    for scope in sorted(plan, key=lambda scope: scope.is_game):
+        count = sum(map(len, plan[scope].values()))
+        if piece and (scope.is_game or size + count > DOCUMENTS_AT_ONCE):
+            yield piece
+            piece, size = {}, 0
+        piece[scope] = plan[scope]
+        size += count
+    if piece:
+        yield piece
+
+
+def needs(work: Work, timers: Mapping[str, Timer], last: int) -> tuple[Needs, bool]:
+    """Return the days that the documents look at, and whether they look at all payments there ever were."""
+    days: Needs = defaultdict(set)
+    history = False
+    for name, firsts in work.items():
+        timer = timers[name]
+        for kind, (begin, end) in timer.looks.items():
+            if kind == "first_pay":
+                history = True
+                continue
+            for first in firsts:
+                days[kind].update(range(first + begin, min(last_of(timer.period, first) + end, last) + 1))
+    return days, history
+
+
+def _nothing() -> Work:
+    return defaultdict(Counter)
+
+
+def _add(work: Work, timer: Timer, firsts: Iterable[int], last: int, tuples: int) -> None:
+    for first in firsts:
+        if first <= last:
+            work[timer.name][first] += tuples

@@ -1,0 +1,109 @@
+"""How far the timer bolts are, kept in the store, and who may go on from there."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from analytics.broker.wire import Head
+from analytics.errors import AnalyticsError
+from analytics.runtime.settler import POSITIONS
+from analytics.store import Store, Write
+
+NODE = "timers"
+
+
+class Overtaken(AnalyticsError):
+    """Another instance has gone on from the saved position."""
+
+
+@dataclass
+class Saved:
+    """What is stored.
+
+    Attributes:
+        log, heads: everything through these messages is in the documents.
+        now: the time that the documents were computed for, in Unix seconds; 0 before there was any.
+        run: the run that is under way, or ended half-way; "" if none is.
+        version: of the stored document, 0 if there is none.
+    """
+
+    log: str = ""
+    heads: dict[str, Head] = field(default_factory=dict)
+    now: int = 0
+    run: str = ""
+    version: int = 0
+
+
+class Position:
+    """The saved position. Whoever begins a run writes so there, on condition that nobody else has since it looked.
+
+    So an instance that was overtaken while it slept learns it before it writes from what it remembers; and who
+    finds a run that did not end knows that documents may be written whose tuples were never published.
+    """
+
+    def __init__(self, store: Store, me: str) -> None:
+        self._store = store
+        self._me = me
+        self._in_doubt = False
+        self.saved = Saved()
+
+    def load(self) -> Saved:
+        """Take up what is stored."""
+        found = self._load()
+        self._in_doubt = False
+        self.saved = Saved()
+        if found is not None:
+            heads = {topic: Head(*head) for topic, *head in found["topics"]}
+            self.saved = Saved(found["log"], heads, found["now"], found.get("run", ""), found["_v"])
+        return self.saved
+
+    def begin(self, run: str) -> None:
+        """Write that a run is under way. Raise Overtaken if another instance is at work."""
+        if self._in_doubt:
+            self._resolve()
+        saved = self.saved
+        self._write(Saved(saved.log, saved.heads, saved.now, run, saved.version + 1))
+
+    def finish(self, log: str, heads: dict[str, Head], now: int) -> None:
+        """Write that everything through ``heads`` and ``now`` is in the documents. Raise Overtaken as above."""
+        self._write(Saved(log, heads, now, "", self.saved.version + 1))
+
+    def check(self) -> None:
+        """Raise Overtaken if another instance has written since."""
+        found = self._load()
+        if found is None or found["_v"] != self.saved.version:
+            raise Overtaken(_OVERTAKEN)
+
+    def _write(self, new: Saved) -> None:
+        document: dict[str, Any] = {
+            "log": new.log,
+            "topics": [[topic, *_plain(head)] for topic, head in new.heads.items()],
+            "now": new.now,
+            "by": self._me,
+            "_v": new.version,
+            "updated": datetime.now(UTC),
+        }
+        if new.run:
+            document["run"] = new.run
+        self._in_doubt = True  # until the store has answered: the write may take effect all the same
+        if self._store.write(POSITIONS, [Write(NODE, document, self.saved.version)]):
+            raise Overtaken(_OVERTAKEN)
+        self._in_doubt = False
+        self.saved = new
+
+    def _resolve(self) -> None:
+        """Learn whether the last write took effect, of which the store gave no answer."""
+        expected, found = self.saved.version, self._load()
+        if found is not None and found["_v"] != expected and found["by"] != self._me:
+            raise Overtaken(_OVERTAKEN)
+        self.load()
+
+    def _load(self) -> dict[str, Any] | None:
+        return self._store.load(POSITIONS, [NODE]).get(NODE)
+
+
+_OVERTAKEN = "another instance of timers has gone on meanwhile; beginning again where it stands"
+
+
+def _plain(head: Head) -> list[int]:
+    return [head.number, head.records, head.tuples]

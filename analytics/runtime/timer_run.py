@@ -1,0 +1,246 @@
+"""One run of the timer bolts: compute the documents that may have changed, write and publish those that did.
+
+    versions stored ──▶ (still mine?) ──▶ facts ──▶ documents ──▶ written, if the version is as read ──▶ published
+         ▲                                                          │ refused
+         └──────────────────────────────────────────────────────────┘
+
+The versions are read before the facts, or with a look at the saved position in between: so whoever slept over
+another's work and wakes with facts of yesterday finds its writes refused.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import gevent
+import msgspec
+
+from analytics.broker.clients import Publisher
+from analytics.broker.wire import Batch, BatchHeader, Part
+from analytics.runtime.timer_facts import FactsReader, Needs
+from analytics.runtime.timer_plan import Plan, Work, chunks, groups, needs
+from analytics.runtime.timer_scopes import Scope
+from analytics.runtime.timer_starts import Start, Starts
+from analytics.store import Store, Write
+from analytics.store.store import Document
+from analytics.timers.start import NAME as START
+from analytics.timers.timer import Timer
+
+LINES_A_BATCH = 2_000
+HIDDEN = frozenset({"_id", "_v", "_run", "updated"})
+
+
+class Outlet:
+    """Publishes what timer bolts say. Usable by one run after the other."""
+
+    def __init__(self, publisher: Publisher, session: str) -> None:
+        self._publisher = publisher
+        self._session = session
+        self._published = 0
+
+    def publish(self, name: str, documents: Iterable[tuple[Document, int]]) -> None:
+        """Publish documents, each with the incoming tuples that it accounts for; wait until that is durable."""
+        lines = (self._line(name, document, tuples) for document, tuples in documents)
+        pending = []
+        while batch := list(islice(lines, LINES_A_BATCH)):
+            part = Part(name, len(batch), sum(tuples for _, tuples in batch))
+            header = BatchHeader(f"{name}@{self._session}", [], [part])
+            body = b"\n".join(line for line, _ in batch)
+            pending.append(self._publisher.publish(Batch(header, [body])))
+        for result in pending:
+            result.get()
+
+    def _line(self, name: str, document: Document, tuples: int) -> tuple[bytes, int]:
+        self._published += 1
+        shown = {
+            key: value for key, value in document.items() if not key.startswith("_") and key != "updated"
+        }
+        named = {"id": f"{name}@{self._session}:{self._published}"} | shown
+        return msgspec.json.encode(named | {"version": document["_v"], "tuples": tuples}), tuples
+
+
+@dataclass
+class Done:
+    """What a run did: per timer bolt, how many documents it computed and how many of them it wrote."""
+
+    computed: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+
+
+class Run:
+    """A run under way.
+
+    Args:
+        run: its name, which its documents carry.
+        now: Unix seconds.
+        again: write and publish every document, since the run before ended half-way: nobody knows which of its
+            tuples went out, and its documents may still be on their way from a process that sleeps.
+        check: called after versions were read; raises Overtaken. None: facts are read anew after the versions.
+        max_bytes: facts kept in memory, where fewer would do.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        outlet: Outlet,
+        facts: FactsReader,
+        starts: Starts,
+        timers: Mapping[str, Timer],
+        *,
+        run: str,
+        now: int,
+        again: bool = False,
+        check: Callable[[], None] | None = None,
+        max_bytes: int = 1 << 30,
+    ) -> None:
+        self._store = store
+        self._outlet = outlet
+        self._facts = facts
+        self._starts = starts
+        self._timers = timers
+        self._run = run
+        self._now = now
+        self._again = again
+        self._check = check
+        self._max_bytes = max_bytes
+        self.done = Done()
+
+    def work(self, plan: Plan) -> None:
+        """Bring every document of the plan, which is one game's, up to date.
+
+        Raises:
+            Unavailable: the store does not answer.
+            Overtaken: another instance is at work.
+        """
+        for chunk in chunks(plan):
+            self._keep_to(chunk)
+            for group in groups(chunk):
+                waiting = group
+                while waiting:
+                    waiting = self._settle(waiting)
+                    gevent.sleep(0)
+        if self._facts.bytes > self._max_bytes:
+            self._facts.clear()
+
+    def write_starts(self, starts: Iterable[Start], tuples: Mapping[str, int]) -> set[str]:
+        """Write documents of ``serverstarttime``; return the areas whose start is on another day than before.
+
+        One that somebody else wrote meanwhile is forgotten, so that the next look finds theirs.
+        """
+        listed = list(starts)
+        documents = {one.area: self._stamped(one.area, one.document, one.expected + 1) for one in listed}
+        writes = [Write(one.area, documents[one.area], one.expected) for one in listed]
+        refused = self._store.write(START, writes) if writes else set()
+        written = [one for one in listed if one.area not in refused]
+        for area in refused:
+            self._starts.forget(area)
+        for one in written:
+            self._starts.written(one.area, documents[one.area])
+        self._outlet.publish(START, ((documents[one.area], tuples.get(one.area, 0)) for one in written))
+        self.done.computed[START] += len(listed)
+        self.done.changed[START] += len(written)
+        return {one.area for one in written if one.moved}
+
+    def _settle(self, group: Plan) -> Plan:
+        """Compute and write the documents of a group; return what was refused, since somebody else wrote it."""
+        stored = self._stored(group)
+        if self._check is not None:
+            self._check()
+        else:
+            self._facts.clear()
+            self._starts.clear()
+        self._load(group)
+        refused: dict[str, set[str]] = {}
+        documents: dict[str, dict[str, tuple[Write, int]]] = {}
+        for scope, work in group.items():
+            for name, id_, write, tuples in self._changed(scope, work, stored):
+                documents.setdefault(name, {})[id_] = write, tuples
+            gevent.sleep(0)
+        for name, writes in documents.items():
+            refused[name] = self._store.write(name, [write for write, _ in writes.values()])
+            written = [
+                (write.document, tuples)
+                for id_, (write, tuples) in writes.items()
+                if id_ not in refused[name]
+            ]
+            self._outlet.publish(name, written)
+            self.done.changed[name] += len(written)
+            gevent.sleep(0)
+        return _restricted(group, refused) if any(refused.values()) else {}
+
+    def _stored(self, group: Plan) -> dict[str, dict[str, Document]]:
+        ids: dict[str, list[str]] = {}
+        for scope, work in group.items():
+            for name, firsts in work.items():
+                ids.setdefault(name, []).extend(map(scope.id_of, firsts))
+        return {name: self._store.load(name, some) for name, some in ids.items()}
+
+    def _load(self, group: Plan) -> None:
+        """Have the facts of a group and the starts of its areas at hand."""
+        wanted = []
+        for scope, work in group.items():
+            days, history = needs(work, self._timers, scope.last_day(self._now))
+            if history:
+                self._facts.load_history(scope)
+            wanted.append((scope, days))
+        self._facts.load(wanted)
+        if any(self._timers[name].uses_start for work in group.values() for name in work):
+            self._starts.load(area for scope in group for area in scope.areas)
+
+    def _changed(
+        self, scope: Scope, work: Work, stored: Mapping[str, Mapping[str, Document]]
+    ) -> Iterator[tuple[str, str, Write, int]]:
+        """Yield the documents of a scope that are to be written, with their bolt, id and tuples."""
+        facts = self._facts.facts(scope, scope.clock(self._now), *self._starts.of(scope))
+        for name, firsts in work.items():
+            for computed in self._timers[name].documents(facts, firsts):
+                self.done.computed[name] += 1
+                id_ = scope.id_of(computed.first)
+                old = stored[name].get(id_)
+                if old is None and computed.empty:
+                    continue
+                document = scope.key_fields(computed.first) | computed.fields
+                if old is not None and not self._again and _public(old) == document:
+                    continue
+                if scope.is_game:
+                    gevent.sleep(0)
+                version = old["_v"] if old is not None else 0
+                write = Write(id_, self._stamped(id_, document, version + 1), version)
+                yield name, id_, write, firsts[computed.first]
+
+    def _stamped(self, id_: str, document: Document, version: int) -> Document:
+        now = datetime.now(UTC)
+        return {"_id": id_} | document | {"_v": version, "_run": self._run, "updated": now}
+
+    def _keep_to(self, chunk: Plan) -> None:
+        """Where memory is short, forget the facts that the chunk does not look at."""
+        if self._facts.bytes <= self._max_bytes:
+            return
+        wanted: Needs = {"login": set(), "signup": set()}
+        for scope, work in chunk.items():
+            days, _ = needs(work, self._timers, scope.last_day(self._now))
+            for kind in wanted:
+                wanted[kind] |= days.get(kind, set())
+        self._facts.trim(wanted)
+
+
+def _public(document: Mapping[str, Any]) -> Document:
+    return {name: value for name, value in document.items() if name not in HIDDEN}
+
+
+def _restricted(group: Plan, refused: Mapping[str, set[str]]) -> Plan:
+    """Return the part of a plan whose documents were refused."""
+    result: Plan = {}
+    for scope, work in group.items():
+        left = {
+            name: Counter(
+                {first: firsts[first] for first in firsts if scope.id_of(first) in refused.get(name, ())}
+            )
+            for name, firsts in work.items()
+        }
+        if left := {name: firsts for name, firsts in left.items() if firsts}:
+            result[scope] = left
+    return result

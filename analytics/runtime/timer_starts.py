@@ -1,0 +1,92 @@
+"""When areas started: the collection ``serverstarttime``, which ``kpi`` looks at."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analytics.core.areas import Areas
+from analytics.runtime.timer_scopes import Scope, day_of
+from analytics.store import Store
+from analytics.store.store import Document
+from analytics.timers.start import NAME, READS, changes, earliest, fields
+
+
+@dataclass(frozen=True)
+class Start:
+    """A document of ``serverstarttime`` as it should be. ``moved``: what looks at the start must be computed again."""
+
+    area: str
+    expected: int
+    document: Document
+    moved: bool
+
+
+class Starts:
+    """The stored starts, kept once they are read."""
+
+    def __init__(self, store: Store, areas: Areas) -> None:
+        self._store = store
+        self._areas = areas
+        self._known: dict[str, Document | None] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+
+    def load(self, areas: Iterable[str]) -> None:
+        """Read the starts of these areas where they are not known."""
+        unknown = [area for area in areas if area not in self._known]
+        found = self._store.load(NAME, unknown) if unknown else {}
+        for area in unknown:
+            self._known[area] = found.get(area)
+
+    def of(self, scope: Scope) -> tuple[int | None, int | None]:
+        """Return when the scope started and on which day, None where that is not known. Load its areas before."""
+        found = [(area, document) for area in scope.areas if (document := self._known.get(area))]
+        start = min((document["ts"] for _, document in found), default=None)
+        days = (day_of(self._areas[area].zone, document["ts"]) for area, document in found)
+        return start, min(days, default=None)
+
+    def due(self, told: Mapping[str, int], now: int, again: bool) -> list[Start]:
+        """Return the documents to write, given the earliest ``first_ts`` that was told of areas since.
+
+        Args:
+            again: the run before may have written a start without what follows from it.
+        """
+        self.load(self._areas)
+        result = []
+        for area in self._areas:
+            known = self._known[area]
+            if known is None and area in told:
+                found = self._first(area, told[area])
+            else:
+                found = earliest(known["ts"] if known else None, [told[area]] if area in told else [])
+            if found is not None:
+                result += self._start(area, found, now, again and told.get(area) == found)
+        return result
+
+    def anew(self, areas: Iterable[str], now: int, again: bool = False) -> list[Start]:
+        """Return the documents to write, from all that the bolts have stored."""
+        listed = list(areas)
+        self.load(listed)
+        firsts = ((area, self._first(area)) for area in listed)
+        return [start for area, ts in firsts if ts is not None for start in self._start(area, ts, now, again)]
+
+    def written(self, area: str, document: Document) -> None:
+        """Take up that an area's document was written."""
+        self._known[area] = document
+
+    def forget(self, area: str) -> None:
+        """Take it that somebody else has written an area's document."""
+        self._known.pop(area, None)
+
+    def _first(self, area: str, *told: int) -> int | None:
+        firsts = [next(iter(self._store.find(name, area=area, batch=1)), {}) for name in READS]
+        return earliest(None, [*told, *(first["first_ts"] for first in firsts if "first_ts" in first)])
+
+    def _start(self, area: str, ts: int, now: int, again: bool) -> list[Start]:
+        known, of = self._known[area], self._areas[area]
+        if not again and not changes(known, ts, of.zone, now):
+            return []
+        moved = again or known is None or day_of(of.zone, known["ts"]) != day_of(of.zone, ts)
+        document = {"game": of.game, "area": area, "plat": of.plat} | fields(ts, of.zone, now)
+        return [Start(area, known["_v"] if known else 0, document, moved)]

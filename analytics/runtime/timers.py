@@ -1,0 +1,316 @@
+"""The node ``timers``: runs all timer bolts, whenever what they look at has changed, and as days begin and end.
+
+It listens to the bolts' tuples, but remembers only which area-days they speak of. One greenlet notes that down,
+another runs the bolts for what has been noted, then saves how far the notes went. A run that ends half-way, in a
+crash or since the store went away, is made again from the saved position, and writes everything it touches.
+
+When to run: every ``every_seconds`` at the latest, as soon as something changed; sooner when nothing has come in for
+a second. That second makes ``drain`` quick without a way to ask for a run. A run that was long is followed
+by a pause of three times its length, lest a trickle of records keep the machine busy.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import gevent
+
+from analytics.broker.clients import Publisher, Refill, Subscriber
+from analytics.broker.wire import Head
+from analytics.config import Config, areas
+from analytics.errors import Unavailable
+from analytics.runtime import timer_plan
+from analytics.runtime.intake import NOTHING, Intake, NewLog
+from analytics.runtime.node import Node
+from analytics.runtime.nodes import READ_BY_TIMERS
+from analytics.runtime.settler import new_session
+from analytics.runtime.timer_dirty import Dirty
+from analytics.runtime.timer_facts import FactsReader, spans
+from analytics.runtime.timer_plan import Plan
+from analytics.runtime.timer_position import NODE, Overtaken, Position
+from analytics.runtime.timer_run import Done, Outlet, Run
+from analytics.runtime.timer_scopes import Scope, area_scope, game_scopes, next_boundary
+from analytics.runtime.timer_starts import Starts
+from analytics.store import open_store
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
+from analytics.timers.timer import Timer
+
+RETRY_SECONDS = 1.0
+IDLE_SECONDS = 0.5
+QUIET_SECONDS = 1.0
+LOOK_SECONDS = 0.1
+REST = 3.0
+
+
+class Timers(Node):
+    """Runs the timer bolts.
+
+    Args:
+        now: the clock, in Unix seconds.
+    """
+
+    name = NODE
+    role = "bolts"
+
+    def __init__(
+        self, config: Config, now: Callable[[], float] = time.time, timers: Mapping[str, Timer] = TIMERS
+    ) -> None:
+        self._config = config
+        self._now = now
+        self._timers = timers
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._intake: Intake | None = None
+        self._dirty = Dirty()
+        self._again = False
+        self._stopping = False
+        self._error = ""
+        self._heard = self._began = 0.0
+        self._seconds = 0.0
+        self._boundary = 0
+        self._ran_at = 0.0
+        self._folded = self._runs = 0
+        self._changed: Counter[str] = Counter()
+        self._unknown: set[str] = set()
+
+    def start(self) -> None:
+        """Connect to broker and store; the greenlet waits for them as long as it takes."""
+        config = self._config
+        self._areas = areas(config)
+        of_areas = [area_scope(area) for area in self._areas.values()]
+        self._scopes = [*of_areas, *game_scopes(config, self._areas)]
+        self._zones = {zone for scope in self._scopes for zone in scope.zones}
+        self._store = open_store(config)
+        self._session = f"{NODE}-{new_session()}"
+        self._publisher = Publisher(config.broker, self._session)
+        self._refill = Refill(config.broker)
+        self._reports = Refill(config.broker)
+        self._live = Subscriber(config.broker, READ_BY_TIMERS)
+        self._outlet = Outlet(self._publisher, self._session)
+        self._position = Position(self._store, self._session)
+        self._facts = FactsReader(self._store, self._areas)
+        self._starts = Starts(self._store, self._areas)
+        self._greenlets = [gevent.spawn(self._work_for_ever)]
+
+    def step(self) -> None:
+        """Wait a second; raise what ended the greenlet, if anything has."""
+        for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
+            greenlet.get()
+            raise RuntimeError(f"{self.name}: a greenlet ended by itself")
+
+    def stop(self) -> None:
+        """Let a run that is under way end, for ten seconds, then let go of everything."""
+        self._stopping = True
+        gevent.joinall(self._greenlets, timeout=10)
+        gevent.killall(self._greenlets, timeout=2)
+        self._publisher.close()
+        for client in (self._refill, self._reports, self._live):
+            client.close()
+        self._store.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``status`` shows: when the last run was, what it did, and what is waiting for the next."""
+        return {
+            "folded": self._folded,
+            "ran_at": self._ran_at,
+            "seconds": round(self._seconds, 3),
+            "runs": self._runs,
+            "documents": dict(self._changed),
+            "changed_days": len(self._dirty),
+            "unknown_areas": sorted(self._unknown),
+            "error": self._error or (self._intake.error if self._intake else ""),
+        }
+
+    def _work_for_ever(self) -> None:
+        while not self._stopping:
+            intake = self._prepare()
+            gathering = gevent.spawn(self._gather_for_ever, intake)
+            try:
+                while not self._stopping:
+                    if self._is_due(intake):
+                        self._run(intake)
+                    elif gathering.ready():
+                        gathering.get()
+                    else:
+                        gevent.sleep(LOOK_SECONDS)
+            except Overtaken as error:
+                self._error = str(error)
+                gevent.sleep(RETRY_SECONDS)
+            finally:
+                gathering.kill()
+
+    def _prepare(self) -> Intake:
+        """Learn from the store where to go on, and forget what was known before."""
+        self._persist(lambda: self._store.ensure_indexes([*self._timers, START]))
+        saved = self._persist(self._position.load)
+        self._facts.clear()
+        self._starts.clear()
+        self._dirty = Dirty()
+        self._again = bool(saved.run)
+        self._boundary = next_boundary(self._zones, saved.now) if saved.now else 0
+        heads = {topic: saved.heads.get(topic, NOTHING) for topic in READ_BY_TIMERS}
+        self._report(saved.log, heads)
+        self._heard = time.monotonic()
+        intake = self._intake = Intake(self._live, self._refill, saved.log, heads)
+        return intake
+
+    def _gather_for_ever(self, intake: Intake) -> None:
+        """Note down what changes. Between taking a message and noting it nobody else gets a turn."""
+        skipped = 0
+        while True:
+            try:
+                for message in intake.messages(IDLE_SECONDS):
+                    self._dirty.note(message, self._areas)
+                    self._heard = time.monotonic()
+                    self._folded += message.header.count
+                    # What was gone before it could be read may have changed anything.
+                    self._dirty.everything |= intake.skipped > skipped
+                    skipped = intake.skipped
+                    gevent.sleep(0)
+            except NewLog as other:
+                intake.restart(other.log)
+                self._dirty = Dirty(everything=True)
+                self._heard = time.monotonic()
+
+    def _is_due(self, intake: Intake) -> bool:
+        saved = self._position.saved
+        if not intake.log:
+            return False
+        if not (
+            self._dirty.everything
+            or self._again
+            or self._now() >= self._boundary
+            or (intake.log, intake.heads) != (saved.log, saved.heads)
+        ):
+            return False
+        moment = time.monotonic()
+        if moment - self._began >= self._config.timers.every_seconds and self._runs:
+            return True
+        return moment - self._heard >= QUIET_SECONDS and moment - self._began >= (1 + REST) * self._seconds
+
+    def _run(self, intake: Intake) -> None:
+        """Run the bolts for everything that was noted down; where that fails, note it down again."""
+        dirty, self._dirty = self._dirty, Dirty()
+        log, heads = intake.log, dict(intake.heads)
+        self._began = time.monotonic()
+        try:
+            done = self._bring_up_to_date(dirty, log, heads)
+        except Unavailable as error:
+            dirty.add(self._dirty)
+            self._dirty = dirty
+            self._again = True
+            self._facts.clear()
+            self._starts.clear()
+            self._error = str(error)
+            gevent.sleep(RETRY_SECONDS)
+            return
+        self._error = ""
+        self._again = False
+        self._seconds = time.monotonic() - self._began
+        self._ran_at = time.time()
+        self._runs += 1
+        self._changed.update(done.changed)
+        self._unknown |= dirty.unknown
+        self._report(log, heads)
+
+    def _bring_up_to_date(self, dirty: Dirty, log: str, heads: dict[str, Head]) -> Done:
+        now = int(self._now())
+        saved = self._position.saved
+        name = f"{self._session}:{self._runs}"
+        run = Run(
+            self._store, self._outlet, self._facts, self._starts, self._timers,
+            run=name, now=now, again=self._again or bool(saved.run),
+            check=self._position.check, max_bytes=int(self._config.timers.max_known_mb * (1 << 20)),
+        )  # fmt: skip
+        for kind, area, day in dirty.days:
+            self._facts.forget(kind, area, day)
+        if dirty.everything:
+            self._facts.clear()
+        if dirty or dirty.everything or self._again or now >= self._boundary or now < saved.now:
+            self._position.begin(name)
+            moved = self._move_starts(run, dirty, now)
+            for plan in self._plans(dirty, saved.now, now, moved):
+                run.work(plan)
+        self._position.finish(log, heads, now)
+        self._boundary = next_boundary(self._zones, now)
+        return run.done
+
+    def _move_starts(self, run: Run, dirty: Dirty, now: int) -> set[str]:
+        """Bring starts up to date; return the areas that started on another day than was known."""
+        again, moved = self._again, set[str]()
+        anew = self._areas if dirty.everything else ()
+        while starts := [*self._starts.anew(anew, now, again), *self._starts.due(dirty.starts, now, again)]:
+            moved |= run.write_starts({one.area: one for one in starts}.values(), dirty.start_tuples)
+            again = False
+        return moved
+
+    def _plans(self, dirty: Dirty, before: int, now: int, moved: set[str]) -> Iterator[Plan]:
+        """Yield what is to be done, game by game."""
+        by_area = dirty.by_area()
+        for game in sorted({scope.game for scope in self._scopes}):
+            scopes = [scope for scope in self._scopes if scope.game == game]
+            if dirty.everything:
+                yield from self._everything(scopes, by_area, now)
+                continue
+            plan: Plan = {}
+            for scope in scopes:
+                changes = timer_plan.changes_of(scope, by_area)
+                if work := self._work_of(scope, changes, before, now):
+                    plan[scope] = work
+                gevent.sleep(0)
+            yield plan
+            if began_anew := [scope for scope in scopes if moved.intersection(scope.areas)]:
+                users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
+                yield from timer_plan.of_spans(spans(self._facts, began_anew, now), users)
+
+    def _everything(
+        self, scopes: list[Scope], by_area: Mapping[str, timer_plan.Changes], now: int
+    ) -> Iterator[Plan]:
+        """Yield plans of all that the store has; what is known to have changed is still accounted for."""
+        known = {
+            scope: timer_plan.of_changes(
+                timer_plan.for_scope(self._timers, scope),
+                timer_plan.changes_of(scope, by_area),
+                scope.last_day(now),
+            )
+            for scope in scopes
+        }
+        for plan in timer_plan.of_spans(spans(self._facts, scopes, now), self._timers):
+            for scope, work in plan.items():
+                for name, firsts in work.items():
+                    for first in firsts.keys() & known[scope][name].keys():
+                        firsts[first] = known[scope][name][first]
+            yield plan
+
+    def _work_of(self, scope: Scope, changes: timer_plan.Changes, before: int, now: int) -> timer_plan.Work:
+        """Return what changes, and the time that has passed since ``before``, make of work."""
+        timers = timer_plan.for_scope(self._timers, scope)
+        if any(kind == "pay" for kind, _ in changes):
+            self._facts.load_history(scope)
+        works = [
+            timer_plan.of_changes(
+                timers, changes, scope.last_day(now), lambda day: self._facts.days_paid_next(scope, day)
+            )
+        ]
+        if before:
+            works.append(timer_plan.of_time(timers, scope.clock(before), scope.clock(now)))
+        return timer_plan.merged(works)
+
+    def _report(self, log: str, heads: dict[str, Head]) -> None:
+        """Tell the broker what it may throw away. If it does not answer, the next report will do."""
+        try:
+            self._reports.report(NODE, log, heads)
+        except Unavailable as error:
+            self._error = str(error)
+
+    def _persist(self, action: Callable[[], Any]) -> Any:
+        """Do something with the store; while it is away, say so and try again."""
+        while True:
+            try:
+                result = action()
+                self._error = ""
+                return result
+            except Unavailable as error:
+                self._error = str(error)
+                gevent.sleep(RETRY_SECONDS)

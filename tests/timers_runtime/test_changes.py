@@ -1,0 +1,110 @@
+"""Timer bolts touch what changed and what depends on it, all of that and nothing else."""
+
+from typing import Any
+
+import gevent
+import pytest
+from timer_harness import COLLECTIONS, A, C, at, eventually, log, paid, some_weeks
+
+from analytics.runtime import timer_plan
+
+OLD_DAY = "2015-02-10"
+
+
+def differing(before: dict[Any, Any], after: dict[Any, Any]) -> set[Any]:
+    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {"gamelog.login_logcount": [log("login", "shared0", at(OLD_DAY)), log("login", "new", at(OLD_DAY))]},
+        {
+            "gamelog.signup_logcount": [
+                log("signup", "shared3", at(OLD_DAY)),
+                log("signup", "new", at(OLD_DAY), C),
+            ]
+        },
+        {"payment": [paid({"shared0": 5, "c1": 7, "new": 0.5}, at(OLD_DAY, 0), at=9)]},
+        {"gamelog.createrole_logcount": [log("createrole", "x", at("2015-01-20"))]},
+    ],
+    ids=lambda what: next(iter(what)),
+)
+def test_records_of_an_old_day_change_exactly_what_depends_on_it(suite: Any, what: Any) -> None:
+    some_weeks(suite, "2015-02-02", 45, seed=7)
+    suite.drain()
+    documents, versions = suite.documents(), suite.versions()
+    for topic, tuples in what.items():
+        suite.send(topic, tuples)
+    suite.drain()
+    expected = suite.anew()
+    assert suite.documents() == expected, "all of them"
+    changed = differing(documents, expected)
+    assert changed, "the case is of no use"
+    assert differing(versions, suite.versions()) == changed, "nothing else"
+    assert suite.unpublished() == []
+
+
+def test_what_changes_nothing_writes_nothing(suite: Any) -> None:
+    some_weeks(suite, "2015-03-01", 15, seed=3)
+    suite.drain()
+    versions = suite.versions()
+    # The day bolts tell of days in which there is nothing new.
+    suite.send("loginday", [{"area": A, "ts": at("2015-03-04", 0), "tuples": 1}])
+    suite.send("paysummary", [{"area": A, "ts": at("2015-03-04", 0), "tuples": 1}])
+    suite.store.written.clear()
+    suite.drain()
+    assert {collection for collection, _ in suite.store.written} == {"positions"}
+    assert suite.versions() == versions
+
+
+def test_without_any_change_there_is_no_run(suite: Any) -> None:
+    some_weeks(suite, "2015-03-10", 5, seed=3)
+    suite.drain()
+    node = next(node for node in suite._greenlets if node.name == "timers")
+    eventually(lambda: node.state()["changed_days"] == 0)
+    suite.store.written.clear()
+    suite.now += 3600
+    gevent.sleep(0.5)
+    assert suite.store.written == []
+
+
+def test_a_day_begins_without_any_record(suite: Any) -> None:
+    some_weeks(suite, "2015-03-10", 11, seed=5)
+    suite.drain()
+    key = "loginretention", f"{A}:{at('2015-03-18', 0)}"
+    documents, versions = suite.documents(), suite.versions()
+    assert list(documents[key]["retention"]) == ["1", "2"]
+    suite.now = at("2015-03-21", 0) + 1
+    eventually(lambda: list(suite.documents("loginretention")[key]["retention"]) == ["1", "2", "3"])
+    eventually(suite.is_saved)
+    expected = suite.anew()
+    assert suite.documents() == expected
+    assert differing(versions, suite.versions()) == differing(documents, expected)
+    assert suite.unpublished() == []
+
+
+def test_days_that_began_while_nobody_looked(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 20, seed=6)
+    suite.drain()
+    [node] = [node for node in suite._greenlets if node.name == "timers"]
+    suite.stop(node)
+    suite.now = at("2015-04-29")
+    suite.start_timers()
+    eventually(lambda: suite.store.load("positions", ["timers"])["timers"]["now"] == suite.now)
+    assert suite.documents() == suite.anew()
+
+
+def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
+    """With little memory, documents are computed a few days and areas at a time."""
+    monkeypatch.setattr(timer_plan, "DAYS_AT_ONCE", 3)
+    monkeypatch.setattr(timer_plan, "DOCUMENTS_AT_ONCE", 5)
+    monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 0.000001)
+    some_weeks(suite, "2015-02-20", 25, seed=8)
+    suite.drain()
+    found = suite.documents()
+    monkeypatch.setattr(timer_plan, "DAYS_AT_ONCE", 1000)
+    monkeypatch.setattr(timer_plan, "DOCUMENTS_AT_ONCE", 10**6)
+    monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 1000)
+    assert {name for name, _ in found} == set(COLLECTIONS)
+    assert found == suite.anew()

@@ -1,0 +1,168 @@
+"""Whatever dies whenever: the documents are right in the end, and everybody has heard of each."""
+
+import shutil
+from typing import Any
+
+import gevent
+import pytest
+from timer_harness import COLLECTIONS, A, at, eventually, failing, log, some_weeks
+
+
+def timers_of(suite: Any) -> Any:
+    return [node for node in suite._greenlets if node.name == "timers"]
+
+
+def blocked_at(suite: Any, moment: str, collection: str) -> Any:
+    """Return an event that is set once a node waits before or after a write to a collection, for ever."""
+    there = gevent.event.Event()
+
+    def block(written: str, writes: Any) -> None:
+        if written == collection and any(
+            write.id.startswith("timers") or collection != "positions" for write in writes
+        ):
+            there.set()
+            gevent.sleep(3600)
+
+    setattr(suite.store, moment, block)
+    return there
+
+
+def unblock(suite: Any) -> None:
+    suite.store.before = suite.store.after = lambda collection, writes: None
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("collection", [*COLLECTIONS, "positions"])
+def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
+    some_weeks(suite, "2015-02-20", 12, seed=1)
+    suite.drain()
+    there = blocked_at(suite, moment, collection)
+    some_weeks(suite, "2015-02-16", 20, seed=2)
+    assert there.wait(120)
+    for node in timers_of(suite):
+        suite.kill(node)
+    unblock(suite)
+    suite.start_timers()
+    suite.drain()
+    assert suite.documents() == suite.anew()
+    assert suite.unpublished() == []
+
+
+def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
+    """The documents are as they should be, and only the tuples are missing."""
+    from analytics.runtime.timer_run import Outlet
+
+    there = gevent.event.Event()
+    suite.send("gamelog.login_logcount", [log("login", "a", at("2015-03-04"))])
+    suite.drain()
+
+    def publish(self: Any, name: str, documents: Any) -> None:
+        if list(documents):
+            there.set()
+            gevent.sleep(3600)
+
+    monkeypatch.setattr(Outlet, "publish", publish)
+    suite.send("gamelog.login_logcount", [log("login", "b", at("2015-03-04"))])
+    assert there.wait(120)
+    for node in timers_of(suite):
+        suite.kill(node)
+    monkeypatch.undo()
+    monkeypatch.setattr("analytics.runtime.timers.open_store", lambda config: suite.store)
+    assert suite.unpublished()
+    suite.start_timers()
+    suite.drain()
+    assert suite.documents() == suite.anew()
+    assert suite.unpublished() == []
+
+
+def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
+    for n, collection in enumerate([*COLLECTIONS, "positions"] * 2):
+        suite.store.before = failing(collection)
+        suite.store.after = failing(collection, 2)
+        some_weeks(suite, "2015-02-20", 10, seed=n, accts=20)
+        suite.drain()
+    unblock(suite)
+    assert suite.documents() == suite.anew()
+    assert suite.unpublished() == []
+
+
+@pytest.mark.parametrize("collection", [*COLLECTIONS, "positions"])
+def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: str) -> None:
+    some_weeks(suite, "2015-02-20", 12, seed=1)
+    suite.drain()
+    [sleeper] = timers_of(suite)
+    wakes = gevent.event.Event()
+    sleeps = gevent.event.Event()
+
+    def sleep(written: str, writes: Any) -> None:
+        if written == collection and gevent.getcurrent() in sleeper._greenlets:
+            sleeps.set()
+            wakes.wait()
+
+    suite.store.before = sleep
+    some_weeks(suite, "2015-02-19", 6, seed=2)
+    assert sleeps.wait(120)
+    other = suite.start_timers()
+    some_weeks(suite, "2015-02-17", 14, seed=3)
+    suite.drain()
+    eventually(lambda: other.state()["runs"] > 0)
+    suite.store.before = lambda collection, writes: None
+    wakes.set()
+    eventually(lambda: sleeper.state()["runs"] > 0)
+    gevent.sleep(0.5)
+    suite.kill(sleeper)  # whatever it did last, another one finds the truth
+    suite.send("gamelog.login_logcount", [log("login", "z", at("2015-03-04"))])
+    suite.drain()
+    assert suite.documents() == suite.anew()
+
+
+def test_a_worker_may_die_too(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 12, seed=1)
+    for node in list(suite._greenlets):
+        suite.kill(node)
+    suite.start_timers()
+    suite.start_worker()
+    suite.drain()
+    assert suite.documents() == suite.anew()
+    assert suite.unpublished() == []
+
+
+def test_the_queue_is_replaced(suite: Any) -> None:
+    """Another log: nobody knows what was missed, so everything is looked at again."""
+    some_weeks(suite, "2015-02-20", 12, seed=1)
+    suite.drain()
+    suite.stop_broker()
+    shutil.rmtree(suite.data / "queue")
+    suite.store.delete("activeday", [f"{A}:{at('2015-02-25', 0)}"])
+    suite.start_broker()
+    some_weeks(suite, "2015-03-01", 12, seed=2)
+    suite.drain()
+    eventually(suite.is_saved)
+    assert suite.documents() == suite.anew()
+
+
+def test_a_broker_that_comes_back(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 8, seed=1)
+    suite.stop_broker()
+    gevent.sleep(0.3)
+    suite.start_broker()
+    some_weeks(suite, "2015-02-25", 8, seed=2)
+    suite.drain()
+    assert suite.documents() == suite.anew()
+    assert suite.unpublished() == []
+
+
+def test_restarted_without_a_change_nothing_is_written(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 8, seed=1)
+    suite.drain()
+    eventually(suite.is_saved)
+    for node in timers_of(suite):
+        suite.stop(node)
+    suite.store.written.clear()
+    node = suite.start_timers()
+    gevent.sleep(1)
+    assert suite.store.written == []
+    suite.send("gamelog.login_logcount", [log("login", "z", at("2015-03-04"))])
+    suite.drain()
+    assert node.state()["runs"] > 0
+    assert suite.documents() == suite.anew()
