@@ -21,7 +21,7 @@ from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas, load
 from analytics.config.checks import unset_variables
-from analytics.config.sections import Interface
+from analytics.config.sections import Polled
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
 from analytics.store import open_store
@@ -156,7 +156,7 @@ def _source(source: Source, config: Config) -> str:
     return f"port {_unused(source.port, source.host)} is free"
 
 
-def _interface(interface: Interface, name: str, config: Config) -> str:
+def _interface(interface: Polled, name: str, config: Config) -> str:
     area = next(iter(areas(config).values()), None)
     if area is None:
         raise Wrong(f"{name}.url is polled for each area, and no game has any; add them under [games]")

@@ -36,6 +36,12 @@ def _replay(config: Config, timeout: float) -> None:
             "until the day is settled",
             err=True,
         )
+    if outcome.roles:
+        click.echo(
+            f"{outcome.roles} roles stay listed: mend the interface's answers; it is asked for all roles again by "
+            "itself",
+            err=True,
+        )
     if outcome.workers:
         click.echo(
             f"{outcome.workers} put aside by workers stay listed: they were accepted, but bolts could not use them. "

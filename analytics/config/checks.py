@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.bolts import BOLTS
-from analytics.config.sections import Config, Interface, Source
+from analytics.config.sections import Config, Polled, Source
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
@@ -49,6 +49,8 @@ def faults(config: Config) -> Iterator[str]:
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)
+    if config.payment.since and not _is_day(config.payment.since):
+        yield f'payment.since: expected a day as YYYY-MM-DD, got "{config.payment.since}"'
     yield from _groups(config)
 
 
@@ -164,14 +166,12 @@ def _kind(source: Source, key: str) -> Iterator[str]:
             yield from _url(f"{key}.{name}", getattr(source, name))
 
 
-def _interface(name: str, interface: Interface) -> Iterator[str]:
+def _interface(name: str, interface: Polled) -> Iterator[str]:
     if interface.url:
         yield from _url(f"{name}.url", interface.url)
         yield from _placeholders(f"{name}.url", interface.url, PLACEHOLDERS[name])
     if interface.clock_url:
         yield from _url(f"{name}.clock_url", interface.clock_url)
-    if interface.since and not _is_day(interface.since):
-        yield f'{name}.since: expected a day as YYYY-MM-DD, got "{interface.since}"'
 
 
 def _is_day(text: str) -> bool:

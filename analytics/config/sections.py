@@ -81,23 +81,38 @@ class GamelogSection(Section, frozen=True):
     sources: list[Source] = []
 
 
-class Interface(Section, frozen=True):
-    """An HTTP JSON interface that is polled for every area and day. An empty ``url`` turns it off.
+class Polled(Section, frozen=True):
+    """An HTTP JSON interface that is polled for every area. An empty ``url`` turns it off.
 
-    ``clock_url`` answers ``{"now": Unix seconds}`` and says which day is today; empty means this machine's
-    clock. ``since`` (YYYY-MM-DD) is the first day to poll at the first start; empty means yesterday.
+    ``clock_url`` answers ``{"now": Unix seconds}`` and says what time it is there; empty means this machine's
+    clock.
     """
 
     url: str = ""
     clock_url: str = ""
-    since: str = ""
     headers: dict[str, str] = {}
     token_env: str = ""
     every_seconds: Positive = 60.0
-    settle_hours: NotNegative = 6.0
     timeout_seconds: Positive = 10.0
     retries: Annotated[int, Meta(ge=0)] = 5
     concurrency: AtLeastOne = 8
+
+
+class Interface(Polled, frozen=True):
+    """An interface that is polled for every area and day.
+
+    ``since`` (YYYY-MM-DD) is the first day to poll at the first start; empty means yesterday.
+    """
+
+    since: str = ""
+    settle_hours: NotNegative = 6.0
+
+
+class Roles(Polled, frozen=True):
+    """An interface that is polled for every area's roles that changed, and now and then for all of them."""
+
+    full_every_seconds: Positive = 86_400.0
+    overlap_seconds: AtLeastOne = 60
 
 
 class WorkerSection(Section, frozen=True):
@@ -138,7 +153,7 @@ class Config(Section, frozen=True):
     journal: JournalSection = JournalSection()
     gamelog: GamelogSection = GamelogSection()
     payment: Interface = Interface()
-    syncuser: Interface = Interface()
+    syncuser: Roles = Roles()
     worker: WorkerSection = WorkerSection()
     games: dict[str, Game] = {}
     file: Path = Path()

@@ -24,7 +24,11 @@ def groups(config: Config) -> dict[str, list[str]]:
 def needed(config: Config) -> list[str]:
     """Return the nodes that count what this configuration names, in the order in which to start them."""
     embedded = not config.mongodb.uri and not config.mongodb.uri_env
-    spouts = {"gamelog": bool(config.gamelog.sources), "payment": bool(config.payment.url)}
+    spouts = {
+        "gamelog": bool(config.gamelog.sources),
+        "payment": bool(config.payment.url),
+        "syncuser": bool(config.syncuser.url),
+    }
     return [
         *(["store"] if embedded else []),
         "broker",
@@ -53,7 +57,7 @@ def build(names: Sequence[str], config: Config) -> list[Node]:
     Raises:
         UnknownNode: a name that no node has.
     """
-    known = ["broker", "gamelog", "payment", "store", WORKERS, *groups(config), *BOLTS]
+    known = ["broker", "gamelog", "payment", "store", "syncuser", WORKERS, *groups(config), *BOLTS]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -97,6 +101,11 @@ def _machine(name: str, config: Config) -> Node:
         from analytics.spouts.payment import Payment
 
         return Payment(config, areas(config))
+    if name == "syncuser":
+        from analytics.config import areas
+        from analytics.spouts.syncuser import Syncuser
+
+        return Syncuser(config, areas(config))
     from analytics.store.embedded import StoreNode
 
     return StoreNode(config)

@@ -37,12 +37,11 @@ def configuration(
         tables.append(("broker", {name: suite.ports + index for index, name in enumerate(names)}))
         tables.append(("store", {"port": suite.ports + 3}))
     poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}
-    if suite.since:
-        poll["since"] = suite.since
     if token_env:
         poll["token_env"] = token_env
     query = "area={area}&page={page}"
-    tables.append(("payment", {"url": f"{url}/payment?day={{day}}&{query}", **poll}))
+    first = {"since": suite.since} if suite.since else {}
+    tables.append(("payment", {"url": f"{url}/payment?day={{day}}&{query}", **poll, **first}))
     tables.append(("syncuser", {"url": f"{url}/syncuser?since={{since}}&{query}", **poll}))
     for server in servers:
         tables.append(("[gamelog.sources]", _source(server, url, suite)))

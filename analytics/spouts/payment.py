@@ -3,7 +3,6 @@
 interface ── poll ─▶ check ─▶ name ─▶ journal (durable) ─▶ Receiver ─▶ on acknowledgement: state
 """
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -13,11 +12,11 @@ import msgspec
 
 from analytics.config import Config
 from analytics.core.areas import Areas
-from analytics.errors import AnalyticsError, RecordError
+from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
-from analytics.spouts.outbox import Outbox, OutboxState
+from analytics.spouts.outbox import Outbox, OutboxState, alone
 from analytics.spouts.paid import PaymentLine, check, digest, encoded, payment_tuple, users_of
-from analytics.spouts.poller import Answer, BadAnswer, Client, Poller
+from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
 
@@ -60,7 +59,7 @@ class Payment:
 
     def start(self) -> None:
         """Take up the state and begin to ask. Raise AnalyticsError where another one has the data folder."""
-        self._lock = _lock(self._config)
+        self._lock = alone(self._config, NAME)
         self._state = state = self._file.load(PaymentState)
         self._file.save(state, now=True)  # before any record is named after it
         settings = self._settings
@@ -125,17 +124,17 @@ class Payment:
                 del memory[key]  # in place: what arrives later writes to the same dict
         return days
 
-    def _ask(self, day: AreaDay) -> Users:
-        """Return all pages' users, unchecked."""
+    def _ask(self, day: AreaDay) -> Iterator[Users]:
+        """Yield all pages' users as one, unchecked."""
         area = day.area
         fields = {"game": area.game, "plat": area.plat, "area": area.id}
         users: Users = {}
-        for page, raw in self._client.pages(fields | {"day": day.date, "ts": str(day.ts), "since": "0"}):
+        for page, raw in self._client.pages(fields | {"day": day.date, "ts": str(day.ts)}, MAX_ANSWER):
             try:
                 users.update(users_of(page))
             except RecordError as error:
                 raise BadAnswer(str(error), raw) from error
-        return users
+        yield users
 
     def _answers(self) -> Iterator[Answer[AreaDay, Users]]:
         """Yield what has come in, waiting only for the first."""
@@ -221,18 +220,3 @@ class Payment:
     def _answered(self, day: AreaDay, begun: float) -> None:
         if self._days.answered(day, begun):
             self._changed = True
-
-
-def _lock(config: Config) -> int:
-    """Keep a second one, which would give other records the same names, off the same data folder."""
-    path = config.data / "state" / "payment.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise AnalyticsError(
-            f"{path}: another payment spout runs on this data folder: stop it first"
-        ) from error
-    return fd

@@ -6,8 +6,9 @@ absent.
 
 import os
 import random
+import sys
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -19,11 +20,11 @@ from gevent.pool import Pool
 from gevent.queue import Empty, Queue
 from requests.adapters import HTTPAdapter
 
-from analytics.config import Interface
+from analytics.config import Polled
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
 
 MAX_ANSWER = 128 << 20
-MAX_PAGES = 10_000
+MAX_PAGES = 100_000
 DAY_SECONDS = 86_400
 EARLIEST = 946_684_800  # 2000-01-01
 WHOLE_ANSWER = 10  # times timeout_seconds, which bounds only how long the peer may stay silent
@@ -48,7 +49,7 @@ class Denied(Unavailable):
 class Client:
     """One interface. ``name`` is its table in the configuration; ConfigError where its token is not set."""
 
-    def __init__(self, settings: Interface, name: str) -> None:
+    def __init__(self, settings: Polled, name: str) -> None:
         self._settings = settings
         self._session = requests.Session()
         # Proxies and .netrc of whoever starts the suite would send requests, or another token, elsewhere.
@@ -71,23 +72,29 @@ class Client:
             raise BadAnswer(f"{self._settings.clock_url}: $.now: expected {expected}, got {shown(now)}", raw)
         return float(now)
 
-    def pages(self, fields: dict[str, str]) -> Iterable[tuple[Page, bytes]]:
-        """Yield each page, decoded and raw. Raise Unavailable when retries did not help, or BadAnswer."""
+    def pages(self, fields: dict[str, str], most: int = sys.maxsize) -> Iterator[tuple[Page, bytes]]:
+        """Yield each page, decoded and raw. Raise Unavailable when retries did not help, or BadAnswer.
+
+        Args:
+            most: bytes that all pages together may have.
+        """
         page, paged, size = "1", "{page}" in self._settings.url, 0
+        known = {page}
         for _ in range(MAX_PAGES):
             answer, raw = self._ask(fill(self._settings.url, fields | {"page": page}))
             size += len(raw)
-            if size > MAX_ANSWER:
-                raise BadAnswer(f"$: expected at most {MAX_ANSWER >> 20} MiB in all pages, got more", raw)
+            if size > most:
+                raise BadAnswer(f"$: expected at most {most >> 20} MiB in all pages, got more", raw)
             yield answer, raw
             following = answer.get("next")
             if following is None:
                 return
-            if isinstance(following, bool) or not isinstance(following, int | str) or str(following) == page:
+            if isinstance(following, bool) or not isinstance(following, int | str) or str(following) in known:
                 raise BadAnswer(f"$.next: expected another page or null, got {shown(following)}", raw)
             if not paged:
                 raise BadAnswer("$.next: there are more pages, but the url has no {page}: put it in", raw)
             page = str(following)
+            known.add(page)
         raise BadAnswer(f"$.next: expected an end within {MAX_PAGES} pages", raw)
 
     def close(self) -> None:
@@ -146,7 +153,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Q, R]):
-    """What came of a question: ``result``, or the ``error`` that it ended with.
+    """One of the results of a question, or the ``error`` that it ended with.
 
     ``begun`` is the interface's time (Unix seconds) of the round, no later than the question; ``at`` is
     this machine's time just before the question, in Unix milliseconds, and greater from each to the next.
@@ -164,16 +171,16 @@ class Poller(Generic[Q, R]):
 
     Args:
         plan: the questions to ask at an interface's time.
-        ask: answers one, or raises AnalyticsError.
+        ask: yields the results of one, each of which becomes an answer, or raises AnalyticsError.
         after: greatest ``at`` of an earlier run.
     """
 
     def __init__(
         self,
         client: Client,
-        settings: Interface,
+        settings: Polled,
         plan: Callable[[float], Iterable[Q]],
-        ask: Callable[[Q], R],
+        ask: Callable[[Q], Iterable[R]],
         after: int = 0,
     ) -> None:
         self._client = client
@@ -237,12 +244,11 @@ class Poller(Generic[Q, R]):
 
     def _answer(self, question: Q, now: float) -> None:
         self._at = at = max(self._at + 1, int(time.time() * 1000))
-        result, problem = None, None
         try:
-            result = self._ask(question)
+            for result in self._ask(question):
+                self._answers.put(Answer(question, now, at, result, None))
         except AnalyticsError as error:
-            problem = error
-        self._answers.put(Answer(question, now, at, result, problem))
+            self._answers.put(Answer(question, now, at, None, error))
         self._busy.discard(question)
 
 

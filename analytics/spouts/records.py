@@ -18,7 +18,7 @@ import msgspec
 from analytics.broker.wire import Batch, BatchHeader, Part, tagged_from
 from analytics.core.areas import Areas
 from analytics.core.intervals import Pair
-from analytics.core.tuples import Payment
+from analytics.core.tuples import Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts import mending
 
@@ -68,7 +68,10 @@ _decode_fresh = msgspec.json.Decoder(_Fresh).decode_lines
 _decode_journaled = msgspec.json.Decoder(_Journaled).decode_lines
 _FIRST_BYTE, _BRACE = itemgetter(0), {ord("{")}
 _CODE, _AREA, _TS, _ACCT = map(attrgetter, ("op.code", "area", "ts", "data.acct"))
-_check_payment = msgspec.json.Decoder(Payment).decode
+_POLLED = {
+    "payment": msgspec.json.Decoder(Payment).decode,
+    "syncuser": msgspec.json.Decoder(Syncuser).decode,
+}
 
 
 class Rules:
@@ -284,13 +287,12 @@ def _one(line: bytes, spout: str, rules: Rules, now: int, many_digits: bool) -> 
     ``spout`` is the one that named a journal line, else empty.
     """
     record = mending.decode(line, many_digits)
-    if spout in ("payment", "syncuser"):
+    if spout in _POLLED:
         mending.place(record, rules.areas, rules.claimed, EARLIEST, now + DAY)
-        if spout == "payment":
-            try:
-                _check_payment(line)
-            except msgspec.ValidationError as error:
-                raise RecordError(f"payment: {error}") from error
+        try:
+            _POLLED[spout](line)
+        except msgspec.ValidationError as error:
+            raise RecordError(f"{spout}: {error}") from error
         return spout, line
     if spout:
         del record["id"]

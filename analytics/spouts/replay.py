@@ -23,14 +23,16 @@ from analytics.spouts.rejected import Reject, Rejected, waiting
 class Outcome:
     """What became of the records.
 
-    Those of ``payments`` and ``workers`` are not put in again. What is wrong with a payment no configuration can
-    mend, only the interface's next answer. What a worker put aside the filter has accepted, and would drop.
+    Those of ``payments``, ``roles`` and ``workers`` are not put in again. What is wrong with a payment or a role no
+    configuration can mend, only the interface's next answer. What a worker put aside the filter has accepted, and
+    would drop.
     """
 
     accepted: int = 0
     repeated: int = 0
     rejected: int = 0
     payments: int = 0
+    roles: int = 0
     workers: int = 0
 
 
@@ -42,7 +44,8 @@ def replay(config: Config, timeout: float = 60.0) -> Outcome:
     found = list(waiting(config.data).values())
     mine = [one for one in found if one.spout == "gamelog" and one.n]
     payments = sum(one.spout == "payment" for one in found)
-    outcome = Outcome(payments=payments, workers=len(found) - len(mine) - payments)
+    roles = sum(one.spout == "syncuser" for one in found)
+    outcome = Outcome(payments=payments, roles=roles, workers=len(found) - len(mine) - payments - roles)
     refill = Refill(config.broker)
     road = Road(config, f"rejected-{os.getpid()}", Journal(config, "gamelog"))
     rejected = Rejected(config)

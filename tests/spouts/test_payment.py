@@ -399,7 +399,7 @@ def test_killed_at_any_instant_each_record_arrives_exactly_once(tmp_path, broker
     conf, data = tmp_path / "analytics.toml", tmp_path / "data"
     url = f"http://127.0.0.1:{server.server_port}"
     text = configuration(game.servers, url, settings.timezone, Suite(data))
-    text = text.replace("every_seconds = 1.0", 'every_seconds = 0.1\nsince = "2026-03-02"\nretries = 1')
+    text = text.replace("every_seconds = 1.0", 'every_seconds = 0.1\nsince = "2026-03-02"\nretries = 1', 1)
     conf.write_text(text.replace("[payment]", f"{broker_table(broker.section)}\n[payment]"))
     draw = random.Random(5)
     while not playing.ready():

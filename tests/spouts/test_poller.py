@@ -185,7 +185,7 @@ def polling(ask, questions, **settings):
 def test_a_slow_question_holds_up_no_other():
     def ask(question):
         gevent.sleep(5 if question == "slow" else 0)
-        return question
+        yield question
 
     poll = polling(ask, ["slow", "a", "b"], concurrency=2)
     answers = [poll.get(2) for _ in range(6)]
@@ -203,6 +203,7 @@ def test_never_more_at_once_than_configured_and_no_question_twice():
         assert len(set(running)) == len(running)
         gevent.sleep(0.01)
         running.remove(question)
+        yield question
 
     poll = polling(ask, range(20), concurrency=3)
     for _ in range(60):
@@ -213,7 +214,7 @@ def test_never_more_at_once_than_configured_and_no_question_twice():
 
 def test_nobody_takes_answers_and_nothing_piles_up():
     asked = []
-    poll = polling(asked.append, range(100), concurrency=2)
+    poll = polling(lambda question: [asked.append(question)], range(100), concurrency=2)
     gevent.sleep(0.3)
     poll.stop()
     assert len(asked) <= 6

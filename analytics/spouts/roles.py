@@ -1,0 +1,154 @@
+"""What a role interface may say of a role, checked, and written as a tuple. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from analytics.core.areas import Area
+from analytics.core.tuples import LONGEST_NAME, MOST_GRADE
+from analytics.errors import RecordError
+from analytics.spouts.mending import shown
+from analytics.spouts.outbox import JournalLine
+
+EARLIEST = 946_684_800  # 2000-01-01
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+_NOTHING = object()
+
+Found = Mapping[str, Any]
+
+
+class Role(msgspec.Struct, omit_defaults=True, gc=False):
+    """A role as its game server has it at ``ts``. What the interface left out and nobody counts is None."""
+
+    game: str
+    area: str
+    plat: str
+    ts: int
+    uid: str
+    grade: int
+    rest_yuanbao: int
+    acctid: str
+    name: str | None = None
+    birthday: int | None = None
+    score: int | None = None
+    login_time: int | None = None
+
+
+class RoleLine(JournalLine, omit_defaults=True):
+    """A line of the syncuser journal: a role with its record's name and the time at which it was asked for."""
+
+    game: str
+    area: str
+    plat: str
+    ts: int
+    uid: str
+    grade: int
+    rest_yuanbao: int
+    acctid: str
+    name: str | None = None
+    birthday: int | None = None
+    score: int | None = None
+    login_time: int | None = None
+
+
+_VALUES = tuple(Role.__struct_fields__)
+
+
+def roles_of(page: Found) -> list[Any]:
+    """Return a page's ``roles``, unchecked. Raise RecordError where it has none."""
+    roles = page.get("roles", _NOTHING)
+    if not isinstance(roles, list):
+        raise RecordError(f"$.roles: expected an array, got {_shown(roles)}")
+    return roles
+
+
+def role_of(found: Any, area: Area, latest: int) -> Role:
+    """Return a role of ``area`` as a tuple says it. Raise RecordError naming the field.
+
+    Ids that arrive as numbers become text. Fields that no tuple has are left out: a role is new only where one
+    of a tuple's fields changed.
+
+    Args:
+        latest: the greatest ``ts`` that can be (Unix seconds).
+    """
+    if not isinstance(found, dict):
+        raise RecordError(f"$: expected an object, got {shown(found)}")
+    for name, own in (("area", area.id), ("game", area.game)):
+        if found.get(name) is not None and str(found[name]) != own:
+            raise RecordError(f'$.{name}: expected "{own}", which was asked for, got {shown(found[name])}')
+    ts = _int(found, "ts")
+    if not EARLIEST <= ts <= latest:
+        raise RecordError(f"$.ts: expected Unix seconds between 2000 and a day ahead, got {ts}")
+    return Role(
+        game=area.game,
+        area=area.id,
+        plat=area.plat if found.get("plat") is None else _text(found, "plat"),
+        ts=ts,
+        uid=_text(found, "uid"),
+        grade=_int(found, "grade", 0, MOST_GRADE),
+        rest_yuanbao=_int(found, "rest_yuanbao"),
+        acctid=_text(found, "acctid"),
+        name=None if found.get("name") is None else _text(found, "name", 0),
+        birthday=_int_or_none(found, "birthday"),
+        score=_int_or_none(found, "score"),
+        login_time=_int_or_none(found, "login_time"),
+    )
+
+
+def sorted_out(found: Iterable[Any], area: Area, latest: int) -> tuple[list[Role], list[tuple[str, bytes]]]:
+    """Return the roles that can be used, and of each other one the reason why not and its text."""
+    good: list[Role] = []
+    bad: list[tuple[str, bytes]] = []
+    for one in found:
+        try:
+            good.append(role_of(one, area, latest))
+        except RecordError as error:
+            bad.append((str(error), json.dumps(one, ensure_ascii=False).encode()))
+    return good, bad
+
+
+def digest(role: Role | RoleLine) -> bytes:
+    """Return what tells one state of a role from others: the same for the same values, however they came."""
+    return text_digest(msgspec.json.encode([getattr(role, name) for name in _VALUES]))
+
+
+def text_digest(text: bytes) -> bytes:
+    """Return 16 bytes that tell ``text`` from others."""
+    return hashlib.blake2b(text, digest_size=16).digest()
+
+
+def role_tuple(role: Role, at: int) -> bytes:
+    """Return the syncuser tuple, without ``id``, of a role asked for ``at`` (Unix milliseconds)."""
+    return b'{"at":%d,' % at + msgspec.json.encode(role)[1:]
+
+
+def _text(found: Found, name: str, least: int = 1) -> str:
+    value = found.get(name, _NOTHING)
+    if type(value) is int and LOWEST <= value <= HIGHEST:
+        value = str(value)
+    if type(value) is not str:
+        raise RecordError(f"$.{name}: expected string, got {_shown(value)}")
+    if not least <= len(value) <= LONGEST_NAME or "\0" in value:
+        raise RecordError(f"$.{name}: expected {least} to {LONGEST_NAME} characters, got {shown(value)}")
+    return value
+
+
+def _int(found: Found, name: str, low: int = LOWEST, high: int = HIGHEST) -> int:
+    value = found.get(name, _NOTHING)
+    if type(value) is not int:
+        raise RecordError(f"$.{name}: expected int, got {_shown(value)}")
+    if not low <= value <= high:
+        bounds = "an integer of 64 bits" if low == LOWEST else f"int from {low} to {high}"
+        raise RecordError(f"$.{name}: expected {bounds}, got {value}")
+    return value
+
+
+def _int_or_none(found: Found, name: str) -> int | None:
+    return None if found.get(name) is None else _int(found, name)
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is _NOTHING else shown(value)
