@@ -217,6 +217,8 @@ class _Players:
         delay = random.choice([0, 5, 60, 900, 6 * HOUR])
         if random.random() < 0.05:
             delay = random.randrange(6 * 24 * HOUR)
+        if asked is None and random.random() < 0.02:
+            delay = -random.randrange(24 * HOUR)  # a server whose clock is ahead
         record = {"id": f"{source}:{number}", "area": area, "ts": ts, **fields}
         self.sent.append(Sent((asked or ts) + delay, (topic, record)))
 

@@ -1,0 +1,146 @@
+"""The suite's own broker, worker and timers in this process, over a store in memory and a clock that a test sets."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+import pytest
+from plain_numbers import Record, World
+
+from analytics.bolts import BOLTS
+from analytics.broker.broker import Broker
+from analytics.broker.clients import Publisher
+from analytics.broker.wire import Batch, BatchHeader, Part
+from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
+from analytics.runtime import timers, worker
+from analytics.runtime.draining import drain
+from analytics.runtime.node import Node
+from analytics.runtime.nodes import readers
+from analytics.runtime.timer_by_hand import Wanted, by_hand
+from analytics.runtime.timers import Timers
+from analytics.runtime.worker import Worker
+from analytics.store import MemoryStore
+
+WITHIN_SECONDS = 300
+
+
+class Kept(MemoryStore):
+    """Outlives its users."""
+
+    def close(self) -> None:
+        """Stay."""
+
+
+def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
+    """Return a configuration with the world's games and areas, each in its own zone."""
+    games = {
+        game: Game(
+            timezone=zone,
+            areas={
+                id_: AreaSection(plat=one.plat, timezone=one.zone)
+                for id_, one in world.areas.items()
+                if one.game == game
+            },
+        )
+        for game, zone in world.zones.items()
+    }
+    return Config(
+        data=data,
+        broker=broker,
+        worker=WorkerSection(flush_seconds=0.05),
+        timers=TimersSection(every_seconds=600),
+        games=games,
+    )
+
+
+class NearSuite:
+    """Runs the nodes as greenlets. ``now`` is what the timers take the time to be, in Unix seconds."""
+
+    def __init__(self, world: World, data: Path, monkeypatch: pytest.MonkeyPatch, now: int) -> None:
+        self.now, self.store = now, Kept()
+        for module in (worker, timers):
+            monkeypatch.setattr(module, "open_store", lambda config: self.store)
+        monkeypatch.setattr(timers, "QUIET_SECONDS", 0.2)
+        ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
+        self._running: dict[str, tuple[Node, gevent.Greenlet]] = {}
+        broker = Broker(ports, data, readers(config_of(world, data, ports)))
+        self._start("broker", broker)
+        self.config = config_of(world, data, broker.bound)
+        self._publisher = Publisher(self.config.broker, "test")
+        self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
+        self.start_timers()
+
+    def start_timers(self) -> None:
+        """Start the timers; they go on where the ones before stopped."""
+        self.timers = Timers(self.config, now=lambda: self.now)
+        self._start("timers", self.timers)
+
+    def stop_timers(self) -> None:
+        """End the timers."""
+        self._stop("timers")
+
+    def stop(self) -> None:
+        """End every node, the broker last."""
+        for name in reversed(list(self._running)):
+            if name == "broker":
+                self._publisher.close()
+            self._stop(name)
+
+    def send(self, records: Iterable[Record]) -> None:
+        """Publish records, a batch for each source, and wait until they are durable."""
+        by_source: dict[str, list[Record]] = defaultdict(list)
+        for topic, one in records:
+            by_source[one["id"].rpartition(":")[0]].append((topic, one))
+        waiting = []
+        for source, some in by_source.items():
+            by_topic: dict[str, list[bytes]] = defaultdict(list)
+            for topic, one in some:
+                by_topic[topic].append(msgspec.json.encode(one))
+            numbers = sorted(int(one["id"].rpartition(":")[2]) for _, one in some)
+            parts = [Part(topic, len(lines), len(lines)) for topic, lines in by_topic.items()]
+            header = BatchHeader(source, [(n, n) for n in numbers], parts)
+            waiting.append(self._publisher.publish(Batch(header, list(map(b"\n".join, by_topic.values())))))
+        for result in waiting:
+            result.get(timeout=WITHIN_SECONDS)
+
+    def settled(self, run_after: int) -> None:
+        """Wait until everything is counted, and the timers have run more often than ``run_after``."""
+        with gevent.Timeout(WITHIN_SECONDS, AssertionError(f"not settled: {self.timers.state()}")):
+            drain(self.config, WITHIN_SECONDS)
+            while self.timers.state()["runs"] <= run_after or self.timers.state()["changed_days"]:
+                self.check()
+                gevent.sleep(0.02)
+
+    def by_hand(self, names: set[str], since: date | None, until: date | None) -> None:
+        """Have those timer bolts' documents computed anew, of all days or of those."""
+        ordinals = [day.toordinal() if day else None for day in (since, until)]
+        wanted = Wanted(names, since=ordinals[0], until=ordinals[1])
+        by_hand(self.config, self.store, self._publisher, wanted, self.now)
+
+    def check(self) -> None:
+        """Raise what ended a node, if anything has."""
+        for _, greenlet in self._running.values():
+            if greenlet.ready():
+                greenlet.get()
+
+    def documents(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return a collection's documents by id."""
+        return {one["_id"]: one for one in self.store.find(name)}
+
+    def _start(self, name: str, node: Any) -> None:
+        node.start()
+        self._running[name] = node, gevent.spawn(_run, node)
+
+    def _stop(self, name: str) -> None:
+        node, greenlet = self._running.pop(name)
+        greenlet.kill()
+        node.stop()
+
+
+def _run(node: Any) -> None:
+    while True:
+        node.step()

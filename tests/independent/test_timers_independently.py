@@ -1,0 +1,94 @@
+"""The timers' documents equal the second opinion at every moment, however the months come in."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from random import Random
+
+import pytest
+from near_suite import NearSuite
+from plain_numbers import DAY, Fields, date_of, day_start, of_days, of_records
+from raw_months import AUTUMN, SPRING, Months, moments, sent, world
+from sameness import differences, public
+
+SLICES = 7
+Begun = Callable[[int], NearSuite]
+
+
+@pytest.fixture
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begun]:
+    """Starts the suite at a moment."""
+    suites: list[NearSuite] = []
+
+    def begin(now: int) -> NearSuite:
+        suites.append(NearSuite(world(), tmp_path / "data", monkeypatch, now))
+        return suites[-1]
+
+    yield begin
+    for suite in suites:
+        suite.stop()
+
+
+@pytest.mark.parametrize(("seed", "months"), [(11, AUTUMN), (12, SPRING)], ids=["autumn", "spring"])
+def test_timers_keep_up(seed: int, months: Months, begun: Begun):
+    """After each of many slices of records, at the moment at which they came; timers start anew now and then."""
+    random = Random(seed)
+    left, arrived = sent(seed, months), []
+    steps = moments(months, random, SLICES)
+    suite = begun(steps[0])
+    for moment in steps:
+        now = [one.record for one in left if one.at <= moment]
+        left = [one for one in left if one.at > moment]
+        arrived += now
+        random.shuffle(now)
+        if restarts := random.random() < 0.3:
+            suite.stop_timers()
+        runs = -1 if restarts else suite.timers.state()["runs"]
+        suite.now = moment
+        if restarts:
+            suite.start_timers()
+            runs = 0
+        suite.send(now)
+        suite.settled(runs)
+        expected = of_days(world(), arrived, moment)
+        found = {name: public(suite.documents(name)) for name in expected}
+        assert differences(expected, found) == [], f"at {moment}"
+    assert not left
+    assert all(one["final"] for documents in expected.values() for one in documents.values())
+    streams = of_records(world(), arrived)
+    found = {
+        name: {id_: suite.store.whole(name, one) for id_, one in suite.documents(name).items()}
+        for name in streams
+    }
+    assert differences(streams, {name: public(documents) for name, documents in found.items()}) == []
+
+
+@pytest.mark.parametrize("days", [None, ("2018-10-01", "2018-10-29")], ids=["all", "some"])
+def test_timers_by_hand(days: tuple[str, str] | None, begun: Begun):
+    """From nothing, for all days or some, at a moment in the midst of them."""
+    moment = day_start("UTC", AUTUMN.last - 3 * DAY) + 50_000
+    records = [one.record for one in sent(13, AUTUMN) if one.at <= moment]
+    suite = begun(moment)
+    suite.send(records)
+    suite.settled(0)
+    suite.stop_timers()
+    expected = of_days(world(), records, moment)
+    for name in expected:
+        suite.store.delete(name, list(suite.documents(name)))
+    since, until = map(date.fromisoformat, days) if days else (None, None)
+    suite.by_hand(set(expected), since, until)
+    if since and until:
+        expected = {
+            name: {id_: one for id_, one in documents.items() if since <= local_date(one) <= until}
+            for name, documents in expected.items()
+            if name != "serverstarttime"
+        }
+    assert all(expected.values())
+    assert differences(expected, {name: public(suite.documents(name)) for name in expected}) == []
+
+
+def local_date(document: Fields) -> date:
+    """Return the day on which a document's period begins."""
+    there = world()
+    zone = there.zones[document["game"]] if document["area"] == "*" else there.areas[document["area"]].zone
+    return date_of(zone, document["ts"])
