@@ -38,8 +38,8 @@ def _replay(config: Config, timeout: float) -> None:
         )
     if outcome.roles:
         click.echo(
-            f"{outcome.roles} roles stay listed: mend the interface's answers; it is asked for all roles again by "
-            "itself",
+            f"{outcome.roles} roles stay listed: mend the interface's answers; it is asked again by itself, for all "
+            "roles within syncuser.full_every_seconds",
             err=True,
         )
     if outcome.workers:

@@ -57,12 +57,14 @@ def test_what_others_put_aside_stays_listed_with_what_to_do(rejecting):
     for _ in range(2):
         keeper.put(spout="main", source="gamelog/s1@1", reason="$.x: expected int, got 5", raw=line("a\xff"))
     keeper.put(spout="payment", source="payment/dl@1", reason="$.users: expected an object, got 5", raw=b"5")
+    keeper.put(spout="syncuser", source="syncuser/dl@1", reason="$.uid: expected string, got 5", raw=b"{}")
     keeper.close()
-    assert len(waiting(rejecting.data)) == 303
+    assert len(waiting(rejecting.data)) == 304
     said = call(rejecting, "--replay")
     assert "1 payments stay listed: mend the interface's answers" in said
+    assert "1 roles stay listed: mend the interface's answers" in said
     assert "1 put aside by workers stay listed" in said and "count everything again" in said
-    assert len(waiting(rejecting.data)) == 303
+    assert len(waiting(rejecting.data)) == 304
 
 
 def test_nothing_rejected(tmp_path):
