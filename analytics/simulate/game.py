@@ -3,7 +3,7 @@
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,12 @@ class Game:
     def finished(self) -> bool:
         """Whether all of the last day is in the logs."""
         return self.written_to >= self.clock.end
+
+    @property
+    def last_day(self) -> date:
+        """The last day of which anything can be in the logs by now."""
+        zone = ZoneInfo(self.settings.timezone)
+        return datetime.fromtimestamp(max(self.clock.start, self.written_to - 1), zone).date()
 
     def day_start(self, text: str) -> int:
         """Return the start of the day ``YYYY-MM-DD``, in Unix seconds. Raise ValueError if it is none."""

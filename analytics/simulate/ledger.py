@@ -48,7 +48,7 @@ class Ledger:
         return self._roles.changed(area, since)
 
     def told(self, area: str, roles: Iterable[Fields]) -> None:
-        """Enter that the role interface answered with ``roles``, and that the answer was taken whole."""
+        """Enter that the role interface answered with ``roles``, to the last page."""
         self._roles.told(area, roles)
 
     def documents(self, now: float | None = None) -> Documents:

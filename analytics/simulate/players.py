@@ -12,6 +12,7 @@ WHALE_SHARE = 0.005
 PAYS_TODAY = (0.0, 0.2, 0.5)
 PRICES = {"dl": (600, 600, 3000, 6800, 12800, 32800, 64800), "wsdx": (99, 99, 499, 999, 1999, 4999, 9999)}
 ITEMS = (("potion", 5), ("stone", 10), ("ticket", 20), ("wings", 180), ("mount", 360))
+RICH = 400
 SPEND_REASONS = ("refresh", "enhance", "speedup")
 QUESTS = 60
 WALL, AT_WALL, ELSEWHERE = 6, 0.3, 0.88
@@ -154,7 +155,8 @@ def _spend(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
 
 
 def _buy(player: Player, random: Draw, ts: int, events: list[Event]) -> None:
-    item, price = ITEMS[int(random() * random() * len(ITEMS))]
+    share = random() if player.yuanbao > RICH else random() * random()
+    item, price = ITEMS[int(share * len(ITEMS))]
     number = 1 + int(random() * random() * 5)
     cost = number * price
     if cost <= player.yuanbao:

@@ -40,7 +40,7 @@ class Roles:
         ]
 
     def told(self, area: str, roles: Iterable[Fields]) -> None:
-        """Enter what the interface told, whole answers only."""
+        """Enter what the interface told in a whole answer. One that got lost on its way is in here, too."""
         for role in roles:
             seen = self._told[area, self._calendar.start(self._calendar.day(role["ts"]))]
             if role["ts"] >= seen.get(role["uid"], (0, 0))[0]:
