@@ -474,10 +474,15 @@ def _retention(
 
 
 def paytraceday(scope: Scope) -> Documents:
+    return {id_: one for id_, one in _payers_again(scope).items() if one["pay_user"]}
+
+
+def _payers_again(scope: Scope) -> Documents:
+    """Return the documents of all days with payments, also where nobody paid for the first time."""
     first: dict[str, date] = {}
     for day in sorted(scope.paid, reverse=True):
         first |= dict.fromkeys(scope.paid[day], day)
-    cohorts = {day: {acct for acct in first if first[acct] == day} for day in set(first.values())}
+    cohorts = {day: {acct for acct in first if first[acct] == day} for day in scope.paid}
     return _retention(scope, "pay_user", cohorts, {day: set(payers) for day, payers in scope.paid.items()})
 
 
@@ -554,14 +559,26 @@ def of_records(world: World, records: Iterable[Record]) -> dict[str, Documents]:
 
 def of_days(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
     """Return what the timers' collections should hold at ``now`` (Unix seconds)."""
-    areas = _areas(world, records)
-    scopes = [Scope(one.id, one.place.game, one.place.plat, one.place.zone, [one], now) for one in areas]
-    for game, zone in world.zones.items():
-        own = [area for area in areas if area.place.game == game]
-        scopes.append(Scope(f"{game}:{WHOLE}", game, WHOLE, zone, own, now))
+    areas, scopes = _scopes(world, records, now)
     found = {
         name: {id_: one for scope in scopes for id_, one in documents(scope).items()}
         for name, documents in OF_DAYS.items()
     }
     starts = {id_: one for area in areas for id_, one in serverstarttime(area, now).items()}
     return found | {"serverstarttime": starts}
+
+
+def emptied(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
+    """Return what documents say that came to be, but whose cohort was found to have paid earlier, by late records."""
+    _, scopes = _scopes(world, records, now)
+    found = [item for scope in scopes for item in _payers_again(scope).items()]
+    return {"paytraceday": {id_: one for id_, one in found if not one["pay_user"]}}
+
+
+def _scopes(world: World, records: Iterable[Record], now: int) -> tuple[list[Area], list[Scope]]:
+    areas = _areas(world, records)
+    scopes = [Scope(one.id, one.place.game, one.place.plat, one.place.zone, [one], now) for one in areas]
+    for game, zone in world.zones.items():
+        own = [area for area in areas if area.place.game == game]
+        scopes.append(Scope(f"{game}:{WHOLE}", game, WHOLE, zone, own, now))
+    return areas, scopes

@@ -8,6 +8,7 @@ OWN = {"updated", "parts"}
 """Public fields that are about the document itself."""
 
 SHOWN = 12
+NOTHING = "(nothing)"
 
 
 def public(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -18,23 +19,28 @@ def public(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
     }
 
 
-def differences(
-    expected: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    found: Mapping[str, Mapping[str, Mapping[str, Any]]],
-) -> list[str]:
-    """Return, in words, the first places in which the collections differ; none where they are the same."""
+Collections = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def differences(expected: Collections, found: Collections, may_stand: Collections | None = None) -> list[str]:
+    """Return, in words, the first places in which the collections differ; none where they are the same.
+
+    ``may_stand``: further documents that may be found; where they are, so they are to be.
+    """
     words = []
     for name in sorted(expected):
-        ours, theirs = expected[name], found.get(name, {})
+        theirs = found.get(name, {})
+        further = {id_: one for id_, one in (may_stand or {}).get(name, {}).items() if id_ in theirs}
+        ours = {**further, **expected[name]}
         for id_ in sorted(ours.keys() | theirs.keys()):
-            one, other = ours.get(id_, {}), theirs.get(id_, {})
+            if id_ not in ours or id_ not in theirs:
+                words.append(f"{name} {id_}: {'expected' if id_ in ours else 'found'} only")
+                continue
+            one, other = ours[id_], theirs[id_]
             for field in sorted(one.keys() | other.keys()):
-                if comparable(one.get(field)) != comparable(other.get(field)) or (field in one) != (
-                    field in other
-                ):
-                    words.append(
-                        f"{name} {id_} {field}: expected {one.get(field)!r}, found {other.get(field)!r}"
-                    )
+                here, there = one.get(field, NOTHING), other.get(field, NOTHING)
+                if comparable(here) != comparable(there):
+                    words.append(f"{name} {id_} {field}: expected {here!r}, found {there!r}")
     return words[:SHOWN] + ([f"and {len(words) - SHOWN} more"] if len(words) > SHOWN else [])
 
 

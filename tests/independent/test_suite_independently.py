@@ -1,0 +1,135 @@
+"""A month through real processes, with repeated lines and a crash: all documents equal the second opinion."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+import gevent
+from plain_numbers import Record, World, emptied, of_days, of_records
+from raw_months import AUTUMN, sent, world
+from role_interface import RoleInterface
+from sameness import differences, public
+
+from analytics.broker.clients import Refill
+from analytics.config import Config
+from analytics.runtime.draining import drain
+from analytics.runtime.suite import Suite
+from analytics.store import open_store
+from analytics.testing.ports import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+NODES = [["store"], ["broker"], ["workers"], ["timers"], ["syncuser"]]
+WITHIN_SECONDS = 240
+ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
+
+
+def configured(folder: Path, there: World, roles: RoleInterface) -> Path:
+    """Write a configuration of the world's games with free ports."""
+    store, receiver, sender, refill = free_ports(4)
+    text = f"""data = "data"
+[store]
+port = {store}
+[broker]
+receiver_port = {receiver}
+sender_port = {sender}
+refill_port = {refill}
+min_free_mb = 16
+[worker]
+flush_seconds = 0.2
+[syncuser]
+url = "{roles.template}"
+every_seconds = 1
+"""
+    for game, zone in there.zones.items():
+        text += f'[games.{game}]\ntimezone = "{zone}"\n'
+    for id_, one in there.areas.items():
+        text += f'[games.{one.game}.areas.{id_}]\nplat = "{one.plat}"\ntimezone = "{one.zone}"\n'
+    file = folder / "analytics.toml"
+    file.write_text(text)
+    return file
+
+
+def pipe(file: Path, lines: list[str]) -> str:
+    """Pipe lines in, as a process of its own, and return its closing line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "analytics", "--config", str(file), "read-stdin-gamelog", "replay"],
+        input="".join(line + "\n" for line in lines).encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=WITHIN_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().splitlines()[-1]
+
+
+def in_order(records: list[Record]) -> list[Record]:
+    """Return records so that of each role the newest state is the last."""
+    return sorted(
+        records, key=lambda one: (one[1]["ts"], one[1].get("at", 0), int(one[1]["id"].rpartition(":")[2]))
+    )
+
+
+def until_collected(config: Config, roles: int) -> None:
+    """Wait until the broker has so many roles."""
+    refill, until = Refill(config.broker), time.monotonic() + WITHIN_SECONDS
+    try:
+        while (head := refill.state().heads.get("syncuser")) is None or head.records < roles:
+            assert time.monotonic() < until, head
+            gevent.sleep(0.2)
+    finally:
+        refill.close()
+
+
+def test_a_month_through_the_suite(tmp_path: Path):
+    random = Random(21)
+    records = [one.record for one in sent(21, AUTUMN)]
+    piped = [one for one in records if one[0] != "syncuser"]
+    newest = {
+        (one["area"], one["uid"]): (topic, one) for topic, one in in_order(records) if topic == "syncuser"
+    }
+    lines = [json.dumps(one, separators=(",", ":")) for _, one in piped]
+    random.shuffle(lines)
+    half = len(lines) // 2
+    again = random.sample(lines[:half], half // 2)
+    roles = RoleInterface(
+        {name: value for name, value in one.items() if name in ROLE | {"area"}} for _, one in newest.values()
+    )
+    file = configured(tmp_path, world(), roles)
+    try:
+        with Suite(file, NODES) as suite:
+            assert pipe(file, lines[:half]) == f"read {half}, accepted {half}, repeated 0, rejected 0"
+            for node in ("workers", "timers"):
+                suite.kill(node)
+                suite.restart(node)
+            new = len(lines) - half
+            rest = lines[half:] + again
+            random.shuffle(rest)
+            assert pipe(file, rest) == f"read {len(rest)}, accepted {new}, repeated {len(again)}, rejected 0"
+            until_collected(suite.config, len(newest))
+            drain(suite.config, WITHIN_SECONDS)
+            counted = [*piped, *newest.values()]
+            now = int(time.time())
+            expected = of_records(world(), counted) | of_days(world(), counted, now)
+            store = open_store(suite.config)
+            try:
+                found = {
+                    name: public(
+                        {
+                            one["_id"]: store.whole(name, one)
+                            for one in store.find(name)
+                            if "part_of" not in one
+                        }
+                    )
+                    for name in expected
+                }
+            finally:
+                store.close()
+    finally:
+        roles.stop()
+    assert all(expected.values())
+    assert differences(expected, found, emptied(world(), counted, now)) == []
