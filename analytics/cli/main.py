@@ -36,6 +36,7 @@ COMMANDS = {
     "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
     "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
+    "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }
 NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check"}
 

@@ -16,6 +16,7 @@ from analytics.config.sections import (
     Section,
     Source,
     StoreSection,
+    TimersSection,
     WorkerSection,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "Section",
     "Source",
     "StoreSection",
+    "TimersSection",
     "WorkerSection",
     "areas",
     "find",

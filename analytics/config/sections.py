@@ -124,6 +124,13 @@ class WorkerSection(Section, frozen=True):
     max_known_accts: AtLeastOne = 2_000_000
 
 
+class TimersSection(Section, frozen=True):
+    """How timer bolts run. ``every_seconds`` 0: they don't."""
+
+    every_seconds: NotNegative = 60.0
+    max_known_mb: Positive = 1024
+
+
 class AreaSection(Section, frozen=True):
     """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``."""
 
@@ -155,5 +162,6 @@ class Config(Section, frozen=True):
     payment: Interface = Interface()
     syncuser: Roles = Roles()
     worker: WorkerSection = WorkerSection()
+    timers: TimersSection = TimersSection()
     games: dict[str, Game] = {}
     file: Path = Path()

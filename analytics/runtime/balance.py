@@ -14,9 +14,12 @@ from typing import Any
 
 import msgspec
 
-from analytics.broker.wire import BrokerState, Head
+from analytics.broker.wire import BrokerState, Head, totals
 
 NOTHING = Head(0, 0, 0)
+SPOUTS = ("gamelog", "payment", "syncuser")
+"""Each publishes the topic of its name, or topics that begin with it and a dot."""
+
 COUNTS = ("read", "journaled", "rejected", "repeated", "published")
 
 
@@ -80,7 +83,7 @@ def balance(
             if one.name in spouts
             for fault in _faults_of_spout(one, spouts[one.name])
         ),
-        *_faults_of_queue(broker, of_spouts, bolts),
+        *_faults_of_queue(broker, of_spouts),
         *(fault for one in of_bolts for fault in _faults_of_bolt(one)),
     ]
     topics = {topic: head.records for topic, head in sorted(broker.heads.items())}
@@ -120,11 +123,9 @@ def _faults_of_spout(one: SpoutBalance, state: Mapping[str, Any]) -> Iterable[st
         )
 
 
-def _faults_of_queue(
-    broker: BrokerState, spouts: Iterable[SpoutBalance], bolts: Mapping[str, Iterable[str]]
-) -> Iterable[str]:
+def _faults_of_queue(broker: BrokerState, spouts: Iterable[SpoutBalance]) -> Iterable[str]:
     accepted = sum(one.ever_accepted for one in spouts)
-    queued = sum(head.records for topic, head in broker.heads.items() if topic not in bolts)
+    queued = sum(totals(broker.heads, spout) for spout in SPOUTS)
     if accepted != queued:
         yield (
             f"broker: the filter accepted {accepted} records, but the Queue numbers {queued} on the spouts' topics; "

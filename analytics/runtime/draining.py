@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, Head
 from analytics.cluster import LocalRegistry
@@ -13,7 +12,7 @@ from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.balance import NOTHING
-from analytics.runtime.nodes import groups
+from analytics.runtime.nodes import readers
 
 POLL_SECONDS = 0.1
 
@@ -23,7 +22,7 @@ class NotDrained(AnalyticsError):
 
 
 def drain(config: Config, timeout: float, progress: Callable[[int], None] = lambda lag: None) -> None:
-    """Return when every record accepted before the call is in its documents.
+    """Return when every record accepted before the call is in its documents, those of timer bolts included.
 
     Bolts publish before they save their position. So once every bolt has passed the heads of one moment,
     what they published for it is in the Queue: waiting again, as often as the graph of bolts is deep,
@@ -36,7 +35,7 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
         NotDrained: ``timeout`` seconds have passed.
     """
     until = time.monotonic() + timeout
-    bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
+    bolts = readers(config)
     refill = Refill(config.broker, max(0.1, min(timeout, 5.0)))
     called = time.time()
     try:

@@ -10,6 +10,9 @@ from analytics.runtime.node import Node
 
 ALL_BOLTS = "main"
 WORKERS = "workers"
+TIMERS = "timers"
+READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour")
+"""The topics that tell the node ``timers`` what has changed."""
 
 
 class UnknownNode(AnalyticsError):
@@ -19,6 +22,12 @@ class UnknownNode(AnalyticsError):
 def groups(config: Config) -> dict[str, list[str]]:
     """Return the worker processes and their bolts: those of the configuration, else one, ``main``, for all."""
     return config.worker.groups or {ALL_BOLTS: list(BOLTS)}
+
+
+def readers(config: Config) -> dict[str, list[str]]:
+    """Return who reads the Queue and which topics: every bolt that the configuration groups, and ``timers``."""
+    bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
+    return {**bolts, TIMERS: list(READ_BY_TIMERS)} if config.timers.every_seconds else bolts
 
 
 def needed(config: Config) -> list[str]:
@@ -33,6 +42,7 @@ def needed(config: Config) -> list[str]:
         *(["store"] if embedded else []),
         "broker",
         *groups(config),
+        *([TIMERS] if config.timers.every_seconds else []),
         *(name for name, wanted in spouts.items() if wanted),
     ]
 
@@ -57,7 +67,7 @@ def build(names: Sequence[str], config: Config) -> list[Node]:
     Raises:
         UnknownNode: a name that no node has.
     """
-    known = ["broker", "gamelog", "payment", "store", "syncuser", WORKERS, *groups(config), *BOLTS]
+    known = ["broker", "gamelog", "payment", "store", "syncuser", TIMERS, WORKERS, *groups(config), *BOLTS]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -90,8 +100,7 @@ def _machine(name: str, config: Config) -> Node:
     if name == "broker":
         from analytics.broker.broker import Broker
 
-        bolts = {bolt: BOLTS[bolt].reads for members in groups(config).values() for bolt in members}
-        return Broker(config.broker, config.data, bolts)
+        return Broker(config.broker, config.data, readers(config))
     if name == "gamelog":
         from analytics.spouts.gamelog import Gamelog
 
@@ -106,6 +115,10 @@ def _machine(name: str, config: Config) -> Node:
         from analytics.spouts.syncuser import Syncuser
 
         return Syncuser(config, areas(config))
+    if name == TIMERS:
+        from analytics.runtime.timers import Timers
+
+        return Timers(config)
     from analytics.store.embedded import StoreNode
 
     return StoreNode(config)

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry
@@ -14,7 +13,7 @@ from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import Balance, balance
-from analytics.runtime.nodes import groups, needed, registered
+from analytics.runtime.nodes import needed, readers, registered
 
 BROKER_SECONDS = 1.0
 MISSING = "not running"
@@ -71,8 +70,7 @@ def report(config: Config) -> StatusReport:
     if state is None:
         return StatusReport(time.time(), nodes, None, None, problem)
     spouts = {node.name: node.state for node in nodes if node.role == "spout" and node.pid}
-    bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
-    sums = balance(state, spouts, bolts)
+    sums = balance(state, spouts, readers(config))
     return StatusReport(time.time(), nodes, sums, state, state.blocked)
 
 

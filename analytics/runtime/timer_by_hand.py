@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from analytics.broker.clients import Publisher
 from analytics.config import Config, areas
+from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.settler import new_session
 from analytics.runtime.timer_facts import FactsReader, spans
 from analytics.runtime.timer_plan import Plan, of_spans
@@ -52,7 +53,7 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     session = f"by-hand-{new_session()}"
     facts, starts = FactsReader(store, claimed), Starts(store, claimed)
     scopes = [*map(area_scope, claimed.values()), *game_scopes(config, claimed)]
-    store.ensure_indexes([*TIMERS, START])
+    store.ensure_indexes([*TIMERS, START, *READ_BY_TIMERS])
     run = Run(
         store, Outlet(publisher, session), facts, starts, TIMERS,
         run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
@@ -75,7 +76,7 @@ def _plans(
     users = {name: timer for name, timer in TIMERS.items() if timer.uses_start}
     for game in sorted({scope.game for scope in scopes}):
         of_game = [scope for scope in scopes if scope.game == game]
-        found = spans(facts, [scope for scope in of_game if wanted.includes(scope)], now)
+        found = spans(facts, [scope for scope in of_game if wanted.includes(scope)], timers.values(), now)
         yield from of_spans(
             {scope: _bounded(span, wanted) for scope, span in found.items()},
             timers,
@@ -83,7 +84,7 @@ def _plans(
         )
         # Where a start has moved, what looks at it is computed for all days: nobody else would.
         began_anew = [scope for scope in of_game if moved.intersection(scope.areas)]
-        yield from of_spans(spans(facts, began_anew, now), users)
+        yield from of_spans(spans(facts, began_anew, users.values(), now), users)
 
 
 def _bounded(span: tuple[int, int], wanted: Wanted) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers import TIMERS
 from analytics.timers.facts import NO_PAYMENTS, NOBODY, Clock, Facts, Numbers, Payments
+from analytics.timers.timer import Timer
 
 Stored = Literal["login", "signup", "pay"]
 Needs = dict[Stored, set[int]]
@@ -31,6 +32,7 @@ HISTORY_AT_ONCE = 50
 BYTES_AN_ACCT = 200
 """What a numbered acct takes: its name, its number, its place in the dictionary."""
 SPARSE = 16
+NEARLY = 8
 STRIDE = 31
 """Days: looking for the end of what is stored takes a look for so many days, and may stop so many too late."""
 FURTHEST_BACK = max(-first for timer in TIMERS.values() for first, _ in timer.looks.values())
@@ -164,35 +166,36 @@ class FactsReader:
                 waiting[pay[later].accts] = False
         return found
 
-    def first_days(self, areas: Iterable[str]) -> dict[str, int]:
-        """Return the first day of which anything is stored, of each area of which something is."""
-        result = {}
-        for area in set(areas):
-            zone = self._areas[area].zone
-            found = [
-                next(iter(self._store.find(name, area=area, batch=1)), None) for name in COLLECTIONS.values()
-            ]
-            days = [day_of(zone, first["ts"]) for first in found if first]
-            if days:
-                result[area] = min(days)
-        return result
+    def days_stored(self, area: str, last: int) -> tuple[int, int] | None:
+        """Return the first day of which anything is stored, and one not long after the last, but not after ``last``.
 
-    def last_days(self, firsts: Mapping[str, int]) -> dict[str, int]:
-        """Return, given the first days of areas, a day of each after which nothing is stored, STRIDE later at most."""
-        return {area: self._last_day(area, first) for area, first in firsts.items()}
-
-    def _last_day(self, area: str, day: int) -> int:
+        None where nothing is stored.
+        """
         zone = self._areas[area].zone
-        while True:
-            since = start_of(zone, day + STRIDE)
-            found = [
-                next(iter(self._store.find(name, area=area, since=since, batch=1)), None)
-                for name in COLLECTIONS.values()
-            ]
-            days = [day_of(zone, one["ts"]) for one in found if one]
-            if not days:
-                return day + STRIDE - 1
-            day = min(days)
+        found = [
+            next(iter(self._store.find(name, area=area, batch=1)), None) for name in COLLECTIONS.values()
+        ]
+        days = [day_of(zone, first["ts"]) for first in found if first]
+        if not days:
+            return None
+        low, high = min(days), last
+        step = NEARLY
+        while high - low > NEARLY:
+            # An area that is alive is found to be at the first look, one that closed long ago by halving.
+            middle = max(low, high - step)
+            if self._is_stored_since(area, start_of(zone, middle)):
+                low = middle
+            else:
+                high = middle
+            step = (high - low) // 2
+        return min(days), high
+
+    def _is_stored_since(self, area: str, ts: int) -> bool:
+        return any(
+            True
+            for name in COLLECTIONS.values()
+            for _ in islice(self._store.find(name, area=area, since=ts, batch=1), 1)
+        )
 
     def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:
         if kind != "pay":
@@ -268,16 +271,23 @@ class FactsReader:
         return table[accts]
 
 
-def spans(facts: FactsReader, scopes: Sequence[Scope], now: int) -> dict[Scope, tuple[int, int]]:
-    """Return the first and the last day of which documents may say something, of each scope that has facts."""
-    firsts = facts.first_days(area for scope in scopes for area in scope.areas)
-    lasts = facts.last_days(firsts)
+def spans(
+    facts: FactsReader, scopes: Sequence[Scope], timers: Iterable[Timer], now: int
+) -> dict[Scope, tuple[int, int]]:
+    """Return the first and last day on which any of the timer bolts may have something to say, per scope that has facts."""
+    back = max((-first for timer in timers for first, _ in timer.looks.values()), default=0)
+    stored = {}
+    for scope in scopes:
+        for area in scope.areas:
+            if area not in stored:
+                stored[area] = facts.days_stored(area, scope.last_day(now))
+                gevent.sleep(0)
     result = {}
     for scope in scopes:
-        days = [firsts[area] for area in scope.areas if area in firsts]
+        days = [found for area in scope.areas if (found := stored[area])]
         if days:
-            last = max(lasts[area] for area in scope.areas if area in lasts)
-            result[scope] = min(days), min(last + FURTHEST_BACK, scope.last_day(now))
+            last = max(last for _, last in days) + back
+            result[scope] = min(first for first, _ in days), min(last, scope.last_day(now))
     return result
 
 

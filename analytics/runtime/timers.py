@@ -6,7 +6,7 @@ crash or since the store went away, is made again from the saved position, and w
 
 When to run: every ``every_seconds`` at the latest, as soon as something changed; sooner when nothing has come in for
 a second. That second makes ``drain`` quick without a way to ask for a run. A run that was long is followed
-by a pause of three times its length, lest a trickle of records keep the machine busy.
+by a pause of its length, lest a trickle of records keep the machine busy.
 """
 
 import time
@@ -41,7 +41,7 @@ RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
 QUIET_SECONDS = 1.0
 LOOK_SECONDS = 0.1
-REST = 3.0
+REST = 1.0
 
 
 class Timers(Node):
@@ -142,7 +142,7 @@ class Timers(Node):
 
     def _prepare(self) -> Intake:
         """Learn from the store where to go on, and forget what was known before."""
-        self._persist(lambda: self._store.ensure_indexes([*self._timers, START]))
+        self._persist(lambda: self._store.ensure_indexes([*self._timers, START, *READ_BY_TIMERS]))
         saved = self._persist(self._position.load)
         self._facts.clear()
         self._starts.clear()
@@ -262,7 +262,7 @@ class Timers(Node):
             yield plan
             if began_anew := [scope for scope in scopes if moved.intersection(scope.areas)]:
                 users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
-                yield from timer_plan.of_spans(spans(self._facts, began_anew, now), users)
+                yield from timer_plan.of_spans(spans(self._facts, began_anew, users.values(), now), users)
 
     def _everything(
         self, scopes: list[Scope], by_area: Mapping[str, timer_plan.Changes], now: int
@@ -276,7 +276,7 @@ class Timers(Node):
             )
             for scope in scopes
         }
-        for plan in timer_plan.of_spans(spans(self._facts, scopes, now), self._timers):
+        for plan in timer_plan.of_spans(spans(self._facts, scopes, self._timers.values(), now), self._timers):
             for scope, work in plan.items():
                 for name, firsts in work.items():
                     for first in firsts.keys() & known[scope][name].keys():

@@ -29,7 +29,7 @@ from analytics.testing.feed import Feed
 from analytics.testing.setting import configure
 from analytics.testing.world import Payments, RotatedLog, Web
 
-NODES = [["store"], ["broker"], ["gamelog"], ["payment"], ["workers"]]
+NODES = [["store"], ["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
 LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
 Say = Callable[[str], None]

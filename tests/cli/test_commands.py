@@ -57,6 +57,7 @@ def test_status_of_a_suite_that_is_well(analytics: Run, running: RunningSuite) -
         "store",
         "broker",
         "worker-main",
+        "timers",
         "gamelog",
         "payment",
     }

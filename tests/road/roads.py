@@ -13,7 +13,7 @@ from analytics.store import open_store
 from analytics.testing.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = [["store"], ["broker"], ["workers"]]
+NODES = [["store"], ["broker"], ["workers"], ["timers"]]
 
 
 def configured(folder: Path, areas: dict[str, dict[str, str]], timezone: str) -> Path:

@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_process_is_killed_and_comes_back(file: Path) -> None:
-    with Suite(file, [["broker", "workers"]]) as suite:
+    with Suite(file, [["broker", "workers", "timers"]]) as suite:
         [name] = suite.names
         first = suite.pid(name)
         assert report(suite.config).healthy
