@@ -5,6 +5,7 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,12 +15,15 @@ import gevent
 from gevent.pywsgi import WSGIServer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.status import Status
 
-from analytics.cli.demo_results import differences, show_results
+from analytics.cli.demo_results import Compared, compare, verdict
+from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import alive
-from analytics.config import Config
+from analytics.config import Config, areas
 from analytics.config.reading import CHECKOUT
+from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
@@ -29,55 +33,59 @@ from analytics.simulate.conf import configuration
 from analytics.simulate.game import Clock, Game
 from analytics.simulate.server import serve
 from analytics.simulate.world import Settings, game_servers
-from analytics.store import embedded_uri, open_store
+from analytics.store import Store, embedded_uri, open_store
 
 TIMEZONE = "Asia/Shanghai"
-DAYS = 10
+DAYS = 36
 FURTHER_DAYS = 30
 ROOT = CHECKOUT.parents[1] if CHECKOUT.exists() else Path()
 FURTHER_DAY_SECONDS = 10.0
-COUNT_SECONDS = 90.0
+COUNT_SECONDS = 180.0
+AGREE_SECONDS = 30.0
+ROUNDS = 2
+TELL_SECONDS = 5.0
 DAY = 86_400
 PORTS = range(20_000, 32_000)  # below those that the kernel gives to whoever asks for any
-MACHINERY = [["store"], ["broker"], ["workers"]]
-SPOUTS = [["gamelog"], ["payment"]]
+MACHINERY = [["store"], ["broker"], ["workers"], ["timers"]]
+SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="End after the results, instead of letting days pass on.")
-@click.option("--areas", type=click.IntRange(1, 100), default=6, show_default=True, help="Game servers.")
 @click.option(
-    "--players",
-    type=click.IntRange(1, 20_000),
-    default=300,
-    show_default=True,
-    help="Players in an area, about.",
+    "--areas", "area_count", type=click.IntRange(1, 100), default=5, show_default=True, help="Game servers."
 )
+@click.option(
+    "--players", type=click.IntRange(1, 20_000), default=300, show_default=True,
+    help="Players who sign up in an area in its first month, about.",
+)  # fmt: skip
+@click.option("--days", type=click.IntRange(1, 365), default=DAYS, show_default=True, help="Days to count.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same game.")
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
-    default=25.0,
+    default=30.0,
     show_default=True,
-    help="How long the ten days take.",
+    help="How long these days take.",
 )
 @click.option(
     "--data", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "data" / "demo",
     show_default="data/demo", help="Where the demo keeps its things; emptied at its start.",
 )  # fmt: skip
-def demo(once: bool, areas: int, players: int, seed: int, seconds: float, data: Path) -> None:
-    """Run the whole suite on a simulated game: ten of its days, then the results.
+def demo(once: bool, area_count: int, players: int, days: int, seed: int, seconds: float, data: Path) -> None:
+    """Run the whole suite on a simulated game: a good month of it, then the results.
 
-    The game is served over HTTP as a real one is. What the suite counted is compared with what the game
-    itself noted down; the exit status is 1 if anything differs.
+    The game is served over HTTP as a real one is. Every document that the suite has made of it is compared with
+    what the game itself noted down; the exit status is 1 if anything differs.
     """
-    console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
-    settings = Settings(
-        _first_day(DAYS if once else DAYS + FURTHER_DAYS), seed, areas, players, DAYS, TIMEZONE
-    )
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
+    first = _first_day(days if once else days + FURTHER_DAYS)
+    settings = Settings(first, seed, area_count, players, days, TIMEZONE)
     data = data.absolute()
     _make_room(data)
-    console.print(f"Starting the suite on a simulated game of {areas} areas; everything is kept in {data} …")
+    console.print(
+        f"Starting the suite on a simulated game of {area_count} areas; everything is kept in {data} …"
+    )
     try:
         right = _demo(console, settings, data, seconds, once)
     except KeyboardInterrupt:
@@ -93,12 +101,12 @@ def _demo(console: Console, settings: Settings, data: Path, seconds: float, once
     place = Place(data, "analytics", ports, 0.5, settings.first_day.isoformat())
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
     with Suite(file, MACHINERY) as suite:
-        game = Game(settings, data / "game", DAYS * DAY / seconds)
+        game = Game(settings, data / "game", settings.days * DAY / seconds)
         server = serve(game, ports + 4)
         try:
             with Suite(file, SPOUTS):
                 _play(console, game, suite.config)
-                right = _conclude(console, game, suite.config)
+                right = conclude(console, game, suite.config)
                 _tell_where(console, suite.config, once)
                 if not once:
                     _go_on(console, game, server, suite.config)
@@ -116,7 +124,7 @@ def _go_on(console: Console, game: Game, server: WSGIServer, config: Config) -> 
         f"\nDays go on, one every {FURTHER_DAY_SECONDS:g} s; look at them as told above. Ctrl-C ends."
     )
     _play(console, game, config)
-    _conclude(console, game, config)
+    conclude(console, game, config)
     console.print(
         f"The game stands still, and is served at http://127.0.0.1:{server.server_port}. Ctrl-C ends."
     )
@@ -135,7 +143,7 @@ def _play(console: Console, game: Game, config: Config) -> None:
             task = progress.add_task("", total=game.clock.end - game.clock.start, text="")
             told = 0.0
             while not _look(game, config, progress, task) or not running.ready():
-                if not console.is_terminal and time.monotonic() - told > 5:
+                if not console.is_terminal and time.monotonic() - told > TELL_SECONDS:
                     console.print(progress.tasks[0].description, progress.tasks[0].fields["text"])
                     told = time.monotonic()
                 gevent.sleep(0.5)
@@ -161,33 +169,95 @@ def _look(game: Game, config: Config, progress: Progress, task: TaskID) -> bool:
     return accepted >= game.ledger.records
 
 
-def _conclude(console: Console, game: Game, config: Config) -> bool:
-    """Wait until everything is counted, show it, and say whether it agrees with the game's own books."""
-    expected = game.ledger.documents()
+def conclude(console: Console, game: Game, config: Config, patience: float = AGREE_SECONDS) -> bool:
+    """Wait until everything is counted, show it, and say whether it agrees with the game's own books.
+
+    Args:
+        patience: seconds after that in which what differs may still come right.
+    """
+    console.print("\nThe days are over; what is still on its way is being counted …")
     store = open_store(config)
-    until = time.monotonic() + COUNT_SECONDS
     try:
-        while True:
-            drain(config, COUNT_SECONDS)
-            wrong = differences(store, expected)
-            # Payments are polled for: the last of them may be a poll away.
-            if not wrong or time.monotonic() > until:
-                break
-            gevent.sleep(0.5)
-        show_results(console, store, config)
+        _wait_for_polls(config)
+        with console.status("") as line:
+            drain(config, COUNT_SECONDS, _teller(console, line))
+            line.update("Comparing every document …")
+            compared = _compare_at_last(game, config, store, patience)
+        agrees = _show(console, game, config, store, compared)
     finally:
         store.close()
     status = report(config)
-    faults = [] if status.balance is None else status.balance.faults
-    for line in [*wrong[:20], *faults]:
-        console.print(f"[red]Wrong:[/red] {line}", markup=True)
-    if not wrong and not faults and status.balance is not None:
-        count = sum(map(len, expected.values()))
+    faults = ["the broker does not answer"] if status.balance is None else status.balance.faults
+    for fault in faults:
+        console.print(f"✗ balance: {fault}", style="red", markup=False)
+    if agrees and not faults:
+        count = sum(one.documents for one in compared.values())
         console.print(
-            f"[green]Agrees[/green]: {game.ledger.records:,} records, and each of the {count:,} documents in "
-            f"{len(expected)} collections is what the game itself noted down. The balance adds up."
+            f"All of it agrees: {game.ledger.records:,} records, and each of the {count:,} documents in "
+            f"{len(compared)} collections is what the game itself noted down. The balance adds up.",
+            style="bold green",
         )
-    return not wrong and not faults and status.balance is not None
+    return agrees and not faults
+
+
+def _teller(console: Console, line: Status) -> Callable[[int], None]:
+    """Return what tells how many records are still to be counted: at once, or where nobody watches now and then."""
+    told = time.monotonic()
+
+    def tell(lag: int) -> None:
+        nonlocal told
+        text = f"{lag:,} records are not counted yet …"
+        line.update(text)
+        if lag and not console.is_terminal and time.monotonic() - told > TELL_SECONDS:
+            console.print(text)
+            told = time.monotonic()
+
+    return tell
+
+
+def _wait_for_polls(config: Config) -> None:
+    """Return when whatever is polled has been asked about anew, from the first question to the last."""
+    before = _rounds(config)
+    until = time.monotonic() + COUNT_SECONDS
+    while any(count < before.get(name, 0) + ROUNDS for name, count in _rounds(config).items()):
+        if time.monotonic() > until:
+            return  # what is missing will be seen
+        gevent.sleep(0.2)
+
+
+def _rounds(config: Config) -> dict[str, int]:
+    """Return, per spout that polls, how often it has gone through all its questions."""
+    return {node.name: node.state["rounds"] for node in report(config).nodes if "rounds" in node.state}
+
+
+def _compare_at_last(game: Game, config: Config, store: Store, patience: float) -> dict[str, Compared]:
+    """Compare when all is counted; where anything differs, again until it does not or time is up.
+
+    The last answer of an interface may be on its way, or a day may have begun on the calendar.
+    """
+    until = time.monotonic() + patience
+    while True:
+        compared = compare(store, game.ledger.documents())
+        if not any(one.wrong for one in compared.values()) or time.monotonic() > until:
+            return compared
+        gevent.sleep(0.5)
+        drain(config, COUNT_SECONDS)
+
+
+def _show(console: Console, game: Game, config: Config, store: Store, compared: dict[str, Compared]) -> bool:
+    """Print every table, and under it whether its collections agree; return whether all do."""
+    first, last = game.settings.first_day, game.last_day
+    numbers = Numbers(store, areas(config), zone(TIMEZONE), first, last)
+    agrees = True
+    for chapter in CHAPTERS:
+        console.print(f"\n[bold]{chapter.title}[/bold]: {chapter.text}")
+        console.print(chapter.table(numbers))
+        right, lines = verdict(compared[name] for name in chapter.collections)
+        for line in lines:
+            console.print(line, style="green" if right else "red", markup=False)
+        agrees = agrees and right
+    console.print()
+    return agrees
 
 
 def _tell_where(console: Console, config: Config, once: bool) -> None:

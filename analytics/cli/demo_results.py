@@ -1,53 +1,66 @@
-"""What the demo shows: some of the documents as tables, and where they differ from the game's own books."""
+"""What the suite counted beside the simulated game's own books: each document of each collection."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from analytics.config import Config, areas
-from analytics.core.areas import Areas
 from analytics.store import Document, Store
 
-ROWS = 30
-TOP = 10
 OWN_FIELDS = ("updated", "parts")
+NO_COUNTS = ("ts", "open_day", "final")
+SHOWN = 3
+LONGEST = 60
+
 Expected = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def differences(store: Store, expected: Expected) -> list[str]:
-    """Return, in words, each document that is missing, unexpected or different; lists count as sets."""
-    result = []
-    for collection, wanted in expected.items():
-        found = {
-            document["_id"]: _public(store.whole(collection, document)) for document in store.find(collection)
-        }
-        for id in sorted(wanted.keys() | found.keys()):
-            if id not in found:
-                result.append(f"{collection} {id}: expected a document, found none")
-            elif id not in wanted:
-                result.append(f"{collection} {id}: expected none, found a document")
-            elif found[id] != wanted[id]:
-                fields = [
-                    name
-                    for name in wanted[id].keys() | found[id].keys()
-                    if _differ(name, found[id], wanted[id])
-                ]
-                result.append(f"{collection} {id}: differs in {', '.join(sorted(fields))}")
+@dataclass
+class Compared:
+    """How one collection compares: how many documents there should be, and, in words, each that differs."""
+
+    collection: str
+    documents: int
+    wrong: list[str] = field(default_factory=list)
+
+
+def compare(store: Store, expected: Expected) -> dict[str, Compared]:
+    """Compare every document of every collection; lists count as sets.
+
+    A document that ought not to be there is none the worse where it says that nothing happened: late
+    records may have taken away all that it once counted.
+    """
+    return {collection: _compare(store, collection, wanted) for collection, wanted in expected.items()}
+
+
+def _compare(store: Store, collection: str, wanted: Mapping[str, Mapping[str, Any]]) -> Compared:
+    result = Compared(collection, len(wanted))
+    missing = set(wanted)
+    for document in store.find(collection):
+        id = document["_id"]
+        found = _public(store.whole(collection, document))
+        missing.discard(id)
+        if id in wanted:
+            if found != wanted[id]:
+                result.wrong.append(f"{id}: {_difference(wanted[id], found)}")
+        elif not _says_nothing(found):
+            result.wrong.append(f"{id}: expected none, found {_short(found)}")
+    result.wrong += [f"{id}: expected {_short(wanted[id])}, found none" for id in missing]
+    result.wrong.sort()
     return result
 
 
-def show_results(console: Console, store: Store, config: Config) -> None:
-    """Print the areas' days, one day's logins by hour, and who paid most."""
-    claimed = areas(config)
-    days = [document for document in store.find("server") if document["area"] in claimed]
-    console.print(_server_table(days, claimed))
-    if days:
-        busiest = max(days, key=lambda day: int(day["active"]))
-        console.print(_hour_table(store, busiest, claimed))
-    console.print(_payer_table(store, claimed))
+def verdict(compared: Iterable[Compared]) -> tuple[bool, list[str]]:
+    """Return whether these collections agree with the books, and that, or how they differ, as lines to print."""
+    compared = list(compared)
+    wrong = [one for one in compared if one.wrong]
+    if not wrong:
+        listed = ", ".join(f"{one.documents:,} {one.collection}" for one in compared)
+        return True, [f"✓ agrees ({sum(one.documents for one in compared):,} documents: {listed})"]
+    lines = []
+    for one in wrong:
+        lines.append(f"✗ differs: {len(one.wrong):,} of {one.documents:,} documents of {one.collection}")
+        lines += [f"  {line}" for line in one.wrong[:SHOWN]]
+    return False, lines
 
 
 def _public(document: Document) -> Document:
@@ -55,56 +68,28 @@ def _public(document: Document) -> Document:
     return {name: sorted(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
-def _differ(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(one.get(name) != other.get(name)) or (name in one) != (name in other)
+def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """Return the first field in which two documents differ, with both values."""
+    for name in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get(name, "nothing"), found.get(name, "nothing")
+        if one != other:
+            if isinstance(one, dict) and isinstance(other, dict):
+                return f"{name}.{_difference(one, other)}"
+            if isinstance(one, list) and isinstance(other, list):
+                one, other = sorted(set(one) - set(other)), sorted(set(other) - set(one))
+            return f"{name}: expected {_short(one)}, found {_short(other)}"
+    return "nothing"
 
 
-def _server_table(days: list[Document], claimed: Areas) -> Table:
-    title = (
-        f"server: each area and day (the last {ROWS} of {len(days)})"
-        if len(days) > ROWS
-        else "server: each area and day"
-    )
-    table = Table(title=title, title_justify="left")
-    names = ("active", "reg", "create_role", "pay_user", "pay_count", "pay_amout")
-    for column in ("day", "game", "server", *names):
-        table.add_column(column, justify="right" if column in names else "left")
-    for day in sorted(days, key=lambda day: (day["ts"], day["area"]))[-ROWS:]:
-        values = [f"{day[name]:,}" for name in names]
-        table.add_row(
-            _local(claimed, day, "%Y-%m-%d"), day["game"], claimed[day["area"]].server_name, *values
-        )
-    return table
+def _says_nothing(value: Any, name: str = "") -> bool:
+    """Whether every count and rate in a document is 0."""
+    if name in NO_COUNTS or isinstance(value, str):
+        return True
+    if isinstance(value, Mapping):
+        return all(_says_nothing(one, name) for name, one in value.items())
+    return not value
 
 
-def _hour_table(store: Store, day: Document, claimed: Areas) -> Table:
-    area = claimed[day["area"]]
-    name = f"{area.server_name} on {_local(claimed, day, '%Y-%m-%d')}"
-    table = Table(title=f"loginhour: {name}", title_justify="left")
-    table.add_column("hour")
-    table.add_column("count", justify="right")
-    table.add_column("")
-    until = area.zone.next("day", day["ts"])
-    for hour in store.find("loginhour", area=area.id, since=day["ts"], until=until):
-        table.add_row(_local(claimed, hour, "%H:%M"), str(hour["count"]), "▇" * min(60, hour["count"]))
-    return table
-
-
-def _payer_table(store: Store, claimed: Areas) -> Table:
-    table = Table(title="payorderdetail: who paid most", title_justify="left")
-    for column in ("acct", "game", "server", "payments", "amount"):
-        table.add_column(column, justify="right" if column in ("payments", "amount") else "left")
-    sums: dict[tuple[str, str], list[float]] = {}
-    for one in store.find("payorderdetail"):
-        total = sums.setdefault((one["area"], one["acct"]), [0, 0])
-        total[0] += one["pay_count"]
-        total[1] += round(one["pay_amout"] * 100)
-    for (area, acct), (count, cents) in sorted(sums.items(), key=lambda item: -item[1][1])[:TOP]:
-        place = claimed[area]
-        table.add_row(acct, place.game, place.server_name, f"{count:,}", f"{cents / 100:,.2f}")
-    return table
-
-
-def _local(claimed: Areas, document: Document, form: str) -> str:
-    local: datetime = claimed[document["area"]].zone.local(document["ts"])
-    return local.strftime(form)
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,6 +1,6 @@
 """The demo counts a game and says that it agrees only where it does; what it starts ends with it."""
 
-import copy
+import io
 import os
 import signal
 import subprocess
@@ -10,21 +10,54 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_suite import ROOT, Run
+from rich.console import Console
+from running_suite import ROOT, Run, RunningSuite
 
-from analytics.cli.demo_results import differences
+from analytics.bolts import BOLTS
+from analytics.cli.demo import conclude
+from analytics.cli.demo_results import compare, verdict
+from analytics.cli.demo_tables import CHAPTERS, WIDTH
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import process_started
-from analytics.store import MemoryStore, Write
+from analytics.store import MemoryStore, Write, open_store
+from analytics.timers import TIMERS
 
-SMALL = ("--areas", "2", "--players", "40", "--seconds", "4")
+SMALL = ("--areas", "2", "--players", "40", "--days", "4", "--seconds", "4")
 
 
 def test_the_demo_agrees(analytics: Run, tmp_path: Path) -> None:
     done = analytics("demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Agrees: " in done.stdout
+    assert done.stdout.count("✓ agrees") == len(CHAPTERS) and "All of it agrees: " in done.stdout
+    assert all(len(line) <= WIDTH or "MongoDB address" in line for line in tables(done.stdout))
     assert LocalRegistry(tmp_path / "demo").list() == []
+
+
+def tables(text: str) -> list[str]:
+    """Return the lines from the first table to the last."""
+    return text[text.index("Areas: ") : text.index("All of it agrees")].splitlines()
+
+
+def test_every_collection_is_compared() -> None:
+    compared = [name for chapter in CHAPTERS for name in chapter.collections]
+    assert sorted(compared) == sorted([*BOLTS, *TIMERS, "serverstarttime"])
+
+
+def test_a_document_that_was_tampered_with_is_shown(running: RunningSuite) -> None:
+    said = io.StringIO()
+    console = Console(file=said, width=WIDTH)
+    assert conclude(console, running.game, running.suite.config), said.getvalue()
+    store = open_store(running.suite.config)
+    whole_game = next(one for one in store.find("kpi") if one["area"] == "*" and one["dau"])
+    item = next(store.find("shop"))
+    store.write("kpi", [Write(whole_game["_id"], {**whole_game, "dau": 10**6}, None)])
+    store.delete("shop", [item["_id"]])
+    store.close()
+    assert not conclude(console, running.game, running.suite.config, patience=0)
+    lines = said.getvalue()
+    assert f"{whole_game['_id']}: dau: expected {whole_game['dau']}, found 1000000" in lines
+    assert f"{item['_id']}: expected " in lines and lines.count("✗ differs: 1 of ") == 2
+    assert lines.count("All of it agrees") == 1
 
 
 def test_the_demo_takes_no_folder_of_others(analytics: Run, tmp_path: Path) -> None:
@@ -71,11 +104,32 @@ DAY: dict[str, Any] = {"area": "a", "game": "dl", "plat": "1", "ts": 5, "count":
 
 def test_differences_are_found() -> None:
     store = MemoryStore()
-    stored = {**copy.deepcopy(DAY), "userlist": ["y", "x"], "_v": 3, "_at": {}}
+    stored = {**DAY, "userlist": ["y", "x"], "_v": 3, "_at": {}}
     store.write("loginday", [Write("a:5", stored, None), Write("a:6", {**stored, "ts": 6, "count": 3}, None)])
-    assert differences(store, {"loginday": {"a:5": DAY, "a:6": {**DAY, "ts": 6, "count": 3}}}) == []
-    assert differences(store, {"loginday": {"a:5": DAY, "a:6": {**DAY, "ts": 6}, "a:7": DAY}}) == [
-        "loginday a:6: differs in count",
-        "loginday a:7: expected a document, found none",
+
+    def wrong(expected: dict[str, dict[str, Any]]) -> list[str]:
+        return compare(store, {"loginday": expected})["loginday"].wrong
+
+    right = {**DAY, "ts": 6, "count": 3}
+    assert wrong({"a:5": DAY, "a:6": right}) == []
+    assert [line[:50] for line in wrong({"a:5": DAY, "a:6": {**DAY, "ts": 6}, "a:7": DAY})] == [
+        "a:6: count: expected 2, found 3",
+        "a:7: expected {'area': 'a', 'game': 'dl', 'plat': ",
     ]
-    assert differences(store, {"loginday": {"a:5": DAY}}) == ["loginday a:6: expected none, found a document"]
+    assert wrong({"a:5": DAY, "a:6": {**right, "userlist": ["x", "z"]}}) == [
+        "a:6: userlist: expected ['z'], found ['y']"
+    ]
+    assert [line[:26] for line in wrong({"a:5": DAY})] == ["a:6: expected none, found "]
+    assert verdict(compare(store, {"loginday": {"a:5": DAY}}).values())[0] is False
+
+
+def test_a_document_that_says_nothing_is_no_difference() -> None:
+    store = MemoryStore()
+    retention = {"1": {"count": 0, "rate": 0}}
+    key = {"area": "a", "game": "dl", "plat": "1", "ts": 5}
+    nobody = {**key, "pay_user": 0, "retention": retention, "final": False}
+    store.write("paytraceday", [Write("a:5", nobody, None)])
+    assert not compare(store, {"paytraceday": {}})["paytraceday"].wrong
+    retention["1"]["count"] = 1
+    store.write("paytraceday", [Write("a:5", nobody, None)])
+    assert len(compare(store, {"paytraceday": {}})["paytraceday"].wrong) == 1
