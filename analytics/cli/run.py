@@ -26,8 +26,8 @@ PR_SET_PDEATHSIG = 1
 def run(config: Config, nodes: tuple[str, ...], with_parent: int | None) -> None:
     """Run nodes in the foreground until SIGTERM or Ctrl-C.
 
-    NODE is broker, gamelog, payment, syncuser, store, workers (all that the configuration groups), the name of a
-    group, or that of a bolt; bolts named together share one worker.
+    NODE is broker, gamelog, payment, syncuser, store, timers, workers (all that the configuration groups), the name
+    of a group, or that of a bolt; bolts named together share one worker.
     """
     if with_parent is not None:
         _die_with(with_parent)

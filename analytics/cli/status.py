@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import Any
 
 import click
 import msgspec
@@ -37,6 +38,9 @@ def _show(found: StatusReport, console: Console) -> None:
         return
     console.print(_spouts(found))
     console.print(_bolts(found))
+    for node in found.nodes:
+        if node.state.get("runs"):
+            console.print(_timers(node.state, found.at))
     if found.problem:
         console.print(f"[red]The broker accepts nothing:[/red] {escape(found.problem)}")
     for fault in found.balance.faults:
@@ -95,6 +99,17 @@ def _bolts(found: StatusReport) -> Table:
         lag = f"[yellow]{one.lag:,}[/yellow]" if one.lag else "0"
         table.add_row(one.bolt, one.topic, f"{total:,}", f"{one.accounted:,}", lag)
     return table
+
+
+def _timers(state: dict[str, Any], now: float) -> str:
+    """Return what the timer bolts did last, and what they have yet to do."""
+    unknown = state["unknown_areas"]
+    return (
+        f"Timer bolts: last run {_duration(max(0.0, now - state['ran_at']))} ago took {state['seconds']:.1f} s; "
+        f"{sum(state['documents'].values()):,} documents written since the start; {state['changed_days']:,} changed "
+        "area-days waiting"
+        + (f"; left out, as no game claims them: areas {', '.join(unknown)}" if unknown else "")
+    )
 
 
 def _duration(seconds: float) -> str:

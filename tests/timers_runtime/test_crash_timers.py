@@ -44,8 +44,8 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
     unblock(suite)
     suite.start_timers()
     suite.drain()
-    assert suite.documents() == suite.anew()
     assert suite.unpublished() == []
+    assert suite.documents() == suite.anew()
 
 
 def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
@@ -71,8 +71,8 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
     assert suite.unpublished()
     suite.start_timers()
     suite.drain()
-    assert suite.documents() == suite.anew()
     assert suite.unpublished() == []
+    assert suite.documents() == suite.anew()
 
 
 def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
@@ -82,8 +82,8 @@ def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
         some_weeks(suite, "2015-02-20", 10, seed=n, accts=20)
         suite.drain()
     unblock(suite)
-    assert suite.documents() == suite.anew()
     assert suite.unpublished() == []
+    assert suite.documents() == suite.anew()
 
 
 @pytest.mark.parametrize("collection", ["serverstarttime", "kpi", "positions"])
@@ -123,8 +123,8 @@ def test_a_worker_may_die_too(suite: Any) -> None:
     suite.start_timers()
     suite.start_worker()
     suite.drain()
-    assert suite.documents() == suite.anew()
     assert suite.unpublished() == []
+    assert suite.documents() == suite.anew()
 
 
 def test_the_queue_is_replaced(suite: Any) -> None:
@@ -148,8 +148,8 @@ def test_a_broker_that_comes_back(suite: Any) -> None:
     suite.start_broker()
     some_weeks(suite, "2015-02-25", 8, seed=2)
     suite.drain()
-    assert suite.documents() == suite.anew()
     assert suite.unpublished() == []
+    assert suite.documents() == suite.anew()
 
 
 def test_restarted_without_a_change_nothing_is_written(suite: Any) -> None:

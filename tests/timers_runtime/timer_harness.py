@@ -167,7 +167,7 @@ class Suite:
         return {(name, one["_id"]): one["_v"] for name in COLLECTIONS for one in self.store.find(name)}
 
     def anew(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """Return what a node that has never run before makes of the bolts' documents."""
+        """Return what a node that has never run before makes of the bolts' documents. It publishes them, too."""
         fresh = SharedStore()
         for name in READ:
             fresh._collections[name] = dict(self.store._collections.get(name, {}))
