@@ -60,6 +60,7 @@ def test_status_of_a_suite_that_is_well(analytics: Run, running: RunningSuite) -
         "timers",
         "gamelog",
         "payment",
+        "syncuser",
     }
     spouts = {spout["name"]: spout for spout in facts["balance"]["spouts"]}
     assert spouts["gamelog"]["ever_accepted"] == running.game.ledger.records

@@ -79,7 +79,9 @@ def test_draining_gives_up_in_time(file: Path) -> None:
         header = BatchHeader("test/a@1", [(1, 1)], [Part("loginhour", 1, 1)])
         publisher.publish(Batch(header, [b'{"id":"test/a@1:1","area":"a"}'])).get(timeout=60)
         publisher.close()
-        with pytest.raises(NotDrained, match=r"not counted yet \(loginday on loginhour: 1\)"):
+        with pytest.raises(
+            NotDrained, match=r"not counted yet \(loginday on loginhour: 1, timers on loginhour: 1\)"
+        ):
             drain(suite.config, 0.5)
     with pytest.raises(Unavailable):
         drain(suite.config, 0.5)
