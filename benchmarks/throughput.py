@@ -1,7 +1,8 @@
 """Lines a second through the whole suite, against a bare in-memory loop over the same lines in the same run.
 
 The suite's time begins when the file appears in the spout's folder and ends when the last document that
-depends on it is written and every bolt has saved its position.
+depends on it is written and every bolt has saved its position. With ``--all-bolts`` the lines are those of a
+game in play, and the loop computes what all bolts that read a game log count; then follows what each bolt costs.
 """
 
 import json
@@ -15,9 +16,9 @@ from pathlib import Path
 import click
 
 from analytics.bolts import BOLTS
-from benchmarks import lines, road
+from benchmarks import costs, lines, road
 
-# The bolts whose numbers the bare loop computes, and the one that reads theirs.
+# The bolts whose numbers the short bare loop computes, and the one that reads theirs.
 COMPARABLE = ["loginhour", "loginday", "signuphour", "signupday", "createrolehour", "createroleday", "server"]
 
 
@@ -26,25 +27,22 @@ COMPARABLE = ["loginhour", "loginday", "signuphour", "signupday", "createrolehou
 @click.option("--store", type=click.Choice(["counting", "embedded"]), default="counting", show_default=True)
 @click.option("--runs", default=3, show_default=True, help="Pairs of runs: medians are printed.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; default: a temporary folder.")
-@click.option("--all-bolts", is_flag=True, help="Run every bolt, not only those that the bare loop computes.")
+@click.option("--all-bolts", is_flag=True, help="Run every bolt over lines of all op codes.")
 def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool) -> None:
     """Measure the road."""
     work = folder or Path(tempfile.mkdtemp(prefix="throughput-"))
     work.mkdir(parents=True, exist_ok=True)
     source = work / "lines.log"
+    kind = lines.PLAY if all_bolts else lines.ACCTS
     click.echo(f"{count:,} lines, {len(lines.AREAS)} areas, {lines.HOURS} hours, store: {store}")
-    lines.write(source, count)
+    lines.write(source, count, kind=kind)
     ratios, bare_rates, rates = [], [], []
-    bolts = list(BOLTS) if all_bolts else COMPARABLE
     for number in range(1, runs + 1):
-        bare = json.loads(
-            subprocess.run(
-                [sys.executable, "-m", "benchmarks.bare", str(source)], check=True, capture_output=True
-            ).stdout
-        )
+        bare = _bare(source, all_bolts)
         run_folder = work / f"run{number}"
         shutil.rmtree(run_folder, ignore_errors=True)
-        seconds, used = road.run(run_folder, source, count, "" if store == "embedded" else "counting:", bolts)
+        uri = "" if store == "embedded" else "counting:"
+        seconds, used = road.run(run_folder, source, count, uri, list(BOLTS) if all_bolts else COMPARABLE)
         shutil.rmtree(run_folder)
         ratios.append(bare["seconds"] / seconds)
         bare_rates.append(count / bare["seconds"])
@@ -52,6 +50,7 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
         click.echo(
             f"run {number}: bare {bare_rates[-1]:,.0f} lines/s, suite {rates[-1]:,.0f} lines/s, ratio {ratios[-1]:.2f}"
         )
+        click.echo(f"    {'bare loop':10} {bare['cpu'] * 1e6 / count:6.2f} CPU us a line")
         for name, one in used.items():
             click.echo(
                 f"    {name:10} {one.cpu * 1e6 / count:6.2f} CPU us a line   peak {one.peak:6.0f} MB   "
@@ -61,8 +60,28 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
         f"median: bare {statistics.median(bare_rates):,.0f} lines/s, suite {statistics.median(rates):,.0f} lines/s, "
         f"ratio {statistics.median(ratios):.2f}"
     )
+    if all_bolts:
+        _print_costs(source)
     if folder is None:
         shutil.rmtree(work)
+
+
+def _bare(source: Path, all_bolts: bool) -> dict[str, float]:
+    """Return the wall and CPU seconds that the bare loop takes, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.bare", str(source), *(["all"] if all_bolts else [])]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return found
+
+
+def _print_costs(source: Path) -> None:
+    alone, together = costs.measure(source)
+    click.echo("CPU ns a tuple, each bolt alone in this process, without store and broker:")
+    click.echo(f"    {'':15} {'tuples':>9} {'fold':>7} {'settle':>7} {'both':>7}   writes")
+    for name, one in [*alone.items(), ("together", together)]:
+        click.echo(
+            f"    {name:15} {one.tuples:9,} {one.each(one.fold):7,.0f} {one.each(one.settle):7,.0f} "
+            f"{one.each(one.fold + one.settle):7,.0f}   {one.written:,}"
+        )
 
 
 if __name__ == "__main__":

@@ -13,17 +13,21 @@ from analytics.core.tuples import Syncuser
 
 READS = {"syncuser": Reads(Syncuser)}
 
+UNPAID = {"pay_count": 0, "pay_amout": 0, "pay_days": 0, "first_pay": None, "last_pay": None}
+
 _second = itemgetter(1)
 
 
 def _paid(days: Table) -> dict[str, Any]:
     """``days``: start of day to (order, times, cents). ``first_pay``, ``last_pay``: null before any payment."""
+    if not days:
+        return UNPAID
     return {
         "pay_count": sum(times for _, times, _ in days.values()),
         "pay_amout": money(sum(cents for _, _, cents in days.values())),
         "pay_days": len(days),
-        "first_pay": min(days, default=None),
-        "last_pay": max(days, default=None),
+        "first_pay": min(days),
+        "last_pay": max(days),
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from analytics.core.measures import Getter, Growing, Latest, Measure, Sum, getter
@@ -70,15 +71,34 @@ class Bolt:
         if taken:
             raise ValueError(f"bolt {self.name}: expected a field of its own for each, taken twice: {taken}")
 
-    @property
+    @cached_property
     def list_fields(self) -> list[str]:
         """The fields that may spread over parts."""
         return [measure.list_field for measure in self.measures.values() if isinstance(measure, Growing)]
 
-    @property
+    @cached_property
+    def readers(self) -> Mapping[str, list[tuple[int, Measure[Any], Growing[Any] | None]]]:
+        """By topic, the measures that look at it: place among all, the measure, and once more where it is Growing."""
+        return {
+            topic: [
+                (place, measure, measure if isinstance(measure, Growing) else None)
+                for place, measure in enumerate(self.measures.values())
+                if measure.reads(topic)
+            ]
+            for topic in self.reads
+        }
+
+    @cached_property
     def lists_go_stale(self) -> bool:
         """Whether newer list items can make older ones meaningless, so that lists are compacted at times."""
         return any(isinstance(measure, Growing) and measure.goes_stale for measure in self.measures.values())
+
+    def show(self, states: Iterable[Any]) -> dict[str, Any]:
+        """Return the fields, without lists, that the measures and ``finish`` show for a state of each measure."""
+        fields: dict[str, Any] = {}
+        for (name, measure), state in zip(self.measures.items(), states, strict=True):
+            fields.update(measure.save(name, state))
+        return fields | self.finish(fields) if self.finish else fields
 
     @property
     def key_getters(self) -> list[Getter]:
@@ -91,10 +111,17 @@ class Bolt:
         ``#`` separates a document from the number of its part, and ``:`` the parts of a key, so both are
         escaped; not ``:`` in the last part, which ends the id anyway.
         """
+        plain = ":".join(map(str, key))
+        if "%" not in plain and "#" not in plain and plain.count(":") == len(key) - 1:
+            return plain
         parts = [str(part).replace("%", "%25").replace("#", "%23") for part in key]
         return ":".join([*(part.replace(":", "%3A") for part in parts[:-1]), parts[-1]])
 
+    @cached_property
+    def key_fields(self) -> list[str]:
+        """The fields that the parts of a key have in the document."""
+        return ["area", *(["ts"] if self.period else []), *self.by]
+
     def fields_of(self, key: Key) -> dict[str, Any]:
         """Return the fields that the key itself gives a document."""
-        names = ["area", *(["ts"] if self.period else []), *self.by]
-        return dict(zip(names, key, strict=True))
+        return dict(zip(self.key_fields, key, strict=True))

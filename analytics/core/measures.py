@@ -26,6 +26,15 @@ def getter(of: str | Getter) -> Getter:
     return attrgetter(of) if isinstance(of, str) else of
 
 
+def _joint_getter(of: Sequence[str | Getter]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the function that reads several values, at least two, from a row at once."""
+    paths = [one for one in of if isinstance(one, str)]
+    if len(paths) == len(of) > 1:
+        return attrgetter(*paths)
+    getters = [getter(one) for one in of]
+    return lambda row: tuple([get(row) for get in getters])
+
+
 class Measure(ABC, Generic[S]):
     """One field of a document.
 
@@ -283,7 +292,7 @@ class LatestRow(Measure[tuple[Any, ...] | None]):
         super().__init__(on, where)
         self._order = getter(order)
         self._names = list(values)
-        self._read = [getter(value) for value in values]
+        self._read = _joint_getter([order, *values])
 
     def empty(self) -> tuple[Any, ...] | None:
         return None
@@ -292,8 +301,7 @@ class LatestRow(Measure[tuple[Any, ...] | None]):
         chosen = self.chosen(rows)
         if not chosen:
             return None
-        row = max(chosen, key=self._order)
-        return self._order(row), *(read(row) for read in self._read)
+        return self._read(chosen[0] if len(chosen) == 1 else max(chosen, key=self._order))
 
     def merge(self, state: tuple[Any, ...] | None, more: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         if state is None or more is None:
@@ -333,7 +341,7 @@ class LatestBy(Growing[Table]):
     ) -> None:
         super().__init__(on, where)
         self._key = getter(key)
-        self._read = [getter(order), *(getter(value) for value in values)]
+        self._read = _joint_getter([order, *values])
         self._show = show
         self.list_field = list_field
 
@@ -342,7 +350,7 @@ class LatestBy(Growing[Table]):
 
     def gather(self, rows: Sequence[Any]) -> Table:
         chosen = self.chosen(rows)
-        return self._newest({}, ((self._key(row), tuple(read(row) for read in self._read)) for row in chosen))
+        return self._newest({}, ((self._key(row), self._read(row)) for row in chosen))
 
     def merge(self, state: Table, more: Table) -> Table:
         return self._newest(state, more.items())

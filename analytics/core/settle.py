@@ -20,6 +20,7 @@ may be written again by anybody, at any time, and always say the same.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from analytics.core.areas import Areas
@@ -57,7 +58,8 @@ class Step:
 class Settled:
     """What has to be written for one document, in order, and the tuple to publish afterwards.
 
-    ``known`` is the document after the last step.
+    ``known`` is the document after the last step. The tuple of a bolt that publishes none says only what the
+    change accounts for.
     """
 
     known: "Known"
@@ -72,7 +74,7 @@ class Known:
     Attributes:
         states: a state per measure of the bolt.
         shown: the fields that the measures wrote, without lists.
-        open: per list field, what the main document holds of it.
+        open: per list field, what the main document holds of it. Documents share these lists: they never change.
         first, last: numbers of the sealed parts; ``last`` is ``first - 1`` where there are none.
         sealed: items in sealed parts, over all lists.
         toward: the position of a change that may be half written: its list items are there, or some of them.
@@ -114,7 +116,7 @@ class Known:
 def unknown(bolt: Bolt, key: Key) -> Known:
     """Return the document of ``key`` as it is before its first version."""
     states = [measure.empty() for measure in bolt.measures.values()]
-    return Known(bolt, key, states, shown=_shown(bolt, states))
+    return Known(bolt, key, states, shown=bolt.show(states))
 
 
 def part_ids(document: Mapping[str, Any]) -> list[str]:
@@ -142,7 +144,7 @@ def known(bolt: Bolt, key: Key, document: Mapping[str, Any], parts: Sequence[Map
         version=document["_v"],
         log=at["log"],
         numbers=dict(at["topics"]),
-        shown={name: document[name] for name in _shown(bolt, states) if name in document},
+        shown={name: document[name] for name in bolt.show(states) if name in document},
         open={name: list(document.get(name, ())) for name in bolt.list_fields},
         first=first,
         last=first + len(ids) - 1,
@@ -167,7 +169,7 @@ def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas)
     seal = _seal(document)
     change = _Change(document.bolt)
     _fold_in(document, deltas, to.log, change)
-    shown = _shown(document.bolt, document.states)
+    shown = document.bolt.show(document.states)
     steps: list[Step] = []
     if change.counts or document.version == 0 or shown != document.shown or any(change.fresh.values()):
         steps = list(_steps(document, seal, change.fresh, shown, to, areas))
@@ -192,35 +194,34 @@ class _Change:
 
 
 def _fold_in(document: Known, deltas: Iterable[Delta], log: str, change: _Change) -> None:
-    new: dict[str, list[Any]] = {}
-    old: dict[str, list[Any]] = {}
+    new: dict[str, list[list[Any]]] = {}
+    old: dict[str, list[list[Any]]] = {}
     for delta in deltas:
         change.tuples += delta.tuples
         included = document.includes(log, delta)
         if not included:
-            new.setdefault(delta.topic, []).extend(delta.rows)
+            new.setdefault(delta.topic, []).append(delta.rows)
         if included or document.half_includes(log, delta):
-            old.setdefault(delta.topic, []).extend(delta.rows)
-    for index, measure in enumerate(document.bolt.measures.values()):
-        for topic, rows in old.items():
-            if isinstance(measure, Distinct) and measure.reads(topic):
-                change.again[measure.list_field].update(measure.gather(rows))
-        for topic, rows in new.items():
-            if not measure.reads(topic):
-                continue
+            old.setdefault(delta.topic, []).append(delta.rows)
+    states, readers = document.states, document.bolt.readers
+    for topic, some in old.items():
+        rows = _joined(some)
+        for _, measure, growing in readers[topic]:
+            if growing is not None and isinstance(measure, Distinct):
+                change.again[growing.list_field].update(measure.gather(rows))
+    for topic, some in new.items():
+        rows = _joined(some)
+        for place, measure, growing in readers[topic]:
             more = measure.gather(rows)
-            if isinstance(measure, Growing):
-                change.fresh[measure.list_field] += measure.absorb(document.states[index], more)
+            if growing is not None:
+                change.fresh[growing.list_field] += growing.absorb(states[place], more)
             else:
                 change.counts |= measure.cancels
-                document.states[index] = measure.merge(document.states[index], more)
+                states[place] = measure.merge(states[place], more)
 
 
-def _shown(bolt: Bolt, states: Sequence[Any]) -> Fields:
-    fields: Fields = {}
-    for (name, measure), state in zip(bolt.measures.items(), states, strict=True):
-        fields.update(measure.save(name, state))
-    return fields | bolt.finish(fields) if bolt.finish else fields
+def _joined(some: list[list[Any]]) -> list[Any]:
+    return some[0] if len(some) == 1 else list(chain.from_iterable(some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,8 @@ def _steps(
     """
     total = max([1, *map(len, fresh.values())])
     for begin in range(0, total, STEP_SIZE):
+        if begin:
+            seal = _seal(known)
         stale = _id_range(known) if seal and seal.compacts else []
         parts = _move(known, seal) if seal else []
         for name, items in fresh.items():
@@ -268,7 +271,6 @@ def _steps(
         else:
             known.toward = _furthest(known.toward, to)
         yield Step(parts, _document(known, areas), stale)
-        seal = _seal(known)
 
 
 def _complete(known: Known, shown: Fields, to: Position) -> None:
@@ -276,12 +278,12 @@ def _complete(known: Known, shown: Fields, to: Position) -> None:
     known.shown = shown
     if known.before and known.before.log == to.log != known.log:
         known.before = _furthest(known.before, to)
+    elif known.log == to.log:
+        known.numbers = _further(known.numbers, to.numbers)
     else:
-        was = Position(known.log, known.numbers)
-        if was.log not in ("", to.log):
-            known.before = was
-        at = _furthest(was, to)
-        known.log, known.numbers = at.log, dict(at.numbers)
+        if known.log:
+            known.before = Position(known.log, known.numbers)
+        known.log, known.numbers = to.log, dict(to.numbers)
     half = known.toward
     if half and (
         half.log != known.log or all(n <= known.numbers.get(topic, 0) for topic, n in half.numbers.items())
@@ -293,8 +295,16 @@ def _furthest(at: Position | None, to: Position) -> Position:
     """Return ``to``, and in the same log for each topic the further of both."""
     if at is None or at.log != to.log:
         return to
-    numbers = {topic: max(number, at.numbers.get(topic, 0)) for topic, number in to.numbers.items()}
-    return Position(to.log, {**at.numbers, **numbers})
+    return Position(to.log, _further(at.numbers, to.numbers))
+
+
+def _further(numbers: Mapping[str, int], to: Mapping[str, int]) -> dict[str, int]:
+    """Return for each topic the higher number."""
+    result = {**numbers, **to}
+    for topic, number in numbers.items():
+        if number > result[topic]:
+            result[topic] = number
+    return result
 
 
 def _move(known: Known, seal: _Seal) -> list[Fields]:
@@ -324,22 +334,24 @@ def _document(known: Known, areas: Areas) -> Fields:
     document |= known.bolt.fields_of(known.key)
     document.update(known.bolt.constants)
     document |= known.shown
-    document |= {name: list(items) for name, items in known.open.items()}
+    document |= known.open
     if known.last >= known.first:
         document["parts"] = {
             "count": known.last - known.first + 1,
             "first": f"{stem}#{known.first}",
             "last": f"{stem}#{known.last}",
         }
-    at: Fields = {"log": known.log, "topics": dict(known.numbers)}
+    at: Fields = {"log": known.log, "topics": known.numbers}
     if known.before:
-        at["before"] = {"log": known.before.log, "numbers": dict(known.before.numbers)}
+        at["before"] = {"log": known.before.log, "numbers": known.before.numbers}
     if known.toward:
-        at["toward"] = {"log": known.toward.log, "numbers": dict(known.toward.numbers)}
+        at["toward"] = {"log": known.toward.log, "numbers": known.toward.numbers}
     return document | {"_v": known.version, "_at": at}
 
 
 def _published(known: Known, change: _Change, areas: Areas) -> Fields:
+    if not known.bolt.publishes:
+        return {"tuples": change.tuples}
     area = areas[known.key[0]]
     fields: Fields = {"game": area.game, "plat": area.plat}
     fields |= known.bolt.fields_of(known.key)
