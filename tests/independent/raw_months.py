@@ -217,6 +217,8 @@ class _Players:
         delay = random.choice([0, 5, 60, 900, 6 * HOUR])
         if random.random() < 0.05:
             delay = random.randrange(6 * 24 * HOUR)
+        if asked and random.random() < 0.15:
+            delay = random.randrange(40 * 24 * HOUR)  # so late that who paid next did so long ago
         if asked is None and random.random() < 0.02:
             delay = -random.randrange(24 * HOUR)  # a server whose clock is ahead
         record = {"id": f"{source}:{number}", "area": area, "ts": ts, **fields}
@@ -224,10 +226,12 @@ class _Players:
 
 
 def moments(months: Months, random: Random, slices: int) -> list[int]:
-    """Return ascending moments in and after those months, up to when nothing of them can change any more."""
-    first = day_start("UTC", months.first)
-    span = (months.last - months.first).days * 86400
-    within = [first + random.randrange(span) for _ in range(slices)]
+    """Return ascending moments in and after those months, up to when nothing of them can change any more.
+
+    A day begins everywhere between one and the next, so that there is something to do at each.
+    """
+    days = random.sample(range(0, (months.last - months.first).days, 2), slices)
+    within = [day_start("UTC", months.first + n * DAY) + random.randrange(86400) for n in days]
     after = [
         day_start("UTC", months.last + timedelta(days=days)) + random.randrange(86400)
         for days in (8, 33, 70, 95)
