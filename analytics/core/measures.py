@@ -100,7 +100,6 @@ class Count(Measure[int]):
 
     def __init__(self, where: str | Getter | None = None, on: str | Iterable[str] | None = None) -> None:
         super().__init__(on, where)
-        self._where = getter(where) if where is not None else None
 
     def empty(self) -> int:
         return 0
@@ -358,10 +357,10 @@ class LatestBy(Growing[Table]):
     def absorb(self, state: Table, more: Table) -> list[Any]:
         newer = {key: entry for key, entry in more.items() if key not in state or entry[0] > state[key][0]}
         state.update(newer)
-        return [_row(key, entry) for key, entry in newer.items()]
+        return [[key, *_storable(entry)] for key, entry in newer.items()]
 
     def compact(self, state: Table) -> list[Any]:
-        return [_row(key, entry) for key, entry in sorted(state.items())]
+        return [[key, *_storable(entry)] for key, entry in sorted(state.items())]
 
     def save(self, field: str, state: Table) -> dict[str, Any]:
         return self._show(state)
@@ -377,10 +376,6 @@ class LatestBy(Growing[Table]):
             if kept is None or entry[0] > kept[0]:
                 table[key] = entry
         return table
-
-
-def _row(key: str, entry: tuple[Any, ...]) -> list[Any]:
-    return [key, *_storable(entry)]
 
 
 def _storable(entry: tuple[Any, ...]) -> list[Any]:
