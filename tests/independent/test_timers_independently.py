@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from near_suite import NearSuite
-from plain_numbers import DAY, Fields, date_of, day_start, emptied, of_days, of_records
+from plain_numbers import DAY, Fields, Record, date_of, day_start, emptied, of_days, of_records
 from raw_months import AUTUMN, SPRING, Months, moments, sent, world
 from sameness import differences, public
 
@@ -62,6 +62,38 @@ def test_timers_keep_up(seed: int, months: Months, begun: Begun):
         for name in streams
     }
     assert differences(streams, {name: public(documents) for name, documents in found.items()}) == []
+
+
+def test_payments_that_come_when_nothing_else_changes(begun: Begun):
+    """Whose first payment moves to an earlier day leaves the later day's cohort: of the area, or only of its game."""
+    there = world()
+    moment = day_start("UTC", AUTUMN.last) + 100 * 86400
+    one, other = [id_ for id_, place in there.areas.items() if place.game == "dl"][:2]
+    # Area, day of October, acct. What each one is about has long ended, so that no new day makes it computed again.
+    slices = [
+        [(one, 20, "a"), (one, 20, "b"), (other, 20, "c")],
+        [(one, 10, "a")],
+        [(other, 11, "b")],
+        [(one, 5, "c"), (other, 12, "c"), (one, 19, "b"), (one, 2, "d")],
+        [(one, 1, "d"), (one, 3, "d")],
+    ]
+    suite, arrived = begun(moment), []
+    for some in slices:
+        runs = suite.timers.state()["runs"]
+        new = [snapshot(len(arrived) + n, *what) for n, what in enumerate(some, 1)]
+        arrived += new
+        suite.send(new)
+        suite.settled(runs if arrived != new else 0)
+        expected = {name: of_days(there, arrived, moment)[name] for name in ("paytraceday", "kpi")}
+        found = {name: public(suite.documents(name)) for name in expected}
+        assert differences(expected, found, emptied(there, arrived, moment)) == []
+
+
+def snapshot(number: int, area: str, day: int, acct: str) -> Record:
+    """Return a snapshot of one acct's payments of a day of October."""
+    ts = day_start(world().areas[area].zone, date(2018, 10, day))
+    users = {acct: {"times": 1, "amount": 6.5}}
+    return "payment", {"id": f"payment/late:{number}", "area": area, "ts": ts, "users": users, "at": number}
 
 
 @pytest.mark.parametrize("days", [None, ("2018-10-01", "2018-10-29")], ids=["all", "some"])
