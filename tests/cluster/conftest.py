@@ -2,21 +2,18 @@
 
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 from cluster_harness import section
 
 from analytics.cluster import Keys, open_keys
-from analytics.config import Config, EtcdSection
+from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.testing.etcd import Etcd, program
 
-KINDS = ("local", "v2", "v3", "v2-degraded", "v3-degraded")
 NewEtcd = Callable[..., Etcd]
-OpenKeys = Callable[[], Keys]
-Clients = Callable[[EtcdSection], Keys]
+OpenKeys = Callable[..., Keys]
 
 
 def need_etcd() -> None:
@@ -70,36 +67,21 @@ def new_etcd(tmp_path: Path) -> Iterator[NewEtcd]:
         etcd.stop()
 
 
-@pytest.fixture
-def clients(tmp_path: Path) -> Iterator[Callable[[EtcdSection], Keys]]:
-    """Opens clients, and closes them."""
+@pytest.fixture(params=["local", "v2", "v3", "v2-degraded", "v3-degraded"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenKeys]:
+    """Opens one more client of the same, at first empty, keys."""
+    api, _, state = request.param.partition("-")
+    if api == "local":
+        config = Config(data=tmp_path)
+    else:
+        etcd = request.getfixturevalue(state or "whole")
+        config = Config(data=tmp_path, etcd=section(etcd.addresses, api=api, timeout_seconds=30))
     made: list[Keys] = []
 
-    def open_one(section: EtcdSection) -> Keys:
-        made.append(open_keys(Config(data=tmp_path, etcd=section)))
+    def open_one() -> Keys:
+        made.append(open_keys(config))
         return made[-1]
 
     yield open_one
     for keys in made:
         keys.close()
-
-
-@pytest.fixture(params=KINDS)
-def opened(request: pytest.FixtureRequest, clients: Clients) -> OpenKeys:
-    """Opens one more client of the same, at first empty, keys."""
-    facts = section_of(request, request.param)
-    return lambda: clients(facts)
-
-
-@pytest.fixture
-def every_kind(request: pytest.FixtureRequest, clients: Clients) -> dict[str, OpenKeys]:
-    """What ``opened`` is, of every kind at once, for tests that wait."""
-    return {kind: partial(clients, section_of(request, kind)) for kind in KINDS}
-
-
-def section_of(request: pytest.FixtureRequest, kind: str) -> EtcdSection:
-    api, _, state = kind.partition("-")
-    if api == "local":
-        return EtcdSection()
-    etcd = request.getfixturevalue(state or "whole")
-    return section(etcd.addresses, api=api, timeout_seconds=30)
