@@ -1,8 +1,5 @@
-"""Which nodes there are and how they do, on this machine and on others; and which of several is the active one."""
+"""Which nodes there are and how they do."""
 
-from analytics.cluster.election import Election
-from analytics.cluster.keys import Keys
-from analytics.cluster.opening import open_keys, open_registry
 from analytics.cluster.registry import LocalRegistry, Node, Registry
 
-__all__ = ["Election", "Keys", "LocalRegistry", "Node", "Registry", "open_keys", "open_registry"]
+__all__ = ["LocalRegistry", "Node", "Registry"]
