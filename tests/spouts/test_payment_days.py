@@ -101,7 +101,10 @@ def test_what_the_spout_accepts_a_bolt_can_read():
     assert list(good) == ["é" * LONGEST_NAME, "least"]
     assert bad.keys() == {"", "é" * LONGEST_NAME + "é", "often", "rich"}
     read = msgspec.json.decode(payment_tuple(day, 5, encoded(good)), type=Payment)
-    assert [(row.times, row.cents) for row in paid_rows(read, SHANGHAI.zone)] == [(0, 0), (MOST_TIMES, MOST_MONEY * 100)]
+    assert [(row.times, row.cents) for row in paid_rows(read, SHANGHAI.zone)] == [
+        (0, 0),
+        (MOST_TIMES, MOST_MONEY * 100),
+    ]
 
 
 def test_the_same_users_in_any_order_are_the_same():
