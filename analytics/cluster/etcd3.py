@@ -103,9 +103,8 @@ class _Member:
     def __init__(self, address: str, section: EtcdSection, password: str) -> None:
         parts = urlsplit(address)
         session = requests.Session()
-        session.trust_env = (
-            False  # else REQUESTS_CA_BUNDLE, .netrc and proxies come before what is configured
-        )
+        # Else REQUESTS_CA_BUNDLE, .netrc and proxies come before what is configured.
+        session.trust_env = False
         session.verify = section.ca or True
         session.cert = (section.cert, section.key) if section.cert else None
         self.client = Etcd3Client(

@@ -6,10 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import pytest
 
+from analytics.cluster import Keys
 from analytics.config import EtcdSection
+from analytics.testing.etcd import Etcd
 
 PATIENCE = 60.0
+KINDS = ("local", "v2", "v3", "v2-degraded", "v3-degraded")
+NewEtcd = Callable[..., Etcd]
+OpenKeys = Callable[[], Keys]
+Clients = Callable[[EtcdSection], Keys]
 
 
 def section(addresses: list[str], **changes: Any) -> EtcdSection:
@@ -31,3 +38,12 @@ def eventually(is_so: Callable[[], object], what: str = "") -> None:
     while not is_so():
         assert time.monotonic() < until, what or "it did not come to be"
         gevent.sleep(0.05)
+
+
+def section_of(request: pytest.FixtureRequest, kind: str) -> EtcdSection:
+    """Return the section for keys of a kind, in an etcd that tests share."""
+    api, _, state = kind.partition("-")
+    if api == "local":
+        return EtcdSection()
+    etcd = request.getfixturevalue(state or "whole")
+    return section(etcd.addresses, api=api, timeout_seconds=30)

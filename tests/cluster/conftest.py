@@ -6,17 +6,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from cluster_harness import section
+from cluster_harness import KINDS, Clients, NewEtcd, OpenKeys, section_of
 
 from analytics.cluster import Keys, open_keys
 from analytics.config import Config, EtcdSection
 from analytics.errors import AnalyticsError
 from analytics.testing.etcd import Etcd, program
-
-KINDS = ("local", "v2", "v3", "v2-degraded", "v3-degraded")
-NewEtcd = Callable[..., Etcd]
-OpenKeys = Callable[[], Keys]
-Clients = Callable[[EtcdSection], Keys]
 
 
 def need_etcd() -> None:
@@ -95,11 +90,3 @@ def opened(request: pytest.FixtureRequest, clients: Clients) -> OpenKeys:
 def every_kind(request: pytest.FixtureRequest, clients: Clients) -> dict[str, OpenKeys]:
     """What ``opened`` is, of every kind at once, for tests that wait."""
     return {kind: partial(clients, section_of(request, kind)) for kind in KINDS}
-
-
-def section_of(request: pytest.FixtureRequest, kind: str) -> EtcdSection:
-    api, _, state = kind.partition("-")
-    if api == "local":
-        return EtcdSection()
-    etcd = request.getfixturevalue(state or "whole")
-    return section(etcd.addresses, api=api, timeout_seconds=30)

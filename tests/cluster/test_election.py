@@ -11,8 +11,7 @@ from pathlib import Path
 import gevent
 import msgspec
 import pytest
-from cluster_harness import eventually, section
-from conftest import Clients, NewEtcd, section_of
+from cluster_harness import Clients, NewEtcd, eventually, section, section_of
 
 from analytics.cluster import Election
 from analytics.cluster.keys import clock

@@ -9,8 +9,7 @@ import msgspec
 import pytest
 import requests
 import trustme
-from cluster_harness import eventually, section
-from conftest import Clients, NewEtcd
+from cluster_harness import Clients, NewEtcd, eventually, section
 from gevent.pywsgi import WSGIServer
 
 from analytics.cluster import Keys, open_keys

@@ -1,8 +1,7 @@
 """What every kind of keys promises: the same tests for those of this machine, etcd v2 and etcd v3."""
 
 import gevent
-from cluster_harness import eventually
-from conftest import OpenKeys
+from cluster_harness import OpenKeys, eventually
 
 
 def test_what_one_tells_another_one_hears(opened: OpenKeys) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cluster_harness import eventually, section
-from conftest import NewEtcd
+from cluster_harness import NewEtcd, eventually, section
 
 from analytics.cluster import Node, Registry, open_registry
 from analytics.cluster.registry import LocalRegistry, alive, process_started
