@@ -57,7 +57,7 @@ def ended_after(seconds: float, number: signal.Signals = signal.SIGTERM) -> None
 def test_a_signal_stops_nodes_in_reverse_order(tmp_path: Path, number: signal.Signals) -> None:
     diary: list[str] = []
     nodes = [Counting("a", diary), Counting("b", diary)]
-    ended_after(0.2, number)
+    ended_after(2.0, number)
     assert run(nodes, Config(data=tmp_path)) == Exit.OK
     assert diary == ["start a", "start b", "stop b", "stop a"]
     assert all(node.steps > 2 for node in nodes)
