@@ -173,8 +173,6 @@ class BrokerState(msgspec.Struct, frozen=True):
 Request = Read | Report | Unknown | State
 
 _encode = msgspec.json.Encoder().encode
-_TAILS_COUNT = 10_000
-_TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
 
 
 def encode(header: msgspec.Struct) -> bytes:
@@ -195,23 +193,6 @@ def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[
     """
     head = b'{"id":"' + source.encode() + b':%d",'
     return [head % n + line[1:] for n, line in zip(numbers, lines, strict=True)]
-
-
-def tagged_from(source: str, first: int, lines: Sequence[bytes]) -> list[bytes]:
-    """Return what :func:`tagged` does for numbers from ``first`` on, faster.
-
-    Args:
-        lines: as :func:`tagged` takes them, but each with its newline, which is left out of the result.
-    """
-    if first < _TAILS_COUNT:
-        return tagged(source, range(first, first + len(lines)), [line[:-1] for line in lines])
-    result: list[bytes] = []
-    while len(result) < len(lines):
-        upper, lower = divmod(first + len(result), _TAILS_COUNT)
-        head = b'{"id":"%b:%d' % (source.encode(), upper)
-        some = lines[len(result) : len(result) + _TAILS_COUNT - lower]
-        result += [head + tail + line[1:-1] for tail, line in zip(_TAILS[lower:], some, strict=False)]
-    return result
 
 
 def number_of(source: str, line: bytes) -> int:

@@ -105,7 +105,7 @@ class Road:
             self.counts.read += chunk.last
             self.counts.rejected += chunk.last
             return Work(ending, [one], chunk.source, chunk.position)
-        shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()), chunk.lines)
+        shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()))
         rejects = _rejects(shares)
         self.counts.read += sum(len(share.ns) + len(share.bad) for share in shares)
         self.counts.rejected += len(rejects)

@@ -3,19 +3,22 @@
 A chunk of usable tuples takes the fast road: decoded whole, checked whole, each line's bytes untouched
 but for the ``id`` put in front. If anything in it is unusual, that chunk alone goes line by line
 (``analytics.spouts.mending``), which mends what can be mended and finds the reason for the rest.
+
+A decoder of many lines takes any white space between tuples, and inside them. So the fast road looks for itself
+that each line begins and ends with a brace: no JSON text has ``}\\n{`` inside, so where there are as many tuples as
+lines, each line is one.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from io import BytesIO
-from operator import attrgetter, itemgetter
 from typing import Annotated, cast
 
 import msgspec
+import numpy as np
 
-from analytics.broker.wire import Batch, BatchHeader, Part, tagged_from
+from analytics.broker.wire import Batch, BatchHeader, Part, number_of
 from analytics.core.areas import Areas
 from analytics.core.intervals import Pair
 from analytics.core.tuples import Payment, Syncuser
@@ -29,10 +32,10 @@ DAY = 86_400
 
 _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+):([1-9][0-9]{0,17})",')
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
-_DIGITS = bytes(48 if chr(code).isdigit() else 32 for code in range(128)) + b" " * 128
-_MANY_DIGITS = b"0" * 19
 _LONG_NUMBER = re.compile(rb"[:,\[\s-][0-9]{19}")
-_IN_CACHE = 1 << 16
+_FOUR = np.dtype("<u4")
+_TAILS_COUNT = 10_000
+_TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
 
 
 class _Op(msgspec.Struct, gc=False):
@@ -66,8 +69,6 @@ class _Journaled(msgspec.Struct, gc=False):
 _Tuple = _Fresh | _Journaled
 _decode_fresh = msgspec.json.Decoder(_Fresh).decode_lines
 _decode_journaled = msgspec.json.Decoder(_Journaled).decode_lines
-_FIRST_BYTE, _BRACE = itemgetter(0), {ord("{")}
-_CODE, _AREA, _TS, _ACCT = map(attrgetter, ("op.code", "area", "ts", "data.acct"))
 _POLLED = {
     "payment": msgspec.json.Decoder(Payment).decode,
     "syncuser": msgspec.json.Decoder(Syncuser).decode,
@@ -95,14 +96,21 @@ class Bad:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Some lines of one topic as they travel: no newline at the end."""
+
+    count: int
+    body: bytes
+
+
 @dataclass(slots=True)
 class Share:
-    """What a chunk holds of one source: ``lines`` ready for wire and journal, by topic in ``topics``."""
+    """What a chunk holds of one source: lines ready for wire and journal by topic, and their numbers, distinct."""
 
     source: str
-    ns: list[int] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    topics: dict[str, list[bytes]] = field(default_factory=dict)
+    ns: Sequence[int] = ()
+    topics: dict[str, Lines] = field(default_factory=dict)
     bad: list[Bad] = field(default_factory=list)
     doubled: int = 0
     """Lines left out because another one here has the same name."""
@@ -111,27 +119,24 @@ class Share:
         """Return the share without the usable lines whose numbers are not in ``ns``."""
         if all(n in ns for n in self.ns):
             return self
-        kept = [(n, line) for n, line in zip(self.ns, self.lines, strict=True) if n in ns]
-        lines = {line for _, line in kept}
-        topics = {topic: [line for line in group if line in lines] for topic, group in self.topics.items()}
-        return Share(
-            self.source,
-            [n for n, _ in kept],
-            [line for _, line in kept],
-            {topic: group for topic, group in topics.items() if group},
-            self.bad,
-            self.doubled,
-        )
+        topics = {}
+        for topic, lines in self.topics.items():
+            kept = [line for line in lines.body.split(b"\n") if number_of(self.source, line) in ns]
+            if kept:
+                topics[topic] = Lines(len(kept), b"\n".join(kept))
+        return Share(self.source, [n for n in self.ns if n in ns], topics, self.bad, self.doubled)
 
     def batch(self) -> Batch:
         """Return the share as it is published."""
-        parts = [Part(topic, len(lines), len(lines)) for topic, lines in self.topics.items()]
-        header = BatchHeader(self.source, pairs(self.ns), parts, pairs(bad.n for bad in self.bad))
-        return Batch(header, [b"\n".join(lines) for lines in self.topics.values()])
+        parts = [Part(topic, lines.count, lines.count) for topic, lines in self.topics.items()]
+        header = BatchHeader(self.source, pairs(self.ns), parts, pairs([bad.n for bad in self.bad]))
+        return Batch(header, [lines.body for lines in self.topics.values()])
 
 
-def pairs(numbers: Iterable[int]) -> list[Pair]:
+def pairs(numbers: Sequence[int]) -> list[Pair]:
     """Return distinct ``numbers`` as sorted pairs of first and last."""
+    if isinstance(numbers, range):
+        return [(numbers[0], numbers[-1])]
     ordered = sorted(numbers)
     if ordered and ordered[-1] - ordered[0] + 1 == len(ordered):
         return [(ordered[0], ordered[-1])]
@@ -144,9 +149,22 @@ def pairs(numbers: Iterable[int]) -> list[Pair]:
     return found
 
 
-def convert(
-    chunk: bytes, source: str, first: int, rules: Rules, now: int, lines: Sequence[bytes] = ()
-) -> list[Share]:
+def together(shares: Iterable[Share], source: str) -> Share:
+    """Return one share of ``source`` with the usable lines of several."""
+    ns: list[int] = []
+    groups: defaultdict[str, list[Lines]] = defaultdict(list)
+    for share in shares:
+        ns += share.ns
+        for topic, lines in share.topics.items():
+            groups[topic].append(lines)
+    topics = {
+        topic: Lines(sum(lines.count for lines in group), b"\n".join(lines.body for lines in group))
+        for topic, group in groups.items()
+    }
+    return Share(source, ns, topics)
+
+
+def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share]:
     """Return the shares of ``chunk``: one, or for journal lines one for each source they name.
 
     Args:
@@ -154,17 +172,14 @@ def convert(
         source: name for lines that carry none.
         first: number of the chunk's first line in its source.
         now: Unix seconds.
-        lines: the chunk's lines, each with its newline, where the caller has them.
     """
     if b"\r" in chunk:
-        chunk, lines = chunk.replace(b"\r\n", b"\n"), ()
-    shares = _fast(chunk, lines or BytesIO(chunk).readlines(), source, first, rules, now)
+        chunk = chunk.replace(b"\r\n", b"\n")
+    shares = _fast(chunk, source, first, rules, now)
     return _line_by_line(chunk, source, first, rules, now) if shares is None else shares
 
 
-def _fast(
-    chunk: bytes, lines: Sequence[bytes], source: str, first: int, rules: Rules, now: int
-) -> list[Share] | None:
+def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
     """Return None where anything in the chunk is unusual."""
     if b"\0" in chunk or _has_many_digits(chunk):
         return None
@@ -176,43 +191,112 @@ def _fast(
         tuples = _decode_fresh(chunk) if fresh else _decode_journaled(chunk)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    if len(lines) != len(tuples) or set(map(_FIRST_BYTE, lines)) != _BRACE or not _usable(tuples, rules, now):
+    pieces = _pieces(chunk)
+    if not pieces or len(pieces) != len(tuples) or not _usable(tuples, rules, now):
         return None
     shares: list[Share] | None
     if fresh:
-        shares = [_share(source, range(first, first + len(lines)), tuples, tagged_from(source, first, lines))]
+        shares = [_named(source, range(first, first + len(pieces)), tuples, pieces)]
     else:
-        shares = _journaled(cast(Sequence[_Journaled], tuples), lines)
+        shares = _journaled(cast(Sequence[_Journaled], tuples), pieces)
     if shares is None or not all(_details(share, rules) for share in shares):
         return None
     return shares
 
 
+def _pieces(chunk: bytes) -> list[bytes]:
+    """Return what each line has between its outer braces; nothing where a line has none."""
+    text = np.frombuffer(chunk, np.uint8)
+    ends = np.flatnonzero(text == ord("\n")) - 1
+    begins = np.concatenate(([0], ends[:-1] + 2))
+    if (text[begins] != ord("{")).any() or (text[ends] != ord("}")).any():
+        return []
+    return [chunk[begin:end] for begin, end in zip((begins + 1).tolist(), ends.tolist(), strict=True)]
+
+
 def _has_many_digits(chunk: bytes) -> bool:
     """Say whether a number may have 19 digits: less can't be an integer past 64 bits.
 
-    Digits that stand in a row are found quickly; only then is it worth to see whether they begin an id, as
-    an area's may, or a number.
+    So many digits in a row fill four words of four bytes, whose upper halves tell digits (0x30 to 0x39) from nearly
+    all else. Only where four are found is it worth to see whether they begin an id, as an area's may, or a number.
     """
-    starts = range(0, len(chunk), _IN_CACHE)
-    found = any(_MANY_DIGITS in chunk[at : at + _IN_CACHE + 18].translate(_DIGITS) for at in starts)
-    return found and _LONG_NUMBER.search(chunk) is not None
+    words = np.frombuffer(chunk, _FOUR, len(chunk) // 4)
+    digits = (words & 0xF0F0F0F0) == 0x30303030
+    return b"\1\1\1\1" in digits.tobytes() and _LONG_NUMBER.search(chunk) is not None
 
 
 def _usable(tuples: Sequence[_Tuple], rules: Rules, now: int) -> bool:
     """Say whether times, areas and accts are right, as far as the types have not checked them."""
-    if max(map(_TS, tuples)) > now + DAY or not rules.claimed.issuperset(map(_AREA, tuples)):
+    if max([one.ts for one in tuples]) > now + DAY:
         return False
-    return "" not in map(_ACCT, tuples) or all(
+    if not rules.claimed.issuperset([one.area for one in tuples]):
+        return False
+    return "" not in [one.data.acct for one in tuples] or all(
         one.data.acct or one.op.code not in mending.FIELDS for one in tuples
     )
 
 
-def _share(source: str, ns: Iterable[int], tuples: Sequence[_Tuple], lines: list[bytes]) -> Share:
-    topics: defaultdict[str, list[bytes]] = defaultdict(list)
-    for code, line in zip(map(_CODE, tuples), lines, strict=True):
-        topics[code].append(line)
-    return Share(source, list(ns), lines, {f"gamelog.{code}": group for code, group in topics.items()})
+def _named(source: str, ns: range, tuples: Sequence[_Tuple], pieces: Sequence[bytes]) -> Share:
+    """Return a share of lines that have no names yet, from their pieces."""
+    codes = [one.op.code for one in tuples]
+    shares: list[Share] = []
+    at = 0
+    while at < len(ns):
+        name, numbers = _names(source, ns[at:])
+        groups: defaultdict[str, list[bytes]] = defaultdict(list)
+        for code, number, piece in zip(codes[at:], numbers, pieces[at:], strict=False):
+            groups[code].append(number + piece)
+        cut = b"}\n{" + name
+        topics = {
+            f"gamelog.{code}": Lines(len(group), b"{%b%b}" % (name, cut.join(group)))
+            for code, group in groups.items()
+        }
+        shares.append(Share(source, ns, topics))
+        at += len(numbers)
+    return Share(source, ns, shares[0].topics if len(shares) == 1 else together(shares, source).topics)
+
+
+def _names(source: str, ns: range) -> tuple[bytes, list[bytes]]:
+    """Return the ids of the first of ``ns``: what begins all of them, and the last digits of each."""
+    upper, lower = divmod(ns[0], _TAILS_COUNT)
+    if upper:
+        return b'"id":"%b:%d' % (source.encode(), upper), _TAILS[lower : lower + len(ns)]
+    return b'"id":"%b:' % source.encode(), [b'%d",' % n for n in ns[: _TAILS_COUNT - lower]]
+
+
+def _journaled(tuples: Sequence[_Journaled], pieces: Sequence[bytes]) -> list[Share] | None:
+    """Return the shares of lines that carry their names, None where a name can't be the suite's."""
+    found: dict[str, tuple[list[int], dict[str, list[bytes]]]] = {}
+    for one, piece in zip(tuples, pieces, strict=True):
+        name = one.id
+        source, _, n = name.rpartition(":")
+        if (
+            not piece.startswith(b'"id":"%b",' % name.encode())
+            or not n.isdecimal()
+            or n[0] == "0"
+            or len(n) > 18
+        ):
+            return None
+        if source not in found:
+            if not _SOURCE.fullmatch(source):
+                return None
+            found[source] = ([], defaultdict(list))
+        ns, groups = found[source]
+        ns.append(int(n))
+        groups[one.op.code].append(piece)
+    if any(len(set(ns)) < len(ns) for ns, _ in found.values()):
+        return None
+    return [
+        Share(
+            source,
+            ns,
+            {
+                f"gamelog.{code}": Lines(len(group), b"{%b}" % b"}\n{".join(group))
+                for code, group in groups.items()
+            },
+        )
+        for source, (ns, groups) in found.items()
+    ]
 
 
 def _details(share: Share, rules: Rules) -> bool:
@@ -223,39 +307,16 @@ def _details(share: Share, rules: Rules) -> bool:
             return False
         if code in mending.DETAILS:
             try:
-                mending.DETAILS[code](b"\n".join(lines))
+                mending.DETAILS[code](lines.body)
             except msgspec.MsgspecError:
                 return False
     return True
 
 
-def _journaled(tuples: Sequence[_Journaled], lines: Sequence[bytes]) -> list[Share] | None:
-    found: dict[str, tuple[list[int], list[_Journaled], list[bytes]]] = {}
-    for one, line in zip(tuples, lines, strict=True):
-        name = one.id
-        source, _, n = name.rpartition(":")
-        if (
-            not line.startswith(b'{"id":"%b",' % name.encode())
-            or not n.isdecimal()
-            or n[0] == "0"
-            or len(n) > 18
-        ):
-            return None
-        if source not in found:
-            if not _SOURCE.fullmatch(source):
-                return None
-            found[source] = ([], [], [])
-        ns, group, whole = found[source]
-        ns.append(int(n))
-        group.append(one)
-        whole.append(line[:-1])
-    if any(len(set(ns)) < len(ns) for ns, _, _ in found.values()):
-        return None
-    return [_share(source, ns, group, whole) for source, (ns, group, whole) in found.items()]
-
-
 def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share]:
     shares: dict[str, Share] = {}
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    groups: defaultdict[str, dict[str, list[bytes]]] = defaultdict(dict)
     seen: set[tuple[str, int]] = set()
     many_digits = _has_many_digits(chunk)
     for number, line in enumerate(chunk[:-1].split(b"\n"), first):
@@ -275,9 +336,11 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
             share.bad.append(Bad(n, str(error), line))
             continue
         whole = usable if own and usable is line else b'{"id":"%b:%d",' % (name.encode(), n) + usable[1:]
-        share.ns.append(n)
-        share.lines.append(whole)
-        share.topics.setdefault(topic, []).append(whole)
+        numbers[name].append(n)
+        groups[name].setdefault(topic, []).append(whole)
+    for name, share in shares.items():
+        share.ns = numbers[name]
+        share.topics = {topic: Lines(len(group), b"\n".join(group)) for topic, group in groups[name].items()}
     return list(shares.values())
 
 

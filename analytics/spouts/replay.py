@@ -15,7 +15,7 @@ from analytics.config import Config, areas
 from analytics.errors import Unavailable
 from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
-from analytics.spouts.records import Rules, Share, convert
+from analytics.spouts.records import Rules, Share, convert, together
 from analytics.spouts.rejected import Reject, Rejected, waiting
 
 
@@ -69,20 +69,20 @@ def replay(config: Config, timeout: float = 60.0) -> Outcome:
 
 def _put(road: Road, source: str, group: list[Reject], rules: Rules, timeout: float) -> list[Reject]:
     """Return those of ``group`` that could be used, once they are accepted."""
-    together = Share(source)
-    usable = []
+    usable: list[Reject] = []
+    shares: list[Share] = []
     for one in group:
-        for share in (
-            [] if one.part else convert(one.original() + b"\n", source, one.n, rules, int(time.time()))
-        ):
-            if share.ns:
-                usable.append(one)
-                together.ns += share.ns
-                together.lines += share.lines
-                for topic, lines in share.topics.items():
-                    together.topics.setdefault(topic, []).extend(lines)
+        if one.part:
+            continue
+        found = [
+            share
+            for share in convert(one.original() + b"\n", source, one.n, rules, int(time.time()))
+            if share.ns
+        ]
+        usable += [one] * len(found)
+        shares += found
     if usable:
-        road.put(Work([together], []))
+        road.put(Work([together(shares, source)], []))
         _wait(road, timeout)
     return usable
 

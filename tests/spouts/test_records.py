@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.spouts import records
-from analytics.spouts.records import Rules, Share, convert
+from analytics.spouts.records import Lines, Rules, Share, convert, together
 
 A = "549140c8dbdb67794fc0fa3b"
 B = "5461bb1bec8b9c686a8b4576"
@@ -43,6 +43,17 @@ def convert_one(text: bytes, rules: Rules = RULES) -> Share:
     return share
 
 
+def lines_of(share: Share) -> list[bytes]:
+    return [line for lines in share.topics.values() for line in lines.body.split(b"\n")]
+
+
+def same(some: list[Share], others: list[Share]) -> bool:
+    def plain(shares: list[Share]) -> list[tuple]:
+        return [(one.source, list(one.ns), one.topics, one.bad, one.doubled) for one in shares]
+
+    return plain(some) == plain(others)
+
+
 def reason(text: bytes, rules: Rules = RULES) -> str:
     share = convert_one(text, rules)
     assert not share.ns and [bad.n for bad in share.bad] == [7] and share.bad[0].raw == text
@@ -53,7 +64,7 @@ def test_usable_lines_keep_their_bytes_and_get_a_name():
     lines = [line(), line("signup_logcount"), line(acct="名字"), line("anything.else")]
     (share,) = convert(b"".join(one + b"\n" for one in lines), SOURCE, 5, RULES, NOW)
     named = [b'{"id":"gamelog/s1@00ff:%d",' % n + one[1:] for n, one in enumerate(lines, 5)]
-    assert share.lines == named
+    assert records._fast(b"".join(one + b"\n" for one in lines), SOURCE, 5, RULES, NOW) is not None
     batch = share.batch()
     assert batch.header.ns == [(5, 8)] and not batch.header.rejected
     assert [part.topic for part in batch.header.parts] == [
@@ -61,7 +72,7 @@ def test_usable_lines_keep_their_bytes_and_get_a_name():
         "gamelog.signup_logcount",
         "gamelog.anything.else",
     ]
-    assert batch.bodies[0] == named[0] + b"\n" + named[2]
+    assert batch.bodies == [named[0] + b"\n" + named[2], named[1], named[3]]
 
 
 def test_blank_lines_are_skipped_but_count():
@@ -138,7 +149,7 @@ def test_a_bad_line_takes_nobody_with_it(text):
 def test_an_area_of_another_game_than_the_sources():
     rules = Rules(AREAS, {}, "wsdx")
     assert reason(line(), rules).startswith("$.area: expected an area of the source's game")
-    assert convert_one(line(area=B), rules).ns == [7]
+    assert list(convert_one(line(area=B), rules).ns) == [7]
 
 
 @pytest.mark.parametrize(
@@ -153,12 +164,12 @@ def test_an_area_of_another_game_than_the_sources():
 )
 def test_ids_given_as_numbers_become_strings_and_task_an_integer(given, field, stored):
     share = convert_one(given)
-    assert json.loads(share.lines[0])["data"][field] == stored
-    assert share.lines[0].startswith(b'{"id":"gamelog/s1@00ff:7",')
+    assert json.loads(lines_of(share)[0])["data"][field] == stored
+    assert lines_of(share)[0].startswith(b'{"id":"gamelog/s1@00ff:7",')
 
 
 def test_an_area_given_as_number_becomes_a_string():
-    assert json.loads(convert_one(line(area=77)).lines[0])["area"] == "77"
+    assert json.loads(lines_of(convert_one(line(area=77)))[0])["area"] == "77"
 
 
 def test_flat_records_become_tuples():
@@ -168,18 +179,18 @@ def test_flat_records_become_tuples():
     }  # fmt: skip
     share = convert_one(json.dumps(flat).encode())
     data = {key: value for key, value in flat.items() if key != "ts"}
-    assert json.loads(share.lines[0]) == {
+    assert json.loads(lines_of(share)[0]) == {
         "id": f"{SOURCE}:7", "op": {"code": "login_logcount", "id": 1003}, "area": A, "ts": TS, "data": data,
     }  # fmt: skip
     with_area = convert_one(json.dumps({**flat, "area": B, "id": "own"}).encode())
-    assert json.loads(with_area.lines[0])["area"] == B
-    assert json.loads(with_area.lines[0])["data"] == {**data, "id": "own"}
+    assert json.loads(lines_of(with_area)[0])["area"] == B
+    assert json.loads(lines_of(with_area)[0])["data"] == {**data, "id": "own"}
 
 
 def test_a_games_own_op_codes_are_mapped():
     share = convert_one(line("enter_game", area=B, opname="enter_game"))
     assert list(share.topics) == ["gamelog.login_logcount"]
-    record = json.loads(share.lines[0])
+    record = json.loads(lines_of(share)[0])
     assert record["op"]["code"] == record["data"]["opname"] == "login_logcount"
     assert list(convert_one(line("enter_game")).topics) == ["gamelog.enter_game"]
     by_number = b'{"ts":%d,"opno":9,"area":"%s","acct":"a"}' % (TS, B.encode())
@@ -188,10 +199,10 @@ def test_a_games_own_op_codes_are_mapped():
 
 def test_a_name_of_its_own_never_makes_two():
     share = convert_one(line(extra={"id": "mine"}))
-    assert share.lines[0].count(b'"id":"') == 2  # the record's name, and what became data.id
-    pairs = json.loads(share.lines[0], object_pairs_hook=lambda found: found)
+    assert lines_of(share)[0].count(b'"id":"') == 2  # the record's name, and what became data.id
+    pairs = json.loads(lines_of(share)[0], object_pairs_hook=lambda found: found)
     assert [key for key, _ in pairs].count("id") == 1
-    assert convert_one(b'{"id": "gamelog/x@1:3",' + line()[1:]).ns == [7]
+    assert list(convert_one(b'{"id": "gamelog/x@1:3",' + line()[1:]).ns) == [7]
 
 
 def test_journal_lines_keep_their_names():
@@ -199,15 +210,16 @@ def test_journal_lines_keep_their_names():
     (second,) = convert(
         line("fuben_logchange", fuben="f", result="pass") + b"\n", "gamelog/b@2", 9, RULES, NOW
     )
-    lines = [first.lines[2], second.lines[0], first.lines[0], first.lines[1]]
+    a, b = lines_of(first), lines_of(second)
+    lines = [a[2], b[0], a[0], a[1]]
     shares = convert(b"\n".join(lines) + b"\n", SOURCE, 1, RULES, NOW)
-    assert [(share.source, share.ns, share.lines) for share in shares] == [
+    assert [(share.source, share.ns, lines_of(share)) for share in shares] == [
         ("gamelog/a@1", [3, 1, 2], [lines[0], lines[2], lines[3]]),
         ("gamelog/b@2", [9], [lines[1]]),
     ]
     assert shares[0].batch().header.ns == [(1, 3)]
     twice = convert(b"\n".join([*lines, *lines, b"broken"]) + b"\n", SOURCE, 1, RULES, NOW)
-    assert [share.ns for share in twice] == [[3, 1, 2], [9], []]
+    assert [list(share.ns) for share in twice] == [[3, 1, 2], [9], []]
     assert [bad.n for bad in twice[2].bad] == [9]
 
 
@@ -215,7 +227,7 @@ def test_a_journaled_payment_goes_to_its_own_topic():
     payment = b'{"id":"payment/dl@1:4","game":"dl","area":"%s","plat":"2001","ts":%d,"at":5,"users":{"a":{"times":1,"amount":2.0}}}'
     good = payment % (A.encode(), TS)
     (share,) = convert(good + b"\n", SOURCE, 1, RULES, NOW)
-    assert (share.source, share.ns, share.topics) == ("payment/dl@1", [4], {"payment": [good]})
+    assert (share.source, share.ns, share.topics) == ("payment/dl@1", [4], {"payment": Lines(1, good)})
     (share,) = convert(good.replace(b'"times":1', b'"times":"x"') + b"\n", SOURCE, 1, RULES, NOW)
     assert share.bad[0].reason.startswith("payment: Expected `int`, got `str`")
 
@@ -233,8 +245,32 @@ def test_whatever_comes_each_line_is_used_or_put_aside(lines):
     found = sorted(n for share in shares for n in [*share.ns, *(bad.n for bad in share.bad)])
     assert found == [n for n, one in enumerate(lines, 1) if one.strip()]
     for share in shares:
-        for text in share.lines:
+        for text in lines_of(share):
             assert msgspec.json.decode(text)["id"].startswith(SOURCE)
+
+
+def test_objects_that_share_a_line_and_one_on_two_lines_do_not_cancel_out():
+    two_on_a_line = line(acct="a") + line(acct="b")
+    on_two_lines = line(acct="c").replace(b'"op": {', b'"op":\n{')
+    (share,) = convert(two_on_a_line + b"\n" + on_two_lines + b"\n", SOURCE, 1, RULES, NOW)
+    assert not share.ns and [bad.n for bad in share.bad] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("first", [1, 9_998, 10_000, 49_999, 123_456_789])
+def test_names_count_on_over_every_carry(first):
+    chunk = b"".join(line(acct=f"a{n}") + b"\n" for n in range(5))
+    (share,) = convert(chunk, SOURCE, first, RULES, NOW)
+    assert [json.loads(text)["id"] for text in lines_of(share)] == [f"{SOURCE}:{first + n}" for n in range(5)]
+    assert [json.loads(text)["data"]["acct"] for text in lines_of(share)] == [f"a{n}" for n in range(5)]
+
+
+def test_only_some_lines_and_shares_put_together():
+    chunk = line() + b"\n" + line("other") + b"\n" + line(acct="b") + b"\n"
+    (share,) = convert(chunk, SOURCE, 1, RULES, NOW)
+    some, rest = share.only({2, 3}), share.only({1})
+    assert list(some.ns) == [2, 3] and list(some.topics) == ["gamelog.login_logcount", "gamelog.other"]
+    whole = together([rest, some], SOURCE)
+    assert same([whole], [share])
 
 
 @given(
@@ -252,7 +288,7 @@ def test_whatever_comes_each_line_is_used_or_put_aside(lines):
 )
 def test_the_fast_road_says_what_the_slow_one_says(lines):
     chunk = b"".join(one + b"\n" for one in lines)
-    assert convert(chunk, SOURCE, 1, RULES, NOW) == records._line_by_line(chunk, SOURCE, 1, RULES, NOW)
+    assert same(convert(chunk, SOURCE, 1, RULES, NOW), records._line_by_line(chunk, SOURCE, 1, RULES, NOW))
 
 
 def test_an_area_of_digits_only_stays_on_the_fast_road():
@@ -260,6 +296,6 @@ def test_an_area_of_digits_only_stays_on_the_fast_road():
     rules = Rules(Areas([Area(area, "dl", "2001", zone("UTC"))]), {})
     good = line(area=area) + b"\n"
     assert not records._has_many_digits(good)
-    assert convert(good, SOURCE, 1, rules, NOW) == records._line_by_line(good, SOURCE, 1, rules, NOW)
+    assert same(convert(good, SOURCE, 1, rules, NOW), records._line_by_line(good, SOURCE, 1, rules, NOW))
     for number in (b"1" * 19, b"-" + b"1" * 20, b"[1,2, " + b"1" * 30 + b"]"):
         assert records._has_many_digits(good.replace(b'"corpid"', b'"big":' + number + b',"corpid"'))

@@ -53,7 +53,7 @@ def test_however_it_comes_lines_numbers_and_marks_are_the_same(lines, sizes, mos
     n = offset = 0
     for chunk in feed(stream, pieces):
         assert chunk.first == n + 1 and chunk.data.count(b"\n") <= 2 * most
-        assert b"".join(chunk.lines) == chunk.data
+        assert chunk.data.endswith(b"\n")
         n, offset = chunk.position.n, chunk.position.offset
         assert data[:offset].removesuffix(b"\n").count(b"\n") == n - 1
         for place, checksum in chunk.position.marks:

@@ -6,12 +6,12 @@ log that begins with the same line gets a name of its own.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from io import BytesIO
 from zlib import crc32
 
+import numpy as np
 from msgspec.structs import replace
 
 from analytics.spouts.positions import Position
@@ -29,15 +29,13 @@ ReadAt = Callable[[int, int], bytes]
 class Chunk:
     """Whole lines of ``source``, the first of them number ``first``; ``position`` lies after them.
 
-    ``lines`` are the same lines apart. ``part`` > 0: instead, the part of a line over 1 MiB, ``last`` its end;
-    only then ``position`` is set.
+    ``part`` > 0: instead, the part of a line over 1 MiB, ``last`` its end; only then ``position`` is set.
     """
 
     source: str
     first: int
     data: bytes
     position: Position | None
-    lines: Sequence[bytes] = ()
     part: int = 0
     last: bool = False
 
@@ -90,10 +88,9 @@ class Stream:
                 self._rest = data
                 return
             else:
-                lines = self._head(data)
-                head = data[: sum(map(len, lines))]
-                yield self._whole(head, lines)
-                data = data[len(head) :]
+                size, lines = self._head(data)
+                yield self._whole(data[:size], lines)
+                data = data[size:]
 
     def finish(self) -> Iterator[Chunk]:
         """Yield the last line if the stream ends without a newline."""
@@ -101,32 +98,29 @@ class Stream:
             yield self._piece(b"", True, newline=False)
         elif self._rest:
             rest, self._rest = self._rest, b""
-            yield self._whole(rest + b"\n", [rest + b"\n"], missing=1)
+            yield self._whole(rest + b"\n", 1, missing=1)
 
-    def _head(self, data: bytes) -> list[bytes]:
-        """Return the first whole lines of ``data``, about as many as a chunk should have, and at least one."""
-        lines = BytesIO(data).readlines()
-        if not lines[-1].endswith(b"\n"):
-            lines.pop()
-        if len(lines) > 2 * self._lines:
-            del lines[self._lines :]
-        if len(data) > LONGEST_LINE:
-            # A line over the limit may follow: stop before it.
-            del lines[
-                next((at for at, line in enumerate(lines) if len(line) > LONGEST_LINE + 1), len(lines)) :
-            ]
-        return lines
+    def _head(self, data: bytes) -> tuple[int, int]:
+        """Return the bytes and lines of the chunk that ``data`` begins with: whole lines, at least one."""
+        size = data.rfind(b"\n", 0, _before_long_line(data)) + 1
+        lines = _count_lines(data, size)
+        while lines > 2 * self._lines:
+            # As many bytes as that many lines should have: about right where lines are of one length.
+            guess = size * self._lines // lines
+            size = (data.rfind(b"\n", 0, guess) + 1) or data.find(b"\n") + 1
+            lines = _count_lines(data, size)
+        return size, lines
 
-    def _whole(self, data: bytes, lines: list[bytes], missing: int = 0) -> Chunk:
+    def _whole(self, data: bytes, lines: int, missing: int = 0) -> Chunk:
         before = self.position
-        self._advance(data[: len(data) - missing], len(lines), 0)
+        self._advance(data[: len(data) - missing], lines, 0)
         if self._begun and not before.offset:
             self._begun(self.source, replace(before, marks=self.position.marks))
-        return Chunk(self.source, before.n + 1, data, self.position, lines)
+        return Chunk(self.source, before.n + 1, data, self.position)
 
     def _piece(self, data: bytes, last: bool, newline: bool = True) -> Chunk:
         self._part += 1
-        chunk = Chunk(self.source, self.position.n + 1, data, None, (), self._part, last)
+        chunk = Chunk(self.source, self.position.n + 1, data, None, self._part, last)
         self._skipped += len(data)
         self._tail = (self._tail + data)[-WINDOW:]
         if last:
@@ -148,6 +142,24 @@ class Stream:
         self._tail = (self._tail + data[-WINDOW:])[-WINDOW:]
         marks.append((offset, crc32(self._tail)))
         self.position = replace(old, n=old.n + lines, offset=offset, marks=marks)
+
+
+def _count_lines(data: bytes, size: int) -> int:
+    """Return the newlines among the first ``size`` bytes, four times as fast as ``bytes.count``."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8, size) == ord("\n")))
+
+
+def _before_long_line(data: bytes) -> int:
+    """Return where the first line over the limit begins, or the end of ``data`` where there is none.
+
+    Such a line covers one of the places looked at, since no two neighbours are further apart than half its length.
+    """
+    step = LONGEST_LINE // 2
+    for place in range(step, len(data) - step, step):
+        begin, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+        if (end if end >= 0 else len(data)) - begin > LONGEST_LINE:
+            return begin
+    return len(data)
 
 
 def _is_kept(offset: int) -> bool:
