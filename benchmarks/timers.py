@@ -79,7 +79,7 @@ class Writer:
         """Add rows to the document of an area-day."""
         self._number += 1
         topic = next(iter(BOLTS[bolt].reads))
-        self._changes.add(bolt, {(area, day): Delta(topic, self._number, rows, len(rows))})
+        self._changes.add(bolt, {(area, day): Delta.of(BOLTS[bolt], topic, self._number, rows, len(rows))})
 
     def flush(self) -> None:
         """Write what was added."""

@@ -11,6 +11,7 @@ from analytics.errors import LogError
 
 _CHECKPOINT_BYTES = 4 << 20
 _MAX_BUFFERS = 512
+_WARM_BYTES = 8 << 20
 
 Numbers = dict[str, int]
 
@@ -31,6 +32,7 @@ class Segment:
         self.begin = begin
         self.size = size
         self._fd = fd
+        self._cooled = 0
         self._offsets: list[int] = [begin]
         self._numbers: list[Numbers] = [{topic: value.number for topic, value in head.heads.items()}]
 
@@ -84,6 +86,8 @@ class Segment:
                 "Start the broker again; it begins a new log"
             )
         self.size = end
+        if sync and end - self._cooled > 2 * _WARM_BYTES:
+            self._cool(end - _WARM_BYTES)
 
     def records(self, offset: int = 0) -> Iterator[Record]:
         """Yield the committed batches from ``offset`` on. Raise Damaged at one that is not whole."""
@@ -123,8 +127,16 @@ class Segment:
         return self._offsets[max(bisect_right(self._numbers, False, key=lambda n: not passed(n)) - 1, 0)]
 
     def cool(self) -> None:
-        """Give up the file's share of the page cache: memory in use again and again is cheaper than fresh memory."""
-        os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        """Give up what is left of the file's share of the page cache."""
+        self._cool(self.size)
+
+    def _cool(self, end: int) -> None:
+        """Give up the page cache before ``end``: what readers behind by more want is on the disk.
+
+        Memory in use again and again is cheaper than fresh memory: a virtual machine may have to be given that first.
+        """
+        os.posix_fadvise(self._fd, self._cooled, end - self._cooled, os.POSIX_FADV_DONTNEED)
+        self._cooled = end
 
     def close(self) -> None:
         """Close the file."""

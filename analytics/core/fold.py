@@ -1,9 +1,8 @@
 """Folding: from the tuples of one message to what they change, per bolt and document key. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,8 +12,6 @@ from analytics.core.bolt import Bolt, Key
 from analytics.core.measures import Getter
 from analytics.core.periods import PeriodName
 
-_TS = attrgetter("ts")
-
 
 @dataclass(slots=True)
 class Delta:
@@ -22,14 +19,19 @@ class Delta:
 
     Attributes:
         topic, number: the message's topic and its number there.
-        rows: what the message says to this document: measures gather their states from it.
-        tuples: the spout tuples that the rows account for.
+        states: what the message says to this document: a state for each of the bolt's readers of the topic.
+        tuples: the spout tuples that it accounts for.
     """
 
     topic: str
     number: int
-    rows: list[Any]
+    states: list[Any]
     tuples: int
+
+    @classmethod
+    def of(cls, bolt: Bolt, topic: str, number: int, rows: Sequence[Any], tuples: int) -> "Delta":
+        """Return what ``rows`` of a message change in a document of ``bolt``."""
+        return cls(topic, number, [measure.gather(rows) for _, measure, _ in bolt.readers[topic]], tuples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,24 @@ class Unusable:
     reason: str
 
 
-ByArea = dict[str, list[Any]]
 Keyed = dict[Key, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A message's tuples by area, and the earliest and latest ``ts`` of them all."""
+
+    by_area: dict[str, list[Any]]
+    earliest: int
+    latest: int
+
+    @classmethod
+    def of(cls, tuples: Sequence[Any]) -> "_Read":
+        by_area: dict[str, list[Any]] = defaultdict(list)
+        for one in tuples:
+            by_area[one.area].append(one)
+        times = [one.ts for one in tuples] or [0]
+        return cls(by_area, min(times), max(times))
 
 
 class Folder:
@@ -65,34 +83,34 @@ class Folder:
             body: newline-delimited JSON.
             only: names of the bolts to fold for; None: all that read the topic.
         """
-        by_area: dict[type, ByArea] = {}
+        read: dict[type, _Read] = {}
         keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
         unusable: dict[bytes, Unusable] = {}
         result = {}
         for plan in self._plans[topic]:
             if only is not None and plan.bolt.name not in only:
                 continue
-            if plan.tuple_type not in by_area:
-                by_area[plan.tuple_type], bad = self._read(body, plan.tuple_type)
+            if plan.tuple_type not in read:
+                read[plan.tuple_type], bad = self._read(body, plan.tuple_type)
                 unusable |= {one.line: one for one in bad}
             shared = plan.tuple_type, plan.bolt.period
             if shared not in keyed:
-                keyed[shared] = self._by_period(plan.bolt.period, by_area[plan.tuple_type])
+                keyed[shared] = self._by_period(plan.bolt.period, read[plan.tuple_type])
             result[plan.bolt.name] = plan.fold(number, keyed[shared])
         return result, list(unusable.values())
 
-    def _read(self, body: bytes, tuple_type: type) -> tuple[ByArea, list[Unusable]]:
-        """Return a message's tuples by area, and the lines that are none."""
+    def _read(self, body: bytes, tuple_type: type) -> tuple[_Read, list[Unusable]]:
+        """Return a message's tuples, and the lines that are none."""
         decoder = self._decoders[tuple_type]
         try:
-            by_area = _by_area(decoder.decode_lines(body))
-            if all(area in self._areas for area in by_area):
-                return by_area, []
+            read = _Read.of(decoder.decode_lines(body))
+            if all(area in self._areas for area in read.by_area):
+                return read, []
         except (msgspec.MsgspecError, UnicodeDecodeError):
             pass
         return self._read_slowly(body, decoder)
 
-    def _read_slowly(self, body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[ByArea, list[Unusable]]:
+    def _read_slowly(self, body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[_Read, list[Unusable]]:
         tuples: list[Any] = []
         unusable: list[Unusable] = []
         for line in filter(bytes.strip, body.split(b"\n")):
@@ -106,31 +124,23 @@ class Folder:
             else:
                 reason = f"$.area: expected an area that a game of the configuration claims, got {one.area!r}"
                 unusable.append(Unusable(line, reason))
-        return _by_area(tuples), unusable
+        return _Read.of(tuples), unusable
 
-    def _by_period(self, period: PeriodName | None, by_area: ByArea) -> Keyed:
+    def _by_period(self, period: PeriodName | None, read: _Read) -> Keyed:
         """Return tuples by area and period: the part of a key that bolts have in common."""
         if period is None:
-            return {(area,): tuples for area, tuples in by_area.items()}
+            return {(area,): tuples for area, tuples in read.by_area.items()}
         keyed: Keyed = {}
-        for area, tuples in by_area.items():
+        for area, tuples in read.by_area.items():
             start_of = self._areas[area].zone.start
-            times = list(map(_TS, tuples))
-            first = start_of(period, min(times))
-            if first == start_of(period, max(times)):
+            first = start_of(period, read.earliest)
+            if first == start_of(period, read.latest):
                 # The tuples of a message nearly always lie in one period.
                 keyed[area, first] = tuples
                 continue
-            for one, ts in zip(tuples, times, strict=True):
-                keyed.setdefault((area, start_of(period, ts)), []).append(one)
+            for one in tuples:
+                keyed.setdefault((area, start_of(period, one.ts)), []).append(one)
         return keyed
-
-
-def _by_area(tuples: Iterable[Any]) -> ByArea:
-    by_area: ByArea = defaultdict(list)
-    for one in tuples:
-        by_area[one.area].append(one)
-    return by_area
 
 
 class _Plan:
@@ -149,7 +159,7 @@ class _Plan:
         """Return what the tuples of message ``number`` change, by document."""
         if self._rows is None:
             divided = keyed if self._by is None else _divide(keyed, self._by)
-            return {key: Delta(self.topic, number, rows, self._weigh(rows)) for key, rows in divided.items()}
+            return {key: self._delta(number, rows, self._weigh(rows)) for key, rows in divided.items()}
         rows: Keyed = {}
         weights: dict[Key, int] = {}
         for key, tuples in keyed.items():
@@ -163,7 +173,10 @@ class _Plan:
                 for full, some in touched.items():
                     rows.setdefault(full, []).extend(some)
                     weights[full] = weights.get(full, 0) + weight
-        return {key: Delta(self.topic, number, some, weights[key]) for key, some in rows.items()}
+        return {key: self._delta(number, some, weights[key]) for key, some in rows.items()}
+
+    def _delta(self, number: int, rows: list[Any], tuples: int) -> Delta:
+        return Delta.of(self.bolt, self.topic, number, rows, tuples)
 
 
 def _joint(getters: list[Getter]) -> Callable[[Any], Key] | None:

@@ -20,7 +20,6 @@ may be written again by anybody, at any time, and always say the same.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from analytics.core.areas import Areas
@@ -194,34 +193,23 @@ class _Change:
 
 
 def _fold_in(document: Known, deltas: Iterable[Delta], log: str, change: _Change) -> None:
-    new: dict[str, list[list[Any]]] = {}
-    old: dict[str, list[list[Any]]] = {}
+    states = document.states
     for delta in deltas:
         change.tuples += delta.tuples
+        readers = document.bolt.readers[delta.topic]
         included = document.includes(log, delta)
-        if not included:
-            new.setdefault(delta.topic, []).append(delta.rows)
         if included or document.half_includes(log, delta):
-            old.setdefault(delta.topic, []).append(delta.rows)
-    states, readers = document.states, document.bolt.readers
-    for topic, some in old.items():
-        rows = _joined(some)
-        for _, measure, growing in readers[topic]:
-            if growing is not None and isinstance(measure, Distinct):
-                change.again[growing.list_field].update(measure.gather(rows))
-    for topic, some in new.items():
-        rows = _joined(some)
-        for place, measure, growing in readers[topic]:
-            more = measure.gather(rows)
+            for (_, measure, growing), more in zip(readers, delta.states, strict=True):
+                if growing is not None and isinstance(measure, Distinct):
+                    change.again[growing.list_field].update(more)
+        if included:
+            continue
+        for (place, measure, growing), more in zip(readers, delta.states, strict=True):
             if growing is not None:
                 change.fresh[growing.list_field] += growing.absorb(states[place], more)
             else:
                 change.counts |= measure.cancels
                 states[place] = measure.merge(states[place], more)
-
-
-def _joined(some: list[list[Any]]) -> list[Any]:
-    return some[0] if len(some) == 1 else list(chain.from_iterable(some))
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,5 +347,6 @@ def _published(known: Known, change: _Change, areas: Areas) -> Fields:
     fields |= {name: value for name, value in known.shown.items() if not name.startswith("_")}
     for name, items in change.fresh.items():
         if not name.startswith("_"):
-            fields[name] = items + sorted(change.again[name].difference(items))
+            again = change.again[name]
+            fields[name] = items + sorted(again.difference(items)) if again else items
     return fields | {"version": known.version, "tuples": change.tuples}

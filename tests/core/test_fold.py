@@ -71,7 +71,7 @@ def test_a_bad_game_log_line_is_handed_back_as_it_came(bad):
     assert [one.line for one in unusable] == [bad]
     assert unusable[0].reason
     (delta,) = folded["loginhour"].values()
-    assert {one.data.acct for one in delta.rows} == {"a", "b"}
+    assert set(delta.states[0]) == {"a", "b"}
     assert delta.tuples == 2
 
 
@@ -129,7 +129,7 @@ def test_grouping_finds_each_tuples_period(name, period, instants):
     for _ in range(2):
         folded, _ = folder.fold("t", 1, body)
         starts = [here.start(period, ts) for ts in instants]
-        assert {key: len(delta.rows) for key, delta in folded["b"].items()} == {
+        assert {key: delta.states[0] for key, delta in folded["b"].items()} == {
             (AREA, start): starts.count(start) for start in starts
         }
 

@@ -22,7 +22,7 @@ BOLT = BOLTS["loginhour"]
 
 def delta(number, accts, ts=1420688004):
     rows = [Gamelog(AREA, ts, Acct(acct)) for acct in accts]
-    return Delta("gamelog.login_logcount", number, rows, len(rows))
+    return Delta.of(BOLT, "gamelog.login_logcount", number, rows, len(rows))
 
 
 def at(number, log="log"):
@@ -151,9 +151,9 @@ def test_a_new_log_neither_blocks_nor_counts_twice():
 def test_a_position_that_names_fewer_topics_forgets_none():
     bolt = BOLTS["server"]
     document = unknown(bolt, KEY)
-    loginday = Delta("loginday", 4, [Period(*KEY, count=5, version=1, tuples=1)], 1)
+    loginday = Delta.of(bolt, "loginday", 4, [Period(*KEY, count=5, version=1, tuples=1)], 1)
     settle(document, [loginday], Position("log", {"loginday": 4, "signupday": 9}), AREAS)
-    signupday = Delta("signupday", 10, [Period(*KEY, count=2, version=1, tuples=1)], 1)
+    signupday = Delta.of(bolt, "signupday", 10, [Period(*KEY, count=2, version=1, tuples=1)], 1)
     settled = settle(document, [signupday], Position("log", {"signupday": 10}), AREAS)
     assert settled.steps[-1].document["_at"]["topics"] == {"loginday": 4, "signupday": 10}
 
@@ -189,7 +189,7 @@ MESSAGES = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 def coins(number, amount):
     row = Gamelog(AREA, 1420688004, Coins("a", amount, "x"))
-    return Delta(COIN_TOPIC, number, [row], 1)
+    return Delta.of(COINS, COIN_TOPIC, number, [row], 1)
 
 
 @given(
