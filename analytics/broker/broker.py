@@ -20,13 +20,25 @@ from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, Refill
 from analytics.broker.sender import Sender
-from analytics.broker.wire import BrokerState, Heartbeat, Page, Read, Report, Request, State, Unknown, encode
+from analytics.broker.wire import (
+    BrokerState,
+    Head,
+    Heartbeat,
+    Page,
+    Read,
+    Report,
+    Request,
+    State,
+    Unknown,
+    encode,
+)
 from analytics.config import BrokerSection
 from analytics.errors import LogError
 
 logger = logging.getLogger(__name__)
 
 _BEAT_SECONDS = 1.0
+_NEWS_SECONDS = 0.1
 _ANSWER_SECONDS = 3.0
 _MAX_PAGE_BYTES = 32_000_000
 
@@ -54,6 +66,7 @@ class Broker:
         self._failure: BaseException | None = None
         self._failed = Event()
         self._next_beat = 0.0
+        self._told: dict[str, Head] = {}
 
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
@@ -87,13 +100,15 @@ class Broker:
         self._greenlets = [self._spawn(loop) for loop in work]
 
     def step(self) -> None:
-        """Send the heartbeat when it is due. Return within a second. Raise what made any part of the broker fail."""
-        self._failed.wait(max(0.0, self._next_beat - time.monotonic()))
+        """Send the heartbeat when it is due. Return soon. Raise what made any part of the broker fail."""
+        self._failed.wait(_NEWS_SECONDS)
         if self._failure is not None:
             raise self._failure
-        if time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + _BEAT_SECONDS
-            self._sender.beat(Heartbeat(self._log.identity, self._log.heads))
+        heads = self._log.heads
+        # Each commit makes new heads: whoever lost the last message of a burst should not wait for a second.
+        if heads is not self._told or time.monotonic() >= self._next_beat:
+            self._told, self._next_beat = heads, time.monotonic() + _BEAT_SECONDS
+            self._sender.beat(Heartbeat(self._log.identity, heads))
 
     def stop(self) -> None:
         """Stop taking batches in, and close. What was not acknowledged is sent again by its publisher."""

@@ -103,7 +103,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """The newest number of each topic, once a second: shows a subscriber that it lost the tail."""
+    """The newest number of each topic, soon after it changed and once a second: shows a subscriber that it lost the tail."""
 
     log: str
     heads: dict[str, Head]

@@ -18,9 +18,10 @@ from typing import Any
 
 import gevent
 import msgspec
+from gevent.event import AsyncResult
 
 from analytics.broker.clients import Publisher
-from analytics.broker.wire import Batch, BatchHeader, Head, Part
+from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Part
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
@@ -83,6 +84,7 @@ class Settler:
         Raises:
             Unavailable: the store does not answer. Call again with the same ``changes``.
         """
+        published: list[AsyncResult[Ack]] = []
         for name, deltas in changes.deltas.items():
             bolt = self._bolts[name]
             to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})
@@ -90,8 +92,10 @@ class Settler:
             while chunk := dict(islice(remaining, DOCUMENTS_AT_ONCE)):
                 tuples = self._settle_documents(bolt, chunk, to)
                 if bolt.publishes:
-                    self._publish(name, tuples)
+                    published += self._publish(name, tuples)
                 gevent.sleep(0)
+        for result in published:
+            result.get()
         self.save_positions(changes.log, changes.heads)
 
     def save_positions(self, log: str, heads: Mapping[str, Mapping[str, Head]]) -> None:
@@ -195,16 +199,13 @@ class Settler:
                 self._cache.put(bolt.name, key, one.known)
         return refused
 
-    def _publish(self, name: str, tuples: Iterable[Fields]) -> None:
-        """Publish a bolt's tuples, and wait until they are durable."""
-        pending = []
+    def _publish(self, name: str, tuples: Iterable[Fields]) -> "Iterator[AsyncResult[Ack]]":
+        """Publish a bolt's tuples; yield what tells when each batch is durable."""
         lines = (line for one in tuples for line in self._lines(name, one))
         while batch := list(islice(lines, LINES_A_BATCH)):
             part = Part(name, len(batch), sum(weight for _, weight in batch))
             header = BatchHeader(f"{name}@{self._session}", [], [part])
-            pending.append(self._publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)])))
-        for result in pending:
-            result.get()
+            yield self._publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)]))
 
     def _lines(self, name: str, fields: Fields) -> Iterator[tuple[bytes, int]]:
         """Yield a tuple as lines, several where its list is long, and what each accounts for."""

@@ -51,6 +51,7 @@ class Worker(Node):
         self._error = ""
         self._folded = 0
         self._folded_at = 0.0
+        self._took = 0.0
         self._settled_at = time.time()
         self._newest = 0.0
 
@@ -188,8 +189,13 @@ class Worker(Node):
             self._settle()
 
     def _wait_for_more(self) -> None:
-        """Wait while messages keep coming, up to ``flush_seconds``, so that they are settled together."""
-        overdue = time.monotonic() + self._config.worker.flush_seconds
+        """Wait while messages keep coming, so that they are settled together, but not for long.
+
+        For as long as the last settlement took: a slow store gets fewer, larger writes, a fast one leaves little to do
+        at the end.
+        """
+        most = self._config.worker.flush_seconds
+        overdue = time.monotonic() + min(most, max(most / 5, self._took))
         while not self._stopping and time.monotonic() < min(overdue, self._folded_at + QUIET_SECONDS):
             gevent.sleep(QUIET_SECONDS / 2)
 
@@ -198,7 +204,9 @@ class Worker(Node):
         changes.heads = {bolt: dict(heads) for bolt, heads in self._heads.items()}
         self._settling = True
         self._room.set()
+        begin = time.monotonic()
         self._persist(self._settler.settle, changes)
+        self._took = time.monotonic() - begin
         self._settling = False
         self._room.set()
         self._settled_at = time.time()
