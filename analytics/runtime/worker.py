@@ -27,6 +27,8 @@ from analytics.store import open_store
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
 QUIET_SECONDS = 0.02
+MUCH = 4
+"""A settlement begins when so many-th a part of what may be pending is."""
 BYTES_A_TUPLE = 256
 """What a tuple takes as a rule: one with a long list counts as several."""
 
@@ -51,7 +53,6 @@ class Worker(Node):
         self._error = ""
         self._folded = 0
         self._folded_at = 0.0
-        self._took = 0.0
         self._settled_at = time.time()
         self._newest = 0.0
 
@@ -189,14 +190,17 @@ class Worker(Node):
             self._settle()
 
     def _wait_for_more(self) -> None:
-        """Wait while messages keep coming, so that they are settled together, but not for long.
+        """Wait while messages keep coming, so that they are settled together: up to ``flush_seconds``, or until it is much.
 
-        For as long as the last settlement took: a slow store gets fewer, larger writes, a fast one leaves little to do
-        at the end.
+        In a flood the store so has no rest, and little is left to do at the end.
         """
-        most = self._config.worker.flush_seconds
-        overdue = time.monotonic() + min(most, max(most / 5, self._took))
-        while not self._stopping and time.monotonic() < min(overdue, self._folded_at + QUIET_SECONDS):
+        overdue = time.monotonic() + self._config.worker.flush_seconds
+        much = self._config.worker.max_pending_tuples // MUCH
+        while (
+            not self._stopping
+            and self._changes.tuples < much
+            and time.monotonic() < min(overdue, self._folded_at + QUIET_SECONDS)
+        ):
             gevent.sleep(QUIET_SECONDS / 2)
 
     def _settle(self) -> None:
@@ -204,9 +208,7 @@ class Worker(Node):
         changes.heads = {bolt: dict(heads) for bolt, heads in self._heads.items()}
         self._settling = True
         self._room.set()
-        begin = time.monotonic()
         self._persist(self._settler.settle, changes)
-        self._took = time.monotonic() - begin
         self._settling = False
         self._room.set()
         self._settled_at = time.time()
