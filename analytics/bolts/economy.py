@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Count, Distinct, Measure, Sum
+from analytics.core.measures import Distinct, Flow, Measure
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import Amount, Gamelog, Name
 
 
 class Coins(msgspec.Struct, gc=False):
-    """A change of an acct's coins: below 0 spent, above 0 _gained, 0 counts nowhere."""
+    """A change of an acct's coins: below 0 spent, above 0 gained, 0 counts nowhere."""
 
     acct: Name
     amount: Amount
@@ -23,20 +23,14 @@ READS = {"gamelog.yuanbao_logchange": Reads(Gamelog[Coins])}
 
 
 def spent(row: Gamelog[Coins]) -> int:
+    """Return the coins that a record says were spent."""
     return max(-row.data.amount, 0)
-
-
-def _gained(row: Gamelog[Coins]) -> int:
-    return max(row.data.amount, 0)
 
 
 def _measures() -> Mapping[str, Measure[Any]]:
     return {
-        "count": Count(spent),
-        "amount": Sum(spent),
-        "users": Distinct("data.acct", list_field="_users", where=spent),
-        "gain_count": Count(_gained),
-        "gain_amount": Sum(_gained),
+        "coins": Flow("data.amount", out=("count", "amount"), into=("gain_count", "gain_amount")),
+        "users": Distinct("data.acct", list_field="_users", where=lambda row: row.data.amount < 0),
     }
 
 

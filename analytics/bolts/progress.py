@@ -1,12 +1,11 @@
 """Where players stand: how they fare in dungeons (``fuben``), and which quests they take and finish."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Count, Distinct
+from analytics.core.measures import Count, Distinct, Tally
 from analytics.core.rates import percent
 from analytics.core.tuples import Amount, Gamelog, Name
 
@@ -29,10 +28,6 @@ class Quest(msgspec.Struct, gc=False):
 ACCEPT, FINISH = "gamelog.trunk_task_accept", "gamelog.trunk_task_finish"
 
 
-def _ended(result: str) -> Callable[[Gamelog[Dungeon]], bool]:
-    return lambda row: row.data.result == result
-
-
 def _finish_rate(shown: dict[str, Any]) -> dict[str, Any]:
     return {"finish_rate": percent(shown["finish_users"], shown["accept_users"])}
 
@@ -42,7 +37,7 @@ gamecopy = Bolt(
     reads={"gamelog.fuben_logchange": Reads(Gamelog[Dungeon])},
     by={"fuben": "data.fuben"},
     measures={
-        **{result: Count(_ended(result)) for result in ("enter", "pass", "fail")},
+        "results": Tally("data.result", ("enter", "pass", "fail")),
         "users": Distinct("data.acct", list_field="_users"),
     },
 )

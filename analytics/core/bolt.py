@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from analytics.core.measures import Getter, Growing, Latest, Measure, Sum, getter
+from analytics.core.measures import Getter, Growing, Measure, getter
 from analytics.core.periods import PeriodName, Zone
 
 Key = tuple[Any, ...]
@@ -65,8 +65,7 @@ class Bolt:
             *self.list_fields,
         ]
         for name, measure in self.measures.items():
-            hidden = [f"_{name}"] if isinstance(measure, Latest | Sum) else []
-            fields += {name, *hidden, *measure.save(name, measure.empty())}
+            fields += {name, *measure.hidden(name), *measure.save(name, measure.empty())}
         taken = sorted({field for field in fields if fields.count(field) > 1})
         if taken:
             raise ValueError(f"bolt {self.name}: expected a field of its own for each, taken twice: {taken}")

@@ -77,6 +77,10 @@ class Measure(ABC, Generic[S]):
     def load(self, field: str, document: Document) -> S:
         """Return the state that :meth:`save` wrote. Lists in ``document`` are complete."""
 
+    def hidden(self, field: str) -> list[str]:
+        """Return the fields that :meth:`save` may add beyond those that it shows of an empty state."""
+        return []
+
 
 class Growing(Measure[S]):
     """A measure whose state is a list that only grows, so that a document can spread it over parts."""
@@ -135,12 +139,108 @@ class Sum(Count):
         return sum(map(self._of, self.chosen(rows)))
 
     def save(self, field: str, state: int) -> dict[str, Any]:
-        if (shown := fitting(state)) is state:
-            return {field: state}
-        return {field: shown, f"_{field}": str(state)}
+        return _sum(field, state)
 
     def load(self, field: str, document: Document) -> int:
-        return int(document.get(f"_{field}", document.get(field, 0)))
+        return _loaded_sum(field, document)
+
+    def hidden(self, field: str) -> list[str]:
+        return [f"_{field}"]
+
+
+class Tally(Measure[dict[Any, int]]):
+    """How many rows have each of some values, each in the field of the value's name. Others count nowhere."""
+
+    def __init__(
+        self,
+        of: str | Getter,
+        values: Sequence[str],
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._of = getter(of)
+        self._values = list(values)
+
+    def empty(self) -> dict[Any, int]:
+        return {}
+
+    def gather(self, rows: Sequence[Any]) -> dict[Any, int]:
+        counts: dict[Any, int] = {}
+        for value in map(self._of, self.chosen(rows)):
+            counts[value] = counts.get(value, 0) + 1
+        return counts
+
+    def merge(self, state: dict[Any, int], more: dict[Any, int]) -> dict[Any, int]:
+        for value, count in more.items():
+            state[value] = state.get(value, 0) + count
+        return state
+
+    def save(self, field: str, state: dict[Any, int]) -> dict[str, Any]:
+        return {value: state.get(value, 0) for value in self._values}
+
+    def load(self, field: str, document: Document) -> dict[Any, int]:
+        return {value: int(document.get(value, 0)) for value in self._values}
+
+
+Moves = tuple[int, int, int, int]
+
+
+class Flow(Measure[Moves]):
+    """What goes out and what comes in, of an integer that is below 0 or above 0: how often, and how much in all.
+
+    Args:
+        out, into: the fields of how often and how much; amounts are positive. Past 64 bits they show as :class:`Sum` does.
+    """
+
+    def __init__(
+        self,
+        of: str | Getter,
+        out: tuple[str, str],
+        into: tuple[str, str],
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where)
+        self._of = getter(of)
+        self._out, self._into = out, into
+
+    def empty(self) -> Moves:
+        return 0, 0, 0, 0
+
+    def gather(self, rows: Sequence[Any]) -> Moves:
+        out = went = into = came = 0
+        for value in map(self._of, self.chosen(rows)):
+            if value < 0:
+                out += 1
+                went -= value
+            elif value:
+                into += 1
+                came += value
+        return out, went, into, came
+
+    def merge(self, state: Moves, more: Moves) -> Moves:
+        return state[0] + more[0], state[1] + more[1], state[2] + more[2], state[3] + more[3]
+
+    def save(self, field: str, state: Moves) -> dict[str, Any]:
+        out, went, into, came = state
+        return {
+            self._out[0]: out,
+            **_sum(self._out[1], went),
+            self._into[0]: into,
+            **_sum(self._into[1], came),
+        }
+
+    def load(self, field: str, document: Document) -> Moves:
+        return (
+            int(document.get(self._out[0], 0)),
+            _loaded_sum(self._out[1], document),
+            int(document.get(self._into[0], 0)),
+            _loaded_sum(self._into[1], document),
+        )
+
+    def hidden(self, field: str) -> list[str]:
+        return [f"_{self._out[1]}", f"_{self._into[1]}"]
 
 
 class Extreme(Measure[int | None]):
@@ -274,6 +374,9 @@ class Latest(Measure[tuple[Any, Any] | None]):
         kept = document.get(f"_{field}")
         return None if kept is None else (_comparable(kept[0]), kept[1])
 
+    def hidden(self, field: str) -> list[str]:
+        return [f"_{field}"]
+
 
 class LatestRow(Measure[tuple[Any, ...] | None]):
     """Several values of the row with the highest ``order``, each in the field of its name, null without rows.
@@ -385,6 +488,16 @@ def _storable(entry: tuple[Any, ...]) -> list[Any]:
 
 def _comparable(order: Any) -> Any:
     return tuple(order) if isinstance(order, list) else order
+
+
+def _sum(field: str, total: int) -> dict[str, Any]:
+    if _LOWEST <= total <= _HIGHEST:
+        return {field: total}
+    return {field: float(total), f"_{field}": str(total)}
+
+
+def _loaded_sum(field: str, document: Document) -> int:
+    return int(document.get(f"_{field}", document.get(field, 0)))
 
 
 def fitting(total: int) -> int | float:

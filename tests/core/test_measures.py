@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.core.measures import Count, Distinct, Extreme, Growing, Latest, LatestBy, LatestRow, Sum, money
+from analytics.core.measures import (
+    Count,
+    Distinct,
+    Extreme,
+    Flow,
+    Growing,
+    Latest,
+    LatestBy,
+    LatestRow,
+    Sum,
+    Tally,
+    money,
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,10 @@ MEASURES = {
     "count where": Count(lambda row: row.amount > 0),
     "sum": Sum("amount"),
     "sum where": Sum("amount", where=_odd),
+    "tally": Tally("who", ["a", "b", "q"]),
+    "tally where": Tally("who", ["a", "b", "c", "d", "e", "f"], where=_odd),
+    "flow": Flow("amount", out=("out", "went"), into=("into", "came")),
+    "flow where": Flow("amount", out=("out", "went"), into=("into", "came"), where=_odd),
     "min": Extreme("amount", min),
     "max": Extreme("amount", max, where=_odd),
     "distinct": Distinct("who", list_field="list"),
