@@ -1,6 +1,6 @@
 """A bolt is a declaration: what it reads, which document a tuple belongs to, and what that document says."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -85,6 +85,13 @@ class Bolt:
                 if measure.reads(topic)
             ]
             for topic in self.reads
+        }
+
+    @cached_property
+    def gathers(self) -> Mapping[str, list[Callable[[Sequence[Any]], Any]]]:
+        """By topic, what makes the states of its readers from rows."""
+        return {
+            topic: [measure.gather for _, measure, _ in readers] for topic, readers in self.readers.items()
         }
 
     @cached_property

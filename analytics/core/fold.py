@@ -31,7 +31,7 @@ class Delta:
     @classmethod
     def of(cls, bolt: Bolt, topic: str, number: int, rows: Sequence[Any], tuples: int) -> "Delta":
         """Return what ``rows`` of a message change in a document of ``bolt``."""
-        return cls(topic, number, [measure.gather(rows) for _, measure, _ in bolt.readers[topic]], tuples)
+        return cls(topic, number, [gather(rows) for gather in bolt.gathers[topic]], tuples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +152,13 @@ class _Plan:
         self.topic = topic
         self.tuple_type = bolt.reads[topic].tuple_type
         self._rows = bolt.reads[topic].rows
-        self._by = _joint(bolt.key_getters)
+        self._divide = _divider(bolt.key_getters)
         self._weigh = _weigher(self.tuple_type)
 
     def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
         """Return what the tuples of message ``number`` change, by document."""
         if self._rows is None:
-            divided = keyed if self._by is None else _divide(keyed, self._by)
+            divided = self._divide(keyed) if self._divide else keyed
             return {key: self._delta(number, rows, self._weigh(rows)) for key, rows in divided.items()}
         rows: Keyed = {}
         weights: dict[Key, int] = {}
@@ -167,8 +167,8 @@ class _Plan:
             for one in tuples:
                 # A tuple without rows still belongs to a document whose key needs none.
                 touched = {key: list(self._rows(one, zone))}
-                if self._by is not None:
-                    touched = _divide(touched, self._by)
+                if self._divide:
+                    touched = self._divide(touched)
                 weight = self._weigh([one])
                 for full, some in touched.items():
                     rows.setdefault(full, []).extend(some)
@@ -179,25 +179,26 @@ class _Plan:
         return Delta.of(self.bolt, self.topic, number, rows, tuples)
 
 
-def _joint(getters: list[Getter]) -> Callable[[Any], Key] | None:
-    """Return what reads the further parts of a key from a row, None where there are none."""
+def _divider(getters: list[Getter]) -> Callable[[Keyed], Keyed] | None:
+    """Return what divides rows by the further parts of a key, None where there are none."""
     if not getters:
         return None
     if len(getters) == 1:
         only = getters[0]
-        return lambda row: (only(row),)
-    return lambda row: tuple(get(row) for get in getters)
+        return lambda keyed: _divide(keyed, only, lambda key, part: (*key, part))
+    return lambda keyed: _divide(
+        keyed, lambda row: tuple([get(row) for get in getters]), lambda key, parts: (*key, *parts)
+    )
 
 
-def _divide(keyed: Keyed, by: Callable[[Any], Key]) -> Keyed:
-    """Return rows by their whole keys."""
+def _divide(keyed: Keyed, by: Getter, whole: Callable[[Key, Any], Key]) -> Keyed:
     divided: Keyed = {}
     for key, rows in keyed.items():
-        parts: dict[Key, list[Any]] = defaultdict(list)
-        for row in rows:
-            parts[by(row)].append(row)
+        parts: dict[Any, list[Any]] = defaultdict(list)
+        for part, row in zip(map(by, rows), rows, strict=True):
+            parts[part].append(row)
         for part, some in parts.items():
-            divided[key + part] = some
+            divided[whole(key, part)] = some
     return divided
 
 

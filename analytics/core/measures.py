@@ -306,7 +306,7 @@ class Distinct(Growing[Values]):
         return {}
 
     def gather(self, rows: Sequence[Any]) -> Values:
-        values = map(self._of, self.chosen(rows))
+        values = map(self._of, rows if self._where is None else self.chosen(rows))
         return dict.fromkeys(chain.from_iterable(values) if self._each else values)
 
     def merge(self, state: Values, more: Values) -> Values:

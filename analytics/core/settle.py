@@ -20,7 +20,7 @@ may be written again by anybody, at any time, and always say the same.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
@@ -41,8 +41,7 @@ class Position:
     numbers: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One version of a document, to be written after its parts and on condition of the version before.
 
     ``stale`` are ids of parts that nothing refers to once the document is written.
@@ -78,6 +77,7 @@ class Known:
         sealed: items in sealed parts, over all lists.
         toward: the position of a change that may be half written: its list items are there, or some of them.
         before: what the document includes of the log before ``log``, if there was one.
+        head: the fields that never change, once the document has been written from here.
     """
 
     bolt: Bolt
@@ -93,29 +93,27 @@ class Known:
     sealed: int = 0
     toward: Position | None = None
     before: Position | None = None
+    head: Fields = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Items that the document's lists hold: a measure of the memory it takes."""
         return self.sealed + sum(map(len, self.open.values()))
 
-    def includes(self, log: str, delta: Delta) -> bool:
-        """Whether the document already has that change."""
-        numbers: Mapping[str, int] = self.numbers
-        if self.log != log:
-            numbers = self.before.numbers if self.before and self.before.log == log else {}
-        return delta.number <= numbers.get(delta.topic, 0)
+    def included(self, log: str) -> Mapping[str, int]:
+        """Return, per topic of ``log``, the number through which the document has all changes."""
+        if self.log == log:
+            return self.numbers
+        return self.before.numbers if self.before and self.before.log == log else {}
 
-    def half_includes(self, log: str, delta: Delta) -> bool:
-        """Whether the document's lists may already hold items of that change."""
-        at = self.toward
-        return at is not None and at.log == log and delta.number <= at.numbers.get(delta.topic, 0)
+    def half_included(self, log: str) -> Mapping[str, int]:
+        """Return, per topic of ``log``, the number through which its lists may already hold items of changes."""
+        return self.toward.numbers if self.toward and self.toward.log == log else {}
 
 
 def unknown(bolt: Bolt, key: Key) -> Known:
     """Return the document of ``key`` as it is before its first version."""
-    states = [measure.empty() for measure in bolt.measures.values()]
-    return Known(bolt, key, states, shown=bolt.show(states))
+    return Known(bolt, key, [measure.empty() for measure in bolt.measures.values()])
 
 
 def part_ids(document: Mapping[str, Any]) -> list[str]:
@@ -185,31 +183,38 @@ class _Change:
         counts: whether something was counted, if only to cancel out: the document must say that it has it.
     """
 
+    __slots__ = ("again", "counts", "fresh", "tuples")
+
     def __init__(self, bolt: Bolt) -> None:
         self.fresh: dict[str, list[Any]] = {name: [] for name in bolt.list_fields}
-        self.again: dict[str, set[Any]] = {name: set() for name in bolt.list_fields}
+        self.again: dict[str, set[Any]] = {}
         self.tuples = 0
         self.counts = False
 
 
 def _fold_in(document: Known, deltas: Iterable[Delta], log: str, change: _Change) -> None:
-    states = document.states
+    states, readers = document.states, document.bolt.readers
+    included, half = document.included(log), document.half_included(log)
     for delta in deltas:
+        topic, number = delta.topic, delta.number
         change.tuples += delta.tuples
-        readers = document.bolt.readers[delta.topic]
-        included = document.includes(log, delta)
-        if included or document.half_includes(log, delta):
-            for (_, measure, growing), more in zip(readers, delta.states, strict=True):
-                if growing is not None and isinstance(measure, Distinct):
-                    change.again[growing.list_field].update(more)
-        if included:
+        new = number > included.get(topic, 0)
+        if not new or number <= half.get(topic, 0):
+            _see_again(delta, document.bolt, change)
+        if not new:
             continue
-        for (place, measure, growing), more in zip(readers, delta.states, strict=True):
+        for (place, measure, growing), more in zip(readers[topic], delta.states, strict=True):
             if growing is not None:
                 change.fresh[growing.list_field] += growing.absorb(states[place], more)
             else:
                 change.counts |= measure.cancels
                 states[place] = measure.merge(states[place], more)
+
+
+def _see_again(delta: Delta, bolt: Bolt, change: _Change) -> None:
+    for (_, measure, growing), more in zip(bolt.readers[delta.topic], delta.states, strict=True):
+        if growing is not None and isinstance(measure, Distinct):
+            change.again.setdefault(growing.list_field, set()).update(more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +251,8 @@ def _steps(
     that follows a half written one compacts its lists, since that must depend on whole versions.
     """
     total = max([1, *map(len, fresh.values())])
+    if total > STEP_SIZE and not known.version:
+        known.shown = known.bolt.show([measure.empty() for measure in known.bolt.measures.values()])
     for begin in range(0, total, STEP_SIZE):
         if begin:
             seal = _seal(known)
@@ -316,37 +323,39 @@ def _id_range(known: Known) -> list[str]:
 
 
 def _document(known: Known, areas: Areas) -> Fields:
-    area = areas[known.key[0]]
-    stem = known.bolt.id_of(known.key)
-    document: Fields = {"_id": stem, "game": area.game, "plat": area.plat}
-    document |= known.bolt.fields_of(known.key)
-    document.update(known.bolt.constants)
-    document |= known.shown
-    document |= known.open
+    if not known.head:
+        known.head = {"_id": known.bolt.id_of(known.key), **_about(known, areas)}
+    document = known.head | known.shown
+    document.update(known.open)
     if known.last >= known.first:
         document["parts"] = {
             "count": known.last - known.first + 1,
-            "first": f"{stem}#{known.first}",
-            "last": f"{stem}#{known.last}",
+            "first": f"{known.head['_id']}#{known.first}",
+            "last": f"{known.head['_id']}#{known.last}",
         }
     at: Fields = {"log": known.log, "topics": known.numbers}
     if known.before:
         at["before"] = {"log": known.before.log, "numbers": known.before.numbers}
     if known.toward:
         at["toward"] = {"log": known.toward.log, "numbers": known.toward.numbers}
-    return document | {"_v": known.version, "_at": at}
+    document["_v"] = known.version
+    document["_at"] = at
+    return document
+
+
+def _about(known: Known, areas: Areas) -> Fields:
+    """Return the fields that follow from the document's key."""
+    bolt, area = known.bolt, areas[known.key[0]]
+    return {"game": area.game, "plat": area.plat, **bolt.fields_of(known.key), **bolt.constants}
 
 
 def _published(known: Known, change: _Change, areas: Areas) -> Fields:
     if not known.bolt.publishes:
         return {"tuples": change.tuples}
-    area = areas[known.key[0]]
-    fields: Fields = {"game": area.game, "plat": area.plat}
-    fields |= known.bolt.fields_of(known.key)
-    fields.update(known.bolt.constants)
+    fields = _about(known, areas)
     fields |= {name: value for name, value in known.shown.items() if not name.startswith("_")}
     for name, items in change.fresh.items():
         if not name.startswith("_"):
-            again = change.again[name]
+            again = change.again.get(name)
             fields[name] = items + sorted(again.difference(items)) if again else items
     return fields | {"version": known.version, "tuples": change.tuples}

@@ -184,13 +184,13 @@ class Settler:
             parts = [Write(part["_id"], part, None) for step in steps.values() for part in step.parts]
             if parts:
                 self._store.write(bolt.name, parts)
-            writes = {}
+            writes, keys = [], {}
             for key, step in steps.items():
                 document = step.document
                 document["updated"] = now
-                writes[document["_id"]] = key, Write(document["_id"], document, document["_v"] - 1)
-            conflicts = self._store.write(bolt.name, [write for _, write in writes.values()])
-            refused |= {writes[id_][0] for id_ in conflicts}
+                keys[document["_id"]] = key
+                writes.append(Write(document["_id"], document, document["_v"] - 1))
+            refused |= {keys[id_] for id_ in self._store.write(bolt.name, writes)}
             stale = [id_ for key, step in steps.items() if key not in refused for id_ in step.stale]
             if stale:
                 self._store.delete(bolt.name, stale)

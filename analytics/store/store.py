@@ -17,8 +17,7 @@ Parts carry neither ``area`` nor ``ts``, so no search for documents finds them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics.core.settle import part_ids
 from analytics.errors import AnalyticsError
@@ -31,8 +30,7 @@ PARTS_AT_ONCE = 16
 _OF_THE_PART = {"_id", "part_of", "part"}
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """Replace the document ``id`` by ``document``, on condition of what is stored now.
 
     Args:
