@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import gevent
 
 from analytics.broker.clients import Refill, Subscriber
-from analytics.broker.wire import Head, Heartbeat, Message
+from analytics.broker.wire import Head, Heartbeat, Message, Page
 from analytics.errors import Unavailable
 
 NOTHING = Head(0, 0, 0)
@@ -34,6 +34,7 @@ class Intake:
         self._live = live
         self._refill = refill
         self._behind = True
+        self._ahead: _Asked | None = None
         self.log = log
         self.heads = dict(heads)
         self.skipped = 0
@@ -44,6 +45,11 @@ class Intake:
         self.log = log
         self.heads = dict.fromkeys(self.heads, NOTHING)
         self._behind = True
+
+    def close(self) -> None:
+        """Ask for no more. The clients stay open: they are not ours."""
+        if self._ahead:
+            self._ahead.forget()
 
     def messages(self, timeout: float) -> Iterator[Message]:
         """Yield the next messages, none if nothing comes within ``timeout`` seconds.
@@ -71,14 +77,23 @@ class Intake:
             self._behind = True
 
     def _catch_up(self) -> Iterator[Message]:
+        after = {topic: head.number for topic, head in self.heads.items()}
+        if self._ahead and self._ahead.after != after:
+            self.close()
+            self._ahead = None
+        asked, self._ahead = self._ahead or _Asked(self._refill, after), None
         try:
-            page, messages = self._refill.read({topic: head.number for topic, head in self.heads.items()})
+            page, messages = asked.answer()
         except Unavailable as error:
             self.error = str(error)
             gevent.sleep(RETRY_SECONDS)
             return
         self.error = ""
         self._check_log(page.log)
+        if page.more:
+            # The broker reads the next page while this one is folded.
+            further = after | {message.topic: message.header.number for message in messages}
+            self._ahead = _Asked(self._refill, further)
         for message in messages:
             if message.header.number > self.heads[message.topic].number:
                 yield self._deliver(message)
@@ -95,3 +110,32 @@ class Intake:
     def _check_log(self, log: str) -> None:
         if log != self.log:
             raise NewLog(log)
+
+
+class _Asked:
+    """A question to the refill endpoint that is under way."""
+
+    def __init__(self, refill: Refill, after: dict[str, int]) -> None:
+        self.after = after
+        self._refill = refill
+        self._greenlet = gevent.spawn(self._ask)
+
+    def answer(self) -> tuple[Page, list[Message]]:
+        """Return the answer when it is there. Raise Unavailable where none came."""
+        try:
+            found: tuple[Page, list[Message]] | Unavailable = self._greenlet.get()
+        finally:
+            self.forget()
+        if isinstance(found, Unavailable):
+            raise found
+        return found
+
+    def forget(self) -> None:
+        """Wait for no answer."""
+        self._greenlet.kill()
+
+    def _ask(self) -> tuple[Page, list[Message]] | Unavailable:
+        try:
+            return self._refill.read(self.after)
+        except Unavailable as error:
+            return error

@@ -85,6 +85,8 @@ class Worker(Node):
         self._work.set()
         gevent.joinall(self._greenlets, timeout=10)
         gevent.killall(self._greenlets, timeout=2)
+        if self._intake:
+            self._intake.close()
         self._publisher.close()
         for client in (self._refill, self._reports, self._live):
             client.close()
