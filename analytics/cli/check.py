@@ -12,12 +12,13 @@ from pathlib import Path
 
 import click
 import gevent.pool
+import msgspec
 import requests
 from rich.console import Console
 from rich.markup import escape
 
 from analytics.broker.clients import Refill
-from analytics.cluster import LocalRegistry
+from analytics.cluster import LocalRegistry, open_keys
 from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas, load
 from analytics.config.checks import unset_variables
@@ -66,6 +67,8 @@ def tries(config: Config) -> Iterator[Try]:
     yield "data folder", partial(_data, config)
     yield "store", partial(_store, config)
     yield "broker", partial(_broker, config)
+    for address in config.etcd.endpoints:
+        yield f"etcd {address}", partial(_etcd, config, address)
     for source in config.gamelog.sources:
         yield f"gamelog source {source.name}", partial(_source, source, config)
     for name, interface in (("payment", config.payment), ("syncuser", config.syncuser)):
@@ -138,6 +141,18 @@ def _broker(config: Config) -> str:
     for port in ports:
         _unused(port, section.host)
     return f"not running; ports {', '.join(map(str, ports))} are free"
+
+
+def _etcd(config: Config, address: str) -> str:
+    """Write and read as nodes do, with this one address."""
+    section = msgspec.structs.replace(config.etcd, endpoints=[address])
+    keys = open_keys(msgspec.structs.replace(config, etcd=section), TIMEOUT)
+    try:
+        keys.beat(f"check/{os.getpid()}", b"{}", 2)
+        count = len(keys.list("nodes/"))
+    finally:
+        keys.close()
+    return f"answers; {count} nodes of this suite are known there"
 
 
 def _source(source: Source, config: Config) -> str:

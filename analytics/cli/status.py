@@ -33,6 +33,8 @@ def status(config: Config, as_json: bool) -> None:
 
 def _show(found: StatusReport, console: Console) -> None:
     console.print(_nodes(found))
+    if found.cluster:
+        console.print(f"[red]Other hosts are not known, work goes on:[/red] {escape(found.cluster)}")
     if found.balance is None:
         console.print(f"[red]No balance:[/red] {escape(found.problem)}")
         return

@@ -1,5 +1,8 @@
-"""Which nodes there are and how they do."""
+"""Which nodes there are and how they do, on this machine and on others; and which of several is the active one."""
 
+from analytics.cluster.election import Election
+from analytics.cluster.keys import Keys
+from analytics.cluster.opening import open_keys, open_registry
 from analytics.cluster.registry import LocalRegistry, Node, Registry
 
-__all__ = ["LocalRegistry", "Node", "Registry"]
+__all__ = ["Election", "Keys", "LocalRegistry", "Node", "Registry", "open_keys", "open_registry"]

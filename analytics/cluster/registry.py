@@ -1,8 +1,9 @@
 """The registry of nodes: each tells once a second that it lives, and how it does.
 
-Here it is kept on this machine, one file a node under ``data/run``. A file is written beside itself and
-moved over, so a reader finds a whole one. A node that ends in order takes its file away; the file of one
-that died stays, with its last error, until it is started again.
+Here it is kept on this machine, one file a node under ``data/run``; :mod:`analytics.cluster.shared` adds
+the other hosts. A file is written beside itself and moved over, so a reader finds a whole one. A node that
+ends in order takes its file away; the file of one that died stays, with its last error, until it is
+started again.
 """
 
 import os
@@ -18,7 +19,7 @@ LIVE_SECONDS = 5.0
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What a node tells of itself. Times are Unix seconds; ``started`` tells apart processes of one pid, ``rate`` is in
-    records a second."""
+    records a second, ``remote`` is set where the entry was found and is not this machine's."""
 
     name: str
     role: str
@@ -30,12 +31,20 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     beat: float
     last_error: str = ""
     ended: bool = False
+    remote: bool = False
     rate: float = 0.0
     state: dict[str, Any] = {}
 
 
 class Registry(Protocol):
-    """Where nodes tell that they live. ``Unavailable`` where it can't be reached; work goes on then."""
+    """Where nodes tell that they live.
+
+    Attributes:
+        problem: why other hosts can't be reached, "" where they can or there are none. Work goes on then, and
+            :meth:`list` returns this machine's nodes.
+    """
+
+    problem: str
 
     def beat(self, node: Node) -> None:
         """Replace what is known of the node of that name."""
@@ -46,11 +55,15 @@ class Registry(Protocol):
     def leave(self, name: str) -> None:
         """Forget a node that ended in order."""
 
+    def close(self) -> None:
+        """Tell what there is still to tell."""
+
 
 class LocalRegistry:
     """The registry of one machine and one data folder."""
 
     def __init__(self, data: Path) -> None:
+        self.problem = ""
         self._folder = data / "run"
 
     def beat(self, node: Node) -> None:
@@ -68,6 +81,9 @@ class LocalRegistry:
         """Forget a node that ended in order."""
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
+    def close(self) -> None:
+        """Do nothing: everything is told at once."""
+
     def _nodes(self) -> Iterator[Node]:
         for path in self._folder.glob("*.json"):
             try:
@@ -77,7 +93,12 @@ class LocalRegistry:
 
 
 def alive(node: Node, now: float | None = None) -> bool:
-    """Return whether a node of this machine runs and beats: its process is there and it beat lately."""
+    """Return whether a node runs and beats: its process is there and it beat lately.
+
+    Of another host's node it is known by its entry, which vanishes when nobody renews it.
+    """
+    if node.remote:
+        return not node.ended
     fresh = (time.time() if now is None else now) - node.beat < LIVE_SECONDS
     return fresh and not node.ended and process_started(node.pid) == node.started
 

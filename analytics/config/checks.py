@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.bolts import BOLTS
-from analytics.config.sections import Config, Polled, Source
+from analytics.config.sections import Config, EtcdSection, Polled, Source
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
 AREA_ID = re.compile(r"[0-9a-f]{24}")
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
     "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
@@ -43,6 +44,7 @@ NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
 def faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``."""
     yield from _ports(config)
+    yield from _etcd(config.etcd)
     yield from _timezones(config)
     yield from _areas(config)
     yield from _opcodes(config)
@@ -61,6 +63,7 @@ def unset_variables(config: Config) -> Iterator[str]:
     """
     named = {
         "mongodb.uri_env": config.mongodb.uri_env,
+        "etcd.password_env": config.etcd.password_env if config.etcd.endpoints else "",
         "payment.token_env": config.payment.token_env if config.payment.url else "",
         "syncuser.token_env": config.syncuser.token_env if config.syncuser.url else "",
     }
@@ -88,6 +91,41 @@ def _ports(config: Config) -> Iterator[str]:
         elif port in first:
             yield f"{key}: expected a port of its own, got {port}, which is also {first[port]}"
         first.setdefault(port, key)
+
+
+def _etcd(section: EtcdSection) -> Iterator[str]:
+    for index, address in enumerate(section.endpoints):
+        if not _is_address(address):
+            yield f'etcd.endpoints[{index}]: expected an address like "http://10.0.0.1:2379", got "{address}"'
+    for key, name in (("prefix", section.prefix), ("host_name", section.host_name)):
+        if not KEY_NAME.fullmatch(name) and (name or key == "prefix"):
+            yield f'etcd.{key}: expected letters, digits, "_", "." and "-", got "{name}"'
+    for given, other in (
+        ("user", "password_env"),
+        ("password_env", "user"),
+        ("cert", "key"),
+        ("key", "cert"),
+    ):
+        if getattr(section, given) and not getattr(section, other):
+            yield f"etcd.{other}: expected a value, as etcd.{given} has one, found none"
+    if section.beat_seconds > section.ttl_seconds / 2:
+        yield (
+            f"etcd.beat_seconds: expected at most half of etcd.ttl_seconds = {section.ttl_seconds}, "
+            f"got {section.beat_seconds:g}"
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and parts.path in ("", "/")
+        )
+    except ValueError:
+        return False
 
 
 def _timezones(config: Config) -> Iterator[str]:

@@ -66,7 +66,11 @@ def _resolved(config: Config, file: Path) -> Config:
         for source in config.gamelog.sources
     ]
     gamelog = msgspec.structs.replace(config.gamelog, sources=sources)
-    return msgspec.structs.replace(config, data=Path(absolute(config.data)), gamelog=gamelog, file=file)
+    files = {key: absolute(path) for key in ("ca", "cert", "key") if (path := getattr(config.etcd, key))}
+    etcd = msgspec.structs.replace(config.etcd, **files)
+    return msgspec.structs.replace(
+        config, data=Path(absolute(config.data)), gamelog=gamelog, etcd=etcd, file=file
+    )
 
 
 def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:

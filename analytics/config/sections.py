@@ -48,6 +48,28 @@ class BrokerSection(Section, frozen=True):
     fsync: bool = True
 
 
+class EtcdSection(Section, frozen=True):
+    """Where nodes of several hosts know of each other. Without ``endpoints``: on this machine only.
+
+    ``ca``, ``cert`` and ``key`` are absolute once loaded. The times are those of the lease behind an entry or
+    an active instance: how long it lives, how often it is renewed, how often somebody tries to take over.
+    """
+
+    endpoints: list[str] = []
+    api: Literal["v3", "v2"] = "v3"
+    prefix: str = "analytics"
+    host_name: str = ""
+    user: str = ""
+    password_env: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+    timeout_seconds: Positive = 3.0
+    ttl_seconds: Annotated[int, Meta(ge=2)] = 10
+    beat_seconds: Positive = 3.0
+    poll_seconds: Positive = 1.0
+
+
 class JournalSection(Section, frozen=True):
     """Rotation and keeping of ``data/*.txt``. ``keep_days`` 0 keeps for ever."""
 
@@ -157,6 +179,7 @@ class Config(Section, frozen=True):
     mongodb: MongoDB = MongoDB()
     store: StoreSection = StoreSection()
     broker: BrokerSection = BrokerSection()
+    etcd: EtcdSection = EtcdSection()
     journal: JournalSection = JournalSection()
     gamelog: GamelogSection = GamelogSection()
     payment: Interface = Interface()

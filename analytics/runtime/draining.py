@@ -7,7 +7,7 @@ import gevent
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, Head
-from analytics.cluster import LocalRegistry
+from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
@@ -37,14 +37,16 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
     until = time.monotonic() + timeout
     bolts = readers(config)
     refill = Refill(config.broker, max(0.1, min(timeout, 5.0)))
+    registry = open_registry(config)
     called = time.time()
     try:
-        _wait_for(lambda: _on_its_way(config, called), until, progress)
+        _wait_for(lambda: _on_its_way(registry, called), until, progress)
         for _ in range(depth(bolts)):
             look = _Look(refill, until, bolts)
             _wait_for(look.missing, until, progress)
     finally:
         refill.close()
+        registry.close()
 
 
 def depth(bolts: Mapping[str, list[str]]) -> int:
@@ -86,15 +88,20 @@ class _Look:
         return behind(self._goal.heads, now.bolts, self._bolts)
 
 
-def _on_its_way(config: Config, called: float) -> dict[str, int]:
-    """Return, per spout that runs, what it has journaled and the broker has not acknowledged."""
+def _on_its_way(registry: Registry, called: float) -> dict[str, int]:
+    """Return, per spout that runs, what it has journaled and the broker has not acknowledged.
+
+    A host that can't be asked counts as one record. The clocks of hosts have to agree to a second or so.
+    """
     result = {}
-    for node in LocalRegistry(config.data).list():
+    for node in registry.list():
         if node.role == "spout" and alive(node):
             counts = node.state
             waiting = counts.get("journaled", 0) - counts.get("published", 0) - counts.get("repeated", 0)
             if node.beat < called or (waiting > 0 and not counts.get("idle", False)):
                 result[node.name] = max(1, waiting)
+    if registry.problem:
+        result[f"spouts of other hosts; {registry.problem}"] = 1
     return result
 
 

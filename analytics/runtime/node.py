@@ -17,8 +17,8 @@ import msgspec
 from gevent.event import Event
 
 from analytics import __version__
-from analytics.cluster import LocalRegistry, Registry
 from analytics.cluster import Node as Entry
+from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import process_started
 from analytics.config import Config
 
@@ -74,7 +74,7 @@ def run(nodes: Sequence[Node], config: Config) -> int:
     _tune()
     ending = Event()
     handlers = [gevent.signal_handler(number, ending.set) for number in (signal.SIGTERM, signal.SIGINT)]
-    registry = LocalRegistry(config.data)
+    registry = open_registry(config)
     runners: list[_Runner] = []
     try:
         for node in nodes:
@@ -86,6 +86,7 @@ def run(nodes: Sequence[Node], config: Config) -> int:
     finally:
         for runner in reversed(runners):
             runner.stop()
+        registry.close()
         for handler in handlers:
             handler.cancel()
     return Exit.NODE_DIED if any(runner.error for runner in runners) else Exit.OK

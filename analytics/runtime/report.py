@@ -3,12 +3,13 @@
 import time
 from typing import Any
 
+import gevent
 import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
-from analytics.cluster import LocalRegistry
 from analytics.cluster import Node as Entry
+from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
 from analytics.errors import AnalyticsError
@@ -16,6 +17,7 @@ from analytics.runtime.balance import Balance, balance
 from analytics.runtime.nodes import needed, readers, registered
 
 BROKER_SECONDS = 1.0
+CLUSTER_SECONDS = 1.0
 MISSING = "not running"
 
 
@@ -36,19 +38,24 @@ class NodeReport(msgspec.Struct, frozen=True):
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """All nodes and the balance; ``balance`` is None where the broker does not answer, ``problem`` says why."""
+    """All nodes and the balance; ``balance`` is None where the broker does not answer, ``problem`` says why.
+
+    ``cluster`` says why the nodes of other hosts are not known, "" where they are or there are none.
+    """
 
     at: float
     nodes: list[NodeReport]
     balance: Balance | None
     broker: BrokerState | None
     problem: str
+    cluster: str = ""
 
     @property
     def healthy(self) -> bool:
         """Whether every node is well and the balance adds up."""
         return (
             not self.problem
+            and not self.cluster
             and self.balance is not None
             and not self.balance.faults
             and all(node.healthy for node in self.nodes)
@@ -56,9 +63,11 @@ class StatusReport(msgspec.Struct, frozen=True):
 
 
 def report(config: Config) -> StatusReport:
-    """Return how the suite does at this moment, within two seconds even if the broker hangs."""
+    """Return how the suite does at this moment, within two seconds even if the broker or etcd hangs."""
     problem = ""
     state: BrokerState | None = None
+    registry = open_registry(config, CLUSTER_SECONDS)
+    looking = gevent.spawn(node_reports, config, registry)
     refill = Refill(config.broker, BROKER_SECONDS)
     try:
         state = refill.state()
@@ -66,24 +75,26 @@ def report(config: Config) -> StatusReport:
         problem = str(error)
     finally:
         refill.close()
-    nodes = node_reports(config)
+    nodes = looking.get()
+    registry.close()
     if state is None:
-        return StatusReport(time.time(), nodes, None, None, problem)
+        return StatusReport(time.time(), nodes, None, None, problem, registry.problem)
     spouts = {node.name: node.state for node in nodes if node.role == "spout" and node.pid}
     sums = balance(state, spouts, readers(config))
-    return StatusReport(time.time(), nodes, sums, state, state.blocked)
+    return StatusReport(time.time(), nodes, sums, state, state.blocked, registry.problem)
 
 
-def node_reports(config: Config) -> list[NodeReport]:
-    """Return the nodes that the configuration needs, and any others that are known."""
-    entries = {entry.name: entry for entry in LocalRegistry(config.data).list()}
+def node_reports(config: Config, registry: Registry | None = None) -> list[NodeReport]:
+    """Return the nodes that the configuration needs, on whatever host, and any others that are known."""
+    entries = (registry or open_registry(config, CLUSTER_SECONDS)).list()
+    names = {entry.name for entry in entries}
     wanted = registered(config, needed(config))
     missing = [
         NodeReport(name, "", False, MISSING, "", "", 0, "", 0.0, 0.0, {})
         for name in wanted
-        if name not in entries
+        if name not in names
     ]
-    return missing + [_of_entry(entry) for entry in entries.values()]
+    return missing + [_of_entry(entry) for entry in entries]
 
 
 def _of_entry(entry: Entry) -> NodeReport:
@@ -99,7 +110,7 @@ def _problem(entry: Entry) -> str:
     """Return what is wrong with a node now, "" if nothing is."""
     state = entry.state
     if not alive(entry):
-        if process_started(entry.pid) == entry.started and not entry.ended:
+        if not entry.remote and not entry.ended and process_started(entry.pid) == entry.started:
             return f"hangs: it has told nothing for {time.time() - entry.beat:.0f} s; see its log, or kill it"
         return f"died: {entry.last_error}" if entry.last_error else "died without a word; see its log"
     for key in ("blocked", "error"):

@@ -53,6 +53,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.file == tmp_path / "analytics.toml"
 
 
+def test_certificates_are_relative_to_the_file_too(tmp_path: Path) -> None:
+    etcd = read(tmp_path, '[etcd]\nca = "tls/ca.pem"').etcd
+    assert (etcd.ca, etcd.cert) == (str(tmp_path / "tls" / "ca.pem"), "")
+
+
 def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
     area = areas(read(tmp_path, USABLE))[AREA]
     assert (area.game, area.plat, area.corpid, area.server_name) == ("dl", "2001", "2001", "server1009")
@@ -72,6 +77,17 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
             "broker.sender_port: expected a port of its own, got 5000, which is also broker.receiver_port",
         ),
         ("[store]\nport = 5002", "store.port: expected a port of its own"),
+        (
+            '[etcd]\nendpoints = ["10.0.0.1:2379"]',
+            'etcd.endpoints[0]: expected an address like "http://10.0.0.1:2379"',
+        ),
+        ('[etcd]\nprefix = "a/b"', 'etcd.prefix: expected letters, digits, "_", "." and "-", got "a/b"'),
+        ('[etcd]\nuser = "root"', "etcd.password_env: expected a value, as etcd.user has one, found none"),
+        ('[etcd]\nkey = "key.pem"', "etcd.cert: expected a value, as etcd.key has one, found none"),
+        (
+            "[etcd]\nbeat_seconds = 6.0",
+            "etcd.beat_seconds: expected at most half of etcd.ttl_seconds = 10, got 6",
+        ),
         ("broker = 3", "broker: expected a table, got 3"),
         ("data = 3", "data: expected"),
         ('log_level = "loud"', "log_level: invalid enum value"),
@@ -155,11 +171,16 @@ def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_unset_variables_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = read(
-        tmp_path, '[mongodb]\nuri_env = "A_SECRET"\n[payment]\nurl = "http://x/"\ntoken_env = "A_TOKEN"'
+        tmp_path,
+        '[mongodb]\nuri_env = "A_SECRET"\n[payment]\nurl = "http://x/"\ntoken_env = "A_TOKEN"\n'
+        '[etcd]\nendpoints = ["http://x:1"]\nuser = "u"\npassword_env = "A_SECRET"',
     )
     monkeypatch.delenv("A_SECRET", raising=False)
     monkeypatch.setenv("A_TOKEN", "t")
-    assert [fault.split(":")[0] for fault in unset_variables(config)] == ["mongodb.uri_env"]
+    assert [fault.split(":")[0] for fault in unset_variables(config)] == [
+        "mongodb.uri_env",
+        "etcd.password_env",
+    ]
 
 
 def _shipped_keys(

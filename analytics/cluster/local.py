@@ -1,0 +1,112 @@
+"""Keys on this machine's disk, where no etcd is configured."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import gevent
+import msgspec
+
+from analytics.cluster.keys import clock
+from analytics.errors import Unavailable
+
+LOCK_SECONDS = 1.0
+POLL_SECONDS = 0.01
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """A value, and until when it lives by :func:`analytics.cluster.keys.clock`."""
+
+    value: bytes
+    until: float
+    ttl: float
+
+    @property
+    def lives(self) -> bool:
+        """Whether its time is not over. What was written before a restart of the machine never lives."""
+        return 0 < self.until - clock() <= self.ttl
+
+
+class LocalKeys:
+    """Keys of one machine: a file each in ``folder``, changed under one lock.
+
+    The kernel takes the lock from a process that dies. One that is frozen in the microseconds in which it
+    holds the lock keeps the others from the keys until it goes on or is killed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def beat(self, key: str, value: bytes, ttl: int) -> None:
+        """Set ``key`` and let it live for ``ttl`` seconds from now on."""
+        with self._locked():
+            self._write(key, value, ttl)
+
+    def list(self, prefix: str) -> dict[str, bytes]:
+        """Return the keys that live and begin with ``prefix``, and their values."""
+        with self._locked():
+            keys = [unquote(path.name) for path in self._folder.iterdir() if not path.name.startswith(".")]
+            found = {key: self._read(key) for key in keys if key.startswith(prefix)}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def forget(self, key: str) -> None:
+        """Remove a key."""
+        with self._locked():
+            self._path(key).unlink(missing_ok=True)
+
+    def elect(self, key: str, me: str, ttl: int) -> bool:
+        """Take ``key`` if nobody holds it, renew it if ``me`` does; return whether ``me`` holds it now."""
+        with self._locked():
+            if self._read(key) not in (None, me.encode()):
+                return False
+            self._write(key, me.encode(), ttl)
+            return True
+
+    def resign(self, key: str, me: str) -> None:
+        """Give ``key`` up if ``me`` holds it."""
+        with self._locked():
+            if self._read(key) == me.encode():
+                self._path(key).unlink()
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+    def _path(self, key: str) -> Path:
+        return self._folder / quote(key, safe="")
+
+    def _read(self, key: str) -> bytes | None:
+        try:
+            kept = msgspec.msgpack.decode(self._path(key).read_bytes(), type=_Kept)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+        return kept.value if kept.lives else None
+
+    def _write(self, key: str, value: bytes, ttl: int) -> None:
+        beside = self._folder / ".new"
+        beside.write_bytes(msgspec.msgpack.encode(_Kept(value, clock() + ttl, ttl)))
+        beside.replace(self._path(key))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock, and say it in our words where the disk does not play along."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / ".lock").open("ab") as lock:
+                until = clock() + LOCK_SECONDS
+                while not _try_lock(lock.fileno()):
+                    if clock() >= until:
+                        raise Unavailable(f"{self._folder}/.lock is held by another process; is one frozen?")
+                    gevent.sleep(POLL_SECONDS)
+                yield
+        except OSError as error:
+            raise Unavailable(f"{self._folder} can't be used: {error}") from error
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

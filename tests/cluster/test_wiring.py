@@ -1,0 +1,90 @@
+"""Nodes tell of themselves through etcd, and ``status`` and ``check`` look there."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+import pytest
+from cluster_harness import NewEtcd, eventually, section
+
+from analytics.cli.check import tries
+from analytics.cluster import Registry, open_registry
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.runtime.draining import NotDrained, drain
+from analytics.runtime.node import Exit, run
+from analytics.runtime.report import node_reports, report
+from analytics.testing.etcd import Etcd
+from analytics.testing.ports import free_ports
+
+
+class Counting:
+    """A node that counts."""
+
+    name, role = "gamelog", "spout"
+    steps = 0
+
+    def start(self) -> None: ...
+
+    def step(self) -> None:
+        self.steps += 1
+        gevent.sleep(0.01)
+
+    def stop(self) -> None: ...
+
+    def state(self) -> dict[str, Any]:
+        return {"published": self.steps}
+
+
+def configs(etcd: Etcd, folder: Path, *hosts: str) -> list[Config]:
+    facts = section(etcd.addresses, timeout_seconds=2.0)
+    base = Config(data=folder, broker=msgspec.structs.replace(Config().broker, refill_port=free_ports(1)[0]))
+    return [
+        msgspec.structs.replace(base, data=folder / host, etcd=msgspec.structs.replace(facts, host_name=host))
+        for host in hosts
+    ]
+
+
+def test_a_node_that_runs_is_seen_from_another_host_and_gone_when_it_ends(
+    whole: Etcd, tmp_path: Path
+) -> None:
+    here, there = configs(whole, tmp_path, "here", "there")
+    looker: Registry = open_registry(there)
+    seen = []
+
+    def look() -> None:
+        eventually(lambda: looker.list())
+        seen.extend(node for node in node_reports(there) if node.host == "here")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    gevent.spawn(look)
+    assert run([Counting()], here) == Exit.OK
+    assert [(node.name, node.problem, node.healthy) for node in seen] == [("gamelog", "", True)]
+    assert looker.list() == []
+    looker.close()
+
+
+def test_while_etcd_hangs_status_says_so_and_drain_waits(new_etcd: NewEtcd, tmp_path: Path) -> None:
+    etcd = new_etcd()
+    [config] = configs(etcd, tmp_path, "here")
+    assert report(config).cluster == ""
+    etcd.members[0].freeze()
+    found = report(config)
+    assert "etcd can't be used" in found.cluster
+    assert not found.healthy
+    with pytest.raises(NotDrained, match="spouts of other hosts; etcd can't be used"):
+        drain(config, 0.1)
+
+
+def test_check_tries_each_address(whole: Etcd, tmp_path: Path) -> None:
+    [config] = configs(whole, tmp_path, "here")
+    [address] = whole.addresses
+    dead = f"http://127.0.0.1:{free_ports(1)[0]}"
+    both = msgspec.structs.replace(config.etcd, endpoints=[address, dead])
+    found = dict(tries(msgspec.structs.replace(config, etcd=both)))
+    assert found[f"etcd {address}"]() == "answers; 0 nodes of this suite are known there"
+    with pytest.raises(AnalyticsError, match="Connection refused"):
+        found[f"etcd {dead}"]()
