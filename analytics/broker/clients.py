@@ -79,7 +79,7 @@ class Publisher:
         self._acked = Event()
         self._moved = time.monotonic()
         self._failure: BaseException | None = None
-        self._socket.connect(_address(broker.host, broker.receiver_port))
+        self._socket.connect(_address(broker, broker.receiver_port))
         self._greenlets = [gevent.spawn(self._send_all), gevent.spawn(self._take_acks)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._fail)
@@ -184,7 +184,7 @@ class Subscriber:
             self._socket.set(zmq.SUBSCRIBE, prefix.encode())
         for topic in (HEARTBEAT_TOPIC, *topics):
             self._socket.set(zmq.SUBSCRIBE, subscription(topic))
-        self._socket.connect(_address(broker.host, broker.sender_port))
+        self._socket.connect(_address(broker, broker.sender_port))
         self._taken = 0
 
     def recv(self, timeout: float) -> Message | Heartbeat | None:
@@ -217,7 +217,7 @@ class Refill:
     """
 
     def __init__(self, broker: BrokerSection, timeout: float = 5.0) -> None:
-        self._address = _address(broker.host, broker.refill_port)
+        self._address = _address(broker, broker.refill_port)
         self._timeout = timeout
         self._tags = itertools.count(1)
         self._turn = BoundedSemaphore(1)
@@ -277,7 +277,8 @@ class Refill:
         self._socket.connect(self._address)
 
 
-def _address(host: str, port: int) -> str:
+def _address(broker: BrokerSection, port: int) -> str:
+    host = broker.reached_at or broker.host
     if not port:
         raise ValueError(f"expected the port that the broker at {host} is bound to, got 0")
     return f"tcp://{host}:{port}"

@@ -38,6 +38,7 @@ COMMANDS = {
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }
+TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rejected", "status", "tail", "timers"}
 NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check"}
 
 
@@ -66,6 +67,10 @@ class Lazy(click.Group):
             from analytics.config import load
 
             ctx.obj = load(ctx.params["config"])
+            if name in TALK_TO_THE_BROKER:
+                from analytics.cluster.place import located
+
+                ctx.obj = located(ctx.obj)
         elif wanted:
             ctx.obj = ctx.params["config"]
         return name, command, rest

@@ -53,14 +53,15 @@ def _show(found: StatusReport, console: Console) -> None:
 
 def _nodes(found: StatusReport) -> Table:
     table = Table(title="Nodes", title_justify="left")
-    for column in ("node", "role", "health", "pid", "running", "a second", "last error"):
+    for column in ("node", "role", "host", "health", "pid", "running", "a second", "last error"):
         table.add_column(column, justify="right" if column in ("pid", "running", "a second") else "left")
     for node in found.nodes:
-        health = "[green]well[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
+        well = "well, stands by" if node.state.get("standby") else "well"
+        health = f"[green]{well}[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
         error = "" if node.last_error in node.problem else node.last_error
         running = _duration(found.at - node.since) if node.pid else ""
         table.add_row(
-            node.name, node.role, health, str(node.pid or ""), running,
+            node.name, node.role, node.host, health, str(node.pid or ""), running,
             f"{node.rate:,.0f}" if node.pid else "", escape(error),
         )  # fmt: skip
     return table

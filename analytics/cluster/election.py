@@ -5,6 +5,8 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import gevent
 from gevent.event import Event
@@ -26,11 +28,14 @@ class Election:
     poll_seconds`` and the second or two in which etcd notices after the active one was killed or froze.
 
     A process may freeze between looking at :attr:`active` and acting on it. So what it does must also be safe
-    by itself, say a write on condition of the version that was read.
+    by itself, say a write on condition of the version that was read. Such work need not end while etcd is away:
+    see :attr:`standing`.
 
     Args:
         changed: told True when this process becomes active and False when it no longer is, in a greenlet of
             the election: let it return soon, and raise nothing.
+        mark: a file that is there while this machine's instance is the active one, or was it last. By it a
+            process that starts while etcd is away knows whether to work.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class Election:
         group: str,
         section: EtcdSection,
         changed: Callable[[bool], None] = lambda active: None,
+        mark: Path | None = None,
     ) -> None:
         self.me = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(8)}"
         self.problem = ""
@@ -46,6 +52,8 @@ class Election:
         self._key = f"active/{group}"
         self._section = section
         self._changed = changed
+        self._mark = mark
+        self._was = mark is not None and mark.exists()
         self._until = 0.0
         self._told = False
         self._renewed = Event()
@@ -56,14 +64,26 @@ class Election:
         """Whether this process is the active one, by the clock: also in one that was frozen and just woke."""
         return clock() < self._until
 
+    @property
+    def standing(self) -> bool:
+        """Whether to do what may safely be done twice: as the active one; while etcd is away, as the last one known."""
+        return self.active or (self._was and bool(self.problem))
+
     def start(self) -> None:
         """Begin to contend."""
         self._greenlets = [gevent.spawn(self._contend), gevent.spawn(self._step_down_in_time)]
+
+    def check(self) -> None:
+        """Raise what has ended the contest, if anything has."""
+        for greenlet in self._greenlets:
+            if greenlet.ready():
+                greenlet.get()
 
     def stop(self) -> None:
         """Step down and let another one take over at once, if etcd can be reached."""
         gevent.killall(self._greenlets)
         self._until = 0.0
+        self._remember(False)
         self._tell()
         try:
             self._keys.resign(self._key, self.me)
@@ -87,8 +107,16 @@ class Election:
             return
         self.problem = ""
         self._until = asked + self._section.ttl_seconds * SAFE_SHARE if won else 0.0
+        self._remember(won)
         self._tell()
         self._renewed.set()
+
+    def _remember(self, won: bool) -> None:
+        if self._mark is not None and won != self._was:
+            with suppress(OSError):
+                self._mark.parent.mkdir(parents=True, exist_ok=True)
+                self._mark.touch() if won else self._mark.unlink(missing_ok=True)
+        self._was = won
 
     def _step_down_in_time(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """Keys on this machine's disk, where no etcd is configured."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import gevent
 import msgspec
 
 from analytics.cluster.keys import clock
+from analytics.cluster.registry import process_started
 from analytics.errors import Unavailable
 
 LOCK_SECONDS = 1.0
@@ -17,16 +19,23 @@ POLL_SECONDS = 0.01
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """A value, and until when it lives by :func:`analytics.cluster.keys.clock`."""
+    """A value, until when it lives by :func:`analytics.cluster.keys.clock`, and the process that wrote it."""
 
     value: bytes
     until: float
     ttl: float
+    pid: int = 0
+    started: int = 0
 
     @property
     def lives(self) -> bool:
         """Whether its time is not over. What was written before a restart of the machine never lives."""
         return 0 < self.until - clock() <= self.ttl
+
+    @property
+    def held(self) -> bool:
+        """Whether it lives and its process does too: on one machine a death is seen at once."""
+        return self.lives and process_started(self.pid) == self.started
 
 
 class LocalKeys:
@@ -59,7 +68,8 @@ class LocalKeys:
     def elect(self, key: str, me: str, ttl: int) -> bool:
         """Take ``key`` if nobody holds it, renew it if ``me`` does; return whether ``me`` holds it now."""
         with self._locked():
-            if self._read(key) not in (None, me.encode()):
+            kept = self._kept(key)
+            if kept is not None and kept.held and kept.value != me.encode():
                 return False
             self._write(key, me.encode(), ttl)
             return True
@@ -77,15 +87,19 @@ class LocalKeys:
         return self._folder / quote(key, safe="")
 
     def _read(self, key: str) -> bytes | None:
+        kept = self._kept(key)
+        return kept.value if kept is not None and kept.lives else None
+
+    def _kept(self, key: str) -> _Kept | None:
         try:
-            kept = msgspec.msgpack.decode(self._path(key).read_bytes(), type=_Kept)
+            return msgspec.msgpack.decode(self._path(key).read_bytes(), type=_Kept)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
-        return kept.value if kept.lives else None
 
     def _write(self, key: str, value: bytes, ttl: int) -> None:
         beside = self._folder / ".new"
-        beside.write_bytes(msgspec.msgpack.encode(_Kept(value, clock() + ttl, ttl)))
+        kept = _Kept(value, clock() + ttl, ttl, os.getpid(), process_started())
+        beside.write_bytes(msgspec.msgpack.encode(kept))
         beside.replace(self._path(key))
 
     @contextmanager

@@ -21,8 +21,12 @@ def open_registry(config: Config, timeout: float | None = None) -> Registry:
     local = LocalRegistry(config.data)
     if not config.etcd.endpoints:
         return local
-    host = config.etcd.host_name or socket.gethostname()
-    return SharedRegistry(local, open_keys(config, timeout), host, config.etcd)
+    return SharedRegistry(local, open_keys(config, timeout), host_name(config), config.etcd)
+
+
+def host_name(config: Config) -> str:
+    """Return what this machine is called among the hosts."""
+    return config.etcd.host_name or socket.gethostname()
 
 
 def open_keys(config: Config, timeout: float | None = None) -> Keys:

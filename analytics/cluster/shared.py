@@ -13,6 +13,7 @@ from analytics.errors import Unavailable
 
 NODES = "nodes/"
 ENDED_SECONDS = 86_400
+MOST_BYTES = 512 << 10
 log = logging.getLogger(__name__)
 
 
@@ -91,7 +92,7 @@ class SharedRegistry:
                 self._left.discard(name)
             for node in list(self._nodes.values()):
                 ttl = ENDED_SECONDS if node.ended else self._section.ttl_seconds
-                self._keys.beat(self._key(node.name), msgspec.json.encode(node), ttl)
+                self._keys.beat(self._key(node.name), _encoded(node), ttl)
         except Unavailable as error:
             if not self.problem:
                 log.warning("the cluster does not hear of this machine, work goes on: %s", error)
@@ -103,3 +104,12 @@ class SharedRegistry:
 
     def _key(self, name: str) -> str:
         return f"{NODES}{self._host}:{name}"
+
+
+def _encoded(node: Node) -> bytes:
+    """Return an entry as etcd takes it, which refuses more than 1.5 MB: then the state's single facts must do."""
+    text = msgspec.json.encode(node)
+    if len(text) <= MOST_BYTES:
+        return text
+    facts = {name: fact for name, fact in node.state.items() if not isinstance(fact, dict | list)}
+    return msgspec.json.encode(msgspec.structs.replace(node, state=facts))

@@ -1,5 +1,6 @@
 """The configuration: one frozen value that holds every option, read from one TOML file and checked at start."""
 
+from analytics.config.addresses import is_any, is_loopback
 from analytics.config.areas import areas
 from analytics.config.reading import find, load
 from analytics.config.sections import (
@@ -40,5 +41,7 @@ __all__ = [
     "WorkerSection",
     "areas",
     "find",
+    "is_any",
+    "is_loopback",
     "load",
 ]

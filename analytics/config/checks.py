@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.bolts import BOLTS
-from analytics.config.sections import Config, EtcdSection, Polled, Source
+from analytics.config.addresses import is_any
+from analytics.config.sections import BrokerSection, Config, EtcdSection, Polled, Source
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
@@ -44,6 +45,7 @@ NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
 def faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``."""
     yield from _ports(config)
+    yield from _broker(config.broker)
     yield from _etcd(config.etcd)
     yield from _timezones(config)
     yield from _areas(config)
@@ -91,6 +93,14 @@ def _ports(config: Config) -> Iterator[str]:
         elif port in first:
             yield f"{key}: expected a port of its own, got {port}, which is also {first[port]}"
         first.setdefault(port, key)
+
+
+def _broker(section: BrokerSection) -> Iterator[str]:
+    if is_any(section.host) and not section.reached_at:
+        yield (
+            f'broker.reached_at: expected an address of this host, as broker.host = "{section.host}" '
+            "is all of them, found none"
+        )
 
 
 def _etcd(section: EtcdSection) -> Iterator[str]:

@@ -40,6 +40,7 @@ class BrokerSection(Section, frozen=True):
     """The broker's endpoints and its log on disk. Port 0, picked free, is for tests; a file names real ones."""
 
     host: str = "127.0.0.1"
+    reached_at: str = ""
     receiver_port: PortOrAny = 5000
     sender_port: PortOrAny = 5001
     refill_port: PortOrAny = 5002

@@ -90,6 +90,13 @@ def balance(
     return Balance(of_spouts, topics, of_bolts, faults)
 
 
+def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of two instances of a spout as one: both count, and it is idle when both are."""
+    counts = {count: int(one.get(count, 0)) + int(other.get(count, 0)) for count in COUNTS}
+    known = [state["idle"] for state in (one, other) if "idle" in state]
+    return counts | ({"idle": all(known)} if known else {})
+
+
 def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -> SpoutBalance:
     counts = {count: int((state or {}).get(count, 0)) for count in COUNTS}
     mine = [known for source, known in broker.sources.items() if source.startswith(f"{name}/")]

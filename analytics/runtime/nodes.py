@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from analytics.bolts import BOLTS
 from analytics.config import Config
@@ -90,35 +91,50 @@ def _single_bolts(config: Config, names: Sequence[str]) -> list[str]:
 
 
 def _worker(config: Config, name: str, bolts: Iterable[str]) -> Node:
+    """Return a worker, one of which works if several are run."""
+    from analytics.runtime.hosted import Hosted
     from analytics.runtime.worker import Worker
 
-    return Worker(config, bolts, f"worker-{name}")
+    name, bolts = f"worker-{name}", list(bolts)
+    return Hosted(config, name, Worker.role, lambda found: Worker(found, bolts, name), alone=True)
 
 
 def _machine(name: str, config: Config) -> Node:
     """Return a node that is no worker. Only what it needs is imported."""
     if name == "broker":
         from analytics.broker.broker import Broker
+        from analytics.runtime.hosted import OfferedBroker
 
+        if config.etcd.endpoints:
+            return OfferedBroker(config, readers(config))
         return Broker(config.broker, config.data, readers(config))
+    if name == TIMERS:
+        from analytics.runtime.hosted import Hosted
+        from analytics.runtime.timers import Timers
+
+        return Hosted(config, name, Timers.role, Timers, alone=True)
+    if name == "store":
+        from analytics.store.embedded import StoreNode
+
+        return StoreNode(config)
+    if config.etcd.endpoints:
+        from analytics.runtime.hosted import Hosted
+
+        return Hosted(config, name, "spout", partial(_spout, name), alone=False)
+    return _spout(name, config)
+
+
+def _spout(name: str, config: Config) -> Node:
     if name == "gamelog":
         from analytics.spouts.gamelog import Gamelog
 
         return Gamelog(config)
+    from analytics.config import areas
+
     if name == "payment":
-        from analytics.config import areas
         from analytics.spouts.payment import Payment
 
         return Payment(config, areas(config))
-    if name == "syncuser":
-        from analytics.config import areas
-        from analytics.spouts.syncuser import Syncuser
+    from analytics.spouts.syncuser import Syncuser
 
-        return Syncuser(config, areas(config))
-    if name == TIMERS:
-        from analytics.runtime.timers import Timers
-
-        return Timers(config)
-    from analytics.store.embedded import StoreNode
-
-    return StoreNode(config)
+    return Syncuser(config, areas(config))

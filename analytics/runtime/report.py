@@ -13,7 +13,7 @@ from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.balance import Balance, balance
+from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
 
 BROKER_SECONDS = 1.0
@@ -79,9 +79,18 @@ def report(config: Config) -> StatusReport:
     registry.close()
     if state is None:
         return StatusReport(time.time(), nodes, None, None, problem, registry.problem)
-    spouts = {node.name: node.state for node in nodes if node.role == "spout" and node.pid}
-    sums = balance(state, spouts, readers(config))
+    sums = balance(state, _spouts(nodes), readers(config))
     return StatusReport(time.time(), nodes, sums, state, state.blocked, registry.problem)
+
+
+def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
+    """Return the state of each spout that runs; where several hosts run it, their counts together."""
+    result: dict[str, dict[str, Any]] = {}
+    for node in nodes:
+        if node.role == "spout" and node.pid:
+            before = result.get(node.name)
+            result[node.name] = node.state if before is None else together(before, node.state)
+    return result
 
 
 def node_reports(config: Config, registry: Registry | None = None) -> list[NodeReport]:

@@ -76,6 +76,7 @@ class Settler:
         self._publisher = publisher
         self._session = session
         self._published = 0
+        self._versions: dict[str, int | None] = {}
         self._cache = _Cache(max_items)
 
     def settle(self, changes: Changes) -> None:
@@ -99,28 +100,35 @@ class Settler:
         self.save_positions(changes.log, changes.heads)
 
     def save_positions(self, log: str, heads: Mapping[str, Mapping[str, Head]]) -> None:
-        """Save how far each bolt is."""
-        now = datetime.now(UTC)
-        writes = [
-            Write(
-                bolt,
-                {
-                    "_id": bolt,
-                    "log": log,
-                    "topics": [
-                        [topic, head.number, head.records, head.tuples] for topic, head in topics.items()
-                    ],
-                    "updated": now,
-                },
-                None,
-            )
-            for bolt, topics in heads.items()
-        ]
-        self._store.write(POSITIONS, writes)
+        """Save how far each bolt is. One that another instance has brought further stays there.
+
+        So an instance that slept over another's work takes nothing back: what it asks for again later may be gone
+        from the Queue.
+        """
+        waiting = dict(heads)
+        while waiting:
+            writes = [self._position(bolt, log, topics) for bolt, topics in waiting.items()]
+            refused = self._store.write(POSITIONS, writes)
+            for one in writes:
+                if one.id not in refused:
+                    self._versions[one.id] = one.document["_v"]
+            saved = self._load_positions(refused) if refused else {}
+            waiting = {
+                bolt: _furthest(waiting[bolt], saved[bolt][1])
+                if bolt in saved and saved[bolt][0] == log
+                else waiting[bolt]
+                for bolt in refused
+            }
 
     def load_positions(self) -> dict[str, tuple[str, dict[str, Head]]]:
         """Return, per bolt that has one, the log and the saved position in it."""
-        saved = self._store.load(POSITIONS, list(self._bolts))
+        return self._load_positions(self._bolts)
+
+    def _load_positions(self, bolts: Iterable[str]) -> dict[str, tuple[str, dict[str, Head]]]:
+        saved = self._store.load(POSITIONS, list(bolts))
+        for bolt in bolts:
+            # One that an earlier version of the suite has saved carries none: it is replaced as it is.
+            self._versions[bolt] = saved[bolt].get("_v") if bolt in saved else 0
         return {
             bolt: (
                 one["log"],
@@ -128,6 +136,17 @@ class Settler:
             )
             for bolt, one in saved.items()
         }
+
+    def _position(self, bolt: str, log: str, topics: Mapping[str, Head]) -> Write:
+        expected = self._versions.get(bolt)
+        document = {
+            "_id": bolt,
+            "log": log,
+            "topics": [[topic, head.number, head.records, head.tuples] for topic, head in topics.items()],
+            "updated": datetime.now(UTC),
+            "_v": (expected or 0) + 1,
+        }
+        return Write(bolt, document, expected)
 
     def _settle_documents(self, bolt: Bolt, deltas: Mapping[Key, list[Delta]], to: Position) -> list[Fields]:
         tuples: list[Fields] = []
@@ -218,6 +237,11 @@ class Settler:
             if begin:
                 one["tuples"] = 0
             yield msgspec.json.encode(one), one["tuples"]
+
+
+def _furthest(one: Mapping[str, Head], other: Mapping[str, Head]) -> dict[str, Head]:
+    """Return the position that is further, topic by topic."""
+    return {topic: max(head, other.get(topic, head), key=lambda at: at.number) for topic, head in one.items()}
 
 
 class _Cache:

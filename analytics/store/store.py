@@ -36,7 +36,7 @@ class Write(NamedTuple):
     Args:
         document: the whole new document; its ``_id`` may be left out.
         expected: the ``_v`` that the stored document must have. 0: it must not exist. None: no condition,
-            for documents that carry no ``_v`` (parts, positions).
+            for documents that carry no ``_v`` (parts).
     """
 
     id: str

@@ -110,6 +110,16 @@ def test_while_etcd_is_away_work_goes_on_and_entries_come_back(new_etcd: NewEtcd
         eventually(lambda a=a: not a.problem)
 
 
+@both
+def test_an_entry_that_is_too_much_for_etcd_keeps_its_single_facts(api: str, whole: Etcd, host: Host) -> None:
+    facts = section(whole.addresses, api=api, timeout_seconds=30)
+    a, looker = host("a", facts), host("looker", facts)
+    sources = {f"server{number}": {"healthy": True, "position": "x" * 200} for number in range(8_000)}
+    a.beat(node("gamelog", state={"published": 3, "sources": sources}))
+    eventually(lambda: looker.list())
+    assert looker.list()[0].state == {"published": 3}
+
+
 def test_what_is_no_node_is_passed_over(whole: Etcd, host: Host) -> None:
     facts = section(whole.addresses, timeout_seconds=30)
     a = host("a", facts)

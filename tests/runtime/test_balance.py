@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from analytics.broker.wire import BrokerState, Head, SourceState
-from analytics.runtime.balance import balance
+from analytics.runtime.balance import balance, together
 from analytics.runtime.draining import behind, depth
 
 LOGINS = "gamelog.login_logcount"
@@ -40,6 +40,14 @@ def test_what_adds_up_has_no_faults() -> None:
         ("paysummary", 0, 2),
     ]
     assert found.lag == 3
+
+
+def test_a_spout_on_two_hosts_counts_as_one() -> None:
+    one = {"read": 5, "journaled": 4, "rejected": 1, "published": 4, "idle": True, "sources": {}}
+    other = {"read": 7, "journaled": 6, "rejected": 1, "repeated": 1, "published": 5, "idle": True}
+    assert together(one, other) == GAMELOG
+    assert balance(broker(), {"gamelog": together(one, other)}, BOLTS).faults == []
+    assert not together(one, {**other, "idle": False})["idle"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 from runtime_harness import AREA, NOON, RunningBroker, coins, eventually, login
 
 from analytics.bolts import BOLTS
@@ -184,6 +185,54 @@ def test_the_version_condition_is_what_protects(
     gevent.sleep(0.3)
     versions = shown(store, "coinday", DAY)("_v")
     assert versions < store.writes, "two writers of one version went unnoticed"
+
+
+def test_one_that_slept_takes_no_position_back(
+    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wakes with an old position in its hands, after another instance has gone on; the Queue may have let go since."""
+    topic, save, write = "gamelog.yuanbao_logchange", settler.Settler.save_positions, Shared.write
+    asleep = Event()
+    stored: list[int] = []
+
+    def sleep_first(self: settler.Settler, log: str, heads: Any) -> None:
+        if self is first._settler:
+            asleep.wait()
+        save(self, log, heads)
+
+    def noted(self: Shared, collection: str, writes: Any) -> set[str]:
+        conflicts = write(self, collection, writes)
+        if collection == "positions":
+            topics = store.load("positions", ["coinday"])["coinday"]["topics"]
+            stored.append({name: number for name, number, *_ in topics}[topic])
+        return conflicts
+
+    monkeypatch.setattr(settler.Settler, "save_positions", sleep_first)
+    monkeypatch.setattr(Shared, "write", noted)
+    first = workers.start()
+    send(topic, [coins(-1)])
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 1)
+    workers.start()
+    for n in range(2, 4):
+        send(topic, [coins(-1)])
+        eventually(lambda n=n: shown(store, "coinday", DAY)("count") == n)  # type: ignore[misc]
+    eventually(lambda: 3 in stored)
+    asleep.set()
+    before = len(stored)
+    eventually(lambda: len(stored) >= before + 2)
+    send(topic, [coins(-1)])
+    eventually(lambda: 4 in stored)
+    assert stored == sorted(stored)
+
+
+def test_a_position_saved_without_a_version_is_replaced(workers: Running, store: Shared, send: Any) -> None:
+    position = {"log": "gone", "topics": [["gamelog.yuanbao_logchange", 7, 7, 7]]}
+    store.write("positions", [settler.Write("coinday", position, None)])
+    workers.start()
+    send("gamelog.yuanbao_logchange", [coins(-1)])
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 1)
+    eventually(lambda: store.load("positions", ["coinday"])["coinday"].get("_v"))
+    assert store.load("positions", ["coinday"])["coinday"]["topics"][0][1] == 1
 
 
 def test_broker_restarts_and_loses_its_log(

@@ -1,0 +1,19 @@
+"""What an address of the configuration says of who can reach it."""
+
+import ipaddress
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches ``host``. A name but ``localhost`` may lead anywhere."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_any(host: str) -> bool:
+    """Return whether to listen on ``host`` is to listen on every address, so that it says of none where it is."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return host == "*"

@@ -1,0 +1,163 @@
+"""Nodes that several hosts offer: where the broker is they find out, and of the same on several hosts one works.
+
+A node is made for one place of the broker. When the broker turns up at another one, or this host's turn is over,
+the node is stopped in order, and made anew when it is to work again; what it knows lies in the store and on the disk,
+as for a restart.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import Event
+
+from analytics.broker.broker import Broker
+from analytics.cluster import Election, open_keys
+from analytics.cluster.election import SAFE_SHARE
+from analytics.cluster.place import Finder, Offering
+from analytics.config import BrokerSection, Config
+from analytics.runtime.node import Node
+
+WAIT_SECONDS = 1.0
+
+
+class Hosted(Node):
+    """Runs the node that ``make`` returns, while it is this process's turn.
+
+    Args:
+        make: returns the node for a configuration in which the broker's place is as found.
+        alone: only one instance of that name works at a time, the others stand by.
+    """
+
+    def __init__(
+        self, config: Config, name: str, role: str, make: Callable[[Config], Node], alone: bool
+    ) -> None:
+        self.name = name
+        self.role = role
+        self._config = config
+        self._make = make
+        self._alone = alone
+        self._node: Node | None = None
+        self._place = config.broker
+        self._election: Election | None = None
+        self._finder: Finder | None = None
+        self._looking: gevent.Greenlet[..., None] | None = None
+        self._turned = Event()
+
+    def start(self) -> None:
+        """Begin to contend and to look for the broker. The node itself starts in :meth:`step`."""
+        config = self._config
+        self._keys = open_keys(config, _patience(config))
+        if config.etcd.endpoints:
+            self._finder = Finder(self._keys, config)
+            self._finder.look()
+            self._looking = gevent.spawn(self._look_for_ever, self._finder)
+        if self._alone:
+            mark = config.data / "run" / f"active-{self.name}"
+            self._election = Election(
+                self._keys, self.name, config.etcd, lambda active: self._turned.set(), mark
+            )
+            self._election.start()
+
+    def step(self) -> None:
+        """Take a step of the node if it is its turn, else wait for that, up to a second."""
+        self._check()
+        place = self._wanted()
+        if self._node is not None and place != self._place:
+            self._end()
+        if self._node is None and place is not None:
+            self._begin(place)
+        if self._node is not None:
+            self._node.step()
+        else:
+            self._turned.wait(WAIT_SECONDS)
+            self._turned.clear()
+
+    def stop(self) -> None:
+        """Stop the node, then let another instance take over at once."""
+        if self._looking is not None:
+            self._looking.kill()
+        self._end()
+        if self._election is not None:
+            self._election.stop()
+        self._keys.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return the node's state; of one that stands by, that it does, and why if that is no choice of others."""
+        if self._node is not None:
+            return self._node.state()
+        problems = [one.problem for one in (self._finder, self._election) if one is not None]
+        return {"standby": True, "error": next(filter(None, problems), "")}
+
+    def _wanted(self) -> BrokerSection | None:
+        """Return where the broker is that the node is to work with, None while it is not to work."""
+        if self._election is not None and not self._election.standing:
+            return None
+        if self._finder is None:
+            return self._config.broker
+        return None if self._finder.problem else self._finder.section
+
+    def _begin(self, place: BrokerSection) -> None:
+        self._place = place
+        node = self._make(msgspec.structs.replace(self._config, broker=place))
+        node.start()
+        self._node = node
+
+    def _end(self) -> None:
+        node, self._node = self._node, None
+        if node is not None:
+            node.stop()
+
+    def _check(self) -> None:
+        """Raise what ended a greenlet, if anything has."""
+        if self._election is not None:
+            self._election.check()
+        if self._looking is not None and self._looking.ready():
+            self._looking.get()
+
+    def _look_for_ever(self, finder: Finder) -> None:
+        while True:
+            gevent.sleep(self._config.etcd.poll_seconds)
+            before = finder.section, finder.problem
+            finder.look()
+            if before != (finder.section, finder.problem):
+                self._turned.set()
+
+
+class OfferedBroker(Broker):
+    """The broker of a cluster: it tells where it is as long as it runs."""
+
+    def __init__(self, config: Config, readers: dict[str, list[str]]) -> None:
+        super().__init__(config.broker, config.data, readers)
+        self._config = config
+
+    def start(self) -> None:
+        """Start, then offer."""
+        super().start()
+        self._keys = open_keys(self._config, _patience(self._config))
+        self._offering = Offering(self._keys, self._config, self.bound)
+        self._renewing = self._spawn(self._renew_for_ever)
+
+    def stop(self) -> None:
+        """Take the offer back, then stop."""
+        self._renewing.kill()
+        self._offering.stop()
+        self._keys.close()
+        super().stop()
+
+    def state(self) -> dict[str, Any]:
+        """Return the broker's state, and whether nodes of other hosts go elsewhere."""
+        return super().state() | {"error": self._offering.problem}
+
+    def _renew_for_ever(self) -> None:
+        while True:
+            self._offering.renew()
+            gevent.sleep(self._config.etcd.beat_seconds)
+
+
+def _patience(config: Config) -> float:
+    """Return how long a call may take: an instance whose etcd is gone has to know it before its own time is over."""
+    section = config.etcd
+    left = section.ttl_seconds * SAFE_SHARE - section.beat_seconds
+    return min(section.timeout_seconds, max(0.2, 0.75 * left))
