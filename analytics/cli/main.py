@@ -26,6 +26,7 @@ COMMANDS = {
         "read_stdin",
         "Put in a gamelog or journal from stdin.",
     ),
+    "rebuild": ("analytics.cli.rebuild", "rebuild", "Derive documents again from the journals."),
     "rejected": (
         "analytics.cli.rejected",
         "rejected",

@@ -23,6 +23,10 @@ class CountingStore(Store):
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Do nothing."""
 
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        """Find nothing to remove."""
+        return False
+
     def find(
         self,
         collection: str,

@@ -33,6 +33,13 @@ class MemoryStore(Store):
         for id in ids:
             stored.pop(id, None)
 
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        stored = self._collections.get(collection, {})
+        if id not in stored or decode(stored[id]).get("_v") != version:
+            return False
+        del stored[id]
+        return True
+
     def find(
         self,
         collection: str,

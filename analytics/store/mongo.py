@@ -97,6 +97,12 @@ class MongoStore(Store):
             for asked in _batches(ids):
                 self._database[collection].delete_many({"_id": {"$in": asked}})
 
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        with _told(collection):
+            return (
+                self._database[collection].delete_one({"_id": id, "_v": {"$eq": version}}).deleted_count == 1
+            )
+
     def find(
         self,
         collection: str,

@@ -74,6 +74,13 @@ class Store(ABC):
         """Remove the documents of these ids, where they are stored. Repeat the call after Unavailable."""
 
     @abstractmethod
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        """Remove a document on condition that its ``_v`` is ``version`` (None: it has none). Return whether it was.
+
+        After Unavailable it may be gone or not: look.
+        """
+
+    @abstractmethod
     def find(
         self,
         collection: str,

@@ -1,0 +1,214 @@
+"""``analytics rebuild``: derives documents again from the journals, while the suite goes on."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Publisher
+from analytics.config import Config
+from analytics.core.agree import NOTHING, Changed, ListChanged
+from analytics.errors import AnalyticsError
+from analytics.runtime.rebuild import Outcome, Rebuild, Wanted, configured
+from analytics.runtime.rebuild_look import Change
+from analytics.runtime.rebuild_timers import NAMES as TIMERS
+from analytics.store import open_store
+
+DAY = "%Y-%m-%d"
+ITEMS_SHOWN = 5
+CHARACTERS_SHOWN = 60
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+@click.command()
+@click.option(
+    "--bolt",
+    "names",
+    multiple=True,
+    metavar="B",
+    help="Only this bolt's documents; may be given several times. A timer bolt's name is one, too.",
+)
+@click.option("--area", default="", metavar="ID", help="Only this area.")
+@click.option(
+    "--from",
+    "since",
+    type=click.DateTime([DAY]),
+    help="Only documents of this day (in the area's zone) or later.",
+)
+@click.option("--to", "until", type=click.DateTime([DAY]), help="… of this day or earlier.")
+@click.option("--dry-run", "dry", is_flag=True, help="Write nothing; print each document that would change.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each document that differed.")
+@click.option(
+    "--complete-from",
+    "complete",
+    type=click.DateTime([DAY]),
+    help="Take it that the journals hold all records of this day and later, though some seem to be missing.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for bolts that do not get on.",
+)
+@click.pass_obj
+def rebuild(
+    config: Config,
+    names: tuple[str, ...],
+    area: str,
+    since: datetime | None,
+    until: datetime | None,
+    dry: bool,
+    as_json: bool,
+    complete: datetime | None,
+    timeout: float,
+) -> None:
+    """Derive documents again from the journals, and mend those that differ, while the suite goes on.
+
+    Journals may be gzipped. What is as it should be is not touched. If it is interrupted, call it again. The exit
+    status is 1 if documents could not be derived, since records of theirs are in no journal any more.
+    """
+    days = [one.date() if one else None for one in (since, until, complete)]
+    wanted = _wanted(config, names, area, days[0], days[1], days[2], dry, timeout)
+    store = open_store(config)
+    publisher = Publisher(config.broker, "rebuild")
+
+    def report(change: Change) -> None:
+        if as_json:
+            sys.stdout.write(_as_json(change))
+        elif dry:
+            sys.stdout.writelines(f"{line}\n" for line in _as_text(change))
+
+    try:
+        outcome = Rebuild(config, store, publisher, wanted, report, lambda text: _say(f"{text} …")).run()
+    finally:
+        publisher.close()
+        store.close()
+    if not as_json:
+        _summary(wanted, outcome)
+    _complain(outcome)
+    if outcome.left_out or outcome.done.restless:
+        sys.exit(1)
+
+
+def _wanted(
+    config: Config,
+    names: tuple[str, ...],
+    area: str,
+    since: date | None,
+    until: date | None,
+    complete: date | None,
+    dry: bool,
+    timeout: float,
+) -> Wanted:
+    """Return what is asked for. Raise AnalyticsError where nothing goes by a name."""
+    known = configured(config)
+    for name in names:
+        if name not in known and name not in TIMERS:
+            raise AnalyticsError(
+                f'--bolt: expected a bolt that the configuration runs, got "{name}"; there are: '
+                f"{', '.join([*known, *TIMERS])}"
+            )
+    if area and not any(area in of.areas for of in config.games.values()):
+        raise AnalyticsError(f'--area: there is no area "{area}" in {config.file}')
+    bolts = [name for name in known if name in names or not names]
+    if since or until:
+        timeless = [name for name in bolts if BOLTS[name].period is None]
+        if names and timeless:
+            raise AnalyticsError(
+                f"--from, --to: documents of {', '.join(timeless)} have no day: leave the dates or these bolts out"
+            )
+        bolts = [name for name in bolts if name not in timeless]
+    timers = tuple(name for name in TIMERS if name in names or not names)
+    return Wanted(tuple(bolts), timers, area, since, until, complete, dry, timeout)
+
+
+def _as_json(change: Change) -> str:
+    fields = {}
+    for name, one in change.differences.items():
+        if isinstance(one, ListChanged):
+            fields[name] = {"fewer": list(one.fewer), "more": list(one.more)}
+        else:
+            fields[name] = {key: value for key, value in _sides(one).items() if value is not NOTHING}
+    line = {"collection": change.collection, "id": change.id, "what": change.what, "fields": fields}
+    return _encoder.encode(line).decode() + "\n"
+
+
+def _sides(one: Changed) -> Mapping[str, Any]:
+    return {"old": one.old, "new": one.new}
+
+
+def _as_text(change: Change) -> Iterator[str]:
+    yield f"{change.collection} {change.id}: {change.what}"
+    width = max(map(len, change.differences), default=0)
+    for name, one in change.differences.items():
+        if isinstance(one, ListChanged):
+            fewer, more = (f"{sign}{_items(items)}" for sign, items in (("−", one.fewer), ("+", one.more)))
+            yield f"    {name:<{width}}  {fewer}  {more}"
+        else:
+            yield f"    {name:<{width}}  {_shown(one.old)} → {_shown(one.new)}"
+
+
+def _items(items: Any) -> str:
+    if not items:
+        return "0"
+    first = ", ".join(_shown(one) for one in items[:ITEMS_SHOWN])
+    return f"{len(items):,} ({first}{', …' if len(items) > ITEMS_SHOWN else ''})"
+
+
+def _shown(value: object) -> str:
+    if value is NOTHING:
+        return "nothing"
+    text = _encoder.encode(value).decode()
+    return text if len(text) <= CHARACTERS_SHOWN else text[:CHARACTERS_SHOWN] + "…"
+
+
+def _summary(wanted: Wanted, outcome: Outcome) -> None:
+    counts = Counter((one.collection, one.what) for one in outcome.done.changed)
+    looked = outcome.done.looked
+    table = Table()
+    for column in ("collection", "looked at", "changed", "missing", "extra"):
+        table.add_column(column, justify="left" if column == "collection" else "right")
+    for name in [*wanted.bolts, *(name for name in TIMERS if any(one == name for one, _ in counts))]:
+        numbers = [counts[name, what] for what in ("changed", "missing", "extra")]
+        table.add_row(name, f"{looked[name]:,}" if name in looked else "", *(f"{n:,}" for n in numbers))
+    console = Console()
+    console.print(table)
+    total = len(outcome.done.changed)
+    what = (
+        f"{total:,} documents {'would change' if wanted.dry else 'were mended'}"
+        if total
+        else "nothing to mend"
+    )
+    console.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
+
+
+def _complain(outcome: Outcome) -> None:
+    """Tell on stderr what could not be done."""
+    if outcome.unreadable:
+        _say(f"{outcome.unreadable:,} journaled lines are no records, and were passed over")
+    for text in outcome.damaged:
+        _say(f"a journal is damaged, what it holds beyond that is taken as missing: {text}")
+    if outcome.left_out:
+        for hole in outcome.holes:
+            _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
+        _say("these documents were left as they are, since what they count can't be derived any more:")
+        for text in outcome.left_out:
+            _say(f"  {text}")
+        _say(
+            "journals that were moved away can be put back into the data folder; --complete-from says from when on"
+        )
+        _say("the journals hold all that counts, if you know")
+    for name, id_ in outcome.done.restless:
+        _say(f"{name} {id_} moved on at every look: call this again")
+
+
+def _say(text: str) -> None:
+    print(f"rebuild: {text}", file=sys.stderr)

@@ -1,0 +1,163 @@
+"""Whether a stored document says what was derived, and where it does not. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt, Key
+from analytics.core.derive import States
+from analytics.core.measures import Distinct, Growing, Latest, Measure
+
+NOTHING = object()
+"""Stands for a field that is not there."""
+
+_OWN = frozenset(["_id", "_v", "_at", "updated", "parts"])
+_DAMAGE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
+"""What reading a document raises that somebody has changed by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A field's value as it is stored and as it should be; NOTHING where there is none."""
+
+    old: Any
+    new: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanged:
+    """Items of a list that should not be there, and those that are missing."""
+
+    fewer: Sequence[Any]
+    more: Sequence[Any]
+
+
+Differences = dict[str, Changed | ListChanged]
+
+
+def expected_fields(bolt: Bolt, key: Key, states: States, areas: Areas) -> dict[str, Any]:
+    """Return a document's fields without its lists and without what only writers look at."""
+    area = areas[key[0]]
+    fields = {"game": area.game, "plat": area.plat} | bolt.fields_of(key)
+    return fields | dict(bolt.constants) | bolt.show(states)
+
+
+def differences(
+    bolt: Bolt,
+    key: Key,
+    states: States,
+    areas: Areas,
+    document: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]] | None,
+    most: States | None = None,
+) -> Differences:
+    """Return where a stored document differs from one that says ``states``.
+
+    Args:
+        parts: those that it speaks of, None where one is missing.
+        most: what its lists may say at most, where it holds a part of a change that has not been completed.
+    """
+    found: Differences = {}
+    expected = expected_fields(bolt, key, states, areas)
+    lists = set(bolt.list_fields)
+    for name in [*expected, *sorted(document.keys() - expected.keys() - lists - _OWN)]:
+        old, new = document.get(name, NOTHING), expected.get(name, NOTHING)
+        if old is NOTHING or new is NOTHING or not _same(old, new):
+            found[name] = Changed(old, new)
+    for place, (name, measure) in enumerate(bolt.measures.items()):
+        if isinstance(measure, Growing):
+            upper = states[place] if most is None else most[place]
+            changed = _list_changed(name, measure, states[place], upper, document, parts)
+            if changed is not None:
+                found[measure.list_field] = changed
+    return found
+
+
+def fits(measure: Measure[Any], low: Any, stored: Any, high: Any) -> bool:
+    """Whether a stored state is one that a document goes through on its way from ``low`` to ``high``.
+
+    It is for bolts that read bolts: what these publish is taken by its meaning, and the tuples that are on their way
+    are not counted by numbers.
+    """
+    if stored in (low, high):
+        return True
+    if isinstance(measure, Distinct):
+        return bool(low.keys() <= stored.keys() <= high.keys())
+    if isinstance(measure, Latest):
+        if None in (stored, high):
+            return False
+        # An order is the version of the document that said so: the newest says the same again when it is rewritten.
+        if stored[1] == high[1] and stored[0] <= high[0]:
+            return True
+        return low is not None and bool(low[0] <= stored[0] < high[0])
+    return bool(low != high)
+
+
+def read_list(
+    measure: Growing[Any], document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
+) -> list[Any]:
+    """Return a document's whole list."""
+    name = measure.list_field
+    return [item for one in (*parts, document) for item in one.get(name, ())]
+
+
+def _list_changed(
+    name: str,
+    measure: Growing[Any],
+    state: Any,
+    most: Any,
+    document: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]] | None,
+) -> ListChanged | None:
+    items: list[Any] = []
+    try:
+        items = read_list(measure, document, parts or ())
+        stored = measure.load(name, {measure.list_field: items})
+        complete = parts is not None and (measure.goes_stale or len(items) == len(stored))
+        if complete and _between(state, stored, most):
+            return None
+        old, new = measure.compact(stored), measure.compact(state)
+    except _DAMAGE:
+        return ListChanged(items, measure.compact(state))
+    if isinstance(measure, Distinct):
+        return ListChanged(
+            sorted(stored.keys() - state.keys(), key=str), sorted(state.keys() - stored.keys())
+        )
+    olds, news = set(map(repr, old)), set(map(repr, new))
+    return ListChanged(
+        [one for one in old if repr(one) not in news], [one for one in new if repr(one) not in olds]
+    )
+
+
+def _between(state: Any, stored: Any, most: Any) -> bool:
+    if state is most:
+        return bool(stored == state)
+    return state.keys() <= stored.keys() and all(
+        key in most and entry in (state.get(key, entry), most[key]) for key, entry in stored.items()
+    )
+
+
+def _same(old: Any, new: Any) -> bool:
+    return bool(old == new) and isinstance(old, bool) == isinstance(new, bool)
+
+
+def agreed_states(
+    bolt: Bolt,
+    low: States,
+    high: States,
+    document: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]] | None,
+) -> States:
+    """Return, measure by measure, what a stored document says where that :func:`fits`, else what it should say."""
+    result = []
+    for (name, measure), least, most in zip(bolt.measures.items(), low, high, strict=True):
+        try:
+            whole = dict(document)
+            if isinstance(measure, Growing):
+                whole[measure.list_field] = read_list(measure, document, parts or ())
+            stored = measure.load(name, whole)
+            result.append(stored if fits(measure, least, stored, most) else most)
+        except _DAMAGE:
+            result.append(most)
+    return result

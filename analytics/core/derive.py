@@ -1,0 +1,144 @@
+"""Documents derived from records alone: what each should say, and how it is written over what is stored. Pure.
+
+What a record changes comes from :mod:`analytics.core.fold`, as for a worker, and is gathered by the bolt's measures.
+Records up to the cut lie in a document's states; what messages after it say is kept apart, by topic and number, so
+that a document can be had as it is at any number after the cut.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt, Key
+from analytics.core.fold import Delta, Folder
+from analytics.core.measures import Growing
+from analytics.core.settle import PART_SIZE, Fields, Known, Position, settle
+
+States = list[Any]
+
+
+@dataclass(slots=True)
+class Derived:
+    """One document. ``begun``: whether records up to the cut speak of it. ``later``: what messages after it say."""
+
+    bolt: Bolt
+    key: Key
+    states: States
+    begun: bool = False
+    later: list[Delta] = field(default_factory=list)
+
+    def at(self, numbers: Mapping[str, int] | None) -> States | None:
+        """Return the states with all messages up to ``numbers`` (None: all there are); None where nothing speaks of it."""
+        some = [one for one in self.later if numbers is None or one.number <= numbers.get(one.topic, 0)]
+        if not some:
+            return self.states if self.begun else None
+        states = [copy(state) for state in self.states]
+        for delta in some:
+            _merge(self.bolt, states, delta)
+        return states
+
+
+class Derivation:
+    """Documents of some bolts as records come in.
+
+    Args:
+        keep: takes a bolt and a document's key; False leaves the document out.
+    """
+
+    def __init__(
+        self, bolts: Iterable[Bolt], areas: Areas, keep: Callable[[Bolt, Key], bool] = lambda bolt, key: True
+    ) -> None:
+        self._bolts = {bolt.name: bolt for bolt in bolts}
+        self._folder = Folder(self._bolts.values(), areas)
+        self._topics = {topic for bolt in self._bolts.values() for topic in bolt.reads}
+        self._keep = keep
+        self.documents: dict[str, dict[Key, Derived]] = {name: {} for name in self._bolts}
+
+    def fold(self, topic: str, number: int, body: bytes) -> None:
+        """Take lines of a topic: of message ``number`` after the cut, 0 for records up to it.
+
+        Lines that no bolt can use count nowhere, as in a worker.
+        """
+        if topic not in self._topics:
+            return
+        for name, deltas in self._folder.fold(topic, number, body)[0].items():
+            bolt, documents = self._bolts[name], self.documents[name]
+            for key, delta in deltas.items():
+                one = documents.get(key)
+                if one is None:
+                    if not self._keep(bolt, key):
+                        continue
+                    states = [measure.empty() for measure in bolt.measures.values()]
+                    one = documents[key] = Derived(bolt, key, states)
+                if number:
+                    one.later.append(delta)
+                else:
+                    one.begun = True
+                    _merge(bolt, one.states, delta)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A document to write after its parts, and the tuple that says all of it."""
+
+    parts: list[Fields]
+    document: Fields
+    tuple: Fields
+
+
+def rewritten(
+    bolt: Bolt,
+    key: Key,
+    states: States,
+    areas: Areas,
+    *,
+    version: int,
+    at: Position,
+    before: Position | None = None,
+    first_part: int = 0,
+) -> Rewritten:
+    """Return the document that says ``states``, complete to ``at``.
+
+    Args:
+        version: what its ``_v`` will be.
+        before: what it includes of an earlier log.
+        first_part: from which number on its parts are counted, where all of its lists lie in parts. 0: it has
+            parts only where the lists are long, from 1 on.
+    """
+    lists = {
+        measure.list_field: measure.compact(state)
+        for measure, state in zip(bolt.measures.values(), states, strict=True)
+        if isinstance(measure, Growing)
+    }
+    longest = max(map(len, lists.values()), default=0)
+    count = max(1, -(-longest // PART_SIZE)) if first_part and lists else longest // PART_SIZE
+    first = first_part or 1
+    parts = list(_parts(bolt.id_of(key), lists, first, count))
+    opened = {name: items[count * PART_SIZE :] for name, items in lists.items()}
+    known = Known(
+        bolt, key, states, version=version - 1, log=at.log, numbers=dict(at.numbers),
+        open=opened, first=first, last=first + count - 1, before=before,
+    )  # fmt: skip
+    settled = settle(known, [], at, areas)
+    whole = {name: items for name, items in lists.items() if not name.startswith("_")}
+    return Rewritten(parts, settled.steps[-1].document, settled.tuple | whole)
+
+
+def states_of(bolt: Bolt, whole: Mapping[str, Any]) -> States:
+    """Return what a stored document, lists complete, says."""
+    return [measure.load(name, whole) for name, measure in bolt.measures.items()]
+
+
+def _parts(stem: str, lists: Mapping[str, list[Any]], first: int, count: int) -> Iterator[Fields]:
+    for place in range(count):
+        part = {"_id": f"{stem}#{first + place}", "part_of": stem, "part": first + place}
+        yield part | {
+            name: items[place * PART_SIZE : (place + 1) * PART_SIZE] for name, items in lists.items()
+        }
+
+
+def _merge(bolt: Bolt, states: States, delta: Delta) -> None:
+    for place, measure, _ in bolt.readers[delta.topic]:
+        states[place] = measure.merge(states[place], measure.gather(delta.rows))

@@ -1,0 +1,373 @@
+"""Rebuilding: documents are derived again from the journals, while the suite goes on.
+
+    filter asked what is accepted ─▶ the cut: numbers of the Queue ─▶ journals read to their ends of then
+        ─▶ records before the cut, by area-day, and messages after it as they come
+        ─▶ area by area, some days at a time: derived, compared, mended ─▶ timer bolts
+
+``docs/architecture.md``, Rebuilding, says why that is exact.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import gevent
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Publisher, Refill
+from analytics.broker.wire import Message
+from analytics.config import Config, areas
+from analytics.core.areas import Area
+from analytics.core.intervals import Intervals
+from analytics.core.periods import PeriodName
+from analytics.errors import AnalyticsError
+from analytics.runtime import rebuild_timers
+from analytics.runtime.nodes import readers
+from analytics.runtime.rebuild_group import Group, Share, spout_topics
+from analytics.runtime.rebuild_journals import (
+    DamagedJournal,
+    Names,
+    Read,
+    ask_unknown,
+    blocks,
+    journals,
+    read,
+)
+from analytics.runtime.rebuild_look import Change, Done
+from analytics.runtime.rebuild_mend import Mender
+from analytics.runtime.rebuild_missing import FOR_EVER, Hole, complete_from, holes
+from analytics.runtime.rebuild_outlet import Notes, Outlet
+from analytics.runtime.rebuild_overlay import Overlay, Silent
+from analytics.runtime.rebuild_queue import Overrun, Tail
+from analytics.runtime.rebuild_spool import Spool
+from analytics.runtime.rebuild_write import Writer, tuples_of
+from analytics.runtime.timer_by_hand import Wanted as WantedTimers
+from analytics.store import Store
+
+TRIES = 5
+GROUP_BYTES = 48 << 20
+"""Of records that are derived together."""
+
+EARLIEST, LATEST = 946_684_800, 32_503_680_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to rebuild.
+
+    Attributes:
+        bolts, timers: names.
+        area: only this one; "": all.
+        since, until: only periods that begin on these days or between them; None: no bound.
+        complete: a day from which on all records are in the journals, whatever seems to be missing.
+        dry: only say what would change.
+        timeout: seconds to wait for bolts that do not get on.
+    """
+
+    bolts: tuple[str, ...]
+    timers: tuple[str, ...]
+    area: str = ""
+    since: date | None = None
+    until: date | None = None
+    complete: date | None = None
+    dry: bool = False
+    timeout: float = 60.0
+
+
+@dataclass
+class Outcome:
+    """What a rebuild did.
+
+    Attributes:
+        files, lines, unreadable: journals read, their lines, and those that are no records.
+        damaged: gzipped journals that end too early.
+        holes: accepted records that no journal holds any more.
+        left_out: in words, documents that could not be derived.
+        done: what became of documents.
+    """
+
+    files: int = 0
+    lines: int = 0
+    unreadable: int = 0
+    damaged: list[str] = field(default_factory=list)
+    holes: list[Hole] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    done: Done = field(default_factory=Done)
+
+
+class Rebuild:
+    """One call of ``analytics rebuild``.
+
+    Args:
+        report: told of each document that differed.
+        say: told what is being done.
+        now: the clock that timer bolts go by, in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        publisher: Publisher,
+        wanted: Wanted,
+        report: Callable[[Change], None] = lambda change: None,
+        say: Callable[[str], None] = lambda text: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._wanted = wanted
+        self._report = report
+        self._say = say
+        self._now = now
+        self._store = Overlay(store) if wanted.dry else store
+        self._publisher = Silent() if wanted.dry else publisher
+        self._outlet = Outlet(self._publisher)
+        self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
+        self._areas = areas(config)
+        self._chosen = [one for one in self._areas.values() if wanted.area in ("", one.id)]
+        self._topics = spout_topics(wanted.bolts)
+        self._group: Group | None = None
+        self._days: dict[tuple[str, int], int] = {}
+
+    def run(self) -> Outcome:
+        """Rebuild.
+
+        Raises:
+            Unavailable: broker or store do not answer. What was mended stays so; call it again.
+            Behind: a bolt does not count what is in the Queue.
+        """
+        outcome = Outcome()
+        self._refill = Refill(self._config.broker)
+        try:
+            with _alone(self._config.data, self._wanted.dry):
+                self._publish_unfinished()
+                if self._wanted.bolts:
+                    self._from_journals(outcome)
+                self._timers(outcome)
+        finally:
+            self._refill.close()
+        return outcome
+
+    def _from_journals(self, outcome: Outcome) -> None:
+        for turn in range(TRIES):
+            try:
+                self._once(outcome)
+                return
+            except Overrun as error:
+                if turn + 1 == TRIES:
+                    raise
+                self._say(f"{error}: beginning again")
+
+    def _once(self, outcome: Outcome) -> None:
+        outcome.files = outcome.lines = outcome.unreadable = 0
+        outcome.damaged, outcome.left_out = [], []
+        self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
+        try:
+            accepted = self._accepted()
+            self._tail = Tail(self._refill, self._topics, self._take_later)
+            outcome.holes = self._read_journals(outcome, accepted)
+            writer = Writer(
+                self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
+            )
+            mender = Mender(
+                self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done
+            )
+            for area in self._chosen:
+                self._mend(area, mender, outcome)
+        finally:
+            self._group = None
+            self._spool.close()
+
+    def _accepted(self) -> dict[str, Intervals]:
+        """Return per source which records the filter has accepted: all of them are before the cut."""
+        result = {}
+        for source, known in self._refill.state().sources.items():
+            numbers = Intervals([(1, known.last)])
+            for first, last in ask_unknown(self._refill, source, [(1, known.last)]):
+                numbers.discard(first, last)
+            result[source] = numbers
+        return result
+
+    def _read_journals(self, outcome: Outcome, accepted: dict[str, Intervals]) -> list[Hole]:
+        """Take all records before the cut; return what is missing of them."""
+        files = journals(self._config.data)
+        there, names = [], Names(self._refill)
+        self._say(f"reading {len(files)} journals")
+        for file in files:
+            try:
+                for block in blocks(file):
+                    self._take(read(block), names, outcome)
+                    gevent.sleep(0)
+            except DamagedJournal as error:
+                outcome.damaged.append(str(error))
+            except FileNotFoundError:
+                continue  # deleted meanwhile
+            there.append(file)
+        outcome.files = len(there)
+        return holes(self._config, accepted, names.seen, there)
+
+    def _take(self, found: Read, names: Names, outcome: Outcome) -> None:
+        outcome.lines += len(found.lines) + found.unreadable
+        outcome.unreadable += found.unreadable
+        unaccepted = names.unaccepted(found)
+        # Having read the Queue after that answer, we know which of the accepted ones came after the cut.
+        self._tail.pump()
+        for place in names.first(found, unaccepted, self._tail.names):
+            line = found.lines[place]
+            spout = found.sources[place].partition("/")[0]
+            topic = spout if spout != "gamelog" else f"gamelog.{line.op.code if line.op else ''}"
+            if topic in self._tail.cut:
+                day = self._day(line.area, line.ts)
+                if day is not None:
+                    self._spool.add(line.area, day, topic, found.texts[place])
+
+    def _take_later(self, message: Message) -> None:
+        """Take a message from after the cut."""
+        found = read(message.body + b"\n")
+        number, mine = message.header.number, []
+        for line, text in zip(found.lines, found.texts, strict=True):
+            day = self._day(line.area, line.ts)
+            if day is None:
+                continue
+            self._spool.add(line.area, day, message.topic, text, number)
+            if self._group is not None and self._group.holds(line.area, day):
+                mine.append(text)
+        if mine and self._group is not None:
+            self._group.fold(message.topic, number, b"\n".join(mine))
+
+    def _day(self, area: str, ts: int) -> int | None:
+        """Return the start of the day on which a record counts, None where it is not wanted."""
+        if area not in self._areas or self._wanted.area not in ("", area) or not EARLIEST <= ts < LATEST:
+            return None
+        known = area, ts // 60
+        day = self._days.get(known)
+        if day is None:
+            if len(self._days) > 500_000:
+                self._days.clear()
+            day = self._days[known] = self._areas[area].zone.start("day", ts)
+        return day
+
+    def _mend(self, area: Area, mender: Mender, outcome: Outcome) -> None:
+        """Compare and mend an area's documents."""
+        for kind, bolts in _kinds(self._wanted.bolts).items():
+            lows = {name: self._low(area, name, outcome) for name in bolts}
+            some = [name for name in bolts if lows[name] < FOR_EVER and not (kind is None and lows[name])]
+            outcome.left_out += [
+                f"{name} of area {area.id}{_until(area, lows[name] if kind else FOR_EVER)}"
+                for name in bolts
+                if lows[name] and self._asks_for(area, lows[name], kind)
+            ]
+            if not some:
+                continue
+            for since, until, share in self._cuts(area, kind):
+                self._group = Group(area, self._areas, some, since, until, lows.__getitem__, share)
+                self._spool.flush()
+                days = [day for day in self._spool.sizes(area.id) if self._group.holds(area.id, day)]
+                for topic, number, body in self._spool.read(area.id, days):
+                    self._group.fold(topic, number, body)
+                    gevent.sleep(0)
+                mender.mend(self._group, some)
+                self._group = None
+
+    def _low(self, area: Area, name: str, outcome: Outcome) -> int:
+        """Return from when on a bolt's documents of an area can be derived."""
+        low = complete_from(outcome.holes, area, spout_topics([name]))
+        if self._wanted.complete is not None and BOLTS[name].period is not None:
+            return min(low, area.zone.day_of(self._wanted.complete.isoformat()))
+        return low
+
+    def _asks_for(self, area: Area, low: int, kind: PeriodName | None) -> bool:
+        since = self._wanted.since
+        return since is None or kind is None or area.zone.day_of(since.isoformat()) < low
+
+    def _cuts(self, area: Area, kind: PeriodName | None) -> Iterator[tuple[int | None, int | None, Share]]:
+        """Yield pieces of an area that are small enough to derive at once: bounds in time, or shares."""
+        sizes = self._spool.sizes(area.id)
+        if kind is None:
+            count = 1 + sum(sizes.values()) // GROUP_BYTES
+            yield from ((None, None, Share(k, count)) for k in range(count))
+            return
+        local, since, until = area.zone, self._wanted.since, self._wanted.until
+        begin = None if since is None else local.day_of(since.isoformat())
+        end = None if until is None else local.day_after(local.day_of(until.isoformat()), 1)
+        size = 0
+        for day, more in sizes.items():
+            if (begin is not None and day < begin) or (end is not None and day >= end):
+                continue
+            if size + more > GROUP_BYTES and size and local.start(kind, day) == day != begin:
+                yield begin, day, Share()
+                begin, size = day, 0
+            size += more
+        yield begin, end, Share()
+
+    def _publish_unfinished(self) -> None:
+        """Publish what a rebuild that died may not have."""
+        for name, ids in dict(self._notes.unfinished.tuples).items():
+            if name in BOLTS:
+                self._outlet.publish(name, tuples_of(BOLTS[name], self._areas, self._store, ids))
+            self._notes.published(name)
+
+    def _timers(self, outcome: Outcome) -> None:
+        """Compute timer bolts that were asked for, all of them where what they look at has changed."""
+        if not self._config.timers.every_seconds:
+            return
+        changed = self._notes.unfinished.timers
+        if not changed and not self._wanted.timers:
+            return
+        wanted = self._wanted
+        since, until = rebuild_timers.days(wanted.since, wanted.until)
+        asked = WantedTimers(wanted.timers, area=wanted.area, since=since, until=until)
+        everything = WantedTimers(rebuild_timers.NAMES)
+        now = int(self._now())
+        self._say("computing timer bolts")
+        chosen = everything if changed else asked
+        found = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, now)
+        if found and not wanted.dry:
+            rebuild_timers.mend(self._config, self._store, self._publisher, chosen, found, now)
+        for change in found:
+            outcome.done.changed.append(change)
+            self._report(change)
+        self._notes.timers_done()
+
+
+def configured(config: Config) -> list[str]:
+    """Return the bolts that the configuration runs."""
+    return [name for name in readers(config) if name in BOLTS]
+
+
+def _kinds(names: tuple[str, ...]) -> dict[PeriodName | None, list[str]]:
+    """Return bolts by the periods that their documents fall into: those of hours go with those of days."""
+    found: dict[PeriodName | None, list[str]] = {}
+    for name in names:
+        period = BOLTS[name].period
+        found.setdefault("day" if period == "hour" else period, []).append(name)
+    return found
+
+
+def _until(area: Area, low: int) -> str:
+    return "" if low >= FOR_EVER else f", periods that begin before {area.zone.local(low):%Y-%m-%d %H:%M}"
+
+
+@contextmanager
+def _alone(data: Path, dry: bool) -> Iterator[None]:
+    """Keep a second rebuild that writes off."""
+    if dry:
+        yield
+        return
+    path = data / "state" / "rebuild.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise AnalyticsError(f"{path}: another rebuild is at work: wait for it") from error
+    try:
+        yield
+    finally:
+        os.close(fd)

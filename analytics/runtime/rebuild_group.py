@@ -1,0 +1,173 @@
+"""Some days of an area, derived: what every document of theirs should say, those of bolts that read bolts, too."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+import msgspec
+
+from analytics.bolts import BOLTS
+from analytics.core.agree import expected_fields
+from analytics.core.areas import Area, Areas
+from analytics.core.bolt import Bolt, Key
+from analytics.core.derive import Derivation, States
+from analytics.core.measures import Growing
+from analytics.store import Store
+
+VERSIONS_AT_ONCE = 100
+LINES_AT_ONCE = 500
+
+
+def upstream(names: Iterable[str]) -> list[str]:
+    """Return these bolts and all that they read of, each after those that it reads."""
+    found: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        for topic in BOLTS[name].reads:
+            if topic in BOLTS and topic not in found:
+                visit(topic)
+        found.setdefault(name)
+
+    for name in names:
+        visit(name)
+    return list(found)
+
+
+def reads_spouts(name: str) -> bool:
+    """Whether a bolt reads spouts' topics, whose messages it counts by number; else it reads other bolts'."""
+    return not any(topic in BOLTS for topic in BOLTS[name].reads)
+
+
+def spout_topics(names: Iterable[str]) -> list[str]:
+    """Return the spouts' topics that these bolts come from."""
+    return sorted({topic for name in upstream(names) for topic in BOLTS[name].reads if topic not in BOLTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Those documents whose ids fall on number ``k`` of ``of``: documents without a time are looked at in shares."""
+
+    k: int = 0
+    of: int = 1
+
+    def holds(self, id_: str) -> bool:
+        """Whether a document is one of them."""
+        return self.of == 1 or crc32(id_.encode()) % self.of == self.k
+
+
+class Group:
+    """Days of one area.
+
+    Args:
+        bolts: those whose documents are to be looked at.
+        since, until: Unix seconds; None: no bound.
+        low: gives the time from which on a bolt's documents can be derived.
+    """
+
+    def __init__(
+        self,
+        area: Area,
+        areas: Areas,
+        bolts: Sequence[str],
+        since: int | None,
+        until: int | None,
+        low: Callable[[str], int],
+        share: Share,
+    ) -> None:
+        self.area = area
+        self.since = since
+        self.until = until
+        self.share = share
+        self.low = low
+        self.versions: dict[str, dict[str, int]] = {}
+        self._areas = areas
+        self._derivation = Derivation(
+            [BOLTS[name] for name in upstream(bolts) if reads_spouts(name)],
+            areas,
+            lambda bolt, key: bolt.name not in bolts or share.holds(bolt.id_of(key)),
+        )
+
+    def holds(self, area: str, day: int) -> bool:
+        """Whether an area's day is among these."""
+        return (
+            area == self.area.id
+            and (self.since is None or self.since <= day)
+            and (self.until is None or day < self.until)
+        )
+
+    def bounds(self, name: str) -> tuple[int | None, int | None]:
+        """Return from when to when a bolt's documents are looked at."""
+        if BOLTS[name].period is None:
+            return None, None
+        low = self.low(name)
+        return (max(low, self.since or 0) if low else self.since), self.until
+
+    def fold(self, topic: str, number: int, body: bytes) -> None:
+        """Take records."""
+        self._derivation.fold(topic, number, body)
+
+    def wanted(self, name: str, key: Key) -> bool:
+        """Whether a document can be derived and belongs to the group's days."""
+        since, until = self.bounds(name)
+        if BOLTS[name].period is None:
+            return True
+        return (since is None or since <= key[1]) and (until is None or key[1] < until)
+
+    def keys(self, name: str, states: Iterable[Key]) -> dict[str, Key]:
+        """Return, by id, those of a bolt's documents that are looked at."""
+        bolt = BOLTS[name]
+        return {bolt.id_of(key): key for key in states if self.wanted(name, key)}
+
+    def derived(self, name: str) -> Mapping[Key, object]:
+        """Return the documents that records speak of, by key, of a bolt that reads spouts."""
+        return self._derivation.documents[name]
+
+    def at(self, name: str, key: Key, numbers: Mapping[str, int] | None) -> States | None:
+        """Return what such a document says with all messages up to ``numbers``, None where nothing speaks of it."""
+        one = self._derivation.documents[name].get(key)
+        return None if one is None else one.at(numbers)
+
+    def states(self, name: str, store: Store) -> dict[Key, States]:
+        """Return what every document of a bolt says, with all records that have been read."""
+        bolt = BOLTS[name]
+        if reads_spouts(name):
+            found = {key: one.at(None) for key, one in self._derivation.documents[name].items()}
+            return {key: states for key, states in found.items() if states is not None}
+        derivation = Derivation([bolt], self._areas)
+        for topic in bolt.reads:
+            above = BOLTS[topic]
+            states = self.states(topic, store)
+            versions = self._versions(topic, [above.id_of(key) for key in states], store)
+            lines = [
+                msgspec.json.encode(self._tuple(above, key, some, versions)) for key, some in states.items()
+            ]
+            for begin in range(0, len(lines), LINES_AT_ONCE):
+                derivation.fold(topic, 0, b"\n".join(lines[begin : begin + LINES_AT_ONCE]))
+        result = {key: one.at(None) for key, one in derivation.documents[name].items()}
+        return {key: some for key, some in result.items() if some is not None}
+
+    def forget_versions(self) -> None:
+        """Have documents' versions read again."""
+        self.versions.clear()
+
+    def _versions(self, name: str, ids: list[str], store: Store) -> dict[str, int]:
+        known = self.versions.setdefault(name, {})
+        missing = [id_ for id_ in ids if id_ not in known]
+        for begin in range(0, len(missing), VERSIONS_AT_ONCE):
+            some = missing[begin : begin + VERSIONS_AT_ONCE]
+            known.update(dict.fromkeys(some, 0))
+            for id_, document in store.load(name, some).items():
+                version = document.get("_v")
+                known[id_] = version if isinstance(version, int) else 0
+        return known
+
+    def _tuple(self, bolt: Bolt, key: Key, states: States, versions: Mapping[str, int]) -> dict[str, object]:
+        """Return the tuple that says all of a document."""
+        fields = expected_fields(bolt, key, states, self._areas)
+        lists = {
+            measure.list_field: measure.compact(state)
+            for measure, state in zip(bolt.measures.values(), states, strict=True)
+            if isinstance(measure, Growing)
+        }
+        shown = {name: value for name, value in (fields | lists).items() if not name.startswith("_")}
+        return shown | {"version": versions.get(bolt.id_of(key), 0), "tuples": 0}

@@ -1,0 +1,78 @@
+"""What the journals do not hold any more, and so which days can't be derived from them.
+
+A record's ``ts`` is a day ahead of its journaling at most. Journals are deleted oldest first. So where the first
+records of a source are missing, what they say lies before the day after the oldest journal that is left was last
+written: later days are complete. Where records in the middle of a source are missing, nobody can tell: no day is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analytics.config import Config
+from analytics.core.areas import Area
+from analytics.core.intervals import Intervals
+from analytics.runtime.rebuild_journals import SPOUTS, JournalFile
+from analytics.spouts.records import DAY
+
+FOR_EVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Accepted records of one source that no journal holds. ``until``: every one's ``ts`` is before that."""
+
+    source: str
+    game: str
+    records: int
+    until: int
+
+    @property
+    def spout(self) -> str:
+        """The spout whose topics they are on."""
+        return self.source.partition("/")[0]
+
+
+def holes(
+    config: Config,
+    accepted: Mapping[str, Intervals],
+    seen: Mapping[str, Intervals],
+    files: Iterable[JournalFile],
+) -> list[Hole]:
+    """Return what is missing.
+
+    Args:
+        accepted: per source what the filter had accepted before the journals were listed.
+        seen: per source what they hold.
+        files: the journals that were read.
+    """
+    oldest = {
+        spout: min((one.written for one in files if one.spout == spout), default=float(FOR_EVER))
+        for spout in SPOUTS
+    }
+    found = []
+    for source, numbers in accepted.items():
+        there = seen.get(source, Intervals())
+        missing = [one for first, last in numbers for one in there.missing(first, last)]
+        if not missing:
+            continue
+        spout, first = source.partition("/")[0], missing[0][0]
+        from_the_middle = next(iter(there), (FOR_EVER, 0))[0] < first
+        # Whatever is piped in goes to journals of gamelog.
+        left = max(oldest.get(spout, float(FOR_EVER)), oldest["gamelog"] if spout != "gamelog" else 0.0)
+        until = FOR_EVER if from_the_middle or left >= FOR_EVER else int(left) + 1 + DAY
+        records = sum(last - first + 1 for first, last in missing)
+        found.append(Hole(source, _game(config, source), records, until))
+    return found
+
+
+def complete_from(found: Iterable[Hole], area: Area, topics: Iterable[str]) -> int:
+    """Return from when on (Unix seconds) an area's records on ``topics`` are all there; 0: always."""
+    spouts = {topic.partition(".")[0] for topic in topics}
+    return max((one.until for one in found if one.spout in spouts and one.game in ("", area.game)), default=0)
+
+
+def _game(config: Config, source: str) -> str:
+    """Return the game whose areas a source's records belong to, "" where it may be any."""
+    spout, _, rest = source.partition("/")
+    name = rest.rpartition("@")[0]
+    return name if spout != "gamelog" and name in config.games else ""

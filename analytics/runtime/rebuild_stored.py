@@ -1,0 +1,70 @@
+"""What a stored document says of itself, whoever may have changed it by hand: its version, its numbers, its parts."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from analytics.core.bolt import Bolt
+from analytics.core.settle import PART_SIZE, Position, part_ids
+from analytics.store import Document
+
+ALL = 1 << 62
+"""More than any number: everything of a log that is over."""
+
+
+def is_version(document: Document) -> bool:
+    version = document.get("_v")
+    return isinstance(version, int) and not isinstance(version, bool) and 0 < version < ALL
+
+
+def at_of(document: Document | None) -> Mapping[str, Any] | None:
+    """Return what a document says of what it includes, None where it does not say it as the suite does."""
+    at = document.get("_at") if document else None
+    if not isinstance(at, dict) or not isinstance(at.get("log"), str) or not _are_numbers(at.get("topics")):
+        return None
+    for other in ("before", "toward"):
+        one = at.get(other)
+        if other in at and not (isinstance(one, dict) and _are_numbers(one.get("numbers")) and len(one) == 2):
+            return None
+    return at
+
+
+def _are_numbers(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(n, int) for n in value.values())
+
+
+def included(at: Mapping[str, Any] | None, log: str) -> Mapping[str, int]:
+    """Return the numbers of ``log`` that a document includes."""
+    if at is None:
+        return {}
+    if at["log"] == log:
+        numbers: Mapping[str, int] = at["topics"]
+        return numbers
+    before = at.get("before", {})
+    return before["numbers"] if before.get("log") == log else {}
+
+
+def before_of(bolt: Bolt, at: Mapping[str, Any] | None, log: str) -> Position | None:
+    """Return what a rewritten document includes of a log before this one: all of it."""
+    if at is None:
+        return None
+    if at["log"] != log:
+        return Position(at["log"], dict.fromkeys(bolt.reads, ALL))
+    return Position(at["before"]["log"], dict.fromkeys(bolt.reads, ALL)) if "before" in at else None
+
+
+def parts_of(document: Document) -> list[str]:
+    try:
+        return part_ids(document)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return []
+
+
+def next_part(bolt: Bolt, document: Document) -> int:
+    """Return from which number on to count parts that no writer of the version before has counted, 0 if none has."""
+    ids = parts_of(document)
+    longest = max((len(document.get(name) or ()) for name in bolt.list_fields), default=0)
+    if not ids and "parts" not in document and longest < PART_SIZE:
+        return 0
+    last = int(ids[-1].rsplit("#", 1)[1]) if ids else 0
+    return last + 1 + time.time_ns() // 1_000_000

@@ -1,0 +1,88 @@
+"""Timer bolts after a rebuild: those of their documents are computed again that nobody else would.
+
+Documents of timer bolts are behind what bolts have stored for as long as the node `timers` has not run. So they are
+computed without being written, and once more when the node has passed what was in the Queue then: what differed both
+times, at the same version, is wrong.
+"""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+
+import gevent
+
+from analytics.broker.clients import Publisher, Refill
+from analytics.config import Config
+from analytics.core.agree import NOTHING, Changed, Differences
+from analytics.runtime.nodes import READ_BY_TIMERS
+from analytics.runtime.rebuild_look import Change
+from analytics.runtime.rebuild_overlay import Overlay, Silent
+from analytics.runtime.rebuild_queue import Behind, wait_for
+from analytics.runtime.timer_by_hand import Wanted, by_hand
+from analytics.runtime.timer_position import NODE
+from analytics.runtime.timer_run import HIDDEN
+from analytics.store import Document, Store
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
+
+NAMES = (*TIMERS, START)
+Found = dict[tuple[str, str], tuple[Document | None, Document]]
+
+
+def wrong(config: Config, store: Store, refill: Refill, wanted: Wanted, now: int) -> list[Change]:
+    """Return the documents of timer bolts that differ from what they should say, and stay so."""
+    before = _differing(config, store, wanted, now)
+    if not before:
+        return []
+    with suppress(Behind):  # where the node does not run, nobody else will compute them
+        wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, config.timers.every_seconds + 60)
+    after = _differing(config, store, wanted, now)
+    return [
+        Change(name, id_, "missing" if old is None else "changed", _differences(old, new))
+        for (name, id_), (old, new) in after.items()
+        if (name, id_) in before and _version(before[name, id_][0]) == _version(old)
+    ]
+
+
+def mend(
+    config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: int
+) -> None:
+    """Compute the timer bolts of these documents."""
+    names = {change.collection for change in changes}
+    by_hand(config, store, publisher, replace(wanted, timers=names), now)
+
+
+def days(since: date | None, until: date | None) -> tuple[int | None, int | None]:
+    """Return days as timer bolts count them."""
+    return since.toordinal() if since else None, until.toordinal() if until else None
+
+
+def _differing(config: Config, store: Store, wanted: Wanted, now: int) -> Found:
+    overlay = Overlay(store)
+    by_hand(config, overlay, Silent(), wanted, now)
+    found: Found = {}
+    for name in NAMES:
+        written = overlay.written.get(name, {})
+        stored = store.load(name, list(written)) if written else {}
+        for id_, document in written.items():
+            if document is not None and _public(stored.get(id_)) != _public(document):
+                found[name, id_] = stored.get(id_), document
+        gevent.sleep(0)
+    return found
+
+
+def _version(document: Document | None) -> object:
+    return None if document is None else document.get("_v")
+
+
+def _public(document: Document | None) -> Document | None:
+    return document and {name: value for name, value in document.items() if name not in HIDDEN}
+
+
+def _differences(old: Document | None, new: Document) -> Differences:
+    was, will = _public(old) or {}, _public(new) or {}
+    return {
+        name: Changed(was.get(name, NOTHING), will.get(name, NOTHING))
+        for name in [*will, *(was.keys() - will.keys())]
+        if was.get(name, NOTHING) != will.get(name, NOTHING)
+    }

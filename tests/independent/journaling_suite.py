@@ -1,0 +1,137 @@
+"""The suite in this process, with a journal of what it is sent, and hands that change documents behind its back."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from copy import deepcopy
+from random import Random
+from typing import Any
+
+import msgspec
+from near_suite import NearSuite
+from plain_numbers import Record
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Refill
+from analytics.runtime.rebuild import Outcome, Rebuild, Wanted
+from analytics.runtime.rebuild_look import Change
+from analytics.runtime.rebuild_timers import NAMES as TIMERS
+from analytics.store.store import Write
+
+ALL = Wanted(tuple(BOLTS), TIMERS)
+Stored = dict[tuple[str, str], dict[str, Any]]
+
+
+class JournalingSuite(NearSuite):
+    """Journals records, a file for each call and spout, before it publishes them."""
+
+    files = 0
+
+    def send(self, records: Iterable[Record]) -> None:
+        records = list(records)
+        self.journal(records)
+        super().send(records)
+
+    def journal(self, records: Iterable[Record]) -> None:
+        """Write records to journals, and do not publish them."""
+        self.files += 1
+        lines: dict[str, list[bytes]] = defaultdict(list)
+        for topic, one in records:
+            lines[topic.partition(".")[0]].append(msgspec.json.encode(one) + b"\n")
+        for spout, some in lines.items():
+            name = f"{spout}_{201801010000 + self.files}.txt"
+            (self.config.data / name).write_bytes(b"".join(some))
+
+    def rebuild(self, wanted: Wanted = ALL) -> tuple[Outcome, list[Change]]:
+        """Rebuild; return what came of it and the documents that it told of."""
+        told: list[Change] = []
+        now = lambda: self.now  # noqa: E731
+        outcome = Rebuild(self.config, self.store, self._publisher, wanted, told.append, now=now).run()
+        return outcome, told
+
+    def stored(self) -> Stored:
+        """Return everything in the store, parts included."""
+        return {
+            (name, id_): document for name in [*BOLTS, *TIMERS] for id_, document in self.raw(name).items()
+        }
+
+    def raw(self, name: str) -> dict[str, dict[str, Any]]:
+        ids = list(self.store._collections.get(name, {}))
+        return self.store.load(name, ids)
+
+    def public(self) -> Stored:
+        """Return every document as readers see it, lists complete and sorted."""
+        return {
+            (name, one["_id"]): {
+                field: sorted(value) if isinstance(value, list) else value
+                for field, value in self.store.whole(name, one).items()
+                if not field.startswith("_") and field not in ("updated", "parts")
+            }
+            for name in [*BOLTS, *TIMERS]
+            for one in self.store.find(name)
+        }
+
+    def heads(self) -> dict[str, int]:
+        """Return the numbers of all topics in the Queue."""
+        refill = Refill(self.config.broker)
+        try:
+            return {topic: head.number for topic, head in refill.state().heads.items()}
+        finally:
+            refill.close()
+
+
+class Hand:
+    """Changes documents as somebody with a MongoDB client would."""
+
+    def __init__(self, suite: JournalingSuite, random: Random) -> None:
+        self._suite = suite
+        self._random = random
+        self.touched: dict[tuple[str, str], str] = {}
+
+    def change(self, name: str) -> None:
+        """Change a field, or a list, of a document."""
+        _, document = self._some(name)
+        random = self._random
+        fields = [
+            field
+            for field, value in document.items()
+            if field not in ("_id", "_v", "_at", "parts", "updated", "_run")
+            and not (isinstance(value, list) and not value)
+        ]
+        field = random.choice([one for one in fields if one not in ("area", "ts")])
+        value = document[field]
+        if isinstance(value, list):
+            document[field] = value[:-1]
+        elif isinstance(value, int | float):
+            document[field] = value + 7
+        elif field.startswith("_"):
+            document[field] = "damaged"
+        else:
+            document[field] = {"damaged": True}
+        self._put(name, document, "changed")
+
+    def delete(self, name: str) -> None:
+        """Delete a document."""
+        id_, _ = self._some(name)
+        self._suite.store.delete(name, [id_])
+        self.touched[name, id_] = "missing"
+
+    def invent(self, name: str) -> None:
+        """Make a document that no record speaks of, by copying one to another day or acct."""
+        _, document = self._some(name)
+        document = deepcopy(document)
+        bolt = BOLTS[name]
+        if bolt.period is not None:
+            document["ts"] += 86400 * 365 * 2
+        else:
+            document[next(iter(bolt.by))] = "nobody"
+        document["_id"] = bolt.id_of(tuple(document[field] for field in bolt.key_fields))
+        self._put(name, document, "extra")
+
+    def _some(self, name: str) -> tuple[str, dict[str, Any]]:
+        documents = [one for one in self._suite.store.find(name) if (name, one["_id"]) not in self.touched]
+        document = self._random.choice(documents)
+        return document["_id"], document
+
+    def _put(self, name: str, document: dict[str, Any], what: str) -> None:
+        self._suite.store.write(name, [Write(document["_id"], document, None)])
+        self.touched[name, document["_id"]] = what
