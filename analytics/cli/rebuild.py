@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,9 +17,10 @@ from analytics.broker.clients import Publisher
 from analytics.config import Config
 from analytics.core.agree import NOTHING, Changed, ListChanged
 from analytics.errors import AnalyticsError
-from analytics.runtime.rebuild import Outcome, Rebuild, Wanted, configured
+from analytics.runtime.rebuild import Rebuild
 from analytics.runtime.rebuild_look import Change
 from analytics.runtime.rebuild_timers import NAMES as TIMERS
+from analytics.runtime.rebuild_wanted import Outcome, Wanted, configured
 from analytics.store import open_store
 
 DAY = "%Y-%m-%d"
@@ -52,6 +54,11 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
     help="Take it that the journals hold all records of this day and later, though some seem to be missing.",
 )
 @click.option(
+    "--remove-many",
+    is_flag=True,
+    help="Remove documents that no record speaks of even where more than a tenth of a bolt's are such.",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(min=0),
     default=60.0,
@@ -68,6 +75,7 @@ def rebuild(
     dry: bool,
     as_json: bool,
     complete: datetime | None,
+    remove_many: bool,
     timeout: float,
 ) -> None:
     """Derive documents again from the journals, and mend those that differ, while the suite goes on.
@@ -76,7 +84,10 @@ def rebuild(
     status is 1 if documents could not be derived, since records of theirs are in no journal any more.
     """
     days = [one.date() if one else None for one in (since, until, complete)]
-    wanted = _wanted(config, names, area, days[0], days[1], days[2], dry, timeout)
+    wanted = replace(
+        _wanted(config, names, area, days[0], days[1]),
+        complete=days[2], remove_many=remove_many, dry=dry, timeout=timeout,
+    )  # fmt: skip
     store = open_store(config)
     publisher = Publisher(config.broker, "rebuild")
 
@@ -94,19 +105,12 @@ def rebuild(
     if not as_json:
         _summary(wanted, outcome)
     _complain(outcome)
-    if outcome.left_out or outcome.done.restless:
+    if outcome.left_out or outcome.spared or outcome.done.restless:
         sys.exit(1)
 
 
 def _wanted(
-    config: Config,
-    names: tuple[str, ...],
-    area: str,
-    since: date | None,
-    until: date | None,
-    complete: date | None,
-    dry: bool,
-    timeout: float,
+    config: Config, names: tuple[str, ...], area: str, since: date | None, until: date | None
 ) -> Wanted:
     """Return what is asked for. Raise AnalyticsError where nothing goes by a name."""
     known = configured(config)
@@ -127,7 +131,7 @@ def _wanted(
             )
         bolts = [name for name in bolts if name not in timeless]
     timers = tuple(name for name in TIMERS if name in names or not names)
-    return Wanted(tuple(bolts), timers, area, since, until, complete, dry, timeout)
+    return Wanted(tuple(bolts), timers, area, since, until)
 
 
 def _as_json(change: Change) -> str:
@@ -200,12 +204,21 @@ def _complain(outcome: Outcome) -> None:
         for hole in outcome.holes:
             _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
         _say("these documents were left as they are, since what they count can't be derived any more:")
-        for text in outcome.left_out:
-            _say(f"  {text}")
+        for text, count in sorted(outcome.left_out.items()):
+            _say(f"  {text}, in {count:,} area{'s' if count > 1 else ''}")
         _say(
             "journals that were moved away can be put back into the data folder; --complete-from says from when on"
         )
         _say("the journals hold all that counts, if you know")
+    if outcome.unaccepted:
+        _say(f"{outcome.unaccepted:,} journaled records are not accepted yet, and count nowhere")
+    for name, count in outcome.spared.items():
+        _say(
+            f"no record speaks of {count:,} documents of {name}. That is many: are the journals and data/filter those"
+        )
+        _say(
+            f"that they were counted from? Documents of {name} of these days were left alone; --remove-many mends them"
+        )
     for name, id_ in outcome.done.restless:
         _say(f"{name} {id_} moved on at every look: call this again")
 

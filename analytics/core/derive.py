@@ -97,15 +97,16 @@ def rewritten(
     version: int,
     at: Position,
     before: Position | None = None,
-    first_part: int = 0,
+    first_part: int = 1,
+    all_in_parts: bool = False,
 ) -> Rewritten:
     """Return the document that says ``states``, complete to ``at``.
 
     Args:
         version: what its ``_v`` will be.
         before: what it includes of an earlier log.
-        first_part: from which number on its parts are counted, where all of its lists lie in parts. 0: it has
-            parts only where the lists are long, from 1 on.
+        first_part: from which number on its parts are counted.
+        all_in_parts: whether all of its lists lie in parts, however short, so that later parts count on from there.
     """
     lists = {
         measure.list_field: measure.compact(state)
@@ -113,13 +114,12 @@ def rewritten(
         if isinstance(measure, Growing)
     }
     longest = max(map(len, lists.values()), default=0)
-    count = max(1, -(-longest // PART_SIZE)) if first_part and lists else longest // PART_SIZE
-    first = first_part or 1
-    parts = list(_parts(bolt.id_of(key), lists, first, count))
+    count = max(1, -(-longest // PART_SIZE)) if all_in_parts and lists else longest // PART_SIZE
+    parts = list(_parts(bolt.id_of(key), lists, first_part, count))
     opened = {name: items[count * PART_SIZE :] for name, items in lists.items()}
     known = Known(
         bolt, key, states, version=version - 1, log=at.log, numbers=dict(at.numbers),
-        open=opened, first=first, last=first + count - 1, before=before,
+        open=opened, first=first_part, last=first_part + count - 1, before=before,
     )  # fmt: skip
     settled = settle(known, [], at, areas)
     whole = {name: items for name, items in lists.items() if not name.startswith("_")}

@@ -7,14 +7,9 @@
 ``docs/architecture.md``, Rebuilding, says why that is exact.
 """
 
-import fcntl
-import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date
-from pathlib import Path
 
 import gevent
 
@@ -27,8 +22,7 @@ from analytics.core.intervals import Intervals
 from analytics.core.periods import PeriodName
 from analytics.errors import AnalyticsError
 from analytics.runtime import rebuild_timers
-from analytics.runtime.nodes import readers
-from analytics.runtime.rebuild_group import Group, Share, spout_topics
+from analytics.runtime.rebuild_group import Group, Share, home_of, spout_topics
 from analytics.runtime.rebuild_journals import (
     DamagedJournal,
     Names,
@@ -38,13 +32,14 @@ from analytics.runtime.rebuild_journals import (
     journals,
     read,
 )
-from analytics.runtime.rebuild_look import Change, Done
+from analytics.runtime.rebuild_look import Change
 from analytics.runtime.rebuild_mend import Mender
 from analytics.runtime.rebuild_missing import FOR_EVER, Hole, complete_from, holes
-from analytics.runtime.rebuild_outlet import Notes, Outlet
+from analytics.runtime.rebuild_outlet import Notes, Outlet, alone
 from analytics.runtime.rebuild_overlay import Overlay, Silent
 from analytics.runtime.rebuild_queue import Overrun, Tail
 from analytics.runtime.rebuild_spool import Spool
+from analytics.runtime.rebuild_wanted import Outcome, Wanted, kinds_of, span
 from analytics.runtime.rebuild_write import Writer, tuples_of
 from analytics.runtime.timer_by_hand import Wanted as WantedTimers
 from analytics.store import Store
@@ -53,51 +48,10 @@ TRIES = 5
 GROUP_BYTES = 48 << 20
 """Of records that are derived together."""
 
+FEW_RECORDS = 10_000
+"""Journaled records that may be on their way, or wait for a spout to start."""
+
 EARLIEST, LATEST = 946_684_800, 32_503_680_000
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What to rebuild.
-
-    Attributes:
-        bolts, timers: names.
-        area: only this one; "": all.
-        since, until: only periods that begin on these days or between them; None: no bound.
-        complete: a day from which on all records are in the journals, whatever seems to be missing.
-        dry: only say what would change.
-        timeout: seconds to wait for bolts that do not get on.
-    """
-
-    bolts: tuple[str, ...]
-    timers: tuple[str, ...]
-    area: str = ""
-    since: date | None = None
-    until: date | None = None
-    complete: date | None = None
-    dry: bool = False
-    timeout: float = 60.0
-
-
-@dataclass
-class Outcome:
-    """What a rebuild did.
-
-    Attributes:
-        files, lines, unreadable: journals read, their lines, and those that are no records.
-        damaged: gzipped journals that end too early.
-        holes: accepted records that no journal holds any more.
-        left_out: in words, documents that could not be derived.
-        done: what became of documents.
-    """
-
-    files: int = 0
-    lines: int = 0
-    unreadable: int = 0
-    damaged: list[str] = field(default_factory=list)
-    holes: list[Hole] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    done: Done = field(default_factory=Done)
 
 
 class Rebuild:
@@ -132,7 +86,7 @@ class Rebuild:
         self._chosen = [one for one in self._areas.values() if wanted.area in ("", one.id)]
         self._topics = spout_topics(wanted.bolts)
         self._group: Group | None = None
-        self._days: dict[tuple[str, int], int] = {}
+        self._spans = {area.id: span(self._wanted, area) for area in self._chosen}
 
     def run(self) -> Outcome:
         """Rebuild.
@@ -144,7 +98,7 @@ class Rebuild:
         outcome = Outcome()
         self._refill = Refill(self._config.broker)
         try:
-            with _alone(self._config.data, self._wanted.dry):
+            with alone(self._config.data, self._wanted.dry):
                 self._publish_unfinished()
                 if self._wanted.bolts:
                     self._from_journals(outcome)
@@ -165,7 +119,7 @@ class Rebuild:
 
     def _once(self, outcome: Outcome) -> None:
         outcome.files = outcome.lines = outcome.unreadable = 0
-        outcome.damaged, outcome.left_out = [], []
+        outcome.damaged, outcome.left_out = [], Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
             accepted = self._accepted()
@@ -175,10 +129,13 @@ class Rebuild:
                 self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
             )
             mender = Mender(
-                self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done
-            )
+                self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
+                self._wanted.remove_many,
+            )  # fmt: skip
             for area in self._chosen:
                 self._mend(area, mender, outcome)
+            self._mend_strays(mender, outcome)
+            outcome.spared = mender.spared
         finally:
             self._group = None
             self._spool.close()
@@ -209,7 +166,21 @@ class Rebuild:
                 continue  # deleted meanwhile
             there.append(file)
         outcome.files = len(there)
+        self._check_accepted(names, outcome)
         return holes(self._config, accepted, names.seen, there)
+
+    def _check_accepted(self, names: Names, outcome: Outcome) -> None:
+        """Refuse to go on where the filter does not know what the journals hold: numbers would be too small."""
+        outcome.unaccepted = sum(
+            last - first + 1
+            for source, asked in names.unknown.items()
+            for first, last in ask_unknown(self._refill, source, list(asked))
+        )
+        if outcome.unaccepted > max(FEW_RECORDS, outcome.lines // 20):
+            raise AnalyticsError(
+                f"the filter has not accepted {outcome.unaccepted:,} of {outcome.lines:,} journaled records: was data/filter "
+                "removed, or is it older than the journals? Nothing was changed. See docs/operations.md, Backing up"
+            )
 
     def _take(self, found: Read, names: Names, outcome: Outcome) -> None:
         outcome.lines += len(found.lines) + found.unreadable
@@ -242,37 +213,46 @@ class Rebuild:
 
     def _day(self, area: str, ts: int) -> int | None:
         """Return the start of the day on which a record counts, None where it is not wanted."""
-        if area not in self._areas or self._wanted.area not in ("", area) or not EARLIEST <= ts < LATEST:
+        bounds = self._spans.get(area)
+        if bounds is None or not EARLIEST <= ts < LATEST:
             return None
-        known = area, ts // 60
-        day = self._days.get(known)
-        if day is None:
-            if len(self._days) > 500_000:
-                self._days.clear()
-            day = self._days[known] = self._areas[area].zone.start("day", ts)
-        return day
+        begin, end = bounds
+        day = self._areas[area].zone.start("day", ts)
+        return day if (begin is None or begin <= day) and (end is None or day < end) else None
 
     def _mend(self, area: Area, mender: Mender, outcome: Outcome) -> None:
         """Compare and mend an area's documents."""
-        for kind, bolts in _kinds(self._wanted.bolts).items():
+        for kind, bolts in kinds_of(self._wanted.bolts).items():
             lows = {name: self._low(area, name, outcome) for name in bolts}
             some = [name for name in bolts if lows[name] < FOR_EVER and not (kind is None and lows[name])]
-            outcome.left_out += [
-                f"{name} of area {area.id}{_until(area, lows[name] if kind else FOR_EVER)}"
+            outcome.left_out.update(
+                f"{name}{_until(area, lows[name] if kind else FOR_EVER)}"
                 for name in bolts
                 if lows[name] and self._asks_for(area, lows[name], kind)
-            ]
+            )
             if not some:
                 continue
             for since, until, share in self._cuts(area, kind):
-                self._group = Group(area, self._areas, some, since, until, lows.__getitem__, share)
-                self._spool.flush()
-                days = [day for day in self._spool.sizes(area.id) if self._group.holds(area.id, day)]
+                group = self._group = Group(area, self._areas, some, since, until, lows.__getitem__, share)
+                days = [day for day in self._spool.sizes(area.id) if group.holds(area.id, day)]
                 for topic, number, body in self._spool.read(area.id, days):
-                    self._group.fold(topic, number, body)
-                    gevent.sleep(0)
-                mender.mend(self._group, some)
+                    group.fold(topic, number, body)
+                    self._tail.keep_up()
+                mender.mend(group, some)
                 self._group = None
+
+    def _mend_strays(self, mender: Mender, outcome: Outcome) -> None:
+        for name, id_ in sorted(mender.strays):
+            home = home_of(name, id_)
+            if home is None or home[0] not in self._spans:
+                continue
+            area, low = self._areas[home[0]], self._low(self._areas[home[0]], name, outcome)
+            begin, end = span(self._wanted, area)
+            ts = FOR_EVER - 1 if home[1] is None else home[1]
+            if ts >= max(low, begin or 0) and (home[1] is None or end is None or ts < end):
+                mender.mend_stray(
+                    Group(area, self._areas, [name], begin, end, lambda name: 0, Share()), name, id_
+                )
 
     def _low(self, area: Area, name: str, outcome: Outcome) -> int:
         """Return from when on a bolt's documents of an area can be derived."""
@@ -292,14 +272,11 @@ class Rebuild:
             count = 1 + sum(sizes.values()) // GROUP_BYTES
             yield from ((None, None, Share(k, count)) for k in range(count))
             return
-        local, since, until = area.zone, self._wanted.since, self._wanted.until
-        begin = None if since is None else local.day_of(since.isoformat())
-        end = None if until is None else local.day_after(local.day_of(until.isoformat()), 1)
-        size = 0
+        (begin, end), size = span(self._wanted, area, kind), 0
         for day, more in sizes.items():
             if (begin is not None and day < begin) or (end is not None and day >= end):
                 continue
-            if size + more > GROUP_BYTES and size and local.start(kind, day) == day != begin:
+            if size + more > GROUP_BYTES and size and area.zone.start(kind, day) == day != begin:
                 yield begin, day, Share()
                 begin, size = day, 0
             size += more
@@ -335,39 +312,5 @@ class Rebuild:
         self._notes.timers_done()
 
 
-def configured(config: Config) -> list[str]:
-    """Return the bolts that the configuration runs."""
-    return [name for name in readers(config) if name in BOLTS]
-
-
-def _kinds(names: tuple[str, ...]) -> dict[PeriodName | None, list[str]]:
-    """Return bolts by the periods that their documents fall into: those of hours go with those of days."""
-    found: dict[PeriodName | None, list[str]] = {}
-    for name in names:
-        period = BOLTS[name].period
-        found.setdefault("day" if period == "hour" else period, []).append(name)
-    return found
-
-
 def _until(area: Area, low: int) -> str:
     return "" if low >= FOR_EVER else f", periods that begin before {area.zone.local(low):%Y-%m-%d %H:%M}"
-
-
-@contextmanager
-def _alone(data: Path, dry: bool) -> Iterator[None]:
-    """Keep a second rebuild that writes off."""
-    if dry:
-        yield
-        return
-    path = data / "state" / "rebuild.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise AnalyticsError(f"{path}: another rebuild is at work: wait for it") from error
-    try:
-        yield
-    finally:
-        os.close(fd)

@@ -12,7 +12,7 @@ from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import Derivation, States
 from analytics.core.measures import Growing
-from analytics.store import Store
+from analytics.store import Document, Store
 
 VERSIONS_AT_ONCE = 100
 LINES_AT_ONCE = 500
@@ -41,6 +41,14 @@ def reads_spouts(name: str) -> bool:
 def spout_topics(names: Iterable[str]) -> list[str]:
     """Return the spouts' topics that these bolts come from."""
     return sorted({topic for name in upstream(names) for topic in BOLTS[name].reads if topic not in BOLTS})
+
+
+def home_of(name: str, id_: str) -> tuple[str, int | None] | None:
+    """Return the area and, of documents that have one, the time that a document's id speaks of; None if of neither."""
+    area, *rest = id_.split(":")
+    if BOLTS[name].period is None:
+        return (area, None) if rest else None
+    return (area, int(rest[0])) if rest and rest[0].isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,22 @@ class Group:
         if BOLTS[name].period is None:
             return True
         return (since is None or since <= key[1]) and (until is None or key[1] < until)
+
+    def strays(self, name: str, id_: str) -> bool:
+        """Whether a document belongs, by its id, to another area or other days than these."""
+        home = home_of(name, id_)
+        if home is None:
+            return False
+        since, until = self.bounds(name)
+        area, ts = home
+        return area != self.area.id or not (
+            ts is None or ((since is None or since <= ts) and (until is None or ts < until))
+        )
+
+    @staticmethod
+    def is_home(name: str, document: Document) -> bool:
+        """Whether a document's fields say what its id says."""
+        return home_of(name, document["_id"]) == (document.get("area"), document.get("ts"))
 
     def keys(self, name: str, states: Iterable[Key]) -> dict[str, Key]:
         """Return, by id, those of a bolt's documents that are looked at."""

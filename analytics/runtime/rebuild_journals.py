@@ -170,11 +170,17 @@ def _named(lines: list[Line], texts: list[bytes]) -> Read:
 
 
 class Names:
-    """Which records the journals have shown, and which of them are accepted and not from a message after the cut."""
+    """Which records the journals have shown, and which of them count.
+
+    Attributes:
+        seen: per source, all of them.
+        unknown: those that were not accepted when they were read.
+    """
 
     def __init__(self, refill: Refill) -> None:
         self._refill = refill
         self.seen: dict[str, Intervals] = {}
+        self.unknown: dict[str, Intervals] = {}
 
     def unaccepted(self, read: Read) -> dict[str, Intervals]:
         """Ask the filter which records of a block it has not accepted."""
@@ -182,6 +188,8 @@ class Names:
         for source, ns in _by_source(read).items():
             asked = pairs(set(ns))
             result[source] = Intervals(ask_unknown(self._refill, source, asked))
+            if result[source]:
+                self.unknown.setdefault(source, Intervals()).update(result[source])
         return result
 
     def first(

@@ -5,6 +5,7 @@ stored ──▶ Queue read to its end ──▶ derived to the same numbers ─
    └─ refused ◀── written with what all messages say, if the version is as read ──▶ tuple published
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -13,6 +14,7 @@ import gevent
 
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
+from analytics.broker.wire import Head
 from analytics.core.agree import NOTHING, Changed, Differences, agreed_states, differences
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
@@ -26,11 +28,18 @@ from analytics.store import Document, Store
 
 AT_ONCE = 200
 ROUNDS = 50
+FEW = 20
 PAUSE_SECONDS = 0.2
 
 
 class Mender:
     """Works on one group after the other.
+
+    Where many documents should not exist, it may be that the journals are those of another data folder: then the bolt's
+    documents of the group are left alone.
+
+    ``strays`` are documents that were found where, by their ids, they do not belong; ``spared`` counts, by bolt, those
+    that should not exist and were left alone.
 
     Args:
         done: what became of documents is added to it.
@@ -46,6 +55,7 @@ class Mender:
         writer: Writer,
         timeout: float,
         done: Done,
+        remove_many: bool = False,
     ) -> None:
         self._areas = areas
         self._store = store
@@ -55,14 +65,20 @@ class Mender:
         self._timeout = timeout
         self.done = done
         self._heads: dict[str, int] = {}
+        self._remove_many = remove_many
+        self.strays: set[tuple[str, str]] = set()
+        self.spared: Counter[str] = Counter()
 
     def mend(self, group: Group, bolts: Iterable[str]) -> None:
         """Look at the documents of these bolts, and mend what differs."""
         for name in (name for name in upstream(bolts) if name in set(bolts)):
             reads = {topic: self._tail.cut[topic] for topic in BOLTS[name].reads if topic in self._tail.cut}
             if reads:
-                wait_for(self._refill, {name: list(reads)}, heads_of(reads), self._timeout)
-            doubtful = self._first_look(group, name)
+                self._wait({name: list(reads)}, heads_of(reads))
+            doubtful, extra, looked = self._first_look(group, name)
+            if extra > max(FEW, looked // 10) and not self._remove_many:
+                self.spared[name] += extra
+                continue
             for turn in range(ROUNDS):
                 if not doubtful:
                     break
@@ -71,12 +87,16 @@ class Mender:
                 doubtful = self._round(group, name, doubtful)
             self.done.restless += [(name, id_) for id_ in doubtful]
 
-    def _first_look(self, group: Group, name: str) -> list[str]:
-        """Return the ids of documents that may differ: it is cheap, and never passes over one that does."""
+    def _first_look(self, group: Group, name: str) -> tuple[list[str], int, int]:
+        """Return the ids of documents that may differ: it is cheap, and never passes over one that does.
+
+        And how many of them should perhaps not exist, of how many in all.
+        """
         bolt, plain = BOLTS[name], reads_spouts(name)
         passed = self._passed(name)
         states = {} if plain else group.states(name, self._store)
         missing = group.keys(name, group.derived(name) if plain else states)
+        extra = looked = 0
         doubtful, versions = [], group.versions.setdefault(name, {})
         since, until = group.bounds(name)
         found = self._store.find(name, area=group.area.id, since=since, until=until, batch=AT_ONCE)
@@ -85,22 +105,40 @@ class Mender:
                 id_ = document["_id"]
                 if not isinstance(id_, str) or not group.share.holds(id_):
                     continue
-                self.done.looked[name] = self.done.looked.get(name, 0) + 1
+                looked += 1
                 version = document.get("_v")
                 versions[id_] = version if isinstance(version, int) else 0
                 look = Look(missing.pop(id_, None), document, parts)
+                if look.key is None and group.strays(name, id_):
+                    self.strays.add((name, id_))
+                    continue
                 if plain:
                     self._judge(group, bolt, look, passed)
                 elif look.key is not None:
                     self._judge_by_meaning(bolt, look, states[look.key], states[look.key])
+                extra += look.what == "extra"
                 if look.what or self._runs_ahead(bolt, document):
                     doubtful.append(id_)
+            self._tail.keep_up()
             gevent.sleep(0)
         if plain:
             doubtful += [id_ for id_, key in missing.items() if group.at(name, key, passed) is not None]
         else:
             doubtful += missing
-        return doubtful
+        self.done.looked[name] = self.done.looked.get(name, 0) + looked
+        return doubtful, extra, looked
+
+    def mend_stray(self, group: Group, name: str, id_: str) -> None:
+        """Remove a document whose fields put it elsewhere than its id, where that is not one that should exist.
+
+        Those that should have been mended by now.
+        """
+        for _ in range(ROUNDS):
+            look = self._load(BOLTS[name], [id_])[id_]
+            if look.document is None or group.is_home(name, look.document):
+                return
+            if not self._writer.act(group, BOLTS[name], {id_: look}):
+                return
 
     def _round(self, group: Group, name: str, ids: list[str]) -> list[str]:
         """Look again, closely, at some documents; mend those that differ. Return those that were refused."""
@@ -160,7 +198,10 @@ class Mender:
             topics = list(BOLTS[one].reads)
             plain = reads_spouts(one)
             goal = heads_of({topic: self._tail.numbers[topic] for topic in topics}) if plain else None
-            wait_for(self._refill, {one: topics}, goal, self._timeout)
+            self._wait({one: topics}, goal)
+
+    def _wait(self, bolts: Mapping[str, list[str]], goal: Mapping[str, Head] | None) -> None:
+        wait_for(self._refill, bolts, goal, self._timeout, self._tail.keep_up)
 
     def _judge(self, group: Group, bolt: Bolt, look: Look, passed: Mapping[str, int]) -> None:
         """Say what a document of a bolt that reads spouts should say at the numbers that it includes."""

@@ -4,7 +4,10 @@ Before documents are written, a file says which; it is emptied when their tuples
 publishes those that may never have gone out.
 """
 
+import fcntl
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import msgspec
 
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
+from analytics.errors import AnalyticsError
 from analytics.runtime.settler import ACCTS_A_TUPLE, new_session
 from analytics.spouts.positions import StateFile
 
@@ -85,3 +89,23 @@ class Outlet:
             if accts:
                 one["userlist"] = accts[begin : begin + ACCTS_A_TUPLE]
             yield msgspec.json.encode(one)
+
+
+@contextmanager
+def alone(data: Path, dry: bool) -> Iterator[None]:
+    """Keep a second rebuild that writes off."""
+    if dry:
+        yield
+        return
+    path = data / "state" / "rebuild.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise AnalyticsError(f"{path}: another rebuild is at work: wait for it") from error
+    try:
+        yield
+    finally:
+        os.close(fd)

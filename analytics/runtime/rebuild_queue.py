@@ -12,6 +12,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.draining import behind
 
 POLL_SECONDS = 0.1
+KEEP_UP_SECONDS = 0.5
 
 
 class Overrun(AnalyticsError):
@@ -40,9 +41,16 @@ class Tail:
         self.cut = {topic: state.heads[topic].number if topic in state.heads else 0 for topic in topics}
         self.numbers = dict(self.cut)
         self.names: dict[str, Intervals] = {}
+        self._pumped = time.monotonic()
+
+    def keep_up(self) -> None:
+        """Read what has come, now and then: messages do not stay in the Queue for long."""
+        if time.monotonic() - self._pumped >= KEEP_UP_SECONDS:
+            self.pump()
 
     def pump(self) -> None:
         """Read everything that has come. Raise Overrun where some of it is gone."""
+        self._pumped = time.monotonic()
         while True:
             page, messages = self._refill.read(self.numbers)
             if page.log != self.log:
@@ -67,7 +75,11 @@ def heads_of(numbers: Mapping[str, int]) -> dict[str, Head]:
 
 
 def wait_for(
-    refill: Refill, bolts: Mapping[str, list[str]], goal: Mapping[str, Head] | None, timeout: float
+    refill: Refill,
+    bolts: Mapping[str, list[str]],
+    goal: Mapping[str, Head] | None,
+    timeout: float,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> BrokerState:
     """Return the broker's state once bolts have passed ``goal`` (None: all that is in the Queue now).
 
@@ -90,6 +102,7 @@ def wait_for(
                 f"these have not counted what is in the Queue, and did not get on for {timeout:g} s: {where}. "
                 "Start the workers, see `bin/analytics status`, and call this again"
             )
+        meanwhile()
         gevent.sleep(POLL_SECONDS)
         state = refill.state()
     return state

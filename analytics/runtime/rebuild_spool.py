@@ -68,22 +68,29 @@ class Spool:
 
     def sizes(self, area: str) -> dict[int, int]:
         """Return the days of which there are records, and their bytes."""
+        self.flush()
         return {
             day: sum(one.size for one in chunks) for day, chunks in sorted(self._chunks.get(area, {}).items())
         }
 
     def read(self, area: str, days: Iterable[int]) -> Iterator[tuple[str, int, bytes]]:
-        """Yield topic, number of the message (0: before the cut) and lines of an area's days."""
+        """Yield topic, number of the message (0: before the cut) and lines of an area's days.
+
+        What comes in after the call is not among them.
+        """
+        self.flush()
         of = self._chunks.get(area, {})
-        for day in days:
-            for chunk in of.get(day, ()):
-                body = os.pread(self._file.fileno(), chunk.size, chunk.offset)
-                if not chunk.later:
-                    yield chunk.topic, 0, body
-                    continue
-                named = (line.partition(b" ") for line in body.split(b"\n"))
-                for number, some in groupby(named, key=lambda parts: parts[0]):
-                    yield chunk.topic, int(number), b"\n".join(text for _, _, text in some)
+        return self._bodies([chunk for day in days for chunk in of.get(day, ())])
+
+    def _bodies(self, chunks: list[_Chunk]) -> Iterator[tuple[str, int, bytes]]:
+        for chunk in chunks:
+            body = os.pread(self._file.fileno(), chunk.size, chunk.offset)
+            if not chunk.later:
+                yield chunk.topic, 0, body
+                continue
+            named = (line.partition(b" ") for line in body.split(b"\n"))
+            for number, some in groupby(named, key=lambda parts: parts[0]):
+                yield chunk.topic, int(number), b"\n".join(text for _, _, text in some)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -60,11 +60,15 @@ def parts_of(document: Document) -> list[str]:
         return []
 
 
-def next_part(bolt: Bolt, document: Document) -> int:
-    """Return from which number on to count parts that no writer of the version before has counted, 0 if none has."""
-    ids = parts_of(document)
+def next_part(document: Document | None) -> int:
+    """Return from which number on to count parts that nobody else has counted, whoever writes at the same time."""
+    ids = parts_of(document) if document is not None else []
+    return (int(ids[-1].rsplit("#", 1)[1]) if ids else 0) + 1 + time.time_ns() // 1_000_000
+
+
+def counts_parts(bolt: Bolt, document: Document | None) -> bool:
+    """Whether a writer who holds this version has parts to count on from."""
+    if document is None:
+        return False
     longest = max((len(document.get(name) or ()) for name in bolt.list_fields), default=0)
-    if not ids and "parts" not in document and longest < PART_SIZE:
-        return 0
-    last = int(ids[-1].rsplit("#", 1)[1]) if ids else 0
-    return last + 1 + time.time_ns() // 1_000_000
+    return "parts" in document or longest >= PART_SIZE

@@ -20,7 +20,7 @@ from analytics.runtime.rebuild_group import Group, reads_spouts
 from analytics.runtime.rebuild_look import Change, Done, Look, change_of
 from analytics.runtime.rebuild_outlet import Notes, Outlet
 from analytics.runtime.rebuild_queue import Tail
-from analytics.runtime.rebuild_stored import at_of, before_of, is_version, next_part, parts_of
+from analytics.runtime.rebuild_stored import at_of, before_of, counts_parts, is_version, next_part, parts_of
 from analytics.store import Store, Write
 
 AT_ONCE = 200
@@ -118,7 +118,7 @@ class Writer:
             bolt, key, states, self._areas, at=to, before=before,
             # A document that was gone begins at a version above any that readers of its tuples may have seen.
             version=int(time.time()) if document is None else document["_v"] + 1,
-            first_part=0 if document is None else next_part(bolt, document),
+            first_part=next_part(document), all_in_parts=counts_parts(bolt, document),
         )  # fmt: skip
 
     def _write(self, bolt: Bolt, looks: Mapping[str, Look], texts: Mapping[str, Rewritten]) -> set[str]:
@@ -140,8 +140,11 @@ class Writer:
         stale = [
             part
             for id_, look in looks.items()
-            if id_ not in refused and look.document is not None
-            for part in parts_of(look.document)
+            for part in (
+                [part["_id"] for part in texts[id_].parts]
+                if id_ in refused
+                else parts_of(look.document or {})
+            )
         ]
         if stale:
             self._store.delete(bolt.name, stale)

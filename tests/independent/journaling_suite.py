@@ -12,9 +12,10 @@ from plain_numbers import Record
 
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
-from analytics.runtime.rebuild import Outcome, Rebuild, Wanted
+from analytics.runtime.rebuild import Rebuild
 from analytics.runtime.rebuild_look import Change
 from analytics.runtime.rebuild_timers import NAMES as TIMERS
+from analytics.runtime.rebuild_wanted import Outcome, Wanted
 from analytics.store.store import Write
 
 ALL = Wanted(tuple(BOLTS), TIMERS)

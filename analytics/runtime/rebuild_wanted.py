@@ -1,0 +1,89 @@
+"""What a rebuild is asked for, and what it tells when it has ended."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
+
+from analytics.bolts import BOLTS
+from analytics.config import Config
+from analytics.core.areas import Area
+from analytics.core.periods import PeriodName
+from analytics.runtime.nodes import readers
+from analytics.runtime.rebuild_look import Done
+from analytics.runtime.rebuild_missing import Hole
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to rebuild.
+
+    Attributes:
+        bolts, timers: names.
+        area: only this one; "": all.
+        since, until: only periods that begin on these days or between them; None: no bound.
+        complete: a day from which on all records are in the journals, whatever seems to be missing.
+        remove_many: remove documents that no record speaks of even where they are many.
+        dry: only say what would change.
+        timeout: seconds to wait for bolts that do not get on.
+    """
+
+    bolts: tuple[str, ...]
+    timers: tuple[str, ...]
+    area: str = ""
+    since: date | None = None
+    until: date | None = None
+    complete: date | None = None
+    remove_many: bool = False
+    dry: bool = False
+    timeout: float = 60.0
+
+
+@dataclass
+class Outcome:
+    """What a rebuild did.
+
+    Attributes:
+        files, lines, unreadable: journals read, their lines, and those that are no records.
+        damaged: gzipped journals that end too early.
+        holes: accepted records that no journal holds any more.
+        left_out: in words, documents that could not be derived, and of how many areas.
+        unaccepted: journaled records that the filter has not accepted.
+        spared: per bolt, documents that no record speaks of, which were left alone as they are many.
+        done: what became of documents.
+    """
+
+    files: int = 0
+    lines: int = 0
+    unreadable: int = 0
+    damaged: list[str] = field(default_factory=list)
+    holes: list[Hole] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    unaccepted: int = 0
+    spared: Counter[str] = field(default_factory=Counter)
+    done: Done = field(default_factory=Done)
+
+
+def configured(config: Config) -> list[str]:
+    """Return the bolts that the configuration runs."""
+    return [name for name in readers(config) if name in BOLTS]
+
+
+def kinds_of(names: tuple[str, ...]) -> dict[PeriodName | None, list[str]]:
+    """Return bolts by the periods that their documents fall into: those of hours go with those of days."""
+    found: dict[PeriodName | None, list[str]] = {}
+    for name in names:
+        period = BOLTS[name].period
+        found.setdefault("day" if period == "hour" else period, []).append(name)
+    return found
+
+
+def span(wanted: Wanted, area: Area, kind: PeriodName | None = None) -> tuple[int | None, int | None]:
+    """Return from when to when records of an area are wanted, for documents of one kind or of any."""
+    local, since, until = area.zone, wanted.since, wanted.until
+    begin = None if since is None else local.day_of(since.isoformat())
+    if until is None:
+        return begin, None
+    end = local.day_after(local.day_of(until.isoformat()), 1)
+    kinds = [kind] if kind else kinds_of(wanted.bolts)
+    # The last week and month may end later.
+    return begin, max(local.next(one, local.start(one, end - 1)) for one in kinds or ["day"] if one)
