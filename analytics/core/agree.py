@@ -90,7 +90,8 @@ def fits(measure: Measure[Any], low: Any, stored: Any, high: Any) -> bool:
         # An order is the version of the document that said so: the newest says the same again when it is rewritten.
         if stored[1] == high[1] and stored[0] <= high[0]:
             return True
-        return low is not None and bool(low[0] <= stored[0] < high[0])
+        # While that document moves on, its version may be one that said less than all records do.
+        return low not in (None, high) and bool(low[0] <= stored[0] <= high[0])
     return bool(low != high)
 
 

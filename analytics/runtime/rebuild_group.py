@@ -135,7 +135,8 @@ class Group:
     @staticmethod
     def is_home(name: str, document: Document) -> bool:
         """Whether a document's fields say what its id says."""
-        return home_of(name, document["_id"]) == (document.get("area"), document.get("ts"))
+        ts = document.get("ts") if BOLTS[name].period is not None else None
+        return home_of(name, document["_id"]) == (document.get("area"), ts)
 
     def keys(self, name: str, states: Iterable[Key]) -> dict[str, Key]:
         """Return, by id, those of a bolt's documents that are looked at."""

@@ -58,7 +58,7 @@ class MemoryStore(Store):
             and game in (None, document.get("game"))
             and _within(document.get("ts"), since, until)
         ]
-        yield from sorted(found, key=lambda document: (document["area"], document.get("ts", 0)))
+        yield from sorted(found, key=lambda document: (document["area"], document.get("ts") or 0))
 
     def collections(self) -> list[str]:
         return sorted(self._collections)

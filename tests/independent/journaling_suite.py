@@ -1,31 +1,98 @@
 """The suite in this process, with a journal of what it is sent, and hands that change documents behind its back."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from random import Random
 from typing import Any
 
+import gevent
 import msgspec
-from near_suite import NearSuite
+from near_suite import Kept, NearSuite
 from plain_numbers import Record
 
 from analytics.bolts import BOLTS
-from analytics.broker.clients import Refill
+from analytics.broker.clients import Publisher, Refill
+from analytics.broker.wire import Batch
 from analytics.runtime.rebuild import Rebuild
 from analytics.runtime.rebuild_look import Change
 from analytics.runtime.rebuild_timers import NAMES as TIMERS
 from analytics.runtime.rebuild_wanted import Outcome, Wanted
-from analytics.store.store import Write
+from analytics.store.store import Document, Store, Write
 
 ALL = Wanted(tuple(BOLTS), TIMERS)
 Stored = dict[tuple[str, str], dict[str, Any]]
+
+
+class Killed(BaseException):
+    """Ends a rebuild as kill -9 would: nothing that it does after that happens."""
+
+
+class YieldingStore(Kept):
+    """Gives others a turn at each call, as a real store does."""
+
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        gevent.sleep(0)
+        return super().load(collection, ids)
+
+    def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
+        gevent.sleep(0)
+        return super().write(collection, writes)
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        gevent.sleep(0)
+        super().delete(collection, ids)
+
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        gevent.sleep(0)
+        return super().remove(collection, id, version)
+
+
+class MortalStore(Store):
+    """The store, and the publisher, as a rebuild sees them that is killed after some more steps."""
+
+    def __init__(self, suite: "JournalingSuite") -> None:
+        self._suite = suite
+
+    def __getattribute__(self, name: str) -> Any:
+        suite = object.__getattribute__(self, "_suite")
+        if name in ("write", "delete", "remove"):
+            return lambda *arguments: suite.step(lambda: getattr(suite.store, name)(*arguments))
+        return getattr(suite.store, name)
+
+    for _name in Store.__abstractmethods__:
+        locals()[_name] = None
+    __abstractmethods__ = frozenset()
+
+
+class MortalPublisher:
+    def __init__(self, suite: "JournalingSuite", publisher: Publisher) -> None:
+        self._suite = suite
+        self._publisher = publisher
+
+    def publish(self, batch: Batch) -> Any:
+        return self._suite.step(lambda: self._publisher.publish(batch))
 
 
 class JournalingSuite(NearSuite):
     """Journals records, a file for each call and spout, before it publishes them."""
 
     files = 0
+    left: int | None = None
+
+    def kill_after(self, steps: int | None) -> None:
+        """Kill a rebuild when it has made so many steps: it dies before or after what it does then."""
+        self.left = steps
+
+    def step(self, action: Callable[[], Any]) -> Any:
+        if self.left is not None:
+            self.left -= 1
+            if self.left <= 0:
+                if self.files % 2:
+                    action()
+                self.files += 1
+                raise Killed
+        return action()
 
     def send(self, records: Iterable[Record]) -> None:
         records = list(records)
@@ -46,7 +113,8 @@ class JournalingSuite(NearSuite):
         """Rebuild; return what came of it and the documents that it told of."""
         told: list[Change] = []
         now = lambda: self.now  # noqa: E731
-        outcome = Rebuild(self.config, self.store, self._publisher, wanted, told.append, now=now).run()
+        publisher = MortalPublisher(self, self._publisher)
+        outcome = Rebuild(self.config, MortalStore(self), publisher, wanted, told.append, now=now).run()
         return outcome, told
 
     def stored(self) -> Stored:

@@ -1,33 +1,74 @@
 """Rebuilding generated months: what was changed by hand is named, and as it was; what is sound is not touched."""
 
+from dataclasses import replace
 from datetime import date
 from random import Random
 
+import gevent
+import near_suite
 import pytest
-from journaling_suite import ALL, Hand, JournalingSuite
+from journaling_suite import ALL, Hand, JournalingSuite, Killed, YieldingStore
 from plain_numbers import DAY, day_start
 from raw_months import Months, sent, world
 
 from analytics.bolts import BOLTS
+from analytics.config import TimersSection, areas
+from analytics.core.reference import Reference
 
-DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=6)
+DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=5)
 NOW = day_start("UTC", DAYS.last + 3 * DAY)
+FEW = 3
 
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
+    monkeypatch.setattr(near_suite, "Kept", YieldingStore)
+    monkeypatch.setattr(near_suite, "TimersSection", lambda every_seconds: TimersSection(every_seconds=0.5))
     running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW)
     yield running
     running.stop()
 
 
-def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
-    random = Random(7)
-    records = [one.record for one in sent(7, DAYS)]
-    third = len(records) // 3
-    for begin in (0, third, 2 * third):
-        suite.send(records[begin : begin + third] if begin < 2 * third else records[begin:])
+def records_of(seed):
+    return [one.record for one in sent(seed, DAYS)]
+
+
+def counted(suite, records, pieces=3):
+    size = len(records) // pieces + 1
+    for begin in range(0, len(records), size):
+        suite.send(records[begin : begin + size])
     suite.settled(0)
+
+
+def expected(suite, records):
+    """Return what bolts should have, by the reference runner."""
+    reference = Reference(BOLTS.values(), areas(suite.config))
+    for topic, one in records:
+        reference.put(topic, [one])
+    return {
+        (name, id_): {
+            field: sorted(value) if isinstance(value, list) else value for field, value in document.items()
+        }
+        for name in BOLTS
+        for id_, document in reference.documents(name).items()
+    }
+
+
+def of_bolts(public):
+    return {key: document for key, document in public.items() if key[0] in BOLTS}
+
+
+def damage(suite, seed):
+    hand = Hand(suite, Random(seed))
+    for name in BOLTS:
+        for do in (hand.change, hand.change, hand.delete, hand.invent):
+            do(name)
+    return hand
+
+
+def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
+    records = records_of(7)
+    counted(suite, records)
     sound, heads, public = suite.stored(), suite.heads(), suite.public()
 
     outcome, told = suite.rebuild()
@@ -37,19 +78,70 @@ def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
     assert outcome.lines == len(records)
     assert not outcome.holes
 
-    hand = Hand(suite, random)
-    for name in BOLTS:
-        hand.change(name)
-        hand.change(name)
-        hand.delete(name)
-        hand.invent(name)
+    hand = damage(suite, 7)
     damaged = suite.stored()
-    _, told = suite.rebuild(ALL.__class__(ALL.bolts, ALL.timers, dry=True))
-    named = {(one.collection, one.id): one.what for one in told}
-    assert named == hand.touched
+    _, told = suite.rebuild(replace(ALL, dry=True))
+    assert {(one.collection, one.id): one.what for one in told} == hand.touched
     assert suite.stored() == damaged
+    assert suite.heads() == heads
 
-    _, told = suite.rebuild()
+    suite.rebuild()
+    suite.settled(0)
+    assert suite.public() == public
+    assert suite.rebuild()[1] == []
+
+
+def test_while_records_come_sound_documents_are_left_alone_and_others_mended(suite):
+    records = records_of(1)
+    Random(1).shuffle(records)
+    third = len(records) // 3
+    counted(suite, records[:third])
+    coming = Trickle(suite, records[third:])
+    assert suite.rebuild(replace(ALL, dry=True))[1] == []
+    assert suite.rebuild()[1] == []
+    damage(suite, 1)
+    outcome, _ = suite.rebuild()
+    assert not outcome.holes
+    assert not outcome.done.restless
+    coming.end()
+    suite.settled(0)
+    assert of_bolts(suite.public()) == expected(suite, records)
+    assert suite.rebuild()[1] == []
+
+
+class Trickle:
+    """Sends a few records at a time, until it is to end: then all that are left."""
+
+    def __init__(self, suite, records):
+        self._suite, self._records = suite, records
+        self._hurries = False
+        self._greenlet = gevent.spawn(self._run)
+
+    def end(self):
+        self._hurries = True
+        self._greenlet.get()
+
+    def _run(self):
+        while self._records:
+            count = len(self._records) if self._hurries else FEW
+            some, self._records = self._records[:count], self._records[count:]
+            self._suite.send(some)
+            gevent.sleep(0.03)
+
+
+def test_killed_at_any_step_and_called_again_it_ends_right(suite):
+    counted(suite, records_of(3))
+    public, random, kills = suite.public(), Random(3), 0
+    damage(suite, 3)
+    while True:
+        suite.kill_after(random.randrange(1, 12))
+        try:
+            suite.rebuild()
+            break
+        except Killed:
+            kills += 1
+    suite.kill_after(None)
+    assert kills > 10
     suite.settled(0)
     assert suite.public() == public
     assert suite.rebuild()[1] == []
