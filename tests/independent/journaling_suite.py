@@ -29,7 +29,9 @@ class Killed(BaseException):
 
 
 class YieldingStore(Kept):
-    """Gives others a turn at each call, as a real store does."""
+    """Gives others a turn at each call, as a real store does. While ``shut``, bolts wait for their writes."""
+
+    shut = False
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         gevent.sleep(0)
@@ -37,6 +39,8 @@ class YieldingStore(Kept):
 
     def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
         gevent.sleep(0)
+        while self.shut:
+            gevent.sleep(0.01)
         return super().write(collection, writes)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
@@ -57,7 +61,7 @@ class MortalStore(Store):
     def __getattribute__(self, name: str) -> Any:
         suite = object.__getattribute__(self, "_suite")
         if name in ("write", "delete", "remove"):
-            return lambda *arguments: suite.step(lambda: getattr(suite.store, name)(*arguments))
+            return lambda *arguments: suite.step(lambda: getattr(Kept, name)(suite.store, *arguments))
         return getattr(suite.store, name)
 
     for _name in Store.__abstractmethods__:
@@ -79,12 +83,14 @@ class JournalingSuite(NearSuite):
 
     files = 0
     left: int | None = None
+    interfere: Callable[[], None] = staticmethod(lambda: None)
 
     def kill_after(self, steps: int | None) -> None:
         """Kill a rebuild when it has made so many steps: it dies before or after what it does then."""
         self.left = steps
 
     def step(self, action: Callable[[], Any]) -> Any:
+        self.interfere()
         if self.left is not None:
             self.left -= 1
             if self.left <= 0:

@@ -1,0 +1,386 @@
+"""Rebuilding at the moments at which it could go wrong, one by one."""
+
+import gzip
+import os
+from dataclasses import replace
+
+import gevent
+import msgspec
+import near_suite
+import pytest
+from journaling_suite import ALL, JournalingSuite, Killed, YieldingStore
+from raw_months import world
+
+from analytics.broker.clients import Refill
+from analytics.config import TimersSection
+from analytics.core.settle import PART_SIZE
+from analytics.runtime import rebuild
+from analytics.store.store import Write
+
+AREA = f"{1:024x}"
+DAY = 1538323200  # 2018-10-01 in Shanghai
+NOW = DAY + 40 * 86400
+LOGIN = "gamelog.login_logcount"
+
+
+@pytest.fixture
+def suite(tmp_path, monkeypatch):
+    monkeypatch.setattr(near_suite, "Kept", YieldingStore)
+    monkeypatch.setattr(near_suite, "TimersSection", lambda every_seconds: TimersSection(every_seconds=0.5))
+    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW)
+    running.count = 0
+    yield running
+    running.stop()
+
+
+def logins(suite, accts, day=0, source="test"):
+    """Return a login of each acct, and coins that it spends: what is counted twice shows."""
+    records = []
+    for acct in accts:
+        for code, data in (("login_logcount", {}), ("yuanbao_logchange", {"amount": -5, "reason": "shop"})):
+            suite.count += 1
+            one = {
+                "op": {"code": code},
+                "area": AREA,
+                "ts": DAY + 86400 * day + 3600,
+                "data": {"acct": acct} | data,
+            }
+            records.append((f"gamelog.{code}", {"id": f"gamelog/{source}:{suite.count}"} | one))
+    return records
+
+
+def settled(suite):
+    suite.settled(suite.timers.state()["runs"] if not suite.timers.state()["runs"] else 0)
+
+
+def day_id(day=0):
+    return f"{AREA}:{DAY + 86400 * day}"
+
+
+def hour_id(day=0):
+    return f"{AREA}:{DAY + 86400 * day + 3600}"
+
+
+def spoil(suite, name, id_, **fields):
+    document = suite.store.load(name, [id_])[id_]
+    suite.store.write(name, [Write(id_, document | fields, None)])
+
+
+def after_the_cut(suite, monkeypatch, action):
+    """Do something between the moment of the cut and the reading of the journals."""
+    listed = rebuild.journals
+
+    def journals(folder):
+        monkeypatch.setattr(rebuild, "journals", listed)
+        action()
+        return listed(folder)
+
+    monkeypatch.setattr(rebuild, "journals", journals)
+
+
+def test_records_that_come_after_the_cut_count_once(suite, monkeypatch):
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    after_the_cut(suite, monkeypatch, lambda: suite.send(logins(suite, "abcde")))
+    assert suite.rebuild()[1] == []
+    settled(suite)
+    assert suite.documents("coinday")[day_id()]["amount"] == 40
+    assert suite.rebuild()[1] == []
+
+
+def test_what_a_bolt_still_has_before_it_counts_once(suite, monkeypatch):
+    """A document is mended with records that its bolt has read, but not written."""
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    spoil(suite, "coinday", day_id(), amount=1)
+
+    def more():
+        suite.store.shut = True
+        suite.send(logins(suite, "cdef"))
+        gevent.sleep(0.3)
+
+    after_the_cut(suite, monkeypatch, more)
+    assert [
+        (one.collection, one.what) for one in suite.rebuild(replace(ALL, bolts=("coinday",), timers=()))[1]
+    ] == [("coinday", "changed")]
+    assert suite.documents("coinday")[day_id()]["amount"] == 35
+    suite.store.shut = False
+    settled(suite)
+    assert suite.documents("coinday")[day_id()]["amount"] == 35
+    assert suite.rebuild()[1] == []
+
+
+def test_a_document_as_it_was_some_time_ago(suite, monkeypatch):
+    """It says itself that it includes little, but its bolt is past that."""
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    old = suite.store.load("coinday", [day_id()])[day_id()]
+
+    def more():
+        suite.send(logins(suite, "cdef"))
+        settled(suite)
+        suite.store.write("coinday", [Write(day_id(), old, None)])
+
+    after_the_cut(suite, monkeypatch, more)
+    assert [(one.collection, one.what) for one in suite.rebuild()[1]] == [("coinday", "changed")]
+    assert suite.documents("coinday")[day_id()]["amount"] == 35
+    suite.send(logins(suite, "a"))
+    settled(suite)
+    assert suite.documents("coinday")[day_id()]["amount"] == 40
+
+
+def heard(suite, topic, after):
+    """Return the tuples of a topic's messages after one of them."""
+    refill = Refill(suite.config.broker)
+    try:
+        _, messages = refill.read({topic: after})
+    finally:
+        refill.close()
+    return [msgspec.json.decode(line) for message in messages for line in message.body.split(b"\n")]
+
+
+def test_who_reads_a_mended_document_hears_of_it(suite):
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    spoil(suite, "loginhour", hour_id(), userlist=["a"], count=1)
+    before = suite.heads()["loginhour"]
+    suite.rebuild()
+    (told,) = heard(suite, "loginhour", before)
+    assert (sorted(told["userlist"]), told["count"], told["version"], told["tuples"]) == (
+        ["a", "b", "c"],
+        3,
+        2,
+        0,
+    )
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_killed_before_its_tuples_went_out(suite, published):
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    spoil(suite, "loginhour", hour_id(), userlist=["a"], count=1)
+    before = suite.heads()["loginhour"]
+    suite.files += (suite.files + published) % 2
+    suite.kill_after(2)
+    with pytest.raises(Killed):
+        suite.rebuild()
+    suite.kill_after(None)
+    assert suite.documents("loginhour")[hour_id()]["count"] == 3
+    while published and not heard(suite, "loginhour", before):
+        gevent.sleep(0.01)
+    assert len(heard(suite, "loginhour", before)) == published
+    assert suite.rebuild()[1] == []
+    assert sorted(heard(suite, "loginhour", before)[-1]["userlist"]) == ["a", "b", "c"]
+    said = suite.heads()["loginhour"]
+    assert suite.rebuild()[1] == []
+    assert suite.heads()["loginhour"] == said
+
+
+def test_a_document_that_was_gone_is_heard_of_again(suite):
+    """Readers take the highest version of a document for the newest."""
+    for acct in "abc":
+        suite.send(logins(suite, acct))
+        settled(suite)
+    assert suite.documents("server")[day_id()]["active"] == 3
+    suite.store.delete("loginday", [day_id()])
+    assert [(one.collection, one.what) for one in suite.rebuild()[1]] == [("loginday", "missing")]
+    suite.send(logins(suite, "d"))
+    settled(suite)
+    assert suite.documents("server")[day_id()]["active"] == 4
+    assert suite.rebuild()[1] == []
+
+
+def test_lists_in_parts(suite):
+    accts = [f"acct{n}" for n in range(2 * PART_SIZE + 500)]
+    for begin in range(0, len(accts), 500):
+        suite.send(logins(suite, accts[begin : begin + 500]))
+        settled(suite)
+    public = suite.public()
+    part = suite.documents("loginhour")[hour_id()]["parts"]["first"]
+    assert suite.rebuild()[1] == []
+    suite.store.delete("loginhour", [part])
+    spoil(suite, "loginday", part.replace(hour_id(), day_id()), userlist=["nobody"])
+    told = suite.rebuild()[1]
+    assert {(one.collection, one.id) for one in told} == {("loginhour", hour_id()), ("loginday", day_id())}
+    settled(suite)
+    assert suite.public() == public
+    left = {one["_id"] for one in suite.raw("loginhour").values() if "part_of" in one}
+    assert len(left) == suite.documents("loginhour")[hour_id()]["parts"]["count"]
+    suite.send(logins(suite, [f"new{n}" for n in range(PART_SIZE)]))
+    settled(suite)
+    assert suite.documents("loginday")[day_id()]["count"] == len(accts) + PART_SIZE
+    assert suite.rebuild()[1] == []
+
+
+def test_a_worker_that_writes_the_same_document_at_the_same_time(suite):
+    """Its parts do not get among those of the mended document, whichever of both is written."""
+    accts = [f"acct{n}" for n in range(PART_SIZE + 10)]
+    suite.send(logins(suite, accts))
+    settled(suite)
+    public = suite.public()
+    document = suite.store.load("loginhour", [hour_id()])[hour_id()]
+    assert len(document["userlist"]) > PART_SIZE
+    spoil(suite, "loginhour", hour_id(), count=1)
+
+    def interfere():
+        suite.store.write("loginhour", [Write(f"{hour_id()}#1", {"userlist": ["nobody"]}, None)])
+
+    suite.interfere = interfere
+    suite.rebuild()
+    settled(suite)
+    assert suite.public() == public
+
+
+def test_journals_gzipped_repeated_torn_and_never_accepted(suite):
+    first = logins(suite, "abc")
+    suite.send(first)
+    suite.send(first)
+    never = logins(suite, "xyz")
+    suite.journal(never)
+    settled(suite)
+    files = sorted(suite.config.data.glob("gamelog_*.txt"))
+    with gzip.open(f"{files[0]}.gz", "wb") as packed:
+        packed.write(files[0].read_bytes())
+    files[0].unlink()
+    with files[1].open("ab") as file:
+        file.write(b'no record\n{"id":"gamelog/test:1","op":{"code":"login_lo')
+    outcome, told = suite.rebuild()
+    assert told == []
+    assert (outcome.files, outcome.unreadable, outcome.unaccepted) == (3, 1, 6)
+    suite.send(never)
+    settled(suite)
+    assert suite.rebuild()[1] == []
+
+
+def test_a_journal_that_is_gzipped_while_it_is_read(suite, monkeypatch):
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    listed = rebuild.journals
+
+    def journals(folder):
+        found = listed(folder)
+        for one in found:
+            with gzip.open(f"{one.path}.gz", "wb") as packed:
+                packed.write(one.path.read_bytes())
+            one.path.unlink()
+        return found
+
+    monkeypatch.setattr(rebuild, "journals", journals)
+    outcome, told = suite.rebuild()
+    assert (told, outcome.holes) == ([], [])
+
+
+def test_days_whose_journals_are_gone_are_left_alone(suite):
+    for day in range(6):
+        suite.send(logins(suite, "abc", day))
+    settled(suite)
+    written_in_time(suite)[0].unlink()
+    for day in range(6):
+        spoil(suite, "coinday", day_id(day), amount=1)
+    before = suite.documents("userpay")
+    outcome, told = suite.rebuild()
+    # The oldest that is left was last written on the second day; a record may be a day ahead of its time.
+    assert {one.id for one in told if one.collection == "coinday"} == {day_id(day) for day in (3, 4, 5)}
+    assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(6)] == [1, 1, 1, 15, 15, 15]
+    assert [(hole.source, hole.records) for hole in outcome.holes] == [("gamelog/test", 6)]
+    assert outcome.left_out
+    assert suite.documents("userpay") == before
+    told = suite.rebuild(replace(ALL, complete=rebuild_date(1)))[1]
+    assert {one.id for one in told} == {day_id(1), day_id(2)}
+
+
+def rebuild_date(day):
+    from datetime import date, timedelta
+
+    return date(2018, 10, 1) + timedelta(days=day)
+
+
+def test_days_whose_journals_are_missing_in_the_middle_are_all_left_alone(suite):
+    for day in range(6):
+        suite.send(logins(suite, "abc", day))
+    settled(suite)
+    files = written_in_time(suite)
+    files[1].unlink()
+    spoil(suite, "coinday", day_id(5), amount=1)
+    outcome, told = suite.rebuild()
+    assert told == []
+    assert outcome.left_out
+
+
+def written_in_time(suite):
+    """Have each journal last written on the day of its records."""
+    found = sorted(suite.config.data.glob("gamelog_*.txt"))
+    for n, path in enumerate(found):
+        os.utime(path, (DAY + n * 86400 + 7200,) * 2)
+    return found
+
+
+def test_only_what_was_asked_for(suite):
+    for day in range(4):
+        suite.send(logins(suite, "abc", day))
+    settled(suite)
+    for day in range(4):
+        spoil(suite, "coinday", day_id(day), amount=1)
+        spoil(suite, "loginday", day_id(day), count=1)
+    wanted = replace(ALL, bolts=("coinday",), timers=(), since=rebuild_date(1), until=rebuild_date(2))
+    assert {(one.collection, one.id) for one in suite.rebuild(wanted)[1]} == {
+        ("coinday", day_id(1)),
+        ("coinday", day_id(2)),
+    }
+    other = replace(ALL, area=f"{2:024x}")
+    assert suite.rebuild(other)[1] == []
+
+
+def test_a_document_that_was_moved_to_another_day(suite):
+    for day in range(4):
+        suite.send(logins(suite, "abc", day))
+    settled(suite)
+    public = suite.public()
+    spoil(suite, "coinday", day_id(1), ts=DAY + 86400 * 3)
+    spoil(suite, "coinday", day_id(2), area="elsewhere")
+    # Not of the days that are asked for: it stays.
+    some = replace(ALL, bolts=("coinday",), timers=(), since=rebuild_date(3))
+    assert suite.rebuild(some)[1] == []
+    document = suite.store.load("coinday", [day_id(0)])[day_id(0)]
+    suite.store.write("coinday", [Write(day_id(9), document | {"_id": day_id(9)}, None)])
+    assert {one.id: one.what for one in suite.rebuild()[1]} == {
+        day_id(1): "changed",
+        day_id(2): "changed",
+        day_id(9): "extra",
+    }
+    assert suite.public() == public
+
+
+def test_documents_of_another_data_folder_are_left_alone(suite):
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    document = suite.store.load("coinday", [day_id()])[day_id()]
+    others = [day_id(-day) for day in range(1, 40)]
+    for n, id_ in enumerate(others, 1):
+        suite.store.write("coinday", [Write(id_, document | {"_id": id_, "ts": DAY - n * 86400}, None)])
+    outcome, told = suite.rebuild()
+    assert told == []
+    assert outcome.spared == {"coinday": len(others)}
+    told = suite.rebuild(replace(ALL, remove_many=True))[1]
+    assert {one.id for one in told} == set(others)
+
+
+def test_versions_and_numbers_that_are_none(suite):
+    for day in range(4):
+        suite.send(logins(suite, "abc", day))
+    settled(suite)
+    public = suite.public()
+    spoil(suite, "coinday", day_id(0), _v="seven")
+    spoil(suite, "coinday", day_id(1), _at=None)
+    document = suite.store.load("coinday", [day_id(2)])[day_id(2)]
+    spoil(suite, "coinday", day_id(2), _at=document["_at"] | {"topics": {"gamelog.yuanbao_logchange": 999}})
+    spoil(suite, "coinday", day_id(3), _users={"no": "list"})
+    dry = suite.rebuild(replace(ALL, dry=True))[1]
+    told = suite.rebuild()[1]
+    assert {one.id for one in told} == {one.id for one in dry} == {day_id(day) for day in range(4)}
+    assert suite.public() == public
+    assert suite.rebuild()[1] == []
+    for day in range(4):
+        suite.send(logins(suite, "d", day))
+    settled(suite)
+    assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(4)] == [20] * 4
