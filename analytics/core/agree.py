@@ -1,5 +1,6 @@
 """Whether a stored document says what was derived, and where it does not. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -122,8 +123,9 @@ def _list_changed(
     except _DAMAGE:
         return ListChanged(items, measure.compact(state))
     if isinstance(measure, Distinct):
+        twice = [item for item, count in Counter(items).items() if count > 1]
         return ListChanged(
-            sorted(stored.keys() - state.keys(), key=str), sorted(state.keys() - stored.keys())
+            sorted([*(stored.keys() - state.keys()), *twice], key=str), sorted(state.keys() - stored.keys())
         )
     olds, news = set(map(repr, old)), set(map(repr, new))
     return ListChanged(

@@ -58,26 +58,28 @@ class JournalFile:
 
 
 def journals(folder: Path) -> list[JournalFile]:
-    """Return the journals of all spouts as they are now, oldest first. Of one that is being gzipped, the plain one."""
-    found: dict[str, tuple[tuple[str, int], JournalFile]] = {}
+    """Return the journals of all spouts as they are now, oldest first.
+
+    One that is being gzipped is there twice: what both hold counts once.
+    """
+    found = []
     for path in folder.iterdir():
         match = _NAME.match(path.name)
-        stem = path.name.removesuffix(".gz")
-        if match is None or (match[4] and stem in found):
+        if match is None:
             continue
         try:
             status = path.stat()
         except FileNotFoundError:
             continue
         one = JournalFile(path, match[1], status.st_size, status.st_mtime)
-        found[stem] = (match[2], int(match[3] or 1)), one
-    return [one for _, one in sorted(found.values(), key=lambda pair: (pair[0], pair[1].spout))]
+        found.append(((match[2], int(match[3] or 1), path.name), one))
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
 def blocks(file: JournalFile) -> Iterator[bytes]:
     """Yield what a journal holds in blocks of whole lines; a torn last line, which was never published, is left out.
 
-    Raise FileNotFoundError where it is gone, DamagedJournal where it ends too early.
+    Raise FileNotFoundError where it is gone, DamagedJournal where it ends too early, unless it is still being gzipped.
     """
     with _opened(file) as (stream, left):
         rest = b""
@@ -85,6 +87,8 @@ def blocks(file: JournalFile) -> Iterator[bytes]:
             try:
                 data = stream.read(min(BLOCK, left))
             except (EOFError, OSError, zlib.error) as error:
+                if file.zipped and file.path.with_suffix("").exists():
+                    return
                 raise DamagedJournal(f"{file.path.name}: {error}") from error
             if not data:
                 return

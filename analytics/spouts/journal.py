@@ -147,6 +147,9 @@ def _create(folder: Path, stem: str) -> tuple[int, str]:
     number = 1
     while True:
         name = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"
+        if (folder / f"{name}.gz").exists():
+            number += 1  # somebody has packed the journal of that name
+            continue
         try:
             fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         except FileExistsError:

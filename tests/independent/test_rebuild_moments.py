@@ -192,8 +192,8 @@ def test_a_document_that_was_gone_is_heard_of_again(suite):
 
 def test_lists_in_parts(suite):
     accts = [f"acct{n}" for n in range(2 * PART_SIZE + 500)]
-    for begin in range(0, len(accts), 500):
-        suite.send(logins(suite, accts[begin : begin + 500]))
+    for begin in range(0, len(accts), 1_500):
+        suite.send(logins(suite, accts[begin : begin + 1_500]))
         settled(suite)
     public = suite.public()
     part = suite.documents("loginhour")[hour_id()]["parts"]["first"]
@@ -384,3 +384,19 @@ def test_versions_and_numbers_that_are_none(suite):
         suite.send(logins(suite, "d", day))
     settled(suite)
     assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(4)] == [20] * 4
+
+
+def test_a_journal_and_its_half_written_copy(suite):
+    suite.send(logins(suite, "abc"))
+    suite.send(logins(suite, "def"))
+    settled(suite)
+    first, second = sorted(suite.config.data.glob("gamelog_*.txt"))
+    packed = gzip.compress(first.read_bytes() * 50)
+    first.with_name(first.name + ".gz").write_bytes(packed[: len(packed) // 2])
+    second.with_name(second.name + ".gz").write_bytes(gzip.compress(second.read_bytes()))
+    outcome, told = suite.rebuild()
+    assert (told, outcome.holes, outcome.damaged) == ([], [], [])
+    first.unlink()
+    outcome, told = suite.rebuild()
+    assert told == []
+    assert len(outcome.damaged) == 1
