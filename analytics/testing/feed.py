@@ -58,6 +58,10 @@ class Feed:
             self._put(topic)
         return {name: self._reference.documents(name) for name in BOLTS}
 
+    def stored(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return the same as a store holds it: lists in parts, and the suite's own fields."""
+        return self._reference.collections
+
     def _good(self) -> bytes:
         rng = self._rng
         self.good += 1
