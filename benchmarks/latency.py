@@ -90,7 +90,12 @@ def main(rate: int, seconds: float) -> None:
     path = road.configure(
         folder,
         "",
-        ["loginhour", "loginday", "signuphour", "signupday", "createrolehour", "createroleday", "server"],
+        {
+            "main": [
+                *("loginhour", "loginday", "signuphour", "signupday", "createrolehour", "createroleday"),
+                "server",
+            ]
+        },
     )
     config = load(path)
     probes = Probes()

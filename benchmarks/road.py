@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,15 @@ class Usage:
     written: float
 
 
-def configure(folder: Path, uri: str, bolts: Sequence[str]) -> Path:
+Groups = Mapping[str, Sequence[str]]
+"""Worker processes by name, and the bolts that each one runs."""
+
+
+def configure(folder: Path, uri: str, groups: Groups) -> Path:
     """Write a configuration that follows ``folder/in/*.log``, and return its path."""
     (folder / "in").mkdir(parents=True)
     receiver, sender, refill, store = free_ports(4)
+    workers = "\n".join(f"{name} = {json.dumps(list(bolts))}" for name, bolts in groups.items())
     text = f"""
 data = "data"
 [mongodb]
@@ -50,7 +55,7 @@ kind = "file"
 path = "in/*.log"
 game = "dl"
 [worker.groups]
-main = {json.dumps(list(bolts))}
+{workers}
 {lines.games()}"""
     path = folder / "analytics.toml"
     path.write_text(text)
@@ -102,16 +107,16 @@ def run(
     source: Path,
     records: int,
     uri: str,
-    bolts: Sequence[str],
+    groups: Groups,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[float, dict[str, Usage]]:
     """Carry the lines of ``source`` through a suite of its own; return seconds, and the usage per process.
 
     ``check`` is called while the suite still runs.
     """
-    path = configure(folder, uri, bolts)
+    path = configure(folder, uri, groups)
     config = load(path)
-    nodes = [["broker"], ["gamelog"], ["main"]]
+    nodes = [["broker"], ["gamelog"], *([name] for name in groups)]
     with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
         before = {name: usage(suite.pid(name)) for name in suite.names}
         begin = time.monotonic()

@@ -36,7 +36,9 @@ def main(accts: int) -> None:
     work = Path(tempfile.mkdtemp(prefix="userlist-"))
     source = work / "lines.log"
     write(source, accts)
-    seconds, used = road.run(work / "run", source, accts, "", BOLTS, check=lambda: look(work, accts))
+    seconds, used = road.run(
+        work / "run", source, accts, "", {"main": BOLTS}, check=lambda: look(work, accts)
+    )
     click.echo(f"{accts:,} accts in one area-day, embedded store: {seconds:.1f} s")
     for name, one in used.items():
         click.echo(
