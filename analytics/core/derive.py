@@ -140,5 +140,5 @@ def _parts(stem: str, lists: Mapping[str, list[Any]], first: int, count: int) ->
 
 
 def _merge(bolt: Bolt, states: States, delta: Delta) -> None:
-    for place, measure, _ in bolt.readers[delta.topic]:
-        states[place] = measure.merge(states[place], measure.gather(delta.rows))
+    for (place, measure, _), more in zip(bolt.readers[delta.topic], delta.states, strict=True):
+        states[place] = measure.merge(states[place], more)

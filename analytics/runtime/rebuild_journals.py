@@ -190,7 +190,7 @@ class Names:
         """Ask the filter which records of a block it has not accepted."""
         result = {}
         for source, ns in _by_source(read).items():
-            asked = pairs(set(ns))
+            asked = pairs(list(set(ns)))
             result[source] = Intervals(ask_unknown(self._refill, source, asked))
             if result[source]:
                 self.unknown.setdefault(source, Intervals()).update(result[source])
@@ -203,7 +203,7 @@ class Names:
         for source, ns in _by_source(read).items():
             seen = self.seen.setdefault(source, Intervals())
             left_out = [unaccepted[source], after_the_cut.get(source, Intervals())]
-            mine = pairs(set(ns))
+            mine = pairs(list(set(ns)))
             fresh = Intervals(one for first, last in mine for one in seen.missing(first, last))
             seen.update(mine)
             for numbers in left_out:
