@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -48,6 +49,14 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 @click.option("--dry-run", "dry", is_flag=True, help="Write nothing; print each document that would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each document that differed.")
 @click.option(
+    "--journals",
+    "folders",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where further journals lie: those of other hosts, or kept longer; may be given several times.",
+)
+@click.option(
     "--complete-from",
     "complete",
     type=click.DateTime([DAY]),
@@ -74,6 +83,7 @@ def rebuild(
     until: datetime | None,
     dry: bool,
     as_json: bool,
+    folders: tuple[Path, ...],
     complete: datetime | None,
     remove_many: bool,
     timeout: float,
@@ -86,7 +96,7 @@ def rebuild(
     days = [one.date() if one else None for one in (since, until, complete)]
     wanted = replace(
         _wanted(config, names, area, days[0], days[1]),
-        complete=days[2], remove_many=remove_many, dry=dry, timeout=timeout,
+        complete=days[2], remove_many=remove_many, dry=dry, timeout=timeout, folders=folders,
     )  # fmt: skip
     store = open_store(config)
     publisher = Publisher(config.broker, "rebuild")

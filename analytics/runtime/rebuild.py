@@ -152,7 +152,7 @@ class Rebuild:
 
     def _read_journals(self, outcome: Outcome, accepted: dict[str, Intervals]) -> list[Hole]:
         """Take all records before the cut; return what is missing of them."""
-        files = journals(self._config.data)
+        files = [one for folder in (self._config.data, *self._wanted.folders) for one in journals(folder)]
         there, names = [], Names(self._refill)
         self._say(f"reading {len(files)} journals")
         for file in files:

@@ -2,7 +2,8 @@
 
 A record's ``ts`` is a day ahead of its journaling at most. Journals are deleted oldest first. So where the first
 records of a source are missing, what they say lies before the day after the oldest journal that is left was last
-written: later days are complete. Where records in the middle of a source are missing, nobody can tell: no day is.
+written: later days are complete. Where records in the middle of a source are missing, nobody can tell: no day is. Nor
+where other hosts may have journals of their own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from analytics.runtime.rebuild_journals import SPOUTS, JournalFile
 from analytics.spouts.records import DAY
 
 FOR_EVER = 1 << 62
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,12 @@ def holes(
         seen: per source what they hold.
         files: the journals that were read.
     """
+    mine = [one for one in files if one.path.parent == config.data]
     oldest = {
-        spout: min((one.written for one in files if one.spout == spout), default=float(FOR_EVER))
+        spout: min((one.written for one in mine if one.spout == spout), default=float(FOR_EVER))
         for spout in SPOUTS
     }
+    one_host = config.broker.host in LOOPBACK
     found = []
     for source, numbers in accepted.items():
         there = seen.get(source, Intervals())
@@ -59,7 +63,8 @@ def holes(
         from_the_middle = next(iter(there), (FOR_EVER, 0))[0] < first
         # Whatever is piped in goes to journals of gamelog.
         left = max(oldest.get(spout, float(FOR_EVER)), oldest["gamelog"] if spout != "gamelog" else 0.0)
-        until = FOR_EVER if from_the_middle or left >= FOR_EVER else int(left) + 1 + DAY
+        told = one_host and not from_the_middle and left < FOR_EVER
+        until = int(left) + 1 + DAY if told else FOR_EVER
         records = sum(last - first + 1 for first, last in missing)
         found.append(Hole(source, _game(config, source), records, until))
     return found

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from analytics.bolts import BOLTS
 from analytics.config import Config
@@ -25,6 +26,7 @@ class Wanted:
         remove_many: remove documents that no record speaks of even where they are many.
         dry: only say what would change.
         timeout: seconds to wait for bolts that do not get on.
+        folders: where further journals lie, of other hosts or kept longer.
     """
 
     bolts: tuple[str, ...]
@@ -36,6 +38,7 @@ class Wanted:
     remove_many: bool = False
     dry: bool = False
     timeout: float = 60.0
+    folders: tuple[Path, ...] = ()
 
 
 @dataclass

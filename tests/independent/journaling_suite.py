@@ -1,5 +1,6 @@
 """The suite in this process, with a journal of what it is sent, and hands that change documents behind its back."""
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -12,12 +13,15 @@ from near_suite import Kept, NearSuite
 from plain_numbers import Record
 
 from analytics.bolts import BOLTS
+from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
+from analytics.runtime.nodes import readers
 from analytics.runtime.rebuild import Rebuild
 from analytics.runtime.rebuild_look import Change
 from analytics.runtime.rebuild_timers import NAMES as TIMERS
 from analytics.runtime.rebuild_wanted import Outcome, Wanted
+from analytics.runtime.worker import Worker
 from analytics.store.store import Document, Store, Write
 
 ALL = Wanted(tuple(BOLTS), TIMERS)
@@ -88,6 +92,17 @@ class JournalingSuite(NearSuite):
     def kill_after(self, steps: int | None) -> None:
         """Kill a rebuild when it has made so many steps: it dies before or after what it does then."""
         self.left = steps
+
+    def without_queue(self, action: Callable[[], None]) -> None:
+        """Stop the bolts, do something, and remove the Queue before they start again."""
+        for name in ("timers", "worker"):
+            self._stop(name)
+        action()
+        self._stop("broker")
+        shutil.rmtree(self.config.data / "queue")
+        self._start("broker", Broker(self.config.broker, self.config.data, readers(self.config)))
+        self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
+        self.start_timers()
 
     def step(self, action: Callable[[], Any]) -> Any:
         self.interfere()

@@ -3,6 +3,7 @@
 import gzip
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import gevent
 import msgspec
@@ -12,9 +13,12 @@ from journaling_suite import ALL, JournalingSuite, Killed, YieldingStore
 from raw_months import world
 
 from analytics.broker.clients import Refill
-from analytics.config import TimersSection
+from analytics.config import BrokerSection, Config, TimersSection
+from analytics.core.intervals import Intervals
 from analytics.core.settle import PART_SIZE
 from analytics.runtime import rebuild
+from analytics.runtime.rebuild_journals import JournalFile
+from analytics.runtime.rebuild_missing import FOR_EVER, holes
 from analytics.store.store import Write
 
 AREA = f"{1:024x}"
@@ -289,6 +293,31 @@ def test_days_whose_journals_are_gone_are_left_alone(suite):
     assert {one.id for one in told} == {day_id(1), day_id(2)}
 
 
+def test_journals_that_were_moved_away(suite):
+    for day in range(6):
+        suite.send(logins(suite, "abc", day))
+    settled(suite)
+    first = written_in_time(suite)[0]
+    kept = first.parent / "kept"
+    kept.mkdir()
+    first.rename(kept / first.name)
+    spoil(suite, "coinday", day_id(0), amount=1)
+    assert suite.rebuild()[1] == []
+    outcome, told = suite.rebuild(replace(ALL, folders=(kept,)))
+    assert [one.id for one in told] == [day_id(0)]
+    assert (outcome.holes, outcome.left_out) == ([], {})
+
+
+def test_another_host_may_have_what_is_missing():
+    files = [JournalFile(Path("/data/gamelog_201801010000.txt"), "gamelog", 1, DAY)]
+    accepted = {"gamelog/a@1": Intervals([(1, 9)]), "gamelog/b@2": Intervals([(1, 9)])}
+    seen = {"gamelog/a@1": Intervals([(1, 9)])}
+    here = Config(data=Path("/data"))
+    there = Config(data=Path("/data"), broker=BrokerSection(host="10.0.0.1"))
+    assert [one.until for one in holes(here, accepted, seen, files)] == [DAY + 86_401]
+    assert [one.until for one in holes(there, accepted, seen, files)] == [FOR_EVER]
+
+
 def rebuild_date(day):
     from datetime import date, timedelta
 
@@ -400,3 +429,41 @@ def test_a_journal_and_its_half_written_copy(suite):
     outcome, told = suite.rebuild()
     assert told == []
     assert len(outcome.damaged) == 1
+
+
+def test_records_that_the_queue_lost_are_counted(suite):
+    """The Queue was removed before bolts had read it: a later log, and documents that stand in the one before."""
+    suite.send(logins(suite, "abc"))
+    suite.send(logins(suite, "abc", day=1))
+    settled(suite)
+    suite.without_queue(lambda: suite.send(logins(suite, "cde")))
+    suite.send(logins(suite, "ef", day=2))
+    settled(suite)
+    assert suite.documents("coinday")[day_id()]["amount"] == 15
+    told = suite.rebuild()[1]
+    assert {one.id for one in told if one.collection == "coinday"} == {day_id()}
+    settled(suite)
+    assert suite.documents("loginday")[day_id()]["count"] == 5
+    assert suite.rebuild()[1] == []
+    suite.send(logins(suite, "af"))
+    settled(suite)
+    assert suite.documents("coinday")[day_id()]["amount"] == 40
+    assert suite.documents("server")[day_id()]["active"] == 6
+    assert suite.rebuild()[1] == []
+
+
+def test_the_queue_is_replaced_while_a_rebuild_runs(suite, monkeypatch):
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    spoil(suite, "coinday", day_id(), amount=1)
+
+    def replaced():
+        suite.without_queue(lambda: None)
+        suite.send(logins(suite, "d", day=2))
+
+    after_the_cut(suite, monkeypatch, replaced)
+    assert {(one.collection, one.id) for one in suite.rebuild()[1]} == {("coinday", day_id())}
+    settled(suite)
+    assert suite.documents("coinday")[day_id()]["amount"] == 15
+    assert suite.documents("coinday")[day_id(2)]["amount"] == 5
+    assert suite.rebuild()[1] == []
