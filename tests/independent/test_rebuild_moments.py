@@ -17,6 +17,7 @@ from analytics.config import BrokerSection, Config, TimersSection
 from analytics.core.intervals import Intervals
 from analytics.core.settle import PART_SIZE
 from analytics.runtime import rebuild
+from analytics.runtime.draining import drain
 from analytics.runtime.rebuild_journals import JournalFile
 from analytics.runtime.rebuild_missing import FOR_EVER, holes
 from analytics.store.store import Write
@@ -233,6 +234,29 @@ def test_a_worker_that_writes_the_same_document_at_the_same_time(suite):
     suite.rebuild()
     settled(suite)
     assert suite.public() == public
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_record_makes_a_document_right_that_should_not_be(suite, step):
+    """It comes before that is emptied, or just before it is removed."""
+    suite.send(logins(suite, "abc"))
+    settled(suite)
+    document = suite.store.load("coinday", [day_id()])[day_id()]
+    made_up = document | {"_id": day_id(9), "ts": DAY + 9 * 86400}
+    suite.store.write("coinday", [Write(day_id(9), made_up, None)])
+    steps = iter(range(1, 100))
+
+    def interfere():
+        if next(steps) == step:
+            suite.send(logins(suite, "d", day=9))
+            drain(suite.config, 60)
+
+    suite.interfere = interfere
+    suite.rebuild(replace(ALL, bolts=("coinday",), timers=()))
+    settled(suite)
+    assert suite.documents("coinday")[day_id(9)]["amount"] == 5
+    assert suite.documents("coinday")[day_id(9)]["users"] == 1
+    assert suite.rebuild()[1] == []
 
 
 def test_journals_gzipped_repeated_torn_and_never_accepted(suite):

@@ -102,6 +102,19 @@ def test_deleted_documents_are_gone(store: Store) -> None:
     store.delete("c", [])
 
 
+def test_a_document_is_removed_at_the_version_that_was_read(store: Store) -> None:
+    versions = {"a": 2, "b": "seven", "c": 2**40, "d": {"$gt": 0}}
+    store.write("c", [Write(id, {"_v": version}, None) for id, version in versions.items()])
+    store.write("c", [Write("e", {"n": 1}, None), Write("f", {"_v": None}, None)])
+    assert not any(store.remove("c", "a", version) for version in (1, 3, None, "2", {"$gt": 0}))
+    assert not store.remove("c", "b", None) and not store.remove("c", "never", 1)
+    assert not store.remove("nowhere", "a", 2)
+    assert sorted(store.load("c", list("abcdef"))) == list("abcdef")
+    assert all(store.remove("c", id, versions.get(id)) for id in "abcdef")
+    assert not store.remove("c", "a", 2)
+    assert store.load("c", list("abcdef")) == {}
+
+
 def test_many_documents_at_once(store: Store) -> None:
     ids = [f"a:{n}" for n in range(1203)]
     assert store.write("c", [Write(id, {"_v": 1, "x": "y" * 100}, 0) for id in ids]) == set()
