@@ -1,7 +1,6 @@
 """``analytics rebuild``: derives documents again from the journals, while the suite goes on."""
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
@@ -185,8 +184,7 @@ def _shown(value: object) -> str:
 
 
 def _summary(wanted: Wanted, outcome: Outcome) -> None:
-    counts = Counter((one.collection, one.what) for one in outcome.done.changed)
-    looked = outcome.done.looked
+    counts, looked = outcome.done.changed, outcome.done.looked
     table = Table()
     for column in ("collection", "looked at", "changed", "missing", "extra"):
         table.add_column(column, justify="left" if column == "collection" else "right")
@@ -195,7 +193,7 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
         table.add_row(name, f"{looked[name]:,}" if name in looked else "", *(f"{n:,}" for n in numbers))
     console = Console()
     console.print(table)
-    total = len(outcome.done.changed)
+    total = counts.total()
     what = (
         f"{total:,} documents {'would change' if wanted.dry else 'were mended'}"
         if total

@@ -307,7 +307,7 @@ class Rebuild:
         if found and not wanted.dry:
             rebuild_timers.mend(self._config, self._store, self._publisher, chosen, found, now)
         for change in found:
-            outcome.done.changed.append(change)
+            outcome.done.changed[change.collection, change.what] += 1
             self._report(change)
         self._notes.timers_done()
 

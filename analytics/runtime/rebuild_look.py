@@ -1,5 +1,6 @@
 """A stored document beside what it should say, and what is told of those that differ."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from analytics.core.agree import NOTHING, Changed, Differences, ListChanged, differences
@@ -41,10 +42,10 @@ class Look:
 
 @dataclass(slots=True)
 class Done:
-    """Per bolt: how many documents were looked at; those that differed; those that moved on at every look."""
+    """How many documents were looked at, per bolt; that differed, per bolt and how; those that moved on at every look."""
 
-    looked: dict[str, int] = field(default_factory=dict)
-    changed: list[Change] = field(default_factory=list)
+    looked: Counter[str] = field(default_factory=Counter)
+    changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     restless: list[tuple[str, str]] = field(default_factory=list)
 
 

@@ -125,7 +125,7 @@ class Mender:
             doubtful += [id_ for id_, key in missing.items() if group.at(name, key, passed) is not None]
         else:
             doubtful += missing
-        self.done.looked[name] = self.done.looked.get(name, 0) + looked
+        self.done.looked[name] += looked
         return doubtful, extra, looked
 
     def mend_stray(self, group: Group, name: str, id_: str) -> None:

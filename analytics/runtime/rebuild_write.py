@@ -91,7 +91,7 @@ class Writer:
         """Tell of a document that is as it should be now. One that became so without us was on its way."""
         change = self._told.pop((bolt.name, id_), None)
         if change is not None and (not thrown_away or (bolt.name, id_) in self._thrown):
-            self._done.changed.append(change)
+            self._done.changed[change.collection, change.what] += 1
             self._report(change)
 
     def _text(self, group: Group, bolt: Bolt, look: Look) -> Rewritten:
