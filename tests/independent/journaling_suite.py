@@ -22,7 +22,7 @@ from analytics.runtime.rebuild_look import Change
 from analytics.runtime.rebuild_timers import NAMES as TIMERS
 from analytics.runtime.rebuild_wanted import Outcome, Wanted
 from analytics.runtime.worker import Worker
-from analytics.store.store import Document, Store, Write
+from analytics.store.store import Document, Write
 
 ALL = Wanted(tuple(BOLTS), TIMERS)
 Stored = dict[tuple[str, str], dict[str, Any]]
@@ -56,24 +56,22 @@ class YieldingStore(Kept):
         return super().remove(collection, id, version)
 
 
-class MortalStore(Store):
-    """The store, and the publisher, as a rebuild sees them that is killed after some more steps."""
+class MortalStore:
+    """The store as a rebuild sees it that is killed after some more steps."""
 
     def __init__(self, suite: "JournalingSuite") -> None:
         self._suite = suite
 
-    def __getattribute__(self, name: str) -> Any:
-        suite = object.__getattribute__(self, "_suite")
+    def __getattr__(self, name: str) -> Any:
+        store = self._suite.store
         if name in ("write", "delete", "remove"):
-            return lambda *arguments: suite.step(lambda: getattr(Kept, name)(suite.store, *arguments))
-        return getattr(suite.store, name)
-
-    for _name in Store.__abstractmethods__:
-        locals()[_name] = None
-    __abstractmethods__ = frozenset()
+            return lambda *arguments: self._suite.step(lambda: getattr(Kept, name)(store, *arguments))
+        return getattr(store, name)
 
 
 class MortalPublisher:
+    """The publisher as such a rebuild sees it."""
+
     def __init__(self, suite: "JournalingSuite", publisher: Publisher) -> None:
         self._suite = suite
         self._publisher = publisher
@@ -87,11 +85,12 @@ class JournalingSuite(NearSuite):
 
     files = 0
     left: int | None = None
+    does_the_last = False
     interfere: Callable[[], None] = staticmethod(lambda: None)
 
-    def kill_after(self, steps: int | None) -> None:
-        """Kill a rebuild when it has made so many steps: it dies before or after what it does then."""
-        self.left = steps
+    def kill_after(self, steps: int | None, does_the_last: bool = False) -> None:
+        """Kill a rebuild at that step, before or after it does that."""
+        self.left, self.does_the_last = steps, does_the_last
 
     def without_queue(self, action: Callable[[], None]) -> None:
         """Stop the bolts, do something, and remove the Queue before they start again."""
@@ -109,9 +108,8 @@ class JournalingSuite(NearSuite):
         if self.left is not None:
             self.left -= 1
             if self.left <= 0:
-                if self.files % 2:
+                if self.does_the_last:
                     action()
-                self.files += 1
                 raise Killed
         return action()
 
@@ -133,9 +131,8 @@ class JournalingSuite(NearSuite):
     def rebuild(self, wanted: Wanted = ALL) -> tuple[Outcome, list[Change]]:
         """Rebuild; return what came of it and the documents that it told of."""
         told: list[Change] = []
-        now = lambda: self.now  # noqa: E731
-        publisher = MortalPublisher(self, self._publisher)
-        outcome = Rebuild(self.config, MortalStore(self), publisher, wanted, told.append, now=now).run()
+        store, publisher = MortalStore(self), MortalPublisher(self, self._publisher)
+        outcome = Rebuild(self.config, store, publisher, wanted, told.append, now=lambda: self.now).run()
         return outcome, told
 
     def stored(self) -> Stored:

@@ -134,7 +134,7 @@ def test_killed_at_any_step_and_called_again_it_ends_right(suite):
     public, random, kills = suite.public(), Random(3), 0
     damage(suite, 3)
     while True:
-        suite.kill_after(random.randrange(1, 12))
+        suite.kill_after(random.randrange(1, 12), random.random() < 0.5)
         try:
             suite.rebuild()
             break

@@ -3,6 +3,7 @@
 import gzip
 import os
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import gevent
@@ -54,8 +55,8 @@ def logins(suite, accts, day=0, source="test"):
     return records
 
 
-def settled(suite):
-    suite.settled(suite.timers.state()["runs"] if not suite.timers.state()["runs"] else 0)
+def date_of(day):
+    return date(2018, 10, 1) + timedelta(days=day)
 
 
 def day_id(day=0):
@@ -85,10 +86,10 @@ def after_the_cut(suite, monkeypatch, action):
 
 def test_records_that_come_after_the_cut_count_once(suite, monkeypatch):
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     after_the_cut(suite, monkeypatch, lambda: suite.send(logins(suite, "abcde")))
     assert suite.rebuild()[1] == []
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id()]["amount"] == 40
     assert suite.rebuild()[1] == []
 
@@ -96,7 +97,7 @@ def test_records_that_come_after_the_cut_count_once(suite, monkeypatch):
 def test_what_a_bolt_still_has_before_it_counts_once(suite, monkeypatch):
     """A document is mended with records that its bolt has read, but not written."""
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     spoil(suite, "coinday", day_id(), amount=1)
 
     def more():
@@ -110,7 +111,7 @@ def test_what_a_bolt_still_has_before_it_counts_once(suite, monkeypatch):
     ] == [("coinday", "changed")]
     assert suite.documents("coinday")[day_id()]["amount"] == 35
     suite.store.shut = False
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id()]["amount"] == 35
     assert suite.rebuild()[1] == []
 
@@ -118,19 +119,19 @@ def test_what_a_bolt_still_has_before_it_counts_once(suite, monkeypatch):
 def test_a_document_as_it_was_some_time_ago(suite, monkeypatch):
     """It says itself that it includes little, but its bolt is past that."""
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     old = suite.store.load("coinday", [day_id()])[day_id()]
 
     def more():
         suite.send(logins(suite, "cdef"))
-        settled(suite)
+        suite.settled(0)
         suite.store.write("coinday", [Write(day_id(), old, None)])
 
     after_the_cut(suite, monkeypatch, more)
     assert [(one.collection, one.what) for one in suite.rebuild()[1]] == [("coinday", "changed")]
     assert suite.documents("coinday")[day_id()]["amount"] == 35
     suite.send(logins(suite, "a"))
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id()]["amount"] == 40
 
 
@@ -146,7 +147,7 @@ def heard(suite, topic, after):
 
 def test_who_reads_a_mended_document_hears_of_it(suite):
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     spoil(suite, "loginhour", hour_id(), userlist=["a"], count=1)
     before = suite.heads()["loginhour"]
     suite.rebuild()
@@ -162,11 +163,10 @@ def test_who_reads_a_mended_document_hears_of_it(suite):
 @pytest.mark.parametrize("published", [False, True])
 def test_killed_before_its_tuples_went_out(suite, published):
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     spoil(suite, "loginhour", hour_id(), userlist=["a"], count=1)
     before = suite.heads()["loginhour"]
-    suite.files += (suite.files + published) % 2
-    suite.kill_after(2)
+    suite.kill_after(2, does_the_last=published)
     with pytest.raises(Killed):
         suite.rebuild()
     suite.kill_after(None)
@@ -185,12 +185,12 @@ def test_a_document_that_was_gone_is_heard_of_again(suite):
     """Readers take the highest version of a document for the newest."""
     for acct in "abc":
         suite.send(logins(suite, acct))
-        settled(suite)
+        suite.settled(0)
     assert suite.documents("server")[day_id()]["active"] == 3
     suite.store.delete("loginday", [day_id()])
     assert [(one.collection, one.what) for one in suite.rebuild()[1]] == [("loginday", "missing")]
     suite.send(logins(suite, "d"))
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("server")[day_id()]["active"] == 4
     assert suite.rebuild()[1] == []
 
@@ -199,7 +199,7 @@ def test_lists_in_parts(suite):
     accts = [f"acct{n}" for n in range(2 * PART_SIZE + 500)]
     for begin in range(0, len(accts), 1_500):
         suite.send(logins(suite, accts[begin : begin + 1_500]))
-        settled(suite)
+        suite.settled(0)
     public = suite.public()
     part = suite.documents("loginhour")[hour_id()]["parts"]["first"]
     assert suite.rebuild()[1] == []
@@ -207,12 +207,12 @@ def test_lists_in_parts(suite):
     spoil(suite, "loginday", part.replace(hour_id(), day_id()), userlist=["nobody"])
     told = suite.rebuild()[1]
     assert {(one.collection, one.id) for one in told} == {("loginhour", hour_id()), ("loginday", day_id())}
-    settled(suite)
+    suite.settled(0)
     assert suite.public() == public
     left = {one["_id"] for one in suite.raw("loginhour").values() if "part_of" in one}
     assert len(left) == suite.documents("loginhour")[hour_id()]["parts"]["count"]
     suite.send(logins(suite, [f"new{n}" for n in range(PART_SIZE)]))
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("loginday")[day_id()]["count"] == len(accts) + PART_SIZE
     assert suite.rebuild()[1] == []
 
@@ -221,7 +221,7 @@ def test_a_worker_that_writes_the_same_document_at_the_same_time(suite):
     """Its parts do not get among those of the mended document, whichever of both is written."""
     accts = [f"acct{n}" for n in range(PART_SIZE + 10)]
     suite.send(logins(suite, accts))
-    settled(suite)
+    suite.settled(0)
     public = suite.public()
     document = suite.store.load("loginhour", [hour_id()])[hour_id()]
     assert len(document["userlist"]) > PART_SIZE
@@ -232,7 +232,7 @@ def test_a_worker_that_writes_the_same_document_at_the_same_time(suite):
 
     suite.interfere = interfere
     suite.rebuild()
-    settled(suite)
+    suite.settled(0)
     assert suite.public() == public
 
 
@@ -240,7 +240,7 @@ def test_a_worker_that_writes_the_same_document_at_the_same_time(suite):
 def test_a_record_makes_a_document_right_that_should_not_be(suite, step):
     """It comes before that is emptied, or just before it is removed."""
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     document = suite.store.load("coinday", [day_id()])[day_id()]
     made_up = document | {"_id": day_id(9), "ts": DAY + 9 * 86400}
     suite.store.write("coinday", [Write(day_id(9), made_up, None)])
@@ -253,7 +253,7 @@ def test_a_record_makes_a_document_right_that_should_not_be(suite, step):
 
     suite.interfere = interfere
     suite.rebuild(replace(ALL, bolts=("coinday",), timers=()))
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id(9)]["amount"] == 5
     assert suite.documents("coinday")[day_id(9)]["users"] == 1
     assert suite.rebuild()[1] == []
@@ -265,7 +265,7 @@ def test_journals_gzipped_repeated_torn_and_never_accepted(suite):
     suite.send(first)
     never = logins(suite, "xyz")
     suite.journal(never)
-    settled(suite)
+    suite.settled(0)
     files = sorted(suite.config.data.glob("gamelog_*.txt"))
     with gzip.open(f"{files[0]}.gz", "wb") as packed:
         packed.write(files[0].read_bytes())
@@ -276,13 +276,13 @@ def test_journals_gzipped_repeated_torn_and_never_accepted(suite):
     assert told == []
     assert (outcome.files, outcome.unreadable, outcome.unaccepted) == (3, 1, 6)
     suite.send(never)
-    settled(suite)
+    suite.settled(0)
     assert suite.rebuild()[1] == []
 
 
 def test_a_journal_that_is_gzipped_while_it_is_read(suite, monkeypatch):
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     listed = rebuild.journals
 
     def journals(folder):
@@ -301,7 +301,7 @@ def test_a_journal_that_is_gzipped_while_it_is_read(suite, monkeypatch):
 def test_days_whose_journals_are_gone_are_left_alone(suite):
     for day in range(6):
         suite.send(logins(suite, "abc", day))
-    settled(suite)
+    suite.settled(0)
     written_in_time(suite)[0].unlink()
     for day in range(6):
         spoil(suite, "coinday", day_id(day), amount=1)
@@ -313,14 +313,14 @@ def test_days_whose_journals_are_gone_are_left_alone(suite):
     assert [(hole.source, hole.records) for hole in outcome.holes] == [("gamelog/test", 6)]
     assert outcome.left_out
     assert suite.documents("userpay") == before
-    told = suite.rebuild(replace(ALL, complete=rebuild_date(1)))[1]
+    told = suite.rebuild(replace(ALL, complete=date_of(1)))[1]
     assert {one.id for one in told} == {day_id(1), day_id(2)}
 
 
 def test_journals_that_were_moved_away(suite):
     for day in range(6):
         suite.send(logins(suite, "abc", day))
-    settled(suite)
+    suite.settled(0)
     first = written_in_time(suite)[0]
     kept = first.parent / "kept"
     kept.mkdir()
@@ -342,16 +342,10 @@ def test_another_host_may_have_what_is_missing():
     assert [one.until for one in holes(there, accepted, seen, files)] == [FOR_EVER]
 
 
-def rebuild_date(day):
-    from datetime import date, timedelta
-
-    return date(2018, 10, 1) + timedelta(days=day)
-
-
 def test_days_whose_journals_are_missing_in_the_middle_are_all_left_alone(suite):
     for day in range(6):
         suite.send(logins(suite, "abc", day))
-    settled(suite)
+    suite.settled(0)
     files = written_in_time(suite)
     files[1].unlink()
     spoil(suite, "coinday", day_id(5), amount=1)
@@ -371,11 +365,11 @@ def written_in_time(suite):
 def test_only_what_was_asked_for(suite):
     for day in range(4):
         suite.send(logins(suite, "abc", day))
-    settled(suite)
+    suite.settled(0)
     for day in range(4):
         spoil(suite, "coinday", day_id(day), amount=1)
         spoil(suite, "loginday", day_id(day), count=1)
-    wanted = replace(ALL, bolts=("coinday",), timers=(), since=rebuild_date(1), until=rebuild_date(2))
+    wanted = replace(ALL, bolts=("coinday",), timers=(), since=date_of(1), until=date_of(2))
     assert {(one.collection, one.id) for one in suite.rebuild(wanted)[1]} == {
         ("coinday", day_id(1)),
         ("coinday", day_id(2)),
@@ -387,12 +381,12 @@ def test_only_what_was_asked_for(suite):
 def test_a_document_that_was_moved_to_another_day(suite):
     for day in range(4):
         suite.send(logins(suite, "abc", day))
-    settled(suite)
+    suite.settled(0)
     public = suite.public()
     spoil(suite, "coinday", day_id(1), ts=DAY + 86400 * 3)
     spoil(suite, "coinday", day_id(2), area="elsewhere")
     # Not of the days that are asked for: it stays.
-    some = replace(ALL, bolts=("coinday",), timers=(), since=rebuild_date(3))
+    some = replace(ALL, bolts=("coinday",), timers=(), since=date_of(3))
     assert suite.rebuild(some)[1] == []
     document = suite.store.load("coinday", [day_id(0)])[day_id(0)]
     suite.store.write("coinday", [Write(day_id(9), document | {"_id": day_id(9)}, None)])
@@ -406,7 +400,7 @@ def test_a_document_that_was_moved_to_another_day(suite):
 
 def test_documents_of_another_data_folder_are_left_alone(suite):
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     document = suite.store.load("coinday", [day_id()])[day_id()]
     others = [day_id(-day) for day in range(1, 40)]
     for n, id_ in enumerate(others, 1):
@@ -421,7 +415,7 @@ def test_documents_of_another_data_folder_are_left_alone(suite):
 def test_versions_and_numbers_that_are_none(suite):
     for day in range(4):
         suite.send(logins(suite, "abc", day))
-    settled(suite)
+    suite.settled(0)
     public = suite.public()
     spoil(suite, "coinday", day_id(0), _v="seven")
     spoil(suite, "coinday", day_id(1), _at=None)
@@ -435,14 +429,14 @@ def test_versions_and_numbers_that_are_none(suite):
     assert suite.rebuild()[1] == []
     for day in range(4):
         suite.send(logins(suite, "d", day))
-    settled(suite)
+    suite.settled(0)
     assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(4)] == [20] * 4
 
 
 def test_a_journal_and_its_half_written_copy(suite):
     suite.send(logins(suite, "abc"))
     suite.send(logins(suite, "def"))
-    settled(suite)
+    suite.settled(0)
     first, second = sorted(suite.config.data.glob("gamelog_*.txt"))
     packed = gzip.compress(first.read_bytes() * 50)
     first.with_name(first.name + ".gz").write_bytes(packed[: len(packed) // 2])
@@ -459,18 +453,18 @@ def test_records_that_the_queue_lost_are_counted(suite):
     """The Queue was removed before bolts had read it: a later log, and documents that stand in the one before."""
     suite.send(logins(suite, "abc"))
     suite.send(logins(suite, "abc", day=1))
-    settled(suite)
+    suite.settled(0)
     suite.without_queue(lambda: suite.send(logins(suite, "cde")))
     suite.send(logins(suite, "ef", day=2))
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id()]["amount"] == 15
     told = suite.rebuild()[1]
     assert {one.id for one in told if one.collection == "coinday"} == {day_id()}
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("loginday")[day_id()]["count"] == 5
     assert suite.rebuild()[1] == []
     suite.send(logins(suite, "af"))
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id()]["amount"] == 40
     assert suite.documents("server")[day_id()]["active"] == 6
     assert suite.rebuild()[1] == []
@@ -478,7 +472,7 @@ def test_records_that_the_queue_lost_are_counted(suite):
 
 def test_the_queue_is_replaced_while_a_rebuild_runs(suite, monkeypatch):
     suite.send(logins(suite, "abc"))
-    settled(suite)
+    suite.settled(0)
     spoil(suite, "coinday", day_id(), amount=1)
 
     def replaced():
@@ -487,7 +481,7 @@ def test_the_queue_is_replaced_while_a_rebuild_runs(suite, monkeypatch):
 
     after_the_cut(suite, monkeypatch, replaced)
     assert {(one.collection, one.id) for one in suite.rebuild()[1]} == {("coinday", day_id())}
-    settled(suite)
+    suite.settled(0)
     assert suite.documents("coinday")[day_id()]["amount"] == 15
     assert suite.documents("coinday")[day_id(2)]["amount"] == 5
     assert suite.rebuild()[1] == []
