@@ -25,6 +25,8 @@ setup(
         "pyzmq>=26",
         "requests>=2.31",
         "rich>=13",
+        # Older ones need setuptools at run time, which virtual environments of Python 3.12 and later lack.
+        "supervisor>=4.3",
         "tzdata",
         "urllib3!=2.6.0",
     ],

@@ -32,10 +32,13 @@ COMMANDS = {
         "rejected",
         "List records that could not be used, or put them in again.",
     ),
+    "restart": ("analytics.cli.service", "restart", "Stop the suite and start it again."),
     "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
     "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
     "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
+    "start": ("analytics.cli.service", "start", "Start the whole suite in the background."),
     "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
+    "stop": ("analytics.cli.service", "stop", "Stop the suite in order."),
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }

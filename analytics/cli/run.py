@@ -13,6 +13,7 @@ from analytics.errors import AnalyticsError, ConfigError
 from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
 from analytics.runtime.nodes import build
+from analytics.runtime.supervision import Supervisor
 
 PR_SET_PDEATHSIG = 1
 
@@ -22,13 +23,16 @@ PR_SET_PDEATHSIG = 1
 @click.option(
     "--with-parent", type=int, hidden=True, help="End when the process of this id, our parent, does."
 )
+@click.option("--supervised", is_flag=True, hidden=True, help="End when the supervisor of `start` does.")
 @click.pass_obj
-def run(config: Config, nodes: tuple[str, ...], with_parent: int | None) -> None:
+def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervised: bool) -> None:
     """Run nodes in the foreground until SIGTERM or Ctrl-C.
 
     NODE is broker, gamelog, payment, syncuser, store, timers, workers (all that the configuration groups), the name
     of a group, or that of a bolt; bolts named together share one worker.
     """
+    if supervised:
+        with_parent = Supervisor(config).noted_pid
     if with_parent is not None:
         _die_with(with_parent)
     unset = list(unset_variables(config))

@@ -12,12 +12,16 @@ from rich.table import Table
 
 from analytics.config import Config
 from analytics.runtime.report import StatusReport, report
+from analytics.runtime.service import lsb_status
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option(
+    "--lsb", is_flag=True, help="End as init scripts do: 0 well, 1 killed, 3 stopped, 150 not well."
+)
 @click.pass_obj
-def status(config: Config, as_json: bool) -> None:
+def status(config: Config, as_json: bool, lsb: bool) -> None:
     """Show every node, healthy or not, and the balance of records.
 
     The exit status is 0 only if every node that the configuration needs is well and the balance adds up.
@@ -28,7 +32,7 @@ def status(config: Config, as_json: bool) -> None:
         click.echo(msgspec.json.format(msgspec.json.encode(facts)).decode())
     else:
         _show(found, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
-    sys.exit(0 if found.healthy else 1)
+    sys.exit(lsb_status(config, found.healthy) if lsb else 0 if found.healthy else 1)
 
 
 def _show(found: StatusReport, console: Console) -> None:

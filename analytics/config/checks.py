@@ -74,20 +74,25 @@ def unset_variables(config: Config) -> Iterator[str]:
             yield f"{key}: expected a value in the environment variable {variable}, found none; export it"
 
 
-def _ports(config: Config) -> Iterator[str]:
+def endpoints(config: Config) -> dict[str, tuple[str, int]]:
+    """Return every address that the suite's nodes listen on, by the key of its port."""
     broker = config.broker
-    ports = {
-        "broker.receiver_port": broker.receiver_port,
-        "broker.sender_port": broker.sender_port,
-        "broker.refill_port": broker.refill_port,
+    found = {
+        "broker.receiver_port": (broker.host, broker.receiver_port),
+        "broker.sender_port": (broker.host, broker.sender_port),
+        "broker.refill_port": (broker.host, broker.refill_port),
     }
     if not config.mongodb.uri and not config.mongodb.uri_env:
-        ports["store.port"] = config.store.port
+        found["store.port"] = ("127.0.0.1", config.store.port)
     for index, source in enumerate(config.gamelog.sources):
         if source.kind == "tcp" and source.port:
-            ports[f"gamelog.sources[{index}].port"] = source.port
+            found[f"gamelog.sources[{index}].port"] = (source.host, source.port)
+    return found
+
+
+def _ports(config: Config) -> Iterator[str]:
     first: dict[int, str] = {}
-    for key, port in ports.items():
+    for key, (_, port) in endpoints(config).items():
         if port == 0:
             yield f"{key}: expected a port from 1 to 65535, got 0"
         elif port in first:

@@ -154,6 +154,15 @@ class TimersSection(Section, frozen=True):
     max_known_mb: Positive = 1024
 
 
+class ServiceSection(Section, frozen=True):
+    """How ``start`` and ``stop`` run the suite in the background."""
+
+    drain_seconds: NotNegative = 30.0
+    restarts: AtLeastOne = 10
+    log_mb: Positive = 16
+    log_files: AtLeastOne = 4
+
+
 class AreaSection(Section, frozen=True):
     """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``."""
 
@@ -187,5 +196,6 @@ class Config(Section, frozen=True):
     syncuser: Roles = Roles()
     worker: WorkerSection = WorkerSection()
     timers: TimersSection = TimersSection()
+    service: ServiceSection = ServiceSection()
     games: dict[str, Game] = {}
     file: Path = Path()

@@ -15,6 +15,7 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
+from analytics.runtime.supervision import failing
 
 BROKER_SECONDS = 1.0
 CLUSTER_SECONDS = 1.0
@@ -98,17 +99,21 @@ def node_reports(config: Config, registry: Registry | None = None) -> list[NodeR
     entries = (registry or open_registry(config, CLUSTER_SECONDS)).list()
     names = {entry.name for entry in entries}
     wanted = registered(config, needed(config))
+    reasons = failing(config)
     missing = [
-        NodeReport(name, "", False, MISSING, "", "", 0, "", 0.0, 0.0, {})
+        NodeReport(name, "", False, reasons.get(name, MISSING), "", "", 0, "", 0.0, 0.0, {})
         for name in wanted
         if name not in names
     ]
-    return missing + [_of_entry(entry) for entry in entries]
+    return missing + [
+        _of_entry(entry, "" if entry.remote else reasons.get(entry.name, "")) for entry in entries
+    ]
 
 
-def _of_entry(entry: Entry) -> NodeReport:
+def _of_entry(entry: Entry, reason: str) -> NodeReport:
+    """Return what is known of a node; ``reason`` is why the supervisor can't keep it running."""
     error = str(entry.state.get("last_error") or entry.state.get("error") or entry.last_error)
-    problem = _problem(entry)
+    problem = _problem(entry) if alive(entry) or not reason else reason
     return NodeReport(
         entry.name, entry.role, not problem, problem, error, entry.host, entry.pid if alive(entry) else 0,
         entry.version, entry.since, entry.rate, entry.state,

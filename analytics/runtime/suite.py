@@ -133,7 +133,7 @@ class Suite:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us; we end the nodes in order
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, "PYTHONPATH": python_path()},
             )
 
     def _last_words(self, name: str) -> str:
@@ -141,7 +141,7 @@ class Suite:
         return f"its last words in {self.log(name)}: {' | '.join(lines[-LAST_WORDS:]) or '(none)'}"
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """Return a path on which the processes find this very package, from whatever folder they are started."""
     here = str(Path(__file__).resolve().parents[2])
     return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))

@@ -1,0 +1,273 @@
+"""Starting and stopping the whole suite in the background, in order, with answers that say what to do."""
+
+import errno
+import fcntl
+import os
+import pwd
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from analytics.cluster import LocalRegistry, Node
+from analytics.cluster.registry import alive, process_started
+from analytics.config import Config
+from analytics.config.checks import endpoints, unset_variables
+from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.runtime.draining import NotDrained, drain
+from analytics.runtime.nodes import needed, registered
+from analytics.runtime.supervision import RUNNING, UNDER_WAY, Process, Supervisor, last_error
+from analytics.runtime.supervisor_conf import BROKER, STOP_SECONDS, rank, text
+
+UP_SECONDS = 60.0
+FREE_SECONDS = 5.0
+DOWN_SECONDS = STOP_SECONDS + 10.0
+LOOK_SECONDS = 0.1
+STARTS = 2
+"""A node that ended after so many starts is reported; it goes on being started again."""
+
+Say = Callable[[str], None]
+
+
+class NotStarted(AnalyticsError):
+    """The suite, or some of its nodes, did not start; the message says which, why, and what to do."""
+
+
+def start(config: Config, say: Say) -> None:
+    """Start every node that the configuration needs, or those that are missing; return when all are up.
+
+    Raises:
+        ConfigError: a variable that the configuration names is not set.
+        NotStarted: something is in the way, or a node does not come up. The other nodes run on.
+    """
+    unset = list(unset_variables(config))
+    if unset:
+        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
+    with _alone(config, say):
+        supervisor = Supervisor(config)
+        if supervisor.pid:
+            _start_missing(supervisor, config, say)
+        else:
+            _start_all(supervisor, config, say)
+
+
+def stop(config: Config, say: Say) -> None:
+    """Stop every node in order: spouts, the broker when all is counted or after a time, bolts, the store.
+
+    What does not run needs no stopping, and is no error.
+    """
+    with _alone(config, say):
+        supervisor = Supervisor(config)
+        if not supervisor.pid:
+            left = f"; process {supervisor.noted_pid} was killed" if supervisor.noted_pid else ""
+            say(f"not running{left}")
+            _forget(supervisor)
+            return
+        try:
+            _stop_nodes(supervisor, config, say)
+            supervisor.shut_down()
+        except Unavailable as error:
+            say(f"{error}; it is killed, and its nodes with it. Nothing is lost by that")
+            _kill(supervisor.pid)
+        _wait_for_end(supervisor, config)
+        say("stopped")
+
+
+def lsb_status(config: Config, healthy: bool) -> int:
+    """Return what init scripts end ``status`` with: 0 well, 1 killed, 3 stopped; 150 where it runs and is not well."""
+    supervisor = Supervisor(config)
+    if supervisor.pid:
+        return 0 if healthy else 150
+    return 1 if supervisor.noted_pid else 3
+
+
+def _start_all(supervisor: Supervisor, config: Config, say: Say) -> None:
+    if supervisor.noted_pid:
+        say(f"process {supervisor.noted_pid}, which ran the suite last, was killed; starting anew")
+    _wait_until_free(config, FREE_SECONDS if supervisor.noted_pid else 0.0)
+    registry = LocalRegistry(config.data)
+    for entry in registry.list():
+        registry.leave(entry.name)  # what died earlier is no news any more
+    supervisor.launch()
+    _wait_until_up(supervisor, config)
+    say(f"started (process {supervisor.pid}): {' '.join(needed(config))}")
+
+
+def _start_missing(supervisor: Supervisor, config: Config, say: Say) -> None:
+    try:
+        processes = supervisor.processes()
+    except Unavailable as error:
+        raise NotStarted(f"{error}. It hangs: end it with `analytics stop`, then start again") from error
+    missing = [name for name, one in processes.items() if one.statename not in UNDER_WAY]
+    supervisor.start(missing)
+    _wait_until_up(supervisor, config)
+    more = f"; started again: {' '.join(missing)}" if missing else ""
+    say(f"already running (process {supervisor.pid}){more}")
+    if supervisor.conf.read_text() != text(config):
+        say(
+            "its nodes or [service] were changed in the configuration since: `analytics restart` takes that up"
+        )
+
+
+def _wait_until_free(config: Config, patience: float) -> None:
+    """Return when no node runs on this data folder and no port is taken: what was killed takes a moment to end."""
+    until = time.monotonic() + patience
+    while found := _in_the_way(config):
+        if time.monotonic() > until:
+            raise NotStarted(found)
+        time.sleep(LOOK_SECONDS)
+
+
+def _in_the_way(config: Config) -> str:
+    """Return what keeps the suite from starting, "" if nothing does."""
+    running = [
+        node for node in LocalRegistry(config.data).list() if process_started(node.pid) == node.started
+    ]
+    if running:
+        listed = ", ".join(f"{node.name} (process {node.pid})" for node in running)
+        return (
+            f"{listed}: running on {config.data} already, not started by `start`. End it where it was started, "
+            "or set `data` to another folder"
+        )
+    for key, (host, port) in endpoints(config).items():
+        if _taken(host, port):
+            return (
+                f"{config.file}: {key}: port {port} on {host} is taken by another program. End that (`ss -ltnp` as "
+                "root says what it is), or choose a free port"
+            )
+    return ""
+
+
+def _running(config: Config) -> list[Node]:
+    """Return the nodes of this data folder whose process lives, whoever started them."""
+    return [node for node in LocalRegistry(config.data).list() if process_started(node.pid) == node.started]
+
+
+def _taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE  # anything else the node itself will tell
+    return False
+
+
+def _wait_until_up(supervisor: Supervisor, config: Config) -> None:
+    """Return when every node beats. Raise NotStarted when those that don't have ended again and again, or hang."""
+    until = time.monotonic() + UP_SECONDS
+    starts: dict[str, set[int]] = {}
+    while True:
+        processes = supervisor.processes()
+        down = {name: one for name, one in processes.items() if not _up(one, config)}
+        for name, one in processes.items():
+            starts.setdefault(name, set()).add(one.start)
+        lost = [one for name, one in down.items() if _ended(one) and len(starts[name]) >= STARTS]
+        lost += [one for one in down.values() if one.statename == "FATAL"]
+        if not down:
+            return
+        if len(lost) >= len(down) or time.monotonic() > until:
+            raise NotStarted("\n".join(_why(one, config) for one in down.values()))
+        time.sleep(LOOK_SECONDS)
+
+
+def _ended(process: Process) -> bool:
+    return process.statename not in RUNNING
+
+
+def _up(process: Process, config: Config) -> bool:
+    """Return whether all that the registry should know of a node's process beats."""
+    beating = {
+        node.name for node in LocalRegistry(config.data).list() if node.pid == process.pid and alive(node)
+    }
+    return process.statename in RUNNING and set(registered(config, [process.name])) <= beating
+
+
+def _why(process: Process, config: Config) -> str:
+    log = config.data / "log" / f"{process.name}.log"
+    if not _ended(process):
+        return f"{process.name}: not up after {UP_SECONDS:g} s; see {log}"
+    again = "it is not started again" if process.statename == "FATAL" else "it is started again and again"
+    return f"{process.name} ended at its start, {again}: {last_error(process, config)}. The other nodes run. Its log: {log}"
+
+
+def _stop_nodes(supervisor: Supervisor, config: Config, say: Say) -> None:
+    ranks = sorted({rank(name) for name in supervisor.processes()}, reverse=True)
+    for one in ranks:
+        processes = supervisor.processes()
+        if one == BROKER:
+            _drain(processes, config, say)
+        names = [name for name, it in processes.items() if rank(name) == one and it.statename in UNDER_WAY]
+        if names:
+            say(f"stopping {' '.join(names)}")
+            supervisor.stop([name for name in names if processes[name].statename != "STOPPING"])
+        until = time.monotonic() + DOWN_SECONDS
+        while any(supervisor.processes()[name].statename in UNDER_WAY for name in names):
+            if time.monotonic() > until:
+                raise Unavailable(f"{' '.join(names)} did not end within {DOWN_SECONDS:g} s")
+            time.sleep(LOOK_SECONDS)
+
+
+def _drain(processes: dict[str, Process], config: Config, say: Say) -> None:
+    """Wait until everything accepted is counted, if that can come to an end."""
+    ended = [name for name, one in processes.items() if rank(name) <= BROKER and _ended(one)]
+    if ended:
+        say(
+            f"not waiting until all is counted, as {' '.join(ended)} does not run; that goes on after the next start"
+        )
+        return
+    try:
+        drain(config, config.service.drain_seconds)
+    except (NotDrained, Unavailable) as error:
+        say(f"{error}. What is not counted yet will be after the next start")
+
+
+def _wait_for_end(supervisor: Supervisor, config: Config) -> None:
+    until = time.monotonic() + DOWN_SECONDS
+    while supervisor.pid or _running(config):
+        if time.monotonic() > until:
+            _kill(supervisor.pid)
+        time.sleep(LOOK_SECONDS)
+    _forget(supervisor)
+
+
+def _kill(pid: int) -> None:
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _forget(supervisor: Supervisor) -> None:
+    """Remove what a supervisor that was killed left behind."""
+    for left in supervisor.left_behind:
+        left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(config: Config, say: Say) -> Iterator[None]:
+    """Keep a second ``start`` or ``stop`` waiting, and users out whose files the suite could not write later."""
+    folder = config.data / "run"
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        owner = _user(folder.stat().st_uid)
+        raise AnalyticsError(
+            f"{config.data} is the user {owner}'s, this is {_user(os.geteuid())}: use `service analytics …` as root, or "
+            f"`runuser -u {owner} -- analytics …`"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    fd = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another start or stop to end")
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -1,0 +1,217 @@
+"""The suite's supervisor, a process of the package ``supervisor``: starting it, asking it, and what it knows.
+
+It keeps the nodes running, starts one that ended again after a wait that grows each time, and gives up on one that
+never lives long. All nodes die with it, however it ends: what runs is always what it knows of.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Error, ServerProxy
+
+import gevent
+import msgspec
+from supervisor.xmlrpc import SupervisorTransport
+
+from analytics.cluster import LocalRegistry
+from analytics.cluster.registry import process_started
+from analytics.config import Config
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime import supervisor_conf as conf
+from analytics.runtime.nodes import needed, registered
+from analytics.runtime.suite import python_path
+
+ASK_SECONDS = 5.0
+LOOK_SECONDS = 0.5
+LAUNCH_SECONDS = 30.0
+TAIL_BYTES = 4096
+RUNNING = ("STARTING", "RUNNING")
+UNDER_WAY = (*RUNNING, "BACKOFF", "STOPPING")
+
+
+class Process(msgspec.Struct, frozen=True):
+    """What the supervisor knows of a node: its state (``RUNNING``, ``BACKOFF``, ``FATAL`` …) and last start."""
+
+    name: str
+    statename: str
+    pid: int
+    start: int
+    spawnerr: str
+
+
+class Supervisor:
+    """The supervisor of one data folder, whether it runs or not."""
+
+    def __init__(self, config: Config, timeout: float = ASK_SECONDS) -> None:
+        self._config = config
+        self._timeout = timeout
+        self.folder = config.data / "run"
+        self.conf = self.folder / conf.CONF
+
+    @property
+    def noted_pid(self) -> int:
+        """The process id in the pid file, 0 where there is none. That process need not exist any more."""
+        try:
+            return int((self.folder / conf.PID).read_text())
+        except (OSError, ValueError):
+            return 0
+
+    @property
+    def pid(self) -> int:
+        """The process id of the supervisor, 0 where none runs."""
+        pid = self.noted_pid
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return 0
+        return pid if os.fsencode(self.conf) in command and process_started(pid) else 0
+
+    @property
+    def left_behind(self) -> list[Path]:
+        """What stays in the folder where the supervisor was killed."""
+        return [self.folder / conf.PID, self.folder / conf.SOCKET]
+
+    def processes(self) -> dict[str, Process]:
+        """Return every node that it looks after, by name. Raise Unavailable where it does not answer."""
+        infos = self._ask("getAllProcessInfo")
+        return {info["name"]: msgspec.convert(info, Process) for info in infos}
+
+    def answers(self) -> bool:
+        """Return whether it runs and answers."""
+        try:
+            return bool(self.pid and self.processes())
+        except Unavailable:
+            return False
+
+    def start(self, names: Sequence[str]) -> None:
+        """Start nodes that have ended or failed; don't wait until they are up."""
+        for name in names:
+            self._ask("startProcess", name, False)
+
+    def stop(self, names: Sequence[str]) -> None:
+        """Ask nodes to end, in order; don't wait until they have. What lives on is killed after 20 s."""
+        for name in names:
+            self._ask("stopProcess", name, False)
+
+    def shut_down(self) -> None:
+        """Ask the supervisor itself to end, and whatever still runs."""
+        self._ask("shutdown")
+
+    def launch(self) -> None:
+        """Start the supervisor, which starts the nodes. Return when it answers; raise AnalyticsError if it does not."""
+        (self._config.data / "log").mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.left_behind:
+            left.unlink(missing_ok=True)
+        self.conf.write_text(conf.text(self._config))
+        python = [sys.executable, "-P", "-m"]
+        node = [*python, "analytics", "--config", str(self._config.file), "run", "--supervised"]
+        done = subprocess.run(
+            [*python, "supervisor.supervisord", "-c", str(self.conf)],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": python_path(), conf.RUN: shlex.join(node)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            raise AnalyticsError(
+                f"the supervisor did not start: {' | '.join(done.stderr.strip().splitlines())}"
+            )
+        until = time.monotonic() + LAUNCH_SECONDS
+        while not self.answers():
+            if time.monotonic() > until:
+                raise Unavailable(
+                    f"the supervisor did not come up; see {self._config.data / 'log' / conf.LOG}"
+                )
+            time.sleep(0.05)
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the supervisor's interface; see http://supervisord.org/api.html."""
+        try:
+            late = TimeoutError(f"nothing within {self._timeout:g} s")
+            with gevent.Timeout(self._timeout, late), self._proxy() as proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
+        except (Error, OSError) as error:
+            raise Unavailable(
+                f"the supervisor (process {self.noted_pid}) does not answer {method}: {error}; see "
+                f"{self._config.data / 'log' / conf.LOG}"
+            ) from error
+
+    @contextmanager
+    def _proxy(self) -> Iterator[ServerProxy]:
+        folder = os.open(self.folder, os.O_PATH)  # the socket's path may be longer than an address can be
+        try:
+            transport = SupervisorTransport(None, None, f"unix:///proc/self/fd/{folder}/{conf.SOCKET}")
+            with ServerProxy("http://localhost", transport) as proxy:
+                yield proxy
+        finally:
+            os.close(folder)
+
+
+def failing(config: Config) -> dict[str, str]:
+    """Return, by their names in the registry, the nodes that the supervisor can't keep running, and why.
+
+    Empty where the nodes are run without it. Answers within half a second.
+    """
+    supervisor = Supervisor(config, LOOK_SECONDS)
+    noted = supervisor.noted_pid
+    if not noted:
+        return {}
+    if not supervisor.pid:
+        reason = f"process {noted}, which ran the suite, was killed; `analytics start` starts all again"
+        return dict.fromkeys(registered(config, needed(config)), reason)
+    try:
+        found = supervisor.processes()
+    except Unavailable:
+        return {}
+    reasons = {process.name: _reason(process, config) for process in found.values()}
+    return {
+        name: reason
+        for node, reason in reasons.items()
+        if reason
+        for name in registered(config, [node]) or [node]
+    }
+
+
+def last_error(process: Process, config: Config) -> str:
+    """Return what ended a node last: what it told the registry, else the last line of its log."""
+    if process.spawnerr and not process.start:
+        return process.spawnerr
+    names = registered(config, [process.name])
+    for entry in LocalRegistry(config.data).list():
+        if entry.name in names and entry.ended and entry.since >= process.start:
+            return entry.last_error
+    return _last_line(config.data / "log" / f"{process.name}.log") or process.spawnerr or "it said nothing"
+
+
+def _reason(process: Process, config: Config) -> str:
+    if process.statename == "FATAL":
+        return (
+            f"failed, given up after {config.service.restarts + 1} starts in a row: {last_error(process, config)}. "
+            "Mend that, then `analytics start`"
+        )
+    if process.statename == "BACKOFF":
+        return f"ends soon after each start, is started again: {last_error(process, config)}"
+    if process.statename in ("STOPPED", "STOPPING"):
+        return "was stopped; `analytics start` starts it again"
+    return ""
+
+
+def _last_line(log: Path) -> str:
+    """Return the last line of a log that is not part of a traceback."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip() and not line[0].isspace()), "")

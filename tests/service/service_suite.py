@@ -1,0 +1,162 @@
+"""A suite to start and stop in the background: its configuration, its commands, and what of it runs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from analytics.cluster import LocalRegistry
+from analytics.cluster.registry import process_started
+from analytics.config import Config, load
+from analytics.runtime.supervision import Supervisor
+from analytics.testing.ports import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+AREA = "549140c8dbdb67794fc0fa3b"
+NOON = 1420689600
+PATIENCE = 60.0
+
+
+class Background:
+    """One suite in ``folder``. Its spout reads ``logs/*.log``."""
+
+    def __init__(self, folder: Path, more: str = "") -> None:
+        self.folder = folder
+        self.file = folder / "analytics.toml"
+        self.log = folder / "logs" / "game.log"
+        self.written = 0
+        self.log.parent.mkdir(parents=True)
+        self.ports = free_ports(4)
+        self.configure(more)
+        self.processes: set[int] = set()
+
+    def configure(self, more: str = "") -> None:
+        """Write the configuration; ``more`` goes behind it."""
+        store, receiver, sender, refill = self.ports
+        self.file.write_text(f"""
+data = "data"
+[store]
+port = {store}
+[broker]
+receiver_port = {receiver}
+sender_port = {sender}
+refill_port = {refill}
+min_free_mb = 16
+[service]
+restarts = 2
+[games.dl.areas.{AREA}]
+plat = "2001"
+[[gamelog.sources]]
+name = "local"
+kind = "file"
+path = "logs/*.log"
+poll_seconds = 0.1
+{more}""")
+
+    @property
+    def config(self) -> Config:
+        return load(self.file)
+
+    @property
+    def supervisor(self) -> Supervisor:
+        return Supervisor(self.config)
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the suite, with the words that it wrote in one string, ``stdout``."""
+        process = self.popen(*arguments)
+        try:
+            output, _ = process.communicate(timeout=150)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    def popen(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Begin a command."""
+        command = [sys.executable, "-m", "analytics", "--config", str(self.file), *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        )
+
+    @contextmanager
+    def foreground(self, node: str) -> "Iterator[subprocess.Popen[str]]":
+        """Run a node in the foreground, without a supervisor."""
+        process = self.popen("run", node)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+    def must(self, *arguments: str) -> str:
+        """Run a command that has to succeed; return what it wrote."""
+        done = self(*arguments)
+        assert done.returncode == 0, done.stdout + self.logs()
+        self.pids()
+        return done.stdout
+
+    def write(self, count: int) -> None:
+        """Have that many more accts log in."""
+        with self.log.open("a") as log:
+            for number in range(self.written, self.written + count):
+                op = {"code": "login_logcount"}
+                line = {"op": op, "area": AREA, "ts": NOON, "data": {"corpid": 1, "acct": f"a{number}"}}
+                log.write(json.dumps(line) + "\n")
+        self.written += count
+
+    def journaled(self) -> int:
+        """Return how many lines the spout has journaled."""
+        return sum(file.read_bytes().count(b"\n") for file in (self.folder / "data").glob("gamelog_*.txt"))
+
+    def counted(self) -> int:
+        """Return how many accts the suite says logged in."""
+        rows = self.must("show", "loginday", "--format", "json").splitlines()
+        documents: list[dict[str, Any]] = [json.loads(row) for row in rows if row.startswith("{")]
+        return sum(int(one["count"]) for one in documents)
+
+    def pids(self) -> dict[str, int]:
+        """Return the processes of the nodes that live, by node; they are remembered."""
+        nodes = LocalRegistry(self.folder / "data").list()
+        living = {node.name: node.pid for node in nodes if process_started(node.pid) == node.started}
+        self.processes |= set(living.values()) | {
+            int(node.state["server_pid"]) for node in nodes if node.state.get("server_pid")
+        }
+        return living
+
+    def left(self) -> set[int]:
+        """Return what still lives of all processes that were ever seen."""
+        return {pid for pid in self.processes if process_started(pid)}
+
+    def logs(self) -> str:
+        folder = self.folder / "data" / "log"
+        return "".join(f"\n--- {log.name}\n{log.read_text()[-2000:]}" for log in folder.glob("*.log"))
+
+    def end(self) -> None:
+        """Stop whatever runs, and see that nothing is left."""
+        self("stop")
+        until(lambda: not self.left())
+        assert self.supervisor.pid == 0
+
+
+def until(true: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Return what ``true`` returns as soon as it is true."""
+    end = time.monotonic() + patience
+    while not (found := true()):
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.1)
+    return found
+
+
+def running(folder: Path) -> Iterator[Background]:
+    """Yield a suite, and end it."""
+    suite = Background(folder)
+    try:
+        yield suite
+    finally:
+        suite.end()

@@ -1,0 +1,143 @@
+"""``start``, ``stop`` and ``restart``: what they do, and what they say when something is in the way."""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+from service_suite import Background, running, until
+
+from analytics.config import Config
+from analytics.runtime.nodes import needed
+from analytics.runtime.supervisor_conf import rank, text
+
+
+def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
+    """Started, started again, a node killed, restarted while lines come, stopped: every line counts once."""
+    suite.write(500)
+    assert "started (process" in suite.must("start")
+    assert f"already running (process {suite.supervisor.pid})" in suite.must("start")
+    shown = suite("status", "--json", "--lsb")
+    assert shown.returncode == 0, shown.stdout
+    before = suite.pids()
+    os.kill(before["worker-main"], signal.SIGKILL)
+    suite.write(500)
+    until(lambda: suite.pids().get("worker-main", before["worker-main"]) != before["worker-main"])
+    suite.write(20_000)
+    said = suite.must("restart")
+    assert said.index("stopping gamelog") < said.index("stopping broker") < said.index("stopping main timers")
+    assert said.index("stopping main timers") < said.index("stopping store") < said.index("started (process")
+    assert not set(before.values()) & set(suite.pids().values())
+    suite.write(500)
+    until(
+        lambda: (
+            json.loads(suite("status", "--json").stdout)["balance"]["spouts"][0]["ever_accepted"]
+            == suite.written
+        )
+    )
+    suite.must("drain")
+    assert suite.counted() == suite.written
+    assert "stopped" in suite.must("stop")
+    assert not suite.left()
+    assert suite.must("stop") == "not running\n"
+    assert suite("status", "--lsb").returncode == 3
+
+
+def test_a_stop_waits_until_all_is_counted(suite: Background) -> None:
+    """What was journaled by then is in the documents, without a bolt having run since."""
+    suite.must("start")
+    suite.write(30_000)
+    until(suite.journaled)
+    said = suite.must("stop")
+    assert "not counted yet" not in said
+    with suite.foreground("store"):
+        until(lambda: "store" in suite.pids())
+        assert suite.counted() == suite.journaled()
+
+
+def test_a_supervisor_that_is_killed_takes_its_nodes_along(suite: Background) -> None:
+    suite.must("start")
+    suite.write(5000)
+    killed = suite.supervisor.pid
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: not suite.left())
+    shown = suite("status", "--lsb")
+    assert shown.returncode == 1
+    assert (
+        f"process {killed}, which ran the suite, was killed; `analytics start` starts all again"
+        in shown.stdout
+    )
+    assert f"process {killed}, which ran the suite last, was killed" in suite.must("start")
+    until(lambda: suite.counted() == suite.written)
+    os.kill(suite.supervisor.pid, signal.SIGKILL)
+    until(lambda: not suite.left())
+    assert "was killed" in suite.must("stop")
+    assert suite("status", "--lsb").returncode == 3
+
+
+def test_a_supervisor_that_hangs(suite: Background) -> None:
+    suite.must("start")
+    pid = suite.supervisor.pid
+    os.kill(pid, signal.SIGSTOP)
+    refused = suite("start")
+    assert refused.returncode == 1 and "end it with `analytics stop`" in refused.stdout
+    assert f"(process {pid}) does not answer" in refused.stdout
+    assert "Nothing is lost by that" in suite.must("stop")
+    until(lambda: not suite.left())
+
+
+def test_a_node_that_dies_at_its_start(suite: Background) -> None:
+    """The others run; it is tried again, then shown as failed with its error; ``start`` tries it once more."""
+    suite.configure('[[gamelog.sources]]\nname = "far"\nkind = "tcp"\nhost = "192.0.2.1"\nport = 5010\n')
+    refused = suite("start")
+    assert refused.returncode == 1
+    assert (
+        "gamelog ended at its start" in refused.stdout and "Cannot assign requested address" in refused.stdout
+    )
+    assert {"broker", "store", "timers", "worker-main"} <= suite.pids().keys()
+    problem = until(lambda: _problem(suite, "gamelog", "given up after 3 starts in a row: "))
+    assert "Cannot assign requested address" in problem and problem.endswith("then `analytics start`")
+    assert suite("status", "--lsb").returncode == 150
+    suite.configure()
+    assert "started again: gamelog" in suite.must("start")
+    until(lambda: suite("status", "--lsb").returncode == 0)
+
+
+def _problem(suite: Background, node: str, words: str) -> str:
+    nodes = json.loads(suite("status", "--json").stdout)["nodes"]
+    found = next((one["problem"] for one in nodes if one["name"] == node), "")
+    return found if words in found else ""
+
+
+def test_what_is_in_the_way_is_named(suite: Background) -> None:
+    with socket.create_server(("127.0.0.1", suite.ports[1])):
+        refused = suite("start")
+    assert refused.returncode == 1
+    assert f"broker.receiver_port: port {suite.ports[1]} on 127.0.0.1 is taken" in refused.stdout
+    with suite.foreground("broker") as broker:
+        until(lambda: "broker" in suite.pids())
+        refused = suite("start")
+    assert refused.returncode == 1
+    assert f"broker (process {broker.pid}): running on {suite.folder / 'data'} already" in refused.stdout
+    suite.configure('[payment]\nurl = "http://127.0.0.1:9/"\ntoken_env = "A_TOKEN_THAT_IS_NOT_SET"\n')
+    refused = suite("start")
+    assert refused.returncode == 2 and "environment variable A_TOKEN_THAT_IS_NOT_SET" in refused.stdout
+    assert suite.supervisor.noted_pid == 0
+
+
+def test_two_suites_side_by_side_and_two_starts_at_once(suite: Background, tmp_path: Path) -> None:
+    for other in running(tmp_path / "other"):
+        commands = [one.popen("start") for one in (suite, suite, other)]
+        said = [command.communicate(timeout=150)[0] for command in commands]
+        assert [command.returncode for command in commands] == [0, 0, 0], said
+        assert sorted("already running" in one for one in said) == [False, False, True]
+        assert suite("status", "--lsb").returncode == other("status", "--lsb").returncode == 0
+        other.must("stop")
+        assert suite("status", "--lsb").returncode == 0
+
+
+def test_every_node_is_looked_after_and_stopped_in_its_turn() -> None:
+    made = text(Config())
+    assert all(f"[program:{name}]" in made for name in needed(Config()))
+    assert rank("gamelog") > rank("broker") > rank("main") == rank("dashboard") > rank("store")
