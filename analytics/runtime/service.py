@@ -65,7 +65,7 @@ def stop(config: Config, say: Say) -> None:
             _forget(supervisor)
             return
         try:
-            _stop_nodes(supervisor, config, say)
+            _stop_nodes(supervisor, supervisor.started_with, say)
             supervisor.shut_down()
         except Unavailable as error:
             say(f"{error}; it is killed, and its nodes with it. Nothing is lost by that")

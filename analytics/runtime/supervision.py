@@ -27,7 +27,7 @@ from analytics.runtime import supervisor_conf as conf
 from analytics.runtime.nodes import needed, registered
 from analytics.runtime.suite import python_path
 
-ASK_SECONDS = 5.0
+ASK_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 LAUNCH_SECONDS = 30.0
 TAIL_BYTES = 4096
@@ -53,6 +53,7 @@ class Supervisor:
         self._timeout = timeout
         self.folder = config.data / "run"
         self.conf = self.folder / conf.CONF
+        self._started = self.folder / conf.STARTED
 
     @property
     def noted_pid(self) -> int:
@@ -76,6 +77,16 @@ class Supervisor:
     def left_behind(self) -> list[Path]:
         """What stays in the folder where the supervisor was killed."""
         return [self.folder / conf.PID, self.folder / conf.SOCKET]
+
+    @property
+    def started_with(self) -> Config:
+        """The configuration that the nodes run with: the file may have been changed since."""
+        try:
+            return msgspec.json.decode(
+                self._started.read_bytes(), type=Config, dec_hook=lambda kind, text: kind(text)
+            )
+        except (OSError, msgspec.MsgspecError):
+            return self._config
 
     def processes(self) -> dict[str, Process]:
         """Return every node that it looks after, by name. Raise Unavailable where it does not answer."""
@@ -110,6 +121,8 @@ class Supervisor:
         for left in self.left_behind:
             left.unlink(missing_ok=True)
         self.conf.write_text(conf.text(self._config))
+        self._started.touch(0o600)
+        self._started.write_bytes(msgspec.json.encode(self._config, enc_hook=str))
         python = [sys.executable, "-P", "-m"]
         node = [*python, "analytics", "--config", str(self._config.file), "run", "--supervised"]
         done = subprocess.run(

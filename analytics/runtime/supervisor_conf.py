@@ -16,6 +16,7 @@ CONF = "supervisord.conf"
 SOCKET = "supervisor.sock"
 PID = "supervisord.pid"
 LOG = "supervisor.log"
+STARTED = "started.conf"
 RUN = "ANALYTICS_RUN"
 """The variable with the command line that a node's name is put behind."""
 

@@ -65,6 +65,10 @@ def test_every_package_has_its_place() -> None:
     )
 
 
+def test_every_package_is_installed_with_the_suite() -> None:
+    assert [str(file.parent) for file in FILES if not (file.parent / "__init__.py").exists()] == []
+
+
 @pytest.mark.parametrize("package", INWARD)
 def test_imports_point_inward(package: str) -> None:
     for file in (PACKAGE / package).rglob("*.py"):

@@ -58,6 +58,11 @@ path = "logs/*.log"
 poll_seconds = 0.1
 {more}""")
 
+    def move(self) -> None:
+        """Write a configuration with other ports."""
+        self.ports = free_ports(4)
+        self.configure()
+
     @property
     def config(self) -> Config:
         return load(self.file)
