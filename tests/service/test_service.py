@@ -143,7 +143,7 @@ def test_two_suites_side_by_side_and_two_starts_at_once(suite: Background, tmp_p
         assert sorted("already running" in one for one in said) == [False, False, True]
         assert suite("status", "--lsb").returncode == other("status", "--lsb").returncode == 0
         os.kill(other.supervisor.pid, signal.SIGKILL)
-        until(lambda: not other.left())
+        until(lambda other=other: not other.left())
         assert "was killed" in other.must("stop")
         assert other("status", "--lsb").returncode == 3
         assert suite("status", "--lsb").returncode == 0
