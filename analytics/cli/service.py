@@ -32,5 +32,4 @@ def stop(config: Config) -> None:
 @click.pass_obj
 def restart(config: Config) -> None:
     """Stop the suite in order, if it runs, and start it again with the configuration as it is now."""
-    service.stop(config, click.echo)
-    service.start(config, click.echo)
+    service.restart(config, click.echo)

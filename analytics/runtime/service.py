@@ -41,9 +41,7 @@ def start(config: Config, say: Say) -> None:
         ConfigError: a variable that the configuration names is not set.
         NotStarted: something is in the way, or a node does not come up. The other nodes run on.
     """
-    unset = list(unset_variables(config))
-    if unset:
-        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
+    _refuse_unset(config)
     with _alone(config, say):
         supervisor = Supervisor(config)
         if supervisor.pid:
@@ -74,12 +72,25 @@ def stop(config: Config, say: Say) -> None:
         say("stopped")
 
 
+def restart(config: Config, say: Say) -> None:
+    """Stop and start; what would be refused at the start, as far as that can be told, is refused while all runs yet."""
+    _refuse_unset(config)
+    stop(config, say)
+    start(config, say)
+
+
 def lsb_status(config: Config, healthy: bool) -> int:
     """Return what init scripts end ``status`` with: 0 well, 1 killed, 3 stopped; 150 where it runs and is not well."""
     supervisor = Supervisor(config)
     if supervisor.pid:
         return 0 if healthy else 150
     return 1 if supervisor.noted_pid else 3
+
+
+def _refuse_unset(config: Config) -> None:
+    unset = list(unset_variables(config))
+    if unset:
+        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
 
 
 def _start_all(supervisor: Supervisor, config: Config, say: Say) -> None:

@@ -132,6 +132,8 @@ def test_what_is_in_the_way_is_named(suite: Background) -> None:
     suite.configure('[payment]\nurl = "http://127.0.0.1:9/"\ntoken_env = "A_TOKEN_THAT_IS_NOT_SET"\n')
     refused = suite("start")
     assert refused.returncode == 2 and "environment variable A_TOKEN_THAT_IS_NOT_SET" in refused.stdout
+    refused = suite("restart")
+    assert refused.returncode == 2 and "not running" not in refused.stdout
     assert suite.supervisor.noted_pid == 0
 
 
