@@ -56,6 +56,7 @@ def faults(config: Config) -> Iterator[str]:
     if config.payment.since and not _is_day(config.payment.since):
         yield f'payment.since: expected a day as YYYY-MM-DD, got "{config.payment.since}"'
     yield from _groups(config)
+    yield from _nodes(config)
 
 
 def unset_variables(config: Config) -> Iterator[str]:
@@ -272,3 +273,10 @@ def _groups(config: Config) -> Iterator[str]:
             if bolt in group_of:
                 yield f'{key}: expected a bolt in one group, got "{bolt}", which is also in {group_of[bolt]}'
             group_of.setdefault(bolt, group)
+
+
+def _nodes(config: Config) -> Iterator[str]:
+    known = [*NODES, *config.worker.groups, *BOLTS]
+    for index, name in enumerate(config.service.nodes):
+        if name not in known:
+            yield f'service.nodes[{index}]: expected one of {", ".join(known)}, got "{name}"'

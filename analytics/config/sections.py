@@ -155,8 +155,9 @@ class TimersSection(Section, frozen=True):
 
 
 class ServiceSection(Section, frozen=True):
-    """How ``start`` and ``stop`` run the suite in the background."""
+    """How ``start`` and ``stop`` run the suite in the background. ``nodes``: which of them here; empty means all."""
 
+    nodes: list[str] = []
     drain_seconds: NotNegative = 30.0
     restarts: AtLeastOne = 10
     log_mb: Positive = 16

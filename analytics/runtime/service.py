@@ -16,9 +16,9 @@ from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
-from analytics.runtime.nodes import needed, registered
+from analytics.runtime.nodes import registered
 from analytics.runtime.supervision import RUNNING, UNDER_WAY, Process, Supervisor, last_error
-from analytics.runtime.supervisor_conf import BROKER, STOP_SECONDS, rank, text
+from analytics.runtime.supervisor_conf import BROKER, STOP_SECONDS, nodes, rank, text
 
 UP_SECONDS = 60.0
 FREE_SECONDS = 5.0
@@ -102,7 +102,7 @@ def _start_all(supervisor: Supervisor, config: Config, say: Say) -> None:
         registry.leave(entry.name)  # what died earlier is no news any more
     supervisor.launch()
     _wait_until_up(supervisor, config)
-    say(f"started (process {supervisor.pid}): {' '.join(needed(config))}")
+    say(f"started (process {supervisor.pid}): {' '.join(nodes(config))}")
 
 
 def _start_missing(supervisor: Supervisor, config: Config, say: Say) -> None:
@@ -142,7 +142,7 @@ def _in_the_way(config: Config) -> str:
             "or set `data` to another folder"
         )
     for key, (host, port) in endpoints(config).items():
-        if _taken(host, port):
+        if key.partition(".")[0] in nodes(config) and _taken(host, port):
             return (
                 f"{config.file}: {key}: port {port} on {host} is taken by another program. End that (`ss -ltnp` as "
                 "root says what it is), or choose a free port"

@@ -24,7 +24,7 @@ from analytics.cluster.registry import process_started
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime import supervisor_conf as conf
-from analytics.runtime.nodes import needed, registered
+from analytics.runtime.nodes import registered
 from analytics.runtime.suite import python_path
 
 ASK_SECONDS = 3.0
@@ -181,7 +181,7 @@ def failing(config: Config) -> dict[str, str]:
         return {}
     if not supervisor.pid:
         reason = f"process {noted}, which ran the suite, was killed; `analytics start` starts all again"
-        return dict.fromkeys(registered(config, needed(config)), reason)
+        return dict.fromkeys(registered(config, conf.nodes(config)), reason)
     try:
         found = supervisor.processes()
     except Unavailable:

@@ -24,6 +24,11 @@ LIVED_SECONDS = 10
 STOP_SECONDS = 20
 
 
+def nodes(config: Config) -> list[str]:
+    """Return the nodes that ``start`` runs on this host: those the configuration names for it, else all it needs."""
+    return config.service.nodes or needed(config)
+
+
 def rank(node: str) -> int:
     """Return a node's rank: see OTHERS."""
     return RANKS.get(node, OTHERS)
@@ -64,6 +69,6 @@ stdout_logfile = ../log/{node}.log
 stdout_logfile_maxbytes = {rotated}
 stdout_logfile_backups = {section.log_files}
 """
-        for node in needed(config)
+        for node in nodes(config)
     ]
     return head + "".join(programs)

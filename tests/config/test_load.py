@@ -103,6 +103,7 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
             f"games.b.areas.{AREA}: expected an area of one game, got one that is also in games.a",
         ),
         ('[games.dl.opcodes]\nx = "login_logcout"', "games.dl.opcodes.x: expected one of"),
+        ('[service]\nnodes = ["worker"]', "service.nodes[0]: expected one of broker, "),
         ('[worker.groups]\na = ["nope"]', "worker.groups.a: expected bolts out of"),
         ('[worker.groups]\nstore = ["server"]', "worker.groups.store: expected a name that is no node's"),
         ('[worker.groups]\na = ["server"]\nb = ["server"]', "worker.groups.b: expected a bolt in one group"),

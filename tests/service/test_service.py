@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from service_suite import Background, running, until
 
-from analytics.config import Config
+from analytics.config import Config, ServiceSection
 from analytics.runtime.nodes import needed
 from analytics.runtime.supervisor_conf import rank, text
 
@@ -154,4 +155,6 @@ def test_two_suites_side_by_side_and_two_starts_at_once(suite: Background, tmp_p
 def test_every_node_is_looked_after_and_stopped_in_its_turn() -> None:
     made = text(Config())
     assert all(f"[program:{name}]" in made for name in needed(Config()))
+    some = text(Config(service=ServiceSection(nodes=["workers", "gamelog"])))
+    assert re.findall(r"\[program:(\w+)\]", some) == ["workers", "gamelog"]
     assert rank("gamelog") > rank("broker") > rank("main") == rank("dashboard") > rank("store")
