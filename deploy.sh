@@ -68,6 +68,10 @@ running() {
     [ "$status" -eq 0 ] || [ "$status" -eq 150 ]
 }
 
+exec 9>/run/analytics-deploy.lock
+flock -n 9 || fail "another deploy.sh is under way; call again when it has ended"
+trap 'rm -f /run/analytics-deploy.lock' EXIT
+
 # --- removing ---
 
 remove() {
@@ -178,7 +182,7 @@ make_release() {
     echo "installing into $release (about a minute) …"
     rm -rf -- "$release"
     source=$(mktemp -d)
-    trap 'rm -rf -- "$source"' EXIT
+    trap 'rm -rf -- "$source" /run/analytics-deploy.lock' EXIT
     (cd "$root" && cp -R analytics conf init.d setup.py pyproject.toml README.md LICENSE "$source") # pip writes beside it
     mkdir -p "$prefix/releases"
     "$python" -m venv "$release"

@@ -208,7 +208,7 @@ def _stop_nodes(supervisor: Supervisor, config: Config, say: Say) -> None:
     for one in ranks:
         processes = supervisor.processes()
         if one == BROKER:
-            _drain(processes, config, say)
+            drained(processes, config, say)
         names = [name for name, it in processes.items() if rank(name) == one and it.statename in UNDER_WAY]
         if names:
             say(f"stopping {' '.join(names)}")
@@ -220,8 +220,8 @@ def _stop_nodes(supervisor: Supervisor, config: Config, say: Say) -> None:
             time.sleep(LOOK_SECONDS)
 
 
-def _drain(processes: dict[str, Process], config: Config, say: Say) -> None:
-    """Wait until everything accepted is counted, if that can come to an end."""
+def drained(processes: dict[str, Process], config: Config, say: Say) -> None:
+    """Return when everything accepted is counted, or time is up; at once where that can't come to pass."""
     ended = [name for name, one in processes.items() if rank(name) <= BROKER and _ended(one)]
     if ended:
         say(
@@ -264,8 +264,14 @@ def _alone(config: Config, say: Say) -> Iterator[None]:
             f"{config.data} is the user {owner}'s, this is {_user(os.geteuid())}: use `service analytics …` as root, or "
             f"`runuser -u {owner} -- analytics …`"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    fd = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise AnalyticsError(
+            f"{error.filename}: {error.strerror}, but the suite has to write there; change its permissions, or set "
+            f"`data` in {config.file} to another folder"
+        ) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import gevent
 
+from analytics.config import Config
 from analytics.testing.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,7 +144,7 @@ class GameLog:
 
 def configuration(log: GameLog) -> str:
     """Return a configuration that reads ``log``, on ports that are free."""
-    store, receiver, sender, refill = free_ports(4)
+    store, receiver, sender, refill, dashboard = free_ports(5)
     return f"""# an operator's own
 data = "{DATA}"
 [store]
@@ -153,6 +154,7 @@ receiver_port = {receiver}
 sender_port = {sender}
 refill_port = {refill}
 min_free_mb = 16
+{on_port(dashboard)}
 [games.dl.areas.{AREA}]
 plat = "2001"
 [[gamelog.sources]]
@@ -161,6 +163,11 @@ kind = "file"
 path = "{log.path}"
 poll_seconds = 0.1
 """
+
+
+def on_port(port: int) -> str:
+    """Return the dashboard's section, where there is a dashboard."""
+    return f"[dashboard]\nport = {port}\n" if "dashboard" in Config.__struct_fields__ else ""
 
 
 def counted() -> int:

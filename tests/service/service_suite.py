@@ -31,13 +31,13 @@ class Background:
         self.log = folder / "logs" / "game.log"
         self.written = 0
         self.log.parent.mkdir(parents=True)
-        self.ports = free_ports(4)
+        self.ports = free_ports(5)
         self.configure(more)
         self.processes: set[int] = set()
 
     def configure(self, more: str = "") -> None:
         """Write the configuration; ``more`` goes behind it."""
-        store, receiver, sender, refill = self.ports
+        store, receiver, sender, refill, dashboard = self.ports
         self.file.write_text(f"""
 data = "data"
 [store]
@@ -47,6 +47,7 @@ receiver_port = {receiver}
 sender_port = {sender}
 refill_port = {refill}
 min_free_mb = 16
+{on_port(dashboard)}
 [service]
 restarts = 2
 [games.dl.areas.{AREA}]
@@ -60,7 +61,7 @@ poll_seconds = 0.1
 
     def move(self) -> None:
         """Write a configuration with other ports."""
-        self.ports = free_ports(4)
+        self.ports = free_ports(5)
         self.configure()
 
     @property
@@ -147,6 +148,11 @@ poll_seconds = 0.1
         self("stop")
         until(lambda: not self.left())
         assert self.supervisor.pid == 0
+
+
+def on_port(port: int) -> str:
+    """Return the dashboard's section, where there is a dashboard."""
+    return f"[dashboard]\nport = {port}\n" if "dashboard" in Config.__struct_fields__ else ""
 
 
 def until(true: Callable[[], Any], patience: float = PATIENCE) -> Any:

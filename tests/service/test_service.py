@@ -8,10 +8,14 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
 from service_suite import Background, running, until
 
-from analytics.config import Config, ServiceSection
+from analytics.config import BrokerSection, Config, ServiceSection
+from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
+from analytics.runtime.service import drained, start
+from analytics.runtime.supervision import Process
 from analytics.runtime.supervisor_conf import rank, text
 
 
@@ -158,3 +162,21 @@ def test_every_node_is_looked_after_and_stopped_in_its_turn() -> None:
     some = text(Config(service=ServiceSection(nodes=["workers", "gamelog"])))
     assert re.findall(r"\[program:(\w+)\]", some) == ["workers", "gamelog"]
     assert rank("gamelog") > rank("broker") > rank("main") == rank("dashboard") > rank("store")
+
+
+def test_a_stop_does_not_wait_for_what_can_not_come(tmp_path: Path) -> None:
+    config = Config(
+        data=tmp_path, broker=BrokerSection(refill_port=9), service=ServiceSection(drain_seconds=0.1)
+    )
+    said: list[str] = []
+    broker = Process("broker", "RUNNING", 1, 1, "")
+    drained({"broker": broker, "main": Process("main", "FATAL", 0, 1, "")}, config, said.append)
+    assert said.pop().startswith("not waiting until all is counted, as main does not run")
+    drained({"broker": broker}, config, said.append)
+    assert said.pop().endswith("What is not counted yet will be after the next start")
+
+
+def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(AnalyticsError, match="data/run: Not a directory, but the suite has to write there"):
+        start(Config(data=tmp_path / "data"), print)
