@@ -222,7 +222,9 @@ def _stop_nodes(supervisor: Supervisor, config: Config, say: Say) -> None:
 
 def drained(processes: dict[str, Process], config: Config, say: Say) -> None:
     """Return when everything accepted is counted, or time is up; at once where that can't come to pass."""
-    ended = [name for name, one in processes.items() if rank(name) <= BROKER and _ended(one)]
+    ended = [
+        name for name, one in processes.items() if rank(name) <= BROKER and one.statename not in UNDER_WAY
+    ]
     if ended:
         say(
             f"not waiting until all is counted, as {' '.join(ended)} does not run; that goes on after the next start"

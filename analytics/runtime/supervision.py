@@ -30,7 +30,7 @@ from analytics.runtime.suite import python_path
 ASK_SECONDS = 3.0
 LOOK_SECONDS = 0.5
 LAUNCH_SECONDS = 30.0
-TAIL_BYTES = 4096
+TAIL_BYTES = 16384
 RUNNING = ("STARTING", "RUNNING")
 UNDER_WAY = (*RUNNING, "BACKOFF", "STOPPING")
 
@@ -203,6 +203,8 @@ def last_error(process: Process, config: Config) -> str:
     for entry in LocalRegistry(config.data).list():
         if entry.name in names and entry.ended and entry.since >= process.start:
             return entry.last_error
+    if signal := _killed_by(process.name, config):
+        return f"{signal}, sent by somebody or by the kernel for want of memory"
     return _last_line(config.data / "log" / f"{process.name}.log") or process.spawnerr or "it said nothing"
 
 
@@ -219,12 +221,23 @@ def _reason(process: Process, config: Config) -> str:
     return ""
 
 
+def _killed_by(node: str, config: Config) -> str:
+    """Return which signal ended a node last, "" where it ended by itself. Only the supervisor's log tells."""
+    said = f" exited: {node} ("
+    ends = [line.partition(said)[2] for line in _tail(config.data / "log" / conf.LOG) if said in line]
+    return ends[-1].partition(";")[0] if ends and ends[-1].startswith("terminated by ") else ""
+
+
 def _last_line(log: Path) -> str:
     """Return the last line of a log that is not part of a traceback."""
+    return next((line.strip() for line in reversed(_tail(log)) if line.strip() and not line[0].isspace()), "")
+
+
+def _tail(log: Path) -> list[str]:
+    """Return the last lines of a log, none where there is no log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
+            return file.read().decode(errors="replace").splitlines()
     except OSError:
-        return ""
-    return next((line.strip() for line in reversed(lines) if line.strip() and not line[0].isspace()), "")
+        return []

@@ -28,6 +28,8 @@ def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
     assert shown.returncode == 0, shown.stdout
     before = suite.pids()
     os.kill(before["worker-main"], signal.SIGKILL)
+    problem = until(lambda: _problem(suite, "worker-main", "ends soon after each start, is started again: "))
+    assert problem.endswith("terminated by SIGKILL, sent by somebody or by the kernel for want of memory")
     suite.write(500)
     until(lambda: suite.pids().get("worker-main", before["worker-main"]) != before["worker-main"])
     suite.write(20_000)
