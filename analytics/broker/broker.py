@@ -137,7 +137,18 @@ class Broker:
             disk_bytes=self._log.disk_bytes(),
             free_bytes=disk.f_bavail * disk.f_frsize,
             repeated=self._committer.repeated,
+            waiting=self._waiting(),
         )
+
+    def _waiting(self) -> dict[str, dict[str, float]]:
+        """Return, per bolt and topic that has something for it, the seconds for which the oldest of it lies there."""
+        now = time.time()
+        result = {}
+        for bolt, positions in self._positions.bolts.items():
+            since = self._log.waiting({topic: head.number for topic, head in positions.items()})
+            if since:
+                result[bolt] = {topic: round(max(0.0, now - at), 3) for topic, at in since.items()}
+        return result
 
     def _open(self) -> None:
         """Open filter and log, and let the filter take up the log's records that its own files lack."""

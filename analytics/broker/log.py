@@ -15,6 +15,7 @@ from pathlib import Path
 
 from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored, encode_record
 from analytics.broker.segment import Segment
+from analytics.broker.times import Times
 from analytics.broker.wire import BatchHeader, Head, Message, MessageHeader
 from analytics.errors import LogError
 
@@ -45,6 +46,7 @@ class Log:
         self._sync = sync
         self._cursors: OrderedDict[frozenset[tuple[str, int]], Place] = OrderedDict()
         self._staged: list[Buffer] = []
+        self._times: dict[str, Times] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._segments = _open_segments(folder)
         self.seq = 0
@@ -71,6 +73,7 @@ class Log:
             last = self._next_heads.get(part.topic, NOTHING)
             head = Head(last.number + 1, last.records + part.count, last.tuples + part.tuples)
             self._next_heads[part.topic] = head
+            self._note(part.topic, head.number, at)
             crc = zlib.crc32(body)
             parts.append(
                 Stored(part.topic, head.number, part.count, head.records, head.tuples, len(body), crc)
@@ -127,6 +130,17 @@ class Log:
                 self._cursors.popitem(last=False)
         return messages, self._wanted(position), oldest
 
+    def waiting(self, after: Mapping[str, int]) -> dict[str, float]:
+        """Return, for topics with messages above ``after``, since when (Unix seconds) the oldest of them is there.
+
+        Of messages that were in older segments when the log was opened it may be an earlier time.
+        """
+        result = {}
+        for topic, number in after.items():
+            if topic in self._times and self.heads.get(topic, NOTHING).number > number:
+                result[topic] = self._times[topic].after(number)
+        return result
+
     def entries(self, seq: int) -> Iterator[Entry]:
         """Yield the header of every record after ``seq``."""
         for index, segment in enumerate(self._segments):
@@ -144,6 +158,9 @@ class Log:
 
         Topics that ``passed`` does not name hold nothing. The newest segment stays. Return how many went.
         """
+        for topic, number in passed.items():
+            if topic in self._times:
+                self._times[topic].forget(number)
         dropped = 0
         while len(self._segments) > 1:
             following = self._segments[1]
@@ -178,6 +195,9 @@ class Log:
     def _header(self, entry: Entry, part: Stored) -> MessageHeader:
         totals = (part.number, part.count, part.records, part.tuples)
         return MessageHeader(self.identity, *totals, entry.source, entry.ns, entry.at)
+
+    def _note(self, topic: str, number: int, at: float) -> None:
+        self._times.setdefault(topic, Times()).note(number, at)
 
     def _wanted(self, position: Mapping[str, int]) -> bool:
         heads = self.heads
@@ -254,6 +274,7 @@ class Log:
         """Walk the newest segment, cut it at the first record that is not whole, and take up its numbers."""
         segment = self._active
         self.seq, self.heads = segment.first - 1, dict(segment.start)
+        self._note_older()
         end, damage = segment.begin, None
         try:
             for record in segment.records():
@@ -261,6 +282,9 @@ class Log:
                     raise Damaged(record.offset, f"expected seq {self.seq + 1}, got {record.seq}")
                 segment.check(record)
                 _advance(self.heads, record)
+                if isinstance(record.header, Entry):
+                    for part in record.header.parts:
+                        self._note(part.topic, part.number, record.header.at)
                 self.seq, end = record.seq, record.end
                 segment.mark(end, self.heads)
         except Damaged as found:
@@ -271,6 +295,17 @@ class Log:
             lost = segment.size - end
             logger.warning("%s: cut %d bytes that were never acknowledged: %s", segment.path, lost, damage)
             segment.cut(end, self._sync)
+
+    def _note_older(self) -> None:
+        """Note roughly when what the older segments hold became durable, without walking through them."""
+        first = next(self._records(self._segments[0], 0), None) if len(self._segments) > 1 else None
+        for before, following in zip(self._segments, self._segments[1:], strict=False):
+            for topic, head in following.start.items():
+                begin = before.start.get(topic, NOTHING).number
+                if head.number > begin:
+                    if topic not in self._times and first is not None and isinstance(first.header, Entry):
+                        self._note(topic, begin, first.header.at)
+                    self._note(topic, head.number, before.written_at)
 
     def _find_holes(self) -> dict[int, Mapping[str, Head]]:
         """Return, for each segment whose next one is missing, every topic's Head at its end."""

@@ -71,6 +71,11 @@ class Segment:
             raise
         return cls(path, fd, record.seq, record.header, record.end, size)
 
+    @property
+    def written_at(self) -> float:
+        """When the file was written to last, in Unix seconds."""
+        return os.fstat(self._fd).st_mtime
+
     def write(self, buffers: Sequence[bytes | memoryview], sync: bool) -> None:
         """Append, durably if ``sync``. On OSError the file is cut back to ``size`` and nothing has changed."""
         try:

@@ -158,7 +158,10 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class BrokerState(msgspec.Struct, frozen=True):
-    """Everything ``status`` wants of the broker. ``blocked`` says why nothing is acknowledged, "" if all is well."""
+    """Everything ``status`` wants of the broker. ``blocked`` says why nothing is acknowledged, "" if all is well.
+
+    ``waiting``: per bolt and topic, the seconds for which the oldest message that the bolt has not passed lies there.
+    """
 
     log: str
     heads: dict[str, Head]
@@ -168,6 +171,7 @@ class BrokerState(msgspec.Struct, frozen=True):
     disk_bytes: int
     free_bytes: int
     repeated: int
+    waiting: dict[str, dict[str, float]] = {}
 
 
 Request = Read | Report | Unknown | State

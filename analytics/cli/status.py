@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from analytics.config import Config
-from analytics.runtime.report import StatusReport, report
+from analytics.runtime.report import StatusReport, facts, report
 from analytics.runtime.service import lsb_status
 
 
@@ -24,12 +24,12 @@ from analytics.runtime.service import lsb_status
 def status(config: Config, as_json: bool, lsb: bool) -> None:
     """Show every node, healthy or not, and the balance of records.
 
-    The exit status is 0 only if every node that the configuration needs is well and the balance adds up.
+    The exit status is 0 only if every node that the configuration needs is well, broker and store answer, and
+    the balance adds up.
     """
     found = report(config)
     if as_json:
-        facts = {"healthy": found.healthy, **msgspec.to_builtins(found)}
-        click.echo(msgspec.json.format(msgspec.json.encode(facts)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(facts(found))).decode())
     else:
         _show(found, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
     sys.exit(lsb_status(config, found.healthy) if lsb else 0 if found.healthy else 1)
@@ -37,8 +37,11 @@ def status(config: Config, as_json: bool, lsb: bool) -> None:
 
 def _show(found: StatusReport, console: Console) -> None:
     console.print(_nodes(found))
-    if found.cluster:
-        console.print(f"[red]Other hosts are not known, work goes on:[/red] {escape(found.cluster)}")
+    for peer in found.peers:
+        if peer.problem and peer.name == "etcd":
+            console.print(f"[red]Other hosts are not known, work goes on:[/red] {escape(peer.problem)}")
+        elif peer.problem and peer.name != "broker":
+            console.print(f"[red]No answer:[/red] {peer.name}: {escape(peer.problem)}")
     if found.balance is None:
         console.print(f"[red]No balance:[/red] {escape(found.problem)}")
         return
@@ -52,22 +55,36 @@ def _show(found: StatusReport, console: Console) -> None:
     for fault in found.balance.faults:
         console.print(f"[red]Does not add up:[/red] {escape(fault)}")
     if not found.balance.faults:
-        console.print(f"The balance adds up. Lag: {found.balance.lag:,} records.")
+        lag = f"{found.balance.lag:,} records, {found.balance.lag_seconds:.1f} s"
+        console.print(f"The balance adds up. Lag: {lag}.")
 
 
 def _nodes(found: StatusReport) -> Table:
     table = Table(title="Nodes", title_justify="left")
-    for column in ("node", "role", "host", "health", "pid", "running", "a second", "last error"):
-        table.add_column(column, justify="right" if column in ("pid", "running", "a second") else "left")
+    for column in (
+        "node",
+        "role",
+        "host",
+        "health",
+        "pid",
+        "running",
+        "a second",
+        "MB",
+        "files",
+        "last error",
+    ):
+        numbers = ("pid", "running", "a second", "MB", "files")
+        table.add_column(column, justify="right" if column in numbers else "left")
     for node in found.nodes:
         well = "well, stands by" if node.state.get("standby") else "well"
         health = f"[green]{well}[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
         error = "" if node.last_error in node.problem else node.last_error
-        running = _duration(found.at - node.since) if node.pid else ""
-        table.add_row(
-            node.name, node.role, node.host, health, str(node.pid or ""), running,
-            f"{node.rate:,.0f}" if node.pid else "", escape(error),
-        )  # fmt: skip
+        running = ("", "", "", "")
+        if node.pid:
+            memory = f"{node.process.memory_bytes / 1e6:,.0f}"
+            files = str(node.process.descriptors)
+            running = (_duration(found.at - node.since), f"{node.rate:,.0f}", memory, files)
+        table.add_row(node.name, node.role, node.host, health, str(node.pid or ""), *running, escape(error))
     return table
 
 
@@ -98,13 +115,14 @@ def _spouts(found: StatusReport) -> Table:
 
 def _bolts(found: StatusReport) -> Table:
     table = Table(title="Bolts: records of each topic that they account for", title_justify="left")
-    for column in ("bolt", "topic", "in the Queue", "accounted for", "lag"):
+    for column in ("bolt", "topic", "in the Queue", "accounted for", "lag", "seconds"):
         table.add_column(column, justify="left" if column in ("bolt", "topic") else "right")
     assert found.balance is not None
     for one in found.balance.bolts:
         total = found.balance.topics.get(one.topic, 0)
         lag = f"[yellow]{one.lag:,}[/yellow]" if one.lag else "0"
-        table.add_row(one.bolt, one.topic, f"{total:,}", f"{one.accounted:,}", lag)
+        seconds = f"{one.waiting:,.1f}" if one.lag else ""
+        table.add_row(one.bolt, one.topic, f"{total:,}", f"{one.accounted:,}", lag, seconds)
     return table
 
 

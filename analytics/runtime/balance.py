@@ -39,12 +39,14 @@ class SpoutBalance(msgspec.Struct, frozen=True):
 
 
 class BoltBalance(msgspec.Struct, frozen=True):
-    """One bolt and one topic, in records."""
+    """One bolt and one topic, in records. The oldest that it has not accounted for is in the Queue for ``waiting``
+    seconds."""
 
     bolt: str
     topic: str
     accounted: int
     lag: int
+    waiting: float = 0.0
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -62,6 +64,11 @@ class Balance(msgspec.Struct, frozen=True):
         for one in self.bolts:
             slowest[one.topic] = max(slowest.get(one.topic, 0), one.lag)
         return sum(slowest.values())
+
+    @property
+    def lag_seconds(self) -> float:
+        """For how long the oldest record that any bolt has before it is in the Queue."""
+        return max((one.waiting for one in self.bolts), default=0.0)
 
 
 def balance(
@@ -112,7 +119,8 @@ def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -
 
 def _of_topic(bolt: str, topic: str, broker: BrokerState) -> BoltBalance:
     accounted = broker.bolts.get(bolt, {}).get(topic, NOTHING).records
-    return BoltBalance(bolt, topic, accounted, broker.heads.get(topic, NOTHING).records - accounted)
+    lag = broker.heads.get(topic, NOTHING).records - accounted
+    return BoltBalance(bolt, topic, accounted, lag, broker.waiting.get(bolt, {}).get(topic, 0.0))
 
 
 def _faults_of_spout(one: SpoutBalance, state: Mapping[str, Any]) -> Iterable[str]:

@@ -21,6 +21,7 @@ from analytics.cluster import Node as Entry
 from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import process_started
 from analytics.config import Config
+from analytics.runtime.usage import usage
 
 BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
@@ -176,9 +177,10 @@ class _Runner:
             gevent.sleep(BEAT_SECONDS)
 
     def _state(self) -> dict[str, Any]:
-        """Return the node's state; what keeps it from telling must not keep it from working."""
+        """Return the node's state, and what its process takes; what keeps it from telling must not keep it from
+        working."""
         try:
-            return self._node.state()
+            return {**self._node.state(), "process": msgspec.to_builtins(usage())}
         except Exception as error:
             log.exception("%s can't tell its state", self._node.name)
             return {"error": f"state: {type(error).__name__}: {error}"}

@@ -1,29 +1,42 @@
-"""What ``status`` says, as data: every node that should run or does, and the balance."""
+"""What ``status`` says, as data: every node that should run or does, the balance, and who did not answer.
+
+``status``, ``/metrics`` and the dashboard show the same report. What it needs of others is asked side by side,
+each within ``SECONDS``: whatever hangs, the rest is told in time.
+"""
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import gevent
 import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
+from analytics.cluster import LocalRegistry, open_registry
 from analytics.cluster import Node as Entry
-from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
-from analytics.errors import AnalyticsError
+from analytics.config.checks import unset_variables
+from analytics.errors import Unavailable
+from analytics.runtime.asking import Answer, ask
 from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.supervision import failing
+from analytics.runtime.usage import Usage
+from analytics.store import open_store
 
-BROKER_SECONDS = 1.0
-CLUSTER_SECONDS = 1.0
+SECONDS = 1.2
+"""For one answer. With the start of the interpreter ``status`` takes less than two."""
+
+PATIENCE = SECONDS * 0.9
+"""Whoever is asked gives up a little earlier, in its own words."""
+
 MISSING = "not running"
 
 
 class NodeReport(msgspec.Struct, frozen=True):
-    """One node. ``problem`` is "" where it is healthy; ``last_error`` may be an old one."""
+    """One node. ``problem`` is "" where it is healthy; ``last_error`` may be an old one; ``process`` may be that of
+    several nodes."""
 
     name: str
     role: str
@@ -36,52 +49,116 @@ class NodeReport(msgspec.Struct, frozen=True):
     since: float
     rate: float
     state: dict[str, Any]
+    process: Usage = Usage()
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """What the suite needs besides its nodes' word, asked for this report: ``problem`` is "" where it answered."""
+
+    name: str
+    seconds: float
+    problem: str
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """All nodes and the balance; ``balance`` is None where the broker does not answer, ``problem`` says why.
-
-    ``cluster`` says why the nodes of other hosts are not known, "" where they are or there are none.
-    """
+    """All nodes, the balance and the peers. ``balance`` and ``broker`` are None where the broker does not answer;
+    ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host."""
 
     at: float
     nodes: list[NodeReport]
     balance: Balance | None
     broker: BrokerState | None
     problem: str
-    cluster: str = ""
+    peers: list[Peer] = []
 
     @property
     def healthy(self) -> bool:
-        """Whether every node is well and the balance adds up."""
+        """Whether every node is well, everything answered, and the balance adds up."""
         return (
             not self.problem
-            and not self.cluster
             and self.balance is not None
             and not self.balance.faults
             and all(node.healthy for node in self.nodes)
+            and not any(peer.problem for peer in self.peers)
         )
+
+    @property
+    def cluster(self) -> str:
+        """Why the nodes of other hosts are not known, "" where they are or there are none."""
+        return next((peer.problem for peer in self.peers if peer.name == "etcd"), "")
+
+    @property
+    def unwell(self) -> list[str]:
+        """Everything that is not well, in words, the gravest first; empty if ``healthy``."""
+        return [
+            *([f"broker: {self.problem}"] if self.broker is not None and self.problem else []),
+            *(f"{peer.name}: {peer.problem}" for peer in self.peers if peer.problem),
+            *(f"{node.name}: {node.problem}" for node in self.nodes if not node.healthy),
+            *(self.balance.faults if self.balance is not None else []),
+        ]
+
+
+def facts(found: StatusReport) -> dict[str, Any]:
+    """Return a report as plain data, with what follows from it."""
+    sums = found.balance
+    return {
+        "healthy": found.healthy,
+        "unwell": found.unwell,
+        "lag": sums.lag if sums else None,
+        "lag_seconds": sums.lag_seconds if sums else None,
+        **msgspec.to_builtins(found),
+    }
 
 
 def report(config: Config) -> StatusReport:
-    """Return how the suite does at this moment, within two seconds even if the broker or etcd hangs."""
-    problem = ""
-    state: BrokerState | None = None
-    registry = open_registry(config, CLUSTER_SECONDS)
-    looking = gevent.spawn(node_reports, config, registry)
-    refill = Refill(config.broker, BROKER_SECONDS)
+    """Return how the suite does at this moment, within two seconds whatever hangs."""
+    answers = ask(_questions(config), SECONDS)
+    peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
+    entries: list[Entry] | None = answers["etcd"].value if "etcd" in answers else None
+    nodes = node_reports(config, LocalRegistry(config.data).list() if entries is None else entries)
+    broker: Answer = answers["broker"]
+    if broker.value is None:
+        return StatusReport(time.time(), nodes, None, None, broker.problem, peers)
+    state: BrokerState = broker.value
+    sums = balance(state, _spouts(nodes), readers(config))
+    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers)
+
+
+def _questions(config: Config) -> dict[str, Callable[[], Any]]:
+    """Return what is asked, by whom. A store whose address only the nodes' environment holds is left out."""
+    questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config)}
+    if not any(fault.startswith("mongodb.") for fault in unset_variables(config)):
+        questions["store"] = lambda: _ask_store(config)
+    if config.etcd.endpoints:
+        questions["etcd"] = lambda: _ask_etcd(config)
+    return questions
+
+
+def _ask_broker(config: Config) -> BrokerState:
+    refill = Refill(config.broker, PATIENCE)
     try:
-        state = refill.state()
-    except AnalyticsError as error:
-        problem = str(error)
+        return refill.state()
     finally:
         refill.close()
-    nodes = looking.get()
-    registry.close()
-    if state is None:
-        return StatusReport(time.time(), nodes, None, None, problem, registry.problem)
-    sums = balance(state, _spouts(nodes), readers(config))
-    return StatusReport(time.time(), nodes, sums, state, state.blocked, registry.problem)
+
+
+def _ask_store(config: Config) -> None:
+    store = open_store(config, PATIENCE)
+    try:
+        store.ping()
+    finally:
+        store.close()
+
+
+def _ask_etcd(config: Config) -> list[Entry]:
+    registry = open_registry(config, PATIENCE)
+    try:
+        entries = registry.list()
+        if registry.problem:
+            raise Unavailable(registry.problem)
+        return entries
+    finally:
+        registry.close()
 
 
 def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
@@ -94,9 +171,12 @@ def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def node_reports(config: Config, registry: Registry | None = None) -> list[NodeReport]:
-    """Return the nodes that the configuration needs, on whatever host, and any others that are known."""
-    entries = (registry or open_registry(config, CLUSTER_SECONDS)).list()
+def node_reports(config: Config, entries: Sequence[Entry] | None = None) -> list[NodeReport]:
+    """Return the nodes that the configuration needs, and any others, as ``entries`` or else the registry tell of them."""
+    if entries is None:
+        registry = open_registry(config, PATIENCE)
+        entries = registry.list()
+        registry.close()
     names = {entry.name for entry in entries}
     wanted = registered(config, needed(config))
     reasons = failing(config)
@@ -116,7 +196,8 @@ def _of_entry(entry: Entry, reason: str) -> NodeReport:
     problem = _problem(entry) if alive(entry) or not reason else reason
     return NodeReport(
         entry.name, entry.role, not problem, problem, error, entry.host, entry.pid if alive(entry) else 0,
-        entry.version, entry.since, entry.rate, entry.state,
+        entry.version, entry.since, entry.rate, {key: value for key, value in entry.state.items() if key != "process"},
+        msgspec.convert(entry.state.get("process", {}), Usage),
     )  # fmt: skip
 
 

@@ -24,23 +24,26 @@ __all__ = [
 EMBEDDED_HOST = "127.0.0.1"
 
 
-def open_store(config: Config) -> Store:
+def open_store(config: Config, timeout: float | None = None) -> Store:
     """Return the store that the configuration names.
 
     ``mongodb.uri`` (or the variable that ``mongodb.uri_env`` names) is ``mongodb://…``, ``mongodb+srv://…``,
     ``counting:`` to count what would be written, or empty for the embedded server, node ``store``.
+
+    Args:
+        timeout: seconds within which a server has to answer, for those who only look.
 
     Raises:
         ConfigError: the URI can't be used, or the variable is not set.
     """
     uri = _uri(config)
     if not uri:
-        return MongoStore(embedded_uri(config), config.mongodb.database)
+        return MongoStore(embedded_uri(config), config.mongodb.database, timeout)
     scheme = urlsplit(uri).scheme
     if scheme == "counting":
         return CountingStore()
     if scheme in ("mongodb", "mongodb+srv"):
-        return MongoStore(uri, config.mongodb.database)
+        return MongoStore(uri, config.mongodb.database, timeout)
     raise ConfigError(
         f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…", "counting:" or "", got one that begins {uri[:12]!r}'
     )

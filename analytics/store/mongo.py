@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "connectTimeoutMS": 3000,
     "socketTimeoutMS": 30_000,
 }
+TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS")
 
 # Codes of MongoDB's that pass by themselves: elections, shutdowns, timeouts, locks, a full disk. And 1, an
 # internal error: with it the embedded server refuses everything after a full disk, until it is started again.
@@ -52,13 +53,18 @@ class MongoStore(Store):
     (``w``, ``journal``).
     """
 
-    def __init__(self, uri: str, database: str) -> None:
+    def __init__(self, uri: str, database: str, timeout: float | None = None) -> None:
         """Connect in the background: the first operation waits for it, for 3 s at most.
+
+        Args:
+            timeout: seconds for connecting and for an answer, instead of what the URI or ``DEFAULTS`` says.
 
         Raises:
             ConfigError: the URI or the database's name can't be used.
         """
         options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
+        if timeout is not None:
+            options |= dict.fromkeys(TIMEOUTS, int(timeout * 1000))
         try:
             self._client: MongoClient[Document] = MongoClient(uri, document_class=dict, **options)
             concern = self._client.write_concern

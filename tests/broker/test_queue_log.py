@@ -10,6 +10,7 @@ import pytest
 from brokers import batch, records
 
 from analytics.broker.log import Log
+from analytics.broker.times import Times
 from analytics.broker.wire import Batch, Message
 from analytics.errors import LogError
 
@@ -206,3 +207,41 @@ def test_a_removed_folder_is_noticed_before_anything_is_acknowledged(tmp_path: P
     shutil.rmtree(tmp_path / "queue")
     with pytest.raises(LogError, match="was removed"):
         add(log, batch("s", range(100, 105), TOPICS))
+
+
+def test_since_when_a_message_waits(tmp_path: Path) -> None:
+    log = Log(tmp_path, 3000)
+    at = {}
+    for n in range(60):
+        one = batch("s", range(5 * n, 5 * n + 5), TOPICS)
+        at |= {
+            (p.topic, h.number): h.at
+            for p, h in zip(one.header.parts, log.stage(one.header, one.bodies), strict=True)
+        }
+        log.commit()
+    newest = log.heads["a"].number
+    assert log.segments() > 3
+    assert all(log.waiting({"a": n}) == {"a": at["a", n + 1]} for n in range(newest))
+    assert log.waiting({"a": newest, "none": 0}) == {}
+    log.close()
+    again = Log(tmp_path, 3000)
+    assert again.waiting({"a": newest - 1}) == {"a": at["a", newest]}
+    # What older segments hold is dated roughly, never later than it came (but for the rounding of files' times).
+    assert all(again.waiting({"a": n})["a"] <= at["a", n + 1] + 0.05 for n in range(newest))
+    again.drop({"a": newest - 1}, 0)
+    assert again.waiting({"a": newest - 1}) == {"a": at["a", newest]}
+
+
+def test_times_stay_few_and_are_never_too_late() -> None:
+    times, tenths = Times(), 300_000
+    for number in range(1, tenths):
+        times.note(number, number / 10)
+    kept = len(times._older)
+    assert 1024 < kept <= 4096
+    for number in range(0, tenths - 1, 997):
+        exact = (number + 1) / 10
+        assert exact - 16 <= times.after(number) <= exact
+    assert times.after(tenths - 100) == (tenths - 99) / 10
+    times.forget(tenths - 5000)
+    assert len(times._older) < kept // 10
+    assert tenths / 10 - 516 <= times.after(tenths - 5000) <= tenths / 10 - 499

@@ -12,6 +12,7 @@ import pytest
 from running_suite import ROOT, Run, RunningSuite
 
 from analytics.cli.main import COMMANDS
+from analytics.runtime.report import report
 from analytics.runtime.suite import NotUp, Suite
 
 
@@ -133,18 +134,34 @@ def test_nothing_answers_where_nothing_runs(analytics: Run, tmp_path: Path) -> N
     assert "did not answer" in drained.stderr
 
 
-def test_status_within_two_seconds_while_the_broker_hangs(analytics: Run, running: RunningSuite) -> None:
-    pid = running.suite.pid("broker")
-    os.kill(pid, signal.SIGSTOP)
+@pytest.mark.parametrize(
+    ("frozen", "told"),
+    [
+        (["broker"], ["No balance: the broker at"]),
+        (["server"], ["No answer: store: "]),
+        (["broker", "server"], ["No balance: the broker at", "No answer: store: "]),
+    ],
+)
+def test_status_within_two_seconds_whatever_hangs(
+    analytics: Run, running: RunningSuite, frozen: list[str], told: list[str]
+) -> None:
+    nodes = {node.name: node for node in report(running.suite.config).nodes}
+    pids = {"broker": nodes["broker"].pid, "server": nodes["store"].state["server_pid"]}
+    took = []
     try:
-        began = time.monotonic()
-        shown = analytics("--config", str(running.file), "status")
-        took = time.monotonic() - began
+        for name in frozen:
+            os.kill(pids[name], signal.SIGSTOP)
+        while len(took) < 5 and min(took, default=9.0) >= 2:  # a busy machine only ever adds
+            began = time.monotonic()
+            shown = analytics("--config", str(running.file), "status")
+            took.append(time.monotonic() - began)
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for name in frozen:
+            os.kill(pids[name], signal.SIGCONT)
     assert shown.returncode == 1
-    assert "No balance: the broker at" in shown.stdout
-    assert took < 3  # with the start of Python
+    for words in told:
+        assert words in shown.stdout
+    assert min(took) < 2
 
 
 def test_a_killed_node_is_shown_and_comes_back(analytics: Run, running: RunningSuite) -> None:

@@ -76,6 +76,13 @@ def test_what_is_on_its_way_is_no_fault() -> None:
     assert found.spouts[0].on_its_way == 8
 
 
+def test_the_lag_is_told_in_seconds_too() -> None:
+    waiting = {"loginday": {"loginhour": 2.5}, "paysummary": {"payment": 40.0}, "gone": {"payment": 99.0}}
+    found = balance(broker(waiting=waiting), {"gamelog": GAMELOG}, BOLTS)
+    assert [one.waiting for one in found.bolts] == [0.0, 2.5, 40.0]
+    assert found.lag_seconds == 40.0
+
+
 def test_a_spout_that_does_not_run_is_known_by_its_records() -> None:
     found = balance(broker(), {}, BOLTS)
     assert found.faults == []
