@@ -20,6 +20,7 @@ setup(
         "gevent>=24.2",
         "msgspec>=0.19",
         "numpy>=1.26",
+        "prometheus-client>=0.20",
         "pymongo>=4.8",
         "python-etcd>=0.4.5",
         "pyzmq>=26",

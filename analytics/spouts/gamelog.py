@@ -284,6 +284,7 @@ class Gamelog:
         rules = Rules(self._areas, opcodes(self._config), source.game)
 
         def emit(chunk: Chunk) -> None:
+            health.read_at = time.time()
             self._road.take(chunk, rules)
 
         section = self._config.gamelog

@@ -23,6 +23,7 @@ INWARD = {
     "spouts": {"core", "bolts", "config", "broker", "store"},
     "runtime": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts"},
     "simulate": {"core"},
+    "web": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime"},
     "testing": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate"},
     "cli": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate", "testing"},
 }  # fmt: skip

@@ -7,13 +7,14 @@ logger = logging.getLogger(__name__)
 
 
 class Health:
-    """The last error of a source, and how far it is behind."""
+    """The last error of a source, how far it is behind, and when it last gave something (at first: when it was begun)."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.last_error = ""
         self.failing_since = 0.0
         self.lag_bytes = 0
+        self.read_at = time.time()
 
     def failed(self, reason: str) -> None:
         """Remember and log why reading failed; the same reason again is not logged again."""
@@ -37,4 +38,5 @@ class Health:
             "failing_since": self.failing_since,
             "last_error": self.last_error,
             "lag_bytes": self.lag_bytes,
+            "read_at": self.read_at,
         }

@@ -1,0 +1,119 @@
+"""A real Prometheus watches a real suite, also while a part of the suite hangs."""
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+import requests
+from gevent.pywsgi import WSGIServer
+from running_suite import ROOT, RunningSuite
+
+from analytics.runtime.report import report
+from analytics.testing.ports import free_ports
+from analytics.web.probes import with_probes
+
+Query = Callable[[str], dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def probes(running: RunningSuite) -> Iterator[str]:
+    """The address at which the suite is scraped."""
+    server = WSGIServer(("127.0.0.1", 0), with_probes(running.suite.config), log=None)
+    server.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.stop(timeout=1)
+
+
+@pytest.fixture(scope="module")
+def query(probes: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
+    """Asks a Prometheus that scrapes the suite every half second; returns values by the labels that tell them apart."""
+    program = shutil.which("prometheus")
+    if program is None:
+        reason = "prometheus is missing: apt-get install prometheus"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("prometheus")
+    shipped = (ROOT / "conf" / "prometheus" / "prometheus.yml").read_text()
+    config = folder / "prometheus.yml"
+    config.write_text(
+        "global: {evaluation_interval: 500ms}\n"
+        + shipped.replace("127.0.0.1:5080", probes)
+        .replace("15s", "500ms")
+        .replace("10s", "500ms")
+        .replace("- alerts.yml", f"- {ROOT / 'conf' / 'prometheus' / 'alerts.yml'}")
+    )
+    [port] = free_ports(1)
+    command = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+
+    def ask(expression: str) -> dict[str, float]:
+        url = f"http://127.0.0.1:{port}/api/v1/query"
+        try:
+            answer = requests.get(url, {"query": expression}, timeout=30).json()
+        except requests.ConnectionError:
+            assert process.poll() is None, (folder / "log").read_text()
+            return {}
+        known = ("__name__", "job", "instance")
+        return {
+            ":".join(value for name, value in one["metric"].items() if name not in known): float(
+                one["value"][1]
+            )
+            for one in answer.get("data", {}).get("result", [])
+        }
+
+    yield ask
+    process.kill()
+    process.wait()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    with gevent.Timeout(60, AssertionError("Prometheus does not see it")):
+        while not condition():
+            gevent.sleep(0.1)
+
+
+def test_prometheus_sees_what_status_says(query: Query, running: RunningSuite) -> None:
+    until(lambda: query("analytics_healthy") == {"": 1.0})
+    assert query("up") == {"": 1.0}
+    found = report(running.suite.config)
+    assert found.balance is not None
+    assert query("analytics_source_accepted_records_total{spout='gamelog'}").values()
+    assert sum(query("analytics_source_accepted_records_total{spout='gamelog'}").values()) == next(
+        one.ever_accepted for one in found.balance.spouts if one.name == "gamelog"
+    )
+    assert set(query("analytics_node_healthy")) == {node.name for node in found.nodes}
+    assert all(query("analytics_node_resident_memory_bytes > 1e7"))
+    assert set(query("analytics_node_open_fds > 3")) == {node.name for node in found.nodes}
+
+
+def test_scraping_goes_on_while_the_store_hangs(query: Query, running: RunningSuite, probes: str) -> None:
+    [pid] = [node.state["server_pid"] for node in report(running.suite.config).nodes if node.name == "store"]
+    until(lambda: query("analytics_peer_healthy") == {"broker": 1.0, "store": 1.0})
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        until(lambda: requests.get(f"http://{probes}/healthz", timeout=30).status_code == 503)
+        health = requests.get(f"http://{probes}/healthz", timeout=30)
+        assert any(one.startswith("store: ") for one in health.json()["unwell"])
+        assert (
+            'analytics_peer_healthy{peer="store"} 0.0'
+            in requests.get(f"http://{probes}/metrics", timeout=30).text
+        )
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: requests.get(f"http://{probes}/healthz", timeout=30).status_code == 200)
+
+
+def test_the_rules_see_a_node_that_died(query: Query, running: RunningSuite) -> None:
+    assert query("ALERTS{alertname='AnalyticsNodeUnwell'}") == {}
+    running.suite.kill("timers")
+    until(lambda: "timers" in query("analytics_node_healthy == 0"))
+    until(
+        lambda: any(":pending:" in f":{name}:" for name in query("ALERTS{alertname='AnalyticsNodeUnwell'}"))
+    )
+    running.suite.restart("timers")
+    until(lambda: query("analytics_healthy") == {"": 1.0})
