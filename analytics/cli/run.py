@@ -38,8 +38,9 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
     unset = list(unset_variables(config))
     if unset:
         raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
-    set_up(config.log_level)
-    sys.exit(run_nodes(build(nodes, config), config))
+    built = build(nodes, config)
+    set_up(config.log_level, config.log_format, [node.name for node in built])
+    sys.exit(run_nodes(built, config))
 
 
 def _die_with(parent: int) -> None:

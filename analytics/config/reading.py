@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -84,6 +84,9 @@ def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:
     elif origin is list and isinstance(value, list):
         for index, item in enumerate(value):
             yield from _faults(item, arguments[0], f"{key}[{index}]")
+    elif origin is Literal:
+        if value not in arguments:
+            yield f"{key}: expected one of {', '.join(map(_shown, arguments))}, got {_shown(value)}"
     else:
         try:
             msgspec.convert(value, kind, dec_hook=_decode)

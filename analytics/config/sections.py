@@ -187,6 +187,7 @@ class Config(Section, frozen=True):
     data: Path = Path("../data")
     timezone: str = "Asia/Shanghai"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "logfmt", "json"] = "text"
     mongodb: MongoDB = MongoDB()
     store: StoreSection = StoreSection()
     broker: BrokerSection = BrokerSection()

@@ -21,6 +21,7 @@ from analytics.cluster import Node as Entry
 from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import process_started
 from analytics.config import Config
+from analytics.runtime.logs import as_node
 from analytics.runtime.usage import usage
 
 BEAT_SECONDS = 1.0
@@ -80,13 +81,13 @@ def run(nodes: Sequence[Node], config: Config) -> int:
     try:
         for node in nodes:
             runners.append(_Runner(node, registry, ending))
-            runners[-1].start()
+            as_node(node.name, runners[-1].start)
             if ending.is_set():
                 break
         ending.wait()
     finally:
         for runner in reversed(runners):
-            runner.stop()
+            as_node(runner.name, runner.stop)
         registry.close()
         for handler in handlers:
             handler.cancel()
@@ -115,6 +116,7 @@ class _Runner:
 
     def __init__(self, node: Node, registry: Registry, ending: Event) -> None:
         self.error = ""
+        self.name = node.name
         self._node = node
         self._registry = registry
         self._ending = ending
