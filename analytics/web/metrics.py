@@ -48,12 +48,8 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
     seconds = [((peer.name,), peer.seconds) for peer in found.peers]
     yield _gauge("peer_answer_seconds", "What the peer's answer to this report took", ["peer"], seconds)
     yield from _of_nodes(found.nodes)
-    yield from _of_spouts(
-        {node.name: node.state for node in found.nodes if node.role == "spout" and node.pid}
-    )
-    for node in found.nodes:
-        if node.state.get("runs") is not None:
-            yield from _of_timers(node.state)
+    yield from _of_spouts([node for node in found.nodes if node.role == "spout" and node.pid])
+    yield from _of_timers([node for node in found.nodes if "runs" in node.state])
     if found.broker is not None:
         yield from _of_broker(found.broker, config)
     if found.balance is not None:
@@ -61,14 +57,14 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
 
 
 def _of_nodes(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
-    label = ["node"]
+    label = ["node", "host"]
     running = [node for node in nodes if node.pid]
 
     def rows(value: Callable[[NodeReport], float], of: Sequence[NodeReport] = running) -> Rows:
-        return [((node.name,), value(node)) for node in of]
+        return [((node.name, node.host), value(node)) for node in of]
 
-    info = [((node.name, node.role, node.host, node.version), 1.0) for node in running]
-    yield _gauge("node_info", "1 for each node that runs", ["node", "role", "host", "version"], info)
+    info = [((node.name, node.host, node.role, node.version), 1.0) for node in running]
+    yield _gauge("node_info", "1 for each node that runs", [*label, "role", "version"], info)
     yield _gauge(
         "node_healthy", "1 if the node runs and is well", label, rows(lambda node: node.healthy, nodes)
     )
@@ -103,24 +99,27 @@ def _of_nodes(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def _of_spouts(spouts: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
+def _of_spouts(spouts: Sequence[NodeReport]) -> Iterator[Metric]:
+    label = ["spout", "host"]
     counts = [
-        ((name, count), float(state.get(count, 0))) for name, state in spouts.items() for count in COUNTS
+        ((one.name, one.host, count), float(one.state.get(count, 0))) for one in spouts for count in COUNTS
     ]
     yield _counter(
-        "spout_records", "Records, by what became of them in the spout", ["spout", "outcome"], counts
+        "spout_records", "Records, by what became of them in the spout", [*label, "outcome"], counts
     )
-    errors = [((name,), float(len(state["errors"]))) for name, state in spouts.items() if "errors" in state]
-    yield _gauge("spout_failing_requests", "Areas (and days) whose last request failed", ["spout"], errors)
-    rounds = [((name,), float(state["rounds"])) for name, state in spouts.items() if "rounds" in state]
-    yield _counter("spout_rounds", "Rounds in which the spout asked its interface", ["spout"], rounds)
+    errors = [
+        ((one.name, one.host), float(len(one.state["errors"]))) for one in spouts if "errors" in one.state
+    ]
+    yield _gauge("spout_failing_requests", "Areas (and days) whose last request failed", label, errors)
+    rounds = [((one.name, one.host), float(one.state["rounds"])) for one in spouts if "rounds" in one.state]
+    yield _counter("spout_rounds", "Rounds in which the spout asked its interface", label, rounds)
     sources = {
-        (spout, name): source
-        for spout, state in spouts.items()
-        for name, source in state.get("sources", {}).items()
+        (one.name, one.host, name): source
+        for one in spouts
+        for name, source in one.state.get("sources", {}).items()
         if isinstance(source, dict)
     }
-    label = ["spout", "source"]
+    label = [*label, "source"]
 
     def rows(key: str) -> Rows:
         return [(names, float(source.get(key, 0))) for names, source in sources.items()]
@@ -135,13 +134,15 @@ def _of_spouts(spouts: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
     )  # fmt: skip
 
 
-def _of_timers(state: Mapping[str, Any]) -> Iterator[Metric]:
-    yield _counter("timers_runs", "Runs of the timer bolts", [], [((), state["runs"])])
-    yield _gauge(
-        "timers_last_run_timestamp_seconds", "When they ran last, 0: not yet", [], [((), state["ran_at"])]
-    )
-    yield _gauge("timers_last_run_seconds", "What their last run took", [], [((), state["seconds"])])
-    yield _gauge("timers_waiting", "Area-days that wait for the next run", [], [((), state["changed_days"])])
+def _of_timers(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
+    def rows(key: str) -> Rows:
+        return [((node.host,), float(node.state[key])) for node in nodes]
+
+    label = ["host"]
+    yield _counter("timers_runs", "Runs of the timer bolts", label, rows("runs"))
+    yield _gauge("timers_last_run_timestamp_seconds", "When they ran last, 0: not yet", label, rows("ran_at"))
+    yield _gauge("timers_last_run_seconds", "What their last run took", label, rows("seconds"))
+    yield _gauge("timers_waiting", "Area-days that wait for the next run", label, rows("changed_days"))
 
 
 def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:

@@ -58,7 +58,7 @@ def query(probes: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Que
         except requests.ConnectionError:
             assert process.poll() is None, (folder / "log").read_text()
             return {}
-        known = ("__name__", "job", "instance")
+        known = ("__name__", "job", "instance", "host")
         return {
             ":".join(value for name, value in one["metric"].items() if name not in known): float(
                 one["value"][1]

@@ -87,21 +87,21 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "peer_healthy:store": 0,
         "peer_answer_seconds:store": 1.2,
         "node_info:h:gamelog:spout:0.1": 1,
-        "node_healthy:gamelog": 1,
-        "node_healthy:store": 0,
-        "node_resident_memory_bytes:gamelog": 1_000_000,
-        "node_open_fds:gamelog": 12,
-        "node_cpu_seconds_total:gamelog": 3.5,
-        "node_start_time_seconds:gamelog": 100,
-        "node_records_per_second:gamelog": 20,
-        "node_skipped_records:worker-main": 2,
-        "spout_records_total:read:gamelog": 10,
-        "spout_records_total:rejected:gamelog": 1,
-        "spout_failing_requests:gamelog": 1,
-        "spout_rounds_total:gamelog": 4,
-        'source_healthy:a"b\\:gamelog': 0,
-        'source_lag_bytes:a"b\\:gamelog': 12,
-        'source_last_read_timestamp_seconds:a"b\\:gamelog': 1000.5,
+        "node_healthy:h:gamelog": 1,
+        "node_healthy:h:store": 0,
+        "node_resident_memory_bytes:h:gamelog": 1_000_000,
+        "node_open_fds:h:gamelog": 12,
+        "node_cpu_seconds_total:h:gamelog": 3.5,
+        "node_start_time_seconds:h:gamelog": 100,
+        "node_records_per_second:h:gamelog": 20,
+        "node_skipped_records:h:worker-main": 2,
+        "spout_records_total:h:read:gamelog": 10,
+        "spout_records_total:h:rejected:gamelog": 1,
+        "spout_failing_requests:h:gamelog": 1,
+        "spout_rounds_total:h:gamelog": 4,
+        'source_healthy:h:a"b\\:gamelog': 0,
+        'source_lag_bytes:h:a"b\\:gamelog': 12,
+        'source_last_read_timestamp_seconds:h:a"b\\:gamelog': 1000.5,
         "source_accepted_records_total:a:gamelog": 9,
         "source_rejected_records_total:a:gamelog": 1,
         "topic_records_total:loginhour": 4,
@@ -115,19 +115,28 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "bolt_lag_records:loginday:loginhour": 1,
         "bolt_lag_seconds:loginday:loginhour": 2.5,
         "bolt_lag_seconds:loginhour:gamelog.login_logcount": 0,
-        "timers_runs_total": 3,
-        "timers_last_run_timestamp_seconds": 50,
-        "timers_last_run_seconds": 0.25,
-        "timers_waiting": 6,
+        "timers_runs_total:h": 3,
+        "timers_last_run_timestamp_seconds:h": 50,
+        "timers_last_run_seconds:h": 0.25,
+        "timers_waiting:h": 6,
     }
     assert {name: found.get(name) for name in expected} == expected
-    assert not any(name.startswith("node_open_fds:store") for name in found), "it does not run"
+    assert not any(name.startswith("node_open_fds:h:store") for name in found), "it does not run"
+
+
+def test_nodes_of_one_name_on_two_hosts_stay_apart() -> None:
+    found = reported()
+    others = [msgspec.structs.replace(one, host="other") for one in found.nodes]
+    page = text(msgspec.structs.replace(found, nodes=[*found.nodes, *others]))
+    assert samples(page)["node_healthy:h:gamelog"] == samples(page)["node_healthy:other:gamelog"] == 1
+    series = [line.rpartition(" ")[0] for line in page.splitlines() if not line.startswith("#")]
+    assert len(series) == len(set(series))
 
 
 def test_without_the_broker_the_rest_is_told() -> None:
     found = samples(text(msgspec.structs.replace(reported(None), problem="the broker hangs")))
     assert found["healthy"] == 0
-    assert found["node_healthy:gamelog"] == 1
+    assert found["node_healthy:h:gamelog"] == 1
     assert not any(name.startswith(("bolt_", "balance_", "topic_", "disk_")) for name in found)
 
 
