@@ -128,9 +128,11 @@ class Broker:
     def facts(self) -> BrokerState:
         """Return everything ``status`` wants to know."""
         disk = os.statvfs(self._data)
+        heads = self._log.heads  # a commit replaces them, in its thread
         return BrokerState(
             log=self._log.identity,
-            heads=self._log.heads,
+            heads=heads,
+            staged=self._log.staged(heads),
             sources=self._filter.states(),
             bolts=self._positions.bolts,
             blocked=self._committer.blocked,

@@ -84,6 +84,14 @@ class Log:
         self._staged.extend(bodies)
         return [self._header(entry, part) for part in parts]
 
+    def staged(self, heads: Mapping[str, Head]) -> dict[str, int]:
+        """Return, per topic, the records that have a number and are not among those of ``heads``."""
+        more = {
+            topic: head.records - heads.get(topic, NOTHING).records
+            for topic, head in self._next_heads.items()
+        }
+        return {topic: records for topic, records in more.items() if records}
+
     @property
     def staged_seq(self) -> int:
         """The seq of the batch that was staged last."""

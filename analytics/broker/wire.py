@@ -160,6 +160,7 @@ class SourceState(msgspec.Struct, frozen=True):
 class BrokerState(msgspec.Struct, frozen=True):
     """Everything ``status`` wants of the broker. ``blocked`` says why nothing is acknowledged, "" if all is well.
 
+    ``staged``: per topic, the records that the filter has let through and that are on their way to the disk.
     ``waiting``: per bolt and topic, the seconds for which the oldest message that the bolt has not passed lies there.
     """
 
@@ -172,6 +173,7 @@ class BrokerState(msgspec.Struct, frozen=True):
     free_bytes: int
     repeated: int
     waiting: dict[str, dict[str, float]] = {}
+    staged: dict[str, int] = {}
 
 
 Request = Read | Report | Unknown | State

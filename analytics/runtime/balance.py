@@ -3,7 +3,7 @@
     read by a spout      = journaled + rejected                 (once nothing is on its way)
     journaled            ≤ published + repeated                 (what was left over by a crash is published again)
     published by a spout ≤ what the filter accepted of it       (which remembers earlier processes, too)
-    accepted by the filter, all sources = records on the spouts' topics in the Queue
+    accepted by the filter, all sources = records on the spouts' topics in the Queue, or on their way to its disk
     accounted for by a bolt + its lag   = records on the topic, for every topic that it reads
 
 Spouts count since they were started; the filter, the Queue and the bolts' positions survive every process.
@@ -141,6 +141,7 @@ def _faults_of_spout(one: SpoutBalance, state: Mapping[str, Any]) -> Iterable[st
 def _faults_of_queue(broker: BrokerState, spouts: Iterable[SpoutBalance]) -> Iterable[str]:
     accepted = sum(one.ever_accepted for one in spouts)
     queued = sum(totals(broker.heads, spout) for spout in SPOUTS)
+    queued += sum(count for topic, count in broker.staged.items() if topic.partition(".")[0] in SPOUTS)
     if accepted != queued:
         yield (
             f"broker: the filter accepted {accepted} records, but the Queue numbers {queued} on the spouts' topics; "

@@ -77,6 +77,7 @@ class Timers(Node):
     def start(self) -> None:
         """Connect to broker and store; the greenlet waits for them as long as it takes."""
         config = self._config
+        self._began = time.monotonic()  # the first run waits for quiet, too, but no longer than another
         self._areas = areas(config)
         of_areas = [area_scope(area) for area in self._areas.values()]
         self._scopes = [*of_areas, *game_scopes(config, self._areas)]
@@ -185,7 +186,7 @@ class Timers(Node):
         ):
             return False
         moment = time.monotonic()
-        if moment - self._began >= self._config.timers.every_seconds and self._runs:
+        if moment - self._began >= self._config.timers.every_seconds:
             return True
         return moment - self._heard >= QUIET_SECONDS and moment - self._began >= (1 + REST) * self._seconds
 

@@ -209,6 +209,17 @@ def test_a_removed_folder_is_noticed_before_anything_is_acknowledged(tmp_path: P
         add(log, batch("s", range(100, 105), TOPICS))
 
 
+def test_what_is_staged_is_told_apart_from_what_is_durable(tmp_path: Path) -> None:
+    log = Log(tmp_path, 3000)
+    one = batch("s", range(5), TOPICS)
+    log.stage(one.header, one.bodies)
+    durable = log.heads
+    assert log.staged(durable) == {part.topic: part.count for part in one.header.parts}
+    log.commit()
+    assert log.staged(log.heads) == {}
+    assert sum(head.records for head in log.heads.values()) == sum(log.staged(durable).values()) == 5
+
+
 def test_since_when_a_message_waits(tmp_path: Path) -> None:
     log = Log(tmp_path, 3000)
     at = {}

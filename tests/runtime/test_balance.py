@@ -76,6 +76,14 @@ def test_what_is_on_its_way_is_no_fault() -> None:
     assert found.spouts[0].on_its_way == 8
 
 
+def test_what_is_on_its_way_to_the_disk_is_no_fault() -> None:
+    sources = {**broker().sources, "gamelog/a@1": SourceState(12, 2, 14, 1)}
+    found = balance(broker(sources=sources, staged={LOGINS: 3, "loginhour": 8}), {"gamelog": GAMELOG}, BOLTS)
+    assert found.faults == []
+    missing = balance(broker(sources=sources, staged={LOGINS: 2}), {"gamelog": GAMELOG}, BOLTS)
+    assert len(missing.faults) == 1
+
+
 def test_the_lag_is_told_in_seconds_too() -> None:
     waiting = {"loginday": {"loginhour": 2.5}, "paysummary": {"payment": 40.0}, "gone": {"payment": 99.0}}
     found = balance(broker(waiting=waiting), {"gamelog": GAMELOG}, BOLTS)

@@ -3,10 +3,13 @@
 from typing import Any
 
 import gevent
+import msgspec
 import pytest
 from timer_harness import COLLECTIONS, A, C, at, eventually, log, paid, some_weeks
 
-from analytics.runtime import timer_plan
+from analytics.config import TimersSection
+from analytics.runtime import timer_plan, timers
+from analytics.runtime.timers import Timers
 
 OLD_DAY = "2015-02-10"
 
@@ -108,3 +111,13 @@ def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 1000)
     assert {name for name, _ in found} == set(COLLECTIONS)
     assert found == suite.anew()
+
+
+def test_records_that_never_cease_do_not_keep_the_timers_from_running(
+    new_suite: Any, monkeypatch: Any
+) -> None:
+    suite = new_suite()
+    monkeypatch.setattr(timers, "QUIET_SECONDS", 3600)
+    config = msgspec.structs.replace(suite.config, timers=TimersSection(every_seconds=0.2))
+    node = suite._start(Timers(config, now=lambda: suite.now))
+    eventually(lambda: node.state()["runs"] == 1)
