@@ -125,7 +125,7 @@ def write(log: Path, rate: int, count: int) -> None:
 
 def configure(folder: Path, bolts: Sequence[str]) -> Path:
     """Write the configuration: few accts are kept in memory, so that the bound is met soon."""
-    path = road.configure(folder, "", bolts)
+    path = road.configure(folder, "", {"main": bolts})
     text = path.read_text().replace(
         "[worker.groups]", f"{SETTINGS}[worker]\nmax_known_accts = {KNOWN_ACCTS}\n[worker.groups]"
     )

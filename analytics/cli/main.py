@@ -42,7 +42,7 @@ COMMANDS = {
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }
-TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "status", "tail", "timers"}
+TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
 NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check"}
 
 

@@ -23,7 +23,7 @@ PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
     "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
 }
-NODES = ("broker", "dashboard", "gamelog", "payment", "store", "syncuser", "timers", "workers")
+NODES = ("broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers")
 OPCODES = (
     "login_logcount",
     "signup_logcount",
@@ -85,6 +85,8 @@ def endpoints(config: Config) -> dict[str, tuple[str, int]]:
     }
     if not config.mongodb.uri and not config.mongodb.uri_env:
         found["store.port"] = ("127.0.0.1", config.store.port)
+    if config.metrics.port:
+        found["metrics.port"] = ("127.0.0.1", config.metrics.port)
     for index, source in enumerate(config.gamelog.sources):
         if source.kind == "tcp" and source.port:
             found[f"gamelog.sources[{index}].port"] = (source.host, source.port)

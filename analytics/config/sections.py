@@ -164,6 +164,12 @@ class ServiceSection(Section, frozen=True):
     log_files: AtLeastOne = 4
 
 
+class MetricsSection(Section, frozen=True):
+    """Metrics on a port of their own (node ``metrics``), on the loopback. ``port`` 0: there is no such node."""
+
+    port: PortOrAny = 0
+
+
 class AreaSection(Section, frozen=True):
     """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``."""
 
@@ -199,5 +205,6 @@ class Config(Section, frozen=True):
     worker: WorkerSection = WorkerSection()
     timers: TimersSection = TimersSection()
     service: ServiceSection = ServiceSection()
+    metrics: MetricsSection = MetricsSection()
     games: dict[str, Game] = {}
     file: Path = Path()

@@ -47,7 +47,7 @@ class Node(Protocol):
 
     Attributes:
         name: unique in the suite; letters, digits, ``_``, ``.``, ``+`` and ``-``.
-        role: ``broker``, ``spout``, ``bolts`` or ``store``.
+        role: ``broker``, ``spout``, ``bolts``, ``store`` or ``metrics``.
     """
 
     name: str

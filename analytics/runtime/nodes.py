@@ -1,6 +1,7 @@
 """Which nodes there are: by name, and those that a configuration needs."""
 
 import difflib
+import importlib
 from collections.abc import Iterable, Sequence
 from functools import partial
 
@@ -12,6 +13,7 @@ from analytics.runtime.node import Node
 ALL_BOLTS = "main"
 WORKERS = "workers"
 TIMERS = "timers"
+METRICS = "metrics"
 READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour")
 """The topics that tell the node ``timers`` what has changed."""
 
@@ -45,6 +47,7 @@ def needed(config: Config) -> list[str]:
         *groups(config),
         *([TIMERS] if config.timers.every_seconds else []),
         *(name for name, wanted in spouts.items() if wanted),
+        *([METRICS] if config.metrics.port else []),
     ]
 
 
@@ -68,7 +71,8 @@ def build(names: Sequence[str], config: Config) -> list[Node]:
     Raises:
         UnknownNode: a name that no node has.
     """
-    known = ["broker", "gamelog", "payment", "store", "syncuser", TIMERS, WORKERS, *groups(config), *BOLTS]
+    machines = ["broker", "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
+    known = [*machines, WORKERS, *groups(config), *BOLTS]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -113,6 +117,10 @@ def _machine(name: str, config: Config) -> Node:
         from analytics.runtime.timers import Timers
 
         return Hosted(config, name, Timers.role, Timers, alone=True)
+    if name == METRICS:
+        # By name, since it lies further out than this module: it shows what everything else does.
+        node: Node = importlib.import_module("analytics.web.serving").Metrics(config)
+        return node
     if name == "store":
         from analytics.store.embedded import StoreNode
 

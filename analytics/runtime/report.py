@@ -14,6 +14,7 @@ from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, open_registry
 from analytics.cluster import Node as Entry
+from analytics.cluster.place import located
 from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
 from analytics.config.checks import unset_variables
@@ -135,7 +136,10 @@ def _questions(config: Config) -> dict[str, Callable[[], Any]]:
 
 
 def _ask_broker(config: Config) -> BrokerState:
-    refill = Refill(config.broker, PATIENCE)
+    """Ask it where the cluster knows it to be; an etcd that hangs leaves it less time."""
+    began = time.monotonic()
+    broker = located(config).broker
+    refill = Refill(broker, PATIENCE - (time.monotonic() - began))
     try:
         return refill.state()
     finally:

@@ -44,7 +44,7 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
         "healthy", "1 if everything is well, as the exit status of `status` says", [], [((), found.healthy)]
     )
     peers = [((peer.name,), not peer.problem) for peer in found.peers]
-    yield _gauge("peer_healthy", "1 if the peer (broker, store) answered", ["peer"], peers)
+    yield _gauge("peer_healthy", "1 if the peer (broker, store, etcd) answered", ["peer"], peers)
     seconds = [((peer.name,), peer.seconds) for peer in found.peers]
     yield _gauge("peer_answer_seconds", "What the peer's answer to this report took", ["peer"], seconds)
     yield from _of_nodes(found.nodes)

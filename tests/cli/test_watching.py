@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterator
 import gevent
 import pytest
 import requests
-from gevent.pywsgi import WSGIServer
 from running_suite import ROOT, RunningSuite
 
 from analytics.runtime.report import report
+from analytics.runtime.suite import Suite
 from analytics.testing.ports import free_ports
-from analytics.web.probes import with_probes
 
 Query = Callable[[str], dict[str, float]]
 
 
 @pytest.fixture(scope="module")
 def probes(running: RunningSuite) -> Iterator[str]:
-    """The address at which the suite is scraped."""
-    server = WSGIServer(("127.0.0.1", 0), with_probes(running.suite.config), log=None)
-    server.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.stop(timeout=1)
+    """The address at which the suite is scraped: a node of its own, in a process of its own."""
+    [port] = free_ports(1)
+    file = running.file.with_name("watched.toml")
+    file.write_text(f"{running.file.read_text()}\n[metrics]\nport = {port}\n")
+    with Suite(file, [["metrics"]]):
+        yield f"127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def query(probes: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Que
     config = folder / "prometheus.yml"
     config.write_text(
         "global: {evaluation_interval: 500ms}\n"
-        + shipped.replace("127.0.0.1:5080", probes)
+        + shipped.replace("127.0.0.1:5090", probes)
         .replace("15s", "500ms")
         .replace("10s", "500ms")
         .replace("- alerts.yml", f"- {ROOT / 'conf' / 'prometheus' / 'alerts.yml'}")

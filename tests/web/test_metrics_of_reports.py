@@ -7,18 +7,22 @@ from typing import Any
 
 import gevent
 import msgspec
+import pytest
 from monitoring import promtool
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from analytics.broker.wire import BrokerState, Head, SourceState
-from analytics.config import BrokerSection, Config
+from analytics.config import BrokerSection, Config, MetricsSection
+from analytics.errors import AnalyticsError
 from analytics.runtime.balance import balance
+from analytics.runtime.nodes import build, needed
 from analytics.runtime.report import NodeReport, Peer, StatusReport
 from analytics.runtime.usage import Usage
 from analytics.testing.ports import free_ports
 from analytics.web.metrics import registry
 from analytics.web.probes import Reports, with_probes
+from analytics.web.serving import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "conf" / "prometheus" / "alerts.yml"
@@ -190,6 +194,21 @@ def test_the_probes_where_nothing_runs(tmp_path: Path) -> None:
     assert "worker-main: not running" in msgspec.json.decode(body)["unwell"]
     assert ask(probes, "/")[1] == b"a page"
     assert ask(with_probes(config), "/")[0] == "404 Not Found"
+
+
+def test_the_node_needs_a_port_of_its_own() -> None:
+    with pytest.raises(AnalyticsError, match=r"metrics\.port: expected a port, got 0"):
+        Metrics(Config()).start()
+    [port] = free_ports(1)
+    config = Config(metrics=MetricsSection(port=port))
+    assert "metrics" in needed(config) and "metrics" not in needed(Config())
+    [node] = build(["metrics"], config)
+    node.start()
+    try:
+        with pytest.raises(AnalyticsError, match=f"127.0.0.1:{port} can't be listened on"):
+            Metrics(config).start()
+    finally:
+        node.stop()
 
 
 def test_many_who_ask_at_once_share_one_report(tmp_path: Path) -> None:

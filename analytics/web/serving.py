@@ -1,0 +1,55 @@
+"""The node ``metrics``: serves ``/metrics`` and ``/healthz`` on a port of their own, to this machine only."""
+
+import logging
+from typing import Any
+
+import gevent
+from gevent.pywsgi import WSGIServer
+
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.web.probes import with_probes
+
+HOST = "127.0.0.1"
+AT_ONCE = 100
+log = logging.getLogger(__name__)
+
+
+class Metrics:
+    """Answers each request in a greenlet of its own. What goes wrong in one is logged, and that one's alone."""
+
+    name = "metrics"
+    role = "metrics"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._server: WSGIServer | None = None
+
+    def start(self) -> None:
+        """Listen. Raise AnalyticsError where the port can't be used."""
+        port = self._config.metrics.port
+        if not port:
+            raise AnalyticsError("metrics.port: expected a port, got 0; set one to serve /metrics there")
+        self._server = WSGIServer(
+            (HOST, port), with_probes(self._config), spawn=AT_ONCE, log=None, error_log=log
+        )
+        try:
+            self._server.start()
+        except OSError as error:
+            raise AnalyticsError(
+                f"metrics.port: {HOST}:{port} can't be listened on: {error.strerror or error}. "
+                "Stop what uses it, or set another port"
+            ) from error
+
+    def step(self) -> None:
+        """Wait: requests come by themselves."""
+        gevent.sleep(1)
+
+    def stop(self) -> None:
+        """Take no more requests; those under way get a second."""
+        if self._server is not None:
+            self._server.stop(timeout=1)
+
+    def state(self) -> dict[str, Any]:
+        """Return where it is reached."""
+        return {"address": f"http://{HOST}:{self._config.metrics.port}/metrics"}
