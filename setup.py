@@ -40,6 +40,7 @@ setup(
             "hypothesis>=6",
             "mypy>=1.11",
             "pytest>=8",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
             "trustme>=1.1",
             "types-gevent",

@@ -1,5 +1,67 @@
-"""Patches gevent before any test module is imported, as the executable does."""
+"""Patches gevent before any test module is imported, as the executable does; lets pytest-xdist work with that."""
+
+import os
+from _thread import RLock
 
 from gevent import monkey
 
 monkey.patch_all()
+
+import gevent
+import pytest
+
+# They take longest, so they begin first: what runs last alone leaves the other processes idle.
+FIRST = (
+    "tests/road/",
+    "tests/independent/",
+    "tests/cli/",
+    "tests/spouts/test_syncuser",
+    "tests/store/test_embedded",
+)
+
+
+class Told:
+    """An event that a thread without a hub may set. Those of the patched ``threading`` wait for greenlets only."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, timeout: float | None = None) -> bool:
+        with gevent.Timeout(timeout, False):
+            while not self._is_set:
+                gevent.sleep(0.005)
+        return self._is_set
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A thread that is older than the patch tells this process what to run next.
+    from execnet.gateway_base import ThreadExecModel
+
+    ThreadExecModel.Event = lambda self: Told()
+    ThreadExecModel.RLock = lambda self: RLock()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let pytest-xdist run tests that share a fixture in one process, and others wherever there is time."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    for item in items:
+        shared = sorted(
+            (fixture.scope, fixture.baseid, name)
+            for name, fixtures in item._fixtureinfo.name2fixturedefs.items()
+            for fixture in fixtures[-1:]
+            if fixture.baseid.startswith("tests/") and fixture.scope in ("module", "package", "session")
+        )
+        if shared:
+            scope, where, name = shared[-1]
+            place = item.nodeid.partition("::")[0] if scope == "module" else where
+            item.add_marker(pytest.mark.xdist_group(f"{place}:{name}"))

@@ -1,8 +1,6 @@
 """``analytics demo``: the whole suite on a simulated game, and what it counted beside what really happened."""
 
-import random
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +32,7 @@ from analytics.simulate.game import Clock, Game
 from analytics.simulate.server import serve
 from analytics.simulate.world import Settings, game_servers
 from analytics.store import Store, embedded_uri, open_store
+from analytics.testing.ports import free_ports
 
 TIMEZONE = "Asia/Shanghai"
 DAYS = 36
@@ -45,7 +44,6 @@ AGREE_SECONDS = 30.0
 ROUNDS = 2
 TELL_SECONDS = 5.0
 DAY = 86_400
-PORTS = range(20_000, 32_000)  # below those that the kernel gives to whoever asks for any
 MACHINERY = [["store"], ["broker"], ["workers"], ["timers"]]
 SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 
@@ -96,7 +94,7 @@ def demo(once: bool, area_count: int, players: int, days: int, seed: int, second
 
 def _demo(console: Console, settings: Settings, data: Path, seconds: float, once: bool) -> bool:
     """Start everything, let the days pass, and show what was counted; return whether all of it is right."""
-    ports = free_ports(5)
+    ports, *_ = free_ports(5)
     file = data / "analytics.toml"
     place = Place(data, "analytics", ports, 0.5, settings.first_day.isoformat())
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
@@ -288,20 +286,3 @@ def _make_room(data: Path) -> None:
         )
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
-
-
-def free_ports(count: int) -> int:
-    """Return the first of ``count`` ports in a row that nobody listens on."""
-    for first in random.sample(PORTS, 200):
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    raise AnalyticsError(f"no {count} free ports in a row between {PORTS.start} and {PORTS.stop}")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True

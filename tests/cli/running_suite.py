@@ -11,7 +11,6 @@ from pathlib import Path
 import gevent
 import pytest
 
-from analytics.cli.demo import free_ports
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
@@ -20,6 +19,7 @@ from analytics.simulate.conf import configuration
 from analytics.simulate.game import Game
 from analytics.simulate.server import serve
 from analytics.simulate.world import Settings
+from analytics.testing.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -54,7 +54,7 @@ def analytics() -> Run:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
     """A suite that has counted three days of a small game, all of which is over."""
     data = tmp_path_factory.mktemp("suite")
-    ports = free_ports(5)
+    ports, *_ = free_ports(5)
     first = (datetime.now() - timedelta(days=5)).date()
     game = Game(Settings(first, 3, 2, 60, 3), data / "game", speed=1e9)
     server = serve(game, ports + 4)

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from analytics.cli.demo import free_ports
 from analytics.cluster.registry import process_started
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import NotUp, Suite
+from analytics.testing.ports import free_ports
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    ports = free_ports(3)
+    ports, *_ = free_ports(3)
     path = tmp_path / "analytics.toml"
     path.write_text(
         f'data = "data"\n[mongodb]\nuri = "counting:"\n[broker]\nreceiver_port = {ports}\n'

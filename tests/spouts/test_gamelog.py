@@ -206,7 +206,7 @@ def test_a_log_rotated_after_a_crash_before_anything_was_accepted(tmp_path, star
     spout = started(Gamelog(config))
     log.write_bytes(lines(1, 40_000))
     state = config.data / "state" / "gamelog.json"
-    eventually(lambda: b"gamelog/" in state.read_bytes(), 60)
+    eventually(lambda: b"gamelog/" in state.read_bytes())
     spout.vanish()
     os.utime(log, (1, 1))
     log.rename(folder / "game.log.1")
@@ -214,7 +214,7 @@ def test_a_log_rotated_after_a_crash_before_anything_was_accepted(tmp_path, star
     started(broker_of(config))
     started(Gamelog(config))
     expected = Counter(f"u{n}" for n in range(1, 40_101)) + Counter(["u1"])
-    eventually(lambda: len(accts(config)) >= len(expected), 60)
+    eventually(lambda: len(accts(config)) >= len(expected))
     assert accts(config) == expected
 
 

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,14 +13,9 @@ from pymongo import MongoClient
 from analytics.config import Config, StoreSection
 from analytics.store import MemoryStore, MongoStore, Store, embedded_uri
 from analytics.store.embedded import PROGRAM, StoreNode
+from analytics.testing.ports import free_ports
 
 MONGODB_URI = os.environ.get("ANALYTICS_TEST_MONGODB_URI", "")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def need_program() -> None:
@@ -35,14 +29,14 @@ def need_program() -> None:
 @pytest.fixture
 def node_config(tmp_path: Path) -> Config:
     need_program()
-    return Config(data=tmp_path, store=StoreSection(port=free_port()))
+    return Config(data=tmp_path, store=StoreSection(port=free_ports(1)[0]))
 
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     """The configuration of an embedded server that runs."""
     need_program()
-    config = Config(data=tmp_path_factory.mktemp("embedded"), store=StoreSection(port=free_port()))
+    config = Config(data=tmp_path_factory.mktemp("embedded"), store=StoreSection(port=free_ports(1)[0]))
     node = StoreNode(config)
     node.start()
     yield config

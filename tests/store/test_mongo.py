@@ -81,7 +81,7 @@ def test_nobody_there_is_unavailable_soon(node_config: Config) -> None:
     ):
         with pytest.raises(Unavailable, match=r"does not answer.*Check that it runs"):
             call()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20  # pymongo by itself would wait 30 s each time
     store.close()
 
 
