@@ -34,6 +34,7 @@ class StoreSection(Section, frozen=True):
 
     port: Port = 27027
     power_loss_safe: bool = False
+    cache_mb: Annotated[int, Meta(ge=64)] = 1024
 
 
 class BrokerSection(Section, frozen=True):

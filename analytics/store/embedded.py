@@ -152,6 +152,7 @@ class StoreNode:
         command = [program, "--config", str(empty), "--host", EMBEDDED_HOST, "--log-level", "WARNING"]
         command += ["--port", str(self._config.store.port), "--storage-path", str(self._database)]
         command += ["--oplog-max-entries", "1000", "--oplog-retention-seconds", "60"]
+        command += ["--cache-size", f"{self._config.store.cache_mb}M"]
         if self._config.store.power_loss_safe:
             command.append("--sync-on-commit")
         with self._log.open("ab") as output:
