@@ -5,7 +5,7 @@ each within ``SECONDS``: whatever hangs, the rest is told in time.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.asking import Answer, ask
 from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
-from analytics.runtime.supervision import failing
+from analytics.runtime.supervision import Supervisor, failing
 from analytics.runtime.usage import Usage
 from analytics.store import open_store
 
@@ -33,6 +33,7 @@ PATIENCE = SECONDS * 0.9
 """Whoever is asked gives up a little earlier, in its own words."""
 
 MISSING = "not running"
+NONE = Answer()
 
 
 class NodeReport(msgspec.Struct, frozen=True):
@@ -116,7 +117,8 @@ def report(config: Config) -> StatusReport:
     answers = ask(_questions(config), SECONDS)
     peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
     entries: list[Entry] | None = answers["etcd"].value if "etcd" in answers else None
-    nodes = node_reports(config, LocalRegistry(config.data).list() if entries is None else entries)
+    known = LocalRegistry(config.data).list() if entries is None else entries
+    nodes = node_reports(config, known, answers.get("supervisor", NONE).value)
     broker: Answer = answers["broker"]
     if broker.value is None:
         return StatusReport(time.time(), nodes, None, None, broker.problem, peers)
@@ -128,6 +130,8 @@ def report(config: Config) -> StatusReport:
 def _questions(config: Config) -> dict[str, Callable[[], Any]]:
     """Return what is asked, by whom. A store whose address only the nodes' environment holds is left out."""
     questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config)}
+    if Supervisor(config).noted_pid:
+        questions["supervisor"] = lambda: failing(config)
     if not any(fault.startswith("mongodb.") for fault in unset_variables(config)):
         questions["store"] = lambda: _ask_store(config)
     if config.etcd.endpoints:
@@ -175,15 +179,22 @@ def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def node_reports(config: Config, entries: Sequence[Entry] | None = None) -> list[NodeReport]:
-    """Return the nodes that the configuration needs, and any others, as ``entries`` or else the registry tell of them."""
+def node_reports(
+    config: Config, entries: Sequence[Entry] | None = None, failed: Mapping[str, str] | None = None
+) -> list[NodeReport]:
+    """Return the nodes that the configuration needs, and any others.
+
+    Args:
+        entries: what is known of nodes; None: what the registry knows.
+        failed: the nodes that the supervisor can't keep running, and why.
+    """
     if entries is None:
         registry = open_registry(config, PATIENCE)
         entries = registry.list()
         registry.close()
     names = {entry.name for entry in entries}
     wanted = registered(config, needed(config))
-    reasons = failing(config)
+    reasons = failed or {}
     missing = [
         NodeReport(name, "", False, reasons.get(name, MISSING), "", "", 0, "", 0.0, 0.0, {})
         for name in wanted

@@ -173,7 +173,10 @@ class Supervisor:
 def failing(config: Config) -> dict[str, str]:
     """Return, by their names in the registry, the nodes that the supervisor can't keep running, and why.
 
-    Empty where the nodes are run without it. Answers within half a second.
+    Empty where the nodes are run without it.
+
+    Raises:
+        Unavailable: it runs and does not answer within half a second.
     """
     supervisor = Supervisor(config, LOOK_SECONDS)
     noted = supervisor.noted_pid
@@ -182,10 +185,7 @@ def failing(config: Config) -> dict[str, str]:
     if not supervisor.pid:
         reason = f"process {noted}, which ran the suite, was killed; `analytics start` starts all again"
         return dict.fromkeys(registered(config, conf.nodes(config)), reason)
-    try:
-        found = supervisor.processes()
-    except Unavailable:
-        return {}
+    found = supervisor.processes()
     reasons = {process.name: _reason(process, config) for process in found.values()}
     return {
         name: reason

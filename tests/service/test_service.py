@@ -26,6 +26,10 @@ def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
     assert f"already running (process {suite.supervisor.pid})" in suite.must("start")
     shown = suite("status", "--json", "--lsb")
     assert shown.returncode == 0, shown.stdout
+    os.kill(suite.supervisor.pid, signal.SIGSTOP)
+    frozen = json.loads(suite("status", "--json").stdout)
+    os.kill(suite.supervisor.pid, signal.SIGCONT)
+    assert len(frozen["unwell"]) == 1 and frozen["unwell"][0].startswith("supervisor: ")
     before = suite.pids()
     os.kill(before["worker-main"], signal.SIGKILL)
     problem = until(lambda: _problem(suite, "worker-main", "ends soon after each start, is started again: "))
