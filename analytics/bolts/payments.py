@@ -3,7 +3,8 @@
 from typing import Any
 
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Distinct, Latest, LatestBy, Table, money
+from analytics.core.latest import Latest, LatestBy, Table
+from analytics.core.measures import Distinct, money
 from analytics.core.tuples import Payment, paid_rows
 
 READS = {"payment": Reads(Payment, rows=paid_rows)}

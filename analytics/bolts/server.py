@@ -1,7 +1,8 @@
 """One line an area and day: who was active, signed up, created roles, and what was paid."""
 
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Latest, money
+from analytics.core.latest import Latest
+from analytics.core.measures import money
 from analytics.core.tuples import Period, cents
 
 

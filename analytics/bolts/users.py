@@ -8,7 +8,8 @@ from analytics.bolts.economy import READS as COINS
 from analytics.bolts.economy import spent
 from analytics.bolts.payments import READS as PAYMENT
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import LatestBy, LatestRow, Sum, Table, fitting, money
+from analytics.core.latest import LatestBy, LatestRow, Table
+from analytics.core.measures import Sum, fitting, money
 from analytics.core.tuples import Syncuser
 
 READS = {"syncuser": Reads(Syncuser)}

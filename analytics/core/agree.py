@@ -8,7 +8,8 @@ from typing import Any
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import States
-from analytics.core.measures import Distinct, Growing, Latest, Measure
+from analytics.core.latest import Latest
+from analytics.core.measures import Distinct, Growing, Measure
 
 NOTHING = object()
 """Stands for a field that is not there."""

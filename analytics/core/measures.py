@@ -4,6 +4,8 @@ A measure's state is a monoid: `gather` makes one from rows, `merge` joins two, 
 with the same result. The same state is kept in a stored document, so folding a million records at once or
 one by one gives equal documents.
 
+Those that say what the newest row says stand in ``analytics.core.latest``.
+
 Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart into). Values are named by
 an attribute path (``"data.acct"``) or by a function of the row.
 """
@@ -24,15 +26,6 @@ _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 def getter(of: str | Getter) -> Getter:
     """Return the function that reads ``of`` from a row."""
     return attrgetter(of) if isinstance(of, str) else of
-
-
-def _joint_getter(of: Sequence[str | Getter]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return the function that reads several values, at least two, from a row at once."""
-    paths = [one for one in of if isinstance(one, str)]
-    if len(paths) == len(of) > 1:
-        return attrgetter(*paths)
-    getters = [getter(one) for one in of]
-    return lambda row: tuple([get(row) for get in getters])
 
 
 class Measure(ABC, Generic[S]):
@@ -326,168 +319,6 @@ class Distinct(Growing[Values]):
 
     def load(self, field: str, document: Document) -> Values:
         return dict.fromkeys(document.get(self.list_field, ()))
-
-
-class Latest(Measure[tuple[Any, Any] | None]):
-    """The value of the row with the highest ``order``, ``default`` without rows.
-
-    ``order`` must be comparable, storable, and decide: equal orders mean equal values. It is kept in the
-    field ``_<field>``.
-    """
-
-    def __init__(
-        self,
-        of: str | Getter,
-        order: str | Getter,
-        default: Any = 0,
-        show: Callable[[Any], Any] = lambda value: value,
-        on: str | Iterable[str] | None = None,
-        where: str | Getter | None = None,
-    ) -> None:
-        super().__init__(on, where)
-        self._of = getter(of)
-        self._order = getter(order)
-        self._default = default
-        self._show = show
-
-    def empty(self) -> tuple[Any, Any] | None:
-        return None
-
-    def gather(self, rows: Sequence[Any]) -> tuple[Any, Any] | None:
-        chosen = self.chosen(rows)
-        if not chosen:
-            return None
-        row = max(chosen, key=self._order)
-        return self._order(row), self._of(row)
-
-    def merge(self, state: tuple[Any, Any] | None, more: tuple[Any, Any] | None) -> tuple[Any, Any] | None:
-        if state is None or more is None:
-            return more if state is None else state
-        return more if more[0] > state[0] else state
-
-    def save(self, field: str, state: tuple[Any, Any] | None) -> dict[str, Any]:
-        if state is None:
-            return {field: self._show(self._default)}
-        return {field: self._show(state[1]), f"_{field}": _storable(state)}
-
-    def load(self, field: str, document: Document) -> tuple[Any, Any] | None:
-        kept = document.get(f"_{field}")
-        return None if kept is None else (_comparable(kept[0]), kept[1])
-
-    def hidden(self, field: str) -> list[str]:
-        return [f"_{field}"]
-
-
-class LatestRow(Measure[tuple[Any, ...] | None]):
-    """Several values of the row with the highest ``order``, each in the field of its name, null without rows.
-
-    ``order`` as for :class:`Latest`; it is kept once for all of them, in the field ``_<field>``.
-    """
-
-    def __init__(
-        self,
-        order: str | Getter,
-        values: Sequence[str],
-        on: str | Iterable[str] | None = None,
-        where: str | Getter | None = None,
-    ) -> None:
-        super().__init__(on, where)
-        self._order = getter(order)
-        self._names = list(values)
-        self._read = _joint_getter([order, *values])
-
-    def empty(self) -> tuple[Any, ...] | None:
-        return None
-
-    def gather(self, rows: Sequence[Any]) -> tuple[Any, ...] | None:
-        chosen = self.chosen(rows)
-        if not chosen:
-            return None
-        return self._read(chosen[0] if len(chosen) == 1 else max(chosen, key=self._order))
-
-    def merge(self, state: tuple[Any, ...] | None, more: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-        if state is None or more is None:
-            return more if state is None else state
-        return more if more[0] > state[0] else state
-
-    def save(self, field: str, state: tuple[Any, ...] | None) -> dict[str, Any]:
-        order, *values = _storable(state) if state else [None] * (1 + len(self._names))
-        return {**dict(zip(self._names, values, strict=True)), f"_{field}": order}
-
-    def load(self, field: str, document: Document) -> tuple[Any, ...] | None:
-        order = _comparable(document.get(f"_{field}"))
-        return None if order is None else (order, *(document[name] for name in self._names))
-
-
-Table = dict[Any, tuple[Any, ...]]
-
-
-class LatestBy(Growing[Table]):
-    """A table: for each ``key`` the values of the row with the highest ``order``.
-
-    The document keeps it as rows ``[key, order, *values]`` in ``list_field``; a newer row of a key makes the
-    older one stale. What readers see is ``show(table)``, where the table maps a key to ``(order, *values)``.
-    """
-
-    goes_stale = True
-
-    def __init__(
-        self,
-        key: str | Getter,
-        order: str | Getter,
-        values: Sequence[str | Getter],
-        list_field: str,
-        show: Callable[[Table], dict[str, Any]],
-        on: str | Iterable[str] | None = None,
-        where: str | Getter | None = None,
-    ) -> None:
-        super().__init__(on, where)
-        self._key = getter(key)
-        self._read = _joint_getter([order, *values])
-        self._show = show
-        self.list_field = list_field
-
-    def empty(self) -> Table:
-        return {}
-
-    def gather(self, rows: Sequence[Any]) -> Table:
-        chosen = self.chosen(rows)
-        return self._newest({}, ((self._key(row), self._read(row)) for row in chosen))
-
-    def merge(self, state: Table, more: Table) -> Table:
-        return self._newest(state, more.items())
-
-    def absorb(self, state: Table, more: Table) -> list[Any]:
-        newer = {key: entry for key, entry in more.items() if key not in state or entry[0] > state[key][0]}
-        state.update(newer)
-        return [[key, *_storable(entry)] for key, entry in newer.items()]
-
-    def compact(self, state: Table) -> list[Any]:
-        return [[key, *_storable(entry)] for key, entry in sorted(state.items())]
-
-    def save(self, field: str, state: Table) -> dict[str, Any]:
-        return self._show(state)
-
-    def load(self, field: str, document: Document) -> Table:
-        rows = document.get(self.list_field, ())
-        return self._newest({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
-
-    @staticmethod
-    def _newest(table: Table, entries: Iterable[tuple[str, tuple[Any, ...]]]) -> Table:
-        for key, entry in entries:
-            kept = table.get(key)
-            if kept is None or entry[0] > kept[0]:
-                table[key] = entry
-        return table
-
-
-def _storable(entry: tuple[Any, ...]) -> list[Any]:
-    """Databases hand tuples back as lists; write lists from the start so that both compare equal."""
-    return [list(entry[0]) if isinstance(entry[0], tuple) else entry[0], *entry[1:]]
-
-
-def _comparable(order: Any) -> Any:
-    return tuple(order) if isinstance(order, list) else order
 
 
 def _sum(field: str, total: int) -> dict[str, Any]:

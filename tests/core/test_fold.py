@@ -9,7 +9,8 @@ from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.fold import Folder
-from analytics.core.measures import Count, Distinct, Latest
+from analytics.core.latest import Latest
+from analytics.core.measures import Count, Distinct
 from analytics.core.periods import zone
 from analytics.core.tuples import Acct, Gamelog
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Count, Distinct, LatestRow
+from analytics.core.latest import LatestRow
+from analytics.core.measures import Count, Distinct
 from analytics.core.periods import zone
 from analytics.core.reference import run
 

@@ -8,19 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.core.measures import (
-    Count,
-    Distinct,
-    Extreme,
-    Flow,
-    Growing,
-    Latest,
-    LatestBy,
-    LatestRow,
-    Sum,
-    Tally,
-    money,
-)
+from analytics.core.latest import Latest, LatestBy, LatestRow
+from analytics.core.measures import Count, Distinct, Extreme, Flow, Growing, Sum, Tally, money
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from analytics.core import settle as settling
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.fold import Folder
-from analytics.core.measures import Count, Distinct, Extreme, Latest, LatestBy, LatestRow, Measure, Sum
+from analytics.core.latest import Latest, LatestBy, LatestRow
+from analytics.core.measures import Count, Distinct, Extreme, Measure, Sum
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
 
