@@ -12,6 +12,8 @@ import pytest
 
 # They take longest, so they begin first: what runs last alone leaves the other processes idle.
 FIRST = (
+    "tests/deploy/",
+    "tests/service/",
     "tests/road/",
     "tests/independent/",
     "tests/cli/",
@@ -50,18 +52,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     ThreadExecModel.RLock = lambda self: RLock()
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let pytest-xdist run tests that share a fixture in one process, and others wherever there is time."""
+    """Begin with what takes longest."""
     items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
-    for item in items:
-        shared = sorted(
-            (fixture.scope, fixture.baseid, name)
-            for name, fixtures in item._fixtureinfo.name2fixturedefs.items()
-            for fixture in fixtures[-1:]
-            if fixture.baseid.startswith("tests/") and fixture.scope in ("module", "package", "session")
-        )
-        if shared:
-            scope, where, name = shared[-1]
-            place = item.nodeid.partition("::")[0] if scope == "module" else where
-            item.add_marker(pytest.mark.xdist_group(f"{place}:{name}"))
