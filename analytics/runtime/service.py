@@ -17,7 +17,7 @@ from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
-from analytics.runtime.supervision import RUNNING, UNDER_WAY, Process, Supervisor, last_error
+from analytics.runtime.supervision import RUNNING, STOPPABLE, UNDER_WAY, Process, Supervisor, last_error
 from analytics.runtime.supervisor_conf import BROKER, STOP_SECONDS, nodes, rank, text
 
 UP_SECONDS = 60.0
@@ -212,9 +212,14 @@ def _stop_nodes(supervisor: Supervisor, config: Config, say: Say) -> None:
         names = [name for name, it in processes.items() if rank(name) == one and it.statename in UNDER_WAY]
         if names:
             say(f"stopping {' '.join(names)}")
-            supervisor.stop([name for name in names if processes[name].statename != "STOPPING"])
         until = time.monotonic() + DOWN_SECONDS
-        while any(supervisor.processes()[name].statename in UNDER_WAY for name in names):
+        while living := {
+            name: it.statename
+            for name, it in supervisor.processes().items()
+            if name in names and it.statename in UNDER_WAY
+        }:
+            # One that had just ended by itself, and was started again, is asked again.
+            supervisor.stop([name for name, state in living.items() if state in STOPPABLE])
             if time.monotonic() > until:
                 raise Unavailable(f"{' '.join(names)} did not end within {DOWN_SECONDS:g} s")
             time.sleep(LOOK_SECONDS)

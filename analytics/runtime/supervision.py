@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from xmlrpc.client import Error, ServerProxy
+from xmlrpc.client import Error, Fault, ServerProxy
 
 import gevent
 import msgspec
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import process_started
@@ -32,7 +32,9 @@ LOOK_SECONDS = 0.5
 LAUNCH_SECONDS = 30.0
 TAIL_BYTES = 16384
 RUNNING = ("STARTING", "RUNNING")
-UNDER_WAY = (*RUNNING, "BACKOFF", "STOPPING")
+STOPPABLE = (*RUNNING, "BACKOFF")
+UNDER_WAY = (*STOPPABLE, "STOPPING", "EXITED")
+"""The states of a node that lives, or will be started again by itself: one that has just ended is ``EXITED``."""
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -153,6 +155,10 @@ class Supervisor:
             late = TimeoutError(f"nothing within {self._timeout:g} s")
             with gevent.Timeout(self._timeout, late), self._proxy() as proxy:
                 return getattr(proxy.supervisor, method)(*arguments)
+        except Fault as error:
+            if error.faultCode not in (Faults.ALREADY_STARTED, Faults.NOT_RUNNING):
+                raise AnalyticsError(f"the supervisor refuses {method}: {error.faultString}") from error
+            return None  # it has come to pass meanwhile
         except (Error, OSError) as error:
             raise Unavailable(
                 f"the supervisor (process {self.noted_pid}) does not answer {method}: {error}; see "

@@ -82,6 +82,8 @@ def test_a_supervisor_that_is_killed_takes_its_nodes_along_and_one_that_hangs_is
     suite: Background,
 ) -> None:
     suite.must("start")
+    suite.write(100)
+    until(lambda: suite.counted() == suite.written)
     suite.write(5000)
     killed = suite.supervisor.pid
     os.kill(killed, signal.SIGKILL)
