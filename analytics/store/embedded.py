@@ -2,8 +2,8 @@
 
 The server (PyPI package ``secantusdb``, GPL) is started by its console script and spoken to over TCP on
 the loopback only; it is never imported. Under ``data/store`` lie its database ``db``, the empty
-``server.toml`` that keeps it from picking up some other configuration, and ``lock``, which says that a
-node looks after this folder.
+``server.toml`` that keeps it from picking up some other configuration, ``lock``, which says that a
+node looks after this folder, and ``making`` until the database has its tables.
 """
 
 import fcntl
@@ -33,6 +33,8 @@ REFUSING_SECONDS = 5.0
 FULL_MB = 64
 TERM_AGAIN_SECONDS = 4.0
 KILL_SECONDS = 10.0
+SPREAD = 18
+"""So many collections, ``part0`` and so on, have a part in each of the server's 16 tables of documents."""
 LOG_BYTES = 8 * 1024 * 1024
 HEALTH_OPTIONS = "&socketTimeoutMS=2000&serverSelectionTimeoutMS=1000&connectTimeoutMS=1000"
 
@@ -50,6 +52,10 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 log = logging.getLogger(__name__)
+
+
+class Ended(AnalyticsError):
+    """The server ended at its start; the message quotes its last words."""
 
 
 class StoreNode:
@@ -87,14 +93,16 @@ class StoreNode:
         for pid in _leftovers(self._database):
             log.warning("ending the server that an earlier store node left behind pid=%d", pid)
             _end(pid, self._database)
-        self._launch(program)
-        until = time.monotonic() + READY_SECONDS
-        while not self._check() and time.monotonic() < until:
-            if not self._running():
-                raise AnalyticsError(
-                    f"{self._full()}the embedded server ended at its start; {self._last_words()}"
-                )
-            time.sleep(0.1)
+        if not self._database.exists():
+            self._making.touch()
+        try:
+            self._come_up(program)
+        except Ended as error:
+            if not self._making.exists():
+                raise
+            log.warning("making the database anew, as it was killed while it was made: %s", error)
+            shutil.rmtree(self._database, ignore_errors=True)
+            self._come_up(program)
 
     def step(self) -> None:
         """Check the server once, start it again where it is needed, and wait out the second."""
@@ -140,6 +148,30 @@ class StoreNode:
     def _database(self) -> Path:
         return self._folder / "db"
 
+    @property
+    def _making(self) -> Path:
+        """A file that is there until the database has all its tables.
+
+        A server that is killed while it makes one can't open the database any more. So all are made at once, and
+        where that was cut short, and the server does not come up, the database is made anew: nothing has been
+        counted into it that the Queue would not give again.
+        """
+        return self._folder / "making"
+
+    def _come_up(self, program: str) -> None:
+        self._launch(program)
+        until = time.monotonic() + READY_SECONDS
+        while not self._check() and time.monotonic() < until:
+            if not self._running():
+                raise Ended(f"{self._full()}the embedded server ended at its start; {self._last_words()}")
+            time.sleep(0.1)
+
+    def _make_tables(self) -> None:
+        """Have the server make all its tables, which it spreads collections over by their names."""
+        for number in range(SPREAD):
+            self._health.write(f"part{number}", [Write("store", {"at": time.time()}, None)])
+        self._making.unlink()
+
     def _running(self) -> bool:
         return self._server is not None and self._server.poll() is None
 
@@ -177,6 +209,8 @@ class StoreNode:
             self._not_before = now + self._wait
         elif now >= self._not_before:
             self._not_before = 0.0
+            if self._making.exists() and self._wait > 1.0:  # not for the first time
+                shutil.rmtree(self._database, ignore_errors=True)
             self._wait = min(self._wait * 2, 30.0)
             self._restarts += 1
             self._launch(_program())
@@ -189,6 +223,8 @@ class StoreNode:
             seen = self._health.load("checks", ["store"])
             if seen["store"]["at"] != began:
                 raise AnalyticsError("the embedded server read back something else than was written")
+            if self._making.exists():
+                self._make_tables()
         except AnalyticsError as error:
             # Silence may be work that takes long. A refusal is final: a full disk, once met, makes the server
             # refuse everything until it is started again, also when there is room by then.

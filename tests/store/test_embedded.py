@@ -63,6 +63,29 @@ def test_it_starts_answers_and_stops(node_config: Config) -> None:
     assert gone(state["server_pid"]) and not node.state()["healthy"]
 
 
+def test_all_tables_are_made_before_anything_is_counted(node: StoreNode, node_config: Config) -> None:
+    folder = node_config.data / "store"
+    assert len(list((folder / "db").glob("secantus_documents_sh*.wt"))) == 16
+    assert not (folder / "making").exists()
+
+
+def test_a_database_that_was_killed_while_it_was_made_is_made_anew(node_config: Config) -> None:
+    """One that had been finished is never touched, whatever is wrong with it."""
+    folder = node_config.data / "store"
+    (folder / "db").mkdir(parents=True)
+    (folder / "db" / "WiredTiger.turtle").write_text("half")
+    node = StoreNode(node_config)
+    with pytest.raises(AnalyticsError, match="ended at its start"):
+        node.start()
+    node = StoreNode(node_config)
+    assert (folder / "db" / "WiredTiger.turtle").exists()
+    (folder / "making").touch()
+    node.start()
+    node.step()
+    assert node.state()["healthy"] and not (folder / "making").exists()
+    node.stop()
+
+
 def test_files_are_private_and_documents_survive_a_stop(node_config: Config) -> None:
     for expected in (0, 1):
         node, store = StoreNode(node_config), open_store(node_config)
