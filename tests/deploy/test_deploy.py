@@ -95,6 +95,7 @@ def test_lines_in_and_numbers_out_while_it_is_restarted_and_upgraded(log: GameLo
 
 def test_exit_statuses_are_those_of_lsb(log: GameLog) -> None:
     CONF.write_text(configuration(log))
+    assert service("start").returncode == 0
     assert service("force-reload").returncode == 0
     pid = int((DATA / "run" / "supervisord.pid").read_text())
     os.kill(pid, signal.SIGKILL)
