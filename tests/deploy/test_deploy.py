@@ -30,6 +30,7 @@ from machine import (
 )
 
 CI = bool(os.environ.get("CI"))
+pytestmark = pytest.mark.xdist_group("the service of this machine")
 NEEDED = ("service", "update-rc.d", "runuser", "useradd")
 
 
@@ -137,7 +138,7 @@ def test_removing_keeps_data_unless_told_otherwise(log: GameLog) -> None:
     said = deploy("--uninstall")
     assert "stopping the service" in said and f"kept {DATA}" in said
     assert not living() and not INIT.exists() and not CURRENT.parent.exists()
-    assert CONF.exists() and list(DATA.glob("gamelog_*.txt"))
+    assert CONF.exists() and list((DATA / "queue").iterdir())
     deploy("--uninstall", "--purge")
     assert traces() == []
     assert deploy("--uninstall", "--purge") == "nothing to do: it is not installed\n"
