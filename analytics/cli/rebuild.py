@@ -17,10 +17,10 @@ from analytics.broker.clients import Publisher
 from analytics.config import Config
 from analytics.core.agree import NOTHING, Changed, ListChanged
 from analytics.errors import AnalyticsError
-from analytics.runtime.rebuild import Rebuild
-from analytics.runtime.rebuild_look import Change
-from analytics.runtime.rebuild_timers import NAMES as TIMERS
-from analytics.runtime.rebuild_wanted import Outcome, Wanted, configured
+from analytics.rebuild.look import Change
+from analytics.rebuild.run import Rebuild
+from analytics.rebuild.timers import NAMES as TIMERS
+from analytics.rebuild.wanted import Outcome, Wanted, configured
 from analytics.store import open_store
 
 DAY = "%Y-%m-%d"

@@ -16,11 +16,11 @@ from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
+from analytics.rebuild.look import Change
+from analytics.rebuild.run import Rebuild
+from analytics.rebuild.timers import NAMES as TIMERS
+from analytics.rebuild.wanted import Outcome, Wanted
 from analytics.runtime.nodes import readers
-from analytics.runtime.rebuild import Rebuild
-from analytics.runtime.rebuild_look import Change
-from analytics.runtime.rebuild_timers import NAMES as TIMERS
-from analytics.runtime.rebuild_wanted import Outcome, Wanted
 from analytics.runtime.worker import Worker
 from analytics.store.store import Document, Write
 

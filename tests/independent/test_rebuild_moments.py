@@ -17,10 +17,10 @@ from analytics.broker.clients import Refill
 from analytics.config import BrokerSection, Config, TimersSection
 from analytics.core.intervals import Intervals
 from analytics.core.settle import PART_SIZE
-from analytics.runtime import rebuild
+from analytics.rebuild import run as rebuild
+from analytics.rebuild.journals import JournalFile
+from analytics.rebuild.missing import FOR_EVER, holes
 from analytics.runtime.draining import drain
-from analytics.runtime.rebuild_journals import JournalFile
-from analytics.runtime.rebuild_missing import FOR_EVER, holes
 from analytics.store.store import Write
 
 AREA = f"{1:024x}"

@@ -22,10 +22,11 @@ INWARD = {
     "cluster": {"core", "config"},
     "spouts": {"core", "bolts", "config", "broker", "store"},
     "runtime": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts"},
+    "rebuild": {"core", "bolts", "timers", "config", "broker", "store", "spouts", "runtime"},
     "simulate": {"core"},
     "web": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime"},
     "testing": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate"},
-    "cli": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate", "testing"},
+    "cli": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "rebuild", "simulate", "testing"},
 }  # fmt: skip
 MACHINERY = {
     "gevent",

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.runtime.rebuild_overlay import Overlay
+from analytics.rebuild.overlay import Overlay
 from analytics.store import MemoryStore, Store
 from analytics.store.store import Write
 

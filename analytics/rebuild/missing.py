@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from analytics.config import Config
 from analytics.core.areas import Area
 from analytics.core.intervals import Intervals
-from analytics.runtime.rebuild_journals import SPOUTS, JournalFile
+from analytics.rebuild.journals import SPOUTS, JournalFile
 from analytics.spouts.records import DAY
 
 FOR_EVER = 1 << 62

@@ -21,9 +21,9 @@ from analytics.core.areas import Area
 from analytics.core.intervals import Intervals
 from analytics.core.periods import PeriodName
 from analytics.errors import AnalyticsError
-from analytics.runtime import rebuild_timers
-from analytics.runtime.rebuild_group import Group, Share, home_of, spout_topics
-from analytics.runtime.rebuild_journals import (
+from analytics.rebuild import timers as rebuild_timers
+from analytics.rebuild.group import Group, Share, home_of, spout_topics
+from analytics.rebuild.journals import (
     DamagedJournal,
     Names,
     Read,
@@ -32,15 +32,15 @@ from analytics.runtime.rebuild_journals import (
     journals,
     read,
 )
-from analytics.runtime.rebuild_look import Change
-from analytics.runtime.rebuild_mend import Mender
-from analytics.runtime.rebuild_missing import FOR_EVER, Hole, complete_from, holes
-from analytics.runtime.rebuild_outlet import Notes, Outlet, alone
-from analytics.runtime.rebuild_overlay import Overlay, Silent
-from analytics.runtime.rebuild_queue import Overrun, Tail
-from analytics.runtime.rebuild_spool import Spool
-from analytics.runtime.rebuild_wanted import Outcome, Wanted, kinds_of, span
-from analytics.runtime.rebuild_write import Writer, tuples_of
+from analytics.rebuild.look import Change
+from analytics.rebuild.mend import Mender
+from analytics.rebuild.missing import FOR_EVER, Hole, complete_from, holes
+from analytics.rebuild.outlet import Notes, Outlet, alone
+from analytics.rebuild.overlay import Overlay, Silent
+from analytics.rebuild.queue import Overrun, Tail
+from analytics.rebuild.spool import Spool
+from analytics.rebuild.wanted import Outcome, Wanted, kinds_of, span
+from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.timer_by_hand import Wanted as WantedTimers
 from analytics.store import Store
 

@@ -14,10 +14,10 @@ import gevent
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config
 from analytics.core.agree import NOTHING, Changed, Differences
+from analytics.rebuild.look import Change
+from analytics.rebuild.overlay import Overlay, Silent
+from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import READ_BY_TIMERS
-from analytics.runtime.rebuild_look import Change
-from analytics.runtime.rebuild_overlay import Overlay, Silent
-from analytics.runtime.rebuild_queue import Behind, wait_for
 from analytics.runtime.timer_by_hand import Wanted, by_hand
 from analytics.runtime.timer_position import NODE
 from analytics.runtime.timer_run import HIDDEN

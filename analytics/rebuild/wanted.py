@@ -9,9 +9,9 @@ from analytics.bolts import BOLTS
 from analytics.config import Config
 from analytics.core.areas import Area
 from analytics.core.periods import PeriodName
+from analytics.rebuild.look import Done
+from analytics.rebuild.missing import Hole
 from analytics.runtime.nodes import readers
-from analytics.runtime.rebuild_look import Done
-from analytics.runtime.rebuild_missing import Hole
 
 
 @dataclass(frozen=True)

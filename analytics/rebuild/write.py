@@ -16,11 +16,11 @@ from analytics.core.bolt import Bolt
 from analytics.core.derive import Rewritten, rewritten, states_of
 from analytics.core.settle import Position
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.runtime.rebuild_group import Group, reads_spouts
-from analytics.runtime.rebuild_look import Change, Done, Look, change_of
-from analytics.runtime.rebuild_outlet import Notes, Outlet
-from analytics.runtime.rebuild_queue import Tail
-from analytics.runtime.rebuild_stored import at_of, before_of, counts_parts, is_version, next_part, parts_of
+from analytics.rebuild.group import Group, reads_spouts
+from analytics.rebuild.look import Change, Done, Look, change_of
+from analytics.rebuild.outlet import Notes, Outlet
+from analytics.rebuild.queue import Tail
+from analytics.rebuild.stored import at_of, before_of, counts_parts, is_version, next_part, parts_of
 from analytics.store import Store, Write
 
 AT_ONCE = 200

@@ -19,11 +19,11 @@ from analytics.core.agree import NOTHING, Changed, Differences, agreed_states, d
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.derive import States
-from analytics.runtime.rebuild_group import Group, reads_spouts, upstream
-from analytics.runtime.rebuild_look import Done, Look
-from analytics.runtime.rebuild_queue import Tail, heads_of, wait_for
-from analytics.runtime.rebuild_stored import ALL, at_of, included, is_version, parts_of
-from analytics.runtime.rebuild_write import Writer
+from analytics.rebuild.group import Group, reads_spouts, upstream
+from analytics.rebuild.look import Done, Look
+from analytics.rebuild.queue import Tail, heads_of, wait_for
+from analytics.rebuild.stored import ALL, at_of, included, is_version, parts_of
+from analytics.rebuild.write import Writer
 from analytics.store import Document, Store
 
 AT_ONCE = 200

@@ -1,0 +1,1 @@
+"""Documents derived again from the journals: what `bin/analytics rebuild` does."""
