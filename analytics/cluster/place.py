@@ -1,6 +1,7 @@
 """Where the broker is: it tells the cluster, and nodes of every host find it there."""
 
 import secrets
+from pathlib import Path
 
 import msgspec
 
@@ -14,13 +15,17 @@ LOOK_SECONDS = 0.7
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """Where a broker is reached, and the host that it runs on; ``by`` is of its process alone."""
+    """Where a broker is reached, and the host that it runs on.
+
+    ``network`` is equal where a loopback address leads to the same place; ``by`` is of its process alone.
+    """
 
     host: str
     address: str
     receiver_port: int
     sender_port: int
     refill_port: int
+    network: str = ""
     by: str = ""
 
     def same_place(self, other: "Offer") -> bool:
@@ -41,7 +46,7 @@ class Offering:
         self._ttl = config.etcd.ttl_seconds
         self._offer = Offer(
             host_name(config), bound.reached_at or bound.host,
-            bound.receiver_port, bound.sender_port, bound.refill_port, secrets.token_hex(8),
+            bound.receiver_port, bound.sender_port, bound.refill_port, network(), secrets.token_hex(8),
         )  # fmt: skip
 
     def renew(self) -> None:
@@ -79,7 +84,6 @@ class Finder:
         self.section = config.broker
         self.problem = ""
         self._keys = keys
-        self._host = host_name(config)
 
     def look(self) -> None:
         """Ask the cluster. What is not known there, or can't be asked now, is where it was."""
@@ -90,7 +94,7 @@ class Finder:
         self.problem = ""
         if offer is None:
             return
-        if is_loopback(offer.address) and offer.host != self._host:
+        if is_loopback(offer.address) and offer.network != network():
             self.problem = (
                 f"the broker on {offer.host} listens on {offer.address}, where only that host reaches it; "
                 "set broker.host there to an address of that host"
@@ -115,6 +119,12 @@ def located(config: Config) -> Config:
     finder.look()
     keys.close()
     return msgspec.structs.replace(config, broker=finder.section)
+
+
+def network() -> str:
+    """Return what this machine, or its part of it with a loopback of its own, is known by until it is started again."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot}/{Path('/proc/self/ns/net').stat().st_ino}"
 
 
 def _offered(keys: Keys) -> Offer | None:

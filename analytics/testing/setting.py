@@ -10,14 +10,19 @@ AREAS = {
 }
 
 
+def games() -> str:
+    """Return the games and their areas as tables of a configuration."""
+    text = ""
+    for number, (game, of) in enumerate(AREAS.items()):
+        text += f'[games.{game}]\ntimezone = "{of["timezone"]}"\n'
+        for area in of["ids"]:
+            text += f'[games.{game}.areas.{area}]\nplat = "{number + 1}"\ncorpid = {2001 + number}\nserver_name = "server{area[-2:]}"\n'
+    return text
+
+
 def configure(path: Path) -> int:
     """Write a configuration with free ports to ``path``; return the port that its web server is expected at."""
     receiver, sender, refill, store, web = free_ports(5)
-    games = ""
-    for number, (game, of) in enumerate(AREAS.items()):
-        games += f'[games.{game}]\ntimezone = "{of["timezone"]}"\n'
-        for area in of["ids"]:
-            games += f'[games.{game}.areas.{area}]\nplat = "{number + 1}"\ncorpid = {2001 + number}\nserver_name = "server{area[-2:]}"\n'
     path.write_text(f"""
 data = "data"
 [store]
@@ -49,5 +54,5 @@ settle_hours = 48
 timeout_seconds = 3
 [worker]
 flush_seconds = 0.3
-{games}""")
+{games()}""")
     return web

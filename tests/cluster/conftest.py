@@ -1,27 +1,15 @@
 """Keys to test: on this machine, and in real etcd by either API, whole and with a member dead."""
 
-import os
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from cluster_harness import KINDS, Clients, NewEtcd, OpenKeys, section_of
+from cluster_harness import KINDS, Clients, NewEtcd, OpenKeys, need_etcd, section_of
 
 from analytics.cluster import Keys, open_keys
 from analytics.config import Config, EtcdSection
-from analytics.errors import AnalyticsError
-from analytics.testing.etcd import Etcd, program
-
-
-def need_etcd() -> None:
-    """Skip where etcd is not installed; on the build machine that is a failure."""
-    try:
-        program()
-    except AnalyticsError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+from analytics.testing.etcd import Etcd
 
 
 @pytest.fixture(scope="session")

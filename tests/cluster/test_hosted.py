@@ -171,7 +171,7 @@ def test_nodes_go_to_the_broker_wherever_it_is(
 
 
 def test_a_broker_on_the_loopback_is_no_use_to_another_host(
-    whole: Etcd, hosts: Hosts, tmp_path: Path
+    whole: Etcd, hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     facts = section(whole.addresses, **TIMES)
     config = Config(
@@ -179,6 +179,8 @@ def test_a_broker_on_the_loopback_is_no_use_to_another_host(
     )
     broker = OfferedBroker(config, {})
     broker.start()
+    eventually(lambda: broker._offering._keys.list(KEY))
+    monkeypatch.setattr("analytics.cluster.place.network", lambda: "another machine's")
     spout = hosts("other", facts, alone=False)
     eventually(lambda: "set broker.host there" in spout.state.get("error", ""))
     assert not spout.working

@@ -1,0 +1,195 @@
+"""Two hosts run the same workers; the active one is killed or frozen again and again: how long until the other works?
+
+The hosts are processes of this machine, each with a data folder and a name of its own, that share a real etcd.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gevent
+
+from analytics.broker.clients import Refill
+from analytics.broker.wire import BrokerState, totals
+from analytics.cluster import LocalRegistry
+from analytics.config import areas
+from analytics.errors import AnalyticsError
+from analytics.runtime.draining import drain
+from analytics.runtime.suite import Suite
+from analytics.store import embedded_uri, open_store
+from analytics.testing.crash import differences
+from analytics.testing.etcd import Etcd
+from analytics.testing.feed import Feed
+from analytics.testing.ports import free_ports
+from analytics.testing.setting import games
+
+HOSTS = ("a", "b")
+PROCESS = "workers"
+PATIENCE = 120.0
+LOOK_SECONDS = 0.02
+SETTLE_SECONDS = 0.3
+ASLEEP_SECONDS = 2.0
+FEED_SECONDS = 0.1
+
+
+@dataclass
+class Outcome:
+    """What was measured: seconds from each end of the active one to the other's first numbers, and what is wrong."""
+
+    kills: list[float] = field(default_factory=list)
+    stops: list[float] = field(default_factory=list)
+    lines: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+class TakeoverTest:
+    """Kills and freezes the active worker under load.
+
+    Attributes:
+        etcd: the one that the hosts share.
+
+    Args:
+        rate: lines a second.
+        etcd: keys of the section ``[etcd]``, as TOML, besides its endpoints.
+        say: told what happens.
+    """
+
+    def __init__(self, folder: Path, rate: int, etcd: str, members: int, say: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._rate = rate
+        self.etcd = Etcd(folder / "etcd", members)
+        self._settings = etcd
+        self._say = say
+        self._feeding = True
+        self._outcome = Outcome()
+
+    def run(self, kills: int, stops: int) -> Outcome:
+        """Kill the active one ``kills`` times, then freeze it ``stops`` times; compare every document in the end."""
+        try:
+            self.etcd.start()
+            with Suite(self._configure("main"), [["store"], ["broker"], ["gamelog"]]) as main:
+                self._main = main
+                self._feed = Feed(areas(main.config), seed=1)
+                feeding = gevent.spawn(self._feed_for_ever)
+                with self._host("a") as a, self._host("b") as b:
+                    self._hosts = {"a": a, "b": b}
+                    for _ in range(kills):
+                        self._outcome.kills.append(self._take_over(self._kill))
+                    for _ in range(stops):
+                        self._outcome.stops.append(self._take_over(self._freeze))
+                    self._feeding = False
+                    feeding.get()
+                    self._compare()
+        finally:
+            self.etcd.stop()
+        return self._outcome
+
+    def _take_over(self, end: Callable[[str, Callable[[], float]], float]) -> float:
+        active, _ = self._roles()
+        seconds = end(active, self._seconds_until_numbers_move)
+        self._say(f"{'killed' if end == self._kill else 'froze'} {active}, taken over after {seconds:.1f} s")
+        return seconds
+
+    def _kill(self, active: str, taken_over: Callable[[], float]) -> float:
+        self._hosts[active].kill(PROCESS)
+        seconds = taken_over()
+        self._hosts[active].restart(PROCESS)
+        return seconds
+
+    def _freeze(self, active: str, taken_over: Callable[[], float]) -> float:
+        pid = self._hosts[active].pid(PROCESS)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            seconds = taken_over()
+            gevent.sleep(ASLEEP_SECONDS)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        return seconds
+
+    def _seconds_until_numbers_move(self) -> float:
+        """Return how long it takes, from now on, until a position moves on."""
+        began = time.monotonic()
+        refill = Refill(self._main.config.broker)
+        try:
+            gevent.sleep(SETTLE_SECONDS)  # what was reported before is taken up
+            before = _accounted(refill.state())
+            while _accounted(refill.state()) == before:
+                if time.monotonic() - began > PATIENCE:
+                    raise AnalyticsError(f"nobody took over within {PATIENCE:g} s; see {self._folder}")
+                gevent.sleep(LOOK_SECONDS)
+            return time.monotonic() - began
+        finally:
+            refill.close()
+
+    def _roles(self) -> tuple[str, str]:
+        """Return the active host and the one that stands by, once it is so."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            standing = {name: self._stands_by(suite) for name, suite in self._hosts.items()}
+            if sorted(map(str, standing.values())) == ["False", "True"]:
+                active, other = sorted(standing, key=lambda name: bool(standing[name]))
+                return active, other
+            gevent.sleep(LOOK_SECONDS)
+        raise AnalyticsError(f"one of two hosts should be active, found {standing}; see {self._folder}")
+
+    def _stands_by(self, suite: Suite) -> bool | None:
+        """Return what the host's worker says of itself; None while it says nothing, or waits for etcd."""
+        for node in LocalRegistry(suite.config.data).list():
+            if node.pid == suite.pid(PROCESS) and time.time() - node.beat < 2 and not node.state.get("error"):
+                return bool(node.state.get("standby"))
+        return None
+
+    def _feed_for_ever(self) -> None:
+        path = self._folder / "main" / "game.log"
+        until = time.monotonic()
+        while self._feeding:
+            with path.open("ab") as file:
+                file.writelines(line + b"\n" for line in self._feed.lines(int(self._rate * FEED_SECONDS)))
+            until += FEED_SECONDS
+            gevent.sleep(max(0.0, until - time.monotonic()))
+
+    def _compare(self) -> None:
+        config = self._main.config
+        self._outcome.lines = self._feed.good + self._feed.broken
+        refill, store = Refill(config.broker), open_store(config)
+        try:
+            until = time.monotonic() + PATIENCE
+            while totals(refill.state().heads, "gamelog") < self._feed.good and time.monotonic() < until:
+                gevent.sleep(SETTLE_SECONDS)
+            drain(config, PATIENCE)
+            accepted = totals(refill.state().heads, "gamelog")
+            if accepted != self._feed.good:
+                self._outcome.differences.append(f"accepted: expected {self._feed.good}, got {accepted}")
+            self._outcome.differences += differences(store, self._feed.documents())
+        finally:
+            refill.close()
+            store.close()
+
+    def _host(self, name: str) -> Suite:
+        return Suite(self._configure(name), [[PROCESS]])
+
+    def _configure(self, name: str) -> Path:
+        """Write the configuration of a host and return its file; those of the workers know no broker."""
+        folder = self._folder / name
+        folder.mkdir(parents=True)
+        text = f'data = "data"\n[timers]\nevery_seconds = 0\n[etcd]\nhost_name = "{name}"\n{self._settings}\n'
+        text += f"endpoints = {json.dumps(self.etcd.addresses)}\n"
+        text += "[worker]\nflush_seconds = 0.2\n"
+        if name == "main":
+            receiver, sender, refill, store = free_ports(4)
+            text += f"[store]\nport = {store}\n[broker]\nreceiver_port = {receiver}\nsender_port = {sender}\n"
+            text += f"refill_port = {refill}\nmin_free_mb = 16\n[[gamelog.sources]]\n"
+            text += 'name = "game"\nkind = "file"\npath = "game.log"\npoll_seconds = 0.2\n'
+        else:
+            text += f'[mongodb]\nuri = "{embedded_uri(self._main.config)}"\n'
+        file = folder / "analytics.toml"
+        file.write_text(text + games())
+        return file
+
+
+def _accounted(state: BrokerState) -> int:
+    return sum(head.records for positions in state.bolts.values() for head in positions.values())
