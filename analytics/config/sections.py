@@ -67,8 +67,8 @@ class EtcdSection(Section, frozen=True):
     cert: str = ""
     key: str = ""
     timeout_seconds: Positive = 3.0
-    ttl_seconds: Annotated[int, Meta(ge=2)] = 8
-    beat_seconds: Positive = 2.5
+    ttl_seconds: Annotated[int, Meta(ge=2)] = 5
+    beat_seconds: Positive = 1.5
     poll_seconds: Positive = 1.0
 
 

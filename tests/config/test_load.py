@@ -86,7 +86,7 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ('[etcd]\nkey = "key.pem"', "etcd.cert: expected a value, as etcd.key has one, found none"),
         (
             "[etcd]\nbeat_seconds = 6.0",
-            "etcd.beat_seconds: expected at most half of etcd.ttl_seconds = 8, got 6",
+            "etcd.beat_seconds: expected at most half of etcd.ttl_seconds = 5, got 6",
         ),
         ("broker = 3", "broker: expected a table, got 3"),
         ("data = 3", "data: expected"),
