@@ -13,10 +13,12 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["analytics", "analytics.*"]),
-    package_data={"analytics": ["py.typed"]},
+    package_data={"analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*"]},
     install_requires=[
+        "bokeh>=3.9",
         "click>=8.1",
         "etcd3gw>=2.5",
+        "flask>=3",
         "gevent>=24.2",
         "msgspec>=0.19",
         "numpy>=1.26",

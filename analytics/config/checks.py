@@ -87,6 +87,8 @@ def endpoints(config: Config) -> dict[str, tuple[str, int]]:
         found["store.port"] = ("127.0.0.1", config.store.port)
     if config.metrics.port:
         found["metrics.port"] = ("127.0.0.1", config.metrics.port)
+    if config.dashboard.port:
+        found["dashboard.port"] = ("127.0.0.1", config.dashboard.port)
     for index, source in enumerate(config.gamelog.sources):
         if source.kind == "tcp" and source.port:
             found[f"gamelog.sources[{index}].port"] = (source.host, source.port)

@@ -171,6 +171,12 @@ class MetricsSection(Section, frozen=True):
     port: PortOrAny = 0
 
 
+class DashboardSection(Section, frozen=True):
+    """The dashboard (node ``dashboard``), on the loopback. ``port`` 0: there is none."""
+
+    port: PortOrAny = 5080
+
+
 class AreaSection(Section, frozen=True):
     """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``."""
 
@@ -207,5 +213,6 @@ class Config(Section, frozen=True):
     timers: TimersSection = TimersSection()
     service: ServiceSection = ServiceSection()
     metrics: MetricsSection = MetricsSection()
+    dashboard: DashboardSection = DashboardSection()
     games: dict[str, Game] = {}
     file: Path = Path()

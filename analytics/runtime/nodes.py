@@ -14,6 +14,7 @@ ALL_BOLTS = "main"
 WORKERS = "workers"
 TIMERS = "timers"
 METRICS = "metrics"
+DASHBOARD = "dashboard"
 READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour")
 """The topics that tell the node ``timers`` what has changed."""
 
@@ -48,6 +49,7 @@ def needed(config: Config) -> list[str]:
         *([TIMERS] if config.timers.every_seconds else []),
         *(name for name, wanted in spouts.items() if wanted),
         *([METRICS] if config.metrics.port else []),
+        *([DASHBOARD] if config.dashboard.port else []),
     ]
 
 
@@ -71,7 +73,7 @@ def build(names: Sequence[str], config: Config) -> list[Node]:
     Raises:
         UnknownNode: a name that no node has.
     """
-    machines = ["broker", "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
+    machines = ["broker", DASHBOARD, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
     known = [*machines, WORKERS, *groups(config), *BOLTS]
     for name in names:
         if name not in known:
@@ -117,6 +119,9 @@ def _machine(name: str, config: Config) -> Node:
         from analytics.runtime.timers import Timers
 
         return Hosted(config, name, Timers.role, Timers, alone=True)
+    if name == DASHBOARD:
+        dashboard: Node = importlib.import_module("analytics.web.server").Dashboard(config)
+        return dashboard
     if name == METRICS:
         # By name, since it lies further out than this module: it shows what everything else does.
         node: Node = importlib.import_module("analytics.web.serving").Metrics(config)

@@ -13,7 +13,7 @@ from analytics.simulate.game import LOG_NAME
 class Suite:
     """Where the suite that is being configured lives, and how it asks.
 
-    ``ports``: it takes four from this one on. ``since``: the game's first day, so that none is missed where the
+    ``ports``: it takes four from this one on. ``dashboard``: its port; 0: there is none. ``since``: the game's first day, so that none is missed where the
     suite starts later.
     """
 
@@ -22,6 +22,7 @@ class Suite:
     ports: int = 0
     poll_seconds: float = 0.5
     since: str = ""
+    dashboard: int = 0
 
 
 def configuration(
@@ -36,6 +37,7 @@ def configuration(
         names = ("receiver_port", "sender_port", "refill_port")
         tables.append(("broker", {name: suite.ports + index for index, name in enumerate(names)}))
         tables.append(("store", {"port": suite.ports + 3}))
+        tables.append(("dashboard", {"port": suite.dashboard}))
     poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}
     if token_env:
         poll["token_env"] = token_env

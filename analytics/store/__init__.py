@@ -8,16 +8,21 @@ from analytics.errors import ConfigError
 from analytics.store.counting import CountingStore
 from analytics.store.memory import MemoryStore
 from analytics.store.mongo import MongoStore
+from analytics.store.mongo_reading import MongoReader
+from analytics.store.reading import Reader
 from analytics.store.store import Document, Store, Write
 
 __all__ = [
     "CountingStore",
     "Document",
     "MemoryStore",
+    "MongoReader",
     "MongoStore",
+    "Reader",
     "Store",
     "Write",
     "embedded_uri",
+    "open_reader",
     "open_store",
 ]
 
@@ -47,6 +52,18 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
     raise ConfigError(
         f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…", "counting:" or "", got one that begins {uri[:12]!r}'
     )
+
+
+def open_reader(config: Config) -> Reader:
+    """Return what reads the documents of the store that the configuration names.
+
+    Raises:
+        ConfigError: the URI can't be used, or is ``counting:``, which keeps nothing.
+    """
+    uri = _uri(config) or embedded_uri(config)
+    if urlsplit(uri).scheme not in ("mongodb", "mongodb+srv"):
+        raise ConfigError(f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got {uri[:12]!r}')
+    return MongoReader(uri, config.mongodb.database)
 
 
 def embedded_uri(config: Config) -> str:

@@ -25,6 +25,10 @@ BULK_BYTES = 8 * 1024 * 1024
 DUPLICATE_KEY = 11000
 UPSERT_TRIES = 5
 
+READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
+FURTHER_INDEXES = {"userpay": (("area", "pay_amout"), ("game", "pay_amout"))}
+"""For who asks for those that paid most."""
+
 DEFAULTS: dict[str, Any] = {
     "appname": "analytics",
     "serverSelectionTimeoutMS": 3000,
@@ -85,7 +89,7 @@ class MongoStore(Store):
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
-        with _told(collection):
+        with told(collection):
             for asked in _batches(ids):
                 for document in self._database[collection].find({"_id": {"$in": asked}}):
                     found[document["_id"]] = document
@@ -99,12 +103,12 @@ class MongoStore(Store):
         return conflicts
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        with _told(collection):
+        with told(collection):
             for asked in _batches(ids):
                 self._database[collection].delete_many({"_id": {"$in": asked}})
 
     def remove(self, collection: str, id: str, version: object) -> bool:
-        with _told(collection):
+        with told(collection):
             return (
                 self._database[collection].delete_one({"_id": id, "_v": {"$eq": version}}).deleted_count == 1
             )
@@ -126,23 +130,23 @@ class MongoStore(Store):
         span = {"$gte": since, "$lt": until}
         if bounds := {name: bound for name, bound in span.items() if bound is not None}:
             wanted["ts"] = bounds
-        with _told(collection):
+        with told(collection):
             order = [("area", ASCENDING), ("ts", ASCENDING)]
             with self._database[collection].find(wanted, sort=order, batch_size=batch) as cursor:
                 yield from cursor
 
     def collections(self) -> list[str]:
-        with _told(self._database.name):
+        with told(self._database.name):
             return sorted(self._database.list_collection_names())
 
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         for collection in collections:
-            with _told(collection):
-                for fields in (("area", "ts"), ("game", "ts"), ("ts",)):
+            with told(collection):
+                for fields in (*READERS_INDEXES, *FURTHER_INDEXES.get(collection, ())):
                     self._database[collection].create_index([(field, ASCENDING) for field in fields])
 
     def ping(self) -> None:
-        with _told(self._database.name):
+        with told(self._database.name):
             self._database.command("ping")
 
     def close(self) -> None:
@@ -168,7 +172,7 @@ class MongoStore(Store):
     def _refused(self, collection: Collection[Document], bulk: _Bulk) -> list[int]:
         """Send one bulk and return the positions that were refused as duplicates."""
         operations: list[Any] = [_operation(write, document) for write, document in bulk]
-        with _told(collection.name):
+        with told(collection.name):
             try:
                 collection.bulk_write(operations, ordered=False)
             except BulkWriteError as error:
@@ -212,7 +216,7 @@ def _bulks(pairs: _Bulk) -> Iterator[_Bulk]:
 
 
 @contextmanager
-def _told(where: str) -> Iterator[None]:
+def told(where: str) -> Iterator[None]:
     """Turn pymongo's errors into the suite's, with what to do next."""
     try:
         yield

@@ -105,7 +105,8 @@ class Store(ABC):
 
     @abstractmethod
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        """Make the readers' indexes, (area, ts), (game, ts) and ts, where they are missing."""
+        """Make the readers' indexes, (area, ts), (game, ts) and ts, where they are missing; those of ``userpay``, which
+        has no ``ts``, are also (area, pay_amout) and (game, pay_amout)."""
 
     @abstractmethod
     def ping(self) -> None:

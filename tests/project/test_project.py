@@ -24,9 +24,9 @@ INWARD = {
     "runtime": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts"},
     "rebuild": {"core", "bolts", "timers", "config", "broker", "store", "spouts", "runtime"},
     "simulate": {"core"},
-    "web": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime"},
     "testing": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "simulate"},
-    "cli": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "rebuild", "simulate", "testing"},
+    "web": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime"},
+    "cli": {"core", "bolts", "timers", "config", "broker", "store", "cluster", "spouts", "runtime", "rebuild", "simulate", "testing", "web"},
 }  # fmt: skip
 MACHINERY = {
     "gevent",

@@ -11,7 +11,15 @@ import pytest
 
 from analytics.cluster import LocalRegistry, Node
 from analytics.cluster.registry import process_started
-from analytics.config import Config, GamelogSection, MongoDB, Source, TimersSection, WorkerSection
+from analytics.config import (
+    Config,
+    DashboardSection,
+    GamelogSection,
+    MongoDB,
+    Source,
+    TimersSection,
+    WorkerSection,
+)
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import UnknownNode, build, needed, registered
 from analytics.runtime.report import node_reports
@@ -66,17 +74,18 @@ def test_a_process_that_is_gone(tmp_path: Path) -> None:
 def test_nodes_that_should_run_are_shown_where_they_do_not(tmp_path: Path) -> None:
     config = Config(data=tmp_path, gamelog=GamelogSection(sources=[SOURCE]))
     assert {node.name: node.problem for node in node_reports(config)} == dict.fromkeys(
-        ["store", "broker", "worker-main", "timers", "gamelog"], "not running"
+        ["store", "broker", "worker-main", "timers", "gamelog", "dashboard"], "not running"
     )
 
 
 def test_which_nodes_a_configuration_needs() -> None:
-    assert needed(Config()) == ["store", "broker", "main", "timers"]
+    assert needed(Config()) == ["store", "broker", "main", "timers", "dashboard"]
     groups = {"day": ["loginday"], "hour": ["loginhour"]}
     config = Config(
         mongodb=MongoDB(uri="mongodb://h"),
         worker=WorkerSection(groups=groups),
         timers=TimersSection(every_seconds=0),
+        dashboard=DashboardSection(port=0),
     )
     assert needed(config) == ["broker", "day", "hour"]
 

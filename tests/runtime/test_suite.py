@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "analytics.toml"
     path.write_text(
         f'data = "data"\n[mongodb]\nuri = "counting:"\n[broker]\nreceiver_port = {ports}\n'
-        f"sender_port = {ports + 1}\nrefill_port = {ports + 2}\n"
+        f"sender_port = {ports + 1}\nrefill_port = {ports + 2}\n[dashboard]\nport = 0\n"
     )
     return path
 

@@ -11,7 +11,7 @@ from pymongo.errors import BulkWriteError, NotPrimaryError, OperationFailure
 from analytics.config import Config, MongoDB, StoreSection
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
-from analytics.store.mongo import _told
+from analytics.store.mongo import told
 
 
 def test_connect_to_mongodb(embedded: Config) -> None:
@@ -109,7 +109,7 @@ def bulk_error(*codes: int) -> BulkWriteError:
     ],
 )  # fmt: skip
 def test_errors_say_whether_to_try_again(error: Exception, expected: type[Exception], words: str) -> None:
-    with pytest.raises(expected, match=words) as caught, _told("c"):
+    with pytest.raises(expected, match=words) as caught, told("c"):
         raise error
     assert type(caught.value) is expected
 

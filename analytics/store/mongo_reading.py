@@ -1,0 +1,78 @@
+"""Reading chosen fields, sums and the newest from MongoDB, for the dashboard."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, MongoClient, ReadPreference
+from pymongo.monitoring import CommandListener
+
+from analytics.store.encoding import OPTIONS
+from analytics.store.mongo import DEFAULTS, told
+from analytics.store.reading import Query, Reader
+from analytics.store.store import Document
+
+BATCH = 2_000
+MOST_MS = 60_000
+
+
+class MongoReader(Reader):
+    """Sends ``aggregate`` and nothing else, without stages that write; a search that takes over a minute is given up.
+
+    Where a replica set has no primary, another member is asked.
+    """
+
+    def __init__(self, uri: str, database: str, listeners: Sequence[CommandListener] = ()) -> None:
+        options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
+        self._client: MongoClient[Document] = MongoClient(
+            uri, document_class=dict, event_listeners=list(listeners), **options
+        )
+        self._database = self._client.get_database(
+            database, codec_options=OPTIONS, read_preference=ReadPreference.PRIMARY_PREFERRED
+        )
+
+    def find(
+        self,
+        query: Query,
+        fields: Sequence[str],
+        *,
+        by: str = "",
+        descending: bool = False,
+        limit: int = 0,
+        skip: int = 0,
+    ) -> Iterator[Document]:
+        stages: list[Document] = []
+        if by:
+            stages.append({"$sort": {by: DESCENDING if descending else ASCENDING}})
+        if skip:
+            stages.append({"$skip": skip})
+        if limit:
+            stages.append({"$limit": limit})
+        return self._asked(query, [*stages, {"$project": {"_id": 0, **dict.fromkeys(fields, 1)}}])
+
+    def sums(
+        self, query: Query, keys: Sequence[str], fields: Sequence[str]
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        grouped: Document = {"_id": {f"k{place}": f"${key}" for place, key in enumerate(keys)}}
+        if len(keys) == 1:
+            grouped["_id"] = f"${keys[0]}"
+        grouped |= {f"s{place}": {"$sum": f"${field}"} for place, field in enumerate(fields)}
+        for one in self._asked(query, [{"$group": grouped}]):
+            of = one["_id"]
+            key = (of,) if len(keys) == 1 else tuple(of.get(f"k{place}") for place in range(len(keys)))
+            yield key, tuple(one[f"s{place}"] for place in range(len(fields)))
+
+    def _asked(self, query: Query, stages: list[Document]) -> Iterator[Document]:
+        """Yield what the stages make of the documents that ``query`` finds.
+
+        They are found by the index alone and then sifted: MongoDB takes both steps for one, and the embedded server
+        uses an index only where it serves all of a search.
+        """
+        sift = [{"$match": rest}] if (rest := query.rest()) else []
+        pipeline = [{"$match": query.indexed()}, *sift, *stages]
+        with told(query.collection):
+            collection = self._database[query.collection]
+            with collection.aggregate(pipeline, batchSize=BATCH, maxTimeMS=MOST_MS) as found:
+                yield from found
+
+    def close(self) -> None:
+        self._client.close()

@@ -1,0 +1,191 @@
+"""Reading for the dashboard: chosen fields, sums and the newest, and no way to write.
+
+Every search goes by one of the indexes that readers are promised: (area, ts), (game, ts), ts, and in ``userpay``
+(area, pay_amout) and (game, pay_amout).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analytics.errors import AnalyticsError
+from analytics.store.store import Document, Store, Write
+
+WHOLE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which documents: of these areas, or of a game (and plat) but for those of the whole game.
+
+    Values are texts and numbers and nothing else: they are never taken for operators.
+
+    Attributes:
+        areas: ids, ``*`` for the documents of the whole game; empty: all areas of the game.
+        since, until: ``since <= ts < until``; None: documents have no ``ts``, or it does not matter.
+        at_least: an indexed field other than ``ts``, and the least that it may be.
+    """
+
+    collection: str
+    game: str
+    plat: str = ""
+    areas: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    at_least: tuple[str, float] | None = None
+
+    def indexed(self) -> Document:
+        """Return the part that an index serves, as MongoDB takes it: one field that is equal, one in a span."""
+        wanted: Document = {"game": str(self.game)}
+        if self.areas:
+            ids = [str(area) for area in self.areas]
+            wanted = {"area": ids[0] if len(ids) == 1 else {"$in": ids}}
+        span = {"$gte": self.since, "$lt": self.until}
+        if bounds := {name: int(bound) for name, bound in span.items() if bound is not None}:
+            wanted["ts"] = bounds
+        if self.at_least is not None:
+            wanted[self.at_least[0]] = {"$gte": float(self.at_least[1])}
+        return wanted
+
+    def rest(self) -> Document:
+        """Return the other part, by which what the index finds is sifted. An area's id says its game and plat."""
+        if not self.areas:
+            return {"plat": str(self.plat)} if self.plat else {}
+        return {"game": str(self.game)} if WHOLE in self.areas else {}
+
+    def matches(self, document: Document) -> bool:
+        """Whether it finds ``document``."""
+        ts = document.get("ts", 0)
+        return (
+            document.get("game") == self.game
+            and (not self.areas or document.get("area") in self.areas)
+            and (bool(self.areas) or self.plat in ("", document.get("plat")))
+            and (self.since is None or self.since <= ts)
+            and (self.until is None or ts < self.until)
+            and (self.at_least is None or document.get(self.at_least[0], 0) >= self.at_least[1])
+        )
+
+
+class Reader(ABC):
+    """Reads documents, parts never. Every method may be called from many greenlets at once.
+
+    Errors: Unavailable where trying again may help, AnalyticsError otherwise.
+    """
+
+    @abstractmethod
+    def find(
+        self,
+        query: Query,
+        fields: Sequence[str],
+        *,
+        by: str = "",
+        descending: bool = False,
+        limit: int = 0,
+        skip: int = 0,
+    ) -> Iterator[Document]:
+        """Yield what ``query`` finds with only these ``fields``.
+
+        Args:
+            by: ``ts`` or another indexed field to sort by; "": in no order.
+            limit: at most so many; 0: all.
+        """
+
+    @abstractmethod
+    def sums(
+        self, query: Query, keys: Sequence[str], fields: Sequence[str]
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is missing)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class StoreReader(Reader):
+    """Reads any store through :meth:`Store.find`, and does the rest itself: the reference for the other readers."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def find(
+        self,
+        query: Query,
+        fields: Sequence[str],
+        *,
+        by: str = "",
+        descending: bool = False,
+        limit: int = 0,
+        skip: int = 0,
+    ) -> Iterator[Document]:
+        found: Iterator[Document] = (
+            document
+            for document in self._store.find(
+                query.collection, game=query.game, since=query.since, until=query.until
+            )
+            if query.matches(document)
+        )
+        if by:
+            found = iter(sorted(found, key=lambda document: document[by], reverse=descending))
+        for number, document in enumerate(found):
+            if limit and number >= skip + limit:
+                return
+            if number >= skip:
+                yield {name: document[name] for name in fields if name in document}
+
+    def sums(
+        self, query: Query, keys: Sequence[str], fields: Sequence[str]
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        totals: dict[tuple[Any, ...], list[float]] = {}
+        for document in self.find(query, [*keys, *fields]):
+            total = totals.setdefault(tuple(document.get(key) for key in keys), [0] * len(fields))
+            for place, field in enumerate(fields):
+                total[place] += document.get(field, 0)
+        for key, sums in totals.items():
+            yield key, tuple(sums)
+
+    def close(self) -> None:
+        """Do nothing: the store is its owner's."""
+
+
+class ReadOnly(Store):
+    """A store that refuses to be changed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        return self._store.load(collection, ids)
+
+    def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
+        raise AnalyticsError(f"{collection}: nothing may be written here: this store was opened for reading")
+
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        raise AnalyticsError(f"{collection}: nothing may be deleted here: this store was opened for reading")
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        raise AnalyticsError(f"{collection}: nothing may be deleted here: this store was opened for reading")
+
+    def find(
+        self,
+        collection: str,
+        *,
+        area: str | None = None,
+        game: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        batch: int = 500,
+    ) -> Iterator[Document]:
+        return self._store.find(collection, area=area, game=game, since=since, until=until, batch=batch)
+
+    def collections(self) -> list[str]:
+        return self._store.collections()
+
+    def ensure_indexes(self, collections: Iterable[str]) -> None:
+        raise AnalyticsError("no index may be made here: this store was opened for reading")
+
+    def ping(self) -> None:
+        self._store.ping()
+
+    def close(self) -> None:
+        self._store.close()

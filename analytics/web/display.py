@@ -1,0 +1,91 @@
+"""How values look on a page: one way for tiles, tables and charts. Pure."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+NOTHING = "–"
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+KIB = 1024
+
+Value = object
+
+
+def count(value: float) -> str:
+    """Return a whole number with thousands separators: 12,345."""
+    return f"{value:,.0f}".replace("-", "−")
+
+
+def money(value: float) -> str:
+    """Return an amount with two decimals, or none where it is whole: 1,234.50; 1,234."""
+    return count(value) if value == int(value) else f"{value:,.2f}".replace("-", "−")
+
+
+def each(value: float) -> str:
+    """Return an amount per head: up to four decimals, at least two: 8.5033."""
+    head, _, decimals = f"{value:,.4f}".partition(".")
+    return f"{head}.{decimals.rstrip('0'):0<2}".replace("-", "−")
+
+
+def percent(value: float) -> str:
+    """Return what is in percent already: 33.33%."""
+    return f"{value:,.2f}%".replace("-", "−")
+
+
+def quotient(value: float) -> str:
+    """Return a quotient in percent: 0.3333 is 33.33%."""
+    return percent(value * 100)
+
+
+def change(value: float) -> str:
+    """Return a change in percent with its sign: +3.2%."""
+    return f"{value:+,.1f}%".replace("-", "−")
+
+
+def size(value: float) -> str:
+    """Return bytes: 1.5 MiB."""
+    unit = "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < KIB:
+            break
+        value, unit = value / KIB, larger
+    return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
+
+
+def text(value: object) -> str:
+    """Return a value as it is."""
+    return str(value)
+
+
+SHOWN: dict[str, Callable[..., str]] = {
+    "count": count,
+    "money": money,
+    "each": each,
+    "percent": percent,
+    "quotient": quotient,
+    "change": change,
+    "size": size,
+    "text": text,
+    "day": text,
+}
+
+
+def shown(value: object, kind: str) -> str:
+    """Return a value as a page shows it; a dash where there is none."""
+    return NOTHING if value is None or value == "" else SHOWN[kind](value)
+
+
+def moment(ts: float, timezone: str) -> str:
+    """Return a time of day with its date, in that zone: 2026-10-19 17:05:09."""
+    return f"{datetime.fromtimestamp(ts, ZoneInfo(timezone) if timezone else UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def lasting(seconds: float) -> str:
+    """Return a length of time in its two largest units: 3 d 4 h."""
+    if seconds < MINUTE:
+        return f"{max(0, seconds):.0f} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE:.0f} min"
+    if seconds < DAY:
+        return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
+    return f"{seconds // DAY:.0f} d {seconds % DAY // HOUR:.0f} h"

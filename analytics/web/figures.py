@@ -1,0 +1,145 @@
+"""Bokeh figures of the charts, as JSON. A figure is made once for each language, without data and with codes in place of
+colours; the browser fills in both, so neither a new number nor another theme needs a new figure."""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from bokeh.embed import json_item
+from bokeh.models import (
+    ColumnDataSource,
+    DatetimeTickFormatter,
+    Dodge,
+    FactorRange,
+    HoverTool,
+    NoOverlap,
+    NumeralTickFormatter,
+    PrintfTickFormatter,
+)
+from bokeh.plotting import figure
+
+from analytics.web.charts import BY_NAME, Chart, Series
+from analytics.web.messages import Translate, translator
+
+TOKENS = ("c1", "c2", "c3", "c4", "c5", "c6", "text", "muted", "line", "surface", "strong-line")
+CODES = {token: f"#0000{number + 1:02x}" for number, token in enumerate(TOKENS)}
+"""Names of the style sheet's colours, and what stands for them in figures."""
+
+FONT = "Inter, system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'WenQuanYi Micro Hei', sans-serif"
+DAY_MS = 86_400_000
+AXES = {"count": "0,0", "money": "0,0[.]00", "quotient": "0[.]0%"}
+FAINT = 0.55
+
+
+@lru_cache
+def figures(names: tuple[str, ...], language: str) -> bytes:
+    """Return the figures of these charts as JSON: ``{"codes": {code: token}, "figures": {name: item}}``."""
+    translate = translator(language)
+    made = {name: json_item(_figure(BY_NAME[name], translate)) for name in names}
+    return msgspec.json.encode({"codes": {code: token for token, code in CODES.items()}, "figures": made})
+
+
+def _figure(chart: Chart, translate: Translate) -> Any:
+    fields = [series.field for series in chart.series]
+    names = ["x", "label", "alpha", "open", *fields, *(f"{field}_text" for field in fields)]
+    source = ColumnDataSource({name: [] for name in names}, name=f"{chart.name}.rows")
+    options: dict[str, Any] = {"x_axis_type": "datetime"} if chart.x == "day" else {}
+    if chart.x == "word":
+        options["x_range"] = FactorRange(name=f"{chart.name}.words", factors=[""])
+    options |= dict.fromkeys(
+        ("outline_line_color", "background_fill_color", "border_fill_color", "toolbar_location")
+    )
+    plot = figure(sizing_mode="stretch_both", tools="", min_border=4, min_border_right=12, **options)
+    if chart.cohorts:
+        _cohorts(plot, chart)
+    drawn = _lines(plot, chart, source) if chart.form == "lines" else _bars(plot, chart, source)
+    _axes(plot, chart, translate)
+    plot.add_tools(_hover(chart, drawn, translate))
+    return plot
+
+
+def _bars(plot: Any, chart: Chart, source: ColumnDataSource) -> Any:
+    """Draw bars; return those that are hovered over."""
+    unit = DAY_MS if chart.x == "day" else 1
+    if chart.form == "stacked":
+        colours = [_colour(series) for series in chart.series]
+        stack = [series.field for series in chart.series]
+        return plot.vbar_stack(
+            stack, x="x", width=0.72 * unit, color=colours, fill_alpha="alpha", line_alpha=0, source=source
+        )[0]
+    drawn = []
+    for number, series in enumerate(chart.series):
+        width, place = (0.38, 0.4 * number - 0.2) if chart.form == "beside" else (0.78 - 0.36 * number, 0.0)
+        x = {"field": "x", "transform": Dodge(value=place * unit)} if place else "x"
+        drawn.append(
+            plot.vbar(x, width=width * unit, top=series.field, source=source, fill_alpha="alpha",
+                      line_alpha=0, color=_colour(series))
+        )  # fmt: skip
+    return drawn[0]
+
+
+def _lines(plot: Any, chart: Chart, source: ColumnDataSource) -> Any:
+    """Draw lines, with a ring where a value is not final; return the one that is hovered over."""
+    drawn = []
+    for series in reversed(chart.series):
+        style: dict[str, Any] = {"line_width": 2, "line_cap": "round", "line_join": "round"}
+        if series.faint:
+            style |= {"line_width": 1.5, "line_dash": [4, 4], "line_alpha": FAINT + 0.25}
+        line = plot.line("x", series.field, source=source, line_color=_colour(series), **style)
+        line.nonselection_glyph = None
+        plot.scatter(
+            "x", series.field, size="open", source=source, line_color=_colour(series), line_width=1.5,
+            fill_color=CODES["surface"],
+        )  # fmt: skip
+        drawn.append(line)
+    return drawn[-1]
+
+
+def _cohorts(plot: Any, chart: Chart) -> None:
+    source = ColumnDataSource(
+        {name: [] for name in ("label", "xs", "ys", "last")}, name=f"{chart.name}.cohorts"
+    )
+    lines = plot.multi_line(
+        "xs", "ys", source=source, line_color=CODES["c6"], line_alpha=0.35, line_width=1,
+        hover_line_color=CODES["c3"], hover_line_alpha=1.0, hover_line_width=2,
+    )  # fmt: skip
+    plot.add_tools(
+        HoverTool(renderers=[lines], tooltips=[("", "@label"), ("", "@last")], line_policy="interp")
+    )
+
+
+def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
+    for axis in (plot.xaxis[0], plot.yaxis[0]):
+        axis.axis_line_color = axis.minor_tick_line_color = axis.major_tick_line_color = None
+        axis.major_label_text_color = axis.axis_label_text_color = CODES["muted"]
+        axis.major_label_text_font = axis.axis_label_text_font = FONT
+        axis.major_label_text_font_size = axis.axis_label_text_font_size = "11px"
+        axis.axis_label_text_font_style = "normal"
+        axis.major_label_policy = NoOverlap(min_distance=8)
+    plot.xaxis[0].axis_label = translate(chart.x_title) if chart.x_title else None
+    plot.xgrid[0].grid_line_color = None
+    plot.ygrid[0].grid_line_color = CODES["line"]
+    in_percent = chart.unit == "percent"
+    plot.yaxis[0].formatter = (
+        PrintfTickFormatter(format="%.0f%%") if in_percent else NumeralTickFormatter(format=AXES[chart.unit])
+    )
+    plot.yaxis[0].ticker.desired_num_ticks = 5
+    plot.y_range.start = 0
+    if chart.x == "day":
+        plot.xaxis[0].formatter = DatetimeTickFormatter(
+            days="%m-%d", months="%Y-%m", hours="%m-%d", years="%Y"
+        )
+        plot.xaxis[0].axis_line_color = CODES["line"]
+    elif chart.x == "word":
+        plot.xaxis[0].axis_line_color = CODES["line"]
+
+
+def _hover(chart: Chart, drawn: Any, translate: Translate) -> HoverTool:
+    rows = [("", "@label"), *((translate(one.label), f"@{{{one.field}_text}}") for one in chart.series)]
+    return HoverTool(
+        renderers=[drawn], tooltips=rows, mode="vline", line_policy="nearest", point_policy="follow_mouse"
+    )
+
+
+def _colour(series: Series) -> str:
+    return CODES[f"c{series.colour}"]

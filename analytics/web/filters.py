@@ -1,0 +1,126 @@
+"""What a page is asked about, as its URL says it: game, plat, areas and days. Pure.
+
+A filter is written ``?game=dl&plat=2001&area=a,b&from=2026-10-01&to=2026-10-30``; what is left out has a default. The
+same query string means the same on every page, in the API and in every CSV.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from analytics.errors import AnalyticsError
+
+NAMES = ("game", "plat", "area", "from", "to")
+MOST_AREAS = 100
+MOST_DAYS = 366
+DEFAULT_DAYS = 30
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+class BadFilter(AnalyticsError):
+    """A filter or option can't be used; the message names the parameter, what was found and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The parameters as they were given; "" and None and () stand for the default."""
+
+    game: str = ""
+    plat: str = ""
+    areas: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Sequence[str]], others: Iterable[str] = ()) -> "Filters":
+        """Return the filters of a query string, as ``request.args.to_dict(flat=False)`` gives it.
+
+        Args:
+            others: names of further parameters that the page takes.
+
+        Raises:
+            BadFilter: a parameter is unknown, comes twice, or can't be read.
+        """
+        known = [*NAMES, *others]
+        for name in given:
+            if name not in known:
+                raise BadFilter(f"{_shown(name)}: unknown parameter; {nearest(name, known)}")
+        areas = [area for text in given.get("area", ()) for area in text.split(",") if area]
+        if len(areas) > MOST_AREAS:
+            raise BadFilter(
+                f"area: expected at most {MOST_AREAS} areas, got {len(areas)}; leave it out for all of them"
+            )
+        since, until = _day(given, "from"), _day(given, "to")
+        if since and until and since > until:
+            raise BadFilter(f"from: expected a day up to {until} (`to`), got {since}")
+        if since and until and (until - since).days >= MOST_DAYS:
+            raise BadFilter(f"from: expected at most {MOST_DAYS} days up to {until} (`to`), got {since}")
+        return cls(one(given, "game"), one(given, "plat"), tuple(dict.fromkeys(areas)), since, until)
+
+    def query(self, **others: str | int | bool) -> str:
+        """Return the query string, without "?"; what is at its default is left out. ``others`` come behind."""
+        given = {
+            "game": self.game,
+            "plat": self.plat,
+            "area": ",".join(self.areas),
+            "from": str(self.since or ""),
+            "to": str(self.until or ""),
+            **{name: str(value) for name, value in others.items()},
+        }
+        return urlencode({name: value for name, value in given.items() if value}, safe=",")
+
+
+def one(given: Mapping[str, Sequence[str]], name: str, default: str = "") -> str:
+    """Return a parameter's only value. Raise BadFilter where there are several."""
+    values = given.get(name, ())
+    if len(values) > 1:
+        raise BadFilter(f"{name}: expected it once, got it {len(values)} times")
+    return values[0] if values and values[0] else default
+
+
+def choice(given: Mapping[str, Sequence[str]], name: str, choices: Sequence[str], default: str) -> str:
+    """Return a parameter that has to be one of ``choices``."""
+    value = one(given, name, default)
+    if value not in choices:
+        raise BadFilter(f"{name}: expected one of {', '.join(choices)}, got {_shown(value)}")
+    return value
+
+
+def number(given: Mapping[str, Sequence[str]], name: str, default: int, least: int, most: int) -> int:
+    """Return a parameter that has to be a whole number from ``least`` to ``most``."""
+    text = one(given, name, str(default))
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise BadFilter(f"{name}: expected a whole number from {least} to {most}, got {_shown(text)}")
+    return int(text)
+
+
+def nearest(name: str, known: Iterable[str], most: int = 10) -> str:
+    """Return words on which of the ``known`` was meant, or which there are."""
+    names = sorted(known)
+    if near := difflib.get_close_matches(name, names, n=1):
+        return f"did you mean {near[0]}?"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"there are: {', '.join(names[:most]) or 'none yet'}{more}"
+
+
+def _day(given: Mapping[str, Sequence[str]], name: str) -> date | None:
+    text = one(given, name)
+    if not text:
+        return None
+    try:
+        if not _DATE.fullmatch(text):
+            raise ValueError
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadFilter(f"{name}: expected a day like 2026-01-31, got {_shown(text)}") from None
+    if not FIRST_YEAR <= day.year < LAST_YEAR:
+        raise BadFilter(f"{name}: expected a day from {FIRST_YEAR} to {LAST_YEAR - 1}, got {day}")
+    return day
+
+
+def _shown(text: str) -> str:
+    return f'"{text if len(text) <= 40 else text[:40] + "…"}"'

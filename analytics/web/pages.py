@@ -1,0 +1,216 @@
+"""The pages for people, made on the server: they show what the API says, work without JavaScript, and draw with it."""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import bokeh
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+
+from analytics.web import display
+from analytics.web.asking import view_of
+from analytics.web.charts import BY_NAME
+from analytics.web.contents import BY_PAGE, CONTENTS, OVERVIEW, PAGES, SYSTEM, Page
+from analytics.web.figures import figures
+from analytics.web.filters import NAMES
+from analytics.web.here import data
+from analytics.web.messages import LANGUAGES, chosen, translator
+from analytics.web.shapes import Scope
+from analytics.web.sheets import ROWS, sheet
+from analytics.web.tables import Table
+
+BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
+A_YEAR = 365 * 86_400
+KEPT = f"public, max-age={A_YEAR}, immutable"
+STATIC = Path(__file__).parent / "static"
+Given = Mapping[str, Sequence[str]]
+pages = Blueprint("pages", __name__)
+
+
+def language() -> str:
+    """Return the language of this request's answer."""
+    accepted = [one for one, _ in request.accept_languages]
+    return chosen(request.args.get("lang"), request.cookies.get("lang"), accepted)
+
+
+@pages.app_context_processor
+def common() -> dict[str, Any]:
+    """Return what every template may use."""
+    spoken = language()
+    return {
+        "t": translator(spoken),
+        "language": spoken,
+        "languages": LANGUAGES,
+        "in_language": _in_language,
+        "shown": display.shown,
+        "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
+        "page_list": PAGES,
+    }
+
+
+@pages.get("/")
+def overview() -> Response:
+    """Show today and yesterday."""
+    return _page(BY_PAGE[OVERVIEW])
+
+
+@pages.get("/<any(retention, payment, economy, progress, areas, system):name>")
+def page(name: str) -> Response:
+    """Show any of the other pages."""
+    return _page(BY_PAGE[name])
+
+
+@pages.get("/figures/<name>.<spoken>.json")
+def figures_of(name: str, spoken: str) -> Response:
+    """Give a page's figures, without data."""
+    known = BY_PAGE.get(name)
+    if known is None or spoken not in LANGUAGES:
+        return make_response(("there is no such page", 404))
+    return _asset(figures(known.charts, spoken), "application/json")
+
+
+@pages.get("/bokeh.js")
+def bokeh_js() -> Response:
+    """Give Bokeh's own JavaScript, from its package."""
+    return _asset(BOKEH.read_bytes(), "text/javascript", _packed_bokeh())
+
+
+@pages.get("/csv/<name>/<table>.csv")
+def csv_of(name: str, table: str) -> Response:
+    """Give a table as CSV."""
+    if table not in ROWS.get(name, ()):
+        abort(404, "there is no such table")
+    given = request.args.to_dict(flat=False)
+    given.pop("lang", None)
+    answer = Response(sheet(name, table, data(), given), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{table}.csv"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _page(page: Page) -> Response:
+    """Return a page: its view in words and figures, in the language that the reader wants."""
+    given = request.args.to_dict(flat=False)
+    given.pop("lang", None)
+    view = view_of(page.name, data(), given)
+    t = translator(language())
+    context = _of_scope(page, view, given) if page.name != SYSTEM else {"zone": data().config.timezone}
+    context |= CONTENTS[page.name](view, t)
+    answer = make_response(
+        render_template(
+            f"{page.name}.html",
+            page=page,
+            view=view,
+            tables=page.tables,
+            charts=BY_NAME,
+            glossary=_glossary(page.tables.values()),
+            link=lambda name: _link(name, given),
+            csv_link=lambda table: _csv(page, table, given),
+            option=lambda **changed: _with(page.path, given, changed),
+            page_url=page.path,
+            figures_url=url_for("pages.figures_of", name=page.name, spoken=language(), v=_figures_stamp()),
+            bokeh_version=bokeh.__version__,
+            moment=display.moment,
+            lasting=display.lasting,
+            now=data().clock(),
+            **context,
+        )
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Vary"] = "Accept-Language, Cookie"
+    if request.args.get("lang") in LANGUAGES:
+        answer.set_cookie("lang", request.args["lang"], max_age=A_YEAR, samesite="Lax", httponly=True)
+    return answer
+
+
+def _of_scope(page: Page, view: Any, given: Given) -> dict[str, Any]:
+    """Return what the filter above a page needs: what there is to choose from, and what is chosen."""
+    scope: Scope = view.scope
+    areas = data().areas.values()
+    of_game = [one for one in areas if one.game == scope.game]
+    last = date.fromisoformat(scope.last)
+    return {
+        "scope": scope,
+        "games": sorted({one.game for one in areas} | {scope.game}),
+        "plats": sorted({one.plat for one in of_game}),
+        "area_list": [one for one in of_game if scope.plat in ("", one.plat)],
+        "day_count": (last - date.fromisoformat(scope.first)).days + 1,
+        "last_days": lambda days: _with(
+            page.path, given, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
+        ),
+        "options": {name: given[name][0] for name in page.options if given.get(name) and name != "page"},
+        "hidden": {
+            name: value[0] for name, value in given.items() if value and name not in ("search", "page")
+        },
+        "of_area": lambda area: _with("/", _filter(given), {"area": area}),
+        "filtered": bool(_filter(given)),
+        "unfiltered": _with(page.path, given, dict.fromkeys(NAMES, "")),
+        "read_at": display.moment(view.at, scope.timezone)[11:],
+    }
+
+
+def _link(name: str, given: Given) -> str:
+    """Return another page's address with the same filter."""
+    return _with(BY_PAGE[name].path, _filter(given), {})
+
+
+def _filter(given: Given) -> Given:
+    """Return what is the same on every page of what was given."""
+    return {name: given[name] for name in NAMES if name in given}
+
+
+def _csv(page: Page, table: str, given: Given) -> str:
+    return _with(f"/csv/{page.name}/{table}.csv", {k: v for k, v in given.items() if k != "page"}, {})
+
+
+def _with(path: str, given: Given, changed: Mapping[str, str]) -> str:
+    """Return a path with a query string: what was given, and what is changed of it."""
+    values = {name: value[0] for name, value in given.items() if value} | dict(changed)
+    query = urlencode({name: value for name, value in values.items() if value}, safe=",")
+    return f"{path}?{query}" if query else path
+
+
+def _in_language(code: str) -> str:
+    """Return this page's address in another language."""
+    return _with(request.path, request.args.to_dict(flat=False), {"lang": code})
+
+
+def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
+    """Return every heading of these tables with what it means, each once."""
+    found = {one.label: table.definition(one) for table in of for one in table.columns}
+    return [(label, meaning) for label, meaning in found.items() if meaning]
+
+
+def _asset(body: bytes, kind: str, packed: bytes | None = None) -> Response:
+    """Return what may be kept for a year: its address changes when it does. Gzipped where the browser takes that."""
+    answer = make_response(body)
+    if request.accept_encodings["gzip"]:
+        answer.set_data(packed or gzip.compress(body))
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.headers.update(
+        {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": KEPT, "Vary": "Accept-Encoding"}
+    )
+    return answer
+
+
+@lru_cache
+def _packed_bokeh() -> bytes:
+    return gzip.compress(BOKEH.read_bytes())
+
+
+@lru_cache
+def _stamp(name: str) -> str:
+    """Return what changes when a static file does."""
+    return f"{zlib.crc32((STATIC / name).read_bytes()):08x}"
+
+
+@lru_cache
+def _figures_stamp() -> str:
+    """Return what changes when a figure may: the code that makes them, their texts, or Bokeh."""
+    made_of = (Path(__file__).parent / name for name in ("charts.py", "figures.py", "messages.py"))
+    return f"{zlib.crc32(b''.join(file.read_bytes() for file in made_of)):08x}-{bokeh.__version__}"

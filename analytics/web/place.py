@@ -1,0 +1,154 @@
+"""Where and when a view looks: a filter's areas and days, with every default filled in."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+from analytics.core.areas import Area
+from analytics.core.periods import Zone, zone
+from analytics.errors import AnalyticsError
+from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
+from analytics.web.shapes.common import Basis, Scope
+
+WHOLE = "*"
+ONE_DAY = timedelta(days=1)
+
+
+class NothingThere(AnalyticsError):
+    """The configuration names no game, so there is nothing to show."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Areas of one game and a span of calendar days.
+
+    Attributes:
+        areas: those asked for by id; empty: all of the game, or of the plat.
+        members: all areas that this means.
+        local: the zone that names days and hours.
+        zones: the zones of the members; a day is each area's own.
+        now: Unix seconds.
+        newest: the newest day of which the game has records, if there is any.
+    """
+
+    game: str
+    plat: str
+    areas: tuple[str, ...]
+    members: tuple[Area, ...]
+    basis: Basis
+    local: Zone
+    zones: frozenset[Zone]
+    now: int
+    today: date
+    newest: date | None
+    first: date
+    last: date
+
+    def days(self) -> list[date]:
+        """Return every day, in order."""
+        return list(each_day(self.first, self.last))
+
+    def ended(self, day: date) -> bool:
+        """Whether ``day`` has ended in all areas."""
+        return all(start_of(each, day + ONE_DAY) <= self.now for each in self.zones)
+
+    def begun(self, day: date) -> bool:
+        """Whether ``day`` has begun in any of the areas."""
+        return any(start_of(each, day) <= self.now for each in self.zones)
+
+    def bounds(self, first: date, last: date) -> tuple[int, int]:
+        """Return from when to when these days last, in all the zones: ``since <= ts < until``."""
+        zones = self.zones | {self.local}
+        return (
+            min(start_of(each, first) for each in zones),
+            max(start_of(each, last + ONE_DAY) for each in zones),
+        )
+
+    def scope(self) -> Scope:
+        """Return it as views tell it."""
+        return Scope(
+            self.game, self.plat, list(self.areas), len(self.members), self.basis, self.local.name,
+            sorted(each.name for each in self.zones), str(self.first), str(self.last), str(self.today),
+            str(self.newest) if self.newest else None,
+        )  # fmt: skip
+
+
+def each_day(first: date, last: date) -> Iterator[date]:
+    """Yield the days from ``first`` to ``last``, both included."""
+    for n in range((last - first).days + 1):
+        yield first + n * ONE_DAY
+
+
+@lru_cache(50_000)
+def start_of(local: Zone, day: date) -> int:
+    """Return when ``day`` begins there, in Unix seconds."""
+    return local.day_of(day.isoformat())
+
+
+@lru_cache(200_000)
+def date_of(local: Zone, ts: int) -> date:
+    """Return the calendar day that ``ts`` lies in."""
+    return local.local(local.start("day", ts)).date()
+
+
+def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area, ...]]:
+    """Return the game and the areas that a filter means.
+
+    Raises:
+        BadFilter: there is no such game, plat or area, or they don't belong together.
+        NothingThere: there is no game at all.
+    """
+    by_id = {area.id: area for area in areas}
+    games = list(dict.fromkeys(area.game for area in areas))
+    if not games:
+        raise NothingThere(
+            "no game has areas yet: describe games and areas in the configuration, and start the dashboard again"
+        )
+    for id in filters.areas:
+        if id not in by_id:
+            raise BadFilter(f'area: there is no area "{id[:40]}"; {nearest(id, by_id)}')
+    game = filters.game or (by_id[filters.areas[0]].game if filters.areas else games[0])
+    if game not in games:
+        raise BadFilter(f'game: there is no game "{game[:40]}" with areas; {nearest(game, games)}')
+    own = [area for area in areas if area.game == game]
+    if filters.plat:
+        plats = {area.plat for area in own}
+        if filters.plat not in plats:
+            raise BadFilter(f'plat: {game} has no plat "{filters.plat[:40]}"; {nearest(filters.plat, plats)}')
+        own = [area for area in own if area.plat == filters.plat]
+    for id in filters.areas:
+        if by_id[id] not in own:
+            of = f"plat {filters.plat} of {game}" if filters.plat else game
+            raise BadFilter(
+                f"area: expected areas of {of}, got {id} of {by_id[id].game}, plat {by_id[id].plat}"
+            )
+    return game, tuple(by_id[id] for id in filters.areas) or tuple(own)
+
+
+def basis_of(filters: Filters, members: Sequence[Area]) -> Basis:
+    """Return how the accts of these areas are counted."""
+    if not filters.plat and not filters.areas:
+        return "game"
+    return "area" if len(members) == 1 else "sum"
+
+
+def zone_of(basis: Basis, members: Sequence[Area], of_game: str) -> Zone:
+    """Return the zone that names the days: of whole games the game's own, as their documents have it."""
+    zones = {area.zone for area in members}
+    return zone(of_game) if basis == "game" or len(zones) > 1 else zones.pop()
+
+
+def span(filters: Filters, today: date, newest: date | None) -> tuple[date, date]:
+    """Return the first and last day: by default the 30 days up to the newest that has records."""
+    last = filters.until
+    if last is None:
+        last = min(newest, today) if newest else today
+        if filters.since and filters.since > last:
+            last = filters.since
+    first = filters.since or last - (DEFAULT_DAYS - 1) * ONE_DAY
+    if (last - first).days >= MOST_DAYS:
+        raise BadFilter(
+            f"from: expected at most {MOST_DAYS} days up to {last}, got {first}; say `to` as well"
+        )
+    return first, last

@@ -1,0 +1,212 @@
+// What a page does in the browser: draws its charts, explains its terms, and takes in new numbers in place.
+"use strict";
+
+const main = document.getElementById("main");
+const said = document.getElementById("said");
+
+// Charts -------------------------------------------------------------------------------------------------------------
+
+let figures = null; // {codes: {code: token}, figures: {chart: Bokeh item}}
+const drawn = {}; // chart to {host, view, text}
+
+function colours() {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const found = Object.entries(figures.codes).map(([code, token]) => {
+    probe.style.color = `var(--${token})`;
+    return [code, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return found;
+}
+
+// Numbers that are not there are gaps in a line.
+const gaps = (column) => column.map((value) => (value === null ? NaN : value));
+const filled = (columns) => Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, gaps(column)]));
+
+function fill(node, content) {
+  if (Array.isArray(node)) return node.forEach((child) => fill(child, content));
+  if (node === null || typeof node !== "object") return undefined;
+  const attributes = node.attributes;
+  if (attributes?.name in content.sources) {
+    attributes.data = { type: "map", entries: Object.entries(filled(content.sources[attributes.name])) };
+  } else if (attributes?.name in content.words) {
+    attributes.factors = content.words[attributes.name];
+  } else {
+    Object.values(node).forEach((child) => fill(child, content));
+  }
+  return undefined;
+}
+
+async function draw(host, text) {
+  const name = host.dataset.chart;
+  let figure = JSON.stringify(figures.figures[name]);
+  for (const [code, colour] of colours()) figure = figure.replaceAll(code, colour);
+  const item = JSON.parse(figure);
+  fill(item.doc.roots, JSON.parse(text));
+  drawn[name]?.view?.remove();
+  host.replaceChildren();
+  drawn[name] = { host, text, view: null };
+  const [view] = (await Bokeh.embed.embed_item(item, host)).roots;
+  drawn[name].view = view;
+}
+
+function refill(name, text) {
+  const content = JSON.parse(text);
+  const known = drawn[name].view.model.document;
+  for (const [range, words] of Object.entries(content.words)) known.get_model_by_name(range).factors = words;
+  for (const [source, columns] of Object.entries(content.sources)) known.get_model_by_name(source).data = filled(columns);
+  drawn[name].text = text;
+}
+
+async function charts(anew = false) {
+  const hosts = [...document.querySelectorAll("[data-chart]")];
+  if (hosts.length) figures ??= await (await fetch(main.dataset.figures)).json();
+  for (const host of hosts) {
+    const name = host.dataset.chart;
+    const text = document.getElementById(`data-${name}`).textContent;
+    const old = drawn[name];
+    if (!old || old.host !== host || anew) await draw(host, text);
+    else if (old.text !== text && old.view) refill(name, text);
+  }
+  document.documentElement.dataset.drawn = String(Date.now());
+}
+
+// New numbers, in place ----------------------------------------------------------------------------------------------
+
+// Make `old` like `fresh`, touching only what differs: scroll, focus, open tables and charts stay as they are.
+function morph(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) {
+    old.replaceWith(fresh.cloneNode(true));
+  } else if (old.nodeType !== Node.ELEMENT_NODE) {
+    old.data = fresh.data;
+  } else {
+    for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !["open", "aria-describedby"].includes(name)) old.removeAttribute(name);
+    if ("keep" in old.dataset) return;
+    if (old.matches("input, select") && old !== document.activeElement && "value" in fresh) old.value = fresh.value;
+    const children = [...old.childNodes];
+    const others = [...fresh.childNodes];
+    others.forEach((child, n) => (n < children.length ? morph(children[n], child) : old.append(child.cloneNode(true))));
+    children.slice(others.length).forEach((child) => child.remove());
+  }
+}
+
+let asked = 0;
+
+async function take(address, remember = false) {
+  const mine = ++asked;
+  let answer;
+  try {
+    answer = await fetch(address, { headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30000) });
+  } catch {
+    return mine === asked && stale();
+  }
+  if (mine !== asked) return undefined;
+  if (answer.redirected || answer.status === 401) return location.assign(address);
+  if (answer.status >= 500) return stale();
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById("main");
+  if (!fresh || mine !== asked) return stale();
+  morph(main, fresh);
+  document.title = page.title;
+  const [nav, other] = [document, page].map((one) => one.querySelector(".rail"));
+  if (nav && other) morph(nav, other);
+  if (remember) history.pushState(null, "", address);
+  said.textContent = remember ? said.dataset.updated : "";
+  names();
+  return charts();
+}
+
+function stale() {
+  main.querySelector(".dot")?.classList.add("stale");
+  said.textContent = said.dataset.failed;
+}
+
+// A form's address, without what is empty.
+function address(form) {
+  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  return `${form.getAttribute("action")}${query.size ? `?${query}` : ""}`;
+}
+
+let typing;
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-live]");
+  if (form && form.checkValidity()) take(address(form), true);
+});
+document.addEventListener("input", (event) => {
+  if (event.target.type !== "search") return;
+  clearTimeout(typing);
+  typing = setTimeout(() => take(address(event.target.form), true), 250);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-live]")) return;
+  event.preventDefault();
+  take(address(event.target), true);
+});
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-live]");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  take(link.getAttribute("href"), true);
+});
+addEventListener("popstate", () => take(location.href));
+
+if (main?.dataset.every > 0) {
+  setInterval(() => {
+    if (document.visibilityState === "visible" && !document.activeElement?.matches("form[data-live] :is(input, select)")) take(location.href);
+  }, main.dataset.every * 1000);
+}
+
+// Terms --------------------------------------------------------------------------------------------------------------
+
+const tip = document.getElementById("tip");
+
+function explain(term) {
+  tip.textContent = term.dataset.means;
+  tip.hidden = false;
+  term.setAttribute("aria-describedby", "tip");
+  const at = term.getBoundingClientRect();
+  const size = tip.getBoundingClientRect();
+  const below = at.bottom + 6 + size.height < innerHeight;
+  tip.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
+  tip.style.top = `${below ? at.bottom + 6 : at.top - size.height - 6}px`;
+}
+
+function hush() {
+  tip.hidden = true;
+  document.querySelectorAll('[aria-describedby="tip"]').forEach((term) => term.removeAttribute("aria-describedby"));
+}
+
+for (const [begin, end] of [["mouseover", "mouseout"], ["focusin", "focusout"]]) {
+  document.addEventListener(begin, (event) => {
+    const term = event.target.closest?.("[data-means]");
+    if (term) explain(term);
+  });
+  document.addEventListener(end, hush);
+}
+document.addEventListener("keydown", (event) => event.key === "Escape" && hush());
+addEventListener("scroll", hush, { capture: true, passive: true });
+
+// Theme --------------------------------------------------------------------------------------------------------------
+
+const THEMES = ["auto", "light", "dark"];
+const theme = document.getElementById("theme");
+
+function names() {
+  const name = theme?.dataset.names.split("|")[THEMES.indexOf(document.documentElement.dataset.theme)];
+  if (theme) theme.title = theme.querySelector("span").textContent = name;
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("#theme")) return;
+  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
+  document.documentElement.dataset.theme = next;
+  localStorage.setItem("theme", next);
+  names();
+  charts(true);
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts(true));
+
+names();
+charts();

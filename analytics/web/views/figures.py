@@ -1,0 +1,65 @@
+"""The day in figures, as overview and payment show it: of an area or a whole game as stored, else added up."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+from analytics.core.rates import ratio
+from analytics.web.look import Look
+from analytics.web.views.numbers import a_head, money
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One day of ``kpi``. What is not added up is computed from what is."""
+
+    dau: int = 0
+    wau: int = 0
+    mau: int = 0
+    payers: int = 0
+    revenue: float = 0
+    reg: int = 0
+    new_payers: int = 0
+    open_day: int | None = None
+
+    @property
+    def stickiness(self) -> float:
+        return ratio(self.dau, self.mau)
+
+    @property
+    def pay_rate(self) -> float:
+        return ratio(self.payers, self.dau)
+
+    @property
+    def new_pay_rate(self) -> float:
+        return ratio(self.new_payers, self.reg)
+
+    @property
+    def arpu(self) -> float:
+        return a_head(self.revenue, self.dau)
+
+    @property
+    def arppu(self) -> float:
+        return a_head(self.revenue, self.payers)
+
+
+NOTHING = Figures()
+ADDED = tuple(field.name for field in fields(Figures) if field.name != "open_day")
+
+
+def figures(look: Look) -> dict[date, Figures]:
+    """Return the figures of each day of which there are any."""
+    if look.place.basis != "sum":
+        found = look.own("kpi", [*ADDED, "open_day"])
+        return {day: of_document(document) for day, document in found.items()}
+    summed = look.sums("kpi", [], ADDED)
+    return {day: _of_sums(dict(zip(ADDED, sums[()], strict=True))) for day, sums in summed.items()}
+
+
+def of_document(document: dict[str, Any]) -> Figures:
+    """Return the figures of one document of ``kpi``."""
+    return Figures(**{name: document.get(name, 0) for name in ADDED}, open_day=document.get("open_day"))
+
+
+def _of_sums(sums: dict[str, Any]) -> Figures:
+    return Figures(**{**sums, "revenue": money(sums["revenue"])})

@@ -1,0 +1,30 @@
+"""The hours of two days beside each other, by what a clock on the wall shows."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+
+from analytics.web.place import ONE_DAY, Place, start_of
+
+
+def clock_hours(place: Place) -> Iterator[tuple[str, int | None, int | None]]:
+    """Yield each hour as the clock shows it, and its start on the last day and on the one before (None: there is none).
+
+    Hours that have not begun are none. Where clocks are put back an hour comes twice.
+    """
+    today, yesterday = _hours(place, place.last), _hours(place, place.last - ONE_DAY)
+    for label, times in sorted({*today, *yesterday}):
+        yield label, today.get((label, times)), yesterday.get((label, times))
+
+
+def _hours(place: Place, day: date) -> dict[tuple[str, int], int]:
+    """Return, by what the clock shows and how often it has shown it before, the hours of ``day`` that have begun."""
+    hour, end = start_of(place.local, day), start_of(place.local, day + ONE_DAY)
+    shown: Counter[str] = Counter()
+    found = {}
+    while hour < end and hour <= place.now:
+        label = f"{place.local.local(hour):%H:%M}"
+        found[label, shown[label]] = hour
+        shown[label] += 1
+        hour = place.local.next("hour", hour)
+    return found

@@ -1,0 +1,19 @@
+"""Small arithmetic that several views share."""
+
+from analytics.core.rates import per_head
+
+
+def money(amount: float) -> int | float:
+    """Return an amount that was added up, without the noise of binary fractions, an integer where it is whole."""
+    rounded = round(amount, 2)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def a_head(amount: float, heads: int) -> int | float:
+    """Return ``amount`` ÷ ``heads``, four decimals; 0 for nobody."""
+    return per_head(round(amount * 100), heads)
+
+
+def change(now: float, before: float) -> float | None:
+    """Return by how many percent ``now`` is above ``before``, one decimal; None where that was 0."""
+    return round(100 * (now - before) / before, 1) if before else None

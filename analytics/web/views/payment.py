@@ -1,0 +1,155 @@
+"""*Payment*: what was paid, by how many, and what a cohort is worth."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from analytics.core.areas import Area
+from analytics.core.periods import Zone
+from analytics.store.reading import Query
+from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.place import Place, date_of, start_of
+from analytics.web.shapes import Acct, LtvAverage, LtvCohort, LtvPoint, PayDay, Payment
+from analytics.web.views.figures import NOTHING, figures
+from analytics.web.views.numbers import money
+
+TOP = 20
+LAST_DAY = 90
+FLOORS = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3, 1, 0.01)
+"""Amounts to look for the top accts above: the first of these that enough accts have paid."""
+
+ACCT_FIELDS = (
+    "acct", "area", "plat", "pay_amout", "pay_count", "pay_days", "first_pay", "last_pay", "rest_yuanbao",
+    "used_yuanbao",
+)  # fmt: skip
+
+
+def view(data: Data, filters: Filters) -> Payment:
+    """Return the page's numbers."""
+    look = Look(data, data.place(filters))
+    by_day = figures(look)
+    days = []
+    for day in look.place.days():
+        one = by_day.get(day, NOTHING)
+        days.append(
+            PayDay(
+                str(day),
+                start_of(look.place.local, day),
+                one.revenue,
+                one.payers,
+                one.dau,
+                one.pay_rate,
+                one.arpu,
+                one.arppu,
+                one.reg,
+                one.new_payers,
+                one.new_pay_rate,
+                look.place.ended(day),
+            )
+        )
+    cohorts = list(ltv(look))
+    return Payment(
+        scope=look.place.scope(),
+        at=look.at,
+        days=days,
+        total=money(sum(day.revenue for day in days)),
+        ltv=cohorts,
+        ltv_average=list(_average(cohorts)),
+        top=top(data, look.place),
+    )
+
+
+def ltv(look: Look) -> Iterator[LtvCohort]:
+    """Yield the curve of each day with sign-ups."""
+    place = look.place
+    if place.basis != "sum":
+        found = look.own("ltv", ["reg", "ltv"])
+        curves = {
+            day: (one["reg"], {int(n): value for n, value in one["ltv"].items()})
+            for day, one in found.items()
+        }
+    else:
+        curves = {
+            day: (size, {n: round(paid / heads, 4) if heads else 0 for n, (paid, heads) in by_n.items()})
+            for day, (size, by_n) in look.folded("ltv", ["reg", "ltv"], _add_ltv).items()
+        }
+    for day, (size, values) in sorted(curves.items()):
+        if size:
+            points = [LtvPoint(n, money4(values[n])) for n in sorted(values)]
+            yield LtvCohort(str(day), size, points, final=_has_ended(place, day, LAST_DAY))
+
+
+def _add_ltv(so_far: Any, document: dict[str, Any], day: date) -> Any:
+    """Add an area's cohort to those of others: by n, what was paid, and by how many heads of areas that n has come to."""
+    nothing: tuple[int, dict[int, tuple[float, int]]] = (0, {})
+    size, by_n = nothing if so_far is None else so_far
+    for n, value in document["ltv"].items():
+        paid, heads = by_n.get(int(n), (0.0, 0))
+        by_n[int(n)] = paid + value * document["reg"], heads + document["reg"]
+    return size + document["reg"], by_n
+
+
+def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:
+    by_n: dict[int, tuple[int, float]] = {}
+    for cohort in cohorts:
+        for point in cohort.points:
+            size, paid = by_n.get(point.n, (0, 0.0))
+            by_n[point.n] = size + cohort.size, paid + point.value * cohort.size
+    for n, (size, paid) in sorted(by_n.items()):
+        yield LtvAverage(n, size, money4(paid / size))
+
+
+def money4(value: float) -> int | float:
+    """Return an average with four decimals, an integer where it is whole."""
+    rounded = round(value, 4)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _has_ended(place: Place, day: date, n: int) -> bool:
+    return place.ended(date.fromordinal(day.toordinal() + n))
+
+
+def top(data: Data, place: Place, most: int = TOP) -> list[Acct]:
+    """Return who paid most, ever; of equal ones the order is open."""
+    found: list[dict[str, Any]] = []
+    for area in place.areas or ("",):
+        found += _richest(data, place, area, most)
+    found.sort(key=lambda one: -one["pay_amout"])
+    return [_acct(data, place, one) for one in found[:most]]
+
+
+def _richest(data: Data, place: Place, area: str, most: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for floor in FLOORS:
+        query = Query(
+            "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", floor)
+        )
+        found = list(data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True, limit=most))
+        if len(found) >= most:
+            break
+    return found
+
+
+def every_payer(data: Data, place: Place) -> Iterator[Acct]:
+    """Yield everybody who ever paid in these areas, who paid most first (in each area, where areas were named)."""
+    for area in place.areas or ("",):
+        query = Query(
+            "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", FLOORS[-1])
+        )
+        for one in data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True):
+            yield _acct(data, place, one)
+
+
+def _acct(data: Data, place: Place, one: dict[str, Any]) -> Acct:
+    area: Area | None = data.areas.get(one["area"])
+    local = place.local if area is None else area.zone
+    return Acct(
+        one["acct"], one["area"], one["plat"], one["pay_amout"], one["pay_count"], one["pay_days"],
+        _day(local, one["first_pay"]), _day(local, one["last_pay"]), one["rest_yuanbao"], one["used_yuanbao"],
+    )  # fmt: skip
+
+
+def _day(local: Zone, ts: int | None) -> str | None:
+    return None if ts is None else str(date_of(local, ts))

@@ -1,0 +1,164 @@
+"""Every page over a simulated month says what the game's own books say."""
+
+import csv
+import io
+import re
+
+import pytest
+from month import LAST, Month, a_month
+
+from analytics.web.contents import PAGES
+from analytics.web.display import count, each, money, quotient
+from analytics.web.sheets import ROWS
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory) -> Month:
+    return a_month(tmp_path_factory.mktemp("data"))
+
+
+def read(month: Month, address: str, status: int = 200) -> str:
+    answer = month.app.test_client().get(address)
+    assert answer.status_code == status, answer.text[:500]
+    return answer.text
+
+
+def rows(month: Month, address: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(read(month, address))))
+
+
+def field(page: str, row: str, name: str) -> str:
+    """Return a cell of a page's table, by the name of its row."""
+    for found in re.findall(rf'<th scope="row">{re.escape(row)}</th>(.*?)</tr>', page, re.DOTALL):
+        if cell := re.search(rf'data-field="{name}">(.*?)</td>', found, re.DOTALL):
+            return re.sub(r"<svg.*?</svg>", "", cell[1], flags=re.DOTALL).strip()
+    pytest.fail(f"the page has no row {row} with {name}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_there_and_may_run_nothing_foreign(month, page):
+    answer = month.app.test_client().get(page.path)
+    assert answer.status_code == 200, answer.text[:300]
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+    assert not re.findall(r"""(?:src|href)="(?:https?:)?//""", answer.text)
+    assert not re.search(r"\sstyle=|\son\w+=", answer.text)
+    assert set(re.findall(r'id="data-(\w+)"', answer.text)) == set(page.charts)
+
+
+def test_the_overview_has_the_key_figures(month):
+    page = read(month, "/")
+    kpi = month.of_game("kpi", LAST)
+    for name, shown in (
+        ("dau", count),
+        ("payers", count),
+        ("revenue", money),
+        ("arpu", each),
+        ("arppu", each),
+    ):
+        tile = re.search(rf'data-tile="{name}">.*?data-of="today">(.*?)</span>', page, re.DOTALL)
+        assert tile and tile[1] == shown(kpi[name]), name
+    assert field(page, LAST.isoformat(), "dau") == count(kpi["dau"])
+    assert kpi["dau"] > 0
+    assert "so far" in page
+
+
+def test_retention_is_the_triangle(month):
+    page = read(month, "/retention?game=dl")
+    cohort = month.of_game("loginretention", LAST.replace(day=1))
+    text = re.search(rf'<th scope="row">{LAST.replace(day=1)}</th>(.*?)</tr>', page, re.DOTALL)[1]
+    cells = re.findall(r">([\d.]+)</td>", text)
+    assert cells[0] == count(cohort["reg"])
+    assert cells[1:] == [
+        f"{one['rate']:.1f}" for _, one in sorted(cohort["retention"].items(), key=lambda n: int(n[0]))
+    ]
+    assert len(cells) > 3
+
+
+def test_payment_has_the_days_and_who_paid_most(month):
+    page = read(month, "/payment?game=dl")
+    kpi = month.of_game("kpi", LAST)
+    assert field(page, LAST.isoformat(), "pay_rate") == quotient(kpi["pay_rate"])
+    most = max(month.some("userpay", game="dl"), key=lambda one: one["pay_amout"])
+    assert field(page, most["acct"], "pay_amout") == money(most["pay_amout"])
+
+
+def test_economy_adds_up_areas(month):
+    page = read(month, "/economy?game=dl")
+    ts = month.of_game("kpi", LAST)["ts"]
+    spent = sum(one["amount"] for one in month.some("coinday", game="dl", ts=ts))
+    assert field(page, LAST.isoformat(), "spent") == count(spent)
+
+
+def test_progress_is_of_the_chosen_area(month):
+    one = month.some("mainline", game="dl")[0]
+    page = read(month, f"/progress?game=dl&area={one['area']}&from=2026-03-02&to={LAST}")
+    taken = sum(doc["accept_users"] for doc in month.some("mainline", area=one["area"], task=one["task"]))
+    assert field(page, str(one["task"]), "accept_users") == count(taken)
+
+
+def test_areas_are_sorted_and_searched(month):
+    page = read(month, "/areas?game=dl&sort=revenue&order=asc")
+    shown = [float(text.replace(",", "")) for text in re.findall(r'data-field="revenue">(.*?)</td>', page)]
+    assert len(shown) == 3 and shown == sorted(shown)
+    assert read(month, "/areas?game=dl&search=server1001").count('<th scope="row">') == 1
+    assert "No area matches" in read(month, "/areas?game=dl&search=nowhere")
+
+
+def test_system_says_what_is_wrong(month):
+    page = read(month, "/system")
+    assert "Something is wrong." in page and "not running" in page
+
+
+@pytest.mark.parametrize(
+    ("page", "table"), [(page, table) for page, tables in ROWS.items() for table in tables]
+)
+def test_every_table_is_a_csv(month, page, table):
+    answer = month.app.test_client().get(f"/csv/{page}/{table}.csv")
+    assert answer.status_code == 200 and answer.content_type.startswith("text/csv")
+
+
+def test_a_csv_is_complete(month):
+    areas = rows(month, "/csv/areas/areas.csv?game=dl")
+    assert {one["area"] for one in areas} == {
+        id for id, area in month.data.areas.items() if area.game == "dl"
+    }
+    days = {one["day"]: one for one in rows(month, "/csv/overview/days.csv?game=dl")}
+    assert int(days[LAST.isoformat()]["dau"]) == month.of_game("kpi", LAST)["dau"]
+    assert len(days) == 30
+    payers = month.some("userpay", game="dl")
+    paid = rows(month, "/csv/payment/top.csv?game=dl")
+    assert len(paid) == sum(one["pay_count"] > 0 for one in payers) > 20
+    sold = {one["item"] for one in month.some("shop", game="dl")}
+    assert {one["item"] for one in rows(month, "/csv/economy/items.csv?game=dl&from=2026-03-02")} == sold
+
+
+def test_every_link_to_a_csv_leads_somewhere(month):
+    for page in PAGES:
+        for address in set(re.findall(r'href="(/csv/[^"]+)"', read(month, page.path))):
+            assert month.app.test_client().get(address.replace("&amp;", "&")).status_code == 200, address
+
+
+def test_a_view_can_be_sent_to_a_colleague(month):
+    page = read(month, "/?game=dl&from=2026-03-10&to=2026-03-16")
+    assert 'href="/payment?game=dl&amp;from=2026-03-10&amp;to=2026-03-16"' in page
+    assert 'value="2026-03-10"' in page
+
+
+@pytest.mark.parametrize(
+    "address", ["/?game=nowhere", "/?from=soon", "/areas?sort=x", "/?%24where=1", "/?area=%7B%7D"]
+)
+def test_what_cannot_be_asked_is_told(month, address):
+    page = read(month, address, 400)
+    assert "expected" in page or "there is no" in page or "unknown" in page
+    assert "<script>" not in read(month, "/?game=%3Cscript%3E", 400)
+
+
+def test_a_page_of_another_site_is_refused(month):
+    assert month.app.test_client().get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_what_a_player_wrote_is_text(month):
+    from analytics.web.sheets import _safe
+
+    assert _safe("=cmd()") == "'=cmd()"
+    assert _safe(-5) == -5
