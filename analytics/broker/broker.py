@@ -13,6 +13,7 @@ import msgspec
 from gevent.event import Event
 
 from analytics.broker.committer import Committer
+from analytics.broker.curve import Doorkeeper, server_options
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.log import NOTHING, Log
@@ -71,6 +72,7 @@ class Broker:
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
         section = self.bound
+        options = server_options(section)
         self._lock = _lock(self._data)
         try:
             self._open()
@@ -78,7 +80,8 @@ class Broker:
             os.close(self._lock)
             raise
         host = f"tcp://{section.host}"
-        self._sender = Sender(f"{host}:{section.sender_port or '*'}")
+        self._doorkeeper = Doorkeeper(Path(section.keys)) if section.keys else None
+        self._sender = Sender(f"{host}:{section.sender_port or '*'}", **options)
         self._committer = Committer(
             self._log,
             self._filter,
@@ -89,8 +92,8 @@ class Broker:
             lambda intake, ack: self._receiver.acknowledge(intake, ack),
             lambda intake, reason: self._receiver.refuse(intake, reason),
         )
-        self._receiver = Receiver(f"{host}:{section.receiver_port or '*'}", self._committer.put)
-        self._refill = Refill(f"{host}:{section.refill_port or '*'}", self._answer)
+        self._receiver = Receiver(f"{host}:{section.receiver_port or '*'}", self._committer.put, **options)
+        self._refill = Refill(f"{host}:{section.refill_port or '*'}", self._answer, **options)
         sockets = (self._receiver, self._sender, self._refill)
         ports = [socket.port for socket in sockets]
         self.bound = msgspec.structs.replace(
@@ -98,6 +101,8 @@ class Broker:
         )
         work = (self._committer.run, self._receiver.run, self._refill.run, self._sender.follow_subscriptions)
         self._greenlets = [self._spawn(loop) for loop in work]
+        if self._doorkeeper is not None:
+            self._greenlets.append(self._spawn(self._doorkeeper.run))
 
     def step(self) -> None:
         """Send the heartbeat when it is due. Return soon. Raise what made any part of the broker fail."""
@@ -117,6 +122,8 @@ class Broker:
         gevent.killall(self._greenlets)
         for part in (self._receiver, self._sender, self._refill, self._committer, self._log, self._store):
             part.close()
+        if self._doorkeeper is not None:
+            self._doorkeeper.close()
         os.close(self._lock)
 
     def state(self) -> dict[str, Any]:
@@ -140,6 +147,7 @@ class Broker:
             free_bytes=disk.f_bavail * disk.f_frsize,
             repeated=self._committer.repeated,
             waiting=self._waiting(),
+            refused_keys=self._doorkeeper.refused if self._doorkeeper is not None else 0,
         )
 
     def _waiting(self) -> dict[str, dict[str, float]]:

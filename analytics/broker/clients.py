@@ -14,6 +14,7 @@ import zmq.green as zmq
 from gevent.event import AsyncResult, Event
 from gevent.lock import BoundedSemaphore
 
+from analytics.broker.curve import client_options
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import (
     ACK,
@@ -70,6 +71,7 @@ class Publisher:
             SNDHWM=2
             * window,  # a window and its repetition: only a broker that is away or blocked makes it wait
             ROUTING_ID=f"{name}-{secrets.token_hex(4)}".encode()[-255:],
+            **client_options(broker),
         )
         self._window = BoundedSemaphore(window)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
@@ -179,7 +181,7 @@ class Subscriber:
     def __init__(
         self, broker: BrokerSection, topics: Iterable[str], hwm: int = 8, prefixes: Iterable[str] = ()
     ) -> None:
-        self._socket = new_socket(zmq.SUB, RCVHWM=hwm)
+        self._socket = new_socket(zmq.SUB, RCVHWM=hwm, **client_options(broker))
         for prefix in prefixes:
             self._socket.set(zmq.SUBSCRIBE, prefix.encode())
         for topic in (HEARTBEAT_TOPIC, *topics):
@@ -219,9 +221,11 @@ class Refill:
     def __init__(self, broker: BrokerSection, timeout: float = 5.0) -> None:
         self._address = _address(broker, broker.refill_port)
         self._timeout = timeout
+        self._key_hint = f", and does it know the key {broker.key_name}" if broker.keys else ""
         self._tags = itertools.count(1)
         self._turn = BoundedSemaphore(1)
-        self._socket = new_socket(zmq.DEALER, SNDHWM=_HIGH_WATER_MARK)
+        self._options = {"SNDHWM": _HIGH_WATER_MARK, **client_options(broker)}
+        self._socket = new_socket(zmq.DEALER, **self._options)
         self._socket.connect(self._address)
 
     def read(self, after: Mapping[str, int], max_bytes: int = 8_000_000) -> tuple[Page, list[Message]]:
@@ -256,7 +260,8 @@ class Refill:
             if answer is None:
                 self._reconnect()
                 raise Unavailable(
-                    f"the broker at {self._address} did not answer within {self._timeout:g} s: is it running?"
+                    f"the broker at {self._address} did not answer within {self._timeout:g} s: "
+                    f"is it running{self._key_hint}?"
                 )
         if answer[0].startswith(b'{"error"'):
             raise Refused(msgspec.json.decode(answer[0])["error"])
@@ -273,7 +278,7 @@ class Refill:
     def _reconnect(self) -> None:
         """Forget what is queued: a broker that comes back should not answer questions nobody asks any more."""
         self._socket.close(linger=0)
-        self._socket = new_socket(zmq.DEALER, SNDHWM=_HIGH_WATER_MARK)
+        self._socket = new_socket(zmq.DEALER, **self._options)
         self._socket.connect(self._address)
 
 

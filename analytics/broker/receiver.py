@@ -30,7 +30,7 @@ class Receiver:
     that is resent while the first copy waits for the disk is not taken twice.
     """
 
-    def __init__(self, address: str, put: Callable[[Intake], None]) -> None:
+    def __init__(self, address: str, put: Callable[[Intake], None], **options: int | bytes) -> None:
         self._socket = new_socket(
             zmq.ROUTER,
             RCVHWM=_HIGH_WATER_MARK,
@@ -38,6 +38,7 @@ class Receiver:
             ROUTER_MANDATORY=1,
             ROUTER_HANDOVER=1,
             MAXMSGSIZE=_MAX_FRAME,
+            **options,
         )
         bind(self._socket, address)
         self._put = put

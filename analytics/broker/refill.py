@@ -24,8 +24,12 @@ Answer = tuple[bytes, list[Message]]
 class Refill:
     """A ROUTER socket that answers one request after the other by calling ``answer``."""
 
-    def __init__(self, address: str, answer: Callable[[Request], Answer | None]) -> None:
-        self._socket = new_socket(zmq.ROUTER, SNDHWM=_HIGH_WATER_MARK, MAXMSGSIZE=_MAX_REQUEST_BYTES)
+    def __init__(
+        self, address: str, answer: Callable[[Request], Answer | None], **options: int | bytes
+    ) -> None:
+        self._socket = new_socket(
+            zmq.ROUTER, SNDHWM=_HIGH_WATER_MARK, MAXMSGSIZE=_MAX_REQUEST_BYTES, **options
+        )
         bind(self._socket, address)
         self._answer = answer
         self.malformed = 0

@@ -15,8 +15,8 @@ Buffer = bytes | memoryview
 class Sender:
     """An XPUB socket. Messages beyond a subscriber's high-water mark are dropped; it refills from the log."""
 
-    def __init__(self, address: str) -> None:
-        self._socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1)
+    def __init__(self, address: str, **options: int | bytes) -> None:
+        self._socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1, **options)
         bind(self._socket, address)
         self._turn = Semaphore(1)
 

@@ -21,6 +21,7 @@ COMMANDS = {
     ),
     "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
+    "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
     "read-stdin-gamelog": (
         "analytics.cli.read_stdin",
         "read_stdin",

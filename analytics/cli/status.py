@@ -52,6 +52,10 @@ def _show(found: StatusReport, console: Console) -> None:
             console.print(_timers(node.state, found.at))
     if found.problem:
         console.print(f"[red]The broker accepts nothing:[/red] {escape(found.problem)}")
+    if found.broker is not None and found.broker.refused_keys:
+        console.print(
+            f"[yellow]Keys that are not known came {found.broker.refused_keys:,} times[/yellow]; see the broker's log."
+        )
     for fault in found.balance.faults:
         console.print(f"[red]Does not add up:[/red] {escape(fault)}")
     if not found.balance.faults:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.bolts import BOLTS
-from analytics.config.addresses import is_any
+from analytics.config.addresses import is_any, is_loopback
 from analytics.config.sections import BrokerSection, Config, EtcdSection, Polled, Source
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
@@ -111,6 +111,14 @@ def _broker(section: BrokerSection) -> Iterator[str]:
             f'broker.reached_at: expected an address of this host, as broker.host = "{section.host}" '
             "is all of them, found none"
         )
+    if not is_loopback(section.host) and not section.keys and not section.let_anyone_in:
+        yield (
+            f'broker.keys: expected a folder of keys, as other hosts reach broker.host = "{section.host}", found none; '
+            "name one and call `bin/analytics keys`, or let whoever reaches the ports read and write everything, "
+            "in the clear, with broker.let_anyone_in = true"
+        )
+    if not KEY_NAME.fullmatch(section.key_name) or section.key_name == "broker":
+        yield f'broker.key_name: expected letters, digits, "_", "." and "-", not "broker", got "{section.key_name}"'
 
 
 def _etcd(section: EtcdSection) -> Iterator[str]:

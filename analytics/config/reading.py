@@ -68,8 +68,10 @@ def _resolved(config: Config, file: Path) -> Config:
     gamelog = msgspec.structs.replace(config.gamelog, sources=sources)
     files = {key: absolute(path) for key in ("ca", "cert", "key") if (path := getattr(config.etcd, key))}
     etcd = msgspec.structs.replace(config.etcd, **files)
+    keys = absolute(config.broker.keys) if config.broker.keys else ""
+    broker = msgspec.structs.replace(config.broker, keys=keys)
     return msgspec.structs.replace(
-        config, data=Path(absolute(config.data)), gamelog=gamelog, etcd=etcd, file=file
+        config, data=Path(absolute(config.data)), gamelog=gamelog, etcd=etcd, broker=broker, file=file
     )
 
 

@@ -38,10 +38,16 @@ class StoreSection(Section, frozen=True):
 
 
 class BrokerSection(Section, frozen=True):
-    """The broker's endpoints and its log on disk. Port 0, picked free, is for tests; a file names real ones."""
+    """The broker's endpoints and its log on disk. Port 0, picked free, is for tests; a file names real ones.
+
+    ``keys``, the folder of CURVE keys, is absolute once loaded; ``key_name`` is of the pair that this host's nodes show.
+    """
 
     host: str = "127.0.0.1"
     reached_at: str = ""
+    keys: str = ""
+    key_name: str = "client"
+    let_anyone_in: bool = False
     receiver_port: PortOrAny = 5000
     sender_port: PortOrAny = 5001
     refill_port: PortOrAny = 5002

@@ -88,6 +88,11 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
             "[etcd]\nbeat_seconds = 6.0",
             "etcd.beat_seconds: expected at most half of etcd.ttl_seconds = 5, got 6",
         ),
+        ('[broker]\nhost = "10.0.0.1"', "broker.keys: expected a folder of keys, as other hosts reach"),
+        (
+            '[broker]\nkey_name = "broker"',
+            'broker.key_name: expected letters, digits, "_", "." and "-", not "broker"',
+        ),
         ("broker = 3", "broker: expected a table, got 3"),
         ("data = 3", "data: expected"),
         ('log_level = "loud"', 'log_level: expected one of "debug", "info", "warning", "error", got "loud"'),
