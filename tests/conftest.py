@@ -1,13 +1,16 @@
 """Patches gevent before any test module is imported, as the executable does; lets pytest-xdist work with that."""
 
 import os
+import sys
 from _thread import RLock
+from types import TracebackType
 
 from gevent import monkey
 
 monkey.patch_all()
 
 import gevent
+import gevent.exceptions
 import pytest
 
 # They take longest, so they begin first: what runs last alone leaves the other processes idle.
@@ -50,6 +53,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
     ThreadExecModel.Event = lambda self: Told()
     ThreadExecModel.RLock = lambda self: RLock()
+
+    def ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Keep quiet where this process ends because nothing is left to wait for; that is how it ends."""
+        if kind is not gevent.exceptions.LoopExit:
+            sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = ended
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

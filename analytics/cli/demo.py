@@ -33,6 +33,7 @@ from analytics.simulate.server import serve
 from analytics.simulate.world import Settings, game_servers
 from analytics.store import Store, embedded_uri, open_store
 from analytics.testing.ports import free_ports
+from analytics.web.server import url
 
 TIMEZONE = "Asia/Shanghai"
 DAYS = 36
@@ -44,7 +45,7 @@ AGREE_SECONDS = 30.0
 ROUNDS = 2
 TELL_SECONDS = 5.0
 DAY = 86_400
-MACHINERY = [["store"], ["broker"], ["workers"], ["timers"]]
+MACHINERY = [["store"], ["broker"], ["workers"], ["timers"], ["dashboard"]]
 SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 
 
@@ -94,9 +95,9 @@ def demo(once: bool, area_count: int, players: int, days: int, seed: int, second
 
 def _demo(console: Console, settings: Settings, data: Path, seconds: float, once: bool) -> bool:
     """Start everything, let the days pass, and show what was counted; return whether all of it is right."""
-    ports, *_ = free_ports(5)
+    ports, *_ = free_ports(6)
     file = data / "analytics.toml"
-    place = Place(data, "analytics", ports, 0.5, settings.first_day.isoformat())
+    place = Place(data, "analytics", ports, 0.5, settings.first_day.isoformat(), ports + 5)
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
     with Suite(file, MACHINERY) as suite:
         game = Game(settings, data / "game", settings.days * DAY / seconds)
@@ -262,6 +263,8 @@ def _tell_where(console: Console, config: Config, once: bool) -> None:
     command = f"bin/analytics --config {config.file}"
     if once:
         console.print(f"\nThe suite ends now. To look at the documents: {command} run store", soft_wrap=True)
+    else:
+        console.print(f"\nThe dashboard: {url(config)}", style="bold", soft_wrap=True)
     console.print(
         f"MongoDB address: {embedded_uri(config)} (database {config.mongodb.database})", soft_wrap=True
     )

@@ -22,6 +22,11 @@ COMMANDS = {
     "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
+    "password": (
+        "analytics.cli.password",
+        "password",
+        "Make the hash of a password, for a user of the dashboard.",
+    ),
     "read-stdin-gamelog": (
         "analytics.cli.read_stdin",
         "read_stdin",
@@ -44,7 +49,7 @@ COMMANDS = {
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
-NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check"}
+NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check", "password"}
 
 
 class Lazy(click.Group):

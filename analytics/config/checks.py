@@ -12,10 +12,11 @@ import msgspec
 
 from analytics.bolts import BOLTS
 from analytics.config.addresses import is_any, is_loopback
-from analytics.config.sections import BrokerSection, Config, EtcdSection, Polled, Source
+from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
+HASHED = re.compile(r"(scrypt|pbkdf2):[a-z0-9:]+\$[A-Za-z0-9]+\$[0-9a-f]+")
 AREA_ID = re.compile(r"[0-9a-f]{24}")
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -57,6 +58,7 @@ def faults(config: Config) -> Iterator[str]:
         yield f'payment.since: expected a day as YYYY-MM-DD, got "{config.payment.since}"'
     yield from _groups(config)
     yield from _nodes(config)
+    yield from _dashboard(config.dashboard)
 
 
 def unset_variables(config: Config) -> Iterator[str]:
@@ -88,7 +90,7 @@ def endpoints(config: Config) -> dict[str, tuple[str, int]]:
     if config.metrics.port:
         found["metrics.port"] = ("127.0.0.1", config.metrics.port)
     if config.dashboard.port:
-        found["dashboard.port"] = ("127.0.0.1", config.dashboard.port)
+        found["dashboard.port"] = (config.dashboard.host, config.dashboard.port)
     for index, source in enumerate(config.gamelog.sources):
         if source.kind == "tcp" and source.port:
             found[f"gamelog.sources[{index}].port"] = (source.host, source.port)
@@ -238,6 +240,32 @@ def _interface(name: str, interface: Polled) -> Iterator[str]:
         yield from _placeholders(f"{name}.url", interface.url, PLACEHOLDERS[name])
     if interface.clock_url:
         yield from _url(f"{name}.clock_url", interface.clock_url)
+
+
+def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
+    """Yield what would leave the dashboard open to strangers, or shut to everybody."""
+    for name, hashed in dashboard.users.items():
+        if not HASHED.fullmatch(hashed):
+            yield (
+                f'dashboard.users.{name}: expected a hashed password, as `bin/analytics password` makes it, got "'
+                f'{hashed[:4]}…"'
+            )
+    for given, missing in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        if getattr(dashboard, given) and not getattr(dashboard, missing):
+            yield f"dashboard.{missing}: expected a file, as {given} names one, found none"
+    if not dashboard.port or is_loopback(dashboard.host):
+        return
+    if not dashboard.users:
+        yield (
+            f'dashboard.users: expected users, as dashboard.host is "{dashboard.host}", which others can reach; found '
+            'none. Make one with `bin/analytics password`, or set host to "127.0.0.1"'
+        )
+    if not dashboard.tls_cert and not dashboard.behind_proxy:
+        yield (
+            f'dashboard.tls_cert: expected a certificate, as dashboard.host is "{dashboard.host}" and passwords would '
+            "travel in the clear; found none. Set tls_cert and tls_key, or behind_proxy where a web server in front "
+            "speaks TLS"
+        )
 
 
 def _is_day(text: str) -> bool:

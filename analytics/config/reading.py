@@ -70,8 +70,18 @@ def _resolved(config: Config, file: Path) -> Config:
     etcd = msgspec.structs.replace(config.etcd, **files)
     keys = absolute(config.broker.keys) if config.broker.keys else ""
     broker = msgspec.structs.replace(config.broker, keys=keys)
+    tls = {name: getattr(config.dashboard, name) for name in ("tls_cert", "tls_key")}
+    dashboard = msgspec.structs.replace(
+        config.dashboard, **{name: absolute(path) if path else "" for name, path in tls.items()}
+    )
     return msgspec.structs.replace(
-        config, data=Path(absolute(config.data)), gamelog=gamelog, etcd=etcd, broker=broker, file=file
+        config,
+        data=Path(absolute(config.data)),
+        gamelog=gamelog,
+        etcd=etcd,
+        broker=broker,
+        dashboard=dashboard,
+        file=file,
     )
 
 

@@ -178,9 +178,19 @@ class MetricsSection(Section, frozen=True):
 
 
 class DashboardSection(Section, frozen=True):
-    """The dashboard (node ``dashboard``), on the loopback. ``port`` 0: there is none."""
+    """The dashboard (node ``dashboard``). ``port`` 0: there is none.
 
+    ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Needed where ``host`` is none of
+    the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it.
+    """
+
+    host: str = "127.0.0.1"
     port: PortOrAny = 5080
+    users: dict[str, str] = {}
+    session_hours: Positive = 12.0
+    tls_cert: str = ""
+    tls_key: str = ""
+    behind_proxy: bool = False
 
 
 class AreaSection(Section, frozen=True):

@@ -13,8 +13,8 @@ from analytics.simulate.game import LOG_NAME
 class Suite:
     """Where the suite that is being configured lives, and how it asks.
 
-    ``ports``: it takes four from this one on. ``dashboard``: its port; 0: there is none. ``since``: the game's first day, so that none is missed where the
-    suite starts later.
+    ``ports``: it takes four from this one on. ``dashboard``: its port; 0: there is none. ``since``: the game's first
+    day, so that none is missed where the suite starts later.
     """
 
     data: Path

@@ -160,11 +160,11 @@ class ReadOnly(Store):
     def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
         raise AnalyticsError(f"{collection}: nothing may be written here: this store was opened for reading")
 
-    def remove(self, collection: str, id: str, version: object) -> bool:
-        raise AnalyticsError(f"{collection}: nothing may be deleted here: this store was opened for reading")
-
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         raise AnalyticsError(f"{collection}: nothing may be deleted here: this store was opened for reading")
+
+    def remove(self, collection: str, id: str, version: object) -> bool:
+        raise AnalyticsError(f"{collection}: nothing may be removed here: this store was opened for reading")
 
     def find(
         self,

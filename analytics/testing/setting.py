@@ -27,6 +27,8 @@ def configure(path: Path) -> int:
 data = "data"
 [store]
 port = {store}
+[dashboard]
+port = 0
 [broker]
 receiver_port = {receiver}
 sender_port = {sender}

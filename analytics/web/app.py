@@ -2,11 +2,13 @@
 
 import logging
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, SecurityError
-from werkzeug.http import HTTP_STATUS_CODES
 
+from analytics.config.addresses import is_loopback
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.web.access import guard
+from analytics.web.api import api
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter
 from analytics.web.here import EXTENSION, data
@@ -14,40 +16,25 @@ from analytics.web.pages import pages
 
 LARGEST_REQUEST = 64 * 1024
 NAMES = ["127.0.0.1", "localhost", "[::1]"]
-"""By these it is reached; a page of another site that resolves to this machine is refused."""
+"""By these a dashboard on the loopback is reached; a page of another site that resolves to this machine is refused."""
 
-# Bokeh puts style sheets into the shadow roots of its charts.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-ADVICE = {
-    400: "Change the address, or go to the overview.",
-    404: "Go to the overview, and from there where you want.",
-    503: "Look at System, or run `bin/analytics status`. The page can be tried again at once.",
-}
 log = logging.getLogger(__name__)
 
 
-def create_app(data: Data) -> Flask:
-    """Return the application that shows ``data``; any WSGI server can serve it."""
+def create_app(shown: Data) -> Flask:
+    """Return the application of what is shown; any WSGI server can serve it."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
-    app.extensions[EXTENSION] = data
-    app.config["TRUSTED_HOSTS"] = NAMES
-    app.register_blueprint(pages)
+    app.extensions[EXTENSION] = shown
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_error_handler(Exception, failed)
-    app.after_request(guarded)
+    dashboard = shown.config.dashboard
+    if is_loopback(dashboard.host) and not dashboard.behind_proxy:
+        app.config["TRUSTED_HOSTS"] = NAMES
+    app.register_blueprint(pages)
+    app.register_blueprint(api)
+    guard(app)
     return app
-
-
-def guarded(response: Response) -> Response:
-    """Tell browsers to run and load nothing but what comes from here, and to show it in no frame."""
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "same-origin"
-    data().counts["answered"] += 1
-    return response
 
 
 def failed(error: Exception) -> Response:
@@ -66,9 +53,24 @@ def failed(error: Exception) -> Response:
         log.error("%s %s: %s", request.method, request.path, error, exc_info=status == 500)
     if isinstance(error, SecurityError):  # no address can be made of a host that is not ours
         return Response(text, status, content_type="text/plain; charset=utf-8")
-    heading, advice = (
-        HTTP_STATUS_CODES.get(status, "Error"),
-        ADVICE.get(status, "The dashboard's log says more."),
+    answer = jsonify({"error": text}) if request.path.startswith("/api/") else _page(status, text)
+    answer.status_code = status
+    return answer
+
+
+HEADINGS = {
+    400: ("This can't be shown", "Mend the address, or begin again from the overview."),
+    404: ("There is no such page", "Begin again from the overview."),
+    503: (
+        "The store does not answer",
+        "Look at System, or run bin/analytics status. This page can be loaded again.",
+    ),
+}
+OTHERWISE = ("Something is wrong", "Look at System, or into the dashboard's log.")
+
+
+def _page(status: int, text: str) -> Response:
+    heading, advice = HEADINGS.get(status, OTHERWISE)
+    return make_response(
+        render_template("error.html", status=status, heading=heading, text=text, advice=advice)
     )
-    page = render_template("error.html", status=status, heading=heading, text=text, advice=advice)
-    return Response(page, status, content_type="text/html; charset=utf-8")

@@ -10,10 +10,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import bokeh
-from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from analytics.web import display
-from analytics.web.asking import view_of
 from analytics.web.charts import BY_NAME
 from analytics.web.contents import BY_PAGE, CONTENTS, OVERVIEW, PAGES, SYSTEM, Page
 from analytics.web.figures import figures
@@ -21,8 +20,8 @@ from analytics.web.filters import NAMES
 from analytics.web.here import data
 from analytics.web.messages import LANGUAGES, chosen, translator
 from analytics.web.shapes import Scope
-from analytics.web.sheets import ROWS, sheet
 from analytics.web.tables import Table
+from analytics.web.views import VIEWS
 
 BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 A_YEAR = 365 * 86_400
@@ -34,7 +33,7 @@ pages = Blueprint("pages", __name__)
 
 def language() -> str:
     """Return the language of this request's answer."""
-    accepted = [one for one, _ in request.accept_languages]
+    accepted = list(request.accept_languages.values())
     return chosen(request.args.get("lang"), request.cookies.get("lang"), accepted)
 
 
@@ -80,24 +79,11 @@ def bokeh_js() -> Response:
     return _asset(BOKEH.read_bytes(), "text/javascript", _packed_bokeh())
 
 
-@pages.get("/csv/<name>/<table>.csv")
-def csv_of(name: str, table: str) -> Response:
-    """Give a table as CSV."""
-    if table not in ROWS.get(name, ()):
-        abort(404, "there is no such table")
-    given = request.args.to_dict(flat=False)
-    given.pop("lang", None)
-    answer = Response(sheet(name, table, data(), given), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{table}.csv"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
 def _page(page: Page) -> Response:
     """Return a page: its view in words and figures, in the language that the reader wants."""
     given = request.args.to_dict(flat=False)
     given.pop("lang", None)
-    view = view_of(page.name, data(), given)
+    view = VIEWS[page.name](data(), given)
     t = translator(language())
     context = _of_scope(page, view, given) if page.name != SYSTEM else {"zone": data().config.timezone}
     context |= CONTENTS[page.name](view, t)
@@ -165,7 +151,7 @@ def _filter(given: Given) -> Given:
 
 
 def _csv(page: Page, table: str, given: Given) -> str:
-    return _with(f"/csv/{page.name}/{table}.csv", {k: v for k, v in given.items() if k != "page"}, {})
+    return _with(f"/api/v1/{page.name}/{table}.csv", {k: v for k, v in given.items() if k != "page"}, {})
 
 
 def _with(path: str, given: Given, changed: Mapping[str, str]) -> str:
@@ -192,9 +178,11 @@ def _asset(body: bytes, kind: str, packed: bytes | None = None) -> Response:
     if request.accept_encodings["gzip"]:
         answer.set_data(packed or gzip.compress(body))
         answer.headers["Content-Encoding"] = "gzip"
-    answer.headers.update(
-        {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": KEPT, "Vary": "Accept-Encoding"}
-    )
+    answer.headers |= {
+        "Content-Type": f"{kind}; charset=utf-8",
+        "Cache-Control": KEPT,
+        "Vary": "Accept-Encoding",
+    }
     return answer
 
 

@@ -1,19 +1,24 @@
-"""The node ``dashboard``: serves the pages and the API over HTTP."""
+"""The node ``dashboard``: serves the pages and the API over HTTP or HTTPS."""
 
 import logging
+import ssl
+from collections.abc import Iterable
 from typing import Any
 
 import gevent
+from flask import Flask
 from gevent.pywsgi import WSGIServer
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from analytics.config import Config, areas
+from analytics.config.addresses import is_loopback
 from analytics.errors import AnalyticsError
 from analytics.store import open_reader, open_store
 from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.data import Data
+from analytics.web.probes import Application, with_probes
 
-HOST = "127.0.0.1"
 AT_ONCE = 200
 STOP_SECONDS = 1.0
 log = logging.getLogger(__name__)
@@ -35,15 +40,18 @@ class Dashboard:
         config = self._config
         self._data = Data(config, ReadOnly(open_store(config)), open_reader(config), areas(config))
         app = create_app(self._data)
-        address = (HOST, config.dashboard.port)
+        if config.dashboard.behind_proxy:
+            app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+        address = (config.dashboard.host, config.dashboard.port)
         try:
-            options: dict[str, Any] = {"spawn": AT_ONCE, "log": None, "error_log": log}
-            self._server = WSGIServer(address, app, **options)
+            options: dict[str, Any] = {"spawn": AT_ONCE, "log": None, "error_log": log, **_tls(config)}
+            self._server = WSGIServer(address, served(config, app), **options)
             self._server.start()
         except OSError as error:
             raise AnalyticsError(
                 f"the dashboard can't listen on {address[0]} port {address[1]}: {error.strerror or error}. Is another "
-                "one running? Set dashboard.port to one that is free"
+                "one running? Set dashboard.host and dashboard.port to an address of this machine that is free; or the "
+                "certificate's files can't be read: dashboard.tls_cert, dashboard.tls_key"
             ) from error
 
     def step(self) -> None:
@@ -66,6 +74,29 @@ class Dashboard:
         return {"address": url(self._config), **counts}
 
 
+def served(config: Config, app: Flask) -> Application:
+    """Return ``app`` with ``/metrics`` and ``/healthz``: where there are users, for this machine alone."""
+    probes = with_probes(config, app)
+    if not config.dashboard.users:
+        return probes
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        local = is_loopback(environ.get("REMOTE_ADDR", "")) and not config.dashboard.behind_proxy
+        return (probes if local else app)(environ, start_response)
+
+    return answer
+
+
 def url(config: Config) -> str:
     """Return the address at which a browser on this machine finds the dashboard."""
-    return f"http://{HOST}:{config.dashboard.port}/"
+    host = "127.0.0.1" if config.dashboard.host in ("0.0.0.0", "::") else config.dashboard.host
+    scheme = "https" if config.dashboard.tls_cert else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{config.dashboard.port}/"
+
+
+def _tls(config: Config) -> dict[str, ssl.SSLContext]:
+    if not config.dashboard.tls_cert:
+        return {}
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(config.dashboard.tls_cert, config.dashboard.tls_key)
+    return {"ssl_context": context}

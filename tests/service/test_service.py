@@ -40,8 +40,8 @@ def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
     suite.move()
     said = suite.must("restart")
     assert "did not answer" not in said
-    assert said.index("stopping gamelog") < said.index("stopping broker") < said.index("stopping main timers")
-    assert said.index("stopping main timers") < said.index("stopping store") < said.index("started (process")
+    assert said.index("stopping gamelog") < said.index("stopping broker") < said.index(" main timers")
+    assert said.index(" main timers") < said.index("stopping store") < said.index("started (process")
     assert not set(before.values()) & set(suite.pids().values())
     suite.write(500)
     until(

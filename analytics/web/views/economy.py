@@ -1,6 +1,5 @@
 """*Economy*: coins spent and gained, for what, and what the shop sells."""
 
-from collections.abc import Iterable
 from datetime import date
 
 from analytics.core.rates import percent
@@ -37,22 +36,11 @@ def items(look: Look) -> list[Item]:
     """Return every item that was sold, what took in most first."""
     total = look.total(look.sums("shop", ["item"], SOLD))
     taken = sum(int(sums[0]) for sums in total.values())
-    found = [_item(str(item), _whole(sums), taken) for (item,), sums in total.items()]
+    found = []
+    for (item,), sums in total.items():
+        amount, num, count, buyers = map(int, sums)
+        found.append(Item(str(item), amount, num, count, buyers, percent(amount, taken)))
     return sorted(found, key=lambda one: (-one.amount, one.item))
-
-
-def _item(item: str, sums: list[int], taken: int) -> Item:
-    amount, num, count, buyers = sums
-    return Item(item, amount, num, count, buyers, percent(amount, taken))
-
-
-def _reason(reason: str, sums: list[int], all_spent: int) -> Reason:
-    spent, spent_count, gained, gain_count, spenders = sums
-    return Reason(reason, spent, spent_count, gained, gain_count, spenders, percent(spent, all_spent))
-
-
-def _whole(sums: Iterable[float]) -> list[int]:
-    return [int(one) for one in sums]
 
 
 def _day(place: Place, day: date, sums: Sums) -> CoinsDay:
@@ -80,5 +68,8 @@ def _hours(look: Look) -> list[CoinsHour]:
 def _reasons(look: Look) -> list[Reason]:
     total = look.total(look.sums("cointype", ["reason"], COINS))
     spent = sum(int(sums[0]) for sums in total.values())
-    found = [_reason(str(reason), _whole(sums), spent) for (reason,), sums in total.items()]
+    found = []
+    for (reason,), sums in total.items():
+        out, out_count, gained, gain_count, users = map(int, sums)
+        found.append(Reason(str(reason), out, out_count, gained, gain_count, users, percent(out, spent)))
     return sorted(found, key=lambda one: (-one.spent, -one.gained, one.reason))

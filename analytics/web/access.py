@@ -1,0 +1,202 @@
+"""Who may see the dashboard: log-in with a limit on guesses, sessions, and the headers that every answer has.
+
+Where the configuration has no users, whoever reaches the address may see it: then it is this machine's alone.
+"""
+
+import hmac
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from werkzeug.security import check_password_hash, generate_password_hash
+from werkzeug.wrappers import Response as AnyResponse
+
+from analytics.web.here import EXTENSION, data
+
+GUESSES, WINDOW_SECONDS = 5, 300.0
+MOST_KNOWN = 10_000
+OPEN = ("access.login", "static", "pages.bokeh_js")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+"""Styles may be inline, as Bokeh's are; scripts may not."""
+
+access = Blueprint("access", __name__)
+
+
+class Guesses:
+    """Counts wrong passwords by address and by user; who has too many waits."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wrong: dict[str, deque[float]] = {}
+
+    def wait(self, *whom: str) -> float:
+        """Return for how many seconds none of these may guess again."""
+        now = self._clock()
+        waits = [0.0]
+        for one in whom:
+            times = self._wrong.get(one, deque())
+            while times and now - times[0] >= WINDOW_SECONDS:
+                times.popleft()
+            if len(times) >= GUESSES:
+                waits.append(WINDOW_SECONDS - (now - times[0]))
+        return max(waits)
+
+    def wrong(self, *whom: str) -> None:
+        """Note down a wrong guess of each of these."""
+        for one in whom:
+            while len(self._wrong) >= MOST_KNOWN and one not in self._wrong:
+                del self._wrong[next(iter(self._wrong))]
+            self._wrong.setdefault(one, deque(maxlen=GUESSES)).append(self._clock())
+
+    def right(self, *whom: str) -> None:
+        """Forget the wrong guesses of these."""
+        for one in whom:
+            self._wrong.pop(one, None)
+
+
+def guard(app: Flask) -> None:
+    """Let only users see ``app``, if there are users, and give every answer its headers."""
+    dashboard = data_of(app).config.dashboard
+    app.secret_key = secrets.token_bytes(32)
+    app.config.update(
+        SESSION_COOKIE_NAME="analytics",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=bool(dashboard.tls_cert or dashboard.behind_proxy),
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=dashboard.session_hours),
+    )
+    app.extensions["guesses"] = Guesses()
+    app.extensions["nobody"] = generate_password_hash(secrets.token_hex())
+    app.register_blueprint(access)
+    app.before_request(_admit)
+    app.after_request(_with_headers)
+    app.context_processor(_known)
+
+
+def data_of(app: Flask) -> Any:
+    """Return what ``app`` shows."""
+    return app.extensions[EXTENSION]
+
+
+def csrf() -> str:
+    """Return this session's token, which forms send back."""
+    if "csrf" not in session:
+        session["csrf"] = secrets.token_urlsafe(24)
+    return str(session["csrf"])
+
+
+def _known() -> dict[str, Any]:
+    """Return what templates need to show who is logged in."""
+    user = session.get("user") if data().config.dashboard.users else None
+    return {"user": user, "csrf": csrf() if user else "", "logout_url": url_for("access.logout")}
+
+
+def _admit() -> AnyResponse | None:
+    """Send strangers to the log-in, or refuse what is not asked by a browser."""
+    users = data().config.dashboard.users
+    if not users or request.endpoint in OPEN or session.get("user") in users:
+        return None
+    if request.path.startswith("/api/"):
+        abort(401, "log in first: POST user and password to /login, and send the cookie that it answers with")
+    return redirect(url_for("access.login", next=request.full_path.rstrip("?")))
+
+
+def _with_headers(answer: Response) -> Response:
+    answer.headers.extend({name: value for name, value in HEADERS.items() if name not in answer.headers})
+    dashboard = data().config.dashboard
+    if dashboard.tls_cert or dashboard.behind_proxy:
+        answer.headers["Strict-Transport-Security"] = "max-age=31536000"
+    data().counts["answered"] += 1
+    return answer
+
+
+@access.route("/login", methods=["GET", "POST"])
+def login() -> AnyResponse:
+    """Show the form, and take it."""
+    if request.method == "GET":
+        return _form()
+    _check_token()
+    guesses: Guesses = _extension("guesses")
+    user, whom = (
+        request.form.get("user", ""),
+        (f"from {request.remote_addr}", f"as {request.form.get('user', '')[:80]}"),
+    )
+    if (seconds := guesses.wait(*whom)) > 0:
+        answer = _form("Too many wrong passwords. Wait five minutes, then try again.", 429)
+        answer.headers["Retry-After"] = str(int(seconds) + 1)
+        return answer
+    hashed = data().config.dashboard.users.get(user)
+    # An unknown user takes as long as a known one, so that nobody learns who there is.
+    right = check_password_hash(hashed or _extension("nobody"), request.form.get("password", ""))
+    if not right or hashed is None:
+        guesses.wrong(*whom)
+        return _form("User or password is wrong.", 403)
+    guesses.right(*whom)
+    session.clear()
+    session["user"] = user
+    session.permanent = True
+    return redirect(_local(request.form.get("next", "")))
+
+
+@access.post("/logout")
+def logout() -> AnyResponse:
+    """Forget who this is."""
+    _check_token()
+    session.clear()
+    return redirect(url_for("access.login"))
+
+
+def _form(error: str = "", status: int = 200) -> Response:
+    wanted = request.values.get("next", "")
+    page = render_template("login.html", error=error, csrf=csrf(), next=wanted, user=None)
+    answer = make_response(page, status)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _check_token() -> None:
+    given = request.form.get("csrf", "")
+    if not hmac.compare_digest(given.encode(), str(session.get("csrf", "")).encode()) or not given:
+        abort(400, "csrf: this form is too old, or not from here; load the page again and send it once more")
+
+
+def _local(address: str) -> str:
+    """Return ``address`` if it leads to a page of ours, else the first page."""
+    parts = urlsplit(address)
+    safe = (
+        address.startswith("/")
+        and not address.startswith(("//", "/\\"))
+        and not (parts.scheme or parts.netloc)
+    )
+    return address if safe and "\\" not in address and address.isprintable() else "/"
+
+
+def _extension(name: str) -> Any:
+    return current_app.extensions[name]

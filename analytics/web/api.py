@@ -1,0 +1,139 @@
+"""The API under ``/api/v1``: each page's numbers as JSON, each table as CSV, and a description of both."""
+
+import itertools
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, abort, request
+
+from analytics import __version__
+from analytics.web import shapes
+from analytics.web.csvs import CSVS, pieces
+from analytics.web.filters import NAMES
+from analytics.web.here import data
+from analytics.web.views import OPTIONS, VIEWS
+
+ROOT = "/api/v1"
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "overview": shapes.Overview,
+    "retention": shapes.Retention,
+    "payment": shapes.Payment,
+    "economy": shapes.Economy,
+    "progress": shapes.Progress,
+    "areas": shapes.Areas,
+    "system": shapes.System,
+}
+MEANINGS = {
+    "game": "the game; left out: that of the areas, else the first of the configuration",
+    "plat": "only areas of this plat",
+    "area": "ids of areas, with commas between them; left out: all of the game",
+    "from": "the first day, YYYY-MM-DD; left out: 30 days up to the last",
+    "to": "the last day, included, YYYY-MM-DD; left out: the newest day with records",
+    "of": "whose return: who signed up, or who paid",
+    "axis": "what rows are: days of the calendar, or days since the opening",
+    "sort": "the column to sort by",
+    "order": "up or down",
+    "search": "only areas whose id, plat or server name contains this",
+    "page": "the page of the table, from 1",
+    "size": "rows a page, up to 1000",
+}
+api = Blueprint("api", __name__, url_prefix=ROOT)
+
+
+@api.get("/openapi.json")
+def openapi() -> Response:
+    """Describe the API."""
+    return _json(described())
+
+
+@api.get("/<page>")
+def numbers(page: str) -> Response:
+    """Give a page's numbers."""
+    if page not in VIEWS:
+        abort(404, f"there is no such page; there are: {', '.join(VIEWS)}")
+    return _json(VIEWS[page](data(), request.args.to_dict(flat=False)))
+
+
+@api.get("/<page>/<table>.csv")
+def table(page: str, table: str) -> Response:
+    """Give a whole table, row by row as it is read."""
+    rows = CSVS.get((page, table))
+    if rows is None:
+        known = [f"{of}/{name}.csv" for of, name in CSVS]
+        abort(404, f"there is no such table; there are: {', '.join(known)}")
+    found = rows(data(), request.args.to_dict(flat=False))
+    # What is wrong with the filter shows at the first row, while the status can still say so.
+    first = next(found)
+    answer = Response(pieces(itertools.chain([first], found)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{page}-{table}.csv"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _json(value: Any) -> Response:
+    answer = Response(msgspec.json.encode(value), mimetype="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def described() -> dict[str, Any]:
+    """Return the description of the API, in OpenAPI 3.1, as the Structs have it."""
+    schemas, components = msgspec.json.schema_components(
+        list(STRUCTS.values()), ref_template="#/components/schemas/{name}"
+    )
+    refused = {
+        "description": "a parameter can't be used; `error` says which, what was found and what was expected",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+    failed = {**refused, "description": "the store does not answer; try again"}
+    login = {**refused, "description": "not logged in; GET /login first"}
+    others = {"400": refused, "401": login, "503": failed}
+    paths: dict[str, Any] = {}
+    for page, schema in zip(STRUCTS, schemas, strict=True):
+        content = {"application/json": {"schema": schema}}
+        paths[f"{ROOT}/{page}"] = _operation(page, f"the page {page}", content, others)
+    for page, name in CSVS:
+        content = {"text/csv": {"schema": {"type": "string"}}}
+        paths[f"{ROOT}/{page}/{name}.csv"] = _operation(
+            page, f"the table {name} of {page}, whole", content, others
+        )
+    error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "analytics",
+            "version": __version__,
+            "description": "What the dashboard shows. It only reads.",
+        },
+        "paths": paths,
+        "components": {"schemas": {**components, "Error": error}},
+    }
+
+
+def _operation(page: str, summary: str, content: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "get": {
+            "summary": summary,
+            "parameters": [
+                _parameter(name, choices)
+                for name, choices in _parameters(page).items()
+                if "text/csv" not in content or name not in ("page", "size")  # a CSV is whole
+            ],
+            "responses": {"200": {"description": summary, "content": content}, **others},
+        }
+    }
+
+
+def _parameters(page: str) -> dict[str, tuple[str, ...]]:
+    return {} if page == "system" else dict.fromkeys(NAMES, ()) | OPTIONS.get(page, {})
+
+
+def _parameter(name: str, choices: tuple[str, ...]) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if choices:
+        schema["enum"] = list(choices)
+    elif name in ("from", "to"):
+        schema["format"] = "date"
+    elif name in ("page", "size"):
+        schema = {"type": "integer", "minimum": 1}
+    return {"name": name, "in": "query", "required": False, "description": MEANINGS[name], "schema": schema}
