@@ -25,6 +25,7 @@ BROKER = "broker"
 _ZAP = "inproc://zeromq.zap.01"
 _DOMAIN = b"analytics"
 _REMEMBERED = 64
+_RETRY_MS = 5000  # whoever was refused is hung up on after this, and tries again
 
 
 def make(folder: Path, name: str) -> tuple[Path, Path]:
@@ -64,6 +65,7 @@ def server_options(broker: BrokerSection) -> dict[str, int | bytes]:
         "CURVE_SECRETKEY": secret,
         "ZAP_DOMAIN": _DOMAIN,
         "ZAP_ENFORCE_DOMAIN": 1,
+        "HANDSHAKE_IVL": _RETRY_MS,
     }
 
 
@@ -101,7 +103,8 @@ class Doorkeeper:
             return [version, sequence, b"200", b"OK", key, b""]
         self.refused += 1
         self._tell(key, address.decode(errors="replace"))
-        return [version, sequence, b"400", b"key not known", b"", b""]
+        # 400 would end the other's socket for good; 300 lets it try again, once it was hung up on.
+        return [version, sequence, b"300", b"key not known", b"", b""]
 
     def _known(self) -> dict[bytes, bool]:
         try:

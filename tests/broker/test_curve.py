@@ -95,6 +95,21 @@ def test_an_unknown_key_gets_nothing_and_is_counted_until_it_is_known(broker: Br
     work(section)
 
 
+def test_sockets_that_were_refused_get_in_once_their_key_is_known(broker: Broker, tmp_path: Path) -> None:
+    section = stranger(broker, tmp_path / "other")
+    publisher, subscriber = Publisher(section, "test"), Subscriber(section, ["a"])
+    result = publisher.publish(batch("s", range(3)))
+    with gevent.Timeout(PATIENCE):
+        while broker.state()["refused_keys"] < 2:
+            gevent.sleep(0.05)
+    own = tmp_path / "other" / "public" / "client.key"
+    (tmp_path / "keys" / "public" / "other.key").write_bytes(own.read_bytes())
+    assert result.get(timeout=PATIENCE).accepted == 3
+    assert subscriber.recv(PATIENCE) is not None
+    assert publisher.close()
+    subscriber.close()
+
+
 def test_no_key_gets_nothing(broker: Broker) -> None:
     get_nothing(msgspec.structs.replace(broker.bound, keys=""))
     assert broker.facts().heads == {}
