@@ -92,7 +92,7 @@ def test_what_the_demo_started_ends_with_it(tmp_path: Path, number: signal.Signa
         time.sleep(0.1)
     pids = {node.pid for node in nodes} | {node.state["server_pid"] for node in nodes if node.name == "store"}
     demo.send_signal(number)
-    demo.wait(60)
+    demo.wait(180)
     until = time.monotonic() + 60
     while any(process_started(pid) for pid in pids):
         assert time.monotonic() < until, "processes were left behind"

@@ -119,6 +119,7 @@ def test_level_and_form_come_from_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text(
         'log_format = "json"\n[broker]\nreceiver_port = 9\nsender_port = 10\nrefill_port = 11\nhost = "192.0.2.1"\n'
+        "let_anyone_in = true\n"
     )
     command = [sys.executable, "-m", "analytics", "--config", str(file), "run", "broker"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
