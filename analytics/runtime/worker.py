@@ -27,8 +27,8 @@ from analytics.store import open_store
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
 QUIET_SECONDS = 0.02
-MUCH = 4
-"""A settlement begins when so many-th a part of what may be pending is."""
+MUCH = 0.25
+"""The share of what may be pending that is settled without waiting for more."""
 BYTES_A_TUPLE = 256
 """What a tuple takes as a rule: one with a long list counts as several."""
 
@@ -192,12 +192,12 @@ class Worker(Node):
             self._settle()
 
     def _wait_for_more(self) -> None:
-        """Wait while messages keep coming, so that they are settled together: up to ``flush_seconds``, or until it is much.
+        """Wait for more to settle together: while messages keep coming, up to ``flush_seconds``, until it is much.
 
-        In a flood the store so has no rest, and little is left to do at the end.
+        So in a flood the store has no rest, and little is left to do at the end.
         """
         overdue = time.monotonic() + self._config.worker.flush_seconds
-        much = self._config.worker.max_pending_tuples // MUCH
+        much = self._config.worker.max_pending_tuples * MUCH
         while (
             not self._stopping
             and self._changes.tuples < much
