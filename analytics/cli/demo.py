@@ -1,6 +1,7 @@
 """``analytics demo``: the whole suite on a simulated game, and what it counted beside what really happened."""
 
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -77,6 +78,7 @@ def demo(once: bool, area_count: int, players: int, days: int, seed: int, second
     The game is served over HTTP as a real one is. Every document that the suite has made of it is compared with
     what the game itself noted down; the exit status is 1 if anything differs.
     """
+    _end_when_told()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     first = _first_day(days if once else days + FURTHER_DAYS)
     settings = Settings(first, seed, area_count, players, days, TIMEZONE)
@@ -91,6 +93,12 @@ def demo(once: bool, area_count: int, players: int, days: int, seed: int, second
         console.print("Ended.")
         return
     sys.exit(0 if right else 1)
+
+
+def _end_when_told() -> None:
+    """Let SIGTERM end it as Ctrl-C does, and both where a shell that started it in the background took SIGINT away."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _demo(console: Console, settings: Settings, data: Path, seconds: float, once: bool) -> bool:

@@ -68,7 +68,12 @@ def test_the_demo_takes_no_folder_of_others(analytics: Run, tmp_path: Path) -> N
     assert (tmp_path / "precious").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def ignore_interrupts() -> None:
+    """Start as a shell starts what it runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_what_the_demo_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     data = tmp_path / "demo"
     command = [
@@ -84,7 +89,13 @@ def test_what_the_demo_started_ends_with_it(tmp_path: Path, number: signal.Signa
         str(data),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    demo = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=ignore_interrupts,
+    )
     registry = LocalRegistry(data)
     until = time.monotonic() + 120
     while len(nodes := registry.list()) < 5 or not any(node.state.get("server_pid") for node in nodes):
