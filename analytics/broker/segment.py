@@ -5,12 +5,12 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from analytics.appending import Appender
 from analytics.broker.records import Damaged, Record, SegmentHead, encode_record, placed, read_body, scan
 from analytics.broker.wire import Head
 from analytics.errors import LogError
 
 _CHECKPOINT_BYTES = 4 << 20
-_MAX_BUFFERS = 512
 _WARM_BYTES = 8 << 20
 
 Numbers = dict[str, int]
@@ -32,6 +32,7 @@ class Segment:
         self.begin = begin
         self.size = size
         self._fd = fd
+        self._appender = Appender(fd)
         self._cooled = 0
         self._offsets: list[int] = [begin]
         self._numbers: list[Numbers] = [{topic: value.number for topic, value in head.heads.items()}]
@@ -79,7 +80,7 @@ class Segment:
     def write(self, buffers: Sequence[bytes | memoryview], sync: bool) -> None:
         """Append, durably if ``sync``. On OSError the file is cut back to ``size`` and nothing has changed."""
         try:
-            end = _write_all(self._fd, buffers, self.size)
+            end = self._appender.write(buffers, self.size)
             if sync:
                 os.fdatasync(self._fd)
         except OSError:
@@ -132,7 +133,8 @@ class Segment:
         return self._offsets[max(bisect_right(self._numbers, False, key=lambda n: not passed(n)) - 1, 0)]
 
     def cool(self) -> None:
-        """Give up what is left of the file's share of the page cache."""
+        """Give up what only the newest file needs, and what is left of its share of the page cache."""
+        self._appender.close()
         self._cool(self.size)
 
     def _cool(self, end: int) -> None:
@@ -145,6 +147,7 @@ class Segment:
 
     def close(self) -> None:
         """Close the file."""
+        self._appender.close()
         os.close(self._fd)
 
     def remove(self) -> None:
@@ -160,16 +163,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _write_all(fd: int, buffers: Sequence[bytes | memoryview], offset: int) -> int:
-    for at in range(0, len(buffers), _MAX_BUFFERS):
-        chunk = list(buffers[at : at + _MAX_BUFFERS])
-        while chunk:
-            written = os.pwritev(fd, chunk, offset)
-            offset += written
-            while chunk and written >= len(chunk[0]):
-                written -= len(chunk.pop(0))
-            if chunk:
-                chunk[0] = memoryview(chunk[0])[written:]
-    return offset

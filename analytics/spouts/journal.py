@@ -15,6 +15,7 @@ from pathlib import Path
 import gevent
 from gevent.lock import RLock
 
+from analytics.appending import Appender
 from analytics.config import Config
 from analytics.core.periods import zone
 
@@ -38,10 +39,6 @@ class Block:
     mark: Mark
 
 
-MOST_PIECES = 1_000
-"""The kernel takes 1,024 at once."""
-
-
 class Journal:
     """Writes lines durably to the newest file of ``prefix``.
 
@@ -57,6 +54,7 @@ class Journal:
         self._zone = zone(config.timezone)
         self._lock = RLock()
         self._fd = -1
+        self._appender = Appender(-1)
         self._name = ""
         self._end = 0
         self._opened = 0.0
@@ -72,12 +70,10 @@ class Journal:
             self._rotate()
             pool = gevent.get_hub().threadpool
             try:
-                pool.apply(_write, (self._fd, self._end, pieces))
+                self._end = pool.apply(self._write, (pieces,))
             except OSError:
                 os.ftruncate(self._fd, self._end)
-                os.lseek(self._fd, self._end, os.SEEK_SET)
                 raise
-            self._end += sum(map(len, pieces))
             return Mark(self._name, self._end)
 
     def acknowledge(self, mark: Mark) -> None:
@@ -99,6 +95,7 @@ class Journal:
     def close(self) -> None:
         """Let go of the current file; the next append makes a new one."""
         with self._lock:
+            self._appender.close()
             if self._fd >= 0:
                 os.close(self._fd)
             self._fd, self._name, self._end = -1, "", 0
@@ -113,8 +110,15 @@ class Journal:
             return
         self.close()
         self._fd, self._name = _create(self.folder, f"{self.prefix}_{self._zone.local(int(now)):%Y%m%d%H%M}")
+        self._appender = Appender(self._fd)
         self._opened = now
         self._delete_old(now)
+
+    def _write(self, pieces: list[bytes]) -> int:
+        """Write ``pieces`` durably; return the file's end after them."""
+        end = self._appender.write(pieces, self._end)
+        os.fdatasync(self._fd)
+        return end
 
     def _delete_old(self, now: float) -> None:
         if self._limits.keep_days <= 0:
@@ -162,23 +166,6 @@ def _create(folder: Path, stem: str) -> tuple[int, str]:
         finally:
             os.close(directory)
         return fd, name
-
-
-def _write(fd: int, end: int, pieces: list[bytes]) -> None:
-    """Write ``pieces`` at the end of a file that is ``end`` bytes long, durably.
-
-    Nobody reads a journal soon, so its memory is given back: used again at once it is several times cheaper than fresh
-    memory, which a virtual machine may have to be given first.
-    """
-    if len(pieces) > MOST_PIECES:
-        pieces = [b"".join(pieces)]
-    size = sum(map(len, pieces))
-    written = os.writev(fd, pieces)
-    rest = memoryview(b"" if written == size else b"".join(pieces)[written:])
-    while rest:
-        rest = rest[os.write(fd, rest) :]
-    os.fdatasync(fd)
-    os.posix_fadvise(fd, end, size, os.POSIX_FADV_DONTNEED)
 
 
 def _has_writer(path: Path) -> bool:
