@@ -29,6 +29,7 @@ SWITCH_SECONDS = 0.0005
 GC_THRESHOLDS = (500_000, 5, 100)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 64 << 20
+SPOUT_NICENESS = 5
 log = logging.getLogger(__name__)
 
 
@@ -74,6 +75,8 @@ def run(nodes: Sequence[Node], config: Config) -> int:
     one that died stays there with the error that ended it.
     """
     _tune()
+    if all(node.role == "spout" for node in nodes):
+        os.nice(SPOUT_NICENESS)  # counting goes before reading ahead of it
     ending = Event()
     handlers = [gevent.signal_handler(number, ending.set) for number in (signal.SIGTERM, signal.SIGINT)]
     registry = open_registry(config)

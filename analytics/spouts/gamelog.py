@@ -8,7 +8,8 @@ are short, so a broker that is away or full makes the sources wait.
 
 import logging
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.positions import Position, State, StateFile
-from analytics.spouts.records import Bad, Rules, Share, convert
+from analytics.spouts.records import Bad, Rules, Share, convert, together
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
@@ -31,7 +32,8 @@ from analytics.spouts.sources.tcp import TcpSource
 
 logger = logging.getLogger(__name__)
 
-_WAITING = 8
+_TOGETHER = 4
+_FLOOD_SECONDS = 0.05
 _OVERSIZE = f"$: expected a line of at most {LONGEST_LINE} bytes, got a longer one"
 
 
@@ -43,6 +45,11 @@ class Work:
     rejects: list[Reject]
     source: str = ""
     position: Position | None = None
+
+    @property
+    def lines(self) -> int:
+        """Usable lines in all shares."""
+        return sum(len(share.ns) for share in self.shares)
 
 
 @dataclass(slots=True)
@@ -82,8 +89,9 @@ class Road:
         self._rejected = Rejected(config)
         self._acknowledged = acknowledged
         self._publisher = Publisher(config.broker, name, config.gamelog.window)
-        self._to_write: Queue[Work] = Queue(_WAITING)
-        self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _WAITING)
+        self._to_write: Queue[Work] = Queue(_TOGETHER)
+        self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _TOGETHER)
+        self._much = config.gamelog.batch_lines
         self._pending = 0
         self.greenlets = [gevent.spawn(self._write_all), gevent.spawn(self._acknowledge_all)]
 
@@ -142,21 +150,27 @@ class Road:
 
     def _write_all(self) -> None:
         while True:
-            works = [self._to_write.get()]
-            try:
-                while len(works) < _WAITING:
-                    works.append(self._to_write.get_nowait())
-            except Empty:
-                pass
-            batches = [[share.batch() for share in work.shares] for work in works]
-            mark = self._write(works, [body for some in batches for batch in some for body in batch.bodies])
-            for work, some in zip(works, batches, strict=True):
-                for batch in some:
-                    self._publish(batch, self.counts)
+            works = self._next()
+            batches = [share.batch() for share in _by_source(works)]
+            mark = self._write(works, [body for batch in batches for body in batch.bodies])
+            for batch in batches:
+                self._publish(batch, self.counts)
+            for work in works:
                 self._to_acknowledge.put(_Awaited(self.counts, work=work))
             if mark is not None:
                 self._pending += 1
                 self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
+
+    def _next(self) -> list[Work]:
+        """Return the chunks to write next: in a flood several, since what travels together costs less a line."""
+        works = [self._to_write.get()]
+        try:
+            while len(works) < _TOGETHER:
+                flood = works[-1].lines >= self._much
+                works.append(self._to_write.get(flood, _FLOOD_SECONDS if flood else None))
+        except Empty:
+            pass
+        return works
 
     def _publish(self, batch: Batch, counts: Counts) -> None:
         self._pending += 1
@@ -333,3 +347,12 @@ def _rejects(shares: list[Share]) -> list[Reject]:
     return [
         reject("gamelog", share.source, bad.reason, bad.raw, bad.n) for share in shares for bad in share.bad
     ]
+
+
+def _by_source(works: Iterable[Work]) -> list[Share]:
+    """Return what the works hold, one share for each source."""
+    found: defaultdict[str, list[Share]] = defaultdict(list)
+    for work in works:
+        for share in work.shares:
+            found[share.source].append(share)
+    return [shares[0] if len(shares) == 1 else together(shares, source) for source, shares in found.items()]

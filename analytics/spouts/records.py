@@ -11,7 +11,7 @@ lines, each line is one.
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -149,19 +149,28 @@ def pairs(numbers: Sequence[int]) -> list[Pair]:
     return found
 
 
-def together(shares: Iterable[Share], source: str) -> Share:
-    """Return one share of ``source`` with the usable lines of several."""
-    ns: list[int] = []
+def together(shares: Sequence[Share], source: str) -> Share:
+    """Return several shares of ``source`` as one."""
     groups: defaultdict[str, list[Lines]] = defaultdict(list)
     for share in shares:
-        ns += share.ns
         for topic, lines in share.topics.items():
             groups[topic].append(lines)
     topics = {
-        topic: Lines(sum(lines.count for lines in group), b"\n".join(lines.body for lines in group))
+        topic: Lines(sum(lines.count for lines in group), b"\n".join([lines.body for lines in group]))
         for topic, group in groups.items()
     }
-    return Share(source, ns, topics)
+    bad = [one for share in shares for one in share.bad]
+    return Share(
+        source, _joined([share.ns for share in shares]), topics, bad, sum(share.doubled for share in shares)
+    )
+
+
+def _joined(runs: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the numbers of all ``runs``: a range where they are ranges that follow each other."""
+    whole = range(runs[0][0], runs[-1][-1] + 1) if all(runs) else range(0)
+    if sum(map(len, runs)) == len(whole) and all(isinstance(run, range) for run in runs):
+        return whole
+    return [n for run in runs for n in run]
 
 
 def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share]:

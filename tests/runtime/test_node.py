@@ -18,10 +18,11 @@ from analytics.runtime.node import Exit, run
 class Counting:
     """Counts its steps and keeps a diary that it shares with others."""
 
-    role = "spout"
-
-    def __init__(self, name: str, diary: list[str], dies_at: int = 0, fails: str = "") -> None:
+    def __init__(
+        self, name: str, diary: list[str], dies_at: int = 0, fails: str = "", role: str = "bolts"
+    ) -> None:
         self.name = name
+        self.role = role
         self._diary = diary
         self._dies_at = dies_at
         self._fails = fails
@@ -102,13 +103,26 @@ def test_a_node_that_can_not_tell_its_state_works_on(tmp_path: Path) -> None:
     assert node.steps > 5
 
 
+@pytest.mark.parametrize(
+    ("roles", "nicer"), [(["spout", "spout"], [5]), (["spout", "bolts"], []), (["bolts"], [])]
+)
+def test_counting_goes_before_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, roles: list[str], nicer: list[int]
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(os, "nice", told.append)
+    ended_after(0.05)
+    run([Counting(f"n{at}", [], role=role) for at, role in enumerate(roles)], Config(data=tmp_path))
+    assert told == nicer
+
+
 def test_nodes_beat(tmp_path: Path) -> None:
     seen: list[Node] = []
     gevent.spawn_later(1.3, lambda: seen.extend(LocalRegistry(tmp_path).list()))
     ended_after(1.5)
     run([Counting("a", [])], Config(data=tmp_path))
     [node] = seen
-    assert (node.name, node.role, node.pid) == ("a", "spout", os.getpid())
+    assert (node.name, node.role, node.pid) == ("a", "bolts", os.getpid())
     assert node.state["published"] > 20
     assert node.rate > 5
     assert time.time() - node.beat < 3

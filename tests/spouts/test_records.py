@@ -273,6 +273,28 @@ def test_only_some_lines_and_shares_put_together():
     assert same([whole], [share])
 
 
+def test_chunks_that_follow_each_other_are_one_range_and_keep_what_is_bad():
+    good = line() + b"\n" + line("other") + b"\n"
+    shares = [
+        convert(chunk, SOURCE, first, RULES, NOW)[0]
+        for first, chunk in ((1, good), (3, good), (5, good + b"x\n"))
+    ]
+    whole = together(shares, SOURCE)
+    assert list(whole.ns) == [1, 2, 3, 4, 5, 6] and [bad.n for bad in whole.bad] == [7]
+    assert {topic: lines.count for topic, lines in whole.topics.items()} == {
+        "gamelog.login_logcount": 3,
+        "gamelog.other": 3,
+    }
+    (at_once,) = convert(good * 3 + b"x\n", SOURCE, 1, RULES, NOW)
+    assert whole.batch() == at_once.batch()
+    assert together(shares[:2], SOURCE).ns == range(1, 5) and list(together(shares[::2], SOURCE).ns) == [
+        1,
+        2,
+        5,
+        6,
+    ]
+
+
 @given(
     st.lists(
         st.sampled_from(
