@@ -1,6 +1,6 @@
 """Where and when a view looks: a filter's areas and days, with every default filled in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -59,11 +59,7 @@ class Place:
 
     def bounds(self, first: date, last: date) -> tuple[int, int]:
         """Return from when to when these days last, in all the zones: ``since <= ts < until``."""
-        zones = self.zones | {self.local}
-        return (
-            min(start_of(each, first) for each in zones),
-            max(start_of(each, last + ONE_DAY) for each in zones),
-        )
+        return bounds(self.zones | {self.local}, first, last)
 
     def scope(self) -> Scope:
         """Return it as views tell it."""
@@ -84,6 +80,14 @@ def each_day(first: date, last: date) -> Iterator[date]:
 def start_of(local: Zone, day: date) -> int:
     """Return when ``day`` begins there, in Unix seconds."""
     return local.day_of(day.isoformat())
+
+
+def bounds(zones: Iterable[Zone], first: date, last: date) -> tuple[int, int]:
+    """Return from when to when these days last, in all of ``zones``: ``since <= ts < until``."""
+    begins, ends = zip(
+        *((start_of(each, first), start_of(each, last + ONE_DAY)) for each in zones), strict=True
+    )
+    return min(begins), max(ends)
 
 
 @lru_cache(200_000)

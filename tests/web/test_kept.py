@@ -3,9 +3,11 @@
 from datetime import date, timedelta
 
 import gevent
+import pytest
+from gevent.event import Event
 
 from analytics.errors import Unavailable
-from analytics.web.kept import STALE, Kept
+from analytics.web.kept import RECENT_MOST, STALE, Kept, NotYet
 
 FIRST = date(2026, 10, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(5)]
@@ -40,7 +42,7 @@ class Clock:
 def test_older_and_recent_days_are_read_apart_and_a_day_without_documents_is_left_out() -> None:
     source, kept = Source(), Kept(Clock())
     values, at = kept.get("k", DAYS, DAYS[3], source.read)
-    assert source.asked == [(DAYS[0], DAYS[2]), (DAYS[3], DAYS[4])]
+    assert source.asked == [(DAYS[3], DAYS[4]), (DAYS[0], DAYS[2])]
     assert list(values) == [DAYS[0], *DAYS[2:]] and at == 1000.0
 
 
@@ -48,7 +50,7 @@ def test_what_is_fresh_is_not_read_again_and_what_is_lacking_is() -> None:
     source, kept = Source(), Kept(Clock())
     kept.get("k", DAYS[1:3], TODAY, source.read)
     kept.get("k", DAYS[:4], TODAY, source.read)
-    assert source.asked == [(DAYS[1], DAYS[2]), (DAYS[0], DAYS[0]), (DAYS[3], DAYS[3])]
+    assert source.asked == [(DAYS[1], DAYS[2]), (DAYS[3], DAYS[3]), (DAYS[0], DAYS[0])]
     kept.get("k", DAYS[:4], TODAY, source.read)
     assert len(source.asked) == 3
     kept.get("another", DAYS[:1], TODAY, source.read)
@@ -70,7 +72,7 @@ def test_what_is_long_over_is_waited_for() -> None:
     clock, source = Clock(), Source()
     kept = Kept(clock)
     kept.get("k", [TODAY], TODAY, source.read)
-    clock.now += 600 * STALE + 1
+    clock.now += RECENT_MOST * STALE + 1
     assert kept.get("k", [TODAY], TODAY, source.read) == ({TODAY: [2]}, clock.now)
 
 
@@ -91,6 +93,62 @@ def test_while_the_store_is_away_older_numbers_are_shown() -> None:
         assert kept.get("k", [TODAY], TODAY, source.read)[0] == {TODAY: [1]}
         gevent.sleep(0.01)
     assert len(source.asked) == 3
+
+
+def test_many_days_are_read_a_few_at_a_time_the_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, kept = Source(), Kept(Clock())
+    monkeypatch.setattr("analytics.web.kept.FIRST_DAYS", 2)
+    monkeypatch.setattr("analytics.web.kept.PIECE_SECONDS", 1e-9)  # so no piece is short enough
+    kept.get("k", DAYS[:4], TODAY, source.read)
+    assert source.asked == [(DAYS[2], DAYS[3]), (DAYS[1], DAYS[1]), (DAYS[0], DAYS[0])]
+
+
+def test_who_has_no_patience_is_told_how_far_it_is_while_it_goes_on() -> None:
+    source, kept = Source(), Kept(Clock())
+    kept.get("k", DAYS[3:], TODAY, source.read)
+    hurried = kept.patient(0)
+    with pytest.raises(NotYet, match="2 of 5 days"):
+        hurried.get("k", DAYS, TODAY, source.read)
+    gevent.sleep(0.05)
+    assert len(hurried.get("k", DAYS, TODAY, source.read)[0]) == 4  # one has nothing
+    assert len(source.asked) == 3
+
+
+def test_a_reading_that_hangs_holds_nobody_for_longer_than_their_patience() -> None:
+    source, kept = Source(), Kept(Clock())
+    goes_on = Event()
+
+    def hangs(first: date, last: date) -> dict[date, list[int]]:
+        goes_on.wait(60)
+        return source.read(first, last)
+
+    first = gevent.spawn(kept.get, "k", DAYS, TODAY, hangs)
+    gevent.sleep(0)
+    with pytest.raises(NotYet):
+        kept.patient(0.01).get("k", DAYS, TODAY, hangs)
+    goes_on.set()
+    assert len(first.get(timeout=60)[0]) == 4
+
+
+def test_in_the_background_one_thing_is_read_at_a_time() -> None:
+    kept = Kept(Clock())
+    now = most = 0
+
+    def read(first: date, last: date) -> dict[date, list[int]]:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        gevent.sleep(0.001)
+        now -= 1
+        return {day: [1] for day in DAYS}
+
+    for key in range(10):
+        with pytest.raises(NotYet):
+            kept.patient(0).get(key, DAYS, TODAY, read)
+    while any(series.refreshing for series in kept._series.values()):
+        gevent.sleep(0.001)
+    assert most == 1
+    assert all(kept.patient(0).get(key, DAYS, TODAY, read)[0] for key in range(10))
 
 
 def test_what_nobody_asked_for_longest_goes_first() -> None:

@@ -1,10 +1,12 @@
 """The day in figures, as overview and payment show it: of an area or a whole game as stored, else added up."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
 from analytics.core.rates import ratio
+from analytics.web.area_table import AreaTable
 from analytics.web.look import Look
 from analytics.web.views.numbers import a_head, money
 
@@ -52,8 +54,12 @@ def figures(look: Look) -> dict[date, Figures]:
     if look.place.basis != "sum":
         found = look.own("kpi", [*ADDED, "open_day"])
         return {day: of_document(document) for day, document in found.items()}
-    summed = look.sums("kpi", [], ADDED)
-    return {day: _of_sums(dict(zip(ADDED, sums[()], strict=True))) for day, sums in summed.items()}
+    return {day: of_row(table.sums()) for day, table in figures_by_area(look).items()}
+
+
+def figures_by_area(look: Look, days: Sequence[date] | None = None) -> dict[date, AreaTable]:
+    """Return, by day, the figures of each area in the order of ``ADDED``; :func:`of_row` reads them."""
+    return look.tables("kpi", ADDED, lambda document: [document.get(name, 0) for name in ADDED], days)
 
 
 def of_document(document: dict[str, Any]) -> Figures:
@@ -61,5 +67,8 @@ def of_document(document: dict[str, Any]) -> Figures:
     return Figures(**{name: document.get(name, 0) for name in ADDED}, open_day=document.get("open_day"))
 
 
-def _of_sums(sums: dict[str, Any]) -> Figures:
-    return Figures(**{**sums, "revenue": money(sums["revenue"])})
+def of_row(numbers: Iterable[float]) -> Figures:
+    """Return the figures of an area's row, or of the sums of many."""
+    found: dict[str, float] = dict(zip(ADDED, numbers, strict=True))
+    counts = {name: int(value) for name, value in found.items() if name != "revenue"}
+    return Figures(**counts, revenue=money(found["revenue"]))

@@ -1,12 +1,17 @@
 """*Payment*: what was paid, by how many, and what a cohort is worth."""
 
+import math
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+import numpy as np
+
 from analytics.core.areas import Area
 from analytics.core.periods import Zone
 from analytics.store.reading import Query
+from analytics.timers.ltv import THROUGH
+from analytics.web.area_table import AreaTable
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
@@ -17,6 +22,7 @@ from analytics.web.views.numbers import money
 
 TOP = 20
 LAST_DAY = 90
+_THROUGH = tuple(map(str, THROUGH))
 FLOORS = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3, 1, 0.01)
 """Amounts to look for the top accts above: the first of these that enough accts have paid."""
 
@@ -71,24 +77,30 @@ def ltv(look: Look) -> Iterator[LtvCohort]:
             for day, one in found.items()
         }
     else:
-        curves = {
-            day: (size, {n: round(paid / heads, 4) if heads else 0 for n, (paid, heads) in by_n.items()})
-            for day, (size, by_n) in look.folded("ltv", ["reg", "ltv"], _add_ltv).items()
-        }
+        tables = look.tables("ltv", ["reg", "ltv"], _ltv_row)
+        curves = {day: _added(table) for day, table in tables.items()}
     for day, (size, values) in sorted(curves.items()):
         if size:
             points = [LtvPoint(n, money4(values[n])) for n in sorted(values)]
             yield LtvCohort(str(day), size, points, final=_has_ended(place, day, LAST_DAY))
 
 
-def _add_ltv(so_far: Any, document: dict[str, Any], day: date) -> Any:
-    """Add an area's cohort to those of others: by n, what was paid, and by how many heads of areas that n has come to."""
-    nothing: tuple[int, dict[int, tuple[float, int]]] = (0, {})
-    size, by_n = nothing if so_far is None else so_far
-    for n, value in document["ltv"].items():
-        paid, heads = by_n.get(int(n), (0.0, 0))
-        by_n[int(n)] = paid + value * document["reg"], heads + document["reg"]
-    return size + document["reg"], by_n
+def _ltv_row(document: dict[str, Any]) -> list[float]:
+    return [document["reg"], *(document["ltv"].get(n, math.nan) for n in _THROUGH)]
+
+
+def _added(table: AreaTable) -> tuple[int, dict[int, float]]:
+    """Return the size of all areas' cohorts of a day together, and what a head of those whose n-th day has come paid by it."""
+    sizes, values = table.numbers[:, :1], table.numbers[:, 1:]
+    paid = np.nansum(values * sizes, axis=0)
+    heads = np.where(np.isnan(values), 0, sizes).sum(axis=0)
+    come = np.count_nonzero(~np.isnan(values), axis=0)
+    curve = {
+        n: round(float(paid[place] / heads[place]), 4) if heads[place] else 0
+        for place, n in enumerate(THROUGH)
+        if come[place]
+    }
+    return int(sizes.sum()), curve
 
 
 def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:

@@ -1,11 +1,15 @@
 """*Retention*: which part of a day's new accts came back, day by day."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analytics.core.rates import percent
+from analytics.web.area_table import AreaTable
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
@@ -18,24 +22,28 @@ COLLECTIONS: dict[Of, tuple[str, str]] = {
     "payment": ("paytraceday", "pay_user"),
 }
 LAST = 30
+_DAYS = tuple(str(n) for n in range(1, LAST + 1))
 
 
-@dataclass
+Numbers = NDArray[np.float64]
+
+
 class _Row:
-    """Cohorts together: by n, how many came back, and of how many."""
+    """Cohorts together: how many they are, and by n, how many came back, and of how many."""
 
-    days: list[date] = field(default_factory=list)
-    size: int = 0
-    back: dict[int, tuple[int, int]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.youngest = date.min
+        self.size = 0
+        self.counts = np.zeros(LAST)
+        self.sizes = np.zeros(LAST)
 
-    def add(self, day: date, size: int, counts: Iterable[tuple[int, int]]) -> None:
-        """Add a cohort and who of it came back on which day after."""
-        if day not in self.days:
-            self.days.append(day)
-        self.size += size
-        for n, count in counts:
-            counted, of = self.back.get(n, (0, 0))
-            self.back[n] = counted + count, of + size
+    def add(self, day: date, cohorts: Numbers) -> None:
+        """Add cohorts of a day, each a row as :func:`_numbers` makes it."""
+        sizes, counts = cohorts[:, 0], cohorts[:, 1:]
+        self.youngest = max(self.youngest, day)
+        self.size += int(sizes.sum())
+        self.counts += np.nansum(counts, axis=0)
+        self.sizes += np.where(np.isnan(counts), 0, sizes[:, None]).sum(axis=0)
 
 
 def view(data: Data, filters: Filters, of: Of = "login", axis: Axis = "day") -> Retention:
@@ -63,67 +71,57 @@ def _by_day(look: Look, of: Of) -> Iterator[Cohort]:
 
 def _rows(look: Look, of: Of) -> dict[date, _Row]:
     collection, size = COLLECTIONS[of]
-    fields = [size, "retention"]
     if look.place.basis == "sum":
+        cohorts = {day: table.numbers for day, table in _tables(look, of).items()}
+    else:
+        found = look.own(collection, [size, "retention"])
+        cohorts = {day: np.array([_numbers(document, size)]) for day, document in found.items()}
+    rows = {day: _Row() for day in cohorts}
+    for day, row in rows.items():
+        row.add(day, cohorts[day])
+    return rows
 
-        def add(so_far: _Row | None, document: dict[str, Any], day: date) -> _Row:
-            return _with(so_far, document, size, day)
 
-        found: dict[date, _Row] = look.folded(collection, fields, add)
-        return found
-    return {day: _with(None, document, size, day) for day, document in look.own(collection, fields).items()}
+def _tables(look: Look, of: Of) -> dict[date, AreaTable]:
+    collection, size = COLLECTIONS[of]
+    return look.tables(collection, [size, "retention"], lambda document: _numbers(document, size))
+
+
+def _numbers(document: dict[str, Any], size: str) -> list[float]:
+    """Return a cohort's size, and who of it came back on the 1st to the 30th day after; NaN where that has not begun."""
+    cells = document["retention"]
+    return [document[size], *(cells[n]["count"] if n in cells else math.nan for n in _DAYS)]
 
 
 def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
     """Yield a row for each day since the opening: of the area or game, or of each of several areas."""
     rows: dict[int, _Row] = {}
     if look.place.basis == "sum":
-        for by_open_day in _folded_by_opening(look, of).values():
-            for open_day, row in by_open_day.items():
-                _merge(rows.setdefault(open_day, _Row()), row)
-    elif opened := opening(look):
-        rows = {(day - opened).days: row for day, row in _rows(look, of).items()}
+        opened = openings(look)
+        for day, table in _tables(look, of).items():
+            by_open_day: dict[int, list[Numbers]] = {}
+            for area, numbers in table:
+                if start := opened.get(area):
+                    by_open_day.setdefault((day - start).days, []).append(numbers)
+            for open_day, cohorts in by_open_day.items():
+                rows.setdefault(open_day, _Row()).add(day, np.array(cohorts))
+    elif opened_on := opening(look):
+        rows = {(day - opened_on).days: row for day, row in _rows(look, of).items()}
     for open_day in sorted(rows):
         if rows[open_day].size:
             yield _cohort(look, rows[open_day], None, open_day)
 
 
-def _folded_by_opening(look: Look, of: Of) -> dict[date, dict[int, _Row]]:
-    collection, size = COLLECTIONS[of]
-    opened = openings(look)
-
-    def add(so_far: dict[int, _Row] | None, document: dict[str, Any], day: date) -> dict[int, _Row]:
-        found = {} if so_far is None else so_far
-        if start := opened.get(document["area"]):
-            open_day = (day - start).days
-            found[open_day] = _with(found.get(open_day), document, size, day)
-        return found
-
-    folded: dict[date, dict[int, _Row]] = look.folded(collection, [size, "retention"], add, name="open_day")
-    return folded
-
-
-def _with(so_far: _Row | None, document: dict[str, Any], size: str, day: date) -> _Row:
-    row = _Row() if so_far is None else so_far
-    row.add(day, document[size], ((int(n), cell["count"]) for n, cell in document["retention"].items()))
-    return row
-
-
-def _merge(into: _Row, row: _Row) -> None:
-    into.days += [day for day in row.days if day not in into.days]
-    into.size += row.size
-    for n, (count, of) in row.back.items():
-        counted, size = into.back.get(n, (0, 0))
-        into.back[n] = counted + count, size + of
-
-
 def _cohort(look: Look, row: _Row, day: str | None, open_day: int | None) -> Cohort:
-    youngest = max(row.days)
 
     def ended(n: int) -> bool:
-        return look.place.ended(youngest + timedelta(days=n))
+        return look.place.ended(row.youngest + timedelta(days=n))
 
-    cells = [Cell(n, count, of, percent(count, of), ended(n)) for n, (count, of) in sorted(row.back.items())]
+    cells = [
+        Cell(n, int(count), int(of), percent(int(count), int(of)), ended(n))
+        for n, (count, of) in enumerate(zip(row.counts, row.sizes, strict=True), start=1)
+        if of
+    ]
     return Cohort(day, open_day, row.size, cells, ended(LAST))
 
 
