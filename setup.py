@@ -19,6 +19,7 @@ setup(
         "click>=8.1",
         "etcd3gw>=2.5",
         "flask>=3",
+        "flask-compress>=1.17",
         "gevent>=24.2",
         "msgspec>=0.19",
         "numpy>=1.26",

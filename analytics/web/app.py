@@ -3,6 +3,7 @@
 import logging
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_compress import Compress
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from analytics.config.addresses import is_loopback
@@ -12,11 +13,15 @@ from analytics.web.api import api
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter
 from analytics.web.here import EXTENSION, data
+from analytics.web.kept import NotYet
 from analytics.web.pages import pages
 
 LARGEST_REQUEST = 64 * 1024
+AGAIN_SECONDS = 2
 NAMES = ["127.0.0.1", "localhost", "[::1]"]
 """By these a dashboard on the loopback is reached; a page of another site that resolves to this machine is refused."""
+
+PACKED = ["text/html", "text/css", "text/csv", "text/javascript", "application/json", "image/svg+xml"]
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +39,10 @@ def create_app(shown: Data) -> Flask:
     app.register_blueprint(pages)
     app.register_blueprint(api)
     guard(app)
+    app.config.update(
+        COMPRESS_MIMETYPES=PACKED, COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_ALGORITHM_STREAMING=["br"]
+    )
+    Compress(app)
     return app
 
 
@@ -42,6 +51,8 @@ def failed(error: Exception) -> Response:
     status, text = 500, "something went wrong here; the dashboard's log says what"
     if isinstance(error, BadFilter):
         status, text = 400, str(error)
+    elif isinstance(error, NotYet):
+        return _not_yet(error)
     elif isinstance(error, Unavailable):
         status, text = 503, str(error)
     elif isinstance(error, HTTPException):
@@ -55,6 +66,19 @@ def failed(error: Exception) -> Response:
         return Response(text, status, content_type="text/plain; charset=utf-8")
     answer = jsonify({"error": text}) if request.path.startswith("/api/") else _page(status, text)
     answer.status_code = status
+    return answer
+
+
+def _not_yet(error: NotYet) -> Response:
+    """Answer that numbers are being read, and when to ask again; a browser does so by itself."""
+    answer = (
+        jsonify({"error": str(error)})
+        if request.path.startswith("/api/")
+        else make_response(render_template("not_yet.html", there=error.there, wanted=error.wanted))
+    )
+    answer.status_code = 503
+    answer.headers["Retry-After"] = answer.headers["Refresh"] = str(AGAIN_SECONDS)
+    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

@@ -54,6 +54,8 @@ class NotYet(Unavailable):
             f"these numbers are being added up for the first time: {there} of {wanted} days are done; "
             "ask again in a few seconds"
         )
+        self.there = there
+        self.wanted = wanted
 
 
 @dataclass(slots=True)

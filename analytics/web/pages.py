@@ -173,10 +173,10 @@ def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
 
 
 def _asset(body: bytes, kind: str, packed: bytes | None = None) -> Response:
-    """Return what may be kept for a year: its address changes when it does. Gzipped where the browser takes that."""
+    """Return what may be kept for a year: its address changes when it does. ``packed``: the same, gzipped, at hand."""
     answer = make_response(body)
-    if request.accept_encodings["gzip"]:
-        answer.set_data(packed or gzip.compress(body))
+    if packed and request.accept_encodings["gzip"]:
+        answer.set_data(packed)
         answer.headers["Content-Encoding"] = "gzip"
     answer.headers |= {
         "Content-Type": f"{kind}; charset=utf-8",

@@ -259,3 +259,30 @@ def test_the_command_makes_a_password_that_lets_in() -> None:
     assert list(faults(Config(dashboard=DashboardSection(users=users)))) == []
     assert check_password_hash(users["ann"], PASSWORD) and not check_password_hash(users["ann"], "x")
     assert CliRunner().invoke(password, ["ann"], input="short\n").exit_code
+
+
+def test_a_log_in_form_holds_another_token_each_time_and_all_of_them_are_good(guarded: FlaskClient) -> None:
+    first, second = token(guarded), token(guarded)
+    assert first != second
+    for good in (first, second):
+        answer = guarded.post("/login", data={"user": "ann", "password": "wrong", "csrf": good})
+        assert "password is wrong" in answer.text
+    for bad in (first[:-2], second[2:] + "00", "00" * 48, "x"):
+        answer = guarded.post("/login", data={"user": "ann", "password": PASSWORD, "csrf": bad})
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1/overview", "/api/v1/overview/days.csv", "/figures/overview.en.json"]
+)
+@pytest.mark.parametrize("packing", ["gzip", "br"])
+def test_what_is_long_comes_packed_to_who_takes_that(
+    filled: tuple[FlaskClient, Documents], path: str, packing: str
+) -> None:
+    client, _ = filled
+    plain = client.get(f"{path}?{SPAN}")
+    packed = client.get(f"{path}?{SPAN}", headers={"Accept-Encoding": packing})
+    assert "Content-Encoding" not in plain.headers
+    if packing == "br" or not path.endswith(".csv"):  # streams are packed in one way alone
+        assert packed.headers["Content-Encoding"] == packing and len(packed.data) < len(plain.data) / 2
+    assert "Accept-Encoding" in packed.headers["Vary"]

@@ -104,6 +104,8 @@ async function take(address, remember = false) {
   }
   if (mine !== asked) return undefined;
   if (answer.redirected || answer.status === 401) return location.assign(address);
+  // Numbers that are being added up for the first time: their page says so, and loads again by itself.
+  if (answer.status === 503 && answer.headers.has("Retry-After")) return remember ? location.assign(address) : undefined;
   if (answer.status >= 500) return stale();
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("main");
