@@ -18,6 +18,7 @@ from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.data import Data
 from analytics.web.probes import Application, with_probes
+from analytics.web.warm import Warmer
 
 AT_ONCE = 200
 STOP_SECONDS = 1.0
@@ -34,6 +35,8 @@ class Dashboard:
         self._config = config
         self._server: WSGIServer | None = None
         self._data: Data | None = None
+        self._warmer: Warmer | None = None
+        self._warming: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
@@ -47,6 +50,8 @@ class Dashboard:
             options: dict[str, Any] = {"spawn": AT_ONCE, "log": None, "error_log": log, **_tls(config)}
             self._server = WSGIServer(address, served(config, app), **options)
             self._server.start()
+            self._warmer = Warmer(self._data)
+            self._warming = gevent.spawn(self._warmer.run)
         except OSError as error:
             raise AnalyticsError(
                 f"the dashboard can't listen on {address[0]} port {address[1]}: {error.strerror or error}. Is another "
@@ -55,11 +60,15 @@ class Dashboard:
             ) from error
 
     def step(self) -> None:
-        """Wait: requests come by themselves."""
+        """Wait: requests come by themselves. Raise what ended the warming: nothing should."""
         gevent.sleep(1)
+        if self._warming is not None and self._warming.ready():
+            self._warming.get()
 
     def stop(self) -> None:
         """Take no more requests, give those under way a second, and let go of the store."""
+        if self._warming is not None:
+            self._warming.kill()
         if self._server is not None:
             self._server.stop(timeout=STOP_SECONDS)
         if self._data is not None:
@@ -67,11 +76,19 @@ class Dashboard:
             self._data.reader.close()
 
     def state(self) -> dict[str, Any]:
-        """Return the address and how many requests were answered and how many failed."""
+        """Return the address, how many requests were answered and how many failed, and how much is kept in memory.
+
+        ``warm_after``: after how many seconds every page was looked at once; None: not yet.
+        """
         if self._data is None:
             return {}
-        counts = self._data.counts
-        return {"address": url(self._config), **counts}
+        warm = {"warm_after": None if self._warmer is None else self._warmer.took}
+        return {
+            "address": url(self._config),
+            **self._data.counts,
+            **warm,
+            "kept_rows": self._data.kept.rows(),
+        }
 
 
 def served(config: Config, app: Flask) -> Application:

@@ -69,6 +69,6 @@ def of_document(document: dict[str, Any]) -> Figures:
 
 def of_row(numbers: Iterable[float]) -> Figures:
     """Return the figures of an area's row, or of the sums of many."""
-    found: dict[str, float] = dict(zip(ADDED, numbers, strict=True))
+    found: dict[str, float] = dict(zip(ADDED, map(float, numbers), strict=True))
     counts = {name: int(value) for name, value in found.items() if name != "revenue"}
     return Figures(**counts, revenue=money(found["revenue"]))

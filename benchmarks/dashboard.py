@@ -1,0 +1,207 @@
+"""Each page and API call of the dashboard over many areas and days: how long, how much memory, how large; and its first load.
+
+The store and the dashboard run as processes of their own, as they do in the suite. *First* is the first request of its kind
+after everything was looked at once, with what the dashboard did by itself since it was started; the others follow it.
+"""
+
+import http.client
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+
+from analytics.cluster import LocalRegistry
+from analytics.config import Config, areas
+from analytics.errors import Unavailable
+from analytics.runtime.suite import Suite
+from benchmarks import road
+from benchmarks.game_days import GAME
+from benchmarks.game_store import DASHBOARD, filled, stores
+
+BROWSER = Path(__file__).with_name("dashboard_browser.py")
+GOAL_MS = 500
+PAGES = ("overview", "retention", "payment", "economy", "progress", "areas", "system")
+OPTIONS: dict[str, list[dict[str, str]]] = {
+    "retention": [{}, {"of": "payment"}, {"axis": "open_day"}],
+    "areas": [{}, {"sort": "revenue", "order": "asc", "page": "7"}, {"search": "server12"}, {"size": "1000"}],
+}
+CSVS = (
+    "overview/days", "overview/hours", "retention/cohorts", "retention/average", "payment/days", "payment/top", "payment/ltv",
+    "economy/days", "economy/hours", "economy/reasons", "economy/items", "progress/quests", "progress/dungeons",
+    "progress/levels", "areas/areas", "system/rejected", "system/journals",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How long an answer took, in ms, and how many bytes came over the wire and after unpacking."""
+
+    ms: float
+    wire: int
+    size: int
+
+
+class Client:
+    """Asks the dashboard, over one connection, as a browser does."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+
+    def get(self, path: str) -> Answer:
+        """Get ``path``; numbers that are not there yet are asked for again, and all of that is the time it took."""
+        began = time.perf_counter()
+        while True:
+            self._connection.request("GET", path, headers={"Accept-Encoding": "gzip"})
+            answer = self._connection.getresponse()
+            body = answer.read()
+            if answer.status == 200:
+                break
+            if answer.status != 503 or "Retry-After" not in answer.headers:
+                raise Unavailable(f"{path}: {answer.status} {body[:500]!r}")
+            time.sleep(0.2)
+        took = (time.perf_counter() - began) * 1000
+        unpacked = zlib.decompress(body, 31) if answer.headers.get("Content-Encoding") == "gzip" else body
+        return Answer(took, len(body), len(unpacked))
+
+
+def views(config: Config, days: int, last: date) -> Iterator[tuple[str, str, str]]:
+    """Yield what is looked at, the page, and the query."""
+    every = list(areas(config).values())
+    span = {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
+    of = {
+        "game": {},
+        "plat": {"plat": every[0].plat},
+        "area": {"area": every[0].id},
+        "10 areas": {"area": ",".join(one.id for one in every[:10])},
+    }
+    for view, chosen in of.items():
+        for page in PAGES:
+            if page == "system":
+                if view == "game":
+                    yield view, page, ""
+                continue
+            for options in OPTIONS.get(page, [{}]):
+                if view in ("game", "plat") or page != "areas" or not options:
+                    yield view, page, urlencode({"game": GAME, **chosen, **span, **options}, safe=",")
+
+
+def state(config: Config) -> dict[str, Any]:
+    """Return what the dashboard says of itself."""
+    found = [entry.state for entry in LocalRegistry(config.data).list() if entry.name == "dashboard"]
+    return dict(found[0]) if found else {}
+
+
+def wait_until_warm(config: Config) -> float:
+    while (took := state(config).get("warm_after")) is None:
+        time.sleep(0.2)
+    return float(took)
+
+
+def measure(client: Client, path: str, times: int) -> tuple[list[Answer], str]:
+    """Ask several times; return the answers, and ``!`` if any but the first took longer than the goal."""
+    answers = [client.get(path) for _ in range(times + 1)]
+    return answers, "!" if max(one.ms for one in answers[1:]) > GOAL_MS else ""
+
+
+def resident(pid: int) -> float:
+    """Return how much memory a process has, in MB."""
+    rows = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(row.split()[1]) for row in rows if row.startswith("VmRSS")) / 1024
+
+
+def row(what: str, answers: list[Answer], mark: str) -> None:
+    warm = sorted(one.ms for one in answers[1:])
+    p95 = warm[min(len(warm) - 1, int(0.95 * len(warm)))]
+    click.echo(
+        f"{what:66} {answers[0].ms:8.0f} {statistics.median(warm):8.0f} {p95:8.0f} "
+        f"{answers[-1].wire / 1000:8.0f} {answers[-1].size / 1000:8.0f} {mark}"
+    )
+
+
+@click.command()
+@click.option("--areas", "area_count", default=1000, show_default=True)
+@click.option("--days", default=90, show_default=True)
+@click.option("--times", default=10, show_default=True, help="Requests after the first.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where the store lies; it is filled once, and kept."
+)
+@click.option(
+    "--chromium", default="/usr/bin/chromium", show_default=True, help="For the first load; empty: left out."
+)
+def main(area_count: int, days: int, times: int, folder: Path | None, chromium: str) -> None:
+    """Measure the dashboard on the embedded store, or on the MongoDB that ANALYTICS_TEST_MONGODB_URI names."""
+    with ExitStack() as stack:
+        folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dashboard-")))
+        path = filled(folder, area_count, days)
+        suite = stack.enter_context(Suite(path, [*stores(), DASHBOARD]))
+        over = look(suite, days, times)
+        if chromium:
+            load(suite.config, chromium)
+        click.echo(f"over {GOAL_MS} ms: {', '.join(over) or 'none'}")
+    sys.exit(bool(over))
+
+
+def look(suite: Suite, days: int, times: int) -> list[str]:
+    """Measure everything; return what took too long."""
+    config, pid = suite.config, suite.pid("dashboard")
+    client = Client(config.dashboard.port)
+    began = client.get("/api/v1/overview")
+    click.echo(f"overview of 30 days, of a dashboard that was just started: {began.ms:.0f} ms")
+    warm = wait_until_warm(config)
+    click.echo(
+        f"everything was looked at after {warm:.0f} s; {road.usage(pid).cpu:.1f} CPU s, {resident(pid):.0f} MB"
+    )
+    click.echo(f"{'':66} {'first':>8} {'median':>8} {'p95':>8} {'kB':>8} {'unpacked':>8}")
+    newest = json.loads(_body(config, "/api/v1/overview"))["scope"]["last"]
+    over = []
+    for view, page, query in views(config, days, date.fromisoformat(newest)):
+        asked = {"": f"/{'' if page == 'overview' else page}", "api": f"/api/v1/{page}"}
+        for kind, address in asked.items():
+            options = "&".join(part for part in query.split("&") if part.split("=")[0] in OPTION_NAMES)
+            what = f"{view:9} {kind:4} {page} {options}"
+            answers, mark = measure(client, f"{address}?{query}", times)
+            row(what, answers, mark)
+            over += [what.strip()] if mark else []
+    for view, chosen in (("game", ""), ("plat", f"&plat={next(iter(areas(config).values())).plat}")):
+        for csv in CSVS:
+            span = f"?game={GAME}&from={date.fromisoformat(newest) - timedelta(days=days - 1)}&to={newest}{chosen}"
+            query = "" if csv.startswith("system") else span
+            answers, mark = measure(client, f"/api/v1/{csv}.csv{query}", times)
+            row(f"{view:9} csv  {csv}", answers, mark)
+            over += [f"{view} csv {csv}"] if mark else []
+    click.echo(f"then {resident(pid):.0f} MB, at most {road.usage(pid).peak:.0f} MB; {state(config)}")
+    return over
+
+
+OPTION_NAMES = ("of", "axis", "sort", "order", "search", "page", "size")
+
+
+def _body(config: Config, path: str) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", config.dashboard.port, timeout=600)
+    connection.request("GET", path)
+    return connection.getresponse().read()
+
+
+def load(config: Config, chromium: str) -> None:
+    """Load the first page in a browser that knows nothing of it."""
+    address = f"http://127.0.0.1:{config.dashboard.port}/"
+    found = subprocess.run(
+        [sys.executable, str(BROWSER), chromium, address], check=True, capture_output=True, text=True
+    )
+    click.echo(found.stdout.strip())
+
+
+if __name__ == "__main__":
+    main()
