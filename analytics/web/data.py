@@ -61,13 +61,14 @@ class Data:
         """Return the newest day on which anybody of the game logged in or signed up."""
         of_game = zone_of("game", [], self.config.games[game].timezone or self.config.timezone)
 
-        def days(since: int | None) -> list[date]:
-            query = Query("activeday", game, areas=(WHOLE,), since=since)
-            return [date_of(of_game, found["ts"]) for found in self.reader.find(query, ["ts"])]
-
         def newest(first: date, last: date) -> dict[date, date | None]:
-            found = days(start_of(of_game, today - LOOK_BACK)) or days(None)
-            return {last: max(found, default=None)}
+            since, until = start_of(of_game, today - LOOK_BACK), start_of(of_game, today + 2 * ONE_DAY)
+            lately = Query("activeday", game, areas=(WHOLE,), since=since, until=until)
+            found = list(self.reader.find(lately, ["ts"]))
+            if not found:
+                ever = Query("activeday", game, areas=(WHOLE,))
+                found = list(self.reader.find(ever, ["ts"], by="ts", descending=True, limit=1))
+            return {last: max((date_of(of_game, one["ts"]) for one in found), default=None)}
 
         values, _ = self.kept.get(("newest", game), [today], today, newest)
         found: date | None = values.get(today)

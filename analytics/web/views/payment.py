@@ -63,7 +63,7 @@ def view(data: Data, filters: Filters) -> Payment:
         total=money(sum(day.revenue for day in days)),
         ltv=cohorts,
         ltv_average=list(_average(cohorts)),
-        top=top(data, look.place),
+        top=top(look),
     )
 
 
@@ -123,13 +123,20 @@ def _has_ended(place: Place, day: date, n: int) -> bool:
     return place.ended(date.fromordinal(day.toordinal() + n))
 
 
-def top(data: Data, place: Place, most: int = TOP) -> list[Acct]:
+def top(look: Look, most: int = TOP) -> list[Acct]:
     """Return who paid most, ever; of equal ones the order is open."""
-    found: list[dict[str, Any]] = []
-    for area in place.areas or ("",):
-        found += _richest(data, place, area, most)
-    found.sort(key=lambda one: -one["pay_amout"])
-    return [_acct(data, place, one) for one in found[:most]]
+    data, place = look.data, look.place
+
+    def read(first: date, last: date) -> dict[date, list[dict[str, Any]]]:
+        found: list[dict[str, Any]] = []
+        for area in place.areas or ("",):
+            found += _richest(data, place, area, most)
+        return {last: sorted(found, key=lambda one: -one["pay_amout"])[:most]}
+
+    key = ("top", most, place.game, place.plat, place.areas)
+    values, at = data.kept.get(key, [place.today], place.today, read)
+    look.at = min(look.at, at)
+    return [_acct(data, place, one) for one in values[place.today]]
 
 
 def _richest(data: Data, place: Place, area: str, most: int) -> list[dict[str, Any]]:

