@@ -18,17 +18,23 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import click
+from pymongo import MongoClient
 
 from analytics.cluster import LocalRegistry
 from analytics.config import Config, areas
 from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
+from analytics.store import MemoryStore
+from analytics.store.reading import ReadOnly
+from analytics.testing.asked import AskedReader
+from analytics.web.data import Data
+from analytics.web.views import VIEWS
 from benchmarks import road
 from benchmarks.game_days import GAME
-from benchmarks.game_store import DASHBOARD, filled, stores
+from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, filled, stores, uri
 
 BROWSER = Path(__file__).with_name("dashboard_browser.py")
 GOAL_MS = 500
@@ -145,12 +151,31 @@ def main(area_count: int, days: int, times: int, folder: Path | None, chromium: 
     with ExitStack() as stack:
         folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dashboard-")))
         path = filled(folder, area_count, days)
-        suite = stack.enter_context(Suite(path, [*stores(), DASHBOARD]))
+        suite = stack.enter_context(Suite(path, [*stores(), BROKER, DASHBOARD]))
+        plans(suite.config, days)
         over = look(suite, days, times)
         if chromium:
             load(suite.config, chromium)
         click.echo(f"over {GOAL_MS} ms: {', '.join(over) or 'none'}")
     sys.exit(bool(over))
+
+
+def plans(config: Config, days: int) -> None:
+    """Ask the server how it finds what pages search for; fail where it would read whole collections."""
+    reader = AskedReader()
+    data = Data(config, ReadOnly(MemoryStore()), reader, areas(config))
+    last = date.today()
+    for _, page, query in views(config, days, last):
+        if page != "system":
+            VIEWS[page](data, parse_qs(query))
+    shapes = {one.shape(): one for one in reader.asked}
+    with MongoClient(uri(config)) as client:
+        found = {
+            shape: str(one.plan(client[DATABASE][one.query.collection])) for shape, one in shapes.items()
+        }
+    if bad := [shape for shape, plan in found.items() if "COLLSCAN" in plan or "IXSCAN" not in plan]:
+        raise click.ClickException(f"not by an index: {bad}")
+    click.echo(f"{len(reader.asked)} searches of {len(shapes)} shapes, each by an index")
 
 
 def look(suite: Suite, days: int, times: int) -> list[str]:

@@ -21,7 +21,7 @@ URI = "ANALYTICS_TEST_MONGODB_URI"
 DATABASE = "analytics_benchmark"
 AT_ONCE = 2_000
 TIMEZONE = "Asia/Shanghai"
-STORE, DASHBOARD = ["store"], ["dashboard"]
+STORE, BROKER, DASHBOARD = ["store"], ["broker"], ["dashboard"]
 
 
 def configure(folder: Path, world: World) -> Path:

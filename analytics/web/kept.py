@@ -32,7 +32,7 @@ RECENT_MOST, OLDER_MOST = 600.0, 1800.0
 STALE = 20
 """After so many times its time a number is not shown any more before it was read anew."""
 
-ANEW_SHARE, FIRST_SHARE = 0.25, 0.5
+ANEW_SHARE, FIRST_SHARE = 0.25, 0.67
 """Of the time, how much all reading in the background may take: of what is there already, and of what is not."""
 
 FIRST_DAYS, PIECE_SECONDS = 4, 0.5
