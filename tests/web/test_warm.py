@@ -1,0 +1,75 @@
+"""Numbers that are not there yet: who adds them up, and what those are told who ask before."""
+
+from dataclasses import replace
+
+import gevent
+import pytest
+from month import LAST, Month, a_month
+
+from analytics.errors import Unavailable
+from analytics.web.app import create_app
+from analytics.web.kept import Kept, NotYet
+from analytics.web.place import ONE_DAY
+from analytics.web.views import VIEWS
+from analytics.web.warm import Warmer
+
+DAYS = {"from": [str(LAST - 29 * ONE_DAY)], "to": [str(LAST)]}
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    return a_month(tmp_path_factory.mktemp("warm"))
+
+
+@pytest.fixture
+def cold(month: Month, monkeypatch: pytest.MonkeyPatch) -> Month:
+    """A month of which nothing is at hand; reading in the background does not rest."""
+    monkeypatch.setattr("analytics.web.kept.FIRST_SHARE", 0.999)
+    monkeypatch.setattr("analytics.web.warm.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("analytics.web.warm.SPANS", (30,))
+    return replace(month, data=replace(month.data, kept=Kept(month.data.clock)))
+
+
+def test_who_comes_after_the_warming_waits_for_nothing(cold: Month) -> None:
+    hurried = replace(cold.data, kept=cold.data.kept.patient(0))
+    with pytest.raises(NotYet):
+        VIEWS["economy"](hurried, DAYS)
+    warmer = Warmer(cold.data)
+    with gevent.Timeout(60):
+        warmer.look()
+    for game in {area.game for area in cold.data.areas.values()}:
+        plats = {area.plat for area in cold.data.areas.values() if area.game == game}
+        for plat in ("", *plats):
+            for page in set(VIEWS) - {"system"}:
+                VIEWS[page](hurried, {**DAYS, "game": [game], "plat": [plat]})
+
+
+def test_who_comes_before_is_told_how_far_it_is_and_asks_again_by_themselves(cold: Month) -> None:
+    client = create_app(replace(cold.data, kept=cold.data.kept.patient(0))).test_client()
+    page = client.get("/economy?game=dl")
+    assert page.status_code == 503 and page.headers["Refresh"] == page.headers["Retry-After"] == "2"
+    assert "Numbers are being added up" in page.text
+    answer = client.get("/api/v1/progress?game=dl")
+    assert answer.status_code == 503 and "first time" in answer.json["error"]  # type: ignore[index]
+    with gevent.Timeout(60):
+        while client.get("/api/v1/economy?game=dl").status_code == 503:
+            gevent.sleep(0.01)
+    assert client.get("/economy?game=dl").status_code == 200
+
+
+def test_what_goes_wrong_once_is_tried_again(cold: Month, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.web.warm.EVERY_SECONDS", 0.001)
+    warmer, looks = Warmer(cold.data), []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 1:
+            raise Unavailable("no store")
+
+    monkeypatch.setattr(warmer, "look", look)
+    running = gevent.spawn(warmer.run)
+    with gevent.Timeout(60):
+        while warmer.took is None:
+            gevent.sleep(0.001)
+    assert len(looks) > 1 and not running.ready()
+    running.kill()
