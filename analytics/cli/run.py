@@ -13,7 +13,7 @@ from analytics.errors import AnalyticsError, ConfigError
 from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
 from analytics.runtime.nodes import build
-from analytics.runtime.supervision import Supervisor
+from analytics.runtime.service.supervisor import Supervisor
 
 PR_SET_PDEATHSIG = 1
 

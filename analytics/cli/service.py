@@ -3,7 +3,7 @@
 import click
 
 from analytics.config import Config
-from analytics.runtime import service
+from analytics.runtime.service import control
 
 
 @click.command()
@@ -14,7 +14,7 @@ def start(config: Config) -> None:
     A supervisor keeps the nodes running and starts one that ended again. Where the suite runs already, nodes that had
     failed are started again. The exit status is 1 if a node does not come up; the others run all the same.
     """
-    service.start(config, click.echo)
+    control.start(config, click.echo)
 
 
 @click.command()
@@ -25,11 +25,11 @@ def stop(config: Config) -> None:
     First the spouts; when what was accepted is counted, or after service.drain_seconds, the broker, then the bolts,
     and at last the store. Nothing is lost where it is killed instead.
     """
-    service.stop(config, click.echo)
+    control.stop(config, click.echo)
 
 
 @click.command()
 @click.pass_obj
 def restart(config: Config) -> None:
     """Stop the suite in order, if it runs, and start it again with the configuration as it is now."""
-    service.restart(config, click.echo)
+    control.restart(config, click.echo)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from analytics.config import Config
 from analytics.runtime.report import StatusReport, facts, report
-from analytics.runtime.service import lsb_status
+from analytics.runtime.service.control import lsb_status
 
 
 @click.command()

@@ -10,7 +10,7 @@ from rich.table import Table
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.timer_by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.store import open_store
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START

@@ -41,7 +41,7 @@ from analytics.rebuild.queue import Overrun, Tail
 from analytics.rebuild.spool import Spool
 from analytics.rebuild.wanted import Outcome, Wanted, kinds_of, span
 from analytics.rebuild.write import Writer, tuples_of
-from analytics.runtime.timer_by_hand import Wanted as WantedTimers
+from analytics.runtime.timers.by_hand import Wanted as WantedTimers
 from analytics.store import Store
 
 TRIES = 5

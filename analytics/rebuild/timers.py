@@ -18,9 +18,9 @@ from analytics.rebuild.look import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import READ_BY_TIMERS
-from analytics.runtime.timer_by_hand import Wanted, by_hand
-from analytics.runtime.timer_position import NODE
-from analytics.runtime.timer_run import HIDDEN
+from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.position import NODE
+from analytics.runtime.timers.run import HIDDEN
 from analytics.store import Document, Store
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START

@@ -116,7 +116,7 @@ def _machine(name: str, config: Config) -> Node:
         return Broker(config.broker, config.data, readers(config))
     if name == TIMERS:
         from analytics.runtime.hosted import Hosted
-        from analytics.runtime.timers import Timers
+        from analytics.runtime.timers.node import Timers
 
         return Hosted(config, name, Timers.role, Timers, alone=True)
     if name == DASHBOARD:

@@ -22,7 +22,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.asking import Answer, ask
 from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
-from analytics.runtime.supervision import Supervisor, failing
+from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.usage import Usage
 from analytics.store import open_store
 

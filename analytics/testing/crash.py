@@ -25,7 +25,7 @@ from analytics.config import Config, areas, load
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
 from analytics.runtime.suite import Suite
-from analytics.runtime.timer_by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.store import Store, Write, open_store
 from analytics.store.memory import MemoryStore
 from analytics.testing.feed import Feed

@@ -16,12 +16,13 @@ from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
 from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
-from analytics.runtime import timers, worker
+from analytics.runtime import worker
 from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import readers
-from analytics.runtime.timer_by_hand import Wanted, by_hand
-from analytics.runtime.timers import Timers
+from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore
 
@@ -62,9 +63,9 @@ class NearSuite:
 
     def __init__(self, world: World, data: Path, monkeypatch: pytest.MonkeyPatch, now: int) -> None:
         self.now, self.store = now, Kept()
-        for module in (worker, timers):
+        for module in (worker, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
-        monkeypatch.setattr(timers, "QUIET_SECONDS", 0.2)
+        monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.2)
         ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
         self._running: dict[str, tuple[Node, gevent.Greenlet]] = {}
         broker = Broker(ports, data, readers(config_of(world, data, ports)))

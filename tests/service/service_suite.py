@@ -13,7 +13,7 @@ from typing import Any
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import process_started
 from analytics.config import Config, load
-from analytics.runtime.supervision import Supervisor
+from analytics.runtime.service.supervisor import Supervisor
 from analytics.testing.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,9 +14,9 @@ from service_suite import Background, running, until
 from analytics.config import BrokerSection, Config, ServiceSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
-from analytics.runtime.service import drained, start
-from analytics.runtime.supervision import Process
-from analytics.runtime.supervisor_conf import rank, text
+from analytics.runtime.service.conf import rank, text
+from analytics.runtime.service.control import drained, start
+from analytics.runtime.service.supervisor import Process
 
 
 def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:

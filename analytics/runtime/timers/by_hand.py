@@ -10,11 +10,11 @@ from analytics.broker.clients import Publisher
 from analytics.config import Config, areas
 from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.settler import new_session
-from analytics.runtime.timer_facts import FactsReader, spans
-from analytics.runtime.timer_plan import Plan, of_spans
-from analytics.runtime.timer_run import Done, Outlet, Run
-from analytics.runtime.timer_scopes import Scope, area_scope, game_scopes
-from analytics.runtime.timer_starts import Starts
+from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.planning import Plan, of_spans
+from analytics.runtime.timers.run import Done, Outlet, Run
+from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
+from analytics.runtime.timers.starts import Starts
 from analytics.store import Store
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START

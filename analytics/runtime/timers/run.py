@@ -20,10 +20,10 @@ import msgspec
 
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
-from analytics.runtime.timer_facts import FactsReader, Needs
-from analytics.runtime.timer_plan import Plan, Work, chunks, groups, needs
-from analytics.runtime.timer_scopes import Scope
-from analytics.runtime.timer_starts import Start, Starts
+from analytics.runtime.timers.facts import FactsReader, Needs
+from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs
+from analytics.runtime.timers.scopes import Scope
+from analytics.runtime.timers.starts import Start, Starts
 from analytics.store import Store, Write
 from analytics.store.store import Document
 from analytics.timers.start import NAME as START

@@ -12,7 +12,7 @@ from analytics.broker.clients import Subscriber
 from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "activeday.json"
+GOLDEN = Path(__file__).parents[2] / "golden" / "activeday.json"
 NEW_YORK = "America/New_York"
 
 

@@ -15,10 +15,11 @@ from analytics.broker.wire import Batch, BatchHeader, Part, tagged
 from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
-from analytics.runtime import timers, worker
+from analytics.runtime import worker
 from analytics.runtime.draining import drain
 from analytics.runtime.nodes import readers
-from analytics.runtime.timers import Timers
+from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore, Write
 from analytics.timers import TIMERS
@@ -78,12 +79,12 @@ class Suite:
         self._games = games
         self._greenlets: dict[Any, Any] = {}
         self._sent = 0
-        for module in (worker, timers):
+        for module in (worker, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
             monkeypatch.setattr(module, "RETRY_SECONDS", 0.02)
-        monkeypatch.setattr(timers, "QUIET_SECONDS", 0.1)
-        monkeypatch.setattr(timers, "REST", 0.0)
-        monkeypatch.setattr(timers, "LOOK_SECONDS", 0.02)
+        monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.1)
+        monkeypatch.setattr(timers_node, "REST", 0.0)
+        monkeypatch.setattr(timers_node, "LOOK_SECONDS", 0.02)
         self.start_broker()
         self.publisher = Publisher(self.config.broker, "test")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from timer_harness import COLLECTIONS, A, at, some_weeks
 
-from analytics.runtime.timer_by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.store import Write
 
 

@@ -50,7 +50,7 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
 
 def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
     """The documents are as they should be, and only the tuples are missing."""
-    from analytics.runtime.timer_run import Outlet
+    from analytics.runtime.timers.run import Outlet
 
     there = gevent.event.Event()
     suite.send("gamelog.login_logcount", [log("login", "a", at("2015-03-04"))])
@@ -67,7 +67,7 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
     for node in timers_of(suite):
         suite.kill(node)
     monkeypatch.undo()
-    monkeypatch.setattr("analytics.runtime.timers.open_store", lambda config: suite.store)
+    monkeypatch.setattr("analytics.runtime.timers.node.open_store", lambda config: suite.store)
     assert suite.unpublished()
     suite.start_timers()
     suite.drain()

@@ -8,8 +8,9 @@ import pytest
 from timer_harness import COLLECTIONS, A, C, at, eventually, log, paid, some_weeks
 
 from analytics.config import TimersSection
-from analytics.runtime import timer_plan, timers
-from analytics.runtime.timers import Timers
+from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers import planning
+from analytics.runtime.timers.node import Timers
 
 OLD_DAY = "2015-02-10"
 
@@ -100,14 +101,14 @@ def test_days_that_began_while_nobody_looked(suite: Any) -> None:
 
 def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
     """With little memory, documents are computed a few days and areas at a time."""
-    monkeypatch.setattr(timer_plan, "DAYS_AT_ONCE", 3)
-    monkeypatch.setattr(timer_plan, "DOCUMENTS_AT_ONCE", 5)
+    monkeypatch.setattr(planning, "DAYS_AT_ONCE", 3)
+    monkeypatch.setattr(planning, "DOCUMENTS_AT_ONCE", 5)
     monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 0.000001)
     some_weeks(suite, "2015-02-20", 25, seed=8)
     suite.drain()
     found = suite.documents()
-    monkeypatch.setattr(timer_plan, "DAYS_AT_ONCE", 1000)
-    monkeypatch.setattr(timer_plan, "DOCUMENTS_AT_ONCE", 10**6)
+    monkeypatch.setattr(planning, "DAYS_AT_ONCE", 1000)
+    monkeypatch.setattr(planning, "DOCUMENTS_AT_ONCE", 10**6)
     monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 1000)
     assert {name for name, _ in found} == set(COLLECTIONS)
     assert found == suite.anew()
@@ -117,7 +118,7 @@ def test_records_that_never_cease_do_not_keep_the_timers_from_running(
     new_suite: Any, monkeypatch: Any
 ) -> None:
     suite = new_suite()
-    monkeypatch.setattr(timers, "QUIET_SECONDS", 3600)
+    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 3600)
     config = msgspec.structs.replace(suite.config, timers=TimersSection(every_seconds=0.2))
     node = suite._start(Timers(config, now=lambda: suite.now))
     eventually(lambda: node.state()["runs"] == 1)

@@ -3,8 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from analytics.runtime.timer_facts import Needs, Stored
-from analytics.runtime.timer_scopes import Scope
+from analytics.runtime.timers.facts import Needs, Stored
+from analytics.runtime.timers.scopes import Scope
 from analytics.timers.facts import Clock
 from analytics.timers.timer import Timer, first_of, last_of, runs
 

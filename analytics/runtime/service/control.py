@@ -17,8 +17,15 @@ from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
-from analytics.runtime.supervision import RUNNING, STOPPABLE, UNDER_WAY, Process, Supervisor, last_error
-from analytics.runtime.supervisor_conf import BROKER, STOP_SECONDS, nodes, rank, text
+from analytics.runtime.service.conf import BROKER, STOP_SECONDS, nodes, rank, text
+from analytics.runtime.service.supervisor import (
+    RUNNING,
+    STOPPABLE,
+    UNDER_WAY,
+    Process,
+    Supervisor,
+    last_error,
+)
 
 UP_SECONDS = 60.0
 FREE_SECONDS = 5.0

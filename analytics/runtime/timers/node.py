@@ -20,18 +20,18 @@ from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.wire import Head
 from analytics.config import Config, areas
 from analytics.errors import Unavailable
-from analytics.runtime import timer_plan
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.settler import new_session
-from analytics.runtime.timer_dirty import Dirty
-from analytics.runtime.timer_facts import FactsReader, spans
-from analytics.runtime.timer_plan import Plan
-from analytics.runtime.timer_position import NODE, Overtaken, Position
-from analytics.runtime.timer_run import Done, Outlet, Run
-from analytics.runtime.timer_scopes import Scope, area_scope, game_scopes, next_boundary
-from analytics.runtime.timer_starts import Starts
+from analytics.runtime.timers import planning
+from analytics.runtime.timers.dirty import Dirty
+from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.planning import Plan
+from analytics.runtime.timers.position import NODE, Overtaken, Position
+from analytics.runtime.timers.run import Done, Outlet, Run
+from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes, next_boundary
+from analytics.runtime.timers.starts import Starts
 from analytics.store import open_store
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
@@ -256,47 +256,47 @@ class Timers(Node):
                 continue
             plan: Plan = {}
             for scope in scopes:
-                changes = timer_plan.changes_of(scope, by_area)
+                changes = planning.changes_of(scope, by_area)
                 if work := self._work_of(scope, changes, before, now):
                     plan[scope] = work
                 gevent.sleep(0)
             yield plan
             if began_anew := [scope for scope in scopes if moved.intersection(scope.areas)]:
                 users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
-                yield from timer_plan.of_spans(spans(self._facts, began_anew, users.values(), now), users)
+                yield from planning.of_spans(spans(self._facts, began_anew, users.values(), now), users)
 
     def _everything(
-        self, scopes: list[Scope], by_area: Mapping[str, timer_plan.Changes], now: int
+        self, scopes: list[Scope], by_area: Mapping[str, planning.Changes], now: int
     ) -> Iterator[Plan]:
         """Yield plans of all that the store has; what is known to have changed is still accounted for."""
         known = {
-            scope: timer_plan.of_changes(
-                timer_plan.for_scope(self._timers, scope),
-                timer_plan.changes_of(scope, by_area),
+            scope: planning.of_changes(
+                planning.for_scope(self._timers, scope),
+                planning.changes_of(scope, by_area),
                 scope.last_day(now),
             )
             for scope in scopes
         }
-        for plan in timer_plan.of_spans(spans(self._facts, scopes, self._timers.values(), now), self._timers):
+        for plan in planning.of_spans(spans(self._facts, scopes, self._timers.values(), now), self._timers):
             for scope, work in plan.items():
                 for name, firsts in work.items():
                     for first in firsts.keys() & known[scope][name].keys():
                         firsts[first] = known[scope][name][first]
             yield plan
 
-    def _work_of(self, scope: Scope, changes: timer_plan.Changes, before: int, now: int) -> timer_plan.Work:
+    def _work_of(self, scope: Scope, changes: planning.Changes, before: int, now: int) -> planning.Work:
         """Return what changes, and the time that has passed since ``before``, make of work."""
-        timers = timer_plan.for_scope(self._timers, scope)
+        timers = planning.for_scope(self._timers, scope)
         if any(kind == "pay" for kind, _ in changes):
             self._facts.load_history(scope)
         works = [
-            timer_plan.of_changes(
+            planning.of_changes(
                 timers, changes, scope.last_day(now), lambda day: self._facts.days_paid_next(scope, day)
             )
         ]
         if before:
-            works.append(timer_plan.of_time(timers, scope.clock(before), scope.clock(now)))
-        return timer_plan.merged(works)
+            works.append(planning.of_time(timers, scope.clock(before), scope.clock(now)))
+        return planning.merged(works)
 
     def _report(self, log: str, heads: dict[str, Head]) -> None:
         """Tell the broker what it may throw away. If it does not answer, the next report will do."""

@@ -23,8 +23,8 @@ from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import process_started
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.runtime import supervisor_conf as conf
 from analytics.runtime.nodes import registered
+from analytics.runtime.service import conf
 from analytics.runtime.suite import python_path
 
 ASK_SECONDS = 3.0

@@ -9,8 +9,8 @@ import msgspec
 from analytics.broker.wire import Message
 from analytics.core.areas import Areas
 from analytics.core.tuples import Ts
-from analytics.runtime.timer_facts import Stored
-from analytics.runtime.timer_scopes import day_of
+from analytics.runtime.timers.facts import Stored
+from analytics.runtime.timers.scopes import day_of
 
 KINDS: dict[str, Stored] = {"loginday": "login", "signupday": "signup", "paysummary": "pay"}
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Areas
-from analytics.runtime.timer_scopes import Scope, day_of, start_of
+from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers import TIMERS

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics.core.areas import Areas
-from analytics.runtime.timer_scopes import Scope, day_of
+from analytics.runtime.timers.scopes import Scope, day_of
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers.start import NAME, READS, changes, earliest, fields
