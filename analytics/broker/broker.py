@@ -21,6 +21,7 @@ from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, Refill
 from analytics.broker.sender import Sender
+from analytics.broker.sockets import patience
 from analytics.broker.wire import (
     BrokerState,
     Head,
@@ -72,7 +73,7 @@ class Broker:
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
         section = self.bound
-        options = server_options(section)
+        options = {**patience(section), **server_options(section)}
         self._lock = _lock(self._data)
         try:
             self._open()
@@ -102,7 +103,9 @@ class Broker:
         work = (self._committer.run, self._receiver.run, self._refill.run, self._sender.follow_subscriptions)
         self._greenlets = [self._spawn(loop) for loop in work]
         if self._doorkeeper is not None:
-            self._greenlets.append(self._spawn(self._doorkeeper.run))
+            keeper = self._doorkeeper
+            self._greenlets += [self._spawn(keeper.watch(part.socket)) for part in sockets]
+            self._greenlets.append(self._spawn(keeper.run))
 
     def step(self) -> None:
         """Send the heartbeat when it is due. Return soon. Raise what made any part of the broker fail."""
@@ -148,6 +151,7 @@ class Broker:
             repeated=self._committer.repeated,
             waiting=self._waiting(),
             refused_keys=self._doorkeeper.refused if self._doorkeeper is not None else 0,
+            refused_keyless=self._doorkeeper.keyless if self._doorkeeper is not None else 0,
         )
 
     def _waiting(self) -> dict[str, dict[str, float]]:

@@ -15,7 +15,7 @@ from gevent.event import AsyncResult, Event
 from gevent.lock import BoundedSemaphore
 
 from analytics.broker.curve import client_options
-from analytics.broker.sockets import new_socket
+from analytics.broker.sockets import new_socket, patience
 from analytics.broker.wire import (
     ACK,
     BATCH,
@@ -71,7 +71,7 @@ class Publisher:
             SNDHWM=2
             * window,  # a window and its repetition: only a broker that is away or blocked makes it wait
             ROUTING_ID=f"{name}-{secrets.token_hex(4)}".encode()[-255:],
-            **client_options(broker),
+            **_options(broker),
         )
         self._window = BoundedSemaphore(window)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
@@ -181,7 +181,7 @@ class Subscriber:
     def __init__(
         self, broker: BrokerSection, topics: Iterable[str], hwm: int = 8, prefixes: Iterable[str] = ()
     ) -> None:
-        self._socket = new_socket(zmq.SUB, RCVHWM=hwm, **client_options(broker))
+        self._socket = new_socket(zmq.SUB, RCVHWM=hwm, **_options(broker))
         for prefix in prefixes:
             self._socket.set(zmq.SUBSCRIBE, prefix.encode())
         for topic in (HEARTBEAT_TOPIC, *topics):
@@ -224,7 +224,7 @@ class Refill:
         self._key_hint = f", and does it know the key {broker.key_name}" if broker.keys else ""
         self._tags = itertools.count(1)
         self._turn = BoundedSemaphore(1)
-        self._options = {"SNDHWM": _HIGH_WATER_MARK, **client_options(broker)}
+        self._options = {"SNDHWM": _HIGH_WATER_MARK, **_options(broker)}
         self._socket = new_socket(zmq.DEALER, **self._options)
         self._socket.connect(self._address)
 
@@ -280,6 +280,10 @@ class Refill:
         self._socket.close(linger=0)
         self._socket = new_socket(zmq.DEALER, **self._options)
         self._socket.connect(self._address)
+
+
+def _options(broker: BrokerSection) -> dict[str, int | bytes]:
+    return {**patience(broker), **client_options(broker)}
 
 
 def _address(broker: BrokerSection, port: int) -> str:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_WAITING_BYTES = 32 << 20
 _RETRY_SECONDS = 1.0
+_STUCK_SECONDS = 2.0
 
 Buffer = bytes | memoryview
 T = TypeVar("T")
@@ -83,18 +84,27 @@ class Committer:
         self._bytes = 0
         self._came = Event()
         self._room = Event()
+        self._stuck = False
         self._staged = 0
         self._durable = 0
         self._settled = Event()
 
-    def put(self, intake: Intake) -> None:
-        """Hand in a batch. Waits while too many bytes are on their way to the disk."""
+    def put(self, intake: Intake) -> bool:
+        """Hand in a batch; return whether it was taken. Waits while too many bytes are on their way to the disk.
+
+        While they are so for long, nothing more is taken, at once: whoever went on to wait would read nothing from
+        the network, not even that the other end is still there. Publishers send again what was not acknowledged.
+        """
         while self._bytes >= _MAX_WAITING_BYTES:
             self._room.clear()
-            self._room.wait()
+            if self._stuck or not self._room.wait(_STUCK_SECONDS):
+                self._stuck = True
+                return False
+        self._stuck = False
         self._bytes += intake.size
         self._waiting.append(intake)
         self._came.set()
+        return True
 
     def settle(self, timeout: float) -> bool:
         """Wait until all that the filter knows now is durable. Return False if that takes longer."""

@@ -7,6 +7,7 @@ A folder of keys has ``public`` and ``secret`` apart. The broker's host needs ``
 import logging
 import os
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ BROKER = "broker"
 _ZAP = "inproc://zeromq.zap.01"
 _DOMAIN = b"analytics"
 _REMEMBERED = 64
-_RETRY_MS = 5000  # whoever was refused is hung up on after this, and tries again
 
 
 def make(folder: Path, name: str) -> tuple[Path, Path]:
@@ -65,7 +65,6 @@ def server_options(broker: BrokerSection) -> dict[str, int | bytes]:
         "CURVE_SECRETKEY": secret,
         "ZAP_DOMAIN": _DOMAIN,
         "ZAP_ENFORCE_DOMAIN": 1,
-        "HANDSHAKE_IVL": _RETRY_MS,
     }
 
 
@@ -74,6 +73,7 @@ class Doorkeeper:
 
     Attributes:
         refused: how often a key came that is not known.
+        keyless: how often somebody came who shows no key, or takes the broker for another.
 
     Args:
         folder: of the keys. It is read each time: a key that was put there or taken away counts from the next try on.
@@ -81,6 +81,7 @@ class Doorkeeper:
 
     def __init__(self, folder: Path) -> None:
         self.refused = 0
+        self.keyless = 0
         self._folder = folder / "public"
         self._told: deque[tuple[bytes, str]] = deque(maxlen=_REMEMBERED)
         self._socket: Socket = new_socket(zmq.REP)
@@ -92,9 +93,31 @@ class Doorkeeper:
             self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
             gevent.sleep(0)
 
+    def watch(self, socket: Socket) -> Callable[[], None]:
+        """Return what counts for ever who comes to ``socket`` without getting as far as a question: ZeroMQ refuses them."""
+        refusals = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+
+        def count() -> None:
+            while True:
+                refusals.recv_multipart()
+                self.keyless += 1
+                self._tell_of_keyless()
+                gevent.sleep(0)
+
+        return count
+
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
+
+    def _tell_of_keyless(self) -> None:
+        """Warn at the 1st, 2nd, 4th, 8th … time: ZeroMQ does not say whose connection it was, and some try for ever."""
+        if self.keyless & (self.keyless - 1) == 0:
+            logger.warning(
+                "refused %d connections so far that showed no key, or expected another broker's: "
+                "give that host its keys and `broker.keys`, or find out who knocks",
+                self.keyless,
+            )
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         version, sequence, _domain, address, _identity, mechanism, *credentials = request

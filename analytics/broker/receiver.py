@@ -30,8 +30,8 @@ class Receiver:
     that is resent while the first copy waits for the disk is not taken twice.
     """
 
-    def __init__(self, address: str, put: Callable[[Intake], None], **options: int | bytes) -> None:
-        self._socket = new_socket(
+    def __init__(self, address: str, put: Callable[[Intake], bool], **options: int | bytes) -> None:
+        self.socket = new_socket(
             zmq.ROUTER,
             RCVHWM=_HIGH_WATER_MARK,
             SNDHWM=4 * _REMEMBERED_ACKS,
@@ -40,7 +40,7 @@ class Receiver:
             MAXMSGSIZE=_MAX_FRAME,
             **options,
         )
-        bind(self._socket, address)
+        bind(self.socket, address)
         self._put = put
         self._under_way: set[tuple[bytes, int]] = set()
         self._acks: OrderedDict[bytes, deque[Ack]] = OrderedDict()
@@ -49,13 +49,13 @@ class Receiver:
     @property
     def port(self) -> int:
         """The bound port."""
-        return bound_port(self._socket)
+        return bound_port(self.socket)
 
     def run(self) -> None:
         """Take batches in for ever."""
         while True:
             for _ in range(16):
-                self._take(self._socket.recv_multipart(copy=False))
+                self._take(self.socket.recv_multipart(copy=False))
             gevent.sleep(0)
 
     def acknowledge(self, intake: Intake, ack: Ack) -> None:
@@ -74,7 +74,7 @@ class Receiver:
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
+        self.socket.close()
 
     def _take(self, frames: "Sequence[zmq.Frame]") -> None:
         publisher = frames[0].bytes
@@ -88,7 +88,8 @@ class Receiver:
             self._send([publisher, ACK, encode(known)])
         elif (publisher, intake.seq) not in self._under_way:
             self._under_way.add((publisher, intake.seq))
-            self._put(intake)
+            if not self._put(intake):
+                self._under_way.discard((publisher, intake.seq))
 
     def _refuse(self, publisher: bytes, seq: bytes, reason: str) -> None:
         self.malformed += 1
@@ -97,7 +98,7 @@ class Receiver:
 
     def _send(self, frames: list[bytes]) -> None:
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            self.socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             logger.debug("%r did not get its answer: %s", frames[0], error)
 

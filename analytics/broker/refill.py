@@ -27,10 +27,10 @@ class Refill:
     def __init__(
         self, address: str, answer: Callable[[Request], Answer | None], **options: int | bytes
     ) -> None:
-        self._socket = new_socket(
+        self.socket = new_socket(
             zmq.ROUTER, SNDHWM=_HIGH_WATER_MARK, MAXMSGSIZE=_MAX_REQUEST_BYTES, **options
         )
-        bind(self._socket, address)
+        bind(self.socket, address)
         self._answer = answer
         self.malformed = 0
         self.damage = ""
@@ -38,17 +38,17 @@ class Refill:
     @property
     def port(self) -> int:
         """The bound port."""
-        return bound_port(self._socket)
+        return bound_port(self.socket)
 
     def run(self) -> None:
         """Answer for ever."""
         while True:
-            self._serve(self._socket.recv_multipart())
+            self._serve(self.socket.recv_multipart())
             gevent.sleep(0)
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
+        self.socket.close()
 
     def _serve(self, frames: list[bytes]) -> None:
         if len(frames) != 3:
@@ -71,7 +71,7 @@ class Refill:
         for message in answer[1]:
             out += [message.topic.encode(), encode(message.header), message.body]
         try:
-            self._socket.send_multipart(out, zmq.NOBLOCK, copy=False)
+            self.socket.send_multipart(out, zmq.NOBLOCK, copy=False)
         except zmq.ZMQError as error:
             logger.debug("refill: %r did not get its answer: %s", peer, error)
 

@@ -16,33 +16,33 @@ class Sender:
     """An XPUB socket. Messages beyond a subscriber's high-water mark are dropped; it refills from the log."""
 
     def __init__(self, address: str, **options: int | bytes) -> None:
-        self._socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1, **options)
-        bind(self._socket, address)
+        self.socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1, **options)
+        bind(self.socket, address)
         self._turn = Semaphore(1)
 
     @property
     def port(self) -> int:
         """The bound port."""
-        return bound_port(self._socket)
+        return bound_port(self.socket)
 
     def publish(self, topic: str, header: MessageHeader, body: "zmq.Frame | Buffer") -> None:
         """Send one message to its subscribers."""
         with self._turn:
-            self._socket.send(subscription(topic), zmq.SNDMORE)
-            self._socket.send(encode(header), zmq.SNDMORE)
-            self._socket.send(body, copy=False)
+            self.socket.send(subscription(topic), zmq.SNDMORE)
+            self.socket.send(encode(header), zmq.SNDMORE)
+            self.socket.send(body, copy=False)
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Tell every subscriber the newest numbers."""
         with self._turn:
-            self._socket.send_multipart([subscription(HEARTBEAT_TOPIC), encode(heartbeat)])
+            self.socket.send_multipart([subscription(HEARTBEAT_TOPIC), encode(heartbeat)])
 
     def follow_subscriptions(self) -> None:
         """Take in who comes and goes, for ever: unread, it would pile up."""
         while True:
-            self._socket.recv()
+            self.socket.recv()
             gevent.sleep(0)
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
+        self.socket.close()

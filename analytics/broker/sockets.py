@@ -4,9 +4,13 @@ from typing import Any, TypeAlias
 
 import zmq.green as zmq
 
+from analytics.config import BrokerSection
 from analytics.errors import Unavailable
 
 Socket: TypeAlias = "zmq.Socket[Any]"
+
+HANDSHAKE_MS = 5000  # whoever was refused is hung up on after this, and tries again
+_CONNECT_MS = 3000  # the kernel would try a host that does not answer for two minutes, less and less often
 
 
 def new_socket(kind: int, **options: int | bytes) -> Socket:
@@ -17,6 +21,22 @@ def new_socket(kind: int, **options: int | bytes) -> Socket:
     for name, value in options.items():
         socket.set(getattr(zmq, name), value)
     return socket
+
+
+def patience(broker: BrokerSection) -> dict[str, int | bytes]:
+    """Return the options of a socket that notices when the other host has vanished without a word, and finds it again.
+
+    TCP alone never would where there is nothing to send, and for a quarter of an hour where there is. The time to live
+    is for an end that has so much unsent that its own question does not get out.
+    """
+    silence = int(broker.silence_seconds * 1000)
+    return {
+        "HEARTBEAT_IVL": silence // 3,
+        "HEARTBEAT_TIMEOUT": silence,
+        "HEARTBEAT_TTL": silence,
+        "CONNECT_TIMEOUT": _CONNECT_MS,
+        "HANDSHAKE_IVL": HANDSHAKE_MS,
+    }
 
 
 def bind(socket: Socket, address: str) -> None:

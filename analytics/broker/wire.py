@@ -162,7 +162,8 @@ class BrokerState(msgspec.Struct, frozen=True):
 
     ``staged``: per topic, the records that the filter has let through and that are on their way to the disk.
     ``waiting``: per bolt and topic, the seconds for which the oldest message that the bolt has not passed lies there.
-    ``refused_keys``: how often somebody tried to connect with a key that is not known.
+    ``refused_keys``: how often somebody tried to connect with a key that is not known; ``refused_keyless``: with none, or
+    as to another broker.
     """
 
     log: str
@@ -176,6 +177,7 @@ class BrokerState(msgspec.Struct, frozen=True):
     waiting: dict[str, dict[str, float]] = {}
     staged: dict[str, int] = {}
     refused_keys: int = 0
+    refused_keyless: int = 0
 
 
 Request = Read | Report | Unknown | State

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from analytics.broker.wire import BrokerState
 from analytics.config import Config
 from analytics.runtime.report import StatusReport, facts, report
 from analytics.runtime.service.control import lsb_status
@@ -52,15 +53,25 @@ def _show(found: StatusReport, console: Console) -> None:
             console.print(_timers(node.state, found.at))
     if found.problem:
         console.print(f"[red]The broker accepts nothing:[/red] {escape(found.problem)}")
-    if found.broker is not None and found.broker.refused_keys:
-        console.print(
-            f"[yellow]Keys that are not known came {found.broker.refused_keys:,} times[/yellow]; see the broker's log."
-        )
+    if found.broker is not None:
+        _refused(found.broker, console)
     for fault in found.balance.faults:
         console.print(f"[red]Does not add up:[/red] {escape(fault)}")
     if not found.balance.faults:
         lag = f"{found.balance.lag:,} records, {found.balance.lag_seconds:.1f} s"
         console.print(f"The balance adds up. Lag: {lag}.")
+
+
+def _refused(state: BrokerState, console: Console) -> None:
+    if state.refused_keys:
+        console.print(
+            f"[yellow]Keys that are not known came {state.refused_keys:,} times[/yellow]; see the broker's log."
+        )
+    if state.refused_keyless:
+        console.print(
+            f"[yellow]Connections without the right keys were refused {state.refused_keyless:,} times[/yellow]: a host "
+            "whose `broker.keys` is empty or of another suite, or a stranger."
+        )
 
 
 def _nodes(found: StatusReport) -> Table:

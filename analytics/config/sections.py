@@ -51,6 +51,7 @@ class BrokerSection(Section, frozen=True):
     receiver_port: PortOrAny = 5000
     sender_port: PortOrAny = 5001
     refill_port: PortOrAny = 5002
+    silence_seconds: Annotated[float, Meta(ge=1)] = 15.0
     segment_mb: Positive = 64
     min_free_mb: NotNegative = 512
     fsync: bool = True

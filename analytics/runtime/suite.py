@@ -34,9 +34,13 @@ class Suite:
         config: file of the configuration.
         nodes: the names that ``run`` takes, a list for each process, in the order in which to start them;
             None: every node that the configuration needs, one process each.
+        within: what their command lines begin with, say ``ip netns exec …``; it has to end in an ``exec`` of the rest.
     """
 
-    def __init__(self, config: Path, nodes: Sequence[Sequence[str]] | None = None) -> None:
+    def __init__(
+        self, config: Path, nodes: Sequence[Sequence[str]] | None = None, within: Sequence[str] = ()
+    ) -> None:
+        self._within = list(within)
         self.config: Config = load(config)
         self._nodes = {
             "+".join(names): list(names) for names in nodes or [[name] for name in needed(self.config)]
@@ -124,7 +128,7 @@ class Suite:
     def _launch(self, name: str) -> None:
         log = self.log(name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "analytics", "--config", str(self.config.file), "run"]
+        command = [*self._within, sys.executable, "-m", "analytics", "--config", str(self.config.file), "run"]
         command += ["--with-parent", str(os.getpid()), *self._nodes[name]]
         with log.open("ab") as output:
             self._processes[name] = subprocess.Popen(

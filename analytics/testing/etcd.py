@@ -28,12 +28,22 @@ class Member:
     Args:
         folder: for its data and its log.
         flags: of etcd, for each member the same.
+        host: the address to listen on.
+        within: what its command line begins with.
     """
 
     def __init__(
-        self, name: str, folder: Path, ports: tuple[int, int], scheme: str, flags: Sequence[str]
+        self,
+        name: str,
+        folder: Path,
+        ports: tuple[int, int],
+        scheme: str = "http",
+        flags: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
     ) -> None:
-        self.address = f"{scheme}://127.0.0.1:{ports[0]}"
+        self.address = f"{scheme}://{host}:{ports[0]}"
+        self._within = within
         self.peer = f"http://127.0.0.1:{ports[1]}"
         self.name = name
         self._folder = folder
@@ -44,7 +54,7 @@ class Member:
         """Start the process; it keeps its data."""
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [
-            program(), "--name", self.name, "--data-dir", str(self._folder / "data"), "--enable-v2",
+            *self._within, program(), "--name", self.name, "--data-dir", str(self._folder / "data"), "--enable-v2",
             "--listen-client-urls", self.address, "--advertise-client-urls", self.address,
             "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
             "--initial-cluster", cluster, *self._flags,
@@ -97,11 +107,18 @@ class Etcd:
     """
 
     def __init__(
-        self, folder: Path, count: int = 1, scheme: str = "http", flags: Sequence[str] = (), **request: Any
+        self,
+        folder: Path,
+        count: int = 1,
+        scheme: str = "http",
+        flags: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+        **request: Any,
     ) -> None:
         ports = free_ports(2 * count)
         self.members = [
-            Member(f"m{i}", folder / f"m{i}", (ports[2 * i], ports[2 * i + 1]), scheme, flags)
+            Member(f"m{i}", folder / f"m{i}", (ports[2 * i], ports[2 * i + 1]), scheme, flags, host, within)
             for i in range(count)
         ]
         self._cluster = ",".join(f"{member.name}={member.peer}" for member in self.members)

@@ -155,6 +155,8 @@ def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
     yield _counter(
         "broker_repeated_records", "Records that the filter dropped as repeated", [], [((), state.repeated)]
     )
+    refused = [(("unknown_key",), float(state.refused_keys)), (("no_key",), float(state.refused_keyless))]
+    yield _counter("broker_refused_connections", "Tries to connect that were refused", ["reason"], refused)
     accepted: Counter[tuple[str, str]] = Counter()
     rejected: Counter[tuple[str, str]] = Counter()
     for source, known in state.sources.items():

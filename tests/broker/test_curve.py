@@ -110,10 +110,23 @@ def test_sockets_that_were_refused_get_in_once_their_key_is_known(broker: Broker
     subscriber.close()
 
 
-def test_no_key_gets_nothing(broker: Broker) -> None:
+def test_no_key_gets_nothing_and_is_counted_apart(broker: Broker) -> None:
     get_nothing(msgspec.structs.replace(broker.bound, keys=""))
     assert broker.facts().heads == {}
+    assert broker.facts().refused_keyless >= 3  # all three sockets
+    before = broker.facts().refused_keyless
     work(broker.bound)
+    assert broker.facts().refused_keyless == before
+    assert broker.facts().refused_keys == 0
+
+
+def test_who_takes_the_broker_for_another_is_counted(broker: Broker, tmp_path: Path) -> None:
+    section = stranger(broker, tmp_path / "other")
+    theirs = tmp_path / "other" / "public"
+    (theirs / "broker.key").write_bytes((theirs / "client.key").read_bytes())
+    get_nothing(section)
+    assert broker.facts().refused_keyless >= 3
+    assert broker.facts().refused_keys == 0
 
 
 def test_nobody_gets_in_while_nobody_keeps_the_door(broker: Broker, tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ BROKER = BrokerState(
     free_bytes=2000,
     repeated=7,
     waiting={"loginday": {"loginhour": 2.5}},
+    refused_keys=2,
+    refused_keyless=5,
 )
 SPOUT = {
     "read": 10, "journaled": 9, "rejected": 1, "published": 9, "repeated": 0, "idle": True, "errors": {"a/1": "503"},
@@ -110,6 +112,8 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "source_rejected_records_total:a:gamelog": 1,
         "topic_records_total:loginhour": 4,
         "broker_repeated_records_total": 7,
+        "broker_refused_connections_total:unknown_key": 2,
+        "broker_refused_connections_total:no_key": 5,
         "broker_blocked": 0,
         "queue_bytes": 100,
         "disk_free_bytes": 2000,
