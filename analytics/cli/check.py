@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from analytics.broker.clients import Refill
 from analytics.cluster import LocalRegistry, open_keys
+from analytics.cluster.place import located
 from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas, load
 from analytics.config.checks import unset_variables
@@ -127,8 +128,9 @@ def _store(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    section = config.broker
-    if _runs(config, "broker"):
+    section = located(config).broker
+    elsewhere = section != config.broker or (config.service.nodes and "broker" not in config.service.nodes)
+    if elsewhere or _runs(config, "broker"):
         refill = Refill(section, TIMEOUT)
         try:
             state = refill.state()
@@ -136,7 +138,7 @@ def _broker(config: Config) -> str:
             refill.close()
         if state.blocked:
             raise Wrong(f"accepts nothing: {state.blocked}")
-        return f"runs and answers at {section.host}:{section.refill_port}"
+        return f"runs and answers at {section.reached_at or section.host}:{section.refill_port}"
     ports = (section.receiver_port, section.sender_port, section.refill_port)
     for port in ports:
         _unused(port, section.host)

@@ -111,13 +111,19 @@ class Finder:
 
 
 def located(config: Config) -> Config:
-    """Return the configuration with the broker's place as the cluster knows it now, for a command."""
+    """Return the configuration with the broker's place as the cluster knows it now, for a command.
+
+    Raises:
+        Unavailable: the broker is known to listen where this host does not reach it.
+    """
     if not config.etcd.endpoints:
         return config
     keys = open_keys(config, LOOK_SECONDS)
     finder = Finder(keys, config)
     finder.look()
     keys.close()
+    if finder.problem:
+        raise Unavailable(finder.problem)
     return msgspec.structs.replace(config, broker=finder.section)
 
 

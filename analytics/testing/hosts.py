@@ -17,6 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from analytics.cluster.registry import process_started
 from analytics.errors import AnalyticsError
 
 NETWORKS = "198.18"  # to 198.19; for tests of networks (RFC 2544), so nobody's address is lost by it
@@ -60,27 +61,28 @@ class Hosts:
 
     def cut(self, name: str) -> None:
         """Pull the plug of a host's link: nobody hears a word of it from now on, not even that it is gone."""
-        _ip("-n", self._switch, "link", "set", name, "down")
+        _ip("-n", self._switch, "link", "set", _port(name), "down")
 
     def mend(self, name: str) -> None:
         """Put the plug back."""
-        _ip("-n", self._switch, "link", "set", name, "up")
+        _ip("-n", self._switch, "link", "set", _port(name), "up")
 
     def lose(self, name: str) -> None:
         """Let a host vanish: link, processes and every connection at once, without a last word."""
         self.cut(name)
-        for pid in self._pids(name):
+        pids = self._pids(name)
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         until = time.monotonic() + GONE_SECONDS
-        while self._pids(name) and time.monotonic() < until:
+        while any(map(process_started, pids)) and time.monotonic() < until:
             time.sleep(0.02)
         _ip("netns", "del", self._space(name))
 
     def come_back(self, name: str) -> None:
         """Let a lost host start again, with nothing of its former connections, at its address."""
         with suppress(AnalyticsError):  # the kernel takes it away a moment after its other end
-            _ip("-n", self._switch, "link", "del", name)
+            _ip("-n", self._switch, "link", "del", _port(name))
         self._connect(name)
 
     def _build(self) -> None:
@@ -98,8 +100,21 @@ class Hosts:
         space = self._space(name)
         _ip("netns", "add", space)
         _ip("-n", space, "link", "set", "lo", "up")
-        _ip("-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", name, "netns", self._switch)
-        _ip("-n", self._switch, "link", "set", name, "master", "bridge", "up")
+        _ip(
+            "-n",
+            space,
+            "link",
+            "add",
+            "eth0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            _port(name),
+            "netns",
+            self._switch,
+        )
+        _ip("-n", self._switch, "link", "set", _port(name), "master", "bridge", "up")
         _ip("-n", space, "address", "add", f"{self.address(name)}/24", "dev", "eth0")
         _ip("-n", space, "link", "set", "eth0", "up")
 
@@ -147,3 +162,8 @@ def _ip(*arguments: str) -> str:
     if done.returncode != 0:
         raise AnalyticsError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout
+
+
+def _port(name: str) -> str:
+    """Return what a host's link is called on the switch."""
+    return f"to-{name}"

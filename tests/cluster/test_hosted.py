@@ -11,9 +11,10 @@ import pytest
 from cluster_harness import NewEtcd, eventually, section
 
 from analytics.broker.clients import Refill
+from analytics.cli.check import tries
 from analytics.cluster.place import KEY, located
 from analytics.config import BrokerSection, Config, EtcdSection
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.hosted import Hosted, OfferedBroker
 from analytics.testing.etcd import Etcd
 
@@ -160,6 +161,9 @@ def test_nodes_go_to_the_broker_wherever_it_is(
         eventually(lambda place=place: spout.working == [place])
         found = located(config)
         assert ports(found.broker) == ports(broker.bound)
+        # As nodes do, `check` goes there, whatever the configuration of its host says.
+        told = msgspec.structs.replace(config, broker=BrokerSection(), data=tmp_path / "another")
+        assert dict(tries(told))["broker"]() == f"runs and answers at 127.0.0.1:{broker.bound.refill_port}"
         refill = Refill(found.broker, 30)
         assert refill.state().blocked == ""
         refill.close()
@@ -184,6 +188,8 @@ def test_a_broker_on_the_loopback_is_no_use_to_another_host(
     spout = hosts("other", facts, alone=False)
     eventually(lambda: "set broker.host there" in spout.state.get("error", ""))
     assert not spout.working
+    with pytest.raises(Unavailable, match=r"set broker\.host there"):
+        located(msgspec.structs.replace(config, data=tmp_path / "other"))
     broker.stop()
 
 
