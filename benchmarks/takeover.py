@@ -23,8 +23,21 @@ MOST_SECONDS = 15.0
 )
 @click.option("--rate", default=2_000, show_default=True, help="Lines a second meanwhile.")
 @click.option("--api", type=click.Choice(["v3", "v2"]), default="v3", show_default=True, help="Of etcd.")
-@click.option("--members", default=1, show_default=True, help="Of the etcd that is started for this.")
-def main(kills: int, stops: int, rate: int, api: str, members: int) -> None:
+@click.option(
+    "--members",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Of the etcd that is started for this; of several one is killed after the first takeover.",
+)
+@click.option(
+    "--etcd-away",
+    "away",
+    default=0.0,
+    metavar="SECONDS",
+    help="Take etcd away for so long in the end, say 180; work has to go on.",
+)
+def main(kills: int, stops: int, rate: int, api: str, members: int, away: float) -> None:
     """Measure takeovers between two hosts that run all bolts, with the times that the configuration has by default.
 
     A takeover is over when the other worker's first numbers are in their documents. The exit status is 1 if one took
@@ -32,13 +45,15 @@ def main(kills: int, stops: int, rate: int, api: str, members: int) -> None:
     """
     folder = Path(tempfile.mkdtemp(prefix="takeover-"))
     outcome = TakeoverTest(folder, rate, f'api = "{api}"', members, lambda text: click.echo(f"  {text}")).run(
-        kills, stops
+        kills, stops, away
     )
     click.echo(f"{outcome.lines:,} lines at {rate:,} a second, etcd {api} with {members} members")
     for what, took in (("kill -9", outcome.kills), ("SIGSTOP", outcome.stops)):
         if took:
             listed = ", ".join(f"{seconds:.1f}" for seconds in took)
             click.echo(f"{what}: {len(took)} takeovers, at most {max(took):.1f} s ({listed})")
+    if away:
+        click.echo(f"etcd away for {away:g} s: all nodes known again {outcome.back:.1f} s after its return")
     for difference in outcome.differences:
         click.echo(difference, err=True)
     if outcome.differences:

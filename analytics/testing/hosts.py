@@ -115,6 +115,8 @@ class Hosts:
             self._switch,
         )
         _ip("-n", self._switch, "link", "set", _port(name), "master", "bridge", "up")
+        card = f"02:00:00:00:00:{10 + self._names.index(name):02x}"  # its own, also when it comes back
+        _ip("-n", space, "link", "set", "eth0", "address", card)
         _ip("-n", space, "address", "add", f"{self.address(name)}/24", "dev", "eth0")
         _ip("-n", space, "link", "set", "eth0", "up")
 

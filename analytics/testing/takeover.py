@@ -15,10 +15,12 @@ import gevent
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, totals
-from analytics.cluster import LocalRegistry
+from analytics.cluster import LocalRegistry, open_keys
+from analytics.cluster.registry import alive
 from analytics.config import areas
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
+from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
 from analytics.store import embedded_uri, open_store
 from analytics.testing.crash import differences
@@ -38,10 +40,12 @@ FEED_SECONDS = 0.1
 
 @dataclass
 class Outcome:
-    """What was measured: seconds from each end of the active one to the other's first numbers, and what is wrong."""
+    """What was measured: seconds from each end of the active one to the other's first numbers, from etcd's return
+    until all nodes are known again, and what is wrong."""
 
     kills: list[float] = field(default_factory=list)
     stops: list[float] = field(default_factory=list)
+    back: float = 0.0
     lines: int = 0
     differences: list[str] = field(default_factory=list)
 
@@ -65,10 +69,14 @@ class TakeoverTest:
         self._settings = etcd
         self._say = say
         self._feeding = True
+        self._lost = False
         self._outcome = Outcome()
 
-    def run(self, kills: int, stops: int) -> Outcome:
-        """Kill the active one ``kills`` times, then freeze it ``stops`` times; compare every document in the end."""
+    def run(self, kills: int, stops: int, away: float = 0.0) -> Outcome:
+        """Kill the active one ``kills`` times, freeze it ``stops`` times, take etcd away for ``away`` seconds.
+
+        Where etcd has several members, the first is killed after the first takeover. Compare every document in the end.
+        """
         try:
             self.etcd.start()
             with Suite(self._configure("main"), [["store"], ["broker"], ["gamelog"]]) as main:
@@ -79,14 +87,69 @@ class TakeoverTest:
                     self._hosts = {"a": a, "b": b}
                     for _ in range(kills):
                         self._outcome.kills.append(self._take_over(self._kill))
+                        self._lose_a_member()
                     for _ in range(stops):
                         self._outcome.stops.append(self._take_over(self._freeze))
+                        self._lose_a_member()
+                    if away:
+                        self._outcome.back = self._without_etcd(away)
                     self._feeding = False
                     feeding.get()
                     self._compare()
         finally:
             self.etcd.stop()
         return self._outcome
+
+    def _lose_a_member(self) -> None:
+        if len(self.etcd.members) > 1 and not self._lost:
+            self._lost = True
+            self.etcd.members[0].kill()
+            self._say("killed a member of etcd")
+
+    def _without_etcd(self, seconds: float) -> float:
+        """Take etcd away; return how long after its return every node is known again. Raise if work rests meanwhile."""
+        active, _ = self._roles()
+        known = self._known()
+        self.etcd.stop()
+        until = time.monotonic() + seconds
+        moves = 0
+        while time.monotonic() < until:
+            self._seconds_until_numbers_move()
+            moves += 1
+        problem = report(self._main.config).cluster
+        if "etcd can't be used" not in problem:
+            raise AnalyticsError(f"status should say that etcd is away, it says: {problem or 'nothing'}")
+        if self._hosts[active].pid(PROCESS) not in self._working():
+            raise AnalyticsError(f"{active} should work on without etcd; see {self._folder}")
+        self._say(
+            f"etcd was away for {seconds:g} s: numbers moved on {moves} times, `status` says: {problem:.80}…"
+        )
+        self.etcd.start()
+        began = time.monotonic()
+        while self._known() != known:
+            if time.monotonic() - began > PATIENCE:
+                raise AnalyticsError(
+                    f"expected nodes {known} in etcd, found {self._known()}; see {self._folder}"
+                )
+            gevent.sleep(LOOK_SECONDS)
+        took = time.monotonic() - began
+        self._say(f"etcd is back: all {len(known)} nodes are known again after {took:.1f} s")
+        return took
+
+    def _known(self) -> set[tuple[str, str]]:
+        """Return which nodes of which hosts etcd knows."""
+        keys = open_keys(self._main.config)
+        try:
+            return {tuple(key.removeprefix("nodes/").split(":", 1)) for key in keys.list("nodes/")}  # type: ignore[misc]
+        except Unavailable:
+            return set()
+        finally:
+            keys.close()
+
+    def _working(self) -> set[int]:
+        """Return the processes that work and do not stand by."""
+        nodes = [node for suite in self._hosts.values() for node in LocalRegistry(suite.config.data).list()]
+        return {node.pid for node in nodes if alive(node) and not node.state.get("standby")}
 
     def _take_over(self, end: Callable[[str, Callable[[], float]], float]) -> float:
         active, _ = self._roles()
