@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from gevent.event import Event
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
@@ -114,11 +115,11 @@ def facts(found: StatusReport) -> dict[str, Any]:
 
 def report(config: Config) -> StatusReport:
     """Return how the suite does at this moment, within two seconds whatever hangs."""
+    local = LocalRegistry(config.data).list()
     answers = ask(_questions(config), SECONDS)
     peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
     entries: list[Entry] | None = answers["etcd"].value if "etcd" in answers else None
-    known = LocalRegistry(config.data).list() if entries is None else entries
-    nodes = node_reports(config, known, answers.get("supervisor", NONE).value)
+    nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     broker: Answer = answers["broker"]
     if broker.value is None:
         return StatusReport(time.time(), nodes, None, None, broker.problem, peers)
@@ -128,20 +129,28 @@ def report(config: Config) -> StatusReport:
 
 
 def _questions(config: Config) -> dict[str, Callable[[], Any]]:
-    """Return what is asked, by whom. A store whose address only the nodes' environment holds is left out."""
-    questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config)}
+    """Return what is asked, by whom. A store whose address only the nodes' environment holds is left out.
+
+    The broker is asked when the nodes have told where they are: else a spout would tell of records that the broker did
+    not know yet when it answered.
+    """
+    listed = Event()
+    questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config, listed)}
     if Supervisor(config).noted_pid:
         questions["supervisor"] = lambda: failing(config)
     if not any(fault.startswith("mongodb.") for fault in unset_variables(config)):
         questions["store"] = lambda: _ask_store(config)
     if config.etcd.endpoints:
-        questions["etcd"] = lambda: _ask_etcd(config)
+        questions["etcd"] = lambda: _ask_etcd(config, listed)
+    else:
+        listed.set()
     return questions
 
 
-def _ask_broker(config: Config) -> BrokerState:
+def _ask_broker(config: Config, listed: Event) -> BrokerState:
     """Ask it where the cluster knows it to be; an etcd that hangs leaves it less time."""
     began = time.monotonic()
+    listed.wait(PATIENCE / 4)
     broker = located(config).broker
     refill = Refill(broker, PATIENCE - (time.monotonic() - began))
     try:
@@ -158,7 +167,7 @@ def _ask_store(config: Config) -> None:
         store.close()
 
 
-def _ask_etcd(config: Config) -> list[Entry]:
+def _ask_etcd(config: Config, listed: Event) -> list[Entry]:
     registry = open_registry(config, PATIENCE)
     try:
         entries = registry.list()
@@ -166,6 +175,7 @@ def _ask_etcd(config: Config) -> list[Entry]:
             raise Unavailable(registry.problem)
         return entries
     finally:
+        listed.set()
         registry.close()
 
 

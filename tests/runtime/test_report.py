@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, Node
 from analytics.cluster.registry import process_started
 from analytics.config import (
@@ -21,8 +22,9 @@ from analytics.config import (
     WorkerSection,
 )
 from analytics.errors import AnalyticsError
+from analytics.runtime.asking import Answer
 from analytics.runtime.nodes import UnknownNode, build, needed, registered
-from analytics.runtime.report import node_reports
+from analytics.runtime.report import node_reports, report
 
 SOURCE = Source(name="a", kind="file", path="/x")
 
@@ -106,3 +108,16 @@ def test_a_name_that_no_node_has() -> None:
     with pytest.raises(UnknownNode, match='got "brokr"; did you mean broker') as refused:
         build(["brokr"], Config())
     assert isinstance(refused.value, AnalyticsError)
+
+
+def test_what_spouts_tell_is_not_newer_than_what_the_broker_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: Any) -> dict[str, Answer]:
+        beating(tmp_path, state={"published": 2})
+        return {"broker": Answer(BrokerState("log", {}, {}, {}, "", 0, 0, 0))}
+
+    beating(tmp_path, state={"published": 1})
+    monkeypatch.setattr("analytics.runtime.report.ask", ask)
+    [told] = [node.state for node in report(Config(data=tmp_path)).nodes if node.name == "gamelog"]
+    assert told == {"published": 1}
