@@ -27,7 +27,7 @@ from analytics.store import open_store
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
 QUIET_SECONDS = 0.02
-MUCH = 0.25
+MUCH = 0.5
 """The share of what may be pending that is settled without waiting for more."""
 BYTES_A_TUPLE = 256
 """What a tuple takes as a rule: one with a long list counts as several."""
