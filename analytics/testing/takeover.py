@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
+import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, totals
-from analytics.cluster import LocalRegistry, open_keys
+from analytics.cluster import LocalRegistry, Node, open_keys
 from analytics.cluster.registry import alive
 from analytics.config import areas
 from analytics.errors import AnalyticsError, Unavailable
@@ -125,26 +126,27 @@ class TakeoverTest:
             f"etcd was away for {seconds:g} s: numbers moved on {moves} times, `status` says: {problem:.80}…"
         )
         self.etcd.start()
-        began = time.monotonic()
-        while self._known() != known:
+        began, since = time.monotonic(), time.time()
+        while self._known(since) != known:
             if time.monotonic() - began > PATIENCE:
                 raise AnalyticsError(
-                    f"expected nodes {known} in etcd, found {self._known()}; see {self._folder}"
+                    f"expected nodes {known} in etcd, found {self._known(since)}; see {self._folder}"
                 )
             gevent.sleep(LOOK_SECONDS)
         took = time.monotonic() - began
         self._say(f"etcd is back: all {len(known)} nodes are known again after {took:.1f} s")
         return took
 
-    def _known(self) -> set[tuple[str, str]]:
-        """Return which nodes of which hosts etcd knows."""
+    def _known(self, since: float = 0.0) -> set[str]:
+        """Return the keys of nodes that told etcd of themselves since then: it keeps older entries through its own restart."""
         keys = open_keys(self._main.config)
         try:
-            return {tuple(key.removeprefix("nodes/").split(":", 1)) for key in keys.list("nodes/")}  # type: ignore[misc]
+            found = keys.list("nodes/")
         except Unavailable:
             return set()
         finally:
             keys.close()
+        return {key for key, node in found.items() if msgspec.json.decode(node, type=Node).beat > since}
 
     def _working(self) -> set[int]:
         """Return the processes that work and do not stand by."""
