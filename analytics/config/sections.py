@@ -15,6 +15,8 @@ Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 PortOrAny = Annotated[int, Meta(ge=0, le=65535)]
+Language = Literal["en", "zh"]
+"""Of the dashboard; what it says in them is in analytics/web/languages."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -182,7 +184,8 @@ class DashboardSection(Section, frozen=True):
     """The dashboard (node ``dashboard``). ``port`` 0: there is none.
 
     ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Needed where ``host`` is none of
-    the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it.
+    the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it. ``language`` is
+    for browsers that ask for none of the languages that there are.
     """
 
     host: str = "127.0.0.1"
@@ -192,6 +195,7 @@ class DashboardSection(Section, frozen=True):
     tls_cert: str = ""
     tls_key: str = ""
     behind_proxy: bool = False
+    language: Language = "en"
 
 
 class AreaSection(Section, frozen=True):

@@ -29,10 +29,15 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
 
 from analytics.web.here import EXTENSION, data
+from analytics.web.messages import msg
+from analytics.web.spoken import kept
 
 GUESSES, WINDOW_SECONDS = 5, 300.0
 MOST_KNOWN = 10_000
 TOKEN_BYTES = 24
+WRONG = msg("User or password is wrong.")
+TOO_MANY = msg("Too many wrong passwords. Wait five minutes, then try again.")
+OLD_FORM = msg("csrf: this form is too old, or not from here; load the page again and send it once more")
 OPEN = ("access.login", "static", "pages.bokeh_js")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -125,7 +130,7 @@ def _mixed(one: bytes, other: bytes) -> bytes:
 def _known() -> dict[str, Any]:
     """Return what templates need to show who is logged in."""
     user = session.get("user") if data().config.dashboard.users else None
-    return {"user": user, "csrf": csrf() if user else "", "logout_url": url_for("access.logout")}
+    return {"user": user, "csrf": csrf() if user else "", "logout_url": kept(url_for("access.logout"))}
 
 
 def _admit() -> AnyResponse | None:
@@ -135,7 +140,7 @@ def _admit() -> AnyResponse | None:
         return None
     if request.path.startswith("/api/"):
         abort(401, "log in first: POST user and password to /login, and send the cookie that it answers with")
-    return redirect(url_for("access.login", next=request.full_path.rstrip("?")))
+    return redirect(kept(url_for("access.login", next=request.full_path.rstrip("?"))))
 
 
 def _with_headers(answer: Response) -> Response:
@@ -159,7 +164,7 @@ def login() -> AnyResponse:
         (f"from {request.remote_addr}", f"as {request.form.get('user', '')[:80]}"),
     )
     if (seconds := guesses.wait(*whom)) > 0:
-        answer = _form("Too many wrong passwords. Wait five minutes, then try again.", 429)
+        answer = _form(TOO_MANY, 429)
         answer.headers["Retry-After"] = str(int(seconds) + 1)
         return answer
     hashed = data().config.dashboard.users.get(user)
@@ -167,12 +172,12 @@ def login() -> AnyResponse:
     right = check_password_hash(hashed or _extension("nobody"), request.form.get("password", ""))
     if not right or hashed is None:
         guesses.wrong(*whom)
-        return _form("User or password is wrong.", 403)
+        return _form(WRONG, 403)
     guesses.right(*whom)
     session.clear()
     session["user"] = user
     session.permanent = True
-    return redirect(_local(request.form.get("next", "")))
+    return redirect(kept(_local(request.form.get("next", ""))))
 
 
 @access.post("/logout")
@@ -180,7 +185,7 @@ def logout() -> AnyResponse:
     """Forget who this is."""
     _check_token()
     session.clear()
-    return redirect(url_for("access.login"))
+    return redirect(kept(url_for("access.login")))
 
 
 def _form(error: str = "", status: int = 200) -> Response:
@@ -198,7 +203,7 @@ def _check_token() -> None:
     except ValueError:  # of another length, or no token at all
         token = ""
     if not token or not hmac.compare_digest(token, str(session.get("csrf", ""))):
-        abort(400, "csrf: this form is too old, or not from here; load the page again and send it once more")
+        abort(400, OLD_FORM)
 
 
 def _local(address: str) -> str:

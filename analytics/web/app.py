@@ -14,7 +14,9 @@ from analytics.web.data import Data
 from analytics.web.filters import BadFilter
 from analytics.web.here import EXTENSION, data
 from analytics.web.kept import NotYet
+from analytics.web.messages import SOURCE, Told, msg
 from analytics.web.pages import pages
+from analytics.web.spoken import language, t
 
 LARGEST_REQUEST = 64 * 1024
 AGAIN_SECONDS = 2
@@ -48,7 +50,7 @@ def create_app(shown: Data) -> Flask:
 
 def failed(error: Exception) -> Response:
     """Answer an error in words, with the status that fits: 400 the asker's fault, 503 the store's, 500 ours."""
-    status, text = 500, "something went wrong here; the dashboard's log says what"
+    status, text = 500, OURS
     if isinstance(error, BadFilter):
         status, text = 400, str(error)
     elif isinstance(error, NotYet):
@@ -64,7 +66,10 @@ def failed(error: Exception) -> Response:
         log.error("%s %s: %s", request.method, request.path, error, exc_info=status == 500)
     if isinstance(error, SecurityError):  # no address can be made of a host that is not ours
         return Response(text, status, content_type="text/plain; charset=utf-8")
-    answer = jsonify({"error": text}) if request.path.startswith("/api/") else _page(status, text)
+    if request.path.startswith("/api/"):
+        answer = jsonify({"error": text})
+    else:
+        answer = _page(status, error, text)
     answer.status_code = status
     return answer
 
@@ -82,19 +87,29 @@ def _not_yet(error: NotYet) -> Response:
     return answer
 
 
+OURS = msg("something went wrong here; the dashboard's log says what")
 HEADINGS = {
-    400: ("This can't be shown", "Mend the address, or begin again from the overview."),
-    404: ("There is no such page", "Begin again from the overview."),
+    400: (msg("This can't be shown"), msg("Mend the address, or begin again from the overview.")),
+    404: (msg("There is no such page"), msg("Begin again from the overview.")),
     503: (
-        "The store does not answer",
-        "Look at System, or run bin/analytics status. This page can be loaded again.",
+        msg("The store does not answer"),
+        msg("Look at System, or run bin/analytics status. This page can be loaded again."),
     ),
 }
-OTHERWISE = ("Something is wrong", "Look at System, or into the dashboard's log.")
+OTHERWISE = (msg("Something is wrong"), msg("Look at System, or into the dashboard's log."))
 
 
-def _page(status: int, text: str) -> Response:
+def _page(status: int, error: Exception, text: str) -> Response:
     heading, advice = HEADINGS.get(status, OTHERWISE)
+    if isinstance(error, Told):
+        shown = error.message.said(t())
+    elif isinstance(error, HTTPException) and text == type(error).description:
+        shown = text = ""  # the library's words say no more than the heading
+    else:
+        shown = t()(text)
+    foreign = shown == text and language() != SOURCE
     return make_response(
-        render_template("error.html", status=status, heading=heading, text=text, advice=advice)
+        render_template(
+            "error.html", status=status, heading=heading, text=shown, foreign=foreign, advice=advice
+        )
     )

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from analytics.web import shapes, tables
 from analytics.web.charts import BY_NAME, columns, curves
-from analytics.web.messages import Translate
+from analytics.web.messages import Translate, msg
 from analytics.web.shapes import definition
 from analytics.web.tables import Table
 
@@ -82,7 +82,7 @@ def overview(view: shapes.Overview, t: Translate) -> Contents:
             **{name: _data(name, view.hours, t) for name in ("logins", "signups")},
         },
         "tile_names": {column.field: column.label for column in tables.OVERVIEW_DAYS.columns}
-        | {"reg": "New users"},
+        | {"reg": msg("New users")},
         "tile_kinds": {column.field: column.kind for column in tables.OVERVIEW_DAYS.columns},
     }
 

@@ -1,8 +1,10 @@
 """How values look on a page: one way for tiles, tables and charts. Pure."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
+
+from analytics.web.messages import Translate
 
 NOTHING = "–"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -80,12 +82,18 @@ def moment(ts: float, timezone: str) -> str:
     return f"{datetime.fromtimestamp(ts, ZoneInfo(timezone) if timezone else UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def lasting(seconds: float) -> str:
+def dated(day: str, t: Translate) -> str:
+    """Return a day, YYYY-MM-DD, as sentences have it; tables and addresses have it as it is."""
+    return f"{date.fromisoformat(day):{t('%Y-%m-%d')}}"
+
+
+def lasting(seconds: float, t: Translate) -> str:
     """Return a length of time in its two largest units: 3 d 4 h."""
-    if seconds < MINUTE:
-        return f"{max(0, seconds):.0f} s"
-    if seconds < HOUR:
-        return f"{seconds // MINUTE:.0f} min"
-    if seconds < DAY:
-        return f"{seconds // HOUR:.0f} h {seconds % HOUR // MINUTE:.0f} min"
-    return f"{seconds // DAY:.0f} d {seconds % DAY // HOUR:.0f} h"
+    whole = int(max(0, seconds))
+    if whole < MINUTE:
+        return t("{s} s", s=whole)
+    if whole < HOUR:
+        return t("{min} min", min=whole // MINUTE)
+    if whole < DAY:
+        return t("{h} h {min} min", h=whole // HOUR, min=whole % HOUR // MINUTE)
+    return t("{d} d {h} h", d=whole // DAY, h=whole % DAY // HOUR)

@@ -124,10 +124,15 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
         PrintfTickFormatter(format="%.0f%%") if in_percent else NumeralTickFormatter(format=AXES[chart.unit])
     )
     plot.yaxis[0].ticker.desired_num_ticks = 5
+    if chart.unit == "count":
+        plot.yaxis[0].ticker.min_interval = 1  # between whole numbers there is nothing to write
     plot.y_range.start = 0
     if chart.x == "day":
         plot.xaxis[0].formatter = DatetimeTickFormatter(
-            days="%m-%d", months="%Y-%m", hours="%m-%d", years="%Y"
+            days=translate("%m-%d"),
+            months=translate("%Y-%m"),
+            hours=translate("%m-%d"),
+            years=translate("%Y"),
         )
         plot.xaxis[0].axis_line_color = CODES["line"]
     elif chart.x == "word":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from analytics.errors import AnalyticsError
+from analytics.web.messages import Message, Told
 
 NAMES = ("game", "plat", "area", "from", "to")
 MOST_AREAS = 100
@@ -21,7 +21,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2100
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class BadFilter(AnalyticsError):
+class BadFilter(Told):
     """A filter or option can't be used; the message names the parameter, what was found and what was expected."""
 
 
@@ -48,17 +48,28 @@ class Filters:
         known = [*NAMES, *others]
         for name in given:
             if name not in known:
-                raise BadFilter(f"{_shown(name)}: unknown parameter; {nearest(name, known)}")
+                raise BadFilter(
+                    "{name}: unknown parameter; {near}", name=_shown(name), near=nearest(name, known)
+                )
         areas = [area for text in given.get("area", ()) for area in text.split(",") if area]
         if len(areas) > MOST_AREAS:
             raise BadFilter(
-                f"area: expected at most {MOST_AREAS} areas, got {len(areas)}; leave it out for all of them"
+                "area: expected at most {most} areas, got {n}; leave it out for all of them",
+                most=MOST_AREAS,
+                n=len(areas),
             )
         since, until = _day(given, "from"), _day(given, "to")
         if since and until and since > until:
-            raise BadFilter(f"from: expected a day up to {until} (`to`), got {since}")
+            raise BadFilter(
+                "from: expected a day up to {until} (`to`), got {since}", until=until, since=since
+            )
         if since and until and (until - since).days >= MOST_DAYS:
-            raise BadFilter(f"from: expected at most {MOST_DAYS} days up to {until} (`to`), got {since}")
+            raise BadFilter(
+                "from: expected at most {most} days up to {until} (`to`), got {since}",
+                most=MOST_DAYS,
+                until=until,
+                since=since,
+            )
         return cls(one(given, "game"), one(given, "plat"), tuple(dict.fromkeys(areas)), since, until)
 
     def query(self, **others: str | int | bool) -> str:
@@ -78,7 +89,7 @@ def one(given: Mapping[str, Sequence[str]], name: str, default: str = "") -> str
     """Return a parameter's only value. Raise BadFilter where there are several."""
     values = given.get(name, ())
     if len(values) > 1:
-        raise BadFilter(f"{name}: expected it once, got it {len(values)} times")
+        raise BadFilter("{name}: expected it once, got it {n} times", name=name, n=len(values))
     return values[0] if values and values[0] else default
 
 
@@ -86,7 +97,12 @@ def choice(given: Mapping[str, Sequence[str]], name: str, choices: Sequence[str]
     """Return a parameter that has to be one of ``choices``."""
     value = one(given, name, default)
     if value not in choices:
-        raise BadFilter(f"{name}: expected one of {', '.join(choices)}, got {_shown(value)}")
+        raise BadFilter(
+            "{name}: expected one of {choices}, got {value}",
+            name=name,
+            choices=", ".join(choices),
+            value=_shown(value),
+        )
     return value
 
 
@@ -94,17 +110,25 @@ def number(given: Mapping[str, Sequence[str]], name: str, default: int, least: i
     """Return a parameter that has to be a whole number from ``least`` to ``most``."""
     text = one(given, name, str(default))
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise BadFilter(f"{name}: expected a whole number from {least} to {most}, got {_shown(text)}")
+        raise BadFilter(
+            "{name}: expected a whole number from {least} to {most}, got {value}",
+            name=name,
+            least=least,
+            most=most,
+            value=_shown(text),
+        )
     return int(text)
 
 
-def nearest(name: str, known: Iterable[str], most: int = 10) -> str:
+def nearest(name: str, known: Iterable[str], most: int = 10) -> Message:
     """Return words on which of the ``known`` was meant, or which there are."""
     names = sorted(known)
     if near := difflib.get_close_matches(name, names, n=1):
-        return f"did you mean {near[0]}?"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"there are: {', '.join(names[:most]) or 'none yet'}{more}"
+        return Message("did you mean {name}?", {"name": near[0]})
+    if not names:
+        return Message("there are: none yet", {})
+    values = {"names": ", ".join(names[:most]), "n": len(names) - most}
+    return Message("there are: {names} and {n} more" if len(names) > most else "there are: {names}", values)
 
 
 def _day(given: Mapping[str, Sequence[str]], name: str) -> date | None:
@@ -116,9 +140,17 @@ def _day(given: Mapping[str, Sequence[str]], name: str) -> date | None:
             raise ValueError
         day = date.fromisoformat(text)
     except ValueError:
-        raise BadFilter(f"{name}: expected a day like 2026-01-31, got {_shown(text)}") from None
+        raise BadFilter(
+            "{name}: expected a day like 2026-01-31, got {value}", name=name, value=_shown(text)
+        ) from None
     if not FIRST_YEAR <= day.year < LAST_YEAR:
-        raise BadFilter(f"{name}: expected a day from {FIRST_YEAR} to {LAST_YEAR - 1}, got {day}")
+        raise BadFilter(
+            "{name}: expected a day from {first} to {last}, got {day}",
+            name=name,
+            first=FIRST_YEAR,
+            last=LAST_YEAR - 1,
+            day=day,
+        )
     return day
 
 

@@ -1,23 +1,41 @@
-"""What pages say in which language. Texts are written in English where they are used; other languages are catalogues."""
+"""What pages say in which language. Texts are written in English where they are used; other languages are catalogues.
+
+A catalogue is ``languages/CODE.toml``: each English text, and what it is in that language. Texts that a call of
+:func:`translator`'s result does not name itself are marked with :func:`msg`, or are those of charts, tables and shapes;
+a test finds all of them and holds the catalogues against them.
+"""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-LANGUAGES = {"en": "English"}
-"""Code to the name that its speakers know it by; the first is the default."""
+from analytics.errors import AnalyticsError
 
-DEFAULT = "en"
 FOLDER = Path(__file__).parent / "languages"
+SOURCE = "en"
+"""The language in which texts are written; it needs no catalogue."""
 
 Translate = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language. ``name``: as its speakers know it; ``tag``: as HTML wants it (BCP 47)."""
+
+    name: str
+    tag: str
+
+
+LANGUAGES = {"en": Language("English", "en"), "zh": Language("中文", "zh-Hans")}
+"""By code, as addresses and ``dashboard.language`` have it."""
 
 
 @lru_cache
 def catalogue(language: str) -> Mapping[str, str]:
     """Return the English texts and what they are in ``language``; empty for English."""
-    if language == DEFAULT:
+    if language == SOURCE:
         return {}
     found: dict[str, str] = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     return found
@@ -25,17 +43,52 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 @lru_cache
 def translator(language: str) -> Translate:
-    """Return what gives an English text in ``language``, its ``{names}`` filled in. Unknown texts stay English."""
-    texts = catalogue(language)
+    """Return what gives an English text in ``language``, its ``{names}`` filled in. Unknown texts stay English.
+
+    What it returns is text, not HTML: templates escape it like any other.
+    """
 
     def translate(text: str, **values: object) -> str:
-        found = texts.get(text, text)
+        found = catalogue(language).get(text, text)
         return found.format(**values) if values else found
 
     return translate
 
 
-def chosen(asked: str | None, kept: str | None, accepted: list[str]) -> str:
-    """Return the language to answer in: what the URL says, else the cookie, else the browser's first that there is."""
+def msg(text: str) -> str:
+    """Return ``text`` as it is: the mark of an English text that is translated elsewhere."""
+    return text
+
+
+@dataclass(frozen=True)
+class Message:
+    """An English text with ``{names}`` and their values, which may be Messages themselves."""
+
+    text: str
+    values: Mapping[str, object]
+
+    def said(self, t: Translate) -> str:
+        """Return it in the language of ``t``."""
+        values = {
+            name: value.said(t) if isinstance(value, Message) else value
+            for name, value in self.values.items()
+        }
+        return t(self.text, **values)
+
+    def __str__(self) -> str:
+        return self.said(translator(SOURCE))
+
+
+class Told(AnalyticsError):
+    """An error that readers of pages see in their language; everybody else gets it in English."""
+
+    def __init__(self, text: str, **values: object) -> None:
+        self.message = Message(text, values)
+        super().__init__(str(self.message))
+
+
+def chosen(asked: str | None, kept: str | None, accepted: Iterable[str], default: str) -> str:
+    """Return the language to answer in: what the URL says, else the cookie, else the browser's first that there is,
+    else the configuration's."""
     wanted = [asked, kept, *(one.split("-")[0].lower() for one in accepted)]
-    return next((one for one in wanted if one in LANGUAGES), DEFAULT)
+    return next((one for one in wanted if one in LANGUAGES), default)

@@ -2,12 +2,11 @@
 
 import gzip
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import bokeh
 from flask import Blueprint, Response, make_response, render_template, request, url_for
@@ -18,8 +17,9 @@ from analytics.web.contents import BY_PAGE, CONTENTS, OVERVIEW, PAGES, SYSTEM, P
 from analytics.web.figures import figures
 from analytics.web.filters import NAMES
 from analytics.web.here import data
-from analytics.web.messages import LANGUAGES, chosen, translator
+from analytics.web.messages import FOLDER, LANGUAGES
 from analytics.web.shapes import Scope
+from analytics.web.spoken import NAME, Given, address, asked, in_language, kept, language, t
 from analytics.web.tables import Table
 from analytics.web.views import VIEWS
 
@@ -27,26 +27,21 @@ BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js
 A_YEAR = 365 * 86_400
 KEPT = f"public, max-age={A_YEAR}, immutable"
 STATIC = Path(__file__).parent / "static"
-Given = Mapping[str, Sequence[str]]
 pages = Blueprint("pages", __name__)
-
-
-def language() -> str:
-    """Return the language of this request's answer."""
-    accepted = list(request.accept_languages.values())
-    return chosen(request.args.get("lang"), request.cookies.get("lang"), accepted)
 
 
 @pages.app_context_processor
 def common() -> dict[str, Any]:
     """Return what every template may use."""
-    spoken = language()
+    translate = t()
     return {
-        "t": translator(spoken),
-        "language": spoken,
+        "t": translate,
+        "language": language(),
         "languages": LANGUAGES,
-        "in_language": _in_language,
+        "in_language": in_language,
+        "kept": kept,
         "shown": display.shown,
+        "dated": lambda day: display.dated(day, translate),
         "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
         "page_list": PAGES,
     }
@@ -82,11 +77,12 @@ def bokeh_js() -> Response:
 def _page(page: Page) -> Response:
     """Return a page: its view in words and figures, in the language that the reader wants."""
     given = request.args.to_dict(flat=False)
-    given.pop("lang", None)
+    given.pop(NAME, None)
     view = VIEWS[page.name](data(), given)
-    t = translator(language())
+    given |= asked()
+    translate = t()
     context = _of_scope(page, view, given) if page.name != SYSTEM else {"zone": data().config.timezone}
-    context |= CONTENTS[page.name](view, t)
+    context |= CONTENTS[page.name](view, translate)
     answer = make_response(
         render_template(
             f"{page.name}.html",
@@ -97,20 +93,18 @@ def _page(page: Page) -> Response:
             glossary=_glossary(page.tables.values()),
             link=lambda name: _link(name, given),
             csv_link=lambda table: _csv(page, table, given),
-            option=lambda **changed: _with(page.path, given, changed),
+            option=lambda **changed: address(page.path, given, changed),
             page_url=page.path,
             figures_url=url_for("pages.figures_of", name=page.name, spoken=language(), v=_figures_stamp()),
             bokeh_version=bokeh.__version__,
             moment=display.moment,
-            lasting=display.lasting,
+            lasting=lambda seconds: display.lasting(seconds, translate),
             now=data().clock(),
             **context,
         )
     )
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Vary"] = "Accept-Language, Cookie"
-    if request.args.get("lang") in LANGUAGES:
-        answer.set_cookie("lang", request.args["lang"], max_age=A_YEAR, samesite="Lax", httponly=True)
     return answer
 
 
@@ -126,44 +120,34 @@ def _of_scope(page: Page, view: Any, given: Given) -> dict[str, Any]:
         "plats": sorted({one.plat for one in of_game}),
         "area_list": [one for one in of_game if scope.plat in ("", one.plat)],
         "day_count": (last - date.fromisoformat(scope.first)).days + 1,
-        "last_days": lambda days: _with(
+        "last_days": lambda days: address(
             page.path, given, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
         ),
-        "options": {name: given[name][0] for name in page.options if given.get(name) and name != "page"},
+        "options": {
+            name: given[name][0] for name in (*page.options, NAME) if given.get(name) and name != "page"
+        },
         "hidden": {
             name: value[0] for name, value in given.items() if value and name not in ("search", "page")
         },
-        "of_area": lambda area: _with("/", _filter(given), {"area": area}),
-        "filtered": bool(_filter(given)),
-        "unfiltered": _with(page.path, given, dict.fromkeys(NAMES, "")),
+        "of_area": lambda area: address("/", _filter(given), {"area": area}),
+        "filtered": any(given.get(name) for name in NAMES),
+        "unfiltered": address(page.path, given, dict.fromkeys(NAMES, "")),
         "read_at": display.moment(view.at, scope.timezone)[11:],
     }
 
 
 def _link(name: str, given: Given) -> str:
-    """Return another page's address with the same filter."""
-    return _with(BY_PAGE[name].path, _filter(given), {})
+    """Return another page's address with the same filter, in the same language."""
+    return address(BY_PAGE[name].path, _filter(given), {})
 
 
 def _filter(given: Given) -> Given:
     """Return what is the same on every page of what was given."""
-    return {name: given[name] for name in NAMES if name in given}
+    return {name: given[name] for name in (*NAMES, NAME) if name in given}
 
 
 def _csv(page: Page, table: str, given: Given) -> str:
-    return _with(f"/api/v1/{page.name}/{table}.csv", {k: v for k, v in given.items() if k != "page"}, {})
-
-
-def _with(path: str, given: Given, changed: Mapping[str, str]) -> str:
-    """Return a path with a query string: what was given, and what is changed of it."""
-    values = {name: value[0] for name, value in given.items() if value} | dict(changed)
-    query = urlencode({name: value for name, value in values.items() if value}, safe=",")
-    return f"{path}?{query}" if query else path
-
-
-def _in_language(code: str) -> str:
-    """Return this page's address in another language."""
-    return _with(request.path, request.args.to_dict(flat=False), {"lang": code})
+    return address(f"/api/v1/{page.name}/{table}.csv", given, {"page": "", NAME: ""})
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
@@ -200,5 +184,6 @@ def _stamp(name: str) -> str:
 @lru_cache
 def _figures_stamp() -> str:
     """Return what changes when a figure may: the code that makes them, their texts, or Bokeh."""
-    made_of = (Path(__file__).parent / name for name in ("charts.py", "figures.py", "messages.py"))
+    made_of = [Path(__file__).with_name(name) for name in ("charts.py", "figures.py", "messages.py")]
+    made_of += sorted(FOLDER.glob("*.toml"))
     return f"{zlib.crc32(b''.join(file.read_bytes() for file in made_of)):08x}-{bokeh.__version__}"

@@ -7,15 +7,15 @@ from functools import lru_cache
 
 from analytics.core.areas import Area
 from analytics.core.periods import Zone, zone
-from analytics.errors import AnalyticsError
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
+from analytics.web.messages import Message, Told
 from analytics.web.shapes.common import Basis, Scope
 
 WHOLE = "*"
 ONE_DAY = timedelta(days=1)
 
 
-class NothingThere(AnalyticsError):
+class NothingThere(Told):
     """The configuration names no game, so there is nothing to show."""
 
 
@@ -111,21 +111,32 @@ def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area
         )
     for id in filters.areas:
         if id not in by_id:
-            raise BadFilter(f'area: there is no area "{id[:40]}"; {nearest(id, by_id)}')
+            raise BadFilter('area: there is no area "{id}"; {near}', id=id[:40], near=nearest(id, by_id))
     game = filters.game or (by_id[filters.areas[0]].game if filters.areas else games[0])
     if game not in games:
-        raise BadFilter(f'game: there is no game "{game[:40]}" with areas; {nearest(game, games)}')
+        raise BadFilter(
+            'game: there is no game "{game}" with areas; {near}', game=game[:40], near=nearest(game, games)
+        )
     own = [area for area in areas if area.game == game]
     if filters.plat:
         plats = {area.plat for area in own}
         if filters.plat not in plats:
-            raise BadFilter(f'plat: {game} has no plat "{filters.plat[:40]}"; {nearest(filters.plat, plats)}')
+            raise BadFilter(
+                'plat: {game} has no plat "{plat}"; {near}',
+                game=game,
+                plat=filters.plat[:40],
+                near=nearest(filters.plat, plats),
+            )
         own = [area for area in own if area.plat == filters.plat]
     for id in filters.areas:
         if by_id[id] not in own:
-            of = f"plat {filters.plat} of {game}" if filters.plat else game
+            of = Message("plat {plat} of {game}", {"plat": filters.plat, "game": game})
             raise BadFilter(
-                f"area: expected areas of {of}, got {id} of {by_id[id].game}, plat {by_id[id].plat}"
+                "area: expected areas of {of}, got {id} of {game}, plat {plat}",
+                of=of if filters.plat else game,
+                id=id,
+                game=by_id[id].game,
+                plat=by_id[id].plat,
             )
     return game, tuple(by_id[id] for id in filters.areas) or tuple(own)
 
@@ -153,6 +164,9 @@ def span(filters: Filters, today: date, newest: date | None) -> tuple[date, date
     first = filters.since or last - (DEFAULT_DAYS - 1) * ONE_DAY
     if (last - first).days >= MOST_DAYS:
         raise BadFilter(
-            f"from: expected at most {MOST_DAYS} days up to {last}, got {first}; say `to` as well"
+            "from: expected at most {most} days up to {until}, got {since}; say `to` as well",
+            most=MOST_DAYS,
+            until=last,
+            since=first,
         )
     return first, last

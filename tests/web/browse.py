@@ -32,13 +32,19 @@ def opened(browser: Browser, address: str, theme: Any) -> Page:
     return page
 
 
+def name_of(path: str) -> str:
+    """Return what a picture of this page is called: overview, retention-zh."""
+    page, _, language = path.partition("?lang=")
+    return f"{page.strip('/') or 'overview'}{f'-{language}' if language else ''}"
+
+
 def pictures(browser: Browser, address: str, folder: Path, paths: list[str]) -> None:
     """Take a picture of each page in light and dark."""
     for path in paths:
         for theme in ("light", "dark"):
             page = opened(browser, address + path, theme)
             page.wait_for_timeout(500)
-            page.screenshot(path=folder / f"{path.strip('/') or 'overview'}-{theme}.png")
+            page.screenshot(path=folder / f"{name_of(path)}-{theme}.png")
             page.context.close()
 
 

@@ -50,7 +50,16 @@ def main(chromium: str) -> None:
                     "errors": list(errors),
                     "charts": len(one.charts),
                 }
+                page.goto(f"http://127.0.0.1:{server.server_port}{one.path}?lang=zh")
+                seen[f"{one.name} {width} {theme} zh"] = look(page) | {
+                    "errors": list(errors),
+                    "charts": len(one.charts),
+                }
+            if width < 1000:
+                seen["folded"] = folded(page, f"http://127.0.0.1:{server.server_port}")
             if width > 1000:
+                seen["in Chinese"] = in_chinese(page, f"http://127.0.0.1:{server.server_port}")
+                context.clear_cookies()
                 seen["in place"] = in_place(page, f"http://127.0.0.1:{server.server_port}")
             context.close()
         browser.close()
@@ -62,6 +71,7 @@ def look(page: Page) -> dict[str, Any]:
     page.wait_for_selector(DRAWN, state="attached")
     violations = Axe().run(page).response["violations"]
     return {
+        "language": page.locator("html").get_attribute("lang"),
         "canvases": page.locator("[data-chart] canvas").count(),
         "too_wide": page.evaluate("document.documentElement.scrollWidth - innerWidth"),
         "grave": [
@@ -85,6 +95,41 @@ def in_place(page: Page, address: str) -> dict[str, Any]:
         "same": page.locator("#h-active").evaluate("node => node.same"),
         "means": page.locator("#tip").inner_text(),
     }
+
+
+def in_chinese(page: Page, address: str) -> dict[str, Any]:
+    """Return where the switch to Chinese leads, and whether the next page, a filter and a new visit stay with it."""
+    page.goto(f"{address}/payment?game=dl")
+    page.locator("a[data-language=zh]").click()
+    page.wait_for_url("**lang=zh**")
+    switched = {"url": page.url, "heading": page.locator("h1").inner_text()}
+    page.locator("nav a", has_text="留存").first.click()
+    page.wait_for_url("**/retention**")
+    following = {"url": page.url, "heading": page.locator("h1").inner_text()}
+    page.get_by_role("link", name="最近 7 天").click()
+    page.wait_for_url("**from=**")
+    filtered = page.url
+    page.goto(address)
+    return {
+        "switched": switched,
+        "following": following,
+        "filtered": filtered,
+        "again": page.locator("h1").inner_text(),
+    }
+
+
+def folded(page: Page, address: str) -> list[bool]:
+    """Return whether a narrow page shows its filter: at first, when it is opened, and after it was used."""
+    page.goto(address)
+    page.wait_for_selector(DRAWN, state="attached")
+    shown = page.get_by_role("link", name="the last 7 days")
+    found = [shown.is_visible()]
+    page.locator(".filter > summary").click()
+    found.append(shown.is_visible())
+    shown.click()
+    page.wait_for_url("**from=**")
+    page.wait_for_selector("[aria-current=true]:text('7 d')")
+    return [*found, shown.is_visible()]
 
 
 if __name__ == "__main__":

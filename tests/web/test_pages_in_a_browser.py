@@ -13,7 +13,12 @@ from analytics.web.contents import PAGES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-LOOKS = [f"{page.name} {look}" for page in PAGES for look in ("1280 light", "400 dark")]
+LOOKS = [
+    f"{page.name} {look}{language}"
+    for page in PAGES
+    for look in ("1280 light", "400 dark")
+    for language in ("", " zh")
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,19 @@ def test_a_page_is_whole(seen, look):
     assert found["canvases"] >= found["charts"]
     assert found["too_wide"] <= 0
     assert found["grave"] == []
+    assert found["language"] == ("zh-Hans" if look.endswith(" zh") else "en")
+
+
+def test_a_language_that_was_chosen_stays(seen):
+    found = seen["in Chinese"]
+    assert found["switched"]["heading"] == "付费" and "game=dl&lang=zh" in found["switched"]["url"]
+    assert found["following"]["heading"] == "留存" and "game=dl&lang=zh" in found["following"]["url"]
+    assert "lang=zh" in found["filtered"]
+    assert found["again"] == "概览"
+
+
+def test_a_narrow_page_folds_its_filter_up_until_it_is_opened(seen):
+    assert seen["folded"] == [False, True, True]
 
 
 def test_a_filter_changes_numbers_in_place(seen):

@@ -81,7 +81,7 @@ function morph(old, fresh) {
   } else if (old.nodeType !== Node.ELEMENT_NODE) {
     old.data = fresh.data;
   } else {
-    for (const { name, value } of [...fresh.attributes]) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    for (const { name, value } of [...fresh.attributes]) if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
     for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !["open", "aria-describedby"].includes(name)) old.removeAttribute(name);
     if ("keep" in old.dataset) return;
     if (old.matches("input, select") && old !== document.activeElement && "value" in fresh) old.value = fresh.value;
@@ -130,6 +130,15 @@ function address(form) {
   const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
   return `${form.getAttribute("action")}${query.size ? `?${query}` : ""}`;
 }
+
+// Where there is little room the filter is folded up until it is opened.
+const narrow = matchMedia("(max-width: 860px)");
+function fold() {
+  const filter = main?.querySelector(".filter");
+  if (filter) filter.open = !narrow.matches;
+}
+narrow.addEventListener("change", fold);
+fold();
 
 let typing;
 document.addEventListener("change", (event) => {
