@@ -47,6 +47,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.6",
+            "schemathesis>=4.3",
             "trustme>=1.1",
             "types-gevent",
             "types-requests",

@@ -7,11 +7,12 @@ import msgspec
 from flask import Blueprint, Response, abort, request
 
 from analytics import __version__
+from analytics.core.areas import Areas
 from analytics.web import shapes
 from analytics.web.csvs import CSVS, pieces
 from analytics.web.filters import NAMES
 from analytics.web.here import data
-from analytics.web.views import OPTIONS, VIEWS
+from analytics.web.views import MOST_PAGE, MOST_SIZE, OPTIONS, VIEWS
 
 ROOT = "/api/v1"
 STRUCTS: dict[str, type[msgspec.Struct]] = {
@@ -32,7 +33,7 @@ MEANINGS = {
     "of": "whose return: who signed up, or who paid",
     "axis": "what rows are: days of the calendar, or days since the opening",
     "sort": "the column to sort by",
-    "order": "up or down",
+    "order": "asc: the least first; desc: the most first",
     "search": "only areas whose id, plat or server name contains this",
     "page": "the page of the table, from 1",
     "size": "rows a page, up to 1000",
@@ -43,7 +44,7 @@ api = Blueprint("api", __name__, url_prefix=ROOT)
 @api.get("/openapi.json")
 def openapi() -> Response:
     """Describe the API."""
-    return _json(described())
+    return _json(described(data().areas))
 
 
 @api.get("/<page>")
@@ -76,8 +77,8 @@ def _json(value: Any) -> Response:
     return answer
 
 
-def described() -> dict[str, Any]:
-    """Return the description of the API, in OpenAPI 3.1, as the Structs have it."""
+def described(areas: Areas) -> dict[str, Any]:
+    """Return the description of the API, in OpenAPI 3.1, as the Structs and the areas of the configuration have it."""
     schemas, components = msgspec.json.schema_components(
         list(STRUCTS.values()), ref_template="#/components/schemas/{name}"
     )
@@ -87,15 +88,17 @@ def described() -> dict[str, Any]:
     }
     failed = {**refused, "description": "the store does not answer; try again"}
     login = {**refused, "description": "not logged in; GET /login first"}
-    others = {"400": refused, "401": login, "503": failed}
+    nothing = {**refused, "description": "the configuration has no game with areas yet"}
+    others = {"400": refused, "401": login, "404": nothing, "503": failed}
+    known = _known(areas)
     paths: dict[str, Any] = {}
     for page, schema in zip(STRUCTS, schemas, strict=True):
         content = {"application/json": {"schema": schema}}
-        paths[f"{ROOT}/{page}"] = _operation(page, f"the page {page}", content, others)
+        paths[f"{ROOT}/{page}"] = _operation(page, f"the page {page}", content, others, known)
     for page, name in CSVS:
         content = {"text/csv": {"schema": {"type": "string"}}}
         paths[f"{ROOT}/{page}/{name}.csv"] = _operation(
-            page, f"the table {name} of {page}, whole", content, others
+            page, f"the table {name} of {page}, whole", content, others, known
         )
     error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     return {
@@ -110,12 +113,29 @@ def described() -> dict[str, Any]:
     }
 
 
-def _operation(page: str, summary: str, content: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+def _known(areas: Areas) -> dict[str, dict[str, Any]]:
+    """Return what the configuration says of parameters. What is empty is as good as left out."""
+    games, plats = {one.game for one in areas.values()}, {one.plat for one in areas.values()}
+    examples = {one.game: {"value": one.id} for one in areas.values()}
+    return {
+        "game": {"schema": {"type": "string", "enum": ["", *sorted(games)]}},
+        "plat": {"schema": {"type": "string", "enum": ["", *sorted(plats)]}},
+        "area": {"examples": examples} if examples else {},
+    }
+
+
+def _operation(
+    page: str,
+    summary: str,
+    content: dict[str, Any],
+    others: dict[str, Any],
+    known: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
     return {
         "get": {
             "summary": summary,
             "parameters": [
-                _parameter(name, choices)
+                _parameter(name, choices) | known.get(name, {})
                 for name, choices in _parameters(page).items()
                 if "text/csv" not in content or name not in ("page", "size")  # a CSV is whole
             ],
@@ -131,9 +151,10 @@ def _parameters(page: str) -> dict[str, tuple[str, ...]]:
 def _parameter(name: str, choices: tuple[str, ...]) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if choices:
-        schema["enum"] = list(choices)
+        schema["enum"] = ["", *choices]
     elif name in ("from", "to"):
-        schema["format"] = "date"
+        schema = {"anyOf": [{"type": "string", "format": "date"}, {"const": ""}]}
     elif name in ("page", "size"):
-        schema = {"type": "integer", "minimum": 1}
+        most = {"page": MOST_PAGE, "size": MOST_SIZE}[name]
+        schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, {"const": ""}]}
     return {"name": name, "in": "query", "required": False, "description": MEANINGS[name], "schema": schema}

@@ -4,7 +4,7 @@ import logging
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_compress import Compress
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
 
 from analytics.config.addresses import is_loopback
 from analytics.errors import AnalyticsError, Unavailable
@@ -16,6 +16,7 @@ from analytics.web.here import EXTENSION, data
 from analytics.web.kept import NotYet
 from analytics.web.messages import SOURCE, Told, msg
 from analytics.web.pages import pages
+from analytics.web.place import NothingThere
 from analytics.web.spoken import language, t
 
 LARGEST_REQUEST = 64 * 1024
@@ -59,11 +60,13 @@ def failed(error: Exception) -> Response:
         status, text = 503, str(error)
     elif isinstance(error, HTTPException):
         status, text = error.code or 500, error.description or ""
+    elif isinstance(error, NothingThere):
+        status, text = 404, str(error)
     elif isinstance(error, AnalyticsError):
         text = str(error)
     if status >= 500:
         data().counts["failed"] += 1
-        log.error("%s %s: %s", request.method, request.path, error, exc_info=status == 500)
+        log.error("%s %r: %s", request.method, request.path, error, exc_info=status == 500)
     if isinstance(error, SecurityError):  # no address can be made of a host that is not ours
         return Response(text, status, content_type="text/plain; charset=utf-8")
     if request.path.startswith("/api/"):
@@ -71,6 +74,8 @@ def failed(error: Exception) -> Response:
     else:
         answer = _page(status, error, text)
     answer.status_code = status
+    if isinstance(error, MethodNotAllowed):
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     return answer
 
 

@@ -1,14 +1,11 @@
 """The node ``dashboard``: serves the pages and the API over HTTP or HTTPS."""
 
-import logging
-import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any
 
 import gevent
 from flask import Flask
-from gevent.pywsgi import WSGIServer
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from analytics.config import Config, areas
@@ -18,12 +15,11 @@ from analytics.store import open_reader, open_store
 from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.data import Data
+from analytics.web.listening import Server
 from analytics.web.probes import Application, with_probes
 from analytics.web.warm import Warmer
 
-AT_ONCE = 200
 STOP_SECONDS = 1.0
-log = logging.getLogger(__name__)
 
 
 class Dashboard:
@@ -34,7 +30,7 @@ class Dashboard:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server: WSGIServer | None = None
+        self._server: Server | None = None
         self._data: Data | None = None
         self._warmer: Warmer | None = None
         self._warming: gevent.Greenlet[[], None] | None = None
@@ -48,11 +44,8 @@ class Dashboard:
             app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
         address = (config.dashboard.host, config.dashboard.port)
         try:
-            options: dict[str, Any] = {"spawn": AT_ONCE, "log": None, "error_log": log, **_tls(config)}
-            self._server = WSGIServer(address, served(config, app), **options)
+            self._server = Server(address, served(config, app), **_tls(config))
             self._server.start()
-            # Headers and body are written apart; without this the body waits 40 ms for the browser to acknowledge the headers.
-            self._server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._warmer = Warmer(self._data)
             self._warming = gevent.spawn(self._warmer.run)
         except OSError as error:

@@ -46,9 +46,9 @@ def start(day: date) -> int:
     return zone(TIMEZONE).day_of(day.isoformat())
 
 
-def a_month(data: Path) -> Month:
+def a_month(data: Path, areas: int = 5, players: int = 200) -> Month:
     """Play the game, and give its books to a store."""
-    settings = Settings(FIRST, 3, 5, 200, DAYS, TIMEZONE)
+    settings = Settings(FIRST, 3, areas, players, DAYS, TIMEZONE)
     servers = game_servers(settings)
     ledger = Ledger(servers, TIMEZONE)
     for server in servers:

@@ -1,0 +1,106 @@
+"""The dashboard as its node serves it, over the embedded store with a simulated month in it, and a broker beside it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from flask import Flask
+from month import Month, a_month
+from msgspec.structs import replace
+from pymongo.monitoring import CommandListener
+
+from analytics.broker.broker import Broker
+from analytics.config import BrokerSection, Config, DashboardSection, StoreSection, areas
+from analytics.config.sections import MongoDB
+from analytics.store import MongoReader, Write, embedded_uri, open_store
+from analytics.store.embedded import PROGRAM, StoreNode
+from analytics.store.reading import ReadOnly
+from analytics.testing.ports import free_ports
+from analytics.web.app import create_app
+from analytics.web.data import Data
+from analytics.web.server import Dashboard, url
+
+BATCH = 1000
+
+
+def need(program: str, package: str) -> str:
+    """Return where a program is. Skip the test where it is missing; fail it in CI."""
+    found = shutil.which(
+        program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    )
+    if found is None:
+        reason = f"{program} is missing: {package}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return found
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A store with documents and a broker, both running; what a dashboard over them is configured with."""
+
+    config: Config
+    month: Month
+    store: StoreNode
+
+    def app(self, listener: CommandListener, **keys: Any) -> Flask:
+        """Return the application over that store; ``listener`` hears what it is asked for."""
+        config = replace(self.config, dashboard=DashboardSection(**keys))
+        reader = MongoReader(embedded_uri(config), config.mongodb.database, [listener])
+        return create_app(Data(config, ReadOnly(open_store(config)), reader, areas(config)))
+
+    @contextmanager
+    def dashboard(self, **keys: Any) -> Iterator[str]:
+        """Run a dashboard with these keys of its section; yield its address, without a slash at the end."""
+        section = DashboardSection(**{"port": free_ports(1)[0], **keys})
+        config = replace(self.config, dashboard=section)
+        node = Dashboard(config)
+        node.start()
+        try:
+            yield url(config).rstrip("/")
+        finally:
+            node.stop()
+
+
+@contextmanager
+def a_suite(folder: Path, areas: int = 3, players: int = 40) -> Iterator[Suite]:
+    """Run a store that has the month's documents, and a broker."""
+    need(PROGRAM, "pip install '.[embedded]'")
+    month = a_month(folder, areas, players)
+    section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
+    broker = Broker(section, folder)
+    broker.start()
+    turning = gevent.spawn(_turn, broker)
+    config = replace(
+        month.data.config, mongodb=MongoDB(), store=StoreSection(port=free_ports(1)[0]), broker=broker.bound
+    )
+    node = StoreNode(config)
+    node.start()
+    try:
+        _fill(config, month)
+        yield Suite(config, month, node)
+    finally:
+        turning.kill()
+        broker.stop()
+        node.stop()
+
+
+def _fill(config: Config, month: Month) -> None:
+    store = open_store(config)
+    for collection, some in month.documents.items():
+        writes = [Write(id, {**one, "_id": id}, None) for id, one in some.items()]
+        store.ensure_indexes([collection])
+        for start in range(0, len(writes), BATCH):
+            store.write(collection, writes[start : start + BATCH])
+    store.close()
+
+
+def _turn(broker: Broker) -> None:
+    while True:
+        broker.step()

@@ -1,0 +1,41 @@
+"""The API as its own description has it, asked for everything that schemathesis thinks of."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gevent import subprocess
+from running import Suite, a_suite
+
+EXAMPLES = os.environ.get("ANALYTICS_FUZZ_EXAMPLES", "6")
+"""For each operation; beside them come values at and beyond each bound of each parameter."""
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "negative_data_rejection,unsupported_method"
+)
+PATIENCE = 600
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    with a_suite(tmp_path_factory.mktemp("fuzzed")) as running:
+        yield running
+
+
+def test_every_answer_is_as_described_and_what_is_wrong_is_refused(suite: Suite, tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("schemathesis")
+    options = ["--max-examples", EXAMPLES, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]
+    options += ["--continue-on-failure", "--no-color", "--workers", "2"]
+    # The same each time, unless somebody wants to search.
+    searching = "ANALYTICS_FUZZ_EXAMPLES" in os.environ
+    options += ["--generation-database", "none"] if searching else ["--generation-deterministic"]
+    with suite.dashboard() as address:
+        done = subprocess.run(
+            [str(program), "run", f"{address}/api/v1/openapi.json", *options],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout.decode()[:20_000]
+    assert b"No issues found" in done.stdout
