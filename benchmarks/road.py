@@ -14,6 +14,7 @@ from analytics.config import Config, load
 from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 from benchmarks import lines
 
 POLL_SECONDS = 0.02
@@ -36,19 +37,12 @@ Groups = Mapping[str, Sequence[str]]
 def configure(folder: Path, uri: str, groups: Groups) -> Path:
     """Write a configuration that follows ``folder/in/*.log``, and return its path."""
     (folder / "in").mkdir(parents=True)
-    receiver, sender, refill, store = free_ports(4)
     workers = "\n".join(f"{name} = {json.dumps(list(bolts))}" for name, bolts in groups.items())
     text = f"""
 data = "data"
 [mongodb]
 uri = "{uri}"
-[store]
-port = {store}
-[broker]
-receiver_port = {receiver}
-sender_port = {sender}
-refill_port = {refill}
-min_free_mb = 64
+{on_ports(*free_ports(4))}
 [[gamelog.sources]]
 name = "bench"
 kind = "file"

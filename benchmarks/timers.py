@@ -27,6 +27,7 @@ from analytics.runtime.settler import Changes, Settler
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 from benchmarks import road
 
 FIRST_DAY = 1419955200
@@ -175,13 +176,9 @@ def tell(what: str, config: Config, suite: Suite, now: dict[str, Any]) -> None:
 
 def configure(folder: Path, world: World) -> Path:
     """Write a configuration that claims the world's areas, and return its path."""
-    receiver, sender, refill, store = free_ports(4)
     claimed = "\n".join(f'{area} = {{ plat = "2001" }}' for area in world.areas)
     path = folder / "analytics.toml"
-    path.write_text(
-        f'data = "data"\n[store]\nport = {store}\n[broker]\nreceiver_port = {receiver}\n'
-        f"sender_port = {sender}\nrefill_port = {refill}\nmin_free_mb = 64\n[games.dl.areas]\n{claimed}\n"
-    )
+    path.write_text(f'data = "data"\n{on_ports(*free_ports(4))}\n[games.dl.areas]\n{claimed}\n')
     return path
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a suite that is about to be broken."""
+"""Configurations of suites that run beside others, and of one that is about to be broken."""
 
 from pathlib import Path
 
@@ -8,6 +8,21 @@ AREAS = {
     "dl": {"timezone": "Asia/Shanghai", "ids": ["549140c8dbdb67794fc0fa3b", "549140c8dbdb67794fc0fa3c"]},
     "wsdx": {"timezone": "America/New_York", "ids": ["5461bb1bec8b9c686a8b4576", "5461bb1bec8b9c686a8b4577"]},
 }
+
+
+def on_ports(store: int, receiver: int, sender: int, refill: int, dashboard: int = 0) -> str:
+    """Return the tables of a suite that listens on these ports, 0 is no dashboard; keys of ``[broker]`` may follow."""
+    return f"""
+[store]
+port = {store}
+[dashboard]
+port = {dashboard}
+[broker]
+receiver_port = {receiver}
+sender_port = {sender}
+refill_port = {refill}
+min_free_mb = 16
+"""
 
 
 def games() -> str:
@@ -22,19 +37,11 @@ def games() -> str:
 
 def configure(path: Path) -> int:
     """Write a configuration with free ports to ``path``; return the port that its web server is expected at."""
-    receiver, sender, refill, store, web = free_ports(5)
+    web, *ports = free_ports(5)
     path.write_text(f"""
 data = "data"
-[store]
-port = {store}
-[dashboard]
-port = 0
-[broker]
-receiver_port = {receiver}
-sender_port = {sender}
-refill_port = {refill}
+{on_ports(*ports)}
 segment_mb = 1
-min_free_mb = 16
 [journal]
 rotate_mb = 4
 [gamelog]

@@ -28,7 +28,7 @@ from analytics.testing.crash import differences
 from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
 from analytics.testing.ports import free_ports
-from analytics.testing.setting import games
+from analytics.testing.setting import games, on_ports
 
 HOSTS = ("a", "b")
 PROCESS = "workers"
@@ -245,10 +245,10 @@ class TakeoverTest:
         text += f"endpoints = {json.dumps(self.etcd.addresses)}\n"
         text += "[worker]\nflush_seconds = 0.2\n"
         if name == "main":
-            receiver, sender, refill, store = free_ports(4)
-            text += f"[store]\nport = {store}\n[broker]\nreceiver_port = {receiver}\nsender_port = {sender}\n"
-            text += f"refill_port = {refill}\nmin_free_mb = 16\n[[gamelog.sources]]\n"
-            text += 'name = "game"\nkind = "file"\npath = "game.log"\npoll_seconds = 0.2\n'
+            text += on_ports(*free_ports(4))
+            text += (
+                '[[gamelog.sources]]\nname = "game"\nkind = "file"\npath = "game.log"\npoll_seconds = 0.2\n'
+            )
         else:
             text += f'[mongodb]\nuri = "{embedded_uri(self._main.config)}"\n'
         file = folder / "analytics.toml"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import gevent
 
-from analytics.config import Config
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 CONF = Path("/etc/analytics/analytics.toml")
@@ -144,17 +144,9 @@ class GameLog:
 
 def configuration(log: GameLog) -> str:
     """Return a configuration that reads ``log``, on ports that are free."""
-    store, receiver, sender, refill, dashboard = free_ports(5)
     return f"""# an operator's own
 data = "{DATA}"
-[store]
-port = {store}
-[broker]
-receiver_port = {receiver}
-sender_port = {sender}
-refill_port = {refill}
-min_free_mb = 16
-{on_port(dashboard)}
+{on_ports(*free_ports(5))}
 [games.dl.areas.{AREA}]
 plat = "2001"
 [[gamelog.sources]]
@@ -163,11 +155,6 @@ kind = "file"
 path = "{log.path}"
 poll_seconds = 0.1
 """
-
-
-def on_port(port: int) -> str:
-    """Return the dashboard's section, where there is a dashboard."""
-    return f"[dashboard]\nport = {port}\n" if "dashboard" in Config.__struct_fields__ else ""
 
 
 def counted() -> int:

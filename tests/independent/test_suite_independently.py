@@ -20,6 +20,7 @@ from analytics.runtime.draining import drain
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["store"], ["broker"], ["workers"], ["timers"], ["syncuser"]]
@@ -29,15 +30,8 @@ ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "sco
 
 def configured(folder: Path, there: World, roles: RoleInterface) -> Path:
     """Write a configuration of the world's games with free ports."""
-    store, receiver, sender, refill = free_ports(4)
     text = f"""data = "data"
-[store]
-port = {store}
-[broker]
-receiver_port = {receiver}
-sender_port = {sender}
-refill_port = {refill}
-min_free_mb = 16
+{on_ports(*free_ports(4))}
 [worker]
 flush_seconds = 0.2
 [syncuser]

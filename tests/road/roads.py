@@ -11,6 +11,7 @@ from analytics.config import Config
 from analytics.runtime.draining import drain
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["store"], ["broker"], ["workers"], ["timers"]]
@@ -18,11 +19,7 @@ NODES = [["store"], ["broker"], ["workers"], ["timers"]]
 
 def configured(folder: Path, areas: dict[str, dict[str, str]], timezone: str) -> Path:
     """Write a configuration with free ports; ``areas`` maps an area to its ``game`` and ``plat``."""
-    store, receiver, sender, refill = free_ports(4)
-    text = f'data = "data"\n[store]\nport = {store}\n[broker]\nreceiver_port = {receiver}\n'
-    text += (
-        f"sender_port = {sender}\nrefill_port = {refill}\nmin_free_mb = 16\n[worker]\nflush_seconds = 0.2\n"
-    )
+    text = f'data = "data"\n{on_ports(*free_ports(4))}[worker]\nflush_seconds = 0.2\n'
     for game in sorted({area["game"] for area in areas.values()}):
         text += f'[games.{game}]\ntimezone = "{timezone}"\n'
     for key, area in areas.items():

@@ -13,16 +13,13 @@ from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import NotUp, Suite
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    ports, *_ = free_ports(3)
     path = tmp_path / "analytics.toml"
-    path.write_text(
-        f'data = "data"\n[mongodb]\nuri = "counting:"\n[broker]\nreceiver_port = {ports}\n'
-        f"sender_port = {ports + 1}\nrefill_port = {ports + 2}\n[dashboard]\nport = 0\n"
-    )
+    path.write_text(f'data = "data"\n[mongodb]\nuri = "counting:"\n{on_ports(*free_ports(4))}')
     return path
 
 

@@ -15,6 +15,7 @@ from analytics.cluster.registry import process_started
 from analytics.config import Config, load
 from analytics.runtime.service.supervisor import Supervisor
 from analytics.testing.ports import free_ports
+from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 AREA = "549140c8dbdb67794fc0fa3b"
@@ -37,17 +38,9 @@ class Background:
 
     def configure(self, more: str = "") -> None:
         """Write the configuration; ``more`` goes behind it."""
-        store, receiver, sender, refill, dashboard = self.ports
         self.file.write_text(f"""
 data = "data"
-[store]
-port = {store}
-[broker]
-receiver_port = {receiver}
-sender_port = {sender}
-refill_port = {refill}
-min_free_mb = 16
-{on_port(dashboard)}
+{on_ports(*self.ports)}
 [service]
 restarts = 2
 [games.dl.areas.{AREA}]
@@ -148,11 +141,6 @@ poll_seconds = 0.1
         self("stop")
         until(lambda: not self.left())
         assert self.supervisor.pid == 0
-
-
-def on_port(port: int) -> str:
-    """Return the dashboard's section, where there is a dashboard."""
-    return f"[dashboard]\nport = {port}\n" if "dashboard" in Config.__struct_fields__ else ""
 
 
 def until(true: Callable[[], Any], patience: float = PATIENCE) -> Any:
