@@ -96,9 +96,13 @@ def demo(once: bool, area_count: int, players: int, days: int, seed: int, second
 
 
 def _end_when_told() -> None:
-    """Let SIGTERM end it as Ctrl-C does, and both where a shell that started it in the background took SIGINT away."""
+    """Let SIGTERM end it as Ctrl-C does, and both where a shell that started it in the background took SIGINT away.
+
+    Raised wherever the interpreter happens to be, an interrupt may be lost among greenlets: it waits for the hub.
+    """
+    main = gevent.getcurrent()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        gevent.signal_handler(number, main.throw, KeyboardInterrupt)
 
 
 def _demo(console: Console, settings: Settings, data: Path, seconds: float, once: bool) -> bool:
