@@ -68,16 +68,16 @@ PLAY = Kind(
 )
 
 
-def generate(count: int, seed: int = 1, kind: Kind = ACCTS) -> Iterator[bytes]:
-    """Yield ``count`` lines, each a tuple of topic ``gamelog.<op code>``, spread over ``HOURS`` hours."""
+def generate(count: int, seed: int = 1, kind: Kind = ACCTS, hours: int = HOURS) -> Iterator[bytes]:
+    """Yield ``count`` lines, each a tuple of topic ``gamelog.<op code>``, spread over ``hours`` hours."""
     rng = random.Random(seed)
     codes = [code for code, share in kind.shares.items() for _ in range(share)]
     encode = msgspec.json.Encoder().encode
-    online = max(1, count // (len(AREAS) * HOURS * LINES_A_VISIT))
+    online = max(1, count // (len(AREAS) * hours * LINES_A_VISIT))
     for n in range(count):
         code = rng.choice(codes)
         server = rng.randrange(len(AREAS))
-        since = n * HOURS * 3600 // count
+        since = n * hours * 3600 // count
         # The next day the same accts come at the same hour.
         acct = (
             since // 3600 % 24 * online + rng.randrange(online)

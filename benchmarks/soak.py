@@ -29,7 +29,11 @@ from benchmarks.throughput import COMPARABLE
 NODES = [["store"], ["broker"], ["gamelog"], ["main"], ["timers"]]
 TICK = 0.02
 ROTATE_SECONDS = 300
-KNOWN_ACCTS = 100_000
+DAY_SECONDS = 24
+"""So long does a day of the game take: what is remembered for a month is full after a quarter of an hour."""
+
+KNOWN_ACCTS = 20_000
+KNOWN_MB = 4
 CACHE_MB = 64
 SETTINGS = """
 [journal]
@@ -112,9 +116,10 @@ class Figures:
 def write(log: Path, rate: int, count: int) -> None:
     """Append ``count`` lines to ``log`` at a steady rate; rotate it, and delete what was rotated before.
 
-    An hour of the game takes a minute, or a little more in a run that is longer than its days.
+    A day of the game takes ``DAY_SECONDS``.
     """
-    source = lines.generate(max(count, lines.HOURS * 60 * rate), kind=lines.PLAY)
+    days = max(1, count // (rate * DAY_SECONDS))
+    source = lines.generate(count, kind=lines.PLAY, hours=24 * days)
     begin, written, piece = time.monotonic(), 0, 0
     while written < count:
         elapsed = time.monotonic() - begin
@@ -134,7 +139,9 @@ def configure(folder: Path, bolts: Sequence[str]) -> Path:
     path = road.configure(folder, "", {"main": bolts})
     text = path.read_text().replace("[store]", f"[store]\ncache_mb = {CACHE_MB}")
     text = text.replace(
-        "[worker.groups]", f"{SETTINGS}[worker]\nmax_known_accts = {KNOWN_ACCTS}\n[worker.groups]"
+        "[worker.groups]",
+        f"{SETTINGS}[timers]\nmax_known_mb = {KNOWN_MB}\n"
+        f"[worker]\nmax_known_accts = {KNOWN_ACCTS}\n[worker.groups]",
     )
     path.write_text(text)
     return path
@@ -144,7 +151,7 @@ def configure(folder: Path, bolts: Sequence[str]) -> Path:
 @click.option("--minutes", default=60.0, show_default=True, help="How long lines are written.")
 @click.option("--rate", default=5_000, show_default=True, help="Lines a second.")
 @click.option("--every", default=5.0, show_default=True, help="Seconds between two looks.")
-@click.option("--warm-up", default=60.0, show_default=True, help="Seconds whose looks are left out.")
+@click.option("--warm-up", default=900.0, show_default=True, help="Seconds whose looks are left out.")
 @click.option("--all-bolts", is_flag=True, help="Run every bolt, not only those that count accts.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; default: a temporary folder.")
 def main(

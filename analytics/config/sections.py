@@ -185,7 +185,8 @@ class DashboardSection(Section, frozen=True):
 
     ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Needed where ``host`` is none of
     the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it. ``language`` is
-    for browsers that ask for none of the languages that there are.
+    for browsers that ask for none of the languages that there are. ``kept_seconds``: for so long at most are numbers shown
+    that were added up over areas before, until they are read anew.
     """
 
     host: str = "127.0.0.1"
@@ -196,6 +197,7 @@ class DashboardSection(Section, frozen=True):
     tls_key: str = ""
     behind_proxy: bool = False
     language: Language = "en"
+    kept_seconds: Positive = 1800.0
 
 
 class AreaSection(Section, frozen=True):

@@ -83,11 +83,22 @@ class _Series:
 
 
 class Kept:
-    """Values by key and day. ``most_rows`` bounds its memory: the keys that nobody has asked for longest go first."""
+    """Values by key and day.
 
-    def __init__(self, clock: Callable[[], float] = time.time, most_rows: int = MOST_ROWS) -> None:
+    Args:
+        most_rows: bounds its memory; the keys that nobody has asked for longest go first.
+        most_seconds: nothing is kept for longer before it is read anew.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        most_rows: int = MOST_ROWS,
+        most_seconds: float = OLDER_MOST,
+    ) -> None:
         self._clock = clock
         self._most_rows = most_rows
+        self._most_seconds = most_seconds
         self._series: OrderedDict[Hashable, _Series] = OrderedDict()
         self._turn = BoundedSemaphore(1)
         self._patience = PATIENCE
@@ -183,7 +194,7 @@ class Kept:
             keep = min(OLDER_MOST, max(OLDER_LEAST, series.a_day * others / OLDER_SHARE))
         for day in piece:
             value = values.get(day)
-            series.days[day] = _Entry(value, _rows(value), at, keep)
+            series.days[day] = _Entry(value, _rows(value), at, min(keep, self._most_seconds))
 
     def _shrink(self) -> None:
         total = self.rows()

@@ -15,6 +15,7 @@ from analytics.store import open_reader, open_store
 from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.data import Data
+from analytics.web.kept import Kept
 from analytics.web.listening import Server
 from analytics.web.probes import Application, with_probes
 from analytics.web.warm import Warmer
@@ -38,7 +39,9 @@ class Dashboard:
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
         config = self._config
-        self._data = Data(config, ReadOnly(open_store(config)), open_reader(config), areas(config))
+        kept = Kept(most_seconds=config.dashboard.kept_seconds)
+        store = ReadOnly(open_store(config))
+        self._data = Data(config, store, open_reader(config), areas(config), kept=kept)
         app = create_app(self._data)
         if config.dashboard.behind_proxy:
             app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]

@@ -21,11 +21,12 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE_MS = 60_000
+WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 400, "height": 800}
 
 
-def opened(browser: Browser, address: str, theme: Any) -> Page:
+def opened(browser: Browser, address: str, theme: Any, size: Any) -> Page:
     """Open a page and wait until its charts are drawn."""
-    page = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=theme).new_page()
+    page = browser.new_context(viewport=size, color_scheme=theme).new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     page.wait_for_selector("html[data-drawn]", state="attached")
@@ -33,16 +34,17 @@ def opened(browser: Browser, address: str, theme: Any) -> Page:
 
 
 def name_of(path: str) -> str:
-    """Return what a picture of this page is called: overview, retention-zh."""
-    page, _, language = path.partition("?lang=")
-    return f"{page.strip('/') or 'overview'}{f'-{language}' if language else ''}"
+    """Return what a picture of this page is called: overview, retention-zh, areas-narrow."""
+    page, _, kind = path.partition("?")
+    return "-".join(filter(None, [page.strip("/") or "overview", kind.removeprefix("lang=")]))
 
 
 def pictures(browser: Browser, address: str, folder: Path, paths: list[str]) -> None:
-    """Take a picture of each page in light and dark."""
+    """Take a picture of each page in light and dark. ``PATH?narrow``: as a phone shows it."""
     for path in paths:
+        size = NARROW if path.endswith("?narrow") else WIDE
         for theme in ("light", "dark"):
-            page = opened(browser, address + path, theme)
+            page = opened(browser, address + path.removesuffix("?narrow"), theme, size)
             page.wait_for_timeout(500)
             page.screenshot(path=folder / f"{name_of(path)}-{theme}.png")
             page.context.close()

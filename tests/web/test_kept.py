@@ -76,6 +76,15 @@ def test_what_is_long_over_is_waited_for() -> None:
     assert kept.get("k", [TODAY], TODAY, source.read) == ({TODAY: [2]}, clock.now)
 
 
+def test_nothing_is_kept_for_longer_than_the_configuration_says() -> None:
+    clock, source = Clock(), Source()
+    kept = Kept(clock, most_seconds=0.1)
+    kept.get("k", DAYS, TODAY, source.read)
+    clock.now += 0.1 * STALE + 0.1
+    values, at = kept.get("k", DAYS, TODAY, source.read)
+    assert at == clock.now and set(map(tuple, values.values())) == {(3,), (4,)}
+
+
 def test_many_who_ask_at_once_make_one_reading() -> None:
     source, kept = Source(), Kept(Clock())
     asking = [gevent.spawn(kept.get, "k", DAYS, TODAY, source.read) for _ in range(20)]
