@@ -17,3 +17,12 @@ def is_any(host: str) -> bool:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return host == "*"
+
+
+def is_network(text: str) -> bool:
+    """Return whether ``text`` is an address, or a network as 10.0.0.0/24."""
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True

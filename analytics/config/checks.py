@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.bolts import BOLTS
-from analytics.config.addresses import is_any, is_loopback
+from analytics.config.addresses import is_any, is_loopback, is_network
 from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
@@ -253,6 +253,9 @@ def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
     for given, missing in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
         if getattr(dashboard, given) and not getattr(dashboard, missing):
             yield f"dashboard.{missing}: expected a file, as {given} names one, found none"
+    for number, proxy in enumerate(dashboard.proxies):
+        if not is_network(proxy):
+            yield f'dashboard.proxies[{number}]: expected an address or network like "10.0.0.7" or "10.0.0.0/24", got "{proxy}"'
     if not dashboard.port or is_loopback(dashboard.host):
         return
     if not dashboard.users:

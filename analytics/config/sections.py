@@ -184,8 +184,8 @@ class DashboardSection(Section, frozen=True):
     """The dashboard (node ``dashboard``). ``port`` 0: there is none.
 
     ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Needed where ``host`` is none of
-    the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it. ``language`` is
-    for browsers that ask for none of the languages that there are. ``kept_seconds``: for so long at most are numbers shown
+    the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it, at one of the
+    addresses or networks ``proxies``. ``language`` is for browsers that ask for none of the languages that there are. ``kept_seconds``: for so long at most are numbers shown
     that were added up over areas before, until they are read anew.
     """
 
@@ -196,6 +196,7 @@ class DashboardSection(Section, frozen=True):
     tls_cert: str = ""
     tls_key: str = ""
     behind_proxy: bool = False
+    proxies: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1", "::1"])
     language: Language = "en"
     kept_seconds: Positive = 1800.0
 

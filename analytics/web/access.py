@@ -7,8 +7,9 @@ import hmac
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,23 +88,58 @@ class Guesses:
             self._wrong.pop(one, None)
 
 
+class Sessions:
+    """Who is logged in: a cookie whose session has ended here lets nobody in, whoever kept a copy of it."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self._ends: dict[str, float] = {}
+
+    def begin(self) -> str:
+        """Return the name of a new session."""
+        now = self._clock()
+        self._ends = {name: end for name, end in self._ends.items() if end > now}
+        name = secrets.token_urlsafe(16)
+        self._ends[name] = now + self._seconds
+        return name
+
+    def goes_on(self, name: object) -> bool:
+        """Whether this session has begun and not ended."""
+        return isinstance(name, str) and self._ends.get(name, 0.0) > self._clock()
+
+    def end(self, name: object) -> None:
+        """End a session, if it is one."""
+        self._ends.pop(str(name), None)
+
+
 def guard(app: Flask) -> None:
     """Let only users see ``app``, if there are users, and give every answer its headers."""
     dashboard = data_of(app).config.dashboard
     app.secret_key = secrets.token_bytes(32)
+    secure = bool(dashboard.tls_cert or dashboard.behind_proxy)
     app.config.update(
-        SESSION_COOKIE_NAME="analytics",
+        # With this prefix browsers take the cookie from this host alone, and only over TLS.
+        SESSION_COOKIE_NAME="__Host-analytics" if secure else "analytics",
+        SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=bool(dashboard.tls_cert or dashboard.behind_proxy),
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_REFRESH_EACH_REQUEST=False,  # a page that asks for new numbers does not keep it alive
         PERMANENT_SESSION_LIFETIME=timedelta(hours=dashboard.session_hours),
     )
     app.extensions["guesses"] = Guesses()
-    app.extensions["nobody"] = generate_password_hash(secrets.token_hex())
+    app.extensions["sessions"] = Sessions(dashboard.session_hours * 3600)
+    app.extensions["nobody"] = generate_password_hash(secrets.token_hex(), _method(dashboard.users))
     app.register_blueprint(access)
     app.before_request(_admit)
     app.after_request(_with_headers)
     app.context_processor(_known)
+
+
+def _method(users: Mapping[str, str]) -> str:
+    """Return how the users' passwords are hashed, the first one's: nobody's takes as long."""
+    return next(iter(users.values()), "scrypt$").split("$")[0]
 
 
 def data_of(app: Flask) -> Any:
@@ -136,7 +172,9 @@ def _known() -> dict[str, Any]:
 def _admit() -> AnyResponse | None:
     """Send strangers to the log-in, or refuse what is not asked by a browser."""
     users = data().config.dashboard.users
-    if not users or request.endpoint in OPEN or session.get("user") in users:
+    sessions: Sessions = _extension("sessions")
+    known = session.get("user") in users and sessions.goes_on(session.get("id"))
+    if not users or request.endpoint in OPEN or known:
         return None
     if request.path.startswith("/api/"):
         abort(401, "log in first: POST user and password to /login, and send the cookie that it answers with")
@@ -145,6 +183,8 @@ def _admit() -> AnyResponse | None:
 
 def _with_headers(answer: Response) -> Response:
     answer.headers.extend({name: value for name, value in HEADERS.items() if name not in answer.headers})
+    if request.endpoint not in OPEN:
+        answer.headers.setdefault("Cache-Control", "no-store")
     dashboard = data().config.dashboard
     if dashboard.tls_cert or dashboard.behind_proxy:
         answer.headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -161,7 +201,7 @@ def login() -> AnyResponse:
     guesses: Guesses = _extension("guesses")
     user, whom = (
         request.form.get("user", ""),
-        (f"from {request.remote_addr}", f"as {request.form.get('user', '')[:80]}"),
+        (f"from {_whence(request.remote_addr or '')}", f"as {request.form.get('user', '')[:80]}"),
     )
     if (seconds := guesses.wait(*whom)) > 0:
         answer = _form(TOO_MANY, 429)
@@ -174,8 +214,10 @@ def login() -> AnyResponse:
         guesses.wrong(*whom)
         return _form(WRONG, 403)
     guesses.right(*whom)
+    sessions: Sessions = _extension("sessions")
+    sessions.end(session.get("id"))
     session.clear()
-    session["user"] = user
+    session.update(user=user, id=sessions.begin())
     session.permanent = True
     return redirect(kept(_local(request.form.get("next", ""))))
 
@@ -184,6 +226,7 @@ def login() -> AnyResponse:
 def logout() -> AnyResponse:
     """Forget who this is."""
     _check_token()
+    _extension("sessions").end(session.get("id"))
     session.clear()
     return redirect(kept(url_for("access.login")))
 
@@ -204,6 +247,15 @@ def _check_token() -> None:
         token = ""
     if not token or not hmac.compare_digest(token, str(session.get("csrf", ""))):
         abort(400, OLD_FORM)
+
+
+def _whence(address: str) -> str:
+    """Return an address, or of IPv6 the network of it that one who guesses has all of."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 def _local(address: str) -> str:

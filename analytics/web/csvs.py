@@ -25,7 +25,7 @@ Given = Mapping[str, Sequence[str]]
 Row = Sequence[Any]
 Rows = Callable[[Data, Given], Iterator[Row]]
 ROWS_A_PIECE = 500
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def pieces(rows: Iterable[Row]) -> Iterator[str]:

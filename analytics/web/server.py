@@ -6,7 +6,7 @@ from typing import Any
 
 import gevent
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.sansio.utils import host_is_trusted
 
 from analytics.config import Config, areas
 from analytics.config.addresses import is_loopback
@@ -18,6 +18,7 @@ from analytics.web.data import Data
 from analytics.web.kept import Kept
 from analytics.web.listening import Server
 from analytics.web.probes import Application, with_probes
+from analytics.web.proxies import behind
 from analytics.web.warm import Warmer
 
 STOP_SECONDS = 1.0
@@ -44,7 +45,7 @@ class Dashboard:
         self._data = Data(config, store, open_reader(config), areas(config), kept=kept)
         app = create_app(self._data)
         if config.dashboard.behind_proxy:
-            app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+            app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]
         address = (config.dashboard.host, config.dashboard.port)
         try:
             self._server = Server(address, served(config, app), **_tls(config))
@@ -91,14 +92,17 @@ class Dashboard:
 
 
 def served(config: Config, app: Flask) -> Application:
-    """Return ``app`` with ``/metrics`` and ``/healthz``: where there are users, for this machine alone."""
+    """Return ``app`` with ``/metrics`` and ``/healthz``: where others reach it or there are users, for this machine alone.
+
+    A page of another site whose name leads to this machine is none of this machine's: ``app`` refuses its host.
+    """
     probes = with_probes(config, app)
-    if not config.dashboard.users:
-        return probes
+    names = app.config.get("TRUSTED_HOSTS")
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         local = is_loopback(environ.get("REMOTE_ADDR", "")) and not config.dashboard.behind_proxy
-        return (probes if local else app)(environ, start_response)
+        ours = names is None or host_is_trusted(environ.get("HTTP_HOST"), names)
+        return (probes if local and ours else app)(environ, start_response)
 
     return answer
 

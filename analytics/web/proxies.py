@@ -1,0 +1,55 @@
+"""What a web server in front says of a request: taken from the addresses that the configuration names, from nobody else."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response
+
+from analytics.web.probes import Application
+
+AROUND = (
+    "this dashboard is reached only through the web server in front of it. If that is what asked: name its address, "
+    "{address}, in dashboard.proxies"
+)
+PLAIN = (
+    "this dashboard is shown only over HTTPS: ask for https://. If that was asked for: the web server in front has to send "
+    "X-Forwarded-Proto, see docs/dashboard.md"
+)
+
+
+def is_among(address: str, networks: Sequence[str]) -> bool:
+    """Whether ``address`` lies in one of the ``networks``; an address is a network of one."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)  # how a socket for both versions shows IPv4
+    return any((mapped or found) in ip_network(one, strict=False) for one in networks)
+
+
+def behind(proxies: Sequence[str], app: Application) -> Application:
+    """Return an application that answers what the ``proxies`` pass on, and that only where it came over HTTPS."""
+
+    def over_tls(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["wsgi.url_scheme"] != "https":
+            return _refused(PLAIN, environ, start_response)
+        return app(environ, start_response)
+
+    through = ProxyFix(over_tls, x_for=1, x_proto=1, x_host=1)
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        address = environ.get("REMOTE_ADDR", "")
+        if not is_among(address, proxies):
+            return _refused(AROUND.format(address=address), environ, start_response)
+        return through(environ, start_response)
+
+    return answer
+
+
+def _refused(text: str, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return Response(f"{text}\n", 403, headers, content_type="text/plain; charset=utf-8")(
+        environ, start_response
+    )
