@@ -158,6 +158,10 @@ def main(
     minutes: float, rate: int, every: float, warm_up: float, all_bolts: bool, folder: Path | None
 ) -> None:
     """Print what grows at a steady rate. The exit status is 1 if anything does, or a line was not counted."""
+    if SHORTEST_MINUTES <= minutes < 2 * warm_up / 60:
+        raise click.UsageError(
+            f"{minutes:g} minutes with a warm-up of {warm_up:g} s: expected at least twice the warm-up"
+        )
     work = folder or Path(tempfile.mkdtemp(prefix="soak-"))
     bolts = list(BOLTS) if all_bolts else COMPARABLE
     path = configure(work, bolts)

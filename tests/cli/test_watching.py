@@ -54,7 +54,10 @@ def query(probes: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Que
     def ask(expression: str) -> dict[str, float]:
         url = f"http://127.0.0.1:{port}/api/v1/query"
         try:
-            answer = requests.get(url, {"query": expression}, timeout=30).json()
+            answered = requests.get(url, {"query": expression}, timeout=30)
+            if answered.status_code == 503:  # it is still reading its own files
+                return {}
+            answer = answered.json()
         except requests.ConnectionError:
             assert process.poll() is None, (folder / "log").read_text()
             return {}
