@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from analytics.web.display import NOTHING, shown
 
-X = Literal["day", "number", "word"]
+X = Literal["day", "hour", "number", "word"]
 Form = Literal["stacked", "beside", "before", "lines"]
 """Bars on each other, beside each other, narrower ones before wider ones; or lines."""
 
@@ -28,7 +28,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: bars or lines over days, numbers or words.
+    """A chart: bars or lines over days, the hours of one, numbers or words.
 
     Attributes:
         unit: how the axis writes its numbers, as :mod:`analytics.web.display` names it.
@@ -60,14 +60,14 @@ CHARTS = (
         "Log-ins by hour",
         "hour",
         (Series("logins_today", "Newest day", 1), Series("logins_yesterday", "Day before", 6, faint=True)),
-        x="word",
+        x="hour",
     ),
     Chart(
         "signups",
         "Sign-ups by hour",
         "hour",
         (Series("signups_today", "Newest day", 2), Series("signups_yesterday", "Day before", 6, faint=True)),
-        x="word",
+        x="hour",
     ),
     Chart(
         "reach",
@@ -131,7 +131,7 @@ CHARTS = (
             Series("gained_today", "Gained", 2),
             Series("gained_yesterday", "Gained, day before", 2, faint=True),
         ),
-        x="word",
+        x="hour",
     ),
     Chart(
         "quests",
@@ -194,4 +194,6 @@ def _place(x: X, name: Any) -> Any:
     """Return where on the axis a row stands. Days are drawn as if they were of UTC, wherever the browser is."""
     if x == "day":
         return datetime.combine(date.fromisoformat(name), time(), UTC).timestamp() * 1000
+    if x == "hour":
+        return int(name[:2])
     return name if x == "number" else str(name)

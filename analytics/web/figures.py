@@ -11,10 +11,12 @@ from bokeh.models import (
     DatetimeTickFormatter,
     Dodge,
     FactorRange,
+    FixedTicker,
     HoverTool,
     NoOverlap,
     NumeralTickFormatter,
     PrintfTickFormatter,
+    Range1d,
 )
 from bokeh.plotting import figure
 
@@ -46,6 +48,8 @@ def _figure(chart: Chart, translate: Translate) -> Any:
     options: dict[str, Any] = {"x_axis_type": "datetime"} if chart.x == "day" else {}
     if chart.x == "word":
         options["x_range"] = FactorRange(name=f"{chart.name}.words", factors=[""])
+    elif chart.x == "hour":
+        options["x_range"] = Range1d(start=-0.4, end=23.4)
     options |= dict.fromkeys(
         ("outline_line_color", "background_fill_color", "border_fill_color", "toolbar_location")
     )
@@ -135,7 +139,12 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
             years=translate("%Y"),
         )
         plot.xaxis[0].axis_line_color = CODES["line"]
+    elif chart.x == "hour":
+        plot.xaxis[0].ticker = FixedTicker(ticks=list(range(0, 24, 3)))
+        plot.xaxis[0].formatter = PrintfTickFormatter(format="%02d:00")
+        plot.xaxis[0].axis_line_color = CODES["line"]
     elif chart.x == "word":
+        plot.xaxis[0].major_label_policy = NoOverlap(min_distance=3)
         plot.xaxis[0].axis_line_color = CODES["line"]
 
 

@@ -21,6 +21,9 @@ FLAGS = (
 WAIT_MS = 60_000
 GRAVE = ("serious", "critical")
 DRAWN = "html[data-drawn]"
+CUT = """[...document.querySelectorAll(".scroll")].filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)
+  .map((one) => `${one.getAttribute("aria-label")}: ${one.scrollWidth} px in ${one.clientWidth}`)"""
+"""Tables that are wider than their place: whoever looks sees only a part of them."""
 
 
 def main(chromium: str) -> None:
@@ -74,6 +77,7 @@ def look(page: Page) -> dict[str, Any]:
         "language": page.locator("html").get_attribute("lang"),
         "canvases": page.locator("[data-chart] canvas").count(),
         "too_wide": page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+        "cut": page.evaluate(CUT),
         "grave": [
             f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in violations if one["impact"] in GRAVE
         ],

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 
 import pytest
@@ -80,6 +81,17 @@ def test_payment_has_the_days_and_who_paid_most(month):
     assert field(page, LAST.isoformat(), "pay_rate") == quotient(kpi["pay_rate"])
     most = max(month.some("userpay", game="dl"), key=lambda one: one["pay_amout"])
     assert field(page, most["acct"], "pay_amout") == money(most["pay_amout"])
+    area = month.data.areas[most["area"]]
+    assert field(page, most["acct"], "area") == f'<span title="{area.id}">{area.server_name}</span>'
+
+
+@pytest.mark.parametrize(
+    ("address", "chart"), [("/", "logins"), ("/", "signups"), ("/economy", "coin_hours")]
+)
+def test_hours_stand_on_an_axis_of_24(month, address, chart):
+    found = re.search(rf'id="data-{chart}">(.*?)</script>', read(month, address), re.DOTALL)
+    source = json.loads(found[1])["sources"][f"{chart}.rows"]
+    assert source["x"] == list(range(24)) and source["label"][3] == "03:00"
 
 
 def test_economy_adds_up_areas(month):
