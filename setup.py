@@ -48,6 +48,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.6",
             "schemathesis>=4.3",
+            "time-machine>=2.16",  # sets the clock for benchmarks/screenshots
             "trustme>=1.1",
             "types-gevent",
             "types-requests",

@@ -116,7 +116,7 @@ def _demo(console: Console, settings: Settings, data: Path, seconds: float, once
         server = serve(game, ports + 4)
         try:
             with Suite(file, SPOUTS):
-                _play(console, game, suite.config)
+                play(console, game, suite.config)
                 right = conclude(console, game, suite.config)
                 _tell_where(console, suite.config, once)
                 if not once:
@@ -134,7 +134,7 @@ def _go_on(console: Console, game: Game, server: WSGIServer, config: Config) -> 
     console.print(
         f"\nDays go on, one every {FURTHER_DAY_SECONDS:g} s; look at them as told above. Ctrl-C ends."
     )
-    _play(console, game, config)
+    play(console, game, config)
     conclude(console, game, config)
     console.print(
         f"The game stands still, and is served at http://127.0.0.1:{server.server_port}. Ctrl-C ends."
@@ -143,7 +143,7 @@ def _go_on(console: Console, game: Game, server: WSGIServer, config: Config) -> 
         gevent.sleep(1)
 
 
-def _play(console: Console, game: Game, config: Config) -> None:
+def play(console: Console, game: Game, config: Config) -> None:
     """Let the game's clock run to its end while showing how far the suite has followed."""
     running = gevent.spawn(game.run)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
@@ -189,11 +189,7 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
     console.print("\nThe days are over; what is still on its way is being counted …")
     store = open_store(config)
     try:
-        _wait_for_polls(config)
-        with console.status("") as line:
-            drain(config, COUNT_SECONDS, _teller(console, line))
-            line.update("Comparing every document …")
-            compared = _compare_at_last(game, config, store, patience)
+        compared = count_and_compare(console, game, config, store, patience)
         agrees = _show(console, game, config, store, compared)
     finally:
         store.close()
@@ -209,6 +205,17 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
             style="bold green",
         )
     return agrees and not faults
+
+
+def count_and_compare(
+    console: Console, game: Game, config: Config, store: Store, patience: float = AGREE_SECONDS
+) -> dict[str, Compared]:
+    """Wait until everything is counted; return how each collection compares with the game's own books."""
+    _wait_for_polls(config)
+    with console.status("") as line:
+        drain(config, COUNT_SECONDS, _teller(console, line))
+        line.update("Comparing every document …")
+        return _compare_at_last(game, config, store, patience)
 
 
 def _teller(console: Console, line: Status) -> Callable[[int], None]:
