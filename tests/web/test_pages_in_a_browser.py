@@ -2,12 +2,12 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from needed import need
 
 from analytics.web.contents import PAGES
 
@@ -23,10 +23,7 @@ LOOKS = [
 
 @pytest.fixture(scope="module")
 def seen():
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        assert not os.environ.get("CI"), "expected Debian's chromium, found none: apt-get install chromium"
-        pytest.skip("no chromium on this machine: apt-get install chromium")
+    chromium = need("chromium", "apt-get install chromium")
     command = [sys.executable, str(HERE / "browsing.py"), chromium]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)

