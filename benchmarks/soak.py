@@ -29,11 +29,12 @@ from benchmarks.throughput import COMPARABLE
 NODES = [["store"], ["broker"], ["gamelog"], ["main"], ["timers"]]
 TICK = 0.02
 ROTATE_SECONDS = 300
-DAY_SECONDS = 24
-"""So long does a day of the game take: what is remembered for a month is full after a quarter of an hour."""
+DAY_SECONDS = 60
+"""So long does a day of the game take: what is remembered for a month is full after half an hour."""
 
-KNOWN_ACCTS = 20_000
-KNOWN_MB = 4
+KNOWN_ACCTS = 10_000
+KNOWN_MB = 2
+"""Both less than a day's accts take."""
 CACHE_MB = 64
 SETTINGS = """
 [journal]

@@ -10,7 +10,7 @@ the documents say which of them they include.
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -30,7 +30,10 @@ from analytics.errors import AnalyticsError
 from analytics.store import Store, Write
 
 POSITIONS = "positions"
+DOCUMENTS_AT_FIRST = 10
 DOCUMENTS_AT_ONCE = 500
+DOCUMENT_ITEMS = 4
+"""A document without lists takes as much memory as so many list items."""
 LINES_A_BATCH = 2_000
 ACCTS_A_TUPLE = 5_000
 
@@ -77,7 +80,9 @@ class Settler:
         self._session = session
         self._published = 0
         self._versions: dict[str, int | None] = {}
+        self._max_items = max_items
         self._cache = _Cache(max_items)
+        self._at_once = dict.fromkeys(bolts, DOCUMENTS_AT_FIRST)
 
     def settle(self, changes: Changes) -> None:
         """Bring ``changes`` into the store. Returns when documents and positions are durable.
@@ -90,7 +95,7 @@ class Settler:
             bolt = self._bolts[name]
             to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})
             remaining = iter(deltas.items())
-            while chunk := dict(islice(remaining, DOCUMENTS_AT_ONCE)):
+            while chunk := dict(islice(remaining, self._at_once[name])):
                 tuples = self._settle_documents(bolt, chunk, to)
                 if bolt.publishes:
                     published += self._publish(name, tuples)
@@ -157,8 +162,14 @@ class Settler:
                 settled[key] = settle(one, remaining[key], to, self._areas)
             refused = self._write(bolt, settled)
             tuples += [one.tuple for key, one in settled.items() if key not in refused]
+            self._at_once[bolt.name] = self._as_many_as_fit([one.known for one in settled.values()])
             remaining = {key: remaining[key] for key in refused}
         return tuples
+
+    def _as_many_as_fit(self, documents: Collection[Known]) -> int:
+        """Return how many documents like these to hold at once: they come on top of those that are kept."""
+        items = sum(map(_items, documents))
+        return max(1, min(DOCUMENTS_AT_ONCE, self._max_items * len(documents) // items))
 
     def _known(self, bolt: Bolt, keys: Iterable[Key]) -> dict[Key, Known]:
         """Take the documents out of the cache, or load them: they go back when they have been written."""
@@ -255,15 +266,20 @@ class _Cache:
     def take(self, bolt: str, key: Key) -> Known | None:
         one = self._kept.pop((bolt, key), None)
         if one is not None:
-            self._items -= 1 + one.size
+            self._items -= _items(one)
         return one
 
     def put(self, bolt: str, key: Key, one: Known) -> None:
         self._kept[bolt, key] = one
-        self._items += 1 + one.size
+        self._items += _items(one)
         while self._items > self._max_items and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
-            self._items -= 1 + dropped.size
+            self._items -= _items(dropped)
+
+
+def _items(one: Known) -> int:
+    """Return how much memory a document takes, in list items."""
+    return DOCUMENT_ITEMS + one.size
 
 
 def new_session() -> str:

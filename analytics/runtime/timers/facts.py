@@ -31,6 +31,8 @@ DOCUMENTS_AT_ONCE = 100
 HISTORY_AT_ONCE = 50
 BYTES_AN_ACCT = 200
 """What a numbered acct takes: its name, its number, its place in the dictionary."""
+BYTES_A_DAY = 250
+"""What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 SPARSE = 16
 NEARLY = 8
 STRIDE = 31
@@ -80,12 +82,15 @@ class FactsReader:
     @property
     def bytes(self) -> int:
         """Return about how much memory the facts take."""
-        days = (numbers for kind in self._accts.values() for of in kind.values() for numbers in of.values())
-        paid = (payments for of in self._pay.values() for payments in of.values())
+        arrays = [numbers for kind in self._accts.values() for of in kind.values() for numbers in of.values()]
+        arrays += [
+            one for of in self._pay.values() for paid in of.values() for one in (paid.accts, paid.cents)
+        ]
         named = sum(map(len, self._numbers.values()))
         return (
-            sum(numbers.nbytes for numbers in days)
-            + sum(payments.accts.nbytes + payments.cents.nbytes for payments in paid)
+            sum(array.nbytes for array in arrays)
+            + len(arrays) * BYTES_A_DAY
+            + sum(table.nbytes for table in self._translated.values())
             + named * BYTES_AN_ACCT
         )
 
