@@ -108,7 +108,7 @@ class Source(Section, frozen=True):
 class GamelogSection(Section, frozen=True):
     """The gamelog spout."""
 
-    batch_lines: AtLeastOne = 4000
+    batch_lines: AtLeastOne = 1500
     batch_seconds: Positive = 0.2
     window: AtLeastOne = 8
     sources: list[Source] = []

@@ -1,8 +1,9 @@
 """Folding: from the tuples of one message to what they change, per bolt and document key. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
 import msgspec
@@ -10,7 +11,10 @@ import msgspec
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.measures import Getter
-from analytics.core.periods import PeriodName
+from analytics.core.periods import PeriodName, Zone
+
+FEW_PERIODS = 4
+"""Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
 
 
 @dataclass(slots=True)
@@ -131,16 +135,28 @@ class Folder:
         if period is None:
             return {(area,): tuples for area, tuples in read.by_area.items()}
         keyed: Keyed = {}
+        starts: dict[Zone, list[int]] = {}
         for area, tuples in read.by_area.items():
-            start_of = self._areas[area].zone.start
-            first = start_of(period, read.earliest)
-            if first == start_of(period, read.latest):
-                # The tuples of a message nearly always lie in one period.
-                keyed[area, first] = tuples
+            zone = self._areas[area].zone
+            if zone not in starts:
+                starts[zone] = list(islice(zone.starts(period, read.earliest, read.latest), FEW_PERIODS + 1))
+            if len(starts[zone]) <= FEW_PERIODS:
+                keyed |= {(area, start): some for start, some in _cut(tuples, starts[zone])}
                 continue
             for one in tuples:
-                keyed.setdefault((area, start_of(period, one.ts)), []).append(one)
+                keyed.setdefault((area, zone.start(period, one.ts)), []).append(one)
         return keyed
+
+
+def _cut(tuples: list[Any], starts: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the tuples of each of the periods that begin at ``starts``, where it has any."""
+    for start, end in pairwise(starts):
+        some = [one for one in tuples if one.ts < end]
+        if some:
+            yield start, some
+            tuples = [one for one in tuples if one.ts >= end]
+    if tuples:
+        yield starts[-1], tuples
 
 
 class _Plan:

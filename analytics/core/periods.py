@@ -6,6 +6,7 @@ reach the evening before again, it counts to the day that had begun. Instants be
 supported (the suite rejects such records), so every offset and shift lies on a whole minute.
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Literal
@@ -51,6 +52,8 @@ class Zone:
         """Return the start of the period that follows the one starting at ``start``."""
         if period == "hour":
             end = start + 3600
+            if self.start(period, end - MINUTE) == start:
+                return end
             for shift in range(start + MINUTE, end, MINUTE):
                 if self._hour(shift) != start:
                     return shift
@@ -61,6 +64,14 @@ class Zone:
         if period == "week":
             return self._midnight(day + timedelta(days=7))
         return self._midnight((day.replace(day=1) + timedelta(days=32)).replace(day=1))
+
+    def starts(self, period: PeriodName, first: int, last: int) -> Iterator[int]:
+        """Yield the start of each period from the one that ``first`` lies in to the one that ``last`` lies in."""
+        start, end = self.start(period, first), self.start(period, last)
+        while start < end:
+            yield start
+            start = self.next(period, start)
+        yield end
 
     def day_after(self, day: int, n: int) -> int:
         """Return the start of the ``n``-th calendar day after (before, if negative) the one starting at ``day``."""

@@ -32,7 +32,7 @@ from analytics.spouts.sources.tcp import TcpSource
 
 logger = logging.getLogger(__name__)
 
-_TOGETHER = 4
+_TOGETHER = 12
 _FLOOD_SECONDS = 0.05
 _OVERSIZE = f"$: expected a line of at most {LONGEST_LINE} bytes, got a longer one"
 

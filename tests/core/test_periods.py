@@ -74,6 +74,8 @@ def check_tiling(here: Zone, period, ts):
     assert here.start(period, start - 1) < start
     assert here.next(period, here.start(period, start - 1)) == start
     assert after - start <= LENGTHS[period] + 4 * 3600
+    assert list(here.starts(period, start - 1, after)) == [here.start(period, start - 1), start, after]
+    assert list(here.starts(period, ts, ts)) == [start]
 
 
 @settings(max_examples=300, deadline=None)
