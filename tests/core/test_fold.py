@@ -119,7 +119,10 @@ def test_only_the_asked_bolts_fold():
 @given(
     st.sampled_from(["Asia/Shanghai", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"]),
     st.sampled_from(["hour", "day", "week", "month"]),
-    st.lists(st.integers(1301755000, 1301770000), max_size=30)
+    st.lists(
+        st.integers(1301755000, 1301770000) | st.sampled_from(range(1301754600, 1301770000, 1800)),
+        max_size=30,
+    )
     | st.lists(st.integers(1301755000, 1301770000) | st.integers(1289000000, 1290000000), max_size=30),
 )
 def test_grouping_finds_each_tuples_period(name, period, instants):

@@ -82,10 +82,11 @@ class FactsReader:
     @property
     def bytes(self) -> int:
         """Return about how much memory the facts take."""
-        arrays = [numbers for kind in self._accts.values() for of in kind.values() for numbers in of.values()]
-        arrays += [
-            one for of in self._pay.values() for paid in of.values() for one in (paid.accts, paid.cents)
-        ]
+        arrays: list[np.ndarray[Any, Any]] = []
+        for kind in self._accts.values():
+            arrays += [numbers for of in kind.values() for numbers in of.values()]
+        for of in self._pay.values():
+            arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
         named = sum(map(len, self._numbers.values()))
         return (
             sum(array.nbytes for array in arrays)
