@@ -56,7 +56,7 @@ def test_documents_with_long_lists_are_settled_few_at_once() -> None:
     store = Watched()
     settled(store, accts=96, max_items=2_000, rounds=2)
     assert store.written[0] == DOCUMENTS_AT_FIRST
-    assert set(store.written[1:-1]) == {20}, "twenty of a hundred items each"
+    assert max(store.written[1:]) == 20, "twenty of a hundred items each"
 
 
 def test_documents_with_short_lists_are_settled_together() -> None:
