@@ -176,7 +176,8 @@ def plans(config: Config, days: int) -> None:
         if page != "system":
             VIEWS[page](data, parse_qs(query))
     shapes = {one.shape(): one for one in reader.asked}
-    with MongoClient(uri(config)) as client:
+    client: MongoClient[dict[str, Any]] = MongoClient(uri(config))
+    with client:
         found = {
             shape: str(one.plan(client[DATABASE][one.query.collection])) for shape, one in shapes.items()
         }

@@ -5,7 +5,7 @@
 
 import statistics
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -13,8 +13,17 @@ FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --d
 TIMES = 5
 
 
-def load(browser: Browser, address: str) -> tuple[float, float, float, dict[str, int]]:
-    """Load the page with an empty cache: ms until it is read and its links work, until charts are drawn, until idle."""
+class Load(NamedTuple):
+    """Milliseconds until links work, until all charts are drawn, until something is painted; bytes by address."""
+
+    interactive: float
+    drawn: float
+    painted: float
+    wire: dict[str, int]
+
+
+def load(browser: Browser, address: str) -> Load:
+    """Load the page with an empty cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     wire: dict[str, int] = {}
@@ -38,7 +47,7 @@ def load(browser: Browser, address: str) -> tuple[float, float, float, dict[str,
     painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
     page.wait_for_load_state("networkidle")
     context.close()
-    return interactive, drawn, painted, wire
+    return Load(interactive, drawn, painted, wire)
 
 
 def main(chromium: str, address: str) -> None:
@@ -46,12 +55,14 @@ def main(chromium: str, address: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
         loads = [load(browser, address) for _ in range(TIMES)]
         browser.close()
-    interactive, drawn, painted = (statistics.median(one[n] for one in loads) for n in range(3))
+    painted = statistics.median(one.painted for one in loads)
+    interactive = statistics.median(one.interactive for one in loads)
+    drawn = statistics.median(one.drawn for one in loads)
     print(
         f"first load of the overview in Chromium: painted after {painted:.0f} ms, readable after {interactive:.0f} ms, all charts "
         f"drawn and everything interactive after {drawn:.0f} ms (medians of {TIMES})"
     )
-    for url, size in loads[-1][3].items():
+    for url, size in loads[-1].wire.items():
         print(f"    {size / 1000:9.1f} kB  {url.split('?')[0]}")
     print(f"    {sum(loads[-1][3].values()) / 1000:9.1f} kB  together, as they come over the wire")
 

@@ -5,6 +5,7 @@ import os
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from pymongo import MongoClient
@@ -74,7 +75,8 @@ def filled(folder: Path, areas: int, days: int) -> Path:
 def fill(config: Config, world: World) -> int:
     """Write every document of ``world``; return how many. Indexes are the readers' own."""
     total = 0
-    with MongoClient(uri(config)) as client:
+    client: MongoClient[dict[str, Any]] = MongoClient(uri(config))
+    with client:
         client.drop_database(DATABASE)
         for name, documents in world.collections():
             collection = client[DATABASE][name]

@@ -50,7 +50,7 @@ def delete_all(store: Store) -> None:
 def main(count: int, kind: str) -> None:
     """Count lines on the embedded store, then rebuild twice: sound documents, and none at all."""
     folder = Path(tempfile.mkdtemp(prefix="rebuild-"))
-    path = road.configure(folder, "", list(BOLTS))
+    path = road.configure(folder, "", {"main": list(BOLTS)})
     config = load(path)
     source = folder / "source"
     some = lines.generate(count, kind=lines.PLAY if kind == "play" else lines.ACCTS)

@@ -39,7 +39,7 @@ def opened(browser: Browser, address: str, theme: Any, size: Any) -> Page:
     page.wait_for_selector("html[data-drawn]", state="attached")
     # As high as the page is, so that what keeps to the window's edges keeps to the picture's.
     height = page.evaluate(HEIGHT)
-    page.set_viewport_size({**size, "height": height})
+    page.set_viewport_size({"width": size["width"], "height": height})
     page.wait_for_timeout(500)
     return page
 
