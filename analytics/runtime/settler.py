@@ -10,7 +10,7 @@ the documents say which of them they include.
 
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -162,14 +162,8 @@ class Settler:
                 settled[key] = settle(one, remaining[key], to, self._areas)
             refused = self._write(bolt, settled)
             tuples += [one.tuple for key, one in settled.items() if key not in refused]
-            self._at_once[bolt.name] = self._as_many_as_fit([one.known for one in settled.values()])
             remaining = {key: remaining[key] for key in refused}
         return tuples
-
-    def _as_many_as_fit(self, documents: Collection[Known]) -> int:
-        """Return how many documents like these to hold at once: they come on top of those that are kept."""
-        items = sum(map(_items, documents))
-        return max(1, min(DOCUMENTS_AT_ONCE, self._max_items * len(documents) // items))
 
     def _known(self, bolt: Bolt, keys: Iterable[Key]) -> dict[Key, Known]:
         """Take the documents out of the cache, or load them: they go back when they have been written."""
@@ -224,9 +218,13 @@ class Settler:
             stale = [id_ for key, step in steps.items() if key not in refused for id_ in step.stale]
             if stale:
                 self._store.delete(bolt.name, stale)
-        for key, one in settled.items():
-            if key not in refused:
-                self._cache.put(bolt.name, key, one.known)
+        items = sum(
+            self._cache.put(bolt.name, key, one.known) for key, one in settled.items() if key not in refused
+        )
+        if items:
+            # As many like these as fit: those that are held come on top of those that are kept.
+            fitting = self._max_items * (len(settled) - len(refused)) // items
+            self._at_once[bolt.name] = max(1, min(DOCUMENTS_AT_ONCE, fitting))
         return refused
 
     def _publish(self, name: str, tuples: Iterable[Fields]) -> "Iterator[AsyncResult[Ack]]":
@@ -261,25 +259,25 @@ class _Cache:
     def __init__(self, max_items: int) -> None:
         self._max_items = max_items
         self._items = 0
-        self._kept: OrderedDict[tuple[str, Key], Known] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Key], tuple[Known, int]] = OrderedDict()
 
     def take(self, bolt: str, key: Key) -> Known | None:
-        one = self._kept.pop((bolt, key), None)
-        if one is not None:
-            self._items -= _items(one)
+        found = self._kept.pop((bolt, key), None)
+        if found is None:
+            return None
+        one, items = found
+        self._items -= items
         return one
 
-    def put(self, bolt: str, key: Key, one: Known) -> None:
-        self._kept[bolt, key] = one
-        self._items += _items(one)
+    def put(self, bolt: str, key: Key, one: Known) -> int:
+        """Keep a document; return how much memory it takes, in list items."""
+        items = DOCUMENT_ITEMS + one.size
+        self._kept[bolt, key] = one, items
+        self._items += items
         while self._items > self._max_items and len(self._kept) > 1:
-            _, dropped = self._kept.popitem(last=False)
-            self._items -= _items(dropped)
-
-
-def _items(one: Known) -> int:
-    """Return how much memory a document takes, in list items."""
-    return DOCUMENT_ITEMS + one.size
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self._items -= dropped
+        return items
 
 
 def new_session() -> str:
