@@ -20,9 +20,10 @@ from gevent.queue import Empty, Queue
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
+from analytics.core.intervals import Intervals
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.positions import Position, State, StateFile
-from analytics.spouts.records import Bad, Rules, Share, convert, together
+from analytics.spouts.records import Bad, Rules, Share, convert, pairs, together
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
@@ -350,9 +351,21 @@ def _rejects(shares: list[Share]) -> list[Reject]:
 
 
 def _by_source(works: Iterable[Work]) -> list[Share]:
-    """Return what the works hold, one share for each source."""
-    found: defaultdict[str, list[Share]] = defaultdict(list)
-    for work in works:
-        for share in work.shares:
-            found[share.source].append(share)
-    return [shares[0] if len(shares) == 1 else together(shares, source) for source, shares in found.items()]
+    """Return what the works hold, the shares of one source as one.
+
+    A record that is named again begins another one: the filter finds repeats between batches, not within one.
+    """
+    found: defaultdict[str, list[list[Share]]] = defaultdict(list)
+    named: defaultdict[str, Intervals] = defaultdict(Intervals)
+    for share in (share for work in works for share in work.shares):
+        seen, ns = named[share.source], pairs(share.ns)
+        if not found[share.source] or any(seen.missing(*pair) != [pair] for pair in ns):
+            found[share.source].append([])
+            seen = named[share.source] = Intervals()
+        seen.update(ns)
+        found[share.source][-1].append(share)
+    return [
+        shares[0] if len(shares) == 1 else together(shares, source)
+        for source, groups in found.items()
+        for shares in groups
+    ]

@@ -298,6 +298,27 @@ def test_tcp_each_connection_is_a_stream(tmp_path, started):
     exactly(config, 1, 1000)
 
 
+@pytest.mark.parametrize(
+    "ns",
+    [
+        [*range(1, 1001), *range(1, 500)],
+        # As many repeats as are missing: together they look like all numbers, and what comes later like a repeat.
+        [1, 2, *range(4, 1400), 5, 3],
+    ],
+)
+def test_journal_lines_that_come_again_at_once_count_once(ns, tmp_path, started):
+    """Chunks that travel together may name a record twice, as a log does that somebody sent again."""
+    named = [b'{"id":"gamelog/other@1:%d",' % n + line(f"u{n}")[1:] for n in ns]
+    log = tmp_path / "game.log"
+    log.write_bytes(b"".join(named[:-1]))
+    config = configured(tmp_path, file_source(log))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    eventually(lambda: spout.node.state()["read"] == len(ns) - 1 and spout.node.state()["idle"])
+    append(log, named[-1])
+    exactly(config, 1, len(set(ns)))
+
+
 def test_what_was_journaled_is_published_after_a_crash(tmp_path, started):
     """A TCP sender can't be asked again: what the journal has must arrive, though the broker was away."""
     config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
