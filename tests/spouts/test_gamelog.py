@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import threading
+import time
 from collections import Counter
 
 import gevent
@@ -14,9 +15,11 @@ import pytest
 from gamelogs import accts, configured, eventually, exactly, line, lines
 
 from analytics.broker.broker import Broker
-from analytics.config import JournalSection, Source
+from analytics.config import GamelogSection, JournalSection, Source
 from analytics.spouts.gamelog import Gamelog
 from analytics.spouts.rejected import read
+from analytics.spouts.sources.file import FileSource
+from analytics.spouts.sources.health import Health
 from analytics.spouts.stdin import Piped
 
 
@@ -263,6 +266,44 @@ def test_packed_files_are_read_once(tmp_path, started):
     eventually(lambda: "gzip" in again.node.state()["sources"]["s1"]["last_error"])
     (folder / "game.log.3.gz").write_bytes(half)
     exactly(config, 1, 5000)
+
+
+def test_a_file_in_the_place_of_one_that_was_read_is_another(tmp_path, started):
+    """File systems give a new file the inode of a deleted one, and it may be of the same size."""
+    packed = tmp_path / "game.log.1.gz"
+    packed.write_bytes(gzip.compress(lines(1000, 1499), 0))
+    config = configured(tmp_path, file_source(tmp_path / "game.log*"))
+    started(broker_of(config))
+    started(Gamelog(config))
+    exactly(config, 1000, 1499)
+    size = packed.stat().st_size
+    packed.write_bytes(gzip.compress(lines(1500, 1999), 0))
+    assert packed.stat().st_size == size
+    exactly(config, 1000, 1999)
+
+
+def test_a_rotated_file_that_grows_while_its_end_is_handed_on_is_read_on(tmp_path):
+    log, old = tmp_path / "game.log", tmp_path / "game.log.1"
+    log.write_bytes(lines(1, 2) + line("u3")[:-1])
+    taken = []
+
+    def emit(chunk):
+        taken.append(chunk.data)
+        if len(taken) == 2:
+            append(old, b"\n" + lines(4, 5))  # the broker makes the spout wait, the game server writes on
+
+    health = Health("s1")
+    source = FileSource(file_source(log), GamelogSection(), {}, emit, health, lambda *_: None, time.time())
+    source.scan()
+    source.turn()
+    log.rename(old)
+    source.scan()
+    next(iter(source._open.values())).changed = 0.0
+    source.turn()
+    source.scan()
+    source.turn()
+    source.close()
+    assert b"".join(taken).split() == (lines(1, 5)).split()
 
 
 def test_files_that_begin_alike_are_told_apart(tmp_path, started):

@@ -22,6 +22,8 @@ SCANNING_SHARE = 0.01
 _TURN = 8
 _ENDED_SECONDS = 5.0
 _Inode = tuple[int, int]
+_Content = tuple[int, int]
+"""Size and time of the last change: an inode that a new file has taken over, or that was written anew, has another."""
 
 
 class FileSource:
@@ -53,7 +55,7 @@ class FileSource:
         self._pause = min(source.poll_seconds, section.batch_seconds)
         self._streams = Streams(source.name, saved, section.batch_lines, begun)
         self._open: dict[_Inode, _Carrier] = {}
-        self._done: dict[_Inode, int] = {}
+        self._done: dict[_Inode, _Content] = {}
 
     def run(self) -> None:
         """Follow for ever."""
@@ -93,6 +95,8 @@ class FileSource:
             path = present.get(inode) or beside.get(inode)
             carrier.gone = inode not in present
             carrier.path = path or carrier.path
+        there = present.keys() | beside.keys()
+        self._done = {inode: content for inode, content in self._done.items() if inode in there}
         for inode, path in [*present.items(), *beside.items()]:
             try:
                 self._consider(inode, path, inode in present)
@@ -102,7 +106,7 @@ class FileSource:
     def _consider(self, inode: _Inode, path: Path, matched: bool) -> None:
         """Open or unpack a file that may carry something new. ``matched``: the glob itself names it."""
         status = path.stat()
-        if inode in self._open or self._done.get(inode) == status.st_size:
+        if inode in self._open or self._done.get(inode) == _content(status):
             return
         make = matched or status.st_mtime >= self._since
         if path.suffix == ".gz":
@@ -132,8 +136,9 @@ class FileSource:
             line = first_line(carrier.read_at, True)
             if line is not None:
                 carrier.stream = self._streams.find(carrier.read_at, line, carrier, make=False)
-            if carrier.stream is None or carrier.behind() == 0:
-                self._done[inode] = carrier.size()
+            content = carrier.content()
+            if carrier.stream is None or carrier.stream.offset >= content[0]:
+                self._done[inode] = content
                 self._streams.release(carrier)
                 carrier.close()
                 return
@@ -175,12 +180,14 @@ class FileSource:
                 self._emit(chunk)
         self._streams.release(carrier)
         del self._open[inode]
-        self._done[inode] = carrier.size()
+        content = carrier.content()
+        if carrier.stream is None or carrier.stream.offset >= content[0]:
+            self._done[inode] = content  # else it has grown meanwhile, and is looked at again
         carrier.close()
 
     def _unpack(self, inode: _Inode, path: Path, make: bool) -> None:
         """Read a packed file to its end, from where its stream was read up to before it was packed."""
-        size = path.stat().st_size
+        content = _content(path.stat())
         with gzip.open(path) as packed:
             read_at = _Forward(packed).read_at
             try:
@@ -197,12 +204,12 @@ class FileSource:
                 self._health.failed(
                     f"{path}: expected a whole gzip file ({error}); it is read again when it has grown"
                 )
-                self._done[inode] = size
+                self._done[inode] = content
                 return
             finally:
                 self._streams.release(path)
         if stream is not None or not self._streams.driven:
-            self._done[inode] = size
+            self._done[inode] = content
 
 
 class _Carrier:
@@ -223,6 +230,9 @@ class _Carrier:
     def size(self) -> int:
         return os.fstat(self._fd).st_size
 
+    def content(self) -> _Content:
+        return _content(os.fstat(self._fd))
+
     def behind(self) -> int:
         return max(0, self.size() - (self.stream.offset if self.stream else 0))
 
@@ -242,6 +252,10 @@ class _Forward:
     def read_at(self, offset: int, length: int) -> bytes:
         self._packed.seek(offset)
         return self._packed.read(length)
+
+
+def _content(status: os.stat_result) -> _Content:
+    return status.st_size, status.st_mtime_ns
 
 
 def _files(pattern: str) -> Iterator[tuple[_Inode, Path]]:
