@@ -328,7 +328,7 @@ def test_files_that_begin_alike_are_told_apart(tmp_path, started):
     assert sum(accts(config).values()) == 1321
 
 
-def test_tcp_each_connection_is_a_stream(tmp_path, started):
+def test_tcp_connections_end_with_a_line(tmp_path, started):
     config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
     started(broker_of(config))
     spout = started(Gamelog(config))
@@ -337,6 +337,27 @@ def test_tcp_each_connection_is_a_stream(tmp_path, started):
         with socket.create_connection(("127.0.0.1", port)) as client:
             client.sendall(lines(first, first + 499)[:-1])
     exactly(config, 1, 1000)
+
+
+def test_tcp_connections_leave_nothing_behind(tmp_path, started):
+    """However many there are, of two lines each, one over 1 MiB, all at once."""
+    config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
+    broker = started(broker_of(config))
+    spout = started(Gamelog(config))
+    port = spout.node._sources[0].port
+    huge = b"x" * (5 << 19) + b"\n"
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
+    for n, client in enumerate(clients, 1):
+        client.sendall((huge if n == 10 else b"") + line(f"u{n}"))
+    for n, client in enumerate(clients, 21):
+        client.sendall(line(f"u{n}"))
+        client.close()
+    exactly(config, 1, 40)
+    eventually(lambda: spout.node.state()["rejected"] == 1 and spout.node.state()["idle"])
+    (known,) = broker.node.facts().sources.values()
+    assert (known.accepted, known.rejected, known.last) == (40, 1, 41)
+    spout.stop()
+    assert json.loads((config.data / "state" / "gamelog.json").read_bytes())["sources"] == {}
 
 
 @pytest.mark.parametrize(

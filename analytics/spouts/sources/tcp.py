@@ -1,5 +1,10 @@
-"""Game logs that come in over TCP, one record a line. Each connection is a stream of its own."""
+"""Game logs that come in over TCP, one record a line.
 
+What comes is one record source from start to stop, whatever connections it comes by, and nobody is told where one of
+them ended: senders may connect for each record, for years.
+"""
+
+import dataclasses
 import secrets
 import time
 from collections.abc import Iterator
@@ -26,6 +31,8 @@ class TcpSource:
         self._section = section
         self._emit = emit
         self._health = health
+        self._name = f"gamelog/{source.name}@{secrets.token_hex(8)}"
+        self._next = 1
         self._server = StreamServer((source.host, source.port), self._serve)
 
     def start(self) -> None:
@@ -42,16 +49,18 @@ class TcpSource:
         self._server.stop(timeout=1)
 
     def _serve(self, connection: "socket", _address: object) -> None:
-        fingerprint = secrets.token_hex(8)
-        name = f"gamelog/{self._source.name}@{fingerprint}"
-        stream = Stream(name, Position(fingerprint), self._section.batch_lines)
-        for data in self._received(connection):
-            self._hand_on(stream.feed(data))
-        self._hand_on(stream.finish())
+        first = 0
+        for chunk in self._chunks(connection):
+            if chunk.part <= 1:  # the parts of a long line share its number
+                first = self._next
+                self._next += 1 if chunk.part else chunk.data.count(b"\n")
+            self._emit(dataclasses.replace(chunk, first=first, position=None))
 
-    def _hand_on(self, chunks: Iterator[Chunk]) -> None:
-        for chunk in chunks:
-            self._emit(chunk)
+    def _chunks(self, connection: "socket") -> Iterator[Chunk]:
+        stream = Stream(self._name, Position(""), self._section.batch_lines)
+        for data in self._received(connection):
+            yield from stream.feed(data)
+        yield from stream.finish()
 
     def _received(self, connection: "socket") -> Iterator[bytes]:
         """Yield what comes within ``batch_seconds``, up to a block, at a time."""
