@@ -23,6 +23,8 @@ from analytics.spouts.rejected import Reject, Rejected, reject
 NAME = "payment"
 WAIT_SECONDS = 0.5
 BATCH_ANSWERS = 64
+BATCH_USERS = 200_000
+"""So many accounts travel together, and one answer more: a message has a largest size."""
 
 Users = dict[str, Any]
 
@@ -138,12 +140,13 @@ class Payment:
 
     def _answers(self) -> Iterator[Answer[AreaDay, Users]]:
         """Yield what has come in, waiting only for the first."""
-        timeout = WAIT_SECONDS
+        timeout, users = WAIT_SECONDS, 0
         for _ in range(BATCH_ANSWERS):
-            answer = self._poller.get(timeout)
+            answer = self._poller.get(timeout) if users < BATCH_USERS else None
             if answer is None:
                 return
             timeout = 0.0
+            users += len(answer.result or ())
             yield answer
 
     def _recover(self) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from gevent.pywsgi import WSGIServer
 
+from analytics.broker import receiver
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Refill, Subscriber
 from analytics.broker.wire import Message
@@ -26,7 +27,7 @@ from analytics.simulate.conf import Suite, configuration
 from analytics.simulate.game import Clock, Game
 from analytics.simulate.server import serve
 from analytics.simulate.world import Settings
-from analytics.spouts import poller
+from analytics.spouts import payment, poller
 from analytics.spouts.payment import Payment
 from analytics.spouts.rejected import read
 
@@ -198,6 +199,24 @@ def test_read_payment_not_empty(tmp_path, broker):
     journal = [line for path in (tmp_path / "data").glob("payment_*.txt") for line in path.open()]
     assert sorted(map(json.loads, journal), key=str) == sorted(heard, key=str)
     game.close()
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """A broker that takes messages of some hundred KB."""
+    monkeypatch.setattr(receiver, "_MAX_FRAME", 300_000)
+    monkeypatch.setattr(payment, "BATCH_USERS", 2_000)
+
+
+def test_answers_of_many_accounts_do_not_travel_together(narrow, broker, till, spout):
+    """The broker hangs up on a message that is too large, however often it comes."""
+    for day in range(1, 9):
+        till.paid[DL, f"2015-01-0{day}"] = users(**{f"u{n}": 2.0 for n in range(3_000)})
+    node = spout(since="2015-01-01")
+    eventually = time.monotonic() + 60
+    while sum(till.asked.values()) < 16 and time.monotonic() < eventually:
+        gevent.sleep(0.05)  # all answers wait for the first step
+    step_until(node, lambda: node.state()["published"] == 8, 30)
 
 
 def test_an_unchanged_answer_and_an_empty_one_publish_nothing(spout, till, broker):
