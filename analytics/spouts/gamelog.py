@@ -34,6 +34,8 @@ from analytics.spouts.sources.tcp import TcpSource
 logger = logging.getLogger(__name__)
 
 _TOGETHER = 12
+_TOGETHER_BYTES = 48 << 20
+"""What travels together is less than that, and one chunk more: a message has a largest size."""
 _FLOOD_SECONDS = 0.05
 _OVERSIZE = f"$: expected a line of at most {LONGEST_LINE} bytes, got a longer one"
 
@@ -51,6 +53,11 @@ class Work:
     def lines(self) -> int:
         """Usable lines in all shares."""
         return sum(len(share.ns) for share in self.shares)
+
+    @property
+    def bytes(self) -> int:
+        """Their bytes."""
+        return sum(len(lines.body) for share in self.shares for lines in share.topics.values())
 
 
 @dataclass(slots=True)
@@ -166,7 +173,7 @@ class Road:
         """Return the chunks to write next: in a flood several, since what travels together costs less a line."""
         works = [self._to_write.get()]
         try:
-            while len(works) < _TOGETHER:
+            while len(works) < _TOGETHER and sum(work.bytes for work in works) < _TOGETHER_BYTES:
                 flood = works[-1].lines >= self._much
                 works.append(self._to_write.get(flood, _FLOOD_SECONDS if flood else None))
         except Empty:

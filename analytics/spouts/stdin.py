@@ -96,7 +96,7 @@ class Piped:
     def _named(self, data: bytes) -> Stream:
         fingerprint = blake2b(data.partition(b"\n")[0], digest_size=8).hexdigest()
         name = f"gamelog/{self._source or 'stdin@' + fingerprint}"
-        return Stream(name, Position(fingerprint), self._config.gamelog.batch_lines)
+        return Stream(name, Position(fingerprint), self._config.gamelog.batch_lines, journals=True)
 
     def _take(self, stream: Stream, data: bytes) -> None:
         for chunk in stream.feed(data):

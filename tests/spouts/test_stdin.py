@@ -1,14 +1,17 @@
 """Piping in: logs and journals, twice, in reverse, in halves; through the real command."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
-from gamelogs import accts, configured, exactly, line, lines, toml
+from gamelogs import A, accts, configured, exactly, line, lines, toml
 
+from analytics.broker import receiver
 from analytics.broker.broker import Broker
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.spouts import gamelog
 from analytics.spouts.stdin import Piped, Totals
 
 COMMAND = [sys.executable, "-m", "analytics", "read-stdin-gamelog"]
@@ -69,6 +72,21 @@ def test_a_named_source_and_a_game(tmp_path, started):
     for wrong in ({"source": "a b"}, {"game": "nobody's"}):
         with pytest.raises(AnalyticsError, match="expected"):
             Piped(config, **wrong)
+
+
+def test_a_journal_of_payments_may_have_lines_of_many_accounts(tmp_path, started, monkeypatch):
+    """They are longer than any other line may be, and too long to travel together."""
+    monkeypatch.setattr(receiver, "_MAX_FRAME", 5 << 20)
+    monkeypatch.setattr(gamelog, "_TOGETHER_BYTES", 2 << 20)
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    head = b'"game":"dl","area":"%b","plat":"2001","ts":1420646400,"at":5,"users":' % A.encode()
+    users = json.dumps({f"u{n}": {"times": 1, "amount": 2.0} for n in range(60_000)}).encode()
+    many = b"".join(b'{"id":"payment/dl@1:%d",%b%b}\n' % (n, head, users) for n in range(1, 4))
+    too_long = b'{"id":"gamelog/s1@1:1",%b%b}\n' % (head, users)
+    data = lines(1, 10) + many + lines(11, 20) + too_long
+    assert pipe(config, data) == Totals(24, 23, 0, 1)
+    assert pipe(config, data) == Totals(24, 0, 23, 1)
 
 
 def test_without_a_broker_it_says_what_to_do(tmp_path):

@@ -18,6 +18,9 @@ from analytics.spouts.positions import Position
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 20
+LONGEST_SNAPSHOT = 192 << 20
+"""Bytes of a line in a journal that tells a day's payments: those of one answer, which may be long."""
+_SNAPSHOT = b'{"id":"payment/'
 WINDOW = 256
 _FIRST_MARK = 64
 
@@ -54,14 +57,28 @@ class Stream:
     """Turns the bytes of one stream, fed in order, into chunks of about ``lines`` lines, at most twice as many."""
 
     def __init__(
-        self, source: str, position: Position, lines: int, tail: bytes = b"", begun: Begun | None = None
+        self,
+        source: str,
+        position: Position,
+        lines: int,
+        tail: bytes = b"",
+        begun: Begun | None = None,
+        *,
+        journals: bool = False,
     ) -> None:
-        """``tail``: what lies before the position, up to WINDOW bytes. ``begun``: told before the first chunk leaves."""
+        """Begin at ``position``.
+
+        Args:
+            tail: what lies before it, up to WINDOW bytes.
+            begun: told before the first chunk leaves.
+            journals: whether the stream may hold journals of payments, whose lines may be longer than others.
+        """
         self.source = source
         self.position = position
         self._lines = lines
         self._tail = tail
         self._begun = begun
+        self._journals = journals
         self._rest = b""
         self._part = 0
         self._skipped = 0
@@ -76,19 +93,20 @@ class Stream:
         return (self._tail + self._rest)[-WINDOW:]
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Yield what ``data`` completes; keep the line that it leaves open, up to 1 MiB."""
+        """Yield what ``data`` completes; keep the line that it leaves open, as long as a line may be."""
         data = self._rest + data
         self._rest = b""
         while data:
             end = data.find(b"\n")
-            if self._part or end > LONGEST_LINE or (end < 0 and len(data) > LONGEST_LINE):
+            length = len(data) if end < 0 else end
+            if self._part or length > self._longest(data):
                 yield self._piece(data if end < 0 else data[:end], end >= 0)
                 data = data[end + 1 :] if end >= 0 else b""
             elif end < 0:
                 self._rest = data
                 return
             else:
-                size, lines = self._head(data)
+                size, lines = (length + 1, 1) if length > LONGEST_LINE else self._head(data)
                 yield self._whole(data[:size], lines)
                 data = data[size:]
 
@@ -99,6 +117,10 @@ class Stream:
         elif self._rest:
             rest, self._rest = self._rest, b""
             yield self._whole(rest + b"\n", 1, missing=1)
+
+    def _longest(self, data: bytes) -> int:
+        """Return how long the line may be that ``data`` begins with."""
+        return LONGEST_SNAPSHOT if self._journals and data.startswith(_SNAPSHOT) else LONGEST_LINE
 
     def _head(self, data: bytes) -> tuple[int, int]:
         """Return the bytes and lines of the chunk that ``data`` begins with: whole lines, at least one."""
