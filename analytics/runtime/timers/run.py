@@ -196,7 +196,10 @@ class Run:
         """Yield the documents of a scope that are to be written, with their bolt, id and tuples."""
         facts = self._facts.facts(scope, scope.clock(self._now), *self._starts.of(scope))
         for name, firsts in work.items():
-            for computed in self._timers[name].documents(facts, firsts):
+            timer = self._timers[name]
+            for computed in timer.documents(facts, firsts):
+                if timer.period == "day" and not scope.has_day(computed.first):
+                    continue
                 self.done.computed[name] += 1
                 id_ = scope.id_of(computed.first)
                 old = stored[name].get(id_)

@@ -51,6 +51,10 @@ class Scope:
         """Return what the key itself gives that document."""
         return {"game": self.game, "area": self.area, "plat": self.plat, "ts": start_of(self.zone, first)}
 
+    def has_day(self, day: int) -> bool:
+        """Return whether the scope's zone has that day, and does not skip the date."""
+        return day_of(self.zone, start_of(self.zone, day)) == day
+
     def clock(self, now: int) -> Clock:
         """Return which days have begun and ended there at ``now`` (Unix seconds)."""
         days = [day_of(each, now) for each in self.zones]
@@ -85,8 +89,10 @@ def day_of(local: Zone, ts: int) -> int:
 
 @lru_cache(100_000)
 def start_of(local: Zone, day: int) -> int:
-    """Return when the day of that ordinal begins, in Unix seconds."""
-    return local.day_of(date.fromordinal(day).isoformat())
+    """Return when the day of that ordinal begins, in Unix seconds; of a date that the zone skips a second in the day before,
+    where no day begins and so nothing is stored."""
+    start = local.day_of(date.fromordinal(day).isoformat())
+    return start if _ordinal(local, start) == day else start - 1
 
 
 def next_boundary(zones: Iterable[Zone], now: int) -> int:

@@ -65,6 +65,25 @@ def test_the_start_of_an_area(suite: Any) -> None:
     assert suite.documents("kpi")["kpi", f"dl:*:{at('2015-03-06', 0)}"]["open_day"] == 7
 
 
+def test_a_date_that_the_zone_skips_has_no_document(new_suite: Any) -> None:
+    """Samoa went from the 29th of December 2011 to the 31st: what would be the 30th's is the 31st's."""
+    apia = "Pacific/Apia"
+    area = AreaSection(plat="1", timezone=apia)
+    suite = new_suite({"dl": Game(timezone=apia, areas={A: area})}, at("2012-01-03", 12, apia))
+    suite.start_worker()
+    suite.start_timers()
+    eventually(suite.is_saved)
+    for day in ("2011-12-28", "2011-12-31"):
+        suite.send("gamelog.signup_logcount", [log("signup", "a", at(day, 12, apia))])
+        suite.send("gamelog.login_logcount", [log("login", "a", at(day, 12, apia))])
+    suite.drain()
+    for stem in (A, "dl:*"):
+        first = suite.documents("loginretention")["loginretention", f"{stem}:{at('2011-12-28', 0, apia)}"]
+        assert [n for n, one in first["retention"].items() if one["count"]] == ["3"]
+        last = suite.documents("kpi")["kpi", f"{stem}:{at('2011-12-31', 0, apia)}"]
+        assert (last["open_day"], last["dau"]) == (3, 1)
+
+
 def test_an_earlier_payment_moves_an_acct_to_another_cohort(suite: Any) -> None:
     """Payments of older days come last, the oldest at the very end: each cohort loses the acct in turn."""
     days = [at(f"2015-03-{day:02}", 0) for day in (10, 8, 5, 2)]
