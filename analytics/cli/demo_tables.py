@@ -96,7 +96,8 @@ def retention_table(numbers: Numbers) -> RenderableType:
     """Return who came back, by cohort: exactly on the n-th day after signing up."""
 
     def rate(document: Document, n: int) -> str:
-        return f"{document['retention'][str(n)]['rate']:.1f}"
+        found = document["retention"].get(str(n))
+        return f"{found['rate']:.1f}" if found else ""
 
     return _cohorts(numbers, "loginretention", RETENTION, rate)
 
@@ -105,7 +106,8 @@ def worth_table(numbers: Numbers) -> RenderableType:
     """Return what a player has brought in so far, by cohort."""
 
     def worth(document: Document, n: int) -> str:
-        return f"{document['ltv'][str(n)]:.2f}"
+        found = document["ltv"].get(str(n))  # a day that is not over says nothing yet
+        return "" if found is None else f"{found:.2f}"
 
     return _cohorts(numbers, "ltv", WORTH, worth)
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from running_suite import ROOT, Run, RunningSuite
 from analytics.bolts import BOLTS
 from analytics.cli.demo import conclude
 from analytics.cli.demo_results import compare, verdict
-from analytics.cli.demo_tables import CHAPTERS, WIDTH
+from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers, retention_table, worth_table
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import process_started
+from analytics.core.areas import Area, Areas
+from analytics.core.periods import zone
 from analytics.store import MemoryStore, Write, open_store
 from analytics.timers import TIMERS
 
@@ -41,6 +44,33 @@ def tables(text: str) -> list[str]:
 def test_every_collection_is_compared() -> None:
     compared = [name for chapter in CHAPTERS for name in chapter.collections]
     assert sorted(compared) == sorted([*BOLTS, *TIMERS, "serverstarttime"])
+
+
+def test_tables_show_what_a_last_day_says_that_is_not_over() -> None:
+    """Its retention is known as soon as it has begun, what it has brought in when it has ended."""
+    local = zone("Asia/Shanghai")
+    first, last = date(2026, 3, 2), date(2026, 3, 7)
+    rates = {str(n): {"count": 1, "rate": 50.0} for n in range(1, 6)}
+    fields = {
+        "loginretention": {first: {"retention": rates}, last: {"retention": {}}},
+        "ltv": {first: {"ltv": {str(n): 1.25 for n in range(5)}}, last: {"ltv": {}}},
+    }
+    store = MemoryStore()
+    for name, said in fields.items():
+        for day, one in said.items():
+            about = {"game": "dl", "area": "*", "ts": local.day_of(f"{day}"), "reg": 2}
+            store.write(name, [Write(f"{day}", about | one, 0)])
+    numbers = Numbers(store, Areas([Area("5" * 24, "dl", "1", local)]), local, first, last)
+    text = io.StringIO()
+    for table in (retention_table, worth_table):
+        Console(file=text, width=WIDTH).print(table(numbers))
+    rows = [row.split() for row in text.getvalue().splitlines() if "2026-03" in row]
+    assert [row[2:] for row in rows] == [
+        ["2", "50.0", "50.0", "50.0"],
+        ["2"],
+        ["2", "1.25", "1.25", "1.25"],
+        ["2"],
+    ]
 
 
 def test_a_document_that_was_tampered_with_is_shown(running: RunningSuite) -> None:
