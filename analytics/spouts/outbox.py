@@ -92,6 +92,7 @@ class Outbox(Generic[L]):
         self._publisher = Publisher(config.broker, f"{name}-{os.getpid()}", WINDOW + len(config.games))
         self._waiting: deque[_Sent] = deque()
         self._last = dict(state.acknowledged)
+        self._at = state.at
         self._left_over = self._unacknowledged()
 
     @property
@@ -103,6 +104,14 @@ class Outbox(Generic[L]):
     def last(self) -> dict[str, int]:
         """The newest number of each source: so many of its records are journaled."""
         return dict(self._last)
+
+    @property
+    def at(self) -> int:
+        """The greatest time of asking (Unix milliseconds) among what earlier processes sent, once all is recovered.
+
+        A later answer must have a greater one, wherever the clock stands: else what it says would count as older.
+        """
+        return self._at
 
     def source(self, game: str) -> str:
         """Return the source of records of ``game``."""
@@ -124,7 +133,9 @@ class Outbox(Generic[L]):
         parsed, lines, mark = found
         source, numbers = parsed[0].source, [line.n for line in parsed]
         self._last[source] = max(self._last.get(source, 0), *numbers)
-        self._publish(source, list(Intervals.of(numbers)), lines, max(line.at for line in parsed), mark)
+        at = max(line.at for line in parsed)
+        self._at = max(self._at, at)
+        self._publish(source, list(Intervals.of(numbers)), lines, at, mark)
         return parsed
 
     def send(self, game: str, tuples: Sequence[bytes], at: int, then: Callable[[], None]) -> None:

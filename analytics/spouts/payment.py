@@ -60,7 +60,7 @@ class Payment:
         self._changed = False
 
     def start(self) -> None:
-        """Take up the state and begin to ask. Raise AnalyticsError where another one has the data folder."""
+        """Take up the state; asking begins once all is sent that was left. Raise AnalyticsError where another one has the data folder."""
         self._lock = alone(self._config, NAME)
         self._state = state = self._file.load(PaymentState)
         self._file.save(state, now=True)  # before any record is named after it
@@ -70,8 +70,7 @@ class Payment:
         self._outbox = Outbox(self._config, NAME, state.outbox, PaymentLine, self._rejected)
         self._recovered = False
         self._digests = dict(state.digests)  # of what was sent, acknowledged or not
-        self._poller = Poller(self._client, settings, self._plan, self._ask, state.outbox.at)
-        self._poller.start()
+        self._poller = Poller(self._client, settings, self._plan, self._ask)
 
     def step(self) -> None:
         """Take acknowledgements and answers, publish what is new; return within about a second.
@@ -153,6 +152,7 @@ class Payment:
         lines = self._outbox.recover()
         if lines is None:
             self._recovered = True
+            self._poller.start(self._outbox.at)
             return
         digests = {f"{line.area}:{line.ts}": digest(bytes(line.users)) for line in lines}
         self._digests.update(digests)

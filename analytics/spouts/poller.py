@@ -172,7 +172,6 @@ class Poller(Generic[Q, R]):
     Args:
         plan: the questions to ask at an interface's time.
         ask: yields the results of one, each of which becomes an answer, or raises AnalyticsError.
-        after: greatest ``at`` of an earlier run.
     """
 
     def __init__(
@@ -181,13 +180,12 @@ class Poller(Generic[Q, R]):
         settings: Polled,
         plan: Callable[[float], Iterable[Q]],
         ask: Callable[[Q], Iterable[R]],
-        after: int = 0,
     ) -> None:
         self._client = client
         self._every = settings.every_seconds
         self._plan = plan
         self._ask = ask
-        self._at = after
+        self._at = 0
         self._busy: set[Q] = set()
         self._answers: Queue[Answer[Q, R]] = Queue(maxsize=settings.concurrency)
         self._pool = Pool(settings.concurrency)
@@ -195,8 +193,9 @@ class Poller(Generic[Q, R]):
         self.rounds = 0
         self.clock_error = ""
 
-    def start(self) -> None:
-        """Begin to ask."""
+    def start(self, after: int = 0) -> None:
+        """Begin to ask. ``after``: the greatest ``at`` of an earlier run."""
+        self._at = after
         self._greenlet.start()
 
     def stop(self) -> None:

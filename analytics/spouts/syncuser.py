@@ -114,7 +114,7 @@ class Syncuser:
         self._sent: dict[str, Digests] = {}  # by area and uid, what is not acknowledged yet
 
     def start(self) -> None:
-        """Take up the state and begin to ask. Raise AnalyticsError where another one has the data folder."""
+        """Take up the state; asking begins once all is sent that was left. Raise AnalyticsError where another one has the data folder."""
         self._lock = alone(self._config, NAME)
         self._state = state = self._file.load(SyncuserState)
         self._known = Known(self._config.data / "state" / "syncuser.sqlite")
@@ -125,8 +125,7 @@ class Syncuser:
         self._rejected = Rejected(self._config)
         self._outbox = Outbox(self._config, NAME, state.outbox, RoleLine, self._rejected)
         self._recovered = False
-        self._poller = Poller(self._client, self._settings, self._plan, self._ask, state.outbox.at)
-        self._poller.start()
+        self._poller = Poller(self._client, self._settings, self._plan, self._ask)
 
     def step(self) -> None:
         """Take acknowledgements and answers, publish what is new; return within about a second.
@@ -220,6 +219,7 @@ class Syncuser:
         lines = self._outbox.recover()
         if lines is None:
             self._recovered = True
+            self._poller.start(self._outbox.at)
             return
         found: dict[str, Digests] = {}
         for line in lines:
