@@ -80,7 +80,7 @@ class Receiver:
         publisher = frames[0].bytes
         try:
             intake = _intake(frames)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._refuse(publisher, frames[2].bytes[:20] if len(frames) > 2 else b"", str(error))
             return
         known = next((ack for ack in self._acks.get(publisher, ()) if ack.seq == intake.seq), None)

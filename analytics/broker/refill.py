@@ -58,7 +58,7 @@ class Refill:
         peer, tag, text = frames
         try:
             answer = self._answer(_decode(text))
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             self.malformed += 1
             answer = _error(f"{text[:200]!r} is no request: {error}"), []
         except (AnalyticsError, OSError) as error:

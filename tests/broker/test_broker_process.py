@@ -22,6 +22,7 @@ from needed import missing
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber
+from analytics.broker.sockets import new_socket
 from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Heartbeat, Message, Part
 from analytics.config import BrokerSection
 from analytics.errors import LogError, Refused, Unavailable
@@ -217,6 +218,24 @@ def test_a_queue_folder_removed_from_under_the_broker_ends_it_and_nothing_is_los
         broker.start()
         assert result.get(timeout=60) == Ack(2, 10, 50)
         assert publisher.close()
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"null", b'{"x":' + b"[" * 100_000])
+def test_what_is_no_message_ends_nothing(tmp_path: Path, text: bytes) -> None:
+    broker = Broker(BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1), tmp_path)
+    broker.start()
+    sockets = [new_socket(zmq.DEALER) for _ in range(2)]
+    sockets[0].connect(f"tcp://127.0.0.1:{broker.bound.receiver_port}")
+    sockets[1].connect(f"tcp://127.0.0.1:{broker.bound.refill_port}")
+    sockets[0].send_multipart([b"batch", b"1", text, b"body"])
+    sockets[1].send_multipart([b"1", text])
+    until = time.monotonic() + 60
+    while broker.state()["malformed"] < 2 and time.monotonic() < until:
+        broker.step()
+    assert broker.state()["malformed"] == 2
+    for socket in sockets:
+        socket.close(linger=0)
+    broker.stop()
 
 
 def test_the_node_can_be_driven_by_hand(tmp_path: Path) -> None:
