@@ -12,7 +12,8 @@ A list too long for one document lives in parts, documents of the same collectio
     {"_id": "a:1#1", "part_of": "a:1", "part": 1, "userlist": [oldest …]}
     {"_id": "a:1#2", "part_of": "a:1", "part": 2, "userlist": […]}
 
-Parts carry neither ``area`` nor ``ts``, so no search for documents finds them.
+Parts carry neither ``area`` nor ``ts``, so no search for documents finds them. They never change: whoever writes a list
+anew gives its parts other numbers, and then deletes the old ones.
 """
 
 from abc import ABC, abstractmethod
@@ -20,7 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from analytics.core.settle import part_ids
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 
 Document = dict[str, Any]
 
@@ -125,30 +126,67 @@ class Store(ABC):
             AnalyticsError: a part that the document speaks of is not there.
         """
         while "parts" in document:
-            lists = self._lists(collection, document)
-            if lists is not None:
-                for name, entries in lists.items():
-                    entries.extend(document.get(name, ()))
-                return {name: value for name, value in {**document, **lists}.items() if name != "parts"}
-            newer = self.load(collection, [document["_id"]]).get(document["_id"])
-            if newer is None or newer.get("_v") == document.get("_v"):
-                raise AnalyticsError(
-                    f"{collection}: a part of document {document['_id']!r} is missing; it should have "
-                    f"{document['parts']}. Restore the collection {collection} and positions from one backup"
-                )
-            document = newer
+            lists: dict[str, list[Any]] = {}
+            try:
+                for part in self._parts(collection, document):
+                    for name in part.keys() - _OF_THE_PART:
+                        lists.setdefault(name, []).extend(part[name])
+            except _Gone:
+                document = self._newer(collection, document)
+                continue
+            for name, entries in lists.items():
+                entries.extend(document.get(name, ()))
+            return {name: value for name, value in {**document, **lists}.items() if name != "parts"}
         return document
 
-    def _lists(self, collection: str, document: Document) -> dict[str, list[Any]] | None:
-        """Return what the document's parts hold of each list, or None if one is not there."""
-        lists: dict[str, list[Any]] = {}
+    def items(self, collection: str, document: Document, field: str) -> Iterator[list[Any]]:
+        """Yield one of the document's lists piece by piece, oldest entries first; a few parts are in memory at a time.
+
+        All pieces are of one version of the document: the given one or, where a writer has thrown its parts away
+        before the first piece was read, the newer.
+
+        Raises:
+            Unavailable: a writer threw parts away after that. Load the document and begin anew.
+            AnalyticsError: a part that the document speaks of is not there.
+        """
+        begun = False
+        while True:
+            try:
+                for part in self._parts(collection, document):
+                    if entries := part.get(field):
+                        begun = True
+                        yield entries
+            except _Gone as gone:
+                document = self._newer(collection, document)
+                if begun:
+                    raise Unavailable(
+                        f"{collection}: the {field} of {document['_id']!r} was written anew while it was read; read it again"
+                    ) from gone
+                continue
+            if entries := document.get(field):
+                yield entries
+            return
+
+    def _parts(self, collection: str, document: Document) -> Iterator[Document]:
+        """Yield the document's parts, oldest first. Raise _Gone where one is not there."""
         ids = part_ids(document)
         for start in range(0, len(ids), PARTS_AT_ONCE):
             asked = ids[start : start + PARTS_AT_ONCE]
             found = self.load(collection, asked)
             if len(found) < len(asked):
-                return None
-            for part in map(found.__getitem__, asked):
-                for name in part.keys() - _OF_THE_PART:
-                    lists.setdefault(name, []).extend(part[name])
-        return lists
+                raise _Gone
+            yield from map(found.pop, asked)
+
+    def _newer(self, collection: str, document: Document) -> Document:
+        """Return what is stored now of a document that lacks a part. Raise AnalyticsError where it is the same."""
+        newer = self.load(collection, [document["_id"]]).get(document["_id"])
+        if newer is None or newer.get("_v") == document.get("_v"):
+            raise AnalyticsError(
+                f"{collection}: a part of document {document['_id']!r} is missing; it should have "
+                f"{document['parts']}. Restore the collection {collection} and positions from one backup"
+            )
+        return newer
+
+
+class _Gone(Exception):
+    """A part that a document speaks of is not there."""

@@ -1,7 +1,8 @@
 """What every store must do, run on each of them."""
 
 import secrets
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.errors import AnalyticsError
-from analytics.store import MemoryStore, Store, Write
-from analytics.store.store import MAX_DOCUMENT_BYTES
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.store import Document, MemoryStore, Store, Write
+from analytics.store.store import MAX_DOCUMENT_BYTES, PARTS_AT_ONCE
 
 Connect = Callable[[], Store]
 
@@ -233,14 +234,108 @@ def test_whole_says_which_document_lacks_a_part(store: Store) -> None:
 
 
 def test_whole_goes_on_with_the_newer_document_when_parts_were_thrown_away(store: Store) -> None:
-    older, parts = parted(1, 3)
+    read, newer = written_anew(store, 3)
+    assert len(store.whole("loginday", read)["userlist"]) == newer["count"]
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 40), (7, 12)])
+def test_a_list_is_read_piece_by_piece(store: Store, first: int, last: int) -> None:
+    main, parts = parted(first, last)
+    store.write("loginday", [*parts, Write("a:1", main, 0), area("b", 1, userlist=["x"]), area("c", 1)])
+    one, other, none = store.find("loginday")
+    pieces = list(store.items("loginday", one, "userlist"))
+    assert [item for piece in pieces for item in piece] == [str(n) for n in range(main["count"])]
+    assert max(map(len, pieces)) == 10
+    assert list(store.items("loginday", one, "_rows")) == [[n] for n in range(first, last + 1)]
+    assert list(store.items("loginday", other, "userlist")) == [["x"]]
+    assert list(store.items("loginday", none, "userlist")) == list(store.items("loginday", one, "no")) == []
+
+
+def test_a_list_that_is_read_piece_by_piece_is_of_one_version(store: Store) -> None:
+    main, parts = parted(1, 40)
+    store.write("loginday", [*parts, Write("a:1", main, 0)])
+    reading = store.items("loginday", store.load("loginday", ["a:1"])["a:1"], "userlist")
+    read = next(reading)
+    longer, more = parted(1, 41, version=2)
+    assert longer["count"] > main["count"]
+    store.write("loginday", [more[-1]])
+    assert store.write("loginday", [Write("a:1", longer, 1)]) == set()
+    assert read + [item for piece in reading for item in piece] == [str(n) for n in range(main["count"])]
+
+
+def written_anew(store: Store, last: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A document as it was read, and the newer one with other parts; the old parts are gone."""
+    older, parts = parted(1, last)
     store.write("loginday", [*parts, Write("a:1", older, 0)])
     read = store.load("loginday", ["a:1"])["a:1"]
-    newer, more = parted(4, 5, version=2)
+    newer, more = parted(last + 1, last + 2, version=2)
     store.write("loginday", more)
     store.write("loginday", [Write("a:1", newer, 1)])
     store.delete("loginday", [part.id for part in parts])
-    assert len(store.whole("loginday", read)["userlist"]) == newer["count"]
+    return read, newer
+
+
+def test_a_list_that_was_written_anew_before_it_is_read_is_the_newer(store: Store) -> None:
+    read, newer = written_anew(store, 3)
+    found = [item for piece in store.items("loginday", read, "userlist") for item in piece]
+    assert found == [str(n) for n in range(newer["count"])]
+
+
+def test_a_list_that_is_written_anew_while_it_is_read_is_not_mixed_with_the_newer(store: Store) -> None:
+    main, parts = parted(1, 40)
+    store.write("loginday", [*parts, Write("a:1", main, 0)])
+    reading = store.items("loginday", store.load("loginday", ["a:1"])["a:1"], "userlist")
+    assert next(reading) == parts[0].document["userlist"]
+    newer, more = parted(41, 42, version=2)
+    store.write("loginday", more)
+    store.write("loginday", [Write("a:1", newer, 1)])
+    store.delete("loginday", [part.id for part in parts])
+    with pytest.raises(
+        Unavailable, match="userlist of 'a:1' was written anew while it was read; read it again"
+    ):
+        list(reading)
+
+
+def test_a_list_that_lacks_a_part_says_so(store: Store) -> None:
+    main, parts = parted(1, 3)
+    store.write("loginday", [parts[0], parts[2], Write("a:1", main, 0)])
+    with pytest.raises(AnalyticsError, match="loginday: a part of document 'a:1' is missing"):
+        list(store.items("loginday", store.load("loginday", ["a:1"])["a:1"], "userlist"))
+
+
+class Watched(MemoryStore):
+    """Makes parts as they are asked for, and counts how many of their lists are held at the same time."""
+
+    held = most = 0
+
+    def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        return {id: {"_id": id, "part_of": "a", "part": 1, "userlist": self.entries(id)} for id in ids}
+
+    def entries(self, id: str) -> list[str]:
+        made = Entries([id] * 20)
+        weakref.finalize(made, self.let_go)
+        self.held += 1
+        self.most = max(self.most, self.held)
+        return made
+
+    def let_go(self) -> None:
+        self.held -= 1
+
+
+class Entries(list[str]):
+    """A list that can be watched."""
+
+
+def test_however_long_a_list_is_few_of_its_parts_are_held(store: Store) -> None:
+    """At 2,000 accts a part, 1,000 parts are 2,000,000. What reads them is the same for every store."""
+    assert type(store).items is Store.items and type(store).whole is Store.whole
+    watched = Watched()
+    document = {"_id": "a", "userlist": ["x"], "parts": {"count": 1000, "first": "a#1", "last": "a#1000"}}
+    assert sum(len(piece) for piece in watched.items("loginday", document, "userlist")) == 20_001
+    assert 1 < watched.most <= 2 * PARTS_AT_ONCE
+    watched.most = 0
+    gathered = list(watched.items("loginday", document, "userlist"))
+    assert len(gathered) == watched.most + 1 == 1001, "a list that is gathered is noticed"
 
 
 def in_parallel(job: Callable[[int, Store], None], stores: list[Store]) -> None:
