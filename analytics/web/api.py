@@ -13,6 +13,7 @@ from analytics.web.csvs import CSVS, pieces
 from analytics.web.filters import NAMES
 from analytics.web.here import data
 from analytics.web.views import MOST_PAGE, MOST_SIZE, OPTIONS, VIEWS
+from analytics.web.views.accts import LISTS
 
 ROOT = "/api/v1"
 STRUCTS: dict[str, type[msgspec.Struct]] = {
@@ -97,9 +98,10 @@ def described(areas: Areas) -> dict[str, Any]:
         paths[f"{ROOT}/{page}"] = _operation(page, f"the page {page}", content, others, known)
     for page, name in CSVS:
         content = {"text/csv": {"schema": {"type": "string"}}}
-        paths[f"{ROOT}/{page}/{name}.csv"] = _operation(
-            page, f"the table {name} of {page}, whole", content, others, known
-        )
+        summary = f"the table {name} of {page}, whole"
+        if page == "accts":
+            summary = f"{LISTS[name].who}: a row for each day, area and acct; an answer that breaks off is to be asked for again"
+        paths[f"{ROOT}/{page}/{name}.csv"] = _operation(page, summary, content, others, known)
     error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     return {
         "openapi": "3.1.0",

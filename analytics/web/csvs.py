@@ -11,14 +11,8 @@ from analytics.web import shapes
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
-from analytics.web.views import (
-    OPTIONS,
-    VIEWS,
-    area_options,
-    areas,
-    economy,
-    system,
-)
+from analytics.web.views import OPTIONS, VIEWS, area_options, areas, economy, system
+from analytics.web.views.accts import HEADINGS, LISTS, every_acct
 from analytics.web.views.payment import every_payer
 
 Given = Mapping[str, Sequence[str]]
@@ -107,6 +101,15 @@ def _areas(data: Data, given: Given) -> Iterator[Row]:
     return structs(shapes.AreaRow, areas.every_row(look, *area_options(given)), ("dau_days", "revenue_days"))
 
 
+def _accts(collection: str) -> Rows:
+    def rows(data: Data, given: Given) -> Iterator[Row]:
+        place = data.place(Filters.parse(given))
+        yield HEADINGS
+        yield from every_acct(data, place, collection)
+
+    return rows
+
+
 def _rejected(data: Data, given: Given) -> Iterator[Row]:
     Filters.parse(given)
     return structs(shapes.RejectedKind, system.rejected(data))
@@ -135,5 +138,6 @@ CSVS: dict[tuple[str, str], Rows] = {
     ("areas", "areas"): _areas,
     ("system", "rejected"): _rejected,
     ("system", "journals"): _journals,
+    **{("accts", name): _accts(listed.collection) for name, listed in LISTS.items()},
 }
 """By page and table: the rows, headings first."""

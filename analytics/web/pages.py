@@ -93,6 +93,7 @@ def _page(page: Page) -> Response:
             glossary=_glossary(page.tables.values()),
             link=lambda name: _link(name, given),
             csv_link=lambda table: _csv(page, table, given),
+            accts_link=lambda name: address(f"/api/v1/accts/{name}.csv", _filter(given), {NAME: ""}),
             option=lambda **changed: address(page.path, given, changed),
             page_url=page.path,
             figures_url=url_for("pages.figures_of", name=page.name, spoken=language(), v=_figures_stamp()),

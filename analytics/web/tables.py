@@ -35,7 +35,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table. ``name`` is its CSV's, too; the first column names the row."""
+    """A table. ``name`` is its CSV's, too; the first column names the row.
+
+    Attributes:
+        lists: who is behind a column's numbers: its field, the name of the list's CSV, and what the list is called.
+    """
 
     name: str
     title: str
@@ -43,10 +47,12 @@ class Table:
     columns: tuple[Column, ...]
     has_final: bool = False
     means: Mapping[str, str] = field(default_factory=dict)
+    lists: tuple[tuple[str, str, str], ...] = ()
 
     def only(self, *fields: str) -> "Table":
         """Return the same table with its first column and these."""
-        return replace(self, columns=(self.columns[0], *(one for one in self.columns if one.field in fields)))
+        columns = (self.columns[0], *(one for one in self.columns if one.field in fields))
+        return replace(self, columns=columns, lists=tuple(one for one in self.lists if one[0] in fields))
 
     def definition(self, column: Column) -> str:
         """Return what the column's numbers mean, in English; "" where its heading says all."""
@@ -55,6 +61,14 @@ class Table:
 
 DAY = Column("day", "Day", "day")
 HOUR = Column("hour", "Hour", "text")
+
+ACCTS = (
+    ("dau", "active", "DAU"),
+    ("reg", "signups", "Sign-ups"),
+    ("reg", "roles", "Role creators"),
+    ("payers", "payers", "Payers"),
+)
+"""Who is behind the numbers of a day."""
 
 OVERVIEW_DAYS = Table(
     "days",
@@ -75,6 +89,7 @@ OVERVIEW_DAYS = Table(
         Column("arppu", "ARPPU", "each"),
     ),
     has_final=True,
+    lists=ACCTS,
 )
 OVERVIEW_HOURS = Table(
     "hours",
@@ -105,6 +120,7 @@ PAY_DAYS = Table(
         Column("new_pay_rate", "New pay rate", "quotient"),
     ),
     has_final=True,
+    lists=ACCTS,
 )
 TOP_ACCTS = Table(
     "top",

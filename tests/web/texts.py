@@ -55,6 +55,7 @@ def of_lists() -> Iterator[str]:
             yield table.title
             for column in table.columns:
                 yield from (column.label, table.definition(column))
+            yield from (label for _, _, label in table.lists)
     yield from (definition(Cohort, "size"), definition(Cell, "rate"))
 
 

@@ -1,0 +1,45 @@
+"""Who is behind a number: every acct of an area and a day, read list by list and piece by piece."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from analytics.bolts import BOLTS
+from analytics.store.store import PARTS_AT_ONCE
+from analytics.web.data import Data
+from analytics.web.place import Place, start_of
+
+HEADINGS = ("day", "area", "plat", "acct")
+
+
+class Listed(NamedTuple):
+    """A kind of list: the collection that has it, and who is in it."""
+
+    collection: str
+    who: str
+
+
+LISTS = {
+    "active": Listed("loginday", "who logged in"),
+    "signups": Listed("signupday", "who signed up"),
+    "roles": Listed("createroleday", "who created a role"),
+    "payers": Listed("paysummary", "who paid"),
+}
+"""By the name of the CSV. An acct is in it once for each area and day."""
+
+
+def every_acct(data: Data, place: Place, collection: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield day, area, plat and acct, in the order of days and areas. However many there are, a few parts are in memory.
+
+    Each list is of one version of its document.
+    """
+    bolt = BOLTS[collection]
+    for day in filter(place.begun, place.days()):
+        ids = [(bolt.id_of((area.id, start_of(area.zone, day))), area) for area in place.members]
+        for start in range(0, len(ids), PARTS_AT_ONCE):
+            some = ids[start : start + PARTS_AT_ONCE]
+            found = data.store.load(collection, [id for id, _ in some])
+            for id, area in some:
+                document = found.pop(id, None)
+                if document is not None:
+                    for accts in data.store.items(collection, document, "userlist"):
+                        yield from ((str(day), area.id, area.plat, acct) for acct in accts)
