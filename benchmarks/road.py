@@ -42,7 +42,7 @@ def configure(folder: Path, uri: str, groups: Groups) -> Path:
 data = "data"
 [mongodb]
 uri = "{uri}"
-{on_ports(*free_ports(4))}
+{on_ports(*free_ports(5))}
 [[gamelog.sources]]
 name = "bench"
 kind = "file"

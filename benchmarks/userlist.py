@@ -1,5 +1,9 @@
-"""One area-day with 2,000,000 accts: is every one there, how large does a document get, and what does it take?"""
+"""One area-day with 2,000,000 accts: is every one there, how large does a document get, and what does it take?
 
+The list is also asked of a dashboard, as a CSV, while pages are asked of it.
+"""
+
+import http.client
 import shutil
 import tempfile
 import time
@@ -10,7 +14,9 @@ import click
 import msgspec
 
 from analytics.config import load
+from analytics.core.periods import zone
 from analytics.core.settle import part_ids
+from analytics.runtime.suite import Suite
 from analytics.store import open_store
 from benchmarks import lines, road
 
@@ -36,9 +42,12 @@ def main(accts: int) -> None:
     work = Path(tempfile.mkdtemp(prefix="userlist-"))
     source = work / "lines.log"
     write(source, accts)
-    seconds, used = road.run(
-        work / "run", source, accts, "", {"main": BOLTS}, check=lambda: look(work, accts)
-    )
+
+    def check() -> None:
+        look(work, accts)
+        download(work, accts)
+
+    seconds, used = road.run(work / "run", source, accts, "", {"main": BOLTS}, check=check)
     click.echo(f"{accts:,} accts in one area-day, embedded store: {seconds:.1f} s")
     for name, one in used.items():
         click.echo(
@@ -67,6 +76,41 @@ def look(work: Path, accts: int) -> None:
         f"document {size / 1000:.0f} kB, all read in {took:.1f} s"
     )
     store.close()
+
+
+def download(work: Path, accts: int) -> None:
+    """Get the list from a dashboard; fail if an acct is missing. Tell what the dashboard takes for it."""
+    path = work / "run" / "analytics.toml"
+    config = load(path)
+    port, day = config.dashboard.port, zone(config.timezone).local(lines.START).date()
+    address = f"/api/v1/accts/active.csv?area={lines.AREAS[0]}&from={day}&to={day}"
+    with Suite(path, [["dashboard"]]) as suite:
+        pid = suite.pid("dashboard")
+        asked(port, "/login").read()
+        before, took = road.usage(pid), 0.0
+        begin = time.monotonic()
+        answer, found, bytes_ = asked(port, address), set(), 0
+        for number, line in enumerate(answer):
+            found.add(line.rpartition(b",")[2])
+            bytes_ += len(line)
+            if number % (accts // 20) == 0:
+                one = time.monotonic()
+                asked(port, "/login").read()
+                took = max(took, time.monotonic() - one)
+        seconds, after = time.monotonic() - begin, road.usage(pid)
+    if len(found) != accts + 1:
+        raise click.ClickException(f"the CSV has {len(found) - 1:,} accts, expected {accts:,}")
+    click.echo(
+        f"every acct is in the CSV: {bytes_ / 1e6:.0f} MB in {seconds:.1f} s ({after.cpu - before.cpu:.1f} CPU s); the "
+        f"dashboard's peak went from {before.peak:.0f} to {after.peak:.0f} MB; another request took {took * 1000:.0f} ms at most"
+    )
+
+
+def asked(port: int, path: str) -> http.client.HTTPResponse:
+    """Return the answer to a request over a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    connection.request("GET", path)
+    return connection.getresponse()
 
 
 if __name__ == "__main__":
