@@ -36,9 +36,13 @@ from analytics.web.spoken import kept
 GUESSES, WINDOW_SECONDS = 5, 300.0
 MOST_KNOWN = 10_000
 TOKEN_BYTES = 24
+MOST_NAME = 80
 WRONG = msg("User or password is wrong.")
 TOO_MANY = msg("Too many wrong passwords. Wait five minutes, then try again.")
 OLD_FORM = msg("csrf: this form is too old, or not from here; load the page again and send it once more")
+OLD_LOGIN = msg(
+    "This form was too old: the dashboard was started again, or cookies are off. Please send it once more."
+)
 OPEN = ("access.login", "static", "pages.bokeh_js")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -197,11 +201,12 @@ def login() -> AnyResponse:
     """Show the form, and take it."""
     if request.method == "GET":
         return _form()
-    _check_token()
+    if not _token_is_right():
+        return _form(OLD_LOGIN, 400)
     guesses: Guesses = _extension("guesses")
     user, whom = (
         request.form.get("user", ""),
-        (f"from {_whence(request.remote_addr or '')}", f"as {request.form.get('user', '')[:80]}"),
+        (f"from {_whence(request.remote_addr or '')}", f"as {request.form.get('user', '')[:MOST_NAME]}"),
     )
     if (seconds := guesses.wait(*whom)) > 0:
         answer = _form(TOO_MANY, 429)
@@ -225,7 +230,8 @@ def login() -> AnyResponse:
 @access.post("/logout")
 def logout() -> AnyResponse:
     """Forget who this is."""
-    _check_token()
+    if not _token_is_right():
+        abort(400, OLD_FORM)
     _extension("sessions").end(session.get("id"))
     session.clear()
     return redirect(kept(url_for("access.login")))
@@ -233,20 +239,20 @@ def logout() -> AnyResponse:
 
 def _form(error: str = "", status: int = 200) -> Response:
     wanted = request.values.get("next", "")
-    page = render_template("login.html", error=error, csrf=csrf(), next=wanted, user=None)
+    given = request.form.get("user", "")[:MOST_NAME]
+    page = render_template("login.html", error=error, csrf=csrf(), next=wanted, user=None, given=given)
     answer = make_response(page, status)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _check_token() -> None:
+def _token_is_right() -> bool:
     try:
         given = bytes.fromhex(request.form.get("csrf", ""))
         token = _mixed(given[:TOKEN_BYTES], given[TOKEN_BYTES:]).hex()
     except ValueError:  # of another length, or no token at all
         token = ""
-    if not token or not hmac.compare_digest(token, str(session.get("csrf", ""))):
-        abort(400, OLD_FORM)
+    return bool(token) and hmac.compare_digest(token, str(session.get("csrf", "")))
 
 
 def _whence(address: str) -> str:

@@ -20,7 +20,9 @@ from analytics.web.place import NothingThere
 from analytics.web.spoken import language, t
 
 LARGEST_REQUEST = 64 * 1024
-AGAIN_SECONDS = 2
+NOT_YET_SECONDS, AWAY_SECONDS = 2, 5
+"""When to ask again: for numbers that are being added up, and where something has to be mended first."""
+
 NAMES = ["127.0.0.1", "localhost", "[::1]"]
 """By these a dashboard on the loopback is reached; a page of another site that resolves to this machine is refused."""
 
@@ -74,31 +76,37 @@ def failed(error: Exception) -> Response:
     else:
         answer = _page(status, error, text)
     answer.status_code = status
+    if isinstance(error, Unavailable):
+        answer.headers["Retry-After"] = str(AWAY_SECONDS)
     if isinstance(error, MethodNotAllowed):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     return answer
 
 
 def _not_yet(error: NotYet) -> Response:
-    """Answer that numbers are being read, and when to ask again; a browser does so by itself."""
+    """Answer that numbers are being read, and when to ask again; the page does so by itself."""
     answer = (
         jsonify({"error": str(error)})
         if request.path.startswith("/api/")
-        else make_response(render_template("not_yet.html", there=error.there, wanted=error.wanted))
+        else make_response(
+            render_template("not_yet.html", there=error.there, wanted=error.wanted, again=NOT_YET_SECONDS)
+        )
     )
     answer.status_code = 503
-    answer.headers["Retry-After"] = answer.headers["Refresh"] = str(AGAIN_SECONDS)
+    answer.headers["Retry-After"] = str(NOT_YET_SECONDS)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
 OURS = msg("something went wrong here; the dashboard's log says what")
 HEADINGS = {
-    400: (msg("This can't be shown"), msg("Mend the address, or begin again from the overview.")),
+    400: (msg("This can't be shown"), msg("Mend the address, or look at it without a filter.")),
     404: (msg("There is no such page"), msg("Begin again from the overview.")),
     503: (
         msg("The store does not answer"),
-        msg("Look at System, or run bin/analytics status. This page can be loaded again."),
+        msg(
+            "Nothing is lost: records wait until it is back. What is the matter with it is said on System, and by bin/analytics status."
+        ),
     ),
 }
 OTHERWISE = (msg("Something is wrong"), msg("Look at System, or into the dashboard's log."))
@@ -113,8 +121,15 @@ def _page(status: int, error: Exception, text: str) -> Response:
     else:
         shown = t()(text)
     foreign = shown == text and language() != SOURCE
+    passing = request.method == "GET" and (status >= 500 or isinstance(error, NothingThere))
     return make_response(
         render_template(
-            "error.html", status=status, heading=heading, text=shown, foreign=foreign, advice=advice
+            "error.html",
+            status=status,
+            heading=heading,
+            text=shown,
+            foreign=foreign,
+            advice=advice,
+            again=AWAY_SECONDS if passing else 0,
         )
     )

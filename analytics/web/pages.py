@@ -78,9 +78,10 @@ def _page(page: Page) -> Response:
     """Return a page: its view in words and figures, in the language that the reader wants."""
     given = request.args.to_dict(flat=False)
     given.pop(NAME, None)
-    view = VIEWS[page.name](data(), given)
+    view: Any = VIEWS[page.name](data(), given)
     given |= asked()
     translate = t()
+    read_at = view.status.at if page.name == SYSTEM else view.at
     context = _of_scope(page, view, given) if page.name != SYSTEM else {"zone": data().config.timezone}
     context |= CONTENTS[page.name](view, translate)
     answer = make_response(
@@ -101,6 +102,7 @@ def _page(page: Page) -> Response:
             moment=display.moment,
             lasting=lambda seconds: display.lasting(seconds, translate),
             now=data().clock(),
+            age=max(0, round(data().clock() - read_at)),
             **context,
         )
     )

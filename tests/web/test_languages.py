@@ -23,7 +23,7 @@ OTHERS = [code for code in LANGUAGES if code != SOURCE]
 NAMES = {
     "analytics", "bin", "status", "rejected", "replay", "password", "csrf", "CSV", "DAU", "WAU", "MAU", "ARPU",
     "ARPPU", "LTV", "N", "B", "KiB", "MiB", "GiB", "TiB", "Asia", "Shanghai", "UTC", "from", "to", "area",
-    "game", "plat", "lang",
+    "game", "plat", "lang", "Cookie",
 }  # fmt: skip
 """What stays as it is in every language: names, acronyms, units, commands, parameters."""
 
@@ -36,7 +36,12 @@ SAID = {
     "data-means",
     "data-names",
     "data-updated",
-    "data-failed",
+    "data-away",
+    "data-old",
+    "data-behind",
+    "data-before",
+    "data-well",
+    "data-ages",
 }
 """Attributes that readers see or hear."""
 
@@ -86,7 +91,8 @@ def english(page: str, known: set[str]) -> set[str]:
     """Return the English words of a page; what is in the data is no English."""
     words = Words()
     words.feed(page)
-    return set(re.findall(r"[A-Za-z]+", " ".join(words.texts))) - known
+    filled_in_later = re.sub(r"{\w+}", "", " ".join(words.texts))
+    return set(re.findall(r"[A-Za-z]+", filled_in_later)) - known
 
 
 def of_data(month: Month) -> set[str]:

@@ -1,8 +1,5 @@
-// What a page does in the browser: draws its charts, explains its terms, and takes in new numbers in place.
+// What a page does in the browser: draws its charts, explains its terms, takes its filter in place. What is new comes by live.js.
 "use strict";
-
-const main = document.getElementById("main");
-const said = document.getElementById("said");
 
 // Charts -------------------------------------------------------------------------------------------------------------
 
@@ -71,59 +68,7 @@ async function charts(anew = false) {
   document.documentElement.dataset.drawn = String(Date.now());
 }
 
-// New numbers, in place ----------------------------------------------------------------------------------------------
-
-// Make `old` like `fresh`, touching only what differs: scroll, focus, open tables and charts stay as they are.
-function morph(old, fresh) {
-  if (old.isEqualNode(fresh)) return;
-  if (old.nodeName !== fresh.nodeName || (old.id || "") !== (fresh.id || "")) {
-    old.replaceWith(fresh.cloneNode(true));
-  } else if (old.nodeType !== Node.ELEMENT_NODE) {
-    old.data = fresh.data;
-  } else {
-    for (const { name, value } of [...fresh.attributes]) if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
-    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !["open", "aria-describedby"].includes(name)) old.removeAttribute(name);
-    if ("keep" in old.dataset) return;
-    if (old.matches("input, select") && old !== document.activeElement && "value" in fresh) old.value = fresh.value;
-    const children = [...old.childNodes];
-    const others = [...fresh.childNodes];
-    others.forEach((child, n) => (n < children.length ? morph(children[n], child) : old.append(child.cloneNode(true))));
-    children.slice(others.length).forEach((child) => child.remove());
-  }
-}
-
-let asked = 0;
-
-async function take(address, remember = false) {
-  const mine = ++asked;
-  let answer;
-  try {
-    answer = await fetch(address, { headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30000) });
-  } catch {
-    return mine === asked && stale();
-  }
-  if (mine !== asked) return undefined;
-  if (answer.redirected || answer.status === 401) return location.assign(address);
-  // Numbers that are being added up for the first time: their page says so, and loads again by itself.
-  if (answer.status === 503 && answer.headers.has("Retry-After")) return remember ? location.assign(address) : undefined;
-  if (answer.status >= 500) return stale();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const fresh = page.getElementById("main");
-  if (!fresh || mine !== asked) return stale();
-  morph(main, fresh);
-  document.title = page.title;
-  const [nav, other] = [document, page].map((one) => one.querySelector(".rail"));
-  if (nav && other) morph(nav, other);
-  if (remember) history.pushState(null, "", address);
-  said.textContent = remember ? said.dataset.updated : "";
-  names();
-  return charts();
-}
-
-function stale() {
-  main.querySelector(".dot")?.classList.add("stale");
-  said.textContent = said.dataset.failed;
-}
+// Forms and links whose answer is taken in place ------------------------------------------------------------------------
 
 // A form's address, without what is empty.
 function address(form) {
@@ -161,13 +106,6 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   take(link.getAttribute("href"), true);
 });
-addEventListener("popstate", () => take(location.href));
-
-if (main?.dataset.every > 0) {
-  setInterval(() => {
-    if (document.visibilityState === "visible" && !document.activeElement?.matches("form[data-live] :is(input, select)")) take(location.href);
-  }, main.dataset.every * 1000);
-}
 
 // Terms --------------------------------------------------------------------------------------------------------------
 

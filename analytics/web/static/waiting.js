@@ -1,0 +1,53 @@
+// A page that can't be shown yet asks again by itself, less and less often, and is loaded when there is something to see.
+"use strict";
+
+const main = document.getElementById("main");
+const said = document.getElementById("said");
+const away = document.getElementById("away").content.querySelector("main");
+const MOST_SECONDS = 30;
+let tries = 0;
+let turn;
+
+function later() {
+  clearTimeout(turn);
+  const least = Number(main.dataset.again);
+  const seconds = main.querySelector("progress") ? least : Math.min(MOST_SECONDS, least * 1.5 ** tries);
+  tries += 1;
+  turn = setTimeout(look, 1000 * seconds * (0.75 + Math.random() / 2)); // so that not all readers come at once
+}
+
+async function look() {
+  clearTimeout(turn);
+  if (document.visibilityState !== "visible") return later();
+  let page = null;
+  let status = 0;
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(30000) });
+    status = answer.status;
+    page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  } catch {
+    page = null; // nobody answers
+  }
+  const fresh = page?.getElementById("main");
+  if (fresh?.dataset.again) show(fresh);
+  else if (page && status < 500) return location.reload();
+  else show(away);
+  return later();
+}
+
+// What is the matter now. Only what is new is told to who listens: not each day that is done, and not each try.
+function show(fresh) {
+  const before = main.querySelector("h1").textContent;
+  const again = main.dataset.again;
+  morph(main, fresh);
+  main.dataset.again = fresh.dataset.again ?? again;
+  const heading = main.querySelector("h1").textContent;
+  if (heading === before) return;
+  said.textContent = heading;
+  document.title = `${heading} · analytics`;
+}
+
+addEventListener("online", look);
+addEventListener("pageshow", (event) => event.persisted && look());
+document.addEventListener("visibilitychange", look);
+later();
