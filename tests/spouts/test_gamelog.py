@@ -306,6 +306,20 @@ def test_a_rotated_file_that_grows_while_its_end_is_handed_on_is_read_on(tmp_pat
     assert b"".join(taken).split() == (lines(1, 5)).split()
 
 
+def test_a_file_that_cannot_be_read_keeps_no_other_waiting_and_is_told_of_once(tmp_path, started, caplog):
+    (tmp_path / "a.log").symlink_to("/proc/self/mem")  # reading its beginning is an input/output error
+    (tmp_path / "b.log").write_bytes(lines(1, 3))
+    config = configured(tmp_path, file_source(tmp_path / "*.log"))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 3)
+    gevent.sleep(0.5)
+    source = spout.node.state()["sources"]["s1"]
+    assert not source["healthy"]
+    assert re.search(r"a\.log: .*Input/output error", source["last_error"])
+    assert caplog.text.count("Input/output error") == 1
+
+
 def test_files_that_begin_alike_are_told_apart(tmp_path, started):
     folder = tmp_path / "logs"
     folder.mkdir()

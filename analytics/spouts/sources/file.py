@@ -19,6 +19,7 @@ CLOCKS_DIFFER_SECONDS = 2.0
 """How far the times that a file system gives its files may lie before this machine's clock."""
 SCANNING_SHARE = 0.01
 """Of a source's time, what looking for new files may take before it waits longer in between."""
+SOONEST_SECONDS = 0.02
 _TURN = 8
 _ENDED_SECONDS = 5.0
 _Inode = tuple[int, int]
@@ -56,28 +57,40 @@ class FileSource:
         self._streams = Streams(source.name, saved, section.batch_lines, begun)
         self._open: dict[_Inode, _Carrier] = {}
         self._done: dict[_Inode, _Content] = {}
+        self._unreadable: dict[_Inode, str] = {}
 
     def run(self) -> None:
         """Follow for ever."""
-        due = 0.0
+        scan_due = turn_due = 0.0
         looked = self.looked
         while True:
+            now = time.monotonic()
             try:
-                began = time.monotonic()
-                if began >= due:
-                    looked = time.time()
+                if now >= scan_due:
+                    scan_due = now + self._source.poll_seconds
+                    looked, known = time.time(), set(self._open)
                     self.scan()
-                    took = time.monotonic() - began
-                    # New files are found soon where looking is cheap, at the latest after ``poll_seconds``.
-                    due = began + min(self._source.poll_seconds, took / SCANNING_SHARE)
-                read = self.turn()
-                if all(carrier.stream for carrier in self._open.values()):
-                    self.looked = looked
-                self._health.well(sum(carrier.behind() for carrier in self._open.values()))
+                    # New files are found soon where looking is cheap, and begun at once.
+                    pause = max(SOONEST_SECONDS, (time.monotonic() - now) / SCANNING_SHARE)
+                    scan_due = min(scan_due, now + pause)
+                    turn_due = turn_due if self._open.keys() <= known else now
+                if now >= turn_due:
+                    turn_due = now + self._pause
+                    turn_due = now if self.turn() else turn_due
+                    if all(carrier.stream for carrier in self._open.values()):
+                        self.looked = looked
+                    self._tell()
             except OSError as error:
                 self._health.failed(str(error))
-                read = 0
-            gevent.sleep(0 if read else self._pause)
+            gevent.sleep(max(0.0, min(scan_due, turn_due) - time.monotonic()))
+
+    def _tell(self) -> None:
+        """Say how reading goes: well only if every file can be read."""
+        lag = sum(carrier.behind() for carrier in self._open.values())
+        if self._unreadable:
+            self._health.failed(next(iter(self._unreadable.values())), lag)
+        else:
+            self._health.well(lag)
 
     def close(self) -> None:
         """Let go of all files."""
@@ -97,11 +110,12 @@ class FileSource:
             carrier.path = path or carrier.path
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
+        self._unreadable = {inode: why for inode, why in self._unreadable.items() if inode in self._open}
         for inode, path in [*present.items(), *beside.items()]:
             try:
                 self._consider(inode, path, inode in present)
             except OSError as error:
-                self._health.failed(str(error))
+                self._unreadable[inode] = str(error)
 
     def _consider(self, inode: _Inode, path: Path, matched: bool) -> None:
         """Open or unpack a file that may carry something new. ``matched``: the glob itself names it."""
@@ -118,14 +132,23 @@ class FileSource:
         """Read a little of every open file; return how many bytes came."""
         total = 0
         for inode, carrier in list(self._open.items()):
-            for _ in range(_TURN):
-                data = self._read(carrier)
-                total += len(data)
-                gevent.sleep(0)
-                if len(data) < BLOCK:
-                    break
-            if carrier.gone and carrier.quiet(_ENDED_SECONDS):
-                self._end(inode, carrier)
+            try:
+                total += self._read_some(carrier)
+                self._unreadable.pop(inode, None)
+                if carrier.gone and carrier.quiet(_ENDED_SECONDS):
+                    self._end(inode, carrier)
+            except OSError as error:
+                self._unreadable[inode] = f"{carrier.path}: {error}"
+        return total
+
+    def _read_some(self, carrier: "_Carrier") -> int:
+        total = 0
+        for _ in range(_TURN):
+            data = self._read(carrier)
+            total += len(data)
+            gevent.sleep(0)
+            if len(data) < BLOCK:
+                break
         return total
 
     def _look(self, inode: _Inode, path: Path, make: bool, gone: bool) -> None:
