@@ -196,7 +196,8 @@ def _operation(write: Write, document: RawBSONDocument) -> _Operation:
         return InsertOne(document)
     condition: Document = {"_id": write.id}
     if write.expected is not None:
-        condition["_v"] = write.expected
+        # Compared by equality, it makes the embedded server look through the indexes for this field, for a sixth of its time.
+        condition["_v"] = {"$not": {"$ne": write.expected}}
     return ReplaceOne(condition, document, upsert=True)
 
 
