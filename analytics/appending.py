@@ -48,14 +48,14 @@ class Appender:
         self._direct, self._buffer = -1, None
 
     def _open(self) -> bool:
-        """Open the file once more, for writing past the cache. Return False where its file system has no such thing."""
+        """Open the file once more, for writing past the cache. Return False where there is no such thing, or no memory."""
         if self._direct < 0 and not self._refused:
             try:
+                self._buffer = mmap(-1, BUFFER_BYTES)
                 path, flags = f"/proc/self/fd/{self._fd}", os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC
                 self._direct = os.open(path, flags)
-                self._buffer = mmap(-1, BUFFER_BYTES)
             except OSError:
-                self._refused = True
+                self._refused, self._buffer = True, None
         return self._direct >= 0
 
     def _write_past_the_cache(self, pieces: Sequence[Piece], offset: int) -> None:

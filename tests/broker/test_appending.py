@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from analytics import appending
 from analytics.appending import BLOCK, BUFFER_BYTES, LEAST_BYTES, Appender
 
 SIZES = [
@@ -76,6 +77,18 @@ def test_a_file_system_that_knows_no_such_thing(
     appender, data = Appender(fd), random.Random(1).randbytes(3 * BUFFER_BYTES + 1)
     assert appender.write([data[:BLOCK], data[BLOCK:]], 0) == len(data)
     assert appender.write([data], len(data)) == 2 * len(data)
+    assert content(fd) == data + data
+
+
+def test_where_there_is_no_memory_for_large_pieces(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(appending, "mmap", refuse)
+    appender, data = Appender(fd), b"x" * BUFFER_BYTES
+    assert appender.write([data], 0) == len(data)
+    assert appender.write([data], len(data)) == 2 * len(data)
+    appender.close()
     assert content(fd) == data + data
 
 
