@@ -9,6 +9,9 @@ import msgspec
 
 from analytics.errors import AnalyticsError
 
+SAVING_SHARE = 0.02
+"""Of the time, what saving may take before it waits longer in between: positions of years of logs are many."""
+
 
 class Position(msgspec.Struct):
     """A place in a stream of lines.
@@ -44,7 +47,7 @@ class StateFile:
 
     def __init__(self, path: Path, every: float = 0.5) -> None:
         self._path = path
-        self._every = every
+        self._every = self._pause = every
         self._saved = 0.0
 
     def load(self, kind: type[S]) -> S:
@@ -61,7 +64,8 @@ class StateFile:
 
     def save(self, value: msgspec.Struct, now: bool = False) -> bool:
         """Write ``value`` if the last write is long enough ago, or ``now``. Return whether it was written."""
-        if not now and time.monotonic() - self._saved < self._every:
+        began = time.monotonic()
+        if not now and began - self._saved < self._pause:
             return False
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_name(self._path.name + ".new")
@@ -71,4 +75,5 @@ class StateFile:
             os.fdatasync(file.fileno())
         beside.replace(self._path)
         self._saved = time.monotonic()
+        self._pause = max(self._every, (self._saved - began) / SAVING_SHARE)
         return True

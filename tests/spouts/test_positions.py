@@ -1,0 +1,28 @@
+"""Positions on disk: whole at any time, and no burden however many they are."""
+
+import os
+import time
+
+from analytics.spouts.positions import Position, State, StateFile
+
+
+def test_saving_that_takes_long_is_done_seldom(tmp_path, monkeypatch):
+    clock = [100.0]
+    sync = os.fdatasync
+
+    def slow(fd):
+        sync(fd)
+        clock[0] += 2.0
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(os, "fdatasync", slow)
+    file = StateFile(tmp_path / "state.json", every=0.5)
+    assert file.save(State())
+    clock[0] += 90.0
+    later = State(sources={"gamelog/s1@1": Position("1", 5)})
+    assert not file.save(later)
+    assert file.load(State).sources == {}
+    assert file.save(later, now=True)
+    assert file.load(State).sources["gamelog/s1@1"].n == 5
+    clock[0] += 101.0
+    assert file.save(State())
