@@ -262,6 +262,7 @@ class Gamelog:
         )
         if failure is not None:
             raise failure
+        self._changed |= self._road.journal.acknowledged != self._state.journal
         if self._changed:
             self._save()
 

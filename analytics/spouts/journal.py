@@ -8,7 +8,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,11 +105,13 @@ class Journal:
         old = self._fd >= 0 and (
             now - self._opened >= self._limits.rotate_minutes * 60
             or self._end >= self._limits.rotate_mb * 1e6
+            or not os.fstat(self._fd).st_nlink  # somebody has deleted it
         )
         if self._fd >= 0 and not old:
             return
         self.close()
-        self._fd, self._name = _create(self.folder, f"{self.prefix}_{self._zone.local(int(now)):%Y%m%d%H%M}")
+        stem = f"{self.prefix}_{self._zone.local(int(now)):%Y%m%d%H%M}"
+        self._fd, self._name = _create(self.folder, stem, self.acknowledged or ())
         self._appender = Appender(self._fd)
         self._opened = now
         self._delete_old(now)
@@ -146,13 +148,14 @@ def _age(path: Path) -> tuple[str, int]:
     return match[1], int(match[2] or 1)
 
 
-def _create(folder: Path, stem: str) -> tuple[int, str]:
+def _create(folder: Path, stem: str, known: Collection[str]) -> tuple[int, str]:
+    """Make a file that nobody has had. ``known``: names of which is remembered how much was accepted."""
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         name = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"
-        if (folder / f"{name}.gz").exists():
-            number += 1  # somebody has packed the journal of that name
+        if name in known or (folder / f"{name}.gz").exists():
+            number += 1  # somebody has deleted or packed the journal of that name
             continue
         try:
             fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)

@@ -370,8 +370,31 @@ def test_tcp_connections_leave_nothing_behind(tmp_path, started):
     eventually(lambda: spout.node.state()["rejected"] == 1 and spout.node.state()["idle"])
     (known,) = broker.node.facts().sources.values()
     assert (known.accepted, known.rejected, known.last) == (40, 1, 41)
-    spout.stop()
-    assert json.loads((config.data / "state" / "gamelog.json").read_bytes())["sources"] == {}
+    state = config.data / "state" / "gamelog.json"
+    accepted = {path.name: path.stat().st_size for path in config.data.glob("gamelog_*.txt")}
+    eventually(lambda: json.loads(state.read_bytes())["journal"] == accepted)
+    assert json.loads(state.read_bytes())["sources"] == {}
+
+
+def test_a_journal_that_somebody_deletes_has_a_successor_of_its_own(tmp_path, started):
+    config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
+    broker = started(broker_of(config))
+    spout = started(Gamelog(config))
+    with socket.create_connection(("127.0.0.1", spout.node._sources[0].port)) as client:
+        client.sendall(lines(1, 1500))
+        exactly(config, 1, 1500)
+        state = config.data / "state" / "gamelog.json"
+        eventually(lambda: any(json.loads(state.read_bytes())["journal"].values()))
+        (journal,) = config.data.glob("gamelog_*.txt")
+        journal.unlink()
+        broker.stop()
+        client.sendall(lines(1501, 1600))
+        eventually(lambda: spout.node.state()["journaled"] == 1600)
+    spout.vanish()
+    assert sum(path.read_bytes().count(b"\n") for path in config.data.glob("gamelog_*.txt")) == 100
+    started(broker_of(config))
+    started(Gamelog(config))
+    exactly(config, 1, 1600)
 
 
 @pytest.mark.parametrize(
