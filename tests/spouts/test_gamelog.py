@@ -18,6 +18,7 @@ from analytics.broker.broker import Broker
 from analytics.config import GamelogSection, JournalSection, Source
 from analytics.spouts.gamelog import Gamelog
 from analytics.spouts.rejected import read
+from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.stdin import Piped
@@ -318,6 +319,41 @@ def test_a_file_that_cannot_be_read_keeps_no_other_waiting_and_is_told_of_once(t
     assert not source["healthy"]
     assert re.search(r"a\.log: .*Input/output error", source["last_error"])
     assert caplog.text.count("Input/output error") == 1
+
+
+def test_a_glob_may_match_more_files_than_a_process_may_open(tmp_path, monkeypatch):
+    monkeypatch.setattr(file, "_MOST_OPEN", 10)
+    for n in range(20):
+        (tmp_path / f"{n}.log").touch()
+        (tmp_path / f"{n}0.log").write_bytes(line("not a whole line yet")[:-5])
+    files = [tmp_path / f"{n}.log" for n in range(200, 250)]
+    taken = []
+    source = FileSource(
+        file_source(tmp_path / "*.log"), GamelogSection(), {}, lambda chunk: taken.append(chunk.data),
+        Health("s1"), lambda *_: None, time.time(),
+    )  # fmt: skip
+
+    def read(expected):
+        for _ in range(20):
+            source.scan()
+            source.turn()
+            assert len(source._open) <= 20 + 10
+        assert sorted(b"".join(taken).splitlines(keepends=True)) == sorted(expected)
+
+    expected = []
+    for part in range(3):
+        for one in files:
+            expected.append(line(f"{one.name} {part}"))
+            append(one, expected[-1])
+        read(expected)
+    files[0].rename(tmp_path / "200.log.1")
+    append(tmp_path / "200.log.1", line("the end")[:-1])
+    append(files[0], line("another"))
+    read([*expected, line("another")])
+    for carrier in source._open.values():
+        carrier.changed = 0.0
+    read([*expected, line("another"), line("the end")])
+    source.close()
 
 
 def test_files_that_begin_alike_are_told_apart(tmp_path, started):

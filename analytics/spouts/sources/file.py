@@ -22,6 +22,8 @@ SCANNING_SHARE = 0.01
 SOONEST_SECONDS = 0.02
 _TURN = 8
 _ENDED_SECONDS = 5.0
+_REST_SECONDS = 60.0
+_MOST_OPEN = 100
 _Inode = tuple[int, int]
 _Content = tuple[int, int]
 """Size and time of the last change: an inode that a new file has taken over, or that was written anew, has another."""
@@ -58,6 +60,8 @@ class FileSource:
         self._open: dict[_Inode, _Carrier] = {}
         self._done: dict[_Inode, _Content] = {}
         self._unreadable: dict[_Inode, str] = {}
+        self._stuck = 0
+        self._left_out = False
 
     def run(self) -> None:
         """Follow for ever."""
@@ -77,7 +81,7 @@ class FileSource:
                 if now >= turn_due:
                     turn_due = now + self._pause
                     turn_due = now if self.turn() else turn_due
-                    if all(carrier.stream for carrier in self._open.values()):
+                    if not self._left_out and all(carrier.stream for carrier in self._open.values()):
                         self.looked = looked
                     self._tell()
             except OSError as error:
@@ -111,6 +115,7 @@ class FileSource:
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
         self._unreadable = {inode: why for inode, why in self._unreadable.items() if inode in self._open}
+        self._rest()
         for inode, path in [*present.items(), *beside.items()]:
             try:
                 self._consider(inode, path, inode in present)
@@ -151,7 +156,28 @@ class FileSource:
                 break
         return total
 
+    def _rest(self) -> None:
+        """Close files that were read to their ends and are quiet; where many are open, those that were just read, too.
+
+        Each is opened again when it has changed. So a glob may match any number of files.
+        """
+        patience = _REST_SECONDS if len(self._open) - self._stuck < _MOST_OPEN else 0.0
+        self._stuck, self._left_out = 0, False
+        for inode, carrier in list(self._open.items()):
+            content = carrier.content()
+            read = carrier.stream.position.offset if carrier.stream else 0
+            if read == content[0] and not carrier.gone and carrier.quiet(patience):
+                self._streams.abandon(carrier)
+                del self._open[inode]
+                self._done[inode] = content
+                carrier.close()
+            elif carrier.stream is None and content[0]:
+                self._stuck += 1  # without a whole line: keeps no other waiting
+
     def _look(self, inode: _Inode, path: Path, make: bool, gone: bool) -> None:
+        if len(self._open) - self._stuck >= _MOST_OPEN:
+            self._left_out = True  # until others are read
+            return
         carrier = _Carrier(path)
         carrier.gone = gone
         if not make:
