@@ -7,6 +7,7 @@ are short, so a broker that is away or full makes the sources wait.
 """
 
 import logging
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
 from analytics.core.intervals import Intervals
 from analytics.spouts.journal import Journal, Mark
+from analytics.spouts.outbox import alone
 from analytics.spouts.positions import Position, State, StateFile
 from analytics.spouts.records import Bad, Rules, Share, convert, pairs, together
 from analytics.spouts.rejected import Reject, Rejected, reject
@@ -232,6 +234,7 @@ class Gamelog:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._lock = -1
         self._file = StateFile(config.data / "state" / "gamelog.json")
         self._state = State()
         self._changed = False
@@ -240,7 +243,11 @@ class Gamelog:
         self._health: list[Health] = []
 
     def start(self) -> None:
-        """Publish again what the journal holds beyond what was accepted, then follow the sources."""
+        """Publish again what the journal holds beyond what was accepted, then follow the sources.
+
+        Raise AnalyticsError where another one, whose positions would overwrite these, has the data folder.
+        """
+        self._lock = alone(self._config, self.name)
         self._state = self._file.load(State)
         self._areas = areas(self._config)
         journal = Journal(self._config, "gamelog", self._state.journal)
@@ -270,10 +277,12 @@ class Gamelog:
         """Stop reading, wait a little for acknowledgements, save."""
         self._end(5.0)
         self._save(now=True)
+        self._unlock()
 
     def abandon(self) -> None:
         """End at once, as a crash would: nothing is waited for, nothing saved."""
         self._end(0)
+        self._unlock()
 
     def state(self) -> dict[str, Any]:
         """Return the facts for ``status``."""
@@ -294,6 +303,11 @@ class Gamelog:
         for source in self._sources:
             source.close()
         self._road.close(timeout)
+
+    def _unlock(self) -> None:
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _run(self) -> None:
         rules = Rules(self._areas, opcodes(self._config))

@@ -16,6 +16,7 @@ from gamelogs import accts, configured, eventually, exactly, line, lines
 
 from analytics.broker.broker import Broker
 from analytics.config import GamelogSection, JournalSection, Source
+from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import Gamelog
 from analytics.spouts.rejected import read
 from analytics.spouts.sources import file
@@ -552,3 +553,10 @@ def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
         spout.step()
     spout.abandon()
     assert threading.active_count() < 50
+
+
+def test_a_second_one_on_the_same_data_is_refused(tmp_path, started):
+    config = configured(tmp_path)
+    started(Gamelog(config))
+    with pytest.raises(AnalyticsError, match="another gamelog spout runs on this data folder"):
+        Gamelog(config).start()
