@@ -7,6 +7,7 @@ Every search goes by one of the indexes that readers are promised: (area, ts), (
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from analytics.errors import AnalyticsError
@@ -82,7 +83,6 @@ class Reader(ABC):
         by: str = "",
         descending: bool = False,
         limit: int = 0,
-        skip: int = 0,
     ) -> Iterator[Document]:
         """Yield what ``query`` finds with only these ``fields``.
 
@@ -116,7 +116,6 @@ class StoreReader(Reader):
         by: str = "",
         descending: bool = False,
         limit: int = 0,
-        skip: int = 0,
     ) -> Iterator[Document]:
         found: Iterator[Document] = (
             document
@@ -127,11 +126,8 @@ class StoreReader(Reader):
         )
         if by:
             found = iter(sorted(found, key=lambda document: document[by], reverse=descending))
-        for number, document in enumerate(found):
-            if limit and number >= skip + limit:
-                return
-            if number >= skip:
-                yield {name: document[name] for name in fields if name in document}
+        for document in islice(found, limit or None):
+            yield {name: document[name] for name in fields if name in document}
 
     def sums(
         self, query: Query, keys: Sequence[str], fields: Sequence[str]

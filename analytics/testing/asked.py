@@ -62,13 +62,10 @@ class AskedReader(Reader):
         by: str = "",
         descending: bool = False,
         limit: int = 0,
-        skip: int = 0,
     ) -> Iterator[Document]:
         self.asked.append(Asked(query, by, descending, limit))
         if self._reader is not None:
-            for document in self._reader.find(
-                query, fields, by=by, descending=descending, limit=limit, skip=skip
-            ):
+            for document in self._reader.find(query, fields, by=by, descending=descending, limit=limit):
                 self.found += 1
                 yield document
 
