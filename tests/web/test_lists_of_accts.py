@@ -7,8 +7,10 @@ import resource
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+import gevent
 import pytest
 from flask import Flask
 from month import FIRST, LAST, Month, a_month, start
@@ -120,6 +122,27 @@ def resident_mb() -> float:
 def read_by_line(pieces: Iterator[bytes]) -> Iterator[str]:
     for piece in pieces:
         yield from piece.decode().splitlines()
+
+
+def test_other_requests_have_their_turn_while_a_list_is_sent(month: Month) -> None:
+    turns = 0
+
+    def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    area = next(iter(month.data.areas))
+    client = over(month, Endless(f"{area}:{start(LAST)}")).test_client()
+    answer = client.get(f"/api/v1/accts/active.csv?area={area}&from={LAST}&to={LAST}")
+    running = gevent.spawn(other)
+    try:
+        assert len(list(islice(answer.response, 20))) == 20
+        assert turns >= 19
+    finally:
+        running.kill()
+        answer.close()
 
 
 class Rewritten(MemoryStore):
