@@ -98,13 +98,17 @@ def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
     rows: dict[int, _Row] = {}
     if look.place.basis == "sum":
         opened = openings(look)
-        for day, table in _tables(look, of).items():
-            by_open_day: dict[int, list[Numbers]] = {}
+        cohorts: dict[int, list[Numbers]] = {}
+        youngest: dict[int, date] = {}
+        for day, table in sorted(_tables(look, of).items()):
             for area, numbers in table:
                 if start := opened.get(area):
-                    by_open_day.setdefault((day - start).days, []).append(numbers)
-            for open_day, cohorts in by_open_day.items():
-                rows.setdefault(open_day, _Row()).add(day, np.array(cohorts))
+                    open_day = (day - start).days
+                    cohorts.setdefault(open_day, []).append(numbers)
+                    youngest[open_day] = day
+        for open_day, of_areas in cohorts.items():
+            rows[open_day] = _Row()
+            rows[open_day].add(youngest[open_day], np.array(of_areas))
     elif opened_on := opening(look):
         rows = {(day - opened_on).days: row for day, row in _rows(look, of).items()}
     for open_day in sorted(rows):
