@@ -61,11 +61,21 @@ current=$prefix/current
 
 on_systemd() { [ -d /run/systemd/system ]; }
 
+# Whether it runs, or systemd is about to start it again.
 running() {
+    if on_systemd && [ "$(systemctl is-active analytics || true)" = activating ]; then return 0; fi
     [ -x "$current/bin/analytics" ] && [ -r "$conf" ] || return 1
     status=0
     (cd / && runuser -u "$user" -- "$current/bin/analytics" --config "$conf" status --lsb) >/dev/null 2>&1 || status=$?
     [ "$status" -eq 0 ] || [ "$status" -eq 150 ]
+}
+
+# Stop the service, and what somebody may have started beside it.
+stop() { # WHAT_WAS_NOT_DONE
+    service analytics stop || fail "the service does not stop, see above; $1"
+    if running; then
+        (cd / && runuser -u "$user" -- "$current/bin/analytics" --config "$conf" stop) || fail "the suite does not stop, see above; $1"
+    fi
 }
 
 exec 9>/run/analytics-deploy.lock
@@ -83,7 +93,7 @@ remove() {
 uninstall() {
     if running; then
         echo "stopping the service …"
-        service analytics stop || fail "the service does not stop, see above; nothing was removed"
+        stop "nothing was removed"
     fi
     if [ -e "$init" ]; then
         if on_systemd && [ -e "$unit" ]; then systemctl --quiet disable analytics; fi
@@ -92,7 +102,10 @@ uninstall() {
         say "removed $init"
     fi
     remove "$unit"
-    if on_systemd; then systemctl daemon-reload; fi
+    if on_systemd; then
+        systemctl daemon-reload
+        systemctl --quiet reset-failed analytics 2>/dev/null || true
+    fi
     remove "$rotation"
     if [ "$(readlink "$command" || true)" = "$current/bin/analytics" ]; then remove "$command"; fi
     remove "$current"
@@ -207,7 +220,7 @@ switch() {
     if running; then
         restart=yes
         echo "stopping the old release …"
-        service analytics stop || fail "the service does not stop, see above; $current is as it was"
+        stop "$current is as it was"
     fi
     previous=$(readlink "$current" || true)
     ln -s "$release" "$current.new"

@@ -20,6 +20,9 @@ STARTED = "started.conf"
 RUN = "ANALYTICS_RUN"
 """The variable with the command line that a node's name is put behind."""
 
+UMASK = "ANALYTICS_UMASK"
+"""The variable with the file mode mask of whoever calls ``start``: the supervisor would take one of its own."""
+
 LIVED_SECONDS = 10
 STOP_SECONDS = 20
 
@@ -46,6 +49,7 @@ logfile_maxbytes = {rotated}
 logfile_backups = {section.log_files}
 pidfile = {PID}
 nocleanup = true
+umask = %(ENV_{UMASK})s
 
 ; The folder it is started in, by a name that is short enough.
 [unix_http_server]

@@ -130,7 +130,12 @@ class Supervisor:
         done = subprocess.run(
             [*python, "supervisor.supervisord", "-c", str(self.conf)],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": python_path(), conf.RUN: shlex.join(node)},
+            env={
+                **os.environ,
+                "PYTHONPATH": python_path(),
+                conf.RUN: shlex.join(node),
+                conf.UMASK: f"{_umask():03o}",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -174,6 +179,13 @@ class Supervisor:
                 yield proxy
         finally:
             os.close(folder)
+
+
+def _umask() -> int:
+    """Return this process's file mode mask, which can be read only by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def failing(config: Config) -> dict[str, str]:
