@@ -68,8 +68,10 @@ PLAY = Kind(
 )
 
 
-def generate(count: int, seed: int = 1, kind: Kind = ACCTS, hours: int = HOURS) -> Iterator[bytes]:
-    """Yield ``count`` lines, each a tuple of topic ``gamelog.<op code>``, spread over ``hours`` hours."""
+def generate(
+    count: int, seed: int = 1, kind: Kind = ACCTS, hours: int = HOURS, start: int = START
+) -> Iterator[bytes]:
+    """Yield ``count`` lines, each a tuple of topic ``gamelog.<op code>``, spread over ``hours`` hours from ``start`` on."""
     rng = random.Random(seed)
     codes = [code for code, share in kind.shares.items() for _ in range(share)]
     encode = msgspec.json.Encoder().encode
@@ -94,7 +96,7 @@ def generate(count: int, seed: int = 1, kind: Kind = ACCTS, hours: int = HOURS) 
             **_further(code, rng),
         }
         op = {"code": code, "id": IDS[code]}
-        yield encode({"op": op, "area": AREAS[server], "ts": START + since, "data": data})
+        yield encode({"op": op, "area": AREAS[server], "ts": start + since, "data": data})
 
 
 def _further(code: str, rng: random.Random) -> dict[str, object]:

@@ -1,8 +1,9 @@
 """Lines at a steady rate for long: what memory, open files and lag of every node do over time.
 
-The game's log is rotated every few minutes and its older pieces are deleted, as are old journals. The report that
-``status`` shows is read every few seconds. After a while to warm up the rest is cut into thirds: what is flat has in
-the last third what it had in the first. At the end every line has to be counted and the balance has to add up.
+At first months of history are counted, as fast as it goes. The game's log is rotated every few minutes and its
+older pieces are deleted, as are old journals. The report that ``status`` shows is read every few seconds. After a while
+to warm up the rest is cut into thirds: what is flat has in the last third what it had in the first. At the end every
+line has to be counted and the balance has to add up.
 """
 
 import shutil
@@ -29,12 +30,14 @@ from benchmarks.throughput import COMPARABLE
 NODES = [["store"], ["broker"], ["gamelog"], ["main"], ["timers"]]
 TICK = 0.02
 ROTATE_SECONDS = 300
-DAY_SECONDS = 60
-"""So long does a day of the game take: what is remembered for a month is full after half an hour."""
+HISTORY_DAYS = 90
+"""So far do timer bolts look back: this much is in the store before the steady rate begins."""
+DAY_SECONDS = 1200
+"""So long does a day of the game take: the accts of the first one are known when all has warmed up."""
 
-KNOWN_ACCTS = 10_000
-KNOWN_MB = 2
-"""Both less than a day's accts take."""
+# All of them less than a day's accts and documents take.
+KNOWN_ACCTS = 5_000
+KNOWN_MB = 1
 CACHE_MB = 64
 SETTINGS = """
 [journal]
@@ -58,10 +61,11 @@ class Series(msgspec.Struct):
         self.values.append(value)
 
     @property
-    def thirds(self) -> tuple[float, float]:
-        """The means of the first and the last third."""
+    def thirds(self) -> tuple[float, float, float]:
+        """The means of the first third, the second, and the last."""
         size = max(1, len(self.values) // 3)
-        return statistics.fmean(self.values[:size]), statistics.fmean(self.values[-size:])
+        cut = self.values[:size], self.values[size:-size] or self.values, self.values[-size:]
+        return statistics.fmean(cut[0]), statistics.fmean(cut[1]), statistics.fmean(cut[2])
 
     @property
     def slope(self) -> float:
@@ -73,14 +77,14 @@ class Series(msgspec.Struct):
     @property
     def flat(self) -> bool:
         """Whether the last third has at most a tenth, and what is spared, more than the first."""
-        first, last = self.thirds
+        first, _, last = self.thirds
         return last <= first * 1.1 + self.spare
 
     def row(self) -> str:
-        first, last = self.thirds
+        first, second, last = self.thirds
         ratio = f"{last / first:5.2f}" if first else "    -"
         return (
-            f"{self.name:28} {first:9,.1f} {last:9,.1f} {ratio} {max(self.values):9,.1f} {self.slope:+11,.1f}   "
+            f"{self.name:28} {first:9,.1f} {second:9,.1f} {last:9,.1f} {ratio} {max(self.values):9,.1f} {self.slope:+11,.1f}   "
             f"{self.unit:8} {'flat' if self.flat else 'GROWS'}"
         )
 
@@ -114,13 +118,22 @@ class Figures:
         self._series.setdefault(name, Series(name, unit, spare)).add(at, value)
 
 
+def write_history(log: Path, count: int) -> None:
+    """Write ``count`` lines of the days before those of :func:`write`."""
+    with log.open("wb") as file:
+        file.writelines(
+            line + b"\n" for line in lines.generate(count, kind=lines.PLAY, hours=24 * HISTORY_DAYS)
+        )
+
+
 def write(log: Path, rate: int, count: int) -> None:
     """Append ``count`` lines to ``log`` at a steady rate; rotate it, and delete what was rotated before.
 
     A day of the game takes ``DAY_SECONDS``.
     """
     days = max(1, count // (rate * DAY_SECONDS))
-    source = lines.generate(count, kind=lines.PLAY, hours=24 * days)
+    start = lines.START + HISTORY_DAYS * 86_400
+    source = lines.generate(count, kind=lines.PLAY, hours=24 * days, start=start)
     begin, written, piece = time.monotonic(), 0, 0
     while written < count:
         elapsed = time.monotonic() - begin
@@ -152,11 +165,18 @@ def configure(folder: Path, bolts: Sequence[str]) -> Path:
 @click.option("--minutes", default=60.0, show_default=True, help="How long lines are written.")
 @click.option("--rate", default=5_000, show_default=True, help="Lines a second.")
 @click.option("--every", default=5.0, show_default=True, help="Seconds between two looks.")
-@click.option("--warm-up", default=900.0, show_default=True, help="Seconds whose looks are left out.")
+@click.option("--warm-up", default=1200.0, show_default=True, help="Seconds whose looks are left out.")
+@click.option("--history", default=1_000_000, show_default=True, help="Lines that are counted before.")
 @click.option("--all-bolts", is_flag=True, help="Run every bolt, not only those that count accts.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; default: a temporary folder.")
 def main(
-    minutes: float, rate: int, every: float, warm_up: float, all_bolts: bool, folder: Path | None
+    minutes: float,
+    rate: int,
+    every: float,
+    warm_up: float,
+    history: int,
+    all_bolts: bool,
+    folder: Path | None,
 ) -> None:
     """Print what grows at a steady rate. The exit status is 1 if anything does, or a line was not counted."""
     if SHORTEST_MINUTES <= minutes < 2 * warm_up / 60:
@@ -169,6 +189,8 @@ def main(
     config = load(path)
     count, figures, slowest, unwell = int(rate * minutes * 60), Figures(), 0.0, set[str]()
     with Suite(path, NODES):
+        write_history(work / "in" / "history.log", history)
+        road.wait_until_settled(config, history)
         begin = time.monotonic()
         writing = gevent.spawn(write, work / "in" / "game.log", rate, count)
         while not writing.ready():
@@ -186,8 +208,11 @@ def main(
         shutil.rmtree(work)
     assert ended.balance is not None, ended.problem
     accepted = sum(one.ever_accepted for one in ended.balance.spouts)
+    count += history
     click.echo(f"{minutes:g} minutes at {rate:,} lines/s, {len(bolts)} bolts and the timers, embedded store")
-    click.echo(f"{'':28} {'1st third':>9} {'3rd third':>9} ratio {'most':>9} {'an hour':>11}")
+    click.echo(
+        f"{'':28} {'1st third':>9} {'2nd third':>9} {'3rd third':>9} ratio {'most':>9} {'an hour':>11}"
+    )
     for series in figures.series:
         click.echo(series.row())
     click.echo(
