@@ -82,6 +82,22 @@ def test_http_server_that_ignores_ranges_or_fails_now_and_then(tmp_path, web, st
     exactly(config, 1, 1010)
 
 
+def test_a_web_server_that_fails_at_every_third_request_is_asked_again_soon(tmp_path, web, started):
+    """To find out whether the log is still the one that was read takes a dozen requests."""
+    (web.folder / "game.log").write_bytes(lines(1, 700))
+    config = configured(tmp_path, http_source(web.url("game.log")))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 700)
+    spout.stop()
+    append(web.folder / "game.log", lines(701, 710))
+    before = web.requests
+    fault = ("500 Internal Server Error", {}, b"oops")
+    web.broken = lambda: fault if web.requests < before + 40 and (web.requests - before) % 3 == 0 else None
+    started(Gamelog(config))
+    exactly(config, 1, 710)
+
+
 def test_http_log_is_rotated(tmp_path, web, started):
     log, old = web.folder / "game.log", web.folder / "game.log.1"
     log.write_bytes(lines(1, 700))

@@ -56,9 +56,13 @@ class HttpSource:
         self._unfinished = next(iter(self._streams.names()), "") if source.rotated_url else ""
         self._tries = 1
         self._rotated = False
+        self._answered = False
 
     def run(self) -> None:
-        """Follow for ever; after a failure wait, each time longer, and go on."""
+        """Follow for ever; after a failure wait, each time longer, and go on.
+
+        A server that answers some questions is asked again soon: to find out which log is there takes many in a row.
+        """
         pause = self._source.poll_seconds
         while True:
             try:
@@ -68,6 +72,8 @@ class HttpSource:
                 gevent.sleep(0 if read >= BLOCK else pause)
             except (requests.RequestException, OSError, _Unusable) as error:
                 self._health.failed(f"{self._source.url}: {error}")
+                pause = self._source.poll_seconds if self._answered else pause
+                self._answered = False
                 gevent.sleep(pause)
                 pause = min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
 
@@ -204,6 +210,7 @@ class HttpSource:
             raise _Unusable(
                 "expected the log as it is, got it packed: turn Content-Encoding off for this URL"
             )
+        self._answered = True
         return answer
 
 
