@@ -53,7 +53,7 @@ class _Fresh(msgspec.Struct, gc=False):
     area: str
     ts: Annotated[int, msgspec.Meta(ge=EARLIEST)]
     data: _Who = _Who()
-    id: None = None
+    id: msgspec.UnsetType = msgspec.UNSET
 
 
 class _Journaled(msgspec.Struct, gc=False):
@@ -129,7 +129,7 @@ class Share:
     def batch(self) -> Batch:
         """Return the share as it is published."""
         parts = [Part(topic, lines.count, lines.count) for topic, lines in self.topics.items()]
-        header = BatchHeader(self.source, pairs(self.ns), parts, pairs([bad.n for bad in self.bad]))
+        header = BatchHeader(self.source, pairs(self.ns), parts, pairs(list({bad.n for bad in self.bad})))
         return Batch(header, [lines.body for lines in self.topics.values()])
 
 
@@ -328,7 +328,8 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
     groups: defaultdict[str, dict[str, list[bytes]]] = defaultdict(dict)
     seen: set[tuple[str, int]] = set()
     many_digits = _has_many_digits(chunk)
-    for number, line in enumerate(chunk[:-1].split(b"\n"), first):
+    lines = chunk[:-1].split(b"\n")
+    for number, line in enumerate(lines, first):
         if not line.strip():
             continue
         own = _JOURNALED.match(line)
@@ -337,13 +338,17 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
         if (name, n) in seen:
             share.doubled += 1
             continue
-        if own:
-            seen.add((name, n))
         try:
             topic, usable = _one(line, own[2].decode() if own else "", rules, now, many_digits)
         except RecordError as error:
+            if own and (following := _JOURNALED.search(line, 1)):
+                # A journal that ended within a line, and the one that was piped in after it.
+                lines.append(line[following.start() :])
+                line = line[: following.start()]
             share.bad.append(Bad(n, str(error), line))
             continue
+        if own:
+            seen.add((name, n))
         whole = usable if own and usable is line else b'{"id":"%b:%d",' % (name.encode(), n) + usable[1:]
         numbers[name].append(n)
         groups[name].setdefault(topic, []).append(whole)

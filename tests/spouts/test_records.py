@@ -321,3 +321,27 @@ def test_an_area_of_digits_only_stays_on_the_fast_road():
     assert same(convert(good, SOURCE, 1, rules, NOW), records._line_by_line(good, SOURCE, 1, rules, NOW))
     for number in (b"1" * 19, b"-" + b"1" * 20, b"[1,2, " + b"1" * 30 + b"]"):
         assert records._has_many_digits(good.replace(b'"corpid"', b'"big":' + number + b',"corpid"'))
+
+
+def journaled(n: int, source: bytes = b"gamelog/s1@00ff") -> bytes:
+    return b'{"id":"%b:%d",' % (source, n) + line()[1:] + b"\n"
+
+
+def test_a_journal_that_ends_within_a_line_costs_none_of_what_is_piped_in_after_it():
+    other = b"gamelog/s1@01"
+    torn = journaled(7)[:60]
+    chunk = torn + journaled(1, other) + journaled(2, other)
+    found = {share.source: share for share in convert(chunk, SOURCE, 1, RULES, NOW)}
+    assert sorted(found[other.decode()].ns) == [1, 2] and not found[other.decode()].bad
+    assert [(bad.n, bad.raw) for bad in found[SOURCE].bad] == [(7, torn)]
+
+
+def test_a_name_that_came_with_a_bad_line_is_free_for_the_good_one():
+    (share,) = convert(journaled(7)[:60] + b"\n" + journaled(7) + journaled(7), SOURCE, 1, RULES, NOW)
+    assert (share.ns, [bad.n for bad in share.bad], share.doubled) == ([7], [7], 1)
+
+
+def test_no_second_id_comes_after_the_name():
+    """Whoever reads a journal back finds the last of two."""
+    (one,) = lines_of(convert_one(line(extra={"id": None})))
+    assert one.count(b'"id":"') == 1 and json.loads(one)["id"] == f"{SOURCE}:7"
