@@ -12,6 +12,7 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.measures import Getter
 from analytics.core.periods import PeriodName, Zone
+from analytics.core.tuples import UNDECODABLE
 
 FEW_PERIODS = 4
 """Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
@@ -110,7 +111,7 @@ class Folder:
             read = _Read.of(decoder.decode_lines(body))
             if all(area in self._areas for area in read.by_area):
                 return read, []
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             pass
         return self._read_slowly(body, decoder)
 
@@ -120,7 +121,7 @@ class Folder:
         for line in filter(bytes.strip, body.split(b"\n")):
             try:
                 one = decoder.decode(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except UNDECODABLE as error:
                 unusable.append(Unusable(line, str(error)))
                 continue
             if one.area in self._areas:

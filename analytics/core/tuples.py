@@ -13,6 +13,9 @@ D = TypeVar("D")
 Ts = Annotated[int, msgspec.Meta(ge=946_684_800, lt=32_503_680_000)]
 """Unix seconds from 2000 to the year 3000: what periods can be worked out for."""
 
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for a text that is no tuple. The last one: it is nested too deep."""
+
 LONGEST_NAME = 200
 """Characters of an id."""
 

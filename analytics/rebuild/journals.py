@@ -17,6 +17,7 @@ import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
+from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.records import pairs
 
 SPOUTS = ("gamelog", "payment", "syncuser")
@@ -141,14 +142,14 @@ def read(block: bytes) -> Read:
         lines = _decoder.decode_lines(block)
         if len(lines) == len(texts):
             return _named(lines, texts)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNDECODABLE:
         pass
     lines, good = [], []
     for text in texts:
         try:
             lines.append(_decoder.decode(text))
             good.append(text)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             continue
     result = _named(lines, good)
     result.unreadable += sum(bool(text.strip()) for text in texts) - len(good)

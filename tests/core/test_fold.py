@@ -102,6 +102,15 @@ def test_blank_lines_are_nobodys():
     assert [one.line for one in unusable] == [b"bad"]
 
 
+def test_a_line_that_is_nested_too_deep_costs_no_other():
+    deep = line(GOOD)[:-1] + b',"more":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    folded, unusable = Folder([BOLTS["loginhour"]], AREAS).fold(
+        "gamelog.login_logcount", 1, deep + b"\n" + line(GOOD)
+    )
+    assert [one.line for one in unusable] == [deep]
+    assert [delta.tuples for delta in folded["loginhour"].values()] == [1]
+
+
 def test_a_payment_of_nobody_counts_as_a_tuple():
     body = line(PAID, users={})
     folded, _ = Folder([BOLTS["paysummary"], BOLTS["payorderdetail"]], AREAS).fold("payment", 1, body)

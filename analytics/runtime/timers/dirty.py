@@ -8,7 +8,7 @@ import msgspec
 
 from analytics.broker.wire import Message
 from analytics.core.areas import Areas
-from analytics.core.tuples import Ts
+from analytics.core.tuples import UNDECODABLE, Ts
 from analytics.runtime.timers.facts import Stored
 from analytics.runtime.timers.scopes import day_of
 
@@ -83,7 +83,7 @@ def _read(body: bytes) -> Iterable[Changed]:
     """Return a message's tuples. A line that is none is a bolt's fault and can't be mended here."""
     try:
         return _decoder.decode_lines(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNDECODABLE:
         return list(_read_slowly(body))
 
 
@@ -91,5 +91,5 @@ def _read_slowly(body: bytes) -> Iterable[Changed]:
     for line in filter(bytes.strip, body.split(b"\n")):
         try:
             yield _decoder.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNDECODABLE:
             continue
