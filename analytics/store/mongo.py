@@ -1,5 +1,6 @@
 """Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -35,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "connectTimeoutMS": 3000,
     "socketTimeoutMS": 30_000,
 }
+_TIMEOUTS_TOLD = re.compile(r" \(configured timeouts: [^)]*\)")
 TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS")
 
 # Codes of MongoDB's that pass by themselves: elections, shutdowns, timeouts, locks, a full disk. And 1, an
@@ -223,7 +225,7 @@ def told(where: str) -> Iterator[None]:
         yield
     except ConnectionFailure as error:
         raise Unavailable(
-            f"MongoDB does not answer ({where}): {str(error)[:300]}. Check that it runs and mongodb.uri is right"
+            f"MongoDB does not answer ({where}): {_brief(error)}. Check that it runs and mongodb.uri is right"
         ) from error
     except BulkWriteError as error:
         raise _of_bulk(where, error) from error
@@ -232,6 +234,12 @@ def told(where: str) -> Iterator[None]:
         raise _of_code(where, error.code or 0, str(message)[:500], error.timeout) from error
     except PyMongoError as error:
         raise AnalyticsError(f"MongoDB ({where}): {str(error)[:500]}") from error
+
+
+def _brief(error: ConnectionFailure) -> str:
+    """Return what pymongo found at each address, without its timeouts and what it knows of the servers."""
+    found = _TIMEOUTS_TOLD.sub("", str(error)).split(", Timeout: ")[0]
+    return found[:300] or type(error).__name__
 
 
 def _of_bulk(where: str, error: BulkWriteError) -> AnalyticsError:

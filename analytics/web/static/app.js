@@ -45,6 +45,7 @@ async function draw(host, text) {
   drawn[name] = { host, text, view: null };
   const [view] = (await Bokeh.embed.embed_item(item, host)).roots;
   drawn[name].view = view;
+  view.canvas_view.events_el.removeAttribute("tabindex"); // nothing is done there with the keyboard; the table has the numbers
 }
 
 function refill(name, text) {

@@ -6,7 +6,7 @@ const said = document.getElementById("said");
 const away = document.getElementById("away").content.querySelector("main");
 const MOST_SECONDS = 30;
 let tries = 0;
-let turn;
+let turn = null; // the timer of the next look; null while an answer is waited for
 
 function later() {
   clearTimeout(turn);
@@ -17,7 +17,9 @@ function later() {
 }
 
 async function look() {
+  if (turn === null) return undefined;
   clearTimeout(turn);
+  turn = null;
   if (document.visibilityState !== "visible") return later();
   let page = null;
   let status = 0;

@@ -1,0 +1,14 @@
+"""What a reader of the dashboard looks at and with: for those who walk in the browser, and for those who judge what they met."""
+
+from typing import Any
+
+SPAN = "game=dl&from=2026-03-20&to=2026-04-02"
+SPAN_DAYS, LAST_DAY = 14, "2026-04-02"
+USER, PASSWORD = "ann", "correct horse battery"
+
+NARROW = {"width": 400, "height": 800}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light en": {"viewport": NARROW, "color_scheme": "light", "locale": "en"},
+    "dark zh": {"viewport": NARROW, "color_scheme": "dark", "locale": "zh-CN"},
+}
+"""How readers see a page: by what the browser's context is made with."""
