@@ -139,7 +139,7 @@ def patience() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="module")
 def walks(suite: Suite, patience: pytest.MonkeyPatch) -> dict[str, Any]:
     """Take all walks; return what was met on each."""
-    patience.setitem(DEFAULTS, "serverSelectionTimeoutMS", 1000)
+    patience.setitem(DEFAULTS, "serverSelectionTimeoutMS", 500)
     beside = Beside(suite)
     command = [sys.executable, str(HERE / "walking.py"), need("chromium", "apt-get install chromium")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -163,8 +163,15 @@ def walks(suite: Suite, patience: pytest.MonkeyPatch) -> dict[str, Any]:
         beside.stop()
 
 
+def on(walks: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return what was met on a walk. It has to have come to its end."""
+    found: dict[str, Any] = walks[name]
+    assert "broke off" not in found, found["broke off"]
+    return found
+
+
 def test_a_theme_follows_the_system_until_one_is_chosen_which_is_kept(walks):
-    met = walks["theme"]
+    met = on(walks, "theme")
     assert met["system dark"] == [True, "Theme: as the system"]
     assert met["system light"] == [False, "Theme: as the system"]
     for where in ("chose light", "next page", "loaded again"):
@@ -174,7 +181,7 @@ def test_a_theme_follows_the_system_until_one_is_chosen_which_is_kept(walks):
 
 
 def test_new_numbers_leave_a_reader_where_they_are(walks, suite):
-    met, (_, document) = walks["place"], newest(suite)
+    met, (_, document) = on(walks, "place"), newest(suite)
     assert [met["old"], met["new"]] == [f"{document['dau']:,}", f"{document['dau'] + MORE:,}"]
     assert f"{document['dau'] + MORE:,}" in met["last row"]
     assert met["after"] == met["before"]
@@ -184,17 +191,17 @@ def test_new_numbers_leave_a_reader_where_they_are(walks, suite):
 
 
 def test_new_numbers_leave_sorting_and_what_is_typed(walks):
-    met = walks["areas"]
+    met = on(walks, "areas")
     assert met["after"] == met["before"]
     before = met["before"]
     assert (before["value"], before["caret"], before["focus"]) == ("server", 5, True)
     assert before["sorted"] == "Sign-ups ↑ascending" and len(before["order"]) == met["every"] > 1
-    assert met["half typed"] == "half an i"
+    assert met["half typed"] == "half an i" and met["hurried"] == "server"
 
 
 @pytest.mark.parametrize("way", ["forward", "back", "narrow"])
 def test_the_keyboard_reaches_everything_and_one_sees_where_it_is(walks, way):
-    met = walks["keyboard"][way]
+    met = on(walks, "keyboard")[way]
     assert [one for one in met if not one["seen"]] == []
     order = [one["number"] for one in met]
     assert order == sorted(order), "the focus goes on, and is trapped nowhere"
@@ -207,7 +214,7 @@ def test_the_keyboard_reaches_everything_and_one_sees_where_it_is(walks, way):
 
 
 def test_the_keyboard_does_what_a_mouse_does(walks):
-    met = walks["keyboard"]
+    met = on(walks, "keyboard")
     assert met["skipped to"] == "main" and met["opened"] == "scroll"
     assert met["filtered"] == ["plat", True] and met["days"] == "7 d"
     assert "distinct accts that logged in" in met["means"] and met["hushed"]
@@ -216,7 +223,7 @@ def test_the_keyboard_does_what_a_mouse_does(walks):
 
 @pytest.mark.parametrize("table", ["income", "top", "reasons", "areas"])
 def test_a_csv_is_what_the_table_shows(walks, table):
-    met = walks["csv"][table]
+    met = on(walks, "csv")[table]
     names = {
         "income": "payment-days",
         "top": "payment-top",
@@ -227,7 +234,8 @@ def test_a_csv_is_what_the_table_shows(walks, table):
     rows = list(csv.DictReader(io.StringIO(met["csv"])))
     first = {"income": "day", "top": "acct", "reasons": "reason", "areas": "server_name"}[table]
     areas = {
-        row["area"]: row["server_name"] for row in csv.DictReader(io.StringIO(walks["csv"]["areas"]["csv"]))
+        row["area"]: row["server_name"]
+        for row in csv.DictReader(io.StringIO(on(walks, "csv")["areas"]["csv"]))
     }
     assert [row[first] for row in rows][: len(met["shown"])] == [row["first"] for row in met["shown"]]
     compared = 0
@@ -246,9 +254,9 @@ def test_a_csv_is_what_the_table_shows(walks, table):
 
 def test_a_csv_is_complete(walks, suite):
     payers = {one["acct"] for one in suite.month.some("userpay", game="dl") if one["pay_amout"]}
-    top = list(csv.DictReader(io.StringIO(walks["csv"]["top"]["csv"])))
+    top = list(csv.DictReader(io.StringIO(on(walks, "csv")["top"]["csv"])))
     assert len(top) == len(payers) and {row["acct"] for row in top} == payers
-    days = list(csv.DictReader(io.StringIO(walks["csv"]["income"]["csv"])))
+    days = list(csv.DictReader(io.StringIO(on(walks, "csv")["income"]["csv"])))
     assert len(days) == SPAN_DAYS
     for row in days:
         document = suite.month.documents["kpi"][f"dl:*:{start_of(row['day'])}"]
@@ -256,21 +264,21 @@ def test_a_csv_is_complete(walks, suite):
 
 
 def test_what_is_not_there_says_so(walks):
-    met = walks["wrong"]
+    met = on(walks, "wrong")
     assert met["nowhere"][0] == 404 and "There is no such page" in met["nowhere"][1]
     assert met["filter"][0] == 400 and 'there is no area "nope"' in met["filter"][1]
     assert met["without"].endswith("/payment")
 
 
 def test_a_filter_that_cannot_be_is_told_in_place_and_can_be_mended(walks):
-    met = walks["wrong"]
+    met = on(walks, "wrong")
     assert 'there is no area "nope"' in met["in place"] and "those from before" in met["in place"]
     assert met["address"].endswith(f"/payment?{SPAN}") and met["kept"] == ["nope", True]
     assert met["mended"].endswith(f"/payment?{SPAN}")
 
 
 def test_figures_that_grow_old_are_told_of_in_words(walks):
-    met = walks["away"]
+    met = on(walks, "away")
     assert "The store does not answer" in met["live"]["words"] and " s old" in met["live"]["words"]
     assert "数据库没有响应" in met["dark zh"]["words"] and "未更新" in met["dark zh"]["words"]
     assert "5 min old" in met["older"] or "6 min old" in met["older"]
@@ -279,7 +287,7 @@ def test_figures_that_grow_old_are_told_of_in_words(walks):
 
 
 def test_a_page_opened_while_the_store_is_away_comes_back_by_itself(walks):
-    met = walks["away"]
+    met = on(walks, "away")
     status, words = met["opened"]
     assert status == 503 and "The store does not answer" in words and "Connection refused" in words
     assert "Nothing is lost" in words and "tries again by itself" in words
@@ -289,12 +297,12 @@ def test_a_page_opened_while_the_store_is_away_comes_back_by_itself(walks):
 
 
 def test_what_is_chosen_while_the_store_is_away_is_shown_when_it_is_back(walks):
-    met = walks["away"]
+    met = on(walks, "away")
     assert "from=2026-03-27" in met["chosen"] and met["live again"][:2] == [met["chosen"], 7]
 
 
 def test_pages_wait_for_a_dashboard_that_is_started_again_without_hammering_it(walks):
-    met = walks["away"]["gone"]
+    met = on(walks, "away")["gone"]
     assert (
         "bin/analytics status" in met["waiting"]
         and met["title"] == "The dashboard does not answer · analytics"
@@ -306,14 +314,14 @@ def test_pages_wait_for_a_dashboard_that_is_started_again_without_hammering_it(w
 
 
 def test_who_comes_before_the_numbers_sees_how_far_they_are_and_then_the_numbers(walks):
-    met = walks["not yet"]
+    met = on(walks, "not yet")
     assert met["status"] == 503 and met["done"] == [0, SPAN_DAYS]
     assert f"0 of {SPAN_DAYS} days are done" in met["first"] and met["told"] == 0
     assert met["url"].endswith(f"/economy?{SPAN}") and met["rows"] > 0
 
 
 def test_a_log_in_lands_on_the_page_that_was_asked_for(walks):
-    met = walks["log-in"]
+    met = on(walks, "log-in")
     assert met["sent to"] == "登录"
     assert met["wrong"] == ["User or password is wrong.", "password"] and met["name kept"] == USER
     assert "too old" in met["old form"], "the dashboard was started again meanwhile"
@@ -321,23 +329,23 @@ def test_a_log_in_lands_on_the_page_that_was_asked_for(walks):
 
 
 def test_a_log_out_ends_it(walks):
-    met = walks["log-in"]
+    met = on(walks, "log-in")
     assert "/login?" in met["logged out"] and "/login?" in met["kept cookie"]
     assert met["session ended"].endswith(f"/retention?{SPAN}"), "and one logs in again to where one was"
 
 
 def test_who_guesses_is_told_to_wait(walks):
-    met = walks["log-in"]
+    met = on(walks, "log-in")
     assert "Too many wrong passwords" in met["guessed"] and "/login?" in met["guessed and in"]
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_grave_is_found_where_something_is_in_the_way(walks, look):
-    seen = {"log-in": walks["log-in"][look], "not yet": walks["not yet"][look]}
-    seen |= {path: walks["wrong"][f"{path} {look}"] for path in ("/nowhere", "/?area=nope")}
-    seen |= {"live": walks["away"][look], "error": walks["away"][f"error {look}"]}
+    seen = {"log-in": on(walks, "log-in")[look], "not yet": on(walks, "not yet")[look]}
+    seen |= {path: on(walks, "wrong")[f"{path} {look}"] for path in ("/nowhere", "/?area=nope")}
+    seen |= {"live": on(walks, "away")[look], "error": on(walks, "away")[f"error {look}"]}
     if look == "light en":
-        seen["wrong"] = walks["log-in"]["wrong looks"]
+        seen["wrong"] = on(walks, "log-in")["wrong looks"]
     for name, one in seen.items():
         assert one["grave"] == [] and one["too wide"] <= 0, name
         assert one["language"] == ("zh-Hans" if look.endswith("zh") else "en"), name

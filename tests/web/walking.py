@@ -13,7 +13,7 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from browsing import DRAWN, FLAGS, GRAVE, WAIT_MS
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, sync_playwright
 from reader import LOOKS, PASSWORD, SPAN, USER
 
 SHOWN = "#trouble:not([hidden])"
@@ -67,7 +67,6 @@ def main(chromium: str, open_to_all: str, guarded: str, cold: str, *names: str) 
         for name, walk in walks.items():
             if names and name not in names:
                 continue
-            began = time.monotonic()
             try:
                 found = walk(browser, addresses.get(name, open_to_all))
             except (Error, AssertionError) as error:
@@ -76,7 +75,7 @@ def main(chromium: str, open_to_all: str, guarded: str, cold: str, *names: str) 
                     happen(what)
             for context in browser.contexts:
                 context.close()
-            print(json.dumps({"walk": name, "found": found, "seconds": time.monotonic() - began}), flush=True)
+            print(json.dumps({"walk": name, "found": found}), flush=True)
         browser.close()
 
 
@@ -161,8 +160,8 @@ def theme(browser: Browser, address: str) -> dict[str, Any]:
     found["loaded again"] = look(page)
     page.evaluate("drawn.income.view.mine = true")
     page.locator("#theme").click()
+    soon(page, "drawn.income.view && !drawn.income.view.mine")  # its charts, too
     page.emulate_media(color_scheme="light")
-    soon(page, "drawn.income.view && !drawn.income.view.mine")
     found["chose dark"] = look(page)
     page.goto(f"{address}/nowhere")
     found["an error"] = look(page)
@@ -233,7 +232,16 @@ def areas(browser: Browser, address: str) -> dict[str, Any]:
     """Sort and search the areas, and type on while new numbers come."""
     page = shown(a_page(browser, timed=True), f"{address}/areas?{SPAN}&sort=reg&order=asc")
     every = rows(page, "areas")
-    page.locator("#search").press_sequentially("server")
+    slow: list[Route] = []
+    page.route(lambda url: url.endswith("search=ser"), lambda route: slow.append(route))
+    page.locator("#search").press_sequentially("ser")
+    page.clock.fast_forward(300)
+    while not slow:
+        page.wait_for_timeout(10)
+    page.locator("#search").press_sequentially("ver")  # while "ser" is searched for
+    slow[0].continue_()
+    soon(page, "location.search.includes('search=ser')")
+    hurried = page.locator("#search").input_value()
     page.clock.fast_forward(300)
     page.wait_for_url("**search=server**")
     page.keyboard.press("ArrowLeft")
@@ -243,7 +251,7 @@ def areas(browser: Browser, address: str) -> dict[str, Any]:
     page.locator("[name=area]").press_sequentially("half an i")  # is sent when it is left
     new_numbers(page)
     typed = page.locator("[name=area]").input_value()
-    return {"every": every, "before": before, "after": after, "half typed": typed}
+    return {"every": every, "before": before, "after": after, "half typed": typed, "hurried": hurried}
 
 
 # The keyboard ---------------------------------------------------------------------------------------------------------
