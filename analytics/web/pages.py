@@ -11,6 +11,7 @@ from typing import Any
 import bokeh
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
+from analytics.errors import AnalyticsError
 from analytics.web import display
 from analytics.web.charts import BY_NAME
 from analytics.web.contents import BY_PAGE, CONTENTS, OVERVIEW, PAGES, SYSTEM, Page
@@ -26,6 +27,9 @@ from analytics.web.views import VIEWS
 BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 A_YEAR = 365 * 86_400
 KEPT = f"public, max-age={A_YEAR}, immutable"
+OLD_SECONDS = 60
+"""Figures that are older may be so because the store is away, which is looked into."""
+
 STATIC = Path(__file__).parent / "static"
 pages = Blueprint("pages", __name__)
 
@@ -82,6 +86,7 @@ def _page(page: Page) -> Response:
     given |= asked()
     translate = t()
     read_at = view.status.at if page.name == SYSTEM else view.at
+    age = max(0, round(data().clock() - read_at))
     context = _of_scope(page, view, given) if page.name != SYSTEM else {"zone": data().config.timezone}
     context |= CONTENTS[page.name](view, translate)
     answer = make_response(
@@ -102,7 +107,8 @@ def _page(page: Page) -> Response:
             moment=display.moment,
             lasting=lambda seconds: display.lasting(seconds, translate),
             now=data().clock(),
-            age=max(0, round(data().clock() - read_at)),
+            age=age,
+            store_away=page.name != SYSTEM and age > OLD_SECONDS and not _store_answers(),
             **context,
         )
     )
@@ -136,8 +142,22 @@ def _of_scope(page: Page, view: Any, given: Given) -> dict[str, Any]:
         "of_area": lambda area: address("/", _filter(given), {"area": area}),
         "filtered": any(given.get(name) for name in NAMES),
         "unfiltered": address(page.path, given, dict.fromkeys(NAMES, "")),
-        "read_at": display.moment(view.at, scope.timezone)[11:],
+        "read_at": _read_at(view.at, scope.timezone),
     }
+
+
+def _read_at(at: float, timezone: str) -> str:
+    """Return the time of day, with its date where that is not today's."""
+    date, time = display.moment(at, timezone).split()
+    return time if date == display.moment(data().clock(), timezone).split()[0] else f"{date} {time}"
+
+
+def _store_answers() -> bool:
+    try:
+        data().store.ping()
+    except AnalyticsError:
+        return False
+    return True
 
 
 def _link(name: str, given: Given) -> str:

@@ -7,6 +7,8 @@ import pytest
 from month import LAST, Month, a_month
 
 from analytics.errors import Unavailable
+from analytics.store import MongoStore
+from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.kept import Kept, NotYet
 from analytics.web.place import ONE_DAY
@@ -74,3 +76,13 @@ def test_what_goes_wrong_once_is_tried_again(cold: Month, monkeypatch: pytest.Mo
             gevent.sleep(0.001)
     assert len(looks) > 1 and not running.ready()
     running.kill()
+
+
+def test_figures_that_are_old_because_the_store_is_away_say_so(month: Month) -> None:
+    away = ReadOnly(MongoStore("mongodb://127.0.0.1:1", "nowhere", 0.2))
+    fresh = replace(month.data, kept=Kept(month.data.clock))
+    old = replace(month.data, kept=Kept(lambda: month.data.clock() - 120))
+    for shown, told in ((replace(old, store=away), True), (old, False), (replace(fresh, store=away), False)):
+        page = create_app(shown).test_client().get("/economy?game=dl")
+        assert page.status_code == 200
+        assert ("The store does not answer. These figures were read 2 min ago" in page.text) is told
