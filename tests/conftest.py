@@ -20,6 +20,7 @@ FIRST = (
     "tests/road/",
     "tests/independent/",
     "tests/cli/",
+    "tests/web/test_walks",
     "tests/spouts/test_syncuser",
     "tests/store/test_embedded",
 )
