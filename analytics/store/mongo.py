@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import pymongo
 from bson.raw_bson import RawBSONDocument
 from pymongo import ASCENDING, InsertOne, MongoClient, ReadPreference, ReplaceOne, WriteConcern
 from pymongo.collection import Collection
@@ -36,6 +37,9 @@ DEFAULTS: dict[str, Any] = {
     "connectTimeoutMS": 3000,
     "socketTimeoutMS": 30_000,
 }
+PING_SECONDS = 3.0
+"""Whether a server answers is known after that, even of one that takes requests and hangs."""
+
 _TIMEOUTS_TOLD = re.compile(r" \(configured timeouts: [^)]*\)")
 TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS")
 
@@ -148,7 +152,7 @@ class MongoStore(Store):
                     self._database[collection].create_index([(field, ASCENDING) for field in fields])
 
     def ping(self) -> None:
-        with told(self._database.name):
+        with told(self._database.name), pymongo.timeout(PING_SECONDS):
             self._database.command("ping")
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import gevent
 import msgspec
 import pytest
 
@@ -155,11 +156,18 @@ def test_a_dead_server_is_reported_and_started_again(node: StoreNode, node_confi
     open_store(node_config).ping()
 
 
-def test_a_server_that_hangs_is_reported(node: StoreNode) -> None:
+def test_a_server_that_hangs_is_reported(
+    node: StoreNode, node_config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics.store.mongo.PING_SECONDS", 0.3)
+    store = open_store(node_config)
+    store.ping()
     pid = node.state()["server_pid"]
     os.kill(pid, signal.SIGSTOP)
     node.step()
     assert not node.state()["healthy"] and "does not answer" in node.state()["error"]
+    with gevent.Timeout(8), pytest.raises(Unavailable, match="does not answer"):
+        store.ping()  # who only asks whether it is there does not wait as long as who writes
     os.kill(pid, signal.SIGCONT)
     step_until(node, lambda: node.state()["healthy"])
     assert node.state()["restarts"] == 0
