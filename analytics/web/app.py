@@ -109,11 +109,15 @@ HEADINGS = {
         ),
     ),
 }
+NOTHING_YET = (
+    msg("There is nothing to show yet"),
+    msg("The comments in the configuration say how, and bin/analytics check looks over it."),
+)
 OTHERWISE = (msg("Something is wrong"), msg("Look at System, or into the dashboard's log."))
 
 
 def _page(status: int, error: Exception, text: str) -> Response:
-    heading, advice = HEADINGS.get(status, OTHERWISE)
+    heading, advice = NOTHING_YET if isinstance(error, NothingThere) else HEADINGS.get(status, OTHERWISE)
     if isinstance(error, Told):
         shown = error.message.said(t())
     elif isinstance(error, HTTPException) and text == type(error).description:

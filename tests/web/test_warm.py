@@ -6,6 +6,7 @@ import gevent
 import pytest
 from month import LAST, Month, a_month
 
+from analytics.config import Config, areas
 from analytics.errors import Unavailable
 from analytics.store import MongoStore
 from analytics.store.reading import ReadOnly
@@ -86,3 +87,11 @@ def test_figures_that_are_old_because_the_store_is_away_say_so(month: Month) -> 
         page = create_app(shown).test_client().get("/economy?game=dl")
         assert page.status_code == 200
         assert ("The store does not answer. These figures were read 2 min ago" in page.text) is told
+
+
+def test_who_has_described_no_game_yet_is_told_how(month: Month) -> None:
+    client = create_app(replace(month.data, areas=areas(Config()))).test_client()
+    page = client.get("/")
+    assert page.status_code == 404 and "There is nothing to show yet" in page.text
+    assert "describe games and areas in the configuration" in page.text and 'data-again="5"' in page.text
+    assert "no such page" not in page.text and "There is no such page" in client.get("/nowhere").text
