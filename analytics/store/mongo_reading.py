@@ -61,7 +61,7 @@ class MongoReader(Reader):
             yield key, tuple(one[f"s{place}"] for place in range(len(fields)))
 
     def _found(self, query: Query, order: Document, limit: int, shown: Document) -> Iterator[Document]:
-        """Yield what the index alone finds: by ``find``, which takes the embedded server half of what ``aggregate`` does."""
+        """Yield what the index alone finds: by ``find``, which takes the embedded server a third less than ``aggregate``."""
         with told(query.collection):
             found = self._database[query.collection].find(
                 query.indexed(), shown, sort=order or None, limit=limit, batch_size=BATCH, max_time_ms=MOST_MS
