@@ -220,6 +220,26 @@ def test_upgrading_while_lines_flow(service: Service) -> None:
     assert service.living() == service.supervised() and not service.living() & before
 
 
+def test_what_was_started_by_hand_becomes_systemds(service: Service) -> None:
+    """Whatever somebody does beside systemd: nothing runs that it does not know of after the next start, and lines count."""
+    guest = service.guest
+    guest.told("systemctl", "stop", "analytics")
+    by_hand = ("runuser", "-u", "analytics", "--", "analytics")
+    guest.told(*by_hand, "start")
+    with service.log.flowing():
+        guest.told("systemctl", "start", "analytics")
+        assert service.living() == service.supervised() != set()
+        guest.told(*by_hand, "restart")
+        assert service.is_well()
+        guest.told("systemctl", "start", "analytics")
+    assert service.living() == service.supervised() != set()
+    guest.told(*by_hand, "stop")
+    guest.until(lambda: service.shown("ActiveState") == "inactive")
+    assert service.living() == set()
+    guest.told("systemctl", "start", "analytics")
+    guest.until(service.has_counted)
+
+
 def test_removing_stops_what_runs_beside_systemd_and_disables_it(service: Service) -> None:
     guest = service.guest
     guest.told("systemctl", "stop", "analytics")

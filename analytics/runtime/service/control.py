@@ -17,6 +17,7 @@ from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
+from analytics.runtime.service import systemd
 from analytics.runtime.service.conf import BROKER, STOP_SECONDS, nodes, rank, text
 from analytics.runtime.service.supervisor import (
     RUNNING,
@@ -44,17 +45,26 @@ class NotStarted(AnalyticsError):
 def start(config: Config, say: Say) -> None:
     """Start every node that the configuration needs, or those that are missing; return when all are up.
 
+    Where systemd has called, the suite is its own afterwards: what somebody had started beside it is stopped first.
+
     Raises:
         ConfigError: a variable that the configuration names is not set.
         NotStarted: something is in the way, or a node does not come up. The other nodes run on.
     """
     _refuse_unset(config)
+    supervisor = Supervisor(config)
+    if systemd.waits() and supervisor.pid:
+        say(f"process {supervisor.pid} runs the suite beside systemd: it is stopped, then started by systemd")
+        stop(config, say)
     with _alone(config, say):
-        supervisor = Supervisor(config)
-        if supervisor.pid:
-            _start_missing(supervisor, config, say)
-        else:
-            _start_all(supervisor, config, say)
+        try:
+            if supervisor.pid:
+                _start_missing(supervisor, config, say)
+            else:
+                _start_all(supervisor, config, say)
+        finally:
+            if systemd.waits() and supervisor.answers():  # also where a node does not come up
+                systemd.tell(supervisor.pid)
 
 
 def stop(config: Config, say: Say) -> None:
