@@ -126,7 +126,7 @@ def start_of(day: str) -> int:
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     need("chromium", "apt-get install chromium")
-    with a_suite(tmp_path_factory.mktemp("walks"), areas=4, players=60) as running:
+    with a_suite(tmp_path_factory.mktemp("walks"), areas=3, players=30) as running:
         yield running
 
 

@@ -418,7 +418,7 @@ def away(browser: Browser, address: str) -> dict[str, Any]:
     found["gone"] = gone(live, opened)
     without = a_page(browser, java_script_enabled=False)
     without.goto(f"{address}/progress?{SPAN}")
-    live.get_by_role("link", name="the last 7 days").click()
+    live.get_by_role("link", name="the last 7 days").press("Enter")
     soon(live, "document.querySelector('#trouble').innerText.includes('What you chose')")
     found["chosen"] = live.url
     happen("store back")
