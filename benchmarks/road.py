@@ -34,7 +34,7 @@ Groups = Mapping[str, Sequence[str]]
 """Worker processes by name, and the bolts that each one runs."""
 
 
-def configure(folder: Path, uri: str, groups: Groups) -> Path:
+def configure(folder: Path, uri: str, groups: Groups, *, dashboard: bool = False) -> Path:
     """Write a configuration that follows ``folder/in/*.log``, and return its path."""
     (folder / "in").mkdir(parents=True)
     workers = "\n".join(f"{name} = {json.dumps(list(bolts))}" for name, bolts in groups.items())
@@ -42,7 +42,7 @@ def configure(folder: Path, uri: str, groups: Groups) -> Path:
 data = "data"
 [mongodb]
 uri = "{uri}"
-{on_ports(*free_ports(5))}
+{on_ports(*free_ports(5 if dashboard else 4))}
 [[gamelog.sources]]
 name = "bench"
 kind = "file"
@@ -108,7 +108,7 @@ def run(
 
     ``check`` is called while the suite still runs.
     """
-    path = configure(folder, uri, groups)
+    path = configure(folder, uri, groups, dashboard=True)
     config = load(path)
     nodes = [["broker"], ["gamelog"], *([name] for name in groups)]
     with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
