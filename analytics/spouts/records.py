@@ -21,7 +21,7 @@ import numpy as np
 from analytics.broker.wire import Batch, BatchHeader, Part, number_of
 from analytics.core.areas import Areas
 from analytics.core.intervals import Pair
-from analytics.core.tuples import Payment, Syncuser
+from analytics.core.tuples import UNDECODABLE, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts import mending
 
@@ -198,7 +198,7 @@ def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list
         if not chunk.isascii():
             chunk.decode()
         tuples = _decode_fresh(chunk) if fresh else _decode_journaled(chunk)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return None
     pieces = _pieces(chunk)
     if not pieces or len(pieces) != len(tuples) or not _usable(tuples, rules, now):

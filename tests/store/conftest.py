@@ -42,7 +42,9 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
         yield lambda: memory
         return
     if request.param == "mongodb" and not MONGODB_URI:
-        pytest.skip("ANALYTICS_TEST_MONGODB_URI is not set")
+        pytest.skip(
+            "there is no MongoDB to install from a package: ANALYTICS_TEST_MONGODB_URI may name one of yours"
+        )
     uri = MONGODB_URI if request.param == "mongodb" else embedded_uri(request.getfixturevalue("embedded"))
     database = f"test_{secrets.token_hex(6)}"
     opened: list[Store] = []

@@ -22,7 +22,7 @@ SCANNING_SHARE = 0.01
 SOONEST_SECONDS = 0.02
 _TURN = 8
 _ENDED_SECONDS = 5.0
-_REST_SECONDS = 60.0
+_QUIET_SECONDS = 60.0
 _MOST_OPEN = 100
 _Inode = tuple[int, int]
 _Content = tuple[int, int]
@@ -60,8 +60,8 @@ class FileSource:
         self._open: dict[_Inode, _Carrier] = {}
         self._done: dict[_Inode, _Content] = {}
         self._unreadable: dict[_Inode, str] = {}
-        self._stuck = 0
-        self._left_out = False
+        self._stuck = 0  # open files that hold no whole line yet
+        self._left_out = False  # whether a file waits until others are closed
 
     def run(self) -> None:
         """Follow for ever."""
@@ -77,10 +77,12 @@ class FileSource:
                     # New files are found soon where looking is cheap, and begun at once.
                     pause = max(SOONEST_SECONDS, (time.monotonic() - now) / SCANNING_SHARE)
                     scan_due = min(scan_due, now + pause)
-                    turn_due = turn_due if self._open.keys() <= known else now
+                    if not self._open.keys() <= known:
+                        turn_due = now
                 if now >= turn_due:
-                    turn_due = now + self._pause
-                    turn_due = now if self.turn() else turn_due
+                    turn_due = now + self._pause  # also where it fails
+                    if self.turn():
+                        turn_due = now
                     if not self._left_out and all(carrier.stream for carrier in self._open.values()):
                         self.looked = looked
                     self._tell()
@@ -115,7 +117,7 @@ class FileSource:
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
         self._unreadable = {inode: why for inode, why in self._unreadable.items() if inode in self._open}
-        self._rest()
+        self._close_quiet()
         for inode, path in [*present.items(), *beside.items()]:
             try:
                 self._consider(inode, path, inode in present)
@@ -156,12 +158,12 @@ class FileSource:
                 break
         return total
 
-    def _rest(self) -> None:
+    def _close_quiet(self) -> None:
         """Close files that were read to their ends and are quiet; where many are open, those that were just read, too.
 
         Each is opened again when it has changed. So a glob may match any number of files.
         """
-        patience = _REST_SECONDS if len(self._open) - self._stuck < _MOST_OPEN else 0.0
+        patience = _QUIET_SECONDS if len(self._open) - self._stuck < _MOST_OPEN else 0.0
         self._stuck, self._left_out = 0, False
         for inode, carrier in list(self._open.items()):
             content = carrier.content()

@@ -22,14 +22,16 @@ class Health:
             logger.warning("source %s: %s", self.name, reason)
         self.failing_since = self.failing_since or time.time()
         self.last_error = reason
-        self.lag_bytes = self.lag_bytes if lag_bytes is None else lag_bytes
+        if lag_bytes is not None:
+            self.lag_bytes = lag_bytes
 
     def well(self, lag_bytes: int | None = None) -> None:
         """Reading works again. The last error stays on show."""
         if self.failing_since:
             logger.info("source %s: reading again", self.name)
         self.failing_since = 0.0
-        self.lag_bytes = self.lag_bytes if lag_bytes is None else lag_bytes
+        if lag_bytes is not None:
+            self.lag_bytes = lag_bytes
 
     def state(self) -> dict[str, object]:
         """Return the facts."""
