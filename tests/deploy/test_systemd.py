@@ -66,6 +66,10 @@ class Service:
         group = self.guest.run("cat", f"/sys/fs/cgroup{self.shown('ControlGroup')}/cgroup.procs")
         return set(group.stdout.split())
 
+    def is_all_supervised(self) -> bool:
+        """Say whether systemd knows of every process; ``start`` itself may still be ending when it has told systemd."""
+        return self.living() == self.supervised() != set()
+
     def listening(self) -> str:
         return self.guest.told("ss", "--no-header", "--listening", "--tcp", "--processes")
 
@@ -113,7 +117,7 @@ def test_lines_in_and_numbers_out_while_it_is_restarted(service: Service) -> Non
         INIT, "status"
     )  # what is called so goes through systemd, too
     assert service.is_well(), guest.run("analytics", "status").stdout
-    assert service.living() == service.supervised() != set()
+    service.guest.until(service.is_all_supervised)
     with service.log.flowing():
         guest.told("systemctl", "restart", "analytics")
         guest.told("service", "analytics", "force-reload")
@@ -134,7 +138,8 @@ def test_a_supervisor_that_is_killed_is_started_again_and_nothing_is_left_of_the
         guest.until(service.is_well)
     guest.until(service.has_counted)
     assert service.path(PID).read_text() != pid
-    assert service.living() == service.supervised() and not service.living() & before
+    service.guest.until(service.is_all_supervised)
+    assert not service.living() & before
     owners = set(re.findall(r"pid=(\d+)", service.listening()))
     assert owners and owners <= service.supervised()
 
@@ -203,7 +208,7 @@ def test_it_comes_up_with_the_machine_and_reads_what_came_meanwhile(service: Ser
     guest.boot()
     guest.until(service.is_well)
     guest.until(service.has_counted)
-    assert service.living() == service.supervised() != set()
+    service.guest.until(service.is_all_supervised)
 
 
 def test_upgrading_while_lines_flow(service: Service) -> None:
@@ -217,7 +222,8 @@ def test_upgrading_while_lines_flow(service: Service) -> None:
     assert "stopping the old release" in said and "starting the new release" in said
     guest.until(service.has_counted)
     assert service.is_well()
-    assert service.living() == service.supervised() and not service.living() & before
+    service.guest.until(service.is_all_supervised)
+    assert not service.living() & before
 
 
 def test_what_was_started_by_hand_becomes_systemds(service: Service) -> None:
@@ -228,11 +234,11 @@ def test_what_was_started_by_hand_becomes_systemds(service: Service) -> None:
     guest.told(*by_hand, "start")
     with service.log.flowing():
         guest.told("systemctl", "start", "analytics")
-        assert service.living() == service.supervised() != set()
+        guest.until(service.is_all_supervised)
         guest.told(*by_hand, "restart")
         assert service.is_well()
         guest.told("systemctl", "start", "analytics")
-    assert service.living() == service.supervised() != set()
+    guest.until(service.is_all_supervised)
     guest.told(*by_hand, "stop")
     guest.until(lambda: service.shown("ActiveState") == "inactive")
     assert service.living() == set()
