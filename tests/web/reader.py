@@ -6,6 +6,8 @@ SPAN = "game=dl&from=2026-03-20&to=2026-04-02"
 SPAN_DAYS, LAST_DAY = 14, "2026-04-02"
 USER, PASSWORD = "ann", "correct horse battery"
 
+WALKS = ("theme", "place", "areas", "keyboard", "csv", "wrong", "away", "not yet", "log-in")
+
 NARROW = {"width": 400, "height": 800}
 LOOKS: dict[str, dict[str, Any]] = {
     "light en": {"viewport": NARROW, "color_scheme": "light", "locale": "en"},

@@ -6,18 +6,19 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from gevent import subprocess
 from month import start
 from needed import need
-from reader import LAST_DAY, LOOKS, PASSWORD, SPAN, SPAN_DAYS, USER
+from reader import LAST_DAY, LOOKS, PASSWORD, SPAN, SPAN_DAYS, USER, WALKS
 from running import Suite, a_suite
 from werkzeug.security import generate_password_hash
 
@@ -34,6 +35,7 @@ from analytics.web.kept import Kept
 from analytics.web.listening import Server
 
 HERE = Path(__file__).parent
+SILENCE_SECONDS = 240
 ROOT = HERE.parents[1]
 USERS = {USER: generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")}
 MORE = 1000
@@ -141,15 +143,35 @@ def walks(suite: Suite, patience: pytest.MonkeyPatch) -> dict[str, Any]:
     """Take all walks; return what was met on each."""
     patience.setitem(DEFAULTS, "serverSelectionTimeoutMS", 500)
     beside = Beside(suite)
-    command = [sys.executable, str(HERE / "walking.py"), need("chromium", "apt-get install chromium")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     met: dict[str, Any] = {}
     try:
         beside.start()
-        walker = subprocess.Popen(
-            command + beside.addresses(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-        )
-        for line in walker.stdout:
+        take(beside, WALKS, met)
+        if left := [name for name in WALKS if name not in met]:
+            beside.happen("store back")
+            beside.happen("dashboard back")
+            take(beside, left, met)
+        return met
+    finally:
+        beside.stop()
+
+
+def take(beside: Beside, names: Iterable[str], met: dict[str, Any]) -> None:
+    """Take walks until one of them says nothing any more, as it happens on a busy machine: a browser's silence has no limit."""
+    command = [sys.executable, str(HERE / "walking.py"), need("chromium", "apt-get install chromium")]
+    walker = subprocess.Popen(
+        [*command, *beside.addresses(), *names],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        while True:
+            line = b""
+            with gevent.Timeout(SILENCE_SECONDS, False):
+                line = walker.stdout.readline()
+            if not line:
+                return
             told = json.loads(line)
             if "do" in told:
                 beside.happen(told["do"])
@@ -157,14 +179,14 @@ def walks(suite: Suite, patience: pytest.MonkeyPatch) -> dict[str, Any]:
                 walker.stdin.flush()
             else:
                 met[told["walk"]] = told["found"]
-        assert walker.wait() == 0
-        return met
     finally:
-        beside.stop()
+        walker.kill()
+        walker.wait()
 
 
 def on(walks: dict[str, Any], name: str) -> dict[str, Any]:
     """Return what was met on a walk. It has to have come to its end."""
+    assert name in walks, "the browser stopped answering on this walk, or one before, twice"
     found: dict[str, Any] = walks[name]
     assert "broke off" not in found, found["broke off"]
     return found

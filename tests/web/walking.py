@@ -14,7 +14,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from browsing import DRAWN, FLAGS, GRAVE, WAIT_MS
 from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, sync_playwright
-from reader import LOOKS, PASSWORD, SPAN, USER
+from reader import LOOKS, PASSWORD, SPAN, USER, WALKS
 
 SHOWN = "#trouble:not([hidden])"
 STEP_MS = 4000
@@ -64,11 +64,9 @@ def main(chromium: str, open_to_all: str, guarded: str, cold: str, *names: str) 
     addresses = {"not yet": cold, "log-in": guarded}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
-        for name, walk in walks.items():
-            if names and name not in names:
-                continue
+        for name in names or WALKS:
             try:
-                found = walk(browser, addresses.get(name, open_to_all))
+                found = walks[name](browser, addresses.get(name, open_to_all))
             except (Error, AssertionError) as error:
                 found = {"broke off": f"{type(error).__name__}: {error}"}
                 for what in ("store back", "dashboard back"):
