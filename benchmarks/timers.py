@@ -74,7 +74,7 @@ class Writer:
         self._changes = self._nothing()
 
     def _nothing(self) -> Changes:
-        return Changes(self._log, {name: {} for name in self._bolts})
+        return Changes.nothing(self._log, self._bolts)
 
     def add(self, bolt: str, area: str, day: int, rows: list[Any]) -> None:
         """Add rows to the document of an area-day."""

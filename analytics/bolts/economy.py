@@ -24,7 +24,8 @@ READS = {"gamelog.yuanbao_logchange": Reads(Gamelog[Coins])}
 
 def spent(row: Gamelog[Coins]) -> int:
     """Return the coins that a record says were spent."""
-    return max(-row.data.amount, 0)
+    amount = row.data.amount
+    return -amount if amount < 0 else 0
 
 
 def _measures() -> Mapping[str, Measure[Any]]:

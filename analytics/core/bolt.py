@@ -1,11 +1,11 @@
 """A bolt is a declaration: what it reads, which document a tuple belongs to, and what that document says."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from analytics.core.measures import Getter, Growing, Measure, getter
+from analytics.core.measures import Distinct, Getter, Growing, Measure, getter
 from analytics.core.periods import PeriodName, Zone
 
 Key = tuple[Any, ...]
@@ -25,6 +25,10 @@ class Reads:
 
     tuple_type: type
     rows: Callable[[Any, Zone], Iterable[Any]] | None = None
+
+
+Reader = tuple[int, Callable[[Any, Any], Any], Callable[[Any, Any], list[Any]] | None, str]
+"""A measure that looks at a topic: its place among all, its merge, and where it is Growing its absorb and list field."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,13 @@ class Bolt:
         return [measure.list_field for measure in self.measures.values() if isinstance(measure, Growing)]
 
     @cached_property
-    def readers(self) -> Mapping[str, list[tuple[int, Measure[Any], Growing[Any] | None]]]:
-        """By topic, the measures that look at it: place among all, the measure, and once more where it is Growing."""
+    def readers(self) -> Mapping[str, list[Reader]]:
+        """By topic, the measures that look at it."""
         return {
             topic: [
-                (place, measure, measure if isinstance(measure, Growing) else None)
+                (place, measure.merge, measure.absorb, measure.list_field)
+                if isinstance(measure, Growing)
+                else (place, measure.merge, None, "")
                 for place, measure in enumerate(self.measures.values())
                 if measure.reads(topic)
             ]
@@ -88,10 +94,32 @@ class Bolt:
         }
 
     @cached_property
+    def distinct_lists(self) -> Mapping[str, list[str]]:
+        """By topic, the list field of each reader that is Distinct, "" for the others."""
+        return {
+            topic: [
+                measure.list_field if isinstance(measure, Distinct) else ""
+                for measure in self.measures.values()
+                if measure.reads(topic)
+            ]
+            for topic in self.reads
+        }
+
+    @cached_property
+    def cancelling(self) -> Container[str]:
+        """The topics of which a measure may change without showing it."""
+        return {
+            topic
+            for topic in self.reads
+            if any(measure.cancels and measure.reads(topic) for measure in self.measures.values())
+        }
+
+    @cached_property
     def gathers(self) -> Mapping[str, list[Callable[[Sequence[Any]], Any]]]:
         """By topic, what makes the states of its readers from rows."""
         return {
-            topic: [measure.gather for _, measure, _ in readers] for topic, readers in self.readers.items()
+            topic: [measure.gather for measure in self.measures.values() if measure.reads(topic)]
+            for topic in self.reads
         }
 
     @cached_property
@@ -102,9 +130,15 @@ class Bolt:
     def show(self, states: Iterable[Any]) -> dict[str, Any]:
         """Return the fields, without lists, that the measures and ``finish`` show for a state of each measure."""
         fields: dict[str, Any] = {}
-        for (name, measure), state in zip(self.measures.items(), states, strict=True):
-            fields.update(measure.save(name, state))
-        return fields | self.finish(fields) if self.finish else fields
+        for (name, save), state in zip(self._saves, states, strict=True):
+            fields |= save(name, state)
+        if self.finish:
+            fields |= self.finish(fields)
+        return fields
+
+    @cached_property
+    def _saves(self) -> list[tuple[str, Callable[[str, Any], dict[str, Any]]]]:
+        return [(name, measure.save) for name, measure in self.measures.items()]
 
     @property
     def key_getters(self) -> list[Getter]:

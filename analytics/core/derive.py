@@ -115,10 +115,11 @@ def rewritten(
     }
     longest = max(map(len, lists.values()), default=0)
     count = max(1, -(-longest // PART_SIZE)) if all_in_parts and lists else longest // PART_SIZE
-    parts = list(_parts(bolt.id_of(key), lists, first_part, count))
+    id_ = bolt.id_of(key)
+    parts = list(_parts(id_, lists, first_part, count))
     opened = {name: items[count * PART_SIZE :] for name, items in lists.items()}
     known = Known(
-        bolt, key, states, version=version - 1, log=at.log, numbers=dict(at.numbers),
+        bolt, key, id_, states, version=version - 1, log=at.log, numbers=at.numbers,
         open=opened, first=first_part, last=first_part + count - 1, before=before,
     )  # fmt: skip
     settled = settle(known, [], at, areas)
@@ -140,5 +141,5 @@ def _parts(stem: str, lists: Mapping[str, list[Any]], first: int, count: int) ->
 
 
 def _merge(bolt: Bolt, states: States, delta: Delta) -> None:
-    for (place, measure, _), more in zip(bolt.readers[delta.topic], delta.states, strict=True):
-        states[place] = measure.merge(states[place], more)
+    for (place, merge, *_), more in zip(bolt.readers[delta.topic], delta.states, strict=True):
+        states[place] = merge(states[place], more)

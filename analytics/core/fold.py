@@ -18,8 +18,7 @@ FEW_PERIODS = 4
 """Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
 
 
-@dataclass(slots=True)
-class Delta:
+class Delta(msgspec.Struct, gc=False):
     """What one message changes in one document.
 
     Attributes:
@@ -169,54 +168,54 @@ class _Plan:
         self.topic = topic
         self.tuple_type = bolt.reads[topic].tuple_type
         self._rows = bolt.reads[topic].rows
-        self._divide = _divider(bolt.key_getters)
+        self._part_of, self._many_parts = _joint(bolt.key_getters), len(bolt.key_getters) > 1
         self._weigh = _weigher(self.tuple_type)
 
     def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
         """Return what the tuples of message ``number`` change, by document."""
+        topic, gathers, weigh = self.topic, self.bolt.gathers[self.topic], self._weigh
         if self._rows is None:
-            divided = self._divide(keyed) if self._divide else keyed
-            return {key: self._delta(number, rows, self._weigh(rows)) for key, rows in divided.items()}
+            return {
+                key: Delta(topic, number, [gather(rows) for gather in gathers], weigh(rows))
+                for key, rows in self._divide(keyed)
+            }
         rows: Keyed = {}
         weights: dict[Key, int] = {}
         for key, tuples in keyed.items():
             zone = self._areas[key[0]].zone
             for one in tuples:
                 # A tuple without rows still belongs to a document whose key needs none.
-                touched = {key: list(self._rows(one, zone))}
-                if self._divide:
-                    touched = self._divide(touched)
-                weight = self._weigh([one])
-                for full, some in touched.items():
+                weight = weigh([one])
+                for full, some in self._divide({key: list(self._rows(one, zone))}):
                     rows.setdefault(full, []).extend(some)
                     weights[full] = weights.get(full, 0) + weight
-        return {key: self._delta(number, some, weights[key]) for key, some in rows.items()}
+        return {
+            key: Delta(topic, number, [gather(some) for gather in gathers], weights[key])
+            for key, some in rows.items()
+        }
 
-    def _delta(self, number: int, rows: list[Any], tuples: int) -> Delta:
-        return Delta.of(self.bolt, self.topic, number, rows, tuples)
-
-
-def _divider(getters: list[Getter]) -> Callable[[Keyed], Keyed] | None:
-    """Return what divides rows by the further parts of a key, None where there are none."""
-    if not getters:
-        return None
-    if len(getters) == 1:
-        only = getters[0]
-        return lambda keyed: _divide(keyed, only, lambda key, part: (*key, part))
-    return lambda keyed: _divide(
-        keyed, lambda row: tuple([get(row) for get in getters]), lambda key, parts: (*key, *parts)
-    )
+    def _divide(self, keyed: Keyed) -> Iterable[tuple[Key, list[Any]]]:
+        """Return rows by their whole keys: divided by the further parts that the bolt's documents have."""
+        if self._part_of is None:
+            return keyed.items()
+        return _divided(keyed, self._part_of, self._many_parts)
 
 
-def _divide(keyed: Keyed, by: Getter, whole: Callable[[Key, Any], Key]) -> Keyed:
-    divided: Keyed = {}
+def _divided(keyed: Keyed, part_of: Getter, many: bool) -> Iterator[tuple[Key, list[Any]]]:
+    """Yield rows by whole keys. ``part_of``: what a row adds to its key, where ``many`` a tuple of parts."""
     for key, rows in keyed.items():
         parts: dict[Any, list[Any]] = defaultdict(list)
-        for part, row in zip(map(by, rows), rows, strict=True):
+        for part, row in zip(map(part_of, rows), rows, strict=True):
             parts[part].append(row)
         for part, some in parts.items():
-            divided[whole(key, part)] = some
-    return divided
+            yield ((*key, *part) if many else (*key, part)), some
+
+
+def _joint(getters: Sequence[Getter]) -> Getter | None:
+    """Return what reads all of these from a row: one as it is, more as a tuple; None for none."""
+    if len(getters) < 2:
+        return getters[0] if getters else None
+    return lambda row: tuple([get(row) for get in getters])
 
 
 def _weigher(tuple_type: type) -> Callable[[list[Any]], int]:

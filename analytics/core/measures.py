@@ -85,7 +85,7 @@ class Growing(Measure[S]):
 
     @abstractmethod
     def absorb(self, state: S, more: S) -> list[Any]:
-        """Merge ``more`` into ``state`` itself and return the list items that this adds to it."""
+        """Merge ``more`` into ``state`` itself and return a new list of the items that this adds to it."""
 
     @abstractmethod
     def compact(self, state: S) -> list[Any]:
@@ -102,7 +102,7 @@ class Count(Measure[int]):
         return 0
 
     def gather(self, rows: Sequence[Any]) -> int:
-        return len(self.chosen(rows))
+        return len(rows if self._where is None else self.chosen(rows))
 
     def merge(self, state: int, more: int) -> int:
         return state + more
@@ -129,7 +129,7 @@ class Sum(Count):
         self._of = getter(of)
 
     def gather(self, rows: Sequence[Any]) -> int:
-        return sum(map(self._of, self.chosen(rows)))
+        return sum(map(self._of, rows if self._where is None else self.chosen(rows)))
 
     def save(self, field: str, state: int) -> dict[str, Any]:
         return _sum(field, state)
@@ -160,7 +160,7 @@ class Tally(Measure[dict[Any, int]]):
 
     def gather(self, rows: Sequence[Any]) -> dict[Any, int]:
         counts: dict[Any, int] = {}
-        for value in map(self._of, self.chosen(rows)):
+        for value in map(self._of, rows if self._where is None else self.chosen(rows)):
             counts[value] = counts.get(value, 0) + 1
         return counts
 
@@ -202,15 +202,10 @@ class Flow(Measure[Moves]):
         return 0, 0, 0, 0
 
     def gather(self, rows: Sequence[Any]) -> Moves:
-        out = went = into = came = 0
-        for value in map(self._of, self.chosen(rows)):
-            if value < 0:
-                out += 1
-                went -= value
-            elif value:
-                into += 1
-                came += value
-        return out, went, into, came
+        values = list(map(self._of, rows if self._where is None else self.chosen(rows)))
+        out = [value for value in values if value < 0]
+        into = [value for value in values if value > 0]
+        return len(out), -sum(out), len(into), sum(into)
 
     def merge(self, state: Moves, more: Moves) -> Moves:
         return state[0] + more[0], state[1] + more[1], state[2] + more[2], state[3] + more[3]
@@ -309,7 +304,8 @@ class Distinct(Growing[Values]):
     def absorb(self, state: Values, more: Values) -> list[str]:
         before = len(state)
         state.update(more)
-        return list(islice(reversed(state), len(state) - before))
+        new = len(state) - before
+        return list(islice(reversed(state), new)) if new else []
 
     def compact(self, state: Values) -> list[str]:
         return sorted(state)

@@ -18,14 +18,16 @@ What is sealed depends only on the stored version, and a version is written by o
 may be written again by anybody, at any time, and always say the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
-from analytics.core.measures import Distinct, Growing
+from analytics.core.measures import Growing
 
 PART_SIZE = 2_000
 STEP_SIZE = 5 * PART_SIZE
@@ -41,7 +43,7 @@ class Position:
     numbers: Mapping[str, int]
 
 
-class Step(NamedTuple):
+class Step(msgspec.Struct, gc=False):
     """One version of a document, to be written after its parts and on condition of the version before.
 
     ``stale`` are ids of parts that nothing refers to once the document is written.
@@ -52,8 +54,7 @@ class Step(NamedTuple):
     stale: list[str]
 
 
-@dataclass(slots=True)
-class Settled:
+class Settled(msgspec.Struct, gc=False):
     """What has to be written for one document, in order, and the tuple to publish afterwards.
 
     ``known`` is the document after the last step. The tuple of a bolt that publishes none says only what the
@@ -65,35 +66,39 @@ class Settled:
     tuple: Fields
 
 
-@dataclass(slots=True)
-class Known:
+class Known(msgspec.Struct, gc=False):
     """A document as its bolt knows it: as stored, with every measure's state ready for more.
 
     Attributes:
+        id: its ``_id``.
         states: a state per measure of the bolt.
+        numbers: per topic of ``log``, the number through which the document is complete.
         shown: the fields that the measures wrote, without lists.
-        open: per list field, what the main document holds of it. Documents share these lists: they never change.
+        open: per list field, what the main document holds of it.
         first, last: numbers of the sealed parts; ``last`` is ``first - 1`` where there are none.
         sealed: items in sealed parts, over all lists.
         toward: the position of a change that may be half written: its list items are there, or some of them.
         before: what the document includes of the log before ``log``, if there was one.
         head: the fields that never change, once the document has been written from here.
+
+    Documents that were written share ``numbers``, ``shown`` and the lists in ``open``: these never change.
     """
 
     bolt: Bolt
     key: Key
+    id: str
     states: list[Any]
     version: int = 0
     log: str = ""
-    numbers: dict[str, int] = field(default_factory=dict)
-    shown: Fields = field(default_factory=dict)
-    open: dict[str, list[Any]] = field(default_factory=dict)
+    numbers: Mapping[str, int] = {}
+    shown: Fields = {}
+    open: dict[str, list[Any]] = {}
     first: int = 1
     last: int = 0
     sealed: int = 0
     toward: Position | None = None
     before: Position | None = None
-    head: Fields = field(default_factory=dict)
+    head: Fields = {}
 
     @property
     def size(self) -> int:
@@ -111,9 +116,9 @@ class Known:
         return self.toward.numbers if self.toward and self.toward.log == log else {}
 
 
-def unknown(bolt: Bolt, key: Key) -> Known:
-    """Return the document of ``key`` as it is before its first version."""
-    return Known(bolt, key, [measure.empty() for measure in bolt.measures.values()])
+def unknown(bolt: Bolt, key: Key, id_: str = "") -> Known:
+    """Return the document of ``key`` as it is before its first version. ``id_``: its ``_id``, where that is known."""
+    return Known(bolt, key, id_ or bolt.id_of(key), [measure.empty() for measure in bolt.measures.values()])
 
 
 def part_ids(document: Mapping[str, Any]) -> list[str]:
@@ -137,6 +142,7 @@ def known(bolt: Bolt, key: Key, document: Mapping[str, Any], parts: Sequence[Map
     return Known(
         bolt,
         key,
+        document["_id"],
         states,
         version=document["_v"],
         log=at["log"],
@@ -163,58 +169,61 @@ def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas)
         deltas: all changes of this document up to ``to``, complete.
         to: the position that the document will be complete to.
     """
-    seal = _seal(document)
-    change = _Change(document.bolt)
-    _fold_in(document, deltas, to.log, change)
+    seal = _seal(document) if document.open else None
+    change = _fold_in(document, deltas, to.log)
     shown = document.bolt.show(document.states)
     steps: list[Step] = []
-    if change.counts or document.version == 0 or shown != document.shown or any(change.fresh.values()):
-        steps = list(_steps(document, seal, change.fresh, shown, to, areas))
+    if change.fresh or change.counts or not document.version or shown != document.shown:
+        steps = _steps(document, seal, change.fresh, shown, to, areas)
     return Settled(document, steps, _published(document, change, areas))
 
 
-class _Change:
+class _Change(msgspec.Struct, gc=False):
     """What deltas add to one document.
 
     Attributes:
-        fresh: per list field, the items that are new.
+        fresh: per list field that has any, the items that are new.
         again: per list field, items of deltas that the document includes, or half includes.
         tuples: the spout tuples that the deltas account for.
         counts: whether something was counted, if only to cancel out: the document must say that it has it.
     """
 
-    __slots__ = ("again", "counts", "fresh", "tuples")
-
-    def __init__(self, bolt: Bolt) -> None:
-        self.fresh: dict[str, list[Any]] = {name: [] for name in bolt.list_fields}
-        self.again: dict[str, set[Any]] = {}
-        self.tuples = 0
-        self.counts = False
+    fresh: dict[str, list[Any]] = {}
+    again: dict[str, set[Any]] = {}
+    tuples: int = 0
+    counts: bool = False
 
 
-def _fold_in(document: Known, deltas: Iterable[Delta], log: str, change: _Change) -> None:
-    states, readers = document.states, document.bolt.readers
+def _fold_in(document: Known, deltas: Iterable[Delta], log: str) -> _Change:
+    change = _Change()
+    states, fresh = document.states, change.fresh
+    readers, cancelling = document.bolt.readers, document.bolt.cancelling
     included, half = document.included(log), document.half_included(log)
     for delta in deltas:
         topic, number = delta.topic, delta.number
         change.tuples += delta.tuples
         new = number > included.get(topic, 0)
-        if not new or number <= half.get(topic, 0):
+        if not new or (half and number <= half.get(topic, 0)):
             _see_again(delta, document.bolt, change)
         if not new:
             continue
-        for (place, measure, growing), more in zip(readers[topic], delta.states, strict=True):
-            if growing is not None:
-                change.fresh[growing.list_field] += growing.absorb(states[place], more)
-            else:
-                change.counts |= measure.cancels
-                states[place] = measure.merge(states[place], more)
+        if topic in cancelling:
+            change.counts = True
+        for (place, merge, absorb, name), more in zip(readers[topic], delta.states, strict=True):
+            if absorb is None:
+                states[place] = merge(states[place], more)
+            elif items := absorb(states[place], more):
+                if name in fresh:
+                    fresh[name] += items
+                else:
+                    fresh[name] = items
+    return change
 
 
 def _see_again(delta: Delta, bolt: Bolt, change: _Change) -> None:
-    for (_, measure, growing), more in zip(bolt.readers[delta.topic], delta.states, strict=True):
-        if growing is not None and isinstance(measure, Distinct):
-            change.again.setdefault(growing.list_field, set()).update(more)
+    for name, more in zip(bolt.distinct_lists[delta.topic], delta.states, strict=True):
+        if name:
+            change.again.setdefault(name, set()).update(more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,29 +252,48 @@ def _seal(known: Known) -> _Seal | None:
 
 def _steps(
     known: Known, seal: _Seal | None, fresh: dict[str, list[Any]], shown: Fields, to: Position, areas: Areas
-) -> Iterator[Step]:
-    """Yield one step, or, where the lists grow by much, several so that none is too large.
+) -> list[Step]:
+    """Return one step, or, where the lists grow by much, several so that none is too large.
 
     Only the last one shows the new totals and takes `_at` along. If it is never written, the list items
     of those before it are found in the lists again when the same messages are folded once more. No version
     that follows a half written one compacts its lists, since that must depend on whole versions.
     """
-    total = max([1, *map(len, fresh.values())])
-    if total > STEP_SIZE and not known.version:
+    total = max(map(len, fresh.values()), default=0)
+    if total <= STEP_SIZE:
+        return [_step(known, seal, fresh, shown, to, areas)]
+    if not known.version:
         known.shown = known.bolt.show([measure.empty() for measure in known.bolt.measures.values()])
+    steps = []
     for begin in range(0, total, STEP_SIZE):
         if begin:
             seal = _seal(known)
-        stale = _id_range(known) if seal and seal.compacts else []
-        parts = _move(known, seal) if seal else []
-        for name, items in fresh.items():
-            known.open[name] = known.open.get(name, []) + items[begin : begin + STEP_SIZE]
-        known.version += 1
-        if begin + STEP_SIZE >= total:
-            _complete(known, shown, to)
-        else:
-            known.toward = _furthest(known.toward, to)
-        yield Step(parts, _document(known, areas), stale)
+        some = {name: items[begin : begin + STEP_SIZE] for name, items in fresh.items()}
+        last = begin + STEP_SIZE >= total
+        steps.append(_step(known, seal, some, shown if last else None, to, areas))
+    return steps
+
+
+def _step(
+    known: Known,
+    seal: _Seal | None,
+    fresh: Mapping[str, list[Any]],
+    shown: Fields | None,
+    to: Position,
+    areas: Areas,
+) -> Step:
+    """Take ``known`` to its next version. ``shown``: what it shows once it is complete, None on the way there."""
+    stale = _id_range(known) if seal and seal.compacts else []
+    parts = _move(known, seal) if seal else []
+    for name in known.bolt.list_fields:
+        there, items = known.open.get(name), fresh.get(name)
+        known.open[name] = there + items if there and items else there or items or []
+    known.version += 1
+    if shown is None:
+        known.toward = _furthest(known.toward, to)
+    else:
+        _complete(known, shown, to)
+    return Step(parts, _document(known, areas), stale)
 
 
 def _complete(known: Known, shown: Fields, to: Position) -> None:
@@ -278,7 +306,7 @@ def _complete(known: Known, shown: Fields, to: Position) -> None:
     else:
         if known.log:
             known.before = Position(known.log, known.numbers)
-        known.log, known.numbers = to.log, dict(to.numbers)
+        known.log, known.numbers = to.log, to.numbers
     half = known.toward
     if half and (
         half.log != known.log or all(n <= known.numbers.get(topic, 0) for topic, n in half.numbers.items())
@@ -293,20 +321,19 @@ def _furthest(at: Position | None, to: Position) -> Position:
     return Position(to.log, _further(at.numbers, to.numbers))
 
 
-def _further(numbers: Mapping[str, int], to: Mapping[str, int]) -> dict[str, int]:
-    """Return for each topic the higher number."""
-    result = {**numbers, **to}
+def _further(numbers: Mapping[str, int], to: Mapping[str, int]) -> Mapping[str, int]:
+    """Return for each topic the higher number: ``to`` itself, where it is everywhere."""
     for topic, number in numbers.items():
-        if number > result[topic]:
-            result[topic] = number
-    return result
+        if number > to.get(topic, 0):
+            return {name: max(numbers.get(name, 0), to.get(name, 0)) for name in {**numbers, **to}}
+    return to
 
 
 def _move(known: Known, seal: _Seal) -> list[Fields]:
     """Move the sealed lists out of the open ones; return the parts to write."""
     if seal.compacts:
         known.first, known.sealed = known.last + 1, 0
-    stem = known.bolt.id_of(known.key)
+    stem = known.id
     parts = []
     for begin in range(0, max(map(len, seal.lists.values())), PART_SIZE):
         known.last += 1
@@ -318,20 +345,19 @@ def _move(known: Known, seal: _Seal) -> list[Fields]:
 
 
 def _id_range(known: Known) -> list[str]:
-    stem = known.bolt.id_of(known.key)
-    return [f"{stem}#{n}" for n in range(known.first, known.last + 1)]
+    return [f"{known.id}#{n}" for n in range(known.first, known.last + 1)]
 
 
 def _document(known: Known, areas: Areas) -> Fields:
     if not known.head:
-        known.head = {"_id": known.bolt.id_of(known.key), **_about(known, areas)}
+        known.head = {"_id": known.id, **_about(known, areas)}
     document = known.head | known.shown
     document.update(known.open)
     if known.last >= known.first:
         document["parts"] = {
             "count": known.last - known.first + 1,
-            "first": f"{known.head['_id']}#{known.first}",
-            "last": f"{known.head['_id']}#{known.last}",
+            "first": f"{known.id}#{known.first}",
+            "last": f"{known.id}#{known.last}",
         }
     at: Fields = {"log": known.log, "topics": known.numbers}
     if known.before:
@@ -354,8 +380,9 @@ def _published(known: Known, change: _Change, areas: Areas) -> Fields:
         return {"tuples": change.tuples}
     fields = _about(known, areas)
     fields |= {name: value for name, value in known.shown.items() if not name.startswith("_")}
-    for name, items in change.fresh.items():
+    for name in known.bolt.list_fields:
         if not name.startswith("_"):
+            items = change.fresh.get(name, [])
             again = change.again.get(name)
             fields[name] = items + sorted(again.difference(items)) if again else items
     return fields | {"version": known.version, "tuples": change.tuples}

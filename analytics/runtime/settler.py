@@ -9,11 +9,11 @@ the documents say which of them they include.
 """
 
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import gevent
@@ -25,7 +25,7 @@ from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Part
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
-from analytics.core.settle import Fields, Known, Position, Settled, known, part_ids, settle, unknown
+from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
 from analytics.store import Store, Write
 
@@ -46,19 +46,21 @@ class Changes:
     """
 
     log: str
-    deltas: dict[str, dict[Key, list[Delta]]]
+    deltas: dict[str, defaultdict[Key, list[Delta]]]
     heads: dict[str, dict[str, Head]] = field(default_factory=dict)
     tuples: int = 0
     bytes: int = 0
+
+    @classmethod
+    def nothing(cls, log: str, bolts: Iterable[str]) -> "Changes":
+        """Return no changes at all."""
+        return cls(log, {bolt: defaultdict(list) for bolt in bolts})
 
     def add(self, bolt: str, folded: Mapping[Key, Delta]) -> None:
         """Add what one message changes in a bolt's documents."""
         kept = self.deltas[bolt]
         for key, delta in folded.items():
-            if key in kept:
-                kept[key].append(delta)
-            else:
-                kept[key] = [delta]
+            kept[key].append(delta)
 
 
 class Settler:
@@ -95,7 +97,7 @@ class Settler:
             bolt = self._bolts[name]
             to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})
             remaining = iter(deltas.items())
-            while chunk := dict(islice(remaining, self._at_once[name])):
+            while chunk := list(islice(remaining, self._at_once[name])):
                 tuples = self._settle_documents(bolt, chunk, to)
                 if bolt.publishes:
                     published += self._publish(name, tuples)
@@ -153,32 +155,38 @@ class Settler:
         }
         return Write(bolt, document, expected)
 
-    def _settle_documents(self, bolt: Bolt, deltas: Mapping[Key, list[Delta]], to: Position) -> list[Fields]:
+    def _settle_documents(
+        self, bolt: Bolt, changed: Sequence[tuple[Key, list[Delta]]], to: Position
+    ) -> list[Fields]:
         tuples: list[Fields] = []
-        remaining = dict(deltas)
-        while remaining:
-            settled = {}
-            for key, one in self._known(bolt, remaining).items():
-                settled[key] = settle(one, remaining[key], to, self._areas)
+        while True:
+            documents = self._known(bolt, [key for key, _ in changed])
+            settled = [
+                settle(document, deltas, to, self._areas)
+                for document, (_, deltas) in zip(documents, changed, strict=True)
+            ]
             refused = self._write(bolt, settled)
-            tuples += [one.tuple for key, one in settled.items() if key not in refused]
-            remaining = {key: remaining[key] for key in refused}
+            tuples += [one.tuple for one in settled if one.known.id not in refused]
+            if not refused:
+                break
+            changed = [
+                one for one, document in zip(changed, documents, strict=True) if document.id in refused
+            ]
         return tuples
 
-    def _known(self, bolt: Bolt, keys: Iterable[Key]) -> dict[Key, Known]:
+    def _known(self, bolt: Bolt, keys: Sequence[Key]) -> list[Known]:
         """Take the documents out of the cache, or load them: they go back when they have been written."""
-        result: dict[Key, Known] = {}
-        missing: dict[str, Key] = {}
-        for key in keys:
-            one = self._cache.take(bolt.name, key)
-            if one is None:
-                missing[bolt.id_of(key)] = key
-            else:
-                result[key] = one
-        stored = self._store.load(bolt.name, list(missing)) if missing else {}
-        for id_, key in missing.items():
-            result[key] = self._loaded(bolt, key, stored[id_]) if id_ in stored else unknown(bolt, key)
-        return result
+        kept = [self._cache.take(bolt.name, key) for key in keys]
+        missing = [bolt.id_of(key) for key, one in zip(keys, kept, strict=True) if one is None]
+        stored = self._store.load(bolt.name, missing) if missing else {}
+        ids = iter(missing)
+        return [
+            self._stored(bolt, key, next(ids), stored) if one is None else one
+            for key, one in zip(keys, kept, strict=True)
+        ]
+
+    def _stored(self, bolt: Bolt, key: Key, id_: str, stored: Mapping[str, Fields]) -> Known:
+        return self._loaded(bolt, key, stored[id_]) if id_ in stored else unknown(bolt, key, id_)
 
     def _loaded(self, bolt: Bolt, key: Key, document: Fields) -> Known:
         while True:
@@ -195,36 +203,38 @@ class Settler:
                 )
             document = newer
 
-    def _write(self, bolt: Bolt, settled: Mapping[Key, Settled]) -> set[Key]:
-        """Write every document's steps; return the keys of those that another instance has moved."""
-        refused: set[Key] = set()
-        now = datetime.now(UTC)
-        for turn in range(max(len(one.steps) for one in settled.values())):
-            steps = {
-                key: one.steps[turn]
-                for key, one in settled.items()
-                if turn < len(one.steps) and key not in refused
-            }
-            parts = [Write(part["_id"], part, None) for step in steps.values() for part in step.parts]
-            if parts:
-                self._store.write(bolt.name, parts)
-            writes, keys = [], {}
-            for key, step in steps.items():
-                document = step.document
-                document["updated"] = now
-                keys[document["_id"]] = key
-                writes.append(Write(document["_id"], document, document["_v"] - 1))
-            refused |= {keys[id_] for id_ in self._store.write(bolt.name, writes)}
-            stale = [id_ for key, step in steps.items() if key not in refused for id_ in step.stale]
-            if stale:
-                self._store.delete(bolt.name, stale)
-        items = sum(
-            self._cache.put(bolt.name, key, one.known) for key, one in settled.items() if key not in refused
-        )
+    def _write(self, bolt: Bolt, settled: Sequence[Settled]) -> set[str]:
+        """Write every document's steps; return the ids of those that another instance has moved."""
+        refused: set[str] = set()
+        waiting = [one for one in settled if one.steps]
+        for turn in count():
+            steps = [one.steps[turn] for one in waiting]
+            if not steps:
+                break
+            refused |= self._write_steps(bolt.name, steps)
+            waiting = [one for one in waiting if turn + 1 < len(one.steps) and one.known.id not in refused]
+        items = sum([self._cache.put(bolt.name, one.known) for one in settled if one.known.id not in refused])
         if items:
             # As many like these as fit: those that are held come on top of those that are kept.
             fitting = self._max_items * (len(settled) - len(refused)) // items
             self._at_once[bolt.name] = max(1, min(DOCUMENTS_AT_ONCE, fitting))
+        return refused
+
+    def _write_steps(self, collection: str, steps: Sequence[Step]) -> set[str]:
+        """Write a version of each of some documents; return the ids of those that another instance has moved."""
+        now = datetime.now(UTC)
+        parts = [Write(part["_id"], part, None) for step in steps for part in step.parts]
+        if parts:
+            self._store.write(collection, parts)
+        writes = []
+        for step in steps:
+            document = step.document
+            document["updated"] = now
+            writes.append(Write(document["_id"], document, document["_v"] - 1))
+        refused = self._store.write(collection, writes)
+        stale = [id_ for step in steps if step.document["_id"] not in refused for id_ in step.stale]
+        if stale:
+            self._store.delete(collection, stale)
         return refused
 
     def _publish(self, name: str, tuples: Iterable[Fields]) -> "Iterator[AsyncResult[Ack]]":
@@ -269,10 +279,10 @@ class _Cache:
         self._items -= items
         return one
 
-    def put(self, bolt: str, key: Key, one: Known) -> int:
+    def put(self, bolt: str, one: Known) -> int:
         """Keep a document; return how much memory it takes, in list items."""
         items = DOCUMENT_ITEMS + one.size
-        self._kept[bolt, key] = one, items
+        self._kept[bolt, one.key] = one, items
         self._items += items
         while self._items > self._max_items and len(self._kept) > 1:
             _, (_, dropped) = self._kept.popitem(last=False)

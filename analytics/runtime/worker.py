@@ -118,7 +118,7 @@ class Worker(Node):
                 self._wait_until_settled()
                 intake.restart(other.log)
                 self._heads = {bolt: dict.fromkeys(heads, NOTHING) for bolt, heads in self._heads.items()}
-                self._changes = self._nothing(other.log)
+                self._changes = Changes.nothing(other.log, self._bolts)
 
     def _prepare(self) -> Intake:
         """Learn from the store where each bolt stands, and tell the broker."""
@@ -141,12 +141,9 @@ class Worker(Node):
             )
             for topic in self._topics
         }
-        self._changes = self._nothing(log)
+        self._changes = Changes.nothing(log, self._bolts)
         self._report(log)
         return Intake(self._live, self._refill, log, first)
-
-    def _nothing(self, log: str) -> Changes:
-        return Changes(log, {bolt: {} for bolt in self._bolts})
 
     def _fold(self, message: Message, head: Head) -> None:
         topic, header = message.topic, message.header
@@ -206,7 +203,7 @@ class Worker(Node):
             gevent.sleep(QUIET_SECONDS / 2)
 
     def _settle(self) -> None:
-        changes, self._changes = self._changes, self._nothing(self._changes.log)
+        changes, self._changes = self._changes, Changes.nothing(self._changes.log, self._bolts)
         changes.heads = {bolt: dict(heads) for bolt, heads in self._heads.items()}
         self._settling = True
         self._room.set()

@@ -46,7 +46,7 @@ def settled(store: MemoryStore, accts: int, max_items: int, rounds: int) -> None
             for area in AREAS
             for acct in range(accts)
         )
-        changes = Changes("log", {BOLT.name: {}})
+        changes = Changes.nothing("log", [BOLT.name])
         changes.add(BOLT.name, folder.fold(TOPIC, number, body)[0][BOLT.name])
         changes.heads = {BOLT.name: {TOPIC: Head(number, 0, 0)}}
         settler.settle(changes)
