@@ -1,6 +1,6 @@
 """When messages became durable: tells how long the oldest one that a reader lacks has been waiting."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import deque
 
 _RECENT = 256
@@ -31,10 +31,8 @@ class Times:
 
         Of messages before all that were noted it is the time of the first.
         """
-        wanted = (number + 1, 0.0)
-        if self._recent[0][0] <= number + 1:
-            return self._recent[min(bisect_left(self._recent, wanted), len(self._recent) - 1)][1]
-        return self._older[max(0, bisect_right(self._older, (number + 1, float("inf"))) - 1)][1]
+        known = self._recent if self._recent[0][0] <= number + 1 else self._older
+        return known[max(0, bisect_right(known, (number + 1, float("inf"))) - 1)][1]
 
     def forget(self, number: int) -> None:
         """Forget what lies below ``number``: nobody will ask for it again."""

@@ -246,6 +246,13 @@ def test_since_when_a_message_waits(tmp_path: Path) -> None:
     assert again.waiting({"a": newest - 1}) == {"a": at["a", newest]}
 
 
+def test_what_is_known_of_the_ends_of_older_segments_alone_is_dated_by_the_end_before() -> None:
+    times = Times()
+    for number, at in ((10, 100.0), (20, 200.0), (21, 201.0)):
+        times.note(number, at)
+    assert [times.after(number) for number in (3, 9, 10, 18, 19, 20)] == [100, 100, 100, 100, 200, 201]
+
+
 def test_times_stay_few_and_are_never_too_late() -> None:
     times, tenths = Times(), 300_000
     for number in range(1, tenths):
