@@ -10,6 +10,7 @@ from analytics.errors import Unavailable
 Socket: TypeAlias = "zmq.Socket[Any]"
 
 HANDSHAKE_MS = 5000  # whoever was refused is hung up on after this, and tries again
+_QUESTIONS = 3
 _CONNECT_MS = 3000  # the kernel would try a host that does not answer for two minutes, less and less often
 
 
@@ -26,14 +27,17 @@ def new_socket(kind: int, **options: int | bytes) -> Socket:
 def patience(broker: BrokerSection) -> dict[str, int | bytes]:
     """Return the options of a socket that notices when the other host has vanished without a word, and finds it again.
 
-    TCP alone never would where there is nothing to send, and for a quarter of an hour where there is. The time to live
-    is for an end that has so much unsent that its own question does not get out.
+    Left to itself, TCP never would where there is nothing to send, and for a quarter of an hour where there is. It is
+    the kernels that ask each other: ZeroMQ's own heartbeat aborts the process of who has not read for a while
+    when the other end is gone (libzmq 4.3.5, whose timer writes to a connection that it has given up).
     """
-    silence = int(broker.silence_seconds * 1000)
+    pause = max(1, round(broker.silence_seconds / _QUESTIONS))
     return {
-        "HEARTBEAT_IVL": silence // 3,
-        "HEARTBEAT_TIMEOUT": silence,
-        "HEARTBEAT_TTL": silence,
+        "TCP_KEEPALIVE": 1,
+        "TCP_KEEPALIVE_IDLE": pause,
+        "TCP_KEEPALIVE_INTVL": pause,
+        "TCP_KEEPALIVE_CNT": _QUESTIONS - 1,
+        "TCP_MAXRT": int(broker.silence_seconds * 1000),  # what was sent may be unanswered for so long
         "CONNECT_TIMEOUT": _CONNECT_MS,
         "HANDSHAKE_IVL": HANDSHAKE_MS,
     }
