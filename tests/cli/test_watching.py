@@ -109,11 +109,10 @@ def test_scraping_goes_on_while_the_store_hangs(query: Query, running: RunningSu
 
 
 def test_the_rules_see_a_node_that_died(query: Query, running: RunningSuite) -> None:
-    assert query("ALERTS{alertname='AnalyticsNodeUnwell'}") == {}
+    unwell = "ALERTS{alertname='AnalyticsNodeUnwell'}"
+    until(lambda: query(unwell) == {})
     running.suite.kill("timers")
     until(lambda: "timers" in query("analytics_node_healthy == 0"))
-    until(
-        lambda: any(":pending:" in f":{name}:" for name in query("ALERTS{alertname='AnalyticsNodeUnwell'}"))
-    )
+    until(lambda: any(":pending:timers:" in name for name in query(unwell)))
     running.suite.restart("timers")
     until(lambda: query("analytics_healthy") == {"": 1.0})

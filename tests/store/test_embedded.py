@@ -18,7 +18,7 @@ import pytest
 
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store import Write, open_store
+from analytics.store import Store, Write, open_store
 from analytics.store.embedded import _SYNC_EACH_TRANSACTION, StoreNode
 
 
@@ -49,6 +49,18 @@ def wait_gone(pid: int) -> None:
     while not gone(pid):
         assert time.monotonic() < until, f"process {pid} is still there"
         time.sleep(0.05)
+
+
+def write_at_last(store: Store, write: Write, seconds: float = 120) -> None:
+    """Write to a server that is still coming up."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            store.write("c", [write])
+            return
+        except Unavailable:
+            if time.monotonic() > until:
+                raise
 
 
 def test_it_starts_answers_and_stops(node_config: Config) -> None:
@@ -251,11 +263,15 @@ def test_a_server_left_behind_is_ended(node_config: Config) -> None:
     command = Path(f"/proc/{node.state()['server_pid']}/cmdline").read_bytes().decode().split("\0")[:-1]
     node.stop()
     environment = {**os.environ, **_SYNC_EACH_TRANSACTION}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as leftover:
+    leftover = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
         store = open_store(node_config)
-        store.write("c", [Write("a", {"_v": 1}, 0)])
+        write_at_last(store, Write("a", {"_v": 1}, 0))
         node = StoreNode(node_config)
         node.start()
         assert leftover.wait(60) == -signal.SIGKILL
         assert node.state()["healthy"] and store.load("c", ["a"])["a"]["_v"] == 1
         node.stop()
+    finally:
+        leftover.kill()
+        leftover.wait()
