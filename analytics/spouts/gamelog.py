@@ -39,6 +39,8 @@ _TOGETHER = 12
 _TOGETHER_BYTES = 48 << 20
 """What travels together is less than that, and one chunk more: a message has a largest size."""
 _FLOOD_SECONDS = 0.05
+_NEARLY = 0.9
+"""A chunk of a flood has about so many lines as it should have, often a few less."""
 _OVERSIZE = f"$: expected a line of at most {LONGEST_LINE} bytes, got a longer one"
 
 
@@ -101,7 +103,7 @@ class Road:
         self._publisher = Publisher(config.broker, name, config.gamelog.window)
         self._to_write: Queue[Work] = Queue(_TOGETHER)
         self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _TOGETHER)
-        self._much = config.gamelog.batch_lines
+        self._much = config.gamelog.batch_lines * _NEARLY
         self._pending = 0
         self.greenlets = [gevent.spawn(self._write_all), gevent.spawn(self._acknowledge_all)]
 

@@ -231,7 +231,8 @@ def _has_many_digits(chunk: bytes) -> bool:
     """
     words = np.frombuffer(chunk, _FOUR, len(chunk) // 4)
     digits = (words & 0xF0F0F0F0) == 0x30303030
-    return b"\1\1\1\1" in digits.tobytes() and _LONG_NUMBER.search(chunk) is not None
+    two = digits[:-1] & digits[1:]
+    return bool((two[:-2] & two[2:]).any()) and _LONG_NUMBER.search(chunk) is not None
 
 
 def _usable(tuples: Sequence[_Tuple], rules: Rules, now: int) -> bool:
