@@ -10,7 +10,7 @@ from analytics.errors import Unavailable
 Socket: TypeAlias = "zmq.Socket[Any]"
 
 HANDSHAKE_MS = 5000  # whoever was refused is hung up on after this, and tries again
-_QUESTIONS = 3
+_PAUSES = 3  # until the first question, and after each of those that follow
 _CONNECT_MS = 3000  # the kernel would try a host that does not answer for two minutes, less and less often
 
 
@@ -27,16 +27,16 @@ def new_socket(kind: int, **options: int | bytes) -> Socket:
 def patience(broker: BrokerSection) -> dict[str, int | bytes]:
     """Return the options of a socket that notices when the other host has vanished without a word, and finds it again.
 
-    Left to itself, TCP never would where there is nothing to send, and for a quarter of an hour where there is. It is
-    the kernels that ask each other: ZeroMQ's own heartbeat aborts the process of who has not read for a while
-    when the other end is gone (libzmq 4.3.5, whose timer writes to a connection that it has given up).
+    Left to itself, TCP would notice after a quarter of an hour where there is something to send, else never. It is the
+    kernels that ask each other, at intervals of whole seconds: ZeroMQ's own heartbeat aborts a process that has not
+    read for a while when the other end is gone (libzmq 4.3.5, whose timer writes to a connection that it has given up).
     """
-    pause = max(1, round(broker.silence_seconds / _QUESTIONS))
+    pause = max(1, round(broker.silence_seconds / _PAUSES))
     return {
         "TCP_KEEPALIVE": 1,
         "TCP_KEEPALIVE_IDLE": pause,
         "TCP_KEEPALIVE_INTVL": pause,
-        "TCP_KEEPALIVE_CNT": _QUESTIONS - 1,
+        "TCP_KEEPALIVE_CNT": _PAUSES - 1,
         "TCP_MAXRT": int(broker.silence_seconds * 1000),  # what was sent may be unanswered for so long
         "CONNECT_TIMEOUT": _CONNECT_MS,
         "HANDSHAKE_IVL": HANDSHAKE_MS,

@@ -62,5 +62,6 @@ def test_a_subscriber_that_pauses_outlives_its_broker(tmp_path: Path) -> None:
             shown, _ = paused.communicate(b"\n", timeout=60)
         finally:
             paused.kill()
+            paused.wait()
             publisher.close(0.0)
         assert (paused.returncode, shown) == (0, b"reads on\n")

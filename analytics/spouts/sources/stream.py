@@ -76,7 +76,7 @@ class Stream:
         self.source = source
         self.position = position
         self._lines = lines
-        self._usual = 0
+        self._usual_bytes = 0  # what that many lines took last time
         self._tail = tail
         self._begun = begun
         self._journals = journals
@@ -125,18 +125,17 @@ class Stream:
 
     def _head(self, data: bytes) -> tuple[int, int]:
         """Return the bytes and lines of the chunk that ``data`` begins with: whole lines, at least one."""
-        end = _before_long_line(data)
-        if 0 < 2 * self._usual < end:
-            end = self._usual  # so that not all that is left is counted for each chunk
-        size = (data.rfind(b"\n", 0, end) + 1) or data.find(b"\n") + 1
-        lines = _count_lines(data, size)
-        while lines > 2 * self._lines:
-            # As many bytes as that many lines should have: about right where lines are of one length.
-            guess = size * self._lines // lines
-            size = (data.rfind(b"\n", 0, guess) + 1) or data.find(b"\n") + 1
+        most = _before_long_line(data)
+        if 0 < 2 * self._usual_bytes < most:
+            most = self._usual_bytes  # so that not all that is left is counted for each chunk
+        while True:
+            size = (data.rfind(b"\n", 0, most) + 1) or data.find(b"\n") + 1
             lines = _count_lines(data, size)
-        self._usual = size * self._lines // lines
-        return size, lines
+            # As many bytes as that many lines should have: about right where lines are of one length.
+            most = size * self._lines // lines
+            if lines <= 2 * self._lines:
+                self._usual_bytes = most
+                return size, lines
 
     def _whole(self, data: bytes, lines: int, missing: int = 0) -> Chunk:
         before = self.position
