@@ -184,7 +184,8 @@ fingerprint() {
     (
         cd "$root"
         "$python" --version
-        find analytics conf init.d setup.py pyproject.toml README.md LICENSE -type f ! -name '*.pyc' | LC_ALL=C sort |
+        find analytics conf init.d setup.py pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -name 'scan*.so' ! -name scan.c |
+            LC_ALL=C sort |
             xargs sha256sum
     ) | sha256sum | cut -c 1-12
 }

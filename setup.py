@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 setup(
     name="analytics",
@@ -13,7 +13,11 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["analytics", "analytics.*"]),
-    package_data={"analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*"]},
+    package_data={
+        "analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*", "spouts/*.pyi"]
+    },
+    # Without a C compiler the suite is installed all the same, and reads game logs at half the speed.
+    ext_modules=[Extension("analytics.spouts.scan", ["analytics/spouts/scan.pyx"], optional=True)],
     install_requires=[
         "bokeh>=3.9",
         "click>=8.1",

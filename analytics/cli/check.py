@@ -26,6 +26,7 @@ from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
+from analytics.spouts.records import COMPILED
 from analytics.store import open_store
 
 TIMEOUT = 5.0
@@ -66,6 +67,7 @@ def tries(config: Config) -> Iterator[Try]:
     """Yield everything there is to try, each with its name."""
     yield "environment", partial(_environment, config)
     yield "data folder", partial(_data, config)
+    yield "reading of game logs", _reading
     yield "store", partial(_store, config)
     yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
@@ -98,6 +100,12 @@ def _environment(config: Config) -> str:
     if unset:
         raise Wrong("; ".join(unset))
     return "every variable that the configuration names is set"
+
+
+def _reading() -> str:
+    if COMPILED:
+        return "compiled"
+    return "not compiled, so it takes three times the CPU; install a C compiler and Python's headers, then the suite again"
 
 
 def _data(config: Config) -> str:

@@ -14,6 +14,9 @@ from analytics.core.measures import Getter
 from analytics.core.periods import PeriodName, Zone
 from analytics.core.tuples import UNDECODABLE
 
+PIECE_BYTES = 512 << 10
+"""So much of a message is read at once where its documents are few: text and tuples stay in a core's cache."""
+
 FEW_PERIODS = 4
 """Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
 
@@ -87,20 +90,21 @@ class Folder:
             body: newline-delimited JSON.
             only: names of the bolts to fold for; None: all that read the topic.
         """
-        read: dict[type, _Read] = {}
-        keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
+        plans = [plan for plan in self._plans[topic] if only is None or plan.bolt.name in only]
+        whole = len(body) <= PIECE_BYTES or not all(plan.few for plan in plans)
+        result: dict[str, dict[Key, Delta]] = {plan.bolt.name: {} for plan in plans}
         unusable: dict[bytes, Unusable] = {}
-        result = {}
-        for plan in self._plans[topic]:
-            if only is not None and plan.bolt.name not in only:
-                continue
-            if plan.tuple_type not in read:
-                read[plan.tuple_type], bad = self._read(body, plan.tuple_type)
-                unusable |= {one.line: one for one in bad}
-            shared = plan.tuple_type, plan.bolt.period
-            if shared not in keyed:
-                keyed[shared] = self._by_period(plan.bolt.period, read[plan.tuple_type])
-            result[plan.bolt.name] = plan.fold(number, keyed[shared])
+        for piece in [body] if whole else _pieces(body):
+            read: dict[type, _Read] = {}
+            keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
+            for plan in plans:
+                if plan.tuple_type not in read:
+                    read[plan.tuple_type], bad = self._read(piece, plan.tuple_type)
+                    unusable |= {one.line: one for one in bad}
+                shared = plan.tuple_type, plan.bolt.period
+                if shared not in keyed:
+                    keyed[shared] = self._by_period(plan.bolt.period, read[plan.tuple_type])
+                plan.fold(number, keyed[shared], result[plan.bolt.name])
         return result, list(unusable.values())
 
     def _read(self, body: bytes, tuple_type: type) -> tuple[_Read, list[Unusable]]:
@@ -148,6 +152,18 @@ class Folder:
         return keyed
 
 
+def _pieces(body: bytes) -> Iterator[bytes]:
+    """Yield the lines of a message, as many at a time as PIECE_BYTES hold, at least one."""
+    begin = 0
+    while len(body) - begin > PIECE_BYTES:
+        end = body.rfind(b"\n", begin, begin + PIECE_BYTES)
+        if end < 0 and (end := body.find(b"\n", begin)) < 0:
+            break
+        yield body[begin:end]
+        begin = end + 1
+    yield body[begin:]
+
+
 def _cut(tuples: list[Any], starts: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
     """Yield the tuples of each of the periods that begin at ``starts``, where it has any."""
     for start, end in pairwise(starts):
@@ -170,15 +186,29 @@ class _Plan:
         self._rows = bolt.reads[topic].rows
         self._part_of, self._many_parts = _joint(bolt.key_getters), len(bolt.key_getters) > 1
         self._weigh = _weigher(self.tuple_type)
+        self.few = self._rows is None and self._part_of is None
+        """Whether a message changes few documents: one an area and period."""
 
-    def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
-        """Return what the tuples of message ``number`` change, by document."""
+    def fold(self, number: int, keyed: Keyed, folded: dict[Key, Delta]) -> None:
+        """Add to ``folded``, by document, what some tuples of message ``number`` change."""
+        deltas = self._deltas(number, keyed)
+        if not folded:
+            folded.update(deltas)
+            return
+        merges = [merge for _, merge, *_ in self.bolt.readers[self.topic]]
+        for key, more in deltas:
+            one = folded.setdefault(key, more)
+            if one is not more:
+                pairs = zip(merges, one.states, more.states, strict=True)
+                one.states = [merge(state, other) for merge, state, other in pairs]
+                one.tuples += more.tuples
+
+    def _deltas(self, number: int, keyed: Keyed) -> Iterator[tuple[Key, Delta]]:
         topic, gathers, weigh = self.topic, self.bolt.gathers[self.topic], self._weigh
         if self._rows is None:
-            return {
-                key: Delta(topic, number, [gather(rows) for gather in gathers], weigh(rows))
-                for key, rows in self._divide(keyed)
-            }
+            for key, some in self._divide(keyed):
+                yield key, Delta(topic, number, [gather(some) for gather in gathers], weigh(some))
+            return
         rows: Keyed = {}
         weights: dict[Key, int] = {}
         for key, tuples in keyed.items():
@@ -189,10 +219,8 @@ class _Plan:
                 for full, some in self._divide({key: list(self._rows(one, zone))}):
                     rows.setdefault(full, []).extend(some)
                     weights[full] = weights.get(full, 0) + weight
-        return {
-            key: Delta(topic, number, [gather(some) for gather in gathers], weights[key])
-            for key, some in rows.items()
-        }
+        for key, some in rows.items():
+            yield key, Delta(topic, number, [gather(some) for gather in gathers], weights[key])
 
     def _divide(self, keyed: Keyed) -> Iterable[tuple[Key, list[Any]]]:
         """Return rows by their whole keys: divided by the further parts that the bolt's documents have."""

@@ -105,6 +105,7 @@ class Road:
         self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _TOGETHER)
         self._much = config.gamelog.batch_lines * _NEARLY
         self._pending = 0
+        self._together = 1
         self.greenlets = [gevent.spawn(self._write_all), gevent.spawn(self._acknowledge_all)]
 
     def put(self, work: Work) -> None:
@@ -174,14 +175,19 @@ class Road:
                 self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
 
     def _next(self) -> list[Work]:
-        """Return the chunks to write next: in a flood several, since what travels together costs less a line."""
+        """Return the chunks to write next: in a flood several, since what travels together costs less a line.
+
+        It begins with one, and each time twice as many: those who count are not to wait for the first twelve.
+        """
         works = [self._to_write.get()]
         try:
-            while len(works) < _TOGETHER and sum(work.bytes for work in works) < _TOGETHER_BYTES:
+            while len(works) < self._together and sum(work.bytes for work in works) < _TOGETHER_BYTES:
                 flood = works[-1].lines >= self._much
                 works.append(self._to_write.get(flood, _FLOOD_SECONDS if flood else None))
         except Empty:
-            pass
+            self._together = 1
+        else:
+            self._together = min(2 * self._together, _TOGETHER)
         return works
 
     def _publish(self, batch: Batch, counts: Counts) -> None:

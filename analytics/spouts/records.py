@@ -3,6 +3,8 @@
 A chunk of usable tuples takes the fast road: decoded whole, checked whole, each line's bytes untouched
 but for the ``id`` put in front. If anything in it is unusual, that chunk alone goes line by line
 (``analytics.spouts.mending``), which mends what can be mended and finds the reason for the rest.
+Where a C compiler was at hand when the suite was installed, a chunk of plain fresh tuples is not even decoded
+(``analytics.spouts.scan``); what that refuses takes the fast road.
 
 A decoder of many lines takes any white space between tuples, and inside them. So the fast road looks for itself
 that each line begins and ends with a brace: no JSON text has ``}\\n{`` inside, so where there are as many tuples as
@@ -24,6 +26,13 @@ from analytics.core.intervals import Pair
 from analytics.core.tuples import UNDECODABLE, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts import mending
+
+try:
+    from analytics.spouts.scan import Scanner
+except ImportError:
+    COMPILED = False
+else:
+    COMPILED = True
 
 EARLIEST = 946_684_800
 """2000-01-01 UTC."""
@@ -85,6 +94,7 @@ class Rules:
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}
         self.opcodes = opcodes
         self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
+        self.scanner = Scanner(self.claimed, EARLIEST) if COMPILED else None
 
 
 @dataclass(slots=True)
@@ -184,8 +194,32 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> li
     """
     if b"\r" in chunk:
         chunk = chunk.replace(b"\r\n", b"\n")
-    shares = _fast(chunk, source, first, rules, now)
-    return _line_by_line(chunk, source, first, rules, now) if shares is None else shares
+    for road in (_scanned, _fast):
+        shares = road(chunk, source, first, rules, now)
+        if shares is not None:
+            return shares
+    return _line_by_line(chunk, source, first, rules, now)
+
+
+def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
+    """Return None where the chunk is not plain, or nothing is compiled."""
+    if rules.scanner is None or not _is_utf8(chunk):
+        return None
+    found = rules.scanner.scan(chunk, source.encode(), first, now + DAY)
+    if found is None or any(
+        code in mending.FIELDS and accts < count for code, (count, accts, _) in found.items()
+    ):
+        return None
+    topics = {f"gamelog.{code}": Lines(count, body) for code, (count, _, body) in found.items()}
+    share = Share(source, range(first, first + sum(lines.count for lines in topics.values())), topics)
+    return [share] if _details(share, rules) else None
+
+
+def _is_utf8(chunk: bytes) -> bool:
+    try:
+        return chunk.isascii() or bool(chunk.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
@@ -194,9 +228,9 @@ def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list
         return None
     fresh = not chunk.startswith(b'{"id":')
     tuples: Sequence[_Tuple]
+    if not _is_utf8(chunk):
+        return None
     try:
-        if not chunk.isascii():
-            chunk.decode()
         tuples = _decode_fresh(chunk) if fresh else _decode_journaled(chunk)
     except UNDECODABLE:
         return None

@@ -101,7 +101,14 @@ def test_tail_prints_tuples_as_they_pass(analytics: Run, running: RunningSuite) 
 def test_check_tries_everything(analytics: Run, running: RunningSuite) -> None:
     checked = analytics("--config", str(running.file), "check")
     assert checked.returncode == 0, checked.stdout
-    for name in ("configuration", "store", "broker", "payment interface", "gamelog source server1001"):
+    for name in (
+        "configuration",
+        "store",
+        "broker",
+        "payment interface",
+        "gamelog source server1001",
+        "reading of game logs: compiled$",
+    ):
         assert re.search(rf"^well +{name}", checked.stdout, re.MULTILINE), checked.stdout
 
 

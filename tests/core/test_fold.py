@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.bolts import BOLTS
+from analytics.core import fold
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.fold import Folder
@@ -116,6 +117,24 @@ def test_a_payment_of_nobody_counts_as_a_tuple():
     folded, _ = Folder([BOLTS["paysummary"], BOLTS["payorderdetail"]], AREAS).fold("payment", 1, body)
     assert [delta.tuples for delta in folded["paysummary"].values()] == [1]
     assert folded["payorderdetail"] == {}
+
+
+@pytest.mark.parametrize("size", [1, 300, 1000, 10**6])
+def test_a_long_message_says_the_same_piece_by_piece(size, monkeypatch):
+    ids = [f"a{n % 7}" for n in range(40)]
+    logins = [line(GOOD, ts=GOOD["ts"] + 900 * n, data={"acct": acct}) for n, acct in enumerate(ids)]
+    hours = [
+        line(PAID, ts=PAID["ts"] + 3600 * (n // 9), count=1, version=n, tuples=n, userlist=[acct, "z"])
+        for n, acct in enumerate(ids)
+    ]
+    folder = Folder([BOLTS["loginhour"], BOLTS["loginday"], BOLTS["server"]], AREAS)
+    for topic, lines in (("gamelog.login_logcount", logins), ("loginhour", hours)):
+        body = b"\n".join([*lines, b"bad", *lines, b"bad"])
+        monkeypatch.setattr(fold, "PIECE_BYTES", 1 << 30)
+        whole = folder.fold(topic, 3, body)
+        assert [one.line for one in whole[1]] == [b"bad"] and len(body) > 1000
+        monkeypatch.setattr(fold, "PIECE_BYTES", size)
+        assert folder.fold(topic, 3, body) == whole
 
 
 def test_only_the_asked_bolts_fold():

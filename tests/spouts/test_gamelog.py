@@ -17,7 +17,9 @@ from gamelogs import accts, configured, eventually, exactly, line, lines
 from analytics.broker.broker import Broker
 from analytics.config import GamelogSection, JournalSection, Source
 from analytics.errors import AnalyticsError
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import Gamelog, Road, Work
+from analytics.spouts.journal import Journal
+from analytics.spouts.records import Share
 from analytics.spouts.rejected import read
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
@@ -559,6 +561,27 @@ def test_journals_rotate_and_old_ones_go_only_when_accepted(tmp_path, started):
     append(log, lines(4002, 6500))
     exactly(config, 1, 6500)
     assert not kept & {path.stat().st_mtime_ns for path in config.data.glob("gamelog_*.txt")}
+
+
+def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_path):
+    config = configured(tmp_path)
+    road = Road(config, "gamelog", Journal(config, "gamelog"))
+    gevent.killall(road.greenlets)
+    full, few = Work([Share("gamelog/s1@1", range(500))], []), Work([Share("gamelog/s1@1", range(9))], [])
+
+    def batches(*works: Work) -> list[int]:
+        for work in works:
+            road._to_write.put_nowait(work)
+        found = []
+        while road._to_write.qsize():
+            found.append(len(road._next()))
+        return found
+
+    assert batches(*[full] * 12) == [1, 2, 4, 5]
+    assert batches(*[full] * 7) + batches(*[full] * 8) + batches(*[full] * 12) == [1, 2, 4, 8, 12]
+    assert batches(*[full] * 5, few, full) == [7]
+    assert batches(full, full) == [1, 1]
+    road.close(0)
 
 
 def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):

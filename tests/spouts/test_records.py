@@ -28,6 +28,17 @@ RULES = Rules(AREAS, {"wsdx": {"enter_game": "login_logcount", "9": "signup_logc
 SOURCE = "gamelog/s1@00ff"
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["compiled", "interpreted"], autouse=True)
+def road(request):
+    """Each test sees both roads that whole chunks may take: they say the same."""
+    patch = pytest.MonkeyPatch()
+    if not request.param:
+        patch.setattr(records, "COMPILED", False)
+        patch.setattr(RULES, "scanner", None)
+    yield
+    patch.undo()
+
+
 def line(code="login_logcount", area=A, ts=TS, extra=None, **data):
     record = {
         "op": {"code": code, "id": 1003},
