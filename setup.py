@@ -14,10 +14,10 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["analytics", "analytics.*"]),
     package_data={
-        "analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*", "spouts/*.pyi"]
+        "analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*", "core/*.pyi"]
     },
     # Without a C compiler the suite is installed all the same, and reads game logs at half the speed.
-    ext_modules=[Extension("analytics.spouts.scan", ["analytics/spouts/scan.pyx"], optional=True)],
+    ext_modules=[Extension("analytics.core.scan", ["analytics/core/scan.pyx"], optional=True)],
     install_requires=[
         "bokeh>=3.9",
         "click>=8.1",

@@ -24,9 +24,9 @@ from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas, load
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
+from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
-from analytics.spouts.records import COMPILED
 from analytics.store import open_store
 
 TIMEOUT = 5.0

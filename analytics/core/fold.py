@@ -1,7 +1,7 @@
 """Folding: from the tuples of one message to what they change, per bolt and document key. Pure."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
@@ -10,12 +10,17 @@ import msgspec
 
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
+from analytics.core.columns import Columns
+from analytics.core.compiled import scanner
 from analytics.core.measures import Getter
 from analytics.core.periods import PeriodName, Zone
-from analytics.core.tuples import UNDECODABLE
+from analytics.core.tuples import EARLIEST, LATEST, UNDECODABLE, Acct, Gamelog
 
-PIECE_BYTES = 512 << 10
-"""So much of a message is read at once where its documents are few: text and tuples stay in a core's cache."""
+COLUMNS = frozenset({"ts", "data.acct"})
+"""What is read of lines by columns: all that bolts need which count accts."""
+
+COLUMNS_SECONDS = 2 * 3600
+"""Columns are divided among few periods only: no more than so long, of which each lasts an hour or more."""
 
 FEW_PERIODS = 4
 """Tuples of so many periods are told apart by one look at them for each; of more, by working out each tuple's."""
@@ -49,16 +54,25 @@ class Unusable:
     reason: str
 
 
-Keyed = dict[Key, list[Any]]
+Keyed = dict[Key, Any]
+"""By the first parts of a key: tuples, or the columns of tuples."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A message's tuples by area, and the earliest and latest ``ts`` of them all."""
+    """A message's tuples, or their columns, by area, and the earliest and latest ``ts`` of them all."""
 
-    by_area: dict[str, list[Any]]
+    by_area: Mapping[str, Any]
     earliest: int
     latest: int
+
+    @classmethod
+    def of_columns(cls, by_area: Mapping[str, tuple[list[int], list[str]]]) -> "_Read":
+        columns = {
+            area: Columns({"ts": times, "data.acct": accts}) for area, (times, accts) in by_area.items()
+        }
+        times = [(min(times), max(times)) for times, _ in by_area.values()] or [(0, 0)]
+        return cls(columns, min(first for first, _ in times), max(last for _, last in times))
 
     @classmethod
     def of(cls, tuples: Sequence[Any]) -> "_Read":
@@ -80,6 +94,10 @@ class Folder:
             for topic, reads in bolt.reads.items():
                 self._decoders.setdefault(reads.tuple_type, msgspec.json.Decoder(reads.tuple_type))
                 self._plans.setdefault(topic, []).append(_Plan(bolt, topic, areas))
+        self._scanner = scanner(areas, EARLIEST)
+        self._in_columns = {
+            topic for topic, plans in self._plans.items() if all(plan.wants_columns for plan in plans)
+        }
 
     def fold(
         self, topic: str, number: int, body: bytes, only: Collection[str] | None = None
@@ -90,25 +108,30 @@ class Folder:
             body: newline-delimited JSON.
             only: names of the bolts to fold for; None: all that read the topic.
         """
-        plans = [plan for plan in self._plans[topic] if only is None or plan.bolt.name in only]
-        whole = len(body) <= PIECE_BYTES or not all(plan.few for plan in plans)
-        result: dict[str, dict[Key, Delta]] = {plan.bolt.name: {} for plan in plans}
+        read: dict[type, _Read] = {}
+        keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
         unusable: dict[bytes, Unusable] = {}
-        for piece in [body] if whole else _pieces(body):
-            read: dict[type, _Read] = {}
-            keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
-            for plan in plans:
-                if plan.tuple_type not in read:
-                    read[plan.tuple_type], bad = self._read(piece, plan.tuple_type)
-                    unusable |= {one.line: one for one in bad}
-                shared = plan.tuple_type, plan.bolt.period
-                if shared not in keyed:
-                    keyed[shared] = self._by_period(plan.bolt.period, read[plan.tuple_type])
-                plan.fold(number, keyed[shared], result[plan.bolt.name])
+        result = {}
+        for plan in self._plans[topic]:
+            if only is not None and plan.bolt.name not in only:
+                continue
+            if plan.tuple_type not in read:
+                read[plan.tuple_type], bad = self._read(topic, body, plan.tuple_type)
+                unusable |= {one.line: one for one in bad}
+            shared = plan.tuple_type, plan.bolt.period
+            if shared not in keyed:
+                keyed[shared] = self._by_period(plan.bolt.period, read[plan.tuple_type])
+            result[plan.bolt.name] = plan.fold(number, keyed[shared])
         return result, list(unusable.values())
 
-    def _read(self, body: bytes, tuple_type: type) -> tuple[_Read, list[Unusable]]:
+    def _read(self, topic: str, body: bytes, tuple_type: type) -> tuple[_Read, list[Unusable]]:
         """Return a message's tuples, and the lines that are none."""
+        if self._scanner is not None and topic in self._in_columns:
+            by_area = self._scanner.by_area(body, LATEST)
+            if by_area is not None:
+                read = _Read.of_columns(by_area)
+                if read.latest - read.earliest <= COLUMNS_SECONDS:
+                    return read, []
         decoder = self._decoders[tuple_type]
         try:
             read = _Read.of(decoder.decode_lines(body))
@@ -152,27 +175,22 @@ class Folder:
         return keyed
 
 
-def _pieces(body: bytes) -> Iterator[bytes]:
-    """Yield the lines of a message, as many at a time as PIECE_BYTES hold, at least one."""
-    begin = 0
-    while len(body) - begin > PIECE_BYTES:
-        end = body.rfind(b"\n", begin, begin + PIECE_BYTES)
-        if end < 0 and (end := body.find(b"\n", begin)) < 0:
-            break
-        yield body[begin:end]
-        begin = end + 1
-    yield body[begin:]
-
-
-def _cut(tuples: list[Any], starts: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
+def _cut(tuples: list[Any] | Columns, starts: Sequence[int]) -> Iterator[tuple[int, list[Any] | Columns]]:
     """Yield the tuples of each of the periods that begin at ``starts``, where it has any."""
     for start, end in pairwise(starts):
-        some = [one for one in tuples if one.ts < end]
+        some, tuples = _until(tuples, end)
         if some:
             yield start, some
-            tuples = [one for one in tuples if one.ts >= end]
     if tuples:
         yield starts[-1], tuples
+
+
+def _until(tuples: list[Any] | Columns, end: int) -> tuple[list[Any], list[Any]] | tuple[Columns, Columns]:
+    """Return the tuples whose ``ts`` is before ``end``, and the others."""
+    if isinstance(tuples, Columns):
+        return tuples.until(end)
+    some = [one for one in tuples if one.ts < end]
+    return (some, [one for one in tuples if one.ts >= end]) if some else ([], tuples)
 
 
 class _Plan:
@@ -186,29 +204,25 @@ class _Plan:
         self._rows = bolt.reads[topic].rows
         self._part_of, self._many_parts = _joint(bolt.key_getters), len(bolt.key_getters) > 1
         self._weigh = _weigher(self.tuple_type)
-        self.few = self._rows is None and self._part_of is None
-        """Whether a message changes few documents: one an area and period."""
+        self.wants_columns = (
+            self.tuple_type == Gamelog[Acct]
+            and self._rows is None
+            and self._part_of is None
+            and all(
+                measure.columns is not None and measure.columns <= COLUMNS
+                for measure in bolt.measures.values()
+                if measure.reads(topic)
+            )
+        )
 
-    def fold(self, number: int, keyed: Keyed, folded: dict[Key, Delta]) -> None:
-        """Add to ``folded``, by document, what some tuples of message ``number`` change."""
-        deltas = self._deltas(number, keyed)
-        if not folded:
-            folded.update(deltas)
-            return
-        merges = [merge for _, merge, *_ in self.bolt.readers[self.topic]]
-        for key, more in deltas:
-            one = folded.setdefault(key, more)
-            if one is not more:
-                pairs = zip(merges, one.states, more.states, strict=True)
-                one.states = [merge(state, other) for merge, state, other in pairs]
-                one.tuples += more.tuples
-
-    def _deltas(self, number: int, keyed: Keyed) -> Iterator[tuple[Key, Delta]]:
+    def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
+        """Return what the tuples of message ``number`` change, by document."""
         topic, gathers, weigh = self.topic, self.bolt.gathers[self.topic], self._weigh
         if self._rows is None:
-            for key, some in self._divide(keyed):
-                yield key, Delta(topic, number, [gather(some) for gather in gathers], weigh(some))
-            return
+            return {
+                key: Delta(topic, number, [gather(rows) for gather in gathers], weigh(rows))
+                for key, rows in self._divide(keyed)
+            }
         rows: Keyed = {}
         weights: dict[Key, int] = {}
         for key, tuples in keyed.items():
@@ -219,8 +233,10 @@ class _Plan:
                 for full, some in self._divide({key: list(self._rows(one, zone))}):
                     rows.setdefault(full, []).extend(some)
                     weights[full] = weights.get(full, 0) + weight
-        for key, some in rows.items():
-            yield key, Delta(topic, number, [gather(some) for gather in gathers], weights[key])
+        return {
+            key: Delta(topic, number, [gather(some) for gather in gathers], weights[key])
+            for key, some in rows.items()
+        }
 
     def _divide(self, keyed: Keyed) -> Iterable[tuple[Key, list[Any]]]:
         """Return rows by their whole keys: divided by the further parts that the bolt's documents have."""

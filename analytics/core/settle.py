@@ -79,7 +79,7 @@ class Known(msgspec.Struct, gc=False):
         sealed: items in sealed parts, over all lists.
         toward: the position of a change that may be half written: its list items are there, or some of them.
         before: what the document includes of the log before ``log``, if there was one.
-        head: the fields that never change, once the document has been written from here.
+        about: the fields that follow from its key, once they were asked for.
 
     Documents that were written share ``numbers``, ``shown`` and the lists in ``open``: these never change.
     """
@@ -98,7 +98,7 @@ class Known(msgspec.Struct, gc=False):
     sealed: int = 0
     toward: Position | None = None
     before: Position | None = None
-    head: Fields = {}
+    about: Fields = {}
 
     @property
     def size(self) -> int:
@@ -349,10 +349,7 @@ def _id_range(known: Known) -> list[str]:
 
 
 def _document(known: Known, areas: Areas) -> Fields:
-    if not known.head:
-        known.head = {"_id": known.id, **_about(known, areas)}
-    document = known.head | known.shown
-    document.update(known.open)
+    document: Fields = {"_id": known.id, **_about(known, areas), **known.shown, **known.open}
     if known.last >= known.first:
         document["parts"] = {
             "count": known.last - known.first + 1,
@@ -370,16 +367,19 @@ def _document(known: Known, areas: Areas) -> Fields:
 
 
 def _about(known: Known, areas: Areas) -> Fields:
-    """Return the fields that follow from the document's key."""
-    bolt, area = known.bolt, areas[known.key[0]]
-    return {"game": area.game, "plat": area.plat, **bolt.fields_of(known.key), **bolt.constants}
+    """Return the fields that follow from the document's key, always the same ones."""
+    if not known.about:
+        bolt, area = known.bolt, areas[known.key[0]]
+        known.about = {"game": area.game, "plat": area.plat, **bolt.fields_of(known.key), **bolt.constants}
+    return known.about
 
 
 def _published(known: Known, change: _Change, areas: Areas) -> Fields:
     if not known.bolt.publishes:
         return {"tuples": change.tuples}
-    fields = _about(known, areas)
-    fields |= {name: value for name, value in known.shown.items() if not name.startswith("_")}
+    fields = _about(known, areas) | {
+        name: value for name, value in known.shown.items() if not name.startswith("_")
+    }
     for name in known.bolt.list_fields:
         if not name.startswith("_"):
             items = change.fresh.get(name, [])

@@ -10,7 +10,13 @@ from analytics.core.periods import Zone
 
 D = TypeVar("D")
 
-Ts = Annotated[int, msgspec.Meta(ge=946_684_800, lt=32_503_680_000)]
+EARLIEST = 946_684_800
+"""2000-01-01 UTC."""
+
+LATEST = 32_503_679_999
+"""The last second of the year 2999, UTC."""
+
+Ts = Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
 """Unix seconds from 2000 to the year 3000: what periods can be worked out for."""
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)

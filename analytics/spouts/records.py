@@ -4,7 +4,7 @@ A chunk of usable tuples takes the fast road: decoded whole, checked whole, each
 but for the ``id`` put in front. If anything in it is unusual, that chunk alone goes line by line
 (``analytics.spouts.mending``), which mends what can be mended and finds the reason for the rest.
 Where a C compiler was at hand when the suite was installed, a chunk of plain fresh tuples is not even decoded
-(``analytics.spouts.scan``); what that refuses takes the fast road.
+(``analytics.core.scan``); what that refuses takes the fast road.
 
 A decoder of many lines takes any white space between tuples, and inside them. So the fast road looks for itself
 that each line begins and ends with a brace: no JSON text has ``}\\n{`` inside, so where there are as many tuples as
@@ -22,20 +22,11 @@ import numpy as np
 
 from analytics.broker.wire import Batch, BatchHeader, Part, number_of
 from analytics.core.areas import Areas
+from analytics.core.compiled import scanner
 from analytics.core.intervals import Pair
-from analytics.core.tuples import UNDECODABLE, Payment, Syncuser
+from analytics.core.tuples import EARLIEST, UNDECODABLE, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts import mending
-
-try:
-    from analytics.spouts.scan import Scanner
-except ImportError:
-    COMPILED = False
-else:
-    COMPILED = True
-
-EARLIEST = 946_684_800
-"""2000-01-01 UTC."""
 
 DAY = 86_400
 
@@ -94,7 +85,7 @@ class Rules:
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}
         self.opcodes = opcodes
         self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
-        self.scanner = Scanner(self.claimed, EARLIEST) if COMPILED else None
+        self.scanner = scanner(self.claimed, EARLIEST)
 
 
 @dataclass(slots=True)
@@ -205,7 +196,7 @@ def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> l
     """Return None where the chunk is not plain, or nothing is compiled."""
     if rules.scanner is None or not _is_utf8(chunk):
         return None
-    found = rules.scanner.scan(chunk, source.encode(), first, now + DAY)
+    found = rules.scanner.by_code(chunk, source.encode(), first, now + DAY)
     if found is None or any(
         code in mending.FIELDS and accts < count for code, (count, accts, _) in found.items()
     ):

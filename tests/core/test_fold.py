@@ -1,14 +1,18 @@
 """Folding: bad lines are handed back whole, good ones reach their documents, also where periods begin anywhere."""
 
+import json
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needed import missing
 
 from analytics.bolts import BOLTS
-from analytics.core import fold
+from analytics.core import compiled
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
+from analytics.core.columns import Columns
 from analytics.core.fold import Folder
 from analytics.core.latest import Latest
 from analytics.core.measures import Count, Distinct
@@ -119,22 +123,49 @@ def test_a_payment_of_nobody_counts_as_a_tuple():
     assert folded["payorderdetail"] == {}
 
 
-@pytest.mark.parametrize("size", [1, 300, 1000, 10**6])
-def test_a_long_message_says_the_same_piece_by_piece(size, monkeypatch):
-    ids = [f"a{n % 7}" for n in range(40)]
-    logins = [line(GOOD, ts=GOOD["ts"] + 900 * n, data={"acct": acct}) for n, acct in enumerate(ids)]
-    hours = [
-        line(PAID, ts=PAID["ts"] + 3600 * (n // 9), count=1, version=n, tuples=n, userlist=[acct, "z"])
-        for n, acct in enumerate(ids)
-    ]
-    folder = Folder([BOLTS["loginhour"], BOLTS["loginday"], BOLTS["server"]], AREAS)
-    for topic, lines in (("gamelog.login_logcount", logins), ("loginhour", hours)):
-        body = b"\n".join([*lines, b"bad", *lines, b"bad"])
-        monkeypatch.setattr(fold, "PIECE_BYTES", 1 << 30)
-        whole = folder.fold(topic, 3, body)
-        assert [one.line for one in whole[1]] == [b"bad"] and len(body) > 1000
-        monkeypatch.setattr(fold, "PIECE_BYTES", size)
-        assert folder.fold(topic, 3, body) == whole
+OTHER = "5461bb1bec8b9c686a8b4576"
+KOLKATA = Areas([*AREAS.values(), Area(OTHER, "wsdx", "1", zone("Asia/Kolkata"))])
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(
+                lambda area, after, acct, ascii: json.dumps(
+                    GOOD
+                    | {"area": area, "ts": GOOD["ts"] + after, "op": {"code": "x"}, "data": {"acct": acct}},
+                    ensure_ascii=ascii,
+                ).encode(),
+                st.sampled_from([AREA, OTHER]),
+                st.sampled_from([0, 1, 59, 1600, 3600, 5400, 7300, 90_000]),
+                st.sampled_from(["a", "b", "名字", "c" * 190, ""]),
+                st.booleans(),
+            ),
+            st.sampled_from([*BAD_LOGIN, b"", line(GOOD)]),
+        ),
+        max_size=8,
+    )
+)
+def test_columns_say_what_rows_say(lines):
+    """Where the compiled reader is missing, or refuses, tuples are made; which of the two shows nowhere."""
+    folders = [Folder([BOLTS["loginhour"], BOLTS["userlevel"]], KOLKATA) for _ in range(2)]
+    folders[1]._scanner = None
+    for body in (b"\n".join(lines), b"\n".join(one for one in lines if one not in BAD_LOGIN)):
+        columns, rows = (folder.fold("gamelog.login_logcount", 7, body) for folder in folders)
+        assert columns == rows
+        assert list(columns[0]["loginhour"]) == list(rows[0]["loginhour"])
+
+
+def test_what_bolts_read_of_accts_comes_in_columns():
+    if not compiled.COMPILED:
+        missing("analytics.core.scan is not compiled: install a C compiler, and call bin/test again")
+    folder = Folder(BOLTS.values(), AREAS)
+    assert folder._in_columns == {f"gamelog.{code}_logcount" for code in ("login", "signup", "createrole")}
+    plain = json.dumps(GOOD | {"op": {"code": "login_logcount"}}).encode()
+    read, _ = folder._read("gamelog.login_logcount", plain + b"\n" + plain, Gamelog[Acct])
+    assert isinstance(read.by_area[AREA], Columns) and len(read.by_area[AREA]) == 2
+    assert (read.earliest, read.latest) == (GOOD["ts"], GOOD["ts"])
 
 
 def test_only_the_asked_bolts_fold():

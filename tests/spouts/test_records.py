@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.core import compiled
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.spouts import records
@@ -33,7 +34,7 @@ def road(request):
     """Each test sees both roads that whole chunks may take: they say the same."""
     patch = pytest.MonkeyPatch()
     if not request.param:
-        patch.setattr(records, "COMPILED", False)
+        patch.setattr(compiled, "COMPILED", False)
         patch.setattr(RULES, "scanner", None)
     yield
     patch.undo()

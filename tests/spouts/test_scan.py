@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from needed import missing
 from test_records import NOW, RULES, SOURCE, TS, A, B, line, same
 
+from analytics.core import compiled
 from analytics.spouts import records
 
-if not records.COMPILED:
+if not compiled.COMPILED:
     missing(
-        "analytics.spouts.scan is not compiled: install a C compiler (Debian: gcc libc6-dev), call bin/test again"
+        "analytics.core.scan is not compiled: install a C compiler (Debian: gcc libc6-dev), call bin/test again"
     )
 
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
@@ -157,9 +158,9 @@ def test_more_op_codes_than_are_kept_are_left_to_others():
 def test_any_number_of_areas_is_told_apart():
     names = [f"{n:x}" * (n % 5 + 1) for n in range(3000)]
     known = set(names[::2])
-    scanner = records.Scanner(known, records.EARLIEST)
+    scanner = compiled.scanner(known, records.EARLIEST)
     for name in names:
-        taken = scanner.scan(line(area=name) + b"\n", b"gamelog/a@1", 1, NOW)
+        taken = scanner.by_code(line(area=name) + b"\n", b"gamelog/a@1", 1, NOW)
         assert (taken is not None) == (name in known), name
 
 

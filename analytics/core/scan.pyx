@@ -1,17 +1,18 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""The compiled road of game log lines: each is read once, as bytes, and no object is made of it.
+"""Game log lines, read as bytes by compiled code: no object is made of a line, only of what is wanted of it.
 
-A chunk is taken only where every line is plainly right: strict JSON, an op code, a claimed area, a possible time.
-Nothing is said of any other: ``records`` looks at it again, and knows what is unusual and what is wrong. So this
-file may refuse what is right, but never take what ``records`` refuses or would write otherwise.
+Lines are taken only where each is plainly right: strict JSON, an op code, a known area, a possible time. Nothing is
+said of any others: whoever asked reads them in another way, which knows what is unusual and what is wrong. So this
+file may refuse what is right, but never take what the other way refuses or would say otherwise.
 
 Loops over text don't ask where the chunk ends: each stops at a newline, which no JSON on one line has within.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset, strchr, strlen
+from libc.string cimport memchr, memcmp, memcpy, memset, strchr, strlen
 
 ctypedef unsigned char* Text
 
@@ -29,9 +30,17 @@ cdef struct Span:
     Py_ssize_t length
 
 
+cdef struct Area:
+    Span name
+    Py_ssize_t place
+
+
 cdef struct Record:
-    # What a line says, as far as it was read.
+    # What a line says, as far as it was read; the area by its place, the acct as it is written.
     Span code
+    Span acct
+    int64_t time
+    Py_ssize_t area
     bint has_code
     bint has_area
     bint has_time
@@ -73,29 +82,33 @@ cdef class Scanner:
     """Reads lines that are of ``areas``, and not before ``earliest`` (Unix seconds)."""
 
     cdef list _names
-    cdef Span* _areas
+    cdef list _texts
+    cdef Area* _areas
     cdef uint64_t _mask
     cdef int64_t _earliest
 
     def __cinit__(self, areas, int64_t earliest):
-        cdef Span area
+        cdef Area area
         self._earliest = earliest
-        self._names = [name.encode() for name in areas]
+        self._names = list(areas)
+        self._texts = [name.encode() for name in self._names]
         self._mask = 15
         while self._mask < 4 * <uint64_t> len(self._names):
             self._mask = 2 * self._mask + 1
-        self._areas = <Span*> calloc(self._mask + 1, sizeof(Span))
+        self._areas = <Area*> calloc(self._mask + 1, sizeof(Area))
         if self._areas == NULL:
             raise MemoryError
-        for name in self._names:
-            area.begin, area.length = <Text> PyBytes_AS_STRING(name), len(name)
-            self._place(area)[0] = area
+        for area.place, text in enumerate(self._texts):
+            area.name.begin, area.name.length = <Text> PyBytes_AS_STRING(text), len(text)
+            self._find(area.name)[0] = area
 
     def __dealloc__(self):
         free(self._areas)
 
-    def scan(self, bytes chunk, bytes source, int64_t first, int64_t latest):
-        """Return the lines of ``chunk`` by op code, in the order in which these appear; None for no plain chunk.
+    def by_code(self, bytes chunk, bytes source, int64_t first, int64_t latest):
+        """Return the lines of ``chunk``, which have no names yet, by op code, in the order in which these appear.
+
+        None: a line is not plain.
 
         Of each: the number of lines, how many have an acct, and all of them, named, without the last newline. Whether the
         op code may be a topic, and has the fields that it needs, is not looked at.
@@ -120,6 +133,37 @@ cdef class Scanner:
         finally:
             free(found.lines)
 
+    def by_area(self, bytes body, int64_t latest):
+        """Return the times (Unix seconds) and accts of lines by area, in the order in which these appear.
+
+        None: a line is not plain, or has no acct, or one with escapes.
+
+        Args:
+            body: whole lines, the last one's newline left out.
+            latest: the last possible time (Unix seconds).
+        """
+        cdef Text at = <Text> PyBytes_AS_STRING(body), end = at + len(body)
+        cdef Record record
+        cdef list columns = [None] * len(self._names)
+        cdef dict found = {}
+        cdef tuple pair
+        while at < end:
+            at = self._line(at, latest, True, &record)
+            if at == NULL or (at != end and at[0] != c"\n") or not record.has_acct:
+                return None
+            if memchr(record.acct.begin, c"\\", record.acct.length) != NULL:
+                return None
+            pair = columns[record.area]
+            if pair is None:
+                pair = columns[record.area] = found[self._names[record.area]] = ([], [])
+            (<list> pair[0]).append(record.time)
+            try:
+                (<list> pair[1]).append(PyUnicode_DecodeUTF8(<char*> record.acct.begin, record.acct.length, NULL))
+            except UnicodeDecodeError:
+                return None
+            at += 1
+        return found
+
     cdef bint _read(
         self, const char* text, Py_ssize_t size, Py_ssize_t most, int64_t latest, Chunk* found
     ) noexcept:
@@ -132,7 +176,7 @@ cdef class Scanner:
         with nogil:
             while at < end:
                 begin = at
-                at = self._line(begin, latest, &record)
+                at = self._line(begin, latest, False, &record)
                 if at == NULL or at[0] != c"\n" or found.count == most:
                     return False
                 group = _group(found, record.code)
@@ -148,8 +192,8 @@ cdef class Scanner:
                 at += 1
         return True
 
-    cdef Text _line(self, Text at, int64_t latest, Record* record) noexcept nogil:
-        """Read a tuple. Return what comes after it, NULL where it is not plain."""
+    cdef Text _line(self, Text at, int64_t latest, bint named, Record* record) noexcept nogil:
+        """Read a tuple, which may have a name where ``named``. Return what follows it, NULL where it is not plain."""
         cdef Span key
         memset(record, 0, sizeof(Record))
         if at[0] != c"{":
@@ -167,19 +211,22 @@ cdef class Scanner:
             elif _is(key, "data"):
                 at = NULL if record.has_data else _data(at, record)
             else:
-                at = NULL if _is(key, "id") else _value(at, 1)
+                at = _value(at, 1) if named or not _is(key, "id") else NULL
             at = _end_of_member(at)
             if at == NULL:
                 return NULL
         return at + 1 if record.has_code and record.has_area and record.has_time else NULL
 
     cdef Text _area(self, Text at, Record* record) noexcept nogil:
-        cdef Span area
-        at = _plain(at, &area)
-        if at == NULL or self._place(area).begin == NULL:
+        cdef Span name
+        cdef Area* area
+        at = _plain(at, &name)
+        if at == NULL:
             return NULL
-        record.has_area = True
-        return at
+        area = self._find(name)
+        record.area = area.place
+        record.has_area = area.name.begin != NULL
+        return at if record.has_area else NULL
 
     cdef Text _time(self, Text at, int64_t latest, Record* record) noexcept nogil:
         cdef Text begin = at
@@ -191,21 +238,22 @@ cdef class Scanner:
             at += 1
         if at == begin or not self._earliest <= time <= latest:
             return NULL
+        record.time = time
         record.has_time = True
         return at
 
-    cdef Span* _place(self, Span area) noexcept nogil:
+    cdef Area* _find(self, Span name) noexcept nogil:
         """Return where the table of areas has this one, or where it would be."""
-        cdef uint64_t hash = <uint64_t> area.length, word, place
+        cdef uint64_t hash = <uint64_t> name.length, word, place
         cdef Py_ssize_t i = 0
-        while i < area.length:
+        while i < name.length:
             word = 0
-            memcpy(&word, area.begin + i, min(8, area.length - i))
+            memcpy(&word, name.begin + i, min(8, name.length - i))
             hash = (hash ^ word) * 0x9E3779B97F4A7C15u
             hash ^= hash >> 32
             i += 8
         place = hash & self._mask
-        while self._areas[place].begin != NULL and not _alike(area, self._areas[place]):
+        while self._areas[place].name.begin != NULL and not _alike(name, self._areas[place].name):
             place = (place + 1) & self._mask
         return self._areas + place
 
@@ -252,6 +300,7 @@ cdef Text _data(Text at, Record* record) noexcept nogil:
             at = _string(at)
             if at == NULL or not 2 < at - begin <= LONGEST_ACCT:
                 return NULL
+            record.acct.begin, record.acct.length = begin + 1, at - begin - 2
             record.has_acct = True
         at = _end_of_member(at)
         if at == NULL:
