@@ -18,7 +18,7 @@ import msgspec
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
 from analytics.core.tuples import UNDECODABLE
-from analytics.spouts.records import pairs
+from analytics.spouts.shares import pairs
 
 SPOUTS = ("gamelog", "payment", "syncuser")
 _NAME = re.compile(r"^(gamelog|payment|syncuser)_(\d{12})(?:-(\d+))?\.txt(\.gz)?$")

@@ -9,8 +9,7 @@ are short, so a broker that is away or full makes the sources wait.
 import logging
 import os
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +20,12 @@ from gevent.queue import Empty, Queue
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
-from analytics.core.intervals import Intervals
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.outbox import alone
 from analytics.spouts.positions import Position, State, StateFile
-from analytics.spouts.records import Bad, Rules, Share, convert, pairs, together
+from analytics.spouts.records import Rules, convert
 from analytics.spouts.rejected import Reject, Rejected, reject
+from analytics.spouts.shares import Bad, Share, by_source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
@@ -164,7 +163,7 @@ class Road:
     def _write_all(self) -> None:
         while True:
             works = self._next()
-            batches = [share.batch() for share in _by_source(works)]
+            batches = [share.batch() for share in by_source(share for work in works for share in work.shares)]
             mark = self._write(works, [body for batch in batches for body in batch.bodies])
             for batch in batches:
                 self._publish(batch, self.counts)
@@ -377,25 +376,4 @@ def opcodes(config: Config) -> dict[str, dict[str, str]]:
 def _rejects(shares: list[Share]) -> list[Reject]:
     return [
         reject("gamelog", share.source, bad.reason, bad.raw, bad.n) for share in shares for bad in share.bad
-    ]
-
-
-def _by_source(works: Iterable[Work]) -> list[Share]:
-    """Return what the works hold, the shares of one source as one.
-
-    A record that is named again begins another one: the filter finds repeats between batches, not within one.
-    """
-    found: defaultdict[str, list[list[Share]]] = defaultdict(list)
-    named: defaultdict[str, Intervals] = defaultdict(Intervals)
-    for share in (share for work in works for share in work.shares):
-        seen, ns = named[share.source], pairs(share.ns)
-        if not found[share.source] or any(seen.missing(*pair) != [pair] for pair in ns):
-            found[share.source].append([])
-            seen = named[share.source] = Intervals()
-        seen.update(ns)
-        found[share.source][-1].append(share)
-    return [
-        shares[0] if len(shares) == 1 else together(shares, source)
-        for source, groups in found.items()
-        for shares in groups
     ]

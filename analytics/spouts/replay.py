@@ -15,8 +15,9 @@ from analytics.config import Config, areas
 from analytics.errors import Unavailable
 from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
-from analytics.spouts.records import Rules, Share, convert, together
+from analytics.spouts.records import Rules, convert
 from analytics.spouts.rejected import Reject, Rejected, waiting
+from analytics.spouts.shares import Share, together
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import Position
-from analytics.spouts.records import Rules, Share, pairs
+from analytics.spouts.records import Rules
+from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.stream import BLOCK, Stream
 
 _NAME = re.compile(r"[A-Za-z0-9_.@-]{1,100}")

@@ -19,8 +19,8 @@ from analytics.config import GamelogSection, JournalSection, Source
 from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import Gamelog, Road, Work
 from analytics.spouts.journal import Journal
-from analytics.spouts.records import Share
 from analytics.spouts.rejected import read
+from analytics.spouts.shares import Share
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health

@@ -11,7 +11,8 @@ from analytics.core import compiled
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.spouts import records
-from analytics.spouts.records import Lines, Rules, Share, convert, together
+from analytics.spouts.records import Rules, convert
+from analytics.spouts.shares import Lines, Share, together
 
 A = "549140c8dbdb67794fc0fa3b"
 B = "5461bb1bec8b9c686a8b4576"

@@ -10,6 +10,7 @@ from test_records import NOW, RULES, SOURCE, TS, A, B, line, same
 
 from analytics.core import compiled
 from analytics.spouts import records
+from analytics.spouts.shares import Share
 
 if not compiled.COMPILED:
     missing(
@@ -19,11 +20,11 @@ if not compiled.COMPILED:
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
 
 
-def scanned(chunk: bytes, first: int = 1) -> list[records.Share] | None:
+def scanned(chunk: bytes, first: int = 1) -> list[Share] | None:
     return records._scanned(chunk, SOURCE, first, RULES, NOW)
 
 
-def by_hand(chunk: bytes, first: int = 1) -> list[records.Share]:
+def by_hand(chunk: bytes, first: int = 1) -> list[Share]:
     return records._line_by_line(chunk, SOURCE, first, RULES, NOW)
 
 

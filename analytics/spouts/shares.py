@@ -1,0 +1,115 @@
+"""What a chunk of lines comes to: usable lines of one source by topic, their numbers, and the bad ones. Pure."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from analytics.broker.wire import Batch, BatchHeader, Part, number_of
+from analytics.core.intervals import Intervals, Pair
+
+
+@dataclass(slots=True)
+class Bad:
+    """A record that can't be used."""
+
+    n: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Some lines of one topic as they travel: no newline at the end."""
+
+    count: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Share:
+    """What a chunk holds of one source: lines ready for wire and journal by topic, and their numbers, distinct."""
+
+    source: str
+    ns: Sequence[int] = ()
+    topics: dict[str, Lines] = field(default_factory=dict)
+    bad: list[Bad] = field(default_factory=list)
+    doubled: int = 0
+    """Lines left out because another one here has the same name."""
+
+    def only(self, ns: Container[int]) -> "Share":
+        """Return the share without the usable lines whose numbers are not in ``ns``."""
+        if all(n in ns for n in self.ns):
+            return self
+        topics = {}
+        for topic, lines in self.topics.items():
+            kept = [line for line in lines.body.split(b"\n") if number_of(self.source, line) in ns]
+            if kept:
+                topics[topic] = Lines(len(kept), b"\n".join(kept))
+        return Share(self.source, [n for n in self.ns if n in ns], topics, self.bad, self.doubled)
+
+    def batch(self) -> Batch:
+        """Return the share as it is published."""
+        parts = [Part(topic, lines.count, lines.count) for topic, lines in self.topics.items()]
+        header = BatchHeader(self.source, pairs(self.ns), parts, pairs(list({bad.n for bad in self.bad})))
+        return Batch(header, [lines.body for lines in self.topics.values()])
+
+
+def pairs(numbers: Sequence[int]) -> list[Pair]:
+    """Return distinct ``numbers`` as sorted pairs of first and last."""
+    if isinstance(numbers, range):
+        return [(numbers[0], numbers[-1])]
+    ordered = sorted(numbers)
+    if ordered and ordered[-1] - ordered[0] + 1 == len(ordered):
+        return [(ordered[0], ordered[-1])]
+    found: list[Pair] = []
+    for n in ordered:
+        if found and n == found[-1][1] + 1:
+            found[-1] = (found[-1][0], n)
+        else:
+            found.append((n, n))
+    return found
+
+
+def together(shares: Sequence[Share], source: str) -> Share:
+    """Return several shares of ``source`` as one."""
+    groups: defaultdict[str, list[Lines]] = defaultdict(list)
+    for share in shares:
+        for topic, lines in share.topics.items():
+            groups[topic].append(lines)
+    topics = {
+        topic: Lines(sum(lines.count for lines in group), b"\n".join([lines.body for lines in group]))
+        for topic, group in groups.items()
+    }
+    bad = [one for share in shares for one in share.bad]
+    return Share(
+        source, _joined([share.ns for share in shares]), topics, bad, sum(share.doubled for share in shares)
+    )
+
+
+def _joined(runs: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Return the numbers of all ``runs``: a range where they are ranges that follow each other."""
+    whole = range(runs[0][0], runs[-1][-1] + 1) if all(runs) else range(0)
+    if sum(map(len, runs)) == len(whole) and all(isinstance(run, range) for run in runs):
+        return whole
+    return [n for run in runs for n in run]
+
+
+def by_source(shares: Iterable[Share]) -> list[Share]:
+    """Return the shares of one source as one.
+
+    A record that is named again begins another one: the filter finds repeats between batches, not within one.
+    """
+    found: defaultdict[str, list[list[Share]]] = defaultdict(list)
+    named: defaultdict[str, Intervals] = defaultdict(Intervals)
+    for share in shares:
+        seen, ns = named[share.source], pairs(share.ns)
+        if not found[share.source] or any(seen.missing(*pair) != [pair] for pair in ns):
+            found[share.source].append([])
+            seen = named[share.source] = Intervals()
+        seen.update(ns)
+        found[share.source][-1].append(share)
+    return [
+        group[0] if len(group) == 1 else together(group, source)
+        for source, groups in found.items()
+        for group in groups
+    ]
