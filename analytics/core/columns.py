@@ -1,7 +1,7 @@
 """Rows of which only some values are wanted, as one list for each of them: no row need be made."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import compress
 from typing import Any
 
@@ -25,10 +25,10 @@ class Columns:
             # In the order of time, as most are.
             return self._each(lambda values: values[:place]), self._each(lambda values: values[place:])
         before = [ts < end for ts in times]
-        after = [not one for one in before]
-        return self._each(lambda values: compress(values, before)), self._each(
-            lambda values: compress(values, after)
-        )
+        return self._chosen(before), self._chosen([not one for one in before])
 
-    def _each(self, change: Callable[[list[Any]], Iterable[Any]]) -> "Columns":
-        return Columns({path: list(change(values)) for path, values in self.lists.items()})
+    def _chosen(self, which: list[bool]) -> "Columns":
+        return self._each(lambda values: list(compress(values, which)))
+
+    def _each(self, change: Callable[[list[Any]], list[Any]]) -> "Columns":
+        return Columns({path: change(values) for path, values in self.lists.items()})

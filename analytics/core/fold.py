@@ -208,11 +208,7 @@ class _Plan:
             self.tuple_type == Gamelog[Acct]
             and self._rows is None
             and self._part_of is None
-            and all(
-                measure.columns is not None and measure.columns <= COLUMNS
-                for measure in bolt.measures.values()
-                if measure.reads(topic)
-            )
+            and all(measure.column in COLUMNS for measure in bolt.measures.values() if measure.reads(topic))
         )
 
     def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:

@@ -7,13 +7,11 @@ one by one gives equal documents.
 Those that say what the newest row says stand in ``analytics.core.latest``.
 
 Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart into). Values are named by
-an attribute path (``"data.acct"``) or by a function of the row. Where a measure reads nothing but attribute paths,
-it takes their columns (``analytics.core.columns``) as well as rows.
+an attribute path (``"data.acct"``) or by a function of the row. A measure with a ``column`` also takes Columns.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -32,14 +30,6 @@ def getter(of: str | Getter) -> Getter:
     return attrgetter(of) if isinstance(of, str) else of
 
 
-def _reader(of: str | Getter) -> Callable[[Any], Iterable[Any]]:
-    """Return the function that reads ``of`` from many rows, or takes its column."""
-    get = getter(of)
-    if not isinstance(of, str):
-        return partial(map, get)
-    return lambda rows: rows.lists[of] if type(rows) is Columns else map(get, rows)
-
-
 class Measure(ABC, Generic[S]):
     """One field of a document.
 
@@ -50,21 +40,12 @@ class Measure(ABC, Generic[S]):
     cancels = False
     """Whether merging changes a state although what is shown stays the same, as when a sum adds up to 0."""
 
-    columns: frozenset[str] | None = None
-    """The attribute paths whose columns are all that :meth:`gather` needs; None where it needs rows."""
+    column = ""
+    """The attribute path that is all it reads of a row; empty where it needs rows."""
 
-    def __init__(
-        self,
-        on: str | Iterable[str] | None = None,
-        where: str | Getter | None = None,
-        of: str | Getter | None = None,
-    ) -> None:
-        """``of``: what alone is read of a row, where there is such a value."""
+    def __init__(self, on: str | Iterable[str] | None = None, where: str | Getter | None = None) -> None:
         self.on = frozenset([on] if isinstance(on, str) else on) if on is not None else None
         self._where = getter(where) if where is not None else None
-        if of is not None:
-            self._values_of = _reader(of)
-            self.columns = frozenset([of]) if isinstance(of, str) and where is None else None
 
     def reads(self, topic: str) -> bool:
         """Whether rows of ``topic`` count."""
@@ -119,15 +100,8 @@ class Growing(Measure[S]):
 class Count(Measure[int]):
     """How many rows there are."""
 
-    def __init__(
-        self,
-        where: str | Getter | None = None,
-        on: str | Iterable[str] | None = None,
-        of: str | Getter | None = None,
-    ) -> None:
-        super().__init__(on, where, of)
-        if of is None and where is None:
-            self.columns = frozenset()
+    def __init__(self, where: str | Getter | None = None, on: str | Iterable[str] | None = None) -> None:
+        super().__init__(on, where)
 
     def empty(self) -> int:
         return 0
@@ -156,10 +130,11 @@ class Sum(Count):
     def __init__(
         self, of: str | Getter, where: str | Getter | None = None, on: str | Iterable[str] | None = None
     ) -> None:
-        super().__init__(where, on, of)
+        super().__init__(where, on)
+        self._of = getter(of)
 
     def gather(self, rows: Sequence[Any]) -> int:
-        return sum(self._values_of(rows if self._where is None else self.chosen(rows)))
+        return sum(map(self._of, rows if self._where is None else self.chosen(rows)))
 
     def save(self, field: str, state: int) -> dict[str, Any]:
         return _sum(field, state)
@@ -181,7 +156,8 @@ class Tally(Measure[dict[Any, int]]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where, of)
+        super().__init__(on, where)
+        self._of = getter(of)
         self._values = list(values)
 
     def empty(self) -> dict[Any, int]:
@@ -189,7 +165,7 @@ class Tally(Measure[dict[Any, int]]):
 
     def gather(self, rows: Sequence[Any]) -> dict[Any, int]:
         counts: dict[Any, int] = {}
-        for value in self._values_of(rows if self._where is None else self.chosen(rows)):
+        for value in map(self._of, rows if self._where is None else self.chosen(rows)):
             counts[value] = counts.get(value, 0) + 1
         return counts
 
@@ -223,14 +199,15 @@ class Flow(Measure[Moves]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where, of)
+        super().__init__(on, where)
+        self._of = getter(of)
         self._out, self._into = out, into
 
     def empty(self) -> Moves:
         return 0, 0, 0, 0
 
     def gather(self, rows: Sequence[Any]) -> Moves:
-        values = list(self._values_of(rows if self._where is None else self.chosen(rows)))
+        values = list(map(self._of, rows if self._where is None else self.chosen(rows)))
         out = [value for value in values if value < 0]
         into = [value for value in values if value > 0]
         return len(out), -sum(out), len(into), sum(into)
@@ -269,15 +246,19 @@ class Extreme(Measure[int | None]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where, of)
+        super().__init__(on, where)
+        self._of = getter(of)
         self._pick = pick
+        self.column = of if isinstance(of, str) and where is None else ""
 
     def empty(self) -> int | None:
         return None
 
-    def gather(self, rows: Sequence[Any]) -> int | None:
+    def gather(self, rows: Sequence[Any] | Columns) -> int | None:
+        if isinstance(rows, Columns):
+            return self._pick(rows.lists[self.column])
         chosen = self.chosen(rows)
-        return self._pick(self._values_of(chosen)) if chosen else None
+        return self._pick(map(self._of, chosen)) if chosen else None
 
     def merge(self, state: int | None, more: int | None) -> int | None:
         if state is None or more is None:
@@ -312,15 +293,19 @@ class Distinct(Growing[Values]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where, of)
+        super().__init__(on, where)
+        self._of = getter(of)
         self._each = each
         self.list_field = list_field
+        self.column = of if isinstance(of, str) and where is None and not each else ""
 
     def empty(self) -> Values:
         return {}
 
-    def gather(self, rows: Sequence[Any]) -> Values:
-        values = self._values_of(rows if self._where is None else self.chosen(rows))
+    def gather(self, rows: Sequence[Any] | Columns) -> Values:
+        if isinstance(rows, Columns):
+            return dict.fromkeys(rows.lists[self.column])
+        values = map(self._of, rows if self._where is None else self.chosen(rows))
         return dict.fromkeys(chain.from_iterable(values) if self._each else values)
 
     def merge(self, state: Values, more: Values) -> Values:
