@@ -461,6 +461,10 @@ def not_yet(browser: Browser, address: str) -> dict[str, Any]:
     """Come before the numbers are there."""
     page = a_page(browser, timed=True)
     answer = page.goto(f"{address}/economy?{SPAN}")
+    end = time.monotonic() + WAIT_MS / 1000
+    while not page.locator("progress").count() and time.monotonic() < end:
+        time.sleep(1)  # the store came back a moment ago, and may not answer everybody yet
+        answer = page.goto(f"{address}/economy?{SPAN}")
     page.evaluate(COUNTING)
     found: dict[str, Any] = {
         "status": answer and answer.status,
