@@ -16,7 +16,7 @@ setup(
     package_data={
         "analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*", "core/*.pyi"]
     },
-    # Without a C compiler the suite is installed all the same, and reads game logs at half the speed.
+    # Without a C compiler the suite is installed all the same, and reads game logs at twice the cost.
     ext_modules=[Extension("analytics.core.scan", ["analytics/core/scan.pyx"], optional=True)],
     install_requires=[
         "bokeh>=3.9",

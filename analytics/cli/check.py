@@ -105,7 +105,7 @@ def _environment(config: Config) -> str:
 def _reading() -> str:
     if COMPILED:
         return "compiled"
-    return "not compiled, so it takes three times the CPU; install a C compiler and Python's headers, then the suite again"
+    return "not compiled, so gamelog takes twice the CPU; install a C compiler and Python's headers, then make .venv anew, or deploy"
 
 
 def _data(config: Config) -> str:

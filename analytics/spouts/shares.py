@@ -95,7 +95,7 @@ def _joined(runs: Sequence[Sequence[int]]) -> Sequence[int]:
 
 
 def by_source(shares: Iterable[Share]) -> list[Share]:
-    """Return the shares of one source as one.
+    """Return shares, those of one source as one.
 
     A record that is named again begins another one: the filter finds repeats between batches, not within one.
     """

@@ -159,7 +159,9 @@ def test_columns_say_what_rows_say(lines):
 
 def test_what_bolts_read_of_accts_comes_in_columns():
     if not compiled.COMPILED:
-        missing("analytics.core.scan is not compiled: install a C compiler, and call bin/test again")
+        missing(
+            "analytics.core.scan is not compiled: install a C compiler (Debian: gcc), and make .venv anew"
+        )
     folder = Folder(BOLTS.values(), AREAS)
     assert folder._in_columns == {f"gamelog.{code}_logcount" for code in ("login", "signup", "createrole")}
     plain = json.dumps(GOOD | {"op": {"code": "login_logcount"}}).encode()

@@ -12,12 +12,15 @@ from analytics.core import compiled
 from analytics.spouts import records
 from analytics.spouts.shares import Share
 
-if not compiled.COMPILED:
-    missing(
-        "analytics.core.scan is not compiled: install a C compiler (Debian: gcc libc6-dev), call bin/test again"
-    )
-
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_code():
+    if not compiled.COMPILED:
+        missing(
+            "analytics.core.scan is not compiled: install a C compiler (Debian: gcc), and make .venv anew"
+        )
 
 
 def scanned(chunk: bytes, first: int = 1) -> list[Share] | None:
