@@ -22,6 +22,8 @@ CONF = Path("/etc/analytics/analytics.toml")
 DATA = Path("/var/lib/analytics")
 CURRENT = Path("/opt/analytics/current")
 INIT = Path("/etc/init.d/analytics")
+OWN = Path("/var/tmp/analytics-deploy-test")
+"""The game log's folder. While it is there, what is installed is a test's own: one that was killed left it."""
 PLACES = ("/etc", "/opt", "/usr/local/bin", "/var/lib", "/var/log", "/run")
 AREA = "549140c8dbdb67794fc0fa3b"
 NOON = 1420689600
@@ -48,6 +50,13 @@ def deploy(*arguments: str, source: Path = ROOT) -> str:
     done = run(source / "deploy.sh", *arguments)
     assert done.returncode == 0, done.stdout
     return done.stdout
+
+
+def remove() -> None:
+    """Remove the test's own installation, once no ``deploy.sh`` that a killed test left is at work on it."""
+    run("service", "analytics", "stop")
+    until(lambda: run(ROOT / "deploy.sh", "--uninstall", "--purge").returncode == 0)
+    shutil.rmtree(OWN)
 
 
 def service(action: str) -> Done:

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from machine import (
     CURRENT,
     DATA,
     INIT,
+    OWN,
     GameLog,
     alone,
     configuration,
@@ -23,6 +23,7 @@ from machine import (
     deploy,
     living,
     logs,
+    remove,
     run,
     service,
     traces,
@@ -44,17 +45,17 @@ def log() -> Iterator[GameLog]:
         f"needs root on Debian, with the programs {', '.join(missing or NEEDED)}"
     )
     with alone():
+        if OWN.exists():
+            remove()
         assert not traces(), f"this machine has an installation, which is left as it is: {traces()}"
-        folder = Path(tempfile.mkdtemp(prefix="game-log-", dir="/var/tmp"))
-        folder.chmod(0o755)
+        OWN.mkdir()
+        OWN.chmod(0o755)
         try:
             said = deploy()
             assert "done: describe your games in /etc/analytics/analytics.toml" in said
-            yield GameLog(folder)
+            yield GameLog(OWN)
         finally:
-            run("service", "analytics", "stop")
-            run(Path(__file__).resolve().parents[2] / "deploy.sh", "--uninstall", "--purge")
-            shutil.rmtree(folder)
+            remove()
 
 
 def test_deploying_twice_changes_nothing(log: GameLog) -> None:
