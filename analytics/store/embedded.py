@@ -183,7 +183,8 @@ class StoreNode:
             self._log.replace(self._log.with_suffix(".log.1"))
         command = [program, "--config", str(empty), "--host", EMBEDDED_HOST, "--log-level", "WARNING"]
         command += ["--port", str(self._config.store.port), "--storage-path", str(self._database)]
-        command += ["--oplog-max-entries", "1000", "--oplog-retention-seconds", "60"]
+        # As a replica set of one it would write each document a second time, into a log of changes that nobody reads.
+        command += ["--standalone"]
         command += ["--cache-size", f"{self._config.store.cache_mb}M"]
         if self._config.store.power_loss_safe:
             command.append("--sync-on-commit")
