@@ -153,7 +153,7 @@ class WorkerSection(Section, frozen=True):
 
     groups: dict[str, list[str]] = {}
     flush_seconds: Positive = 1.0
-    max_pending_tuples: AtLeastOne = 400_000
+    max_pending_tuples: AtLeastOne = 800_000
     max_known_accts: AtLeastOne = 2_000_000
 
 

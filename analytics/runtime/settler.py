@@ -4,12 +4,14 @@
                               │ refused: load it again, fold in what it lacks
                               └──────────────────────────────────────────────▶ again
 
+Two portions of documents are on their way at a time: while the store writes one, the next is worked out.
+
 A crash between any two steps is harmless: the positions still say that the messages are to be folded, and
 the documents say which of them they include.
 """
 
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,15 +29,18 @@ from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
+from analytics.runtime.kept import Kept, Periods
 from analytics.store import Store, Write
 
 POSITIONS = "positions"
 DOCUMENTS_AT_FIRST = 10
 DOCUMENTS_AT_ONCE = 500
-DOCUMENT_ITEMS = 4
-"""A document without lists takes as much memory as so many list items."""
+PORTIONS = 2
 LINES_A_BATCH = 2_000
 ACCTS_A_TUPLE = 5_000
+
+
+_Portion = tuple[Bolt, Sequence[tuple[Key, list[Delta]]], Position]
 
 
 @dataclass(slots=True)
@@ -83,7 +88,8 @@ class Settler:
         self._published = 0
         self._versions: dict[str, int | None] = {}
         self._max_items = max_items
-        self._cache = _Cache(max_items)
+        self._kept = Kept(max_items)
+        self._periods = Periods()
         self._at_once = dict.fromkeys(bolts, DOCUMENTS_AT_FIRST)
 
     def settle(self, changes: Changes) -> None:
@@ -92,19 +98,40 @@ class Settler:
         Raises:
             Unavailable: the store does not answer. Call again with the same ``changes``.
         """
+        portions = self._portions(changes)  # shared: whoever is free takes the next
         published: list[AsyncResult[Ack]] = []
-        for name, deltas in changes.deltas.items():
-            bolt = self._bolts[name]
-            to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})
-            remaining = iter(deltas.items())
-            while chunk := list(islice(remaining, self._at_once[name])):
-                tuples = self._settle_documents(bolt, chunk, to)
-                if bolt.publishes:
-                    published += self._publish(name, tuples)
-                gevent.sleep(0)
+        failed: list[Exception] = []
+
+        def settle_on() -> None:
+            try:
+                for bolt, changed, to in portions:
+                    tuples = self._settle_documents(bolt, changed, to)
+                    if bolt.publishes:
+                        published.extend(self._publish(bolt.name, tuples))
+                    gevent.sleep(0)
+                    if failed:
+                        break
+            except Exception as error:
+                failed.append(error)
+
+        workers = [gevent.spawn(settle_on) for _ in range(PORTIONS)]
+        try:
+            gevent.joinall(workers)
+        finally:
+            gevent.killall(workers)
+        if failed:
+            raise failed[0]
         for result in published:
             result.get()
         self.save_positions(changes.log, changes.heads)
+
+    def _portions(self, changes: Changes) -> Iterator[_Portion]:
+        """Yield a bolt's changes for as many documents as it may hold, and what position these are then complete to."""
+        for name, deltas in changes.deltas.items():
+            to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})
+            remaining = iter(deltas.items())
+            while changed := list(islice(remaining, self._at_once[name])):
+                yield self._bolts[name], changed, to
 
     def save_positions(self, log: str, heads: Mapping[str, Mapping[str, Head]]) -> None:
         """Save how far each bolt is. One that another instance has brought further stays there.
@@ -175,15 +202,16 @@ class Settler:
         return tuples
 
     def _known(self, bolt: Bolt, keys: Sequence[Key]) -> list[Known]:
-        """Take the documents out of the cache, or load them: they go back when they have been written."""
-        kept = [self._cache.take(bolt.name, key) for key in keys]
-        missing = [bolt.id_of(key) for key, one in zip(keys, kept, strict=True) if one is None]
-        stored = self._store.load(bolt.name, missing) if missing else {}
-        ids = iter(missing)
-        return [
-            self._stored(bolt, key, next(ids), stored) if one is None else one
-            for key, one in zip(keys, kept, strict=True)
-        ]
+        """Take the documents out of the cache, or load them: they go back when they have been written.
+
+        Where a period begins, its documents are taken to be new, unasked: one that is not is refused, and asked for then.
+        """
+        kept = [self._kept.take(bolt, key) for key in keys]
+        ids = {key: bolt.id_of(key) for key, one in zip(keys, kept, strict=True) if one is None}
+        begun = self._periods.begun(bolt, ids)
+        asked = [id_ for key, id_ in ids.items() if key not in begun]
+        stored = self._store.load(bolt.name, asked) if asked else {}
+        return [one or self._stored(bolt, key, ids[key], stored) for key, one in zip(keys, kept, strict=True)]
 
     def _stored(self, bolt: Bolt, key: Key, id_: str, stored: Mapping[str, Fields]) -> Known:
         return self._loaded(bolt, key, stored[id_]) if id_ in stored else unknown(bolt, key, id_)
@@ -213,10 +241,11 @@ class Settler:
                 break
             refused |= self._write_steps(bolt.name, steps)
             waiting = [one for one in waiting if turn + 1 < len(one.steps) and one.known.id not in refused]
-        items = sum([self._cache.put(bolt.name, one.known) for one in settled if one.known.id not in refused])
+        written = [one.known for one in settled if one.known.id not in refused]
+        items = sum([self._kept.put(one, self._periods.over(bolt, one.key)) for one in written])
         if items:
             # As many like these as fit: those that are held come on top of those that are kept.
-            fitting = self._max_items * (len(settled) - len(refused)) // items
+            fitting = self._max_items * len(written) // (items * PORTIONS)
             self._at_once[bolt.name] = max(1, min(DOCUMENTS_AT_ONCE, fitting))
         return refused
 
@@ -261,33 +290,6 @@ class Settler:
 def _furthest(one: Mapping[str, Head], other: Mapping[str, Head]) -> dict[str, Head]:
     """Return the position that is further, topic by topic."""
     return {topic: max(head, other.get(topic, head), key=lambda at: at.number) for topic, head in one.items()}
-
-
-class _Cache:
-    """Documents as last written, those used last, up to so many list items in all."""
-
-    def __init__(self, max_items: int) -> None:
-        self._max_items = max_items
-        self._items = 0
-        self._kept: OrderedDict[tuple[str, Key], tuple[Known, int]] = OrderedDict()
-
-    def take(self, bolt: str, key: Key) -> Known | None:
-        found = self._kept.pop((bolt, key), None)
-        if found is None:
-            return None
-        one, items = found
-        self._items -= items
-        return one
-
-    def put(self, bolt: str, one: Known) -> int:
-        """Keep a document; return how much memory it takes, in list items."""
-        items = DOCUMENT_ITEMS + one.size
-        self._kept[bolt, one.key] = one, items
-        self._items += items
-        while self._items > self._max_items and len(self._kept) > 1:
-            _, (_, dropped) = self._kept.popitem(last=False)
-            self._items -= dropped
-        return items
 
 
 def new_session() -> str:

@@ -88,6 +88,11 @@ def test_without_condition_the_last_write_stays(store: Store) -> None:
     for number in (1, 2):
         assert store.write("positions", [Write("loginhour", {"log": "x", "number": number}, None)]) == set()
     assert store.load("positions", ["loginhour"])["loginhour"]["number"] == 2
+    parts = [Write(f"a#{n}", {"n": n}, None) for n in range(700)]
+    older = [Write(one.id, {"n": "old"}, None) for one in parts[::7]]
+    assert store.write("c", older) == store.write("c", parts) == set()
+    found = store.load("c", [one.id for one in parts])
+    assert [found[one.id]["n"] for one in parts] == list(range(700))
 
 
 def test_a_document_that_is_gone_is_written_anew(store: Store) -> None:

@@ -15,11 +15,12 @@ from pathlib import Path
 import gevent
 import msgspec
 import pytest
+from pymongo import MongoClient
 
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store import Store, Write, open_store
-from analytics.store.embedded import _SYNC_EACH_TRANSACTION, StoreNode
+from analytics.store import EMBEDDED_HOST, Store, Write, embedded_uri, open_store
+from analytics.store.embedded import _SYNC_EACH_TRANSACTION, StoreNode, _program
 
 
 @pytest.fixture
@@ -97,6 +98,36 @@ def test_a_database_that_was_killed_while_it_was_made_is_made_anew(node_config: 
     node.step()
     assert node.state()["healthy"] and not (folder / "making").exists()
     node.stop()
+
+
+def test_a_database_that_kept_a_log_of_changes_is_taken_over_and_keeps_none(node_config: Config) -> None:
+    """Servers that ran as a replica set of one wrote each document twice; the documents are what counts."""
+    database = node_config.data / "store" / "db"
+    database.parent.mkdir()
+    empty = node_config.data / "server.toml"
+    empty.touch()
+    command = [_program(), "--config", str(empty), "--host", EMBEDDED_HOST, "--storage-path", str(database)]
+    with subprocess.Popen(
+        [*command, "--port", str(node_config.store.port)], env={**os.environ, **_SYNC_EACH_TRANSACTION}
+    ) as server:
+        store = open_store(node_config)
+        write_at_last(store, Write("a", {"_v": 1}, 0))
+        assert logged(node_config) > 0
+        server.kill()
+    node = StoreNode(node_config)
+    node.start()
+    assert store.load("c", ["a"]) == {"a": {"_id": "a", "_v": 1}}
+    assert store.write("c", [Write("a", {"_v": 2}, 1), Write("b", {"_v": 1}, 0)]) == set()
+    assert logged(node_config) == 0
+    assert store.load("c", ["a", "b"]) == {"a": {"_id": "a", "_v": 2}, "b": {"_id": "b", "_v": 1}}
+    store.close()
+    node.stop()
+
+
+def logged(config: Config) -> int:
+    """Return how many changes the server's log of changes shows."""
+    with MongoClient[dict[str, object]](embedded_uri(config)) as client:
+        return client["local"]["oplog.rs"].count_documents({})
 
 
 def test_files_are_private_and_documents_survive_a_stop(node_config: Config) -> None:
