@@ -9,6 +9,8 @@ from analytics.core.settle import Known
 DOCUMENT_ITEMS = 4
 """A document without lists takes as much memory as so many list items."""
 
+_Documents = OrderedDict[tuple[str, Key], tuple[Known, int]]
+
 
 class Periods:
     """The newest period of which each bolt has changed a document, area by area."""
@@ -63,6 +65,3 @@ class Kept:
             _, (_, dropped) = (self._over or self._current).popitem(last=False)
             self._items -= dropped
         return items
-
-
-_Documents = OrderedDict[tuple[str, Key], tuple[Known, int]]

@@ -244,7 +244,7 @@ class Settler:
         written = [one.known for one in settled if one.known.id not in refused]
         items = sum([self._kept.put(one, self._periods.over(bolt, one.key)) for one in written])
         if items:
-            # As many like these as fit: those that are held come on top of those that are kept.
+            # As many like these as fit, in all portions: those that are held come on top of those that are kept.
             fitting = self._max_items * len(written) // (items * PORTIONS)
             self._at_once[bolt.name] = max(1, min(DOCUMENTS_AT_ONCE, fitting))
         return refused
