@@ -29,7 +29,7 @@ from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
-from analytics.runtime.kept import Kept, Periods
+from analytics.runtime.cache import Cache, Periods
 from analytics.store import Store, Write
 
 POSITIONS = "positions"
@@ -88,7 +88,7 @@ class Settler:
         self._published = 0
         self._versions: dict[str, int | None] = {}
         self._max_items = max_items
-        self._kept = Kept(max_items)
+        self._cache = Cache(max_items)
         self._periods = Periods()
         self._at_once = dict.fromkeys(bolts, DOCUMENTS_AT_FIRST)
 
@@ -206,7 +206,7 @@ class Settler:
 
         Where a period begins, its documents are taken to be new, unasked: one that is not is refused, and asked for then.
         """
-        kept = [self._kept.take(bolt, key) for key in keys]
+        kept = [self._cache.take(bolt, key) for key in keys]
         ids = {key: bolt.id_of(key) for key, one in zip(keys, kept, strict=True) if one is None}
         begun = self._periods.begun(bolt, ids)
         asked = [id_ for key, id_ in ids.items() if key not in begun]
@@ -242,7 +242,7 @@ class Settler:
             refused |= self._write_steps(bolt.name, steps)
             waiting = [one for one in waiting if turn + 1 < len(one.steps) and one.known.id not in refused]
         written = [one.known for one in settled if one.known.id not in refused]
-        items = sum([self._kept.put(one, self._periods.over(bolt, one.key)) for one in written])
+        items = sum([self._cache.put(one, self._periods.over(bolt, one.key)) for one in written])
         if items:
             # As many like these as fit, in all portions: those that are held come on top of those that are kept.
             fitting = self._max_items * len(written) // (items * PORTIONS)

@@ -33,7 +33,7 @@ class Periods:
         return bool(bolt.period) and key[1] < self._newest.get((bolt.name, key[0]), key[1])
 
 
-class Kept:
+class Cache:
     """Documents as last written, up to so many list items in all.
 
     Where that is too much, those go first whose period is over: an hour's, when the day's are still needed. Among

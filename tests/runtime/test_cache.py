@@ -2,7 +2,7 @@
 
 from analytics.bolts import BOLTS
 from analytics.core.settle import Known, unknown
-from analytics.runtime.kept import DOCUMENT_ITEMS, Kept, Periods
+from analytics.runtime.cache import DOCUMENT_ITEMS, Cache, Periods
 
 BOLT = BOLTS["loginhour"]
 AREA = "549140c8dbdb67794fc0fa3b"
@@ -14,13 +14,13 @@ def document(number: int) -> Known:
     return unknown(BOLT, (AREA, number * HOUR))
 
 
-def kept(documents: Kept, numbers: range) -> list[int]:
+def kept(documents: Cache, numbers: range) -> list[int]:
     """Return the hours whose documents are kept, taking these out."""
     return [number for number in numbers if documents.take(BOLT, (AREA, number * HOUR)) is not None]
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:
-    documents = Kept(3 * DOCUMENT_ITEMS)
+    documents = Cache(3 * DOCUMENT_ITEMS)
     for number in (0, 1, 2):
         assert documents.put(document(number), over=False) == DOCUMENT_ITEMS
     taken = documents.take(BOLT, (AREA, 0))
@@ -31,14 +31,14 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 
 def test_what_is_over_goes_before_what_is_not() -> None:
-    documents = Kept(3 * DOCUMENT_ITEMS)
+    documents = Cache(3 * DOCUMENT_ITEMS)
     for number, over in ((0, False), (1, True), (2, True), (3, False), (4, False)):
         documents.put(document(number), over=over)
     assert kept(documents, range(5)) == [0, 3, 4]
 
 
 def test_one_that_is_too_large_is_kept_alone() -> None:
-    documents = Kept(1)
+    documents = Cache(1)
     for number in (0, 1):
         documents.put(document(number), over=False)
     assert kept(documents, range(2)) == [1]
