@@ -28,8 +28,9 @@ class Periods:
             newest[bolt.name, area] = max(ts, newest.get((bolt.name, area), ts))
         return begun
 
-    def over(self, bolt: Bolt, key: Key) -> bool:
-        """Whether a newer period than that of ``key`` has begun in its area."""
+    def over(self, one: Known) -> bool:
+        """Whether a newer period than the document's has begun in its area."""
+        bolt, key = one.bolt, one.key
         return bool(bolt.period) and key[1] < self._newest.get((bolt.name, key[0]), key[1])
 
 

@@ -114,11 +114,11 @@ class Settler:
             except Exception as error:
                 failed.append(error)
 
-        workers = [gevent.spawn(settle_on) for _ in range(PORTIONS)]
+        greenlets = [gevent.spawn(settle_on) for _ in range(PORTIONS)]
         try:
-            gevent.joinall(workers)
+            gevent.joinall(greenlets)
         finally:
-            gevent.killall(workers)
+            gevent.killall(greenlets)
         if failed:
             raise failed[0]
         for result in published:
@@ -242,7 +242,7 @@ class Settler:
             refused |= self._write_steps(bolt.name, steps)
             waiting = [one for one in waiting if turn + 1 < len(one.steps) and one.known.id not in refused]
         written = [one.known for one in settled if one.known.id not in refused]
-        items = sum([self._cache.put(one, self._periods.over(bolt, one.key)) for one in written])
+        items = sum([self._cache.put(one, self._periods.over(one)) for one in written])
         if items:
             # As many like these as fit, in all portions: those that are held come on top of those that are kept.
             fitting = self._max_items * len(written) // (items * PORTIONS)

@@ -54,7 +54,6 @@ def deploy(*arguments: str, source: Path = ROOT) -> str:
 
 def remove() -> None:
     """Remove the test's own installation, once no ``deploy.sh`` that a killed test left is at work on it."""
-    run("service", "analytics", "stop")
     until(lambda: run(ROOT / "deploy.sh", "--uninstall", "--purge").returncode == 0)
     shutil.rmtree(OWN)
 

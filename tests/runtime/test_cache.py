@@ -52,11 +52,11 @@ def test_a_period_begins_where_an_earlier_one_is_known() -> None:
         (AREA, 4 * HOUR),
     }
     assert periods.begun(BOLT, [(AREA, 4 * HOUR)]) == set(), "it has begun already"
-    assert [periods.over(BOLT, (AREA, n * HOUR)) for n in (3, 4, 5)] == [True, False, False]
-    assert not periods.over(BOLT, ("f" * 24, HOUR))
+    assert [periods.over(document(n)) for n in (3, 4, 5)] == [True, False, False]
+    assert not periods.over(unknown(BOLT, ("f" * 24, HOUR)))
 
 
 def test_documents_without_time_neither_begin_nor_end() -> None:
     periods, bolt = Periods(), BOLTS["userpay"]
     assert periods.begun(bolt, [(AREA, "a"), (AREA, "b")]) == periods.begun(bolt, [(AREA, "c")]) == set()
-    assert not periods.over(bolt, (AREA, "a"))
+    assert not periods.over(unknown(bolt, (AREA, "a")))

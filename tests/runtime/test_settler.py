@@ -141,9 +141,7 @@ def test_where_the_store_fails_nothing_is_on_its_way_any_more() -> None:
     gevent.sleep(0.05)
     assert len(store.written) == tried == PORTIONS
     settler.settle(changed(1, range(2)))
-    assert (
-        all(one["amount"] == 2 for one in store.find(BOLT.name)) and len(list(store.find(BOLT.name))) == 200
-    )
+    assert [one["amount"] for one in store.find(BOLT.name)] == [2] * len(AREAS)
 
 
 def test_two_portions_are_on_their_way_and_one_that_is_killed_leaves_none() -> None:
