@@ -9,7 +9,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,12 @@ from analytics.cluster import LocalRegistry
 from analytics.config import Config, areas, load
 from analytics.core.fold import Delta
 from analytics.core.tuples import PaidRow, Period
+from analytics.runtime.draining import behind
+from analytics.runtime.node import BEAT_SECONDS
+from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.settler import Changes, Settler
 from analytics.runtime.suite import Suite
+from analytics.runtime.timers.position import NODE
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
@@ -33,6 +36,7 @@ from benchmarks import road
 FIRST_DAY = 1419955200
 DAY = 86_400
 NODES = [["store"], ["broker"]]
+POLL_SECONDS = 0.1
 RETURN, PAY = 0.3, 0.02
 """Of the accts that signed up, who logs in on a day; of those, who pays."""
 
@@ -142,36 +146,47 @@ def read_all(config: Config) -> float:
     return time.monotonic() - begin
 
 
-@contextmanager
-def running(path: Path) -> Iterator[tuple[Suite, float]]:
-    """Run the suite with timers; yield it with the moment at which timers were started."""
-    begin = time.monotonic()
-    with Suite(path, [*NODES, ["timers"]]) as suite:
-        yield suite, begin
-
-
 def state(config: Config) -> dict[str, Any]:
-    """Return what the node says of itself, nothing where it has not said anything yet."""
-    found = [entry.state for entry in LocalRegistry(config.data).list() if entry.name == "timers"]
-    return dict(found[0]) if found else {}
+    """Return what the node says of itself; nothing while it has not begun to work."""
+    found = [entry.state for entry in LocalRegistry(config.data).list() if entry.name == NODE]
+    return dict(found[0]) if found and "runs" in found[0] else {}
 
 
-def wait_for_runs(config: Config, runs: int) -> dict[str, Any]:
-    """Return the node's state once it has made ``runs`` runs and has nothing to do."""
+def wait_for_first_run(config: Config) -> None:
+    """Return once the node has made a run since it was started."""
+    while not state(config).get("runs"):
+        time.sleep(POLL_SECONDS)
+
+
+def wait_for_changes(config: Config) -> float:
+    """Return once everything that has been published is in the timer bolts' documents.
+
+    Returns: the seconds that the runs until then took, without the pauses between them.
+    """
+    refill = Refill(config.broker)
+    goal, before = refill.state().heads, state(config)["runs"]
+    runs: dict[int, float] = {}
     while True:
+        arrived = not behind(goal, refill.state().bolts, {NODE: list(READ_BY_TIMERS)})
+        if arrived:
+            time.sleep(2 * BEAT_SECONDS)  # what the node says of itself follows
         now = state(config)
-        if now.get("runs", 0) >= runs and not now["changed_days"]:
-            return now
-        time.sleep(0.1)
+        runs[now["runs"]] = now["seconds"]
+        if arrived:
+            refill.close()
+            return sum(seconds for run, seconds in runs.items() if run > before)
+        time.sleep(POLL_SECONDS)
 
 
-def tell(what: str, config: Config, suite: Suite, now: dict[str, Any]) -> None:
-    used = road.usage(suite.pid("timers"))
-    written = sum(now["documents"].values())
+def tell(what: str, config: Config, suite: Suite, seconds: float, written: int) -> int:
+    """Print what the node has done since ``written`` documents; return how many it has written in all."""
+    used = road.usage(suite.pid(NODE))
+    total: int = sum(state(config)["documents"].values())
     click.echo(
-        f"{what}: {now['seconds']:.2f} s, {written:,} documents written in all, "
+        f"{what}: {seconds:.1f} s, {total - written:,} documents written, "
         f"peak memory {used.peak:,.0f} MB, {used.cpu:.1f} CPU s since its start"
     )
+    return total
 
 
 def configure(folder: Path, world: World) -> Path:
@@ -200,19 +215,17 @@ def main(area_count: int, accts: int, days: int, share: float) -> None:
             f"{area_count:,} areas, {accts:,} accts each, {days} days: stored in {time.monotonic() - begin:.0f} s"
         )
         click.echo(f"reading every fact once takes {read_all(config):.1f} s")
-    with running(path) as (suite, _):
-        tell("everything, for the first time", config, suite, wait_for_runs(config, 1))
+    with Suite(path, [*NODES, [NODE]]) as suite:
+        wait_for_first_run(config)
+        first = tell("everything, for the first time", config, suite, state(config)["seconds"], 0)
         changed = change(config, world, share)
-        tell(f"after {changed:,} area-days changed", config, suite, wait_for_runs(config, 2))
-    with running(path) as (suite, _):
-        ready = time.monotonic()
-        while not (now := state(config)) or now["changed_days"]:
-            time.sleep(0.1)
+        tell(f"after {changed:,} area-days changed", config, suite, wait_for_changes(config), first)
+    with Suite(path, [*NODES, [NODE]]):
+        while not state(config):
+            time.sleep(POLL_SECONDS)
+        seconds = wait_for_changes(config)
         time.sleep(3)
-        runs = state(config)["runs"]
-        click.echo(
-            f"after a restart without change: {runs} runs, idle within {time.monotonic() - ready - 3:.1f} s"
-        )
+        click.echo(f"after a restart without change: {state(config)['runs']} runs, {seconds:.1f} s")
     shutil.rmtree(work)
 
 

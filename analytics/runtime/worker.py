@@ -20,6 +20,7 @@ from analytics.core.fold import Folder
 from analytics.errors import Unavailable
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
+from analytics.runtime.reports import Reports
 from analytics.runtime.settler import Changes, Settler, new_session
 from analytics.spouts.rejected import Rejected
 from analytics.store import open_store
@@ -64,7 +65,7 @@ class Worker(Node):
         session = f"{self.name}-{new_session()}"
         self._publisher = Publisher(config.broker, session)
         self._refill = Refill(config.broker)
-        self._reports = Refill(config.broker)
+        self._reports = Reports(config.broker)
         self._live = Subscriber(config.broker, self._topics)
         self._rejected = Rejected(config)
         self._folder = Folder(self._bolts.values(), self._areas)
@@ -78,6 +79,7 @@ class Worker(Node):
         for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
             greenlet.get()
             raise RuntimeError(f"{self.name}: a greenlet ended by itself")
+        self._reports.tell_again()
 
     def stop(self) -> None:
         """Settle what was folded, then let go of everything."""
@@ -102,7 +104,7 @@ class Worker(Node):
             "skipped": intake.skipped if intake else 0,
             "newest": self._newest,
             "settled_at": self._settled_at,
-            "error": self._error or (intake.error if intake else ""),
+            "error": self._error or self._reports.error or (intake.error if intake else ""),
         }
 
     def _fold_for_ever(self) -> None:
@@ -142,7 +144,7 @@ class Worker(Node):
             for topic in self._topics
         }
         self._changes = Changes.nothing(log, self._bolts)
-        self._report(log)
+        self._reports.tell(log, self._heads)
         return Intake(self._live, self._refill, log, first)
 
     def _fold(self, message: Message, head: Head) -> None:
@@ -211,15 +213,7 @@ class Worker(Node):
         self._settling = False
         self._room.set()
         self._settled_at = time.time()
-        self._report(changes.log, changes.heads)
-
-    def _report(self, log: str, heads: dict[str, dict[str, Head]] | None = None) -> None:
-        """Tell the broker what it may throw away. If it does not answer, the next report will do."""
-        try:
-            for bolt, positions in (heads or self._heads).items():
-                self._reports.report(bolt, log, positions)
-        except Unavailable as error:
-            self._error = str(error)
+        self._reports.tell(changes.log, changes.heads)
 
     def _persist(self, action: Any, *arguments: Any) -> Any:
         """Do something with the store; while it is away, say so and try again."""

@@ -142,7 +142,9 @@ def _of_timers(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
     yield _counter("timers_runs", "Runs of the timer bolts", label, rows("runs"))
     yield _gauge("timers_last_run_timestamp_seconds", "When they ran last, 0: not yet", label, rows("ran_at"))
     yield _gauge("timers_last_run_seconds", "What their last run took", label, rows("seconds"))
-    yield _gauge("timers_waiting", "Area-days that wait for the next run", label, rows("changed_days"))
+    yield _gauge(
+        "timers_waiting", "Changed area-days that are not in their documents yet", label, rows("changed_days")
+    )
 
 
 def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:

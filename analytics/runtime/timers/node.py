@@ -4,9 +4,9 @@ It listens to the bolts' tuples, but remembers only which area-days they speak o
 another runs the bolts for what has been noted, then saves how far the notes went. A run that ends half-way, in a
 crash or since the store went away, is made again from the saved position, and writes everything it touches.
 
-When to run: every ``every_seconds`` at the latest, as soon as something changed; sooner when nothing has come in for
-a second. That second makes ``drain`` quick without a way to ask for a run. A run that was long is followed
-by a pause of its length, lest a trickle of records keep the machine busy.
+When to run: when nothing has come in for a second, at the latest ``every_seconds`` after something has. That second
+makes ``drain`` quick without a way to ask for a run, and what comes in together one run. A run that was long is
+followed by a pause of its length, lest a trickle of records keep the machine busy.
 """
 
 import time
@@ -23,6 +23,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import READ_BY_TIMERS
+from analytics.runtime.reports import Reports
 from analytics.runtime.settler import new_session
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.dirty import Dirty
@@ -63,10 +64,11 @@ class Timers(Node):
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._intake: Intake | None = None
         self._dirty = Dirty()
+        self._under_way = 0
         self._again = False
         self._stopping = False
         self._error = ""
-        self._heard = self._began = 0.0
+        self._heard = self._waiting_since = self._began = 0.0
         self._seconds = 0.0
         self._boundary = 0
         self._ran_at = 0.0
@@ -77,7 +79,6 @@ class Timers(Node):
     def start(self) -> None:
         """Connect to broker and store; the greenlet waits for them as long as it takes."""
         config = self._config
-        self._began = time.monotonic()  # the first run waits for quiet, too, but no longer than another
         self._areas = areas(config)
         of_areas = [area_scope(area) for area in self._areas.values()]
         self._scopes = [*of_areas, *game_scopes(config, self._areas)]
@@ -86,7 +87,7 @@ class Timers(Node):
         self._session = f"{NODE}-{new_session()}"
         self._publisher = Publisher(config.broker, self._session)
         self._refill = Refill(config.broker)
-        self._reports = Refill(config.broker)
+        self._reports = Reports(config.broker)
         self._live = Subscriber(config.broker, READ_BY_TIMERS)
         self._outlet = Outlet(self._publisher, self._session)
         self._position = Position(self._store, self._session)
@@ -99,6 +100,7 @@ class Timers(Node):
         for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
             greenlet.get()
             raise RuntimeError(f"{self.name}: a greenlet ended by itself")
+        self._reports.tell_again()
 
     def stop(self) -> None:
         """Let a run that is under way end, for ten seconds, then let go of everything."""
@@ -118,9 +120,9 @@ class Timers(Node):
             "seconds": round(self._seconds, 3),
             "runs": self._runs,
             "documents": dict(self._changed),
-            "changed_days": len(self._dirty),
+            "changed_days": len(self._dirty) + self._under_way,
             "unknown_areas": sorted(self._unknown),
-            "error": self._error or (self._intake.error if self._intake else ""),
+            "error": self._error or self._reports.error or (self._intake.error if self._intake else ""),
         }
 
     def _work_for_ever(self) -> None:
@@ -130,7 +132,8 @@ class Timers(Node):
             try:
                 while not self._stopping:
                     if self._is_due(intake):
-                        self._run(intake)
+                        if not self._run(intake):
+                            gevent.sleep(RETRY_SECONDS)
                     elif gathering.ready():
                         gathering.get()
                     else:
@@ -151,8 +154,8 @@ class Timers(Node):
         self._again = bool(saved.run)
         self._boundary = next_boundary(self._zones, saved.now) if saved.now else 0
         heads = {topic: saved.heads.get(topic, NOTHING) for topic in READ_BY_TIMERS}
-        self._report(saved.log, heads)
-        self._heard = time.monotonic()
+        self._reports.tell(saved.log, {NODE: heads})
+        self._hear()
         intake = self._intake = Intake(self._live, self._refill, saved.log, heads)
         return intake
 
@@ -163,7 +166,7 @@ class Timers(Node):
             try:
                 for message in intake.messages(IDLE_SECONDS):
                     self._dirty.note(message, self._areas)
-                    self._heard = time.monotonic()
+                    self._hear()
                     self._folded += message.header.count
                     # What was gone before it could be read may have changed anything.
                     self._dirty.everything |= intake.skipped > skipped
@@ -172,7 +175,12 @@ class Timers(Node):
             except NewLog as other:
                 intake.restart(other.log)
                 self._dirty = Dirty(everything=True)
-                self._heard = time.monotonic()
+                self._hear()
+
+    def _hear(self) -> None:
+        """Remember that something has changed just now."""
+        self._heard = time.monotonic()
+        self._waiting_since = self._waiting_since or self._heard
 
     def _is_due(self, intake: Intake) -> bool:
         saved = self._position.saved
@@ -186,26 +194,23 @@ class Timers(Node):
         ):
             return False
         moment = time.monotonic()
-        if moment - self._began >= self._config.timers.every_seconds:
+        if self._waiting_since and moment - self._waiting_since >= self._config.timers.every_seconds:
             return True
         return moment - self._heard >= QUIET_SECONDS and moment - self._began >= (1 + REST) * self._seconds
 
-    def _run(self, intake: Intake) -> None:
-        """Run the bolts for everything that was noted down; where that fails, note it down again."""
+    def _run(self, intake: Intake) -> bool:
+        """Run the bolts for everything that was noted down; where that fails, note it down again and return False."""
         dirty, self._dirty = self._dirty, Dirty()
         log, heads = intake.log, dict(intake.heads)
-        self._began = time.monotonic()
+        self._began, self._waiting_since = time.monotonic(), 0.0
+        self._under_way = len(dirty)
         try:
             done = self._bring_up_to_date(dirty, log, heads)
         except Unavailable as error:
-            dirty.add(self._dirty)
-            self._dirty = dirty
-            self._again = True
-            self._facts.clear()
-            self._starts.clear()
-            self._error = str(error)
-            gevent.sleep(RETRY_SECONDS)
-            return
+            self._take_back(dirty, error)
+            return False
+        finally:
+            self._under_way = 0
         self._error = ""
         self._again = False
         self._seconds = time.monotonic() - self._began
@@ -213,7 +218,18 @@ class Timers(Node):
         self._runs += 1
         self._changed.update(done.changed)
         self._unknown |= dirty.unknown
-        self._report(log, heads)
+        self._reports.tell(log, {NODE: heads})
+        return True
+
+    def _take_back(self, dirty: Dirty, error: Unavailable) -> None:
+        """Note down again what a run has not ended with; what it knew may be older than the store by now."""
+        dirty.add(self._dirty)
+        self._dirty = dirty
+        self._again = True
+        self._waiting_since = self._began
+        self._facts.clear()
+        self._starts.clear()
+        self._error = str(error)
 
     def _bring_up_to_date(self, dirty: Dirty, log: str, heads: dict[str, Head]) -> Done:
         now = int(self._now())
@@ -297,13 +313,6 @@ class Timers(Node):
         if before:
             works.append(planning.of_time(timers, scope.clock(before), scope.clock(now)))
         return planning.merged(works)
-
-    def _report(self, log: str, heads: dict[str, Head]) -> None:
-        """Tell the broker what it may throw away. If it does not answer, the next report will do."""
-        try:
-            self._reports.report(NODE, log, heads)
-        except Unavailable as error:
-            self._error = str(error)
 
     def _persist(self, action: Callable[[], Any]) -> Any:
         """Do something with the store; while it is away, say so and try again."""

@@ -1,5 +1,6 @@
 """Timer bolts touch what changed and what depends on it, all of that and nothing else."""
 
+import time
 from typing import Any
 
 import gevent
@@ -11,6 +12,7 @@ from analytics.config import TimersSection
 from analytics.runtime.timers import node as timers_node
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.node import Timers
+from analytics.runtime.timers.run import Run
 
 OLD_DAY = "2015-02-10"
 
@@ -122,3 +124,39 @@ def test_records_that_never_cease_do_not_keep_the_timers_from_running(
     config = msgspec.structs.replace(suite.config, timers=TimersSection(every_seconds=0.2))
     node = suite._start(Timers(config, now=lambda: suite.now))
     eventually(lambda: node.state()["runs"] == 1)
+
+
+def test_what_comes_in_while_nothing_runs_waits_for_quiet(new_suite: Any, monkeypatch: Any) -> None:
+    """Else the first tuple of many would begin a run of its own, and the others wait until that is over."""
+    suite = new_suite()
+    suite.start_worker()
+    config = msgspec.structs.replace(suite.config, timers=TimersSection(every_seconds=1.0))
+    node = suite._start(Timers(config, now=lambda: suite.now))
+    eventually(suite.is_saved)
+    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 3600)
+    gevent.sleep(1.1)  # the last run is longer ago than it may take until the next
+    sent, runs = time.monotonic(), node.state()["runs"]
+    suite.send("gamelog.login_logcount", [log("login", "a", at(OLD_DAY))])
+    eventually(lambda: node.state()["runs"] > runs)
+    assert time.monotonic() - sent >= 1.0
+
+
+def test_days_count_as_changed_until_their_documents_are_written(suite: Any, monkeypatch: Any) -> None:
+    node = next(node for node in suite._greenlets if node.name == "timers")
+    seen: list[int] = []
+    work = Run.work
+
+    def looked_at(run: Run, plan: Any) -> None:
+        seen.append(node.state()["changed_days"])
+        work(run, plan)
+
+    monkeypatch.setattr(Run, "work", looked_at)
+    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 3600)  # no run before all has been heard of
+    suite.send(
+        "gamelog.login_logcount", [log("login", "a", at(OLD_DAY)), log("login", "a", at("2015-02-11"))]
+    )
+    eventually(lambda: node.state()["changed_days"] == 3)  # two days, and when the area opened
+    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.1)
+    suite.drain()
+    assert set(seen) == {3}
+    eventually(lambda: node.state()["changed_days"] == 0)

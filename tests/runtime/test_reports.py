@@ -1,0 +1,51 @@
+"""How far bolts have come reaches the broker, whenever it comes back."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from runtime_harness import RunningBroker, login
+
+from analytics.broker.clients import Refill
+from analytics.broker.wire import BrokerState, Head
+from analytics.runtime import reports as module
+from analytics.runtime.reports import Reports
+
+BOLTS = ("loginhour", "server")
+TOPIC = "gamelog.login_logcount"
+
+
+@pytest.fixture
+def reports(broker: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
+    """Reports that do not wait long for a broker."""
+    monkeypatch.setattr(module, "Refill", lambda section: Refill(section, 1.0))
+    one = Reports(broker.section)
+    yield one
+    one.close()
+
+
+def state(broker: RunningBroker) -> BrokerState:
+    refill = Refill(broker.section, 60)
+    try:
+        return refill.state()
+    finally:
+        refill.close()
+
+
+def test_what_the_broker_did_not_hear_is_told_again(
+    broker: RunningBroker, reports: Reports, send: Any
+) -> None:
+    for acct in "abc":
+        send(TOPIC, [login(acct)])
+    log = state(broker).log
+    broker.stop()
+    heads = {bolt: {TOPIC: Head(1, 1, 1)} for bolt in BOLTS}
+    reports.tell(log, heads)
+    assert "did not answer" in reports.error
+    heads["server"][TOPIC] = Head(3, 3, 3)  # taken in since, but not in any document yet
+    reports.tell_again()
+    assert "did not answer" in reports.error
+    broker.start()
+    while reports.error:
+        reports.tell_again()
+    assert {bolt: state(broker).bolts[bolt][TOPIC].number for bolt in BOLTS} == {"loginhour": 1, "server": 1}
