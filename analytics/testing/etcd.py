@@ -89,6 +89,8 @@ class Member:
     def freeze(self) -> None:
         """Stop the process where it is: connections stay open, nothing answers."""
         self._signal(signal.SIGSTOP)
+        while self._process is not None and not _stands(self._process.pid):
+            time.sleep(0.005)  # until all of its threads have taken the signal, some of them answer
 
     def thaw(self) -> None:
         """Let it go on."""
@@ -97,6 +99,14 @@ class Member:
     def _signal(self, number: int) -> None:
         if self._process is not None:
             self._process.send_signal(number)
+
+
+def _stands(pid: int) -> bool:
+    """Return whether each thread of a process is stopped."""
+    states = (
+        one.read_text().rpartition(")")[2].split()[0] for one in Path(f"/proc/{pid}/task").glob("*/stat")
+    )
+    return all(state in "Tt" for state in states)
 
 
 class Etcd:

@@ -178,7 +178,7 @@ class TakeoverTest:
     def _seconds_until_numbers_move(self) -> float:
         """Return how long it takes, from now on, until a position moves on."""
         began = time.monotonic()
-        refill = Refill(self._main.config.broker)
+        refill = Refill(self._main.config.broker, PATIENCE)
         try:
             gevent.sleep(SETTLE_SECONDS)  # what was reported before is taken up
             before = _accounted(refill.state())
@@ -220,7 +220,7 @@ class TakeoverTest:
     def _compare(self) -> None:
         config = self._main.config
         self._outcome.lines = self._feed.good + self._feed.broken
-        refill, store = Refill(config.broker), open_store(config)
+        refill, store = Refill(config.broker, PATIENCE), open_store(config)
         try:
             until = time.monotonic() + PATIENCE
             while totals(refill.state().heads, "gamelog") < self._feed.good and time.monotonic() < until:

@@ -107,7 +107,7 @@ def records(messages: Sequence[Message]) -> list[tuple[str, int]]:
 
 def everything(section: BrokerSection, topics: Sequence[str], max_bytes: int = 300_000) -> list[Message]:
     """Return all messages of the log by way of refill, page after page, checking that numbers have no gaps."""
-    refill = Refill(section)
+    refill = Refill(section, 60)
     after, found, more = dict.fromkeys(topics, 0), [], True
     while more:
         page, messages = refill.read(after, max_bytes)

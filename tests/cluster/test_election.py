@@ -18,7 +18,7 @@ from analytics.cluster.keys import clock
 from analytics.config import Config, EtcdSection
 
 KINDS = ("local", "v2", "v3")
-TIMES = {"ttl_seconds": 4, "beat_seconds": 0.5, "poll_seconds": 0.2}
+TIMES = {"ttl_seconds": 10, "beat_seconds": 0.5, "poll_seconds": 0.2}
 
 
 class Contender:
@@ -97,9 +97,8 @@ def story(facts: EtcdSection, contenders: NewContender) -> None:
     eventually(lambda: c.acts)
     woken = clock()
     b.send(signal.SIGCONT)
-    gevent.sleep(1)
+    eventually(lambda: c.acts_after(woken + 1))
     assert not b.acts_after(woken)
-    assert c.acts_after(woken)
     assert never_together(a, b, c)
 
 
@@ -140,12 +139,12 @@ def test_without_etcd_nobody_stays_active_and_with_it_somebody_is_again(
     eventually(lambda: all(one.active for one in elections))
     etcd.members[0].freeze()
     eventually(lambda: not any(one.active for one in elections))
-    assert all(one.problem for one in elections)
+    eventually(lambda: all(one.problem for one in elections))
     # Told as soon as it is so, by a greenlet that waits for nothing else.
-    eventually(lambda: heard == [True, True, False, False])
+    eventually(lambda: heard.count(True) == heard.count(False) >= 2)
     etcd.members[0].thaw()
     eventually(lambda: all(one.active for one in elections))
-    assert not any(one.problem for one in elections)
+    eventually(lambda: not any(one.problem for one in elections))
     for one in elections:
         one.stop()
 

@@ -34,7 +34,7 @@ def test_killed_and_back_with_or_without_its_data(
     new_etcd: NewEtcd, clients: Clients, tmp_path: Path
 ) -> None:
     etcd = new_etcd()
-    both_keys = [clients(section(etcd.addresses, api=api)) for api in BOTH]
+    both_keys = [clients(section(etcd.addresses, api=api, timeout_seconds=30)) for api in BOTH]
     for keys in both_keys:
         assert works(keys)
         assert keys.elect("active/g", "me", 10)

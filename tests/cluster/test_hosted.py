@@ -97,7 +97,7 @@ def test_one_works_the_other_stands_by_and_takes_over(api: str, whole: Etcd, hos
     a = hosts("a", facts)
     eventually(lambda: a.working)
     b = hosts("b", facts)
-    eventually(lambda: b.state == {"standby": True, "error": ""})
+    eventually(lambda: b.node._election and b.state == {"standby": True, "error": ""})
     assert a.state == {"folded": 1}
     a.stop()
     eventually(lambda: b.working)
@@ -109,7 +109,7 @@ def test_without_etcd_one_of_two_processes_of_a_machine_works(tmp_path: Path) ->
     a = Host(config)
     eventually(lambda: a.working)
     b = Host(config)
-    eventually(lambda: b.state.get("standby"))
+    eventually(lambda: b.node._election and b.state.get("standby"))
     a.stop()
     eventually(lambda: b.working)
     b.stop()
@@ -123,9 +123,9 @@ def test_while_etcd_is_away_the_active_one_works_on_and_no_other_begins(
     a = hosts("a", facts)
     eventually(lambda: a.working)
     b = hosts("b", facts)
-    eventually(lambda: b.state.get("standby"))
+    eventually(lambda: b.node._election and b.state.get("standby"))
     etcd.members[0].freeze()
-    eventually(lambda: a.node._election.problem and b.node._election.problem)  # type: ignore[union-attr]
+    eventually(lambda: all(one.node._election and one.node._election.problem for one in (a, b)))
     until = time.monotonic() + 1.5 * facts.ttl_seconds
     while time.monotonic() < until:
         assert a.working and not b.working
@@ -145,7 +145,8 @@ def test_while_etcd_is_away_the_active_one_works_on_and_no_other_begins(
 def test_nodes_go_to_the_broker_wherever_it_is(
     api: str, whole: Etcd, hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = section(whole.addresses, api=api, **TIMES)
+    monkeypatch.setattr("analytics.cluster.place.LOOK_SECONDS", 30.0)
+    facts = section(whole.addresses, api=api, **TIMES | {"ttl_seconds": 30})
     config = Config(
         data=tmp_path / "one", broker=ANY_PORT, etcd=msgspec.structs.replace(facts, host_name="one")
     )
@@ -177,7 +178,8 @@ def test_nodes_go_to_the_broker_wherever_it_is(
 def test_a_broker_on_the_loopback_is_no_use_to_another_host(
     whole: Etcd, hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = section(whole.addresses, **TIMES)
+    monkeypatch.setattr("analytics.cluster.place.LOOK_SECONDS", 30.0)
+    facts = section(whole.addresses, **TIMES | {"ttl_seconds": 30})
     config = Config(
         data=tmp_path / "one", broker=ANY_PORT, etcd=msgspec.structs.replace(facts, host_name="one")
     )

@@ -1,6 +1,7 @@
 """Nodes tell of themselves through etcd, and ``status`` and ``check`` look there."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,24 +59,25 @@ def test_a_node_that_runs_is_seen_from_another_host_and_gone_when_it_ends(
     seen = []
 
     def look() -> None:
-        eventually(lambda: looker.list())
-        seen.extend(node for node in node_reports(there) if node.host == "here")
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            eventually(lambda: seen.extend(one for one in node_reports(there) if one.host == "here") or seen)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     gevent.spawn(look)
     assert run([Counting()], here) == Exit.OK
     assert [(node.name, node.problem, node.healthy) for node in seen] == [("gamelog", "", True)]
-    assert looker.list() == []
+    eventually(lambda: looker.list() == [])
     looker.close()
 
 
 def test_while_etcd_hangs_status_says_so_and_drain_waits(new_etcd: NewEtcd, tmp_path: Path) -> None:
     etcd = new_etcd()
     [config] = configs(etcd, tmp_path, "here")
-    assert report(config).cluster == ""
+    eventually(lambda: report(config).cluster == "")
     etcd.members[0].freeze()
     found = report(config)
-    assert "etcd can't be used" in found.cluster
+    assert re.search("etcd (can't be used|did not answer)", found.cluster)
     assert not found.healthy
     with pytest.raises(NotDrained, match="spouts of other hosts; etcd can't be used"):
         drain(config, 0.1)

@@ -92,7 +92,7 @@ class Running:
 def accts(config: Config) -> Counter[str]:
     """Return how often each acct's record is in the broker's log."""
     found: Counter[str] = Counter()
-    refill = Refill(config.broker, timeout=10)
+    refill = Refill(config.broker, 60)
     after = dict.fromkeys(TOPICS, 0)
     more = True
     while more:

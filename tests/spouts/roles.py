@@ -113,7 +113,7 @@ class RunningBroker:
 
     def tuples(self):
         """Return all role tuples in the log, in its order."""
-        refill, found, after = Refill(self.section), [], 0
+        refill, found, after = Refill(self.section, 60), [], 0
         while True:
             page, messages = refill.read({"syncuser": after})
             for message in messages:

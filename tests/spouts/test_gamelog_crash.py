@@ -55,7 +55,7 @@ def test_killed_at_random_every_line_is_accepted_once(tmp_path, started, web):
         kills = 0
         try:
             until = time.monotonic() + SECONDS
-            while time.monotonic() < until:
+            while kills < 3 or time.monotonic() < until:
                 gevent.sleep(0.6 + chance.random() * 1.2)
                 process.kill()
                 process.wait()
@@ -65,7 +65,6 @@ def test_killed_at_random_every_line_is_accepted_once(tmp_path, started, web):
             eventually(lambda: len(accts(config)) >= written[0] or process.poll() is not None, 180)
             assert process.poll() is None, (tmp_path / "spout.log").read_text()[-2000:]
             exactly(config, 1, written[0], 60)
-            assert kills > 2
         finally:
             writer.kill()
             process.kill()

@@ -70,7 +70,7 @@ class RunningBroker:
 
     def tuples(self):
         """Return all payment tuples in the log, in its order."""
-        refill, found, after = Refill(self.section), [], 0
+        refill, found, after = Refill(self.section, 60), [], 0
         while True:
             page, messages = refill.read({"payment": after})
             for message in messages:
@@ -120,7 +120,7 @@ def spout(tmp_path, broker, till):
         interface = Interface(
             url=till.url + "/{area}/{day}",
             clock_url=till.url + "/clock",
-            **{"every_seconds": 0.05, "retries": 1, "timeout_seconds": 2} | settings,
+            **{"every_seconds": 0.05, "retries": 1, "timeout_seconds": 60} | settings,
         )
         config = Config(data=tmp_path / "data", broker=broker.section, payment=interface)
         node = Payment(config, AREAS)
@@ -268,6 +268,8 @@ def test_days_of_a_downtime_are_asked_about_after_it(spout, till, broker):
     rounds(node, 2)
     assert {day for area, day in till.asked if area == WSDX} == {f"2015-01-{day:02}" for day in range(8, 14)}
     assert [one["users"] for one in broker.tuples()] == [{"late": {"times": 1, "amount": 1.0}}]
+    rounds(node, 1)  # begun after all was acknowledged
+    spout.stop(node)  # what it keeps is in its file then
     saved = json.loads((node._config.data / "state" / "payment.json").read_text())
     assert saved["digests"] == {}, "what is settled needs no memory"
 
@@ -279,10 +281,10 @@ def test_a_broken_answer_is_shown_and_mended_by_the_next(spout, till, broker, bo
     till.paid[DL, "2015-01-08"] = body
     till.paid[WSDX, "2015-01-08"] = users(b=1)
     node = spout()
-    rounds(node, 1)
     key = f"{DL}:{DAY}"
     step_until(node, lambda: key in node.state()["errors"])
     assert "expected JSON, got" in node.state()["errors"][key] == node.state()["last_error"]
+    rounds(node, 1)
     assert [one["area"] for one in broker.tuples()] == [WSDX]
     till.paid[DL, "2015-01-08"] = users(a=1)
     step_until(node, lambda: not node.state()["errors"])

@@ -57,7 +57,7 @@ def spout(tmp_path, broker, hall):
                 "clock_url": hall.clock_url,
                 "every_seconds": 0.05,
                 "retries": 1,
-                "timeout_seconds": 2,
+                "timeout_seconds": 60,
             }
             | settings,
         )
