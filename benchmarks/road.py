@@ -85,7 +85,7 @@ def settled(state: BrokerState, records: int) -> bool:
 
 def wait_until_settled(config: Config, records: int, timeout: float = 1800) -> None:
     """Return when every number of ``records`` records is written."""
-    refill = Refill(config.broker)
+    refill = Refill(config.broker, 60)
     deadline = time.monotonic() + timeout
     try:
         while not settled(refill.state(), records):

@@ -203,7 +203,8 @@ def main(
             gevent.wait([writing], timeout=max(0.0, asked + every - time.monotonic()))
         writing.get()
         drain(config, 600)
-        ended = report(config)
+        while (ended := report(config)).balance is None:
+            gevent.sleep(1)
     if folder is None:
         shutil.rmtree(work)
     assert ended.balance is not None, ended.problem

@@ -11,7 +11,14 @@ monkey.patch_all()
 
 import gevent
 import gevent.exceptions
+import hypothesis
 import pytest
+
+# A machine that others use may stand still for longer than an example may take.
+hypothesis.settings.register_profile(
+    "here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("here")
 
 # They take longest, so they begin first: what runs last alone leaves the other processes idle.
 FIRST = (

@@ -24,8 +24,9 @@ from analytics.config import Config, areas
 from analytics.config.reading import CHECKOUT
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
+from analytics.runtime.balance import Balance
 from analytics.runtime.draining import drain
-from analytics.runtime.report import report
+from analytics.runtime.report import StatusReport, report
 from analytics.runtime.suite import Suite
 from analytics.simulate.conf import Suite as Place
 from analytics.simulate.conf import configuration
@@ -43,6 +44,8 @@ ROOT = CHECKOUT.parents[1] if CHECKOUT.exists() else Path()
 FURTHER_DAY_SECONDS = 10.0
 COUNT_SECONDS = 180.0
 AGREE_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+RECOVER_SECONDS = 5.0
 ROUNDS = 2
 TELL_SECONDS = 5.0
 DAY = 86_400
@@ -166,9 +169,13 @@ def play(console: Console, game: Game, config: Config) -> None:
 def _look(game: Game, config: Config, progress: Progress, task: TaskID) -> bool:
     """Show how far the suite has followed; return whether it accepted every line there is."""
     found = report(config)
-    died = [f"{node.name} {node.problem}" for node in found.nodes if not node.pid]
-    if died:
-        raise AnalyticsError(f"{'; '.join(died)}; see the logs in {config.data / 'log'}")
+    if _dead(found):
+        gevent.sleep(
+            RECOVER_SECONDS
+        )  # where the whole machine stood still, all of them seem to hang at first
+        found = report(config)
+        if dead := _dead(found):
+            raise AnalyticsError(f"{'; '.join(dead)}; see the logs in {config.data / 'log'}")
     if found.balance is None:
         return False
     accepted = sum(one.ever_accepted for one in found.balance.spouts if one.name == "gamelog")
@@ -178,6 +185,10 @@ def _look(game: Game, config: Config, progress: Progress, task: TaskID) -> bool:
         task, completed=game.written_to - game.clock.start, description=f"{now:%Y-%m-%d}", text=text
     )
     return accepted >= game.ledger.records
+
+
+def _dead(found: StatusReport) -> list[str]:
+    return [f"{node.name} {node.problem}" for node in found.nodes if not node.pid]
 
 
 def conclude(console: Console, game: Game, config: Config, patience: float = AGREE_SECONDS) -> bool:
@@ -193,8 +204,8 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
         agrees = _show(console, game, config, store, compared)
     finally:
         store.close()
-    status = report(config)
-    faults = ["the broker does not answer"] if status.balance is None else status.balance.faults
+    balance = _balance(config)
+    faults = ["the broker does not answer"] if balance is None else balance.faults
     for fault in faults:
         console.print(f"✗ balance: {fault}", style="red", markup=False)
     if agrees and not faults:
@@ -205,6 +216,14 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
             style="bold green",
         )
     return agrees and not faults
+
+
+def _balance(config: Config) -> Balance | None:
+    """Return the balance, None where the broker keeps silent for a minute: it answers late where a disk is busy."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while (balance := report(config).balance) is None and time.monotonic() < until:
+        gevent.sleep(0.5)
+    return balance
 
 
 def count_and_compare(

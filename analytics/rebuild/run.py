@@ -44,6 +44,9 @@ from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.timers.by_hand import Wanted as WantedTimers
 from analytics.store import Store
 
+ANSWER_SECONDS = 30.0
+"""Who rebuilds would rather wait for a broker whose disk is busy than begin again."""
+
 TRIES = 5
 GROUP_BYTES = 48 << 20
 """Of records that are derived together."""
@@ -96,7 +99,7 @@ class Rebuild:
             Behind: a bolt does not count what is in the Queue.
         """
         outcome = Outcome()
-        self._refill = Refill(self._config.broker)
+        self._refill = Refill(self._config.broker, ANSWER_SECONDS)
         try:
             with alone(self._config.data, self._wanted.dry):
                 self._publish_unfinished()

@@ -16,7 +16,7 @@ from analytics.config import Config, load
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed, registered
 
-UP_SECONDS = 60.0
+UP_SECONDS = 180.0
 DOWN_SECONDS = 20.0
 LAST_WORDS = 5
 

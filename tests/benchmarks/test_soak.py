@@ -44,7 +44,7 @@ def test_a_short_soak_counts_every_line() -> None:
     command = [
         ROOT / "benchmarks" / "soak",
         "--minutes",
-        "0.1",
+        "0.3",
         "--rate",
         "500",
         "--warm-up",
@@ -56,7 +56,7 @@ def test_a_short_soak_counts_every_line() -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3,500 of 3,500 lines counted; the balance adds up" in done.stdout
+    assert "9,500 of 9,500 lines counted; the balance adds up" in done.stdout
     for node in ("broker", "gamelog", "store", "timers", "worker-main"):
         assert re.search(rf"^{node} memory +\d+\.\d ", done.stdout, re.MULTILINE)
         assert re.search(rf"^{node} files +\d+\.\d ", done.stdout, re.MULTILINE)

@@ -30,7 +30,7 @@ BEGIN = int(datetime(2024, 3, 9, 12, tzinfo=ZoneInfo("America/New_York")).timest
 
 NAMES = ["a", "b", "c", "d:e", "f#1"]
 
-law = settings(max_examples=60, deadline=None)
+law = settings(max_examples=60)
 seeds = given(seed=st.integers(0, 2**32))
 
 

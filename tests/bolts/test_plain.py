@@ -137,7 +137,7 @@ def documents(runner, name, *fields):
     return found
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.integers(0, 2**32), st.sampled_from(sorted(AROUND)), st.sampled_from(sorted(AROUND)))
 def test_documents_equal_plain_python(seed, name, other):
     random = Random(seed)

@@ -25,7 +25,7 @@ def check(intervals, expected):
     assert bool(intervals) == bool(expected)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.lists(st.tuples(st.sampled_from(["add", "discard"]), pairs), max_size=30), pairs)
 def test_intervals_equal_sets(operations, asked):
     intervals, expected = Intervals(), set()

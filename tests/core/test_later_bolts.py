@@ -72,7 +72,7 @@ arena = Bolt(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32))
 def test_a_tuple_may_touch_many_documents_by_keys_of_its_own(seed):
     random = Random(seed)

@@ -72,7 +72,7 @@ def canonical(measure, state):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(one=drawn, two=drawn, three=drawn)
 def test_merging_is_associative_and_commutative(name, one, two, three):
     measure = MEASURES[name]
@@ -97,7 +97,7 @@ def test_merging_is_associative_and_commutative(name, one, two, three):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(one=drawn, two=drawn)
 def test_merging_leaves_what_is_merged_alone(name, one, two):
     measure = MEASURES[name]
@@ -109,7 +109,7 @@ def test_merging_leaves_what_is_merged_alone(name, one, two):
 
 
 @pytest.mark.parametrize("name", MEASURES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(one=drawn, two=drawn)
 def test_a_state_survives_storing(name, one, two):
     measure = MEASURES[name]
@@ -124,7 +124,7 @@ def test_a_state_survives_storing(name, one, two):
 
 
 @pytest.mark.parametrize("name", [name for name, one in MEASURES.items() if isinstance(one, Growing)])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(some=st.lists(drawn, max_size=4))
 def test_the_list_of_what_was_absorbed_is_the_state(name, some):
     measure = MEASURES[name]

@@ -248,7 +248,7 @@ def small_parts():
     patch.undo()
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.integers(0, 2**32))
 def test_any_crash_and_any_zombie_leave_the_reference_documents(seed):
     law(Random(seed))

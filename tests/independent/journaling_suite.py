@@ -159,7 +159,7 @@ class JournalingSuite(NearSuite):
 
     def heads(self) -> dict[str, int]:
         """Return the numbers of all topics in the Queue."""
-        refill = Refill(self.config.broker)
+        refill = Refill(self.config.broker, 60)
         try:
             return {topic: head.number for topic, head in refill.state().heads.items()}
         finally:

@@ -137,7 +137,7 @@ def test_a_document_as_it_was_some_time_ago(suite, monkeypatch):
 
 def heard(suite, topic, after):
     """Return the tuples of a topic's messages after one of them."""
-    refill = Refill(suite.config.broker)
+    refill = Refill(suite.config.broker, 60)
     try:
         _, messages = refill.read({topic: after})
     finally:

@@ -70,7 +70,7 @@ def in_order(records: list[Record]) -> list[Record]:
 
 def until_collected(config: Config, roles: int) -> None:
     """Wait until the broker has so many roles."""
-    refill, until = Refill(config.broker), time.monotonic() + WITHIN_SECONDS
+    refill, until = Refill(config.broker, WITHIN_SECONDS), time.monotonic() + WITHIN_SECONDS
     try:
         while (head := refill.state().heads.get("syncuser")) is None or head.records < roles:
             assert time.monotonic() < until, head

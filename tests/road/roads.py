@@ -45,8 +45,8 @@ def pipe(file: Path, lines: list[bytes], *words: str) -> str:
 
 def settled(config: Config) -> BrokerState:
     """Wait until everything accepted is counted; return the broker's books."""
-    drain(config, 60)
-    refill = Refill(config.broker)
+    drain(config, 300)
+    refill = Refill(config.broker, 60)
     try:
         return refill.state()
     finally:

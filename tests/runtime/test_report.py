@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,9 @@ def test_what_is_wrong_with_a_node(tmp_path: Path, changes: dict[str, Any], told
 
 
 def test_a_process_that_is_gone(tmp_path: Path) -> None:
-    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone = subprocess.Popen(["sleep", "600"])
     started = process_started(gone.pid)
+    gone.kill()
     gone.wait()
     beating(tmp_path, pid=gone.pid, started=started)
     assert problem(tmp_path) == "died without a word; see its log"

@@ -43,6 +43,7 @@ data = "data"
 {on_ports(*self.ports)}
 [service]
 restarts = 2
+drain_seconds = 100
 [games.dl.areas.{AREA}]
 plat = "2001"
 [[gamelog.sources]]
@@ -99,6 +100,10 @@ poll_seconds = 0.1
         assert done.returncode == 0, done.stdout + self.logs()
         self.pids()
         return done.stdout
+
+    def is_well(self) -> bool:
+        """Whether ``status`` finds nothing wrong, as init systems ask it."""
+        return self("status", "--json", "--lsb").returncode == 0
 
     def write(self, count: int) -> None:
         """Have that many more accts log in."""

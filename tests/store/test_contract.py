@@ -388,7 +388,7 @@ def test_one_of_many_inserts_wins_and_writes_without_condition_never_conflict(co
 one_write = st.tuples(st.sampled_from("abcde"), st.sampled_from([None, 0, 1, 2]), st.integers(0, 3))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=st.lists(st.lists(one_write, max_size=5, unique_by=lambda one: one[0]), max_size=6))
 def test_any_store_does_what_memory_does(
     store: Store, calls: list[list[tuple[str, int | None, int]]]

@@ -14,7 +14,7 @@ from analytics.timers import TIMERS
 DAY = date(2024, 2, 1).toordinal()
 """Near the end of a February of 29 days, some days before the Monday of a week."""
 SPAN = 100
-law = settings(max_examples=30, deadline=None)
+law = settings(max_examples=30)
 ACCTS = "abcdefg"
 
 

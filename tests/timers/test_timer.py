@@ -4,7 +4,7 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.core.periods import zone
@@ -12,7 +12,6 @@ from analytics.timers import TIMERS
 from analytics.timers.start import changes, earliest, fields
 from analytics.timers.timer import first_of, last_of, runs
 
-law = settings(deadline=None)
 DAYS = st.dates(date(2000, 1, 1), date(2999, 12, 31)).map(date.toordinal)
 DAY = date(2024, 2, 29).toordinal()
 """A Thursday."""
@@ -61,7 +60,6 @@ def test_time_affects_what_looks_forward_to_the_day():
 
 
 @pytest.mark.parametrize("period", ["day", "week", "month"])
-@law
 @given(day=DAYS)
 def test_periods_tile_the_days(period, day):
     first, last = first_of(period, day), last_of(period, first_of(period, day))
@@ -70,7 +68,6 @@ def test_periods_tile_the_days(period, day):
     assert first_of(period, last + 1) == last + 1
 
 
-@law
 @given(days=st.lists(st.integers(0, 300)), length=st.integers(1, 50))
 def test_runs_are_the_days_in_order_and_short(days, length):
     found = list(runs(days, length))

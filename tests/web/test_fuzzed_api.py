@@ -16,7 +16,7 @@ CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "negative_data_rejection,unsupported_method"
 )
-PATIENCE = 600
+PATIENCE = 1500
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,15 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
         yield running
 
 
-def test_every_answer_is_as_described_and_what_is_wrong_is_refused(suite: Suite, tmp_path: Path) -> None:
+def test_every_answer_is_as_described_and_what_is_wrong_is_refused(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "analytics.web.kept.PATIENCE", 300.0
+    )  # a machine that stands still is no fault of the API
     program = Path(sys.executable).with_name("schemathesis")
     options = ["--max-examples", EXAMPLES, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]
-    options += ["--continue-on-failure", "--no-color", "--workers", "2"]
+    options += ["--continue-on-failure", "--no-color", "--workers", "2", "--request-timeout", "120"]
     # The same each time, unless somebody wants to search.
     searching = "ANALYTICS_FUZZ_EXAMPLES" in os.environ
     options += ["--generation-database", "none"] if searching else ["--generation-deterministic"]

@@ -101,7 +101,7 @@ def check(app: Flask, address: str) -> None:
         assert any(word in told for word in ("expected", "unknown parameter", "there is no", "has no")), told
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize="ANALYTICS_FUZZ_EXAMPLES" not in os.environ,
+@settings(max_examples=EXAMPLES, derandomize="ANALYTICS_FUZZ_EXAMPLES" not in os.environ,
           suppress_health_check=list(HealthCheck), database=None)  # fmt: skip
 @given(path=st.sampled_from(PATHS), pairs=pairs)
 def test_nothing_fails_and_nothing_is_given_back_as_markup(app: Flask, path: str, pairs: Any) -> None:

@@ -26,7 +26,7 @@ def seen():
     chromium = need("chromium", "apt-get install chromium")
     command = [sys.executable, str(HERE / "browsing.py"), chromium]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

@@ -177,6 +177,7 @@ def look(page: Page) -> list[Any]:
 
 # A live update --------------------------------------------------------------------------------------------------------
 
+AT_ITS_END = "one => one.scrollTop > 0 && one.scrollTop + one.clientHeight >= one.scrollHeight - 1"
 PLACE = """() => {
   const region = document.querySelector("#table-active").closest(".scroll");
   return {
@@ -194,7 +195,7 @@ def place(browser: Browser, address: str) -> dict[str, Any]:
     table.locator("summary").click()
     table.locator(".scroll").focus()
     page.keyboard.press("End")
-    soon(page, "document.querySelector('#table-active').closest('.scroll').scrollTop > 0")
+    soon(page, f"({AT_ITS_END})(document.querySelector('#table-active').closest('.scroll'))")
     page.locator(".tools a").last.focus()
     page.evaluate("""() => {
       window.before = document.activeElement; window.chart = document.querySelector("[data-chart=active]");
@@ -446,6 +447,7 @@ def gone(live: Page, waiting: Page) -> dict[str, Any]:
         page.on("request", lambda request: asked.append(request.url))
     for _ in range(60):
         for page in (live, waiting):
+            soon(page, IDLE)
             page.clock.fast_forward(5000)
         live.wait_for_timeout(20)
     found["asked"] = [

@@ -28,7 +28,7 @@ from analytics.runtime.service.supervisor import (
     last_error,
 )
 
-UP_SECONDS = 60.0
+UP_SECONDS = 180.0
 FREE_SECONDS = 5.0
 DOWN_SECONDS = STOP_SECONDS + 10.0
 LOOK_SECONDS = 0.1

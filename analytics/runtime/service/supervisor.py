@@ -27,7 +27,7 @@ from analytics.runtime.nodes import registered
 from analytics.runtime.service import conf
 from analytics.runtime.suite import python_path
 
-ASK_SECONDS = 3.0
+ASK_SECONDS = 10.0
 LOOK_SECONDS = 0.5
 LAUNCH_SECONDS = 30.0
 TAIL_BYTES = 16384

@@ -107,9 +107,9 @@ def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: st
     suite.drain()
     eventually(lambda: other.state()["runs"] > 0)
     suite.store.before = lambda collection, writes: None
+    runs = sleeper.state()["runs"]
     wakes.set()
-    eventually(lambda: sleeper.state()["runs"] > 0)
-    gevent.sleep(0.5)
+    eventually(lambda: sleeper.state()["error"] or sleeper.state()["runs"] > runs)
     suite.kill(sleeper)  # whatever it did last, another one finds the truth
     suite.send("gamelog.login_logcount", [log("login", "z", at("2015-03-04"))])
     suite.drain()

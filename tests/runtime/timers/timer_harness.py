@@ -191,7 +191,7 @@ class Suite:
 
     def published(self) -> dict[tuple[str, str, int], dict[str, Any]]:
         """Return, per timer bolt, area or game, and ``ts``, the newest tuple that the Queue holds."""
-        refill = Refill(self.config.broker)
+        refill = Refill(self.config.broker, PATIENCE)
         newest: dict[tuple[str, str, int], dict[str, Any]] = {}
         try:
             after = dict.fromkeys(COLLECTIONS, 0)
