@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
+import gevent
+
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
 from analytics.config import BrokerSection
 from analytics.errors import Unavailable
 
+REPEAT_SECONDS = 1.0
 Positions = Mapping[str, Mapping[str, Head]]
 """Per bolt and topic, the head that it has passed."""
 
@@ -22,14 +25,30 @@ class Reports:
         self.error = ""
         self._refill = Refill(broker)
         self._owed: tuple[str, Positions] | None = None
+        self._repeating = gevent.spawn(self._repeat_for_ever)
 
     def tell(self, log: str, positions: Positions) -> None:
-        """Tell how far bolts are in the log of that name; where the broker does not answer, keep it."""
+        """Tell how far bolts are in the log of that name; where the broker does not answer, keep it, and go on."""
         # A copy: what is folded meanwhile is not in documents yet, and must not be told.
         self._owed = log, {bolt: dict(heads) for bolt, heads in positions.items()}
-        self.tell_again()
+        self._tell_owed()
 
-    def tell_again(self) -> None:
+    def check(self) -> None:
+        """Raise what ended the repetition, if anything has."""
+        if self._repeating.ready():
+            self._repeating.get()
+
+    def close(self) -> None:
+        """Repeat nothing any more; what is owed is told by whoever starts next."""
+        self._repeating.kill()
+        self._refill.close()
+
+    def _repeat_for_ever(self) -> None:
+        while True:
+            gevent.sleep(REPEAT_SECONDS)
+            self._tell_owed()
+
+    def _tell_owed(self) -> None:
         """Tell what the broker has not heard yet, if there is anything. To hear it twice does it no harm."""
         if (owed := self._owed) is None:
             return
@@ -42,7 +61,3 @@ class Reports:
             return
         if self._owed is owed:
             self._owed, self.error = None, ""
-
-    def close(self) -> None:
-        """Close the socket; what is owed is told by whoever starts next."""
-        self._refill.close()

@@ -79,7 +79,7 @@ class Worker(Node):
         for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
             greenlet.get()
             raise RuntimeError(f"{self.name}: a greenlet ended by itself")
-        self._reports.tell_again()
+        self._reports.check()
 
     def stop(self) -> None:
         """Settle what was folded, then let go of everything."""

@@ -27,7 +27,7 @@ from analytics.store import EMBEDDED_HOST, MongoStore, Write, embedded_uri
 
 PROGRAM = "secantusd-py"
 READY_SECONDS = 30.0
-PORT_SECONDS = 5.0
+PORT_SECONDS = 15.0
 HUNG_SECONDS = 60.0
 REFUSING_SECONDS = 5.0
 FULL_MB = 64

@@ -17,6 +17,7 @@ from analytics.broker.clients import Refill
 from analytics.broker.wire import Batch, BatchHeader, Message, Part, number_of, tagged
 from analytics.config import BrokerSection
 from analytics.core.intervals import Intervals, Pair
+from analytics.testing.ports import free_ports
 
 SCRIPT = Path(__file__).with_name("broker_process.py")
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,9 @@ class BrokerProcess:
         **section: Any,
     ) -> None:
         self._data, self._bolts, self._limit = data, bolts or {}, limit
-        self._section = {"receiver_port": 0, "sender_port": 0, "refill_port": 0, "min_free_mb": 1} | section
+        # Ports that are its own while it is down, too.
+        ports = zip(("receiver_port", "sender_port", "refill_port"), free_ports(3), strict=True)
+        self._section = {**dict(ports), "min_free_mb": 1} | section
         self.section = BrokerSection()
         self.start()
 
@@ -48,8 +51,6 @@ class BrokerProcess:
         )
         assert self._process.stdout is not None
         self.section = msgspec.json.decode(self._process.stdout.readline(), type=BrokerSection)
-        ports = ("receiver_port", "sender_port", "refill_port")
-        self._section |= {port: getattr(self.section, port) for port in ports}
 
     @property
     def pid(self) -> int:

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from analytics.config import AreaSection, Config, Game, StoreSection
 from analytics.errors import AnalyticsError
 from analytics.store import Write, open_store
 from analytics.store.embedded import StoreNode
+from analytics.testing.ports import free_ports
 
 SHANGHAI, BERLIN, GONE = "a" * 24, "b" * 24, "c" * 24
 DAY = 1420646400  # 2015-01-08 in Shanghai
@@ -29,9 +29,7 @@ ACCTS = [f"acct {n}" for n in range(25)]
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     """The configuration of two games, and of a server that holds some of their documents."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     games = {
         "dl": Game(areas={SHANGHAI: AreaSection(plat="2001")}),
         "wsdx": Game(areas={BERLIN: AreaSection(plat="7", timezone="Europe/Berlin")}),

@@ -371,7 +371,7 @@ def test_a_glob_may_match_more_files_than_a_process_may_open(tmp_path, monkeypat
     append(files[0], line("another"))
     read([*expected, line("another")])
     for carrier in source._open.values():
-        carrier.changed = 0.0
+        carrier.changed = -1000.0
     read([*expected, line("another"), line("the end")])
     source.close()
 

@@ -174,7 +174,7 @@ def test_read_payment_not_empty(tmp_path, broker):
         every_seconds=0.1,
     )
     subscriber = Subscriber(broker.section, ["payment"])
-    gevent.sleep(0.3)
+    assert subscriber.recv(60), "a heartbeat: it hears what is published from now on"
     node = Payment(Config(data=tmp_path / "data", broker=broker.section, payment=interface), areas)
     node.start()
     step_until(node, lambda: node.state()["published"] >= 3)
@@ -218,7 +218,7 @@ def test_answers_of_many_accounts_do_not_travel_together(narrow, broker, till, s
     until = time.monotonic() + 60
     while sum(till.asked.values()) < 16 and time.monotonic() < until:
         gevent.sleep(0.05)  # all answers wait for the next step
-    step_until(node, lambda: node.state()["published"] == 8, 30)
+    step_until(node, lambda: node.state()["published"] == 8)
 
 
 def test_an_unchanged_answer_and_an_empty_one_publish_nothing(spout, till, broker):

@@ -186,11 +186,11 @@ def polling(ask, questions, **settings):
 
 def test_a_slow_question_holds_up_no_other():
     def ask(question):
-        gevent.sleep(5 if question == "slow" else 0)
+        gevent.sleep(600 if question == "slow" else 0)
         yield question
 
     poll = polling(ask, ["slow", "a", "b"], concurrency=2)
-    answers = [poll.get(2) for _ in range(6)]
+    answers = [poll.get(60) for _ in range(6)]
     poll.stop()
     assert [answer.result for answer in answers] == ["a", "b"] * 3
     assert [answer.at for answer in answers] == sorted({answer.at for answer in answers})
@@ -209,7 +209,7 @@ def test_never_more_at_once_than_configured_and_no_question_twice():
 
     poll = polling(ask, range(20), concurrency=3)
     for _ in range(60):
-        assert poll.get(2) is not None
+        assert poll.get(60) is not None
     poll.stop()
     assert max(most) == 3
 
@@ -219,7 +219,7 @@ def test_nobody_takes_answers_and_nothing_piles_up():
     poll = polling(lambda question: [asked.append(question)], range(100), concurrency=2)
     gevent.sleep(0.3)
     poll.stop()
-    assert len(asked) <= 6
+    assert 0 < len(asked) <= 6
 
 
 def test_what_fails_is_an_answer_and_what_breaks_surfaces():
@@ -227,7 +227,7 @@ def test_what_fails_is_an_answer_and_what_breaks_surfaces():
         raise Unavailable("gone") if question == "a" else ZeroDivisionError("a bug")
 
     poll = polling(ask, ["a"])
-    assert str(poll.get(2).error) == "gone"
+    assert str(poll.get(60).error) == "gone"
     poll.stop()
     poll = polling(ask, ["b"])
     with pytest.raises(ZeroDivisionError):

@@ -1,6 +1,9 @@
 """Numbers that are kept: how long, how far back they may be, and that a day is read once however many ask."""
 
+import itertools
+import time
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -12,6 +15,14 @@ from analytics.web.kept import RECENT_MOST, STALE, Kept, NotYet
 FIRST = date(2026, 10, 1)
 DAYS = [FIRST + timedelta(days=n) for n in range(5)]
 TODAY = DAYS[-1]
+
+
+@pytest.fixture(autouse=True)
+def pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each reading takes a millisecond by its watch, however long it takes on a busy machine."""
+    watch = itertools.count(0, 0.001).__next__
+    steady = SimpleNamespace(time=time.time, monotonic=time.monotonic, perf_counter=watch)
+    monkeypatch.setattr("analytics.web.kept.time", steady)
 
 
 class Source:

@@ -215,7 +215,8 @@ def test_the_node_needs_a_port_of_its_own() -> None:
         node.stop()
 
 
-def test_many_who_ask_at_once_share_one_report(tmp_path: Path) -> None:
+def test_many_who_ask_at_once_share_one_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.web.probes.FRESH_SECONDS", 60.0)
     receiver, sender, refill = free_ports(3)
     section = BrokerSection(receiver_port=receiver, sender_port=sender, refill_port=refill)
     reports = Reports(Config(data=tmp_path, broker=section))

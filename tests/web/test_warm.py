@@ -38,7 +38,7 @@ def test_who_comes_after_the_warming_waits_for_nothing(cold: Month) -> None:
     with pytest.raises(NotYet):
         VIEWS["economy"](hurried, DAYS)
     warmer = Warmer(cold.data)
-    with gevent.Timeout(60):
+    with gevent.Timeout(300):
         warmer.look()
     for game in {area.game for area in cold.data.areas.values()}:
         plats = {area.plat for area in cold.data.areas.values() if area.game == game}

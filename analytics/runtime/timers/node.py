@@ -100,7 +100,7 @@ class Timers(Node):
         for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
             greenlet.get()
             raise RuntimeError(f"{self.name}: a greenlet ended by itself")
-        self._reports.tell_again()
+        self._reports.check()
 
     def stop(self) -> None:
         """Let a run that is under way end, for ten seconds, then let go of everything."""
