@@ -19,7 +19,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Head
 from analytics.cluster import LocalRegistry
-from analytics.config import Config, areas, load
+from analytics.config import Config, TimersSection, areas, load
 from analytics.core.fold import Delta
 from analytics.core.tuples import PaidRow, Period
 from analytics.runtime.draining import behind
@@ -189,11 +189,12 @@ def tell(what: str, config: Config, suite: Suite, seconds: float, written: int) 
     return total
 
 
-def configure(folder: Path, world: World) -> Path:
+def configure(folder: Path, world: World, known_mb: float) -> Path:
     """Write a configuration that claims the world's areas, and return its path."""
+    timers = f"[timers]\nmax_known_mb = {known_mb}\n"
     claimed = "\n".join(f'{area} = {{ plat = "2001" }}' for area in world.areas)
     path = folder / "analytics.toml"
-    path.write_text(f'data = "data"\n{on_ports(*free_ports(4))}\n[games.dl.areas]\n{claimed}\n')
+    path.write_text(f'data = "data"\n{on_ports(*free_ports(4))}\n{timers}[games.dl.areas]\n{claimed}\n')
     return path
 
 
@@ -202,11 +203,14 @@ def configure(folder: Path, world: World) -> Path:
 @click.option("--accts", default=5000, show_default=True, help="Accts an area.")
 @click.option("--days", default=31, show_default=True)
 @click.option("--share", default=0.01, show_default=True, help="Of the area-days, how many change.")
-def main(area_count: int, accts: int, days: int, share: float) -> None:
+@click.option(
+    "--known-mb", default=TimersSection().max_known_mb, show_default=True, help="timers.max_known_mb."
+)
+def main(area_count: int, accts: int, days: int, share: float, known_mb: float) -> None:
     """Measure the timer bolts on the embedded store."""
     work = Path(tempfile.mkdtemp(prefix="timers-"))
     world = World(area_count, accts, days)
-    path = configure(work, world)
+    path = configure(work, world, known_mb)
     config = load(path)
     begin = time.monotonic()
     with Suite(path, NODES):

@@ -170,9 +170,8 @@ def _look(game: Game, config: Config, progress: Progress, task: TaskID) -> bool:
     """Show how far the suite has followed; return whether it accepted every line there is."""
     found = report(config)
     if _dead(found):
-        gevent.sleep(
-            RECOVER_SECONDS
-        )  # where the whole machine stood still, all of them seem to hang at first
+        # Where the whole machine stood still, all of them seem to hang at first.
+        gevent.sleep(RECOVER_SECONDS)
         found = report(config)
         if dead := _dead(found):
             raise AnalyticsError(f"{'; '.join(dead)}; see the logs in {config.data / 'log'}")

@@ -8,6 +8,7 @@ said to have changed: whoever hears of every change reads an area-day only when 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from sys import getsizeof
 from typing import Any, Literal
 
 import gevent
@@ -29,8 +30,9 @@ Needs = dict[Stored, set[int]]
 COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
 DOCUMENTS_AT_ONCE = 100
 HISTORY_AT_ONCE = 50
-BYTES_AN_ACCT = 200
-"""What a numbered acct takes: its name, its number, its place in the dictionary."""
+BYTES_A_NAME = 80
+"""What an acct's name takes as a rule. An area's table and its game's share it."""
+BYTES_A_NUMBER = 32
 BYTES_A_DAY = 250
 """What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 SPARSE = 16
@@ -87,12 +89,13 @@ class FactsReader:
             arrays += [numbers for of in kind.values() for numbers in of.values()]
         for of in self._pay.values():
             arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
-        named = sum(map(len, self._numbers.values()))
+        names = sum(len(self._numbers[area]) for area in self._areas if area in self._numbers)
         return (
             sum(array.nbytes for array in arrays)
             + len(arrays) * BYTES_A_DAY
             + sum(table.nbytes for table in self._translated.values())
-            + named * BYTES_AN_ACCT
+            + sum(getsizeof(table) + len(table) * BYTES_A_NUMBER for table in self._numbers.values())
+            + names * BYTES_A_NAME
         )
 
     def forget(self, kind: Stored, area: str, day: int) -> None:
