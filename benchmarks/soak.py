@@ -203,7 +203,9 @@ def main(
             gevent.wait([writing], timeout=max(0.0, asked + every - time.monotonic()))
         writing.get()
         drain(config, 600)
-        while (ended := report(config)).balance is None:
+        for _ in range(60):
+            if (ended := report(config)).balance is not None:
+                break
             gevent.sleep(1)
     if folder is None:
         shutil.rmtree(work)

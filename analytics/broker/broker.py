@@ -222,8 +222,14 @@ class Broker:
 
     def _drop(self) -> None:
         passed = self._positions.passed()
-        if passed is not None:
+        if passed is None:
+            return
+        try:
             self._log.drop(passed, self._store.saved(self._log.identity))
+        except (
+            OSError
+        ) as error:  # whoever reports can't help it, and the file is found again at the next start
+            logger.warning("a segment that all bolts have passed was not deleted: %s", error)
 
     def _spawn(self, loop: Callable[[], None]) -> "gevent.Greenlet[..., None]":
         greenlet = gevent.spawn(loop)

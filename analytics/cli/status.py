@@ -147,7 +147,7 @@ def _timers(state: dict[str, Any], now: float) -> str:
     return (
         f"Timer bolts: last run {_duration(max(0.0, now - state['ran_at']))} ago took {state['seconds']:.1f} s; "
         f"{sum(state['documents'].values()):,} documents written since the start; {state['changed_days']:,} changed "
-        "area-days not in them yet"
+        "area-days not in their documents yet"
         + (f"; left out, as no game claims them: areas {', '.join(unknown)}" if unknown else "")
     )
 

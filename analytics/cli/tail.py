@@ -32,7 +32,7 @@ def tail(config: Config, topic: str, count: int | None) -> None:
         while left is None or left > 0:
             got = subscriber.recv(WAIT_SECONDS)
             silent = 0 if got else silent + 1
-            if silent > WAITS:
+            if silent >= WAITS:
                 raise Unavailable(
                     f"the broker's Sender at {config.broker.host}:{config.broker.sender_port} has been silent for "
                     f"{WAITS * WAIT_SECONDS:g} s; see `analytics status`"

@@ -161,7 +161,7 @@ class TimersSection(Section, frozen=True):
     """How timer bolts run. ``every_seconds`` 0: they don't."""
 
     every_seconds: NotNegative = 60.0
-    max_known_mb: Positive = 2048
+    max_known_mb: Positive = 1536
 
 
 class ServiceSection(Section, frozen=True):

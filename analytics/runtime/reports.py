@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import gevent
+from gevent.lock import BoundedSemaphore
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
@@ -10,12 +11,14 @@ from analytics.config import BrokerSection
 from analytics.errors import Unavailable
 
 REPEAT_SECONDS = 1.0
-Positions = Mapping[str, Mapping[str, Head]]
+Heads = Mapping[str, Mapping[str, Head]]
 """Per bolt and topic, the head that it has passed."""
 
 
 class Reports:
-    """What the broker has not heard is told again: a bolt that has nothing more to do would else seem to lag for ever.
+    """Tells the broker how far a node's bolts are, until it has heard.
+
+    A bolt that has nothing more to do would else seem to lag for ever where the broker missed its last report.
 
     Attributes:
         error: why the broker has not heard the newest, empty where it has.
@@ -24,13 +27,14 @@ class Reports:
     def __init__(self, broker: BrokerSection) -> None:
         self.error = ""
         self._refill = Refill(broker)
-        self._owed: tuple[str, Positions] | None = None
+        self._owed: tuple[str, Heads] | None = None
+        self._turn = BoundedSemaphore(1)
         self._repeating = gevent.spawn(self._repeat_for_ever)
 
-    def tell(self, log: str, positions: Positions) -> None:
+    def tell(self, log: str, heads: Heads) -> None:
         """Tell how far bolts are in the log of that name; where the broker does not answer, keep it, and go on."""
         # A copy: what is folded meanwhile is not in documents yet, and must not be told.
-        self._owed = log, {bolt: dict(heads) for bolt, heads in positions.items()}
+        self._owed = log, {bolt: dict(passed) for bolt, passed in heads.items()}
         self._tell_owed()
 
     def check(self) -> None:
@@ -50,14 +54,15 @@ class Reports:
 
     def _tell_owed(self) -> None:
         """Tell what the broker has not heard yet, if there is anything. To hear it twice does it no harm."""
-        if (owed := self._owed) is None:
-            return
-        log, positions = owed
-        try:
-            for bolt, heads in positions.items():
-                self._refill.report(bolt, log, heads)
-        except Unavailable as error:
-            self.error = str(error)
-            return
-        if self._owed is owed:
-            self._owed, self.error = None, ""
+        with self._turn:  # an error is always one of what is still owed
+            if (owed := self._owed) is None:
+                return
+            log, heads = owed
+            try:
+                for bolt, passed in heads.items():
+                    self._refill.report(bolt, log, passed)
+            except Unavailable as error:
+                self.error = str(error)
+                return
+            if self._owed is owed:
+                self._owed, self.error = None, ""

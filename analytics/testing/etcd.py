@@ -106,7 +106,7 @@ def _stands(pid: int) -> bool:
     states = (
         one.read_text().rpartition(")")[2].split()[0] for one in Path(f"/proc/{pid}/task").glob("*/stat")
     )
-    return all(state in "Tt" for state in states)
+    return all(state in "TtZX" for state in states)  # what has ended answers nothing, either
 
 
 class Etcd:

@@ -41,11 +41,12 @@ FOCUSED = """() => {
 IDLE = "typeof turn === 'undefined' || turn !== null"
 """Whether the page waits for no answer: one that takes three seconds must not seem to take minutes."""
 
-COUNTING = """() => {
-  window.said_times = 0;
-  new MutationObserver(() => window.said_times++).observe(document.getElementById("said"), {childList: true, characterData: true});
+LISTENING = """() => {
+  window.heard = [];
+  const said = document.getElementById("said");
+  new MutationObserver(() => heard.push(said.innerText)).observe(said, {childList: true, characterData: true});
 }"""
-"""Counts how often a screen reader is told something."""
+"""Notes what a screen reader is told."""
 
 
 def main(chromium: str, open_to_all: str, guarded: str, cold: str, *names: str) -> None:
@@ -203,7 +204,7 @@ def place(browser: Browser, address: str) -> dict[str, Any]:
       window.before.focus({preventScroll: true});
     }""")
     page.wait_for_timeout(200)  # scrolling is over
-    page.evaluate(COUNTING)
+    page.evaluate(LISTENING)
     before, old = page.evaluate(PLACE), page.locator(".tile .value").first.inner_text()
     happen("more accts")
     until(page, f"document.querySelector('.tile .value').innerText !== {old!r}")
@@ -215,7 +216,7 @@ def place(browser: Browser, address: str) -> dict[str, Any]:
         "old": old,
         "new": page.locator(".tile .value").first.inner_text(),
         "last row": last,
-        "told": page.evaluate("window.said_times"),
+        "told": page.evaluate("heard.length"),
     }
 
 
@@ -393,7 +394,7 @@ def away(browser: Browser, address: str) -> dict[str, Any]:
     narrow = {name: a_page(browser, timed=True, **context) for name, context in LOOKS.items()}
     for page in narrow.values():
         shown(page, f"{address}/retention?{SPAN}")
-    live.evaluate(COUNTING)
+    live.evaluate(LISTENING)
     happen("store away")
     found: dict[str, Any] = {}
     for name, page in {"live": live, **narrow}.items():
@@ -404,16 +405,16 @@ def away(browser: Browser, address: str) -> dict[str, Any]:
     found["opened"] = [answer and answer.status, opened.locator("main").inner_text()]
     for name, context in LOOKS.items():
         found[f"error {name}"] = looked_at(a_page(browser, **context), f"{address}/payment?{SPAN}")
-    opened.evaluate(COUNTING)
+    opened.evaluate(LISTENING)
     opened.get_by_role("link", name="Try now").focus()
     with opened.expect_response("**/payment**"):
         until(opened, "turn === null")
     soon(opened, "turn !== null")
-    found["tried again"] = opened.evaluate("[document.activeElement.innerText, window.said_times]")
+    found["tried again"] = opened.evaluate("[document.activeElement.innerText, heard.length]")
     live.clock.fast_forward(5 * 60_000)
     soon(live, "document.querySelector('#trouble').innerText.includes('min')")
     found["older"] = live.locator("#trouble").inner_text()
-    found["told once"] = live.evaluate("window.said_times")
+    found["heard"] = live.evaluate("heard.map(one => one.split('. ')[0])")
     found["gone"] = gone(live, opened)
     without = a_page(browser, java_script_enabled=False)
     without.goto(f"{address}/progress?{SPAN}")
@@ -467,7 +468,7 @@ def not_yet(browser: Browser, address: str) -> dict[str, Any]:
     while not page.locator("progress").count() and time.monotonic() < end:
         time.sleep(1)  # the store came back a moment ago, and may not answer everybody yet
         answer = page.goto(f"{address}/economy?{SPAN}")
-    page.evaluate(COUNTING)
+    page.evaluate(LISTENING)
     found: dict[str, Any] = {
         "status": answer and answer.status,
         "first": page.locator("main").inner_text(),
@@ -478,7 +479,7 @@ def not_yet(browser: Browser, address: str) -> dict[str, Any]:
     with page.expect_response("**/economy**"):
         page.clock.fast_forward(3000)
     page.wait_for_timeout(100)
-    found["told"] = page.evaluate("window.said_times")
+    found["told"] = page.evaluate("heard.length")
     happen("read on")
     until(page, "document.documentElement.dataset.drawn")
     return found | {"url": page.url, "rows": rows(page, "reasons")}

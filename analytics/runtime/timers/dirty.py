@@ -45,9 +45,9 @@ class Dirty:
     everything: bool = False
     unknown: set[str] = field(default_factory=set)
 
-    def __len__(self) -> int:
-        """Return how many area-days and starts have changed."""
-        return len(self.days) + len(self.starts)
+    def __bool__(self) -> bool:
+        """Whether anything is known to have changed."""
+        return bool(self.days or self.starts)
 
     def note(self, message: Message, areas: Areas) -> None:
         """Take up a message of a bolt."""
@@ -77,6 +77,11 @@ class Dirty:
         self.start_tuples.update(other.start_tuples)
         self.everything |= other.everything
         self.unknown |= other.unknown
+
+
+def area_days(*some: Dirty) -> int:
+    """Return how many days of areas have changed, each counted once."""
+    return len({(area, day) for one in some for _, area, day in one.days})
 
 
 def _read(body: bytes) -> Iterable[Changed]:

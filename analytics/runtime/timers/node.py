@@ -6,7 +6,7 @@ crash or since the store went away, is made again from the saved position, and w
 
 When to run: when nothing has come in for a second, at the latest ``every_seconds`` after something has. That second
 makes ``drain`` quick without a way to ask for a run, and what comes in together one run. A run that was long is
-followed by a pause of its length, lest a trickle of records keep the machine busy.
+followed by a pause of its length, but of no more than ``every_seconds``, lest a trickle of records keep the machine busy.
 """
 
 import time
@@ -26,7 +26,7 @@ from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.reports import Reports
 from analytics.runtime.settler import new_session
 from analytics.runtime.timers import planning
-from analytics.runtime.timers.dirty import Dirty
+from analytics.runtime.timers.dirty import Dirty, area_days
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.planning import Plan
 from analytics.runtime.timers.position import NODE, Overtaken, Position
@@ -64,11 +64,11 @@ class Timers(Node):
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._intake: Intake | None = None
         self._dirty = Dirty()
-        self._under_way = 0
+        self._under_way = Dirty()
         self._again = False
         self._stopping = False
         self._error = ""
-        self._heard = self._waiting_since = self._began = 0.0
+        self._heard = self._waiting_since = self._resting_until = 0.0
         self._seconds = 0.0
         self._boundary = 0
         self._ran_at = 0.0
@@ -107,20 +107,22 @@ class Timers(Node):
         self._stopping = True
         gevent.joinall(self._greenlets, timeout=10)
         gevent.killall(self._greenlets, timeout=2)
+        if self._intake:
+            self._intake.close()
         self._publisher.close()
         for client in (self._refill, self._reports, self._live):
             client.close()
         self._store.close()
 
     def state(self) -> dict[str, Any]:
-        """Return what ``status`` shows: when the last run was, what it did, and what is waiting for the next."""
+        """Return what ``status`` shows: when the last run was, what it did, and what is not in documents yet."""
         return {
             "folded": self._folded,
             "ran_at": self._ran_at,
             "seconds": round(self._seconds, 3),
             "runs": self._runs,
             "documents": dict(self._changed),
-            "changed_days": len(self._dirty) + self._under_way,
+            "changed_days": area_days(self._dirty, self._under_way),
             "unknown_areas": sorted(self._unknown),
             "error": self._error or self._reports.error or (self._intake.error if self._intake else ""),
         }
@@ -143,6 +145,7 @@ class Timers(Node):
                 gevent.sleep(RETRY_SECONDS)
             finally:
                 gathering.kill()
+                intake.close()
 
     def _prepare(self) -> Intake:
         """Learn from the store where to go on, and forget what was known before."""
@@ -178,42 +181,44 @@ class Timers(Node):
                 self._hear()
 
     def _hear(self) -> None:
-        """Remember that something has changed just now."""
+        """Remember that something is to be looked at since now, if not for longer."""
         self._heard = time.monotonic()
         self._waiting_since = self._waiting_since or self._heard
 
     def _is_due(self, intake: Intake) -> bool:
         saved = self._position.saved
-        if not intake.log:
-            return False
-        if not (
+        if not intake.log or not (
             self._dirty.everything
             or self._again
             or self._now() >= self._boundary
             or (intake.log, intake.heads) != (saved.log, saved.heads)
         ):
+            self._waiting_since = 0.0
             return False
         moment = time.monotonic()
-        if self._waiting_since and moment - self._waiting_since >= self._config.timers.every_seconds:
-            return True
-        return moment - self._heard >= QUIET_SECONDS and moment - self._began >= (1 + REST) * self._seconds
+        if moment < self._resting_until:
+            return False
+        overdue = self._waiting_since + self._config.timers.every_seconds
+        return moment - self._heard >= QUIET_SECONDS or (self._waiting_since > 0 and moment >= overdue)
 
     def _run(self, intake: Intake) -> bool:
         """Run the bolts for everything that was noted down; where that fails, note it down again and return False."""
         dirty, self._dirty = self._dirty, Dirty()
         log, heads = intake.log, dict(intake.heads)
-        self._began, self._waiting_since = time.monotonic(), 0.0
-        self._under_way = len(dirty)
+        began, self._waiting_since = time.monotonic(), 0.0
+        self._under_way = dirty
         try:
             done = self._bring_up_to_date(dirty, log, heads)
         except Unavailable as error:
             self._take_back(dirty, error)
+            self._waiting_since = began
             return False
         finally:
-            self._under_way = 0
+            self._under_way = Dirty()
         self._error = ""
         self._again = False
-        self._seconds = time.monotonic() - self._began
+        self._seconds = time.monotonic() - began
+        self._resting_until = time.monotonic() + min(REST * self._seconds, self._config.timers.every_seconds)
         self._ran_at = time.time()
         self._runs += 1
         self._changed.update(done.changed)
@@ -226,7 +231,6 @@ class Timers(Node):
         dirty.add(self._dirty)
         self._dirty = dirty
         self._again = True
-        self._waiting_since = self._began
         self._facts.clear()
         self._starts.clear()
         self._error = str(error)
