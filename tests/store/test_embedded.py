@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import gevent
 import msgspec
@@ -142,6 +143,15 @@ def test_files_are_private_and_documents_survive_a_stop(node_config: Config) -> 
     assert files and all(path.stat().st_mode & 0o077 == 0 for path in files)
 
 
+def insisted(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what a store gives, once it answers."""
+    while True:
+        try:
+            return ask()
+        except Unavailable:
+            time.sleep(0.05)
+
+
 def test_a_server_that_was_killed_in_mid_bulk_has_lost_nothing_acknowledged(
     node: StoreNode, node_config: Config
 ) -> None:
@@ -167,7 +177,7 @@ def test_a_server_that_was_killed_in_mid_bulk_has_lost_nothing_acknowledged(
                 interrupted.append(version)
             # What conflicts can only be our own write, whose answer was lost.
             assert tried or not refused
-            found = store.load("c", sorted(refused))
+            found = insisted(lambda refused=refused: store.load("c", sorted(refused)))
             assert all(document["_v"] == version + 1 for document in found.values()) and len(found) == len(
                 refused
             )
@@ -189,7 +199,7 @@ def test_a_server_that_was_killed_in_mid_bulk_has_lost_nothing_acknowledged(
         done.set()
         writer.result(60)
     assert interrupted, "no kill hit a bulk: the test shows nothing"
-    found = open_store(node_config).load("c", ids)
+    found = insisted(lambda: open_store(node_config).load("c", ids))
     assert {id: document["_v"] for id, document in found.items()} == acknowledged
 
 
