@@ -22,7 +22,7 @@ from analytics.bolts import BOLTS
 from analytics.config import load
 from analytics.runtime.draining import drain
 from analytics.runtime.nodes import TIMERS
-from analytics.runtime.report import StatusReport, report
+from analytics.runtime.report import StatusReport, report, report_with_balance
 from analytics.runtime.suite import Suite
 from benchmarks import lines, road
 from benchmarks.throughput import COMPARABLE
@@ -203,10 +203,7 @@ def main(
             gevent.wait([writing], timeout=max(0.0, asked + every - time.monotonic()))
         writing.get()
         drain(config, 600)
-        for _ in range(60):
-            if (ended := report(config)).balance is not None:
-                break
-            gevent.sleep(1)
+        ended = report_with_balance(config)
     if folder is None:
         shutil.rmtree(work)
     assert ended.balance is not None, ended.problem

@@ -168,16 +168,18 @@ def wait_for_changes(config: Config) -> float:
     refill = Refill(config.broker, ANSWER_SECONDS)
     goal, before = refill.state().heads, state(config)["runs"]
     runs: dict[int, float] = {}
-    while True:
-        arrived = not behind(goal, refill.state().bolts, {NODE: list(READ_BY_TIMERS)})
-        if arrived:
-            time.sleep(2 * BEAT_SECONDS)  # what the node says of itself follows
+
+    def look() -> None:
         now = state(config)
         runs[now["runs"]] = now["seconds"]
-        if arrived:
-            refill.close()
-            return sum(seconds for run, seconds in runs.items() if run > before)
+
+    while behind(goal, refill.state().bolts, {NODE: list(READ_BY_TIMERS)}):
+        look()
         time.sleep(POLL_SECONDS)
+    refill.close()
+    time.sleep(2 * BEAT_SECONDS)  # what the node says of itself follows
+    look()
+    return sum(seconds for run, seconds in runs.items() if run > before)
 
 
 def tell(what: str, config: Config, suite: Suite, seconds: float, written: int) -> int:

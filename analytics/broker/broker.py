@@ -226,9 +226,8 @@ class Broker:
             return
         try:
             self._log.drop(passed, self._store.saved(self._log.identity))
-        except (
-            OSError
-        ) as error:  # whoever reports can't help it, and the file is found again at the next start
+        except OSError as error:
+            # Whoever reports can't help it, and the file is found again at the next start.
             logger.warning("a segment that all bolts have passed was not deleted: %s", error)
 
     def _spawn(self, loop: Callable[[], None]) -> "gevent.Greenlet[..., None]":

@@ -24,9 +24,8 @@ from analytics.config import Config, areas
 from analytics.config.reading import CHECKOUT
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.runtime.balance import Balance
 from analytics.runtime.draining import drain
-from analytics.runtime.report import StatusReport, report
+from analytics.runtime.report import StatusReport, report, report_with_balance
 from analytics.runtime.suite import Suite
 from analytics.simulate.conf import Suite as Place
 from analytics.simulate.conf import configuration
@@ -44,7 +43,6 @@ ROOT = CHECKOUT.parents[1] if CHECKOUT.exists() else Path()
 FURTHER_DAY_SECONDS = 10.0
 COUNT_SECONDS = 180.0
 AGREE_SECONDS = 30.0
-ASK_TIMES = 30
 RECOVER_SECONDS = 5.0
 ROUNDS = 2
 TELL_SECONDS = 5.0
@@ -204,7 +202,7 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
         agrees = _show(console, game, config, store, compared)
     finally:
         store.close()
-    balance = _balance(config)
+    balance = report_with_balance(config).balance
     faults = ["the broker does not answer"] if balance is None else balance.faults
     for fault in faults:
         console.print(f"✗ balance: {fault}", style="red", markup=False)
@@ -216,15 +214,6 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
             style="bold green",
         )
     return agrees and not faults
-
-
-def _balance(config: Config) -> Balance | None:
-    """Return the balance, None where the broker keeps silent however often it is asked: on a busy disk it is late."""
-    for _ in range(ASK_TIMES):
-        if (balance := report(config).balance) is not None:
-            return balance
-        gevent.sleep(0.5)
-    return None
 
 
 def count_and_compare(

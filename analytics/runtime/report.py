@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import gevent
 import msgspec
 from gevent.event import Event
 
@@ -27,6 +28,7 @@ from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.usage import Usage
 from analytics.store import open_store
 
+BALANCE_TRIES = 40
 SECONDS = 1.2
 """For one answer. With the start of the interpreter ``status`` takes less than two."""
 
@@ -126,6 +128,18 @@ def report(config: Config) -> StatusReport:
     state: BrokerState = broker.value
     sums = balance(state, _spouts(nodes), readers(config))
     return StatusReport(time.time(), nodes, sums, state, state.blocked, peers)
+
+
+def report_with_balance(config: Config) -> StatusReport:
+    """Return a report for which the broker has answered: it is asked again for up to a minute, as a busy disk makes it late.
+
+    ``balance`` is None only where it has kept silent all the time.
+    """
+    for _ in range(BALANCE_TRIES):
+        if (found := report(config)).balance is not None:
+            break
+        gevent.sleep(0.5)
+    return found
 
 
 def _questions(config: Config) -> dict[str, Callable[[], Any]]:

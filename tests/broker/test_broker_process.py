@@ -23,6 +23,7 @@ from needed import missing
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber
+from analytics.broker.segment import Segment
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Heartbeat, Message, Part
 from analytics.config import BrokerSection
@@ -207,6 +208,33 @@ def test_nothing_is_acknowledged_or_published_before_the_disk_has_it(
     may_end.set()
     assert result.get(timeout=60).accepted == 3
     assert isinstance(subscriber.recv(60), Message)
+    publisher.close()
+    broker.stop()
+
+
+def test_a_segment_that_can_not_be_deleted_is_no_fault_of_who_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = BrokerSection(
+        **dict.fromkeys(("receiver_port", "sender_port", "refill_port"), 0), min_free_mb=1
+    )
+    broker = Broker(msgspec.structs.replace(section, segment_mb=0.01), tmp_path)
+    broker.start()
+    stepping = gevent.spawn(lambda: [broker.step() for _ in itertools.count()])
+    publisher, refill = Publisher(broker.bound, "test"), Refill(broker.bound, PATIENCE)
+    for at in range(10):
+        publisher.publish(batch("s", [at], ("a",), pad=3000)).get(timeout=60)
+    state, tried = refill.state(), []
+
+    def refuse(segment: Segment) -> None:
+        tried.append(segment)
+        raise OSError("not today")
+
+    monkeypatch.setattr(Segment, "remove", refuse)
+    refill.report("bolt", state.log, state.heads)
+    assert tried
+    assert refill.state().bolts["bolt"] == state.heads
+    stepping.kill()
     publisher.close()
     broker.stop()
 

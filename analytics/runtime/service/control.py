@@ -27,8 +27,8 @@ from analytics.runtime.service.supervisor import (
     Supervisor,
     last_error,
 )
+from analytics.runtime.suite import UP_SECONDS
 
-UP_SECONDS = 180.0
 FREE_SECONDS = 5.0
 DOWN_SECONDS = STOP_SECONDS + 10.0
 LOOK_SECONDS = 0.1
