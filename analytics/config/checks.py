@@ -13,6 +13,7 @@ import msgspec
 from analytics.bolts import BOLTS
 from analytics.config.addresses import is_any, is_loopback, is_network
 from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
+from analytics.config.uris import weakening
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
@@ -46,6 +47,8 @@ NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
 def faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``."""
     yield from _ports(config)
+    if not config.mongodb.unsafe_uri_options:
+        yield from (f"mongodb.uri: {reason}" for reason in weakening(config.mongodb.uri))
     yield from _broker(config.broker)
     yield from _etcd(config.etcd)
     yield from _timezones(config)
@@ -62,7 +65,7 @@ def faults(config: Config) -> Iterator[str]:
 
 
 def unset_variables(config: Config) -> Iterator[str]:
-    """Yield a fault for each environment variable that the configuration names and that is not set.
+    """Yield a fault for each environment variable that the configuration names and that is not set, or can't be used.
 
     This is apart from :func:`faults` since only nodes need the secrets; ``status`` works without them.
     """
@@ -75,6 +78,9 @@ def unset_variables(config: Config) -> Iterator[str]:
     for key, variable in named.items():
         if variable and not os.environ.get(variable):
             yield f"{key}: expected a value in the environment variable {variable}, found none; export it"
+    if not config.mongodb.unsafe_uri_options:
+        uri = os.environ.get(config.mongodb.uri_env, "") if config.mongodb.uri_env else ""
+        yield from (f"mongodb.uri_env: {reason}" for reason in weakening(uri))
 
 
 def endpoints(config: Config) -> dict[str, tuple[str, int]]:

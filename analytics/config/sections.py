@@ -24,11 +24,15 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class MongoDB(Section, frozen=True):
-    """Where documents go. An empty ``uri`` means the embedded server."""
+    """Where documents go. An empty ``uri`` means the embedded server.
+
+    ``unsafe_uri_options``: obey options of the URI that may lose acknowledged records, instead of refusing them.
+    """
 
     uri: str = ""
     uri_env: str = ""
     database: str = "analytics"
+    unsafe_uri_options: bool = False
 
 
 class StoreSection(Section, frozen=True):
@@ -55,6 +59,8 @@ class BrokerSection(Section, frozen=True):
     refill_port: PortOrAny = 5002
     silence_seconds: Annotated[float, Meta(ge=1)] = 15.0
     segment_mb: Positive = 64
+    keep_hours: NotNegative = 24.0
+    keep_mb: NotNegative = 1024
     min_free_mb: NotNegative = 512
     fsync: bool = True
 

@@ -85,6 +85,9 @@ class Overlay(Store):
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         """Do nothing: what is only looked at keeps the indexes that it has."""
 
+    def barrier(self) -> None:
+        """Do nothing: what lies below is only read."""
+
     def ping(self) -> None:
         self._below.ping()
 

@@ -30,9 +30,8 @@ from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
 from analytics.runtime.cache import Cache, Periods
-from analytics.store import Store, Write
+from analytics.store import POSITIONS, Store, Write
 
-POSITIONS = "positions"
 DOCUMENTS_AT_FIRST = 10
 DOCUMENTS_AT_ONCE = 500
 PORTIONS = 2

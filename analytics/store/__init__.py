@@ -4,15 +4,17 @@ import os
 from urllib.parse import urlsplit
 
 from analytics.config import Config
+from analytics.config.uris import weakening
 from analytics.errors import ConfigError
 from analytics.store.counting import CountingStore
 from analytics.store.memory import MemoryStore
 from analytics.store.mongo import MongoStore
 from analytics.store.mongo_reading import MongoReader
 from analytics.store.reading import Reader
-from analytics.store.store import Document, Store, Write
+from analytics.store.store import POSITIONS, Document, Store, Write
 
 __all__ = [
+    "POSITIONS",
     "CountingStore",
     "Document",
     "MemoryStore",
@@ -48,6 +50,11 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
     if scheme == "counting":
         return CountingStore()
     if scheme in ("mongodb", "mongodb+srv"):
+        if config.mongodb.unsafe_uri_options:
+            return MongoStore(uri, config.mongodb.database, timeout, obey_uri=True)
+        if reasons := list(weakening(uri)):
+            key = "mongodb.uri_env" if config.mongodb.uri_env else "mongodb.uri"
+            raise ConfigError("; ".join(f"{key}: {reason}" for reason in reasons))
         return MongoStore(uri, config.mongodb.database, timeout)
     raise ConfigError(
         f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…", "counting:" or "", got one that begins {uri[:12]!r}'
@@ -72,7 +79,7 @@ def embedded_uri(config: Config) -> str:
     A retried write was seen to take effect twice there after a restart: writes are not retried, which the
     suite's conditional ones don't need.
     """
-    return f"mongodb://{EMBEDDED_HOST}:{config.store.port}/?directConnection=true&retryWrites=false&w=1"
+    return f"mongodb://{EMBEDDED_HOST}:{config.store.port}/?directConnection=true&retryWrites=false"
 
 
 def _uri(config: Config) -> str:

@@ -46,6 +46,9 @@ class CountingStore(Store):
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         """Do nothing."""
 
+    def barrier(self) -> None:
+        """Do nothing."""
+
     def ping(self) -> None:
         """Do nothing."""
 

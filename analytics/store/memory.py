@@ -66,6 +66,9 @@ class MemoryStore(Store):
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         """Do nothing: a search here reads everything."""
 
+    def barrier(self) -> None:
+        """Do nothing: what was written is there."""
+
     def ping(self) -> None:
         """Do nothing: memory is there."""
 

@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
@@ -18,15 +19,19 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
 )
+from pymongo.read_concern import ReadConcern
 
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.store.clock import Clock
 from analytics.store.encoding import OPTIONS, encode
-from analytics.store.store import LOAD_BATCH, Document, Store, Write
+from analytics.store.store import LOAD_BATCH, POSITIONS, Document, Store, Write
 
 BULK_DOCUMENTS = 500
 BULK_BYTES = 8 * 1024 * 1024
 DUPLICATE_KEY = 11000
 UPSERT_TRIES = 5
+BARRIER = "barrier"
+"""The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
 
 READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
 FURTHER_INDEXES = {"userpay": (("area", "pay_amout"), ("game", "pay_amout"))}
@@ -37,6 +42,11 @@ DEFAULTS: dict[str, Any] = {
     "serverSelectionTimeoutMS": 3000,
     "connectTimeoutMS": 3000,
     "socketTimeoutMS": 30_000,
+}
+SAFE: dict[str, Any] = {
+    "read_preference": ReadPreference.PRIMARY,
+    "read_concern": ReadConcern("majority"),
+    "write_concern": WriteConcern(w="majority", j=True),
 }
 PING_SECONDS = 3.0
 """Whether a server answers is known after that, even of one that takes requests and hangs."""
@@ -50,6 +60,8 @@ _PASSING = frozenset(
     [1, 6, 7, 24, 46, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031]
 )
 _REFUSED = frozenset([13, 18])
+_UNKNOWN_ERROR = 8
+"""What mongod answers where its disk is full, and in other cases: the text tells them apart."""
 
 
 class _Encoded(RawBSONDocument):
@@ -68,15 +80,18 @@ class MongoStore(Store):
     ``{_id, _v}`` with upsert, so that where that version is not the stored one MongoDB itself refuses with
     a duplicate key. No transaction is needed, nor a replica set.
 
-    A write returns when a majority of the replica set has it in its journal, unless the URI says otherwise
-    (``w``, ``journal``).
+    A write returns when a majority of the replica set has it in its journal. A read sees only what a majority has, on the
+    primary: what it shows is never rolled back.
     """
 
-    def __init__(self, uri: str, database: str, timeout: float | None = None) -> None:
+    def __init__(
+        self, uri: str, database: str, timeout: float | None = None, *, obey_uri: bool = False
+    ) -> None:
         """Connect in the background: the first operation waits for it, for 3 s at most.
 
         Args:
             timeout: seconds for connecting and for an answer, instead of what the URI or ``DEFAULTS`` says.
+            obey_uri: take write concern, read concern and read preference from the URI, where it names any.
 
         Raises:
             ConfigError: the URI or the database's name can't be used.
@@ -88,17 +103,14 @@ class MongoStore(Store):
             options |= dict.fromkeys(TIMEOUTS, int(timeout * 1000))
         try:
             self._client: MongoClient[Document] = MongoClient(uri, document_class=dict, **options)
-            concern = self._client.write_concern
             self._database = self._client.get_database(
-                database,
-                codec_options=OPTIONS,
-                read_preference=ReadPreference.PRIMARY,
-                write_concern=concern if concern.document else WriteConcern(w="majority", j=True),
+                database, codec_options=OPTIONS, **(_of_uri(self._client) if obey_uri else SAFE)
             )
         except (ConfigurationError, InvalidName, ValueError, TypeError) as error:
             raise ConfigError(
                 f'mongodb: expected a uri like "mongodb://host:27017" and a database name, got: {error}'
             ) from error
+        self._clock = Clock(self._client)
         if not self._database.write_concern.acknowledged:
             raise ConfigError(
                 "mongodb.uri: w=0 leaves writes unacknowledged, and records would be lost; leave w out"
@@ -106,9 +118,9 @@ class MongoStore(Store):
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
-        with told(collection):
+        with told(collection), self._clock.reading() as session:
             for asked in _batches(ids):
-                for document in self._database[collection].find({"_id": {"$in": asked}}):
+                for document in self._database[collection].find({"_id": {"$in": asked}}, session=session):
                     found[document["_id"]] = document
         return found
 
@@ -147,10 +159,13 @@ class MongoStore(Store):
         span = {"$gte": since, "$lt": until}
         if bounds := {name: bound for name, bound in span.items() if bound is not None}:
             wanted["ts"] = bounds
-        with told(collection):
-            order = [("area", ASCENDING), ("ts", ASCENDING)]
-            with self._database[collection].find(wanted, sort=order, batch_size=batch) as cursor:
-                yield from cursor
+        order = [("area", ASCENDING), ("ts", ASCENDING)]
+        with (
+            told(collection),
+            self._clock.reading() as session,
+            self._database[collection].find(wanted, sort=order, batch_size=batch, session=session) as cursor,
+        ):
+            yield from cursor
 
     def collections(self) -> list[str]:
         with told(self._database.name):
@@ -161,6 +176,13 @@ class MongoStore(Store):
             with told(collection):
                 for fields in (*READERS_INDEXES, *FURTHER_INDEXES.get(collection, ())):
                     self._database[collection].create_index([(field, ASCENDING) for field in fields])
+
+    def barrier(self) -> None:
+        with told(BARRIER), self._clock.barrier() as session:
+            # A majority has it only when a majority has everything before it in the primary's log.
+            self._database[POSITIONS].replace_one(
+                {"_id": BARRIER}, {"at": datetime.now(UTC)}, upsert=True, session=session
+            )
 
     def ping(self) -> None:
         with told(self._database.name), pymongo.timeout(PING_SECONDS):
@@ -202,6 +224,16 @@ class MongoStore(Store):
                     raise
                 return [one["index"] for one in failed]
         return []
+
+
+def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
+    """Return what the client's URI names of ``SAFE``, and the rest as it is there."""
+    named = {
+        "read_preference": client.read_preference,
+        "read_concern": client.read_concern if client.read_concern.document else SAFE["read_concern"],
+        "write_concern": client.write_concern if client.write_concern.document else SAFE["write_concern"],
+    }
+    return SAFE | named
 
 
 def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
@@ -266,12 +298,18 @@ def _of_bulk(where: str, error: BulkWriteError) -> AnalyticsError:
     if not failed:
         concern = details.get("writeConcernErrors", [{}])[0]
         return Unavailable(f"MongoDB did not confirm a write ({where}): {concern.get('errmsg', error)}")
-    lasting = [one for one in failed if one["code"] not in _PASSING]
-    first = (lasting or failed)[0]
-    return _of_code(where, first["code"], f"{first.get('errmsg', '')[:500]} ({len(failed)} of the writes)")
+    found = [
+        _of_code(where, one["code"], f"{one.get('errmsg', '')[:500]} ({len(failed)} of the writes)")
+        for one in failed
+    ]
+    return next((one for one in found if not isinstance(one, Unavailable)), found[0])
 
 
 def _of_code(where: str, code: int, message: str, timeout: bool = False) -> AnalyticsError:
+    if code == _UNKNOWN_ERROR and "No space left on device" in message:
+        return Unavailable(
+            f"MongoDB's disk is full ({where}): {message}. Make room there; writing goes on by itself"
+        )
     if timeout or code in _PASSING:
         return Unavailable(f"MongoDB can't do it now ({where}): {message}")
     if code in _REFUSED:

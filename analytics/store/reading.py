@@ -180,6 +180,9 @@ class ReadOnly(Store):
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         raise AnalyticsError("no index may be made here: this store was opened for reading")
 
+    def barrier(self) -> None:
+        raise AnalyticsError("no barrier may be written here: this store was opened for reading")
+
     def ping(self) -> None:
         self._store.ping()
 

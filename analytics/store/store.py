@@ -25,6 +25,9 @@ from analytics.errors import AnalyticsError, Unavailable
 
 Document = dict[str, Any]
 
+POSITIONS = "positions"
+"""The collection that holds how far bolts and timer bolts are, and the suite's other notes about the store."""
+
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 LOAD_BATCH = 100
 PARTS_AT_ONCE = 16
@@ -64,9 +67,9 @@ class Store(ABC):
         A document that is gone although a version was expected is written anew.
 
         Raises:
-            Unavailable: any of the writes may have taken effect or not. Repeat the call with the same
-                writes: one that had taken effect comes back as a conflict (or, without a condition, is
-                written again), so load what conflicts and compare.
+            Unavailable: any of the writes may have taken effect or not, or may be rolled back. Call
+                :meth:`barrier`, then repeat the call with the same writes: one that had taken effect comes back
+                as a conflict (or, without a condition, is written again), so load what conflicts and compare.
             AnalyticsError: a document can't be stored, and none of this call's was.
         """
 
@@ -108,6 +111,17 @@ class Store(ABC):
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         """Make the readers' indexes, (area, ts), (game, ts) and ts, where they are missing; those of ``userpay``, which
         has no ``ts``, are also (area, pay_amout) and (game, pay_amout)."""
+
+    @abstractmethod
+    def barrier(self) -> None:
+        """Return when every earlier write, of any client, is either durable or gone for good. Later reads see it so.
+
+        After a write whose outcome is unknown, and after a failover, call this before a read that decides. A store
+        without replicas has nothing to wait for.
+
+        Raises:
+            Unavailable: the store does not confirm it. Call again.
+        """
 
     @abstractmethod
     def ping(self) -> None:

@@ -1,14 +1,17 @@
 """Which store a configuration opens, how it connects, and how MongoDB's errors come out."""
 
+import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import BulkWriteError, NotPrimaryError, OperationFailure
 
-from analytics.config import Config, MongoDB, StoreSection
+from analytics.config import Config, MongoDB, StoreSection, load
+from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
 from analytics.store.mongo import told
@@ -101,6 +104,8 @@ def bulk_error(*codes: int) -> BulkWriteError:
         (NotPrimaryError("not primary"), Unavailable, "does not answer"),
         (OperationFailure("stepping down", 189), Unavailable, "can't do it now"),
         (OperationFailure("no space left", 14031), Unavailable, "no space left"),
+        (OperationFailure("28: No space left on device", 8), Unavailable, "disk is full.*Make room"),
+        (OperationFailure("what is this", 8), AnalyticsError, "code 8"),
         (OperationFailure("authentication failed", 18), AnalyticsError, "mongodb.uri_env"),
         (OperationFailure("unknown operator", 2), AnalyticsError, r"refuses \(c\).*code 2"),
         (bulk_error(11000, 112), Unavailable, "error 112"),
@@ -114,14 +119,62 @@ def test_errors_say_whether_to_try_again(error: Exception, expected: type[Except
     assert type(caught.value) is expected
 
 
-def test_a_write_concern_of_the_uri_is_kept() -> None:
-    def concern(options: str) -> dict[str, object]:
-        store = MongoStore(f"mongodb://127.0.0.1:1/{options}", "x")
+def test_writes_and_reads_are_a_majoritys_whatever_the_uri_says() -> None:
+    def concerns(options: str, **how: bool) -> tuple[object, object, str]:
+        store = MongoStore(f"mongodb://127.0.0.1:1/{options}", "x", **how)
         store.close()
-        return store._database.write_concern.document
+        database = store._database
+        return database.write_concern.document, database.read_concern.document, database.read_preference.name
 
-    assert concern("") == {"w": "majority", "j": True}
-    assert concern("?w=1") == {"w": 1}
+    safe = ({"w": "majority", "j": True}, {"level": "majority"}, "Primary")
+    assert concerns("") == safe
+    weaker = "?w=1&readConcernLevel=local&readPreference=secondary"
+    assert concerns(weaker) == safe
+    assert concerns(weaker, obey_uri=True) == ({"w": 1}, {"level": "local"}, "Secondary")
+    assert concerns("", obey_uri=True) == safe
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("w=1", "write w=majority"),
+        ("w=0", "write w=majority"),
+        ("w=5", "write w=majority"),
+        ("w=dc1", "write w=majority"),
+        ("journal=false", "write journal=true"),
+        ("wtimeoutMS=2000", "rolled back; leave it out"),
+        ("w=majority&wTimeoutMS=2000", "wTimeoutMS=2000: a write that timed out"),
+        ("readPreference=secondaryPreferred", "write readPreference=primary"),
+        ("readPreferenceTags=dc:east", "lag behind"),
+        ("maxStalenessSeconds=120", "lag behind"),
+        ("readConcernLevel=snapshot", "write readConcernLevel=majority"),
+    ],
+)
+def test_a_uri_that_weakens_writes_or_reads_is_refused(
+    option: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"mongodb://127.0.0.1:1/?{option}"
+    monkeypatch.setenv("WEAK_MONGODB", uri)
+    by_name = Config(mongodb=MongoDB(uri=uri))
+    by_variable = Config(mongodb=MongoDB(uri_env="WEAK_MONGODB"))
+    wanted = rf"{words}.*, or set mongodb.unsafe_uri_options = true"
+    for config, key in ((by_name, "uri"), (by_variable, "uri_env")):
+        with pytest.raises(ConfigError, match=f"mongodb.{key}: expected no option.*{wanted}"):
+            open_store(config)
+    assert any(re.search(wanted, fault) for fault in unset_variables(by_variable))
+    file = tmp_path / "analytics.toml"
+    file.write_text(f'[mongodb]\nuri = "{uri}"\n')
+    with pytest.raises(ConfigError, match=f"{file}: mongodb.uri: expected no option.*{wanted}"):
+        load(file)
+    file.write_text(f'[mongodb]\nuri = "{uri}"\nunsafe_uri_options = true\n')
+    assert load(file).mongodb.uri == uri
+
+
+@pytest.mark.parametrize(
+    "options", ["w=majority", "journal=true", "readPreference=primary", "readConcernLevel=majority"]
+)
+def test_a_uri_that_says_what_the_suite_does_anyway_is_taken(options: str) -> None:
+    open_store(Config(mongodb=MongoDB(uri=f"mongodb://127.0.0.1:1/?{options}&appName=x"))).close()
 
 
 def test_open_store_by_uri(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +189,7 @@ def test_open_store_by_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (MongoDB(uri="localhost:27017"), r'mongodb.uri: expected "mongodb://'),
         (MongoDB(uri="mongodb://host:port"), "mongodb: expected a uri"),
-        (MongoDB(uri="mongodb://h:1/?w=0"), "w=0 leaves writes unacknowledged"),
+        (MongoDB(uri="mongodb://h:1/?w=0", unsafe_uri_options=True), "w=0 leaves writes unacknowledged"),
         (MongoDB(database="a b"), "database name"),
         (MongoDB(uri_env="NOT_SET_ANYWHERE"), "NOT_SET_ANYWHERE is not set"),
     ],

@@ -6,8 +6,7 @@ from typing import Any
 
 from analytics.broker.wire import Head
 from analytics.errors import AnalyticsError
-from analytics.runtime.settler import POSITIONS
-from analytics.store import Store, Write
+from analytics.store import POSITIONS, Store, Write
 
 NODE = "timers"
 
