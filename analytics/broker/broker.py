@@ -16,7 +16,7 @@ from analytics.broker.committer import Committer
 from analytics.broker.curve import Doorkeeper, server_options
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
-from analytics.broker.log import NOTHING, Log
+from analytics.broker.log import NOTHING, Keep, Log
 from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, Refill
@@ -190,7 +190,7 @@ class Broker:
                 return self._page(request)
             case Report():
                 self._check_report(request)
-                if self._positions.report(request.bolt, request.log, request.positions):
+                if self._positions.report(request.bolt, request.log, request.positions, request.again):
                     self._drop()
                 return b"{}", []
             case Unknown():
@@ -225,7 +225,9 @@ class Broker:
         if passed is None:
             return
         try:
-            self._log.drop(passed, self._store.saved(self._log.identity))
+            since = time.time() - self.bound.keep_hours * 3600
+            keep = Keep() if self._committer.blocked else Keep(since, int(self.bound.keep_mb * (1 << 20)))
+            self._log.drop(passed, self._store.saved(self._log.identity), keep)
         except OSError as error:
             # Whoever reports can't help it, and the file is found again at the next start.
             logger.warning("a segment that all bolts have passed was not deleted: %s", error)

@@ -237,9 +237,9 @@ class Refill:
         ]
         return msgspec.json.decode(answer, type=Page), messages
 
-    def report(self, bolt: str, log: str, positions: Mapping[str, Head]) -> None:
-        """Say which numbers a bolt will never ask for again."""
-        self._ask(Report(bolt, log, dict(positions)))
+    def report(self, bolt: str, log: str, positions: Mapping[str, Head], again: bool = False) -> None:
+        """Say which numbers a bolt will never ask for again; ``again``: it went back to these."""
+        self._ask(Report(bolt, log, dict(positions), again))
 
     def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
         """Return which of a source's record numbers were never accepted."""

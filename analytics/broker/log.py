@@ -5,12 +5,14 @@ carries every topic's number and totals, so they outlive the deletion of older s
 """
 
 import logging
+import math
 import secrets
 import time
 import zlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored, encode_record
@@ -28,6 +30,17 @@ _SCAN_BYTES = 32 << 20
 
 Buffer = bytes | memoryview
 Place = tuple[int, int]  # a segment's first seq, and an offset in its file
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Which segments stay although everybody has passed them.
+
+    Those written to after ``since`` (Unix seconds), as many of the newest as fit into ``max_bytes``. By default none.
+    """
+
+    since: float = math.inf
+    max_bytes: int = 0
 
 
 class Log:
@@ -161,8 +174,8 @@ class Log:
 
     # Keeping
 
-    def drop(self, passed: Mapping[str, int], through: int) -> int:
-        """Delete the oldest segments that hold nothing above ``passed`` and no seq above ``through``.
+    def drop(self, passed: Mapping[str, int], through: int, keep: Keep = Keep()) -> int:
+        """Delete the oldest segments that hold nothing above ``passed`` and no seq above ``through``, but those to ``keep``.
 
         Topics that ``passed`` does not name hold nothing. The newest segment stays. Return how many went.
         """
@@ -176,6 +189,8 @@ class Log:
             if following.first - 1 > through:
                 break
             if any(ends.get(topic, NOTHING).number > number for topic, number in passed.items()):
+                break
+            if self._segments[0].written_at > keep.since and self.disk_bytes() <= keep.max_bytes:
                 break
             self._segments.pop(0).remove()
             dropped += 1

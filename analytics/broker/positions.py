@@ -37,12 +37,15 @@ class Positions:
             for topic in topics:
                 reported.setdefault(topic, Head(0, 0, 0))
 
-    def report(self, bolt: str, log: str, positions: Mapping[str, Head]) -> bool:
-        """Take up a bolt's report. One of another log says nothing of this one: return False."""
+    def report(self, bolt: str, log: str, positions: Mapping[str, Head], again: bool = False) -> bool:
+        """Take up a bolt's report. One of another log says nothing of this one: return False.
+
+        An old report that comes late changes nothing; ``again``: the bolt did go back.
+        """
         if log != self._log:
             return False
         known = self.bolts.setdefault(bolt, {})
-        newer = {t: h for t, h in positions.items() if t not in known or known[t].number < h.number}
+        newer = {t: h for t, h in positions.items() if again or t not in known or known[t].number < h.number}
         if newer:
             known.update(newer)
             self._save()

@@ -130,11 +130,15 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """A bolt tells which numbers, per topic, it will never ask for again. Answered with ``{}``."""
+    """A bolt tells which numbers, per topic, it will never ask for again. Answered with ``{}``.
+
+    ``again``: it went back to these, since what it had written was lost.
+    """
 
     bolt: str
     log: str
     positions: dict[str, Head]
+    again: bool = False
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):

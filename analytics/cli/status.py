@@ -38,6 +38,8 @@ def status(config: Config, as_json: bool, lsb: bool) -> None:
 
 def _show(found: StatusReport, console: Console) -> None:
     console.print(_nodes(found))
+    for warning in found.warnings:
+        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
     for peer in found.peers:
         if peer.problem and peer.name == "etcd":
             console.print(f"[red]Other hosts are not known, work goes on:[/red] {escape(peer.problem)}")

@@ -41,6 +41,7 @@ from analytics.rebuild.queue import Overrun, Tail
 from analytics.rebuild.spool import Spool
 from analytics.rebuild.wanted import Outcome, Wanted, kinds_of, span
 from analytics.rebuild.write import Writer, tuples_of
+from analytics.runtime.lost_writes import Losses
 from analytics.runtime.timers.by_hand import Wanted as WantedTimers
 from analytics.store import Store
 
@@ -101,14 +102,23 @@ class Rebuild:
         outcome = Outcome()
         self._refill = Refill(self._config.broker, ANSWER_SECONDS)
         try:
+            self._store.barrier()
             with alone(self._config.data, self._wanted.dry):
                 self._publish_unfinished()
                 if self._wanted.bolts:
                     self._from_journals(outcome)
                 self._timers(outcome)
+                if self._is_complete(outcome):
+                    Losses(self._store).remove(self._wanted.bolts)
         finally:
             self._refill.close()
         return outcome
+
+    def _is_complete(self, outcome: Outcome) -> bool:
+        """Whether every document of the wanted bolts is right now, whatever the store had lost."""
+        wanted = self._wanted
+        chosen = wanted.dry or wanted.area or wanted.since or wanted.until
+        return not (chosen or outcome.left_out or outcome.spared or outcome.done.restless)
 
     def _from_journals(self, outcome: Outcome) -> None:
         for turn in range(TRIES):

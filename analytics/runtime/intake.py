@@ -1,6 +1,6 @@
 """The stream of messages a worker sees: within a topic every message once, in order, whatever the Sender drops."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import gevent
 
@@ -23,6 +23,9 @@ class NewLog(Exception):
 class Intake:
     """Live messages while they follow each other; from the broker's log whenever one is missing.
 
+    ``again`` names topics that are read a second time, from the oldest message there is: what is gone before that one
+    does not count as skipped.
+
     Attributes:
         log: identity of the log that ``heads`` belong to, "" before the broker was first reached.
         heads: per topic the last message delivered.
@@ -30,7 +33,10 @@ class Intake:
         error: why nothing comes at the moment, "" if all is well.
     """
 
-    def __init__(self, live: Subscriber, refill: Refill, log: str, heads: Mapping[str, Head]) -> None:
+    def __init__(
+        self, live: Subscriber, refill: Refill, log: str, heads: Mapping[str, Head], again: Iterable[str] = ()
+    ) -> None:
+        self._again = set(again)
         self._live = live
         self._refill = refill
         self._behind = True
@@ -43,6 +49,7 @@ class Intake:
     def restart(self, log: str) -> None:
         """Go on at the beginning of ``log``, after NewLog."""
         self.log = log
+        self._again.clear()
         self.heads = dict.fromkeys(self.heads, NOTHING)
         self._behind = True
 
@@ -102,7 +109,9 @@ class Intake:
     def _deliver(self, message: Message) -> Message:
         header = message.header
         before = self.heads[message.topic]
-        if header.number > before.number + 1:
+        if message.topic in self._again:
+            self._again.discard(message.topic)
+        elif header.number > before.number + 1:
             self.skipped += header.records - header.count - before.records
         self.heads[message.topic] = Head(header.number, header.records, header.tuples)
         return message

@@ -67,7 +67,8 @@ class Peer(msgspec.Struct, frozen=True):
 
 class StatusReport(msgspec.Struct, frozen=True):
     """All nodes, the balance and the peers. ``balance`` and ``broker`` are None where the broker does not answer;
-    ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host."""
+    ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host. ``warnings``
+    are risks that the configuration takes; they make nothing unhealthy."""
 
     at: float
     nodes: list[NodeReport]
@@ -75,6 +76,7 @@ class StatusReport(msgspec.Struct, frozen=True):
     broker: BrokerState | None
     problem: str
     peers: list[Peer] = []
+    warnings: list[str] = []
 
     @property
     def healthy(self) -> bool:
@@ -124,10 +126,19 @@ def report(config: Config) -> StatusReport:
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     broker: Answer = answers["broker"]
     if broker.value is None:
-        return StatusReport(time.time(), nodes, None, None, broker.problem, peers)
+        return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warnings(config))
     state: BrokerState = broker.value
     sums = balance(state, _spouts(nodes), readers(config))
-    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers)
+    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warnings(config))
+
+
+def warnings(config: Config) -> list[str]:
+    """Return the risks that the configuration takes, each in a sentence."""
+    if not config.mongodb.unsafe_uri_options:
+        return []
+    return [
+        "mongodb.unsafe_uri_options is true: a failover may lose records that were counted, and no balance shows it"
+    ]
 
 
 def report_with_balance(config: Config) -> StatusReport:

@@ -28,11 +28,16 @@ class Reports:
         self.error = ""
         self._refill = Refill(broker)
         self._owed: tuple[str, Heads] | None = None
+        self._again = False
         self._turn = BoundedSemaphore(1)
         self._repeating = gevent.spawn(self._repeat_for_ever)
 
-    def tell(self, log: str, heads: Heads) -> None:
-        """Tell how far bolts are in the log of that name; where the broker does not answer, keep it, and go on."""
+    def tell(self, log: str, heads: Heads, again: bool = False) -> None:
+        """Tell how far bolts are in the log of that name; where the broker does not answer, keep it, and go on.
+
+        ``again``: they went back, to read messages a second time.
+        """
+        self._again |= again
         # A copy: what is folded meanwhile is not in documents yet, and must not be told.
         self._owed = log, {bolt: dict(passed) for bolt, passed in heads.items()}
         self._tell_owed()
@@ -60,9 +65,9 @@ class Reports:
             log, heads = owed
             try:
                 for bolt, passed in heads.items():
-                    self._refill.report(bolt, log, passed)
+                    self._refill.report(bolt, log, passed, self._again)
             except Unavailable as error:
                 self.error = str(error)
                 return
             if self._owed is owed:
-                self._owed, self.error = None, ""
+                self._owed, self.error, self._again = None, "", False

@@ -8,6 +8,10 @@ Two portions of documents are on their way at a time: while the store writes one
 
 A crash between any two steps is harmless: the positions still say that the messages are to be folded, and
 the documents say which of them they include.
+
+After an error nobody knows which writes took effect, or will be rolled back. So the next try begins with a barrier, and
+believes only what a majority of the store has. A document or position that is older than what was acknowledged is never
+written over: the settler raises LostWrites.
 """
 
 import time
@@ -30,6 +34,7 @@ from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
 from analytics.runtime.cache import Cache, Periods
+from analytics.runtime.lost_writes import SAMPLE, LostWrites, Written, older_documents
 from analytics.store import POSITIONS, Store, Write
 
 DOCUMENTS_AT_FIRST = 10
@@ -86,6 +91,9 @@ class Settler:
         self._session = session
         self._published = 0
         self._versions: dict[str, int | None] = {}
+        self._latest: dict[str, Written] = {bolt: {} for bolt in bolts}
+        self._in_doubt = False
+        self._elections = store.elections
         self._max_items = max_items
         self._cache = Cache(max_items)
         self._periods = Periods()
@@ -96,7 +104,15 @@ class Settler:
 
         Raises:
             Unavailable: the store does not answer. Call again with the same ``changes``.
+            LostWrites: the store holds less than it had acknowledged. This settler can't be used any more.
         """
+        if self._in_doubt or self._elections != self._store.elections:
+            self._resolve(changes.log)
+        self._in_doubt = True
+        self._settle(changes)
+        self._in_doubt = False
+
+    def _settle(self, changes: Changes) -> None:
         portions = self._portions(changes)  # shared: whoever is free takes the next
         published: list[AsyncResult[Ack]] = []
         failed: list[Exception] = []
@@ -124,6 +140,15 @@ class Settler:
             result.get()
         self.save_positions(changes.log, changes.heads)
 
+    def _resolve(self, log: str) -> None:
+        """Have every earlier write decided, and see that nothing acknowledged is gone."""
+        elections = self._store.elections
+        self._store.barrier()
+        for bolt, written in self._latest.items():
+            if lost := older_documents(self._store, bolt, written, log):
+                raise lost
+        self._elections = elections
+
     def _portions(self, changes: Changes) -> Iterator[_Portion]:
         """Yield a bolt's changes for as many documents as it may hold, and what position these are then complete to."""
         for name, deltas in changes.deltas.items():
@@ -145,7 +170,7 @@ class Settler:
             for one in writes:
                 if one.id not in refused:
                     self._versions[one.id] = one.document["_v"]
-            saved = self._load_positions(refused) if refused else {}
+            saved = self._saved_further(refused) if refused else {}
             waiting = {
                 bolt: _furthest(waiting[bolt], saved[bolt][1])
                 if bolt in saved and saved[bolt][0] == log
@@ -153,9 +178,29 @@ class Settler:
                 for bolt in refused
             }
 
+    def _saved_further(self, bolts: Iterable[str]) -> dict[str, tuple[str, dict[str, Head]]]:
+        """Return the saved positions of bolts that another instance has brought further."""
+        known = {bolt: self._versions.get(bolt) or 0 for bolt in bolts}
+        self._store.barrier()
+        saved = self._load_positions(bolts)
+        for bolt, version in known.items():
+            if (found := self._versions[bolt] or 0) < version:
+                raise LostWrites(bolt, f"its position is at version {found}, expected {version} or later", {})
+        return saved
+
     def load_positions(self) -> dict[str, tuple[str, dict[str, Head]]]:
         """Return, per bolt that has one, the log and the saved position in it."""
+        self._store.barrier()
         return self._load_positions(self._bolts)
+
+    def lost(self) -> list[LostWrites]:
+        """Return what the store has lost of the documents that the loaded positions name, by bolt."""
+        found = []
+        for bolt, one in self._store.load(POSITIONS, list(self._bolts)).items():
+            written = {id_: (version, at) for id_, version, at in one.get("written", [])}
+            if lost := older_documents(self._store, bolt, written, one["log"]):
+                found.append(lost)
+        return found
 
     def _load_positions(self, bolts: Iterable[str]) -> dict[str, tuple[str, dict[str, Head]]]:
         saved = self._store.load(POSITIONS, list(bolts))
@@ -176,6 +221,7 @@ class Settler:
             "_id": bolt,
             "log": log,
             "topics": [[topic, head.number, head.records, head.tuples] for topic, head in topics.items()],
+            "written": [[id_, version, at] for id_, (version, at) in self._latest[bolt].items()],
             "updated": datetime.now(UTC),
             "_v": (expected or 0) + 1,
         }
@@ -185,8 +231,14 @@ class Settler:
         self, bolt: Bolt, changed: Sequence[tuple[Key, list[Delta]]], to: Position
     ) -> list[Fields]:
         tuples: list[Fields] = []
+        versions: dict[str, int] = {}
         while True:
             documents = self._known(bolt, [key for key, _ in changed])
+            for document in documents:
+                if document.version < (version := versions.get(document.id, 0)):
+                    what = f"document {document.id!r} is at version {document.version}, expected {version} or later"
+                    raise LostWrites(bolt.name, what, document.included(to.log))
+            versions = {document.id: document.version for document in documents}
             settled = [
                 settle(document, deltas, to, self._areas)
                 for document, (_, deltas) in zip(documents, changed, strict=True)
@@ -195,6 +247,7 @@ class Settler:
             tuples += [one.tuple for one in settled if one.known.id not in refused]
             if not refused:
                 break
+            self._store.barrier()
             changed = [
                 one for one, document in zip(changed, documents, strict=True) if document.id in refused
             ]
@@ -241,12 +294,22 @@ class Settler:
             refused |= self._write_steps(bolt.name, steps)
             waiting = [one for one in waiting if turn + 1 < len(one.steps) and one.known.id not in refused]
         written = [one.known for one in settled if one.known.id not in refused]
+        self._note_latest(bolt.name, written[-SAMPLE:])
         items = sum([self._cache.put(one, self._periods.over(one)) for one in written])
         if items:
             # As many like these as fit, in all portions: those that are held come on top of those that are kept.
             fitting = self._max_items * len(written) // (items * PORTIONS)
             self._at_once[bolt.name] = max(1, min(DOCUMENTS_AT_ONCE, fitting))
         return refused
+
+    def _note_latest(self, bolt: str, written: Sequence[Known]) -> None:
+        """Keep the ids and versions of some of the documents that were written last."""
+        latest, now = self._latest[bolt], time.time()
+        for one in written:
+            latest.pop(one.id, None)
+            latest[one.id] = one.version, now
+        for id_ in list(latest)[:-SAMPLE]:
+            del latest[id_]
 
     def _write_steps(self, collection: str, steps: Sequence[Step]) -> set[str]:
         """Write a version of each of some documents; return the ids of those that another instance has moved."""

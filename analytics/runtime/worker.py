@@ -19,7 +19,9 @@ from analytics.config import Config, areas
 from analytics.core.fold import Folder
 from analytics.errors import Unavailable
 from analytics.runtime.intake import NOTHING, Intake, NewLog
+from analytics.runtime.lost_writes import Loss, Losses, LostWrites
 from analytics.runtime.node import Node
+from analytics.runtime.recovery import Recovery
 from analytics.runtime.reports import Reports
 from analytics.runtime.settler import Changes, Settler, new_session
 from analytics.spouts.rejected import Rejected
@@ -46,6 +48,7 @@ class Worker(Node):
         self._topics = sorted({topic for bolt in self._bolts.values() for topic in bolt.reads})
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._intake: Intake | None = None
+        self._recovery: Recovery | None = None
         self._heads: dict[str, dict[str, Head]] = {}
         self._stopping = False
         self._settling = False
@@ -80,6 +83,8 @@ class Worker(Node):
             greenlet.get()
             raise RuntimeError(f"{self.name}: a greenlet ended by itself")
         self._reports.check()
+        if self._recovery is not None:
+            self._recovery.refresh()
 
     def stop(self) -> None:
         """Settle what was folded, then let go of everything."""
@@ -104,7 +109,10 @@ class Worker(Node):
             "skipped": intake.skipped if intake else 0,
             "newest": self._newest,
             "settled_at": self._settled_at,
-            "error": self._error or self._reports.error or (intake.error if intake else ""),
+            "error": self._error
+            or (self._recovery.error if self._recovery else "")
+            or self._reports.error
+            or (intake.error if intake else ""),
         }
 
     def _fold_for_ever(self) -> None:
@@ -118,6 +126,8 @@ class Worker(Node):
                     self._wait_for_room()
             except NewLog as other:
                 self._wait_until_settled()
+                if self._recovery is not None:
+                    self._persist(self._recovery.abandon)
                 intake.restart(other.log)
                 self._heads = {bolt: dict.fromkeys(heads, NOTHING) for bolt, heads in self._heads.items()}
                 self._changes = Changes.nothing(other.log, self._bolts)
@@ -136,6 +146,9 @@ class Worker(Node):
             }
             for name, bolt in self._bolts.items()
         }
+        self._recovery = Recovery(self._store, self._refill, self._persist(self._settler.lost))
+        again = self._persist(self._recovery.begin, saved, self._heads)
+        log = log or (self._recovery.log if again else "")
         first = {
             topic: min(
                 (heads[topic] for heads in self._heads.values() if topic in heads),
@@ -144,8 +157,8 @@ class Worker(Node):
             for topic in self._topics
         }
         self._changes = Changes.nothing(log, self._bolts)
-        self._reports.tell(log, self._heads)
-        return Intake(self._live, self._refill, log, first)
+        self._reports.tell(log, self._heads, again=bool(again))
+        return Intake(self._live, self._refill, log, first, again)
 
     def _fold(self, message: Message, head: Head) -> None:
         topic, header = message.topic, message.header
@@ -213,6 +226,8 @@ class Worker(Node):
         self._settling = False
         self._room.set()
         self._settled_at = time.time()
+        if self._recovery is not None:
+            self._persist(self._recovery.end, changes.heads)
         self._reports.tell(changes.log, changes.heads)
 
     def _persist(self, action: Any, *arguments: Any) -> Any:
@@ -225,3 +240,7 @@ class Worker(Node):
             except Unavailable as error:
                 self._error = str(error)
                 gevent.sleep(RETRY_SECONDS)
+            except LostWrites as lost:
+                # The next start reads the note, and then the Queue again.
+                self._persist(Losses(self._store).save, {lost.bolt: Loss(lost.what, lost.includes)})
+                raise

@@ -22,7 +22,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store.clock import Clock
+from analytics.store.clock import Clock, PrimaryListener
 from analytics.store.encoding import OPTIONS, encode
 from analytics.store.store import LOAD_BATCH, POSITIONS, Document, Store, Write
 
@@ -101,8 +101,11 @@ class MongoStore(Store):
         options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
         if timeout is not None:
             options |= dict.fromkeys(TIMEOUTS, int(timeout * 1000))
+        self._primary = PrimaryListener()
         try:
-            self._client: MongoClient[Document] = MongoClient(uri, document_class=dict, **options)
+            self._client: MongoClient[Document] = MongoClient(
+                uri, document_class=dict, event_listeners=[self._primary], **options
+            )
             self._database = self._client.get_database(
                 database, codec_options=OPTIONS, **(_of_uri(self._client) if obey_uri else SAFE)
             )
@@ -115,6 +118,10 @@ class MongoStore(Store):
             raise ConfigError(
                 "mongodb.uri: w=0 leaves writes unacknowledged, and records would be lost; leave w out"
             )
+
+    @property
+    def elections(self) -> int:  # type: ignore[override]
+        return self._primary.changes
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}

@@ -55,6 +55,9 @@ class Store(ABC):
     disk), AnalyticsError with advice otherwise. Dates come back aware, in UTC, cut to milliseconds.
     """
 
+    elections: int = 0
+    """How often the server that takes writes has changed, or come back. Where it has, see what is still there."""
+
     @abstractmethod
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         """Return the newest documents of these ids, by id. An id that is not stored is left out."""

@@ -61,7 +61,7 @@ def test_an_error_lasts_no_longer_than_what_it_is_of(
     class Once:
         """A broker that answers each bolt once."""
 
-        def report(self, bolt: str, log: str, positions: Any) -> None:
+        def report(self, bolt: str, log: str, positions: Any, again: bool = False) -> None:
             gevent.sleep(0.01)
             told.append(bolt)
             if len(told) > len(BOLTS):

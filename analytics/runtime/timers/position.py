@@ -58,6 +58,8 @@ class Position:
 
     def begin(self, run: str) -> None:
         """Write that a run is under way. Raise Overtaken if another instance is at work."""
+        # What the tuples spoke of has to be seen by this run, also on a primary that was just elected.
+        self._store.barrier()
         if self._in_doubt:
             self._resolve()
         saved = self.saved

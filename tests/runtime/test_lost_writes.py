@@ -1,0 +1,252 @@
+"""A store that has lost acknowledged writes: the worker notices, reads the Queue again, or says which rebuild is needed."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from runtime_harness import AREA, RunningBroker, coins, eventually, login
+
+from analytics.bolts import BOLTS
+from analytics.broker.wire import Head
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.runtime import recovery, worker
+from analytics.runtime.lost_writes import EXPIRY_SECONDS, Loss, Losses, LostWrites, older_documents
+from analytics.runtime.worker import Worker
+from analytics.store import POSITIONS, MemoryStore, Write
+
+DAY = f"{AREA}:1420646400"
+COINS, LOGIN = "gamelog.yuanbao_logchange", "gamelog.login_logcount"
+
+
+class Restorable(MemoryStore):
+    """A store that outlives its users, and can be set back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barriers = 0
+
+    def backup(self) -> dict[str, dict[str, bytes]]:
+        """Return what is stored."""
+        return {name: dict(documents) for name, documents in self._collections.items()}
+
+    def restore(self, saved: dict[str, dict[str, bytes]], only: Iterable[str] = ()) -> None:
+        """Set collections back, all of them where none is named."""
+        for name in list(only) or [*self._collections]:
+            self._collections[name] = dict(saved.get(name, {}))
+
+    def barrier(self) -> None:
+        self.barriers += 1
+
+    def close(self) -> None:
+        """Stay."""
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Restorable:
+    one = Restorable()
+    monkeypatch.setattr(worker, "open_store", lambda config: one)
+    monkeypatch.setattr(recovery, "REFRESH_SECONDS", 0.05)
+    return one
+
+
+class Running:
+    """One worker at a time in this process. ``failure`` is what ended it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self.failure: BaseException | None = None
+
+    def start(self) -> Worker:
+        self.failure = None
+        self.worker = Worker(self._config, list(BOLTS), "worker-main")
+        self.worker.start()
+        self._greenlet = gevent.spawn(self._run)
+        return self.worker
+
+    def stop(self) -> None:
+        self._greenlet.kill()
+        self.worker.stop()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                self.worker.step()
+        except AnalyticsError as error:
+            self.failure = error
+
+
+@pytest.fixture
+def running(config: Config, store: Restorable) -> Iterator[Running]:
+    one = Running(config)
+    yield one
+    one.stop()
+
+
+def count(store: Restorable, collection: str) -> Callable[[], int]:
+    return lambda: int(store.load(collection, [DAY]).get(DAY, {}).get("count", 0))
+
+
+def test_a_database_from_an_older_backup_is_brought_up_to_date(
+    running: Running, store: Restorable, send: Any
+) -> None:
+    one = running.start()
+    send(COINS, [coins(-1)] * 3)
+    send(LOGIN, [login("a")])
+    eventually(lambda: count(store, "coinday")() == 3 and count(store, "server")() == 0)
+    saved = store.backup()
+    send(COINS, [coins(-1)] * 4)
+    send(LOGIN, [login("b")])
+    eventually(lambda: count(store, "coinday")() == 7 and count(store, "loginday")() == 2)
+    eventually(lambda: not one.state()["pending"])
+    running.stop()
+    store.restore(saved)
+    assert count(store, "coinday")() == 3
+    one = running.start()
+    eventually(lambda: count(store, "coinday")() == 7 and count(store, "loginday")() == 2)
+    eventually(lambda: one.state()["error"] == "")
+    assert not Losses(store).load(BOLTS) and one.state()["skipped"] == 0
+
+
+def test_documents_that_are_older_than_their_position_are_brought_up_to_date(
+    running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = running.start()
+    send(COINS, [coins(-1)] * 3)
+    eventually(lambda: count(store, "coinday")() == 3)
+    saved = store.backup()
+    send(COINS, [coins(-1)] * 4)
+    eventually(lambda: count(store, "coinday")() == 7 and not one.state()["pending"])
+    running.stop()
+    store.restore(saved, ["coinday"])
+    one = running.start()
+    eventually(lambda: count(store, "coinday")() == 7)
+    eventually(lambda: one.state()["error"] == "")
+    assert (
+        f"coinday: the database has lost acknowledged writes (document '{DAY}' is at version 1" in caplog.text
+    )
+    assert "coinday: repaired" in caplog.text and "coinhour: repaired" not in caplog.text
+
+
+def test_a_document_that_goes_back_while_it_is_counted_ends_the_worker_before_anything_is_written_over(
+    running: Running, store: Restorable, send: Any
+) -> None:
+    running.start()
+    send(COINS, [coins(-1)] * 3)
+    eventually(lambda: count(store, "coinday")() == 3)
+    saved = store.backup()
+    send(COINS, [coins(-1)] * 4)
+    eventually(lambda: count(store, "coinday")() == 7)
+    store.restore(saved, ["coinday"])
+    send(COINS, [coins(-1)])
+    eventually(lambda: running.failure is not None)
+    assert isinstance(running.failure, LostWrites) and "reads the Queue again" in str(running.failure)
+    assert count(store, "coinday")() == 3
+    running.stop()
+    one = running.start()
+    eventually(lambda: count(store, "coinday")() == 8)
+    eventually(lambda: one.state()["error"] == "")
+
+
+def test_after_a_change_of_primary_what_was_written_last_is_looked_at(
+    running: Running, store: Restorable, send: Any
+) -> None:
+    running.start()
+    send(COINS, [coins(-1)] * 3)
+    eventually(lambda: count(store, "coinday")() == 3)
+    saved = store.backup()
+    send(COINS, [coins(-1)] * 4)
+    eventually(lambda: count(store, "coinday")() == 7)
+    barriers = store.barriers
+    store.elections += 1
+    send(LOGIN, [login("a")])
+    eventually(lambda: count(store, "loginday")() == 1)
+    assert store.barriers > barriers and running.failure is None
+    store.restore(saved, ["coinday"])
+    store.elections += 1
+    send(LOGIN, [login("b")])  # says nothing of coins
+    eventually(lambda: running.failure is not None)
+    assert isinstance(running.failure, LostWrites) and running.failure.bolt == "coinday"
+
+
+def test_where_the_queue_does_not_reach_back_status_names_the_rebuild_until_it_has_run(
+    running: Running, broker: RunningBroker, store: Restorable, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = running.start()
+    send(COINS, [coins(-1)] * 3)
+    eventually(lambda: count(store, "coinday")() == 3 and not one.state()["pending"])
+    # As if the Queue's first segments were deleted: what is read again begins later.
+    monkeypatch.setattr(broker._broker._log, "_oldest", lambda topic, after: max(after + 1, 2))
+    running.stop()
+    store.restore({})
+    one = running.start()
+    eventually(lambda: "run `bin/analytics rebuild`" in one.state()["error"])
+    send(COINS, [coins(-1)])
+    eventually(lambda: not Losses(store).load(["coinday"])["coinday"].reading)
+    assert "coinday" in one.state()["error"] and one.state()["skipped"] == 0
+    running.stop()
+    one = running.start()
+    eventually(lambda: "run `bin/analytics rebuild`" in one.state()["error"])
+    Losses(store).remove(BOLTS)
+    eventually(lambda: one.state()["error"] == "")
+
+
+def test_a_worker_that_dies_while_it_reads_again_begins_again(
+    running: Running, store: Restorable, send: Any
+) -> None:
+    running.start()
+    send(COINS, [coins(-1)] * 3)
+    eventually(lambda: count(store, "coinday")() == 3)
+    saved = store.backup()
+    send(COINS, [coins(-1)] * 4)
+    eventually(lambda: count(store, "coinday")() == 7)
+    running.stop()
+    store.restore(saved, ["coinday"])
+    # The note of an earlier start, and a position that it has saved since.
+    Losses(store).save({"coinday": Loss("something", {COINS: 1}, {COINS: 2})})
+    one = running.start()
+    eventually(lambda: count(store, "coinday")() == 7)
+    eventually(lambda: one.state()["error"] == "")
+    assert not Losses(store).load(BOLTS)
+
+
+def test_a_position_that_goes_back_is_not_written_over(
+    running: Running, store: Restorable, send: Any
+) -> None:
+    running.start()
+    send(COINS, [coins(-1)])
+    eventually(lambda: "coinday" in store.load(POSITIONS, ["coinday"]))
+    saved = store.backup()
+    send(COINS, [coins(-1)])
+    eventually(lambda: count(store, "coinday")() == 2)
+    version = store.load(POSITIONS, ["coinday"])["coinday"]["_v"]
+    eventually(lambda: store.load(POSITIONS, ["coinday"])["coinday"]["_v"] >= version)
+    gevent.sleep(0.2)
+    store.restore(saved, [POSITIONS])
+    send(COINS, [coins(-1)])
+    eventually(lambda: running.failure is not None)
+    assert "position is at version" in str(running.failure)
+
+
+def test_a_document_that_expired_is_not_taken_for_lost() -> None:
+    store = MemoryStore()
+    store.write("coinday", [Write("there", {"_v": 3}, 0)])
+    now = time.time()
+    assert (
+        older_documents(store, "coinday", {"gone": (2, now - EXPIRY_SECONDS - 1), "there": (3, now)}, "l")
+        is None
+    )
+    assert older_documents(store, "coinday", {"gone": (2, now)}, "l")
+    assert older_documents(store, "coinday", {"there": (4, now - EXPIRY_SECONDS - 1)}, "l")
+
+
+def test_a_broker_keeps_a_position_that_went_back(broker: RunningBroker) -> None:
+    positions = broker._broker._positions
+    log = broker._broker._log.identity
+    positions.report("coinday", log, {COINS: Head(5, 5, 5)})
+    positions.report("coinday", log, {COINS: Head(3, 3, 3)})
+    assert positions.bolts["coinday"][COINS].number == 5
+    positions.report("coinday", log, {COINS: Head(3, 3, 3)}, again=True)
+    assert positions.bolts["coinday"][COINS].number == 3
