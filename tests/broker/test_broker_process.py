@@ -171,7 +171,7 @@ def test_a_removed_queue_folder_is_a_new_log_and_nothing_counts_twice(tmp_path: 
 
 def test_the_filter_outlives_the_segments_it_was_made_from(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with running(data, segment_mb=0.01) as broker:
+    with running(data, segment_mb=0.01, keep_hours=0) as broker:
         publisher, refill = Publisher(broker.section, "test"), Refill(broker.section, PATIENCE)
         for at in range(30):
             publisher.publish(batch("s", [at], ("a",), pad=3000)).get(timeout=60)
@@ -218,7 +218,7 @@ def test_a_segment_that_can_not_be_deleted_is_no_fault_of_who_reports(
     section = BrokerSection(
         **dict.fromkeys(("receiver_port", "sender_port", "refill_port"), 0), min_free_mb=1
     )
-    broker = Broker(msgspec.structs.replace(section, segment_mb=0.01), tmp_path)
+    broker = Broker(msgspec.structs.replace(section, segment_mb=0.01, keep_hours=0), tmp_path)
     broker.start()
     stepping = gevent.spawn(lambda: [broker.step() for _ in itertools.count()])
     publisher, refill = Publisher(broker.bound, "test"), Refill(broker.bound, PATIENCE)
@@ -303,7 +303,7 @@ def test_the_node_can_be_driven_by_hand(tmp_path: Path) -> None:
 def test_a_lost_filter_tail_is_made_good_by_the_log(tmp_path: Path) -> None:
     """What a power cut may take: the tail is not synced, the log is."""
     data = tmp_path / "data"
-    with running(data, segment_mb=0.01) as broker:
+    with running(data, segment_mb=0.01, keep_hours=0) as broker:
         publisher = Publisher(broker.section, "test")
         for at in range(0, 1000, 100):
             publisher.publish(batch("s", range(at, at + 100), TOPICS, rejected=[(5000 + at, 5000 + at)])).get(
@@ -322,7 +322,7 @@ def test_a_lost_filter_tail_is_made_good_by_the_log(tmp_path: Path) -> None:
 
 def test_segments_wait_for_every_known_bolt(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    with running(data, {"late": ["a"]}, segment_mb=0.01) as broker:
+    with running(data, {"late": ["a"]}, segment_mb=0.01, keep_hours=0) as broker:
         publisher, refill = Publisher(broker.section, "test"), Refill(broker.section, PATIENCE)
         for at in range(30):
             publisher.publish(batch("s", [at], ("a",), pad=3000)).get(timeout=60)
