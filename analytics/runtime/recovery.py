@@ -38,6 +38,11 @@ class Recovery:
         self._refreshed = time.monotonic()
 
     @property
+    def bolts(self) -> list[str]:
+        """The bolts whose documents lack writes."""
+        return sorted(self._losses)
+
+    @property
     def error(self) -> str:
         """What is lost and what to do, "" if nothing is."""
         return "; ".join(loss.text(bolt) for bolt, loss in sorted(self._losses.items()))

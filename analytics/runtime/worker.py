@@ -107,6 +107,7 @@ class Worker(Node):
             "folded": self._folded,
             "pending": self._changes.tuples if intake else 0,
             "skipped": intake.skipped if intake else 0,
+            "lost_writes": self._recovery.bolts if self._recovery else [],
             "newest": self._newest,
             "settled_at": self._settled_at,
             "error": self._error

@@ -47,6 +47,8 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
     yield _gauge("peer_healthy", "1 if the peer (broker, store, etcd) answered", ["peer"], peers)
     seconds = [((peer.name,), peer.seconds) for peer in found.peers]
     yield _gauge("peer_answer_seconds", "What the peer's answer to this report took", ["peer"], seconds)
+    unsafe = [((), float(config.mongodb.unsafe_uri_options))]
+    yield _gauge("unsafe_uri_options", "1 while mongodb.unsafe_uri_options is true", [], unsafe)
     yield from _of_nodes(found.nodes)
     yield from _of_spouts([node for node in found.nodes if node.role == "spout" and node.pid])
     yield from _of_timers([node for node in found.nodes if "runs" in node.state])
@@ -96,6 +98,11 @@ def _of_nodes(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
     yield _gauge(
         "node_skipped_records", "Records that were gone from the Queue before the node read them", label,
         rows(lambda node: node.state["skipped"], skipping),
+    )  # fmt: skip
+    counting = [node for node in running if "lost_writes" in node.state]
+    yield _gauge(
+        "node_lost_writes", "Bolts of the node whose documents lack writes that the database had acknowledged", label,
+        rows(lambda node: len(node.state["lost_writes"]), counting),
     )  # fmt: skip
 
 

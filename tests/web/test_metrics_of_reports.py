@@ -57,7 +57,7 @@ def reported(broker: BrokerState | None = BROKER) -> StatusReport:
     nodes = [
         node("gamelog", "spout", SPOUT),
         node("timers", "bolts", TIMERS),
-        node("worker-main", "bolts", {"skipped": 2}),
+        node("worker-main", "bolts", {"skipped": 2, "lost_writes": ["coinday", "shop"]}),
         node("store", "", {}, 0, "not running"),
     ]
     sums = (
@@ -101,6 +101,8 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "node_start_time_seconds:h:gamelog": 100,
         "node_records_per_second:h:gamelog": 20,
         "node_skipped_records:h:worker-main": 2,
+        "node_lost_writes:h:worker-main": 2,
+        "unsafe_uri_options": 0,
         "spout_records_total:h:read:gamelog": 10,
         "spout_records_total:h:rejected:gamelog": 1,
         "spout_failing_requests:h:gamelog": 1,
