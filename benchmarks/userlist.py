@@ -47,7 +47,7 @@ def main(accts: int) -> None:
         look(work, accts)
         download(work, accts)
 
-    seconds, used = road.run(work / "run", source, accts, "", {"main": BOLTS}, check=check)
+    seconds, used = road.run(work / "run", source, accts, stores.EMBEDDED, {"main": BOLTS}, check=check)
     click.echo(f"{accts:,} accts in one area-day, embedded store: {seconds:.1f} s")
     for name, one in used.items():
         click.echo(
