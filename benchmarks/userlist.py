@@ -18,7 +18,7 @@ from analytics.core.periods import zone
 from analytics.core.settle import part_ids
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
-from benchmarks import lines, road
+from benchmarks import lines, road, stores
 
 BOLTS = ["loginhour", "loginday", "server"]
 
