@@ -15,7 +15,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
-from benchmarks import lines
+from benchmarks import lines, stores
 
 POLL_SECONDS = 0.02
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -100,25 +100,29 @@ def run(
     folder: Path,
     source: Path,
     records: int,
-    uri: str,
+    store: str,
     groups: Groups,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[float, dict[str, Usage]]:
     """Carry the lines of ``source`` through a suite of its own; return seconds, and the usage per process.
 
-    ``check`` is called while the suite still runs.
+    Args:
+        store: one of ``stores.STORES``.
+        check: called while the suite still runs.
     """
-    path = configure(folder, uri, groups, dashboard=True)
-    config = load(path)
     nodes = [["broker"], ["gamelog"], *([name] for name in groups)]
-    with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
-        before = {name: usage(suite.pid(name)) for name in suite.names}
-        begin = time.monotonic()
-        os.link(source, folder / "in" / "bench.log")
-        wait_until_settled(config, records)
-        seconds = time.monotonic() - begin
-        after = {name: usage(suite.pid(name)) for name in suite.names}
-        check()
+    with stores.opened(store, folder / "mongod") as (uri, servers):
+        path = configure(folder, uri, groups, dashboard=True)
+        config = load(path)
+        with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
+            pids = servers | {name: suite.pid(name) for name in suite.names}
+            before = {name: usage(pid) for name, pid in pids.items()}
+            begin = time.monotonic()
+            os.link(source, folder / "in" / "bench.log")
+            wait_until_settled(config, records)
+            seconds = time.monotonic() - begin
+            after = {name: usage(pid) for name, pid in pids.items()}
+            check()
     used = {
         name: Usage(one.cpu - before[name].cpu, one.peak, one.written - before[name].written)
         for name, one in after.items()

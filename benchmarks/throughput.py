@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from analytics.bolts import BOLTS
-from benchmarks import costs, lines, road
+from benchmarks import costs, lines, road, stores
 
 # The bolts whose numbers the short bare loop computes, and the one that reads theirs.
 COMPARABLE = ["loginhour", "loginday", "signuphour", "signupday", "createrolehour", "createroleday", "server"]
@@ -26,7 +26,7 @@ PLAY = ["gamecopy", "mainline", "shop"]
 
 @click.command()
 @click.option("--lines", "count", default=1_000_000, show_default=True, help="Lines a run.")
-@click.option("--store", type=click.Choice(["counting", "embedded"]), default="counting", show_default=True)
+@click.option("--store", type=click.Choice(stores.STORES), default=stores.COUNTING, show_default=True)
 @click.option("--runs", default=3, show_default=True, help="Pairs of runs: medians are printed.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; default: a temporary folder.")
 @click.option("--all-bolts", is_flag=True, help="Run every bolt over lines of all op codes.")
@@ -48,8 +48,7 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
         bare = _bare(source, all_bolts)
         run_folder = work / f"run{number}"
         shutil.rmtree(run_folder, ignore_errors=True)
-        uri = "" if store == "embedded" else "counting:"
-        seconds, used = road.run(run_folder, source, count, uri, groups)
+        seconds, used = road.run(run_folder, source, count, store, groups)
         shutil.rmtree(run_folder)
         ratios.append(bare["seconds"] / seconds)
         bare_rates.append(count / bare["seconds"])

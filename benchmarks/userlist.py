@@ -18,7 +18,7 @@ from analytics.core.periods import zone
 from analytics.core.settle import part_ids
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
-from benchmarks import lines, road
+from benchmarks import lines, road, stores
 
 BOLTS = ["loginhour", "loginday", "server"]
 
@@ -47,7 +47,7 @@ def main(accts: int) -> None:
         look(work, accts)
         download(work, accts)
 
-    seconds, used = road.run(work / "run", source, accts, "", {"main": BOLTS}, check=check)
+    seconds, used = road.run(work / "run", source, accts, stores.EMBEDDED, {"main": BOLTS}, check=check)
     click.echo(f"{accts:,} accts in one area-day, embedded store: {seconds:.1f} s")
     for name, one in used.items():
         click.echo(

@@ -7,6 +7,7 @@ from analytics.config import Config
 from analytics.config.uris import weakening
 from analytics.errors import ConfigError
 from analytics.store.counting import CountingStore
+from analytics.store.dialect import MONGODB, SECANTUS, Dialect
 from analytics.store.memory import MemoryStore
 from analytics.store.mongo import MongoStore
 from analytics.store.mongo_reading import MongoReader
@@ -14,8 +15,11 @@ from analytics.store.reading import Reader
 from analytics.store.store import POSITIONS, Document, Store, Write
 
 __all__ = [
+    "MONGODB",
     "POSITIONS",
+    "SECANTUS",
     "CountingStore",
+    "Dialect",
     "Document",
     "MemoryStore",
     "MongoReader",
@@ -45,7 +49,7 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
     """
     uri = _uri(config)
     if not uri:
-        return MongoStore(embedded_uri(config), config.mongodb.database, timeout)
+        return MongoStore(embedded_uri(config), config.mongodb.database, timeout, dialect=SECANTUS)
     scheme = urlsplit(uri).scheme
     if scheme == "counting":
         return CountingStore()

@@ -23,7 +23,7 @@ from pymongo.errors import OperationFailure
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store import EMBEDDED_HOST, MongoStore, Write, embedded_uri
+from analytics.store import EMBEDDED_HOST, SECANTUS, MongoStore, Write, embedded_uri
 
 PROGRAM = "secantusd-py"
 READY_SECONDS = 30.0
@@ -70,7 +70,7 @@ class StoreNode:
         self._log = config.data.absolute() / "log" / "store-server.log"
         self._lock: IO[str] | None = None
         self._server: subprocess.Popen[bytes] | None = None
-        self._health = MongoStore(embedded_uri(config) + HEALTH_OPTIONS, "health")
+        self._health = MongoStore(embedded_uri(config) + HEALTH_OPTIONS, "health", dialect=SECANTUS)
         self._error = ""
         self._patience = HUNG_SECONDS
         self._answered = 0.0

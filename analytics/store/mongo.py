@@ -3,16 +3,13 @@
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
-from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING, InsertOne, MongoClient, ReadPreference, ReplaceOne, WriteConcern
-from pymongo.collection import Collection
+from pymongo import ASCENDING, MongoClient, ReadPreference, WriteConcern
 from pymongo.errors import (
-    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     InvalidName,
@@ -23,12 +20,11 @@ from pymongo.read_concern import ReadConcern
 
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store.clock import Clock, PrimaryListener
-from analytics.store.encoding import OPTIONS, encode
-from analytics.store.store import LOAD_BATCH, POSITIONS, Document, Store, Write
+from analytics.store.dialect import MONGODB, Dialect
+from analytics.store.encoding import OPTIONS
+from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
+from analytics.store.store import POSITIONS, Document, Store, Write
 
-BULK_DOCUMENTS = 500
-BULK_BYTES = 8 * 1024 * 1024
-DUPLICATE_KEY = 11000
 UPSERT_TRIES = 5
 BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
@@ -64,40 +60,36 @@ _UNKNOWN_ERROR = 8
 """What mongod answers where its disk is full, and in other cases: the text tells them apart."""
 
 
-class _Encoded(RawBSONDocument):
-    """An encoded document. Pymongo asks it whether it is empty, for which the base class decodes it all."""
-
-    def __bool__(self) -> bool:
-        return True
-
-
-_Bulk = list[tuple[Write, _Encoded]]
-_Operation = InsertOne[_Encoded] | ReplaceOne[_Encoded]
-
-
 class MongoStore(Store):
-    """Conditions are kept by ``_id``'s unique index: a new document is inserted; a new version replaces
-    ``{_id, _v}`` with upsert, so that where that version is not the stored one MongoDB itself refuses with
-    a duplicate key. No transaction is needed, nor a replica set.
+    """Conditions are kept by the server, one document at a time: a new document is inserted, and refused where its
+    ``_id`` is there; a new version is written by an update that fails where ``_v`` is not the expected one. No transaction is
+    needed, nor a replica set.
 
     A write returns when a majority of the replica set has it in its journal. A read sees only what a majority has, on the
     primary: what it shows is never rolled back.
     """
 
     def __init__(
-        self, uri: str, database: str, timeout: float | None = None, *, obey_uri: bool = False
+        self,
+        uri: str,
+        database: str,
+        timeout: float | None = None,
+        *,
+        obey_uri: bool = False,
+        dialect: Dialect = MONGODB,
     ) -> None:
         """Connect in the background: the first operation waits for it, for 3 s at most.
 
         Args:
             timeout: seconds for connecting and for an answer, instead of what the URI or ``DEFAULTS`` says.
             obey_uri: take write concern, read concern and read preference from the URI, where it names any.
+            dialect: what the server does best.
 
         Raises:
             ConfigError: the URI or the database's name can't be used.
         """
-        # The embedded server computes in one thread, and takes a fifth longer where two bulks come at once.
-        self._turn = threading.Lock()
+        self._dialect = dialect
+        self._turn: AbstractContextManager[object] = nullcontext() if dialect.parallel else threading.Lock()
         options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
         if timeout is not None:
             options |= dict.fromkeys(TIMEOUTS, int(timeout * 1000))
@@ -126,21 +118,20 @@ class MongoStore(Store):
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
         with told(collection), self._clock.reading() as session:
-            for asked in _batches(ids):
+            for asked in self._batches(ids):
                 for document in self._database[collection].find({"_id": {"$in": asked}}, session=session):
                     found[document["_id"]] = document
         return found
 
     def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
-        encoded = [_Encoded(raw) for raw in encode(collection, writes)]
         conflicts: set[str] = set()
-        for bulk in _bulks(list(zip(writes, encoded, strict=True))):
+        for bulk in bulks(collection, writes):
             conflicts |= self._write_bulk(collection, bulk)
         return conflicts
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         with told(collection):
-            for asked in _batches(ids):
+            for asked in self._batches(ids):
                 self._database[collection].delete_many({"_id": {"$in": asked}})
 
     def remove(self, collection: str, id: str, version: object) -> bool:
@@ -198,39 +189,43 @@ class MongoStore(Store):
     def close(self) -> None:
         self._client.close()
 
-    def _write_bulk(self, collection: str, bulk: _Bulk) -> set[str]:
-        """Write one bulk and return the ids in conflict."""
-        conflicts: set[str] = set()
-        # What has no condition is new as a rule, and inserting is cheaper than looking what there is to replace.
-        operation = _insertion
-        for _ in range(UPSERT_TRIES):
-            again: _Bulk = []
-            for position in self._refused(self._database[collection], [operation(*one) for one in bulk]):
-                write, _document = bulk[position]
-                if write.expected is None:
-                    # It is there, or another upsert of it has just won.
-                    again.append(bulk[position])
-                else:
-                    conflicts.add(write.id)
-            if not again:
-                return conflicts
-            bulk, operation = again, _replacement
-        raise Unavailable(f"{collection}: {bulk[0][0].id!r} was refused as a duplicate {UPSERT_TRIES} times")
+    def _batches(self, ids: Sequence[str]) -> Iterator[list[str]]:
+        for start in range(0, len(ids), self._dialect.load_batch):
+            yield list(ids[start : start + self._dialect.load_batch])
 
-    def _refused(self, collection: Collection[Document], operations: list[Any]) -> list[int]:
-        """Send one bulk and return the positions that were refused as duplicates."""
-        with told(collection.name), self._turn:
-            try:
-                collection.bulk_write(operations, ordered=False)
-            except BulkWriteError as error:
-                details = error.details or {}
-                if details.get("writeConcernErrors"):
-                    raise
-                failed: list[Document] = details.get("writeErrors", [])
-                if any(one["code"] != DUPLICATE_KEY for one in failed):
-                    raise
-                return [one["index"] for one in failed]
-        return []
+    def _write_bulk(self, collection: str, bulk: Bulk) -> set[str]:
+        """Write one bulk and return the ids in conflict."""
+        # What has no condition is new as a rule, and inserting is cheaper than looking what there is to replace.
+        failed = [
+            *self._insert(collection, [one for one in bulk if not one[0].expected]),
+            *self._update(collection, [one for one in bulk if one[0].expected]),
+        ]
+        again = [one for one in failed if one[0].expected is None]
+        for _ in range(UPSERT_TRIES):
+            if not again:
+                return {write.id for write, _ in failed if write.expected is not None}
+            # It is there, or another upsert of it has just won.
+            again = self._update(collection, again)
+        raise Unavailable(f"{collection}: {again[0][0].id!r} was refused as a duplicate {UPSERT_TRIES} times")
+
+    def _insert(self, collection: str, bulk: Bulk) -> Bulk:
+        """Insert the documents of a bulk and return those that are there."""
+        return refused(bulk, self._send(collection, insert(collection, bulk))) if bulk else []
+
+    def _update(self, collection: str, bulk: Bulk) -> Bulk:
+        """Replace the documents of a bulk and return those whose condition does not hold."""
+        if not bulk:
+            return []
+        return refused(bulk, self._send(collection, update(collection, bulk, self._dialect)))
+
+    def _send(self, collection: str, command: dict[str, Any]) -> list[Document]:
+        """Send one command that writes and return the errors of the writes whose conditions do not hold."""
+        with told(collection), self._turn:
+            reply = self._database.command(command, writeConcern=self._database.write_concern.document)
+        if error := failure(collection, reply):
+            raise error
+        found: list[Document] = reply.get("writeErrors", [])
+        return found
 
 
 def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
@@ -243,38 +238,6 @@ def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
     return SAFE | named
 
 
-def _batches(ids: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(ids), LOAD_BATCH):
-        yield list(ids[start : start + LOAD_BATCH])
-
-
-def _insertion(write: Write, document: _Encoded) -> _Operation:
-    return _replacement(write, document) if write.expected else InsertOne(document)
-
-
-def _replacement(write: Write, document: _Encoded) -> _Operation:
-    condition: Document = {"_id": write.id}
-    if write.expected is not None:
-        # Compared by equality, it makes the embedded server look through the indexes for this field, for a sixth of its time.
-        condition["_v"] = {"$not": {"$ne": write.expected}}
-    return ReplaceOne(condition, document, upsert=True)
-
-
-def _bulks(pairs: _Bulk) -> Iterator[_Bulk]:
-    """Cut ``pairs`` into bulks of limited number and size."""
-    bulk: _Bulk = []
-    size = 0
-    for pair in pairs:
-        length = len(pair[1].raw)
-        if bulk and (len(bulk) == BULK_DOCUMENTS or size + length > BULK_BYTES):
-            yield bulk
-            bulk, size = [], 0
-        bulk.append(pair)
-        size += length
-    if bulk:
-        yield bulk
-
-
 @contextmanager
 def told(where: str) -> Iterator[None]:
     """Turn pymongo's errors into the suite's, with what to do next."""
@@ -284,8 +247,6 @@ def told(where: str) -> Iterator[None]:
         raise Unavailable(
             f"MongoDB does not answer ({where}): {_brief(error)}. Check that it runs and mongodb.uri is right"
         ) from error
-    except BulkWriteError as error:
-        raise _of_bulk(where, error) from error
     except OperationFailure as error:
         message = (error.details or {}).get("errmsg", error)
         raise _of_code(where, error.code or 0, str(message)[:500], error.timeout) from error
@@ -299,17 +260,18 @@ def _brief(error: ConnectionFailure) -> str:
     return found[:300] or type(error).__name__
 
 
-def _of_bulk(where: str, error: BulkWriteError) -> AnalyticsError:
-    details = error.details or {}
-    failed = [one for one in details.get("writeErrors", []) if one["code"] != DUPLICATE_KEY]
-    if not failed:
-        concern = details.get("writeConcernErrors", [{}])[0]
-        return Unavailable(f"MongoDB did not confirm a write ({where}): {concern.get('errmsg', error)}")
-    found = [
-        _of_code(where, one["code"], f"{one.get('errmsg', '')[:500]} ({len(failed)} of the writes)")
-        for one in failed
-    ]
-    return next((one for one in found if not isinstance(one, Unavailable)), found[0])
+def failure(where: str, reply: Document) -> AnalyticsError | None:
+    """Return what the reply to a command that writes says went wrong, other than conditions that do not hold."""
+    failed = [one for one in reply.get("writeErrors", []) if one["code"] not in REFUSALS]
+    if failed:
+        found = [
+            _of_code(where, one["code"], f"{one.get('errmsg', '')[:500]} ({len(failed)} of the writes)")
+            for one in failed
+        ]
+        return next((one for one in found if not isinstance(one, Unavailable)), found[0])
+    if concern := reply.get("writeConcernError"):
+        return Unavailable(f"MongoDB did not confirm a write ({where}): {concern.get('errmsg', concern)}")
+    return None
 
 
 def _of_code(where: str, code: int, message: str, timeout: bool = False) -> AnalyticsError:

@@ -29,7 +29,6 @@ POSITIONS = "positions"
 """The collection that holds how far bolts and timer bolts are, and the suite's other notes about the store."""
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-LOAD_BATCH = 100
 PARTS_AT_ONCE = 16
 _OF_THE_PART = {"_id", "part_of", "part"}
 

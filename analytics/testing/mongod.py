@@ -78,6 +78,13 @@ class Server:
         """Whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs. Raise NotUp where none does."""
+        if self._process is None:
+            raise NotUp(f"mongod at {self.address} does not run; start it first")
+        return self._process.pid
+
     def start(self, wait: bool = True) -> None:
         """Start the process on its data, and wait until it answers. Raise NotUp where it does not."""
         data = self._folder / "db"

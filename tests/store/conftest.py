@@ -10,7 +10,7 @@ from needed import EMBEDDED, need
 from pymongo import MongoClient
 
 from analytics.config import Config, StoreSection
-from analytics.store import MemoryStore, MongoStore, Store, embedded_uri
+from analytics.store import MONGODB, SECANTUS, MemoryStore, MongoStore, Store, embedded_uri
 from analytics.store.embedded import PROGRAM, StoreNode
 from analytics.testing.ports import free_ports
 
@@ -46,11 +46,12 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
             "there is no MongoDB to install from a package: ANALYTICS_TEST_MONGODB_URI may name one of yours"
         )
     uri = MONGODB_URI if request.param == "mongodb" else embedded_uri(request.getfixturevalue("embedded"))
+    dialect = MONGODB if request.param == "mongodb" else SECANTUS
     database = f"test_{secrets.token_hex(6)}"
     opened: list[Store] = []
 
     def open_one() -> Store:
-        opened.append(MongoStore(uri, database))
+        opened.append(MongoStore(uri, database, dialect=dialect))
         return opened[-1]
 
     yield open_one

@@ -95,6 +95,29 @@ def test_without_condition_the_last_write_stays(store: Store) -> None:
     assert [found[one.id]["n"] for one in parts] == list(range(700))
 
 
+@pytest.mark.parametrize("id", ["$_v", "7", "a.b", "é\0x"])
+def test_a_new_version_is_taken_as_it_stands(store: Store, id: str) -> None:
+    odd = {
+        "text": "$_v",
+        "below": {"$add": ["$_v", 1], "a.b": {"$literal": {"$$ROOT": 1}}},
+        "": float("nan"),
+        "none": None,
+    }
+    assert store.write("c", [Write(id, {"_v": 1}, 0)]) == set()
+    assert store.write("c", [Write(id, {"_v": 2, **odd}, 1)]) == set()
+    assert store.write("c", [Write(id, {"_v": 3}, 1)]) == {id}
+    found = store.load("c", [id])[id]
+    assert list(found) == ["_id", "_v", *odd]
+    assert repr(found) == repr({"_id": id, "_v": 2, **odd})
+
+
+@pytest.mark.parametrize("stored", [{"x": 0}, {"_v": None}, {"_v": "1"}, {"_v": 2}])
+def test_a_version_is_expected_exactly(store: Store, stored: dict[str, Any]) -> None:
+    store.write("c", [Write("a", stored, None)])
+    assert store.write("c", [Write("a", {"_v": 2, "x": 1}, 1)]) == {"a"}
+    assert store.load("c", ["a"])["a"] == {"_id": "a", **stored}
+
+
 def test_a_document_that_is_gone_is_written_anew(store: Store) -> None:
     assert store.write("c", [Write("a", {"_v": 8}, 7)]) == set()
     assert store.load("c", ["a"])["a"]["_v"] == 8
@@ -157,6 +180,13 @@ def test_16_mb_is_the_limit(store: Store) -> None:
     assert store.load("c", ["small", "big"]) == {}
     assert store.write("c", [Write("big", {"_v": 1, "userlist": largest[:-100]}, 0)]) == set()
     assert store.load("c", ["big"])["big"]["userlist"] == largest[:-100]
+
+
+def test_a_new_version_may_be_as_large(store: Store) -> None:
+    largest = "x" * (MAX_DOCUMENT_BYTES - 142)
+    assert store.write("c", [Write("big", {"_v": 1, "userlist": "small"}, 0)]) == set()
+    assert store.write("c", [Write("big", {"_v": 2, "userlist": largest}, 1)]) == set()
+    assert store.load("c", ["big"])["big"] == {"_id": "big", "_v": 2, "userlist": largest}
 
 
 def test_find_by_area_game_and_time(store: Store) -> None:

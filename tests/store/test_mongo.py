@@ -5,16 +5,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import BulkWriteError, NotPrimaryError, OperationFailure
+from pymongo.errors import NotPrimaryError, OperationFailure
 
 from analytics.config import Config, MongoDB, StoreSection, load
 from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
-from analytics.store.mongo import told
+from analytics.store import SECANTUS, CountingStore, MongoStore, Write, embedded_uri, open_store
+from analytics.store.mongo import failure, told
 
 
 def test_connect_to_mongodb(embedded: Config) -> None:
@@ -34,7 +35,7 @@ def test_connect_to_mongodb(embedded: Config) -> None:
 
 
 def test_readers_find_their_indexes(embedded: Config) -> None:
-    store = MongoStore(embedded_uri(embedded), "indexes")
+    store = MongoStore(embedded_uri(embedded), "indexes", dialect=SECANTUS)
     store.ensure_indexes(["loginday"])
     with MongoClient(embedded_uri(embedded)) as client:
         made = [list(index["key"]) for index in client["indexes"]["loginday"].list_indexes()]
@@ -49,8 +50,8 @@ if sys.argv[1] == "patched":
     from gevent import monkey
     monkey.patch_all()
 import threading, time
-from analytics.store import MongoStore, Write
-store = MongoStore(sys.argv[2], "ways_" + sys.argv[1])
+from analytics.store import SECANTUS, MongoStore, Write
+store = MongoStore(sys.argv[2], "ways_" + sys.argv[1], dialect=SECANTUS)
 turns, done = [], threading.Event()
 def others():
     while not done.is_set():
@@ -88,16 +89,6 @@ def test_nobody_there_is_unavailable_soon(node_config: Config) -> None:
     store.close()
 
 
-def bulk_error(*codes: int) -> BulkWriteError:
-    return BulkWriteError(
-        {
-            "writeErrors": [
-                {"index": n, "code": code, "errmsg": f"error {code}"} for n, code in enumerate(codes)
-            ]
-        }
-    )
-
-
 @pytest.mark.parametrize(
     ("error", "expected", "words"),
     [
@@ -108,15 +99,38 @@ def bulk_error(*codes: int) -> BulkWriteError:
         (OperationFailure("what is this", 8), AnalyticsError, "code 8"),
         (OperationFailure("authentication failed", 18), AnalyticsError, "mongodb.uri_env"),
         (OperationFailure("unknown operator", 2), AnalyticsError, r"refuses \(c\).*code 2"),
-        (bulk_error(11000, 112), Unavailable, "error 112"),
-        (bulk_error(11000, 112, 121), AnalyticsError, "error 121"),
-        (BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64, "errmsg": "waiting"}]}), Unavailable, "waiting"),
     ],
-)  # fmt: skip
+)
 def test_errors_say_whether_to_try_again(error: Exception, expected: type[Exception], words: str) -> None:
     with pytest.raises(expected, match=words) as caught, told("c"):
         raise error
     assert type(caught.value) is expected
+
+
+def reply(*codes: int, **further: Any) -> dict[str, Any]:
+    errors = [{"index": n, "code": code, "errmsg": f"error {code}"} for n, code in enumerate(codes)]
+    return {"ok": 1.0, "writeErrors": errors, **further}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "words"),
+    [
+        (reply(11000, 112), Unavailable, "error 112.*1 of the writes"),
+        (reply(11000, 112, 121), AnalyticsError, "error 121.*2 of the writes"),
+        (reply(241, writeConcernError={"code": 64, "errmsg": "waiting"}), Unavailable, "waiting"),
+    ],
+)
+def test_failed_writes_say_whether_to_try_again(
+    answer: dict[str, Any], expected: type[Exception], words: str
+) -> None:
+    error = failure("c", answer)
+    assert type(error) is expected
+    assert re.search(words, str(error))
+
+
+@pytest.mark.parametrize("answer", [{"ok": 1.0, "n": 3}, reply(11000, 241)])
+def test_a_condition_that_does_not_hold_is_no_failure(answer: dict[str, Any]) -> None:
+    assert failure("c", answer) is None
 
 
 def test_writes_and_reads_are_a_majoritys_whatever_the_uri_says() -> None:

@@ -9,7 +9,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.store import MemoryStore, MongoReader, MongoStore, Write, embedded_uri
+from analytics.store import SECANTUS, MemoryStore, MongoReader, MongoStore, Write, embedded_uri
 from analytics.store.reading import Query, ReadOnly, StoreReader
 
 DATABASE = "reading"
@@ -77,7 +77,7 @@ def heard() -> Heard:
 
 @pytest.fixture(scope="module")
 def mongo(embedded: Config, heard: Heard) -> Iterator[MongoReader]:
-    store = MongoStore(embedded_uri(embedded), DATABASE)
+    store = MongoStore(embedded_uri(embedded), DATABASE, dialect=SECANTUS)
     store.ensure_indexes(NAMES)
     for name, found in documents().items():
         store.write(name, [Write(one["_id"], one, None) for one in found])

@@ -9,7 +9,7 @@ from needed import EMBEDDED, need
 from pymongo import MongoClient
 
 from analytics.config import Config, StoreSection
-from analytics.store import MongoReader, MongoStore, Write, embedded_uri
+from analytics.store import SECANTUS, MongoReader, MongoStore, Write, embedded_uri
 from analytics.store.embedded import PROGRAM, StoreNode
 from analytics.testing.asked import Asked, AskedReader
 from analytics.testing.ports import free_ports
@@ -42,7 +42,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
     month = a_month(tmp_path_factory.mktemp("month"))
     node = StoreNode(config)
     node.start()
-    store = MongoStore(embedded_uri(config), DATABASE)
+    store = MongoStore(embedded_uri(config), DATABASE, dialect=SECANTUS)
     store.ensure_indexes(month.documents)
     for collection, some in month.documents.items():
         if collection in ("usercenter", "payorderdetail"):
