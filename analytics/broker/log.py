@@ -8,13 +8,13 @@ import logging
 import math
 import secrets
 import time
-import zlib
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analytics.broker.checksum import crc32
 from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored, encode_record
 from analytics.broker.segment import Segment
 from analytics.broker.times import Times
@@ -87,7 +87,7 @@ class Log:
             head = Head(last.number + 1, last.records + part.count, last.tuples + part.tuples)
             self._next_heads[part.topic] = head
             self._note(part.topic, head.number, at)
-            crc = zlib.crc32(body)
+            crc = crc32(body)
             parts.append(
                 Stored(part.topic, head.number, part.count, head.records, head.tuples, len(body), crc)
             )

@@ -8,12 +8,12 @@ be walked without touching bodies, and one topic's body can be read and checked 
 
 import os
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 
+from analytics.broker.checksum import crc32
 from analytics.broker.wire import Head
 from analytics.core.intervals import Pair
 
@@ -85,7 +85,7 @@ def encode_record(seq: int, header: Entry | SegmentHead) -> bytes:
     """Return a record's bytes up to its bodies."""
     text = _encode(header)
     covered = _COVERED.pack(len(text), seq)
-    crc = zlib.crc32(text, zlib.crc32(covered))
+    crc = crc32(text, crc32(covered))
     return PREFIX.pack(MAGIC, crc, len(text), seq) + text
 
 
@@ -114,7 +114,7 @@ def scan(fd: int, offset: int, end: int) -> Iterator[Record]:
 
 
 def _record(text: bytes, crc: int, length: int, seq: int, offset: int) -> Record:
-    if zlib.crc32(text, zlib.crc32(_COVERED.pack(length, seq))) != crc:
+    if crc32(text, crc32(_COVERED.pack(length, seq))) != crc:
         raise Damaged(offset, "the checksum of the record's header does not match")
     try:
         header = _decode(text)
@@ -128,7 +128,7 @@ def _record(text: bytes, crc: int, length: int, seq: int, offset: int) -> Record
 def read_body(fd: int, record: Record, part: Stored, offset: int) -> bytes:
     """Return the body of ``part``, which begins at ``offset``. Raise Damaged if it is not what was written."""
     body = os.pread(fd, part.size, offset)
-    if len(body) != part.size or zlib.crc32(body) != part.crc:
+    if len(body) != part.size or crc32(body) != part.crc:
         raise Damaged(record.offset, f"the checksum of the body of topic {part.topic} does not match")
     return body
 

@@ -1,9 +1,9 @@
-"""Telling the broker how far bolts have come, so that it may throw away what all have passed."""
+"""Reports to the broker how far bolts have come, so that it may delete what all of them have passed."""
 
 from collections.abc import Mapping
 
 import gevent
-from gevent.lock import BoundedSemaphore
+from gevent.event import Event
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
@@ -11,14 +11,16 @@ from analytics.config import BrokerSection
 from analytics.errors import Unavailable
 
 REPEAT_SECONDS = 1.0
+LAST_SECONDS = 1.0
+"""How long the last report may take when the node stops."""
 Heads = Mapping[str, Mapping[str, Head]]
 """Per bolt and topic, the head that it has passed."""
 
 
 class Reports:
-    """Tells the broker how far a node's bolts are, until it has heard.
+    """Reports how far a node's bolts are, until the broker has heard. A greenlet of its own waits for the broker.
 
-    A bolt that has nothing more to do would else seem to lag for ever where the broker missed its last report.
+    Without repetition, a bolt that has nothing more to do would seem to lag for ever where its last report was lost.
 
     Attributes:
         error: why the broker has not heard the newest, empty where it has.
@@ -29,45 +31,53 @@ class Reports:
         self._refill = Refill(broker)
         self._owed: tuple[str, Heads] | None = None
         self._again = False
-        self._turn = BoundedSemaphore(1)
-        self._repeating = gevent.spawn(self._repeat_for_ever)
+        self._new = Event()
+        self._heard = Event()
+        self._heard.set()
+        self._reporting = gevent.spawn(self._report_for_ever)
 
     def tell(self, log: str, heads: Heads, again: bool = False) -> None:
-        """Tell how far bolts are in the log of that name; where the broker does not answer, keep it, and go on.
+        """Report soon how far bolts are in the log of that name. Reports that are still owed are replaced.
 
         ``again``: they went back, to read messages a second time.
         """
         self._again |= again
-        # A copy: what is folded meanwhile is not in documents yet, and must not be told.
+        # A copy: what is folded from now on is not in documents yet, and must not be reported.
         self._owed = log, {bolt: dict(passed) for bolt, passed in heads.items()}
-        self._tell_owed()
+        self._heard.clear()
+        self._new.set()
 
     def check(self) -> None:
-        """Raise what ended the repetition, if anything has."""
-        if self._repeating.ready():
-            self._repeating.get()
+        """Raise what ended the greenlet, if anything has."""
+        if self._reporting.ready():
+            self._reporting.get()
 
     def close(self) -> None:
-        """Repeat nothing any more; what is owed is told by whoever starts next."""
-        self._repeating.kill()
+        """Give a broker that answers a moment to hear what is owed, then end; the next start reports again."""
+        if not self.error:
+            self._heard.wait(LAST_SECONDS)
+        self._reporting.kill()
         self._refill.close()
 
-    def _repeat_for_ever(self) -> None:
+    def _report_for_ever(self) -> None:
         while True:
-            gevent.sleep(REPEAT_SECONDS)
-            self._tell_owed()
+            self._new.wait(REPEAT_SECONDS)
+            self._new.clear()
+            self._report_owed()
 
-    def _tell_owed(self) -> None:
-        """Tell what the broker has not heard yet, if there is anything. To hear it twice does it no harm."""
-        with self._turn:  # an error is always one of what is still owed
-            if (owed := self._owed) is None:
-                return
-            log, heads = owed
-            try:
-                for bolt, passed in heads.items():
-                    self._refill.report(bolt, log, passed, self._again)
-            except Unavailable as error:
-                self.error = str(error)
-                return
-            if self._owed is owed:
-                self._owed, self.error, self._again = None, "", False
+    def _report_owed(self) -> None:
+        """Report what the broker has not heard yet, if there is anything. To hear it twice does it no harm."""
+        if (owed := self._owed) is None:
+            return
+        log, heads = owed
+        again = self._again
+        try:
+            for bolt, passed in heads.items():
+                self._refill.report(bolt, log, passed, again)
+        except Unavailable as error:
+            self.error = str(error)
+            return
+        self.error = ""
+        if self._owed is owed:
+            self._owed, self._again = None, False
+            self._heard.set()

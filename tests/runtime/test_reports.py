@@ -9,7 +9,7 @@ from runtime_harness import RunningBroker, eventually, login
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, Head
-from analytics.errors import Unavailable
+from analytics.config import BrokerSection
 from analytics.runtime import reports as module
 from analytics.runtime.reports import Reports
 
@@ -35,7 +35,7 @@ def state(broker: RunningBroker) -> BrokerState:
         refill.close()
 
 
-def test_what_the_broker_did_not_hear_is_told_again(
+def test_what_the_broker_did_not_hear_is_reported_again(
     broker: RunningBroker, reports: Reports, send: Any
 ) -> None:
     for acct in "abc":
@@ -44,35 +44,56 @@ def test_what_the_broker_did_not_hear_is_told_again(
     broker.stop()
     heads = {bolt: {TOPIC: Head(1, 1, 1)} for bolt in BOLTS}
     reports.tell(log, heads)
-    assert "did not answer" in reports.error
     heads["server"][TOPIC] = Head(3, 3, 3)  # taken in since, but not in any document yet
+    eventually(lambda: "did not answer" in reports.error)
     broker.start()
     eventually(lambda: not reports.error)
     reports.check()
     assert {bolt: state(broker).bolts[bolt][TOPIC].number for bolt in BOLTS} == {"loginhour": 1, "server": 1}
 
 
-def test_an_error_lasts_no_longer_than_what_it_is_of(
-    broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While one greenlet tells, the other has nothing to tell again; else its failure would be nobody's to clear."""
-    told: list[str] = []
+class SlowBroker:
+    """Takes a moment for each report, and keeps all of them."""
 
-    class Once:
-        """A broker that answers each bolt once."""
+    def __init__(self) -> None:
+        self.reports: list[tuple[str, int]] = []
+        self.closed = False
 
-        def report(self, bolt: str, log: str, positions: Any, again: bool = False) -> None:
-            gevent.sleep(0.01)
-            told.append(bolt)
-            if len(told) > len(BOLTS):
-                raise Unavailable("no answer, on purpose")
+    def report(self, bolt: str, log: str, positions: Any, again: bool = False) -> None:
+        gevent.sleep(0.02)
+        assert not self.closed
+        self.reports.append((bolt, positions[TOPIC].number))
 
-        def close(self) -> None: ...
+    def close(self) -> None:
+        self.closed = True
 
-    monkeypatch.setattr(module, "Refill", lambda section: Once())
-    monkeypatch.setattr(module, "REPEAT_SECONDS", 0.001)
-    reports = Reports(broker.section)
-    reports.tell("log", {bolt: {TOPIC: Head(1, 1, 1)} for bolt in BOLTS})
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowBroker:
+    one = SlowBroker()
+    monkeypatch.setattr(module, "Refill", lambda section: one)
+    return one
+
+
+def tell(reports: Reports, number: int) -> None:
+    reports.tell("log", {bolt: {TOPIC: Head(number, number, number)} for bolt in BOLTS})
+
+
+def test_nobody_waits_for_the_broker_and_the_newest_report_is_heard_once(slow: SlowBroker) -> None:
+    reports = Reports(BrokerSection())
+    tell(reports, 1)
+    gevent.sleep(0.01)
+    for number in range(2, 50):
+        tell(reports, number)
+    assert slow.reports == []
+    eventually(lambda: len(slow.reports) >= 2 * len(BOLTS))
     gevent.sleep(0.1)
-    assert told == list(BOLTS) and reports.error == ""
+    assert slow.reports == [(bolt, number) for number in (1, 49) for bolt in BOLTS]
     reports.close()
+
+
+def test_the_last_report_is_heard_before_the_node_stops(slow: SlowBroker) -> None:
+    reports = Reports(BrokerSection())
+    tell(reports, 7)
+    reports.close()
+    assert slow.reports == [(bolt, 7) for bolt in BOLTS]
