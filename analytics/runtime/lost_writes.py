@@ -48,7 +48,7 @@ class LostWrites(AnalyticsError):
     def __init__(self, bolt: str, what: str, includes: Mapping[str, int]) -> None:
         super().__init__(
             f"{bolt}: the database has lost acknowledged writes: {what}. Was it restored from a backup, or were documents "
-            "deleted? The bolt stops, and reads the Queue again when it is started"
+            "deleted? Its worker begins again and reads what the Queue still holds"
         )
         self.bolt = bolt
         self.what = what

@@ -5,6 +5,7 @@ gets fewer, larger writes; when too much is pending, folding waits, the Sender d
 and the broker's log gives it back later.
 """
 
+import logging
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -26,6 +27,8 @@ from analytics.runtime.reports import Reports
 from analytics.runtime.settler import Changes, Settler, new_session
 from analytics.spouts.rejected import Rejected
 from analytics.store import open_store
+
+logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
@@ -75,12 +78,22 @@ class Worker(Node):
         self._settler = Settler(
             self._bolts, self._areas, self._store, self._publisher, session, config.worker.max_known_accts
         )
+        self._stopping = False
         self._greenlets = [gevent.spawn(self._fold_for_ever)]
 
     def step(self) -> None:
-        """Wait a second; raise what ended one of the greenlets, if any has."""
+        """Wait a second; raise what ended one of the greenlets, if any has.
+
+        Where the store has lost writes, begin again: nothing that was read from it before can be believed.
+        """
         for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
-            greenlet.get()
+            try:
+                greenlet.get()
+            except LostWrites as lost:
+                logger.error("%s", lost)
+                self.stop()
+                self.start()
+                return
             raise RuntimeError(f"{self.name}: a greenlet ended by itself")
         self._reports.check()
         if self._recovery is not None:
@@ -94,6 +107,7 @@ class Worker(Node):
         gevent.killall(self._greenlets, timeout=2)
         if self._intake:
             self._intake.close()
+            self._intake = None
         self._publisher.close()
         for client in (self._refill, self._reports, self._live):
             client.close()
