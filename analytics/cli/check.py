@@ -6,7 +6,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from analytics.config.sections import Polled
 from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
-from analytics.store import open_store
+from analytics.store import MongoStore, open_store
+from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
 
 TIMEOUT = 5.0
 AT_ONCE = 16
@@ -37,7 +38,14 @@ class Wrong(AnalyticsError):
     """A thing that was tried does not work. The message says what to do."""
 
 
-Try = tuple[str, Callable[[], str]]
+Outcome = str | Iterable[Finding]
+Try = tuple[str, Callable[[], Outcome]]
+
+_MARKS = {
+    Grade.OK: "[green]ok     [/green]",
+    Grade.WARNING: "[yellow]WARNING[/yellow]",
+    Grade.ERROR: "[red]ERROR  [/red]",
+}
 
 
 @click.command()
@@ -45,22 +53,22 @@ Try = tuple[str, Callable[[], str]]
 def check(path: Path | None) -> None:
     """Try the configuration and everything that it names: the store, the broker's ports, each source and interface.
 
-    Says for each whether it works, else what is wrong and what to do. The exit status is 1 if anything is.
+    Says for each whether it works, else what is wrong and what to do. The exit status is 1 if there is an error; a
+    warning does not change it.
     """
     config = load(path)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    console.print(
-        f"[green]well [/green] configuration {escape(str(config.file))}: {escape(_summary(config))}",
-        soft_wrap=True,
-    )
-    wrong = 0
-    for name, outcome, well in gevent.pool.Pool(AT_ONCE).imap(_attempt, tries(config)):
-        console.print(
-            f"{'[green]well [/green]' if well else '[red]WRONG[/red]'} {escape(name)}: {escape(outcome)}",
-            soft_wrap=True,
-        )
-        wrong += not well
-    sys.exit(1 if wrong else 0)
+    _print(console, f"configuration {config.file}", Finding(Grade.OK, _summary(config)))
+    failed = False
+    for name, findings in gevent.pool.Pool(AT_ONCE).imap(_attempt, tries(config)):
+        for finding in findings:
+            _print(console, name, finding)
+            failed |= finding.grade is Grade.ERROR
+    sys.exit(1 if failed else 0)
+
+
+def _print(console: Console, name: str, finding: Finding) -> None:
+    console.print(f"{_MARKS[finding.grade]} {escape(name)}: {escape(finding.text)}", soft_wrap=True)
 
 
 def tries(config: Config) -> Iterator[Try]:
@@ -81,18 +89,19 @@ def tries(config: Config) -> Iterator[Try]:
             yield f"{name} clock", partial(_get, interface.clock_url, interface.headers)
 
 
-def _attempt(one: Try) -> tuple[str, str, bool]:
+def _attempt(one: Try) -> tuple[str, list[Finding]]:
     name, action = one
     try:
-        return name, action(), True
+        outcome = action()
+        return name, [Finding(Grade.OK, outcome)] if isinstance(outcome, str) else list(outcome)
     except AnalyticsError as error:
-        return name, str(error), False
+        return name, [Finding(Grade.ERROR, str(error))]
 
 
 def _summary(config: Config) -> str:
     count = sum(len(game.areas) for game in config.games.values())
     text = f"{len(config.games)} games, {count} areas, {len(config.gamelog.sources)} sources, nodes {' '.join(needed(config))}"
-    return text if count else text + " (without areas every record is put aside; see [games] in the file)"
+    return text if count else text + " (without areas every record is rejected; see [games] in the file)"
 
 
 def _environment(config: Config) -> str:
@@ -105,7 +114,7 @@ def _environment(config: Config) -> str:
 def _reading() -> str:
     if COMPILED:
         return "compiled"
-    return "not compiled, so gamelog takes twice the CPU; install a C compiler and Python's headers, then make .venv anew, or deploy"
+    return "not compiled, so gamelog takes twice the CPU; install a C compiler and Python's headers, then make .venv again, or deploy"
 
 
 def _data(config: Config) -> str:
@@ -121,18 +130,17 @@ def _data(config: Config) -> str:
     return f"{config.data}, {free:,.0f} MB free"
 
 
-def _store(config: Config) -> str:
-    if "store" in needed(config) and not _runs(config, "store"):
+def _store(config: Config) -> Outcome:
+    embedded = "store" in needed(config)
+    if embedded and not _runs(config, "store"):
         return f"the embedded server is not running; its port {_unused(config.store.port)} is free"
+    store = open_store(config, TRIAL_SECONDS)
     try:
-        store = open_store(config)
-        try:
-            store.ping()
-        finally:
-            store.close()
-    except AnalyticsError as error:
-        raise Wrong(f"{error}; is mongodb.uri right, and the server running?") from error
-    return f"answers, database {config.mongodb.database}"
+        if isinstance(store, MongoStore):
+            return list(try_mongodb(store.database, embedded))
+        return "counts what would be written, and keeps nothing"
+    finally:
+        store.close()
 
 
 def _broker(config: Config) -> str:

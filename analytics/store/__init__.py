@@ -61,7 +61,7 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
             raise ConfigError("; ".join(f"{key}: {reason}" for reason in reasons))
         return MongoStore(uri, config.mongodb.database, timeout)
     raise ConfigError(
-        f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…", "counting:" or "", got one that begins {uri[:12]!r}'
+        f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…", "counting:" or "", got one that begins with {scheme + ":"!r}'
     )
 
 
@@ -72,8 +72,12 @@ def open_reader(config: Config) -> Reader:
         ConfigError: the URI can't be used, or is ``counting:``, which keeps nothing.
     """
     uri = _uri(config) or embedded_uri(config)
-    if urlsplit(uri).scheme not in ("mongodb", "mongodb+srv"):
-        raise ConfigError(f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got {uri[:12]!r}')
+    # Of a URI only its scheme is shown: what follows may hold a password.
+    scheme = urlsplit(uri).scheme
+    if scheme not in ("mongodb", "mongodb+srv"):
+        raise ConfigError(
+            f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got one that begins with {scheme + ":"!r}'
+        )
     return MongoReader(uri, config.mongodb.database)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pymongo
 from pymongo import ASCENDING, MongoClient, ReadPreference, WriteConcern
+from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -114,6 +115,11 @@ class MongoStore(Store):
     @property
     def elections(self) -> int:  # type: ignore[override]
         return self._primary.changes
+
+    @property
+    def database(self) -> Database[Document]:
+        """The database, with the concerns of every operation here: for a trial of the server."""
+        return self._database
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}

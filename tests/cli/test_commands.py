@@ -125,7 +125,7 @@ def test_check_tries_everything(analytics: Run, running: RunningSuite) -> None:
         "gamelog source server1001",
         f"reading of game logs: {'' if COMPILED else 'not '}compiled",
     ):
-        assert re.search(rf"^well +{name}", checked.stdout, re.MULTILINE), checked.stdout
+        assert re.search(rf"^ok +{name}", checked.stdout, re.MULTILINE), checked.stdout
 
 
 def test_check_says_what_is_wrong(analytics: Run, tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_check_says_what_is_wrong(analytics: Run, tmp_path: Path) -> None:
     checked = analytics("--config", str(file), "check")
     assert checked.returncode == 1
     for told in (
-        "WRONG environment: mongodb.uri_env: expected a value in the environment variable A_SECRET_THAT_IS_NOT_SET",
-        "WRONG gamelog source web: http://127.0.0.1:9/x: Connection refused; is the address right",
-        f"WRONG gamelog source files: no file matches {tmp_path}/none/*.log",
+        "ERROR   environment: mongodb.uri_env: expected a value in the environment variable A_SECRET_THAT_IS_NOT_SET",
+        "ERROR   gamelog source web: http://127.0.0.1:9/x: Connection refused; is the address right",
+        f"ERROR   gamelog source files: no file matches {tmp_path}/none/*.log",
     ):
         assert told in checked.stdout
 
