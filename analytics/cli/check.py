@@ -24,6 +24,7 @@ from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas, load
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
+from analytics.config.uris import UNSAFE_KEY
 from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
@@ -137,10 +138,20 @@ def _store(config: Config) -> Outcome:
     store = open_store(config, TRIAL_SECONDS)
     try:
         if isinstance(store, MongoStore):
-            return list(try_mongodb(store.database, embedded))
+            return [*_unsafe(config), *try_mongodb(store.database, embedded)]
         return "counts what would be written, and keeps nothing"
     finally:
         store.close()
+
+
+def _unsafe(config: Config) -> list[Finding]:
+    if not config.mongodb.unsafe_uri_options:
+        return []
+    text = (
+        f"{UNSAFE_KEY} = true obeys options of the URI that may lose counted records in a failover; expected false: "
+        "set it so, unless this database may lose records"
+    )
+    return [Finding(Grade.WARNING, text)]
 
 
 def _broker(config: Config) -> str:

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import trustme
 from pymongo import MongoClient, WriteConcern
-from secured import PASSWORD, QUOTED, add_root, add_user, as_user
 
 from analytics.store import MongoStore
 from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
 from analytics.store.trial.finding import TrialStopped
 from analytics.store.trial.server import of_version
 from analytics.testing.mongod import ReplicaSet, Server
+from analytics.testing.mongod_users import PASSWORD, QUOTED, add_root, add_user, as_user
 from analytics.testing.ports import free_ports
 
 SECONDS = 12.0
