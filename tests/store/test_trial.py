@@ -151,6 +151,17 @@ def test_a_single_missing_right_is_named(secured: Server) -> None:
         client.analytics.check.drop()
 
 
+def test_a_user_who_may_not_drop_the_collection_learns_that_it_stays(secured: Server) -> None:
+    actions = ["find", "insert", "update", "remove", "createIndex", "listCollections"]
+    with MongoClient[dict[str, Any]](as_user(secured, "root")) as client:
+        privilege = {"resource": {"db": "analytics", "collection": ""}, "actions": actions}
+        client.admin.command("createRole", "noDrop", privileges=[privilege], roles=[])
+        found = warnings(add_user(secured, "nodrop", [{"role": "noDrop", "db": "admin"}]))
+        assert [text for text in found if "may not drop the collection `check`" in text]
+        assert client.analytics.check.find_one() is None
+        client.analytics.check.drop()
+
+
 def test_an_unreachable_server() -> None:
     port = free_ports(1)[0]
     text = error(f"mongodb://someone:{QUOTED}@127.0.0.1:{port}/")
@@ -201,6 +212,22 @@ def test_a_whole_replica_set_passes(whole: ReplicaSet) -> None:
     primary = whole.primary().address
     found = f"replica set rs, primary {primary}: of 3 members 3 vote and 3 are up; a majority write needs 2"
     assert found in texts
+
+
+def test_an_arbiter_is_a_warning(tmp_path: Path) -> None:
+    arbiter = Server(tmp_path / "arbiter", flags=["--replSet", "rs"])
+    with ReplicaSet(tmp_path, count=1) as one, arbiter:
+        with MongoClient[dict[str, Any]](one.uri) as client:
+            # With an arbiter there is no default that MongoDB would choose itself.
+            client.admin.command("setDefaultRWConcern", defaultWriteConcern={"w": 1})
+            config = client.admin.command("replSetGetConfig")["config"]
+            config["version"] += 1
+            config["members"].append({"_id": 1, "host": arbiter.address, "arbiterOnly": True})
+            client.admin.command("replSetReconfig", config)
+        until = time.monotonic() + 30
+        while not arbiter.hello().get("arbiterOnly") and time.monotonic() < until:
+            time.sleep(0.1)
+        assert any(text.startswith(f"{arbiter.address} is an arbiter") for text in warnings(one.uri))
 
 
 def test_one_member_down_is_a_warning(whole: ReplicaSet) -> None:
