@@ -64,9 +64,8 @@ def _unreachable(client: MongoClient[dict[str, Any]], error: ConnectionFailure) 
     """Return why no server could be used, for each address, and what to do about the first."""
     servers = client.topology_description.server_descriptions().values()
     causes = {
-        f"{server.address[0]}:{server.address[1]}": _TIMEOUTS.sub("", str(server.error))
+        f"{server.address[0]}:{server.address[1]}": _TIMEOUTS.sub("", str(server.error or "no answer"))
         for server in servers
-        if server.error is not None
     }
     # pymongo begins some of them with the address already.
     texts = [
