@@ -119,6 +119,21 @@ def older_position(bolt: str, saved: Mapping[str, Head], state: BrokerState) -> 
     return None
 
 
+def check_queue(bolt: str, saved: Mapping[str, Head], state: BrokerState) -> None:
+    """Raise AnalyticsError where ``saved``, a position in the broker's log, lies beyond the end of that log.
+
+    Messages to come would get numbers that documents already include, and so would not count.
+    """
+    for topic, position in saved.items():
+        newest = state.heads.get(topic, NOTHING).number
+        if position.number > newest:
+            raise AnalyticsError(
+                f"{bolt}: the data folder is older than the database: message {position.number} of {topic} is counted, the "
+                f"Queue ends at {newest}. Nothing is counted, as new records would be taken for old ones. Restore a backup of "
+                "the database that is older than the data folder; see docs/mongodb.md, Backing up"
+            )
+
+
 def _included(documents: Iterable[Document | None], log: str) -> Numbers:
     """Return per topic the number that each of the documents includes at least."""
     lowest: Numbers = {}

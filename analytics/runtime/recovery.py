@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
 from analytics.errors import Unavailable
-from analytics.runtime.lost_writes import NOTHING, Loss, Losses, LostWrites, Numbers, older_position
+from analytics.runtime.lost_writes import (
+    NOTHING,
+    Loss,
+    Losses,
+    LostWrites,
+    Numbers,
+    check_queue,
+    older_position,
+)
 from analytics.store import Store
 
 REFRESH_SECONDS = 5.0
@@ -59,14 +67,18 @@ class Recovery:
 
         Raises:
             Unavailable: broker or store do not answer. Call again.
+            AnalyticsError: the Queue is older than the documents.
         """
         losses = self._notes.load(heads)
         state = self._refill.state()
         self.log = state.log
         for bolt in heads:
             log, position = saved.get(bolt, (state.log, {}))
+            older = None
             # A position in another log says nothing of this one, which is read from its beginning in any case.
-            older = older_position(bolt, position, state) if log == state.log else None
+            if log == state.log:
+                check_queue(bolt, position, state)
+                older = older_position(bolt, position, state)
             if lost := self._lost.get(bolt) or older:
                 losses[bolt] = Loss(lost.what, lost.includes)
         reading = {bolt: loss for bolt, loss in losses.items() if loss.reading}

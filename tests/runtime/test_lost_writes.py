@@ -1,7 +1,9 @@
 """A store that has lost acknowledged writes: the worker notices, reads the Queue again, or says which rebuild is needed."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -11,6 +13,7 @@ from runtime_harness import AREA, RunningBroker, coins, eventually, login
 from analytics.bolts import BOLTS
 from analytics.broker.wire import Head
 from analytics.config import Config
+from analytics.errors import AnalyticsError
 from analytics.runtime import recovery, worker
 from analytics.runtime.lost_writes import EXPIRY_SECONDS, Loss, Losses, older_documents
 from analytics.runtime.worker import Worker
@@ -218,6 +221,28 @@ def test_a_position_that_goes_back_is_not_written_over(
     send(COINS, [coins(-1)])
     eventually(lambda: "position is at version" in caplog.text)
     eventually(lambda: count(store, "coinday")() == 3 and one.state()["error"] == "")
+
+
+def test_a_queue_that_is_older_than_the_database_is_refused(
+    running: Running, store: Restorable, broker: RunningBroker, send: Any, tmp_path: Path
+) -> None:
+    running.start()
+    send(COINS, [coins(-1)])
+    eventually(lambda: count(store, "coinday")() == 1)
+    broker.stop()
+    shutil.copytree(broker.data, tmp_path / "backup")
+    broker.start()
+    send(COINS, [coins(-1)])
+    eventually(lambda: count(store, "coinday")() == 2)
+    running.stop()
+    broker.stop()
+    shutil.rmtree(broker.data)
+    (tmp_path / "backup").rename(broker.data)
+    broker.start()
+    one = running.start()
+    with pytest.raises(AnalyticsError, match="the data folder is older than the database: message 2 of"):
+        while True:
+            one.step()
 
 
 def test_a_document_that_expired_is_not_taken_for_lost() -> None:
