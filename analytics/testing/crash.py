@@ -14,11 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config, areas, load
@@ -28,6 +26,7 @@ from analytics.runtime.suite import Suite
 from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.store import Store, Write, open_store
 from analytics.store.memory import MemoryStore
+from analytics.testing.comparing import Collections, balance_faults, differences
 from analytics.testing.feed import Feed
 from analytics.testing.setting import configure
 from analytics.testing.world import Payments, RotatedLog, Web
@@ -39,8 +38,6 @@ LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
 PATIENCE = 300
 Say = Callable[[str], None]
-Collections = dict[str, dict[str, dict[str, Any]]]
-"""Documents per collection and id."""
 
 
 @dataclass
@@ -218,39 +215,16 @@ class CrashTest:
         store = open_store(config)
         refill = Refill(config.broker)
         try:
-            found = [*self._balance(refill.state()), *differences(store, expected)]
-            return found + differences(store, _timer_documents(config, self._feed.stored(), store))
+            found = [*balance_faults(refill.state(), self._feed), *differences(store, expected)]
+            return found + differences(store, timer_documents(config, self._feed.stored(), store))
         except AnalyticsError as error:
             return [str(error)]
         finally:
             refill.close()
             store.close()
 
-    def _balance(self, state: BrokerState) -> list[str]:
-        """The broker's books against what was fed: accepted, rejected, and accounted for by each bolt."""
-        logs = {name: one for name, one in state.sources.items() if name.startswith("gamelog/")}
-        accepted = sum(one.accepted for one in logs.values())
-        rejected = sum(one.rejected for one in logs.values())
-        found = []
-        for what, is_, should in (
-            ("accepted records", accepted, self._feed.good),
-            ("rejected records", rejected, self._feed.broken),
-            ("records in the log", totals(state.heads, "gamelog"), self._feed.good),
-        ):
-            if is_ != should:
-                found.append(f"balance: {what}: expected {should}, got {is_}")
-        for bolt, positions in state.bolts.items():
-            for topic, position in positions.items():
-                head = state.heads.get(topic)
-                if head is not None and head.records != position.records:
-                    found.append(
-                        f"balance: {bolt}: accounts for {position.records} of {head.records} of {topic}"
-                    )
-        missing = BOLTS.keys() - state.bolts.keys()
-        return found + [f"balance: {bolt} never reported" for bolt in sorted(missing)]
 
-
-def _timer_documents(config: Config, collections: Collections, found: Store) -> Collections:
+def timer_documents(config: Config, collections: Collections, found: Store) -> Collections:
     """Return what one run of the timer bolts over the bolts' documents makes of them. Its tuples are published, too.
 
     A cohort that lost all of its members stays, and says so: of those, what is ``found`` is computed again.
@@ -266,29 +240,3 @@ def _timer_documents(config: Config, collections: Collections, found: Store) -> 
     finally:
         publisher.close()
     return {name: {one["_id"]: one for one in store.find(name)} for name in (*TIMERS, START)}
-
-
-def differences(store: Store, expected: Collections, most: int = 20) -> list[str]:
-    """Return where a store's documents differ from ``expected`` (per collection and id), up to ``most``."""
-    found: list[str] = []
-    for collection, documents in expected.items():
-        stored = {one["_id"]: _public(store.whole(collection, one)) for one in store.find(collection)}
-        found += [f"{collection}: {key} is missing" for key in documents.keys() - stored.keys()]
-        found += [f"{collection}: {key} should not be there" for key in stored.keys() - documents.keys()]
-        for key in documents.keys() & stored.keys():
-            should = _public(documents[key])
-            for name in should.keys() | stored[key].keys():
-                if should.get(name) != stored[key].get(name):
-                    found.append(
-                        f"{collection}: {key}: {name}: expected {should.get(name)!r:.80}, got {stored[key].get(name)!r:.80}"
-                    )
-    return found[:most]
-
-
-def _public(document: dict[str, Any]) -> dict[str, Any]:
-    hidden = ("updated", "parts", "_")
-    return {
-        name: sorted(value) if isinstance(value, list) else value
-        for name, value in document.items()
-        if not name.startswith(hidden)
-    }

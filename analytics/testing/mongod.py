@@ -163,10 +163,20 @@ class ReplicaSet:
     Args:
         name: of the set.
         flags: further arguments of each member.
+        election_ms: how long members wait for a silent primary before they elect another. MongoDB's default is 10 s;
+            tests wait for many elections.
     """
 
-    def __init__(self, folder: Path, count: int = 3, name: str = "rs", flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        count: int = 3,
+        name: str = "rs",
+        flags: Sequence[str] = (),
+        election_ms: int = 2000,
+    ) -> None:
         self.name = name
+        self._election_ms = election_ms
         self.members = [
             Server(folder / f"m{number}", port, ["--replSet", name, *flags])
             for number, port in enumerate(free_ports(count))
@@ -182,9 +192,14 @@ class ReplicaSet:
         self.stop()
 
     @property
+    def hosts(self) -> list[str]:
+        """Under which addresses members and clients find each member, in the order of ``members``."""
+        return [member.address for member in self.members]
+
+    @property
     def uri(self) -> str:
         """Where clients find the set."""
-        return f"mongodb://{','.join(member.address for member in self.members)}/?replicaSet={self.name}"
+        return f"mongodb://{','.join(self.hosts)}/?replicaSet={self.name}"
 
     def start(self) -> None:
         """Start all members as a new set, and wait until one is primary."""
@@ -194,11 +209,8 @@ class ReplicaSet:
             member.wait_until_up()
         settings = {
             "_id": self.name,
-            "members": [
-                {"_id": number, "host": member.address} for number, member in enumerate(self.members)
-            ],
-            # Elections within two seconds instead of ten: tests wait for many of them.
-            "settings": {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500},
+            "members": [{"_id": number, "host": host} for number, host in enumerate(self.hosts)],
+            "settings": {"electionTimeoutMillis": self._election_ms, "heartbeatIntervalMillis": 500},
         }
         with MongoClient[dict[str, Any]](self.members[0].uri) as client:
             client.admin.command("replSetInitiate", settings)
@@ -214,6 +226,15 @@ class ReplicaSet:
                         return member
             time.sleep(0.1)
         raise NotUp(f"the replica set {self.name} has no primary after {seconds:g} s")
+
+    def is_in_sync(self) -> bool:
+        """Return whether every member answers, and has replicated from the primary of the newest term."""
+        try:
+            found = [member.hello() for member in self.members]
+        except PyMongoError:
+            return False
+        terms = {one["lastWrite"]["opTime"]["t"] for one in found}
+        return len(terms) == 1 and any(one["isWritablePrimary"] for one in found)
 
     def stop(self) -> None:
         """Kill every member."""

@@ -8,7 +8,8 @@ import random
 
 from analytics.store.memory import MemoryStore
 from analytics.store.store import Write
-from analytics.testing.crash import CrashTest, differences
+from analytics.testing.comparing import differences
+from analytics.testing.crash import CrashTest
 
 SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20"))
 LEAST_KILLS = 3
