@@ -9,8 +9,8 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,11 +58,6 @@ class Way:
     end: str
     resets: int
 
-    @classmethod
-    def drawn(cls, rng: random.Random) -> "Way":
-        """Return one at random."""
-        return cls(rng.choice(CUT_OFF), rng.choice(ENDS), rng.randrange(MOST_RESETS + 1))
-
     @property
     def means(self) -> set[str]:
         """What was done to cause it: of cut, hold, kill, freeze, reset."""
@@ -70,6 +65,12 @@ class Way:
 
     def __str__(self) -> str:
         return f"{self.cut_off}, primary: {self.end}, {self.resets} resets"
+
+
+def drawn_ways(seed: int, count: int) -> list[Way]:
+    """Return so many ways at random, the same for one seed."""
+    rng = random.Random(seed)
+    return [Way(rng.choice(CUT_OFF), rng.choice(ENDS), rng.randrange(MOST_RESETS + 1)) for _ in range(count)]
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Outcome:
 
 
 class RollbackTest:
-    """One run. ``seed`` decides what is fed and how each rollback is provoked.
+    """One run. ``seed`` decides what is fed, and how long things last.
 
     Args:
         folder: an empty folder to work in.
@@ -112,12 +113,11 @@ class RollbackTest:
         self._log = folder / "logs" / "game.log"
         self._outcome = Outcome()
 
-    def run(self, rounds: int) -> Outcome:
-        """Provoke ``rounds`` rollbacks, fewer where documents are wrong after one."""
+    def run(self, ways: Iterable[Way]) -> Outcome:
+        """Provoke a rollback in each of these ways. Stop where documents are wrong after one."""
         outcome = self._outcome
         with self._running():
-            for _ in range(rounds):
-                way = Way.drawn(self._rng)
+            for way in ways:
                 began = time.monotonic()
                 taken_back = self._provoke(way)
                 outcome.rounds += 1
@@ -146,6 +146,10 @@ class RollbackTest:
             with Suite(self._conf, NODES) as suite:
                 self._supervised = Supervised(suite)
                 try:
+                    # The first documents make collections and indexes, which take longest.
+                    with self._feeding():
+                        gevent.sleep(FEED_SECONDS)
+                    self._compare()
                     yield
                 finally:
                     self._supervised.close()
@@ -158,18 +162,18 @@ class RollbackTest:
         with self._feeding():
             gevent.sleep(self._rng.uniform(0.5, 1.0))
             self._cut_off(primary, others, way.cut_off)
-            gevent.sleep(self._rng.uniform(0.3, 1.0))
+            self._wait_for_writes(primary)
             for _ in range(way.resets):
                 self._set.reset_clients(primary)
                 gevent.sleep(self._rng.uniform(0.1, 0.6))
             self._take_away(primary, way.end)
             self._bring_back(others, way.cut_off)
-            self._wait_for(lambda: any(map(_is_primary, others)), "a new primary")
+            self._set.primary(PATIENCE, others)
         self._set.heal()
         if way.end == "kill":
             primary.start(wait=False)
         primary.thaw()
-        self._wait_for(self._set.is_in_sync, "three members of one term")
+        self._set.wait_until_in_sync(PATIENCE)
         return rolled_back(primary) - already
 
     def _cut_off(self, primary: Server, others: list[Server], how: str) -> None:
@@ -180,6 +184,14 @@ class RollbackTest:
                 member.kill()
             elif how == "freeze":
                 member.freeze()
+
+    def _wait_for_writes(self, primary: Server) -> None:
+        """Return when the primary has taken a write since it was cut off, or is about to step down."""
+        until = time.monotonic() + ELECTION_MS / 2000
+        with suppress(PyMongoError):
+            at_first = primary.hello()["lastWrite"]["opTime"]["ts"]
+            while primary.hello()["lastWrite"]["opTime"]["ts"] == at_first and time.monotonic() < until:
+                gevent.sleep(LOOK_SECONDS)
 
     def _take_away(self, primary: Server, how: str) -> None:
         if how == "kill":
@@ -248,10 +260,3 @@ def rolled_back(server: Server) -> int:
         if ROLLED_BACK in line:
             taken += sum(json.loads(line)["attr"].values())
     return taken
-
-
-def _is_primary(server: Server) -> bool:
-    try:
-        return bool(server.hello().get("isWritablePrimary"))
-    except PyMongoError:
-        return False
