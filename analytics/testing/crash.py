@@ -1,4 +1,4 @@
-"""Kills the processes of a running suite at random while records flow in, and then compares every number.
+"""Kills the processes of a running suite, and of its store, while records flow in, and then compares every number.
 
 Records come from a log that rotates, from a web server that fails now and then, from standard input (each
 stream more than once), and from journals that are replayed forwards and backwards; a payment interface is
@@ -26,14 +26,16 @@ from analytics.runtime.suite import Suite
 from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.store import Store, Write, open_store
 from analytics.store.memory import MemoryStore
+from analytics.testing.broken_store import EMBEDDED, open_broken
 from analytics.testing.comparing import Collections, balance_faults, differences
 from analytics.testing.feed import Feed
 from analytics.testing.setting import configure
+from analytics.testing.supervised import Supervised
 from analytics.testing.world import Payments, RotatedLog, Web
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
 
-NODES = [["store"], ["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
+NODES = [["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
 LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
 PATIENCE = 300
@@ -42,10 +44,20 @@ Say = Callable[[str], None]
 
 @dataclass
 class Result:
-    """What was done, and every difference that was found: none is what the promise says."""
+    """What was done, and every difference that was found: none is what the promise says.
+
+    Attributes:
+        kills: per process of the suite.
+        ended: per process, how often it ended by itself and was restarted.
+        events: what was done to the store, by kind.
+        rollbacks: of members of the store.
+    """
 
     lines: int = 0
     kills: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    rollbacks: int = 0
     replays: int = 0
     differences: list[str] = field(default_factory=list)
 
@@ -53,11 +65,14 @@ class Result:
 class CrashTest:
     """One run. ``seed`` decides what is fed and killed; when things happen depends on the machine."""
 
-    def __init__(self, folder: Path, seed: int, rate: int, pause: float, say: Say) -> None:
+    def __init__(
+        self, folder: Path, seed: int, rate: int, pause: float, say: Say, store: str = EMBEDDED
+    ) -> None:
         """Args:
         folder: an empty folder to work in.
         rate: lines a second, over all sources.
-        pause: seconds between two kills, on average.
+        pause: seconds between two kills, on average, and between two disturbances of the store.
+        store: what the suite keeps its documents in, one of ``STORES``.
         """
         self._folder = folder
         self._rng = random.Random(seed)
@@ -69,38 +84,52 @@ class CrashTest:
         self._streams: list[Path] = []
         self._piped: set[Path] = set()
         self._feeding = True
+        self._store = open_broken(store, folder / "store")
 
     def run(self, seconds: float) -> Result:
         """Feed and kill for ``seconds``, let everything settle, and compare."""
         folder, result = self._folder, self._result
         web_log = folder / "web" / "game.log"
         conf = folder / "analytics.toml"
-        port = configure(conf)
-        config = load(conf)
-        directory = areas(config)
-        self._feed = Feed(directory, self._seed)
-        self._payments = Payments(directory, self._rng)
-        self._rotated = RotatedLog(folder / "logs", self._rng)
-        self._web_log = web_log
-        web = Web(web_log, self._payments, self._seed, faults=0.1, port=port)
-        try:
-            with Suite(conf, NODES) as suite:
-                helpers: list[gevent.Greenlet[..., None]] = [
-                    gevent.spawn(self._feed_for_ever),
-                    gevent.spawn(self._replay_for_ever, config),
-                ]
-                self._kill_until(suite, time.monotonic() + seconds)
-                self._feeding = False
-                gevent.joinall(helpers, raise_error=True)
-                self._say("letting everything settle")
-                self._pipe_the_rest()
-                self._settle(config)
-                drain(config, PATIENCE)
-                result.differences += self._compare(config)
-        finally:
-            web.close()
+        with self._store:
+            port = configure(conf, self._store.uri)
+            config = load(conf)
+            directory = areas(config)
+            self._feed = Feed(directory, self._seed)
+            self._payments = Payments(directory, self._rng)
+            self._rotated = RotatedLog(folder / "logs", self._rng)
+            self._web_log = web_log
+            web = Web(web_log, self._payments, self._seed, faults=0.1, port=port)
+            try:
+                with Suite(conf, [*self._store.nodes, *NODES]) as suite:
+                    self._break_and_compare(config, suite, time.monotonic() + seconds)
+            finally:
+                web.close()
         result.lines = self._feed.good + self._feed.broken
         return result
+
+    def _break_and_compare(self, config: Config, suite: Suite, deadline: float) -> None:
+        result = self._result
+        supervised = Supervised(suite)
+        try:
+            helpers: list[gevent.Greenlet[..., None]] = [
+                gevent.spawn(self._feed_for_ever),
+                gevent.spawn(self._replay_for_ever, config),
+                gevent.spawn(self._disturb_store_until, deadline),
+            ]
+            self._kill_until(supervised, suite.names, deadline)
+            self._feeding = False
+            gevent.joinall(helpers, raise_error=True)
+            self._say("letting everything settle")
+            self._store.settle()
+            self._pipe_the_rest()
+            self._settle(config)
+            drain(config, PATIENCE)
+            result.differences += self._compare(config)
+            result.rollbacks = self._store.rollbacks()
+            result.ended = supervised.ended
+        finally:
+            supervised.close()
 
     def _feed_for_ever(self) -> None:
         """Write lines where the sources find them."""
@@ -169,19 +198,26 @@ class CrashTest:
         source.unlink()
         return pipe
 
-    def _kill_until(self, suite: Suite, deadline: float) -> None:
-        names = suite.names
+    def _kill_until(self, supervised: Supervised, names: list[str], deadline: float) -> None:
         while time.monotonic() < deadline:
-            pause = self._rng.expovariate(1 / self._pause)
-            gevent.sleep(min(pause, max(0, deadline - time.monotonic())))
+            self._sleep(self._rng, deadline)
             victims = self._rng.sample(names, self._rng.choice([1, 1, 1, 2]))
-            for name in victims:
-                suite.kill(name)
-                self._result.kills[name] += 1
-            gevent.sleep(self._rng.choice([0, 0.2, 1]))
-            for name in victims:
-                suite.restart(name, wait=False)
-            self._say(f"killed {sum(self._result.kills.values())} times, last {' and '.join(victims)}")
+            with supervised.killed(victims):
+                self._result.kills.update(victims)
+                gevent.sleep(self._rng.choice([0, 0.2, 1]))
+            self._say(f"killed {self._result.kills.total()} times, last {' and '.join(victims)}")
+
+    def _disturb_store_until(self, deadline: float) -> None:
+        rng = random.Random(self._seed)  # its own: what happens to nodes is the same whatever the store is
+        while time.monotonic() < deadline:
+            self._sleep(rng, deadline)
+            if event := self._store.disturb(rng):
+                self._result.events[event] += 1
+                self._say(f"disturbed the store {self._result.events.total()} times, last: {event}")
+
+    def _sleep(self, rng: random.Random, deadline: float) -> None:
+        pause = rng.expovariate(1 / self._pause)
+        gevent.sleep(min(pause, max(0, deadline - time.monotonic())))
 
     def _settle(self, config: Config, patience: float = PATIENCE) -> None:
         """Wait until every good line is accepted and every bolt is past everything."""

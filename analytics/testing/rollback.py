@@ -158,7 +158,7 @@ class RollbackTest:
         """Provoke one rollback; return how many operations it took back, 0 where there was none."""
         primary = self._set.primary()
         others = [member for member in self._set.members if member is not primary]
-        already = rolled_back(primary)
+        already = len(rolled_back(primary))
         with self._feeding():
             gevent.sleep(self._rng.uniform(0.5, 1.0))
             self._cut_off(primary, others, way.cut_off)
@@ -174,7 +174,7 @@ class RollbackTest:
             primary.start(wait=False)
         primary.thaw()
         self._set.wait_until_in_sync(PATIENCE)
-        return rolled_back(primary) - already
+        return sum(rolled_back(primary)[already:])
 
     def _cut_off(self, primary: Server, others: list[Server], how: str) -> None:
         # A frozen member's buffers hold what the primary sends meanwhile; it would apply that when it goes on.
@@ -253,10 +253,7 @@ class RollbackTest:
             gevent.sleep(LOOK_SECONDS)
 
 
-def rolled_back(server: Server) -> int:
-    """Return how many operations this server's rollbacks have taken back so far, by its log."""
-    taken = 0
-    for line in server.log.read_text(errors="replace").splitlines():
-        if ROLLED_BACK in line:
-            taken += sum(json.loads(line)["attr"].values())
-    return taken
+def rolled_back(server: Server) -> list[int]:
+    """Return how many operations each of this server's rollbacks so far has taken back, by its log."""
+    lines = server.log.read_text(errors="replace").splitlines()
+    return [sum(json.loads(line)["attr"].values()) for line in lines if ROLLED_BACK in line]

@@ -27,10 +27,10 @@ def test_a_primary_that_no_member_reaches_rolls_back(tmp_path):
         with primary.client() as client:
             writes = client.db.get_collection("c", write_concern=WriteConcern(w=1))
             writes.insert_many([{"_id": number} for number in range(5)])
-        assert rolled_back(primary) == 0
+        assert rolled_back(primary) == []
         members.primary(among=[one for one in members.members if one is not primary])
         members.heal()
         members.wait_until_in_sync()
-        assert rolled_back(primary) >= 5
+        assert sum(rolled_back(primary)) >= 5
         with members.primary().client() as client:
             assert client.db.c.count_documents({}) == 0
