@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.05
 ACCTS = 50
 LINES = 30
 FEED_SECONDS = 0.1
-ELECTION_MS = 4000
+ELECTION_MS = 6000
 """Long enough for clients to fail, try again and fail again at a primary that is cut off, before it steps down."""
 
 CUT_OFF = ("cut", "hold", "kill", "freeze")
@@ -165,7 +165,7 @@ class RollbackTest:
             self._wait_for_writes(primary)
             for _ in range(way.resets):
                 self._set.reset_clients(primary)
-                gevent.sleep(self._rng.uniform(0.1, 0.6))
+                gevent.sleep(self._rng.uniform(0.2, 1.0))
             self._take_away(primary, way.end)
             self._bring_back(others, way.cut_off)
             self._set.primary(PATIENCE, others)

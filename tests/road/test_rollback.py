@@ -7,7 +7,7 @@ from pymongo import WriteConcern
 from analytics.testing.proxied import ProxiedSet
 from analytics.testing.rollback import RollbackTest, Way, rolled_back
 
-WAYS = [Way("cut", "steps down", 4), Way("hold", "freeze", 2), Way("kill", "kill", 3)]
+WAYS = [Way("kill", "steps down", 3), Way("hold", "steps down", 4), Way("cut", "kill", 4)]
 
 
 def test_what_a_rollback_takes_back_is_written_again(tmp_path):
