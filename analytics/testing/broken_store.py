@@ -20,6 +20,9 @@ STORES = (EMBEDDED, MONGOD, REPLICA_SET)
 SHORTEST, LONGEST = 0.2, 6.0
 """Seconds that something stays broken: from less than clients notice to some elections."""
 
+ELECTED = 2.5
+"""Seconds after which the others of a set have elected a new primary, as a rule."""
+
 RESETS = 4
 STEP_DOWN_SECONDS = 5
 PATIENCE = 120.0
@@ -173,7 +176,7 @@ class ReplicaSetStore(BrokenStore):
         for _ in range(rng.randrange(RESETS + 1)):
             gevent.sleep(rng.uniform(0.1, 0.6))
             self._set.reset_clients(victim)
-        _stay_so(rng)
+        gevent.sleep(rng.uniform(ELECTED, LONGEST))
         self._set.heal()
 
     def _reset(self, rng: random.Random) -> None:
