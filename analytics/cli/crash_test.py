@@ -3,11 +3,13 @@
 import random
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from analytics.errors import AnalyticsError
+from analytics.testing.broken_store import EMBEDDED, STORES
 from analytics.testing.crash import CrashTest
 
 
@@ -16,21 +18,29 @@ from analytics.testing.crash import CrashTest
 @click.option("--seed", type=int, help="What is fed and killed; default: drawn, and printed.")
 @click.option("--rate", default=2_000, show_default=True, help="Lines a second over all sources.")
 @click.option("--pause", default=5.0, show_default=True, help="Seconds between two kills, on average.")
+@click.option(
+    "--store",
+    type=click.Choice(STORES),
+    default=EMBEDDED,
+    show_default=True,
+    help="What documents are kept in: the suite's own node, or one or three mongod of the test's own, broken as well.",
+)
 @click.option("--keep", is_flag=True, help="Keep the folder: the suite's data and the processes' logs.")
-def crash_test(seconds: float, seed: int | None, rate: int, pause: float, keep: bool) -> None:
+def crash_test(seconds: float, seed: int | None, rate: int, pause: float, store: str, keep: bool) -> None:
     """Run a suite of its own on free ports, kill its processes at random while records flow in, and compare.
 
-    Some records come twice, some are broken. Every document must equal that of the reference runner, and the
+    With --store mongod the server is killed and frozen, too; with --store replica-set its members are killed, frozen,
+    stepped down and cut off, one by one or all at once, and may roll back. Some records come twice, some are broken. Every document must equal that of the reference runner, and the
     balance must add up. The folder is kept where they do not.
     """
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="crash-test-"))
     click.echo(f"seed {seed}, folder {folder}")
-    result = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}")).run(seconds)
-    kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items()))
-    click.echo(
-        f"{result.lines:,} lines, {result.replays} replays, {sum(result.kills.values())} kills ({kills})"
-    )
+    result = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store).run(seconds)
+    click.echo(f"{result.lines:,} lines, {result.replays} replays, {_counts('kills', result.kills)}")
+    if store != EMBEDDED:
+        click.echo(f"{_counts('disturbances of the store', result.events)}, {result.rollbacks} rollbacks")
+    click.echo(_counts("processes ended by themselves", result.ended))
     if result.differences:
         raise AnalyticsError(
             "\n".join([*result.differences, f"repeat with --seed {seed}; look into {folder}"])
@@ -38,3 +48,9 @@ def crash_test(seconds: float, seed: int | None, rate: int, pause: float, keep: 
     click.echo("every document equals the reference, and the balance adds up")
     if not keep:
         shutil.rmtree(folder)
+
+
+def _counts(what: str, counts: Counter[str]) -> str:
+    """Return a total and its parts: ``3 kills (broker 2, workers 1)``."""
+    parts = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+    return f"{counts.total()} {what}" + (f" ({parts})" if parts else "")

@@ -1,4 +1,4 @@
-"""Kills the processes of a running suite at random while records flow in, and then compares every number.
+"""Kills the processes of a running suite, and of its store, while records flow in, and then compares every number.
 
 Records come from a log that rotates, from a web server that fails now and then, from standard input (each
 stream more than once), and from journals that are replayed forwards and backwards; a payment interface is
@@ -14,11 +14,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config, areas, load
@@ -28,27 +26,38 @@ from analytics.runtime.suite import Suite
 from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.store import Store, Write, open_store
 from analytics.store.memory import MemoryStore
+from analytics.testing.broken_store import EMBEDDED, open_broken
+from analytics.testing.comparing import Collections, balance_faults, differences
 from analytics.testing.feed import Feed
 from analytics.testing.setting import configure
+from analytics.testing.supervised import Supervised
 from analytics.testing.world import Payments, RotatedLog, Web
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
 
-NODES = [["store"], ["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
+NODES = [["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
 LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
 PATIENCE = 300
 Say = Callable[[str], None]
-Collections = dict[str, dict[str, dict[str, Any]]]
-"""Documents per collection and id."""
 
 
 @dataclass
 class Result:
-    """What was done, and every difference that was found: none is what the promise says."""
+    """What was done, and every difference that was found: none is what the promise says.
+
+    Attributes:
+        kills: per process of the suite.
+        ended: per process, how often it ended by itself and was restarted.
+        events: what was done to the store, by kind.
+        rollbacks: of members of the store.
+    """
 
     lines: int = 0
     kills: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+    rollbacks: int = 0
     replays: int = 0
     differences: list[str] = field(default_factory=list)
 
@@ -56,11 +65,14 @@ class Result:
 class CrashTest:
     """One run. ``seed`` decides what is fed and killed; when things happen depends on the machine."""
 
-    def __init__(self, folder: Path, seed: int, rate: int, pause: float, say: Say) -> None:
+    def __init__(
+        self, folder: Path, seed: int, rate: int, pause: float, say: Say, store: str = EMBEDDED
+    ) -> None:
         """Args:
         folder: an empty folder to work in.
         rate: lines a second, over all sources.
-        pause: seconds between two kills, on average.
+        pause: seconds between two kills, on average, and between two disturbances of the store.
+        store: what the suite keeps its documents in, one of ``STORES``.
         """
         self._folder = folder
         self._rng = random.Random(seed)
@@ -72,38 +84,52 @@ class CrashTest:
         self._streams: list[Path] = []
         self._piped: set[Path] = set()
         self._feeding = True
+        self._store = open_broken(store, folder / "store")
 
     def run(self, seconds: float) -> Result:
         """Feed and kill for ``seconds``, let everything settle, and compare."""
         folder, result = self._folder, self._result
         web_log = folder / "web" / "game.log"
         conf = folder / "analytics.toml"
-        port = configure(conf)
-        config = load(conf)
-        directory = areas(config)
-        self._feed = Feed(directory, self._seed)
-        self._payments = Payments(directory, self._rng)
-        self._rotated = RotatedLog(folder / "logs", self._rng)
-        self._web_log = web_log
-        web = Web(web_log, self._payments, self._seed, faults=0.1, port=port)
-        try:
-            with Suite(conf, NODES) as suite:
-                helpers: list[gevent.Greenlet[..., None]] = [
-                    gevent.spawn(self._feed_for_ever),
-                    gevent.spawn(self._replay_for_ever, config),
-                ]
-                self._kill_until(suite, time.monotonic() + seconds)
-                self._feeding = False
-                gevent.joinall(helpers, raise_error=True)
-                self._say("letting everything settle")
-                self._pipe_the_rest()
-                self._settle(config)
-                drain(config, PATIENCE)
-                result.differences += self._compare(config)
-        finally:
-            web.close()
+        with self._store:
+            port = configure(conf, self._store.uri)
+            config = load(conf)
+            directory = areas(config)
+            self._feed = Feed(directory, self._seed)
+            self._payments = Payments(directory, self._rng)
+            self._rotated = RotatedLog(folder / "logs", self._rng)
+            self._web_log = web_log
+            web = Web(web_log, self._payments, self._seed, faults=0.1, port=port)
+            try:
+                with Suite(conf, [*self._store.nodes, *NODES]) as suite:
+                    self._break_and_compare(config, suite, time.monotonic() + seconds)
+            finally:
+                web.close()
         result.lines = self._feed.good + self._feed.broken
         return result
+
+    def _break_and_compare(self, config: Config, suite: Suite, deadline: float) -> None:
+        result = self._result
+        supervised = Supervised(suite)
+        try:
+            helpers: list[gevent.Greenlet[..., None]] = [
+                gevent.spawn(self._feed_for_ever),
+                gevent.spawn(self._replay_for_ever, config),
+                gevent.spawn(self._disturb_store_until, deadline),
+            ]
+            self._kill_until(supervised, suite.names, deadline)
+            self._feeding = False
+            gevent.joinall(helpers, raise_error=True)
+            self._say("letting everything settle")
+            self._store.settle()
+            self._pipe_the_rest()
+            self._settle(config)
+            drain(config, PATIENCE)
+            result.differences += self._compare(config)
+            result.rollbacks = self._store.rollbacks()
+            result.ended = supervised.ended
+        finally:
+            supervised.close()
 
     def _feed_for_ever(self) -> None:
         """Write lines where the sources find them."""
@@ -172,19 +198,26 @@ class CrashTest:
         source.unlink()
         return pipe
 
-    def _kill_until(self, suite: Suite, deadline: float) -> None:
-        names = suite.names
+    def _kill_until(self, supervised: Supervised, names: list[str], deadline: float) -> None:
         while time.monotonic() < deadline:
-            pause = self._rng.expovariate(1 / self._pause)
-            gevent.sleep(min(pause, max(0, deadline - time.monotonic())))
+            self._sleep(self._rng, deadline)
             victims = self._rng.sample(names, self._rng.choice([1, 1, 1, 2]))
-            for name in victims:
-                suite.kill(name)
-                self._result.kills[name] += 1
-            gevent.sleep(self._rng.choice([0, 0.2, 1]))
-            for name in victims:
-                suite.restart(name, wait=False)
-            self._say(f"killed {sum(self._result.kills.values())} times, last {' and '.join(victims)}")
+            with supervised.killed(victims):
+                self._result.kills.update(victims)
+                gevent.sleep(self._rng.choice([0, 0.2, 1]))
+            self._say(f"killed {self._result.kills.total()} times, last {' and '.join(victims)}")
+
+    def _disturb_store_until(self, deadline: float) -> None:
+        rng = random.Random(self._seed)  # its own: what happens to nodes is the same whatever the store is
+        while time.monotonic() < deadline:
+            self._sleep(rng, deadline)
+            if event := self._store.disturb(rng):
+                self._result.events[event] += 1
+                self._say(f"disturbed the store {self._result.events.total()} times, last: {event}")
+
+    def _sleep(self, rng: random.Random, deadline: float) -> None:
+        pause = rng.expovariate(1 / self._pause)
+        gevent.sleep(min(pause, max(0, deadline - time.monotonic())))
 
     def _settle(self, config: Config, patience: float = PATIENCE) -> None:
         """Wait until every good line is accepted and every bolt is past everything."""
@@ -218,39 +251,16 @@ class CrashTest:
         store = open_store(config)
         refill = Refill(config.broker)
         try:
-            found = [*self._balance(refill.state()), *differences(store, expected)]
-            return found + differences(store, _timer_documents(config, self._feed.stored(), store))
+            found = [*balance_faults(refill.state(), self._feed), *differences(store, expected)]
+            return found + differences(store, timer_documents(config, self._feed.stored(), store))
         except AnalyticsError as error:
             return [str(error)]
         finally:
             refill.close()
             store.close()
 
-    def _balance(self, state: BrokerState) -> list[str]:
-        """The broker's books against what was fed: accepted, rejected, and accounted for by each bolt."""
-        logs = {name: one for name, one in state.sources.items() if name.startswith("gamelog/")}
-        accepted = sum(one.accepted for one in logs.values())
-        rejected = sum(one.rejected for one in logs.values())
-        found = []
-        for what, is_, should in (
-            ("accepted records", accepted, self._feed.good),
-            ("rejected records", rejected, self._feed.broken),
-            ("records in the log", totals(state.heads, "gamelog"), self._feed.good),
-        ):
-            if is_ != should:
-                found.append(f"balance: {what}: expected {should}, got {is_}")
-        for bolt, positions in state.bolts.items():
-            for topic, position in positions.items():
-                head = state.heads.get(topic)
-                if head is not None and head.records != position.records:
-                    found.append(
-                        f"balance: {bolt}: accounts for {position.records} of {head.records} of {topic}"
-                    )
-        missing = BOLTS.keys() - state.bolts.keys()
-        return found + [f"balance: {bolt} never reported" for bolt in sorted(missing)]
 
-
-def _timer_documents(config: Config, collections: Collections, found: Store) -> Collections:
+def timer_documents(config: Config, collections: Collections, found: Store) -> Collections:
     """Return what one run of the timer bolts over the bolts' documents makes of them. Its tuples are published, too.
 
     A cohort that lost all of its members stays, and says so: of those, what is ``found`` is computed again.
@@ -266,29 +276,3 @@ def _timer_documents(config: Config, collections: Collections, found: Store) -> 
     finally:
         publisher.close()
     return {name: {one["_id"]: one for one in store.find(name)} for name in (*TIMERS, START)}
-
-
-def differences(store: Store, expected: Collections, most: int = 20) -> list[str]:
-    """Return where a store's documents differ from ``expected`` (per collection and id), up to ``most``."""
-    found: list[str] = []
-    for collection, documents in expected.items():
-        stored = {one["_id"]: _public(store.whole(collection, one)) for one in store.find(collection)}
-        found += [f"{collection}: {key} is missing" for key in documents.keys() - stored.keys()]
-        found += [f"{collection}: {key} should not be there" for key in stored.keys() - documents.keys()]
-        for key in documents.keys() & stored.keys():
-            should = _public(documents[key])
-            for name in should.keys() | stored[key].keys():
-                if should.get(name) != stored[key].get(name):
-                    found.append(
-                        f"{collection}: {key}: {name}: expected {should.get(name)!r:.80}, got {stored[key].get(name)!r:.80}"
-                    )
-    return found[:most]
-
-
-def _public(document: dict[str, Any]) -> dict[str, Any]:
-    hidden = ("updated", "parts", "_")
-    return {
-        name: sorted(value) if isinstance(value, list) else value
-        for name, value in document.items()
-        if not name.startswith(hidden)
-    }

@@ -29,7 +29,7 @@ from analytics.runtime.report import facts, report
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
 from analytics.store.embedded import PROGRAM
-from analytics.testing.crash import differences
+from analytics.testing.comparing import differences
 from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
 from analytics.testing.hosts import Hosts

@@ -34,11 +34,15 @@ class Feed:
     Attributes:
         good: lines made so far that must be accepted.
         broken: lines made so far that must be rejected.
+
+    Args:
+        accts: how many accts there are in each area.
     """
 
-    def __init__(self, areas: Areas, seed: int) -> None:
+    def __init__(self, areas: Areas, seed: int, accts: int = ACCTS) -> None:
         self.good = 0
         self.broken = 0
+        self._accts = accts
         self._rng = random.Random(seed)
         self._areas = list(areas.values())
         self._reference = Reference(BOLTS.values(), areas)
@@ -74,7 +78,7 @@ class Feed:
             "server_name": area.server_name,
             "opno": CODES[code],
             "opname": code,
-            "acct": f"acct{rng.randrange(ACCTS)}",
+            "acct": f"acct{rng.randrange(self._accts)}",
         }
         if code == "yuanbao_logchange":
             data |= {"amount": rng.randrange(-100, 100), "reason": rng.choice(["shop", "pay", "quest"])}

@@ -115,10 +115,14 @@ class Server:
 
     def hello(self) -> dict[str, Any]:
         """Return what the server says of itself and its set. Raise PyMongoError where it does not answer."""
-        with MongoClient[dict[str, Any]](
-            self.uri, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=2000
-        ) as client:
+        with self.client() as client:
             return client.admin.command("hello")
+
+    def client(self) -> MongoClient[dict[str, Any]]:
+        """Return a client of this one server that gives up soon; close it, or use it in ``with``."""
+        return MongoClient(
+            self.uri, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=2000
+        )
 
     def kill(self) -> None:
         """Kill the process at once, frozen or not."""
@@ -163,10 +167,20 @@ class ReplicaSet:
     Args:
         name: of the set.
         flags: further arguments of each member.
+        election_ms: how long members wait for a silent primary before they elect another. MongoDB's default is 10 s;
+            tests wait for many elections.
     """
 
-    def __init__(self, folder: Path, count: int = 3, name: str = "rs", flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        count: int = 3,
+        name: str = "rs",
+        flags: Sequence[str] = (),
+        election_ms: int = 2000,
+    ) -> None:
         self.name = name
+        self._election_ms = election_ms
         self.members = [
             Server(folder / f"m{number}", port, ["--replSet", name, *flags])
             for number, port in enumerate(free_ports(count))
@@ -182,9 +196,14 @@ class ReplicaSet:
         self.stop()
 
     @property
+    def hosts(self) -> list[str]:
+        """Under which addresses members and clients find each member, in the order of ``members``."""
+        return [member.address for member in self.members]
+
+    @property
     def uri(self) -> str:
         """Where clients find the set."""
-        return f"mongodb://{','.join(member.address for member in self.members)}/?replicaSet={self.name}"
+        return f"mongodb://{','.join(self.hosts)}/?replicaSet={self.name}"
 
     def start(self) -> None:
         """Start all members as a new set, and wait until one is primary."""
@@ -194,26 +213,48 @@ class ReplicaSet:
             member.wait_until_up()
         settings = {
             "_id": self.name,
-            "members": [
-                {"_id": number, "host": member.address} for number, member in enumerate(self.members)
-            ],
-            # Elections within two seconds instead of ten: tests wait for many of them.
-            "settings": {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500},
+            "members": [{"_id": number, "host": host} for number, host in enumerate(self.hosts)],
+            "settings": {"electionTimeoutMillis": self._election_ms, "heartbeatIntervalMillis": 500},
         }
         with MongoClient[dict[str, Any]](self.members[0].uri) as client:
             client.admin.command("replSetInitiate", settings)
         self.primary()
 
-    def primary(self, seconds: float = UP_SECONDS) -> Server:
-        """Return the member that takes writes, as soon as there is one. Raise NotUp where there is none in time."""
+    def primary(self, seconds: float = UP_SECONDS, among: Sequence[Server] | None = None) -> Server:
+        """Return the member that takes writes, as soon as there is one. Raise NotUp where there is none in time.
+
+        Args:
+            among: only these members count, say those that are not cut off; None: all.
+        """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            for member in self.members:
+            for member in self.members if among is None else among:
                 with suppress(PyMongoError):
                     if member.running and member.hello().get("isWritablePrimary"):
                         return member
             time.sleep(0.1)
         raise NotUp(f"the replica set {self.name} has no primary after {seconds:g} s")
+
+    def wait_until_in_sync(self, seconds: float = UP_SECONDS) -> None:
+        """Return when every member answers, and has replicated from the primary of the newest term.
+
+        Raises:
+            NotUp: they have not within so many seconds.
+        """
+        until = time.monotonic() + seconds
+        while not self._is_in_sync():
+            if time.monotonic() > until:
+                logs = ", ".join(str(member.log) for member in self.members)
+                raise NotUp(f"the members of {self.name} are not in sync after {seconds:g} s; see {logs}")
+            time.sleep(0.1)
+
+    def _is_in_sync(self) -> bool:
+        try:
+            found = [member.hello() for member in self.members]
+        except PyMongoError:
+            return False
+        terms = {one.get("lastWrite", {}).get("opTime", {}).get("t") for one in found}
+        return len(terms) == 1 and any(one["isWritablePrimary"] for one in found)
 
     def stop(self) -> None:
         """Kill every member."""

@@ -35,11 +35,17 @@ def games() -> str:
     return text
 
 
-def configure(path: Path) -> int:
-    """Write a configuration with free ports to ``path``; return the port that its web server is expected at."""
+def configure(path: Path, uri: str = "") -> int:
+    """Write a configuration with free ports to ``path``; return the port that its web server is expected at.
+
+    Args:
+        uri: of the MongoDB to use; "" is the embedded server, node ``store``.
+    """
     web, *ports = free_ports(5)
     path.write_text(f"""
 data = "data"
+[mongodb]
+uri = "{uri}"
 {on_ports(*ports)}
 segment_mb = 1
 [journal]

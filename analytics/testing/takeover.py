@@ -24,7 +24,7 @@ from analytics.runtime.draining import drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
 from analytics.store import embedded_uri, open_store
-from analytics.testing.crash import differences
+from analytics.testing.comparing import differences
 from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
 from analytics.testing.ports import free_ports

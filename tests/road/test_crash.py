@@ -8,20 +8,33 @@ import random
 
 from analytics.store.memory import MemoryStore
 from analytics.store.store import Write
-from analytics.testing.crash import CrashTest, differences
+from analytics.testing.broken_store import EMBEDDED, REPLICA_SET
+from analytics.testing.comparing import differences
+from analytics.testing.crash import CrashTest
 
 SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20"))
 LEAST_KILLS = 3
 
 
-def test_whatever_dies_every_number_is_right(tmp_path):
+def _run(folder, store):
     seed = random.SystemRandom().randrange(2**32)
     said = []
-    result = CrashTest(tmp_path, seed, rate=1_000, pause=2, say=said.append).run(SECONDS)
-    where = f"seed {seed}, folder {tmp_path}; {said[-1]}"
+    test = CrashTest(folder, seed, rate=1_000, pause=2, say=said.append, store=store)
+    result = test.run(SECONDS)
+    where = f"seed {seed}, folder {folder}; {said[-1]}"
     assert not result.differences, "\n".join([where, *result.differences])
-    assert sum(result.kills.values()) >= LEAST_KILLS, where
+    assert result.kills.total() >= LEAST_KILLS, where
     assert result.lines > 0, where
+    return result, where
+
+
+def test_whatever_dies_every_number_is_right(tmp_path):
+    _run(tmp_path, EMBEDDED)
+
+
+def test_whatever_happens_to_a_replica_set_every_number_is_right(tmp_path):
+    result, where = _run(tmp_path, REPLICA_SET)
+    assert result.events.total() > 0, where
 
 
 def _stored(*documents):

@@ -18,7 +18,7 @@ from analytics.core.areas import Areas
 from analytics.runtime.suite import Suite
 from analytics.store import Store, open_store
 from analytics.store.store import Write
-from analytics.testing.crash import differences
+from analytics.testing.comparing import differences
 from analytics.testing.feed import Feed
 
 QUIET, BUSY = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"

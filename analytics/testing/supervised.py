@@ -1,0 +1,51 @@
+"""Restarts what ends by itself while a suite is being broken, as the service does."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import gevent
+
+from analytics.runtime.suite import Suite
+
+LOOK_SECONDS = 0.5
+
+
+class Supervised:
+    """A running suite whose processes are restarted when they end by themselves.
+
+    Attributes:
+        ended: per process, how often it ended without being killed.
+    """
+
+    def __init__(self, suite: Suite) -> None:
+        self.ended: Counter[str] = Counter()
+        self._suite = suite
+        self._down: set[str] = set()
+        self._watching = gevent.spawn(self._watch_for_ever)
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._watching.kill()
+
+    @contextmanager
+    def killed(self, names: Iterable[str]) -> Iterator[None]:
+        """Kill these processes, and start them again at the end of the block."""
+        names = list(names)
+        self._down.update(names)
+        for name in names:
+            self._suite.kill(name)
+        try:
+            yield
+        finally:
+            for name in names:
+                self._suite.restart(name, wait=False)
+            self._down.difference_update(names)
+
+    def _watch_for_ever(self) -> None:
+        while True:
+            gevent.sleep(LOOK_SECONDS)
+            for name in self._suite.names:
+                if name not in self._down and not self._suite.runs(name):
+                    self.ended[name] += 1
+                    self._suite.restart(name, wait=False)
