@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,10 +34,9 @@ from analytics.runtime.settler import Changes, Settler
 from analytics.runtime.suite import Suite
 from analytics.runtime.timers.position import NODE
 from analytics.store import embedded_uri, open_store
-from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
-from benchmarks import road, servers
+from benchmarks import road, stores
 
 FIRST_DAY = 1419955200
 DAY = 86_400
@@ -47,6 +46,9 @@ FILLED = ("loginhour", "signupday", "loginday", "paysummary")
 ANSWER_SECONDS = 60.0
 POLL_SECONDS = 0.1
 IDLE_SECONDS = 3.0
+Servers = Mapping[str, int]
+"""Process ids of the servers beside the suite, by name."""
+
 RETURN, PAY = 0.3, 0.02
 """Of the accts that signed up, who logs in on a day; of those, who pays."""
 
@@ -215,25 +217,23 @@ def wait_for_changes(config: Config) -> float:
     return sum(seconds for run, seconds in runs.items() if run > before)
 
 
-def report(what: str, suite: Suite, server: Server | None, seconds: float, written: int) -> int:
+def report(what: str, suite: Suite, servers: Servers, seconds: float, written: int) -> int:
     """Print what the node has done since ``written`` documents; return how many it has written in all."""
-    used, stored = road.usage(suite.pid(NODE)), servers.usage(server, suite)
     total: int = sum(state(suite.config)["documents"].values())
-    click.echo(
-        f"{what}: {seconds:.1f} s, {total - written:,} documents written; since its start the node used "
-        f"{used.cpu:.1f} CPU s and {used.peak:,.0f} MB at most, the store {stored.cpu:.1f} s and {stored.peak:,.0f} MB"
-    )
+    click.echo(f"{what}: {seconds:.1f} s, {total - written:,} documents written; since their start")
+    for name, pid in (dict(servers) | {name: suite.pid(name) for name in suite.names}).items():
+        used = road.usage(pid)
+        click.echo(f"    {name:8} {used.cpu:6.1f} CPU s, {used.peak:6,.0f} MB at most")
     return total
 
 
-def configure(folder: Path, world: World, known_mb: float, server: Server | None) -> Path:
+def configure(folder: Path, world: World, known_mb: float, uri: str) -> Path:
     """Write a configuration that claims the world's areas, and return its path."""
+    store = f'[mongodb]\nuri = "{uri}"\n{on_ports(*free_ports(4))}'
     timers = f"[timers]\nmax_known_mb = {known_mb}\n"
     claimed = "\n".join(f'{area} = {{ plat = "2001" }}' for area in world.areas)
     path = folder / "analytics.toml"
-    path.write_text(
-        f'data = "data"\n{servers.section(server)}{on_ports(*free_ports(4))}\n{timers}[games.dl.areas]\n{claimed}\n'
-    )
+    path.write_text(f'data = "data"\n{store}\n{timers}[games.dl.areas]\n{claimed}\n')
     return path
 
 
@@ -245,21 +245,27 @@ def configure(folder: Path, world: World, known_mb: float, server: Server | None
 @click.option(
     "--known-mb", default=TimersSection().max_known_mb, show_default=True, help="timers.max_known_mb."
 )
-@servers.option
+@click.option(
+    "--store",
+    type=click.Choice([stores.EMBEDDED, stores.MONGOD]),
+    default=stores.EMBEDDED,
+    show_default=True,
+    help="The suite's own, or a mongod beside it.",
+)
 def main(area_count: int, accts: int, days: int, share: float, known_mb: float, store: str) -> None:
-    """Measure the timer bolts on the embedded store or on a real mongod."""
+    """Measure the timer bolts."""
     work = Path(tempfile.mkdtemp(prefix="timers-"))
     world = World(area_count, accts, days)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, work)
-        server = stack.enter_context(servers.started(store, work / "mongod"))
-        path = configure(work, world, known_mb, server)
-        measure(path, world, share, server)
+        uri, servers = stack.enter_context(stores.opened(store, work / "mongod"))
+        measure(configure(work, world, known_mb, uri), world, share, servers)
 
 
-def measure(path: Path, world: World, share: float, server: Server | None) -> None:
-    """Fill the store and run the timer bolts over it, three times."""
-    config, nodes = load(path), [*servers.nodes(server), ["broker"]]
+def measure(path: Path, world: World, share: float, servers: Servers) -> None:
+    """Fill the store, and run the timer bolts over it three times."""
+    config = load(path)
+    nodes = [["broker"]] if servers else [["store"], ["broker"]]
     begin = time.monotonic()
     with Suite(path, nodes):
         fill(config, world)
@@ -269,9 +275,9 @@ def measure(path: Path, world: World, share: float, server: Server | None) -> No
         click.echo(f"reading every fact once takes {read_all(config):.1f} s")
     with Suite(path, [*nodes, [NODE]]) as suite:
         wait_for_first_run(config)
-        first = report("everything, for the first time", suite, server, state(config)["seconds"], 0)
+        first = report("everything, for the first time", suite, servers, state(config)["seconds"], 0)
         changed = change(config, world, share)
-        report(f"after {changed:,} area-days changed", suite, server, wait_for_changes(config), first)
+        report(f"after {changed:,} area-days changed", suite, servers, wait_for_changes(config), first)
     with Suite(path, [*nodes, [NODE]]) as suite:
         while not state(config):
             time.sleep(POLL_SECONDS)

@@ -74,13 +74,6 @@ class Server:
         return f"mongodb://{self.address}/?directConnection=true"
 
     @property
-    def pid(self) -> int:
-        """The process's id. Raise NotUp where there is no process."""
-        if self._process is None:
-            raise NotUp(f"mongod at {self.address} has no process: start it first")
-        return self._process.pid
-
-    @property
     def running(self) -> bool:
         """Whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
