@@ -16,8 +16,11 @@ setup(
     package_data={
         "analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*", "core/*.pyi"]
     },
-    # Without a C compiler the suite is installed all the same, and reads game logs at twice the cost.
-    ext_modules=[Extension("analytics.core.scan", ["analytics/core/scan.pyx"], optional=True)],
+    # Without a C compiler the suite is installed all the same, and does some work at twice the cost.
+    ext_modules=[
+        Extension(f"analytics.core.{name}", [f"analytics/core/{name}.pyx"], optional=True)
+        for name in ("accts", "scan")
+    ],
     install_requires=[
         "bokeh>=3.9",
         "click>=8.1",

@@ -24,7 +24,7 @@ import click
 from pymongo import MongoClient
 
 from analytics.cluster import LocalRegistry
-from analytics.config import Config, areas
+from analytics.config import Config, areas, load
 from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
 from analytics.store import MemoryStore
@@ -32,12 +32,13 @@ from analytics.store.reading import ReadOnly
 from analytics.testing.asked import AskedReader
 from analytics.web.data import Data
 from analytics.web.views import VIEWS
-from benchmarks import road
+from benchmarks import road, stores
 from benchmarks.game_days import GAME
-from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, filled, stores, uri
+from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, address, filled, nodes
 
 BROWSER = Path(__file__).with_name("dashboard_browser.py")
-GOAL_MS = 500
+GOAL_MS = 200
+"""Of the 95th percentile of each page, API call and CSV but the first answer."""
 PAGES = ("overview", "retention", "payment", "economy", "progress", "areas", "system")
 OPTIONS: dict[str, list[dict[str, str]]] = {
     "retention": [{}, {"of": "payment"}, {"axis": "open_day"}],
@@ -116,9 +117,15 @@ def wait_until_warm(config: Config) -> float:
 
 
 def measure(client: Client, path: str, times: int) -> tuple[list[Answer], str]:
-    """Ask several times; return the answers, and ``!`` if any but the first took longer than the goal."""
+    """Ask several times; return the answers, and ``!`` where they miss the goal."""
     answers = [client.get(path) for _ in range(times + 1)]
-    return answers, "!" if max(one.ms for one in answers[1:]) > GOAL_MS else ""
+    return answers, "!" if p95(answers) > GOAL_MS else ""
+
+
+def p95(answers: list[Answer]) -> float:
+    """Return how long 95 % of the answers but the first took at most, in ms."""
+    warm = sorted(one.ms for one in answers[1:])
+    return warm[min(len(warm) - 1, int(0.95 * len(warm)))]
 
 
 def resident(pid: int) -> float:
@@ -128,10 +135,9 @@ def resident(pid: int) -> float:
 
 
 def row(what: str, answers: list[Answer], mark: str) -> None:
-    warm = sorted(one.ms for one in answers[1:])
-    p95 = warm[min(len(warm) - 1, int(0.95 * len(warm)))]
+    median = statistics.median(one.ms for one in answers[1:])
     click.echo(
-        f"{what:66} {answers[0].ms:8.0f} {statistics.median(warm):8.0f} {p95:8.0f} "
+        f"{what:66} {answers[0].ms:8.0f} {median:8.0f} {p95(answers):8.0f} "
         f"{answers[-1].wire / 1000:8.0f} {answers[-1].size / 1000:8.0f} {mark}"
     )
 
@@ -146,17 +152,28 @@ def row(what: str, answers: list[Answer], mark: str) -> None:
 @click.option(
     "--chromium", default="/usr/bin/chromium", show_default=True, help="For the first load; empty: left out."
 )
-def main(area_count: int, days: int, times: int, folder: Path | None, chromium: str) -> None:
-    """Measure the dashboard on the embedded store, or on the MongoDB that ANALYTICS_TEST_MONGODB_URI names."""
+@click.option(
+    "--store",
+    type=click.Choice([stores.EMBEDDED, stores.MONGOD]),
+    default=stores.EMBEDDED,
+    show_default=True,
+    help="The suite's own, or a mongod beside it.",
+)
+def main(area_count: int, days: int, times: int, folder: Path | None, chromium: str, store: str) -> None:
+    """Measure the dashboard."""
     with ExitStack() as stack:
         folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dashboard-")))
-        path = filled(folder, area_count, days)
-        suite = stack.enter_context(Suite(path, [*stores(), BROKER, DASHBOARD]))
+        uri, servers = stack.enter_context(stores.opened(store, folder / "mongod"))
+        path = filled(folder, area_count, days, uri)
+        suite = stack.enter_context(Suite(path, [*nodes(load(path)), BROKER, DASHBOARD]))
         first(suite.config)
         plans(suite.config, days)
         over = look(suite, days, times)
         if chromium:
-            load(suite.config, chromium)
+            load_page(suite.config, chromium)
+        for name, pid in (servers | {name: suite.pid(name) for name in suite.names}).items():
+            used = road.usage(pid)
+            click.echo(f"{name:10} {used.cpu:6.1f} CPU s, {used.peak:6,.0f} MB at most")
         click.echo(f"over {GOAL_MS} ms: {', '.join(over) or 'none'}")
     sys.exit(bool(over))
 
@@ -176,7 +193,7 @@ def plans(config: Config, days: int) -> None:
         if page != "system":
             VIEWS[page](data, parse_qs(query))
     shapes = {one.shape(): one for one in reader.asked}
-    client: MongoClient[dict[str, Any]] = MongoClient(uri(config))
+    client: MongoClient[dict[str, Any]] = MongoClient(address(config))
     with client:
         found = {
             shape: str(one.plan(client[DATABASE][one.query.collection])) for shape, one in shapes.items()
@@ -187,7 +204,7 @@ def plans(config: Config, days: int) -> None:
 
 
 def look(suite: Suite, days: int, times: int) -> list[str]:
-    """Measure everything; return what took too long."""
+    """Measure everything; return what misses the goal."""
     config, pid = suite.config, suite.pid("dashboard")
     client = Client(config.dashboard.port)
     warm = wait_until_warm(config)
@@ -199,10 +216,10 @@ def look(suite: Suite, days: int, times: int) -> list[str]:
     over = []
     for view, page, query in views(config, days, date.fromisoformat(newest)):
         asked = {"": f"/{'' if page == 'overview' else page}", "api": f"/api/v1/{page}"}
-        for kind, address in asked.items():
+        for kind, path in asked.items():
             options = "&".join(part for part in query.split("&") if part.split("=")[0] in OPTION_NAMES)
             what = f"{view:9} {kind:4} {page} {options}"
-            answers, mark = measure(client, f"{address}?{query}", times)
+            answers, mark = measure(client, f"{path}?{query}", times)
             row(what, answers, mark)
             over += [what.strip()] if mark else []
     for view, chosen in (("game", ""), ("plat", f"&plat={next(iter(areas(config).values())).plat}")):
@@ -225,7 +242,7 @@ def _body(config: Config, path: str) -> bytes:
     return connection.getresponse().read()
 
 
-def load(config: Config, chromium: str) -> None:
+def load_page(config: Config, chromium: str) -> None:
     """Load the first page in a browser that knows nothing of it."""
     address = f"http://127.0.0.1:{config.dashboard.port}/"
     found = subprocess.run(

@@ -8,19 +8,24 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+from pymongo import MongoClient, WriteConcern
 
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Head
 from analytics.cluster import LocalRegistry
 from analytics.config import Config, TimersSection, areas, load
+from analytics.core.areas import Areas
 from analytics.core.fold import Delta
+from analytics.core.settle import Position, settle, unknown
 from analytics.core.tuples import PaidRow, Period
 from analytics.runtime.draining import behind
 from analytics.runtime.node import BEAT_SECONDS
@@ -28,17 +33,22 @@ from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.settler import Changes, Settler
 from analytics.runtime.suite import Suite
 from analytics.runtime.timers.position import NODE
-from analytics.store import open_store
+from analytics.store import embedded_uri, open_store
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
-from benchmarks import road
+from benchmarks import road, stores
 
 FIRST_DAY = 1419955200
 DAY = 86_400
-NODES = [["store"], ["broker"]]
+FILLED = ("loginhour", "signupday", "loginday", "paysummary")
+"""The collections that timer bolts read."""
+
 ANSWER_SECONDS = 60.0
 POLL_SECONDS = 0.1
 IDLE_SECONDS = 3.0
+Servers = Mapping[str, int]
+"""Process ids of the servers beside the suite, by name."""
+
 RETURN, PAY = 0.3, 0.02
 """Of the accts that signed up, who logs in on a day; of those, who pays."""
 
@@ -64,11 +74,10 @@ class World:
 
 
 class Writer:
-    """Writes the bolts' documents as the bolts do, and publishes their tuples where asked to."""
+    """Writes the bolts' documents as the bolts do, and publishes their tuples."""
 
-    def __init__(self, config: Config, log: str, publishes: bool) -> None:
-        names = ("loginhour", "signupday", "loginday", "paysummary")
-        bolts = {name: replace(BOLTS[name], publishes=publishes) for name in names}
+    def __init__(self, config: Config, log: str) -> None:
+        bolts = {name: BOLTS[name] for name in FILLED}
         self.store = open_store(config)
         self._log = log
         self._publisher = Publisher(config.broker, "bench")
@@ -105,25 +114,51 @@ def period(area: str, day: int, accts: list[str]) -> list[Period]:
 
 
 def fill(config: Config, world: World) -> None:
-    """Write a document for each area-day and kind."""
-    writer = Writer(config, "before", publishes=False)
+    """Insert a document for each area-day and kind, as the bolts would have left it.
+
+    Nothing is read and nothing waits for a majority: this is not what is measured.
+    """
+    store = open_store(config)
+    store.ensure_indexes(FILLED)
+    store.close()
+    claimed = areas(config)
+    concern = WriteConcern(w=1, j=False)
+    with MongoClient[dict[str, Any]](config.mongodb.uri or embedded_uri(config)) as client:
+        database = client.get_database(config.mongodb.database, write_concern=concern)
+        for number, area in enumerate(world.areas):
+            documents: dict[str, list[dict[str, Any]]] = defaultdict(list)
+            for bolt, day, rows in facts(world, number, area):
+                documents[bolt] += stored(bolt, area, day, rows, claimed)
+            for name, of in documents.items():
+                database[name].insert_many(of, ordered=False)
+
+
+def facts(world: World, number: int, area: str) -> Iterator[tuple[str, int, list[Any]]]:
+    """Yield the rows of each of an area's documents, with its bolt and the start of its period."""
     hour = BOLTS["loginhour"].reads["gamelog.login_logcount"].tuple_type
-    for number, area in enumerate(world.areas):
-        record = hour(area, world.days[0] + 60, type("Acct", (), {"acct": "a"})())
-        writer.add("loginhour", area, world.days[0], [record])
-        for day, new, logins, payers in world.area_days(number):
-            writer.add("signupday", area, day, period(area, day, new))
-            writer.add("loginday", area, day, period(area, day, logins))
-            paid = [PaidRow(acct, day, 1, 600, (1, 1, "bench")) for acct in payers]
-            writer.add("paysummary", area, day, paid)
-        writer.flush()
-    writer.close()
+    first = world.days[0]
+    yield "loginhour", first, [hour(area, first + 60, type("Acct", (), {"acct": "a"})())]
+    for day, new, logins, payers in world.area_days(number):
+        yield "signupday", day, period(area, day, new)
+        yield "loginday", day, period(area, day, logins)
+        yield "paysummary", day, [PaidRow(acct, day, 1, 600, (1, 1, "bench")) for acct in payers]
+
+
+def stored(bolt: str, area: str, ts: int, rows: list[Any], claimed: Areas) -> Iterator[dict[str, Any]]:
+    """Yield the documents of an area's period: its parts, and the one with its last version."""
+    of = BOLTS[bolt]
+    topic = next(iter(of.reads))
+    delta = Delta.of(of, topic, 1, rows, len(rows))
+    settled = settle(unknown(of, (area, ts)), [delta], Position("before", {topic: 1}), claimed)
+    for step in settled.steps:
+        yield from step.parts
+    yield settled.steps[-1].document | {"updated": datetime.now(UTC)}
 
 
 def change(config: Config, world: World, share: float) -> int:
     """Let more accts log in, sign up and pay on a share of all area-days; return how many area-days that is."""
     refill = Refill(config.broker, ANSWER_SECONDS)
-    writer = Writer(config, refill.state().log, publishes=True)
+    writer = Writer(config, refill.state().log)
     refill.close()
     every = [(area, day) for area in world.areas for day in world.days]
     chosen = random.Random(2).sample(every, max(1, int(len(every) * share)))
@@ -182,23 +217,23 @@ def wait_for_changes(config: Config) -> float:
     return sum(seconds for run, seconds in runs.items() if run > before)
 
 
-def tell(what: str, config: Config, suite: Suite, seconds: float, written: int) -> int:
+def report(what: str, suite: Suite, servers: Servers, seconds: float, written: int) -> int:
     """Print what the node has done since ``written`` documents; return how many it has written in all."""
-    used = road.usage(suite.pid(NODE))
-    total: int = sum(state(config)["documents"].values())
-    click.echo(
-        f"{what}: {seconds:.1f} s, {total - written:,} documents written, "
-        f"peak memory {used.peak:,.0f} MB, {used.cpu:.1f} CPU s since its start"
-    )
+    total: int = sum(state(suite.config)["documents"].values())
+    click.echo(f"{what}: {seconds:.1f} s, {total - written:,} documents written; since their start")
+    for name, pid in (dict(servers) | {name: suite.pid(name) for name in suite.names}).items():
+        used = road.usage(pid)
+        click.echo(f"    {name:8} {used.cpu:6.1f} CPU s, {used.peak:6,.0f} MB at most")
     return total
 
 
-def configure(folder: Path, world: World, known_mb: float) -> Path:
+def configure(folder: Path, world: World, known_mb: float, uri: str) -> Path:
     """Write a configuration that claims the world's areas, and return its path."""
+    store = f'[mongodb]\nuri = "{uri}"\n{on_ports(*free_ports(4))}'
     timers = f"[timers]\nmax_known_mb = {known_mb}\n"
     claimed = "\n".join(f'{area} = {{ plat = "2001" }}' for area in world.areas)
     path = folder / "analytics.toml"
-    path.write_text(f'data = "data"\n{on_ports(*free_ports(4))}\n{timers}[games.dl.areas]\n{claimed}\n')
+    path.write_text(f'data = "data"\n{store}\n{timers}[games.dl.areas]\n{claimed}\n')
     return path
 
 
@@ -210,32 +245,46 @@ def configure(folder: Path, world: World, known_mb: float) -> Path:
 @click.option(
     "--known-mb", default=TimersSection().max_known_mb, show_default=True, help="timers.max_known_mb."
 )
-def main(area_count: int, accts: int, days: int, share: float, known_mb: float) -> None:
-    """Measure the timer bolts on the embedded store."""
+@click.option(
+    "--store",
+    type=click.Choice([stores.EMBEDDED, stores.MONGOD]),
+    default=stores.EMBEDDED,
+    show_default=True,
+    help="The suite's own, or a mongod beside it.",
+)
+def main(area_count: int, accts: int, days: int, share: float, known_mb: float, store: str) -> None:
+    """Measure the timer bolts."""
     work = Path(tempfile.mkdtemp(prefix="timers-"))
     world = World(area_count, accts, days)
-    path = configure(work, world, known_mb)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, work)
+        uri, servers = stack.enter_context(stores.opened(store, work / "mongod"))
+        measure(configure(work, world, known_mb, uri), world, share, servers)
+
+
+def measure(path: Path, world: World, share: float, servers: Servers) -> None:
+    """Fill the store, and run the timer bolts over it three times."""
     config = load(path)
+    nodes = [["broker"]] if servers else [["store"], ["broker"]]
     begin = time.monotonic()
-    with Suite(path, NODES):
+    with Suite(path, nodes):
         fill(config, world)
         click.echo(
-            f"{area_count:,} areas, {accts:,} accts each, {days} days: stored in {time.monotonic() - begin:.0f} s"
+            f"{len(world.areas):,} areas, {len(world.days)} days: stored in {time.monotonic() - begin:.0f} s"
         )
         click.echo(f"reading every fact once takes {read_all(config):.1f} s")
-    with Suite(path, [*NODES, [NODE]]) as suite:
+    with Suite(path, [*nodes, [NODE]]) as suite:
         wait_for_first_run(config)
-        first = tell("everything, for the first time", config, suite, state(config)["seconds"], 0)
+        first = report("everything, for the first time", suite, servers, state(config)["seconds"], 0)
         changed = change(config, world, share)
-        tell(f"after {changed:,} area-days changed", config, suite, wait_for_changes(config), first)
-    with Suite(path, [*NODES, [NODE]]) as suite:
+        report(f"after {changed:,} area-days changed", suite, servers, wait_for_changes(config), first)
+    with Suite(path, [*nodes, [NODE]]) as suite:
         while not state(config):
             time.sleep(POLL_SECONDS)
         before = road.usage(suite.pid(NODE)).cpu
         time.sleep(IDLE_SECONDS)
         used = road.usage(suite.pid(NODE)).cpu - before
         click.echo(f"after a restart without change: {state(config)['runs']} runs, {used:.1f} s of CPU")
-    shutil.rmtree(work)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ said to have changed: whoever hears of every change reads an area-day only when 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from sys import getsizeof
 from typing import Any, Literal
 
 import gevent
@@ -16,6 +15,8 @@ import numpy as np
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Areas
+from analytics.core.numbering import Accts, new_accts, numbers_of
+from analytics.core.numbering import numbers as numbers_in
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.store import Store
 from analytics.store.store import Document
@@ -30,9 +31,6 @@ Needs = dict[Stored, set[int]]
 COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
 DOCUMENTS_AT_ONCE = 100
 HISTORY_AT_ONCE = 50
-BYTES_A_NAME = 80
-"""What an acct's name takes as a rule. An area's table and its game's share it."""
-BYTES_A_NUMBER = 32
 BYTES_A_DAY = 250
 """What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 SPARSE = 16
@@ -43,18 +41,6 @@ FURTHEST_BACK = max(-first for timer in TIMERS.values() for first, _ in timer.lo
 """Days for which a day is looked back at."""
 
 _payments = BOLTS["paysummary"].measures["payments"]
-
-
-class _Numbers(dict[str, int]):
-    """Gives each acct the next number when it is first asked for."""
-
-    def __missing__(self, acct: str) -> int:
-        number = self[acct] = len(self)
-        return number
-
-    def of(self, accts: Iterable[str], count: int) -> Numbers:
-        """Return the numbers of ``count`` accts."""
-        return np.fromiter(map(self.__getitem__, accts), np.uint32, count)
 
 
 class FactsReader:
@@ -78,7 +64,7 @@ class FactsReader:
         self._pay: dict[str, dict[int, Payments]] = defaultdict(dict)
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
-        self._numbers: dict[str, _Numbers] = defaultdict(_Numbers)
+        self._numbers: dict[str, Accts] = defaultdict(new_accts)
         self._translated: dict[str, Numbers] = defaultdict(lambda: NOBODY)
 
     @property
@@ -89,14 +75,9 @@ class FactsReader:
             arrays += [numbers for of in kind.values() for numbers in of.values()]
         for of in self._pay.values():
             arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
-        names = sum(len(self._numbers[area]) for area in self._areas if area in self._numbers)
-        return (
-            sum(array.nbytes for array in arrays)
-            + len(arrays) * BYTES_A_DAY
-            + sum(table.nbytes for table in self._translated.values())
-            + sum(getsizeof(table) + len(table) * BYTES_A_NUMBER for table in self._numbers.values())
-            + names * BYTES_A_NAME
-        )
+        days = sum(array.nbytes for array in arrays) + len(arrays) * BYTES_A_DAY
+        names = sum(accts.nbytes for accts in self._numbers.values())
+        return days + names + sum(table.nbytes for table in self._translated.values())
 
     def forget(self, kind: Stored, area: str, day: int) -> None:
         """Take it that an area's day has changed."""
@@ -241,9 +222,9 @@ class FactsReader:
             return
         whole = self._store.whole(COLLECTIONS[kind], document)
         accts = whole["userlist"]
-        numbers = self._numbers[area].of(accts, len(accts))
+        numbers = numbers_in(self._numbers[area], accts)
         if kind != "pay":
-            self._put(kind, area, day, np.unique(numbers))
+            self._put(kind, area, day, _each_once(numbers))
             return
         table = _payments.load("payments", whole)
         cents = np.fromiter((table[acct][2] if acct in table else 0 for acct in accts), np.int64, len(accts))
@@ -275,7 +256,7 @@ class FactsReader:
         """Return an area's numbers as its game's."""
         own, table = self._numbers[area], self._translated[area]
         if len(table) < len(own):
-            new = self._numbers[stem].of(islice(own, len(table), None), len(own) - len(table))
+            new = numbers_of(self._numbers[stem], own, len(table))
             table = self._translated[area] = np.concatenate([table, new])
         return table[accts]
 
@@ -302,6 +283,12 @@ def spans(
 
 def _whole(game: str) -> str:
     return f"{game}:*"
+
+
+def _each_once(numbers: Numbers) -> Numbers:
+    """Return numbers sorted, each once. A list of accts has each once as a rule: then sorting is enough."""
+    ordered = np.sort(numbers)
+    return np.unique(ordered) if (ordered[1:] == ordered[:-1]).any() else ordered
 
 
 def _united(groups: Sequence[Numbers], accts: int) -> Numbers:

@@ -9,7 +9,7 @@ another's work and wakes with facts of yesterday finds its writes refused.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -30,6 +30,9 @@ from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
 
 LINES_A_BATCH = 2_000
+GROUPS_AT_ONCE = 3
+"""One computes, one reads, one writes."""
+
 HIDDEN = frozenset({"_id", "_v", "_run", "updated"})
 
 
@@ -105,6 +108,8 @@ class Run:
         self._now = now
         self._again = again
         self._check = check
+        # Facts that are read again after the versions are forgotten before: nobody else may be using them.
+        self._groups_at_once = GROUPS_AT_ONCE if check is not None else 1
         self._max_bytes = max_bytes
         self.done = Done()
 
@@ -117,11 +122,10 @@ class Run:
         """
         for chunk in chunks(plan):
             self._keep_to(chunk)
-            for group in groups(chunk):
-                waiting = group
-                while waiting:
-                    waiting = self._settle(waiting)
-                    gevent.sleep(0)
+            pieces = list(groups(chunk))
+            self._settle_all([piece for piece in pieces if not _is_game(piece)])
+            # A game's documents look at all of its areas' facts, which are in memory by now.
+            self._settle_all([piece for piece in pieces if _is_game(piece)])
         if self._facts.bytes > self._max_bytes:
             self._facts.clear()
 
@@ -143,6 +147,29 @@ class Run:
         self.done.computed[START] += len(listed)
         self.done.changed[START] += len(written)
         return {one.area for one in written if one.moved}
+
+    def _settle_all(self, pieces: Sequence[Plan]) -> None:
+        """Settle groups, a few at a time: while one waits for the store, another is computed."""
+        remaining = iter(pieces)  # shared: whoever is free takes the next
+        failed: list[Exception] = []
+
+        def settle_on() -> None:
+            try:
+                for group in remaining:
+                    waiting = group
+                    while waiting and not failed:
+                        waiting = self._settle(waiting)
+                        gevent.sleep(0)
+            except Exception as error:
+                failed.append(error)
+
+        greenlets = [gevent.spawn(settle_on) for _ in range(min(self._groups_at_once, len(pieces)))]
+        try:
+            gevent.joinall(greenlets)
+        finally:
+            gevent.killall(greenlets)
+        if failed:
+            raise failed[0]
 
     def _settle(self, group: Plan) -> Plan:
         """Compute and write the documents of a group; return what was refused, since somebody else wrote it."""
@@ -228,6 +255,10 @@ class Run:
             for kind in wanted:
                 wanted[kind] |= days.get(kind, set())
         self._facts.trim(wanted)
+
+
+def _is_game(group: Plan) -> bool:
+    return any(scope.is_game for scope in group)
 
 
 def _public(document: Mapping[str, Any]) -> Document:
