@@ -256,7 +256,7 @@ class Extreme(Measure[int | None]):
 
     def gather(self, rows: Sequence[Any] | Columns) -> int | None:
         if isinstance(rows, Columns):
-            return self._pick(rows.lists[self.column])
+            return rows.extreme(self.column, self._pick)  # type: ignore[no-any-return]
         chosen = self.chosen(rows)
         return self._pick(map(self._of, chosen)) if chosen else None
 
