@@ -316,6 +316,8 @@ class Distinct(Growing[Values]):
         before = len(state)
         state.update(more)
         new = len(state) - before
+        if new == len(more):
+            return list(more)  # most often: all of them, or none
         return list(islice(reversed(state), new)) if new else []
 
     def compact(self, state: Values) -> list[str]:
