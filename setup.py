@@ -14,12 +14,19 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["analytics", "analytics.*"]),
     package_data={
-        "analytics": ["py.typed", "web/static/*", "web/templates/*", "web/languages/*", "core/*.pyi"]
+        "analytics": [
+            "py.typed",
+            "web/static/*",
+            "web/templates/*",
+            "web/languages/*",
+            "core/*.pyi",
+            "core/*.pxd",
+        ]
     },
     # Without a C compiler the suite is installed all the same, and does some work at twice the cost.
     ext_modules=[
         Extension(f"analytics.core.{name}", [f"analytics/core/{name}.pyx"], optional=True)
-        for name in ("accts", "scan")
+        for name in ("accts", "plain", "scan")
     ],
     install_requires=[
         "bokeh>=3.9",

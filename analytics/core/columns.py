@@ -1,34 +1,49 @@
-"""Rows of which only some values are wanted, as one list for each of them: no row need be made."""
+"""Rows of which only some values are wanted, as one sequence for each of them: no row need be made."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
+TIME = "ts"
+
 
 class Columns:
-    """Rows by attribute path: ``lists[path]`` are the values that it reads, in the order of the rows."""
+    """Rows by attribute path: ``lists[path]`` are the values that it reads, in the order of the rows.
 
-    __slots__ = ("lists",)
+    ``ordered``: whether that is the order of time.
+    """
 
-    def __init__(self, lists: Mapping[str, list[Any]]) -> None:
+    __slots__ = ("lists", "ordered")
+
+    def __init__(self, lists: Mapping[str, Sequence[Any]], ordered: bool = False) -> None:
         self.lists = lists
+        self.ordered = ordered
 
     def __len__(self) -> int:
-        return len(self.lists["ts"])
+        return len(self.lists[TIME])
+
+    def extreme(self, path: str, pick: Callable[..., Any]) -> Any:
+        """Return the value that ``pick``, min or max, chooses of those of ``path``. There is one at least."""
+        values = self.lists[path]
+        return pick(values[0], values[-1]) if self.ordered and path == TIME else pick(values)
 
     def until(self, end: int) -> "tuple[Columns, Columns]":
         """Return the rows whose ``ts`` is before ``end``, and the others."""
-        times = self.lists["ts"]
+        times = self.lists[TIME]
+        if not self.ordered:
+            before = [ts < end for ts in times]
+            return self._chosen(before), self._chosen([not one for one in before])
+        if times and times[-1] < end:
+            return self, NOTHING
         place = bisect_left(times, end)
-        if max(times[:place], default=end - 1) < end <= min(times[place:], default=end):
-            # In the order of time, as most are.
-            return self._each(lambda values: values[:place]), self._each(lambda values: values[place:])
-        before = [ts < end for ts in times]
-        return self._chosen(before), self._chosen([not one for one in before])
+        return self._each(lambda values: values[:place]), self._each(lambda values: values[place:])
 
     def _chosen(self, which: list[bool]) -> "Columns":
         return self._each(lambda values: list(compress(values, which)))
 
-    def _each(self, change: Callable[[list[Any]], list[Any]]) -> "Columns":
-        return Columns({path: change(values) for path, values in self.lists.items()})
+    def _each(self, change: Callable[[Sequence[Any]], Sequence[Any]]) -> "Columns":
+        return Columns({path: change(values) for path, values in self.lists.items()}, self.ordered)
+
+
+NOTHING = Columns({TIME: ()}, ordered=True)

@@ -1,15 +1,23 @@
 """What of the suite is compiled: without a C compiler it was installed without, and other code does the same, slower."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 try:
+    from analytics.core.plain import Plain, named
     from analytics.core.scan import Scanner
 except ImportError:
     COMPILED = False
 else:
     COMPILED = True
 
+__all__ = ["COMPILED", "Plain", "named", "scanner"]
 
-def scanner(areas: Iterable[str], earliest: int) -> "Scanner | None":
-    """Return what reads lines of ``areas``, not before ``earliest`` (Unix seconds); None where it is not compiled."""
-    return Scanner(areas, earliest) if COMPILED else None
+
+def scanner(
+    areas: Iterable[str], earliest: int, fields: Mapping[str, Sequence[tuple[str, str]]] | None = None
+) -> "Scanner | None":
+    """Return what reads lines of ``areas``, not before ``earliest`` (Unix seconds); None where it is not compiled.
+
+    ``fields``: per op code that bolts read, the fields of ``data`` that its lines need besides acct, and their kinds.
+    """
+    return Scanner(areas, earliest, fields or {}) if COMPILED else None

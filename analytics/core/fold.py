@@ -67,12 +67,14 @@ class _Read:
     latest: int
 
     @classmethod
-    def of_columns(cls, by_area: Mapping[str, tuple[list[int], list[str]]]) -> "_Read":
+    def of_columns(
+        cls, by_area: Mapping[str, tuple[Sequence[int], list[str], bool]], earliest: int, latest: int
+    ) -> "_Read":
         columns = {
-            area: Columns({"ts": times, "data.acct": accts}) for area, (times, accts) in by_area.items()
+            area: Columns({"ts": times, "data.acct": accts}, ordered)
+            for area, (times, accts, ordered) in by_area.items()
         }
-        times = [(min(times), max(times)) for times, _ in by_area.values()] or [(0, 0)]
-        return cls(columns, min(first for first, _ in times), max(last for _, last in times))
+        return cls(columns, earliest, latest)
 
     @classmethod
     def of(cls, tuples: Sequence[Any]) -> "_Read":
@@ -127,9 +129,9 @@ class Folder:
     def _read(self, topic: str, body: bytes, tuple_type: type) -> tuple[_Read, list[Unusable]]:
         """Return a message's tuples, and the lines that are none."""
         if self._scanner is not None and topic in self._in_columns:
-            by_area = self._scanner.by_area(body, LATEST)
-            if by_area is not None:
-                read = _Read.of_columns(by_area)
+            found = self._scanner.by_area(body, LATEST)
+            if found is not None:
+                read = _Read.of_columns(*found)
                 if read.latest - read.earliest <= COLUMNS_SECONDS:
                     return read, []
         decoder = self._decoders[tuple_type]

@@ -256,7 +256,7 @@ class Extreme(Measure[int | None]):
 
     def gather(self, rows: Sequence[Any] | Columns) -> int | None:
         if isinstance(rows, Columns):
-            return self._pick(rows.lists[self.column])
+            return rows.extreme(self.column, self._pick)  # type: ignore[no-any-return]
         chosen = self.chosen(rows)
         return self._pick(map(self._of, chosen)) if chosen else None
 
@@ -316,6 +316,8 @@ class Distinct(Growing[Values]):
         before = len(state)
         state.update(more)
         new = len(state) - before
+        if new == len(more):
+            return list(more)  # most often: all of them, or none
         return list(islice(reversed(state), new)) if new else []
 
     def compact(self, state: Values) -> list[str]:

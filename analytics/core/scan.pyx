@@ -4,30 +4,33 @@
 Lines are taken only where each is plainly right: strict JSON, an op code, a known area, a possible time. Nothing is
 said of any others: whoever asked reads them in another way, which knows what is unusual and what is wrong. So this
 file may refuse what is right, but never take what the other way refuses or would say otherwise.
-
-Loops over text don't ask where the chunk ends: each stops at a newline, which no JSON on one line has within.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memchr, memcmp, memcpy, memset, strchr, strlen
+from libc.string cimport memchr, memcpy, memset
 
-ctypedef unsigned char* Text
+from analytics.core.jsontext cimport (
+    MOST_DIGITS, Span, Text, alike, digits, end_of_member, matches, member, plain, string, text_of, value
+)
+from analytics.core.plain cimport MOST_CODES, Code, Group, Line, Plain
 
 cdef enum:
-    MOST_CODES = 64
-    LONGEST_ACCT = 200
-    DEEPEST = 32
-    MOST_DIGITS = 18
+    MOST_FIELDS = 32
+    LONGEST_NAME = 200
     SHORTEST_LINE = 40
-    DIGITS = 20
 
+    # What the value of a field has to be.
+    INTEGER = 1
+    POSITIVE
+    NAME
+    RESULT
 
-cdef struct Span:
-    Text begin
-    Py_ssize_t length
+KINDS = {"int": INTEGER, "number": INTEGER, "count": POSITIVE, "name": NAME, "result": RESULT}
 
 
 cdef struct Area:
@@ -35,12 +38,20 @@ cdef struct Area:
     Py_ssize_t place
 
 
+cdef struct Field:
+    Span name
+    int kind
+
+
 cdef struct Record:
-    # What a line says, as far as it was read; the area by its place, the acct as it is written.
+    # What a line says, as far as it was read; the area by its place, the acct as it is written. Of the fields that bolts
+    # read, a bit for each that was seen, and for each whose value they take.
     Span code
     Span acct
     int64_t time
     Py_ssize_t area
+    uint64_t seen
+    uint64_t fields
     bint has_code
     bint has_area
     bint has_time
@@ -48,34 +59,20 @@ cdef struct Record:
     bint has_acct
 
 
-cdef struct Line:
-    # All of a line but its opening brace.
-    Span rest
-    int group
+cdef struct Row:
+    Span acct
+    int64_t time
+    Py_ssize_t area
 
 
-cdef struct Group:
-    # The lines of one op code: how many there are, how many with an acct, their bytes, where the next one goes.
-    Span code
-    Py_ssize_t lines
-    Py_ssize_t accts
-    Py_ssize_t size
-    char* at
-    bint begun
-
-
-cdef struct Numeral:
-    # The digits of a number, the last one at the end.
-    char digits[DIGITS]
-    int begin
-
-
-cdef struct Chunk:
-    # The usable lines of a chunk, and their op codes in order of appearance.
-    Line* lines
-    Py_ssize_t count
-    Group groups[MOST_CODES]
-    int codes
+cdef struct Column:
+    # The rows of one area: how many there are, and whether they are in the order of time; where the next one is written.
+    Py_ssize_t rows
+    int64_t last
+    bint ordered
+    int64_t* time
+    PyObject* accts
+    Py_ssize_t written
 
 
 cdef class Scanner:
@@ -86,55 +83,78 @@ cdef class Scanner:
     cdef Area* _areas
     cdef uint64_t _mask
     cdef int64_t _earliest
+    cdef Field _fields[MOST_FIELDS]
+    cdef int _field_count
+    cdef Code _codes[MOST_CODES]
+    cdef int _code_count
 
-    def __cinit__(self, areas, int64_t earliest):
+    def __cinit__(self, areas, int64_t earliest, fields):
+        """``fields``: per op code that bolts read, names and kinds (KINDS) of the fields that ``data`` needs besides acct."""
         cdef Area area
         self._earliest = earliest
         self._names = list(areas)
-        self._texts = [name.encode() for name in self._names]
+        self._texts = []
         self._mask = 15
         while self._mask < 4 * <uint64_t> len(self._names):
             self._mask = 2 * self._mask + 1
         self._areas = <Area*> calloc(self._mask + 1, sizeof(Area))
         if self._areas == NULL:
             raise MemoryError
-        for area.place, text in enumerate(self._texts):
-            area.name.begin, area.name.length = <Text> PyBytes_AS_STRING(text), len(text)
+        for area.place, name in enumerate(self._names):
+            area.name = self._kept(name)
             self._find(area.name)[0] = area
+        self._take_fields(fields)
 
     def __dealloc__(self):
         free(self._areas)
 
-    def by_code(self, bytes chunk, bytes source, int64_t first, int64_t latest):
-        """Return the lines of ``chunk``, which have no names yet, by op code, in the order in which these appear.
+    cdef _take_fields(self, fields):
+        cdef dict kinds = {name: kind for needed in fields.values() for name, kind in needed}
+        cdef list names = list(kinds)
+        for code, needed in fields.items():
+            self._codes[self._code_count] = Code(self._kept(code), 0)
+            for name, kind in needed:
+                if kinds[name] != kind:
+                    raise ValueError(f"field {name}: expected one kind, got {kind} and {kinds[name]}")
+                self._codes[self._code_count].needs |= <uint64_t> 1 << <int> names.index(name)
+            self._code_count += 1
+        for name, kind in kinds.items():
+            self._fields[self._field_count] = Field(self._kept(name), KINDS[kind])
+            self._field_count += 1
 
-        None: a line is not plain.
+    cdef Span _kept(self, str name):
+        """Return a name as bytes that stay where they are."""
+        text = name.encode()
+        self._texts.append(text)
+        return _span(text)
 
-        Of each: the number of lines, how many have an acct, and all of them, named, without the last newline. Whether the
-        op code may be a topic, and has the fields that it needs, is not looked at.
+    def plain(self, bytes chunk, int64_t first, int64_t latest):
+        """Return the lines of ``chunk``, which have no names yet; None where one is not plain.
+
+        Whether their op codes may be topics is not looked at.
 
         Args:
             chunk: valid UTF-8; whole lines, each with its newline.
-            first: number of the first line in ``source``.
+            first: number of the first line in its source.
             latest: the last possible time (Unix seconds).
         """
-        cdef Chunk found
-        cdef bytes name = b'"id":"%b:' % source
         cdef Py_ssize_t most = len(chunk) // SHORTEST_LINE + 1
+        cdef Plain found = Plain()
         if not chunk.endswith(b"\n") or first + most >= 10**18:
             return None
+        found.chunk, found.first = chunk, first
         found.lines = <Line*> malloc(most * sizeof(Line))
         if found.lines == NULL:
             raise MemoryError
-        try:
-            if not self._read(PyBytes_AS_STRING(chunk), len(chunk), most, latest, &found):
-                return None
-            return _named(&found, name, b"%d" % first)
-        finally:
-            free(found.lines)
+        if not self._read(found, PyBytes_AS_STRING(chunk), len(chunk), most, latest):
+            return None
+        found.number()
+        return found
 
     def by_area(self, bytes body, int64_t latest):
-        """Return the times (Unix seconds) and accts of lines by area, in the order in which these appear.
+        """Return the rows of lines by area, in the order in which these appear, and their earliest and latest time.
+
+        Of each area: times (Unix seconds), accts, and whether they are in the order of time.
 
         None: a line is not plain, or has no acct, or one with escapes.
 
@@ -142,48 +162,41 @@ cdef class Scanner:
             body: whole lines, the last one's newline left out.
             latest: the last possible time (Unix seconds).
         """
-        cdef Text at = <Text> PyBytes_AS_STRING(body), end = at + len(body)
-        cdef Record record
-        cdef list columns = [None] * len(self._names)
-        cdef dict found = {}
-        cdef tuple pair
-        while at < end:
-            at = self._line(at, latest, True, &record)
-            if at == NULL or (at != end and at[0] != c"\n") or not record.has_acct:
-                return None
-            if memchr(record.acct.begin, c"\\", record.acct.length) != NULL:
-                return None
-            pair = columns[record.area]
-            if pair is None:
-                pair = columns[record.area] = found[self._names[record.area]] = ([], [])
-            (<list> pair[0]).append(record.time)
-            try:
-                (<list> pair[1]).append(PyUnicode_DecodeUTF8(<char*> record.acct.begin, record.acct.length, NULL))
-            except UnicodeDecodeError:
-                return None
-            at += 1
-        return found
+        cdef Py_ssize_t count
+        cdef Py_ssize_t most = len(body) // SHORTEST_LINE + 1
+        cdef Row* rows = <Row*> malloc(most * sizeof(Row))
+        cdef Column* columns = <Column*> calloc(len(self._names) + 1, sizeof(Column))
+        try:
+            if rows == NULL or columns == NULL:
+                raise MemoryError
+            count = self._read_rows(<Text> PyBytes_AS_STRING(body), len(body), most, latest, rows, columns)
+            return None if count < 0 else self._columns(rows, count, columns)
+        finally:
+            free(rows)
+            free(columns)
 
     cdef bint _read(
-        self, const char* text, Py_ssize_t size, Py_ssize_t most, int64_t latest, Chunk* found
+        self, Plain found, const char* text, Py_ssize_t size, Py_ssize_t most, int64_t latest
     ) noexcept:
         """Find all lines; return whether each is plainly right."""
         cdef Text at = <Text> text, end = at + size
         cdef Text begin
         cdef Record record
         cdef Group* group
-        found.count = found.codes = 0
         with nogil:
             while at < end:
                 begin = at
                 at = self._line(begin, latest, False, &record)
                 if at == NULL or at[0] != c"\n" or found.count == most:
                     return False
-                group = _group(found, record.code)
+                group = self._group(found, record.code)
                 if group == NULL:
                     return False
+                if group.known != NULL and (
+                    not record.has_acct or (record.fields & group.known.needs) != group.known.needs
+                ):
+                    return False
                 group.lines += 1
-                group.accts += record.has_acct
                 group.size += at - begin
                 found.lines[found.count].rest.begin = begin + 1
                 found.lines[found.count].rest.length = at - begin - 1
@@ -192,6 +205,54 @@ cdef class Scanner:
                 at += 1
         return True
 
+    cdef Py_ssize_t _read_rows(
+        self, Text at, Py_ssize_t size, Py_ssize_t most, int64_t latest, Row* rows, Column* columns
+    ) noexcept nogil:
+        """Find all rows, and how many each area has; return their number, -1 where one is not plain."""
+        cdef Text end = at + size
+        cdef Record record
+        cdef Column* column
+        cdef Py_ssize_t count = 0
+        while at < end:
+            at = self._line(at, latest, True, &record)
+            if at == NULL or (at != end and at[0] != c"\n") or not record.has_acct or count == most:
+                return -1
+            if memchr(record.acct.begin, c"\\", record.acct.length) != NULL:
+                return -1
+            column = columns + record.area
+            column.ordered = not column.rows or (column.ordered and column.last <= record.time)
+            column.last = record.time
+            column.rows += 1
+            rows[count].acct, rows[count].time, rows[count].area = record.acct, record.time, record.area
+            count += 1
+            at += 1
+        return count
+
+    cdef tuple _columns(self, Row* rows, Py_ssize_t count, Column* columns):
+        """Return what ``by_area`` does of rows whose areas are counted; None where an acct is no text."""
+        cdef dict found = {}
+        cdef list accts
+        cdef bytes times
+        cdef int64_t earliest = rows[0].time if count else 0, latest = earliest
+        cdef Column* column
+        cdef Py_ssize_t i
+        for i in range(count):
+            column = columns + rows[i].area
+            if column.time == NULL:
+                times, accts = PyBytes_FromStringAndSize(NULL, 8 * column.rows), PyList_New(column.rows)
+                column.time, column.accts = <int64_t*> PyBytes_AS_STRING(times), <PyObject*> accts
+                found[self._names[rows[i].area]] = memoryview(times).cast("q"), accts, column.ordered
+            column.time[column.written] = rows[i].time
+            earliest, latest = min(earliest, rows[i].time), max(latest, rows[i].time)
+            try:
+                acct = text_of(rows[i].acct)
+            except UnicodeDecodeError:
+                return None
+            Py_INCREF(acct)
+            PyList_SET_ITEM(<object> column.accts, column.written, acct)
+            column.written += 1
+        return found, earliest, latest
+
     cdef Text _line(self, Text at, int64_t latest, bint named, Record* record) noexcept nogil:
         """Read a tuple, which may have a name where ``named``. Return what follows it, NULL where it is not plain."""
         cdef Span key
@@ -199,20 +260,20 @@ cdef class Scanner:
         if at[0] != c"{":
             return NULL
         while at[0] != c"}":
-            at = _member(at, &key)
+            at = member(at, &key)
             if at == NULL:
                 return NULL
-            if _is(key, "op"):
+            if matches(key, "op"):
                 at = NULL if record.has_code else _op(at, record)
-            elif _is(key, "area"):
+            elif matches(key, "area"):
                 at = NULL if record.has_area else self._area(at, record)
-            elif _is(key, "ts"):
+            elif matches(key, "ts"):
                 at = NULL if record.has_time else self._time(at, latest, record)
-            elif _is(key, "data"):
-                at = NULL if record.has_data else _data(at, record)
+            elif matches(key, "data"):
+                at = NULL if record.has_data else self._data(at, record)
             else:
-                at = _value(at, 1) if named or not _is(key, "id") else NULL
-            at = _end_of_member(at)
+                at = value(at, 1) if named or not matches(key, "id") else NULL
+            at = end_of_member(at)
             if at == NULL:
                 return NULL
         return at + 1 if record.has_code and record.has_area and record.has_time else NULL
@@ -220,7 +281,7 @@ cdef class Scanner:
     cdef Text _area(self, Text at, Record* record) noexcept nogil:
         cdef Span name
         cdef Area* area
-        at = _plain(at, &name)
+        at = plain(at, &name)
         if at == NULL:
             return NULL
         area = self._find(name)
@@ -242,20 +303,72 @@ cdef class Scanner:
         record.has_time = True
         return at
 
+    cdef Text _data(self, Text at, Record* record) noexcept nogil:
+        """Read ``data``: whether it has an acct that is not empty, and which fields with values that bolts take."""
+        cdef Span key
+        cdef Text begin
+        if at[0] != c"{":
+            return NULL
+        record.has_data = True
+        while at[0] != c"}":
+            at = member(at, &key)
+            if at == NULL:
+                return NULL
+            if not matches(key, "acct"):
+                at = self._field(at, key, record)
+            elif record.has_acct or at[0] != c'"':
+                return NULL
+            else:
+                begin = at
+                at = string(at)
+                if at == NULL or not 2 < at - begin <= LONGEST_NAME:
+                    return NULL
+                record.acct.begin, record.acct.length = begin + 1, at - begin - 2
+                record.has_acct = True
+            at = end_of_member(at)
+            if at == NULL:
+                return NULL
+        return at + 1
+
+    cdef Text _field(self, Text at, Span key, Record* record) noexcept nogil:
+        """Return what follows the value of a field of ``data``; NULL, too, for the second value of one that bolts read."""
+        cdef int i
+        cdef Text begin = at
+        at = value(at, 2)
+        if at == NULL:
+            return NULL
+        for i in range(self._field_count):
+            if alike(key, self._fields[i].name):
+                if record.seen >> i & 1:
+                    return NULL
+                record.seen |= <uint64_t> 1 << i
+                if _is_of(self._fields[i].kind, begin, at):
+                    record.fields |= <uint64_t> 1 << i
+                break
+        return at
+
     cdef Area* _find(self, Span name) noexcept nogil:
         """Return where the table of areas has this one, or where it would be."""
-        cdef uint64_t hash = <uint64_t> name.length, word, place
-        cdef Py_ssize_t i = 0
-        while i < name.length:
-            word = 0
-            memcpy(&word, name.begin + i, min(8, name.length - i))
-            hash = (hash ^ word) * 0x9E3779B97F4A7C15u
-            hash ^= hash >> 32
-            i += 8
-        place = hash & self._mask
-        while self._areas[place].name.begin != NULL and not _alike(name, self._areas[place].name):
+        cdef uint64_t place = _hash(name) & self._mask
+        while self._areas[place].name.begin != NULL and not alike(name, self._areas[place].name):
             place = (place + 1) & self._mask
         return self._areas + place
+
+    cdef Group* _group(self, Plain found, Span code) noexcept nogil:
+        """Return the group of an op code, a new one where it is the first; NULL where there are too many."""
+        cdef int i
+        for i in range(found.codes):
+            if alike(found.groups[i].code, code):
+                return &found.groups[i]
+        if found.codes == MOST_CODES:
+            return NULL
+        memset(&found.groups[found.codes], 0, sizeof(Group))
+        found.groups[found.codes].code = code
+        for i in range(self._code_count):
+            if alike(self._codes[i].name, code):
+                found.groups[found.codes].known = &self._codes[i]
+        found.codes += 1
+        return &found.groups[found.codes - 1]
 
 
 cdef Text _op(Text at, Record* record) noexcept nogil:
@@ -264,272 +377,48 @@ cdef Text _op(Text at, Record* record) noexcept nogil:
     if at[0] != c"{":
         return NULL
     while at[0] != c"}":
-        at = _member(at, &key)
+        at = member(at, &key)
         if at == NULL:
             return NULL
-        if not _is(key, "code"):
-            at = _value(at, 2)
+        if not matches(key, "code"):
+            at = value(at, 2)
         elif record.has_code:
             return NULL
         else:
-            at = _plain(at, &record.code)
+            at = plain(at, &record.code)
             record.has_code = True
-        at = _end_of_member(at)
+        at = end_of_member(at)
         if at == NULL:
             return NULL
     return at + 1 if record.has_code else NULL
 
 
-cdef Text _data(Text at, Record* record) noexcept nogil:
-    """Read ``data``, and whether it has an acct that is not empty."""
-    cdef Span key
-    cdef Text begin
-    if at[0] != c"{":
-        return NULL
-    record.has_data = True
-    while at[0] != c"}":
-        at = _member(at, &key)
-        if at == NULL:
-            return NULL
-        if not _is(key, "acct"):
-            at = _value(at, 2)
-        elif record.has_acct or at[0] != c'"':
-            return NULL
-        else:
-            begin = at
-            at = _string(at)
-            if at == NULL or not 2 < at - begin <= LONGEST_ACCT:
-                return NULL
-            record.acct.begin, record.acct.length = begin + 1, at - begin - 2
-            record.has_acct = True
-        at = _end_of_member(at)
-        if at == NULL:
-            return NULL
-    return at + 1
+cdef bint _is_of(int kind, Text begin, Text end) noexcept nogil:
+    """Say whether the value between two places is plainly of a kind."""
+    cdef Span text
+    if kind == INTEGER or kind == POSITIVE:
+        if kind == INTEGER and begin[0] == c"-":
+            begin += 1
+        return (c"1" if kind == POSITIVE else c"0") <= begin[0] <= c"9" and digits(begin) == end
+    if begin[0] != c'"':
+        return False
+    if kind == NAME:
+        return end - begin - 2 <= LONGEST_NAME
+    text.begin, text.length = begin + 1, end - begin - 2
+    return matches(text, "enter") or matches(text, "pass") or matches(text, "fail")
 
 
-cdef Text _member(Text at, Span* key) noexcept nogil:
-    """Return the value of the member behind the brace or comma at ``at``."""
-    return _key(_space(at + 1), key)
+cdef inline uint64_t _hash(Span text) noexcept nogil:
+    cdef uint64_t hash = <uint64_t> text.length, word
+    cdef Py_ssize_t i = 0
+    while i < text.length:
+        word = 0
+        memcpy(&word, text.begin + i, min(8, text.length - i))
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u
+        hash ^= hash >> 32
+        i += 8
+    return hash
 
 
-cdef Text _end_of_member(Text at) noexcept nogil:
-    """Return the comma or brace that a member's value is followed by."""
-    if at == NULL:
-        return NULL
-    at = _space(at)
-    return at if at[0] == c"," or at[0] == c"}" else NULL
-
-
-cdef Text _key(Text at, Span* key) noexcept nogil:
-    """Return what follows a key and its colon."""
-    at = _plain(at, key)
-    if at == NULL:
-        return NULL
-    at = _space(at)
-    return _space(at + 1) if at[0] == c":" else NULL
-
-
-cdef Text _value(Text at, int depth) noexcept nogil:
-    """Return what follows any value but a number that may be none of 64 bits."""
-    if at[0] == c'"':
-        return _string(at)
-    if at[0] == c"{" or at[0] == c"[":
-        return _nested(at, depth) if depth < DEEPEST else NULL
-    if at[0] == c"t":
-        return _word(at, "true")
-    if at[0] == c"f":
-        return _word(at, "false")
-    if at[0] == c"n":
-        return _word(at, "null")
-    return _number(at)
-
-
-cdef Text _nested(Text at, int depth) noexcept nogil:
-    cdef Span key
-    cdef bint named = at[0] == c"{"
-    cdef unsigned char close = c"}" if named else c"]"
-    at = _space(at + 1)
-    if at[0] == close:
-        return at + 1
-    while True:
-        if named:
-            at = _key(at, &key)
-            if at == NULL:
-                return NULL
-        at = _value(at, depth + 1)
-        if at == NULL:
-            return NULL
-        at = _space(at)
-        if at[0] == close:
-            return at + 1
-        if at[0] != c",":
-            return NULL
-        at = _space(at + 1)
-
-
-cdef Text _number(Text at) noexcept nogil:
-    """Return what follows a number without exponent."""
-    cdef Text begin
-    if at[0] == c"-":
-        at += 1
-    begin = at
-    at = _digits(at)
-    if at == begin or at - begin > MOST_DIGITS or (begin[0] == c"0" and at - begin > 1):
-        return NULL
-    if at[0] != c".":
-        return at
-    begin = at + 1
-    at = _digits(begin)
-    return at if at > begin else NULL
-
-
-cdef Text _digits(Text at) noexcept nogil:
-    while c"0" <= at[0] <= c"9":
-        at += 1
-    return at
-
-
-cdef Text _plain(Text at, Span* text) noexcept nogil:
-    """Return what follows a string without escapes."""
-    if at[0] != c'"':
-        return NULL
-    text.begin = at + 1
-    at = _ordinary(at + 1)
-    text.length = at - text.begin
-    return at + 1 if at[0] == c'"' else NULL
-
-
-cdef Text _string(Text at) noexcept nogil:
-    """Return what follows a string whose escapes stand for one character each, no NUL."""
-    at = _ordinary(at + 1)
-    while at[0] == c"\\":
-        at = _escaped(at + 1)
-        if at == NULL:
-            return NULL
-        at = _ordinary(at)
-    return at + 1 if at[0] == c'"' else NULL
-
-
-cdef Text _escaped(Text at) noexcept nogil:
-    cdef int code = 0, i
-    if at[0] != c"u":
-        return at + 1 if at[0] and strchr('"\\/bfnrt', at[0]) else NULL
-    for i in range(1, 5):
-        if c"0" <= at[i] <= c"9":
-            code = 16 * code + (at[i] - c"0")
-        elif c"a" <= (at[i] | 0x20) <= c"f":
-            code = 16 * code + ((at[i] | 0x20) - c"a" + 10)
-        else:
-            return NULL
-    return NULL if code == 0 or 0xD800 <= code < 0xE000 else at + 5
-
-
-cdef inline Text _ordinary(Text at) noexcept nogil:
-    """Return the first character that is not simply part of a string."""
-    while at[0] >= c" " and at[0] != c'"' and at[0] != c"\\":
-        at += 1
-    return at
-
-
-cdef inline Text _space(Text at) noexcept nogil:
-    while at[0] == c" " or at[0] == c"\t":
-        at += 1
-    return at
-
-
-cdef Text _word(Text at, const char* word) noexcept nogil:
-    while word[0]:
-        if at[0] != <unsigned char> word[0]:
-            return NULL
-        at += 1
-        word += 1
-    return at
-
-
-cdef inline bint _is(Span text, const char* word) noexcept nogil:
-    return text.length == <Py_ssize_t> strlen(word) and memcmp(text.begin, word, text.length) == 0
-
-
-cdef inline bint _alike(Span one, Span other) noexcept nogil:
-    return one.length == other.length and memcmp(one.begin, other.begin, one.length) == 0
-
-
-cdef Group* _group(Chunk* found, Span code) noexcept nogil:
-    """Return the group of an op code, a new one where it is the first; NULL where there are too many."""
-    cdef int i
-    for i in range(found.codes):
-        if _alike(found.groups[i].code, code):
-            return &found.groups[i]
-    if found.codes == MOST_CODES:
-        return NULL
-    memset(&found.groups[found.codes], 0, sizeof(Group))
-    found.groups[found.codes].code = code
-    found.codes += 1
-    return &found.groups[found.codes - 1]
-
-
-cdef Numeral _numeral(bytes text):
-    cdef Numeral numeral
-    numeral.begin = DIGITS - <int> len(text)
-    memcpy(numeral.digits + numeral.begin, PyBytes_AS_STRING(text), len(text))
-    return numeral
-
-
-cdef inline void _count_on(Numeral* n) noexcept nogil:
-    cdef int place = DIGITS - 1
-    while place >= n.begin and n.digits[place] == c"9":
-        n.digits[place] = c"0"
-        place -= 1
-    if place < n.begin:
-        n.begin = place
-        n.digits[place] = c"0"
-    n.digits[place] += 1
-
-
-cdef dict _named(Chunk* found, bytes name, bytes first):
-    """Return all lines by op code. Their ids begin with ``name``; the number ``first`` ends the first one's."""
-    cdef list bodies = []
-    cdef Group* group
-    cdef Py_ssize_t length = len(name), i
-    cdef Numeral n = _numeral(first)
-    for i in range(found.count):
-        found.groups[found.lines[i].group].size += DIGITS - n.begin
-        _count_on(&n)
-    for i in range(found.codes):
-        group = &found.groups[i]
-        # Name, quote and comma come in, a newline goes between.
-        bodies.append(PyBytes_FromStringAndSize(NULL, group.size + group.lines * (length + 3) - 1))
-        group.at = PyBytes_AS_STRING(bodies[i])
-    _write(found, PyBytes_AS_STRING(name), length, _numeral(first))
-    return {
-        found.groups[i].code.begin[: found.groups[i].code.length].decode(): (
-            found.groups[i].lines, found.groups[i].accts, bodies[i]
-        )
-        for i in range(found.codes)
-    }
-
-
-cdef void _write(Chunk* found, const char* name, Py_ssize_t length, Numeral n) noexcept nogil:
-    """Write every line where its group has come to."""
-    cdef Py_ssize_t i
-    cdef Line* line
-    cdef Group* group
-    cdef char* at
-    for i in range(found.count):
-        line = &found.lines[i]
-        group = &found.groups[line.group]
-        at = group.at
-        if group.begun:
-            at[0] = c"\n"
-            at += 1
-        group.begun = True
-        at[0] = c"{"
-        memcpy(at + 1, name, length)
-        at += 1 + length
-        memcpy(at, n.digits + n.begin, DIGITS - n.begin)
-        at += DIGITS - n.begin
-        at[0], at[1] = c'"', c","
-        memcpy(at + 2, line.rest.begin, line.rest.length)
-        group.at = at + 2 + line.rest.length
-        _count_on(&n)
+cdef Span _span(bytes text):
+    return Span(<Text> PyBytes_AS_STRING(text), len(text))

@@ -59,8 +59,8 @@ class Work:
 
     @property
     def bytes(self) -> int:
-        """Their bytes."""
-        return sum(len(lines.body) for share in self.shares for lines in share.topics.values())
+        """About how many bytes they have."""
+        return sum(share.size for share in self.shares)
 
 
 @dataclass(slots=True)

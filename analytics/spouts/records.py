@@ -83,7 +83,7 @@ class Rules:
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}
         self.opcodes = opcodes
         self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
-        self.scanner = scanner(self.claimed, EARLIEST)
+        self.scanner = scanner(self.claimed, EARLIEST, mending.FIELDS)
 
 
 def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share]:
@@ -108,14 +108,10 @@ def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> l
     """Return None where the chunk is not plain, or nothing is compiled."""
     if rules.scanner is None or not _is_utf8(chunk):
         return None
-    found = rules.scanner.by_code(chunk, source.encode(), first, now + DAY)
-    if found is None or any(
-        code in mending.FIELDS and accts < count for code, (count, accts, _) in found.items()
-    ):
+    found = rules.scanner.plain(chunk, first, now + DAY)
+    if found is None or any(code in rules.foreign or not mending.is_code(code) for code in found.op_codes()):
         return None
-    topics = {f"gamelog.{code}": Lines(count, body) for code, (count, _, body) in found.items()}
-    share = Share(source, range(first, first + sum(lines.count for lines in topics.values())), topics)
-    return [share] if _details(share, rules) else None
+    return [Share(source, range(first, first + len(found)), plains=[found])]
 
 
 def _is_utf8(chunk: bytes) -> bool:
@@ -292,7 +288,7 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
         groups[name].setdefault(topic, []).append(whole)
     for name, share in shares.items():
         share.ns = numbers[name]
-        share.topics = {topic: Lines(len(group), b"\n".join(group)) for topic, group in groups[name].items()}
+        share.lines = {topic: Lines(len(group), b"\n".join(group)) for topic, group in groups[name].items()}
     return list(shares.values())
 
 

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analytics.broker.wire import Batch, BatchHeader, Part, number_of
+from analytics.core.compiled import Plain, named
 from analytics.core.intervals import Intervals, Pair
 
 
@@ -27,14 +28,33 @@ class Lines:
 
 @dataclass(slots=True)
 class Share:
-    """What a chunk holds of one source: lines ready for wire and journal by topic, and their numbers, distinct."""
+    """What chunks hold of one source: lines ready for wire and journal by topic, and their numbers, distinct.
+
+    Lines that are plain as they came in (``plains``, instead of ``lines``) are named and sorted when they are asked for,
+    those of all chunks that travel together at once: to copy them is most of what they cost.
+    """
 
     source: str
     ns: Sequence[int] = ()
-    topics: dict[str, Lines] = field(default_factory=dict)
+    lines: dict[str, Lines] = field(default_factory=dict)
     bad: list[Bad] = field(default_factory=list)
     doubled: int = 0
     """Lines left out because another one here has the same name."""
+    plains: "Sequence[Plain]" = ()
+
+    @property
+    def topics(self) -> dict[str, Lines]:
+        """The lines by topic."""
+        if self.plains:
+            found = named(self.plains, self.source.encode())
+            self.lines = {f"gamelog.{code}": Lines(count, body) for code, (count, body) in found.items()}
+            self.plains = ()
+        return self.lines
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the lines have."""
+        return sum(one.size for one in self.plains) + sum(len(lines.body) for lines in self.lines.values())
 
     def only(self, ns: Container[int]) -> "Share":
         """Return the share without the usable lines whose numbers are not in ``ns``."""
@@ -49,9 +69,10 @@ class Share:
 
     def batch(self) -> Batch:
         """Return the share as it is published."""
-        parts = [Part(topic, lines.count, lines.count) for topic, lines in self.topics.items()]
+        topics = self.topics
+        parts = [Part(topic, lines.count, lines.count) for topic, lines in topics.items()]
         header = BatchHeader(self.source, pairs(self.ns), parts, pairs(list({bad.n for bad in self.bad})))
-        return Batch(header, [lines.body for lines in self.topics.values()])
+        return Batch(header, [lines.body for lines in topics.values()])
 
 
 def pairs(numbers: Sequence[int]) -> list[Pair]:
@@ -72,18 +93,24 @@ def pairs(numbers: Sequence[int]) -> list[Pair]:
 
 def together(shares: Sequence[Share], source: str) -> Share:
     """Return several shares of ``source`` as one."""
+    whole = Share(
+        source,
+        _joined([share.ns for share in shares]),
+        bad=[one for share in shares for one in share.bad],
+        doubled=sum(share.doubled for share in shares),
+    )
+    if all(share.plains for share in shares):
+        whole.plains = [one for share in shares for one in share.plains]
+        return whole
     groups: defaultdict[str, list[Lines]] = defaultdict(list)
     for share in shares:
         for topic, lines in share.topics.items():
             groups[topic].append(lines)
-    topics = {
+    whole.lines = {
         topic: Lines(sum(lines.count for lines in group), b"\n".join([lines.body for lines in group]))
         for topic, group in groups.items()
     }
-    bad = [one for share in shares for one in share.bad]
-    return Share(
-        source, _joined([share.ns for share in shares]), topics, bad, sum(share.doubled for share in shares)
-    )
+    return whole
 
 
 def _joined(runs: Sequence[Sequence[int]]) -> Sequence[int]:

@@ -151,7 +151,9 @@ def test_columns_say_what_rows_say(lines):
     """Where the compiled reader is missing, or refuses, tuples are made; which of the two shows nowhere."""
     folders = [Folder([BOLTS["loginhour"], BOLTS["userlevel"]], KOLKATA) for _ in range(2)]
     folders[1]._scanner = None
-    for body in (b"\n".join(lines), b"\n".join(one for one in lines if one not in BAD_LOGIN)):
+    good = [one for one in lines if one and one not in BAD_LOGIN]
+    in_order = sorted(good, key=lambda one: json.loads(one)["ts"])
+    for body in map(b"\n".join, (lines, good, in_order)):
         columns, rows = (folder.fold("gamelog.login_logcount", 7, body) for folder in folders)
         assert columns == rows
         assert list(columns[0]["loginhour"]) == list(rows[0]["loginhour"])

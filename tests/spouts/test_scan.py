@@ -10,7 +10,8 @@ from test_records import NOW, RULES, SOURCE, TS, A, B, line, same
 
 from analytics.core import compiled
 from analytics.spouts import records
-from analytics.spouts.shares import Share
+from analytics.spouts.mending import FIELDS
+from analytics.spouts.shares import Share, together
 
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
 
@@ -37,6 +38,8 @@ def by_hand(chunk: bytes, first: int = 1) -> list[Share]:
         line(),
         COIN,
         line("fuben_logchange", fuben="1", result="enter"),
+        line("shop_logbuy", item="x", num=1, price=0),
+        line("trunk_task_accept", task=-7),
         line("é.ü"),
         line("anything.else", note=[1, -2.5, {"a": None, "b": [True, False, {}, []]}, ""]),
         line("other").replace(b'"acct": "u1"', b'"level": 0'),
@@ -125,7 +128,20 @@ def test_plain_lines_are_taken(plain):
         line().replace(b"2001", b"\xff"),
         line().replace(b"2001", b'"\xff"'),
         line("yuanbao_logchange", amount="5", reason="shop"),
+        line("yuanbao_logchange", amount=1.5, reason="shop"),
+        line("yuanbao_logchange", amount=None, reason="shop"),
+        line("yuanbao_logchange", amount=5),
+        line("yuanbao_logchange", amount=5, reason=["shop"]),
+        line("yuanbao_logchange", amount=5, reason="x" * 201),
+        COIN.replace(b'"amount"', b'"amount": 1, "amount"'),
+        COIN.replace(b'"amount"', b'"amount": "x", "amount"'),
+        line("fuben_logchange", fuben="1", result="lost"),
+        line("fuben_logchange", fuben=1, result="pass"),
+        line("trunk_task_accept", task=True),
+        line("trunk_task_finish", task=[1]),
         line("shop_logbuy", item="x", num=0, price=1),
+        line("shop_logbuy", item="x", num=-1, price=1),
+        line("shop_logbuy", item="x", num=1, price={}),
         b"[1]",
         b"null",
         b'{"op": {"code": "x"}, "area": "77"}',
@@ -148,6 +164,32 @@ def test_names_count_on_over_every_carry(first):
     assert list(shares[0].ns) == list(range(first, first + 6))
 
 
+@pytest.mark.parametrize("first", [1, 7, 93, 996, 10**17 - 5])
+def test_chunks_that_travel_together_are_written_as_one(first):
+    chunks = [
+        b"".join(one + b"\n" for one in lines)
+        for lines in ([line(), COIN], [line("other")] * 9, [COIN, line()])
+    ]
+    starts = [first, first + 2, first + 100]
+    shares = [share for chunk, start in zip(chunks, starts, strict=True) for share in scanned(chunk, start)]
+    others = [share for chunk, start in zip(chunks, starts, strict=True) for share in by_hand(chunk, start)]
+    whole, other = together(shares, SOURCE), together(others, SOURCE)
+    assert list(whole.topics) == ["gamelog.login_logcount", "gamelog.yuanbao_logchange", "gamelog.other"]
+    assert same([whole], [other]) and whole.batch() == other.batch()
+    assert same([together([shares[0], others[1]], SOURCE)], [together(others[:2], SOURCE)])
+
+
+def test_fields_of_another_op_code_may_hold_anything():
+    for field, found in (("amount", 1.5), ("task", "x"), ("result", None), ("num", -1), ("reason", ["y"])):
+        chunk = line("other", **{field: found}) + b"\n"
+        assert (shares := scanned(chunk)) and same(shares, by_hand(chunk))
+
+
+def test_a_field_is_of_one_kind():
+    with pytest.raises(ValueError, match="field amount: expected one kind, got int and name"):
+        compiled.scanner([A], 0, {"one": [("amount", "int")], "two": [("amount", "name")]})
+
+
 def test_numbers_end_before_they_fit_no_name():
     assert scanned(line() + b"\n", 10**18 - 2) is None
 
@@ -164,7 +206,7 @@ def test_any_number_of_areas_is_told_apart():
     known = set(names[::2])
     scanner = compiled.scanner(known, records.EARLIEST)
     for name in names:
-        taken = scanner.by_code(line(area=name) + b"\n", b"gamelog/a@1", 1, NOW)
+        taken = scanner.plain(line(area=name) + b"\n", 1, NOW)
         assert (taken is not None) == (name in known), name
 
 
@@ -179,15 +221,19 @@ json_values = st.recursive(
 )
 tuples = st.fixed_dictionaries(
     {
-        "op": st.fixed_dictionaries(
-            {"code": st.sampled_from(["login_logcount", "other", "fuben_logchange"])}
-        ),
+        "op": st.fixed_dictionaries({"code": st.sampled_from(["login_logcount", "other", *FIELDS])}),
         "area": st.sampled_from([A, B, "77", "78"]),
         "ts": st.integers(NOW - 10, NOW) | st.sampled_from([0, -1, records.EARLIEST, NOW + 2 * records.DAY]),
     },
     optional={
         "data": st.dictionaries(
-            st.sampled_from(["acct", "fuben", "result", "x"]), st.text(max_size=3) | json_values
+            st.sampled_from(
+                ["acct", "x", *sorted({name for needed in FIELDS.values() for name, _ in needed})]
+            ),
+            st.text(max_size=3)
+            | st.integers(-2, 2)
+            | st.sampled_from(["enter", "pass", 1.0, -0.0])
+            | json_values,
         ),
         "more": json_values,
     },

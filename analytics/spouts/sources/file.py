@@ -206,16 +206,16 @@ class FileSource:
         stream = carrier.stream
         if carrier.size() == stream.offset:
             return b""
+        data = carrier.read_at(stream.offset, BLOCK)
+        # Looked at after reading: where it is still there, what was read follows it.
         seen = stream.seen()
-        data = carrier.read_at(stream.offset - len(seen), len(seen) + BLOCK)
-        if data[: len(seen)] != seen:
+        if carrier.read_at(stream.offset - len(seen), len(seen)) != seen:
             # Copied and truncated: what is here now is another stream; the copy carries the rest of this one.
             self._streams.abandon(carrier)
             carrier.stream = None
             self._done.clear()
             self.scan()
             return b""
-        data = data[len(seen) :]
         self._feed(stream, carrier, data)
         return data
 
