@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from needed import missing
+from needed import need_mongod
 from pymongo import MongoClient
 
 from analytics.config.sections import MongoDB
@@ -72,10 +72,8 @@ class Servers:
     @contextmanager
     def database(self, kind: str = STANDALONE) -> Iterator[Database]:
         """Create a database and its user on that kind of server; remove both in the end."""
-        try:
-            address = self._address(kind)
-        except NoMongod as error:
-            missing(str(error))
+        need_mongod()
+        address = self._address(kind)
         name = f"test_{secrets.token_hex(6)}"
         with MongoClient[dict[str, Any]](address) as client:
             password = _create_user(client, name, name, "readWrite")
