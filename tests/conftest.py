@@ -1,9 +1,15 @@
-"""Patches gevent before any test module is imported, as the executable does; lets pytest-xdist work with that."""
+"""Patches gevent before any test module is imported, as the executable does; lets pytest-xdist work with that.
+
+Starts the MongoDB servers that tests share: in the main process of a run, when the first of its processes is set up, or,
+where all tests run in one process, when a test first needs one.
+"""
 
 import os
 import sys
 from _thread import RLock
+from collections.abc import Iterator
 from types import TracebackType
+from typing import Any
 
 from gevent import monkey
 
@@ -13,6 +19,7 @@ import gevent
 import gevent.exceptions
 import hypothesis
 import pytest
+from databases import Database, Servers
 
 # A machine that others use may stand still for longer than an example may take.
 hypothesis.settings.register_profile(
@@ -68,6 +75,41 @@ if "PYTEST_XDIST_WORKER" in os.environ:
             sys.__excepthook__(kind, error, trace)
 
     sys.excepthook = ended
+
+
+SERVERS = pytest.StashKey[Servers]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have this process know the servers, and end those that it starts."""
+    servers = config.stash[SERVERS] = Servers(getattr(config, "workerinput", {}).get("mongodb"))
+    config.add_cleanup(servers.stop)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Start the servers in the main process, once, and give their addresses to each process that runs tests."""
+    node.workerinput["mongodb"] = node.config.stash[SERVERS].addresses()
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Servers:
+    """The MongoDB servers that all tests share."""
+    return pytestconfig.stash[SERVERS]
+
+
+@pytest.fixture
+def database(servers: Servers) -> Iterator[Database]:
+    """A database on the standalone server, for one test."""
+    with servers.database() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_database(servers: Servers) -> Iterator[Database]:
+    """A database on the standalone server, for the tests of one file."""
+    with servers.database() as made:
+        yield made
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

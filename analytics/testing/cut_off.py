@@ -5,10 +5,6 @@ runner's, nobody may be blocked, and the balance must add up.
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,11 +24,11 @@ from analytics.runtime.draining import drain
 from analytics.runtime.report import facts, report
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
-from analytics.store.embedded import PROGRAM
 from analytics.testing.comparing import differences
 from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
 from analytics.testing.hosts import Hosts
+from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import games
 
@@ -59,7 +55,6 @@ class CutOff:
         self._say = say
         self._feeding = True
         self._suites: dict[str, Suite] = {}
-        self._store: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.hosts = Hosts(NODES).__enter__()
@@ -76,8 +71,8 @@ class CutOff:
         self._feeding = False
         for suite in reversed(self._suites.values()):
             suite.stop()
-        self._end_store()
-        if hasattr(self, "_etcd"):
+        if hasattr(self, "_mongod"):
+            self._mongod.kill()
             self._etcd.stop()
         self.hosts.__exit__(kind, error, trace)
 
@@ -113,11 +108,11 @@ class CutOff:
     def lose_broker(self, seconds: float) -> float:
         """Let the broker's host vanish and come back after so long, with its disk; return the same as :meth:`cut`."""
         self.hosts.lose(MAIN)
-        self._end_store()
+        self._mongod.kill()
         self._etcd.stop()
         gevent.sleep(seconds)
         self.hosts.come_back(MAIN)
-        self._start_store()
+        self._mongod.start()
         self._etcd.start()
         self._suites[MAIN].restart(NODES[MAIN])
         took = self.seconds_until_numbers_move()
@@ -194,10 +189,11 @@ class CutOff:
             refill.close()
 
     def _start(self) -> None:
-        self._ports = free_ports(4)
+        self._ports = free_ports(3)
         main, within = self.hosts.address(MAIN), self.hosts.within(MAIN)
         self._etcd = Etcd(self._folder / "etcd", host=main, within=within)
-        self._start_store()
+        self._mongod = Server(self._folder / "mongod", host=main, within=within)
+        self._mongod.start()
         self._etcd.start()
         for name, node in NODES.items():
             file = self._configure(name)
@@ -206,30 +202,6 @@ class CutOff:
         self.feed = Feed(areas(self._suites[MAIN].config), seed=1)
         self._feeder = gevent.spawn(self._feed_for_ever)
         self.seconds_until_numbers_move()
-
-    def _start_store(self) -> None:
-        """Run the embedded server as if it were a MongoDB of the network; as a node it keeps to the loopback."""
-        folder = self._folder / "store"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "server.toml").touch()
-        command = [*self.hosts.within(MAIN), str(Path(sys.executable).parent / PROGRAM)]
-        command += ["--config", str(folder / "server.toml"), "--log-level", "WARNING"]
-        command += ["--host", self.hosts.address(MAIN), "--port", str(self._ports[3])]
-        command += ["--storage-path", str(folder / "db")]
-        with (folder / "log").open("ab") as log:
-            self._store = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env={**os.environ, "WIREDTIGER_CONFIG": "transaction_sync=(enabled=true,method=none)"},
-            )
-
-    def _end_store(self) -> None:
-        if self._store is not None:
-            self._store.send_signal(signal.SIGKILL)
-            self._store.wait()
 
     def _feed_for_ever(self) -> None:
         path = self._folder / GAME / "game.log"
@@ -242,12 +214,12 @@ class CutOff:
         """Write a host's configuration, and the keys that it may have; return its file."""
         folder = self._folder / name
         folder.mkdir(parents=True)
-        receiver, sender, refill, store = self._ports
+        receiver, sender, refill = self._ports
         address = self.hosts.address(MAIN)
         tables = {
             "timers": "every_seconds = 0",
             "dashboard": "port = 0",
-            "mongodb": f'uri = "mongodb://{address}:{store}/?directConnection=true&retryWrites=false&w=1"',
+            "mongodb": f'uri = "{self._mongod.uri}"',
             "etcd": f'host_name = "{name}"\nendpoints = {json.dumps(self._etcd.addresses)}',
             "service": f"nodes = {json.dumps([NODES[name]])}",
             "broker": f'host = "{address}"\nkeys = "keys"\nkey_name = "{name}"\nmin_free_mb = 16\n'

@@ -45,9 +45,20 @@ class Server:
     Args:
         folder: for its data and its log; made if it is not there.
         flags: further arguments, such as ``--replSet NAME``.
+        host: the address to listen at.
+        within: what its command line begins with, say ``ip netns exec …``; it has to end in an ``exec`` of the rest.
     """
 
-    def __init__(self, folder: Path, port: int | None = None, flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        flags: Sequence[str] = (),
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        self.host = host
+        self._within = list(within)
         self.port = port if port is not None else free_ports(1)[0]
         self.log = folder / "mongod.log"
         self._folder = folder
@@ -66,7 +77,7 @@ class Server:
     @property
     def address(self) -> str:
         """``host:port``."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def uri(self) -> str:
@@ -90,13 +101,13 @@ class Server:
         data = self._folder / "db"
         data.mkdir(parents=True, exist_ok=True)
         command = [
-            str(find_mongod().path), "--dbpath", str(data), "--port", str(self.port), "--bind_ip", "127.0.0.1",
+            str(find_mongod().path), "--dbpath", str(data), "--port", str(self.port), "--bind_ip", self.host,
             "--nounixsocket", "--quiet", "--logpath", str(self.log), "--logappend",
             "--wiredTigerCacheSizeGB", str(CACHE_GB), "--networkMessageCompressors", "disabled",
             "--setParameter", "diagnosticDataCollectionEnabled=false", *self._flags,
         ]  # fmt: skip
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
+            [*self._within, sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Two hosts run the same workers; the active one is killed or frozen again and again: how long until the other works?
 
-The hosts are processes of this machine, each with a data folder and a name of its own, that share a real etcd.
+The hosts are processes of this machine, each with a data folder and a name of its own, that share a real etcd and a real MongoDB.
 """
 
 import json
@@ -23,10 +23,11 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
-from analytics.store import embedded_uri, open_store
+from analytics.store import open_store
 from analytics.testing.comparing import differences
 from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
+from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import games, on_ports
 
@@ -67,6 +68,7 @@ class TakeoverTest:
         self._folder = folder
         self._rate = rate
         self.etcd = Etcd(folder / "etcd", members)
+        self._mongod = Server(folder / "mongod")
         self._settings = etcd
         self._say = say
         self._feeding = True
@@ -80,7 +82,8 @@ class TakeoverTest:
         """
         try:
             self.etcd.start()
-            with Suite(self._configure("main"), [["store"], ["broker"], ["gamelog"]]) as main:
+            self._mongod.start()
+            with Suite(self._configure("main"), [["broker"], ["gamelog"]]) as main:
                 self._main = main
                 self._feed = Feed(areas(main.config), seed=1)
                 feeding = gevent.spawn(self._feed_for_ever)
@@ -98,6 +101,7 @@ class TakeoverTest:
                     feeding.get()
                     self._compare()
         finally:
+            self._mongod.stop()
             self.etcd.stop()
         return self._outcome
 
@@ -243,14 +247,12 @@ class TakeoverTest:
         folder.mkdir(parents=True)
         text = f'data = "data"\n[timers]\nevery_seconds = 0\n[etcd]\nhost_name = "{name}"\n{self._settings}\n'
         text += f"endpoints = {json.dumps(self.etcd.addresses)}\n"
-        text += "[worker]\nflush_seconds = 0.2\n"
+        text += f'[worker]\nflush_seconds = 0.2\n[mongodb]\nuri = "{self._mongod.uri}"\n'
         if name == "main":
             text += on_ports(*free_ports(4))
             text += (
                 '[[gamelog.sources]]\nname = "game"\nkind = "file"\npath = "game.log"\npoll_seconds = 0.2\n'
             )
-        else:
-            text += f'[mongodb]\nuri = "{embedded_uri(self._main.config)}"\n'
         file = folder / "analytics.toml"
         file.write_text(text + games())
         return file

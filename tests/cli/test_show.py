@@ -1,4 +1,4 @@
-"""``analytics show`` against the embedded server."""
+"""``analytics show`` against a real MongoDB."""
 
 import csv
 import io
@@ -6,19 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from databases import Database
 
 from analytics.cli.show import show
-from analytics.config import AreaSection, Config, Game, StoreSection
+from analytics.config import AreaSection, Config, Game
 from analytics.errors import AnalyticsError
 from analytics.store import Write, open_store
-from analytics.store.embedded import StoreNode
-from analytics.testing.ports import free_ports
 
 SHANGHAI, BERLIN, GONE = "a" * 24, "b" * 24, "c" * 24
 DAY = 1420646400  # 2015-01-08 in Shanghai
@@ -27,22 +25,18 @@ ACCTS = [f"acct {n}" for n in range(25)]
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
-    """The configuration of two games, and of a server that holds some of their documents."""
-    [port] = free_ports(1)
+def config(module_database: Database) -> Config:
+    """The configuration of two games, and of a database that holds some of their documents."""
     games = {
         "dl": Game(areas={SHANGHAI: AreaSection(plat="2001")}),
         "wsdx": Game(areas={BERLIN: AreaSection(plat="7", timezone="Europe/Berlin")}),
     }
-    config = Config(data=tmp_path_factory.mktemp("show"), store=StoreSection(port=port), games=games)
-    node = StoreNode(config)
-    node.start()
+    config = Config(mongodb=module_database.section, games=games)
     store = open_store(config)
     store.write("loginday", [*map(document, (DAY - 86400, DAY, DAY + 86400)), *in_parts()])
     store.write("positions", [Write("loginday", {"log": "x"}, None)])
     store.close()
-    yield config
-    node.stop()
+    return config
 
 
 def document(ts: int) -> Write:
@@ -191,17 +185,16 @@ def test_what_is_no_time_is_refused(config: Config, when: str) -> None:
 
 HEAD = """
 import sys
-from pathlib import Path
 from analytics.cli.show import show
-from analytics.config import Config, StoreSection
-show.main(["loginday", "--format", "json"], obj=Config(data=Path(sys.argv[1]), store=StoreSection(port=int(sys.argv[2]))))
+from analytics.config import Config, MongoDB
+show.main(["loginday", "--format", "json"], obj=Config(mongodb=MongoDB(uri=sys.argv[1], database=sys.argv[2])))
 """
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(config: Config) -> None:
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-c", HEAD, str(config.data), str(config.store.port)]
+    command = [sys.executable, "-c", HEAD, config.mongodb.uri, config.mongodb.database]
     done = subprocess.run(
         command, check=False, stdout=write, stderr=subprocess.PIPE, cwd=Path.cwd(), timeout=120
     )

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from cluster_harness import PATIENCE, need_etcd
-from needed import missing
+from needed import missing, need_mongod
 
 from analytics.broker.clients import Subscriber
 from analytics.runtime.suite import Suite
@@ -51,6 +51,7 @@ def test_who_only_listens_notices_that_the_broker_has_vanished(tmp_path: Path) -
 def test_hosts_are_lost_and_links_are_cut_and_every_number_is_exact(tmp_path: Path) -> None:
     need_hosts()
     need_etcd()
+    need_mongod()
     said: list[str] = []
     with CutOff(tmp_path, 300, SETTINGS, said.append) as test:
         test.lose_worker()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cluster_harness import need_etcd
+from needed import need_mongod
 
 from analytics.testing.takeover import TakeoverTest
 
@@ -11,6 +12,7 @@ TIMES = "ttl_seconds = 3\nbeat_seconds = 0.5\npoll_seconds = 0.2\ntimeout_second
 
 def test_killed_and_frozen_under_load_with_a_member_of_etcd_dying_then_all(tmp_path: Path) -> None:
     need_etcd()
+    need_mongod()
     said: list[str] = []
     test = TakeoverTest(tmp_path, rate=500, etcd=TIMES, members=3, say=said.append)
     outcome = test.run(kills=1, stops=1, away=5)

@@ -9,7 +9,7 @@ from typing import Any
 
 import gevent
 import msgspec
-from near_suite import Kept, NearSuite
+from near_suite import NearSuite
 from plain_numbers import Record
 
 from analytics.bolts import BOLTS
@@ -22,6 +22,7 @@ from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.rebuild.wanted import Outcome, Wanted
 from analytics.runtime.nodes import readers
 from analytics.runtime.worker import Worker
+from analytics.store import MemoryStore
 from analytics.store.store import Document, Write
 
 ALL = Wanted(tuple(BOLTS), TIMERS)
@@ -32,7 +33,7 @@ class Killed(BaseException):
     """Ends a rebuild as kill -9 would: nothing that it does after that happens."""
 
 
-class YieldingStore(Kept):
+class YieldingStore(MemoryStore):
     """Gives others a turn at each call, as a real store does. While ``shut``, bolts wait for their writes."""
 
     shut = False
@@ -65,7 +66,7 @@ class MortalStore:
     def __getattr__(self, name: str) -> Any:
         store = self._suite.store
         if name in ("write", "delete", "remove"):
-            return lambda *arguments: self._suite.step(lambda: getattr(Kept, name)(store, *arguments))
+            return lambda *arguments: self._suite.step(lambda: getattr(MemoryStore, name)(store, *arguments))
         return getattr(store, name)
 
 

@@ -1,4 +1,4 @@
-"""The suite's own broker, worker and timers in this process, over a store in memory and a clock that a test sets."""
+"""The suite's own broker, worker and timers in this process, over one store and a clock that a test sets."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -24,16 +24,9 @@ from analytics.runtime.timers import node as timers_node
 from analytics.runtime.timers.by_hand import Wanted, by_hand
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
-from analytics.store import MemoryStore
+from analytics.store import Store
 
 WITHIN_SECONDS = 300
-
-
-class Kept(MemoryStore):
-    """Outlives its users."""
-
-    def close(self) -> None:
-        """Stay."""
 
 
 def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
@@ -59,10 +52,18 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
 
 
 class NearSuite:
-    """Runs the nodes as greenlets. ``now`` is what the timers take the time to be, in Unix seconds."""
+    """Runs the nodes as greenlets.
 
-    def __init__(self, world: World, data: Path, monkeypatch: pytest.MonkeyPatch, now: int) -> None:
-        self.now, self.store = now, Kept()
+    Args:
+        now: what the timers take the time to be, in Unix seconds.
+        store: what all of them use; nobody closes it.
+    """
+
+    def __init__(
+        self, world: World, data: Path, monkeypatch: pytest.MonkeyPatch, now: int, store: Store
+    ) -> None:
+        self.now, self.store = now, store
+        monkeypatch.setattr(store, "close", lambda: None)
         for module in (worker, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
         monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.2)

@@ -22,9 +22,8 @@ FEW = 3
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
-    monkeypatch.setattr(near_suite, "Kept", YieldingStore)
     monkeypatch.setattr(near_suite, "TimersSection", lambda every_seconds: TimersSection(every_seconds=0.5))
-    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW)
+    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW, YieldingStore())
     yield running
     running.stop()
 

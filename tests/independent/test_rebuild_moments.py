@@ -31,9 +31,8 @@ LOGIN = "gamelog.login_logcount"
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
-    monkeypatch.setattr(near_suite, "Kept", YieldingStore)
     monkeypatch.setattr(near_suite, "TimersSection", lambda every_seconds: TimersSection(every_seconds=0.5))
-    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW)
+    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW, YieldingStore())
     running.count = 0
     yield running
     running.stop()

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import gevent
+from databases import Database
 from plain_numbers import Record, World, emptied, of_days, of_records
 from raw_months import AUTUMN, sent, world
 from role_interface import RoleInterface
@@ -23,16 +24,16 @@ from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = [["store"], ["broker"], ["workers"], ["timers"], ["syncuser"]]
+NODES = [["broker"], ["workers"], ["timers"], ["syncuser"]]
 WITHIN_SECONDS = 240
 ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
 
 
-def configured(folder: Path, there: World, roles: RoleInterface) -> Path:
-    """Write a configuration of the world's games with free ports."""
+def configured(folder: Path, there: World, roles: RoleInterface, mongodb: str) -> Path:
+    """Write a configuration of the world's games with free ports; ``mongodb``: its section, as TOML."""
     text = f"""data = "data"
 {on_ports(*free_ports(4))}
-[worker]
+{mongodb}[worker]
 flush_seconds = 0.2
 [syncuser]
 url = "{roles.template}"
@@ -79,7 +80,7 @@ def until_collected(config: Config, roles: int) -> None:
         refill.close()
 
 
-def test_a_month_through_the_suite(tmp_path: Path):
+def test_a_month_through_the_suite(tmp_path: Path, database: Database):
     random = Random(21)
     records = [one.record for one in sent(21, AUTUMN)]
     piped = [one for one in records if one[0] != "syncuser"]
@@ -93,7 +94,7 @@ def test_a_month_through_the_suite(tmp_path: Path):
     roles = RoleInterface(
         {name: value for name, value in one.items() if name in ROLE | {"area"}} for _, one in newest.values()
     )
-    file = configured(tmp_path, world(), roles)
+    file = configured(tmp_path, world(), roles, database.toml)
     try:
         with Suite(file, NODES) as suite:
             assert pipe(file, lines[:half]) == f"read {half}, accepted {half}, repeated 0, rejected 0"

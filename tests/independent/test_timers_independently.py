@@ -6,27 +6,33 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from databases import Database
 from near_suite import NearSuite
 from plain_numbers import DAY, Fields, Record, date_of, day_start, emptied, of_days, of_records
 from raw_months import AUTUMN, SPRING, Months, moments, sent, world
 from sameness import differences, public
+
+from analytics.store import MongoStore
 
 SLICES = 7
 Begun = Callable[[int], NearSuite]
 
 
 @pytest.fixture
-def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begun]:
+def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Begun]:
     """Starts the suite at a moment."""
     suites: list[NearSuite] = []
+    store = MongoStore(database.uri, database.name)
+    close = store.close
 
     def begin(now: int) -> NearSuite:
-        suites.append(NearSuite(world(), tmp_path / "data", monkeypatch, now))
+        suites.append(NearSuite(world(), tmp_path / "data", monkeypatch, now, store))
         return suites[-1]
 
     yield begin
     for suite in suites:
         suite.stop()
+    close()
 
 
 @pytest.mark.parametrize(("seed", "months"), [(11, AUTUMN), (12, SPRING)], ids=["autumn", "spring"])

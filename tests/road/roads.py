@@ -14,12 +14,18 @@ from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
-NODES = [["store"], ["broker"], ["workers"], ["timers"]]
+NODES = [["broker"], ["workers"], ["timers"]]
+"""What runs beside a MongoDB. Without one, the node ``store`` comes first."""
 
 
-def configured(folder: Path, areas: dict[str, dict[str, str]], timezone: str) -> Path:
-    """Write a configuration with free ports; ``areas`` maps an area to its ``game`` and ``plat``."""
-    text = f'data = "data"\n{on_ports(*free_ports(4))}[worker]\nflush_seconds = 0.2\n'
+def configured(folder: Path, areas: dict[str, dict[str, str]], timezone: str, mongodb: str) -> Path:
+    """Write a configuration with free ports.
+
+    Args:
+        areas: maps an area to its ``game`` and ``plat``.
+        mongodb: the section ``[mongodb]`` or ``[store]``, as TOML.
+    """
+    text = f'data = "data"\n{on_ports(*free_ports(4))}{mongodb}[worker]\nflush_seconds = 0.2\n'
     for game in sorted({area["game"] for area in areas.values()}):
         text += f'[games.{game}]\ntimezone = "{timezone}"\n'
     for key, area in areas.items():

@@ -76,8 +76,8 @@ class Running:
 
 
 @pytest.fixture
-def running(tmp_path):
-    file = configured(tmp_path, AREAS, "Asia/Shanghai")
+def running(tmp_path, database):
+    file = configured(tmp_path, AREAS, "Asia/Shanghai", database.toml)
     text = file.read_text() + "[timers]\nevery_seconds = 1\n"
     for area, of in AREAS.items():
         plat = f'plat = "{of["plat"]}"\n'

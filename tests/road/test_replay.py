@@ -33,10 +33,10 @@ def sums(lines):
     return found
 
 
-def test_a_journal_again_in_reverse_and_around_a_crash(tmp_path):
+def test_a_journal_again_in_reverse_and_around_a_crash(tmp_path, database):
     lines = list(journal(3_000))
     first, second = lines[:1_500], lines[1_500:]
-    file = configured(tmp_path, {AREA: {"game": "dl", "plat": "2001"}}, "Asia/Shanghai")
+    file = configured(tmp_path, {AREA: {"game": "dl", "plat": "2001"}}, "Asia/Shanghai", database.toml)
     with Suite(file, NODES) as suite:
         assert pipe(file, first[::-1], "replay") == "read 1500, accepted 1500, repeated 0, rejected 0"
         suite.kill("broker")

@@ -5,9 +5,12 @@ from collections import Counter
 from pathlib import Path
 
 import msgspec
+import pytest
+from needed import EMBEDDED, need
 from roads import NODES, configured, documents, pipe, settled
 
 from analytics.runtime.suite import Suite
+from analytics.store.embedded import PROGRAM
 
 CASE = json.loads((Path(__file__).parents[1] / "golden" / "transfer_count.json").read_text())
 BOLTS = {
@@ -28,9 +31,19 @@ def journal_lines():
         yield msgspec.json.encode({"id": f"{spout}/golden@1:{counts[spout]}"} | one["tuple"])
 
 
-def test_transfer_data_count(tmp_path):
-    file = configured(tmp_path, CASE["areas"], CASE["timezone"])
-    with Suite(file, NODES) as suite:
+@pytest.fixture(params=["mongod", "secantusdb"])
+def store(request):
+    """The section that configures the store, as TOML, and the nodes that run."""
+    if request.param == "mongod":
+        return request.getfixturevalue("database").toml, NODES
+    need(PROGRAM, EMBEDDED)
+    return "", [["store"], *NODES]
+
+
+def test_transfer_data_count(tmp_path, store):
+    section, nodes = store
+    file = configured(tmp_path, CASE["areas"], CASE["timezone"], section)
+    with Suite(file, nodes) as suite:
         closing = pipe(file, list(journal_lines()), "replay")
         assert closing == "read 38, accepted 38, repeated 0, rejected 0"
         state = settled(suite.config)

@@ -1,20 +1,20 @@
-"""Stores to test: memory, the embedded server as a real process, and a MongoDB of yours where one is named."""
+"""Stores to test: memory, a real MongoDB as one server and as three members, and secantusdb as a process of its own."""
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from databases import MEMBERS, STANDALONE, Servers
+from msgspec.structs import replace
 from needed import EMBEDDED, need
 from pymongo import MongoClient
 
-from analytics.config import Config, StoreSection
-from analytics.store import MONGODB, SECANTUS, MemoryStore, MongoStore, Store, embedded_uri
+from analytics.config import Config, MongoDB, StoreSection
+from analytics.store import MemoryStore, Store, embedded_uri, open_store
 from analytics.store.embedded import PROGRAM, StoreNode
 from analytics.testing.ports import free_ports
-
-MONGODB_URI = os.environ.get("ANALYTICS_TEST_MONGODB_URI", "")
 
 
 @pytest.fixture
@@ -34,31 +34,31 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     node.stop()
 
 
-@pytest.fixture(params=["memory", "embedded", "mongodb"])
-def connect(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+@pytest.fixture(params=["memory", STANDALONE, MEMBERS, "secantusdb"])
+def connect(request: pytest.FixtureRequest, servers: Servers) -> Iterator[Callable[[], Store]]:
     """Opens one more client to the same, at first empty, database."""
     if request.param == "memory":
         memory = MemoryStore()
         yield lambda: memory
         return
-    if request.param == "mongodb" and not MONGODB_URI:
-        pytest.skip(
-            "there is no MongoDB to install from a package: ANALYTICS_TEST_MONGODB_URI may name one of yours"
-        )
-    uri = MONGODB_URI if request.param == "mongodb" else embedded_uri(request.getfixturevalue("embedded"))
-    dialect = MONGODB if request.param == "mongodb" else SECANTUS
-    database = f"test_{secrets.token_hex(6)}"
     opened: list[Store] = []
 
-    def open_one() -> Store:
-        opened.append(MongoStore(uri, database, dialect=dialect))
+    def open_one(config: Config) -> Store:
+        opened.append(open_store(config))
         return opened[-1]
 
-    yield open_one
-    for store in opened:
-        store.close()
-    with MongoClient(uri) as client:
-        client.drop_database(database)
+    with ExitStack() as ending:
+        if request.param == "secantusdb":
+            section = MongoDB(database=f"test_{secrets.token_hex(6)}")
+            config = replace(request.getfixturevalue("embedded"), mongodb=section)
+            client = ending.enter_context(MongoClient(embedded_uri(config)))
+            ending.callback(client.drop_database, section.database)
+        else:
+            made = ending.enter_context(servers.database(request.param))
+            config = Config(mongodb=made.section)
+        yield lambda: open_one(config)
+        for store in opened:
+            store.close()
 
 
 @pytest.fixture

@@ -8,39 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import Database
 from pymongo import MongoClient
 from pymongo.errors import NotPrimaryError, OperationFailure
 
 from analytics.config import Config, MongoDB, StoreSection, load
 from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store import SECANTUS, CountingStore, MongoStore, Write, embedded_uri, open_store
+from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
 from analytics.store.mongo import failure, told
 
 
-def test_connect_to_mongodb(embedded: Config) -> None:
-    store = open_store(embedded)
+def test_connect_to_mongodb(database: Database) -> None:
+    store = open_store(Config(mongodb=database.section))
     store.ping()
     assert store.write("loginday", [Write("a:1", {"_v": 1, "area": "a", "ts": 1, "count": 3}, 0)]) == set()
     store.close()
-    with MongoClient(embedded_uri(embedded)) as client:
-        assert client["analytics"]["loginday"].find_one({"area": "a"}) == {
+    with MongoClient(database.uri) as client:
+        assert client[database.name]["loginday"].find_one({"area": "a"}) == {
             "_id": "a:1",
             "_v": 1,
             "area": "a",
             "ts": 1,
             "count": 3,
         }
-        client.drop_database("analytics")
 
 
-def test_readers_find_their_indexes(embedded: Config) -> None:
-    store = MongoStore(embedded_uri(embedded), "indexes", dialect=SECANTUS)
+def test_readers_find_their_indexes(database: Database) -> None:
+    store = MongoStore(database.uri, database.name)
     store.ensure_indexes(["loginday"])
-    with MongoClient(embedded_uri(embedded)) as client:
-        made = [list(index["key"]) for index in client["indexes"]["loginday"].list_indexes()]
+    with MongoClient(database.uri) as client:
+        made = [list(index["key"]) for index in client[database.name]["loginday"].list_indexes()]
         assert made == [["_id"], ["area", "ts"], ["game", "ts"], ["ts"]]
-        client.drop_database("indexes")
     store.close()
 
 
@@ -50,8 +49,8 @@ if sys.argv[1] == "patched":
     from gevent import monkey
     monkey.patch_all()
 import threading, time
-from analytics.store import SECANTUS, MongoStore, Write
-store = MongoStore(sys.argv[2], "ways_" + sys.argv[1], dialect=SECANTUS)
+from analytics.store import MongoStore, Write
+store = MongoStore(sys.argv[2], sys.argv[3])
 turns, done = [], threading.Event()
 def others():
     while not done.is_set():
@@ -69,14 +68,14 @@ assert len(turns) > 20, f"other work had only {len(turns)} turns"
 
 
 @pytest.mark.parametrize("way", ["patched", "plain"])
-def test_it_works_with_gevent_and_without(embedded: Config, way: str) -> None:
-    command = [sys.executable, "-c", SEVERAL_WAYS, way, embedded_uri(embedded)]
+def test_it_works_with_gevent_and_without(database: Database, way: str) -> None:
+    command = [sys.executable, "-c", SEVERAL_WAYS, way, database.uri, database.name]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 
-def test_nobody_there_is_unavailable_soon(node_config: Config) -> None:
-    store = MongoStore(embedded_uri(node_config) + "&serverSelectionTimeoutMS=300", "x")
+def test_nobody_there_is_unavailable_soon() -> None:
+    store = MongoStore("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300", "x")
     began = time.monotonic()
     for call in (
         store.ping,

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from analytics.config import Config
+from analytics.config import Config, MongoDB
 from analytics.errors import AnalyticsError
-from analytics.store import SECANTUS, MemoryStore, MongoReader, MongoStore, Write, embedded_uri
+from analytics.store import MemoryStore, MongoReader, Write, embedded_uri, open_store
 from analytics.store.reading import Query, ReadOnly, StoreReader
 
-DATABASE = "reading"
 DAY = 86_400
 NAMES = ("kpi", "userpay")
 
@@ -75,16 +75,28 @@ def heard() -> Heard:
     return Heard()
 
 
+@pytest.fixture(scope="module", params=["mongod", "secantusdb"])
+def config(request: pytest.FixtureRequest) -> Config:
+    """Where the documents are."""
+    if request.param == "mongod":
+        return Config(mongodb=request.getfixturevalue("module_database").section)
+    return replace(request.getfixturevalue("embedded"), mongodb=MongoDB(database="reading"))
+
+
 @pytest.fixture(scope="module")
-def mongo(embedded: Config, heard: Heard) -> Iterator[MongoReader]:
-    store = MongoStore(embedded_uri(embedded), DATABASE, dialect=SECANTUS)
+def mongo(config: Config, heard: Heard) -> Iterator[MongoReader]:
+    store = open_store(config)
     store.ensure_indexes(NAMES)
     for name, found in documents().items():
         store.write(name, [Write(one["_id"], one, None) for one in found])
-    reader = MongoReader(embedded_uri(embedded), DATABASE, [heard])
+    reader = MongoReader(uri(config), config.mongodb.database, [heard])
     yield reader
     reader.close()
     store.close()
+
+
+def uri(config: Config) -> str:
+    return config.mongodb.uri or embedded_uri(config)
 
 
 QUERIES = [
@@ -132,10 +144,12 @@ def test_the_richest_come_first_and_no_more_than_asked(mongo: MongoReader, memor
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)
-def test_every_search_goes_by_an_index(query: Query, mongo: MongoReader, embedded: Config) -> None:
-    with MongoClient(embedded_uri(embedded)) as client:
+def test_every_search_goes_by_an_index(query: Query, mongo: MongoReader, config: Config) -> None:
+    with MongoClient(uri(config)) as client:
         plan = (
-            client[DATABASE][query.collection].find(query.indexed()).explain()["queryPlanner"]["winningPlan"]
+            client[config.mongodb.database][query.collection]
+            .find(query.indexed())
+            .explain()["queryPlanner"]["winningPlan"]
         )
     assert "IXSCAN" in str(plan) and "COLLSCAN" not in str(plan), plan
 

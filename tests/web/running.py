@@ -1,4 +1,4 @@
-"""The dashboard as its node serves it, over the embedded store with a simulated month in it, and a broker beside it."""
+"""The dashboard as its node serves it, over a MongoDB with a simulated month in it, and a broker beside it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,14 +10,12 @@ import gevent
 from flask import Flask
 from month import Month, a_month
 from msgspec.structs import replace
-from needed import EMBEDDED, need
 from pymongo.monitoring import CommandListener
 
 from analytics.broker.broker import Broker
-from analytics.config import BrokerSection, Config, DashboardSection, StoreSection, areas
+from analytics.config import BrokerSection, Config, DashboardSection, areas
 from analytics.config.sections import MongoDB
-from analytics.store import MongoReader, Write, embedded_uri, open_store
-from analytics.store.embedded import PROGRAM, StoreNode
+from analytics.store import MongoReader, Write, open_store
 from analytics.store.reading import ReadOnly
 from analytics.testing.ports import free_ports
 from analytics.web.app import create_app
@@ -29,16 +27,15 @@ BATCH = 1000
 
 @dataclass(frozen=True)
 class Suite:
-    """A store with documents and a broker, both running; what a dashboard over them is configured with."""
+    """A database with documents and a broker that runs; what a dashboard over them is configured with."""
 
     config: Config
     month: Month
-    store: StoreNode
 
     def app(self, listener: CommandListener, **keys: Any) -> Flask:
         """Return the application over that store; ``listener`` hears what it is asked for."""
         config = replace(self.config, dashboard=DashboardSection(**keys))
-        reader = MongoReader(embedded_uri(config), config.mongodb.database, [listener])
+        reader = MongoReader(config.mongodb.uri, config.mongodb.database, [listener])
         return create_app(Data(config, ReadOnly(open_store(config)), reader, areas(config)))
 
     @contextmanager
@@ -55,26 +52,20 @@ class Suite:
 
 
 @contextmanager
-def a_suite(folder: Path, areas: int = 3, players: int = 40) -> Iterator[Suite]:
-    """Run a store that has the month's documents, and a broker."""
-    need(PROGRAM, EMBEDDED)
+def a_suite(folder: Path, mongodb: MongoDB, areas: int = 3, players: int = 40) -> Iterator[Suite]:
+    """Write the month's documents to a database, and run a broker."""
     month = a_month(folder, areas, players)
     section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
     broker = Broker(section, folder)
     broker.start()
     turning = gevent.spawn(_turn, broker)
-    config = replace(
-        month.data.config, mongodb=MongoDB(), store=StoreSection(port=free_ports(1)[0]), broker=broker.bound
-    )
-    node = StoreNode(config)
-    node.start()
+    config = replace(month.data.config, mongodb=mongodb, broker=broker.bound)
     try:
         _fill(config, month)
-        yield Suite(config, month, node)
+        yield Suite(config, month)
     finally:
         turning.kill()
         broker.stop()
-        node.stop()
 
 
 def _fill(config: Config, month: Month) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import Database
 from gevent import subprocess
 from running import Suite, a_suite
 
@@ -20,8 +21,8 @@ PATIENCE = 1500
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    with a_suite(tmp_path_factory.mktemp("fuzzed")) as running:
+def suite(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    with a_suite(tmp_path_factory.mktemp("fuzzed"), module_database.section) as running:
         yield running
 
 

@@ -2,23 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import pymongo.database
 import pytest
+from databases import Database
 from month import FIRST, LAST, Month, a_month
-from needed import EMBEDDED, need
 from pymongo import MongoClient
 
-from analytics.config import Config, StoreSection
-from analytics.store import SECANTUS, MongoReader, MongoStore, Write, embedded_uri
-from analytics.store.embedded import PROGRAM, StoreNode
+from analytics.store import MongoReader, MongoStore, Write
 from analytics.testing.asked import Asked, AskedReader
-from analytics.testing.ports import free_ports
 from analytics.web.csvs import CSVS
 from analytics.web.data import Data
 from analytics.web.kept import Kept
 from analytics.web.views import OPTIONS, VIEWS
 
-DATABASE = "plans"
 OF_AREAS = ("serverstarttime",)
 """Collections with a document for each area, and no more."""
 
@@ -32,23 +30,20 @@ class Searched:
     month: Month
     data: Data
     reader: AskedReader
-    client: MongoClient
+    database: pymongo.database.Database[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
-    need(PROGRAM, EMBEDDED)
-    config = Config(data=tmp_path_factory.mktemp("plans"), store=StoreSection(port=free_ports(1)[0]))
+def searched(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
     month = a_month(tmp_path_factory.mktemp("month"))
-    node = StoreNode(config)
-    node.start()
-    store = MongoStore(embedded_uri(config), DATABASE, dialect=SECANTUS)
+    uri, name = module_database.uri, module_database.name
+    store = MongoStore(uri, name)
     store.ensure_indexes(month.documents)
     for collection, some in month.documents.items():
         if collection in ("usercenter", "payorderdetail"):
             continue  # many documents, which no page reads
         store.write(collection, [Write(id, {**one, "_id": id}, None) for id, one in some.items()])
-    reader = AskedReader(MongoReader(embedded_uri(config), DATABASE))
+    reader = AskedReader(MongoReader(uri, name))
     data = Data(
         month.data.config,
         month.data.store,
@@ -57,11 +52,10 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
         month.data.clock,
         Kept(month.data.clock),
     )
-    with MongoClient(embedded_uri(config)) as client:
-        yield Searched(month, data, reader, client)
+    with MongoClient(uri) as client:
+        yield Searched(month, data, reader, client[name])
     reader.close()
     store.close()
-    node.stop()
 
 
 def looks(searched: Searched) -> Iterator[tuple[str, dict[str, list[str]]]]:
@@ -94,13 +88,13 @@ def test_every_search_goes_by_an_index_and_ends_by_itself(searched: Searched) ->
         "coinhour", "cointype", "shop", "mainline", "gamecopy", "userlevel", "serverstarttime",
     }  # fmt: skip
     for shape, asked in by_shape.items():
-        plan = str(asked.plan(searched.client[DATABASE][asked.query.collection]))
+        plan = str(asked.plan(searched.database[asked.query.collection]))
         assert "IXSCAN" in plan and "COLLSCAN" not in plan, f"{shape}: {plan}"
         assert asked.bounded or asked.query.collection in OF_AREAS, asked
 
 
 def test_a_search_without_an_index_would_be_seen(searched: Searched) -> None:
-    collection = searched.client[DATABASE]["kpi"]
+    collection = searched.database["kpi"]
     assert "COLLSCAN" in str(collection.find({"dau": 3}).explain()["queryPlanner"]["winningPlan"])
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 import trustme
+from databases import Database
 from flask.testing import FlaskClient
 from gevent import subprocess
 from month import a_month
@@ -91,8 +92,8 @@ def token_of(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
-    with a_suite(tmp_path_factory.mktemp("others"), areas=1, players=10) as running:
+def suite(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    with a_suite(tmp_path_factory.mktemp("others"), module_database.section, areas=1, players=10) as running:
         yield running
 
 

@@ -19,16 +19,16 @@ import gevent
 import pytest
 from gevent import subprocess
 from month import start
-from needed import need
+from needed import need, need_mongod
 from reader import LAST_DAY, LOOKS, PASSWORD, SPAN, SPAN_DAYS, USER, WALKS
 from running import Suite, a_suite
 from werkzeug.security import generate_password_hash
 
-from analytics.config import areas
+from analytics.config import MongoDB, areas
 from analytics.store import Write, open_reader, open_store
-from analytics.store.embedded import StoreNode
 from analytics.store.mongo import DEFAULTS
 from analytics.store.reading import ReadOnly
+from analytics.testing.mongod import Server as Mongod
 from analytics.testing.ports import free_ports
 from analytics.web.app import create_app
 from analytics.web.data import Data
@@ -46,9 +46,9 @@ MORE = 1000
 class Beside:
     """What happens beside the browser: dashboards, and a store that goes away and comes back."""
 
-    def __init__(self, suite: Suite) -> None:
+    def __init__(self, suite: Suite, mongod: Mongod) -> None:
         self._suite = suite
-        self._store: StoreNode | None = suite.store
+        self._mongod = mongod
         self._ports = dict(zip(("open", "guarded", "cold"), free_ports(3), strict=True))
         self._running: dict[str, ExitStack] = {}
         self._kept = Kept(clock=lambda now=time.time(): now)  # so nothing in it grows old
@@ -77,21 +77,16 @@ class Beside:
             self._cold.stop(timeout=1)
         for running in self._running.values():
             running.close()
-        if self._store is not None:
-            self._store.stop()
 
     def happen(self, what: str) -> None:
         getattr(self, what.replace(" ", "_"))()
 
     def store_away(self) -> None:
-        if self._store is not None:
-            self._store.stop()
-            self._store = None
+        self._mongod.stop()
 
     def store_back(self) -> None:
-        if self._store is None:
-            self._store = StoreNode(self._suite.config)
-            self._store.start()
+        if not self._mongod.running:
+            self._mongod.start()
 
     def dashboard_away(self) -> None:
         self._running.pop("open").close()
@@ -128,9 +123,17 @@ def start_of(day: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
+    """A server of our own, which goes away and comes back."""
+    need_mongod()
+    with Mongod(tmp_path_factory.mktemp("mongod")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def suite(mongod: Mongod, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
     need("chromium", "apt-get install chromium")
-    with a_suite(tmp_path_factory.mktemp("walks"), areas=3, players=30) as running:
+    with a_suite(tmp_path_factory.mktemp("walks"), MongoDB(mongod.uri), areas=3, players=30) as running:
         yield running
 
 
@@ -141,10 +144,10 @@ def patience() -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.fixture(scope="module")
-def walks(suite: Suite, patience: pytest.MonkeyPatch) -> dict[str, Any]:
+def walks(suite: Suite, mongod: Mongod, patience: pytest.MonkeyPatch) -> dict[str, Any]:
     """Take all walks; return what was met on each."""
     patience.setitem(DEFAULTS, "serverSelectionTimeoutMS", 500)
-    beside = Beside(suite)
+    beside = Beside(suite, mongod)
     met: dict[str, Any] = {}
     try:
         beside.start()
