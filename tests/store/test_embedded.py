@@ -1,7 +1,6 @@
-"""The node ``store``: it keeps a real server running, loses nothing acknowledged, leaves nothing behind."""
+"""The node ``store``, with each engine: it keeps a real server running, loses nothing acknowledged, leaves nothing behind."""
 
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -16,12 +15,26 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
-from pymongo import MongoClient
+from needed import need_engine
+from store_nodes import gone, step_until, wait_gone, write_at_last
 
 from analytics.config import Config, StoreSection
-from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store import EMBEDDED_HOST, Store, Write, embedded_uri, open_store
-from analytics.store.embedded import _SYNC_EACH_TRANSACTION, StoreNode, _program
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.store import Write, open_store
+from analytics.store.embedded import StoreNode
+from analytics.store.embedded.choice import NAMES, Name, open_engine
+from analytics.testing.ports import free_ports
+
+
+@pytest.fixture(params=NAMES)
+def engine(request: pytest.FixtureRequest) -> Name:
+    need_engine(request.param)
+    return request.param
+
+
+@pytest.fixture
+def node_config(tmp_path: Path, engine: Name) -> Config:
+    return Config(data=tmp_path, store=StoreSection(engine=engine, port=free_ports(1)[0]))
 
 
 @pytest.fixture
@@ -30,39 +43,6 @@ def node(node_config: Config) -> Iterator[StoreNode]:
     node.start()
     yield node
     node.stop()
-
-
-def step_until(node: StoreNode, reached: Callable[[], bool], seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < until, node.state()
-        node.step()
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() == b""
-    except FileNotFoundError:
-        return True
-
-
-def wait_gone(pid: int) -> None:
-    until = time.monotonic() + 60
-    while not gone(pid):
-        assert time.monotonic() < until, f"process {pid} is still there"
-        time.sleep(0.05)
-
-
-def write_at_last(store: Store, write: Write, seconds: float = 120) -> None:
-    """Write to a server that is still coming up."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            store.write("c", [write])
-            return
-        except Unavailable:
-            if time.monotonic() > until:
-                raise
 
 
 def test_it_starts_answers_and_stops(node_config: Config) -> None:
@@ -79,68 +59,17 @@ def test_it_starts_answers_and_stops(node_config: Config) -> None:
     assert gone(state["server_pid"]) and not node.state()["healthy"]
 
 
-def test_all_tables_are_made_before_anything_is_counted(node: StoreNode, node_config: Config) -> None:
-    folder = node_config.data / "store"
-    assert len(list((folder / "db").glob("secantus_documents_sh*.wt"))) == 16
-    assert not (folder / "making").exists()
-
-
-def test_a_database_that_was_killed_while_it_was_made_is_made_anew(node_config: Config) -> None:
-    """One that had been finished is never touched, whatever is wrong with it."""
-    folder = node_config.data / "store"
-    (folder / "db").mkdir(parents=True)
-    (folder / "db" / "WiredTiger.turtle").write_text("half")
-    node = StoreNode(node_config)
-    with pytest.raises(AnalyticsError, match="ended at its start"):
-        node.start()
-    node = StoreNode(node_config)
-    assert (folder / "db" / "WiredTiger.turtle").exists()
-    (folder / "making").touch()
-    node.start()
-    step_until(node, lambda: node.state()["healthy"])
-    assert not (folder / "making").exists()
-    node.stop()
-
-
-def test_a_database_that_kept_a_log_of_changes_is_taken_over_and_keeps_none(node_config: Config) -> None:
-    """Servers that ran as a replica set of one wrote each document twice; the documents are what counts."""
-    database = node_config.data / "store" / "db"
-    database.parent.mkdir()
-    empty = node_config.data / "server.toml"
-    empty.touch()
-    command = [_program(), "--config", str(empty), "--host", EMBEDDED_HOST, "--storage-path", str(database)]
-    with subprocess.Popen(
-        [*command, "--port", str(node_config.store.port)], env={**os.environ, **_SYNC_EACH_TRANSACTION}
-    ) as server:
-        store = open_store(node_config)
-        write_at_last(store, Write("a", {"_v": 1}, 0))
-        assert logged(node_config) > 0
-        server.kill()
-    node = StoreNode(node_config)
-    node.start()
-    assert store.load("c", ["a"]) == {"a": {"_id": "a", "_v": 1}}
-    assert store.write("c", [Write("a", {"_v": 2}, 1), Write("b", {"_v": 1}, 0)]) == set()
-    assert logged(node_config) == 0
-    assert store.load("c", ["a", "b"]) == {"a": {"_id": "a", "_v": 2}, "b": {"_id": "b", "_v": 1}}
-    store.close()
-    node.stop()
-
-
-def logged(config: Config) -> int:
-    """Return how many changes the server's log of changes shows."""
-    with MongoClient[dict[str, object]](embedded_uri(config)) as client:
-        return client["local"]["oplog.rs"].count_documents({})
-
-
-def test_files_are_private_and_documents_survive_a_stop(node_config: Config) -> None:
+def test_files_are_private_and_documents_survive_a_stop(node_config: Config, engine: Name) -> None:
     for expected in (0, 1):
-        node, store = StoreNode(node_config), open_store(node_config)
+        node = StoreNode(node_config)
         node.start()
+        store = open_store(node_config)
         assert store.write("c", [Write("a", {"_v": expected + 1}, expected)]) == set()
         store.close()
         node.stop()
-    files = list((node_config.data / "store" / "db").rglob("*"))
-    assert files and all(path.stat().st_mode & 0o077 == 0 for path in files)
+    database = open_engine(engine, node_config).database
+    files = [database, *database.rglob("*")]
+    assert len(files) > 1 and all(path.stat().st_mode & 0o077 == 0 for path in files)
 
 
 def insisted(ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -230,27 +159,11 @@ def test_a_server_that_hangs_is_reported(
     assert node.state()["restarts"] == 0
 
 
-def test_a_server_that_refuses_everything_is_started_again(
-    node: StoreNode, node_config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("analytics.store.embedded.REFUSING_SECONDS", 0.5)
-    # No file of this one server's may grow past 1 MB: as on a full disk, it refuses from then on for good.
-    resource.prlimit(node.state()["server_pid"], resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
-    store = open_store(node_config)
-    with pytest.raises(Unavailable):
-        for number in range(100):
-            writes = [Write(f"{number}:{n}", {"_v": 1, "fill": os.urandom(2000)}, 0) for n in range(50)]
-            assert store.write("c", writes) == set()
-    node.step()
-    assert not node.state()["healthy"] and node.state()["error"]
-    step_until(node, lambda: node.state()["healthy"])
-    store.write("c", writes)
-    assert len(store.load("c", [write.id for write in writes])) == 50
-
-
 def test_one_node_looks_after_a_folder(node: StoreNode, node_config: Config) -> None:
     other = StoreNode(
-        msgspec.structs.replace(node_config, store=StoreSection(port=node_config.store.port + 1))
+        msgspec.structs.replace(
+            node_config, store=msgspec.structs.replace(node_config.store, port=node_config.store.port + 1)
+        )
     )
     with pytest.raises(AnalyticsError, match=f"another store node \\(process {os.getpid()}\\)"):
         other.start()
@@ -259,7 +172,7 @@ def test_one_node_looks_after_a_folder(node: StoreNode, node_config: Config) -> 
 
 
 def test_a_port_that_is_taken_is_said(node_config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analytics.store.embedded.PORT_SECONDS", 0.2)
+    monkeypatch.setattr("analytics.store.embedded.process.PORT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", node_config.store.port)):
         node = StoreNode(node_config)
         with pytest.raises(AnalyticsError, match=f"port {node_config.store.port} is taken.*store.port"):
@@ -267,28 +180,20 @@ def test_a_port_that_is_taken_is_said(node_config: Config, monkeypatch: pytest.M
         node.stop()
 
 
-def test_a_missing_program_teaches_what_to_install(
-    node_config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("analytics.store.embedded.PROGRAM", "secantusd-nowhere")
-    with pytest.raises(ConfigError, match=r"pip install 'analytics\[embedded\]'.*mongodb.uri"):
-        StoreNode(node_config).start()
-
-
 RUN_A_NODE = """
 import sys, time
 from pathlib import Path
 from analytics.config import Config, StoreSection
 from analytics.store.embedded import StoreNode
-node = StoreNode(Config(data=Path(sys.argv[1]), store=StoreSection(port=int(sys.argv[2]))))
+node = StoreNode(Config(data=Path(sys.argv[1]), store=StoreSection(engine=sys.argv[3], port=int(sys.argv[2]))))
 node.start()
 print(node.state()["server_pid"], flush=True)
 time.sleep(60)
 """
 
 
-def test_the_server_dies_with_its_node_and_another_node_takes_over(node_config: Config) -> None:
-    command = [sys.executable, "-c", RUN_A_NODE, str(node_config.data), str(node_config.store.port)]
+def test_the_server_dies_with_its_node_and_another_node_takes_over(node_config: Config, engine: Name) -> None:
+    command = [sys.executable, "-c", RUN_A_NODE, str(node_config.data), str(node_config.store.port), engine]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         server = int(process.stdout.readline())
@@ -302,13 +207,14 @@ def test_the_server_dies_with_its_node_and_another_node_takes_over(node_config: 
     node.stop()
 
 
-def test_a_server_left_behind_is_ended(node_config: Config) -> None:
+def test_a_server_left_behind_is_ended(node_config: Config, engine: Name) -> None:
     node = StoreNode(node_config)
     node.start()
     command = Path(f"/proc/{node.state()['server_pid']}/cmdline").read_bytes().decode().split("\0")[:-1]
     node.stop()
-    environment = {**os.environ, **_SYNC_EACH_TRANSACTION}
-    leftover = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, **open_engine(engine, node_config).environment}
+    quiet = subprocess.DEVNULL
+    leftover = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet)
     try:
         store = open_store(node_config)
         write_at_last(store, Write("a", {"_v": 1}, 0))

@@ -194,7 +194,9 @@ def test_open_store_by_uri(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(open_store(Config(mongodb=MongoDB(uri="counting:"))), CountingStore)
     monkeypatch.setenv("SHOP_MONGODB", "counting:")
     assert isinstance(open_store(Config(mongodb=MongoDB(uri_env="SHOP_MONGODB"))), CountingStore)
-    assert embedded_uri(Config(store=StoreSection(port=1234))).startswith("mongodb://127.0.0.1:1234/")
+    assert embedded_uri(Config(store=StoreSection(engine="secantus", port=1234))).startswith(
+        "mongodb://127.0.0.1:1234/"
+    )
 
 
 @pytest.mark.parametrize(

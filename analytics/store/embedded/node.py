@@ -1,0 +1,144 @@
+"""The node ``store``: runs the embedded server, checks it each second, and restarts it when it died."""
+
+import logging
+import time
+from typing import IO, Any
+
+from pymongo.errors import OperationFailure
+
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.store.embedded.choice import chosen_at_start, elsewhere, reason
+from analytics.store.embedded.password import make_folder
+from analytics.store.embedded.process import take_lock
+from analytics.store.embedded.server import Server
+
+HUNG_SECONDS = 60.0
+REFUSING_SECONDS = 5.0
+MOST_WAIT_SECONDS = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class StoreNode:
+    """Starts the server, checks it each second by a write and a read, and starts it again when it died."""
+
+    name = "store"
+    role = "store"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock: IO[str] | None = None
+        self._server: Server | None = None
+        self._engine = ""
+        self._reason = ""
+        self._elsewhere = ""
+        self._error = ""
+        self._patience = HUNG_SECONDS
+        self._answered = 0.0
+        self._took = 0.0
+        self._restarts = 0
+        self._wait = 1.0
+        self._not_before = 0.0
+
+    def start(self) -> None:
+        """Start the server that the configuration chooses, and wait until it answers, or for 30 s.
+
+        Raises:
+            ConfigError: the program is not installed, or the documents are with the other engine.
+            AnalyticsError: another node holds the folder, another program the port, or the server ended.
+        """
+        folder = self._config.data.absolute() / "store"
+        make_folder(folder)
+        self._lock = take_lock(folder / "lock")
+        self._reason = reason(self._config)
+        engine = chosen_at_start(self._config)
+        self._engine = engine.describe()
+        self._elsewhere = elsewhere(self._config)
+        log.info("%s serves %s at %s: %s", self._engine, engine.database, engine.address, self._reason)
+        for text in filter(None, (engine.caution(), self._elsewhere)):
+            log.warning(text)
+        server = self._server = Server(engine, self._config.data.absolute() / "log" / "store-server.log")
+        server.rotate_log()
+        self._answered = time.time()
+        server.start()
+        self._check(server)
+
+    def step(self) -> None:
+        """Check the server once, start it again where it is needed, and wait out the second."""
+        began = time.monotonic()
+        server = self._server
+        assert server is not None, "step comes after start"
+        if server.running and self._check(server):
+            self._wait = 1.0
+        elif not server.running:
+            self._restart(server)
+        elif time.time() - self._answered > self._patience:
+            log.error(
+                "the server runs but has passed no check for %d s, killing it: %s",
+                self._patience,
+                self._error,
+            )
+            server.kill()
+        server.rotate_log()
+        time.sleep(max(0.0, began + 1.0 - time.monotonic()))
+
+    def stop(self) -> None:
+        """End the server in good order, in 14 s at the latest."""
+        if self._server is not None:
+            self._server.stop()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def state(self) -> dict[str, Any]:
+        """Return what ``status`` shows: whether the last check passed, why not, and how long it took.
+
+        ``engine`` is the server and its version, ``reason`` why it was chosen, ``elsewhere`` says what the engine that is
+        not used holds ("" for nothing).
+        """
+        server = self._server
+        return {
+            "healthy": server is not None and server.running and not self._error,
+            "error": self._error,
+            "engine": self._engine,
+            "reason": self._reason,
+            "elsewhere": self._elsewhere,
+            "address": server.engine.address if server is not None else "",
+            "server_pid": server.pid if server is not None else None,
+            "restarts": self._restarts,
+            "answered": self._answered,
+            "check_ms": round(self._took * 1000, 1),
+        }
+
+    def _restart(self, server: Server) -> None:
+        """Start the server again; wait longer each time that it does not live to pass a check."""
+        now = time.monotonic()
+        if self._not_before == 0.0:
+            self._error = server.death()
+            log.error("%s; starting it again in %d s", self._error, self._wait)
+            self._not_before = now + self._wait
+        elif now >= self._not_before:
+            self._not_before = 0.0
+            if server.engine.making.exists() and self._wait > 1.0:  # not for the first time
+                server.make_again()
+            self._wait = min(self._wait * 2, MOST_WAIT_SECONDS)
+            self._restarts += 1
+            server.launch()
+            self._answered = time.time()
+
+    def _check(self, server: Server) -> bool:
+        """Check once, note the outcome, and return whether it passed."""
+        began = time.time()
+        try:
+            server.check()
+        except AnalyticsError as error:
+            # Silence may be work that takes long; where a refusal is final, there is nothing to wait for.
+            refused = isinstance(error.__cause__, OperationFailure) and server.engine.refusal_is_final
+            self._patience = REFUSING_SECONDS if refused else HUNG_SECONDS
+            self._error = server.full_disk() + str(error)
+            return False
+        self._error = ""
+        self._answered = time.time()
+        self._took = self._answered - began
+        return True

@@ -1,0 +1,132 @@
+"""Processes of servers: started so that they die with us, found where they were left behind, ended."""
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import IO
+
+from analytics.errors import AnalyticsError, Unavailable
+
+TERM_AGAIN_SECONDS = 4.0
+KILL_SECONDS = 10.0
+PORT_SECONDS = 15.0
+
+# Runs between fork and the server: it dies with this process, even if that is killed, and its files are private.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the process that started the server is gone")
+os.umask(0o077)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def launch(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a server in ``folder``; its output is appended to ``log``."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, **environment},
+            start_new_session=True,  # Ctrl-C is for us; we end the server after those who use it
+        )
+
+
+def terminate(server: subprocess.Popen[bytes]) -> None:
+    """Ask twice, since the first signal is lost now and then; then kill, which loses nothing acknowledged."""
+    for seconds in (TERM_AGAIN_SECONDS, KILL_SECONDS):
+        server.terminate()
+        try:
+            server.wait(seconds)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+    server.kill()
+    server.wait()
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Return the open file of the lock on the store's folder; the lock ends with this process, however that ends.
+
+    Raises:
+        AnalyticsError: another process holds it.
+    """
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.seek(0)
+        holder = file.read().strip()
+        file.close()
+        raise AnalyticsError(
+            f"another store node (process {holder}) looks after {path.parent}. Stop that one, or set `data` to "
+            "another folder"
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def leftovers(flag: str, database: Path) -> list[int]:
+    """Return the processes that serve ``database``. Under the lock, these are servers that no node looks after."""
+    found = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in found if _serves(pid, flag, database)]
+
+
+def end_leftover(pid: int, flag: str, database: Path) -> None:
+    """Kill a server that is not our child and wait until it is gone."""
+    until = time.monotonic() + KILL_SECONDS
+    while _serves(pid, flag, database):
+        if time.monotonic() > until:
+            raise AnalyticsError(f"process {pid}, a server left behind, does not end: kill -9 {pid}")
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def wait_for_port(host: str, port: int) -> None:
+    """Return when the port is free: a server that just died may hold it for a moment. Raise Unavailable after 15 s."""
+    until = time.monotonic() + PORT_SECONDS
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                return
+            except OSError as error:
+                if time.monotonic() > until:
+                    raise Unavailable(
+                        f"the embedded server's port {port} is taken by another program ({error.strerror}). "
+                        "Stop that, or set store.port to a free one"
+                    ) from error
+        time.sleep(0.1)
+
+
+def free_port(host: str) -> int:
+    """Return a port that is free now."""
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _serves(pid: int, flag: str, database: Path) -> bool:
+    """Return whether the process's command line has ``flag`` followed by the database's folder."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return False
+    return (flag, str(database)) in pairwise(command)

@@ -1,0 +1,91 @@
+"""The engine ``secantus``: ``secantusd``, a server that speaks MongoDB's protocol and runs where ``mongod`` does not.
+
+The PyPI package ``secantusdb`` (GPL) is started by its console script and never imported.
+"""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from analytics.errors import ConfigError
+from analytics.store.dialect import SECANTUS
+from analytics.store.embedded.engine import HOST, Engine
+from analytics.store.mongo import MongoStore
+from analytics.store.store import Write
+
+PROGRAM = "secantusd-py"
+SPREAD = 18
+"""So many collections, ``part0`` and so on, have a part in each of the server's 16 tables of documents."""
+
+SYNC_EACH_TRANSACTION = {"WIREDTIGER_CONFIG": "transaction_sync=(enabled=true,method=none)"}
+"""Without this, a kill -9 of the server loses writes that it had acknowledged."""
+
+
+class Secantus(Engine):
+    """``secantusd`` on the data in ``store/db``.
+
+    A server that is killed while it makes one of its tables can't open the database any more. So all tables are made
+    at the first start, before anything is counted.
+    """
+
+    name = "secantus"
+    dialect = SECANTUS
+    flag = "--storage-path"
+    # A full disk, once met, makes the server refuse everything until it is restarted, also when there is room by then.
+    refusal_is_final = True
+
+    @property
+    def database(self) -> Path:
+        """The folder of its data."""
+        return self.folder / "db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What keeps acknowledged writes through a kill."""
+        return SYNC_EACH_TRANSACTION
+
+    def program(self) -> str:
+        """Return the console script beside this Python, or the one on ``PATH``."""
+        beside = Path(sys.executable).parent / PROGRAM
+        found = str(beside) if os.access(beside, os.X_OK) else shutil.which(PROGRAM)
+        if found is None:
+            raise ConfigError(
+                f"the embedded store needs the program {PROGRAM}, which is neither beside {sys.executable} nor on PATH. "
+                "Install it with: pip install 'analytics[embedded]'; or set mongodb.uri to a MongoDB of your own"
+            )
+        return found
+
+    def describe(self) -> str:
+        """Return the server's name and where the program is."""
+        return f"secantusd ({self.program()})"
+
+    def command(self, program: str) -> list[str]:
+        """Return the command line; an empty configuration keeps the server from finding another one."""
+        empty = self.folder / "server.toml"
+        empty.write_text("")
+        command = [program, "--config", str(empty), "--host", HOST, "--log-level", "WARNING"]
+        command += ["--port", str(self.port), self.flag, str(self.database)]
+        # As a replica set of one it would write each document a second time, into a log of changes that nobody reads.
+        command += ["--standalone", "--cache-size", f"{self.config.store.cache_mb}M"]
+        return [*command, "--sync-on-commit"] if self.config.store.power_loss_safe else command
+
+    def uri(self) -> str:
+        """Return the address; the server knows no users.
+
+        A retried write was seen to take effect twice there after a restart: writes are not retried, which the
+        suite's conditional ones don't need.
+        """
+        return f"mongodb://{self.address}/?directConnection=true&retryWrites=false"
+
+    def prepare(self) -> None:
+        """Have the server make all its tables, which it spreads collections over by their names."""
+        if not self.making.exists():
+            return
+        store = MongoStore(f"{self.uri()}&socketTimeoutMS=10000", "health", dialect=self.dialect)
+        try:
+            for number in range(SPREAD):
+                store.write(f"part{number}", [Write("store", {"at": time.time()}, None)])
+        finally:
+            store.close()

@@ -1,0 +1,161 @@
+"""One server of an engine as a process: started on its data, checked, and ended."""
+
+import logging
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from analytics.errors import AnalyticsError
+from analytics.store.embedded.engine import HOST, Engine
+from analytics.store.embedded.process import end_leftover, launch, leftovers, terminate, wait_for_port
+from analytics.store.mongo import MongoStore
+from analytics.store.store import Write
+
+READY_SECONDS = 30.0
+FULL_MB = 64
+LOG_BYTES = 8 * 1024 * 1024
+LAST_BYTES = 32 * 1024
+"""So much of the end of the output is searched for the last words."""
+HEALTH_OPTIONS = "&socketTimeoutMS=2000&serverSelectionTimeoutMS=1000&connectTimeoutMS=1000"
+
+log = logging.getLogger(__name__)
+
+
+class Ended(AnalyticsError):
+    """The server ended at its start; the message quotes its last words."""
+
+
+class Server:
+    """Runs an engine's server. Whoever makes one holds the lock on the store's folder.
+
+    Args:
+        output: where the server's output goes. It is kept below 8 MB; what was before is beside it as ``….log.1``.
+    """
+
+    def __init__(self, engine: Engine, output: Path) -> None:
+        self.engine = engine
+        self._output = output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._health: MongoStore | None = None
+        self._prepared = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self.pid is not None
+
+    def start(self) -> None:
+        """Start the server and wait until it passes a check, or for 30 s: it may have much to recover.
+
+        Raises:
+            ConfigError: the program is not installed.
+            AnalyticsError: another program has the port.
+            Ended: the server ended.
+        """
+        engine = self.engine
+        engine.program()
+        self._output.parent.mkdir(parents=True, exist_ok=True)
+        for pid in leftovers(engine.flag, engine.database):
+            log.warning("ending the server that an earlier store node left behind pid=%d", pid)
+            end_leftover(pid, engine.flag, engine.database)
+        if not engine.database.exists():
+            engine.making.touch()
+        try:
+            self._come_up()
+        except Ended as error:
+            if not engine.making.exists():
+                raise
+            log.warning("making the database again, since it was killed while it was made: %s", error)
+            self.make_again()
+            self._come_up()
+
+    def launch(self) -> None:
+        """Start the process on its data and port, without waiting for it."""
+        self._prepared = False
+        wait_for_port(HOST, self.engine.port)
+        command = self.engine.command(self.engine.program())
+        self._process = launch(command, self.engine.environment, self.engine.folder, self._output)
+
+    def make_again(self) -> None:
+        """Delete a database that is not complete, so that the next launch makes it."""
+        shutil.rmtree(self.engine.database, ignore_errors=True)
+
+    def check(self) -> None:
+        """Prepare the server if this has not been done since its launch, then write and read.
+
+        Raises:
+            AnalyticsError: it does not answer, refuses, or reads something else back.
+        """
+        if not self._prepared:
+            self.engine.prepare()
+            self.engine.making.unlink(missing_ok=True)
+            self._prepared = True
+        if self._health is None:
+            self._health = MongoStore(
+                self.engine.uri() + HEALTH_OPTIONS, "health", dialect=self.engine.dialect
+            )
+        at = time.time()
+        self._health.write("checks", [Write("store", {"at": at}, None)])
+        if self._health.load("checks", ["store"])["store"]["at"] != at:
+            raise AnalyticsError("the embedded server read back something else than was written")
+
+    def kill(self) -> None:
+        """Kill the process at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        """End the server in good order, in 14 s at the latest."""
+        if self._health is not None:
+            self._health.close()
+            self._health = None
+        if self._process is not None:
+            terminate(self._process)
+            self._process = None
+
+    def death(self) -> str:
+        """Return how the server ended, and its last words."""
+        code = self._process.poll() if self._process is not None else None
+        return f"{self.full_disk()}the embedded server ended with code {code}; {self._last_words()}"
+
+    def full_disk(self) -> str:
+        """Return "", or that the disk is full, for the front of an error that this explains."""
+        free = shutil.disk_usage(self.engine.folder).free >> 20
+        return (
+            f"the disk under {self.engine.folder} has {free} MB left, make room: " if free < FULL_MB else ""
+        )
+
+    def rotate_log(self) -> None:
+        """Start the log again where it is long. The server appends to the file that it has open, so that is cut."""
+        if self._output.exists() and self._output.stat().st_size > LOG_BYTES:
+            shutil.copyfile(self._output, self._output.with_suffix(".log.1"))
+            with self._output.open("rb+") as output:
+                output.truncate(0)
+
+    def _come_up(self) -> None:
+        self.launch()
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            try:
+                self.check()
+                return
+            except AnalyticsError:
+                if not self.running:
+                    raise Ended(
+                        f"{self.full_disk()}the embedded server ended at its start; {self._last_words()}"
+                    ) from None
+            time.sleep(0.1)
+
+    def _last_words(self) -> str:
+        """Return the end of the server's output, and where the rest is."""
+        with self._output.open("rb") as output:
+            output.seek(max(0, self._output.stat().st_size - LAST_BYTES))
+            lines = output.read().decode(errors="replace").strip().splitlines()
+        return f"its last words in {self._output}: {self.engine.last_words(lines) or '(none)'}"
