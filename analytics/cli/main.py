@@ -45,6 +45,7 @@ COMMANDS = {
     "start": ("analytics.cli.service", "start", "Start the whole suite in the background."),
     "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
     "stop": ("analytics.cli.service", "stop", "Stop the suite in order."),
+    "store": ("analytics.cli.store", "store", "Find the documents, and move them between embedded servers."),
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }

@@ -1,0 +1,181 @@
+"""Moving between engines: every document arrives as it is or the source stays in use."""
+
+import datetime
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import Decimal128, Int64
+from bson.raw_bson import RawBSONDocument
+from needed import need_engine
+from pymongo import MongoClient
+
+from analytics.cluster import LocalRegistry, Node
+from analytics.cluster.registry import process_started
+from analytics.config import Config, StoreSection
+from analytics.errors import AnalyticsError
+from analytics.store import Write, embedded_uri, open_store
+from analytics.store.embedded import StoreNode
+from analytics.store.embedded.choice import NAMES, Name, Record, other, read_record
+from analytics.store.embedded.move import Content, Differs, direction, move
+from analytics.store.embedded.server import Server
+from analytics.testing.ports import free_ports
+
+MANY = 5000
+START = Server.start
+ODD: dict[str, Any] = {
+    "_id": "odd", "int": 1, "long": Int64(1), "double": 1.0, "text": "ü\0", "bytes": b"\0x", "none": None, "yes": True,
+    "at": datetime.datetime(2026, 1, 2, 3, 4, 5, 678000), "list": [1, {"a": []}], "exact": Decimal128("1.10"), "": {"": 0},
+}  # fmt: skip
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    for name in NAMES:
+        need_engine(name)
+    file = tmp_path / "analytics.toml"
+    (port,) = free_ports(1)
+    file.write_text(f'data = "data"\n[store]\nport = {port}\n')
+    return Config(data=tmp_path / "data", store=StoreSection(port=port), file=file)
+
+
+def fill(config: Config, name: Name) -> None:
+    """Have an engine keep documents, positions, and another database beside them."""
+    section = StoreSection(engine=name, port=config.store.port)
+    node = StoreNode(Config(data=config.data, store=section))
+    node.start()
+    store = open_store(config)
+    store.write("loginday", [Write(f"{n}", {"_v": 1, "count": n, "fill": "x" * 50}, 0) for n in range(MANY)])
+    store.write("_positions", [Write("worker", {"_v": 1, "heads": {"a": 7}}, 0)])
+    store.close()
+    with MongoClient(embedded_uri(config)) as client:
+        client["analytics"]["odd"].insert_one(dict(ODD))
+        client["another"]["c"].insert_one({"_id": 1})
+    node.stop()
+
+
+def documents(config: Config) -> dict[str, dict[Any, bytes]]:
+    """Return all that the engine in use has, started as a node."""
+    node = StoreNode(config)
+    node.start()
+    with MongoClient(embedded_uri(config), document_class=RawBSONDocument) as client:
+        found = {
+            f"{database}.{name}": {one["_id"]: one.raw for one in client[database][name].find()}
+            for database in ("analytics", "another")
+            for name in client[database].list_collection_names()
+        }
+    node.stop()
+    return found
+
+
+def ignore(done: str, content: Content) -> None:
+    """Report nothing."""
+
+
+def command(config: Config, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "analytics", "--config", str(config.file), "store", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("source", NAMES)
+def test_all_documents_move_as_they_are(config: Config, source: Name) -> None:
+    fill(config, source)
+    before = documents(config)
+    assert len(before["analytics.loginday"]) == MANY and "analytics._positions" in before
+    done = command(config, "move")
+    assert done.returncode == 0, done.stderr
+    assert f"compared analytics.loginday: {MANY:,} documents" in done.stdout
+    assert re.search(r"then you may delete .*/store/", done.stdout)
+    assert read_record(config) == Record(other(source), moved_from=source)
+    assert documents(config) == before
+
+
+def test_documents_of_the_target_are_replaced_only_when_asked(config: Config) -> None:
+    fill(config, "secantus")
+    move(config, *direction(config, None, None), False, ignore)
+    with pytest.raises(AnalyticsError, match=r"secantus already has documents, in .*--overwrite"):
+        move(config, *direction(config, None, None), False, ignore)
+    assert read_record(config) == Record("mongod", moved_from="secantus")
+    move(config, *direction(config, None, None), True, ignore)
+    assert read_record(config) == Record("secantus", moved_from="mongod")
+    assert len(documents(config)["analytics.loginday"]) == MANY
+
+
+def test_a_copy_that_differs_is_not_used(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(config, "secantus")
+    before = documents(config)
+    addresses: list[str] = []
+
+    def start(server: Server) -> None:
+        START(server)
+        addresses.append(server.engine.uri())
+
+    def meddle(done: str, content: Content) -> None:
+        if done == "copied" and content.collection == "loginday":
+            with MongoClient(addresses[-1]) as client:
+                client["analytics"]["loginday"].update_one({"_id": "7"}, {"$set": {"count": 8}})
+
+    monkeypatch.setattr(Server, "start", start)
+    with pytest.raises(Differs, match=rf"analytics.loginday: expected {MANY:,} documents with hash"):
+        move(config, "secantus", "mongod", False, meddle)
+    assert read_record(config) == Record("secantus", moving_to="mongod")
+    assert documents(config) == before
+
+
+def test_a_move_that_was_killed_leaves_the_source_in_use_and_starts_again(config: Config) -> None:
+    fill(config, "secantus")
+    before = documents(config)
+    arguments = [sys.executable, "-m", "analytics", "--config", str(config.file), "store", "move"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("copied analytics.loginday"):
+                break
+        process.kill()
+    assert read_record(config) == Record("secantus", moving_to="mongod")
+    assert documents(config) == before, "the suite may go on meanwhile"
+    done = command(config, "move")
+    assert done.returncode == 0, done.stderr
+    assert documents(config) == before
+
+
+def test_nothing_moves_while_nodes_run(config: Config) -> None:
+    fill(config, "secantus")
+    worker = Node(
+        name="worker-main", role="bolts", host="h", pid=os.getpid(), started=process_started(), version="1",
+        since=time.time(), beat=time.time(),
+    )  # fmt: skip
+    registry = LocalRegistry(config.data)
+    registry.beat(worker)
+    refused = command(config, "move")
+    assert refused.returncode == 1 and "nodes of this data folder run: worker-main" in refused.stderr
+    registry.leave("worker-main")
+    node = StoreNode(config)
+    node.start()
+    with pytest.raises(AnalyticsError, match="another store node"):
+        move(config, "secantus", "mongod", False, ignore)
+    node.stop()
+
+
+def test_nothing_to_move(config: Config) -> None:
+    refused = command(config, "move")
+    assert refused.returncode == 1 and "nothing to move" in refused.stderr
+    assert not (config.data / "store").exists()
+
+
+def test_the_address_opens_for_any_client(config: Config) -> None:
+    assert "has never run" in command(config, "address").stderr
+    node = StoreNode(config)
+    node.start()
+    with MongoClient(command(config, "address").stdout.strip()) as client:
+        assert "health" in client.list_database_names()
+    node.stop()
