@@ -29,6 +29,7 @@ from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
 from analytics.store import MongoStore, open_store
+from analytics.store.embedded.choice import elsewhere, engine_name, open_engine, reason
 from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
 
 TIMEOUT = 5.0
@@ -77,6 +78,8 @@ def tries(config: Config) -> Iterator[Try]:
     yield "environment", partial(_environment, config)
     yield "data folder", partial(_data, config)
     yield "reading of game logs", _reading
+    if "store" in needed(config):
+        yield "embedded server", partial(_embedded, config)
     yield "store", partial(_store, config)
     yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
@@ -129,6 +132,14 @@ def _data(config: Config) -> str:
             f"{free:,.0f} MB free, less than broker.min_free_mb = {config.broker.min_free_mb:g}; make room"
         )
     return f"{config.data}, {free:,.0f} MB free"
+
+
+def _embedded(config: Config) -> list[Finding]:
+    """Find which server the node ``store`` runs and why, and what else there is to know about it."""
+    engine = open_engine(engine_name(config), config)
+    chosen = Finding(Grade.OK, f"{engine.describe()}; chosen because {reason(config)}")
+    warnings = filter(None, (engine.caution(), elsewhere(config)))
+    return [chosen, *(Finding(Grade.WARNING, text) for text in warnings)]
 
 
 def _store(config: Config) -> Outcome:

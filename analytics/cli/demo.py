@@ -1,5 +1,6 @@
 """``analytics demo``: the whole suite on a simulated game, and what it counted beside what really happened."""
 
+import dataclasses
 import shutil
 import signal
 import sys
@@ -17,10 +18,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.status import Status
 
 from analytics.cli.demo_results import Compared, compare, verdict
+from analytics.cli.demo_store import database, tell_engine
 from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import alive
-from analytics.config import Config, areas
+from analytics.config import Config, areas, load
 from analytics.config.reading import CHECKOUT
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
@@ -32,7 +34,7 @@ from analytics.simulate.conf import configuration
 from analytics.simulate.game import Clock, Game
 from analytics.simulate.server import serve
 from analytics.simulate.world import Settings, game_servers
-from analytics.store import Store, embedded_uri, open_store
+from analytics.store import Store, open_store, store_uri
 from analytics.testing.ports import free_ports
 from analytics.web.server import url
 
@@ -73,7 +75,20 @@ SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
     "--data", type=click.Path(file_okay=False, path_type=Path), default=ROOT / "data" / "demo",
     show_default="data/demo", help="Where the demo keeps its things; emptied at its start.",
 )  # fmt: skip
-def demo(once: bool, area_count: int, players: int, days: int, seed: int, seconds: float, data: Path) -> None:
+@click.option(
+    "--uri", default="", help="Run on this MongoDB, in a database of its own. [default: the embedded server]"
+)
+@click.option(
+    "--keep", is_flag=True, help="With --uri: keep that database, which is dropped at the end otherwise."
+)
+@click.option(
+    "--engine", type=click.Choice(["auto", "mongod", "secantus"]), default="auto", show_default=True,
+    help="Without --uri: the embedded server to run.",
+)  # fmt: skip
+def demo(
+    once: bool, area_count: int, players: int, days: int, seed: int, seconds: float, data: Path, uri: str, keep: bool,
+    engine: str,
+) -> None:  # fmt: skip
     """Run the whole suite on a simulated game: a good month of it, then the results.
 
     The game is served over HTTP as a real one is. Every document that the suite has made of it is compared with
@@ -89,7 +104,9 @@ def demo(once: bool, area_count: int, players: int, days: int, seed: int, second
         f"Starting the suite on a simulated game of {area_count} areas; everything is kept in {data} …"
     )
     try:
-        right = _demo(console, settings, data, seconds, once)
+        with database(console, uri, keep) as name:
+            place = Place(data, name, since=first.isoformat(), uri=uri, engine=engine, ports=free_ports(6)[0])
+            right = _demo(console, settings, place, seconds, once, keep)
     except KeyboardInterrupt:
         console.print("Ended.")
         return
@@ -106,20 +123,24 @@ def _end_when_told() -> None:
         gevent.signal_handler(number, main.throw, KeyboardInterrupt)
 
 
-def _demo(console: Console, settings: Settings, data: Path, seconds: float, once: bool) -> bool:
+def _demo(console: Console, settings: Settings, place: Place, seconds: float, once: bool, keep: bool) -> bool:
     """Start everything, let the days pass, and show what was counted; return whether all of it is right."""
-    ports, *_ = free_ports(6)
+    data, ports = place.data, place.ports
     file = data / "analytics.toml"
-    place = Place(data, "analytics", ports, 0.5, settings.first_day.isoformat(), ports + 5)
+    file.touch(mode=0o600)  # the URI may hold a password
+    place = dataclasses.replace(place, dashboard=ports + 5)
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
-    with Suite(file, MACHINERY) as suite:
+    machinery = MACHINERY[1:] if place.uri else MACHINERY
+    if not place.uri:
+        tell_engine(console, load(file))
+    with Suite(file, machinery) as suite:
         game = Game(settings, data / "game", settings.days * DAY / seconds)
         server = serve(game, ports + 4)
         try:
             with Suite(file, SPOUTS):
                 play(console, game, suite.config)
                 right = conclude(console, game, suite.config)
-                _tell_where(console, suite.config, once)
+                _tell_where(console, suite.config, once, keep)
                 if not once:
                     _go_on(console, game, server, suite.config)
         finally:
@@ -287,14 +308,18 @@ def _show(console: Console, game: Game, config: Config, store: Store, compared: 
     return agrees
 
 
-def _tell_where(console: Console, config: Config, once: bool) -> None:
+def _tell_where(console: Console, config: Config, once: bool, keep: bool) -> None:
     command = f"bin/analytics --config {config.file}"
-    if once:
-        console.print(f"\nThe suite ends now. To look at the documents: {command} run store", soft_wrap=True)
-    else:
+    if not once:
         console.print(f"\nThe dashboard: {url(config)}", style="bold", soft_wrap=True)
+    elif config.mongodb.uri:
+        console.print("\nThe suite ends now.")
+        if not keep:
+            return  # nothing is left to look at
+    else:
+        console.print(f"\nThe suite ends now. To look at the documents: {command} run store", soft_wrap=True)
     console.print(
-        f"MongoDB address: {embedded_uri(config)} (database {config.mongodb.database})", soft_wrap=True
+        f"MongoDB address: {store_uri(config)} (database {config.mongodb.database})", soft_wrap=True
     )
     console.print(f"Without a client: {command} show server", soft_wrap=True)
 

@@ -23,6 +23,8 @@ class Suite:
     poll_seconds: float = 0.5
     since: str = ""
     dashboard: int = 0
+    uri: str = ""
+    engine: str = "auto"
 
 
 def configuration(
@@ -31,12 +33,12 @@ def configuration(
     """Return the text of a configuration whose sources and interfaces are the simulated game at ``url``."""
     tables: list[tuple[str, dict[str, Any]]] = [
         ("", {"data": str(suite.data.resolve()), "timezone": timezone}),
-        ("mongodb", {"database": suite.database}),
+        ("mongodb", {"database": suite.database, **({"uri": suite.uri} if suite.uri else {})}),
     ]
     if suite.ports:
         names = ("receiver_port", "sender_port", "refill_port")
         tables.append(("broker", {name: suite.ports + index for index, name in enumerate(names)}))
-        tables.append(("store", {"port": suite.ports + 3}))
+        tables.append(("store", {"port": suite.ports + 3, "engine": suite.engine}))
         # A day of the game passes in a moment: what was added up is old soon.
         tables.append(("dashboard", {"port": suite.dashboard, "kept_seconds": 0.5}))
     poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import need_engine
+from pymongo import MongoClient
 from rich.console import Console
 from running_suite import ROOT, Run, RunningSuite
 
@@ -23,6 +25,9 @@ from analytics.cluster.registry import process_started
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.store import MemoryStore, Write, open_store
+from analytics.store.embedded.choice import NAMES, Name
+from analytics.testing.mongod import Server
+from analytics.testing.ports import free_ports
 from analytics.timers import TIMERS
 
 SMALL = ("--areas", "2", "--players", "40", "--days", "4", "--seconds", "4")
@@ -34,6 +39,63 @@ def test_the_demo_agrees(analytics: Run, tmp_path: Path) -> None:
     assert done.stdout.count("✓ agrees") == len(CHAPTERS) and "All of it agrees: " in done.stdout
     assert all(len(line) <= WIDTH or "MongoDB address" in line for line in tables(done.stdout))
     assert LocalRegistry(tmp_path / "demo").list() == []
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_demo_leaves_nothing_on_a_mongodb_of_the_users(
+    analytics: Run, tmp_path: Path, keep: bool
+) -> None:
+    need_engine("mongod")
+    with Server(tmp_path / "mongod") as server, MongoClient(server.uri) as client:
+        client["mine"]["c"].insert_one({"_id": 1})
+        before = set(client.list_database_names())
+        arguments = (
+            "demo",
+            "--once",
+            *SMALL,
+            "--data",
+            str(tmp_path / "demo"),
+            "--uri",
+            f"mongodb://{server.address}/",
+        )
+        done = analytics(*arguments, *(["--keep"] if keep else []), timeout=400)
+        assert done.returncode == 0, done.stdout + done.stderr
+        left = set(client.list_database_names()) - before
+        assert client["mine"].list_collection_names() == ["c"]
+        if not keep:
+            assert left == set() and "MongoDB address" not in done.stdout
+            return
+        (name,) = left
+        assert f"MongoDB address: mongodb://{server.address}/ (database {name})" in done.stdout
+        assert client[name]["server"].find_one() is not None
+    assert (tmp_path / "demo" / "analytics.toml").stat().st_mode & 0o077 == 0
+
+
+def test_a_mongodb_that_does_not_answer_is_reported_at_once(analytics: Run, tmp_path: Path) -> None:
+    arguments = (
+        "demo",
+        "--once",
+        "--data",
+        str(tmp_path / "demo"),
+        "--uri",
+        f"mongodb://127.0.0.1:{free_ports(1)[0]}/",
+    )
+    refused = analytics(*arguments)
+    assert refused.returncode == 1 and "refused" in refused.stderr and "Topology" not in refused.stderr
+
+
+@pytest.mark.parametrize("engine", NAMES)
+def test_the_demo_names_the_server_that_it_runs(analytics: Run, tmp_path: Path, engine: Name) -> None:
+    need_engine(engine)
+    done = analytics(
+        "demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), "--engine", engine, timeout=400
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        f"Documents are kept by {engine}" in done.stdout
+        and f'store.engine = "{engine}" is set' in done.stdout
+    )
+    assert done.stdout.count("✓ agrees") == len(CHAPTERS)
 
 
 def tables(text: str) -> list[str]:

@@ -122,7 +122,7 @@ def reason(config: Config) -> str:
     """Return why the configuration uses its engine, and what else there is to know about the choice."""
     name = engine_name(config)
     if config.store.engine != "auto":
-        return f'store.engine = "{name}"'
+        return f'store.engine = "{name}" is set'
     if holder(config) is None:
         return preferred(config)[1]
     because = f"{open_engine(name, config).database} holds the documents"

@@ -120,8 +120,6 @@ class StoreNode:
             self._not_before = now + self._wait
         elif now >= self._not_before:
             self._not_before = 0.0
-            if server.engine.making.exists() and self._wait > 1.0:  # not for the first time
-                server.make_again()
             self._wait = min(self._wait * 2, MOST_WAIT_SECONDS)
             self._restarts += 1
             server.launch()

@@ -6,9 +6,16 @@ import subprocess
 import time
 from pathlib import Path
 
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.store.embedded.engine import HOST, Engine
-from analytics.store.embedded.process import end_leftover, launch, leftovers, terminate, wait_for_port
+from analytics.store.embedded.process import (
+    end_leftover,
+    free_port,
+    launch,
+    leftovers,
+    terminate,
+    wait_for_port,
+)
 from analytics.store.mongo import MongoStore
 from analytics.store.store import Write
 
@@ -66,14 +73,14 @@ class Server:
             end_leftover(pid, engine.flag, engine.database)
         if not engine.database.exists():
             engine.making.touch()
-        try:
-            self._come_up()
-        except Ended as error:
-            if not engine.making.exists():
-                raise
-            log.warning("making the database again, since it was killed while it was made: %s", error)
-            self.make_again()
-            self._come_up()
+        if engine.making.exists():
+            try:
+                self._make()
+            except Ended as error:
+                log.warning("making the database again, since it was killed while it was made: %s", error)
+                shutil.rmtree(engine.database, ignore_errors=True)
+                self._make()
+        self._come_up()
 
     def launch(self) -> None:
         """Start the process on its data and port, without waiting for it."""
@@ -81,10 +88,6 @@ class Server:
         wait_for_port(HOST, self.engine.port)
         command = self.engine.command(self.engine.program())
         self._process = launch(command, self.engine.environment, self.engine.folder, self._output)
-
-    def make_again(self) -> None:
-        """Delete a database that is not complete, so that the next launch makes it."""
-        shutil.rmtree(self.engine.database, ignore_errors=True)
 
     def check(self) -> None:
         """Prepare the server if this has not been done since its launch, then write and read.
@@ -94,7 +97,6 @@ class Server:
         """
         if not self._prepared:
             self.engine.prepare()
-            self.engine.making.unlink(missing_ok=True)
             self._prepared = True
         if self._health is None:
             self._health = MongoStore(
@@ -138,6 +140,21 @@ class Server:
             shutil.copyfile(self._output, self._output.with_suffix(".log.1"))
             with self._output.open("rb+") as output:
                 output.truncate(0)
+
+    def _make(self) -> None:
+        """Make the database, with the server on a spare port: clients, who wait already, find it complete."""
+        engine = self.engine
+        first = Server(type(engine)(engine.config, free_port(HOST)), self._output)
+        try:
+            first._come_up()
+            if not first._prepared:
+                raise Unavailable(
+                    f"the embedded server did not answer at its first start within {READY_SECONDS:g} s; "
+                    f"{first._last_words()}"
+                )
+        finally:
+            first.stop()
+        engine.making.unlink()
 
     def _come_up(self) -> None:
         self.launch()
