@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from pymongo.errors import OperationFailure
 from store_nodes import step_until, wait_gone
 
 from analytics.config import Config, StoreSection
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.store import Write, embedded_uri, open_store
 from analytics.store.embedded import StoreNode
 from analytics.store.embedded.mongod import MongodEngine
@@ -117,6 +119,32 @@ def test_a_first_start_that_is_killed_anywhere_is_followed_by_one_that_works(con
         node.stop()
         wait_gone(pid)
     assert killed >= 3, "too few first starts were cut short: the test shows nothing"
+
+
+def test_a_client_that_waits_for_the_first_start_is_never_refused(config: Config) -> None:
+    """A worker takes "Authentication failed" for lasting, and ends: the user exists before the port is open."""
+    store = open_store(config)
+    refused: list[AnalyticsError] = []
+
+    def insist() -> None:
+        while True:
+            try:
+                store.load("c", ["a"])
+                return
+            except Unavailable:
+                time.sleep(0.001)
+            except AnalyticsError as error:
+                refused.append(error)
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(insist)
+        node = StoreNode(config)
+        node.start()
+        waiting.result(60)
+        node.stop()
+    store.close()
+    assert refused == []
 
 
 def test_data_of_the_release_before_is_made_the_servers_own(node: StoreNode, config: Config) -> None:
