@@ -12,7 +12,6 @@ from pymongo.errors import PyMongoError
 
 from analytics.testing.mongod import NotUp, Server
 from analytics.testing.proxied import ProxiedSet
-from analytics.testing.rollback import rolled_back
 
 EMBEDDED, MONGOD, REPLICA_SET = "embedded", "mongod", "replica-set"
 STORES = (EMBEDDED, MONGOD, REPLICA_SET)
@@ -129,7 +128,7 @@ class ReplicaSetStore(BrokenStore):
         return name
 
     def rollbacks(self) -> int:
-        return sum(len(rolled_back(member)) for member in self._set.members)
+        return sum(len(member.rollbacks()) for member in self._set.members)
 
     def settle(self) -> None:
         self._set.wait_until_in_sync(PATIENCE)

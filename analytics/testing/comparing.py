@@ -1,12 +1,19 @@
 """Whether a store and the broker's books hold what a feed must have led to."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from analytics.bolts import BOLTS
+from analytics.broker.clients import Publisher
 from analytics.broker.wire import BrokerState, totals
-from analytics.store import Store
+from analytics.config import Config
+from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.store import Store, Write
+from analytics.store.memory import MemoryStore
 from analytics.testing.feed import Feed
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
 
 Collections = dict[str, dict[str, dict[str, Any]]]
 """Documents per collection and id."""
@@ -46,6 +53,24 @@ def balance_faults(state: BrokerState, feed: Feed) -> list[str]:
                 found.append(f"balance: {bolt}: accounts for {position.records} of {head.records} of {topic}")
     missing = BOLTS.keys() - state.bolts.keys()
     return found + [f"balance: {bolt} never reported" for bolt in sorted(missing)]
+
+
+def timer_documents(config: Config, collections: Collections, found: Store) -> Collections:
+    """Return what one run of the timer bolts over the bolts' documents makes of them. Its tuples are published, too.
+
+    A cohort that lost all of its members stays, and says so: of those, what is ``found`` is computed again.
+    """
+    store = MemoryStore()
+    for name, documents in collections.items():
+        store.write(name, [Write(id_, document, None) for id_, document in documents.items()])
+    emptied = [one for one in found.find("paytraceday") if not one["pay_user"]]
+    store.write("paytraceday", [Write(one["_id"], {"area": one["area"], "_v": 1}, 0) for one in emptied])
+    publisher = Publisher(config.broker, "comparing")
+    try:
+        by_hand(config, store, publisher, Wanted([*TIMERS, START]), int(time.time()))
+    finally:
+        publisher.close()
+    return {name: {one["_id"]: one for one in store.find(name)} for name in (*TIMERS, START)}
 
 
 def _differing(expected: dict[str, Any] | None, stored: dict[str, Any] | None) -> Iterator[str]:

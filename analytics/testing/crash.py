@@ -17,23 +17,19 @@ from pathlib import Path
 
 import gevent
 
-from analytics.broker.clients import Publisher, Refill
+from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config, areas, load
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
 from analytics.runtime.suite import Suite
-from analytics.runtime.timers.by_hand import Wanted, by_hand
-from analytics.store import Store, Write, open_store
-from analytics.store.memory import MemoryStore
+from analytics.store import open_store
 from analytics.testing.broken_store import EMBEDDED, open_broken
-from analytics.testing.comparing import Collections, balance_faults, differences
+from analytics.testing.comparing import balance_faults, differences, timer_documents
 from analytics.testing.feed import Feed
 from analytics.testing.setting import configure
 from analytics.testing.supervised import Supervised
 from analytics.testing.world import Payments, RotatedLog, Web
-from analytics.timers import TIMERS
-from analytics.timers.start import NAME as START
 
 NODES = [["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
 LINES_A_STREAM = 4_000
@@ -258,21 +254,3 @@ class CrashTest:
         finally:
             refill.close()
             store.close()
-
-
-def timer_documents(config: Config, collections: Collections, found: Store) -> Collections:
-    """Return what one run of the timer bolts over the bolts' documents makes of them. Its tuples are published, too.
-
-    A cohort that lost all of its members stays, and says so: of those, what is ``found`` is computed again.
-    """
-    store = MemoryStore()
-    for name, documents in collections.items():
-        store.write(name, [Write(id_, document, None) for id_, document in documents.items()])
-    emptied = [one for one in found.find("paytraceday") if not one["pay_user"]]
-    store.write("paytraceday", [Write(one["_id"], {"area": one["area"], "_v": 1}, 0) for one in emptied])
-    publisher = Publisher(config.broker, "crash-test")
-    try:
-        by_hand(config, store, publisher, Wanted([*TIMERS, START]), int(time.time()))
-    finally:
-        publisher.close()
-    return {name: {one["_id"]: one for one in store.find(name)} for name in (*TIMERS, START)}

@@ -3,6 +3,7 @@
 Servers die with the process that started them. Each has a folder for its data and its log, and a port of its own.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -24,6 +25,9 @@ from analytics.testing.ports import free_ports
 UP_SECONDS = 60.0
 CACHE_GB = 0.25
 """The least that mongod takes."""
+
+ROLLED_BACK = "Rollback reverted command counts"
+"""Message in the log of a server that has rolled back, with its inserts, updates and deletes that were taken back."""
 
 # Runs between fork and the server, so that it does not outlive this process.
 _DIE_WITH_PARENT = """
@@ -134,6 +138,11 @@ class Server:
         return MongoClient(
             self.uri, serverSelectionTimeoutMS=1000, connectTimeoutMS=1000, socketTimeoutMS=2000
         )
+
+    def rollbacks(self) -> list[int]:
+        """Return how many operations each rollback of this server has taken back so far, by its log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [sum(json.loads(line)["attr"].values()) for line in lines if ROLLED_BACK in line]
 
     def kill(self) -> None:
         """Kill the process at once, frozen or not."""

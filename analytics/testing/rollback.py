@@ -5,7 +5,6 @@ members while clients still reach it, lets it take writes, resets clients' conne
 became of these, and lets the others elect a new primary. When the old one returns it rolls back: its log says so.
 """
 
-import json
 import random
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
-from analytics.testing.comparing import balance_faults, wrong_documents
+from analytics.testing.comparing import balance_faults, timer_documents, wrong_documents
 from analytics.testing.feed import Feed
 from analytics.testing.mongod import Server
 from analytics.testing.proxied import ProxiedSet
@@ -46,8 +45,6 @@ ENDS = ("steps down", "kill", "freeze")
 """What becomes of the primary while the others elect: it learns of its end by itself, is killed, or is frozen."""
 
 MOST_RESETS = 4
-ROLLED_BACK = "Rollback reverted command counts"
-"""Message in the log of a server that rolls back, with the operations taken back: MongoDB 4.4 to 8.0."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,10 @@ class RollbackTest:
         self._outcome = Outcome()
 
     def run(self, ways: Iterable[Way]) -> Outcome:
-        """Provoke a rollback in each of these ways. Stop where documents are wrong after one."""
+        """Provoke a rollback in each of these ways. Stop where documents are wrong after one.
+
+        After the last the documents of timer bolts are compared, too.
+        """
         outcome = self._outcome
         with self._running():
             for way in ways:
@@ -131,6 +131,8 @@ class RollbackTest:
                 )
                 if outcome.wrong:
                     break
+            else:
+                outcome.wrong = self._compare(with_timers=True)
             outcome.ended = self._supervised.ended
         outcome.lines = self._feed.good + self._feed.broken
         return outcome
@@ -158,7 +160,7 @@ class RollbackTest:
         """Provoke one rollback; return how many operations it took back, 0 where there was none."""
         primary = self._set.primary()
         others = [member for member in self._set.members if member is not primary]
-        already = len(rolled_back(primary))
+        already = len(primary.rollbacks())
         with self._feeding():
             gevent.sleep(self._rng.uniform(0.5, 1.0))
             self._cut_off(primary, others, way.cut_off)
@@ -174,7 +176,7 @@ class RollbackTest:
             primary.start(wait=False)
         primary.thaw()
         self._set.wait_until_in_sync(PATIENCE)
-        return sum(rolled_back(primary)[already:])
+        return sum(primary.rollbacks()[already:])
 
     def _cut_off(self, primary: Server, others: list[Server], how: str) -> None:
         # A frozen member's buffers hold what the primary sends meanwhile; it would apply that when it goes on.
@@ -222,7 +224,7 @@ class RollbackTest:
         finally:
             feeder.kill()
 
-    def _compare(self) -> list[list[str]]:
+    def _compare(self, with_timers: bool = False) -> list[list[str]]:
         """Return, once all is counted, what is wrong: for each document, and for the balance, in words."""
         expected = self._feed.documents()
         refill = Refill(self._config.broker)
@@ -230,6 +232,8 @@ class RollbackTest:
         try:
             self._wait_for(lambda: self._is_read(refill), f"{self._feed.good} records accepted")
             drain(self._config, PATIENCE)
+            if with_timers:
+                expected |= timer_documents(self._config, self._feed.stored(), store)
             self._outcome.documents = sum(map(len, expected.values()))
             wrong = list(wrong_documents(store, expected).values())
             faults = balance_faults(refill.state(), self._feed)
@@ -251,9 +255,3 @@ class RollbackTest:
             if time.monotonic() > until:
                 raise AnalyticsError(f"expected {what} within {PATIENCE:g} s; see {self._conf.parent}")
             gevent.sleep(LOOK_SECONDS)
-
-
-def rolled_back(server: Server) -> list[int]:
-    """Return how many operations each of this server's rollbacks so far has taken back, by its log."""
-    lines = server.log.read_text(errors="replace").splitlines()
-    return [sum(json.loads(line)["attr"].values()) for line in lines if ROLLED_BACK in line]

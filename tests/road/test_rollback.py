@@ -5,7 +5,7 @@ import random
 from pymongo import WriteConcern
 
 from analytics.testing.proxied import ProxiedSet
-from analytics.testing.rollback import RollbackTest, Way, rolled_back
+from analytics.testing.rollback import RollbackTest, Way
 
 WAYS = [Way("kill", "steps down", 3), Way("hold", "steps down", 4), Way("cut", "kill", 4)]
 
@@ -27,10 +27,10 @@ def test_a_primary_that_no_member_reaches_rolls_back(tmp_path):
         with primary.client() as client:
             writes = client.db.get_collection("c", write_concern=WriteConcern(w=1))
             writes.insert_many([{"_id": number} for number in range(5)])
-        assert rolled_back(primary) == []
+        assert primary.rollbacks() == []
         members.primary(among=[one for one in members.members if one is not primary])
         members.heal()
         members.wait_until_in_sync()
-        assert sum(rolled_back(primary)) >= 5
+        assert sum(primary.rollbacks()) >= 5
         with members.primary().client() as client:
             assert client.db.c.count_documents({}) == 0

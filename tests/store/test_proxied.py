@@ -14,7 +14,6 @@ from analytics.store import MongoStore, Write
 from analytics.testing.mongod import Server
 from analytics.testing.proxied import ProxiedSet, Proxies
 from analytics.testing.proxy import MEMBER_MARK
-from analytics.testing.rollback import rolled_back
 
 SOON = 0.3
 
@@ -61,7 +60,7 @@ def test_a_held_connection_stays_open_and_goes_on(proxies):
     assert client.recv(100) == b"held"
 
 
-def test_members_are_told_apart_and_refused_alone(proxies):
+def test_members_are_recognized_and_refused_alone(proxies):
     client, member = _connect(proxies, b"hello"), _connect(proxies, MEMBER_MARK)
     assert client.recv(100) == b"hello" and member.recv(100) == MEMBER_MARK
     proxies.command("refuse", 0, "members")
@@ -100,7 +99,7 @@ def test_a_write_that_no_majority_has_is_never_read(tmp_path):
         members.primary(among=[one for one in members.members if one is not primary])
         members.heal()
         members.wait_until_in_sync()
-        assert sum(rolled_back(primary)) > 0
+        assert sum(primary.rollbacks()) > 0
         assert store.load("c", ["a"])["a"]["_v"] == 1
         store.close()
 
