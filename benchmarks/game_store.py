@@ -13,7 +13,7 @@ from analytics.config import Config, load
 from analytics.core.periods import zone
 from analytics.runtime.suite import Suite
 from analytics.store import embedded_uri
-from analytics.store.mongo import FURTHER_INDEXES, READERS_INDEXES
+from analytics.store.mongo import indexes
 from analytics.testing.ports import free_ports
 from benchmarks.game_days import GAME, World
 
@@ -81,7 +81,7 @@ def fill(config: Config, world: World) -> int:
             # What is measured comes later: no insert waits for the disk.
             collection = client[DATABASE].get_collection(name, write_concern=WriteConcern(w=1, j=False))
             if total == 0 or collection.estimated_document_count() == 0:
-                for fields in (*READERS_INDEXES, *FURTHER_INDEXES.get(name, ())):
+                for fields in indexes(name):
                     collection.create_index([(field, 1) for field in fields])
             count, begin = 0, time.monotonic()
             while some := list(itertools.islice(documents, AT_ONCE)):

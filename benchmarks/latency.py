@@ -17,12 +17,14 @@ import msgspec
 from analytics.config import load
 from analytics.runtime.suite import Suite
 from analytics.store import Store, open_store
-from benchmarks import lines, road
+from benchmarks import lines, road, stores, throughput
 
 PROBE_EVERY = 50
 PROBE_START = lines.START + 100 * 86400
 TICK = 0.01
 READ_SECONDS = 0.1
+KEEPING = [stores.EMBEDDED, stores.MONGOD]
+"""Stores in which a probe can be found."""
 
 
 class Probes:
@@ -66,9 +68,9 @@ class Probes:
             self.seconds += [now - self._out.pop(key) for key in found]
 
 
-def write(path: Path, rate: int, seconds: float, probes: Probes) -> None:
+def write(path: Path, rate: int, seconds: float, kind: lines.Kind, probes: Probes) -> None:
     """Append lines to ``path`` at a steady rate."""
-    source = lines.generate(int(rate * seconds))
+    source = lines.generate(int(rate * seconds), kind=kind)
     begin, written = time.monotonic(), 0
     with path.open("ab", buffering=0) as file:
         while (elapsed := time.monotonic() - begin) < seconds:
@@ -84,38 +86,44 @@ def write(path: Path, rate: int, seconds: float, probes: Probes) -> None:
 @click.command()
 @click.option("--rate", default=5_000, show_default=True, help="Lines a second.")
 @click.option("--seconds", default=30.0, show_default=True)
-def main(rate: int, seconds: float) -> None:
-    """Measure the latency with the embedded store."""
+@click.option("--store", type=click.Choice(KEEPING), default=stores.EMBEDDED, show_default=True)
+@click.option("--all-bolts", is_flag=True, help="Run every bolt over lines of all op codes.")
+def main(rate: int, seconds: float, store: str, all_bolts: bool) -> None:
+    """Measure the latency."""
     folder = Path(tempfile.mkdtemp(prefix="latency-"))
-    path = road.configure(
-        folder,
-        "",
-        {
-            "main": [
-                *("loginhour", "loginday", "signuphour", "signupday", "createrolehour", "createroleday"),
-                "server",
-            ]
-        },
-    )
-    config = load(path)
+    groups = throughput.groups(all_bolts)
     probes = Probes()
-    with Suite(path, [["store"], ["broker"], ["gamelog"], ["main"]]):
-        writer = threading.Thread(target=write, args=(folder / "in" / "game.log", rate, seconds, probes))
-        writer.start()
-        store = open_store(config)
-        deadline = time.monotonic() + seconds + 60
-        while (writer.is_alive() or probes.out) and time.monotonic() < deadline:
-            probes.look(store)
-            time.sleep(READ_SECONDS)
-        store.close()
+    with stores.opened(store, folder / "mongod") as (uri, servers):
+        path = road.configure(folder, uri, groups)
+        nodes = [["broker"], ["gamelog"], *([name] for name in groups)]
+        with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
+            pids = servers | {name: suite.pid(name) for name in suite.names}
+            before = {name: road.usage(pid).cpu for name, pid in pids.items()}
+            measure(path, rate, seconds, lines.PLAY if all_bolts else lines.ACCTS, probes)
+            used = {name: road.usage(pid).cpu - before[name] for name, pid in pids.items()}
     shutil.rmtree(folder)
     took = sorted(probes.seconds)
     if probes.out or not took:
         raise click.ClickException(f"{probes.out} probes never came, {len(took)} did")
-    click.echo(f"{rate:,} lines/s for {seconds:.0f} s, {len(took)} probes, embedded store")
+    bolts = sum(len(of) for of in groups.values())
+    click.echo(f"{rate:,} lines/s for {seconds:.0f} s, {bolts} bolts, {len(took)} probes, store: {store}")
     click.echo(
         f"line to document: p50 {took[len(took) // 2]:.2f} s, p99 {took[int(len(took) * 0.99)]:.2f} s, worst {took[-1]:.2f} s"
     )
+    click.echo("CPU s: " + ", ".join(f"{name} {cpu:.1f}" for name, cpu in used.items()))
+
+
+def measure(path: Path, rate: int, seconds: float, kind: lines.Kind, probes: Probes) -> None:
+    """Write lines to the suite that runs at ``path``, and read its store until every probe is there, or for a minute more."""
+    game_log = path.parent / "in" / "game.log"
+    writer = threading.Thread(target=write, args=(game_log, rate, seconds, kind, probes))
+    writer.start()
+    store = open_store(load(path))
+    deadline = time.monotonic() + seconds + 60
+    while (writer.is_alive() or probes.out) and time.monotonic() < deadline:
+        probes.look(store)
+        time.sleep(READ_SECONDS)
+    store.close()
 
 
 if __name__ == "__main__":

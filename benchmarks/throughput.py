@@ -36,11 +36,6 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
     work.mkdir(parents=True, exist_ok=True)
     source = work / "lines.log"
     kind = lines.PLAY if all_bolts else lines.ACCTS
-    groups = (
-        {"main": [name for name in BOLTS if name not in PLAY], "play": PLAY}
-        if all_bolts
-        else {"main": COMPARABLE}
-    )
     click.echo(f"{count:,} lines, {len(lines.AREAS)} areas, {lines.HOURS} hours, store: {store}")
     lines.write(source, count, kind=kind)
     ratios, bare_rates, rates = [], [], []
@@ -48,7 +43,7 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
         bare = _bare(source, all_bolts)
         run_folder = work / f"run{number}"
         shutil.rmtree(run_folder, ignore_errors=True)
-        seconds, used = road.run(run_folder, source, count, store, groups)
+        seconds, used = road.run(run_folder, source, count, store, groups(all_bolts))
         shutil.rmtree(run_folder)
         ratios.append(bare["seconds"] / seconds)
         bare_rates.append(count / bare["seconds"])
@@ -70,6 +65,13 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
         _print_costs(source)
     if folder is None:
         shutil.rmtree(work)
+
+
+def groups(all_bolts: bool) -> dict[str, list[str]]:
+    """Return the bolts of each worker process: every bolt, or those that the short bare loop computes."""
+    if not all_bolts:
+        return {"main": COMPARABLE}
+    return {"main": [name for name in BOLTS if name not in PLAY], "play": PLAY}
 
 
 def _bare(source: Path, all_bolts: bool) -> dict[str, float]:

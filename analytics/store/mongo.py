@@ -31,8 +31,9 @@ BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
 
 READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
-FURTHER_INDEXES = {"userpay": (("area", "pay_amout"), ("game", "pay_amout"))}
-"""For who asks for those that paid most."""
+"""For every collection. The suite itself never searches by ``ts`` alone: that index is a promise to other readers."""
+WITHOUT_TS = {"userpay": (("area", "pay_amout"), ("game", "pay_amout"))}
+"""Collections whose documents have no ``ts``, and their indexes: for the accts that paid most."""
 
 DEFAULTS: dict[str, Any] = {
     "appname": "analytics",
@@ -163,7 +164,8 @@ class MongoStore(Store):
         span = {"$gte": since, "$lt": until}
         if bounds := {name: bound for name, bound in span.items() if bound is not None}:
             wanted["ts"] = bounds
-        order = [("area", ASCENDING), ("ts", ASCENDING)]
+        # Where there is no ts, an index by area alone gives the order.
+        order = _keys(("area",) if collection in WITHOUT_TS else ("area", "ts"))
         with (
             told(collection),
             self._clock.reading() as session,
@@ -178,8 +180,10 @@ class MongoStore(Store):
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         for collection in collections:
             with told(collection):
-                for fields in (*READERS_INDEXES, *FURTHER_INDEXES.get(collection, ())):
-                    self._database[collection].create_index([(field, ASCENDING) for field in fields])
+                for fields in indexes(collection):
+                    self._database[collection].create_index(_keys(fields))
+                if collection in WITHOUT_TS:
+                    self._drop_indexes_by_ts(collection)
 
     def barrier(self) -> None:
         with told(BARRIER), self._clock.barrier() as session:
@@ -194,6 +198,18 @@ class MongoStore(Store):
 
     def close(self) -> None:
         self._client.close()
+
+    def _drop_indexes_by_ts(self, collection: str) -> None:
+        """Drop the indexes that earlier versions made here, and no other: none of the documents has a ``ts``."""
+        found = self._database[collection].index_information()
+        for fields in READERS_INDEXES:
+            name = "_".join(f"{field}_{ASCENDING}" for field in fields)
+            if (
+                name in found
+                and found[name].keys() <= {"v", "key", "ns"}
+                and found[name]["key"] == _keys(fields)
+            ):
+                self._database[collection].drop_index(name)
 
     def _batches(self, ids: Sequence[str]) -> Iterator[list[str]]:
         for start in range(0, len(ids), self._dialect.load_batch):
@@ -242,6 +258,15 @@ def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
         "write_concern": client.write_concern if client.write_concern.document else SAFE["write_concern"],
     }
     return SAFE | named
+
+
+def indexes(collection: str) -> tuple[tuple[str, ...], ...]:
+    """Return the fields of each index that a collection has besides the one on ``_id``."""
+    return WITHOUT_TS.get(collection, READERS_INDEXES)
+
+
+def _keys(fields: Iterable[str]) -> list[tuple[str, int]]:
+    return [(field, ASCENDING) for field in fields]
 
 
 @contextmanager

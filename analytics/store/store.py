@@ -111,8 +111,8 @@ class Store(ABC):
 
     @abstractmethod
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        """Make the readers' indexes, (area, ts), (game, ts) and ts, where they are missing; those of ``userpay``, which
-        has no ``ts``, are also (area, pay_amout) and (game, pay_amout)."""
+        """Make the indexes that are missing: (area, ts), (game, ts) and ts. ``userpay``, which has no ``ts``, has
+        (area, pay_amout) and (game, pay_amout) instead; those on ``ts`` that earlier versions made there are dropped."""
 
     @abstractmethod
     def barrier(self) -> None:

@@ -34,12 +34,35 @@ def test_connect_to_mongodb(database: Database) -> None:
         }
 
 
+def index_keys(client: MongoClient[dict[str, Any]], database: str, collection: str) -> list[list[str]]:
+    return [list(index["key"]) for index in client[database][collection].list_indexes()]
+
+
 def test_readers_find_their_indexes(database: Database) -> None:
     store = MongoStore(database.uri, database.name)
     store.ensure_indexes(["loginday"])
-    with MongoClient(database.uri) as client:
-        made = [list(index["key"]) for index in client[database.name]["loginday"].list_indexes()]
-        assert made == [["_id"], ["area", "ts"], ["game", "ts"], ["ts"]]
+    with MongoClient[dict[str, Any]](database.uri) as client:
+        found = index_keys(client, database.name, "loginday")
+        assert found == [["_id"], ["area", "ts"], ["game", "ts"], ["ts"]]
+    store.close()
+
+
+def test_where_there_is_no_ts_the_indexes_on_it_are_dropped_and_no_other(database: Database) -> None:
+    store = MongoStore(database.uri, database.name)
+    with MongoClient[dict[str, Any]](database.uri) as client:
+        collection = client[database.name]["userpay"]
+        for keys in (["area", "ts"], ["game", "ts"], ["acct"]):
+            collection.create_index(keys)
+        collection.create_index(["ts"], sparse=True)
+        for _ in range(2):
+            store.ensure_indexes(["userpay"])
+        assert sorted(index_keys(client, database.name, "userpay")) == [
+            ["_id"],
+            ["acct"],
+            ["area", "pay_amout"],
+            ["game", "pay_amout"],
+            ["ts"],  # somebody else's: the suite's own was not sparse
+        ]
     store.close()
 
 
