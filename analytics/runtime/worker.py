@@ -22,6 +22,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.lost_writes import Loss, Losses, LostWrites
 from analytics.runtime.node import Node
+from analytics.runtime.pace import Pace
 from analytics.runtime.recovery import Recovery
 from analytics.runtime.reports import Reports
 from analytics.runtime.settler import Changes, Settler, new_session
@@ -32,12 +33,6 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
-QUIET_SECONDS = 0.02
-"""How long a settlement waits for the next message after one from a spout, or from another worker."""
-OWN_QUIET_SECONDS = 0.005
-"""After tuples of this worker's own bolts, which a settlement publishes all at once."""
-MUCH = 0.5
-"""The share of what may be pending that is settled without waiting for more."""
 BYTES_A_TUPLE = 256
 """What a tuple takes as a rule: one with a long list counts as several."""
 
@@ -62,7 +57,7 @@ class Worker(Node):
         self._work = Event()
         self._error = ""
         self._folded = 0
-        self._quiet_at = 0.0
+        self._pace = Pace(config.worker.flush_seconds, config.worker.max_pending_tuples)
         self._settled_at = time.time()
         self._newest = 0.0
 
@@ -195,8 +190,7 @@ class Worker(Node):
         self._changes.bytes += len(message.body)
         self._folded += header.count
         self._newest = max(self._newest, header.at)
-        pause = OWN_QUIET_SECONDS if topic in self._bolts else QUIET_SECONDS
-        self._quiet_at = max(self._quiet_at, time.monotonic() + pause)
+        self._pace.folded(time.monotonic(), own=topic in self._bolts)
         self._work.set()
 
     def _wait_for_room(self) -> None:
@@ -223,25 +217,18 @@ class Worker(Node):
             self._settle()
 
     def _wait_for_more(self) -> None:
-        """Wait for more to settle together: while messages keep coming, up to ``flush_seconds``, until it is much.
-
-        So in a flood the store has no rest, and little is left to do at the end.
-        """
-        overdue = time.monotonic() + self._config.worker.flush_seconds
-        much = self._config.worker.max_pending_tuples * MUCH
-        while (
-            not self._stopping
-            and self._changes.tuples < much
-            and (pause := min(overdue, self._quiet_at) - time.monotonic()) > 0
-        ):
-            gevent.sleep(min(pause, QUIET_SECONDS / 2))
+        self._pace.begin(time.monotonic())
+        while not self._stopping and (wait := self._pace.wait(time.monotonic(), self._changes.tuples)):
+            gevent.sleep(wait)
 
     def _settle(self) -> None:
         changes, self._changes = self._changes, Changes.nothing(self._changes.log, self._bolts)
         changes.heads = {bolt: dict(heads) for bolt, heads in self._heads.items()}
         self._settling = True
         self._room.set()
+        begin = time.monotonic()
         self._persist(self._settler.settle, changes)
+        self._pace.settled(time.monotonic() - begin)
         self._settling = False
         self._room.set()
         self._settled_at = time.time()
