@@ -33,10 +33,14 @@ class AreaTable:
     def _place(self) -> dict[str, int]:
         return {area: n for n, area in enumerate(self.areas)}
 
-    def row(self, area: str) -> NDArray[np.float64] | None:
-        """Return an area's numbers, None where it has none."""
-        place = self._place.get(area)
-        return None if place is None else self.numbers[place]
+    def columns(self, areas: Sequence[str], which: Sequence[int]) -> NDArray[np.float64]:
+        """Return some columns' numbers of ``areas``, a row each; 0 where an area has none."""
+        places = np.array([self._place.get(area, -1) for area in areas], np.int64)
+        found = np.zeros((len(places), len(which)))
+        known = places >= 0
+        if known.any():
+            found[known] = self.numbers[places[known]][:, list(which)]
+        return found
 
     def of_plat(self, plat: str) -> "AreaTable":
         """Return the rows of one plat."""

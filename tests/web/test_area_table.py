@@ -23,9 +23,9 @@ def test_a_plat_has_its_areas_alone() -> None:
 
 
 def test_an_area_is_found_by_its_id() -> None:
-    found = table().row("b")
-    assert found is not None and list(found) == [2, 0.25]
-    assert table().row("x") is None
+    assert table().columns(["x", "b", "a"], [1, 0]).tolist() == [[0, 0], [0.25, 2], [0.5, 1]]
+    assert table().of_plat("nobody's").columns(["a"], [0]).tolist() == [[0]]
+    assert table().columns([], [0]).tolist() == []
     assert [area for area, _ in table()] == ["a", "b", "c"]
 
 

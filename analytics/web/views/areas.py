@@ -1,7 +1,10 @@
 """*Areas*: every game server in a row, with the last month as a line."""
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
+
+import numpy as np
 
 from analytics.core.areas import Area
 from analytics.web.data import Data
@@ -76,19 +79,26 @@ class Table:
     def rows(self, areas: Sequence[Area], lines: bool = True) -> Iterator[AreaRow]:
         """Yield the rows of ``areas``, each with its numbers of every day if ``lines``."""
         place = self._look.place
-        by_day = figures_by_area(self._look) if lines else {}
-        tables = [by_day.get(day) for day in place.days()] if lines else []
-        for area in areas:
-            points = [None if table is None else table.row(area.id) for table in tables]
+        days, paid = self._points(areas) if lines else (repeat([]), repeat([]))
+        for area, dau, revenue in zip(areas, days, paid, strict=False):
             now, before = self._now.get(area.id, NOTHING), self._before.get(area.id, NOTHING)
             opened = self._opened.get(area.id)
             yield AreaRow(
                 area.id, area.game, area.plat, area.server_name, area.zone.name, str(opened) if opened else None,
                 self._open_day(area), now.dau, before.dau, change(now.dau, before.dau), now.reg, now.payers,
                 now.revenue, now.arppu, start_of(area.zone, place.last + ONE_DAY) <= place.now,
-                [0 if point is None else int(point[DAU]) for point in points],
-                [0 if point is None else money(float(point[REVENUE])) for point in points],
+                dau, revenue,
             )  # fmt: skip
+
+    def _points(self, areas: Sequence[Area]) -> tuple[list[list[int]], list[list[float]]]:
+        """Return ``dau`` and ``revenue`` of every day, a list for each area; 0 where an area has none."""
+        by_day, ids = figures_by_area(self._look), [area.id for area in areas]
+        points = np.zeros((2, len(ids), len(self._look.place.days())))
+        for n, day in enumerate(self._look.place.days()):
+            if day in by_day:
+                points[:, :, n] = by_day[day].columns(ids, [DAU, REVENUE]).T
+        dau: list[list[int]] = points[0].astype(np.int64).tolist()
+        return dau, [[money(one) for one in of] for of in points[1].tolist()]
 
     def _value(self, area: Area, sort: Sort) -> Any:
         if sort in ("area", "plat"):

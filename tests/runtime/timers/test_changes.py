@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import gevent
+import gevent.event
 import msgspec
 import pytest
 from timer_harness import COLLECTIONS, A, C, at, eventually, log, paid, some_weeks
@@ -114,6 +115,25 @@ def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 1000)
     assert {name for name, _ in found} == set(COLLECTIONS)
     assert found == suite.anew()
+
+
+def test_while_one_piece_is_written_others_are_computed(suite: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(planning, "DOCUMENTS_AT_ONCE", 5)
+    under_way: set[str] = set()
+    together = gevent.event.Event()
+
+    def wait_for_another(collection: str, writes: Any) -> None:
+        if collection == "kpi" and "*" not in writes[0].id and not together.is_set():
+            under_way.add(writes[0].document["area"])
+            if len(under_way) > 1:
+                together.set()
+            assert together.wait(30), "no other area's documents came to be written"
+
+    suite.store.before = wait_for_another
+    some_weeks(suite, "2015-02-20", 3, seed=8)
+    suite.drain()
+    assert len(under_way) > 1
+    assert suite.documents() == suite.anew()
 
 
 def test_records_that_never_cease_do_not_keep_the_timers_from_running(
