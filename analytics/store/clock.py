@@ -1,50 +1,37 @@
 """The point in a replica set's history that reads must not fall behind, and who takes writes.
 
-A primary that was just elected may show, for a moment, a majority's state of before. A read in a session that knows the
-time of a later write waits until that write is included.
+A primary that was just elected may show, for a moment, a majority's state of before. A read that names the time of a later
+write waits until that write is included.
+
+The time is stated in the read concern, not in a session of the driver's: a connection that was made while its server could
+not be read never supports sessions.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from pymongo import MongoClient
-from pymongo.client_session import ClientSession
+from bson.timestamp import Timestamp
 from pymongo.monitoring import (
     TopologyClosedEvent,
     TopologyDescriptionChangedEvent,
     TopologyListener,
     TopologyOpenedEvent,
 )
+from pymongo.read_concern import ReadConcern
 from pymongo.server_description import ServerDescription
 
 
-class Clock:
-    """Hands out sessions whose reads include everything up to the latest barrier. Usable from many greenlets at once."""
+class MajorityAfter(ReadConcern):
+    """What a majority has, not earlier than ``after``, the operation time of a write; None: at any time."""
 
-    def __init__(self, client: MongoClient[dict[str, Any]]) -> None:
-        self._client = client
-        self._operation: Any = None
-        self._cluster: Any = None
+    def __init__(self, after: Timestamp | None = None) -> None:
+        super().__init__("majority")
+        self._after = after
 
-    @contextmanager
-    def reading(self) -> Iterator[ClientSession | None]:
-        """Yield a session for reads that include everything up to the barrier; None where there was none yet."""
-        if self._operation is None:
-            yield None
-            return
-        with self._client.start_session(causal_consistency=True) as session:
-            session.advance_cluster_time(self._cluster)
-            session.advance_operation_time(self._operation)
-            yield session
-
-    @contextmanager
-    def barrier(self) -> Iterator[ClientSession]:
-        """Yield a session for one write, and take up its time. A server without replicas has no such time."""
-        with self._client.start_session(causal_consistency=True) as session:
-            yield session
-            if session.operation_time is not None and session.cluster_time is not None:
-                self._operation, self._cluster = session.operation_time, session.cluster_time
+    @property
+    def document(self) -> dict[str, Any]:
+        """The read concern as the server takes it."""
+        named = {} if self._after is None else {"afterClusterTime": self._after}
+        return super().document | named
 
 
 class PrimaryListener(TopologyListener):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pymongo
 from pymongo import ASCENDING, MongoClient, ReadPreference, WriteConcern
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
@@ -20,7 +21,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.store.clock import Clock, PrimaryListener
+from analytics.store.clock import MajorityAfter, PrimaryListener
 from analytics.store.dialect import MONGODB, Dialect
 from analytics.store.encoding import OPTIONS
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
@@ -43,7 +44,7 @@ DEFAULTS: dict[str, Any] = {
 }
 SAFE: dict[str, Any] = {
     "read_preference": ReadPreference.PRIMARY,
-    "read_concern": ReadConcern("majority"),
+    "read_concern": MajorityAfter(),
     "write_concern": WriteConcern(w="majority", j=True),
 }
 PING_SECONDS = 3.0
@@ -107,7 +108,7 @@ class MongoStore(Store):
             raise ConfigError(
                 f'mongodb: expected a uri like "mongodb://host:27017" and a database name, got: {error}'
             ) from error
-        self._clock = Clock(self._client)
+        self._read_concern: ReadConcern = self._database.read_concern
         if not self._database.write_concern.acknowledged:
             raise ConfigError(
                 "mongodb.uri: w=0 leaves writes unacknowledged, and records would be lost; leave w out"
@@ -124,9 +125,9 @@ class MongoStore(Store):
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
-        with told(collection), self._clock.reading() as session:
+        with told(collection):
             for asked in self._batches(ids):
-                for document in self._database[collection].find({"_id": {"$in": asked}}, session=session):
+                for document in self._readable(collection).find({"_id": {"$in": asked}}):
                     found[document["_id"]] = document
         return found
 
@@ -168,8 +169,7 @@ class MongoStore(Store):
         order = _keys(("area",) if collection in WITHOUT_TS else ("area", "ts"))
         with (
             told(collection),
-            self._clock.reading() as session,
-            self._database[collection].find(wanted, sort=order, batch_size=batch, session=session) as cursor,
+            self._readable(collection).find(wanted, sort=order, batch_size=batch) as cursor,
         ):
             yield from cursor
 
@@ -186,11 +186,12 @@ class MongoStore(Store):
                     self._drop_indexes_by_ts(collection)
 
     def barrier(self) -> None:
-        with told(BARRIER), self._clock.barrier() as session:
-            # A majority has it only when a majority has everything before it in the primary's log.
-            self._database[POSITIONS].replace_one(
-                {"_id": BARRIER}, {"at": datetime.now(UTC)}, upsert=True, session=session
-            )
+        # A majority has it only when a majority has everything before it in the primary's log.
+        (bulk,) = bulks(POSITIONS, [Write(BARRIER, {"at": datetime.now(UTC)}, None)])
+        reply = self._send(POSITIONS, update(POSITIONS, bulk, self._dialect))
+        # A server without replicas has no such time.
+        if "operationTime" in reply and isinstance(self._read_concern, MajorityAfter):
+            self._read_concern = MajorityAfter(reply["operationTime"])
 
     def ping(self) -> None:
         with told(self._database.name), pymongo.timeout(PING_SECONDS):
@@ -232,7 +233,9 @@ class MongoStore(Store):
 
     def _insert(self, collection: str, bulk: Bulk) -> Bulk:
         """Insert the documents of a bulk and return those that are there."""
-        return refused(bulk, self._send(collection, insert(collection, bulk))) if bulk else []
+        if not bulk:
+            return []
+        return refused(bulk, self._send(collection, insert(collection, bulk)))
 
     def _update(self, collection: str, bulk: Bulk) -> Bulk:
         """Replace the documents of a bulk and return those whose condition does not hold."""
@@ -240,14 +243,17 @@ class MongoStore(Store):
             return []
         return refused(bulk, self._send(collection, update(collection, bulk, self._dialect)))
 
-    def _send(self, collection: str, command: dict[str, Any]) -> list[Document]:
-        """Send one command that writes and return the errors of the writes whose conditions do not hold."""
+    def _readable(self, collection: str) -> Collection[Document]:
+        """Return a collection for reads that see everything up to the latest barrier."""
+        return self._database.get_collection(collection, read_concern=self._read_concern)
+
+    def _send(self, collection: str, command: dict[str, Any]) -> Document:
+        """Send one command that writes, and return the reply: its errors are of writes whose conditions do not hold."""
         with told(collection), self._turn:
             reply = self._database.command(command, writeConcern=self._database.write_concern.document)
         if error := failure(collection, reply):
             raise error
-        found: list[Document] = reply.get("writeErrors", [])
-        return found
+        return reply
 
 
 def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:

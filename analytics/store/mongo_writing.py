@@ -5,7 +5,7 @@ BSON does. The driver repeats no such command by itself. After a cut connection 
 caller of the store repeats the whole call.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bson.raw_bson import RawBSONDocument
@@ -70,9 +70,9 @@ def update(collection: str, bulk: Bulk, dialect: Dialect) -> dict[str, Any]:
     return {"update": collection, "updates": updates, "ordered": False}
 
 
-def refused(bulk: Bulk, failed: Iterable[Document]) -> Bulk:
+def refused(bulk: Bulk, reply: Document) -> Bulk:
     """Return those of ``bulk`` that the ``writeErrors`` of a reply speak of."""
-    return [bulk[one["index"]] for one in failed]
+    return [bulk[one["index"]] for one in reply.get("writeErrors", ())]
 
 
 def _in_pipeline(id_: str, expected: int, document: RawBSONDocument) -> Document:

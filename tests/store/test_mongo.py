@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import Database
+from bson.timestamp import Timestamp
+from databases import MEMBERS, STANDALONE, Database, Servers
 from pymongo import MongoClient
 from pymongo.errors import NotPrimaryError, OperationFailure
 
@@ -16,6 +17,7 @@ from analytics.config import Config, MongoDB, StoreSection, load
 from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
+from analytics.store.clock import MajorityAfter
 from analytics.store.mongo import failure, told
 
 
@@ -243,3 +245,30 @@ def test_the_counting_store_counts() -> None:
         assert store.write("c", [Write("a", {"_v": 1}, 0), Write("b", {}, None)]) == set()
     assert store.documents == {"c": 4}
     assert store.load("c", ["a"]) == {} and list(store.find("c")) == []
+
+
+def test_reads_after_a_barrier_are_not_older_than_it(servers: Servers) -> None:
+    """Where there are members, a read names the barrier's time; on one server there is none to name."""
+    for kind in (STANDALONE, MEMBERS):
+        with servers.database(kind) as database:
+            store = MongoStore(database.uri, database.name)
+            store.write("c", [Write("a", {"_v": 1, "area": "x"}, 0)])
+            assert store._readable("c").read_concern.document == {"level": "majority"}
+            store.barrier()
+            first = store._readable("c").read_concern.document
+            assert ("afterClusterTime" in first) == (kind == MEMBERS)
+            assert store.load("c", ["a"]) and list(store.find("c"))
+            store.barrier()
+            assert (store._readable("c").read_concern.document != first) == (kind == MEMBERS)
+            store.close()
+
+
+def test_a_read_waits_for_the_time_that_it_names(servers: Servers) -> None:
+    with servers.database(MEMBERS) as database:
+        store = MongoStore(database.uri, database.name)
+        store.barrier()
+        now = store._readable("c").read_concern.document["afterClusterTime"]
+        store._read_concern = MajorityAfter(Timestamp(now.time + 3600, 1))
+        with pytest.raises(AnalyticsError, match="afterClusterTime"):
+            store.load("c", ["a"])
+        store.close()
