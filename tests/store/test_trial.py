@@ -335,7 +335,8 @@ def test_an_upgrade_that_was_not_finished(tmp_path: Path) -> None:
     ("release", "embedded", "grade", "words"),
     [
         ("4.4.29", False, Grade.WARNING, "past its support"),
-        ("6.0.5", True, Grade.WARNING, "For production, name a MongoDB of your own"),
+        ("6.0.5", False, Grade.WARNING, "Upgrade to 7.0 or newer"),
+        ("6.0.5", True, Grade.OK, "MongoDB 6.0.5"),
         ("7.0.14", False, Grade.OK, "MongoDB 7.0.14"),
         ("8.0.4", True, Grade.OK, "MongoDB 8.0.4"),
         ("8.2.0-rc1", False, Grade.WARNING, "newer than what this suite knows, 4.4 to 8.0"),

@@ -42,14 +42,9 @@ def of_version(release: str, embedded: bool) -> Iterator[Finding]:
             f"MongoDB {release} is newer than what this suite knows, {oldest} to {newest}; "
             "try it with a copy of your data before you rely on it",
         )
-    elif (major, minor) >= SUPPORTED:
+    elif (major, minor) >= SUPPORTED or embedded:
+        # Which program the embedded server is, and what that means, the check of the node `store` says.
         yield Finding(Grade.OK, f"MongoDB {release}")
-    elif embedded:
-        yield Finding(
-            Grade.WARNING,
-            f"the embedded server is MongoDB {release}, which is past its support: it listens on the loopback only. "
-            "For production, name a MongoDB of your own in mongodb.uri",
-        )
     else:
         yield Finding(
             Grade.WARNING,
