@@ -189,7 +189,8 @@ def _ask_store(config: Config) -> None:
     try:
         store.ping()
     finally:
-        store.close()
+        # The driver waits half a second for the thread that watches the server; the answer is there.
+        gevent.spawn(store.close)
 
 
 def _ask_etcd(config: Config, listed: Event) -> list[Entry]:

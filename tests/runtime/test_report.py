@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 
 from analytics.broker.wire import BrokerState
@@ -24,6 +25,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.asking import Answer
 from analytics.runtime.nodes import UnknownNode, build, needed, registered
 from analytics.runtime.report import node_reports, report
+from analytics.store import MemoryStore, Store
 
 SOURCE = Source(name="a", kind="file", path="/x")
 
@@ -121,3 +123,18 @@ def test_what_spouts_tell_is_not_newer_than_what_the_broker_tells(
     monkeypatch.setattr("analytics.runtime.report.ask", ask)
     [told] = [node.state for node in report(Config(data=tmp_path)).nodes if node.name == "gamelog"]
     assert told == {"published": 1}
+
+
+def test_a_report_does_not_wait_until_the_store_has_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clinging(MemoryStore):
+        def close(self) -> None:
+            letting_go.append(self)
+            gevent.sleep(3600)
+
+    letting_go: list[Store] = []
+    monkeypatch.setattr("analytics.runtime.report.open_store", lambda config, timeout: Clinging())
+    monkeypatch.setattr("analytics.runtime.report._ask_broker", lambda config, listed: BrokerState("", {}))
+    [store] = [one for one in report(Config(data=tmp_path)).peers if one.name == "store"]
+    assert not store.problem and letting_go
