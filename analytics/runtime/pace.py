@@ -4,10 +4,13 @@ QUIET_SECONDS = 0.02
 """How long nothing must come after a message from a spout, or from another worker."""
 OWN_QUIET_SECONDS = 0.005
 """The same after tuples of this worker's own bolts, which a settlement publishes all at once."""
+IDLE_SECONDS = 0.003
+"""A worker that waits so long for its next message has nothing else to do."""
 GATHER_SECONDS = 0.1
 """How long changes are gathered at least while messages keep coming."""
 GATHER_SHARE = 2.0
 """They are gathered for so many times as long as the last settlement took: a slow store gets fewer, larger writes."""
+POLL_SECONDS = 0.01
 MUCH = 0.5
 """The share of what may be pending that is settled without waiting for more."""
 
@@ -15,8 +18,9 @@ MUCH = 0.5
 class Pace:
     """Says how long to wait for more. Times are those of one monotonic clock, in seconds.
 
-    While messages keep coming, changes are gathered until they are much or the time for it is over. That is short where
-    the store is fast: so a flood leaves neither worker nor store idle, and little is left to do at its end.
+    While messages keep coming, changes are gathered until they are much, or for ``flush_seconds``. A worker that has
+    nothing else to do settles earlier where the store is fast, so that little is left to do at the end of a flood; one
+    that is busy folding does not, since fewer settlements write fewer documents.
 
     Args:
         flush_seconds: how long changes are gathered at most.
@@ -27,22 +31,29 @@ class Pace:
         self._flush_seconds = flush_seconds
         self._much = most * MUCH
         self._took = 0.0
+        self._folded_at = 0.0
         self._quiet_at = 0.0
+        self._gathered_at = 0.0
         self._overdue = 0.0
 
     def folded(self, now: float, *, own: bool) -> None:
         """Note that a message was folded. ``own``: it came from one of the worker's own bolts."""
+        self._folded_at = now
         self._quiet_at = max(self._quiet_at, now + (OWN_QUIET_SECONDS if own else QUIET_SECONDS))
 
     def begin(self, now: float) -> None:
         """Note that something is there to be settled."""
-        self._overdue = now + min(max(GATHER_SECONDS, GATHER_SHARE * self._took), self._flush_seconds)
+        self._gathered_at = now + max(GATHER_SECONDS, GATHER_SHARE * self._took)
+        self._overdue = now + self._flush_seconds
 
     def wait(self, now: float, pending: int) -> float:
         """Return for how long to wait before asking again, 0 where the ``pending`` tuples are to be settled now."""
         if pending >= self._much:
             return 0.0
-        return min(max(0.0, min(self._overdue, self._quiet_at) - now), QUIET_SECONDS / 2)
+        until = min(self._overdue, self._quiet_at)
+        if now >= self._gathered_at:
+            until = min(until, self._folded_at + IDLE_SECONDS)
+        return min(max(0.0, until - now), POLL_SECONDS)
 
     def settled(self, seconds: float) -> None:
         """Note how long a settlement took."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analytics.runtime.pace import GATHER_SECONDS, OWN_QUIET_SECONDS, QUIET_SECONDS, Pace
+from analytics.runtime.pace import GATHER_SECONDS, IDLE_SECONDS, OWN_QUIET_SECONDS, QUIET_SECONDS, Pace
 
 FLUSH, MOST = 1.0, 1000
 
@@ -45,7 +45,11 @@ def test_much_is_settled_at_once(pace: Pace) -> None:
 @pytest.mark.parametrize(("took", "gathers"), [(0.0, GATHER_SECONDS), (0.2, 0.4), (3.0, FLUSH)])
 def test_in_a_flood_a_slow_store_gets_more_at_once(pace: Pace, took: float, gathers: float) -> None:
     pace.settled(took)
-    assert settles_after(pace, every=0.01) == pytest.approx(gathers, abs=0.002)
+    assert settles_after(pace, every=0.01) == pytest.approx(gathers, abs=0.011)
+
+
+def test_a_worker_that_is_busy_gathers_as_long_as_it_may(pace: Pace) -> None:
+    assert settles_after(pace, every=IDLE_SECONDS / 2) == pytest.approx(FLUSH, abs=0.002)
 
 
 def test_nothing_waits_longer_than_it_may() -> None:
