@@ -1,16 +1,20 @@
 """What of the suite is compiled: without a C compiler it was installed without, and other code does the same, slower."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 try:
-    from analytics.core.plain import Plain, named
+    from analytics.core import plain
     from analytics.core.scan import Scanner
 except ImportError:
     COMPILED = False
 else:
     COMPILED = True
 
-__all__ = ["COMPILED", "Plain", "named", "scanner"]
+if TYPE_CHECKING:
+    from analytics.core.plain import Plain
+
+__all__ = ["COMPILED", "named", "scanner"]
 
 
 def scanner(
@@ -21,3 +25,8 @@ def scanner(
     ``fields``: per op code that bolts read, the fields of ``data`` that its lines need besides acct, and their kinds.
     """
     return Scanner(areas, earliest, fields or {}) if COMPILED else None
+
+
+def named(plains: "Sequence[Plain]", source: str) -> dict[str, tuple[int, bytes]]:
+    """Return, per op code, how many lines a scanner found, and these with their ids, one after the other."""
+    return plain.named(plains, source.encode())

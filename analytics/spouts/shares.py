@@ -3,10 +3,14 @@
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from analytics.broker.wire import Batch, BatchHeader, Part, number_of
-from analytics.core.compiled import Plain, named
+from analytics.core.compiled import named
 from analytics.core.intervals import Intervals, Pair
+
+if TYPE_CHECKING:
+    from analytics.core.plain import Plain
 
 
 @dataclass(slots=True)
@@ -46,7 +50,7 @@ class Share:
     def topics(self) -> dict[str, Lines]:
         """The lines by topic."""
         if self.plains:
-            found = named(self.plains, self.source.encode())
+            found = named(self.plains, self.source)
             self.lines = {f"gamelog.{code}": Lines(count, body) for code, (count, body) in found.items()}
             self.plains = ()
         return self.lines
