@@ -6,9 +6,9 @@ OWN_QUIET_SECONDS = 0.005
 """The same after tuples of this worker's own bolts, which a settlement publishes all at once."""
 IDLE_SECONDS = 0.003
 """A worker that waits so long for its next message has nothing else to do."""
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.2
 """How long changes are gathered at least while messages keep coming."""
-GATHER_SHARE = 2.0
+GATHER_SHARE = 4.0
 """They are gathered for so many times as long as the last settlement took: a slow store gets fewer, larger writes."""
 POLL_SECONDS = 0.01
 MUCH = 0.5
