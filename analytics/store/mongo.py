@@ -182,8 +182,6 @@ class MongoStore(Store):
             with told(collection):
                 for fields in indexes(collection):
                     self._database[collection].create_index(_keys(fields))
-                if collection in WITHOUT_TS:
-                    self._drop_indexes_by_ts(collection)
 
     def barrier(self) -> None:
         # A majority has it only when a majority has everything before it in the primary's log.
@@ -199,18 +197,6 @@ class MongoStore(Store):
 
     def close(self) -> None:
         self._client.close()
-
-    def _drop_indexes_by_ts(self, collection: str) -> None:
-        """Drop the indexes that earlier versions made here, and no other: none of the documents has a ``ts``."""
-        found = self._database[collection].index_information()
-        for fields in READERS_INDEXES:
-            name = "_".join(f"{field}_{ASCENDING}" for field in fields)
-            if (
-                name in found
-                and found[name].keys() <= {"v", "key", "ns"}
-                and found[name]["key"] == _keys(fields)
-            ):
-                self._database[collection].drop_index(name)
 
     def _batches(self, ids: Sequence[str]) -> Iterator[list[str]]:
         for start in range(0, len(ids), self._dialect.load_batch):

@@ -112,7 +112,7 @@ class Store(ABC):
     @abstractmethod
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         """Make the indexes that are missing: (area, ts), (game, ts) and ts. ``userpay``, which has no ``ts``, has
-        (area, pay_amout) and (game, pay_amout) instead; those on ``ts`` that earlier versions made there are dropped."""
+        (area, pay_amout) and (game, pay_amout) instead."""
 
     @abstractmethod
     def barrier(self) -> None:
