@@ -24,8 +24,11 @@ from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store.clock import MajorityAfter, PrimaryListener
 from analytics.store.dialect import MONGODB, Dialect
 from analytics.store.encoding import OPTIONS
+from analytics.store.forking import forget_clients_in_children
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
 from analytics.store.store import POSITIONS, Document, Store, Write
+
+forget_clients_in_children()
 
 UPSERT_TRIES = 5
 BARRIER = "barrier"

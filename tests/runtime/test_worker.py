@@ -276,18 +276,6 @@ def test_what_is_too_much_waits(
     eventually(lambda: shown(store, "coinday", DAY)("count") == 300)
 
 
-def test_numbers_of_a_quick_store_do_not_wait_for_the_stream_to_pause(
-    workers: Running, store: Shared, send: Any, config: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(type(config.worker), "flush_seconds", 60.0)
-    monkeypatch.setattr(worker, "QUIET_SECONDS", 1.0)
-    workers.start()
-    for _ in range(15):
-        send("gamelog.yuanbao_logchange", [coins(-1)])
-        gevent.sleep(0.1)
-    assert shown(store, "coinday", DAY)("count")
-
-
 def test_positions_reach_the_broker(workers: Running, store: Shared, send: Any, config: Config) -> None:
     workers.start()
     send("gamelog.login_logcount", [login("a"), login("b")])
