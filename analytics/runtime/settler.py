@@ -113,7 +113,7 @@ class Settler:
         self._in_doubt = False
 
     def _settle(self, changes: Changes) -> None:
-        portions = self._portions(changes)  # shared: whoever is free takes the next
+        portions = self._portions(changes)  # shared: each greenlet takes the next
         published: list[AsyncResult[Ack]] = []
         failed: list[Exception] = []
 

@@ -11,4 +11,4 @@ from pymongo.synchronous import mongo_client
 def forget_clients_in_children() -> None:
     """Have forked children leave clients as they are."""
     # Not public, and looked up by name in each child (pymongo 4.8 to 4.20). tests/store/test_forking.py notices a change.
-    mongo_client._after_fork_child = lambda clients: None
+    mongo_client._after_fork_child = lambda clients: None  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ WHOLE = {"area": "*"}
 """The area of the documents of whole games: a search for one game's looks at those of the few others, too."""
 
 FOR_READERS = ("area_1_ts_1", "game_1_ts_1", "ts_1")
-"""The contract promises them to whoever reads the documents, in every collection, whether the suite uses them there or not."""
+"""The contract promises them to readers of the documents, in every collection, whether the suite uses them there or not."""
 
 
 @pytest.fixture(scope="module")

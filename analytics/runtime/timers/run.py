@@ -150,7 +150,7 @@ class Run:
 
     def _settle_all(self, pieces: Sequence[Plan]) -> None:
         """Settle groups, a few at a time: while one waits for the store, another is computed."""
-        remaining = iter(pieces)  # shared: whoever is free takes the next
+        remaining = iter(pieces)  # shared: each greenlet takes the next
         failed: list[Exception] = []
 
         def settle_on() -> None:

@@ -13,7 +13,7 @@ NAME = "password"
 def password(folder: Path) -> str:
     """Return the password that lies in ``folder``; the first process that asks makes it.
 
-    Whoever comes first, node or client, all end with the same one: the file appears complete or not at all.
+    Whether a node or a client comes first, all end with the same one: the file appears complete or not at all.
 
     Raises:
         Unavailable: it can't be read, or the folder is another user's and has none yet.

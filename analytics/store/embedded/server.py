@@ -34,7 +34,7 @@ class Ended(AnalyticsError):
 
 
 class Server:
-    """Runs an engine's server. Whoever makes one holds the lock on the store's folder.
+    """Runs an engine's server. Its owner holds the lock on the store's folder.
 
     Args:
         output: where the server's output goes. It is kept below 8 MB; what was before is beside it as ``….log.1``.
