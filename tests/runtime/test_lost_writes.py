@@ -86,6 +86,16 @@ def count(store: Restorable, collection: str) -> Callable[[], int]:
     return lambda: int(store.load(collection, [DAY]).get(DAY, {}).get("count", 0))
 
 
+def backup_at_three_of_seven(store: Restorable, send: Any) -> dict[str, dict[str, bytes]]:
+    """Have seven coins counted, and return what was stored after three of them."""
+    send(COINS, [coins(-1)] * 3)
+    eventually(lambda: count(store, "coinday")() == 3)
+    saved = store.backup()
+    send(COINS, [coins(-1)] * 4)
+    eventually(lambda: count(store, "coinday")() == 7)
+    return saved
+
+
 def test_a_database_from_an_older_backup_is_brought_up_to_date(
     running: Running, store: Restorable, send: Any
 ) -> None:
@@ -111,11 +121,8 @@ def test_documents_that_are_older_than_their_position_are_brought_up_to_date(
     running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = running.start()
-    send(COINS, [coins(-1)] * 3)
-    eventually(lambda: count(store, "coinday")() == 3)
-    saved = store.backup()
-    send(COINS, [coins(-1)] * 4)
-    eventually(lambda: count(store, "coinday")() == 7 and not one.state()["pending"])
+    saved = backup_at_three_of_seven(store, send)
+    eventually(lambda: not one.state()["pending"])
     running.stop()
     store.restore(saved, ["coinday"])
     one = running.start()
@@ -131,11 +138,7 @@ def test_a_document_that_goes_back_while_it_is_counted_is_not_written_over(
     running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = running.start()
-    send(COINS, [coins(-1)] * 3)
-    eventually(lambda: count(store, "coinday")() == 3)
-    saved = store.backup()
-    send(COINS, [coins(-1)] * 4)
-    eventually(lambda: count(store, "coinday")() == 7)
+    saved = backup_at_three_of_seven(store, send)
     store.restore(saved, ["coinday"])
     send(COINS, [coins(-1)])
     eventually(lambda: count(store, "coinday")() == 8)
@@ -147,11 +150,7 @@ def test_after_a_change_of_primary_what_was_written_last_is_looked_at(
     running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     running.start()
-    send(COINS, [coins(-1)] * 3)
-    eventually(lambda: count(store, "coinday")() == 3)
-    saved = store.backup()
-    send(COINS, [coins(-1)] * 4)
-    eventually(lambda: count(store, "coinday")() == 7)
+    saved = backup_at_three_of_seven(store, send)
     barriers = store.barriers
     store.elections += 1
     send(LOGIN, [login("a")])
@@ -190,11 +189,7 @@ def test_a_worker_that_dies_while_it_reads_again_begins_again(
     running: Running, store: Restorable, send: Any
 ) -> None:
     running.start()
-    send(COINS, [coins(-1)] * 3)
-    eventually(lambda: count(store, "coinday")() == 3)
-    saved = store.backup()
-    send(COINS, [coins(-1)] * 4)
-    eventually(lambda: count(store, "coinday")() == 7)
+    saved = backup_at_three_of_seven(store, send)
     running.stop()
     store.restore(saved, ["coinday"])
     # The note of an earlier start, and a position that it has saved since.
