@@ -45,7 +45,10 @@ def create_app(shown: Data) -> Flask:
     app.register_blueprint(api)
     guard(app)
     app.config.update(
-        COMPRESS_MIMETYPES=PACKED, COMPRESS_ALGORITHM=["br", "gzip"], COMPRESS_ALGORITHM_STREAMING=["br"]
+        COMPRESS_MIMETYPES=PACKED,
+        COMPRESS_LEVEL=3,
+        COMPRESS_ALGORITHM=["br", "gzip"],
+        COMPRESS_ALGORITHM_STREAMING=["br"],
     )
     Compress(app)
     return app

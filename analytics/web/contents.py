@@ -1,19 +1,21 @@
 """What each page shows of its view: the data of its charts, and whatever its template would else have to work out. Pure."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from analytics.web import shapes, tables
 from analytics.web.charts import BY_NAME, columns, curves
+from analytics.web.display import count
 from analytics.web.messages import Translate, msg
 from analytics.web.shapes import definition
 from analytics.web.tables import Table
 
 MOST_HEAT = 10
 LEAST_DAYS = 7
-SPARK_WIDTH, SPARK_HEIGHT = 110, 24
+SPARK_HEIGHT = 50
+"""Twice its pixels, whole numbers: a page may have 180,000 points, and short ones are written and packed sooner."""
 OVERVIEW, RETENTION, PAYMENT, ECONOMY = "overview", "retention", "payment", "economy"
 PROGRESS, AREAS, SYSTEM = "progress", "areas", "system"
 
@@ -91,6 +93,7 @@ def retention(view: shapes.Retention, t: Translate) -> Contents:
     """Return the triangle, shaded up to its largest rate."""
     rates = [cell.rate for cohort in view.cohorts for cell in cohort.cells]
     most = max(rates, default=0.0)
+    last_n = max((cell.n for cohort in view.cohorts for cell in cohort.cells), default=LEAST_DAYS)
     lines = [
         (_cohort_name(one), [(cell.n, cell.rate) for cell in one.cells if cell.final]) for one in view.cohorts
     ]
@@ -98,11 +101,12 @@ def retention(view: shapes.Retention, t: Translate) -> Contents:
     content["sources"]["comeback.cohorts"] = curves([one for one in lines if len(one[1]) > 1], "percent")
     return {
         "data": {"comeback": content},
-        "cohorts": [(one, {cell.n: cell for cell in one.cells}) for one in view.cohorts],
-        "averages": {one.n: one for one in view.average},
-        "last_n": max((cell.n for cohort in view.cohorts for cell in cohort.cells), default=LEAST_DAYS),
+        "cohorts": [
+            (one, shaded([(cell, one.size) for cell in one.cells], most, last_n)) for one in view.cohorts
+        ],
+        "averages": shaded([(one, one.size) for one in view.average], most, last_n) if view.average else (),
+        "last_n": last_n,
         "most": most,
-        "heat": lambda rate: heat(rate, most),
         "meanings": {
             name: definition(kind, name) for kind, name in ((shapes.Cohort, "size"), (shapes.Cell, "rate"))
         },
@@ -144,6 +148,7 @@ def areas(view: shapes.Areas, t: Translate) -> Contents:
     """Return each area with its sparklines, and which columns it can be sorted by."""
     return {
         "rows": [(row, spark(row.dau_days), spark(row.revenue_days)) for row in view.rows],
+        "spark_box": f"0 0 {max(1, len(view.days) - 1)} {SPARK_HEIGHT}",
         "sortable": get_args(shapes.areas.Sort),
     }
 
@@ -169,14 +174,33 @@ def heat(rate: float, most: float) -> str:
     return f"h{max(1, round(MOST_HEAT * math.sqrt(rate / most)))}" if rate > 0 and most > 0 else "h0"
 
 
+class Shaded(NamedTuple):
+    """How a cell of the triangle is written: its classes, its title, its text."""
+
+    classes: str
+    title: str
+    text: str
+
+
+def shaded(
+    cells: Iterable[tuple[shapes.Cell | shapes.Average, int]], most: float, last_n: int
+) -> list[Shaded | None]:
+    """Return a row from the 1st to the ``last_n``-th day after; None where it has no cell. Each comes with its cohort's size."""
+    row: list[Shaded | None] = [None] * last_n
+    for cell, size in cells:
+        final = not isinstance(cell, shapes.Cell) or cell.final
+        row[cell.n - 1] = Shaded(
+            heat(cell.rate, most) + ("" if final else " open"),
+            f"{count(cell.count)} / {count(size)}",
+            f"{cell.rate:.1f}",
+        )
+    return row
+
+
 def spark(values: Sequence[float]) -> str:
-    """Return the points of a sparkline from 0 to its largest value."""
-    most = max(values, default=0) or 1
-    step = SPARK_WIDTH / max(1, len(values) - 1)
-    return " ".join(
-        f"{number * step:.1f},{(SPARK_HEIGHT - 2) * (1 - value / most) + 1:.1f}"
-        for number, value in enumerate(values)
-    )
+    """Return the points of a sparkline: x counts them, y falls from ``SPARK_HEIGHT`` for 0 to 0 for the largest value."""
+    scale = SPARK_HEIGHT / (max(values, default=0) or 1)
+    return " ".join([f"{x},{SPARK_HEIGHT - int(value * scale)}" for x, value in enumerate(values)])
 
 
 def _data(name: str, rows: Sequence[Any], t: Translate) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """How values look on a page: one way for tiles, tables and charts. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from analytics.web.messages import Translate
@@ -75,6 +76,11 @@ SHOWN: dict[str, Callable[..., str]] = {
 def shown(value: object, kind: str) -> str:
     """Return a value as a page shows it; a dash where there is none."""
     return NOTHING if value is None or value == "" else SHOWN[kind](value)
+
+
+def value_of(row: object, name: str) -> Any:
+    """Return a field of a row, which is a Struct or a mapping."""
+    return row[name] if isinstance(row, Mapping) else getattr(row, name)
 
 
 def moment(ts: float, timezone: str) -> str:

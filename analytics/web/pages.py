@@ -2,11 +2,12 @@
 
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import bokeh
 from flask import Blueprint, Response, make_response, render_template, request, url_for
@@ -45,6 +46,7 @@ def common() -> dict[str, Any]:
         "in_language": in_language,
         "kept": kept,
         "shown": display.shown,
+        "value_of": display.value_of,
         "dated": lambda day: display.dated(day, translate),
         "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
         "page_list": PAGES,
@@ -139,7 +141,7 @@ def _of_scope(page: Page, view: Any, given: Given) -> dict[str, Any]:
         "hidden": {
             name: value[0] for name, value in given.items() if value and name not in ("search", "page")
         },
-        "of_area": lambda area: address("/", _filter(given), {"area": area}),
+        "of_area": _of_area(given),
         "filtered": any(given.get(name) for name in NAMES),
         "unfiltered": address(page.path, given, dict.fromkeys(NAMES, "")),
         "read_at": _read_at(view.at, scope.timezone),
@@ -168,6 +170,14 @@ def _link(name: str, given: Given) -> str:
 def _filter(given: Given) -> Given:
     """Return what is the same on every page of what was given."""
     return {name: given[name] for name in (*NAMES, NAME) if name in given}
+
+
+def _of_area(given: Given) -> Callable[[str], str]:
+    """Return what makes the address of one area's overview with the same filter."""
+    begin = address(
+        "/", {name: value for name, value in _filter(given).items() if name != "area"}, {"area": "-"}
+    )
+    return lambda area: begin.removesuffix("-") + quote(area)
 
 
 def _csv(page: Page, table: str, given: Given) -> str:

@@ -14,7 +14,7 @@ from analytics.web.place import ONE_DAY, start_of
 from analytics.web.shapes import AreaRow, Areas
 from analytics.web.shapes.areas import Sort
 from analytics.web.views.figures import ADDED, NOTHING, figures_by_area, of_row
-from analytics.web.views.numbers import change, money
+from analytics.web.views.numbers import change
 from analytics.web.views.starts import openings
 
 SIZE = 50
@@ -98,7 +98,8 @@ class Table:
             if day in by_day:
                 points[:, :, n] = by_day[day].columns(ids, [DAU, REVENUE]).T
         dau: list[list[int]] = points[0].astype(np.int64).tolist()
-        return dau, [[money(one) for one in of] for of in points[1].tolist()]
+        cents = np.round(points[1], 2)  # like money(), for all at once
+        return dau, [[int(one) if one.is_integer() else one for one in of] for of in cents.tolist()]
 
     def _value(self, area: Area, sort: Sort) -> Any:
         if sort in ("area", "plat"):

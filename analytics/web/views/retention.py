@@ -1,7 +1,8 @@
 """*Retention*: which part of a day's new accts came back, day by day."""
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -39,11 +40,21 @@ class _Row:
 
     def add(self, day: date, cohorts: Numbers) -> None:
         """Add cohorts of a day, each a row as :func:`_numbers` makes it."""
-        sizes, counts = cohorts[:, 0], cohorts[:, 1:]
+        self.add_sums(day, _summable(cohorts).sum(axis=0))
+
+    def add_sums(self, day: date, sums: Numbers) -> None:
+        """Add the sum of rows that :func:`_summable` made of cohorts, the youngest of ``day``."""
         self.youngest = max(self.youngest, day)
-        self.size += int(sizes.sum())
-        self.counts += np.nansum(counts, axis=0)
-        self.sizes += np.where(np.isnan(counts), 0, sizes[:, None]).sum(axis=0)
+        self.size += int(sums[0])
+        self.counts += sums[1 : 1 + LAST]
+        self.sizes += sums[1 + LAST :]
+
+
+def _summable(cohorts: Numbers) -> Numbers:
+    """Return rows of which sums make sense: a cohort's size; by n, how many came back; by n, of how many."""
+    sizes, counts = cohorts[:, :1], cohorts[:, 1:]
+    begun = ~np.isnan(counts)
+    return np.hstack([sizes, np.where(begun, counts, 0), begun * sizes])
 
 
 def view(data: Data, filters: Filters, of: Of = "login", axis: Axis = "day") -> Retention:
@@ -97,18 +108,7 @@ def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
     """Yield a row for each day since the opening: of the area or game, or of each of several areas."""
     rows: dict[int, _Row] = {}
     if look.place.basis == "sum":
-        opened = openings(look)
-        cohorts: dict[int, list[Numbers]] = {}
-        youngest: dict[int, date] = {}
-        for day, table in sorted(_tables(look, of).items()):
-            for area, numbers in table:
-                if start := opened.get(area):
-                    open_day = (day - start).days
-                    cohorts.setdefault(open_day, []).append(numbers)
-                    youngest[open_day] = day
-        for open_day, of_areas in cohorts.items():
-            rows[open_day] = _Row()
-            rows[open_day].add(youngest[open_day], np.array(of_areas))
+        rows = _rows_by_opening(_tables(look, of), openings(look))
     elif opened_on := opening(look):
         rows = {(day - opened_on).days: row for day, row in _rows(look, of).items()}
     for open_day in sorted(rows):
@@ -116,23 +116,53 @@ def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
             yield _cohort(look, rows[open_day], None, open_day)
 
 
+def _rows_by_opening(tables: Mapping[date, AreaTable], opened: Mapping[str, date]) -> dict[int, _Row]:
+    """Return by open day the cohorts of all areas together.
+
+    Nearly every area may have an open day of its own on each day, so all of a day are added to all rows at once.
+    """
+    starts = {area: day.toordinal() for area, day in opened.items()}
+    if not tables or not starts:
+        return {}
+    lowest = min(tables).toordinal() - max(starts.values())
+    span = 1 + max(tables).toordinal() - min(starts.values()) - lowest
+    sums, youngest = np.zeros((span, 1 + 2 * LAST)), np.zeros(span, np.int64)
+    for day, table in sorted(tables.items()):
+        known = [n for n, area in enumerate(table.areas) if area in starts]
+        rows = day.toordinal() - lowest - np.array([starts[table.areas[n]] for n in known], np.int64)
+        order = np.argsort(rows, kind="stable")
+        found, begins = np.unique(rows[order], return_index=True)
+        if len(found):
+            sums[found] += np.add.reduceat(_summable(table.numbers[known])[order], begins)
+            youngest[found] = day.toordinal()
+    result = {int(n) + lowest: _Row() for n in np.flatnonzero(youngest)}
+    for open_day, row in result.items():
+        row.add_sums(date.fromordinal(int(youngest[open_day - lowest])), sums[open_day - lowest])
+    return result
+
+
 def _cohort(look: Look, row: _Row, day: str | None, open_day: int | None) -> Cohort:
 
-    def ended(n: int) -> bool:
-        return look.place.ended(row.youngest + timedelta(days=n))
+    def goes_on(n: int) -> bool:
+        return not look.place.ended(row.youngest + timedelta(days=n))
 
+    ended = bisect_left(range(LAST + 1), True, key=goes_on)
     cells = [
-        Cell(n, int(count), int(of), percent(int(count), int(of)), ended(n))
-        for n, (count, of) in enumerate(zip(row.counts, row.sizes, strict=True), start=1)
+        Cell(n, int(count), int(of), percent(int(count), int(of)), n < ended)
+        for n, (count, of) in enumerate(zip(row.counts.tolist(), row.sizes.tolist(), strict=True), start=1)
         if of
     ]
-    return Cohort(day, open_day, row.size, cells, ended(LAST))
+    return Cohort(day, open_day, row.size, cells, ended > LAST)
 
 
 def _average(cohorts: list[Cohort]) -> Iterator[Average]:
     """Yield, for each n, all cohorts whose n-th day has ended, weighted by their size."""
-    for n in range(1, LAST + 1):
-        cells = [cell for cohort in cohorts for cell in cohort.cells if cell.n == n and cell.final]
-        if size := sum(cell.size for cell in cells):
-            count = sum(cell.count for cell in cells)
-            yield Average(n, count, size, percent(count, size))
+    counts, sizes = [0] * (LAST + 1), [0] * (LAST + 1)
+    for cohort in cohorts:
+        for cell in cohort.cells:
+            if cell.final:
+                counts[cell.n] += cell.count
+                sizes[cell.n] += cell.size
+    for n, size in enumerate(sizes):
+        if size:
+            yield Average(n, counts[n], size, percent(counts[n], size))
