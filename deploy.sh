@@ -19,6 +19,7 @@ init=/etc/init.d/analytics
 unit=/etc/systemd/system/analytics.service
 rotation=/etc/logrotate.d/analytics
 command=/usr/local/bin/analytics
+shipped="analytics conf init.d setup.py pyproject.toml requirements.lock README.md LICENSE"
 prefix= python= uninstall= purge= changed=
 
 fail() {
@@ -184,7 +185,7 @@ fingerprint() {
     (
         cd "$root"
         "$python" --version
-        find analytics conf init.d setup.py pyproject.toml README.md LICENSE -type f ! -name '*.pyc' ! -name 'scan*.so' ! -name scan.c |
+        find $shipped -type f ! -name '*.pyc' ! -name '*.so' ! -name '*.c' |
             LC_ALL=C sort |
             xargs sha256sum
     ) | sha256sum | cut -c 1-12
@@ -197,10 +198,11 @@ make_release() {
     rm -rf -- "$release"
     source=$(mktemp -d)
     trap 'rm -rf -- "$source" /run/analytics-deploy.lock' EXIT
-    (cd "$root" && cp -R analytics conf init.d setup.py pyproject.toml README.md LICENSE "$source") # pip writes beside it
+    (cd "$root" && cp -R $shipped "$source") # pip writes beside it
     mkdir -p "$prefix/releases"
     "$python" -m venv "$release"
-    "$release/bin/python" -m pip install --quiet --disable-pip-version-check "$source[embedded]" ||
+    pip="$release/bin/python -m pip install --quiet --disable-pip-version-check"
+    $pip --require-hashes --requirement "$source/requirements.lock" && $pip --no-deps --no-build-isolation "$source" ||
         fail "pip could not install (see above). Check the network and call again; nothing was changed"
     mkdir -p "$release/share/analytics"
     cp "$source/conf/analytics.toml" "$release/share/analytics/"

@@ -1,3 +1,3 @@
 """Log analytics for online games: spouts, a durable broker, and bolts that count exactly once."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

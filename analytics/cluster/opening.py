@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 
 import msgspec
 
@@ -10,6 +11,7 @@ from analytics.cluster.local import LocalKeys
 from analytics.cluster.registry import LocalRegistry, Registry
 from analytics.cluster.shared import SharedRegistry
 from analytics.config import Config
+from analytics.errors import AnalyticsError
 
 
 def open_registry(config: Config, timeout: float | None = None) -> Registry:
@@ -34,6 +36,9 @@ def open_keys(config: Config, timeout: float | None = None) -> Keys:
 
     Args:
         timeout: seconds for a call; None: what the configuration says.
+
+    Raises:
+        AnalyticsError: the API that the configuration names needs a package that is not installed.
     """
     section = config.etcd
     if timeout is not None:
@@ -43,8 +48,13 @@ def open_keys(config: Config, timeout: float | None = None) -> Keys:
     password = os.environ.get(section.password_env, "") if section.password_env else ""
     # Imported here: a suite of one machine needs neither library.
     if section.api == "v2":
-        from analytics.cluster.etcd2 import Etcd2Keys
-
+        try:
+            from analytics.cluster.etcd2 import Etcd2Keys
+        except ModuleNotFoundError as error:
+            raise AnalyticsError(
+                'etcd.api: "v2" needs the package python-etcd, which is not installed. '
+                f'Run: {sys.executable} -m pip install "python-etcd>=0.4.5"; or set "v3", for etcd 3.4 and newer'
+            ) from error
         return Etcd2Keys(section, password)
     from analytics.cluster.etcd3 import Etcd3Keys
 

@@ -107,3 +107,13 @@ def test_check_tries_each_address(whole: Etcd, tmp_path: Path) -> None:
     assert found[f"etcd {address}"]() == "answers; 0 nodes of this suite are known there"
     with pytest.raises(AnalyticsError, match="Connection refused"):
         found[f"etcd {dead}"]()
+
+
+def test_without_its_package_etcd_v2_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config(data=tmp_path, etcd=section([f"http://127.0.0.1:{free_ports(1)[0]}"], api="v2"))
+    monkeypatch.setitem(sys.modules, "etcd", None)  # importing it fails from here on
+    monkeypatch.delitem(sys.modules, "analytics.cluster.etcd2", raising=False)
+    with pytest.raises(AnalyticsError, match=r'etcd\.api: "v2" needs .*python-etcd.*pip install.*"v3"'):
+        open_registry(config)

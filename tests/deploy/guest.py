@@ -4,13 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import gevent
-from machine import ENVIRONMENT, ROOT, Done, copy_of_source
+from machine import ENVIRONMENT, ROOT, Done
 from needed import missing, need
 
 RELEASES = {(3, 11): "bookworm", (3, 13): "trixie"}
@@ -140,17 +139,13 @@ def _debian() -> Path:
 
 
 def _wheels() -> Path:
-    """Return a folder with all that pip needs for an installation, fetched anew where setup.py has changed since."""
-    wheels, stamp, setup = KEPT / "wheels", KEPT / "setup.py", (ROOT / "setup.py").read_text()
-    if not stamp.exists() or stamp.read_text() != setup:
+    """Return a folder with all that pip needs for an installation, fetched again where the lock has changed since."""
+    wheels, stamp, lock = KEPT / "wheels", KEPT / "requirements.lock", ROOT / "requirements.lock"
+    if not stamp.exists() or stamp.read_bytes() != lock.read_bytes():
         shutil.rmtree(wheels, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        with tempfile.TemporaryDirectory() as folder:  # pip writes beside what it builds
-            source = copy_of_source(Path(folder))
-            _make([*pip, "--wheel-dir", wheels, f"{source}[embedded]", "setuptools", "wheel"], cwd=folder)
-        for own in wheels.glob("analytics-*"):
-            own.unlink()
-        stamp.write_text(setup)
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        _make([*pip, "--dest", wheels, "--require-hashes", "--requirement", lock], cwd=KEPT)
+        shutil.copy2(lock, stamp)
     return wheels
 
 

@@ -184,6 +184,6 @@ def copy_of_source(folder: Path) -> Path:
     """Return a copy of what is deployed, to change something in."""
     for name in ("analytics", "conf", "init.d"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "deploy.sh"):
+    for name in ("setup.py", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "deploy.sh"):
         shutil.copy2(ROOT / name, folder / name)
     return folder
