@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pymongo
-from pymongo import ASCENDING, MongoClient, ReadPreference, WriteConcern
+from pymongo import ASCENDING, IndexModel, MongoClient, ReadPreference, WriteConcern
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
@@ -181,10 +181,16 @@ class MongoStore(Store):
             return sorted(self._database.list_collection_names())
 
     def ensure_indexes(self, collections: Iterable[str]) -> None:
+        # By default MongoDB finishes an index when every voting member has built it, and one of them may be down.
+        quorum: dict[str, Any] = {}
+        with told(self._database.name):
+            hello = self._database.command("hello")
+        if "setName" in hello or hello.get("msg") == "isdbgrid":
+            quorum["commitQuorum"] = "majority"
         for collection in collections:
             with told(collection):
-                for fields in indexes(collection):
-                    self._database[collection].create_index(_keys(fields))
+                models = [IndexModel(_keys(fields)) for fields in indexes(collection)]
+                self._database[collection].create_indexes(models, **quorum)
 
     def barrier(self) -> None:
         # A majority has it only when a majority has everything before it in the primary's log.

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
 from bson.timestamp import Timestamp
 from databases import MEMBERS, STANDALONE, Database, Servers
@@ -19,6 +20,7 @@ from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
 from analytics.store.clock import MajorityAfter
 from analytics.store.mongo import failure, told
+from analytics.testing.mongod import ReplicaSet
 
 
 def test_connect_to_mongodb(database: Database) -> None:
@@ -38,6 +40,19 @@ def test_connect_to_mongodb(database: Database) -> None:
 
 def index_keys(client: MongoClient[dict[str, Any]], database: str, collection: str) -> list[list[str]]:
     return [list(index["key"]) for index in client[database][collection].list_indexes()]
+
+
+def test_indexes_are_built_while_a_member_is_down(tmp_path: Path) -> None:
+    with ReplicaSet(tmp_path) as members, MongoClient[dict[str, Any]](members.uri) as client:
+        store = MongoStore(members.uri, "analytics")
+        # On an empty collection MongoDB waits for nobody.
+        store.write("loginday", [Write("a:1", {"_v": 1, "area": "a", "ts": 1, "count": 3}, 0)])
+        primary = f"{client.primary[0]}:{client.primary[1]}" if client.primary else ""
+        next(one for one in members.members if one.address != primary).stop()
+        with pymongo.timeout(60):
+            store.ensure_indexes(["loginday"])
+        assert ["game", "ts"] in index_keys(client, "analytics", "loginday")
+        store.close()
 
 
 def test_readers_find_their_indexes(database: Database) -> None:
