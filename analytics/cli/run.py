@@ -7,12 +7,12 @@ import sys
 
 import click
 
+from analytics.app import build
 from analytics.config import Config
 from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
-from analytics.runtime.nodes import build
 from analytics.runtime.service.supervisor import Supervisor
 
 PR_SET_PDEATHSIG = 1

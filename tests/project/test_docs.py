@@ -9,10 +9,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from analytics.app import UnknownNode, build
 from analytics.bolts import BOLTS
 from analytics.cli.main import COMMANDS, cli
 from analytics.config import Config
-from analytics.runtime.nodes import UnknownNode, build
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -9,6 +9,7 @@ from typing import Any
 import gevent
 import pytest
 
+from analytics.app import UnknownNode, build
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, Node
 from analytics.cluster.registry import process_started
@@ -23,7 +24,7 @@ from analytics.config import (
 )
 from analytics.errors import AnalyticsError
 from analytics.runtime.asking import Answer
-from analytics.runtime.nodes import UnknownNode, build, needed, registered
+from analytics.runtime.nodes import needed, registered
 from analytics.runtime.report import node_reports, report
 from analytics.store import MemoryStore, Store
 

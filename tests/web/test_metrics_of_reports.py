@@ -12,11 +12,12 @@ from monitoring import promtool
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from analytics.app import build
 from analytics.broker.wire import BrokerState, Head, SourceState
 from analytics.config import BrokerSection, Config, MetricsSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import balance
-from analytics.runtime.nodes import build, needed
+from analytics.runtime.nodes import needed
 from analytics.runtime.report import NodeReport, Peer, StatusReport
 from analytics.runtime.usage import Usage
 from analytics.testing.ports import free_ports

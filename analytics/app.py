@@ -1,0 +1,98 @@
+"""The composition root: makes the nodes that a configuration describes. Nothing but the commands imports it."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from analytics.bolts import BOLTS
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.runtime.node import Node
+from analytics.runtime.nodes import DASHBOARD, METRICS, TIMERS, WORKERS, groups, readers, single_bolts
+
+
+class UnknownNode(AnalyticsError):
+    """A node of that name does not exist; the message names those that do."""
+
+
+def build(names: Sequence[str], config: Config) -> list[Node]:
+    """Return the nodes of those names; bolts named one by one share a worker.
+
+    Raises:
+        UnknownNode: a name that no node has.
+    """
+    machines = ["broker", DASHBOARD, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
+    known = [*machines, WORKERS, *groups(config), *BOLTS]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+            raise UnknownNode(f'node: expected the name of a node, got "{name}"; {hint}')
+    bolts = single_bolts(config, names)
+    nodes: list[Node] = []
+    for name in dict.fromkeys(names):
+        if name == WORKERS:
+            nodes += [_worker(config, group, members) for group, members in groups(config).items()]
+        elif name in groups(config):
+            nodes.append(_worker(config, name, groups(config)[name]))
+        elif name not in bolts:
+            nodes.append(_machine(name, config))
+    return [*nodes, _worker(config, "+".join(bolts), bolts)] if bolts else nodes
+
+
+def _worker(config: Config, name: str, bolts: Iterable[str]) -> Node:
+    """Return a worker, one of which works if several are run."""
+    from analytics.runtime.hosted import Hosted
+    from analytics.runtime.worker import Worker
+
+    name, bolts = f"worker-{name}", list(bolts)
+    return Hosted(config, name, Worker.role, lambda found: Worker(found, bolts, name), alone=True)
+
+
+def _machine(name: str, config: Config) -> Node:
+    """Return a node that is no worker. Only what it needs is imported."""
+    if name == "broker":
+        from analytics.broker.broker import Broker
+        from analytics.runtime.hosted import OfferedBroker
+
+        if config.etcd.endpoints:
+            return OfferedBroker(config, readers(config))
+        return Broker(config.broker, config.data, readers(config))
+    if name == TIMERS:
+        from analytics.runtime.hosted import Hosted
+        from analytics.runtime.timers.node import Timers
+
+        return Hosted(config, name, Timers.role, Timers, alone=True)
+    if name == DASHBOARD:
+        from analytics.web.server import Dashboard
+
+        return Dashboard(config)
+    if name == METRICS:
+        from analytics.web.serving import Metrics
+
+        return Metrics(config)
+    if name == "store":
+        from analytics.store.embedded import StoreNode
+
+        return StoreNode(config)
+    if config.etcd.endpoints:
+        from analytics.runtime.hosted import Hosted
+
+        return Hosted(config, name, "spout", partial(_spout, name), alone=False)
+    return _spout(name, config)
+
+
+def _spout(name: str, config: Config) -> Node:
+    if name == "gamelog":
+        from analytics.spouts.gamelog import Gamelog
+
+        return Gamelog(config)
+    from analytics.config import areas
+
+    if name == "payment":
+        from analytics.spouts.payment import Payment
+
+        return Payment(config, areas(config))
+    from analytics.spouts.syncuser import Syncuser
+
+    return Syncuser(config, areas(config))
