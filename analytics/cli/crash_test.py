@@ -25,8 +25,11 @@ from analytics.testing.crash import CrashTest
     show_default=True,
     help="What documents are kept in: the suite's own node, or one or three mongod of the test's own, broken as well.",
 )
+@click.option("--service", is_flag=True, help="Run the suite as `start` does, and kill its supervisor, too.")
 @click.option("--keep", is_flag=True, help="Keep the folder: the suite's data and the processes' logs.")
-def crash_test(seconds: float, seed: int | None, rate: int, pause: float, store: str, keep: bool) -> None:
+def crash_test(
+    seconds: float, seed: int | None, rate: int, pause: float, store: str, service: bool, keep: bool
+) -> None:
     """Run a suite of its own on free ports, kill its processes at random while records flow in, and compare.
 
     With --store mongod the server is killed and frozen, too; with --store replica-set its members are killed, frozen,
@@ -36,8 +39,10 @@ def crash_test(seconds: float, seed: int | None, rate: int, pause: float, store:
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="crash-test-"))
     click.echo(f"seed {seed}, folder {folder}")
-    result = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store).run(seconds)
+    test = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store, service)
+    result = test.run(seconds)
     click.echo(f"{result.lines:,} lines, {result.replays} replays, {_counts('kills', result.kills)}")
+    click.echo(f"{result.unheard} lines sent over TCP to a spout that died before it had journaled them")
     if store != EMBEDDED:
         click.echo(f"{_counts('disturbances of the store', result.events)}, {result.rollbacks} rollbacks")
     click.echo(_counts("processes ended by themselves", result.ended))

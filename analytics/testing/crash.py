@@ -1,8 +1,8 @@
 """Kills the processes of a running suite, and of its store, while records flow in, and then compares every number.
 
-Records come from a log that rotates, from a web server that fails now and then, from standard input (each
-stream more than once), and from journals that are replayed forwards and backwards; a payment interface is
-polled. Some lines are broken. In the end every document must equal the reference runner's, those of timer bolts
+Records come from a log that rotates, from a web server that fails now and then and is restarted, over TCP, from standard
+input (each stream more than once), and from journals that are replayed forwards and backwards; a payment and a role
+interface are polled. Some lines are broken. In the end every document must equal the reference runner's, those of timer bolts
 what one run by hand makes of these, and the balance must add up: the same records, whatever died whenever.
 """
 
@@ -27,11 +27,13 @@ from analytics.store import open_store
 from analytics.testing.broken_store import EMBEDDED, open_broken
 from analytics.testing.comparing import balance_faults, differences, timer_documents
 from analytics.testing.feed import Feed
+from analytics.testing.service import Service
 from analytics.testing.setting import configure
 from analytics.testing.supervised import Supervised
-from analytics.testing.world import Payments, RotatedLog, Web
+from analytics.testing.tcp_sender import TcpSender
+from analytics.testing.world import Payments, Roles, RotatedLog, Web
 
-NODES = [["broker"], ["gamelog"], ["payment"], ["workers"], ["timers"]]
+NODES = [["broker"], ["gamelog"], ["payment"], ["syncuser"], ["workers"], ["timers"]]
 LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
 PATIENCE = 300
@@ -47,6 +49,7 @@ class Result:
         ended: per process, how often it ended by itself and was restarted.
         events: what was done to the store, by kind.
         rollbacks: of members of the store.
+        unheard: lines sent over TCP that the spout did not live to journal; their sender was told nothing.
     """
 
     lines: int = 0
@@ -55,6 +58,7 @@ class Result:
     events: Counter[str] = field(default_factory=Counter)
     rollbacks: int = 0
     replays: int = 0
+    unheard: int = 0
     differences: list[str] = field(default_factory=list)
 
 
@@ -62,13 +66,21 @@ class CrashTest:
     """One run. ``seed`` decides what is fed and killed; when things happen depends on the machine."""
 
     def __init__(
-        self, folder: Path, seed: int, rate: int, pause: float, say: Say, store: str = EMBEDDED
+        self,
+        folder: Path,
+        seed: int,
+        rate: int,
+        pause: float,
+        say: Say,
+        store: str = EMBEDDED,
+        service: bool = False,
     ) -> None:
         """Args:
         folder: an empty folder to work in.
         rate: lines a second, over all sources.
         pause: seconds between two kills, on average, and between two disturbances of the store.
         store: what the suite keeps its documents in, one of ``STORES``.
+        service: run it as `analytics start` does, and kill its supervisor as well.
         """
         self._folder = folder
         self._rng = random.Random(seed)
@@ -80,6 +92,8 @@ class CrashTest:
         self._streams: list[Path] = []
         self._piped: set[Path] = set()
         self._feeding = True
+        self._service = service
+        self._deaths: list[float] = []
         self._store = open_broken(store, folder / "store")
 
     def run(self, seconds: float) -> Result:
@@ -88,35 +102,41 @@ class CrashTest:
         web_log = folder / "web" / "game.log"
         conf = folder / "analytics.toml"
         with self._store:
-            port = configure(conf, self._store.uri)
+            web_port, tcp_port = configure(conf, self._store.uri)
             config = load(conf)
             directory = areas(config)
             self._feed = Feed(directory, self._seed)
             self._payments = Payments(directory, self._rng)
+            self._roles = Roles(directory, self._rng)
+            self._sender = TcpSender(tcp_port, directory, random.Random(self._seed))
             self._rotated = RotatedLog(folder / "logs", self._rng)
             self._web_log = web_log
-            web = Web(web_log, self._payments, self._seed, faults=0.1, port=port)
+            self._web = Web(web_log, self._payments, self._roles, self._seed, faults=0.1, port=web_port)
             try:
-                with Suite(conf, [*self._store.nodes, *NODES]) as suite:
+                with Service(conf) if self._service else Suite(conf, [*self._store.nodes, *NODES]) as suite:
                     self._break_and_compare(config, suite, time.monotonic() + seconds)
             finally:
-                web.close()
+                self._web.close()
         result.lines = self._feed.good + self._feed.broken
         return result
 
-    def _break_and_compare(self, config: Config, suite: Suite, deadline: float) -> None:
+    def _break_and_compare(self, config: Config, suite: Suite | Service, deadline: float) -> None:
         result = self._result
         supervised = Supervised(suite)
         try:
             helpers: list[gevent.Greenlet[..., None]] = [
                 gevent.spawn(self._feed_for_ever),
+                gevent.spawn(self._send_for_ever),
                 gevent.spawn(self._replay_for_ever, config),
+                gevent.spawn(self._restart_web_until, deadline),
                 gevent.spawn(self._disturb_store_until, deadline),
             ]
             self._kill_until(supervised, suite.names, deadline)
             self._feeding = False
             gevent.joinall(helpers, raise_error=True)
             self._say("letting everything settle")
+            if isinstance(suite, Service):
+                suite.start_missing()
             self._store.settle()
             self._pipe_the_rest()
             self._settle(config)
@@ -140,8 +160,21 @@ class CrashTest:
                 self._add_stream(waiting)
                 waiting = []
             self._payments.some()
+            self._roles.some()
             gevent.sleep(FEED_SECONDS)
         self._add_stream(waiting)
+
+    def _send_for_ever(self) -> None:
+        """Send lines over TCP, whether anybody listens or not."""
+        while self._feeding:
+            self._sender.some()
+            gevent.sleep(FEED_SECONDS)
+
+    def _restart_web_until(self, deadline: float) -> None:
+        rng = random.Random(self._seed)
+        while time.monotonic() < deadline:
+            self._sleep(rng, deadline)
+            self._web.restart(rng.choice([0.1, 1, 5]))
 
     def _add_stream(self, lines: list[bytes]) -> None:
         path = self._folder / f"stream{len(self._streams)}.log"
@@ -198,7 +231,9 @@ class CrashTest:
         while time.monotonic() < deadline:
             self._sleep(self._rng, deadline)
             victims = self._rng.sample(names, self._rng.choice([1, 1, 1, 2]))
+            self._deaths.append(time.monotonic())
             with supervised.killed(victims):
+                self._deaths.append(time.monotonic())
                 self._result.kills.update(victims)
                 gevent.sleep(self._rng.choice([0, 0.2, 1]))
             self._say(f"killed {self._result.kills.total()} times, last {' and '.join(victims)}")
@@ -242,7 +277,14 @@ class CrashTest:
         )
 
     def _compare(self, config: Config) -> list[str]:
+        accepted = self._sender.accepted(config.data)
+        self._result.differences += self._sender.faults(accepted, self._deaths)
+        self._result.unheard = len(self._sender.sent.keys() - accepted.keys())
+        self._feed.log(
+            self._sender.sent[number] for number in sorted(accepted) if number in self._sender.sent
+        )
         self._feed.pay(self._payments.tuples())
+        self._feed.sync(self._roles.tuples())
         expected = self._feed.documents()
         store = open_store(config)
         refill = Refill(config.broker)

@@ -56,6 +56,16 @@ class Feed:
         """Take payment snapshots as true."""
         self._reference.put("payment", list(tuples))
 
+    def sync(self, tuples: Iterable[Mapping[str, Any]]) -> None:
+        """Take roles as true."""
+        self._reference.put("syncuser", list(tuples))
+
+    def log(self, tuples: Iterable[Mapping[str, Any]]) -> None:
+        """Take further tuples of game logs as good lines."""
+        for one in tuples:
+            self.good += 1
+            self._waiting.setdefault(f"gamelog.{one['op']['code']}", []).append(one)
+
     def documents(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return, per collection and id, the documents that all lines so far must have led to."""
         for topic in list(self._waiting):

@@ -35,13 +35,15 @@ def games() -> str:
     return text
 
 
-def configure(path: Path, uri: str = "") -> int:
-    """Write a configuration with free ports to ``path``; return the port that its web server is expected at.
+def configure(path: Path, uri: str = "") -> tuple[int, int]:
+    """Write a configuration with free ports to ``path``.
+
+    Return the port that its web server is expected at, and the one at which it takes lines over TCP.
 
     Args:
         uri: of the MongoDB to use; "" is the embedded server, node ``store``.
     """
-    web, *ports = free_ports(5)
+    web, tcp, *ports = free_ports(6)
     path.write_text(f"""
 data = "data"
 [mongodb]
@@ -62,6 +64,14 @@ kind = "http"
 url = "http://127.0.0.1:{web}/logs/game.log"
 poll_seconds = 0.2
 timeout_seconds = 3
+[[gamelog.sources]]
+name = "tcp"
+kind = "tcp"
+port = {tcp}
+[syncuser]
+url = "http://127.0.0.1:{web}/roles?area={{area}}&since={{since}}&page={{page}}"
+every_seconds = 2
+timeout_seconds = 3
 [payment]
 url = "http://127.0.0.1:{web}/payment?area={{area}}&day={{day}}&page={{page}}"
 every_seconds = 2
@@ -70,4 +80,4 @@ timeout_seconds = 3
 [worker]
 flush_seconds = 0.3
 {games()}""")
-    return web
+    return web, tcp

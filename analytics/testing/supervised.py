@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import gevent
 
 from analytics.runtime.suite import Suite
+from analytics.testing.service import Service
 
 LOOK_SECONDS = 0.5
 
@@ -18,7 +19,7 @@ class Supervised:
         ended: per process, how often it ended without being killed.
     """
 
-    def __init__(self, suite: Suite) -> None:
+    def __init__(self, suite: Suite | Service) -> None:
         self.ended: Counter[str] = Counter()
         self._suite = suite
         self._down: set[str] = set()

@@ -1,14 +1,16 @@
-"""What the suite is surrounded by while it is being broken: files that rotate, a web server, a payment interface."""
+"""What the suite is surrounded by while it is being broken: files that rotate, a web server, interfaces, a TCP sender."""
 
 import gzip
 import random
 import shutil
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import gevent
 import msgspec
 from gevent.pywsgi import WSGIServer
 
@@ -96,30 +98,80 @@ class Payments:
         ]
 
 
-class Web:
-    """Serves one log file at ``/logs/game.log`` and the payment interface at ``/payment``, not always well."""
+class Roles:
+    """What the role interface says. A role never changes: which of its states were asked for would be a matter of luck."""
 
-    def __init__(self, log: Path, payments: Payments, seed: int, faults: float, port: int = 0) -> None:
+    def __init__(self, areas: Areas, rng: random.Random) -> None:
+        self._areas = list(areas.values())
+        self._rng = rng
+        self._roles: list[dict[str, Any]] = []
+
+    def some(self) -> None:
+        """Let a few accts create roles."""
+        for _ in range(self._rng.randrange(3)):
+            area = self._rng.choice(self._areas)
+            self._roles.append(
+                {
+                    "game": area.game,
+                    "area": area.id,
+                    "plat": area.plat,
+                    "ts": int(time.time()),
+                    "uid": f"role{len(self._roles)}",
+                    "name": f"name{len(self._roles)}",
+                    "grade": self._rng.randrange(1, 100),
+                    "rest_yuanbao": self._rng.randrange(1_000),
+                    "acctid": f"acct{self._rng.randrange(50)}",
+                }
+            )
+
+    def answer(self, area: str, since: int) -> dict[str, Any]:
+        """Return the interface's answer: the roles of one area since then."""
+        found = [role for role in self._roles if role["area"] == area and role["ts"] >= since]
+        return {"roles": found, "next": None}
+
+    def tuples(self) -> list[Mapping[str, Any]]:
+        """Return all roles as tuples."""
+        return list(self._roles)
+
+
+class Web:
+    """Serves one log file at ``/logs/game.log``, and the interfaces ``/payment`` and ``/roles``, not always well."""
+
+    def __init__(
+        self, log: Path, payments: Payments, roles: Roles, seed: int, faults: float, port: int = 0
+    ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
         self._log = log
         self._payments = payments
-        self._server = WSGIServer(
-            ("127.0.0.1", port),
-            Faults(self._site, faults, seed),
-            handler_class=Handler,
-            log=None,
-            error_log=None,
-        )
-        self._server.start()
+        self._roles = roles
+        self._application = Faults(self._site, faults, seed)
+        self._port = port
+        self._start()
+
+    def restart(self, seconds: float) -> None:
+        """Be away for so long."""
+        self.close()
+        gevent.sleep(seconds)
+        self._start()
 
     def close(self) -> None:
         self._server.stop(timeout=1)
+
+    def _start(self) -> None:
+        self._server = WSGIServer(
+            ("127.0.0.1", self._port), self._application, handler_class=Handler, log=None, error_log=None
+        )
+        self._server.start()
 
     def _site(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/logs/game.log":
             return send_file(self._log, environ, start_response)
         query = {key: values[-1] for key, values in parse_qs(environ["QUERY_STRING"]).items()}
-        body = msgspec.json.encode(self._payments.answer(query["area"], query["day"]))
+        if environ["PATH_INFO"] == "/roles":
+            found = self._roles.answer(query["area"], int(query["since"]))
+        else:
+            found = self._payments.answer(query["area"], query["day"])
+        body = msgspec.json.encode(found)
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]
