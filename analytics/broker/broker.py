@@ -170,7 +170,8 @@ class Broker:
         self._store = FilterStore(self._data / "filter")
         expect = self._store.load(self._filter)
         segment_bytes = int(self.bound.segment_mb * (1 << 20))
-        self._log = Log(queue, segment_bytes, self.bound.fsync, expect)
+        read = {topic for topics in self._bolts.values() for topic in topics}
+        self._log = Log(queue, segment_bytes, self.bound.fsync, expect, read)
         for entry in self._log.entries(self._store.saved(self._log.identity)):
             if entry.ns or entry.rejected:
                 self._filter.note(entry.source, entry.ns, entry.rejected)

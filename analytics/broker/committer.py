@@ -160,9 +160,9 @@ class Committer:
         group.acks.append((intake, Ack(intake.seq, sifted.accepted, sifted.repeated)))
         if not sifted:
             return
-        header = sifted.header
-        headers = self._log.stage(header, sifted.bodies)
-        frames = intake.frames if sifted.bodies is bodies else sifted.bodies
+        header, kept = self._log.topics.assign(sifted.header, sifted.bodies)
+        headers = self._log.stage(header, kept)
+        frames = intake.frames if kept is bodies else kept
         for part, message, frame in zip(header.parts, headers, frames, strict=True):
             group.messages.append((part.topic, message, frame))
         seq = self._log.staged_seq

@@ -10,16 +10,17 @@ import secrets
 import time
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.broker.checksum import crc32
+from analytics.broker.opening import damaged, lost, open_segments
 from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored, encode_record
 from analytics.broker.segment import Segment
 from analytics.broker.times import Times
+from analytics.broker.topics import Topics, bounded
 from analytics.broker.wire import BatchHeader, Head, Message, MessageHeader
-from analytics.errors import LogError
 
 logger = logging.getLogger(__name__)
 
@@ -49,10 +50,19 @@ class Log:
     Args:
         expect: identity and seq that are known to have been acknowledged. Where the folder holds that
             log but ends before that seq, records were lost and LogError is raised.
+        read: the topics that bolts read.
+
+    Attributes:
+        topics: which topics have numbers of their own here.
     """
 
     def __init__(
-        self, folder: Path, segment_bytes: int, sync: bool = True, expect: tuple[str, int] = ("", 0)
+        self,
+        folder: Path,
+        segment_bytes: int,
+        sync: bool = True,
+        expect: tuple[str, int] = ("", 0),
+        read: Iterable[str] = (),
     ) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
@@ -61,7 +71,7 @@ class Log:
         self._staged: list[Buffer] = []
         self._times: dict[str, Times] = {}
         folder.mkdir(parents=True, exist_ok=True)
-        self._segments = _open_segments(folder)
+        self._segments = open_segments(folder, read)
         self.seq = 0
         self.heads: dict[str, Head] = {}
         if self._segments:
@@ -71,6 +81,8 @@ class Log:
             self._segments.append(Segment.create(folder, 1, head, sync))
         self.identity = self._segments[0].log
         self._holes = self._find_holes()
+        self._bound_topics(set(read))
+        self.topics = Topics(read, self.heads)
         self._next_seq, self._next_heads = self.seq, dict(self.heads)
 
     # Writing
@@ -283,14 +295,14 @@ class Log:
         try:
             yield from segment.records(offset)
         except Damaged as damage:
-            raise _damaged(segment.path, damage) from damage
+            raise damaged(segment.path, damage) from damage
 
     def _load(self, segment: Segment, record: Record, part: Stored) -> Message:
         assert isinstance(record.header, Entry)
         try:
             body = segment.body(record, part.topic)
         except Damaged as damage:
-            raise _damaged(segment.path, damage) from damage
+            raise damaged(segment.path, damage) from damage
         return Message(part.topic, self._header(record.header, part), body)
 
     def _recover(self, expect: tuple[str, int]) -> None:
@@ -313,11 +325,34 @@ class Log:
         except Damaged as found:
             damage = found
         if expect[0] == segment.log and expect[1] > self.seq:
-            raise _lost(segment.path, self.seq, expect[1], damage)
+            raise lost(segment.path, self.seq, expect[1], damage)
         if damage is not None:
-            lost = segment.size - end
-            logger.warning("%s: cut %d bytes that were never acknowledged: %s", segment.path, lost, damage)
+            torn = segment.size - end
+            logger.warning("%s: cut %d bytes that were never acknowledged: %s", segment.path, torn, damage)
             segment.cut(end, self._sync)
+
+    def _bound_topics(self, read: set[str]) -> None:
+        """Where the log numbers more topics than it may, as earlier versions let it, go on with shared topics.
+
+        A new segment begins with their totals, so that the next start does not add them up once more.
+        """
+        heads = bounded(self.heads, read)
+        if len(heads) == len(self.heads):
+            return
+        logger.warning(
+            "%s: %d topics, expected %d at most: the others share topics from now on",
+            self._folder, len(self.heads), len(heads),
+        )  # fmt: skip
+        newest = self._active
+        empty = newest.first == self.seq + 1
+        head = SegmentHead(self.identity, newest.previous if empty else newest.first, heads)
+        segment = Segment.create(self._folder, self.seq + 1, head, self._sync)
+        if empty:
+            newest.close()
+            self._segments.pop()
+        self._segments.append(segment)
+        self.heads = heads
+        self._times = {topic: times for topic, times in self._times.items() if topic in heads}
 
     def _note_older(self) -> None:
         """Note roughly when what the older segments hold became durable, without walking through them."""
@@ -343,25 +378,6 @@ class Log:
         return holes
 
 
-def _open_segments(folder: Path) -> list[Segment]:
-    """Open every segment of a folder, oldest first."""
-    for unfinished in folder.glob("*.new"):
-        unfinished.unlink()
-    segments: list[Segment] = []
-    for path in sorted(folder.glob("*.log")):
-        try:
-            segments.append(Segment.open(path))
-        except Damaged as damage:
-            raise _damaged(path, damage) from damage
-    identities = sorted({segment.log for segment in segments})
-    if len(identities) > 1:
-        raise LogError(
-            f"{folder} holds segments of {len(identities)} logs ({', '.join(identities)}), expected one: "
-            "move the files away that were copied there"
-        )
-    return segments
-
-
 def _advance(heads: dict[str, Head], record: Record) -> None:
     if isinstance(record.header, Entry):
         for part in record.header.parts:
@@ -372,20 +388,3 @@ def _wanted_parts(record: Record, position: Mapping[str, int]) -> list[Stored]:
     if not isinstance(record.header, Entry):
         return []
     return [part for part in record.header.parts if part.number > position.get(part.topic, part.number)]
-
-
-def _damaged(path: Path, damage: Damaged) -> LogError:
-    return LogError(
-        f"{path} is damaged at byte {damage.offset}: {damage.reason}. Records in it may be lost to the bolts that "
-        "have not passed it, but the journals have them: stop the suite, move this file away, start; "
-        "docs/operations.md, Counting anew, says how to get exact numbers from the journals"
-    )
-
-
-def _lost(path: Path, seq: int, expected: int, damage: Damaged | None) -> LogError:
-    reason = f"at byte {damage.offset}: {damage.reason}" if damage else "it ends there"
-    return LogError(
-        f"{path}: the log ends at seq {seq}, but records through {expected} were acknowledged ({reason}). The disk "
-        "lost what was written. Move the queue folder away and start: nothing will count twice. "
-        "What the bolts had not handled yet is in the journals: docs/operations.md, Counting anew"
-    )

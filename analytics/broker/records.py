@@ -21,7 +21,6 @@ MAGIC = b"AQ1\n"
 PREFIX = struct.Struct("<4sIIQ")
 _COVERED = struct.Struct("<IQ")
 _WINDOW = 64 << 10
-_MAX_HEADER = 64 << 20
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -99,9 +98,11 @@ def scan(fd: int, offset: int, end: int) -> Iterator[Record]:
         if len(window) - at < PREFIX.size:
             raise Damaged(offset, "it ends within a record's first bytes")
         magic, crc, length, seq = PREFIX.unpack_from(window, at)
-        if magic != MAGIC or length > _MAX_HEADER:
+        if magic != MAGIC:
             raise Damaged(offset, f"expected a record that begins {MAGIC!r}, got {magic!r}")
         body = offset + PREFIX.size + length
+        if body > end:
+            raise Damaged(offset, f"the record's header should end at byte {body}, the file ends at {end}")
         if body > base + len(window):
             need = max(PREFIX.size + length, min(_WINDOW, end - offset))
             window, base, at = os.pread(fd, need, offset), offset, 0

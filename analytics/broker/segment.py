@@ -2,7 +2,7 @@
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from analytics.appending import Appender
@@ -71,6 +71,11 @@ class Segment:
             os.close(fd)
             raise
         return cls(path, fd, record.seq, record.header, record.end, size)
+
+    def narrow(self, topics: Container[str]) -> None:
+        """Forget, in memory, the numbers at the segment's start of all other topics: nobody asks for them any more."""
+        self.start = {topic: head for topic, head in self.start.items() if topic in topics}
+        self._numbers[0] = {topic: head.number for topic, head in self.start.items()}
 
     @property
     def written_at(self) -> float:

@@ -4,8 +4,10 @@ import os
 import sys
 
 import click
+import msgspec
 
 from analytics.broker.clients import Subscriber
+from analytics.broker.topics import CODES, shared_topic
 from analytics.broker.wire import Message
 from analytics.config import Config
 from analytics.errors import Unavailable
@@ -25,7 +27,8 @@ def tail(config: Config, topic: str, count: int | None) -> None:
     while nobody listens is not printed; a reader slower than the stream misses some.
     """
     prefix = topic.removesuffix("*") if topic.endswith("*") else None
-    subscriber = Subscriber(config.broker, [topic], prefixes=[prefix] if prefix is not None else [])
+    topics = [topic, shared_topic(topic)] if topic.startswith(CODES) and prefix is None else [topic]
+    subscriber = Subscriber(config.broker, topics, prefixes=[prefix] if prefix is not None else [])
     left = count
     silent = 0  # counted in waits: a machine that stood still meanwhile says nothing about the broker
     try:
@@ -38,7 +41,7 @@ def tail(config: Config, topic: str, count: int | None) -> None:
                     f"{WAITS * WAIT_SECONDS:g} s; see `analytics status`"
                 )
             if isinstance(got, Message):
-                lines = got.body.split(b"\n")[:left]
+                lines = of_topic(topic, got)[:left]
                 sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
                 sys.stdout.buffer.flush()
                 left = None if left is None else left - len(lines)
@@ -47,3 +50,12 @@ def tail(config: Config, topic: str, count: int | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         subscriber.close()
+
+
+def of_topic(topic: str, message: Message) -> list[bytes]:
+    """Return the lines of ``message`` that belong to ``topic``: of a shared topic's those with its op code."""
+    lines = message.body.split(b"\n")
+    if topic.endswith("*") or message.topic == topic or message.topic != shared_topic(topic):
+        return lines
+    code = topic.removeprefix(CODES)
+    return [line for line in lines if msgspec.json.decode(line)["op"]["code"] == code]

@@ -1,0 +1,57 @@
+"""Opening a log's folder, and what is said of one that can't be used."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from analytics.broker.records import Damaged
+from analytics.broker.segment import Segment
+from analytics.broker.topics import bounded
+from analytics.broker.wire import Head
+from analytics.errors import LogError
+
+
+def open_segments(folder: Path, read: Iterable[str]) -> list[Segment]:
+    """Open every segment of a folder. Return them, oldest first.
+
+    The newest is opened first: the older ones keep the numbers of only those topics that it leaves.
+    """
+    for unfinished in folder.glob("*.new"):
+        unfinished.unlink()
+    segments: list[Segment] = []
+    kept: Mapping[str, Head] = {}
+    for path in sorted(folder.glob("*.log"), reverse=True):
+        try:
+            segment = Segment.open(path)
+        except Damaged as damage:
+            raise damaged(path, damage) from damage
+        if segments:
+            segment.narrow(kept)
+        else:
+            kept = bounded(segment.start, read)
+        segments.insert(0, segment)
+    identities = sorted({segment.log for segment in segments})
+    if len(identities) > 1:
+        raise LogError(
+            f"{folder} holds segments of {len(identities)} logs ({', '.join(identities)}), expected one: "
+            "move the files away that were copied there"
+        )
+    return segments
+
+
+def damaged(path: Path, damage: Damaged) -> LogError:
+    """Return the error for a segment with a record that is not whole."""
+    return LogError(
+        f"{path} is damaged at byte {damage.offset}: {damage.reason}. Records in it may be lost to the bolts that "
+        "have not passed it, but the journals have them: stop the suite, move this file away, start; "
+        "docs/operations.md, Counting anew, says how to get exact numbers from the journals"
+    )
+
+
+def lost(path: Path, seq: int, expected: int, damage: Damaged | None) -> LogError:
+    """Return the error for a log that ends before what was acknowledged."""
+    reason = f"at byte {damage.offset}: {damage.reason}" if damage else "it ends there"
+    return LogError(
+        f"{path}: the log ends at seq {seq}, but records through {expected} were acknowledged ({reason}). The disk "
+        "lost what was written. Move the queue folder away and start: nothing will count twice. "
+        "What the bolts had not handled yet is in the journals: docs/operations.md, Counting anew"
+    )
