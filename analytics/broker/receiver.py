@@ -5,22 +5,19 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 
 import gevent
-import msgspec
 import zmq.green as zmq
 
+from analytics.broker.batches import checked
 from analytics.broker.committer import Intake
 from analytics.broker.sockets import bind, bound_port, new_socket
-from analytics.broker.wire import ACK, BATCH, HEARTBEAT_TOPIC, REFUSED, Ack, BatchHeader, encode
+from analytics.broker.wire import ACK, REFUSED, Ack, encode
 
 logger = logging.getLogger(__name__)
 
 _HIGH_WATER_MARK = 8
 _MAX_FRAME = 256 << 20
-_OVERHEAD = 4096  # what a small batch costs besides its bytes, in memory and time
 _REMEMBERED_PUBLISHERS = 256
 _REMEMBERED_ACKS = 64
-
-_decode = msgspec.json.Decoder(BatchHeader).decode
 
 
 class Receiver:
@@ -79,7 +76,7 @@ class Receiver:
     def _take(self, frames: "Sequence[zmq.Frame]") -> None:
         publisher = frames[0].bytes
         try:
-            intake = _intake(frames)
+            intake = checked(frames)
         except (ValueError, RecursionError) as error:
             self._refuse(publisher, frames[2].bytes[:20] if len(frames) > 2 else b"", str(error))
             return
@@ -101,32 +98,3 @@ class Receiver:
             self.socket.send_multipart(frames, zmq.NOBLOCK)
         except zmq.ZMQError as error:
             logger.debug("%r did not get its answer: %s", frames[0], error)
-
-
-def _intake(frames: "Sequence[zmq.Frame]") -> Intake:
-    """Return the batch of a message. Raise ValueError for what is none."""
-    if len(frames) < 4 or frames[1].bytes != BATCH:
-        raise ValueError(f"expected the frames batch, seq, header, bodies; got {len(frames) - 1} frames")
-    seq = int(frames[2].bytes)
-    header = _decode(frames[3].buffer)
-    bodies = frames[4:]
-    if len(bodies) != len(header.parts):
-        raise ValueError(f"the header tells of {len(header.parts)} bodies, the message has {len(bodies)}")
-    if (header.ns or header.rejected) and not header.source:
-        raise ValueError("$.source: expected a name, got an empty string")
-    for name, pairs in (("ns", header.ns), ("rejected", header.rejected)):
-        for first, last in pairs:
-            if not 0 <= first <= last < 1 << 63:
-                raise ValueError(f"$.{name}: expected pairs of 0 <= first <= last, got {first}, {last}")
-    topics = [part.topic for part in header.parts]
-    for part in header.parts:
-        if not part.topic or "\0" in part.topic or part.topic == HEARTBEAT_TOPIC:
-            raise ValueError(f"$.parts: expected a topic's name, got {part.topic!r}")
-        if part.count < 1 or part.tuples < 0:
-            raise ValueError(
-                f"$.parts: expected counts of topic {part.topic}, got {part.count}, {part.tuples}"
-            )
-    if len(set(topics)) != len(topics):
-        raise ValueError(f"$.parts: expected each topic once, got {topics}")
-    size = _OVERHEAD + sum(len(frame) for frame in frames)
-    return Intake(frames[0].bytes, seq, header, bodies, size)
