@@ -13,6 +13,7 @@ import subprocess  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
@@ -74,19 +75,26 @@ def _measure(lines: int, size: int) -> None:
             process.wait()
 
 
-def _batches(lines: int, size: int) -> "list[Batch]":
-    """Return the same few bodies under ever new numbers: making them anew would measure the publisher."""
+def _batches(lines: int, size: int) -> Iterator[Batch]:
+    """Yield the same lines under ever new numbers. Only a body's first and last line carry theirs.
+
+    To name all lines would measure the publisher.
+    """
     source = "gamelog/benchmark@0"
     counts = {topic: int(size * share) for topic, share in TOPICS.items()}
-    bodies = []
-    for count in counts.values():
-        bodies.append(b"\n".join(tagged(source, range(count), [LINE % n for n in range(count)])))
+    middles = {
+        topic: b"\n".join(tagged(source, range(1, count - 1), [LINE % n for n in range(1, count - 1)]))
+        for topic, count in counts.items()
+    }
     total = sum(counts.values())
     parts = [Part(topic, count, count) for topic, count in counts.items()]
-    return [
-        Batch(BatchHeader(source, [(first + 1, first + total)], parts), bodies)
-        for first in range(0, lines, total)
-    ]
+    for first in range(1, lines + 1, total):
+        bodies, at = [], first
+        for topic, count in counts.items():
+            ends = tagged(source, (at, at + count - 1), [LINE % 0, LINE % count])
+            bodies.append(b"\n".join((ends[0], middles[topic], ends[1])))
+            at += count
+        yield Batch(BatchHeader(source, [(first, first + total - 1)], parts), bodies)
 
 
 def _broker(folder: Path) -> None:
