@@ -15,23 +15,29 @@ _OVERHEAD = 4096
 _MOST_TUPLES = 1 << 40
 _TAIL_BYTES = 4096
 _SHORTEST_LINE = 2
+_LEAST_NAME, _MOST_NAME = 16, 255
+"""Bytes. A short name could be guessed, and acknowledgements be had in its stead."""
 
 _decode = msgspec.json.Decoder(BatchHeader).decode
 
 
 def checked(frames: "Sequence[zmq.Frame]") -> Intake:
     """Return the batch of a message. Raise ValueError for what is none."""
-    if len(frames) < 4 or frames[1].bytes != BATCH:
-        raise ValueError(f"expected the frames batch, seq, header, bodies; got {len(frames) - 1} frames")
-    seq = int(frames[2].bytes)
-    header = _decode(frames[3].buffer)
-    bodies = frames[4:]
+    if len(frames) < 5 or frames[1].bytes != BATCH:
+        raise ValueError(
+            f"expected the frames batch, seq, publisher, header, bodies; got {len(frames) - 1} frames"
+        )
+    seq, publisher = int(frames[2].bytes), frames[3].bytes
+    if not _LEAST_NAME <= len(publisher) <= _MOST_NAME:
+        raise ValueError(f"expected a publisher of {_LEAST_NAME} to {_MOST_NAME} bytes, got {len(publisher)}")
+    header = _decode(frames[4].buffer)
+    bodies = frames[5:]
     if len(bodies) != len(header.parts):
         raise ValueError(f"the header tells of {len(header.parts)} bodies, the message has {len(bodies)}")
     _check_numbers(header)
     _check_parts(header, bodies)
     size = _OVERHEAD + sum(len(frame) for frame in frames)
-    return Intake(frames[0].bytes, seq, header, bodies, size)
+    return Intake(frames[0].bytes, publisher, seq, header, bodies, size)
 
 
 def _check_numbers(header: BatchHeader) -> None:

@@ -61,7 +61,7 @@ class Publisher:
     """Sends batches to the Receiver, and again until each is acknowledged. Usable from many greenlets.
 
     Args:
-        name: tells who it is in the broker's log. Each instance adds a random part of its own.
+        name: of the process, for those who look at messages. Each instance adds a random part of its own.
         window: how many batches may be unacknowledged at a time.
     """
 
@@ -70,9 +70,9 @@ class Publisher:
             zmq.DEALER,
             SNDHWM=2
             * window,  # a window and its repetition: only a broker that is away or blocked makes it wait
-            ROUTING_ID=f"{name}-{secrets.token_hex(4)}".encode()[-255:],
             **_options(broker),
         )
+        self._name = f"{name}-{secrets.token_hex(16)}".encode()[-255:]
         self._window = BoundedSemaphore(window)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
         self._unsent: deque[int] = deque()
@@ -95,7 +95,7 @@ class Publisher:
         if self._failure is not None:
             raise self._failure
         seq = next(self._seqs)
-        frames = [BATCH, b"%d" % seq, encode(batch.header), *batch.bodies]
+        frames = [BATCH, b"%d" % seq, self._name, encode(batch.header), *batch.bodies]
         waiting = _Unacked(frames, AsyncResult())
         self._unacked[seq] = waiting
         self._unsent.append(seq)

@@ -32,8 +32,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A batch as it came in: whose it is, and its bodies as ZeroMQ holds them."""
+    """A batch as it came in: from which connection, whose it is, and its bodies as ZeroMQ holds them."""
 
+    connection: bytes
     publisher: bytes
     seq: int
     header: BatchHeader

@@ -23,8 +23,9 @@ _REMEMBERED_ACKS = 64
 class Receiver:
     """A ROUTER socket. Publishers resend what is not acknowledged, so answers may be dropped, never waited for.
 
-    A publisher's ``routing_id`` belongs to one instance of it: its batches are known again by their ``seq``, so one
-    that is resent while the first copy waits for the disk is not taken twice.
+    A publisher sends a name that nobody can guess with each batch. Its batches are known again by that and their ``seq``, so
+    one that is resent while the first copy waits for the disk is not taken twice. Answers go to the connection that a batch
+    came by: a client can neither take another's connection over nor receive its answers.
     """
 
     def __init__(self, address: str, put: Callable[[Intake], bool], **options: int | bytes) -> None:
@@ -33,7 +34,6 @@ class Receiver:
             RCVHWM=_HIGH_WATER_MARK,
             SNDHWM=4 * _REMEMBERED_ACKS,
             ROUTER_MANDATORY=1,
-            ROUTER_HANDOVER=1,
             MAXMSGSIZE=_MAX_FRAME,
             **options,
         )
@@ -62,36 +62,37 @@ class Receiver:
         self._acks.move_to_end(intake.publisher)
         while len(self._acks) > _REMEMBERED_PUBLISHERS:
             self._acks.popitem(last=False)
-        self._send([intake.publisher, ACK, encode(ack)])
+        self._send([intake.connection, ACK, encode(ack)])
 
     def refuse(self, intake: Intake, reason: str) -> None:
         """Tell the publisher that its batch can never be taken, and why."""
         self._under_way.discard((intake.publisher, intake.seq))
-        self._refuse(intake.publisher, b"%d" % intake.seq, reason)
+        self._refuse(intake.connection, b"%d" % intake.seq, reason)
 
     def close(self) -> None:
         """Close the socket."""
         self.socket.close()
 
     def _take(self, frames: "Sequence[zmq.Frame]") -> None:
-        publisher = frames[0].bytes
+        connection = frames[0].bytes
         try:
             intake = checked(frames)
         except (ValueError, RecursionError) as error:
-            self._refuse(publisher, frames[2].bytes[:20] if len(frames) > 2 else b"", str(error))
+            self._refuse(connection, frames[2].bytes[:20] if len(frames) > 2 else b"", str(error))
             return
+        publisher = intake.publisher
         known = next((ack for ack in self._acks.get(publisher, ()) if ack.seq == intake.seq), None)
         if known is not None:
-            self._send([publisher, ACK, encode(known)])
+            self._send([connection, ACK, encode(known)])
         elif (publisher, intake.seq) not in self._under_way:
             self._under_way.add((publisher, intake.seq))
             if not self._put(intake):
                 self._under_way.discard((publisher, intake.seq))
 
-    def _refuse(self, publisher: bytes, seq: bytes, reason: str) -> None:
+    def _refuse(self, connection: bytes, seq: bytes, reason: str) -> None:
         self.malformed += 1
-        logger.warning("refused a batch of %r: %s", publisher, reason)
-        self._send([publisher, REFUSED, seq, reason.encode()])
+        logger.warning("refused a batch: %s", reason)
+        self._send([connection, REFUSED, seq, reason.encode()])
 
     def _send(self, frames: list[bytes]) -> None:
         try:

@@ -1,7 +1,8 @@
 """What travels between spouts, broker and workers, and how it is written in frames.
 
     spout ── DEALER/ROUTER :5000 ──▶ Receiver      spout ◀── ack
-        | "batch" | seq | BatchHeader | body of topic 0 | body of topic 1 | …      | "ack" | Ack |
+        | "batch" | seq | publisher | BatchHeader | body of topic 0 | body of topic 1 | …
+                                                                                   | "ack" | Ack |
                                                                                    | "refused" | seq | reason |
 
     Sender ── XPUB/SUB :5001 ──▶ subscriber
@@ -12,7 +13,8 @@
                                                    | tag | any other answer, or {"error": reason} |
 
 Headers are JSON. A body is newline-delimited JSON, one tuple a line, no newline at its end; the broker
-never decodes it. Topics end in ``\\0`` on the Sender because subscriptions match prefixes.
+never decodes it. ``publisher`` is 16 to 255 bytes, the same with each batch of a publisher and its repetitions, part of them
+random so that nobody can guess it. Topics end in ``\\0`` on the Sender because subscriptions match prefixes.
 """
 
 from collections.abc import Mapping, Sequence

@@ -12,7 +12,9 @@ LINES = b'{"id":"s:1","a":1}\n{"id":"s:2","a":1}'
 
 
 def message(header: dict[str, Any], *bodies: bytes) -> list[zmq.Frame]:
-    return [zmq.Frame(part) for part in (b"who", b"batch", b"7", json.dumps(header).encode(), *bodies)]
+    return [
+        zmq.Frame(part) for part in (b"who", b"batch", b"7", b"p" * 16, json.dumps(header).encode(), *bodies)
+    ]
 
 
 def header(ns: Any, *parts: Any, **more: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from analytics.errors import LogError, Refused, Unavailable
 
 TOPICS = ("a", "b", "c")
 PATIENCE = 60.0
+NAME = b"a publisher of a test"
 
 
 def heard(subscriber: Subscriber) -> Iterator[Message | Heartbeat]:
@@ -264,7 +265,7 @@ def test_what_is_no_message_ends_nothing(tmp_path: Path, text: bytes) -> None:
     sockets = [new_socket(zmq.DEALER) for _ in range(2)]
     sockets[0].connect(f"tcp://127.0.0.1:{broker.bound.receiver_port}")
     sockets[1].connect(f"tcp://127.0.0.1:{broker.bound.refill_port}")
-    sockets[0].send_multipart([b"batch", b"1", text, b"body"])
+    sockets[0].send_multipart([b"batch", b"1", NAME, text, b"body"])
     sockets[1].send_multipart([b"1", text])
     until = time.monotonic() + 60
     while broker.state()["malformed"] < 2 and time.monotonic() < until:
@@ -439,16 +440,17 @@ def test_strangers_and_broken_messages_harm_nobody(tmp_path: Path) -> None:
             [],
             [b""],
             [b"batch"],
-            [b"batch", b"x", good, b"l"],
-            [b"batch", b"1", b"{", b"l"],
+            [b"batch", b"x", NAME, good, b"l"],
+            [b"batch", b"1", NAME, b"{", b"l"],
+            [b"batch", b"1", b"short", good, b"l"],
             [b"what", b"1", good],
         ]
         messages += [
-            [b"batch", b"7", good],
-            [b"batch", b"8", good, b"1", b"2"],
+            [b"batch", b"7", NAME, good],
+            [b"batch", b"8", NAME, good, b"1", b"2"],
             [b"batch", b"\xff" * 99, b"\0\0"],
         ]
-        messages += [[b"batch", b"9", json.dumps(header).encode(), b"line"] for header in wrong]
+        messages += [[b"batch", b"9", NAME, json.dumps(header).encode(), b"line"] for header in wrong]
         context = zmq.Context.instance()
         for port in (broker.section.receiver_port, broker.section.refill_port, broker.section.sender_port):
             for frames in messages:
@@ -473,6 +475,26 @@ def test_strangers_and_broken_messages_harm_nobody(tmp_path: Path) -> None:
         assert publisher.close()
         assert sorted(records(everything(broker.section, ["a"]))) == [("s", n) for n in range(4)]
         assert broker.alive()
+
+
+def test_a_client_with_anothers_routing_id_neither_cuts_it_off_nor_gets_its_answers(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as broker:
+        clients = [new_socket(zmq.DEALER, ROUTING_ID=b"the same") for _ in range(2)]
+        frames = []
+        for number, name in enumerate((NAME, NAME + b" 2")):
+            one = batch("s", [number])
+            frames.append([b"batch", b"1", name, msgspec.json.encode(one.header), *one.bodies])
+        for client, first in zip(clients, frames, strict=True):
+            client.connect(f"tcp://127.0.0.1:{broker.section.receiver_port}")
+            client.send_multipart(first)
+            if client is clients[0]:
+                assert gevent.with_timeout(PATIENCE, client.recv_multipart)[0] == b"ack"
+        gevent.sleep(0.5)
+        clients[0].send_multipart([b"batch", b"2", *frames[0][2:]])
+        answer = gevent.with_timeout(PATIENCE, clients[0].recv_multipart)
+        assert msgspec.json.decode(answer[1], type=Ack) == Ack(2, 0, 1)
+        for client in clients:
+            client.close(linger=0)
 
 
 def test_a_stopped_subscriber_costs_disk_not_memory(tmp_path: Path) -> None:
