@@ -21,11 +21,15 @@ from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, Refill
 from analytics.broker.sender import Sender
+from analytics.broker.sessions import Sessions
 from analytics.broker.sockets import patience
+from analytics.broker.topics import LONGEST
 from analytics.broker.wire import (
     BrokerState,
     Head,
     Heartbeat,
+    Join,
+    Leave,
     Page,
     Read,
     Report,
@@ -43,6 +47,8 @@ _BEAT_SECONDS = 1.0
 _NEWS_SECONDS = 0.1
 _ANSWER_SECONDS = 3.0
 _MAX_PAGE_BYTES = 32_000_000
+_MOST_POSITIONS = 500
+"""Topics that one bolt may report."""
 
 
 class Broker:
@@ -64,6 +70,7 @@ class Broker:
         self._data = data
         self._bolts = bolts or {}
         self._filter = Filter()
+        self._sessions = Sessions()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._failure: BaseException | None = None
         self._failed = Event()
@@ -189,7 +196,14 @@ class Broker:
         match request:
             case Read():
                 return self._page(request)
+            case Join():
+                session = self._sessions.join(request.bolts, request.session)
+                return msgspec.json.encode({"session": session}), []
+            case Leave():
+                self._sessions.leave(request.session)
+                return b"{}", []
             case Report():
+                self._sessions.check(request.bolt, request.session)
                 self._check_report(request)
                 if self._positions.report(request.bolt, request.log, request.positions, request.again):
                     self._drop()
@@ -204,12 +218,23 @@ class Broker:
                 return encode(self.facts()), []
 
     def _check_report(self, request: Report) -> None:
+        """Raise ValueError for a position beyond what the Queue holds."""
+        if len(request.positions) > _MOST_POSITIONS or any(
+            len(topic) > LONGEST for topic in request.positions
+        ):
+            raise ValueError(
+                f"{request.bolt} reports {len(request.positions)} topics, expected {_MOST_POSITIONS} at most"
+            )
         for topic, head in request.positions.items() if request.log == self._log.identity else ():
-            newest = self._log.heads.get(topic, NOTHING).number
-            if head.number > newest:
+            newest = self._log.heads.get(topic, NOTHING)
+            if head.number > newest.number:
                 raise ValueError(
-                    f"{request.bolt} reports number {head.number} of {topic}, the newest is {newest}"
+                    f"{request.bolt} reports number {head.number} of {topic}, the newest is {newest.number}"
                 )
+            if not (
+                0 <= head.records <= newest.records and 0 <= head.tuples <= newest.tuples and head.number >= 0
+            ):
+                raise ValueError(f"{request.bolt} reports {head} of {topic}, expected at most {newest}")
 
     def _page(self, request: Read) -> Answer:
         until = time.monotonic() + _ANSWER_SECONDS

@@ -26,6 +26,8 @@ from analytics.broker.wire import (
     BrokerState,
     Head,
     Heartbeat,
+    Join,
+    Leave,
     Message,
     MessageHeader,
     Page,
@@ -224,6 +226,8 @@ class Refill:
         self._key_hint = f", and does it know the key {broker.key_name}" if broker.keys else ""
         self._tags = itertools.count(1)
         self._turn = BoundedSemaphore(1)
+        self._session = ""
+        self._joined: set[str] = set()
         self._options = {"SNDHWM": _HIGH_WATER_MARK, **_options(broker)}
         self._socket = new_socket(zmq.DEALER, **self._options)
         self._socket.connect(self._address)
@@ -238,8 +242,34 @@ class Refill:
         return msgspec.json.decode(answer, type=Page), messages
 
     def report(self, bolt: str, log: str, positions: Mapping[str, Head], again: bool = False) -> None:
-        """Say which numbers a bolt will never ask for again; ``again``: it went back to these."""
-        self._ask(Report(bolt, log, dict(positions), again))
+        """Report which numbers a bolt will never ask for again; ``again``: it went back to these.
+
+        The broker's session for the bolt is asked for where it is lacking. Refused may mean that another process has it.
+        """
+        if bolt in self._joined:
+            try:
+                self._ask(Report(bolt, log, dict(positions), again, self._session))
+                return
+            except Refused:  # a broker that was restarted does not know the session
+                self._joined.clear()
+        self._join([bolt])
+        self._ask(Report(bolt, log, dict(positions), again, self._session))
+
+    def keep_session(self) -> None:
+        """Tell the broker that those whose positions were reported here are still there."""
+        if self._joined:
+            self._join(list(self._joined))
+
+    def leave(self) -> None:
+        """End the session: another process may report at once."""
+        if self._joined:
+            self._joined.clear()
+            self._ask(Leave(self._session))
+
+    def _join(self, bolts: list[str]) -> None:
+        answer = self._ask(Join(bolts, self._session))[0]
+        self._session = msgspec.json.decode(answer, type=dict[str, str])["session"]
+        self._joined.update(bolts)
 
     def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
         """Return which of a source's record numbers were never accepted."""

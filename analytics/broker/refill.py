@@ -9,7 +9,7 @@ import zmq.green as zmq
 
 from analytics.broker.sockets import bind, bound_port, new_socket
 from analytics.broker.wire import Message, Request, encode
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,8 @@ class Refill:
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             self.malformed += 1
             answer = _error(f"{text[:200]!r} is no request: {error}"), []
+        except Refused as error:
+            answer = _error(str(error)), []
         except (AnalyticsError, OSError) as error:
             logger.error("refill: %s", error)
             self.damage = str(error)

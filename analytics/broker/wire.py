@@ -131,16 +131,34 @@ class Page(msgspec.Struct, frozen=True):
     more: bool
 
 
-class Report(msgspec.Struct, frozen=True, tag="report"):
-    """A bolt tells which numbers, per topic, it will never ask for again. Answered with ``{}``.
+class Join(msgspec.Struct, frozen=True, tag="join"):
+    """Asks for the session that may report for ``bolts``, or keeps it. Answered with ``{"session": secret}``.
 
-    ``again``: it went back to these, since what it had written was lost.
+    While its holder is heard of every few seconds, nobody else gets it. ``session``: the secret, where there is one.
+    """
+
+    bolts: list[str]
+    session: str = ""
+
+
+class Leave(msgspec.Struct, frozen=True, tag="leave"):
+    """Ends a session, so that others may have its bolts at once. Answered with ``{}``."""
+
+    session: str
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """A bolt reports which numbers, per topic, it will never ask for again. Answered with ``{}``.
+
+    ``session``: the secret that the broker gave out for the bolt. ``again``: it went back to these, since what it had
+    written was lost.
     """
 
     bolt: str
     log: str
     positions: dict[str, Head]
     again: bool = False
+    session: str = ""
 
 
 class Unknown(msgspec.Struct, frozen=True, tag="unknown"):
@@ -186,7 +204,7 @@ class BrokerState(msgspec.Struct, frozen=True):
     refused_keyless: int = 0
 
 
-Request = Read | Report | Unknown | State
+Request = Read | Join | Leave | Report | Unknown | State
 
 _encode = msgspec.json.Encoder().encode
 

@@ -1,18 +1,25 @@
 """Reports to the broker how far bolts have come, so that it may delete what all of them have passed."""
 
+import contextlib
+import time
 from collections.abc import Mapping
 
 import gevent
 from gevent.event import Event
 
 from analytics.broker.clients import Refill
+from analytics.broker.sessions import SESSION_SECONDS
 from analytics.broker.wire import Head
 from analytics.config import BrokerSection
-from analytics.errors import Unavailable
+from analytics.errors import Refused, Unavailable
 
 REPEAT_SECONDS = 1.0
 LAST_SECONDS = 1.0
 """How long the last report may take when the node stops."""
+KEEP_SECONDS = SESSION_SECONDS / 4
+"""How often the broker hears that this process is there, at least."""
+PATIENCE_SECONDS = 2 * SESSION_SECONDS
+"""How long a refusal is not shown as an error."""
 Heads = Mapping[str, Mapping[str, Head]]
 """Per bolt and topic, the head that it has passed."""
 
@@ -31,6 +38,8 @@ class Reports:
         self._refill = Refill(broker)
         self._owed: tuple[str, Heads] | None = None
         self._again = False
+        self._kept_at = time.monotonic()
+        self._refused_since = 0.0
         self._new = Event()
         self._heard = Event()
         self._heard.set()
@@ -57,6 +66,8 @@ class Reports:
         if not self.error:
             self._heard.wait(LAST_SECONDS)
         self._reporting.kill()
+        with contextlib.suppress(Unavailable, Refused):
+            gevent.with_timeout(LAST_SECONDS, self._refill.leave, timeout_value=None)
         self._refill.close()
 
     def _report_for_ever(self) -> None:
@@ -64,6 +75,15 @@ class Reports:
             self._new.wait(REPEAT_SECONDS)
             self._new.clear()
             self._report_owed()
+            self._keep_session()
+
+    def _keep_session(self) -> None:
+        """Keep the broker's session while there is nothing to report."""
+        if time.monotonic() - self._kept_at < KEEP_SECONDS:
+            return
+        self._kept_at = time.monotonic()
+        with contextlib.suppress(Unavailable, Refused):  # the next report says what is wrong
+            self._refill.keep_session()
 
     def _report_owed(self) -> None:
         """Report what the broker has not heard yet, if there is anything. To hear it twice does it no harm."""
@@ -77,7 +97,13 @@ class Reports:
         except Unavailable as error:
             self.error = str(error)
             return
-        self.error = ""
+        except Refused as error:
+            self._refused_since = self._refused_since or time.monotonic()
+            # A process that was killed holds the session for a moment.
+            if time.monotonic() - self._refused_since > PATIENCE_SECONDS:
+                self.error = str(error)
+            return
+        self.error, self._refused_since = "", 0.0
         if self._owed is owed:
             self._owed, self._again = None, False
             self._heard.set()

@@ -64,6 +64,12 @@ class SlowBroker:
         assert not self.closed
         self.reports.append((bolt, positions[TOPIC].number))
 
+    def keep_session(self) -> None:
+        assert not self.closed
+
+    def leave(self) -> None:
+        assert not self.closed
+
     def close(self) -> None:
         self.closed = True
 
