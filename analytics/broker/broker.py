@@ -13,7 +13,8 @@ import msgspec
 from gevent.event import Event
 
 from analytics.broker.committer import Committer
-from analytics.broker.curve import Doorkeeper, server_options
+from analytics.broker.curve import BROKER, Doorkeeper, make, server_options
+from analytics.broker.endpoints import closed, listen
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.log import NOTHING, Keep, Log
@@ -80,16 +81,17 @@ class Broker:
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
         section = self.bound
-        options = {**patience(section), **server_options(section)}
         self._lock = _lock(self._data)
         try:
+            self._make_own_keys()
+            security = server_options(section)
             self._open()
         except BaseException:
             os.close(self._lock)
             raise
-        host = f"tcp://{section.host}"
+        options = patience(section)
         self._doorkeeper = Doorkeeper(Path(section.keys)) if section.keys else None
-        self._sender = Sender(f"{host}:{section.sender_port or '*'}", **options)
+        self._sender = Sender(**options)
         self._committer = Committer(
             self._log,
             self._filter,
@@ -100,12 +102,14 @@ class Broker:
             lambda intake, ack: self._receiver.acknowledge(intake, ack),
             lambda intake, reason: self._receiver.refuse(intake, reason),
         )
-        self._receiver = Receiver(f"{host}:{section.receiver_port or '*'}", self._committer.put, **options)
-        self._refill = Refill(f"{host}:{section.refill_port or '*'}", self._answer, **options)
+        self._receiver = Receiver(self._committer.put, **options)
+        self._refill = Refill(self._answer, **options)
         sockets = (self._receiver, self._sender, self._refill)
-        ports = [socket.port for socket in sockets]
         self.bound = msgspec.structs.replace(
-            section, receiver_port=ports[0], sender_port=ports[1], refill_port=ports[2]
+            section,
+            receiver_port=listen(self._receiver.socket, section, "receiver", security),
+            sender_port=listen(self._sender.socket, section, "sender", security),
+            refill_port=listen(self._refill.socket, section, "refill", security),
         )
         work = (self._committer.run, self._receiver.run, self._refill.run, self._sender.follow_subscriptions)
         self._greenlets = [self._spawn(loop) for loop in work]
@@ -134,6 +138,7 @@ class Broker:
             part.close()
         if self._doorkeeper is not None:
             self._doorkeeper.close()
+        closed(self.bound)
         os.close(self._lock)
 
     def state(self) -> dict[str, Any]:
@@ -184,6 +189,12 @@ class Broker:
                 self._filter.note(entry.source, entry.ns, entry.rejected)
         self._save_filter()
         self._positions = Positions(queue / "bolts.json", self._log.identity, self._bolts)
+
+    def _make_own_keys(self) -> None:
+        """Make the keys in the data folder, which count where the configuration names none, at the first start."""
+        if self.bound.keys and Path(self.bound.keys) == self._data / "keys":
+            for name in (BROKER, self.bound.key_name):
+                make(Path(self.bound.keys), name)
 
     def _save_filter(self) -> None:
         """Start with a short tail. On a full disk the old snapshot and tail go on to say the same."""

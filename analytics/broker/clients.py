@@ -14,8 +14,8 @@ import zmq.green as zmq
 from gevent.event import AsyncResult, Event
 from gevent.lock import BoundedSemaphore
 
-from analytics.broker.curve import client_options
-from analytics.broker.sockets import new_socket, patience
+from analytics.broker.endpoints import address, connected
+from analytics.broker.sockets import Socket
 from analytics.broker.wire import (
     ACK,
     BATCH,
@@ -68,12 +68,8 @@ class Publisher:
     """
 
     def __init__(self, broker: BrokerSection, name: str, window: int = 8) -> None:
-        self._socket = new_socket(
-            zmq.DEALER,
-            SNDHWM=2
-            * window,  # a window and its repetition: only a broker that is away or blocked makes it wait
-            **_options(broker),
-        )
+        # A window and its repetition: only a broker that is away or blocked makes it wait.
+        self._socket = connected(zmq.DEALER, broker, "receiver", SNDHWM=2 * window)
         self._name = f"{name}-{secrets.token_hex(16)}".encode()[-255:]
         self._window = BoundedSemaphore(window)
         self._unacked: OrderedDict[int, _Unacked] = OrderedDict()
@@ -83,7 +79,6 @@ class Publisher:
         self._acked = Event()
         self._moved = time.monotonic()
         self._failure: BaseException | None = None
-        self._socket.connect(_address(broker, broker.receiver_port))
         self._greenlets = [gevent.spawn(self._send_all), gevent.spawn(self._take_acks)]
         for greenlet in self._greenlets:
             greenlet.link_exception(self._fail)
@@ -183,12 +178,11 @@ class Subscriber:
     def __init__(
         self, broker: BrokerSection, topics: Iterable[str], hwm: int = 8, prefixes: Iterable[str] = ()
     ) -> None:
-        self._socket = new_socket(zmq.SUB, RCVHWM=hwm, **_options(broker))
+        self._socket = connected(zmq.SUB, broker, "sender", RCVHWM=hwm)
         for prefix in prefixes:
             self._socket.set(zmq.SUBSCRIBE, prefix.encode())
         for topic in (HEARTBEAT_TOPIC, *topics):
             self._socket.set(zmq.SUBSCRIBE, subscription(topic))
-        self._socket.connect(_address(broker, broker.sender_port))
         self._taken = 0
 
     def recv(self, timeout: float) -> Message | Heartbeat | None:
@@ -221,16 +215,13 @@ class Refill:
     """
 
     def __init__(self, broker: BrokerSection, timeout: float = 5.0) -> None:
-        self._address = _address(broker, broker.refill_port)
+        self._broker = broker
         self._timeout = timeout
-        self._key_hint = f", and does it know the key {broker.key_name}" if broker.keys else ""
         self._tags = itertools.count(1)
         self._turn = BoundedSemaphore(1)
         self._session = ""
         self._joined: set[str] = set()
-        self._options = {"SNDHWM": _HIGH_WATER_MARK, **_options(broker)}
-        self._socket = new_socket(zmq.DEALER, **self._options)
-        self._socket.connect(self._address)
+        self._socket = self._connect()
 
     def read(self, after: Mapping[str, int], max_bytes: int = 8_000_000) -> tuple[Page, list[Message]]:
         """Return messages of each topic with numbers above ``after``, in the log's order, and what else there is."""
@@ -289,10 +280,7 @@ class Refill:
             answer = gevent.with_timeout(self._timeout, self._exchange, encode(request), timeout_value=None)
             if answer is None:
                 self._reconnect()
-                raise Unavailable(
-                    f"the broker at {self._address} did not answer within {self._timeout:g} s: "
-                    f"is it running{self._key_hint}?"
-                )
+                raise Unavailable(self._silent())
         if answer[0].startswith(b'{"error"'):
             raise Refused(msgspec.json.decode(answer[0])["error"])
         return answer
@@ -308,16 +296,12 @@ class Refill:
     def _reconnect(self) -> None:
         """Forget what is queued: a broker that comes back should not answer questions nobody asks any more."""
         self._socket.close(linger=0)
-        self._socket = new_socket(zmq.DEALER, **self._options)
-        self._socket.connect(self._address)
+        self._socket = self._connect()
 
+    def _connect(self) -> Socket:
+        return connected(zmq.DEALER, self._broker, "refill", SNDHWM=_HIGH_WATER_MARK)
 
-def _options(broker: BrokerSection) -> dict[str, int | bytes]:
-    return {**patience(broker), **client_options(broker)}
-
-
-def _address(broker: BrokerSection, port: int) -> str:
-    host = broker.reached_at or broker.host
-    if not port:
-        raise ValueError(f"expected the port that the broker at {host} is bound to, got 0")
-    return f"tcp://{host}:{port}"
+    def _silent(self) -> str:
+        broker = self._broker
+        hint = f", and does it know the key {broker.key_name}" if broker.keys and not broker.sockets else ""
+        return f"the broker at {address(broker, 'refill')} did not answer within {self._timeout:g} s: is it running{hint}?"

@@ -9,7 +9,7 @@ import zmq.green as zmq
 
 from analytics.broker.batches import checked
 from analytics.broker.committer import Intake
-from analytics.broker.sockets import bind, bound_port, new_socket
+from analytics.broker.sockets import new_socket
 from analytics.broker.wire import ACK, REFUSED, Ack, encode
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Receiver:
     came by: a client can neither take another's connection over nor receive its answers.
     """
 
-    def __init__(self, address: str, put: Callable[[Intake], bool], **options: int | bytes) -> None:
+    def __init__(self, put: Callable[[Intake], bool], **options: int | bytes) -> None:
         self.socket = new_socket(
             zmq.ROUTER,
             RCVHWM=_HIGH_WATER_MARK,
@@ -37,16 +37,10 @@ class Receiver:
             MAXMSGSIZE=_MAX_FRAME,
             **options,
         )
-        bind(self.socket, address)
         self._put = put
         self._under_way: set[tuple[bytes, int]] = set()
         self._acks: OrderedDict[bytes, deque[Ack]] = OrderedDict()
         self.malformed = 0
-
-    @property
-    def port(self) -> int:
-        """The bound port."""
-        return bound_port(self.socket)
 
     def run(self) -> None:
         """Take batches in for ever."""

@@ -7,7 +7,7 @@ import gevent
 import msgspec
 import zmq.green as zmq
 
-from analytics.broker.sockets import bind, bound_port, new_socket
+from analytics.broker.sockets import new_socket
 from analytics.broker.wire import Message, Request, encode
 from analytics.errors import AnalyticsError, Refused
 
@@ -24,21 +24,13 @@ Answer = tuple[bytes, list[Message]]
 class Refill:
     """A ROUTER socket that answers one request after the other by calling ``answer``."""
 
-    def __init__(
-        self, address: str, answer: Callable[[Request], Answer | None], **options: int | bytes
-    ) -> None:
+    def __init__(self, answer: Callable[[Request], Answer | None], **options: int | bytes) -> None:
         self.socket = new_socket(
             zmq.ROUTER, SNDHWM=_HIGH_WATER_MARK, MAXMSGSIZE=_MAX_REQUEST_BYTES, **options
         )
-        bind(self.socket, address)
         self._answer = answer
         self.malformed = 0
         self.damage = ""
-
-    @property
-    def port(self) -> int:
-        """The bound port."""
-        return bound_port(self.socket)
 
     def run(self) -> None:
         """Answer for ever."""

@@ -4,7 +4,7 @@ import gevent
 import zmq.green as zmq
 from gevent.lock import Semaphore
 
-from analytics.broker.sockets import bind, bound_port, new_socket
+from analytics.broker.sockets import new_socket
 from analytics.broker.wire import HEARTBEAT_TOPIC, Heartbeat, MessageHeader, encode, subscription
 
 _HIGH_WATER_MARK = 16
@@ -15,15 +15,9 @@ Buffer = bytes | memoryview
 class Sender:
     """An XPUB socket. Messages beyond a subscriber's high-water mark are dropped; it refills from the log."""
 
-    def __init__(self, address: str, **options: int | bytes) -> None:
+    def __init__(self, **options: int | bytes) -> None:
         self.socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1, **options)
-        bind(self.socket, address)
         self._turn = Semaphore(1)
-
-    @property
-    def port(self) -> int:
-        """The bound port."""
-        return bound_port(self.socket)
 
     def publish(self, topic: str, header: MessageHeader, body: "zmq.Frame | Buffer") -> None:
         """Send one message to its subscribers."""

@@ -20,8 +20,13 @@ def new_socket(kind: int, **options: int | bytes) -> Socket:
     socket: Socket = context.socket(kind)
     socket.set(zmq.LINGER, 0)
     for name, value in options.items():
-        socket.set(getattr(zmq, name), value)
+        set_option(socket, name, value)
     return socket
+
+
+def set_option(socket: Socket, name: str, value: int | bytes) -> None:
+    """Set a ZeroMQ option given by its name. It counts for what is bound or connected later."""
+    socket.set(getattr(zmq, name), value)
 
 
 def patience(broker: BrokerSection) -> dict[str, int | bytes]:

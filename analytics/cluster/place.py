@@ -27,6 +27,7 @@ class Offer(msgspec.Struct, frozen=True):
     refill_port: int
     network: str = ""
     by: str = ""
+    sockets: str = ""
 
     def same_place(self, other: "Offer") -> bool:
         """Return whether both lead to the same sockets."""
@@ -47,6 +48,7 @@ class Offering:
         self._offer = Offer(
             host_name(config), bound.reached_at or bound.host,
             bound.receiver_port, bound.sender_port, bound.refill_port, network(), secrets.token_hex(8),
+            bound.sockets,
         )  # fmt: skip
 
     def renew(self) -> None:
@@ -104,6 +106,7 @@ class Finder:
             self.section,
             host=offer.address,
             reached_at="",
+            sockets=offer.sockets if is_loopback(offer.address) else "",
             receiver_port=offer.receiver_port,
             sender_port=offer.sender_port,
             refill_port=offer.refill_port,

@@ -10,15 +10,16 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from analytics.config.addresses import is_loopback
 from analytics.config.checks import faults
-from analytics.config.sections import Config, Section
+from analytics.config.sections import BrokerSection, Config, Section
 from analytics.errors import ConfigError
 
 VARIABLE = "ANALYTICS_CONFIG"
 CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
 INSTALLED = Path("/etc/analytics/analytics.toml")
 SHOWN = 60
-NOT_KEYS = frozenset({"file"})
+NOT_KEYS = frozenset({"file", "sockets"})
 
 
 def find(path: Path | None = None) -> Path:
@@ -68,8 +69,9 @@ def _resolved(config: Config, file: Path) -> Config:
     gamelog = msgspec.structs.replace(config.gamelog, sources=sources)
     files = {key: absolute(path) for key in ("ca", "cert", "key") if (path := getattr(config.etcd, key))}
     etcd = msgspec.structs.replace(config.etcd, **files)
-    keys = absolute(config.broker.keys) if config.broker.keys else ""
-    broker = msgspec.structs.replace(config.broker, keys=keys)
+    broker = _own_sockets(config.broker, Path(absolute(config.data)))
+    if config.broker.keys:
+        broker = msgspec.structs.replace(broker, keys=absolute(config.broker.keys))
     tls = {name: getattr(config.dashboard, name) for name in ("tls_cert", "tls_key")}
     dashboard = msgspec.structs.replace(
         config.dashboard, **{name: absolute(path) if path else "" for name, path in tls.items()}
@@ -83,6 +85,15 @@ def _resolved(config: Config, file: Path) -> Config:
         dashboard=dashboard,
         file=file,
     )
+
+
+def _own_sockets(broker: BrokerSection, data: Path) -> BrokerSection:
+    """Return the section of a broker that this host alone reaches with keys and unix sockets in the data folder."""
+    if not is_loopback(broker.host):
+        return broker
+    keys = "" if broker.let_anyone_in else str(data / "keys")
+    sockets = "" if broker.reached_at else str(data / "run" / "sockets")
+    return msgspec.structs.replace(broker, keys=keys, sockets=sockets)
 
 
 def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:

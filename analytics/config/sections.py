@@ -49,6 +49,7 @@ class BrokerSection(Section, frozen=True):
     """The broker's endpoints and its log on disk. Port 0, picked free, is for tests; a file names real ones.
 
     ``keys``, the folder of CURVE keys, is absolute once loaded; ``key_name`` is of the pair that this host's nodes show.
+    ``sockets`` is no key: the folder of unix sockets, once loaded, where the nodes of this host use them, else "".
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +57,7 @@ class BrokerSection(Section, frozen=True):
     keys: str = ""
     key_name: str = "client"
     let_anyone_in: bool = False
+    sockets: str = ""
     receiver_port: PortOrAny = 5000
     sender_port: PortOrAny = 5001
     refill_port: PortOrAny = 5002

@@ -150,8 +150,8 @@ def test_files_are_for_their_owner_alone_and_stay(tmp_path: Path) -> None:
 def test_a_secret_that_others_can_read_or_that_is_missing_is_refused(tmp_path: Path) -> None:
     section = BrokerSection(keys=str(tmp_path / "keys"))
     with pytest.raises(ConfigError, match=r"broker\.key_secret: expected a key, .*bin/analytics keys"):
-        Broker(section, tmp_path).start()
+        Broker(section, tmp_path / "data").start()
     _, secret = curve.make(tmp_path / "keys", "broker")
     secret.chmod(0o640)
     with pytest.raises(ConfigError, match=r"may read .600., got 640; chmod 600"):
-        Broker(section, tmp_path).start()
+        Broker(section, tmp_path / "data").start()

@@ -29,6 +29,6 @@ def test_each_host_gets_a_pair_that_its_owner_alone_reads(tmp_path: Path) -> Non
 
 def test_what_can_not_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"broker\.keys: expected a folder"):
-        keys(tmp_path, "")
+        keys(tmp_path, "let_anyone_in = true")
     with pytest.raises(ConfigError, match=r'got "\.\./a"'):
         keys(tmp_path, 'keys = "k"', "../a")

@@ -11,7 +11,7 @@ import pytest
 
 from analytics.config import AreaSection, Config, Game, Section, Source, areas, find, load
 from analytics.config.checks import unset_variables
-from analytics.config.reading import CHECKOUT
+from analytics.config.reading import CHECKOUT, NOT_KEYS
 from analytics.errors import ConfigError
 
 AREA = "549140c8dbdb67794fc0fa3b"
@@ -195,7 +195,7 @@ def _shipped_keys(
     """Yield key, shown value and default for every field of the sections under ``kind``."""
     for field in msgspec.structs.fields(kind):
         name = f"{key}{field.name}"
-        if name == "file":
+        if field.name in NOT_KEYS:
             continue
         default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
         if isinstance(default, Section):

@@ -1,0 +1,114 @@
+"""Where the broker and its clients meet: unix sockets for processes of this host and user, TCP for all others.
+
+The folder of the unix sockets is its owner's alone, so the kernel lets nobody else in, and nothing is encrypted there. Over
+TCP the keys of :mod:`analytics.broker.curve` count.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from analytics.broker.curve import client_options
+from analytics.broker.sockets import Socket, bind, bound_port, new_socket, patience, set_option
+from analytics.config import BrokerSection
+from analytics.errors import Unavailable
+
+Name = Literal["receiver", "sender", "refill"]
+
+_LONGEST_PATH = 100
+"""A unix socket's path has 107 bytes at most."""
+_UNBIND_SECONDS = 2.0
+
+
+def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[str, int | bytes]) -> int:
+    """Bind ``socket`` where clients look for ``name``. Return its TCP port.
+
+    Args:
+        security: the options that TCP connections alone get.
+    """
+    if broker.sockets:
+        bind(socket, f"ipc://{_short(_made(Path(broker.sockets)))}/{name}")
+    for option, value in security.items():
+        set_option(socket, option, value)
+    bind(socket, f"tcp://{broker.host}:{_port(broker, name) or '*'}")
+    return bound_port(socket)
+
+
+def closed(broker: BrokerSection) -> None:
+    """Wait until the unix sockets of a broker that has closed are gone: ZeroMQ would else remove its successor's."""
+    until = time.monotonic() + _UNBIND_SECONDS
+    while broker.sockets and any(Path(broker.sockets).glob("*")) and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def connected(kind: int, broker: BrokerSection, name: Name, **options: int | bytes) -> Socket:
+    """Return a socket of ZeroMQ's ``kind`` that is connected to the broker's ``name``, or will be once that runs.
+
+    Raise Unavailable where the broker is another user's.
+    """
+    if broker.sockets:
+        folder = _made(Path(broker.sockets))
+        if not os.access(folder, os.X_OK):
+            raise Unavailable(
+                f"{folder}: permission denied: only the user of the suite (uid {_owner(folder)}) and root reach the broker; "
+                "run this as that user"
+            )
+        security: Mapping[str, int | bytes] = {}
+    else:
+        security = client_options(broker)
+    socket = new_socket(kind, **patience(broker), **security, **options)
+    socket.connect(address(broker, name))
+    return socket
+
+
+def address(broker: BrokerSection, name: Name) -> str:
+    """Return where clients find ``name``."""
+    if broker.sockets:
+        return f"ipc://{_short(Path(broker.sockets))}/{name}"
+    host, port = broker.reached_at or broker.host, _port(broker, name)
+    if not port:
+        raise ValueError(f"expected the port that the broker at {host} is bound to, got 0")
+    return f"tcp://{host}:{port}"
+
+
+def _port(broker: BrokerSection, name: Name) -> int:
+    return {"receiver": broker.receiver_port, "sender": broker.sender_port, "refill": broker.refill_port}[
+        name
+    ]
+
+
+def _made(folder: Path) -> Path:
+    """Make ``folder`` for its owner alone, who is the owner of the folder that it lies in, unless it is there."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700 if one == folder else 0o755, exist_ok=True)
+        if os.geteuid() == 0:  # a command that root calls before the first start
+            above = one.parent.stat()
+            os.chown(one, above.st_uid, above.st_gid)
+    return folder
+
+
+def _owner(folder: Path) -> int:
+    try:
+        return folder.stat().st_uid
+    except OSError:
+        return folder.parent.stat().st_uid
+
+
+_opened: dict[Path, int] = {}
+
+
+def _short(folder: Path) -> str:
+    """Return a path of ``folder`` that leaves room for a socket's name."""
+    if len(os.fsencode(folder)) <= _LONGEST_PATH - len("/receiver"):
+        return str(folder)
+    if folder not in _opened or not _is_same(_opened[folder], folder):
+        _opened[folder] = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    return f"/proc/self/fd/{_opened[folder]}"
+
+
+def _is_same(fd: int, folder: Path) -> bool:
+    there, here = folder.stat(), os.fstat(fd)
+    return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
