@@ -58,7 +58,7 @@ def timers(
     store = open_store(config)
     publisher = Publisher(config.broker, "timers-by-hand")
     try:
-        done = by_hand(config, store, publisher, wanted, int(time.time()))
+        done = by_hand(config, store, publisher, wanted, time.time)
     finally:
         publisher.close()
         store.close()

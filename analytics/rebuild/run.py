@@ -313,12 +313,11 @@ class Rebuild:
         since, until = rebuild_timers.days(wanted.since, wanted.until)
         asked = WantedTimers(wanted.timers, area=wanted.area, since=since, until=until)
         everything = WantedTimers(rebuild_timers.NAMES)
-        now = int(self._now())
         self._say("computing timer bolts")
         chosen = everything if changed else asked
-        found = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, now)
+        found = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, self._now)
         if found and not wanted.dry:
-            rebuild_timers.mend(self._config, self._store, self._publisher, chosen, found, now)
+            rebuild_timers.mend(self._config, self._store, self._publisher, chosen, found, self._now)
         for change in found:
             outcome.done.changed[change.collection, change.what] += 1
             self._report(change)

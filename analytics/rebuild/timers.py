@@ -19,6 +19,7 @@ from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.position import NODE
 from analytics.runtime.timers.run import HIDDEN
 from analytics.store import Document, Store
@@ -29,7 +30,7 @@ NAMES = (*TIMERS, START)
 Found = dict[tuple[str, str], tuple[Document | None, Document]]
 
 
-def wrong(config: Config, store: Store, refill: Refill, wanted: Wanted, now: int) -> list[Change]:
+def wrong(config: Config, store: Store, refill: Refill, wanted: Wanted, now: Now) -> list[Change]:
     """Return the documents of timer bolts that differ from what they should say, and stay so."""
     before = _differing(config, store, wanted, now)
     if not before:
@@ -45,7 +46,7 @@ def wrong(config: Config, store: Store, refill: Refill, wanted: Wanted, now: int
 
 
 def mend(
-    config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: int
+    config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: Now
 ) -> None:
     """Compute the timer bolts of these documents."""
     names = {change.collection for change in changes}
@@ -57,7 +58,7 @@ def days(since: date | None, until: date | None) -> tuple[int | None, int | None
     return since.toordinal() if since else None, until.toordinal() if until else None
 
 
-def _differing(config: Config, store: Store, wanted: Wanted, now: int) -> Found:
+def _differing(config: Config, store: Store, wanted: Wanted, now: Now) -> Found:
     overlay = Overlay(store)
     by_hand(config, overlay, Silent(), wanted, now)
     found: Found = {}

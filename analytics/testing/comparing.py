@@ -67,7 +67,7 @@ def timer_documents(config: Config, collections: Collections, found: Store) -> C
     store.write("paytraceday", [Write(one["_id"], {"area": one["area"], "_v": 1}, 0) for one in emptied])
     publisher = Publisher(config.broker, "comparing")
     try:
-        by_hand(config, store, publisher, Wanted([*TIMERS, START]), int(time.time()))
+        by_hand(config, store, publisher, Wanted([*TIMERS, START]), time.time)
     finally:
         publisher.close()
     return {name: {one["_id"]: one for one in store.find(name)} for name in (*TIMERS, START)}

@@ -121,7 +121,7 @@ class NearSuite:
         """Have those timer bolts' documents computed anew, of all days or of those."""
         ordinals = [day.toordinal() if day else None for day in (since, until)]
         wanted = Wanted(names, since=ordinals[0], until=ordinals[1])
-        by_hand(self.config, self.store, self._publisher, wanted, self.now)
+        by_hand(self.config, self.store, self._publisher, wanted, lambda: self.now)
 
     def check(self) -> None:
         """Raise what ended a node, if anything has."""

@@ -11,6 +11,7 @@ from analytics.config import Config, areas
 from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.settler import new_session
 from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planning import Plan, of_spans
 from analytics.runtime.timers.run import Done, Outlet, Run
 from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
@@ -43,8 +44,11 @@ class Wanted:
         return self.area in ("", scope.area) and self.game in ("", scope.game)
 
 
-def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, now: int) -> Done:
+def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, now: Now) -> Done:
     """Compute what is wanted; return how many documents were computed and how many of them changed.
+
+    Args:
+        now: the clock, in Unix seconds.
 
     Raises:
         Unavailable: the store does not answer.
@@ -70,13 +74,15 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
 
 
 def _plans(
-    facts: FactsReader, scopes: list[Scope], wanted: Wanted, moved: set[str], now: int
+    facts: FactsReader, scopes: list[Scope], wanted: Wanted, moved: set[str], now: Now
 ) -> Iterator[Plan]:
     timers = {name: timer for name, timer in TIMERS.items() if name in wanted.timers}
     users = {name: timer for name, timer in TIMERS.items() if timer.uses_start}
     for game in sorted({scope.game for scope in scopes}):
         of_game = [scope for scope in scopes if scope.game == game]
-        found = spans(facts, [scope for scope in of_game if wanted.includes(scope)], timers.values(), now)
+        found = spans(
+            facts, [scope for scope in of_game if wanted.includes(scope)], timers.values(), int(now())
+        )
         yield from of_spans(
             {scope: _bounded(span, wanted) for scope, span in found.items()},
             timers,
@@ -84,7 +90,7 @@ def _plans(
         )
         # Where a start has moved, what looks at it is computed for all days: nobody else would.
         began_anew = [scope for scope in of_game if moved.intersection(scope.areas)]
-        yield from of_spans(spans(facts, began_anew, users.values(), now), users)
+        yield from of_spans(spans(facts, began_anew, users.values(), int(now())), users)
 
 
 def _bounded(span: tuple[int, int], wanted: Wanted) -> tuple[int, int]:

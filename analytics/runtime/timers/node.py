@@ -241,7 +241,7 @@ class Timers(Node):
         name = f"{self._session}:{self._runs}"
         run = Run(
             self._store, self._outlet, self._facts, self._starts, self._timers,
-            run=name, now=now, again=self._again or bool(saved.run),
+            run=name, now=self._now, again=self._again or bool(saved.run),
             check=self._position.check, max_bytes=int(self._config.timers.max_known_mb * (1 << 20)),
         )  # fmt: skip
         for kind, area, day in dirty.days:
@@ -250,18 +250,21 @@ class Timers(Node):
             self._facts.clear()
         if dirty or dirty.everything or self._again or now >= self._boundary or now < saved.now:
             self._position.begin(name)
-            moved = self._move_starts(run, dirty, now)
+            moved = self._move_starts(run, dirty)
             for plan in self._plans(dirty, saved.now, now, moved):
                 run.work(plan)
         self._position.finish(log, heads, now)
         self._boundary = next_boundary(self._zones, now)
         return run.done
 
-    def _move_starts(self, run: Run, dirty: Dirty, now: int) -> set[str]:
+    def _move_starts(self, run: Run, dirty: Dirty) -> set[str]:
         """Bring starts up to date; return the areas that started on another day than was known."""
         again, moved = self._again, set[str]()
         anew = self._areas if dirty.everything else ()
-        while starts := [*self._starts.anew(anew, now, again), *self._starts.due(dirty.starts, now, again)]:
+        while starts := [
+            *self._starts.anew(anew, self._now, again),
+            *self._starts.due(dirty.starts, self._now, again),
+        ]:
             moved |= run.write_starts({one.area: one for one in starts}.values(), dirty.start_tuples)
             again = False
         return moved

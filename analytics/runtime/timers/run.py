@@ -5,7 +5,8 @@
          └──────────────────────────────────────────────────────────┘
 
 The versions are read before the facts, or with a look at the saved position in between: so whoever slept over
-another's work and wakes with facts of yesterday finds its writes refused.
+another's work and wakes with facts of yesterday finds its writes refused. The time is read after the versions, too, and for each
+computation again: a midnight may pass during a run.
 """
 
 from collections import Counter
@@ -21,6 +22,7 @@ import msgspec
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
 from analytics.runtime.timers.facts import FactsReader, Needs
+from analytics.runtime.timers.moment import MARK, Now, moment
 from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs
 from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.starts import Start, Starts
@@ -33,7 +35,7 @@ LINES_A_BATCH = 2_000
 GROUPS_AT_ONCE = 3
 """One computes, one reads, one writes."""
 
-HIDDEN = frozenset({"_id", "_v", "_run", "updated"})
+HIDDEN = frozenset({"_id", "_v", "_run", MARK, "updated"})
 
 
 class Outlet:
@@ -78,7 +80,7 @@ class Run:
 
     Args:
         run: its name, which its documents carry.
-        now: Unix seconds.
+        now: the clock.
         again: write and publish every document, since the run before ended half-way: nobody knows which of its
             tuples went out, and its documents may still be on their way from a process that sleeps.
         check: called after versions were read; raises Overtaken. None: facts are read anew after the versions.
@@ -94,7 +96,7 @@ class Run:
         timers: Mapping[str, Timer],
         *,
         run: str,
-        now: int,
+        now: Now,
         again: bool = False,
         check: Callable[[], None] | None = None,
         max_bytes: int = 1 << 30,
@@ -135,7 +137,9 @@ class Run:
         One that somebody else wrote meanwhile is forgotten, so that the next look finds theirs.
         """
         listed = list(starts)
-        documents = {one.area: self._stamped(one.area, one.document, one.expected + 1) for one in listed}
+        documents = {
+            one.area: self._stamped(one.area, one.document, one.expected + 1, one.now) for one in listed
+        }
         writes = [Write(one.area, documents[one.area], one.expected) for one in listed]
         refused = self._store.write(START, writes) if writes else set()
         written = [one for one in listed if one.area not in refused]
@@ -179,11 +183,12 @@ class Run:
         else:
             self._facts.clear()
             self._starts.clear()
-        self._load(group)
+        now = moment(self._now, (document for some in stored.values() for document in some.values()))
+        self._load(group, now)
         refused: dict[str, set[str]] = {}
         documents: dict[str, dict[str, tuple[Write, int]]] = {}
         for scope, work in group.items():
-            for name, id_, write, tuples in self._changed(scope, work, stored):
+            for name, id_, write, tuples in self._changed(scope, work, stored, now):
                 documents.setdefault(name, {})[id_] = write, tuples
             gevent.sleep(0)
         for name, writes in documents.items():
@@ -205,11 +210,11 @@ class Run:
                 ids.setdefault(name, []).extend(map(scope.id_of, firsts))
         return {name: self._store.load(name, some) for name, some in ids.items()}
 
-    def _load(self, group: Plan) -> None:
+    def _load(self, group: Plan, now: int) -> None:
         """Have the facts of a group and the starts of its areas at hand."""
         wanted = []
         for scope, work in group.items():
-            days, history = needs(work, self._timers, scope.last_day(self._now))
+            days, history = needs(work, self._timers, scope.last_day(now))
             if history:
                 self._facts.load_history(scope)
             wanted.append((scope, days))
@@ -218,10 +223,10 @@ class Run:
             self._starts.load(area for scope in group for area in scope.areas)
 
     def _changed(
-        self, scope: Scope, work: Work, stored: Mapping[str, Mapping[str, Document]]
+        self, scope: Scope, work: Work, stored: Mapping[str, Mapping[str, Document]], now: int
     ) -> Iterator[tuple[str, str, Write, int]]:
         """Yield the documents of a scope that are to be written, with their bolt, id and tuples."""
-        facts = self._facts.facts(scope, scope.clock(self._now), *self._starts.of(scope))
+        facts = self._facts.facts(scope, scope.clock(now), *self._starts.of(scope))
         for name, firsts in work.items():
             timer = self._timers[name]
             for computed in timer.documents(facts, firsts):
@@ -238,20 +243,21 @@ class Run:
                 if scope.is_game:
                     gevent.sleep(0)
                 version = old["_v"] if old is not None else 0
-                write = Write(id_, self._stamped(id_, document, version + 1), version)
+                write = Write(id_, self._stamped(id_, document, version + 1, now), version)
                 yield name, id_, write, firsts[computed.first]
 
-    def _stamped(self, id_: str, document: Document, version: int) -> Document:
-        now = datetime.now(UTC)
-        return {"_id": id_} | document | {"_v": version, "_run": self._run, "updated": now}
+    def _stamped(self, id_: str, document: Document, version: int, now: int) -> Document:
+        own = {"_v": version, "_run": self._run, MARK: now, "updated": datetime.now(UTC)}
+        return {"_id": id_} | document | own
 
     def _keep_to(self, chunk: Plan) -> None:
         """Where memory is short, forget the facts that the chunk does not look at."""
         if self._facts.bytes <= self._max_bytes:
             return
         wanted: Needs = {"login": set(), "signup": set()}
+        now = int(self._now())
         for scope, work in chunk.items():
-            days, _ = needs(work, self._timers, scope.last_day(self._now))
+            days, _ = needs(work, self._timers, scope.last_day(now))
             for kind in wanted:
                 wanted[kind] |= days.get(kind, set())
         self._facts.trim(wanted)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics.core.areas import Areas
+from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of
 from analytics.store import Store
 from analytics.store.store import Document
@@ -12,11 +13,12 @@ from analytics.timers.start import NAME, READS, changes, earliest, fields
 
 @dataclass(frozen=True)
 class Start:
-    """A document of ``serverstarttime`` as it should be. ``moved``: what looks at the start must be computed again."""
+    """A document of ``serverstarttime`` as it should be at ``now``. ``moved``: what looks at the start must be computed again."""
 
     area: str
     expected: int
     document: Document
+    now: int
     moved: bool
 
 
@@ -46,7 +48,7 @@ class Starts:
         days = (day_of(self._areas[area].zone, document["ts"]) for area, document in found)
         return start, min(days, default=None)
 
-    def due(self, told: Mapping[str, int], now: int, again: bool) -> list[Start]:
+    def due(self, told: Mapping[str, int], now: Now, again: bool) -> list[Start]:
         """Return the documents to write, given the earliest ``first_ts`` that was told of areas since.
 
         Args:
@@ -64,7 +66,7 @@ class Starts:
                 result += self._start(area, found, now, again and told.get(area) == found)
         return result
 
-    def anew(self, areas: Iterable[str], now: int, again: bool = False) -> list[Start]:
+    def anew(self, areas: Iterable[str], now: Now, again: bool = False) -> list[Start]:
         """Return the documents to write, from all that the bolts have stored."""
         listed = list(areas)
         self.load(listed)
@@ -83,10 +85,11 @@ class Starts:
         firsts = [next(iter(self._store.find(name, area=area, batch=1)), {}) for name in READS]
         return earliest(None, [*told, *(first["first_ts"] for first in firsts if "first_ts" in first)])
 
-    def _start(self, area: str, ts: int, now: int, again: bool) -> list[Start]:
+    def _start(self, area: str, ts: int, clock: Now, again: bool) -> list[Start]:
         known, of = self._known[area], self._areas[area]
+        now = moment(clock, [known])
         if not again and not changes(known, ts, of.zone, now):
             return []
         moved = again or known is None or day_of(of.zone, known["ts"]) != day_of(of.zone, ts)
         document = {"game": of.game, "area": area, "plat": of.plat} | fields(ts, of.zone, now)
-        return [Start(area, known["_v"] if known else 0, document, moved)]
+        return [Start(area, known["_v"] if known else 0, document, now, moved)]

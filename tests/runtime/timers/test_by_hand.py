@@ -19,11 +19,11 @@ def test_documents_come_back(suite: Any) -> None:
     suite.store.write(
         "activeday", [Write(wrong["_id"], wrong | {"ac_user": 999, "_v": wrong["_v"] + 1}, wrong["_v"])]
     )
-    done = by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), suite.now)
+    done = by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), lambda: suite.now)
     assert suite.documents() == expected
     assert suite.unpublished() == []
     assert (done.changed["kpi"], done.changed["activeday"], done.changed["ltv"]) == (len(gone), 1, 0)
-    again = by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), suite.now)
+    again = by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), lambda: suite.now)
     assert not any(again.changed.values())
     assert again.computed["ltv"] >= len([1 for name, _ in expected if name == "ltv"])
 
@@ -35,7 +35,7 @@ def test_only_what_is_asked_for(suite: Any) -> None:
     for name in ("kpi", "activeweek"):
         suite.store.delete(name, [key for of, key in suite.documents(name)])
     wanted = Wanted(["kpi", "activeweek"], area=A, since=first, until=last)
-    by_hand(suite.config, suite.store, suite.publisher, wanted, suite.now)
+    by_hand(suite.config, suite.store, suite.publisher, wanted, lambda: suite.now)
     days = [f"{A}:{at(f'2015-03-0{day}', 0)}" for day in (2, 3, 4)]
     assert sorted(suite.documents("kpi", "activeweek")) == [
         ("activeweek", days[0]),

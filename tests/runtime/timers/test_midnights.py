@@ -1,0 +1,55 @@
+"""A document of a timer bolt never speaks of an earlier time than it did, whoever computes it, and when they began."""
+
+from typing import Any
+
+import gevent
+import pytest
+from timer_harness import COLLECTIONS, at, eventually, some_weeks
+
+from analytics.runtime.timers.by_hand import Wanted, by_hand
+
+BEFORE, AFTER = at("2015-03-19", 24) - 30, at("2015-03-20", 0) + 30
+
+
+def ran_for(suite: Any, now: int) -> bool:
+    saved = suite.store.load("positions", ["timers"])["timers"]
+    return bool(saved["now"] == now and "run" not in saved)
+
+
+@pytest.mark.parametrize("collection", ["loginretention", "kpi"])
+def test_a_midnight_passes_between_a_computation_and_its_write(suite: Any, collection: str) -> None:
+    """The node computes for the new day meanwhile, so the write is refused, and what was refused is computed again."""
+    suite.now = BEFORE
+    some_weeks(suite, "2015-03-01", 19, seed=4)
+    suite.drain()
+    [node] = [one for one in suite._greenlets if one.name == "timers"]
+    suite.store.delete(collection, [key for _, key in suite.documents(collection)])
+    mine = gevent.getcurrent()
+    writing = gevent.event.Event()
+
+    def midnight(written: str, writes: Any) -> None:
+        # Groups are settled by greenlets that the caller spawns.
+        if written != collection or gevent.getcurrent().spawning_greenlet() is not mine or writing.is_set():
+            return
+        writing.set()
+        suite.now = AFTER
+        eventually(lambda: ran_for(suite, AFTER))
+
+    suite.store.before = midnight
+    by_hand(suite.config, suite.store, suite.publisher, Wanted([collection]), lambda: suite.now)
+    assert writing.is_set()
+    assert node.state()["error"] == ""
+    assert suite.documents(collection) == {
+        key: one for key, one in suite.anew().items() if key[0] == collection
+    }
+
+
+def test_a_host_whose_clock_is_late_takes_nothing_back(suite: Any) -> None:
+    suite.now = BEFORE
+    some_weeks(suite, "2015-03-01", 19, seed=4)
+    suite.drain()
+    suite.now = AFTER
+    eventually(lambda: ran_for(suite, AFTER))
+    documents = suite.documents()
+    by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), lambda: BEFORE)
+    assert suite.documents() == documents
