@@ -64,7 +64,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 @click.option(
     "--remove-many",
     is_flag=True,
-    help="Remove documents that no record speaks of even where more than a tenth of a bolt's are such.",
+    help="Remove documents that nothing speaks of even where more than a tenth of a bolt's are such.",
 )
 @click.option(
     "--timeout",
@@ -114,7 +114,7 @@ def rebuild(
     if not as_json:
         _summary(wanted, outcome)
     _complain(outcome)
-    if outcome.left_out or outcome.spared or outcome.done.restless:
+    if outcome.left_out or outcome.spared or outcome.kept or outcome.done.restless:
         sys.exit(1)
 
 
@@ -203,7 +203,7 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
 
 
 def _complain(outcome: Outcome) -> None:
-    """Tell on stderr what could not be done."""
+    """Report on stderr what could not be done."""
     if outcome.unreadable:
         _say(f"{outcome.unreadable:,} journaled lines are no records, and were passed over")
     for text in outcome.damaged:
@@ -222,11 +222,14 @@ def _complain(outcome: Outcome) -> None:
         _say(f"{outcome.unaccepted:,} journaled records are not accepted yet, and count nowhere")
     for name, count in outcome.spared.items():
         _say(
-            f"no record speaks of {count:,} documents of {name}. That is many: are the journals and data/filter those"
+            f"nothing speaks of {count:,} documents of {name}, which is many: are the journals, data/filter and"
         )
+        _say("the database those that belong together? They were left alone; --remove-many removes them")
+    for name, count in outcome.kept.items():
         _say(
-            f"that they were counted from? Documents of {name} of these days were left alone; --remove-many mends them"
+            f"{count:,} documents of {name} begin at midnights of another zone, as the day documents behind them do,"
         )
+        _say("which can't be derived again: their journals are gone. Both were left as they are")
     for name, id_ in outcome.done.restless:
         _say(f"{name} {id_} moved on at every look: call this again")
 

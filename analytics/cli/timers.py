@@ -10,7 +10,8 @@ from rich.table import Table
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.wanted import Wanted
 from analytics.store import open_store
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
@@ -41,7 +42,7 @@ DAY = "%Y-%m-%d"
 def timers(
     config: Config, names: tuple[str, ...], area: str, game: str, since: date | None, until: date | None
 ) -> None:
-    """Compute documents of timer bolts again, and tell how many changed.
+    """Compute documents of timer bolts again, and remove those that nothing stored speaks of.
 
     The node `timers` does so by itself for all that changes; this is for documents that were deleted, or of which
     you want to be sure. It works while the node runs.
@@ -63,11 +64,17 @@ def timers(
         publisher.close()
         store.close()
     table = Table()
-    for column in ("timer", "computed", "changed"):
+    for column in ("timer", "computed", "changed", "removed"):
         table.add_column(column, justify="left" if column == "timer" else "right")
     for name in wanted.timers:
-        table.add_row(name, f"{done.computed[name]:,}", f"{done.changed[name]:,}")
+        table.add_row(name, *(f"{counts[name]:,}" for counts in (done.computed, done.changed, done.removed)))
     Console().print(table)
+    for name, count in (done.spared + done.kept).items():
+        click.echo(
+            f"{count:,} documents of {name} were left alone, though nothing that is stored speaks of them: see "
+            f"`bin/analytics rebuild --bolt {name} --dry-run`",
+            err=True,
+        )
 
 
 def _check(config: Config, area: str, game: str) -> None:

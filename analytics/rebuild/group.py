@@ -138,6 +138,11 @@ class Group:
         ts = document.get("ts") if BOLTS[name].period is not None else None
         return home_of(name, document["_id"]) == (document.get("area"), ts)
 
+    def begins(self, name: str, document: Document) -> bool:
+        """Whether an hour or a day of the area's zone begins at a document's ``ts``."""
+        period, ts = BOLTS[name].period, document.get("ts")
+        return period is None or (isinstance(ts, int) and self.area.zone.start(period, ts) == ts)
+
     def keys(self, name: str, states: Iterable[Key]) -> dict[str, Key]:
         """Return, by id, those of a bolt's documents that are looked at."""
         bolt = BOLTS[name]

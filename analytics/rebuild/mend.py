@@ -22,9 +22,10 @@ from analytics.core.derive import States
 from analytics.rebuild.group import Group, reads_spouts, upstream
 from analytics.rebuild.look import Done, Look
 from analytics.rebuild.queue import Tail, heads_of, wait_for
-from analytics.rebuild.stored import ALL, at_of, included, is_version, parts_of
+from analytics.rebuild.stored import ALL, at_of, included, parts_of
 from analytics.rebuild.write import Writer
 from analytics.store import Document, Store
+from analytics.store.store import is_version
 
 AT_ONCE = 200
 ROUNDS = 50
@@ -90,20 +91,24 @@ class Mender:
     def _first_look(self, group: Group, name: str) -> tuple[list[str], int, int]:
         """Return the ids of documents that may differ: it is cheap, and never passes over one that does.
 
-        And how many of them should perhaps not exist, of how many in all.
+        And how many of them should perhaps not exist, of how many in all. Those at no hour or day of the area's zone are not
+        among them, as far as others take their place: the zone was changed.
         """
         bolt, plain = BOLTS[name], reads_spouts(name)
         passed = self._passed(name)
         states = {} if plain else group.states(name, self._store)
         missing = group.keys(name, group.derived(name) if plain else states)
-        extra = looked = 0
+        replacing, extra, looked = len(missing), 0, 0
         doubtful, versions = [], group.versions.setdefault(name, {})
         since, until = group.bounds(name)
         found = self._store.find(name, area=group.area.id, since=since, until=until, batch=AT_ONCE)
         while some := list(islice(found, AT_ONCE)):
             for document, parts in self._with_parts(bolt, some):
                 id_ = document["_id"]
-                if not isinstance(id_, str) or not group.share.holds(id_):
+                if not isinstance(id_, str):
+                    self._writer.remove_foreign(bolt, document)
+                    continue
+                if not group.share.holds(id_):
                     continue
                 looked += 1
                 version = document.get("_v")
@@ -116,7 +121,13 @@ class Mender:
                     self._judge(group, bolt, look, passed)
                 elif look.key is not None:
                     self._judge_by_meaning(bolt, look, states[look.key], states[look.key])
-                extra += look.what == "extra"
+                if look.what == "extra":
+                    if replacing and not group.begins(name, document):
+                        replacing -= 1
+                    else:
+                        extra += 1
+                elif not look.what:
+                    self._writer.remove_orphans(bolt, document)
                 if look.what or self._runs_ahead(bolt, document):
                     doubtful.append(id_)
             self._tail.keep_up()

@@ -79,6 +79,12 @@ class Overlay(Store):
         kept = (one for one in below if one["_id"] not in mine)
         yield from merge(kept, sorted(new, key=_place), key=_place)
 
+    def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
+        mine = self.written.get(collection, {})
+        kept = (id for id in self._below.ids(collection, prefix) if id not in mine)
+        new = sorted(id for id, one in mine.items() if one is not None and id.startswith(prefix))
+        yield from merge(kept, new, key=str)
+
     def collections(self) -> list[str]:
         return self._below.collections()
 

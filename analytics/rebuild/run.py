@@ -42,7 +42,7 @@ from analytics.rebuild.spool import Spool
 from analytics.rebuild.wanted import Outcome, Wanted, kinds_of, span
 from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.lost_writes import Losses
-from analytics.runtime.timers.by_hand import Wanted as WantedTimers
+from analytics.runtime.timers.wanted import Wanted as WantedTimers
 from analytics.store import Store
 
 ANSWER_SECONDS = 30.0
@@ -118,7 +118,8 @@ class Rebuild:
         """Whether every document of the wanted bolts is right now, whatever the store had lost."""
         wanted = self._wanted
         chosen = wanted.dry or wanted.area or wanted.since or wanted.until
-        return not (chosen or outcome.left_out or outcome.spared or outcome.done.restless)
+        spared = outcome.spared.keys() & set(wanted.bolts)
+        return not (chosen or outcome.left_out or spared or outcome.done.restless)
 
     def _from_journals(self, outcome: Outcome) -> None:
         for turn in range(TRIES):
@@ -311,16 +312,19 @@ class Rebuild:
             return
         wanted = self._wanted
         since, until = rebuild_timers.days(wanted.since, wanted.until)
-        asked = WantedTimers(wanted.timers, area=wanted.area, since=since, until=until)
-        everything = WantedTimers(rebuild_timers.NAMES)
+        many = wanted.remove_many
+        asked = WantedTimers(wanted.timers, area=wanted.area, since=since, until=until, remove_many=many)
+        everything = WantedTimers(rebuild_timers.NAMES, remove_many=many)
         self._say("computing timer bolts")
         chosen = everything if changed else asked
-        found = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, self._now)
+        found, left = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, self._now)
         if found and not wanted.dry:
             rebuild_timers.mend(self._config, self._store, self._publisher, chosen, found, self._now)
         for change in found:
             outcome.done.changed[change.collection, change.what] += 1
             self._report(change)
+        outcome.spared.update(left.spared)
+        outcome.kept.update(left.kept)
         self._notes.timers_done()
 
 

@@ -6,15 +6,10 @@ from typing import Any
 
 from analytics.core.bolt import Bolt
 from analytics.core.settle import PART_SIZE, Position, part_ids
-from analytics.store import Document
+from analytics.store import Document, Store
 
 ALL = 1 << 62
 """More than any number: everything of a log that is over."""
-
-
-def is_version(document: Document) -> bool:
-    version = document.get("_v")
-    return isinstance(version, int) and not isinstance(version, bool) and 0 < version < ALL
 
 
 def at_of(document: Document | None) -> Mapping[str, Any] | None:
@@ -60,10 +55,30 @@ def parts_of(document: Document) -> list[str]:
         return []
 
 
+def orphans_of(bolt: Bolt, document: Document, store: Store) -> list[str]:
+    """Return the ids of stored parts that a document has left behind: they are numbered below those that it speaks of.
+
+    Nobody writes these numbers again. Later ones may belong to a change that is in flight.
+    """
+    stem, parts = document["_id"], parts_of(document)
+    if not parts:
+        return []
+    first = number_of(parts[0])
+    below = [id_ for id_ in store.ids(bolt.name, f"{stem}#") if 0 <= number_of(id_) < first]
+    found = store.load(bolt.name, below) if below else {}
+    return [id_ for id_, part in found.items() if part.get("part_of") == stem]
+
+
+def number_of(part: str) -> int:
+    """Return a part's number, by its id; -1 where that is no part's."""
+    number = part.rpartition("#")[2]
+    return int(number) if number.isdecimal() else -1
+
+
 def next_part(document: Document | None) -> int:
     """Return from which number on to count parts that nobody else has counted, whoever writes at the same time."""
     ids = parts_of(document) if document is not None else []
-    return (int(ids[-1].rsplit("#", 1)[1]) if ids else 0) + 1 + time.time_ns() // 1_000_000
+    return (number_of(ids[-1]) if ids else 0) + 1 + time.time_ns() // 1_000_000
 
 
 def counts_parts(bolt: Bolt, document: Document | None) -> bool:

@@ -18,31 +18,37 @@ from analytics.rebuild.look import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import READ_BY_TIMERS
-from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.position import NODE
-from analytics.runtime.timers.run import HIDDEN
+from analytics.runtime.timers.run import Done
+from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Document, Store
+from analytics.store.store import is_version
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
 
 NAMES = (*TIMERS, START)
-Found = dict[tuple[str, str], tuple[Document | None, Document]]
+Found = dict[tuple[str, str], tuple[Document | None, Document | None]]
 
 
-def wrong(config: Config, store: Store, refill: Refill, wanted: Wanted, now: Now) -> list[Change]:
-    """Return the documents of timer bolts that differ from what they should say, and stay so."""
-    before = _differing(config, store, wanted, now)
+def wrong(
+    config: Config, store: Store, refill: Refill, wanted: Wanted, now: Now
+) -> tuple[list[Change], Done]:
+    """Return the documents of timer bolts that differ from what they should say, and stay so; and what was left alone."""
+    before, done = _differing(config, store, wanted, now)
     if not before:
-        return []
+        return [], done
     with suppress(Behind):  # where the node does not run, nobody else will compute them
         wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, config.timers.every_seconds + 60)
-    after = _differing(config, store, wanted, now)
-    return [
-        Change(name, id_, "missing" if old is None else "changed", _differences(old, new))
+    after, done = _differing(config, store, wanted, now)
+    changes = [
+        Change(name, str(id_), _what(old, new), _differences(old, new))
         for (name, id_), (old, new) in after.items()
         if (name, id_) in before and _version(before[name, id_][0]) == _version(old)
     ]
+    return changes, done
 
 
 def mend(
@@ -58,18 +64,23 @@ def days(since: date | None, until: date | None) -> tuple[int | None, int | None
     return since.toordinal() if since else None, until.toordinal() if until else None
 
 
-def _differing(config: Config, store: Store, wanted: Wanted, now: Now) -> Found:
+def _differing(config: Config, store: Store, wanted: Wanted, now: Now) -> tuple[Found, Done]:
     overlay = Overlay(store)
-    by_hand(config, overlay, Silent(), wanted, now)
+    done = by_hand(config, overlay, Silent(), wanted, now)
     found: Found = {}
     for name in NAMES:
         written = overlay.written.get(name, {})
         stored = store.load(name, list(written)) if written else {}
         for id_, document in written.items():
-            if document is not None and _public(stored.get(id_)) != _public(document):
-                found[name, id_] = stored.get(id_), document
+            old = stored.get(id_)
+            if _public(old) != _public(document) or (old is not None and not is_version(old)):
+                found[name, id_] = old, document
         gevent.sleep(0)
-    return found
+    return found, done
+
+
+def _what(old: Document | None, new: Document | None) -> str:
+    return "missing" if old is None else "extra" if new is None else "changed"
 
 
 def _version(document: Document | None) -> object:
@@ -77,12 +88,15 @@ def _version(document: Document | None) -> object:
 
 
 def _public(document: Document | None) -> Document | None:
-    return document and {name: value for name, value in document.items() if name not in HIDDEN}
+    return document and public(document)
 
 
-def _differences(old: Document | None, new: Document) -> Differences:
+def _differences(old: Document | None, new: Document | None) -> Differences:
     was, will = _public(old) or {}, _public(new) or {}
-    return {
+    damaged: Differences = {}
+    if old is not None and new is not None and not is_version(old):
+        damaged = {"_v": Changed(old.get("_v", NOTHING), new["_v"])}
+    return damaged | {
         name: Changed(was.get(name, NOTHING), will.get(name, NOTHING))
         for name in [*will, *(was.keys() - will.keys())]
         if was.get(name, NOTHING) != will.get(name, NOTHING)

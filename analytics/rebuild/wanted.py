@@ -52,6 +52,7 @@ class Outcome:
         left_out: in words, documents that could not be derived, and of how many areas.
         unaccepted: journaled records that the filter has not accepted.
         spared: per bolt, documents that no record speaks of, which were left alone as they are many.
+        kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
         done: what became of documents.
     """
 
@@ -63,6 +64,7 @@ class Outcome:
     left_out: Counter[str] = field(default_factory=Counter)
     unaccepted: int = 0
     spared: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
     done: Done = field(default_factory=Done)
 
 

@@ -20,8 +20,9 @@ from analytics.rebuild.group import Group, reads_spouts
 from analytics.rebuild.look import Change, Done, Look, change_of
 from analytics.rebuild.outlet import Notes, Outlet
 from analytics.rebuild.queue import Tail
-from analytics.rebuild.stored import at_of, before_of, counts_parts, is_version, next_part, parts_of
-from analytics.store import Store, Write
+from analytics.rebuild.stored import at_of, before_of, counts_parts, next_part, orphans_of, parts_of
+from analytics.store import Document, Store, Write
+from analytics.store.store import is_version
 
 AT_ONCE = 200
 
@@ -91,8 +92,11 @@ class Writer:
         """Tell of a document that is as it should be now. One that became so without us was on its way."""
         change = self._told.pop((bolt.name, id_), None)
         if change is not None and (not thrown_away or (bolt.name, id_) in self._thrown):
-            self._done.changed[change.collection, change.what] += 1
-            self._report(change)
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        self._done.changed[change.collection, change.what] += 1
+        self._report(change)
 
     def _text(self, group: Group, bolt: Bolt, look: Look) -> Rewritten:
         """Return a document as it is to be written: with all messages that have been read.
@@ -137,18 +141,28 @@ class Writer:
                 document |= {name: stored[name] for name in bolt.key_fields if name in stored}
             writes.append(Write(id_, document, look.document["_v"] if look.document else 0))
         refused = self._store.write(bolt.name, writes) if writes else set()
-        stale = [
-            part
-            for id_, look in looks.items()
-            for part in (
-                [part["_id"] for part in texts[id_].parts]
-                if id_ in refused
-                else parts_of(look.document or {})
-            )
-        ]
+        stale: list[str] = []
+        for id_, look in looks.items():
+            if id_ in refused:
+                stale += [part["_id"] for part in texts[id_].parts]
+            else:
+                left = {*parts_of(look.document or {}), *orphans_of(bolt, texts[id_].document, self._store)}
+                stale += left - {part["_id"] for part in texts[id_].parts}
         if stale:
             self._store.delete(bolt.name, stale)
         return refused
+
+    def remove_orphans(self, bolt: Bolt, document: Document) -> None:
+        """Remove the parts that a document, which is right, has left behind."""
+        if found := orphans_of(bolt, document, self._store):
+            self._store.delete(bolt.name, found)
+            for id_ in found:
+                self._tell(Change(bolt.name, id_, "extra", {}))
+
+    def remove_foreign(self, bolt: Bolt, document: Document) -> None:
+        """Remove a document whose id is no text, as the suite's are."""
+        if self._store.remove(bolt.name, document["_id"], document.get("_v")):
+            self._tell(Change(bolt.name, str(document["_id"]), "extra", {}))
 
     def _throw_away(self, bolt: Bolt, id_: str, look: Look) -> None:
         """Remove a document that no worker could use, as its version is none. The next look finds it missing."""

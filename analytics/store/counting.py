@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from analytics.store.store import Document, Store, Write
 
@@ -37,6 +38,10 @@ class CountingStore(Store):
         until: int | None = None,
         batch: int = 500,
     ) -> Iterator[Document]:
+        """Yield nothing."""
+        return iter(())
+
+    def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         """Yield nothing."""
         return iter(())
 

@@ -1,6 +1,7 @@
 """A store in this process's memory, for tests, dry runs and the reference: the same rules, no disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from analytics.store.encoding import decode, encode
 from analytics.store.store import Document, Store, Write
@@ -59,6 +60,10 @@ class MemoryStore(Store):
             and _within(document.get("ts"), since, until)
         ]
         yield from sorted(found, key=lambda document: (document["area"], document.get("ts") or 0))
+
+    def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
+        listed = list(self._collections.get(collection, {}))
+        yield from sorted((id for id in listed if not prefix or str(id).startswith(prefix)), key=str)
 
     def collections(self) -> list[str]:
         return sorted(self._collections)

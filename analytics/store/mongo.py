@@ -31,6 +31,8 @@ from analytics.store.store import POSITIONS, Document, Store, Write
 forget_clients_in_children()
 
 UPSERT_TRIES = 5
+IDS_AT_ONCE = 10_000
+LAST_CHARACTER = "\U0010ffff"
 BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
 
@@ -175,6 +177,15 @@ class MongoStore(Store):
             self._readable(collection).find(wanted, sort=order, batch_size=batch) as cursor,
         ):
             yield from cursor
+
+    def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
+        wanted: Document = {"_id": {"$gte": prefix, "$lt": prefix + LAST_CHARACTER}} if prefix else {}
+        found = self._readable(collection).find(
+            wanted, {"_id": 1}, sort=_keys(("_id",)), batch_size=IDS_AT_ONCE
+        )
+        with told(collection), found as cursor:
+            for document in cursor:
+                yield document["_id"]
 
     def collections(self) -> list[str]:
         with told(self._database.name):

@@ -174,6 +174,9 @@ class ReadOnly(Store):
     ) -> Iterator[Document]:
         return self._store.find(collection, area=area, game=game, since=since, until=until, batch=batch)
 
+    def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
+        return self._store.ids(collection, prefix)
+
     def collections(self) -> list[str]:
         return self._store.collections()
 

@@ -29,8 +29,15 @@ POSITIONS = "positions"
 """The collection that holds how far bolts and timer bolts are, and the suite's other notes about the store."""
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
+MOST_VERSIONS = 1 << 62
 PARTS_AT_ONCE = 16
 _OF_THE_PART = {"_id", "part_of", "part"}
+
+
+def is_version(document: Document) -> bool:
+    """Whether a stored document says which version it is: somebody may have changed it by hand."""
+    version = document.get("_v")
+    return isinstance(version, int) and not isinstance(version, bool) and 0 < version < MOST_VERSIONS
 
 
 class Write(NamedTuple):
@@ -103,6 +110,14 @@ class Store(ABC):
             since, until: Unix seconds, ``since <= ts < until``. Documents without ``ts`` are found only
                 where neither is given.
             batch: how many documents are held in memory at once.
+        """
+
+    @abstractmethod
+    def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
+        """Yield the id of everything that is stored, parts included, in order. No document is read.
+
+        Args:
+            prefix: only ids that begin with it. Without one, ids that are no strings come, too: the suite writes none.
         """
 
     @abstractmethod

@@ -8,7 +8,8 @@ from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config
-from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store, Write
 from analytics.store.memory import MemoryStore
 from analytics.testing.feed import Feed

@@ -1,6 +1,6 @@
 """When an area started: the earliest record that any of its servers' logs has. Pure; who reads and writes is elsewhere."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from analytics.core.periods import Zone
@@ -32,10 +32,3 @@ def fields(start: int, zone: Zone, now: int) -> dict[str, Any]:
     """
     day = zone.start("day", start)
     return {"ts": start, "day": day, "final": zone.next("day", day) <= now}
-
-
-def changes(document: Mapping[str, Any] | None, start: int, zone: Zone, now: int) -> bool:
-    """Whether a stored ``document`` (None: there is none) says anything else than a start at ``start`` now would."""
-    return document is None or any(
-        document.get(name) != value for name, value in fields(start, zone, now).items()
-    )

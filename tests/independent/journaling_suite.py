@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import msgspec
+from msgspec.structs import replace
 from near_suite import NearSuite
 from plain_numbers import Record
 
@@ -16,6 +17,8 @@ from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
+from analytics.config import areas
+from analytics.core.reference import Reference
 from analytics.rebuild.look import Change
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.timers import NAMES as TIMERS
@@ -27,6 +30,20 @@ from analytics.store.store import Document, Write
 
 ALL = Wanted(tuple(BOLTS), TIMERS)
 Stored = dict[tuple[str, str], dict[str, Any]]
+
+
+def expected(suite: "JournalingSuite", records: Iterable[Record]) -> Stored:
+    """Return what bolts should have, by the reference runner."""
+    reference = Reference(BOLTS.values(), areas(suite.config))
+    for topic, one in records:
+        reference.put(topic, [one])
+    return {
+        (name, id_): {
+            field: sorted(value) if isinstance(value, list) else value for field, value in document.items()
+        }
+        for name in BOLTS
+        for id_, document in reference.documents(name).items()
+    }
 
 
 class Killed(BaseException):
@@ -92,6 +109,18 @@ class JournalingSuite(NearSuite):
     def kill_after(self, steps: int | None, does_the_last: bool = False) -> None:
         """Kill a rebuild at that step, before or after it does that."""
         self.left, self.does_the_last = steps, does_the_last
+
+    def with_areas(self, **fields: str) -> None:
+        """Start the bolts again with some keys of every area changed."""
+        for name in ("timers", "worker"):
+            self._stop(name)
+        games = {
+            name: replace(of, areas={id_: replace(area, **fields) for id_, area in of.areas.items()})
+            for name, of in self.config.games.items()
+        }
+        self.config = replace(self.config, games=games)
+        self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
+        self.start_timers()
 
     def without_queue(self, action: Callable[[], None]) -> None:
         """Stop the bolts, do something, and remove the Queue before they start again."""

@@ -21,8 +21,9 @@ from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers import node as timers_node
-from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.node import Timers
+from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.worker import Worker
 from analytics.store import Store
 

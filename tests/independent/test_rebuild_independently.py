@@ -7,13 +7,12 @@ from random import Random
 import gevent
 import near_suite
 import pytest
-from journaling_suite import ALL, Hand, JournalingSuite, Killed, YieldingStore
+from journaling_suite import ALL, Hand, JournalingSuite, Killed, YieldingStore, expected
 from plain_numbers import DAY, day_start
 from raw_months import Months, sent, world
 
 from analytics.bolts import BOLTS
-from analytics.config import TimersSection, areas
-from analytics.core.reference import Reference
+from analytics.config import TimersSection
 
 DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=5)
 NOW = day_start("UTC", DAYS.last + 3 * DAY)
@@ -37,20 +36,6 @@ def counted(suite, records, pieces=3):
     for begin in range(0, len(records), size):
         suite.send(records[begin : begin + size])
     suite.settled(0)
-
-
-def expected(suite, records):
-    """Return what bolts should have, by the reference runner."""
-    reference = Reference(BOLTS.values(), areas(suite.config))
-    for topic, one in records:
-        reference.put(topic, [one])
-    return {
-        (name, id_): {
-            field: sorted(value) if isinstance(value, list) else value for field, value in document.items()
-        }
-        for name in BOLTS
-        for id_, document in reference.documents(name).items()
-    }
 
 
 def of_bolts(public):

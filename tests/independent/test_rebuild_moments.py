@@ -10,17 +10,25 @@ import gevent
 import msgspec
 import near_suite
 import pytest
-from journaling_suite import ALL, JournalingSuite, Killed, YieldingStore
+from journaling_suite import ALL, JournalingSuite, Killed, YieldingStore, expected
 from raw_months import world
 
+from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import BrokerSection, Config, TimersSection
+from analytics.core import periods
 from analytics.core.intervals import Intervals
-from analytics.core.settle import PART_SIZE
+from analytics.core.settle import PART_SIZE, part_ids
 from analytics.rebuild import run as rebuild
 from analytics.rebuild.journals import JournalFile
 from analytics.rebuild.missing import FOR_EVER, holes
+from analytics.rebuild.overlay import Silent
+from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.runtime.draining import drain
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.documents import public
+from analytics.runtime.timers.wanted import Wanted as TimersWanted
+from analytics.store import MemoryStore
 from analytics.store.store import Write
 
 AREA = f"{1:024x}"
@@ -38,7 +46,7 @@ def suite(tmp_path, monkeypatch):
     running.stop()
 
 
-def logins(suite, accts, day=0, source="test"):
+def logins(suite, accts, day=0, source="test", hour=1):
     """Return a login of each acct, and coins that it spends: what is counted twice shows."""
     records = []
     for acct in accts:
@@ -47,7 +55,7 @@ def logins(suite, accts, day=0, source="test"):
             one = {
                 "op": {"code": code},
                 "area": AREA,
-                "ts": DAY + 86400 * day + 3600,
+                "ts": DAY + 86400 * day + 3600 * hour,
                 "data": {"acct": acct} | data,
             }
             records.append((f"gamelog.{code}", {"id": f"gamelog/{source}:{suite.count}"} | one))
@@ -395,6 +403,96 @@ def test_a_document_that_was_moved_to_another_day(suite):
         day_id(9): "extra",
     }
     assert suite.public() == public
+
+
+def computed_anew(suite):
+    """Return what timer bolts make of the documents that bolts have now, where they have none of their own."""
+    fresh = MemoryStore()
+    for name in BOLTS:
+        fresh._collections[name] = dict(suite.store._collections.get(name, {}))
+    by_hand(suite.config, fresh, Silent(), TimersWanted(TIMERS), lambda: suite.now)
+    return {(name, one["_id"]): public(one) for name in TIMERS for one in fresh.find(name)}
+
+
+def of_timers(suite):
+    return {(name, one["_id"]): public(one) for name in TIMERS for one in suite.store.find(name)}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_an_area_moved_to_another_zone_and_plat(suite, zone):
+    """What begins no hour or day of the new zone goes, in each collection; what begins there takes its place."""
+    records = []
+    for day in range(30):
+        # In the zones to come, the first hour of a day in Shanghai lies on the day before.
+        records += logins(suite, "abc", day, hour=12) + logins(suite, "ae", day, hour=1)
+    suite.send(records)
+    suite.settled(0)
+    suite.with_areas(timezone=zone, plat="77")
+    last = logins(suite, "d", day=30)
+    suite.send(last)
+    suite.settled(0)
+    outcome, told = suite.rebuild()
+    assert not outcome.spared and not outcome.kept
+    assert {one.what for one in told} == {"extra", "missing", "changed"}
+    suite.settled(0)
+    assert {key: one for key, one in suite.public().items() if key[0] in BOLTS} == expected(
+        suite, records + last
+    )
+    assert of_timers(suite) == computed_anew(suite)
+    assert of_timers(suite)["kpi", f"{AREA}:{periods.zone(zone).start('day', DAY + 12 * 3600)}"]["dau"] == 4
+    assert suite.rebuild()[1] == []
+
+
+def test_days_of_the_zone_before_whose_journals_are_gone(suite):
+    """Nothing could take their place: they stay, with the timer bolts' documents."""
+    for day in range(6):
+        suite.send(logins(suite, "abc", day))
+    suite.settled(0)
+    written_in_time(suite)[0].unlink()
+    suite.with_areas(timezone="UTC")
+    outcome, _ = suite.rebuild()
+    assert outcome.kept["kpi"] and not outcome.spared
+    days = [day_id(day) for day in range(6)]
+    assert set(suite.documents("loginday")) & {*days} == {*days[:3]}
+    assert set(suite.documents("kpi")) & {*days} == {*days[:3]}
+
+
+def test_what_timer_bolts_did_not_write_is_named_and_removed(suite):
+    for day in range(30):
+        suite.send(logins(suite, "abc", day))
+    suite.settled(0)
+    before = suite.public()
+    document = suite.store.load("kpi", [day_id()])[day_id()]
+    long_ago = f"{AREA}:946656000"
+    for id_ in (long_ago, "junk"):
+        suite.store.write("kpi", [Write(id_, document | {"_id": id_, "ts": 946656000}, None)])
+    dry = suite.rebuild(replace(ALL, dry=True))[1]
+    assert {(one.collection, one.id, one.what) for one in dry} == {
+        ("kpi", long_ago, "extra"),
+        ("kpi", "junk", "extra"),
+    }
+    assert [one.id for one in suite.rebuild()[1]] == [one.id for one in dry]
+    assert suite.public() == before
+
+
+def test_parts_that_nobody_speaks_of(suite):
+    accts = [f"acct{n}" for n in range(2 * PART_SIZE + 500)]
+    for begin in range(0, len(accts), 1_500):
+        suite.send(logins(suite, accts[begin : begin + 1_500]))
+        suite.settled(0)
+    public = suite.public()
+    parts = suite.documents("loginday")[day_id()]["parts"]
+    spoil(suite, "loginday", day_id(), parts=parts | {"count": 1})
+    left = f"{hour_id()}#0"
+    suite.store.write("loginhour", [Write(left, {"part_of": hour_id(), "part": 0, "userlist": ["x"]}, None)])
+    told = suite.rebuild()[1]
+    assert {(one.id, one.what) for one in told} == {(day_id(), "changed"), (left, "extra")}
+    suite.settled(0)
+    assert suite.public() == public
+    for name, id_ in (("loginday", day_id()), ("loginhour", hour_id())):
+        stored = suite.documents(name)[id_]
+        assert list(suite.store.ids(name, f"{id_}#")) == part_ids(stored)
+    assert suite.rebuild()[1] == []
 
 
 def test_documents_of_another_data_folder_are_left_alone(suite):

@@ -44,6 +44,8 @@ def seen(store: Store) -> list[object]:
         list(store.find("c", area="bb")),
         list(store.find("c", game="g", since=980, until=1000)),
         list(store.find("c", game="other")),
+        list(store.ids("c")),
+        list(store.ids("c", "b")),
     ]
 
 

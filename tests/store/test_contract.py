@@ -49,6 +49,15 @@ def test_what_the_caller_holds_is_not_what_is_stored(store: Store) -> None:
     assert store.load("c", ["a"])["a"]["userlist"] == ["1"]
 
 
+def test_ids_are_those_of_everything_that_is_stored(store: Store) -> None:
+    part = Write("a:1#1", {"part_of": "a:1", "part": 1, "userlist": []}, None)
+    store.write("c", [area("b", 1), area("a", 2), area("a", 1), part, Write("nothing", {"_v": 1}, 0)])
+    assert list(store.ids("c")) == ["a:1", "a:1#1", "a:2", "b:1", "nothing"]
+    assert list(store.ids("c", "a:")) == ["a:1", "a:1#1", "a:2"]
+    assert list(store.ids("c", "a:1#")) == ["a:1#1"]
+    assert list(store.ids("other")) == []
+
+
 def test_dotted_names_survive_a_replacement(store: Store) -> None:
     store.write("c", [Write("a", {"_v": 1, "_at": {"topics": {"gamelog.login_logcount": 1}}}, 0)])
     second = {"_v": 2, "_at": {"topics": {"gamelog.login_logcount": 2, "gamelog.x.y": 1}}}

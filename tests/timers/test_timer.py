@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analytics.core.periods import zone
 from analytics.timers import TIMERS
-from analytics.timers.start import changes, earliest, fields
+from analytics.timers.start import earliest, fields
 from analytics.timers.timer import first_of, last_of, runs
 
 DAYS = st.dates(date(2000, 1, 1), date(2999, 12, 31)).map(date.toordinal)
@@ -91,14 +91,3 @@ def test_a_start_is_final_once_its_day_has_ended():
     at = day + 3600
     assert fields(at, berlin, day + 23 * 3600 - 1) == {"ts": at, "day": day, "final": False}
     assert fields(at, berlin, day + 23 * 3600) == {"ts": at, "day": day, "final": True}
-
-
-def test_a_start_changes_a_document_that_says_something_else():
-    shanghai = zone("Asia/Shanghai")
-    day = shanghai.day_of("2024-03-01")
-    at, evening = day + 3600, day + 86_399
-    stored = {"_id": "one", "game": "g"} | fields(at, shanghai, evening)
-    assert changes(None, at, shanghai, evening)
-    assert not changes(stored, at, shanghai, evening)
-    assert changes(stored, at - 1, shanghai, evening)
-    assert changes(stored, at, shanghai, day + 86_400)

@@ -1,10 +1,11 @@
 """Timer bolts by hand: every document of some areas and days is computed again, whether or not anything changed.
 
+Afterwards those are removed that no computation comes to.
+
 It works beside the node: each write is on condition of the version that was read before the facts.
 """
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from analytics.broker.clients import Publisher
 from analytics.config import Config, areas
@@ -16,6 +17,8 @@ from analytics.runtime.timers.planning import Plan, of_spans
 from analytics.runtime.timers.run import Done, Outlet, Run
 from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
 from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.strays import Strays
+from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
@@ -23,29 +26,8 @@ from analytics.timers.start import NAME as START
 LONGEST_PERIOD = 31
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What to compute.
-
-    Attributes:
-        timers: names of timer bolts.
-        area, game: only this area, without its game's whole; only this game. "": all.
-        since, until: only periods that begin on these days or between them; None: no bound.
-    """
-
-    timers: Collection[str]
-    area: str = ""
-    game: str = ""
-    since: int | None = None
-    until: int | None = None
-
-    def includes(self, scope: Scope) -> bool:
-        """Whether documents of the scope are wanted."""
-        return self.area in ("", scope.area) and self.game in ("", scope.game)
-
-
 def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, now: Now) -> Done:
-    """Compute what is wanted; return how many documents were computed and how many of them changed.
+    """Compute what is wanted; return how many documents were computed, changed and removed.
 
     Args:
         now: the clock, in Unix seconds.
@@ -68,23 +50,35 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
         while due := starts.anew(ids, now):
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
-    for plan in _plans(facts, scopes, wanted, moved, now):
+    found: dict[Scope, tuple[int, int]] = {}
+    for plan in _plans(facts, scopes, wanted, moved, now, found):
         run.work(plan)
+    strays = Strays(store, claimed, scopes, facts, starts, wanted, found, now)
+    for name in wanted.timers:
+        strays.remove(name)
+    run.done.removed.update(strays.removed)
+    run.done.kept, run.done.spared = strays.kept, strays.spared
     return run.done
 
 
 def _plans(
-    facts: FactsReader, scopes: list[Scope], wanted: Wanted, moved: set[str], now: Now
+    facts: FactsReader,
+    scopes: list[Scope],
+    wanted: Wanted,
+    moved: set[str],
+    now: Now,
+    found: dict[Scope, tuple[int, int]],
 ) -> Iterator[Plan]:
+    """Yield what is to be computed, game by game; put the first and last day of each scope that has facts into ``found``."""
     timers = {name: timer for name, timer in TIMERS.items() if name in wanted.timers}
     users = {name: timer for name, timer in TIMERS.items() if timer.uses_start}
     for game in sorted({scope.game for scope in scopes}):
         of_game = [scope for scope in scopes if scope.game == game]
-        found = spans(
-            facts, [scope for scope in of_game if wanted.includes(scope)], timers.values(), int(now())
-        )
+        asked = [scope for scope in of_game if wanted.includes(scope)]
+        here = spans(facts, asked, TIMERS.values(), int(now()))
+        found |= here
         yield from of_spans(
-            {scope: _bounded(span, wanted) for scope, span in found.items()},
+            {scope: _bounded(span, wanted) for scope, span in here.items()},
             timers,
             within=wanted.since is not None,
         )

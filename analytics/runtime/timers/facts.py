@@ -210,7 +210,9 @@ class FactsReader:
         # What has changed meanwhile will be told: what is read from here on is at least as new as this.
         self._changed[area].clear()
         for document in self._store.find("paysummary", area=area, batch=HISTORY_AT_ONCE):
-            self._take("pay", area, day_of(zone, document["ts"]), document)
+            day = day_of(zone, document["ts"])
+            if start_of(zone, day) == document["ts"]:  # else it is left over from before the zone was changed
+                self._take("pay", area, day, document)
         self._whole.add(area)
         gevent.sleep(0)
 

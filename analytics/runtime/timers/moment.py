@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-MARK = "_now"
-"""The field of a document that holds the time it was computed for, in Unix seconds."""
+from analytics.runtime.timers.documents import MARK
 
 SKEW_SECONDS = 300
 """Clocks of hosts may differ by so much. A mark further ahead comes from a clock that was wrong, and counts for nothing."""

@@ -9,33 +9,31 @@ another's work and wakes with facts of yesterday finds its writes refused. The t
 computation again: a midnight may pass during a run.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 import gevent
 import msgspec
 
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
+from analytics.runtime.timers.documents import MARK, public
 from analytics.runtime.timers.facts import FactsReader, Needs
-from analytics.runtime.timers.moment import MARK, Now, moment
+from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs
 from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.starts import Start, Starts
 from analytics.store import Store, Write
-from analytics.store.store import Document
+from analytics.store.store import Document, is_version
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
 
 LINES_A_BATCH = 2_000
 GROUPS_AT_ONCE = 3
 """One computes, one reads, one writes."""
-
-HIDDEN = frozenset({"_id", "_v", "_run", MARK, "updated"})
 
 
 class Outlet:
@@ -69,10 +67,36 @@ class Outlet:
 
 @dataclass
 class Done:
-    """What a run did: per timer bolt, how many documents it computed and how many of them it wrote."""
+    """What a run did: per timer bolt, how many documents it computed, how many of them it wrote, and how many it removed.
+
+    Of calls by hand, also how many were ``kept`` or ``spared``: see :class:`analytics.runtime.timers.strays.Strays`.
+    """
 
     computed: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    spared: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Changes:
+    """What a computation makes of a timer bolt's documents.
+
+    Attributes:
+        writes: each with the incoming tuples that it accounts for.
+        removals: ids, with the versions that were read.
+        damaged: ids of those removals that have to be computed again, since their version was none.
+    """
+
+    writes: list[tuple[Write, int]] = field(default_factory=list)
+    removals: dict[str, object] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
+
+    def throw_away(self, id_: str, document: Document) -> None:
+        """Have a document removed that nobody could replace, and computed as one that is missing."""
+        self.removals[id_] = document.get("_v")
+        self.damaged.add(id_)
 
 
 class Run:
@@ -185,23 +209,24 @@ class Run:
             self._starts.clear()
         now = moment(self._now, (document for some in stored.values() for document in some.values()))
         self._load(group, now)
-        refused: dict[str, set[str]] = {}
-        documents: dict[str, dict[str, tuple[Write, int]]] = {}
+        changes: dict[str, _Changes] = defaultdict(_Changes)
         for scope, work in group.items():
-            for name, id_, write, tuples in self._changed(scope, work, stored, now):
-                documents.setdefault(name, {})[id_] = write, tuples
+            self._compare(scope, work, stored, now, changes)
             gevent.sleep(0)
-        for name, writes in documents.items():
-            refused[name] = self._store.write(name, [write for write, _ in writes.values()])
-            written = [
-                (write.document, tuples)
-                for id_, (write, tuples) in writes.items()
-                if id_ not in refused[name]
-            ]
-            self._outlet.publish(name, written)
-            self.done.changed[name] += len(written)
-            gevent.sleep(0)
+        refused = {name: self._carry_out(name, some) for name, some in changes.items()}
         return _restricted(group, refused) if any(refused.values()) else {}
+
+    def _carry_out(self, name: str, changes: "_Changes") -> set[str]:
+        """Write, publish and remove documents of a timer bolt; return the ids of those that have to be looked at again."""
+        writes = [write for write, _ in changes.writes]
+        refused = self._store.write(name, writes) if writes else set()
+        written = [(write.document, tuples) for write, tuples in changes.writes if write.id not in refused]
+        self._outlet.publish(name, written)
+        removed = {id_: self._store.remove(name, id_, version) for id_, version in changes.removals.items()}
+        self.done.changed[name] += len(written)
+        self.done.removed[name] += sum(gone and id_ not in changes.damaged for id_, gone in removed.items())
+        gevent.sleep(0)
+        return refused | changes.damaged | {id_ for id_, gone in removed.items() if not gone}
 
     def _stored(self, group: Plan) -> dict[str, dict[str, Document]]:
         ids: dict[str, list[str]] = {}
@@ -222,29 +247,41 @@ class Run:
         if any(self._timers[name].uses_start for work in group.values() for name in work):
             self._starts.load(area for scope in group for area in scope.areas)
 
-    def _changed(
-        self, scope: Scope, work: Work, stored: Mapping[str, Mapping[str, Document]], now: int
-    ) -> Iterator[tuple[str, str, Write, int]]:
-        """Yield the documents of a scope that are to be written, with their bolt, id and tuples."""
+    def _compare(
+        self,
+        scope: Scope,
+        work: Work,
+        stored: Mapping[str, Mapping[str, Document]],
+        now: int,
+        changes: Mapping[str, "_Changes"],
+    ) -> None:
+        """Note down which documents of a scope are to be written or removed."""
         facts = self._facts.facts(scope, scope.clock(now), *self._starts.of(scope))
         for name, firsts in work.items():
             timer = self._timers[name]
+            left = {scope.id_of(first) for first in firsts} & stored[name].keys()
             for computed in timer.documents(facts, firsts):
                 if timer.period == "day" and not scope.has_day(computed.first):
                     continue
                 self.done.computed[name] += 1
                 id_ = scope.id_of(computed.first)
+                left.discard(id_)
                 old = stored[name].get(id_)
                 if old is None and computed.empty:
                     continue
                 document = scope.key_fields(computed.first) | computed.fields
-                if old is not None and not self._again and _public(old) == document:
+                if old is not None and not self._again and public(old) == document and is_version(old):
                     continue
                 if scope.is_game:
                     gevent.sleep(0)
+                if old is not None and not is_version(old):
+                    changes[name].throw_away(id_, old)
+                    continue
                 version = old["_v"] if old is not None else 0
                 write = Write(id_, self._stamped(id_, document, version + 1, now), version)
-                yield name, id_, write, firsts[computed.first]
+                changes[name].writes.append((write, firsts[computed.first]))
+            # The day has not begun, say, as a clock was put back: there is nothing that such a document could say.
+            changes[name].removals.update({id_: stored[name][id_].get("_v") for id_ in left})
 
     def _stamped(self, id_: str, document: Document, version: int, now: int) -> Document:
         own = {"_v": version, "_run": self._run, MARK: now, "updated": datetime.now(UTC)}
@@ -265,10 +302,6 @@ class Run:
 
 def _is_game(group: Plan) -> bool:
     return any(scope.is_game for scope in group)
-
-
-def _public(document: Mapping[str, Any]) -> Document:
-    return {name: value for name, value in document.items() if name not in HIDDEN}
 
 
 def _restricted(group: Plan, refused: Mapping[str, set[str]]) -> Plan:

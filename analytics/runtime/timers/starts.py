@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics.core.areas import Areas
+from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of
 from analytics.store import Store
-from analytics.store.store import Document
-from analytics.timers.start import NAME, READS, changes, earliest, fields
+from analytics.store.store import Document, is_version
+from analytics.timers.start import NAME, READS, earliest, fields
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ class Starts:
         unknown = [area for area in areas if area not in self._known]
         found = self._store.load(NAME, unknown) if unknown else {}
         for area in unknown:
-            self._known[area] = found.get(area)
+            document = found.get(area)
+            if document is not None and not (is_version(document) and isinstance(document.get("ts"), int)):
+                # Somebody has changed it by hand: nobody could replace it.
+                self._store.remove(NAME, area, document.get("_v"))
+                document = None
+            self._known[area] = document
 
     def of(self, scope: Scope) -> tuple[int | None, int | None]:
         """Return when the scope started and on which day, None where that is not known. Load its areas before."""
@@ -59,7 +65,7 @@ class Starts:
         for area in self._areas:
             known = self._known[area]
             if known is None and area in told:
-                found = self._first(area, told[area])
+                found = self.first(area, told[area])
             else:
                 found = earliest(known["ts"] if known else None, [told[area]] if area in told else [])
             if found is not None:
@@ -70,7 +76,7 @@ class Starts:
         """Return the documents to write, from all that the bolts have stored."""
         listed = list(areas)
         self.load(listed)
-        firsts = ((area, self._first(area)) for area in listed)
+        firsts = ((area, self.first(area)) for area in listed)
         return [start for area, ts in firsts if ts is not None for start in self._start(area, ts, now, again)]
 
     def written(self, area: str, document: Document) -> None:
@@ -81,15 +87,16 @@ class Starts:
         """Take it that somebody else has written an area's document."""
         self._known.pop(area, None)
 
-    def _first(self, area: str, *told: int) -> int | None:
+    def first(self, area: str, *told: int) -> int | None:
+        """Return the earliest ``first_ts`` that the bolts have stored for an area, or that was told; None: there is none."""
         firsts = [next(iter(self._store.find(name, area=area, batch=1)), {}) for name in READS]
         return earliest(None, [*told, *(first["first_ts"] for first in firsts if "first_ts" in first)])
 
     def _start(self, area: str, ts: int, clock: Now, again: bool) -> list[Start]:
         known, of = self._known[area], self._areas[area]
         now = moment(clock, [known])
-        if not again and not changes(known, ts, of.zone, now):
-            return []
         moved = again or known is None or day_of(of.zone, known["ts"]) != day_of(of.zone, ts)
         document = {"game": of.game, "area": area, "plat": of.plat} | fields(ts, of.zone, now)
+        if not again and known is not None and public(known) == document:
+            return []
         return [Start(area, known["_v"] if known else 0, document, now, moved)]

@@ -5,7 +5,8 @@ from typing import Any
 
 from timer_harness import COLLECTIONS, A, at, some_weeks
 
-from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Write
 
 

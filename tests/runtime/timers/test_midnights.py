@@ -6,7 +6,8 @@ import gevent
 import pytest
 from timer_harness import COLLECTIONS, at, eventually, some_weeks
 
-from analytics.runtime.timers.by_hand import Wanted, by_hand
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.wanted import Wanted
 
 BEFORE, AFTER = at("2015-03-19", 24) - 30, at("2015-03-20", 0) + 30
 

@@ -1,0 +1,172 @@
+"""Documents of timer bolts that no computation comes to. They are found by their ids, and removed.
+
+A changed zone leaves documents at the midnights of before, a clock that was wrong leaves days without facts, and somebody may
+have changed an ``_id`` or made a document up. What is under an id that a computation does come to is compared there.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum, auto
+from typing import Any
+
+import gevent
+
+from analytics.core.areas import Areas
+from analytics.runtime.timers.facts import COLLECTIONS, FactsReader, spans
+from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.scopes import WHOLE, Scope, day_of
+from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.wanted import Wanted
+from analytics.store import Store
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
+from analytics.timers.timer import first_of
+
+FEW = 20
+"""So many documents without facts are removed, where others have facts; more where they are no more than a tenth of all."""
+
+AT_ONCE = 200
+LATEST = 32_503_680_000
+_ID = re.compile(rf"([0-9a-f]{{24}}|[^:]+:{re.escape(WHOLE)}):(0|[1-9]\d{{0,10}})")
+_AREA = re.compile(r"[0-9a-f]{24}")
+Span = tuple[int, int]
+
+
+class Stray(Enum):
+    """Why nothing comes to a document."""
+
+    NO_ID = auto()
+    """The suite gives no such id."""
+    NO_PERIOD = auto()
+    """No day, week or month of its scope's zone begins then."""
+    NO_FACTS = auto()
+    """Nothing is stored of any day that it looks at."""
+
+
+class Strays:
+    """Removes them.
+
+    What is of no period is kept where the day documents behind it begin at such times, too: those could not be derived again in
+    the new zone, so nothing would take its place.
+
+    Attributes:
+        removed, kept: per timer bolt, how many.
+        spared: per timer bolt, how many were left alone as they are many: the facts may be missing, not the documents wrong.
+
+    Args:
+        found: the first and last day of each scope that has facts, as they were before the documents were computed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        areas: Areas,
+        scopes: Iterable[Scope],
+        facts: FactsReader,
+        starts: Starts,
+        wanted: Wanted,
+        found: Mapping[Scope, Span],
+        now: Now,
+    ) -> None:
+        self._store = store
+        self._areas = areas
+        self._scopes = {scope.stem: scope for scope in scopes}
+        self._facts = facts
+        self._starts = starts
+        self._wanted = wanted
+        self._spans = found
+        self._now = now
+        self._elsewhere: dict[str, int] = {}
+        self.removed: Counter[str] = Counter()
+        self.kept: Counter[str] = Counter()
+        self.spared: Counter[str] = Counter()
+
+    def remove(self, name: str) -> None:
+        """Remove those of a timer bolt."""
+        candidates: dict[Any, Stray] = {}
+        looked = 0
+        for n, id_ in enumerate(self._store.ids(name, f"{self._wanted.area}:" if self._wanted.area else "")):
+            looked += 1
+            if (stray := self._judge(name, id_)) is not None:
+                candidates[id_] = stray
+            if n % AT_ONCE == 0:
+                gevent.sleep(0)
+        doubtful = [id_ for id_, stray in candidates.items() if not self._is_certain(name, id_, stray)]
+        most = min(looked // 2, max(FEW, looked // 10))
+        if len(doubtful) > most and not self._wanted.remove_many:
+            self.spared[name] += len(doubtful)
+            for id_ in doubtful:
+                del candidates[id_]
+        ids = list(candidates)
+        for begin in range(0, len(ids), AT_ONCE):
+            self._remove(name, {id_: candidates[id_] for id_ in ids[begin : begin + AT_ONCE]})
+
+    def _judge(self, name: str, id_: Any) -> Stray | None:
+        """Return why nothing comes to a document of that id; None where something does, or it was not asked about."""
+        everything = self._wanted.is_everything
+        if name == START:
+            if not isinstance(id_, str) or not _AREA.fullmatch(id_):
+                return Stray.NO_ID if everything else None
+            asked = id_ in self._areas and everything
+            return Stray.NO_FACTS if asked and self._starts.first(id_) is None else None
+        match = _ID.fullmatch(id_) if isinstance(id_, str) else None
+        if match is None or int(match[2]) >= LATEST:
+            return Stray.NO_ID if everything else None
+        scope = self._scopes.get(match[1])
+        if scope is None or not self._wanted.includes(scope):
+            return None
+        first, period = day_of(scope.zone, int(match[2])), TIMERS[name].period
+        if not self._wanted.holds(first):
+            return None
+        if scope.id_of(first) != id_ or first_of(period, first) != first:
+            return Stray.NO_PERIOD
+        begin, end = self._spans.get(scope, (1, 0))
+        return None if first_of(period, begin) <= first <= end else Stray.NO_FACTS
+
+    def _is_certain(self, name: str, id_: Any, stray: Stray) -> bool:
+        """Whether a document is wrong even where facts have been lost."""
+        return stray is Stray.NO_ID or (stray is Stray.NO_PERIOD and self._scope_of(id_) in self._spans)
+
+    def _scope_of(self, id_: str) -> Scope:
+        return self._scopes[id_.rpartition(":")[0]]
+
+    def _remove(self, name: str, some: Mapping[Any, Stray]) -> None:
+        """Remove documents, if they are what they were when it was still clear that nothing comes to them."""
+        documents = self._store.load(name, list(some))
+        facts = self._facts_now(name, [id_ for id_, stray in some.items() if stray is Stray.NO_FACTS])
+        for id_, document in documents.items():
+            if id_ in facts:
+                continue
+            if some[id_] is Stray.NO_PERIOD and self._begins_elsewhere(id_):
+                self.kept[name] += 1
+            elif self._store.remove(name, id_, document.get("_v")):
+                self.removed[name] += 1
+        gevent.sleep(0)
+
+    def _facts_now(self, name: str, ids: Sequence[str]) -> set[str]:
+        """Return those of the ids for which there are facts meanwhile."""
+        if name == START:
+            return {id_ for id_ in ids if self._starts.first(id_) is not None}
+        scopes = {self._scope_of(id_) for id_ in ids}
+        self._spans = {**self._spans, **dict.fromkeys(scopes, (1, 0))}
+        self._spans |= spans(self._facts, list(scopes), TIMERS.values(), int(self._now()))
+        return {id_ for id_ in ids if self._judge(name, id_) is None}
+
+    def _begins_elsewhere(self, id_: str) -> bool:
+        """Whether day documents of a scope, of that time or later, begin at no day of their area's zone."""
+        ts = int(id_.rpartition(":")[2])
+        return any(ts <= self._last_elsewhere(area) for area in self._scope_of(id_).areas)
+
+    def _last_elsewhere(self, area: str) -> int:
+        """Return the latest of those times, 0 where there is none."""
+        if area not in self._elsewhere:
+            zone = self._areas[area].zone
+            found = (
+                int(match[2])
+                for name in COLLECTIONS.values()
+                for id_ in self._store.ids(name, f"{area}:")
+                if (match := _ID.fullmatch(id_)) and int(match[2]) < LATEST
+            )
+            self._elsewhere[area] = max((ts for ts in found if zone.start("day", ts) != ts), default=0)
+        return self._elsewhere[area]
