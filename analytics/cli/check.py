@@ -27,6 +27,7 @@ from analytics.config.sections import Polled
 from analytics.config.uris import UNSAFE_KEY
 from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError
+from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.nodes import needed
 from analytics.store import MongoStore, open_store
 from analytics.store.embedded.choice import elsewhere, engine_name, open_engine, reason
@@ -81,6 +82,7 @@ def tries(config: Config) -> Iterator[Try]:
     if "store" in needed(config):
         yield "embedded server", partial(_embedded, config)
     yield "store", partial(_store, config)
+    yield "areas", partial(_areas, config)
     yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
         yield f"etcd {address}", partial(_etcd, config, address)
@@ -153,6 +155,20 @@ def _store(config: Config) -> Outcome:
         return "counts what would be written, and keeps nothing"
     finally:
         store.close()
+
+
+def _areas(config: Config) -> Outcome:
+    """Compare what the configuration says of areas with what their documents say."""
+    if "store" in needed(config) and not _runs(config, "store"):
+        return "not compared with their documents, as the embedded server is not running"
+    store = open_store(config, TRIAL_SECONDS)
+    try:
+        found = contradictions(config, store)
+    finally:
+        store.close()
+    if found:
+        return [Finding(Grade.WARNING, summary(found))]
+    return "game, plat and time zone are those of the documents"
 
 
 def _unsafe(config: Config) -> list[Finding]:

@@ -15,6 +15,7 @@ from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
 from analytics.runtime.service import systemd
@@ -28,10 +29,12 @@ from analytics.runtime.service.supervisor import (
     last_error,
 )
 from analytics.runtime.suite import UP_SECONDS
+from analytics.store import open_store
 
 FREE_SECONDS = 5.0
 DOWN_SECONDS = STOP_SECONDS + 10.0
 LOOK_SECONDS = 0.1
+STORE_SECONDS = 5.0
 STARTS = 2
 """A node that ended after so many starts is reported; it goes on being started again."""
 
@@ -65,6 +68,7 @@ def start(config: Config, say: Say) -> None:
         finally:
             if systemd.waits() and supervisor.answers():  # also where a node does not come up
                 systemd.tell(supervisor.pid)
+        _report_contradictions(config, say)
 
 
 def stop(config: Config, say: Say) -> None:
@@ -102,6 +106,20 @@ def lsb_status(config: Config, healthy: bool) -> int:
     if supervisor.pid:
         return 0 if healthy else 150
     return 1 if supervisor.noted_pid else 3
+
+
+def _report_contradictions(config: Config, say: Say) -> None:
+    """Say where documents contradict the configuration. The suite runs all the same, and a store that is away is no news here."""
+    try:
+        store = open_store(config, STORE_SECONDS)
+        try:
+            found = contradictions(config, store)
+        finally:
+            store.close()
+    except AnalyticsError:
+        return
+    if found:
+        say(f"warning: {summary(found)}")
 
 
 def _refuse_unset(config: Config) -> None:

@@ -1,0 +1,70 @@
+"""Whether the configuration says of areas what their documents say: game, plat, and where days begin."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import gevent.pool
+
+from analytics.config import Config, areas
+from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
+from analytics.store import Store
+from analytics.store.store import Document
+
+SAMPLED = ("loginday", "kpi")
+"""Collections of which some documents are looked at. All that have a day come from the same records."""
+
+SEASON = 91 * 86_400
+SEASONS = 4
+"""Zones that differ only in summer, say, show it within a year."""
+
+AT_ONCE = 8
+SHOWN = 5
+ADVICE = "call `bin/analytics rebuild` to derive them again as the configuration says, or change the configuration back"
+
+
+def contradictions(config: Config, store: Store) -> list[str]:
+    """Return, one sentence for each area and whole game, what its documents say and the configuration does not.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    claimed = areas(config)
+    scopes = [*map(area_scope, claimed.values()), *game_scopes(config, claimed)]
+    pool = gevent.pool.Pool(AT_ONCE)
+    return [text for text in pool.imap(lambda scope: _of_scope(scope, store), scopes) if text]
+
+
+def summary(found: list[str]) -> str:
+    """Return the first of several contradictions, how many more there are, and what to do."""
+    more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    return f"{'; '.join(found[:SHOWN])}{more}: {ADVICE}"
+
+
+def _of_scope(scope: Scope, store: Store) -> str:
+    for document in _sample(scope, store):
+        said = {"game": scope.game, "plat": scope.plat}
+        other = [
+            f'{name} "{document.get(name)}" where the configuration says "{value}"'
+            for name, value in said.items()
+            if document.get(name) != value
+        ]
+        ts = document.get("ts")
+        if isinstance(ts, int) and scope.zone.start("day", ts) != ts:
+            other.append(f"that a day begins at {scope.zone.local(ts):%H:%M} in {scope.zone.name}")
+        if other:
+            which = f"the whole of {scope.game}" if scope.is_game else f"area {scope.area}"
+            return f"{which}: documents say {' and '.join(other)}"
+    return ""
+
+
+def _sample(scope: Scope, store: Store) -> Iterator[Document]:
+    """Yield the oldest documents of a scope, and some of the seasons after them."""
+    game = scope.game if scope.is_game else None
+    for name in SAMPLED:
+        since = None
+        for _ in range(SEASONS):
+            found = next(islice(store.find(name, area=scope.area, game=game, since=since, batch=1), 1), None)
+            if found is None or not isinstance(found.get("ts"), int):
+                break
+            yield found
+            since = found["ts"] + SEASON

@@ -1,0 +1,84 @@
+"""Documents that say something else of an area than the configuration does are reported, with what to do."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from analytics.cli import check
+from analytics.config import AreaSection, Config, Game, MongoDB
+from analytics.core.periods import zone
+from analytics.runtime.contradictions import contradictions, summary
+from analytics.runtime.service import control
+from analytics.store import MemoryStore, Write
+
+A, B = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
+LONDON = "Europe/London"
+CONFIG = Config(
+    mongodb=MongoDB(uri="mongodb://127.0.0.1:1"),
+    games={
+        "dl": Game(timezone=LONDON, areas={A: AreaSection(plat="1")}),
+        "wsdx": Game(areas={B: AreaSection(plat="2")}),
+    },
+)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """A store with some days of area A in winter and in summer, and of its game."""
+    made = MemoryStore()
+    for day in ("2015-01-08", "2015-01-09", "2015-06-01"):
+        ts = zone(LONDON).day_of(day)
+        fields = {"_v": 1, "game": "dl", "ts": ts}
+        made.write("loginday", [Write(f"{A}:{ts}", fields | {"area": A, "plat": "1"}, 0)])
+        made.write("kpi", [Write(f"{A}:{ts}", fields | {"area": A, "plat": "1"}, 0)])
+        made.write("kpi", [Write(f"dl:*:{ts}", fields | {"area": "*", "plat": "*"}, 0)])
+    return made
+
+
+def changed(**fields: Any) -> Config:
+    area = replace(CONFIG.games["dl"].areas[A], **fields)
+    return replace(CONFIG, games=CONFIG.games | {"dl": replace(CONFIG.games["dl"], areas={A: area})})
+
+
+def test_what_agrees_is_not_reported(store: MemoryStore) -> None:
+    assert contradictions(CONFIG, store) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (changed(plat="7"), 'plat "1" where the configuration says "7"'),
+        (changed(timezone="Asia/Shanghai"), "a day begins at 08:00 in Asia/Shanghai"),
+        (changed(timezone="UTC"), "a day begins at 23:00 in UTC"),
+    ],
+    ids=["plat", "zone", "a zone that differs in summer alone"],
+)
+def test_what_was_changed_is_reported(store: MemoryStore, config: Config, said: str) -> None:
+    [found] = contradictions(config, store)
+    assert found.startswith(f"area {A}: documents say") and said in found
+
+
+def test_a_game_that_was_renamed_and_the_zone_of_a_whole_game(store: MemoryStore) -> None:
+    renamed = replace(CONFIG, games={"dragon": CONFIG.games["dl"]})
+    assert ['game "dl" where' in one for one in contradictions(renamed, store)] == [True]
+    moved = replace(CONFIG.games["dl"], timezone="UTC", areas={A: AreaSection(plat="1", timezone=LONDON)})
+    [found] = contradictions(replace(CONFIG, games=CONFIG.games | {"dl": moved}), store)
+    assert found.startswith("the whole of dl: documents say that a day begins at 23:00")
+
+
+def test_start_and_check_name_the_command(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (check, control):
+        monkeypatch.setattr(module, "open_store", lambda config, timeout: store)
+    said: list[str] = []
+    control._report_contradictions(changed(plat="7"), said.append)
+    [finding] = check._areas(changed(plat="7"))
+    assert said == [f"warning: {finding.text}"]
+    assert "`bin/analytics rebuild`" in finding.text
+    assert isinstance(check._areas(CONFIG), str)
+
+
+def test_many_are_summed_up() -> None:
+    text = summary([f"area {n}" for n in range(9)])
+    assert "area 4; and 4 more" in text
+    assert "area 5" not in text
