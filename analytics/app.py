@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from analytics.bolts import BOLTS
-from analytics.config import Config
+from analytics.config import Config, groups
 from analytics.errors import AnalyticsError
 from analytics.runtime.node import Node
-from analytics.runtime.nodes import DASHBOARD, METRICS, TIMERS, WORKERS, groups, readers, single_bolts
+from analytics.runtime.nodes import DASHBOARD, METRICS, TIMERS, WORKERS, readers, single_bolts
 
 
 class UnknownNode(AnalyticsError):

@@ -48,6 +48,8 @@ name = "bench"
 kind = "file"
 path = "in/*.log"
 game = "dl"
+[worker]
+left_out = {json.dumps([name for name in BOLTS if not any(name in bolts for bolts in groups.values())])}
 [worker.groups]
 {workers}
 {lines.games()}"""

@@ -153,9 +153,8 @@ def configure(folder: Path, bolts: Sequence[str]) -> Path:
     path = road.configure(folder, "", {"main": bolts})
     text = path.read_text().replace("[store]", f"[store]\ncache_mb = {CACHE_MB}")
     text = text.replace(
-        "[worker.groups]",
-        f"{SETTINGS}[timers]\nmax_known_mb = {KNOWN_MB}\n"
-        f"[worker]\nmax_known_accts = {KNOWN_ACCTS}\n[worker.groups]",
+        "[worker]\n",
+        f"{SETTINGS}[timers]\nmax_known_mb = {KNOWN_MB}\n[worker]\nmax_known_accts = {KNOWN_ACCTS}\n",
     )
     path.write_text(text)
     return path

@@ -2,6 +2,7 @@
 
 from analytics.config.addresses import is_any, is_loopback
 from analytics.config.areas import areas
+from analytics.config.groups import groups
 from analytics.config.reading import find, load
 from analytics.config.sections import (
     AreaSection,
@@ -47,6 +48,7 @@ __all__ = [
     "WorkerSection",
     "areas",
     "find",
+    "groups",
     "is_any",
     "is_loopback",
     "load",

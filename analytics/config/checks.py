@@ -12,6 +12,7 @@ import msgspec
 
 from analytics.bolts import BOLTS
 from analytics.config.addresses import is_any, is_loopback, is_network
+from analytics.config.groups import groups, rest_name
 from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
 from analytics.config.uris import weakening
 from analytics.core.periods import zone
@@ -322,10 +323,19 @@ def _groups(config: Config) -> Iterator[str]:
             if bolt in group_of:
                 yield f'{key}: expected a bolt in one group, got "{bolt}", which is also in {group_of[bolt]}'
             group_of.setdefault(bolt, group)
+    for index, bolt in enumerate(config.worker.left_out):
+        key = f"worker.left_out[{index}]"
+        if bolt not in BOLTS:
+            yield f'{key}: expected one of {", ".join(BOLTS)}, got "{bolt}"'
+        if bolt in group_of:
+            yield f'{key}: expected a bolt in no group, got "{bolt}", which is in worker.groups.{group_of[bolt]}'
+    if rest_name(config.worker.groups) in config.worker.groups:
+        name = rest_name(config.worker.groups)
+        yield f"worker.groups.{name}: expected another name, as bolts in no group run under this one"
 
 
 def _nodes(config: Config) -> Iterator[str]:
-    known = [*NODES, *config.worker.groups, *BOLTS]
+    known = [*NODES, *groups(config), *BOLTS]
     for index, name in enumerate(config.service.nodes):
         if name not in known:
             yield f'service.nodes[{index}]: expected one of {", ".join(known)}, got "{name}"'

@@ -159,9 +159,11 @@ class Roles(Polled, frozen=True):
 
 
 class WorkerSection(Section, frozen=True):
-    """How bolts run. ``groups``: process name to the bolts that it runs; empty means one process for all."""
+    """How bolts run. ``groups``: process name to the bolts that it runs; those in no group run in one more process, but for
+    ``left_out``, which do not run."""
 
     groups: dict[str, list[str]] = {}
+    left_out: list[str] = []
     flush_seconds: Positive = 1.0
     max_pending_tuples: AtLeastOne = 800_000
     max_known_accts: AtLeastOne = 2_000_000

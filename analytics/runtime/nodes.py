@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from analytics.bolts import BOLTS
-from analytics.config import Config
+from analytics.config import Config, groups
 
-ALL_BOLTS = "main"
 WORKERS = "workers"
 TIMERS = "timers"
 METRICS = "metrics"
@@ -14,13 +13,8 @@ READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphou
 """The topics that tell the node ``timers`` what has changed."""
 
 
-def groups(config: Config) -> dict[str, list[str]]:
-    """Return the worker processes and their bolts: those of the configuration, else one, ``main``, for all."""
-    return config.worker.groups or {ALL_BOLTS: list(BOLTS)}
-
-
 def readers(config: Config) -> dict[str, list[str]]:
-    """Return who reads the Queue and which topics: every bolt that the configuration groups, and ``timers``."""
+    """Return who reads the Queue and which topics: every bolt that runs, and ``timers``."""
     bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
     return {**bolts, TIMERS: list(READ_BY_TIMERS)} if config.timers.every_seconds else bolts
 

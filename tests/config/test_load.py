@@ -111,6 +111,15 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ('[service]\nnodes = ["worker"]', "service.nodes[0]: expected one of broker, "),
         ('[worker.groups]\na = ["nope"]', "worker.groups.a: expected bolts out of"),
         ('[worker.groups]\nstore = ["server"]', "worker.groups.store: expected a name that is no node's"),
+        ('[worker]\nleft_out = ["nope"]', "worker.left_out[0]: expected one of loginhour, "),
+        (
+            '[worker]\nleft_out = ["server"]\n[worker.groups]\na = ["server"]',
+            "worker.left_out[0]: expected a bolt in no group",
+        ),
+        (
+            '[worker.groups]\nmain = ["server"]\nmain-rest = ["shop"]',
+            "worker.groups.main-rest: expected another name",
+        ),
         ('[worker.groups]\na = ["server"]\nb = ["server"]', "worker.groups.b: expected a bolt in one group"),
         ('[payment]\nurl = "gopher://x"', 'payment.url: expected a URL like "http://host/path"'),
         ('[payment]\nurl = "http://x/{foo}"', "payment.url: expected of {game}"),

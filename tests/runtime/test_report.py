@@ -10,6 +10,7 @@ import gevent
 import pytest
 
 from analytics.app import UnknownNode, build
+from analytics.bolts import BOLTS
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, Node
 from analytics.cluster.registry import process_started
@@ -24,7 +25,7 @@ from analytics.config import (
 )
 from analytics.errors import AnalyticsError
 from analytics.runtime.asking import Answer
-from analytics.runtime.nodes import needed, registered
+from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.report import node_reports, report
 from analytics.store import MemoryStore, Store
 
@@ -92,7 +93,17 @@ def test_which_nodes_a_configuration_needs() -> None:
         timers=TimersSection(every_seconds=0),
         dashboard=DashboardSection(port=0),
     )
-    assert needed(config) == ["broker", "day", "hour"]
+    assert needed(config) == ["broker", "day", "hour", "main"]
+
+
+def test_bolts_in_no_group_run_in_one_more() -> None:
+    """Whoever waits for bolts, or shows them, knows of them by ``readers``."""
+    for name, rest in (("hours", "main"), ("main", "main-rest")):
+        config = Config(worker=WorkerSection(groups={name: ["loginhour", "signuphour"]}, left_out=["shop"]))
+        names = [node.name for node in build(["workers"], config)]
+        assert names == registered(config, needed(config))[2:4] == [f"worker-{name}", f"worker-{rest}"]
+        assert readers(config).keys() == BOLTS.keys() - {"shop"} | {"timers"}
+        assert [node.name for node in build([rest], config)] == [f"worker-{rest}"]
 
 
 def test_bolts_named_together_share_a_worker(tmp_path: Path) -> None:
