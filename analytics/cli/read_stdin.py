@@ -9,6 +9,7 @@ from rich.status import Status
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
+from analytics.runtime.outdated import find_outdated
 from analytics.spouts.stdin import Piped, Totals
 
 
@@ -36,6 +37,10 @@ def read_stdin(config: Config, word: str | None, source: str, game: str, timeout
     if sys.stdin.isatty():
         raise AnalyticsError(
             "stdin: expected a game log, got a terminal. Try: cat FILE | bin/read_stdin_gamelog"
+        )
+    if text := find_outdated(config):
+        click.echo(
+            f"warning: {text}; until then they reject records of areas that they do not know", err=True
         )
     console = Console(stderr=True)
     piped = Piped(config, source, game, timeout)

@@ -21,6 +21,7 @@ from analytics.rebuild.look import Change
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.rebuild.wanted import Outcome, Wanted, configured
+from analytics.runtime.outdated import refuse_outdated
 from analytics.store import open_store
 
 DAY = "%Y-%m-%d"
@@ -97,6 +98,8 @@ def rebuild(
         _wanted(config, names, area, days[0], days[1]),
         complete=days[2], remove_many=remove_many, dry=dry, timeout=timeout, folders=folders,
     )  # fmt: skip
+    if not dry:
+        refuse_outdated(config)
     store = open_store(config)
     publisher = Publisher(config.broker, "rebuild")
 
@@ -199,6 +202,10 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
         if total
         else "nothing to mend"
     )
+    if outcome.repaired:
+        console.print(
+            f"{outcome.repaired:,} rejected records count now, and are listed no longer", highlight=False
+        )
     console.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
 
 

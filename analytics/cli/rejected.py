@@ -1,4 +1,6 @@
-"""``analytics rejected``: lists the records that could not be used, or puts them in again."""
+"""``analytics rejected``: lists the records that could not be used, puts them in again, or takes them off the list."""
+
+from collections import Counter
 
 import click
 from rich.console import Console
@@ -6,62 +8,133 @@ from rich.table import Table
 from rich.text import Text
 
 from analytics.config import Config
-from analytics.spouts.rejected import Reject, counts, kind_of, waiting
+from analytics.errors import AnalyticsError
+from analytics.runtime.outdated import refuse_outdated
+from analytics.spouts.rejected import Reject, dismiss, dismissed, kind_of, waiting
 
 _SAMPLE = 120
 
 
 @click.command()
-@click.option("--replay", "again", is_flag=True, help="Put them in again, after what was wrong was mended.")
+@click.option(
+    "--replay", "again", is_flag=True, help="Put them in again, after what was wrong was corrected."
+)
+@click.option(
+    "--dismiss",
+    "why",
+    metavar="WHY",
+    help="Take them off the list for good, and keep why: they count nowhere.",
+)
+@click.option("--dismissed", "gone", is_flag=True, help="List those that were dismissed, and why.")
+@click.option("--source", default="", metavar="S", help="Only those of this source, as the list shows it.")
+@click.option("--reason", default="", metavar="TEXT", help="Only those whose reason contains this text.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the broker.")
 @click.pass_obj
-def rejected(config: Config, again: bool, timeout: float) -> None:
-    """List the records that could not be used, by reason and source, or put them in again."""
+def rejected(
+    config: Config, again: bool, why: str | None, gone: bool, source: str, reason: str, timeout: float
+) -> None:
+    """List the records that could not be used, by reason and source.
+
+    Or put them in again, or dismiss those that can never be used. --source and --reason choose among them, except for
+    --replay, which puts in what can be used of all.
+    """
     if again:
+        if why is not None or gone or source or reason:
+            raise click.UsageError("--replay goes with none of --dismiss, --dismissed, --source and --reason")
         _replay(config, timeout)
+        return
+    found = [
+        one
+        for one in (dismissed if gone else waiting)(config.data).values()
+        if source in ("", one.source) and reason in one.reason
+    ]
+    if why is None:
+        _list(config, found, gone)
     else:
-        _list(list(waiting(config.data).values()))
+        _dismiss(config, found, why, gone)
 
 
 def _replay(config: Config, timeout: float) -> None:
     from analytics.spouts.replay import replay
 
+    # What old workers could not use would be accepted now, and rejected for good by them.
+    refuse_outdated(config)
     outcome = replay(config, timeout)
     click.echo(
         f"accepted {outcome.accepted}, accepted before {outcome.repeated}, still rejected {outcome.rejected}"
     )
     if outcome.payments:
         click.echo(
-            f"{outcome.payments} payments stay listed: mend the interface's answers; it is asked again by itself "
+            f"{outcome.payments} payments stay listed: correct the interface's answers; it is asked again by itself "
             "until the day is settled",
             err=True,
         )
     if outcome.roles:
         click.echo(
-            f"{outcome.roles} roles stay listed: mend the interface's answers; it is asked again by itself, for all "
+            f"{outcome.roles} roles stay listed: correct the interface's answers; it is asked again by itself, for all "
             "roles within syncuser.full_every_seconds",
             err=True,
         )
     if outcome.workers:
         click.echo(
-            f"{outcome.workers} put aside by workers stay listed: they were accepted, but bolts could not use them. "
-            "After mending, count everything again: pipe the journals in with a new data folder and a new database",
+            f"{outcome.workers} rejected by workers stay listed: they were accepted, but bolts could not use them. They are in "
+            "the journals: correct the cause, call `bin/analytics restart`, then `bin/analytics rebuild`, which counts them "
+            "and takes them off this list",
             err=True,
         )
 
 
-def _list(found: list[Reject]) -> None:
-    newest = {(kind_of(one.reason), one.source): one for one in found}
-    table = Table("count", "reason", "source", "newest")
-    for (kind, source), count in counts(found).most_common():
-        sample = newest[kind, source]
+def _dismiss(config: Config, found: list[Reject], why: str, gone: bool) -> None:
+    if not why.strip():
+        raise AnalyticsError("--dismiss: expected why these records are dismissed, got nothing")
+    if gone:
+        raise click.UsageError("--dismiss and --dismissed do not go together")
+    dismiss(config, found, why)
+    click.echo(f"{len(found)} dismissed. `bin/analytics rejected --dismissed` lists them")
+
+
+def _list(config: Config, found: list[Reject], gone: bool) -> None:
+    newest = {_group(one): one for one in found}
+    table = Table("count", "reason", *(["dismissed"] if gone else []))
+    table.add_column("source", overflow="fold")
+    table.add_column("newest")
+    for group, count in Counter(map(_group, found)).most_common():
+        sample = newest[group]
         raw = sample.original()[:_SAMPLE].decode(errors="backslashreplace")
+        place = _place(config, sample.source)
         table.add_row(
-            str(count), Text(sample.reason if count == 1 else kind), Text(source), Text(f"{sample.n}: {raw}")
+            str(count),
+            Text(sample.reason if count == 1 else kind_of(sample.reason)),
+            *([Text(sample.dismissed)] if gone else []),
+            Text(f"{sample.source}\n{place}" if place else sample.source),
+            Text(f"{sample.n}: {raw}"),
         )
     if found:
         Console().print(table)
+    if gone:
+        click.echo(f"{len(found)} dismissed")
+        return
     click.echo(
         f"{len(found)} rejected"
-        + (": mend the cause, then `bin/analytics rejected --replay`" if found else "")
+        + (": correct the cause, then `bin/analytics rejected --replay`" if found else "")
     )
+
+
+def _group(one: Reject) -> tuple[str, str, str]:
+    return kind_of(one.reason), one.source, one.dismissed
+
+
+def _place(config: Config, source: str) -> str:
+    """Return where records of a source come from: a path, an address or a URL; "" where the configuration does not say."""
+    spout, _, rest = source.partition("/")
+    if spout == "gamelog":
+        name = rest.rpartition("@")[0]
+        return next(
+            (
+                one.path or one.url or f"{one.host}:{one.port}"
+                for one in config.gamelog.sources
+                if one.name == name
+            ),
+            "",
+        )
+    return {"payment": config.payment.url, "syncuser": config.syncuser.url}.get(spout, "")

@@ -10,6 +10,7 @@ from rich.table import Table
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config
 from analytics.errors import AnalyticsError
+from analytics.runtime.outdated import refuse_outdated
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import open_store
@@ -56,6 +57,7 @@ def timers(
         until.toordinal() if until else None,
     )
     _ask_the_broker(config)
+    refuse_outdated(config)
     store = open_store(config)
     publisher = Publisher(config.broker, "timers-by-hand")
     try:

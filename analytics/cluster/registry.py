@@ -19,7 +19,8 @@ LIVE_SECONDS = 5.0
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What a node tells of itself. Times are Unix seconds; ``started`` tells apart processes of one pid, ``rate`` is in
-    records a second, ``remote`` is set where the entry was found and is not this machine's."""
+    records a second, ``remote`` is set where the entry was found and is not this machine's. ``games`` is the fingerprint of the
+    games and areas that it knows; "": unknown."""
 
     name: str
     role: str
@@ -33,6 +34,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
     remote: bool = False
     rate: float = 0.0
+    games: str = ""
     state: dict[str, Any] = {}
 
 

@@ -1,7 +1,7 @@
 """The configuration: one frozen value that holds every option, read from one TOML file and checked at start."""
 
 from analytics.config.addresses import is_any, is_loopback
-from analytics.config.areas import areas
+from analytics.config.areas import areas, fingerprint
 from analytics.config.groups import groups
 from analytics.config.reading import find, load
 from analytics.config.sections import (
@@ -48,6 +48,7 @@ __all__ = [
     "WorkerSection",
     "areas",
     "find",
+    "fingerprint",
     "groups",
     "is_any",
     "is_loopback",

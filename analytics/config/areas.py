@@ -1,5 +1,9 @@
 """The areas that the configuration's games claim."""
 
+from hashlib import sha256
+
+import msgspec
+
 from analytics.config.sections import Config
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
@@ -19,3 +23,9 @@ def areas(config: Config) -> Areas:
         for name, game in config.games.items()
         for id, area in game.areas.items()
     )
+
+
+def fingerprint(config: Config) -> str:
+    """Return a text that differs where games, areas or time zones do: they decide which records count, and where."""
+    text = msgspec.json.encode((config.timezone, config.games), order="sorted")
+    return sha256(text).hexdigest()[:16]

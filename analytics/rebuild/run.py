@@ -38,11 +38,13 @@ from analytics.rebuild.missing import FOR_EVER, Hole, complete_from, holes
 from analytics.rebuild.outlet import Notes, Outlet, alone
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Overrun, Tail
+from analytics.rebuild.repaired import repaired
 from analytics.rebuild.spool import Spool
-from analytics.rebuild.wanted import Outcome, Wanted, kinds_of, span
+from analytics.rebuild.wanted import Outcome, Wanted, configured, kinds_of, span
 from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.timers.wanted import Wanted as WantedTimers
+from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
 
 ANSWER_SECONDS = 30.0
@@ -110,9 +112,24 @@ class Rebuild:
                 self._timers(outcome)
                 if self._is_complete(outcome):
                     Losses(self._store).remove(self._wanted.bolts)
+                if self._counts_everything(outcome):
+                    outcome.repaired = self._end_rejections()
         finally:
             self._refill.close()
         return outcome
+
+    def _counts_everything(self, outcome: Outcome) -> bool:
+        """Whether every record of the wanted area counts now in all documents."""
+        wanted = self._wanted
+        part = wanted.dry or wanted.since or wanted.until or {*wanted.bolts} != {*configured(self._config)}
+        return not (part or outcome.left_out or outcome.spared or outcome.done.restless)
+
+    def _end_rejections(self) -> int:
+        """Take records off the list of rejected ones that workers could not use, and that count now."""
+        found = repaired(waiting(self._config.data).values(), self._areas, self._wanted.area)
+        if found:
+            counted(self._config, found)
+        return len(found)
 
     def _is_complete(self, outcome: Outcome) -> bool:
         """Whether every document of the wanted bolts is right now, whatever the store had lost."""

@@ -53,6 +53,7 @@ class Outcome:
         unaccepted: journaled records that the filter has not accepted.
         spared: per bolt, documents that no record speaks of, which were left alone as they are many.
         kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
+        repaired: records that workers had rejected and that count now.
         done: what became of documents.
     """
 
@@ -65,6 +66,7 @@ class Outcome:
     unaccepted: int = 0
     spared: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
     done: Done = field(default_factory=Done)
 
 

@@ -20,7 +20,7 @@ from analytics import __version__
 from analytics.cluster import Node as Entry
 from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import process_started
-from analytics.config import Config
+from analytics.config import Config, fingerprint
 from analytics.runtime.logs import as_node
 from analytics.runtime.usage import usage
 
@@ -83,7 +83,7 @@ def run(nodes: Sequence[Node], config: Config) -> int:
     runners: list[_Runner] = []
     try:
         for node in nodes:
-            runners.append(_Runner(node, registry, ending))
+            runners.append(_Runner(node, registry, ending, fingerprint(config)))
             as_node(node.name, runners[-1].start)
             if ending.is_set():
                 break
@@ -117,7 +117,7 @@ def _tune() -> None:
 class _Runner:
     """Runs one node in greenlets, and tells the registry how it does."""
 
-    def __init__(self, node: Node, registry: Registry, ending: Event) -> None:
+    def __init__(self, node: Node, registry: Registry, ending: Event, games: str) -> None:
         self.error = ""
         self.name = node.name
         self._node = node
@@ -135,6 +135,7 @@ class _Runner:
             version=__version__,
             since=time.time(),
             beat=time.time(),
+            games=games,
         )
 
     def start(self) -> None:

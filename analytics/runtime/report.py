@@ -24,6 +24,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.asking import Answer, ask
 from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
+from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.usage import Usage
 from analytics.store import open_store
@@ -68,7 +69,7 @@ class Peer(msgspec.Struct, frozen=True):
 class StatusReport(msgspec.Struct, frozen=True):
     """All nodes, the balance and the peers. ``balance`` and ``broker`` are None where the broker does not answer;
     ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host. ``warnings``
-    are risks that the configuration takes; they make nothing unhealthy."""
+    are risks that the configuration takes, and changes of it that nodes do not know yet; they make nothing unhealthy."""
 
     at: float
     nodes: list[NodeReport]
@@ -124,12 +125,14 @@ def report(config: Config) -> StatusReport:
     peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
     entries: list[Entry] | None = answers["etcd"].value if "etcd" in answers else None
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
+    late = outdated(config, local if entries is None else entries)
+    warned = [*warnings(config), *([late] if late else [])]
     broker: Answer = answers["broker"]
     if broker.value is None:
-        return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warnings(config))
+        return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warned)
     state: BrokerState = broker.value
     sums = balance(state, _spouts(nodes), readers(config))
-    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warnings(config))
+    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned)
 
 
 def warnings(config: Config) -> list[str]:

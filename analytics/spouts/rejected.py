@@ -3,7 +3,6 @@
 import base64
 import re
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,8 @@ PREFIX = "rejected"
 class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One line of a rejected file. ``n`` is 0 where the record has no number in ``source``.
 
-    A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so.
+    A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so. ``replayed`` and ``dismissed``, which says
+    why, end what was rejected before.
     """
 
     at: float = 0.0
@@ -31,6 +31,7 @@ class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
     part: int = 0
     last: bool = False
     replayed: bool = False
+    dismissed: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -90,13 +91,13 @@ def read(folder: Path) -> Iterator[Reject]:
 
 
 def waiting(folder: Path) -> dict[tuple[object, ...], Reject]:
-    """Return the newest rejection of every distinct record that has not been accepted on replay since.
+    """Return the newest rejection of every distinct record that has been neither counted nor dismissed since.
 
     Of a record in pieces, the first is kept here; :func:`read` has them all.
     """
     found: dict[tuple[object, ...], Reject] = {}
     for one in read(folder):
-        if one.replayed:
+        if one.replayed or one.dismissed:
             found.pop(one.key, None)
         elif one.part <= 1:
             found.pop(one.key, None)
@@ -104,11 +105,34 @@ def waiting(folder: Path) -> dict[tuple[object, ...], Reject]:
     return found
 
 
+def dismissed(folder: Path) -> dict[tuple[object, ...], Reject]:
+    """Return every distinct record that was dismissed and has not been rejected again since."""
+    found: dict[tuple[object, ...], Reject] = {}
+    for one in read(folder):
+        found.pop(one.key, None)
+        if one.dismissed:
+            found[one.key] = one
+    return found
+
+
+def dismiss(config: Config, rejects: Iterable[Reject], why: str) -> None:
+    """Take records off the list for good, and keep why."""
+    _end(config, (msgspec.structs.replace(one, at=time.time(), dismissed=why) for one in rejects))
+
+
+def counted(config: Config, rejects: Iterable[Reject]) -> None:
+    """Take records off the list that count now."""
+    _end(config, (msgspec.structs.replace(one, at=time.time(), replayed=True) for one in rejects))
+
+
+def _end(config: Config, rejects: Iterable[Reject]) -> None:
+    writer = Rejected(config)
+    try:
+        writer.put_all(rejects)
+    finally:
+        writer.close()
+
+
 def kind_of(reason: str) -> str:
     """Return ``reason`` without the value found, so that equal faults count together."""
     return re.sub(r", got .*", "", reason, flags=re.DOTALL)
-
-
-def counts(rejects: Iterable[Reject]) -> Counter[tuple[str, str]]:
-    """Return how many records there are by kind of reason and source."""
-    return Counter((kind_of(one.reason), one.source) for one in rejects)

@@ -25,8 +25,8 @@ class Outcome:
     """What became of the records.
 
     Those of ``payments``, ``roles`` and ``workers`` are not put in again. What is wrong with a payment or a role no
-    configuration can mend, only the interface's next answer. What a worker put aside the filter has accepted, and
-    would drop.
+    configuration can repair, only the interface's next answer. What a worker has rejected, the filter has accepted, and would
+    drop: a rebuild counts it.
     """
 
     accepted: int = 0

@@ -1,6 +1,8 @@
 """``analytics rejected``: what could not be used, listed by reason and put in again."""
 
+import os
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -12,14 +14,20 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "spouts"))
 from gamelogs import A, Running, accts, configured, eventually, exactly, line, lines
 
 from analytics.broker.broker import Broker
+from analytics.cli.rebuild import rebuild
 from analytics.cli.rejected import rejected
-from analytics.config import AreaSection, Game, Source
+from analytics.cli.timers import timers
+from analytics.cluster import LocalRegistry, Node
+from analytics.cluster.registry import process_started
+from analytics.config import AreaSection, Game, Source, fingerprint
+from analytics.errors import AnalyticsError
+from analytics.runtime.report import report
 from analytics.spouts.gamelog import Gamelog
 from analytics.spouts.rejected import Rejected, waiting
 
 
 def call(config, *words):
-    done = CliRunner().invoke(rejected, words, obj=config, catch_exceptions=False)
+    done = CliRunner().invoke(rejected, words, obj=config, catch_exceptions=False, env={"COLUMNS": "400"})
     assert done.exit_code == 0
     return done.output
 
@@ -61,10 +69,49 @@ def test_what_others_put_aside_stays_listed_with_what_to_do(rejecting):
     keeper.close()
     assert len(waiting(rejecting.data)) == 304
     said = call(rejecting, "--replay")
-    assert "1 payments stay listed: mend the interface's answers" in said
-    assert "1 roles stay listed: mend the interface's answers" in said
-    assert "1 put aside by workers stay listed" in said and "count everything again" in said
+    assert "1 payments stay listed: correct the interface's answers" in said
+    assert "1 roles stay listed: correct the interface's answers" in said
+    assert "1 rejected by workers stay listed" in said and "`bin/analytics rebuild`" in said
     assert len(waiting(rejecting.data)) == 304
+
+
+def test_a_replay_waits_for_bolts_that_know_the_areas(rejecting):
+    """They would reject for good what the replay puts in."""
+    config = rejecting
+    games = {"dl": Game(areas={**config.games["dl"].areas, "f" * 4 + "0" * 20: AreaSection(plat="1")})}
+    corrected = msgspec.structs.replace(config, games=games)
+    registry = LocalRegistry(config.data)
+    bolts = Node(
+        name="worker-main", role="bolts", host="here", pid=os.getpid(), started=process_started(), version="1",
+        since=0, beat=time.time() + 3600, games=fingerprint(config),
+    )  # fmt: skip
+    registry.beat(bolts)
+    for command, words in ((rejected, ["--replay"]), (rebuild, []), (timers, [])):
+        with pytest.raises(AnalyticsError, match=r"worker-main: running with other games.*restart"):
+            CliRunner().invoke(command, words, obj=corrected, catch_exceptions=False)
+    assert "worker-main: running with other games" in report(corrected).warnings[-1]
+    assert len(waiting(config.data)) == 301
+    assert "still rejected 301" in call(config, "--replay"), "nothing was changed there"
+    registry.beat(msgspec.structs.replace(bolts, games=fingerprint(corrected)))
+    assert "accepted 300" in call(corrected, "--replay")
+
+
+def test_dismissed_records_leave_the_list_and_say_why(rejecting):
+    config = rejecting
+    assert "1 dismissed" in call(config, "--reason", "JSON", "--dismiss", "a torn line, seen by ann")
+    listed = call(config)
+    assert "300 rejected" in listed and "broken" not in listed
+    gone = call(config, "--dismissed")
+    assert "1 dismissed" in gone and "broken" in gone and "ann" in gone
+    assert "still rejected 300" in call(config, "--replay")
+    source = next(iter(waiting(config.data).values())).source
+    assert "0 dismissed" in call(config, "--source", "gamelog/other@1", "--dismiss", "x")
+    assert "300 dismissed" in call(config, "--source", source, "--dismiss", "x")
+    assert call(config) == "0 rejected\n"
+
+
+def test_sources_show_where_their_records_come_from(rejecting):
+    assert "game.log" in call(rejecting)
 
 
 def test_nothing_rejected(tmp_path):

@@ -17,7 +17,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
-from analytics.config import areas
+from analytics.config import Game, areas
 from analytics.core.reference import Reference
 from analytics.rebuild.look import Change
 from analytics.rebuild.run import Rebuild
@@ -112,12 +112,17 @@ class JournalingSuite(NearSuite):
 
     def with_areas(self, **fields: str) -> None:
         """Start the bolts again with some keys of every area changed."""
+        self.with_games(
+            {
+                name: replace(of, areas={id_: replace(area, **fields) for id_, area in of.areas.items()})
+                for name, of in self.config.games.items()
+            }
+        )
+
+    def with_games(self, games: dict[str, Game]) -> None:
+        """Start the bolts again with other games."""
         for name in ("timers", "worker"):
             self._stop(name)
-        games = {
-            name: replace(of, areas={id_: replace(area, **fields) for id_, area in of.areas.items()})
-            for name, of in self.config.games.items()
-        }
         self.config = replace(self.config, games=games)
         self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
         self.start_timers()

@@ -28,6 +28,7 @@ from analytics.runtime.draining import drain
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.wanted import Wanted as TimersWanted
+from analytics.spouts.rejected import waiting
 from analytics.store import MemoryStore
 from analytics.store.store import Write
 
@@ -473,6 +474,23 @@ def test_what_timer_bolts_did_not_write_is_named_and_removed(suite):
     }
     assert [one.id for one in suite.rebuild()[1]] == [one.id for one in dry]
     assert suite.public() == before
+
+
+def test_records_that_workers_rejected_leave_the_list_when_they_count(suite):
+    games = suite.config.games
+    suite.with_games({name: of for name, of in games.items() if AREA not in of.areas})
+    suite.send(logins(suite, "abc"))
+    suite.settled(0)
+    assert len(waiting(suite.config.data)) == 6
+    outcome, _ = suite.rebuild()
+    assert (outcome.repaired, len(waiting(suite.config.data))) == (0, 6), "nobody claims their area"
+    suite.with_games(games)
+    outcome, _ = suite.rebuild(replace(ALL, dry=True))
+    assert (outcome.repaired, len(waiting(suite.config.data))) == (0, 6), "nothing was written"
+    outcome, _ = suite.rebuild()
+    assert (outcome.repaired, waiting(suite.config.data)) == (6, {})
+    suite.settled(0)
+    assert suite.documents("loginday")[day_id()]["count"] == 3
 
 
 def test_parts_that_nobody_speaks_of(suite):
