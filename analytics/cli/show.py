@@ -19,13 +19,13 @@ from analytics.bolts import BOLTS
 from analytics.config import Config, areas
 from analytics.core.areas import Areas
 from analytics.core.periods import Zone, zone
+from analytics.core.tuples import EARLIEST_START
 from analytics.errors import AnalyticsError
 from analytics.store import Document, Store, open_store
 
 TABLE_ROWS = 100
 ITEMS_SHOWN = 3
 CHARACTERS_SHOWN = 40
-YEAR_2000 = 946_684_800
 WIDE = 10_000
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
@@ -175,7 +175,7 @@ def _expect(what: str, name: str, known: Iterable[str]) -> None:
 
 def _instant(local: Zone, text: str, option: str, days: int) -> int:
     """Return Unix seconds as they are, or the start of the day that lies ``days`` after the date ``text``."""
-    if text.isdecimal() and int(text) >= YEAR_2000:
+    if text.isdecimal() and int(text) >= EARLIEST_START:
         return int(text)
     try:
         return local.day_after(local.day_of(text), days)

@@ -22,6 +22,7 @@ HASHED = re.compile(r"(scrypt|pbkdf2):[a-z0-9:]+\$[A-Za-z0-9]+\$[0-9a-f]+")
 AREA_ID = re.compile(r"[0-9a-f]{24}")
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+FIRST_DAY = "2000-01-01"
 PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
     "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
@@ -59,7 +60,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)
     if config.payment.since and not _is_day(config.payment.since):
-        yield f'payment.since: expected a day as YYYY-MM-DD, got "{config.payment.since}"'
+        yield f'payment.since: expected a day as YYYY-MM-DD, from 2000-01-01 on, got "{config.payment.since}"'
     yield from _groups(config)
     yield from _nodes(config)
     yield from _dashboard(config.dashboard)
@@ -280,7 +281,7 @@ def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
 
 def _is_day(text: str) -> bool:
     try:
-        return date.fromisoformat(text).isoformat() == text
+        return date.fromisoformat(text).isoformat() == text >= FIRST_DAY
     except ValueError:
         return False
 

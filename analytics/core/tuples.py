@@ -16,8 +16,14 @@ EARLIEST = 946_684_800
 LATEST = 32_503_679_999
 """The last second of the year 2999, UTC."""
 
+EARLIEST_START = EARLIEST - 32 * 86_400
+"""No hour, day, week or month that a record lies in begins earlier, in any zone."""
+
 Ts = Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
 """Unix seconds from 2000 to the year 3000: what periods can be worked out for."""
+
+PeriodStart = Annotated[int, msgspec.Meta(ge=EARLIEST_START, le=LATEST)]
+"""The start of a period that a :data:`Ts` lies in, in Unix seconds. It may lie before the earliest ``Ts``."""
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for a text that is no tuple. The last one: it is nested too deep."""
@@ -83,7 +89,7 @@ class Payment(msgspec.Struct):
     """A snapshot of one area's payments of the day that starts at ``ts``, taken ``at`` (Unix milliseconds)."""
 
     area: str
-    ts: Ts
+    ts: PeriodStart
     users: dict[Name, Paid]
     at: Asked = 0
     id: RecordId = ":0"
@@ -156,7 +162,7 @@ class Period(msgspec.Struct):
     """
 
     area: str
-    ts: Ts
+    ts: PeriodStart
     count: int
     version: int
     tuples: int

@@ -20,6 +20,7 @@ from analytics.config import Config, areas
 from analytics.core.areas import Area
 from analytics.core.intervals import Intervals
 from analytics.core.periods import PeriodName
+from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError
 from analytics.rebuild import timers as rebuild_timers
 from analytics.rebuild.group import Group, Share, home_of, spout_topics
@@ -56,8 +57,6 @@ GROUP_BYTES = 48 << 20
 
 FEW_RECORDS = 10_000
 """Journaled records that may be on their way, or wait for a spout to start."""
-
-EARLIEST, LATEST = 946_684_800, 32_503_680_000
 
 
 class Rebuild:
@@ -245,7 +244,7 @@ class Rebuild:
     def _day(self, area: str, ts: int) -> int | None:
         """Return the start of the day on which a record counts, None where it is not wanted."""
         bounds = self._spans.get(area)
-        if bounds is None or not EARLIEST <= ts < LATEST:
+        if bounds is None or not EARLIEST_START <= ts <= LATEST:
             return None
         begin, end = bounds
         day = self._areas[area].zone.start("day", ts)

@@ -21,7 +21,7 @@ import numpy as np
 
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
-from analytics.core.tuples import EARLIEST, UNDECODABLE, Payment, Syncuser
+from analytics.core.tuples import EARLIEST, EARLIEST_START, UNDECODABLE, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts import mending
 from analytics.spouts.shares import Bad, Lines, Share, together
@@ -68,9 +68,10 @@ _Tuple = _Fresh | _Journaled
 _decode_fresh = msgspec.json.Decoder(_Fresh).decode_lines
 _decode_journaled = msgspec.json.Decoder(_Journaled).decode_lines
 _POLLED = {
-    "payment": msgspec.json.Decoder(Payment).decode,
-    "syncuser": msgspec.json.Decoder(Syncuser).decode,
+    "payment": (msgspec.json.Decoder(Payment).decode, EARLIEST_START),
+    "syncuser": (msgspec.json.Decoder(Syncuser).decode, EARLIEST),
 }
+"""By spout, what decodes its journal's lines, and the earliest ``ts`` that they may have."""
 
 
 class Rules:
@@ -299,9 +300,10 @@ def _one(line: bytes, spout: str, rules: Rules, now: int, many_digits: bool) -> 
     """
     record = mending.decode(line, many_digits)
     if spout in _POLLED:
-        mending.place(record, rules.areas, rules.claimed, EARLIEST, now + DAY)
+        decode, earliest = _POLLED[spout]
+        mending.place(record, rules.areas, rules.claimed, earliest, now + DAY)
         try:
-            _POLLED[spout](line)
+            decode(line)
         except msgspec.ValidationError as error:
             raise RecordError(f"{spout}: {error}") from error
         return spout, line

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 
 from analytics.core.areas import Area
-from analytics.core.tuples import LONGEST_NAME, MOST_GRADE
+from analytics.core.tuples import EARLIEST, LONGEST_NAME, MOST_GRADE
 from analytics.errors import RecordError
 from analytics.spouts.mending import shown
 from analytics.spouts.outbox import JournalLine
 
-EARLIEST = 946_684_800  # 2000-01-01
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _NOTHING = object()
 

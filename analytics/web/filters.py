@@ -17,7 +17,9 @@ NAMES = ("game", "plat", "area", "from", "to")
 MOST_AREAS = 100
 MOST_DAYS = 366
 DEFAULT_DAYS = 30
-FIRST_YEAR, LAST_YEAR = 2000, 2100
+FIRST_DAY, LAST_DAY = date(1999, 12, 31), date(2099, 12, 31)
+"""When the first record can be, at 2000 in UTC, it is still 1999 west of Greenwich."""
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -143,12 +145,12 @@ def _day(given: Mapping[str, Sequence[str]], name: str) -> date | None:
         raise BadFilter(
             "{name}: expected a day like 2026-01-31, got {value}", name=name, value=_shown(text)
         ) from None
-    if not FIRST_YEAR <= day.year < LAST_YEAR:
+    if not FIRST_DAY <= day <= LAST_DAY:
         raise BadFilter(
             "{name}: expected a day from {first} to {last}, got {day}",
             name=name,
-            first=FIRST_YEAR,
-            last=LAST_YEAR - 1,
+            first=FIRST_DAY,
+            last=LAST_DAY,
             day=day,
         )
     return day

@@ -125,6 +125,10 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ('[payment]\nurl = "http://x/{foo}"', "payment.url: expected of {game}"),
         ('[payment]\nurl = "http://x/{"', "payment.url: expected a template with"),
         ('[payment]\nsince = "yesterday"', "payment.since: expected a day as YYYY-MM-DD"),
+        (
+            '[payment]\nsince = "1999-12-31"',
+            "payment.since: expected a day as YYYY-MM-DD, from 2000-01-01 on",
+        ),
         ('[syncuser]\nurl = "http://x/{sinse}"', "syncuser.url: expected of {game}"),
         ('[syncuser]\nsince = "2015-01-01"', "syncuser.since: unknown key"),
         ("[syncuser]\noverlap_seconds = 0", "syncuser.overlap_seconds: expected int >= 1, got 0"),

@@ -8,7 +8,7 @@ import msgspec
 
 from analytics.broker.wire import Message
 from analytics.core.areas import Areas
-from analytics.core.tuples import UNDECODABLE, Ts
+from analytics.core.tuples import UNDECODABLE, PeriodStart
 from analytics.runtime.timers.facts import Stored
 from analytics.runtime.timers.scopes import day_of
 
@@ -19,7 +19,7 @@ class Changed(msgspec.Struct, gc=False):
     """What counts of a bolt's tuple here."""
 
     area: str
-    ts: Ts
+    ts: PeriodStart
     tuples: int = 0
     first_ts: int | None = None
 
