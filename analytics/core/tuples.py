@@ -34,8 +34,13 @@ LONGEST_NAME = 200
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 """An id that players or their servers chose. Its length is bounded, so that so many of them fit a document."""
 
-Player = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
-"""The id of an acct or role that a document is about."""
+_WITHOUT_NUL = r"^[^\x00]*$"
+
+Text = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME, pattern=_WITHOUT_NUL)]
+"""What an interface calls something."""
+
+Player = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=_WITHOUT_NUL)]
+"""The id of an acct or role that an interface gives."""
 
 Amount = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer of 64 bits, as much as the store takes."""
@@ -77,12 +82,7 @@ class Paid(msgspec.Struct, gc=False):
     """One account's payments of a day so far: how often, and how much in currency units."""
 
     times: Annotated[int, msgspec.Meta(ge=0, le=MOST_TIMES)]
-    amount: Decimal
-
-    def __post_init__(self) -> None:
-        """Raise ValueError, which msgspec reports with the place, where the amount is no sum of money."""
-        if not self.amount.is_finite() or self.amount.copy_abs() > MOST_MONEY:
-            raise ValueError(f"amount: expected at most {MOST_MONEY}, got {self.amount}")
+    amount: Annotated[float, msgspec.Meta(ge=0, le=MOST_MONEY)]
 
 
 class Payment(msgspec.Struct):
@@ -90,7 +90,7 @@ class Payment(msgspec.Struct):
 
     area: str
     ts: PeriodStart
-    users: dict[Name, Paid]
+    users: dict[Player, Paid]
     at: Asked = 0
     id: RecordId = ":0"
 
@@ -116,9 +116,13 @@ def paid_rows(payment: Payment, zone: Zone) -> list[PaidRow]:
     return [PaidRow(acct, day, paid.times, cents(paid.amount), order) for acct, paid in payment.users.items()]
 
 
-def cents(amount: Decimal) -> int:
-    """Return an amount of currency units in cents; fractions of a cent are rounded half to even."""
-    return int((amount * 100).to_integral_value(ROUND_HALF_EVEN))
+def cents(amount: Decimal | float) -> int:
+    """Return an amount of currency units in cents; fractions of a cent are rounded half to even.
+
+    A float stands for the shortest decimal number that reads as it: 1.005 is half a cent above 1.
+    """
+    exact = amount if isinstance(amount, Decimal) else Decimal(repr(amount))
+    return int((exact * 100).to_integral_value(ROUND_HALF_EVEN))
 
 
 class Syncuser(msgspec.Struct):
@@ -133,7 +137,7 @@ class Syncuser(msgspec.Struct):
     acctid: Player
     grade: Annotated[int, msgspec.Meta(ge=0, le=MOST_GRADE)]
     rest_yuanbao: Amount
-    name: Name | None = None
+    name: Text | None = None
     birthday: Amount | None = None
     score: Amount | None = None
     login_time: Amount | None = None

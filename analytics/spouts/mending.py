@@ -251,6 +251,8 @@ def _field(data: Record, name: str, kind: str, prefix: str) -> bool:
             raise _unlike(f"{prefix}.{name}", "string", found)
         if len(value) > LONGEST_NAME or (kind == "acct" and not value):
             raise _unlike(f"{prefix}.{name}", f"1 to {LONGEST_NAME} characters", found)
+        if "\0" in value:
+            raise _unlike(f"{prefix}.{name}", "characters other than NUL", found)
     elif kind == "result":
         if value not in _RESULTS:
             raise _unlike(f"{prefix}.{name}", "enter, pass or fail", found)

@@ -1,4 +1,7 @@
-"""What a payment interface may say of a day's payments, checked, and written as a tuple."""
+"""What a payment interface may say of a day's payments, checked, and written as a tuple. Pure.
+
+Lines of the spout's journal are held against the same rules, which accept what :class:`analytics.core.tuples.Payment` does.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,23 +9,12 @@ from typing import Any
 
 import msgspec
 
-from analytics.core.tuples import LONGEST_NAME, MOST_MONEY, MOST_TIMES
+from analytics.core.tuples import LONGEST_NAME, MOST_MONEY, MOST_TIMES, cents
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay
-from analytics.spouts.outbox import JournalLine
-from analytics.spouts.poller import shown
-
-CENT_DUST = 1e-6
+from analytics.spouts.mending import shown
 
 Paid = dict[str, int | float]
-
-
-class PaymentLine(JournalLine):
-    """A line of the payment journal, as far as the spout needs it again."""
-
-    area: str
-    ts: int
-    users: msgspec.Raw
 
 
 def users_of(page: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -41,7 +33,7 @@ def users_of(page: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def paid(value: Any) -> Paid:
-    """Return what one account paid, as a payment tuple says it. Raise RecordError naming the field."""
+    """Return what one account paid, as a payment tuple says it: in whole cents. Raise RecordError naming the field."""
     where = "$.users.*"
     if not isinstance(value, dict):
         raise RecordError(f"{where}: expected an object, got {shown(value)}")
@@ -50,10 +42,7 @@ def paid(value: Any) -> Paid:
         raise RecordError(f"{where}.times: expected an int from 0 to 10^9, got {shown(times)}")
     if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_MONEY:
         raise RecordError(f"{where}.amount: expected a number from 0 to 10^12, got {shown(amount)}")
-    rounded = round(amount * 100) / 100
-    if abs(rounded - amount) > CENT_DUST:
-        raise RecordError(f"{where}.amount: expected at most 2 decimals, got {shown(amount)}")
-    return {"times": times, "amount": rounded}
+    return {"times": times, "amount": cents(amount) / 100}
 
 
 def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:

@@ -14,8 +14,8 @@ from analytics.config import Config
 from analytics.core.areas import Areas
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
-from analytics.spouts.outbox import Outbox, OutboxState, alone
-from analytics.spouts.paid import PaymentLine, check, digest, encoded, payment_tuple, users_of
+from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
+from analytics.spouts.paid import check, digest, encoded, payment_tuple, users_of
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
@@ -41,6 +41,14 @@ class PaymentState(msgspec.Struct):
     digests: dict[str, str] = {}
     put_aside: dict[str, list[str]] = {}
     rejected: int = 0
+
+
+class PaymentLine(JournalLine):
+    """A line of the payment journal, as far as the spout needs it again."""
+
+    area: str
+    ts: int
+    users: msgspec.Raw
 
 
 class Payment:

@@ -24,6 +24,8 @@ from analytics.core.compiled import scanner
 from analytics.core.tuples import EARLIEST, EARLIEST_START, UNDECODABLE, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts import mending
+from analytics.spouts.paid import check, users_of
+from analytics.spouts.roles import role_of
 from analytics.spouts.shares import Bad, Lines, Share, together
 
 DAY = 86_400
@@ -68,10 +70,9 @@ _Tuple = _Fresh | _Journaled
 _decode_fresh = msgspec.json.Decoder(_Fresh).decode_lines
 _decode_journaled = msgspec.json.Decoder(_Journaled).decode_lines
 _POLLED = {
-    "payment": (msgspec.json.Decoder(Payment).decode, EARLIEST_START),
-    "syncuser": (msgspec.json.Decoder(Syncuser).decode, EARLIEST),
+    "payment": msgspec.json.Decoder(Payment).decode,
+    "syncuser": msgspec.json.Decoder(Syncuser).decode,
 }
-"""By spout, what decodes its journal's lines, and the earliest ``ts`` that they may have."""
 
 
 class Rules:
@@ -124,7 +125,7 @@ def _is_utf8(chunk: bytes) -> bool:
 
 def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
     """Return None where anything in the chunk is unusual."""
-    if b"\0" in chunk or _has_many_digits(chunk):
+    if b"\0" in chunk or b"\\u0000" in chunk or _has_many_digits(chunk):
         return None
     fresh = not chunk.startswith(b'{"id":')
     tuples: Sequence[_Tuple]
@@ -300,15 +301,25 @@ def _one(line: bytes, spout: str, rules: Rules, now: int, many_digits: bool) -> 
     """
     record = mending.decode(line, many_digits)
     if spout in _POLLED:
-        decode, earliest = _POLLED[spout]
-        mending.place(record, rules.areas, rules.claimed, earliest, now + DAY)
-        try:
-            decode(line)
-        except msgspec.ValidationError as error:
-            raise RecordError(f"{spout}: {error}") from error
+        _check_polled(record, line, spout, rules, now + DAY)
         return spout, line
     if spout:
         del record["id"]
     mended = mending.mend(record, rules.areas, rules.claimed, rules.opcodes, EARLIEST, now + DAY)
     text = msgspec.json.encode(mended.record) if mended.changed else line.strip()
     return f"gamelog.{mended.code}", line if text == line else text
+
+
+def _check_polled(record: mending.Record, line: bytes, spout: str, rules: Rules, latest: int) -> None:
+    """Raise RecordError unless a journal line of an asking spout says what that spout would have published."""
+    earliest = EARLIEST_START if spout == "payment" else EARLIEST
+    mending.place(record, rules.areas, rules.claimed, earliest, latest)
+    if spout == "payment":
+        for reason in check(users_of(record))[1].values():
+            raise RecordError(reason)
+    else:
+        role_of(record, rules.areas[record["area"]], latest)
+    try:
+        _POLLED[spout](line)
+    except msgspec.ValidationError as error:
+        raise RecordError(f"{spout}: {error}") from error

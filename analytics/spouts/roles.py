@@ -11,7 +11,6 @@ from analytics.core.areas import Area
 from analytics.core.tuples import EARLIEST, LONGEST_NAME, MOST_GRADE
 from analytics.errors import RecordError
 from analytics.spouts.mending import shown
-from analytics.spouts.outbox import JournalLine
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _NOTHING = object()
@@ -21,23 +20,6 @@ Found = Mapping[str, Any]
 
 class Role(msgspec.Struct, omit_defaults=True, gc=False):
     """A role as its game server has it at ``ts``. What the interface left out and nobody counts is None."""
-
-    game: str
-    area: str
-    plat: str
-    ts: int
-    uid: str
-    grade: int
-    rest_yuanbao: int
-    acctid: str
-    name: str | None = None
-    birthday: int | None = None
-    score: int | None = None
-    login_time: int | None = None
-
-
-class RoleLine(JournalLine, omit_defaults=True):
-    """A line of the syncuser journal: a role with its record's name and the time at which it was asked for."""
 
     game: str
     area: str
@@ -64,7 +46,7 @@ def roles_of(page: Found) -> list[Any]:
     return roles
 
 
-def role_of(found: Any, area: Area, latest: int) -> Role:
+def role_of(found: Found, area: Area, latest: int) -> Role:
     """Return a role of ``area`` as a tuple says it. Raise RecordError naming the field.
 
     Ids that arrive as numbers become text. Fields that no tuple has are left out: a role is new only where one
@@ -73,11 +55,6 @@ def role_of(found: Any, area: Area, latest: int) -> Role:
     Args:
         latest: the greatest ``ts`` that can be (Unix seconds).
     """
-    if not isinstance(found, dict):
-        raise RecordError(f"$: expected an object, got {shown(found)}")
-    for name, own in (("area", area.id), ("game", area.game)):
-        if found.get(name) is not None and str(found[name]) != own:
-            raise RecordError(f'$.{name}: expected "{own}", which was asked for, got {shown(found[name])}')
     ts = _int(found, "ts")
     if not EARLIEST <= ts <= latest:
         raise RecordError(f"$.ts: expected Unix seconds between 2000 and a day ahead, got {ts}")
@@ -103,14 +80,24 @@ def sorted_out(found: Iterable[Any], area: Area, latest: int) -> tuple[list[Role
     bad: list[tuple[str, bytes]] = []
     for one in found:
         try:
-            good.append(role_of(one, area, latest))
+            good.append(role_of(_asked_for(one, area), area, latest))
         except RecordError as error:
             bad.append((str(error), json.dumps(one, ensure_ascii=False).encode()))
     return good, bad
 
 
-def digest(role: Role | RoleLine) -> bytes:
-    """Return what tells one state of a role from others: the same for the same values, however they came."""
+def _asked_for(found: Any, area: Area) -> Found:
+    """Return one of an answer's roles. Raise RecordError where it says that it is another area's."""
+    if not isinstance(found, dict):
+        raise RecordError(f"$: expected an object, got {shown(found)}")
+    for name, own in (("area", area.id), ("game", area.game)):
+        if found.get(name) is not None and str(found[name]) != own:
+            raise RecordError(f'$.{name}: expected "{own}", which was asked for, got {shown(found[name])}')
+    return found
+
+
+def digest(role: Any) -> bytes:
+    """Return what tells one state of a role from others: the same for the same values, of a Role or a journal's line."""
     return text_digest(msgspec.json.encode([getattr(role, name) for name in _VALUES]))
 
 

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -30,11 +31,11 @@ from analytics.config import Config
 from analytics.core.areas import Area, Areas
 from analytics.errors import RecordError
 from analytics.spouts.known import Known, Progress
-from analytics.spouts.outbox import Outbox, OutboxState, alone
+from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
 from analytics.spouts.poller import Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
-from analytics.spouts.roles import Role, RoleLine, digest, role_tuple, roles_of, sorted_out, text_digest
+from analytics.spouts.roles import Role, digest, role_tuple, roles_of, sorted_out, text_digest
 
 NAME = "syncuser"
 WAIT_SECONDS = 0.5
@@ -50,6 +51,23 @@ class SyncuserState(msgspec.Struct):
 
     outbox: OutboxState = msgspec.field(default_factory=OutboxState)
     rejected: int = 0
+
+
+class RoleLine(JournalLine):
+    """A line of the syncuser journal: a role with its record's name and the time at which it was asked for."""
+
+    game: str
+    area: str
+    plat: str
+    ts: int
+    uid: str
+    grade: int
+    rest_yuanbao: int
+    acctid: str
+    name: str | None = None
+    birthday: int | None = None
+    score: int | None = None
+    login_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,15 +270,19 @@ class Syncuser:
     def _new(self, area: Area, roles: list[Role]) -> list[tuple[Role, bytes]]:
         """Return those roles, and their digests, whose state is none that the broker has or is about to have.
 
-        Where a page tells of a role twice, the newer state counts.
+        Where a page names a role more than once, its newest state of each day counts, the newest of all last.
         """
-        newest: dict[str, Role] = {}
-        for role in roles:
-            if role.uid not in newest or role.ts >= newest[role.uid].ts:
-                newest[role.uid] = role
+        newest: dict[str, dict[int, Role]] = {}
+        for role in sorted(roles, key=attrgetter("ts")):
+            newest.setdefault(role.uid, {})[area.zone.start("day", role.ts)] = role
         known = self._known.digests(area.id, newest) | self._sent.get(area.id, {})
-        found = [(role, digest(role)) for role in newest.values()]
-        return [(role, state) for role, state in found if known.get(role.uid) != state]
+        found: list[tuple[Role, bytes]] = []
+        for uid, days in newest.items():
+            states = [(role, digest(role)) for role in days.values()]
+            # Only the newest is remembered: where it is known, so are those of the days before.
+            if states[-1][1] != known.get(uid):
+                found += [(role, state) for role, state in states if state != known.get(uid)]
+        return found
 
     def _make_ready(self, area: Area, new: list[tuple[Role, bytes]], at: int) -> None:
         for start in range(0, len(new), BATCH_ROLES):

@@ -71,6 +71,7 @@ def test_answers_in_any_order_settle_every_day_once(seed):
         (2.0, 2),
         (0.1 + 0.2, 0.3),
         (99.9900001, 99.99),
+        (0.125, 0.12),
         (19.99 * 3, 59.97),
         (123456789.99, 123456789.99),
     ],
@@ -79,7 +80,7 @@ def test_amounts_are_cents(amount, kept):
     assert paid({"times": 1, "amount": amount, "more": "ignored"}) == {"times": 1, "amount": kept}
 
 
-@pytest.mark.parametrize("amount", [0.001, 1.005, -0.01, "2.0", None, True, [], 1e13, float("inf")])
+@pytest.mark.parametrize("amount", [-0.001, -0.01, "2.0", None, True, [], 1e13, float("inf")])
 def test_other_amounts_are_refused(amount):
     with pytest.raises(RecordError, match=r"^\$\.users\.\*\.amount: expected .*, got "):
         paid({"times": 1, "amount": amount})

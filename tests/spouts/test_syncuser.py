@@ -278,6 +278,19 @@ def test_of_a_role_that_a_page_tells_twice_the_newer_state_counts(spout, hall, b
     assert sorted((one["uid"], one["grade"]) for one in broker.tuples()) == [("1", 9), ("2", 2)]
 
 
+def test_of_a_role_that_a_page_names_on_two_days_each_day_has_its_state(spout, hall, broker):
+    page = [role("1", BEGIN + 86_400, grade=9), role("1", BEGIN, grade=4), role("1", BEGIN + 9, grade=5)]
+    hall.broken = lambda area, since, _: {"roles": page} if area == WSDX else None
+    hall.now = BEGIN + 86_400
+    node = spout(full_every_seconds=0.01)
+    rounds(node, hall, 4)
+    found = [one for one in broker.tuples() if one["area"] == WSDX]
+    assert [(one["ts"], one["grade"]) for one in found] == [(BEGIN + 9, 5), (BEGIN + 86_400, 9)]
+    spout.stop(node)
+    rounds(spout(full_every_seconds=0.01), hall, 2)
+    assert len(broker.tuples()) == 2
+
+
 def test_a_role_that_two_pages_tell_the_same_of_is_published_once(spout, hall, broker):
     last = {"roles": [role("1"), role("2")], "next": None}
     hall.broken = lambda area, since, page: last if page == "2" else {"roles": [role("1")], "next": "2"}
