@@ -1,17 +1,49 @@
-"""Documents as BSON: what can't be stored is refused here, by name, before anything is written."""
+"""Documents as BSON: what can't be stored is refused here, by name, before anything is written.
 
+What is read has plain numbers, ``int`` and ``float``, however they are stored: whoever reads a document may add them up
+and write them as JSON.
+"""
+
+import math
 from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, TypeDecoder, TypeRegistry
+from bson.decimal128 import Decimal128
 from bson.errors import InvalidDocument
+from bson.int64 import Int64
 
 from analytics.errors import AnalyticsError
 from analytics.store.store import MAX_DOCUMENT_BYTES, Document, Write
 
-OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, tzinfo=UTC)
+
+class _Long(TypeDecoder):
+    """An integer of 64 bits, which pymongo gives a class of its own."""
+
+    bson_type = Int64
+
+    def transform_bson(self, value: Int64) -> int:
+        return int(value)
+
+
+class _Decimal(TypeDecoder):
+    """A decimal number. The suite writes none, but people who correct a document by hand may."""
+
+    bson_type = Decimal128
+
+    def transform_bson(self, value: Decimal128) -> int | float:
+        exact = value.to_decimal()
+        if exact.is_nan():
+            return math.nan
+        whole = exact.is_finite() and exact == exact.to_integral_value() and abs(exact) < 2**63
+        return int(exact) if whole else float(exact)
+
+
+OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
+    tz_aware=True, tzinfo=UTC, type_registry=TypeRegistry([_Long(), _Decimal()])
+)
 
 
 def encode(collection: str, writes: Sequence[Write]) -> list[bytes]:
