@@ -18,13 +18,14 @@ class Position(msgspec.Struct):
 
     ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``marks`` are checksums of
     the stream at some offsets (see ``sources.stream``): those of a stream of which nothing is accepted yet say
-    what its first lines are.
+    what its first lines are. ``open``: the last line has no newline yet; one that follows belongs to it.
     """
 
     fingerprint: str
     n: int = 0
     offset: int = 0
     marks: list[tuple[int, int]] = []
+    open: bool = False
 
 
 class State(msgspec.Struct):

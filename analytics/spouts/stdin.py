@@ -84,7 +84,7 @@ class Piped:
             self._take(stream, data)
             progress(self.totals())
         if stream is not None:
-            for chunk in stream.finish():
+            for chunk in stream.give_up():
                 self._publish(self._road.converted(chunk, self._rules))
         self._wait(progress)
         return self.totals()

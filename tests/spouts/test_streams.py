@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from analytics.spouts.positions import Position
 from analytics.spouts.sources import stream as streams
-from analytics.spouts.sources.stream import LONGEST_LINE, WINDOW, Stream, Streams, carries, first_line
+from analytics.spouts.sources.stream import LONGEST_LINE, WINDOW, Stream, Streams, beginning, carries
 
 
 def reader(data):
@@ -16,7 +16,7 @@ def reader(data):
 
 def feed(stream, pieces):
     chunks = [chunk for piece in pieces for chunk in stream.feed(piece)]
-    return [*chunks, *stream.finish()]
+    return [*chunks, *stream.give_up()]
 
 
 def test_the_longest_lines_are_kept_whole_and_longer_ones_come_in_parts():
@@ -37,13 +37,13 @@ def test_the_longest_lines_are_kept_whole_and_longer_ones_come_in_parts():
 
 
 @given(
-    st.lists(st.binary(max_size=400).map(lambda line: line.replace(b"\n", b"")), max_size=12),
+    st.lists(st.binary(max_size=400).map(lambda line: line.translate(None, b"\n\0")), max_size=12),
     st.lists(st.integers(1, 700), min_size=1, max_size=5),
     st.integers(1, 4),
     st.booleans(),
 )
 def test_however_it_comes_lines_numbers_and_marks_are_the_same(lines, sizes, most, ends):
-    data = b"\n".join(lines) + (b"\n" if ends else b"")
+    data = b"\n".join(lines) + (b"\n" if ends else b"\n{}")
     pieces, at = [], 0
     while at < len(data):
         size = sizes[len(pieces) % len(sizes)]
@@ -71,12 +71,12 @@ def test_a_stream_that_began_is_told_from_another_with_the_same_first_line():
     data = b"".join(b"line %d\n" % n for n in range(300))
     other = b"line 0\n" + data[-900:]
     begun = {}
-    stream = Streams("s1", {}, 100, begun.__setitem__).find(reader(data), b"line 0", "a")
+    stream = Streams("s1", {}, 100, begun.__setitem__).find(reader(data), [b"line 0"], "a")
     feed(stream, [data[:1000], data[1000:2000]])
     assert list(begun) == [stream.source] and begun[stream.source].n == 0
     after_crash = Streams("s1", begun, 100, ignore)
-    assert after_crash.find(reader(other), b"line 0", "b").source == stream.source + "-2"
-    again = after_crash.find(reader(data), b"line 0", "a")
+    assert after_crash.find(reader(other), [b"line 0"], "b").source == stream.source + "-2"
+    again = after_crash.find(reader(data), [b"line 0"], "a")
     assert (again.source, again.position.n) == (stream.source, 0)
     chunk = feed(again, [data[:700]])[0]
     assert carries(reader(data), chunk.position.marks) and chunk.first == 1
@@ -85,24 +85,80 @@ def test_a_stream_that_began_is_told_from_another_with_the_same_first_line():
 def test_a_stream_is_found_again_unless_its_bytes_changed():
     data = b"".join(b"line %d\n" % n for n in range(5000))
     known = Streams("s1", {}, 100, ignore)
-    stream = known.find(reader(data), b"line 0", "a")
+    stream = known.find(reader(data), [b"line 0"], "a")
     feed(stream, [data[:30_000]])
     saved = {stream.source: stream.position}
-    again = Streams("s1", saved, 100, ignore).find(reader(data), b"line 0", "b")
+    again = Streams("s1", saved, 100, ignore).find(reader(data), [b"line 0"], "b")
     assert (again.source, again.position) == (stream.source, stream.position)
     for place in (100, 9_000, 29_999):
         other = data[:place] + b"X" + data[place + 1 :]
-        found = Streams("s1", saved, 100, ignore).find(reader(other), b"line 0", "b")
+        found = Streams("s1", saved, 100, ignore).find(reader(other), [b"line 0"], "b")
         if place != 9_000:
             assert found.source == stream.source + "-2" and found.position.n == 0
-    assert Streams("s1", saved, 100, ignore).find(reader(data[:20_000]), b"line 0", "b") is None
-    assert Streams("other", saved, 100, ignore).find(reader(data), b"line 0", "b").position.n == 0
+    assert Streams("s1", saved, 100, ignore).find(reader(data[:20_000]), [b"line 0"], "b") is None
+    assert Streams("other", saved, 100, ignore).find(reader(data), [b"line 0"], "b").position.n == 0
 
 
-def test_the_first_line_waits_for_its_end():
-    assert first_line(reader(b"abc"), False) is None
-    assert first_line(reader(b"abc"), True) == b"abc"
-    assert first_line(reader(b"abc\ndef"), False) == b"abc"
-    assert first_line(reader(b""), True) is None
-    assert first_line(reader(b"x" * 9000 + b"\n"), False) == b"x" * 9000
-    assert len(first_line(reader(b"x" * 2 * streams.LONGEST_LINE), False)) == streams.LONGEST_LINE
+def test_the_beginning_waits_for_its_end():
+    record = b'{"a":1}'
+    assert beginning(reader(b"abc")) == beginning(reader(b"abc"), quiet=True) == []
+    assert beginning(reader(record)) == [] and beginning(reader(record), quiet=True) == [record]
+    assert beginning(reader(b"abc"), final=True) == [b"abc"]
+    assert beginning(reader(b""), final=True) == beginning(reader(bytes(5000)), final=True) == []
+    assert beginning(reader(record + b"\ndef")) == [record]
+    assert beginning(reader(b"x" * 9000 + b"\n"), quiet=True) == [b"x" * 9000]
+    assert [len(line) for line in beginning(reader(b"x" * 2 * streams.LONGEST_LINE))] == [
+        streams.LONGEST_LINE
+    ]
+
+
+def test_a_stream_is_named_after_its_first_record_and_the_header_before_it():
+    header = b"#Software: 1.2\n#Fields: op\n"
+    assert beginning(reader(header)) == []
+    assert beginning(reader(header), quiet=True) == header.splitlines()
+    assert beginning(reader(header + b'{"a":1}\n{"b":1}\n')) == [*header.splitlines(), b'{"a":1}']
+    assert beginning(reader(bytes(700) + b'{"a":1}\n')) == [b'{"a":1}']
+    assert beginning(reader(b"no record\n" * 20)) == [b"no record"] * 8
+
+
+def numbered(data, sizes=(1 << 20,), more=b""):
+    """Return the number and text of every line of ``data``, read in pieces of those sizes, and the last position."""
+    stream = Stream("s", Position("f"), 3)
+    found, at, turn = [], 0, 0
+    while at < len(data):
+        piece = data[at : at + sizes[turn % len(sizes)]]
+        found += stream.feed(piece)
+        at, turn = at + len(piece), turn + 1
+    found += stream.finish()
+    found += stream.feed(more)
+    found += stream.give_up()
+    lines = [(n, text) for chunk in found for n, text in enumerate(chunk.data[:-1].split(b"\n"), chunk.first)]
+    return lines, stream.position
+
+
+@given(
+    st.lists(st.sampled_from([b'{"a":1}', b'{"b":', b"\0", b"\0" * 70, b"x", b"\n", b"\r\n"]), max_size=14),
+    st.lists(st.integers(1, 90), min_size=1, max_size=4),
+)
+def test_zeros_end_a_line_wherever_a_read_ends(parts, sizes):
+    data = b"".join(parts)
+    lines, position = numbered(data)
+    assert numbered(data, sizes) == (lines, position)
+    assert [n for n, _ in lines] == list(range(1, len(lines) + 1))
+    assert carries(reader(data), position.marks)
+
+
+def test_only_what_is_torn_goes_with_the_zeros():
+    torn = b'{"a":1}\n{"b":' + bytes(3000) + b'{"c":1}\n' + bytes(900) + b'{"d":1}'
+    assert numbered(torn)[0] == [(1, b'{"a":1}'), (2, b'{"b":'), (3, b'{"c":1}'), (4, b'{"d":1}')]
+
+
+def test_a_last_line_counts_without_its_newline_only_if_nothing_can_follow():
+    """Its newline, if it comes, is no line of its own."""
+    lines, position = numbered(b'{"a":1}\n{"b":1}', more=b'\n{"c":1}\n')
+    assert lines == [(1, b'{"a":1}'), (2, b'{"b":1}'), (3, b'{"c":1}')]
+    assert position.n == 3 and not position.open
+    lines, position = numbered(b'{"a":1}\n{"b"', more=b':1}\n{"c":1}\n')
+    assert lines == [(1, b'{"a":1}'), (2, b'{"b":1}'), (3, b'{"c":1}')]
+    lines, position = numbered(b'{"a":1}\n{"b"')
+    assert lines[-1] == (2, b'{"b"') and (position.n, position.offset) == (1, 8)

@@ -5,7 +5,7 @@ import os
 import stat
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import gevent
@@ -13,7 +13,18 @@ import gevent
 from analytics.config import GamelogSection, Source
 from analytics.spouts.positions import Position
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.stream import BLOCK, Begun, Emit, Stream, Streams, first_line
+from analytics.spouts.sources.stream import (
+    BLOCK,
+    LONG_GAP,
+    NUL,
+    WINDOW,
+    Begun,
+    Chunk,
+    Emit,
+    Stream,
+    Streams,
+    beginning,
+)
 
 CLOCKS_DIFFER_SECONDS = 2.0
 """How far the times that a file system gives its files may lie before this machine's clock."""
@@ -22,6 +33,7 @@ SCANNING_SHARE = 0.01
 SOONEST_SECONDS = 0.02
 _TURN = 8
 _ENDED_SECONDS = 5.0
+"""After so long without news a whole record counts without its newline, and a stretch of zeros is not overwritten."""
 _QUIET_SECONDS = 60.0
 _MOST_OPEN = 100
 _Inode = tuple[int, int]
@@ -113,6 +125,7 @@ class FileSource:
         for inode, carrier in self._open.items():
             path = present.get(inode) or beside.get(inode)
             carrier.gone = inode not in present
+            carrier.vanished = path is None
             carrier.path = path or carrier.path
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
@@ -142,8 +155,8 @@ class FileSource:
             try:
                 total += self._read_some(carrier)
                 self._unreadable.pop(inode, None)
-                if carrier.gone and carrier.quiet(_ENDED_SECONDS):
-                    self._end(inode, carrier)
+                if carrier.quiet(_ENDED_SECONDS):
+                    self._settle(inode, carrier)
             except OSError as error:
                 self._unreadable[inode] = f"{carrier.path}: {error}"
         return total
@@ -167,14 +180,13 @@ class FileSource:
         self._stuck, self._left_out = 0, False
         for inode, carrier in list(self._open.items()):
             content = carrier.content()
-            read = carrier.stream.position.offset if carrier.stream else 0
-            if read == content[0] and not carrier.gone and carrier.quiet(patience):
+            if content[0] and (carrier.stream is None or carrier.has_open_line()):
+                self._stuck += 1  # keeps no other waiting
+            elif carrier.is_at_end() and not carrier.gone and carrier.quiet(patience):
                 self._streams.abandon(carrier)
                 del self._open[inode]
                 self._done[inode] = content
                 carrier.close()
-            elif carrier.stream is None and content[0]:
-                self._stuck += 1  # without a whole line: keeps no other waiting
 
     def _look(self, inode: _Inode, path: Path, make: bool, gone: bool) -> None:
         if len(self._open) - self._stuck >= _MOST_OPEN:
@@ -184,9 +196,9 @@ class FileSource:
         carrier.gone = gone
         if not make:
             # Only the rest of a stream that was begun is read.
-            line = first_line(carrier.read_at, True)
-            if line is not None:
-                carrier.stream = self._streams.find(carrier.read_at, line, carrier, make=False)
+            lines = beginning(carrier.read_at, carrier.start(), quiet=True)
+            if lines:
+                carrier.stream = self._streams.find(carrier.read_at, lines, carrier, make=False)
             content = carrier.content()
             if carrier.stream is None or carrier.stream.offset >= content[0]:
                 self._done[inode] = content
@@ -197,16 +209,16 @@ class FileSource:
 
     def _read(self, carrier: "_Carrier") -> bytes:
         if carrier.stream is None:
-            line = first_line(carrier.read_at, carrier.gone and carrier.quiet(_ENDED_SECONDS))
-            if line is None:
+            lines = beginning(carrier.read_at, carrier.start(), quiet=carrier.quiet(_ENDED_SECONDS))
+            if not lines:
                 return b""
-            carrier.stream = self._streams.find(carrier.read_at, line, carrier)
+            carrier.stream = self._streams.find(carrier.read_at, lines, carrier)
             if carrier.stream is None:
                 return b""
         stream = carrier.stream
         if carrier.size() == stream.offset:
             return b""
-        data = carrier.read_at(stream.offset, BLOCK)
+        data = carrier.written_at(stream.offset)
         # Looked at after reading: where it is still there, what was read follows it.
         seen = stream.seen()
         if carrier.read_at(stream.offset - len(seen), len(seen)) != seen:
@@ -216,25 +228,36 @@ class FileSource:
             self._done.clear()
             self.scan()
             return b""
-        self._feed(stream, carrier, data)
+        if data.strip(NUL):
+            carrier.changed = time.monotonic()
+        self._emit_all(stream.feed(data))
         return data
 
-    def _feed(self, stream: Stream, carrier: "_Carrier", data: bytes) -> None:
-        if data:
-            carrier.changed = time.monotonic()
-        for chunk in stream.feed(data):
-            self._emit(chunk)
+    def _settle(self, inode: _Inode, carrier: "_Carrier") -> None:
+        """Take the last record of a quiet file, if only its newline is missing; let go of a file that has ended.
 
-    def _end(self, inode: _Inode, carrier: "_Carrier") -> None:
-        if carrier.stream is not None:
-            for chunk in carrier.stream.finish():
-                self._emit(chunk)
-        self._streams.release(carrier)
+        A line that was cut off waits for its rest, which a writer may still have in its buffer, or another file may
+        bring that takes this one's place. It is unusable once its file is gone.
+        """
+        stream = carrier.stream
+        if stream is not None:
+            self._emit_all(stream.finish())
+        if not carrier.gone or (carrier.vanished and not carrier.quiet(_QUIET_SECONDS)):
+            return
+        if stream is not None and carrier.has_open_line():
+            if not carrier.vanished and len(self._open) < 2 * _MOST_OPEN:
+                return
+            if carrier.vanished:
+                self._emit_all(stream.give_up())
+        self._streams.abandon(carrier)
         del self._open[inode]
-        content = carrier.content()
-        if carrier.stream is None or carrier.stream.offset >= content[0]:
-            self._done[inode] = content  # else it has grown meanwhile, and is looked at again
+        if carrier.is_at_end():
+            self._done[inode] = carrier.content()  # else it has grown meanwhile, and is looked at again
         carrier.close()
+
+    def _emit_all(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self._emit(chunk)
 
     def _unpack(self, inode: _Inode, path: Path, make: bool) -> None:
         """Read a packed file to its end, from where its stream was read up to before it was packed."""
@@ -242,15 +265,13 @@ class FileSource:
         with gzip.open(path) as packed:
             read_at = _Forward(packed).read_at
             try:
-                line = first_line(read_at, True)
-                stream = None if line is None else self._streams.find(read_at, line, path, make)
+                lines = beginning(read_at, final=True)
+                stream = self._streams.find(read_at, lines, path, make) if lines else None
                 while stream is not None and (data := read_at(stream.offset, BLOCK)):
-                    for chunk in stream.feed(data):
-                        self._emit(chunk)
+                    self._emit_all(stream.feed(data))
                     gevent.sleep(0)
                 if stream is not None:
-                    for chunk in stream.finish():
-                        self._emit(chunk)
+                    self._emit_all(stream.give_up())
             except (EOFError, zlib.error, OSError) as error:
                 self._health.failed(
                     f"{path}: expected a whole gzip file ({error}); it is read again when it has grown"
@@ -271,12 +292,36 @@ class _Carrier:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         status = os.fstat(self._fd)
         self.inode: _Inode = (status.st_dev, status.st_ino)
-        self.gone = False
+        self.gone = False  # the glob finds it no longer
+        self.vanished = False  # nor has it the name of a rotated file
+        self._blank = False  # nothing but zeros follow what was read
         self.stream: Stream | None = None
         self.changed = time.monotonic()
 
     def read_at(self, offset: int, length: int) -> bytes:
         return os.pread(self._fd, length, offset)
+
+    def start(self) -> int:
+        """Return where the file begins that is more than a hole."""
+        try:
+            return os.lseek(self._fd, 0, os.SEEK_DATA)
+        except OSError:  # there is nothing else, or the file system can't tell
+            return 0
+
+    def written_at(self, offset: int) -> bytes:
+        """Return what was written at ``offset``: not the zeros that end a file which was set to its size before.
+
+        Zeros with something after them are the end of that only when they have stayed for a while: over a network,
+        blocks come in any order.
+        """
+        data = self.read_at(offset, BLOCK)
+        text = data.rstrip(NUL)
+        last = data if len(data) < BLOCK else self.read_at(max(offset, self.size() - WINDOW), WINDOW)
+        self._blank = not text and not last.strip(NUL)
+        if not text and not self._blank:
+            text = data
+        gap = text.find(NUL * LONG_GAP)
+        return text if gap < 0 or self.quiet(_ENDED_SECONDS) else text[:gap]
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size
@@ -285,7 +330,20 @@ class _Carrier:
         return _content(os.fstat(self._fd))
 
     def behind(self) -> int:
-        return max(0, self.size() - (self.stream.offset if self.stream else 0))
+        """Return how many bytes there are to read."""
+        return 0 if self._blank else max(0, self.size() - (self.stream.offset if self.stream else 0))
+
+    def is_at_end(self) -> bool:
+        """Say whether all is read."""
+        return self.behind() == 0
+
+    def is_spent(self) -> bool:
+        """Say whether all is read and the file is gone from its place."""
+        return self.gone and self.is_at_end()
+
+    def has_open_line(self) -> bool:
+        """Say whether what was read ends within a line."""
+        return self.stream is not None and self.stream.position.offset < self.stream.offset
 
     def quiet(self, seconds: float) -> bool:
         return time.monotonic() - self.changed >= seconds

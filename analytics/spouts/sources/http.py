@@ -2,8 +2,10 @@
 
 import logging
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import gevent
 import requests
@@ -11,13 +13,16 @@ import requests
 from analytics.config import GamelogSection, Source
 from analytics.spouts.positions import Position
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.stream import BLOCK, Begun, Emit, Stream, Streams, first_line
+from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream, Streams, beginning
 
 logger = logging.getLogger(__name__)
 
 _REQUEST = 16 * BLOCK
 _LONGEST_PAUSE = 30.0
 _ROTATED_TRIES = 5
+_QUIET_SECONDS = 5.0
+_LATE_SECONDS = 10.0
+"""How often to look whether a rotated log has grown: its writer may have lines in a buffer still."""
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
@@ -54,9 +59,11 @@ class HttpSource:
         self._session.headers.update({"Accept-Encoding": "identity", **source.headers})
         # What was being read may have been rotated away while the spout was not running.
         self._unfinished = next(iter(self._streams.names()), "") if source.rotated_url else ""
-        self._tries = 1
-        self._rotated = False
+        self._tries = _ROTATED_TRIES
         self._answered = False
+        self._changed = time.monotonic()  # when something new came
+        self._old: Stream | None = None  # the rotated log, read to its end so far
+        self._old_due = 0.0
 
     def run(self) -> None:
         """Follow for ever; after a failure wait, each time longer, and go on.
@@ -91,25 +98,69 @@ class HttpSource:
         if read is None:
             self._rotate(self._stream)
             return 0
+        if read:
+            self._changed = time.monotonic()
+        elif self._is_quiet():
+            self._emit_all(self._stream.finish())
+        if self._old is not None and time.monotonic() >= self._old_due:
+            self._look_back(self._old)
         return read
 
+    def _is_quiet(self) -> bool:
+        return time.monotonic() - self._changed >= _QUIET_SECONDS
+
+    def _emit_all(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self._emit(chunk)
+
     def _find(self) -> Stream | None:
-        url = self._source.url
+        read_at = partial(self._read_at, self._source.url)
+        if self._unfinished:
+            stream = self._resumed(self._unfinished, self._source.url)
+            if stream is not None:
+                self._unfinished = ""
+                return stream
+            if not self._finished(self._unfinished):
+                return None
+        lines = beginning(read_at, quiet=self._is_quiet())
+        return self._streams.find(read_at, lines, self) if lines else None
 
-        def read_at(offset: int, length: int) -> bytes:
-            return self._read_at(url, offset, length)
-
-        if self._unfinished and not self._finished(self._unfinished):
+    def _resumed(self, name: str, url: str) -> Stream | None:
+        """Return the stream ``name`` if ``url`` carries all of it that was read."""
+        try:
+            return self._streams.resume(name, partial(self._read_at, url), self)
+        except _Missing:
+            logger.info("source %s: nothing at %s", self._source.name, url)
             return None
-        line = first_line(read_at, False)
-        return None if line is None else self._streams.find(read_at, line, self)
 
     def _rotate(self, stream: Stream) -> None:
         """Another log is at ``url``: the rest of this one is read first."""
-        self._stream = None
+        if not self._source.rotated_url:
+            self._emit_all(stream.give_up())
+        if self._old is not None:
+            self._emit_all(self._old.give_up())
+        self._stream = self._old = None
         self._streams.abandon(self)
         self._unfinished = stream.source if self._source.rotated_url else ""
-        self._tries, self._rotated = _ROTATED_TRIES, True
+        self._tries = _ROTATED_TRIES
+
+    def _look_back(self, old: Stream) -> None:
+        """Read what came late to the log that was rotated. A line that was cut off is unusable once that log is gone."""
+        self._old_due = time.monotonic() + _LATE_SECONDS
+        try:
+            read = self._follow(self._source.rotated_url, old)
+        except _Missing:
+            read = None
+        except (requests.RequestException, OSError, _Unusable) as error:
+            logger.info("source %s: %s: %s", self._source.name, self._source.rotated_url, error)
+            return
+        if read is None:
+            self._emit_all(old.give_up())
+            self._old = None
+        elif read:
+            self._old_due = 0.0
+        else:
+            self._emit_all(old.finish())
 
     def _finished(self, name: str) -> bool:
         """Read the rest of ``name`` where it was rotated to; say whether the log at ``url`` comes next.
@@ -120,7 +171,7 @@ class HttpSource:
         self._tries -= 1
         if not found and self._tries > 0:
             return False
-        if not found and self._rotated:
+        if not found:
             self._health.failed(
                 f"{self._source.rotated_url}: expected the rest of {name}, which was rotated, did not find it in "
                 f"{_ROTATED_TRIES} tries. What it had left is not read; pipe the whole of it to "
@@ -132,22 +183,15 @@ class HttpSource:
     def _read_rest(self, name: str) -> bool:
         """Read the rest of ``name`` if it is at ``rotated_url``; return whether it is."""
         url = self._source.rotated_url
-
-        def read_at(offset: int, length: int) -> bytes:
-            return self._read_at(url, offset, length)
-
         try:
-            stream = self._streams.resume(name, read_at, self)
+            stream = self._resumed(name, url)
             if stream is None:
                 return False
             while self._follow(url, stream):
                 pass
-            for chunk in stream.finish():
-                self._emit(chunk)
+            self._emit_all(stream.finish())
+            self._old, self._old_due = stream, time.monotonic() + _LATE_SECONDS
             return True
-        except _Missing:
-            logger.info("source %s: nothing at %s", self._source.name, url)
-            return False
         finally:
             self._streams.abandon(self)
 
@@ -157,6 +201,7 @@ class HttpSource:
         start = stream.offset - len(seen)
         total = 0
         compared = b""
+        zeros = 0  # these may be overwritten still, unless something follows them
         answer = self._get(url, start, len(seen) + _REQUEST)
         if answer is None:
             return None if seen else 0
@@ -167,10 +212,20 @@ class HttpSource:
                     if not compared.startswith(seen[: len(compared)]):
                         return None
                     data, compared = compared[len(seen) :], compared[: len(seen)]
-                total += len(data)
-                for chunk in stream.feed(data):
-                    self._emit(chunk)
-            self._health.well(max(0, _size(answer) - stream.offset))
+                text = data.rstrip(NUL)
+                if text:
+                    self._emit_all(stream.feed(NUL * zeros + text))
+                    total += zeros + len(text)
+                    zeros = 0
+                zeros += len(data) - len(text)
+                if zeros >= BLOCK:
+                    size = _size(answer)
+                    if not self._read_at(url, size - WINDOW, WINDOW).strip(NUL):
+                        zeros = size - stream.offset
+                        break  # a log that was set to its size before it is written
+                    self._emit_all(stream.feed(NUL * zeros))
+                    total, zeros = total + zeros, 0
+            self._health.well(max(0, _size(answer) - stream.offset - zeros))
         return None if len(compared) < len(seen) else total
 
     def _read_at(self, url: str, offset: int, length: int) -> bytes:

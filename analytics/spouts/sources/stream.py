@@ -6,14 +6,18 @@ log that begins with the same line gets a name of its own.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol, runtime_checkable
 from zlib import crc32
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.positions import Position
 
 BLOCK = 1 << 20
@@ -23,6 +27,12 @@ LONGEST_SNAPSHOT = 192 << 20
 _SNAPSHOT = b'{"id":"payment/'
 WINDOW = 256
 _FIRST_MARK = 64
+_HEADER_LINES = 8
+NUL = b"\0"
+LONG_GAP = 64
+"""So many NUL bytes in a row are a stretch of a file that was never written."""
+_GAP = re.compile(rb"\0{%d,}|\0+(?=\{)|(?m:^)\0+" % LONG_GAP)
+"""A stretch of them, or fewer where a line begins or may begin: NUL bytes inside a line stay, and make it unusable."""
 
 ReadAt = Callable[[int, int], bytes]
 """``read_at(offset, length)``: the bytes there, fewer only at the end."""
@@ -32,7 +42,8 @@ ReadAt = Callable[[int, int], bytes]
 class Chunk:
     """Whole lines of ``source``, the first of them number ``first``; ``position`` lies after them.
 
-    ``part`` > 0: instead, the part of a line over 1 MiB, ``last`` its end; only then ``position`` is set.
+    ``part`` > 0: instead, the part of a line over 1 MiB, ``last`` its end; only then ``position`` is set. It is None, too,
+    where the chunk is a line that was cut off: if the rest of it turns up, the line is read again.
     """
 
     source: str
@@ -51,6 +62,17 @@ Begun = Callable[[str, Position], None]
 
 Records must not leave before: after a crash another log that begins with the same line would take the name.
 """
+
+
+@runtime_checkable
+class Driver(Protocol):
+    """What reads a stream and may be overtaken by another file that carries it, as one that replaces this one does."""
+
+    stream: "Stream | None"
+
+    def is_spent(self) -> bool:
+        """Say whether it has read all that it carries, and its file is gone from its place."""
+        ...
 
 
 class Stream:
@@ -94,9 +116,52 @@ class Stream:
         return (self._tail + self._rest)[-WINDOW:]
 
     def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Yield what ``data`` completes; keep the line that it leaves open, as long as a line may be."""
+        """Yield what ``data`` completes; keep the line that it leaves open, as long as a line may be.
+
+        A stretch of NUL bytes, as a loss of power or a writer with an old offset leaves it, ends a line and is no part of one.
+        """
         data = self._rest + data
         self._rest = b""
+        at = 0
+        for gap in _GAP.finditer(data) if NUL in data else ():
+            if gap.start() or not self._part:
+                yield from self._text(data[at : gap.start()])
+                yield from self._end_line()
+                self._advance(gap[0], 0, 0, self.position.open)
+                at = gap.end()
+        yield from self._text(data[at:])
+
+    def finish(self) -> Iterator[Chunk]:
+        """Yield the line that is open, if nothing but a newline can belong to it still: if it is a whole record."""
+        if self._rest and is_record(self._rest):
+            yield from self._end_line()
+
+    def give_up(self) -> Iterator[Chunk]:
+        """Yield the line that is open, whole or not: no more of it will come this way.
+
+        A line that was cut off keeps its number: where it turns up whole after all, that counts.
+        """
+        if self._part or is_record(self._rest):
+            yield from self._end_line()
+        elif self._rest:
+            yield Chunk(self.source, self.position.n + 1, self._rest + b"\n", None)
+
+    def _end_line(self) -> Iterator[Chunk]:
+        """Yield the line that is open as it is."""
+        if self._part:
+            yield self._piece(b"", True, newline=False)
+        elif self._rest:
+            text = self._rest.rstrip(NUL)
+            zeros, self._rest = self._rest[len(text) :], b""
+            yield self._whole(text + b"\n", 1, missing=1)
+            if zeros:
+                self._advance(zeros, 0, 0, True)
+
+    def _text(self, data: bytes) -> Iterator[Chunk]:
+        """Yield the lines of what begins at the start of a line, or, where ``_part``, within one."""
+        if self.position.open and not self._part and data.startswith(b"\n"):
+            self._advance(b"\n", 0, 0)  # of the line before
+            data = data[1:]
         at = 0
         while at < len(data):
             newline = data.find(b"\n", at)
@@ -111,14 +176,6 @@ class Stream:
                 after, lines = (end + 1, 1) if end - at > LONGEST_LINE else self._head(data, at)
                 yield self._whole(data[at:after], lines)
                 at = after
-
-    def finish(self) -> Iterator[Chunk]:
-        """Yield the last line if the stream ends without a newline."""
-        if self._part:
-            yield self._piece(b"", True, newline=False)
-        elif self._rest:
-            rest, self._rest = self._rest, b""
-            yield self._whole(rest + b"\n", 1, missing=1)
 
     def _longest(self, data: bytes, at: int) -> int:
         """Return how long the line at ``at`` may be."""
@@ -140,7 +197,7 @@ class Stream:
 
     def _whole(self, data: bytes, lines: int, missing: int = 0) -> Chunk:
         before = self.position
-        self._advance(data[: len(data) - missing], lines, 0)
+        self._advance(data[: len(data) - missing], lines, 0, bool(missing))
         if self._begun and not before.offset:
             self._begun(self.source, replace(before, marks=self.position.marks))
         return Chunk(self.source, before.n + 1, data, self.position)
@@ -152,11 +209,11 @@ class Stream:
         self._tail = (self._tail + data)[-WINDOW:]
         if last:
             skipped, self._part, self._skipped = self._skipped, 0, 0
-            self._advance(b"\n" if newline else b"", 1, skipped)
+            self._advance(b"\n" if newline else b"", 1, skipped, not newline)
             chunk = dataclasses.replace(chunk, position=self.position)
         return chunk
 
-    def _advance(self, data: bytes, lines: int, skipped: int) -> None:
+    def _advance(self, data: bytes, lines: int, skipped: int, open: bool = False) -> None:
         old = self.position
         offset = old.offset + skipped + len(data)
         marks = [mark for mark in old.marks if _is_kept(mark[0])]
@@ -168,7 +225,19 @@ class Stream:
             place *= 2
         self._tail = (self._tail + data[-WINDOW:])[-WINDOW:]
         marks.append((offset, crc32(self._tail)))
-        self.position = replace(old, n=old.n + lines, offset=offset, marks=marks)
+        self.position = replace(old, n=old.n + lines, offset=offset, marks=marks, open=open)
+
+
+def is_record(line: bytes) -> bool:
+    """Say whether ``line`` is a whole JSON object, to which nothing but white space can be added."""
+    text = line.strip(b" \t\r\0")
+    if not text.startswith(b"{") or not text.endswith(b"}"):
+        return False
+    try:
+        msgspec.json.decode(text)
+    except UNDECODABLE:
+        return False
+    return True
 
 
 def _count_lines(data: bytes, begin: int, end: int) -> int:
@@ -211,13 +280,13 @@ class Streams:
         """Return all known streams, the one that began last first."""
         return list(reversed(self._known))
 
-    def find(self, read_at: ReadAt, first_line: bytes, driver: object, make: bool = True) -> Stream | None:
+    def find(self, read_at: ReadAt, lines: list[bytes], driver: object, make: bool = True) -> Stream | None:
         """Return the stream that ``read_at`` carries, from where it was read up to.
 
-        None: the carrier holds less of a stream than was read already, or another driver reads it, or it carries
+        ``lines``: its beginning. None: the carrier holds less of a stream than was read already, or another driver reads it, or it carries
         none that is known and ``make`` is False. Looking again when it has grown is right.
         """
-        fingerprint = blake2b(first_line, digest_size=8).hexdigest()
+        fingerprint = blake2b(b"\n".join(lines), digest_size=8).hexdigest()
         number = 1
         while True:
             name = self._prefix + fingerprint + (f"-{number}" if number > 1 else "")
@@ -244,7 +313,8 @@ class Streams:
 
     def resume(self, name: str, read_at: ReadAt, driver: object) -> Stream | None:
         """Return the known stream ``name`` if nobody reads it and ``read_at`` carries all that was read."""
-        if self.driven.get(name, driver) is not driver:
+        other = self.driven.get(name, driver)
+        if other is not driver and not (isinstance(other, Driver) and other.is_spent()):
             return None
         position = _position(self._known[name])
         start = max(0, position.offset - WINDOW)
@@ -255,6 +325,8 @@ class Streams:
             return None
         if not position.offset:
             position = replace(position, marks=[])
+        if isinstance(other, Driver) and other is not driver:
+            other.stream = None
         stream = self._known[name] = Stream(name, position, self._lines, tail, self._begun)
         self.driven[name] = driver
         return stream
@@ -288,18 +360,26 @@ def carries(read_at: ReadAt, marks: list[tuple[int, int]]) -> bool:
     return True
 
 
-def first_line(read_at: ReadAt, ended: bool) -> bytes | None:
-    """Return the stream's first line, of a long one the first 1 MiB; None while it is not complete.
+def beginning(read_at: ReadAt, start: int = 0, *, quiet: bool = False, final: bool = False) -> list[bytes]:
+    """Return the lines that a stream is named after, without their ends; none while they are not all there.
 
-    ``ended``: no more will come, so that what is there is all of it.
+    These are the first line and, as many logs begin with the same header, those after it up to the first that may be a
+    record. Of a long line the first 1 MiB count, NUL bytes before the first line do not.
+
+    Args:
+        quiet: nothing has come for a while: whole lines will do, without a record among them.
+        final: no more will come: what is there is all of it.
     """
-    data = read_at(0, 4096)
-    if b"\n" not in data and len(data) == 4096:
-        data = read_at(0, LONGEST_LINE)
-    end = data.find(b"\n")
-    if end >= 0:
-        return data[:end]
-    return data if len(data) == LONGEST_LINE or (ended and data) else None
+    for size in (4096, LONGEST_LINE):
+        data = read_at(start, size)
+        *whole, last = data.lstrip(NUL).split(b"\n")
+        for count, line in enumerate(whole[:_HEADER_LINES], 1):
+            if line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") or count == _HEADER_LINES:
+                return whole[:count]
+        if len(data) < size:
+            complete = is_record(last) or (final and last.strip(NUL))
+            return [*whole, *([last] if complete else [])] if quiet or final else []
+    return [*whole, last]
 
 
 def _position(known: Stream | Position) -> Position:

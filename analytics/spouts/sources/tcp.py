@@ -60,7 +60,7 @@ class TcpSource:
         stream = Stream(self._name, Position(""), self._section.batch_lines)
         for data in self._received(connection):
             yield from stream.feed(data)
-        yield from stream.finish()
+        yield from stream.give_up()
 
     def _received(self, connection: "socket") -> Iterator[bytes]:
         """Yield what comes within ``batch_seconds``, up to a block, at a time."""

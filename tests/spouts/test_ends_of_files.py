@@ -1,0 +1,173 @@
+"""Where a file ends: lines that are not whole yet, zeros that were never written, files that take another's place."""
+
+import gzip
+import os
+import time
+
+import pytest
+from gamelogs import line, lines
+
+from analytics.config import GamelogSection, Source
+from analytics.spouts.sources.file import FileSource
+from analytics.spouts.sources.health import Health
+
+
+class Reading:
+    """A source of files without a spout: what it has handed on, by record source and number."""
+
+    def __init__(self, pattern, saved=()):
+        self.found = {}
+        self.cut_off = {}
+        self.positions = dict(saved)
+        self.source = FileSource(
+            Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), dict(saved), self._emit,
+            Health("s1"), lambda *_: None, time.time(),
+        )  # fmt: skip
+
+    def _emit(self, chunk):
+        for n, text in enumerate(chunk.data.splitlines(keepends=True), chunk.first):
+            into = self.cut_off if chunk.position is None else self.found
+            assert (chunk.source, n) not in into
+            into[chunk.source, n] = text
+        if chunk.position is not None:
+            self.positions[chunk.source] = chunk.position
+
+    def follow(self, quiet=False):
+        """Look and read until nothing more comes; ``quiet``: as if nothing had come for a long time."""
+        for _ in range(3):
+            self.source.scan()
+            for carrier in self.source._open.values():
+                carrier.changed = -1000.0 if quiet else time.monotonic()
+            self.source.turn()
+
+    def text(self):
+        return b"".join(self.found.values())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "logs"
+    made.mkdir()
+    return made
+
+
+def append(path, data):
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def test_a_log_that_is_replaced_by_a_longer_copy_of_itself(folder):
+    """As rsync brings it: written beside, renamed over, and ending within a line."""
+    reading = Reading(folder / "game*.log")
+    whole = lines(1, 9)
+    for size in (3 * len(line("u1")), 5 * len(line("u1")) + 40, 8 * len(line("u1")) + 40, len(whole)):
+        (folder / ".copy").write_bytes(whole[:size])
+        (folder / ".copy").rename(folder / "game.log")
+        reading.follow()
+        reading.follow(quiet=True)
+    assert reading.text() == whole and not reading.cut_off
+    assert len({source for source, _ in reading.found}) == 1
+    assert len(reading.source._open) <= 1
+
+
+def test_a_writer_flushes_its_buffer_long_after_the_rename(folder):
+    log, old = folder / "game.log", folder / "game.log.1"
+    reading = Reading(log)
+    log.write_bytes(lines(1, 3) + line("u4")[:30])
+    reading.follow()
+    log.rename(old)
+    log.write_bytes(line("v1"))
+    reading.follow(quiet=True)
+    append(old, line("u4")[30:] + line("u5")[:7])
+    reading.follow(quiet=True)
+    append(old, line("u5")[7:])
+    reading.follow(quiet=True)
+    assert sorted(reading.found.values()) == sorted([*lines(1, 5).splitlines(keepends=True), line("v1")])
+    assert not reading.cut_off
+
+
+def test_a_line_that_was_cut_off_is_unusable_once_its_file_is_gone(folder):
+    log = folder / "game.log"
+    reading = Reading(log)
+    log.write_bytes(lines(1, 3) + line("u4")[:30])
+    reading.follow()
+    log.unlink()
+    reading.follow(quiet=True)
+    assert reading.text() == lines(1, 3)
+    assert list(reading.cut_off.values()) == [line("u4")[:30] + b"\n"]
+    assert not reading.source._open
+
+
+def test_the_last_record_of_a_quiet_file_counts_without_its_newline(folder):
+    log = folder / "game.log"
+    reading = Reading(log)
+    log.write_bytes(lines(1, 3)[:-1])
+    reading.follow()
+    assert reading.text() == lines(1, 2)
+    reading.follow(quiet=True)
+    assert reading.text() == lines(1, 3)
+    again = Reading(log, reading.positions)
+    append(log, b"\n" + line("u4"))
+    for one in (reading, again):
+        one.follow()
+        assert [n for _, n in one.found][-1] == 4 and one.text().endswith(line("u4"))
+
+
+def test_a_packed_log_that_ends_within_a_line_is_read_on_where_it_grows(folder):
+    packed = folder / "game.log.1.gz"
+    reading = Reading(folder / "game.log*")
+    packed.write_bytes(gzip.compress(lines(1, 3) + line("u4")[:30]))
+    reading.follow(quiet=True)
+    assert list(reading.cut_off.values()) == [line("u4")[:30] + b"\n"]
+    packed.write_bytes(gzip.compress(lines(1, 5)))
+    reading.follow(quiet=True)
+    assert reading.text() == lines(1, 5)
+
+
+@pytest.mark.parametrize("cut", [True, False])
+@pytest.mark.parametrize("size", [4096, 3 << 20])
+def test_a_file_that_was_set_to_its_size_before(folder, size, cut):
+    log = folder / "game.log"
+    with log.open("wb") as file:
+        file.truncate(size)
+    reading = Reading(folder / "game.log*")
+    whole = lines(1, 9)
+    with log.open("r+b", buffering=0) as file:
+        for begin in range(0, len(whole), 200):
+            file.write(whole[begin : begin + 200])
+            reading.follow()
+            reading.follow(quiet=True)
+        assert reading.text() == whole and not sum(one.behind() for one in reading.source._open.values())
+        if cut:
+            file.truncate(len(whole))
+    log.rename(folder / "game.log.1")
+    log.write_bytes(line("v1"))
+    reading.follow(quiet=True)
+    assert reading.text() == whole + line("v1") and not reading.cut_off
+
+
+@pytest.mark.parametrize("size", [900, 3 << 20])
+def test_a_writer_that_keeps_its_offset_when_its_log_is_truncated(folder, size):
+    log = folder / "game.log"
+    reading = Reading(log)
+    with log.open("wb", buffering=0) as file:
+        file.write(lines(1, size // len(line("u1"))))
+        reading.follow()
+        os.truncate(log, 0)
+        reading.follow()
+        file.write(line("v2") + line("v3")[:20] + bytes(5000) + line("v4"))
+        reading.follow(quiet=True)
+    assert list(reading.found.values())[-3:] == [line("v2"), line("v3")[:20] + b"\n", line("v4")]
+
+
+def test_zeros_within_a_log_are_waited_for(folder):
+    """Over a network a file's blocks come in any order."""
+    log = folder / "game.log"
+    whole = lines(1, 9)
+    log.write_bytes(whole[:300] + bytes(len(whole) - 600) + whole[-300:])
+    reading = Reading(log)
+    reading.follow()
+    assert reading.text() == whole[: whole.rindex(b"\n", 0, 300) + 1]
+    log.write_bytes(whole)
+    reading.follow()
+    assert reading.text() == whole

@@ -1,0 +1,91 @@
+"""Where a log on a web server ends, before and after it is rotated."""
+
+import pytest
+from gamelogs import line, lines
+
+from analytics.config import GamelogSection, Source
+from analytics.spouts.sources import http
+from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.http import HttpSource
+
+
+class Following:
+    """A web log's source without a spout, and what it has handed on."""
+
+    def __init__(self, web, saved=()):
+        self.found = []
+        self.positions = dict(saved)
+        source = Source(
+            name="s1",
+            kind="http",
+            url=web.url("game.log"),
+            rotated_url=web.url("game.log.1"),
+            timeout_seconds=60,
+        )
+        self.source = HttpSource(
+            source, GamelogSection(), dict(saved), self._emit, Health("s1"), lambda *_: None
+        )
+
+    def _emit(self, chunk):
+        self.found.append((chunk.source, chunk.first, chunk.data))
+        if chunk.position is not None:
+            self.positions[chunk.source] = chunk.position
+
+    def follow(self, turns=12):
+        for _ in range(turns):
+            self.source._old_due = 0.0
+            self.source.turn()
+
+    def text(self):
+        return b"".join(data for _, _, data in self.found)
+
+
+@pytest.fixture
+def following(web, monkeypatch):
+    monkeypatch.setattr(http, "_QUIET_SECONDS", 0.0)
+    made = []
+
+    def begin(saved=()):
+        made.append(Following(web, saved))
+        return made[-1]
+
+    yield begin
+    for one in made:
+        one.source.close()
+
+
+def test_a_rotated_web_log_is_read_on_when_its_writer_empties_its_buffer(web, following):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    log.write_bytes(lines(1, 3) + line("u4")[:30])
+    one = following()
+    one.follow()
+    log.rename(old)
+    log.write_bytes(line("v1"))
+    one.follow()
+    assert one.text() == lines(1, 3) + line("v1")
+    old.write_bytes(lines(1, 5))
+    log.write_bytes(line("v1") + line("v2"))
+    one.follow()
+    assert sorted(one.text().splitlines()) == sorted((lines(1, 5) + line("v1") + line("v2")).splitlines())
+
+
+def test_a_web_log_that_ends_without_a_newline(web, following):
+    log = web.folder / "game.log"
+    log.write_bytes(lines(1, 3)[:-1])
+    one = following()
+    one.follow()
+    assert one.text() == lines(1, 3)
+    log.write_bytes(lines(1, 4))
+    one.follow()
+    assert one.text() == lines(1, 4) and one.found[-1][1] == 4
+
+
+@pytest.mark.parametrize("size", [4096, 3 << 20])
+def test_a_web_log_that_was_set_to_its_size_before(web, following, size):
+    log = web.folder / "game.log"
+    whole = lines(1, 9)
+    one = following()
+    for end in (300, 700, len(whole)):
+        log.write_bytes(whole[:end] + bytes(size - end))
+        one.follow(3)
+    assert one.text() == whole and not one.source._health.lag_bytes
