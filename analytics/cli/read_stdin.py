@@ -19,7 +19,7 @@ from analytics.spouts.stdin import Piped, Totals
     "--source",
     default="",
     metavar="NAME",
-    help="Name for fresh lines: line n of NAME counts once, whatever it says. [default: from the first line]",
+    help="Name for fresh lines: line n of NAME counts once, whatever it says. [default: the stream is recognised]",
 )
 @click.option("--game", default="", help="Accept only this game's areas. [default: those of every game]")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the broker.")
@@ -27,8 +27,9 @@ from analytics.spouts.stdin import Piped, Totals
 def read_stdin(config: Config, word: str | None, source: str, game: str, timeout: float) -> None:
     """Put in a gamelog or a journal from stdin.
 
-    Records that were accepted before are ignored, in whatever order they come. The word "replay" may be
-    added for a journal and changes nothing.
+    Records that were accepted before are ignored: a journal's in whatever order they come, those of a log if it is
+    the same log, byte by byte, that was piped in or read by a source before. A copy with other line ends is another
+    log. The word "replay" may be added for a journal and changes nothing.
 
     \b
     cat game.log | bin/read_stdin_gamelog

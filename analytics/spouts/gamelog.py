@@ -22,6 +22,7 @@ from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.outbox import alone
+from analytics.spouts.piped import PipedStreams
 from analytics.spouts.positions import Position, State, StateFile
 from analytics.spouts.records import Rules, convert
 from analytics.spouts.rejected import Reject, Rejected, reject
@@ -29,6 +30,7 @@ from analytics.spouts.shares import Bad, Share, by_source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
+from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.sources.stream import LONGEST_LINE, Chunk
 from analytics.spouts.sources.tcp import TcpSource
 
@@ -259,9 +261,10 @@ class Gamelog:
         self._areas = areas(self._config)
         journal = Journal(self._config, "gamelog", self._state.journal)
         self._road = Road(self._config, self.name, journal, self._acknowledged)
-        saved = dict(self._state.sources)
+        piped = PipedStreams(self._config.data)
+        catalogue = Catalogue(self._state.sources, piped.known, piped.alone)
         for source in self._config.gamelog.sources:
-            self._add(source, saved)
+            self._add(source, catalogue)
         self._save(now=True)
         for one in self._sources:
             if isinstance(one, TcpSource):
@@ -323,7 +326,7 @@ class Gamelog:
         for source in self._sources:
             self._greenlets.append(gevent.spawn(source.run))
 
-    def _add(self, source: Source, saved: dict[str, Position]) -> None:
+    def _add(self, source: Source, catalogue: Catalogue) -> None:
         health = Health(source.name)
         rules = Rules(self._areas, opcodes(self._config), source.game)
 
@@ -336,19 +339,20 @@ class Gamelog:
         if source.kind == "tcp":
             self._sources.append(TcpSource(source, section, emit, health))
         elif source.kind == "http":
-            self._sources.append(HttpSource(source, section, saved, emit, health, self._begun))
+            self._sources.append(HttpSource(source, section, catalogue, emit, health, self._begun))
         else:
             looked = self._state.looked.setdefault(source.name, time.time())
-            self._sources.append(FileSource(source, section, saved, emit, health, self._begun, looked))
+            self._sources.append(FileSource(source, section, catalogue, emit, health, self._begun, looked))
 
     def _acknowledged(self, source: str, position: Position) -> None:
-        self._state.sources.pop(source, None)
-        self._state.sources[source] = position
+        known = self._state.sources.pop(source, position)
+        self._state.sources[source] = position.with_marks(known)
         self._changed = True
 
     def _begun(self, source: str, position: Position) -> None:
-        """Save that ``source`` has begun, before any of its records leaves."""
-        self._state.sources.setdefault(source, position)
+        """Save how ``source`` begins, before records of it leave."""
+        known = self._state.sources.get(source) or Position(position.fingerprint)
+        self._state.sources[source] = known.with_marks(position)
         while not self._save(now=True):
             gevent.sleep(1)
 

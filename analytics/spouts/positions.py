@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from analytics.errors import AnalyticsError
 
@@ -16,9 +17,9 @@ SAVING_SHARE = 0.02
 class Position(msgspec.Struct):
     """A place in a stream of lines.
 
-    ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``marks`` are checksums of
-    the stream at some offsets (see ``sources.stream``): those of a stream of which nothing is accepted yet say
-    what its first lines are. ``open``: the last line has no newline yet; one that follows belongs to it.
+    ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``head`` are checksums of
+    the stream's first lines, ``marks`` those at some offsets (see ``sources.stream``): both may speak of bytes
+    that were read and not accepted yet. ``open``: the last line has no newline yet; one that follows belongs to it.
     """
 
     fingerprint: str
@@ -26,6 +27,12 @@ class Position(msgspec.Struct):
     offset: int = 0
     marks: list[tuple[int, int]] = []
     open: bool = False
+    head: bytes = b""
+
+    def with_marks(self, other: "Position") -> "Position":
+        """Return this position with what ``other`` says of the stream's bytes, too."""
+        marks = sorted({*self.marks, *(mark for mark in other.marks if mark[0] > self.offset)})
+        return replace(self, marks=marks, head=max(self.head, other.head, key=len))
 
 
 class State(msgspec.Struct):

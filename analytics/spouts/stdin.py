@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
+from functools import partial
 from typing import TypeVar
 
 import gevent
@@ -17,10 +17,12 @@ from analytics.core.intervals import Intervals, Pair
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
+from analytics.spouts.piped import PipedStreams
 from analytics.spouts.positions import Position
 from analytics.spouts.records import Rules
 from analytics.spouts.shares import Share, pairs
-from analytics.spouts.sources.stream import BLOCK, Stream
+from analytics.spouts.sources.identity import beginning, fingerprint
+from analytics.spouts.sources.stream import BLOCK, HEAD, NUL, Chunk, Stream
 
 _NAME = re.compile(r"[A-Za-z0-9_.@-]{1,100}")
 _TOGETHER_SECONDS = 0.2
@@ -46,8 +48,8 @@ class Totals:
 class Piped:
     """Puts in what a file descriptor holds.
 
-    Journal lines keep their names. Fresh lines are named after ``source``, or without one after the
-    stream's own first line, so that the same file piped in twice counts once.
+    Journal lines keep their names. Fresh lines are named after ``source``, or without one after the stream, which is
+    recognised if it was piped in before, or read by the gamelog spout: it counts once.
     """
 
     def __init__(self, config: Config, source: str = "", game: str = "", timeout: float = 60.0) -> None:
@@ -64,6 +66,8 @@ class Piped:
         self._sent: dict[str, Intervals] = {}
         self._known = 0
         self._lines = 0
+        self._streams = PipedStreams(config.data)
+        self._marks: dict[int, int] = {}
         self._refill = Refill(config.broker)
         self._road = Road(config, f"stdin-{os.getpid()}", Journal(config, "gamelog"))
 
@@ -78,15 +82,17 @@ class Piped:
         Raise Unavailable where the broker does not answer for the timeout.
         """
         self._ask(self._refill.state)
-        stream: Stream | None = None
-        for data in _blocks(fd):
-            stream = stream or self._named(data)
-            self._take(stream, data)
+        blocks = _blocks(fd)
+        stream, data = self._begun(blocks)
+        while stream is not None and data:
+            self._put_all(stream, stream.feed(data))
             progress(self.totals())
+            data = next(blocks, b"")
         if stream is not None:
-            for chunk in stream.give_up():
-                self._publish(self._road.converted(chunk, self._rules))
+            self._put_all(stream, stream.give_up())
         self._wait(progress)
+        if stream is not None and not self._source:
+            self._streams.keep(stream.source, stream.position)
         return self.totals()
 
     def close(self) -> None:
@@ -94,14 +100,47 @@ class Piped:
         self._road.close(0)
         self._refill.close()
 
-    def _named(self, data: bytes) -> Stream:
-        fingerprint = blake2b(data.partition(b"\n")[0], digest_size=8).hexdigest()
-        name = f"gamelog/{self._source or 'stdin@' + fingerprint}"
-        return Stream(name, Position(fingerprint), self._config.gamelog.batch_lines, journals=True)
+    def _begun(self, blocks: Iterator[bytes]) -> tuple[Stream | None, bytes]:
+        """Read as much as says which stream this is. Return it, None where nothing comes, and what was read."""
+        if self._source:
+            return self._stream(f"gamelog/{self._source}"), next(blocks, b"")
+        data = b""
+        for block in blocks:
+            data += block
+            lines = self._beginning(data)
+            if lines and (len(data) >= HEAD or not self._streams.alike(lines)):
+                break
+        else:
+            lines = self._beginning(data, final=True)
+        if not lines:
+            return None, b""
+        name, known = self._streams.name(data[:HEAD], lines)
+        self._marks = dict(known.marks)
+        return self._stream(name, fingerprint(lines)), data
 
-    def _take(self, stream: Stream, data: bytes) -> None:
-        for chunk in stream.feed(data):
+    def _beginning(self, data: bytes, final: bool = False) -> list[bytes]:
+        zeros = len(data) - len(data.lstrip(NUL))
+        return beginning(partial(_part, data), zeros, final=final)
+
+    def _stream(self, name: str, begin: str = "") -> Stream:
+        grown = None if self._source else self._streams.grown
+        return Stream(name, Position(begin), self._config.gamelog.batch_lines, begun=grown, journals=True)
+
+    def _put_all(self, stream: Stream, chunks: Iterator[Chunk]) -> None:
+        for chunk in chunks:
+            if chunk.position is not None:
+                self._compare(stream.source, chunk.position)
             self._publish(self._road.converted(chunk, self._rules))
+
+    def _compare(self, source: str, position: Position) -> None:
+        """Raise AnalyticsError where the stream that is known by this name has gone on otherwise."""
+        for offset, checksum in position.marks:
+            if self._marks.get(offset, checksum) != checksum:
+                raise AnalyticsError(
+                    f"stdin: expected the log that is known as {source}, which this one begins like; it differs before byte "
+                    f"{offset}, so lines would be dropped as repeats that are none. Nothing was put in from near there on. "
+                    "Pipe in what differs alone, or all of it with --source and a new name, which counts every line"
+                )
 
     def _publish(self, work: Work) -> None:
         shares = []
@@ -159,6 +198,10 @@ class Piped:
             f"{broker.refill_port}) within {self._timeout:g} s, got none (so far: {self.totals()}). "
             "Start it with `bin/analytics run broker` and pipe the same in again: nothing counts twice"
         )
+
+
+def _part(data: bytes, offset: int, length: int) -> bytes:
+    return data[offset : offset + length]
 
 
 def _blocks(fd: int) -> Iterator[bytes]:

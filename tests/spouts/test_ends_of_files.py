@@ -10,6 +10,7 @@ from gamelogs import line, lines
 from analytics.config import GamelogSection, Source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.identity import Catalogue
 
 
 class Reading:
@@ -20,7 +21,7 @@ class Reading:
         self.cut_off = {}
         self.positions = dict(saved)
         self.source = FileSource(
-            Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), dict(saved), self._emit,
+            Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), Catalogue(dict(saved)), self._emit,
             Health("s1"), lambda *_: None, time.time(),
         )  # fmt: skip
 

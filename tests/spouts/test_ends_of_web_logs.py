@@ -7,6 +7,7 @@ from analytics.config import GamelogSection, Source
 from analytics.spouts.sources import http
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
+from analytics.spouts.sources.identity import Catalogue
 
 
 class Following:
@@ -23,7 +24,7 @@ class Following:
             timeout_seconds=60,
         )
         self.source = HttpSource(
-            source, GamelogSection(), dict(saved), self._emit, Health("s1"), lambda *_: None
+            source, GamelogSection(), Catalogue(dict(saved)), self._emit, Health("s1"), lambda *_: None
         )
 
     def _emit(self, chunk):

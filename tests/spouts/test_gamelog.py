@@ -24,6 +24,7 @@ from analytics.spouts.shares import Share
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.stdin import Piped
 
 
@@ -314,7 +315,9 @@ def test_a_rotated_file_that_grows_while_its_end_is_handed_on_is_read_on(tmp_pat
             append(old, b"\n" + lines(4, 5))  # the broker makes the spout wait, the game server writes on
 
     health = Health("s1")
-    source = FileSource(file_source(log), GamelogSection(), {}, emit, health, lambda *_: None, time.time())
+    source = FileSource(
+        file_source(log), GamelogSection(), Catalogue({}), emit, health, lambda *_: None, time.time()
+    )
     source.scan()
     source.turn()
     log.rename(old)
@@ -349,7 +352,7 @@ def test_a_glob_may_match_more_files_than_a_process_may_open(tmp_path, monkeypat
     files = [tmp_path / f"{n}.log" for n in range(200, 250)]
     taken = []
     source = FileSource(
-        file_source(tmp_path / "*.log"), GamelogSection(), {}, lambda chunk: taken.append(chunk.data),
+        file_source(tmp_path / "*.log"), GamelogSection(), Catalogue({}), lambda chunk: taken.append(chunk.data),
         Health("s1"), lambda *_: None, time.time(),
     )  # fmt: skip
 

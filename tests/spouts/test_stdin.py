@@ -4,34 +4,43 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 
+import gevent
 import pytest
-from gamelogs import A, accts, configured, exactly, line, lines, toml
+from gamelogs import A, accts, configured, eventually, exactly, line, lines, toml
+from gevent import monkey
 
 from analytics.broker import receiver
 from analytics.broker.broker import Broker
+from analytics.config import Source
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts import gamelog
+from analytics.spouts.gamelog import Gamelog
 from analytics.spouts.stdin import Piped, Totals
 
+sleep = monkey.get_original("time", "sleep")
 COMMAND = [sys.executable, "-m", "analytics", "read-stdin-gamelog"]
 
 
-def pipe(config, data, **more):
-    """Put ``data`` in through a real pipe."""
+def pipe(config, *pieces, **more):
+    """Put ``pieces`` in through a pipe, some time between them."""
     reading, writing = os.pipe()
-    child = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"],
-                             stdin=subprocess.PIPE, stdout=writing)  # fmt: skip
-    os.close(writing)
     piped = Piped(config, **more)
+
+    def write():
+        with os.fdopen(writing, "wb", buffering=0) as into:
+            for piece in pieces:
+                into.write(piece)
+                sleep(0.5 if len(pieces) > 1 else 0)
+
+    writer = gevent.get_hub().threadpool.spawn(write)
     try:
-        child.stdin.write(data)
-        child.stdin.close()
         return piped.read(reading)
     finally:
         piped.close()
         os.close(reading)
-        child.wait()
+        writer.wait()
 
 
 def journal(config):
@@ -61,6 +70,63 @@ def test_a_journal_piped_reversed_doubled_and_in_halves(tmp_path, started):
     assert pipe(other, backwards + backwards) == Totals(4000, 1400, 2600, 0)
     exactly(other, 1, 2000)
     assert sorted(journal(other).splitlines()) == sorted(text.rstrip() for text in kept)
+
+
+HEADER = b"#Software: GameServer 1.2\n#Fields: op area ts data\n"
+
+
+@pytest.mark.parametrize("begin", [HEADER, line("boot"), HEADER + line("boot"), lines(1, 200)])
+def test_logs_that_begin_alike_are_told_apart(begin, tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    logs = [begin + lines(1000, 1005), begin + lines(2000, 2007), begin + line("z") + lines(1001, 1005)]
+    for log in logs:
+        totals = pipe(config, log)
+        assert totals.accepted + totals.rejected == log.count(b"\n") and not totals.repeated
+    before = accts(config)
+    for log in reversed(logs):
+        assert pipe(config, log).accepted == 0
+        assert pipe(config, log[: len(begin) + 300]).accepted == 0
+    assert pipe(config, logs[1] + line("more")).accepted == 1
+    assert accts(config) == before + Counter(["more"])
+
+
+def test_a_stream_that_comes_in_pieces_is_the_same(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    data = HEADER + lines(1, 50)
+    assert pipe(config, data).accepted == 50
+    for pieces in ([data[:5], data[5:]], [data[: len(HEADER) + 40], data[len(HEADER) + 40 :]]):
+        assert pipe(config, *pieces) == Totals(52, 0, 50, 2)
+
+
+def test_a_log_that_goes_on_otherwise_than_the_known_one_is_not_taken_for_it(tmp_path, started):
+    """It begins alike for more than what is looked at first."""
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    assert pipe(config, lines(1, 3000)).accepted == 3000
+    with pytest.raises(AnalyticsError, match="differs before byte"):
+        pipe(config, lines(1, 1000) + lines(11000, 14000))
+    exactly(config, 1, 3000)
+
+
+def test_a_log_that_the_spout_has_read_counts_once(tmp_path, started):
+    """Whichever comes first."""
+    log = tmp_path / "game.log"
+    config = configured(tmp_path, Source(name="s1", kind="file", path=str(log), poll_seconds=0.05))
+    started(Broker(config.broker, config.data))
+    assert pipe(config, lines(1, 100)).accepted == 100
+    log.write_bytes(lines(1, 200))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 200)
+    spout.stop()
+    assert spout.node.state()["read"] == 100
+    log.write_bytes(line("v1") + lines(301, 400))
+    spout = started(Gamelog(config))
+    eventually(lambda: accts(config)["u400"] == 1)
+    spout.stop()
+    assert pipe(config, line("v1") + lines(301, 450)) == Totals(151, 50, 101, 0)
+    assert set(accts(config).values()) == {1}
 
 
 def test_a_named_source_and_a_game(tmp_path, started):

@@ -11,8 +11,8 @@ from pathlib import Path
 import gevent
 
 from analytics.config import GamelogSection, Source
-from analytics.spouts.positions import Position
 from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.identity import Catalogue, Streams, beginning
 from analytics.spouts.sources.stream import (
     BLOCK,
     LONG_GAP,
@@ -22,8 +22,6 @@ from analytics.spouts.sources.stream import (
     Chunk,
     Emit,
     Stream,
-    Streams,
-    beginning,
 )
 
 CLOCKS_DIFFER_SECONDS = 2.0
@@ -55,7 +53,7 @@ class FileSource:
         self,
         source: Source,
         section: GamelogSection,
-        saved: dict[str, Position],
+        catalogue: Catalogue,
         emit: Emit,
         health: Health,
         begun: Begun,
@@ -68,7 +66,7 @@ class FileSource:
         self._health = health
         self._since = looked - CLOCKS_DIFFER_SECONDS
         self._pause = min(source.poll_seconds, section.batch_seconds)
-        self._streams = Streams(source.name, saved, section.batch_lines, begun)
+        self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._open: dict[_Inode, _Carrier] = {}
         self._done: dict[_Inode, _Content] = {}
         self._unreadable: dict[_Inode, str] = {}
@@ -280,7 +278,7 @@ class FileSource:
                 return
             finally:
                 self._streams.release(path)
-        if stream is not None or not self._streams.driven:
+        if stream is not None or not self._streams.busy:
             self._done[inode] = content
 
 

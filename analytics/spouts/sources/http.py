@@ -11,9 +11,9 @@ import gevent
 import requests
 
 from analytics.config import GamelogSection, Source
-from analytics.spouts.positions import Position
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream, Streams, beginning
+from analytics.spouts.sources.identity import Catalogue, Streams, beginning
+from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class HttpSource:
         self,
         source: Source,
         section: GamelogSection,
-        saved: dict[str, Position],
+        catalogue: Catalogue,
         emit: Emit,
         health: Health,
         begun: Begun,
@@ -53,7 +53,7 @@ class HttpSource:
         self._source = source
         self._emit = emit
         self._health = health
-        self._streams = Streams(source.name, saved, section.batch_lines, begun)
+        self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._stream: Stream | None = None
         self._session = requests.Session()
         self._session.headers.update({"Accept-Encoding": "identity", **source.headers})

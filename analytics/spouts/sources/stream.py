@@ -1,16 +1,13 @@
-"""Streams of lines: cut into chunks, numbered, and recognised again under another name.
+"""Streams of lines: cut into chunks and numbered.
 
-A stream is named after its first line. That a file carries it is seen from checksums of short stretches
-(marks) at a few places: so a log that was renamed, copied or packed keeps its records' names, and another
-log that begins with the same line gets a name of its own.
+As it is read, checksums of its first lines (its head) and of short stretches at a few places (marks) are taken. By these the
+stream is recognised again, see ``sources.identity``.
 """
 
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Protocol, runtime_checkable
 from zlib import crc32
 
 import msgspec
@@ -27,7 +24,8 @@ LONGEST_SNAPSHOT = 192 << 20
 _SNAPSHOT = b'{"id":"payment/'
 WINDOW = 256
 _FIRST_MARK = 64
-_HEADER_LINES = 8
+HEAD = 64 << 10
+_HEAD_LINES = 256
 NUL = b"\0"
 LONG_GAP = 64
 """So many NUL bytes in a row are a stretch of a file that was never written."""
@@ -58,21 +56,32 @@ Emit = Callable[[Chunk], None]
 """Takes a chunk over; blocks while the spout has enough to do."""
 
 Begun = Callable[[str, Position], None]
-"""Makes durable that a record source has begun, with marks of its first lines; blocks until it is.
+"""Makes durable how a record source begins: head and marks of what is read now; blocks until it is.
 
-Records must not leave before: after a crash another log that begins with the same line would take the name.
+Records must not leave before: after a crash another log that begins alike would take the name.
 """
 
 
-@runtime_checkable
-class Driver(Protocol):
-    """What reads a stream and may be overtaken by another file that carries it, as one that replaces this one does."""
+class Head:
+    """Checksums of a stream's first lines, two bytes each: of all that lies before the line's end, up to HEAD."""
 
-    stream: "Stream | None"
+    def __init__(self, data: bytes = b"") -> None:
+        self.sums = b""
+        self._size = self._sum = 0
+        self.add(0, data)
 
-    def is_spent(self) -> bool:
-        """Say whether it has read all that it carries, and its file is gone from its place."""
-        ...
+    def add(self, start: int, data: bytes) -> None:
+        """Take up what lies at ``start``, unless that is not what comes next."""
+        if start != self._size or start >= HEAD:
+            return
+        data = data[: HEAD - start]
+        at = 0
+        while len(self.sums) < 2 * _HEAD_LINES and (end := data.find(b"\n", at) + 1):
+            self._sum = crc32(data[at:end], self._sum)
+            self.sums += (self._sum & 0xFFFF).to_bytes(2, "big")
+            at = end
+        self._sum = crc32(data[at:], self._sum)
+        self._size += len(data)
 
 
 class Stream:
@@ -86,17 +95,22 @@ class Stream:
         tail: bytes = b"",
         begun: Begun | None = None,
         *,
+        head: "Head | None" = None,
+        saved: int = 0,
         journals: bool = False,
     ) -> None:
         """Begin at ``position``.
 
         Args:
             tail: what lies before it, up to WINDOW bytes.
-            begun: told before the first chunk leaves.
+            head: of what lies before it, if any of it does.
+            begun: called before a chunk leaves that makes a mark within the head, beyond the first ``saved`` bytes.
             journals: whether the stream may hold journals of payments, whose lines may be longer than others.
         """
         self.source = source
         self.position = position
+        self._first = head or Head()
+        self._saved = saved
         self._lines = lines
         self._usual_bytes = 0  # what that many lines took last time
         self._tail = tail
@@ -198,13 +212,15 @@ class Stream:
     def _whole(self, data: bytes, lines: int, missing: int = 0) -> Chunk:
         before = self.position
         self._advance(data[: len(data) - missing], lines, 0, bool(missing))
-        if self._begun and not before.offset:
-            self._begun(self.source, replace(before, marks=self.position.marks))
+        if self._begun and self._saved < HEAD and _marked_between(self._saved, self.position.offset):
+            self._saved = self.position.offset
+            self._begun(self.source, self.position)
         return Chunk(self.source, before.n + 1, data, self.position)
 
     def _piece(self, data: bytes, last: bool, newline: bool = True) -> Chunk:
         self._part += 1
         chunk = Chunk(self.source, self.position.n + 1, data, None, self._part, last)
+        self._first.add(self.position.offset + self._skipped, data)
         self._skipped += len(data)
         self._tail = (self._tail + data)[-WINDOW:]
         if last:
@@ -218,6 +234,7 @@ class Stream:
         offset = old.offset + skipped + len(data)
         marks = [mark for mark in old.marks if _is_kept(mark[0])]
         start = offset - len(data)
+        self._first.add(start, data)
         place = max(_FIRST_MARK, 1 << start.bit_length())
         while place < offset:
             before = (self._tail + data[: place - start])[-WINDOW:] if place - start < WINDOW else b""
@@ -225,7 +242,14 @@ class Stream:
             place *= 2
         self._tail = (self._tail + data[-WINDOW:])[-WINDOW:]
         marks.append((offset, crc32(self._tail)))
-        self.position = replace(old, n=old.n + lines, offset=offset, marks=marks, open=open)
+        self.position = replace(
+            old,
+            n=old.n + lines,
+            offset=offset,
+            marks=marks,
+            open=open,
+            head=max(old.head, self._first.sums, key=len),
+        )
 
 
 def is_record(line: bytes) -> bool:
@@ -258,129 +282,16 @@ def _before_long_line(data: bytes, at: int) -> int:
     return len(data)
 
 
+def marks_of(data: bytes) -> list[tuple[int, int]]:
+    """Return the marks of a stream's first bytes."""
+    places = [_FIRST_MARK << n for n in range(40) if _FIRST_MARK << n <= len(data)]
+    return [(place, crc32(data[max(0, place - WINDOW) : place])) for place in places]
+
+
+def _marked_between(before: int, after: int) -> bool:
+    return after >= _FIRST_MARK and before.bit_length() < after.bit_length()
+
+
 def _is_kept(offset: int) -> bool:
     """Marks stay at powers of two: few, and dense where a log is short."""
     return offset >= _FIRST_MARK and not offset & (offset - 1)
-
-
-class Streams:
-    """The streams of one configured source, by name, each with how far it was read."""
-
-    def __init__(self, name: str, saved: dict[str, Position], lines: int, begun: Begun) -> None:
-        """``saved``: accepted positions by record source; those of other configured sources are left out."""
-        self._begun = begun
-        self._prefix = f"gamelog/{name}@"
-        self._lines = lines
-        self._known: dict[str, Stream | Position] = {
-            key: position for key, position in saved.items() if key.startswith(self._prefix)
-        }
-        self.driven: dict[str, object] = {}
-
-    def names(self) -> list[str]:
-        """Return all known streams, the one that began last first."""
-        return list(reversed(self._known))
-
-    def find(self, read_at: ReadAt, lines: list[bytes], driver: object, make: bool = True) -> Stream | None:
-        """Return the stream that ``read_at`` carries, from where it was read up to.
-
-        ``lines``: its beginning. None: the carrier holds less of a stream than was read already, or another driver reads it, or it carries
-        none that is known and ``make`` is False. Looking again when it has grown is right.
-        """
-        fingerprint = blake2b(b"\n".join(lines), digest_size=8).hexdigest()
-        number = 1
-        while True:
-            name = self._prefix + fingerprint + (f"-{number}" if number > 1 else "")
-            known = self._known.get(name)
-            if known is None:
-                return self._begin(name, fingerprint, driver) if make else None
-            if carries(read_at, _position(known).marks) and not self._unlike(name, read_at, driver):
-                return self.resume(name, read_at, driver)
-            number += 1
-
-    def _unlike(self, name: str, read_at: ReadAt, driver: object) -> bool:
-        """Say whether the file that carries ``name`` now holds other bytes where ``read_at`` ends."""
-        other: ReadAt | None = getattr(self.driven.get(name), "read_at", None)
-        if other is None or self.driven[name] is driver:
-            return False
-        start = 0
-        for offset, _ in _position(self._known[name]).marks:
-            if len(read_at(offset, 1)) == 1:
-                start = offset
-        mine = read_at(start, BLOCK)
-        theirs = other(start, len(mine))
-        shared = min(len(mine), len(theirs))
-        return mine[:shared] != theirs[:shared]
-
-    def resume(self, name: str, read_at: ReadAt, driver: object) -> Stream | None:
-        """Return the known stream ``name`` if nobody reads it and ``read_at`` carries all that was read."""
-        other = self.driven.get(name, driver)
-        if other is not driver and not (isinstance(other, Driver) and other.is_spent()):
-            return None
-        position = _position(self._known[name])
-        start = max(0, position.offset - WINDOW)
-        tail = read_at(start, position.offset - start)
-        if len(tail) < position.offset - start:
-            return None
-        if crc32(tail) != dict(position.marks).get(position.offset, crc32(tail)):
-            return None
-        if not position.offset:
-            position = replace(position, marks=[])
-        if isinstance(other, Driver) and other is not driver:
-            other.stream = None
-        stream = self._known[name] = Stream(name, position, self._lines, tail, self._begun)
-        self.driven[name] = driver
-        return stream
-
-    def release(self, driver: object) -> None:
-        """The driver has finished: its streams may be carried on by another."""
-        self.driven = {name: other for name, other in self.driven.items() if other is not driver}
-
-    def abandon(self, driver: object) -> None:
-        """What the driver read is no longer there: another carrier may go on after the last whole line."""
-        for name, other in self.driven.items():
-            if other is driver:
-                self._known[name] = _position(self._known[name])
-        self.release(driver)
-
-    def _begin(self, name: str, fingerprint: str, driver: object) -> Stream:
-        stream = self._known[name] = Stream(name, Position(fingerprint), self._lines, begun=self._begun)
-        self.driven[name] = driver
-        return stream
-
-
-def carries(read_at: ReadAt, marks: list[tuple[int, int]]) -> bool:
-    """Say whether the stretches before each mark are as they were, as far as the carrier goes."""
-    for offset, checksum in marks:
-        start = max(0, offset - WINDOW)
-        data = read_at(start, offset - start)
-        if len(data) < offset - start:
-            return True
-        if crc32(data) != checksum:
-            return False
-    return True
-
-
-def beginning(read_at: ReadAt, start: int = 0, *, quiet: bool = False, final: bool = False) -> list[bytes]:
-    """Return the lines that a stream is named after, without their ends; none while they are not all there.
-
-    These are the first line and, as many logs begin with the same header, those after it up to the first that may be a
-    record. Of a long line the first 1 MiB count, NUL bytes before the first line do not.
-
-    Args:
-        quiet: nothing has come for a while: whole lines will do, without a record among them.
-        final: no more will come: what is there is all of it.
-    """
-    for size in (4096, LONGEST_LINE):
-        data = read_at(start, size)
-        *whole, last = data.lstrip(NUL).split(b"\n")
-        for count, line in enumerate(whole[:_HEADER_LINES], 1):
-            if line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") or count == _HEADER_LINES:
-                return whole[:count]
-        if len(data) < size:
-            complete = is_record(last) or (final and last.strip(NUL))
-            return [*whole, *([last] if complete else [])] if quiet or final else []
-    return [*whole, last]
-
-
-def _position(known: Stream | Position) -> Position:
-    return known.position if isinstance(known, Stream) else known

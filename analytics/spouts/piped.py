@@ -1,0 +1,102 @@
+"""The streams that were piped in, by any process: ``data/state/stdin.json``.
+
+They are compared with each other and with those that the gamelog spout reads, so the same lines are one stream, whatever way
+they come.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import gevent
+from msgspec.structs import replace
+
+from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
+
+_PREFIX = "gamelog/stdin@"
+_JOURNALED = b'{"id":"'
+
+
+class PipedStreams:
+    """What all processes know that pipe into the data folder ``data``."""
+
+    def __init__(self, data: Path) -> None:
+        folder = data / "state"
+        self._path = folder / "stdin.json"
+        self._file = StateFile(self._path)
+        self._spout = StateFile(folder / "gamelog.json")
+        self._lock = folder / "streams.lock"
+        self._read: tuple[int, dict[str, Position]] = (0, {})
+
+    def known(self) -> Mapping[str, Position]:
+        """Return the streams that were piped in."""
+        try:
+            written = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        if written != self._read[0]:
+            self._read = written, self._file.load(State).sources
+        return self._read[1]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold off other processes that begin streams; other greenlets run while this waits for them."""
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            while not _locked(fd):
+                gevent.sleep(0.02)
+            yield
+        finally:
+            os.close(fd)
+
+    def alike(self, lines: list[bytes]) -> bool:
+        """Say whether a known stream begins like this one."""
+        return bool(self._catalogue().alike(lines))
+
+    def name(self, head: bytes, lines: list[bytes]) -> tuple[str, Position]:
+        """Return the name of the stream that begins with ``head``, and how far it is known.
+
+        A journal names its lines itself: nothing is kept of it.
+        """
+        if lines[0].startswith(_JOURNALED):
+            return _PREFIX + fingerprint(lines), Position("")
+        with self.alone():
+            catalogue = self._catalogue()
+            name = catalogue.find(lambda offset, length: head[offset : offset + length], lines)
+            if name is not None:
+                return name, catalogue.position(name)
+            name = catalogue.new_name(_PREFIX, lines)
+            self._put(name, begun(head, lines))
+        return name, Position("")
+
+    def grown(self, name: str, position: Position) -> None:
+        """Keep how a stream begins, before more of it leaves."""
+        self.keep(name, replace(position, n=0, offset=0, open=False))
+
+    def keep(self, name: str, position: Position) -> None:
+        """Keep how far a stream was accepted, if it was piped in first, and no further before."""
+        with self.alone():
+            if name in self._file.load(State).sources:
+                self._put(name, position)
+
+    def _put(self, name: str, position: Position) -> None:
+        state = self._file.load(State)
+        known = state.sources.pop(name, position)
+        longer = max(position, known, key=lambda one: one.offset)
+        state.sources[name] = longer.with_marks(known).with_marks(position)
+        self._file.save(state, now=True)
+
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self._spout.load(State).sources | self._file.load(State).sources)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
