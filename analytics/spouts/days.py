@@ -28,7 +28,8 @@ class Days:
     """Every day from the first one on, until it is settled: asked about ``settle_seconds`` after its end.
 
     ``settled`` maps an area to the start of the last day up to which all are settled. So the days of a
-    downtime are asked about after it, however long it was.
+    downtime are asked about after it, however long it was. A day that can't be settled yet was settled by a clock that was
+    ahead: it is asked about again.
 
     Args:
         since: the first day of an area that is new here, ``YYYY-MM-DD``; empty means yesterday.
@@ -42,9 +43,10 @@ class Days:
 
     def open(self, areas: Iterable[Area], now: float) -> Iterator[AreaDay]:
         """Yield the days that have begun at ``now`` and are not settled; of each area the oldest first."""
+        self._ahead = {day for day in self._ahead if day.ts <= self._newest(day.area, now)}
         for area in areas:
-            if area.id not in self.settled:
-                self.settled[area.id] = self._before_first(area, now)
+            first = self._before_first(area, now)
+            self.settled[area.id] = min(self.settled.get(area.id, first), max(first, self._newest(area, now)))
             day = area.zone.day_after(self.settled[area.id], 1)
             while day <= now:
                 wanted = AreaDay(area, day)
@@ -68,6 +70,11 @@ class Days:
             self.settled[day.area.id] = following.ts
             passed.append(following)
         return passed
+
+    def _newest(self, area: Area, now: float) -> int:
+        """Return the last day that can be settled at ``now``."""
+        day = area.zone.start("day", int(now - self._settle_seconds))
+        return area.zone.day_after(day, -1)
 
     def _before_first(self, area: Area, now: float) -> int:
         if self._since:

@@ -341,7 +341,11 @@ class Gamelog:
         elif source.kind == "http":
             self._sources.append(HttpSource(source, section, catalogue, emit, health, self._begun))
         else:
-            looked = self._state.looked.setdefault(source.name, time.time())
+            now = time.time()
+            first = self._state.first.setdefault(source.name, now)
+            looked = self._state.looked.setdefault(source.name, now)
+            if looked > now:  # a clock was wrong: files that came since may look older than they are
+                looked = min(first, now)
             self._sources.append(FileSource(source, section, catalogue, emit, health, self._begun, looked))
 
     def _acknowledged(self, source: str, position: Position) -> None:

@@ -101,7 +101,7 @@ class Journal:
             self._fd, self._name, self._end = -1, "", 0
 
     def _rotate(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         old = self._fd >= 0 and (
             now - self._opened >= self._limits.rotate_minutes * 60
             or self._end >= self._limits.rotate_mb * 1e6
@@ -110,11 +110,11 @@ class Journal:
         if self._fd >= 0 and not old:
             return
         self.close()
-        stem = f"{self.prefix}_{self._zone.local(int(now)):%Y%m%d%H%M}"
+        stem = f"{self.prefix}_{self._zone.local(int(time.time())):%Y%m%d%H%M}"
         self._fd, self._name = _create(self.folder, stem, self.acknowledged or ())
         self._appender = Appender(self._fd)
         self._opened = now
-        self._delete_old(now)
+        self._delete_old()
 
     def _write(self, pieces: list[bytes]) -> int:
         """Write ``pieces`` durably; return the file's end after them."""
@@ -122,13 +122,14 @@ class Journal:
         os.fdatasync(self._fd)
         return end
 
-    def _delete_old(self, now: float) -> None:
+    def _delete_old(self) -> None:
+        """Delete what is too old, measured by the newest of the other files: a clock that jumps makes none of them old."""
         if self._limits.keep_days <= 0:
             return
-        for path in files(self.folder, self.prefix):
-            status = path.stat()
-            kept = now - status.st_mtime <= self._limits.keep_days * 86400
-            if kept or path.name == self._name or _has_writer(path):
+        found = {path: path.stat() for path in files(self.folder, self.prefix) if path.name != self._name}
+        newest = max((status.st_mtime for status in found.values()), default=0.0)
+        for path, status in found.items():
+            if newest - status.st_mtime <= self._limits.keep_days * 86400 or _has_writer(path):
                 continue
             if self.acknowledged is None or self.acknowledged.get(path.name, 0) >= status.st_size:
                 path.unlink()

@@ -124,9 +124,9 @@ class Payment:
         }
 
     def _plan(self, now: float) -> list[AreaDay]:
-        known = len(self._days.settled)
+        known = dict(self._days.settled)
         days = list(self._days.open(self._areas.values(), now))
-        self._changed |= len(self._days.settled) != known
+        self._changed |= self._days.settled != known
         open_keys = {day.key for day in days}
         for memory in (self._errors, self._digests, self._state.digests, self._state.put_aside):
             for key in memory.keys() - open_keys:

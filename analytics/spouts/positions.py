@@ -39,12 +39,14 @@ class State(msgspec.Struct):
     """What the spout must know after a crash.
 
     ``sources``: per record source, the accepted position. ``journal``: per file, the accepted byte. ``looked``: per
-    configured source of files, Unix seconds: every file that was there then has a record source or was passed over.
+    configured source of files, Unix seconds: every file that was there then has a record source or was passed over;
+    ``first``: when the source was first looked at.
     """
 
     sources: dict[str, Position] = {}
     journal: dict[str, int] = {}
     looked: dict[str, float] = {}
+    first: dict[str, float] = {}
 
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -129,6 +129,7 @@ class Syncuser:
         self._changed = False
         self._passes: dict[str, _Pass] = {}
         self._ready: deque[_Ready] = deque()
+        self._now = 0.0  # the interface's time of the last round
         self._sent: dict[str, Digests] = {}  # by area and uid, what is not acknowledged yet
 
     def start(self) -> None:
@@ -194,6 +195,7 @@ class Syncuser:
         }
 
     def _plan(self, now: float) -> list[Area]:
+        self._now = now
         return [area for area in self._areas.values() if area.id not in self._passes]
 
     def _ask(self, area: Area) -> Iterator[RolePage]:
@@ -219,8 +221,13 @@ class Syncuser:
                 raise BadAnswer(str(error), raw) from error
 
     def _is_full(self, known: Progress, now: float) -> bool:
+        """Say whether all roles are asked for: also where what is known lies ahead of now, as a clock was wrong then."""
         age = now - known.full_at
-        return "{since}" not in self._settings.url or not 0 <= age < self._settings.full_every_seconds
+        return (
+            "{since}" not in self._settings.url
+            or not 0 <= age < self._settings.full_every_seconds
+            or known.newest > self._now
+        )
 
     def _answers(self) -> Iterator[Answer[Area, RolePage]]:
         """Yield what has come in, waiting only for the first."""

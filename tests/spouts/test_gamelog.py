@@ -19,6 +19,7 @@ from analytics.config import GamelogSection, JournalSection, Source
 from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import Gamelog, Road, Work
 from analytics.spouts.journal import Journal
+from analytics.spouts.positions import State, StateFile
 from analytics.spouts.rejected import read
 from analytics.spouts.shares import Share
 from analytics.spouts.sources import file
@@ -218,6 +219,31 @@ def test_rotation_while_the_spout_was_away(tmp_path, started):
     append(log, lines(301, 350))
     log.rename(folder / "game.log.1")
     log.write_bytes(lines(351, 400))
+    started(Gamelog(config))
+    exactly(config, 1, 400)
+
+
+def test_rotations_while_the_spout_was_away_after_a_clock_was_ahead(tmp_path, started):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    log = folder / "game.log"
+    log.write_bytes(lines(1, 300))
+    old = folder / "game.log.9"
+    old.write_bytes(line("never asked for"))
+    os.utime(old, (1, 1))
+    config = configured(tmp_path, file_source(log))
+    started(broker_of(config))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 300)
+    spout.stop()
+    file = StateFile(config.data / "state" / "gamelog.json")
+    state = file.load(State)
+    state.looked["s1"] += 3 * 86400
+    file.save(state, now=True)
+    log.rename(folder / "game.log.2")
+    (folder / "game.log.1").write_bytes(lines(301, 350))
+    log.write_bytes(lines(351, 400))
+    gevent.sleep(2.1)
     started(Gamelog(config))
     exactly(config, 1, 400)
 

@@ -37,6 +37,21 @@ def test_since_is_where_it_begins():
     assert dates(Days({}, 6 * HOUR, "2026-04-02"), [SHANGHAI], now) == []
 
 
+@pytest.mark.parametrize("hour", [1, 5, 7, 23])
+def test_days_that_a_clock_ahead_of_time_has_settled_are_asked_about_again(hour):
+    now = SHANGHAI.zone.day_of("2026-03-30") + hour * HOUR
+    days = Days({}, 6 * HOUR, "2026-03-20")
+    for later in (now, now + 72 * HOUR):
+        for day in list(days.open([SHANGHAI], later)):
+            days.answered(day, later)
+    assert "2026-04-02" in [date for _, date in dates(days, [SHANGHAI], now + 72 * HOUR)]
+    still_open = [("5", "2026-03-29")] * (hour < 6) + [("5", "2026-03-30")]
+    assert dates(days, [SHANGHAI], now) == still_open
+    saved = SHANGHAI.zone.day_of("2026-04-01")
+    assert dates(Days({SHANGHAI.id: saved}, 6 * HOUR), [SHANGHAI], now) == still_open
+    assert dates(Days({SHANGHAI.id: saved}, 6 * HOUR, "2026-04-02"), [SHANGHAI], now) == []
+
+
 @pytest.mark.parametrize("day", ["2026-03-28", "2026-03-29", "2026-10-25"])
 def test_a_day_settles_so_long_after_its_end_however_long_it_was(day):
     start = BERLIN.zone.day_of(day)

@@ -169,6 +169,17 @@ def test_a_time_ahead_of_the_interfaces_own_does_not_move_since_beyond_that(spou
     assert hall.passes()[-1] == hall.now - 1
 
 
+def test_what_a_clock_ahead_of_time_has_moved_on_is_asked_for_again(spout, hall, broker):
+    hall.now += 3 * 86400
+    hall.put(role("fast", hall.now))
+    node = spout()
+    rounds(node, hall)
+    hall.now -= 3 * 86400
+    hall.put(role("right", hall.now - 3600))
+    rounds(node, hall, 2)
+    assert [one["uid"] for one in broker.tuples()] == ["fast", "right"]
+
+
 def test_an_answer_that_breaks_off_does_not_move_since(spout, hall, broker):
     hall.put(*(role(str(n), BEGIN + 100 - n) for n in range(9)))  # the newest first
     hall.broken = lambda area, since, page: b'{"roles": [' if page.startswith("3") else None
