@@ -31,6 +31,7 @@ from analytics.spouts.shares import Bad, Lines, Share, together
 DAY = 86_400
 
 _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+):([1-9][0-9]{0,17})",')
+_OWN_NAME = re.compile(r"(gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}")
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
 _LONG_NUMBER = re.compile(rb"[:,\[\s-][0-9]{19}")
 _FOUR = np.dtype("<u4")
@@ -269,6 +270,9 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
         if not line.strip():
             continue
         own = _JOURNALED.match(line)
+        if own is None and b'"id"' in line:
+            line = _as_journaled(line)
+            own = _JOURNALED.match(line)
         name, n = (own[1].decode(), int(own[3])) if own else (source, number)
         share = shares.setdefault(name, Share(name))
         if (name, n) in seen:
@@ -292,6 +296,18 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
         share.ns = numbers[name]
         share.lines = {topic: Lines(len(group), b"\n".join(group)) for topic, group in groups[name].items()}
     return list(shares.values())
+
+
+def _as_journaled(line: bytes) -> bytes:
+    """Return a journal's line that a tool has written with other spaces, or in another order, as the journal has it."""
+    try:
+        record = msgspec.json.decode(line)
+    except UNDECODABLE:
+        return line
+    name = record.pop("id", None) if isinstance(record, dict) else None
+    if not isinstance(name, str) or not _OWN_NAME.fullmatch(name) or not record:
+        return line
+    return b'{"id":"%b",' % name.encode() + msgspec.json.encode(record)[1:]
 
 
 def _one(line: bytes, spout: str, rules: Rules, now: int, many_digits: bool) -> tuple[str, bytes]:

@@ -220,7 +220,18 @@ def test_a_name_of_its_own_never_makes_two():
     assert lines_of(share)[0].count(b'"id":"') == 2  # the record's name, and what became data.id
     pairs = json.loads(lines_of(share)[0], object_pairs_hook=lambda found: found)
     assert [key for key, _ in pairs].count("id") == 1
-    assert list(convert_one(b'{"id": "gamelog/x@1:3",' + line()[1:]).ns) == [7]
+
+
+def test_a_journals_line_with_other_spaces_keeps_its_name():
+    journaled = b'{"id":"gamelog/x@1:3",' + line("fuben_logchange", fuben="f", result="pass")[1:]
+    spaced = journaled.replace(b'"id":', b'"id" : ').replace(b",", b" , ")
+    ordered = json.dumps(json.loads(journaled), sort_keys=True).encode()
+    for text in (journaled, spaced, ordered):
+        share = convert_one(text)
+        assert (share.source, list(share.ns), share.bad) == ("gamelog/x@1", [3], [])
+        (one,) = lines_of(share)
+        assert one.startswith(b'{"id":"gamelog/x@1:3",') and json.loads(one) == json.loads(journaled)
+    assert convert_one(spaced.replace(b"gamelog/x@1:3", b"mine:3")).source == SOURCE
 
 
 def test_journal_lines_keep_their_names():
