@@ -115,10 +115,6 @@ class Road:
         self._to_write.put(work)
         gevent.sleep(0)  # converting computes for milliseconds: let journal and broker answer in between
 
-    def take(self, chunk: Chunk, rules: Rules) -> None:
-        """Convert a chunk and take it over."""
-        self.put(self.converted(chunk, rules))
-
     def converted(self, chunk: Chunk, rules: Rules) -> Work:
         """Return a chunk as shares and rejected records."""
         if chunk.part:
@@ -331,8 +327,10 @@ class Gamelog:
         rules = Rules(self._areas, opcodes(self._config), source.game)
 
         def emit(chunk: Chunk) -> None:
-            health.read_at = time.time()
-            self._road.take(chunk, rules)
+            work = self._road.converted(chunk, rules)
+            reasons = [one.reason for one in work.rejects if one.last or not one.part]
+            health.converted(work.lines, reasons, rules.alike)
+            self._road.put(work)
 
         section = self._config.gamelog
         self._health.append(health)

@@ -13,7 +13,7 @@ lines, each line is one.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, cast
 
 import msgspec
@@ -35,6 +35,7 @@ _OWN_NAME = re.compile(r"(gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
 _LONG_NUMBER = re.compile(rb"[:,\[\s-][0-9]{19}")
 _FOUR = np.dtype("<u4")
+_MOST_ALIKE = 100
 _TAILS_COUNT = 10_000
 _TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
 
@@ -86,7 +87,23 @@ class Rules:
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}
         self.opcodes = opcodes
         self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
+        self.alike: dict[str, str] = {}
+        """Op codes that were seen and that nothing reads, but that differ from one in case or punctuation alone: from which."""
+        self._known = {*self.foreign, *mending.FIELDS}
+        self._spellings = {_spelling(code): code for code in self._known}
         self.scanner = scanner(self.claimed, EARLIEST, mending.FIELDS)
+
+    def notice(self, codes: Iterable[str]) -> None:
+        """Notice those of ``codes`` that seem to be misspelt."""
+        for code in codes:
+            if code not in self._known and len(self.alike) < _MOST_ALIKE:
+                known = self._spellings.get(_spelling(code))
+                if known is not None:
+                    self.alike[code] = known
+
+
+def _spelling(code: str) -> str:
+    return "".join(char for char in code.casefold() if char.isalnum())
 
 
 def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share]:
@@ -103,8 +120,12 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> li
     for road in (_scanned, _fast):
         shares = road(chunk, source, first, rules, now)
         if shares is not None:
-            return shares
-    return _line_by_line(chunk, source, first, rules, now)
+            break
+    else:
+        shares = _line_by_line(chunk, source, first, rules, now)
+    for share in shares:
+        rules.notice(share.op_codes())
+    return shares
 
 
 def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:

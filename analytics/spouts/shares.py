@@ -55,6 +55,11 @@ class Share:
             self.plains = ()
         return self.lines
 
+    def op_codes(self) -> Iterable[str]:
+        """Return the op codes of its lines of game logs."""
+        named = (topic.removeprefix("gamelog.") for topic in self.lines if topic.startswith("gamelog."))
+        return {*named, *(code for one in self.plains for code in one.op_codes())}
+
     @property
     def size(self) -> int:
         """About how many bytes the lines have."""

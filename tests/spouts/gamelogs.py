@@ -21,8 +21,13 @@ A = "549140c8dbdb67794fc0fa3b"
 TOPICS = ["gamelog.login_logcount", "gamelog.signup_logcount", "payment"]
 
 
-def line(acct: object, code: str = "login_logcount", ts: int = 1_420_688_004) -> bytes:
-    record = {"op": {"code": code, "id": 1003}, "area": A, "ts": ts, "data": {"corpid": 2001, "acct": acct}}
+def line(acct: object, code: str = "login_logcount", ts: int = 1_420_688_004, area: str = A) -> bytes:
+    record = {
+        "op": {"code": code, "id": 1003},
+        "area": area,
+        "ts": ts,
+        "data": {"corpid": 2001, "acct": acct},
+    }
     return json.dumps(record).encode() + b"\n"
 
 

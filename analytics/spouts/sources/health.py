@@ -1,9 +1,15 @@
-"""What ``status`` says of one source."""
+"""What ``status`` says of one source: whether it can be read, and whether what is read can be used."""
 
 import logging
 import time
+from collections.abc import Mapping
 
 logger = logging.getLogger(__name__)
+
+USELESS = 20
+"""So many rejected records in a row are no accident, whatever was accepted before."""
+USELESS_SECONDS = 300.0
+"""After so long without one that is accepted, a few rejected records are none, either."""
 
 
 class Health:
@@ -15,6 +21,11 @@ class Health:
         self.failing_since = 0.0
         self.lag_bytes = 0
         self.read_at = time.time()
+        self._accepted = False
+        self._rejected = 0  # in a row
+        self._rejected_since = 0.0
+        self._reason = ""
+        self._alike = ""
 
     def failed(self, reason: str, lag_bytes: int | None = None) -> None:
         """Remember and log why reading failed; the same reason again is not logged again."""
@@ -33,12 +44,42 @@ class Health:
         if lag_bytes is not None:
             self.lag_bytes = lag_bytes
 
+    def converted(self, accepted: int, reasons: list[str], alike: Mapping[str, str]) -> None:
+        """Note what became of the records of a chunk.
+
+        Args:
+            reasons: why records were rejected.
+            alike: op codes that were seen so far and are none, but differ little from one: what they may be.
+        """
+        self.read_at = time.time()
+        for code, known in alike.items():
+            self._alike = (
+                f'op code "{code}" counts nowhere: if it is "{known}", map it in [games.<name>.opcodes]'
+            )
+        if accepted:
+            self._accepted, self._rejected = True, 0
+        elif reasons:
+            self._rejected_since = self._rejected_since if self._rejected else time.monotonic()
+            self._rejected += len(reasons)
+            self._reason = reasons[-1]
+
+    @property
+    def useless(self) -> str:
+        """Why what is read can't be used, "" where it can."""
+        few = self._rejected < USELESS and (
+            self._accepted or time.monotonic() - self._rejected_since < USELESS_SECONDS
+        )
+        if not self._rejected or few:
+            return self._alike
+        return f"each of the last {self._rejected} records was rejected: {self._reason}; see `bin/analytics rejected`"
+
     def state(self) -> dict[str, object]:
         """Return the facts."""
+        useless = self.useless
         return {
-            "healthy": not self.failing_since,
+            "healthy": not self.failing_since and not useless,
             "failing_since": self.failing_since,
-            "last_error": self.last_error,
+            "last_error": self.last_error if self.failing_since or not useless else useless,
             "lag_bytes": self.lag_bytes,
             "read_at": self.read_at,
         }
