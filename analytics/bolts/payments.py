@@ -1,13 +1,24 @@
-"""What was paid: per area and day, and per area, day and acct. A later snapshot replaces an earlier one by acct."""
+"""What was paid: per area and day, and per area, day and acct. A later snapshot replaces an earlier one by acct.
+
+A payer is an acct that paid more than nothing. An acct whose payments were all refunded is none.
+"""
 
 from typing import Any
 
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.latest import Latest, LatestBy, Table
-from analytics.core.measures import Distinct, money
+from analytics.core.latest import Latest, LatestBy, Members, Table
+from analytics.core.measures import money
 from analytics.core.tuples import Payment, paid_rows
 
 READS = {"payment": Reads(Payment, rows=paid_rows)}
+
+
+VALUES = ("times", "cents")
+
+
+def is_payer(times: int, cents: int) -> bool:
+    """Say whether who has made so many payments of so much in all is a payer."""
+    return cents > 0
 
 
 def _totals(table: Table) -> dict[str, Any]:
@@ -21,8 +32,8 @@ paysummary = Bolt(
     name="paysummary",
     reads=READS,
     measures={
-        "count": Distinct("acct", list_field="userlist"),
-        "payments": LatestBy("acct", "order", ("times", "cents"), list_field="_payments", show=_totals),
+        "count": Members("acct", "order", VALUES, list_field="userlist", table="_payments", has=is_payer),
+        "payments": LatestBy("acct", "order", VALUES, list_field="_payments", show=_totals),
     },
     constants={"type": "payorderuser"},
     publishes=True,

@@ -116,6 +116,8 @@ def _list_changed(
     items: list[Any] = []
     try:
         items = read_list(measure, document, parts or ())
+        if measure.shrinks:
+            return _members_changed(items, measure.compact(state), measure.compact(most), parts is not None)
         stored = measure.load(name, {measure.list_field: items})
         complete = parts is not None and (measure.goes_stale or len(items) == len(stored))
         if complete and _between(state, stored, most):
@@ -132,6 +134,16 @@ def _list_changed(
     return ListChanged(
         [one for one in old if repr(one) not in news], [one for one in new if repr(one) not in olds]
     )
+
+
+def _members_changed(
+    items: list[Any], members: list[Any], most: list[Any], complete: bool
+) -> ListChanged | None:
+    """Compare a list that may shrink. ``most``: what it may hold besides ``members``, where a change is half written."""
+    if complete and (sorted(items) == members or (members != most and set(items) <= {*members, *most})):
+        return None
+    wrong = Counter(items) - Counter(members)
+    return ListChanged(sorted(wrong.elements(), key=str), sorted(set(members) - set(items)))
 
 
 def _between(state: Any, stored: Any, most: Any) -> bool:

@@ -94,16 +94,27 @@ class Bolt:
         }
 
     @cached_property
-    def distinct_lists(self) -> Mapping[str, list[str]]:
-        """By topic, the list field of each reader that is Distinct, "" for the others."""
+    def named_lists(self) -> Mapping[str, list[tuple[str, Callable[[Any], Iterable[Any]]]]]:
+        """By topic, for each reader whose list names values, its list field and what gives a state's; "" for the others."""
         return {
             topic: [
-                measure.list_field if isinstance(measure, Distinct) else ""
+                (measure.list_field, measure.compact)
+                if isinstance(measure, Distinct) or (isinstance(measure, Growing) and measure.shrinks)
+                else ("", iter)
                 for measure in self.measures.values()
                 if measure.reads(topic)
             ]
             for topic in self.reads
         }
+
+    @cached_property
+    def shrinking(self) -> list[tuple[str, str]]:
+        """The fields, and the list fields, of the measures whose lists may shrink."""
+        return [
+            (name, measure.list_field)
+            for name, measure in self.measures.items()
+            if isinstance(measure, Growing) and measure.shrinks
+        ]
 
     @cached_property
     def cancelling(self) -> Container[str]:

@@ -120,6 +120,7 @@ def rewritten(
     opened = {name: items[count * PART_SIZE :] for name, items in lists.items()}
     known = Known(
         bolt, key, id_, states, version=version - 1, log=at.log, numbers=at.numbers,
+        shown={field: len(lists[name]) for field, name in bolt.shrinking},
         open=opened, first=first_part, last=first_part + count - 1, before=before,
     )  # fmt: skip
     settled = settle(known, [], at, areas)

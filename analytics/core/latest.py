@@ -159,6 +159,49 @@ class LatestBy(Growing[Table]):
         return table
 
 
+class Members(LatestBy):
+    """The keys whose newest row has something: how many there are, and the list of them, ``list_field``.
+
+    A key leaves when a newer row of it lacks that. The table itself is kept by a :class:`LatestBy` of the same bolt.
+
+    Args:
+        table: that measure's list, of the same key, order and values.
+        has: takes the values of a row.
+    """
+
+    shrinks = True
+
+    def __init__(
+        self,
+        key: str | Getter,
+        order: str | Getter,
+        values: Sequence[str | Getter],
+        list_field: str,
+        table: str,
+        has: Callable[..., bool],
+        on: str | Iterable[str] | None = None,
+    ) -> None:
+        super().__init__(key, order, values, list_field, lambda table: {}, on)
+        self._table_field = table
+        self._has = has
+
+    def absorb(self, state: Table, more: Table) -> list[Any]:
+        newer = {key: entry for key, entry in more.items() if key not in state or entry[0] > state[key][0]}
+        there = {key for key in newer if key in state and self._has(*state[key][1:])}
+        state.update(newer)
+        return [key for key, entry in newer.items() if key not in there and self._has(*entry[1:])]
+
+    def compact(self, state: Table) -> list[Any]:
+        return sorted(key for key, entry in state.items() if self._has(*entry[1:]))
+
+    def save(self, field: str, state: Table) -> dict[str, Any]:
+        return {field: sum(self._has(*entry[1:]) for entry in state.values())}
+
+    def load(self, field: str, document: Document) -> Table:
+        rows = document.get(self._table_field, ())
+        return self._newest({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
+
+
 def _storable(entry: tuple[Any, ...]) -> list[Any]:
     """Databases hand tuples back as lists; write lists from the start so that both compare equal."""
     return [list(entry[0]) if isinstance(entry[0], tuple) else entry[0], *entry[1:]]

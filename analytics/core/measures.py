@@ -88,6 +88,9 @@ class Growing(Measure[S]):
     goes_stale = False
     """Whether a newer list item can make an older one meaningless."""
 
+    shrinks = False
+    """Whether a change can take items away. What is shown in the measure's field is then how many there are."""
+
     @abstractmethod
     def absorb(self, state: S, more: S) -> list[Any]:
         """Merge ``more`` into ``state`` itself and return a new list of the items that this adds to it."""

@@ -16,31 +16,27 @@ Long lists live in parts. The main document holds the open end of the list; when
 `PART_SIZE`, the next version moves it, exactly as it was stored, to sealed parts `<_id>#1`, `<_id>#2`, …
 What is sealed depends only on the stored version, and a version is written by one writer only: so parts
 may be written again by anybody, at any time, and always say the same.
+
+Where a change takes an item away, the version that says so may still list it, and says that, too, in `_at.stale`. The
+next version then lists everything once more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from analytics.core.areas import Areas
-from analytics.core.bolt import Bolt, Key
+from analytics.core.bolt import Bolt
+from analytics.core.document import Fields, Known, Position, known, part_ids, unknown
 from analytics.core.fold import Delta
 from analytics.core.measures import Growing
 
 PART_SIZE = 2_000
 STEP_SIZE = 5 * PART_SIZE
 
-Fields = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a bolt has folded, in one log: per topic the number of the last message it includes."""
-
-    log: str
-    numbers: Mapping[str, int]
+__all__ = ["PART_SIZE", "Fields", "Known", "Position", "known", "part_ids", "settle", "unknown"]
 
 
 class Step(msgspec.Struct, gc=False):
@@ -61,100 +57,9 @@ class Settled(msgspec.Struct, gc=False):
     change accounts for.
     """
 
-    known: "Known"
+    known: Known
     steps: list[Step]
     tuple: Fields
-
-
-class Known(msgspec.Struct, gc=False):
-    """A document as its bolt knows it: as stored, with every measure's state ready for more.
-
-    Attributes:
-        id: its ``_id``.
-        states: a state per measure of the bolt.
-        numbers: per topic of ``log``, the number through which the document is complete.
-        shown: the fields that the measures wrote, without lists.
-        open: per list field, what the main document holds of it.
-        first, last: numbers of the sealed parts; ``last`` is ``first - 1`` where there are none.
-        sealed: items in sealed parts, over all lists.
-        toward: the position of a change that may be half written: its list items are there, or some of them.
-        before: what the document includes of the log before ``log``, if there was one.
-        about: the fields that follow from its key, once they were asked for.
-
-    Documents that were written share ``numbers``, ``shown`` and the lists in ``open``: these never change.
-    """
-
-    bolt: Bolt
-    key: Key
-    id: str
-    states: list[Any]
-    version: int = 0
-    log: str = ""
-    numbers: Mapping[str, int] = {}
-    shown: Fields = {}
-    open: dict[str, list[Any]] = {}
-    first: int = 1
-    last: int = 0
-    sealed: int = 0
-    toward: Position | None = None
-    before: Position | None = None
-    about: Fields = {}
-
-    @property
-    def size(self) -> int:
-        """Items that the document's lists hold: a measure of the memory it takes."""
-        return self.sealed + sum(map(len, self.open.values()))
-
-    def included(self, log: str) -> Mapping[str, int]:
-        """Return, per topic of ``log``, the number through which the document has all changes."""
-        if self.log == log:
-            return self.numbers
-        return self.before.numbers if self.before and self.before.log == log else {}
-
-    def half_included(self, log: str) -> Mapping[str, int]:
-        """Return, per topic of ``log``, the number through which its lists may already hold items of changes."""
-        return self.toward.numbers if self.toward and self.toward.log == log else {}
-
-
-def unknown(bolt: Bolt, key: Key, id_: str = "") -> Known:
-    """Return the document of ``key`` as it is before its first version. ``id_``: its ``_id``, where that is known."""
-    return Known(bolt, key, id_ or bolt.id_of(key), [measure.empty() for measure in bolt.measures.values()])
-
-
-def part_ids(document: Mapping[str, Any]) -> list[str]:
-    """Return the ids of a stored document's sealed parts, in order."""
-    parts = document.get("parts")
-    if not parts:
-        return []
-    stem, first = parts["first"].rsplit("#", 1)
-    return [f"{stem}#{n}" for n in range(int(first), int(first) + parts["count"])]
-
-
-def known(bolt: Bolt, key: Key, document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> Known:
-    """Return a stored document, with all of its parts in order, as its bolt knows it."""
-    whole = dict(document)
-    for name in bolt.list_fields:
-        whole[name] = [item for part in parts for item in part.get(name, ())] + list(document.get(name, ()))
-    states = [measure.load(name, whole) for name, measure in bolt.measures.items()]
-    ids = part_ids(document)
-    first = int(ids[0].rsplit("#", 1)[1]) if ids else 1
-    at = document["_at"]
-    return Known(
-        bolt,
-        key,
-        document["_id"],
-        states,
-        version=document["_v"],
-        log=at["log"],
-        numbers=dict(at["topics"]),
-        shown={name: document[name] for name in bolt.show(states) if name in document},
-        open={name: list(document.get(name, ())) for name in bolt.list_fields},
-        first=first,
-        last=first + len(ids) - 1,
-        sealed=sum(len(part.get(name, ())) for part in parts for name in bolt.list_fields),
-        toward=Position(**at["toward"]) if "toward" in at else None,
-        before=Position(**at["before"]) if "before" in at else None,
-    )
 
 
 def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas) -> Settled:
@@ -173,8 +78,17 @@ def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas)
     change = _fold_in(document, deltas, to.log)
     shown = document.bolt.show(document.states)
     steps: list[Step] = []
-    if change.fresh or change.counts or not document.version or shown != document.shown:
-        steps = _steps(document, seal, change.fresh, shown, to, areas)
+    if (
+        change.fresh
+        or change.counts
+        or not document.version
+        or shown != document.shown
+        or (seal and seal.compacts)
+    ):
+        stale = _has_shrunk(document, change.fresh, shown)
+        steps = _steps(document, seal, change.fresh, shown, to, areas, stale)
+        if document.stale:
+            steps.append(_step(document, _seal(document), {}, shown, to, areas))
     return Settled(document, steps, _published(document, change, areas))
 
 
@@ -221,9 +135,17 @@ def _fold_in(document: Known, deltas: Iterable[Delta], log: str) -> _Change:
 
 
 def _see_again(delta: Delta, bolt: Bolt, change: _Change) -> None:
-    for name, more in zip(bolt.distinct_lists[delta.topic], delta.states, strict=True):
+    for (name, values_of), more in zip(bolt.named_lists[delta.topic], delta.states, strict=True):
         if name:
-            change.again.setdefault(name, set()).update(more)
+            change.again.setdefault(name, set()).update(values_of(more))
+
+
+def _has_shrunk(document: Known, fresh: Mapping[str, list[Any]], shown: Fields) -> bool:
+    """Whether a list may hold other items in the end than there are: of those that a half written change added, some."""
+    return any(
+        document.toward or document.shown.get(field, 0) + len(fresh.get(name, ())) != shown[field]
+        for field, name in document.bolt.shrinking
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,32 +158,41 @@ class _Seal:
 
 def _seal(known: Known) -> _Seal | None:
     """Decide, by nothing but the stored version, what the next version moves to sealed parts."""
-    if max(map(len, known.open.values()), default=0) < PART_SIZE:
+    if not known.stale and max(map(len, known.open.values()), default=0) < PART_SIZE:
         return None
-    if known.bolt.lists_go_stale and known.toward is None:
+    if known.bolt.lists_go_stale and (known.stale or known.toward is None):
         measures = known.bolt.measures.values()
         lists = {
             measure.list_field: measure.compact(state)
             for measure, state in zip(measures, known.states, strict=True)
             if isinstance(measure, Growing)
         }
-        if known.size > 2 * sum(map(len, lists.values())) + PART_SIZE:
+        if known.stale or known.size > 2 * sum(map(len, lists.values())) + PART_SIZE:
             return _Seal(lists, compacts=True)
     return _Seal(known.open, compacts=False)
 
 
 def _steps(
-    known: Known, seal: _Seal | None, fresh: dict[str, list[Any]], shown: Fields, to: Position, areas: Areas
+    known: Known,
+    seal: _Seal | None,
+    fresh: dict[str, list[Any]],
+    shown: Fields,
+    to: Position,
+    areas: Areas,
+    stale: bool,
 ) -> list[Step]:
     """Return one step, or, where the lists grow by much, several so that none is too large.
 
     Only the last one shows the new totals and takes `_at` along. If it is never written, the list items
     of those before it are found in the lists again when the same messages are folded once more. No version
     that follows a half written one compacts its lists, since that must depend on whole versions.
+
+    Args:
+        stale: whether the lists hold something in the end that has been taken away.
     """
     total = max(map(len, fresh.values()), default=0)
     if total <= STEP_SIZE:
-        return [_step(known, seal, fresh, shown, to, areas)]
+        return [_step(known, seal, fresh, shown, to, areas, stale)]
     if not known.version:
         known.shown = known.bolt.show([measure.empty() for measure in known.bolt.measures.values()])
     steps = []
@@ -270,7 +201,7 @@ def _steps(
             seal = _seal(known)
         some = {name: items[begin : begin + STEP_SIZE] for name, items in fresh.items()}
         last = begin + STEP_SIZE >= total
-        steps.append(_step(known, seal, some, shown if last else None, to, areas))
+        steps.append(_step(known, seal, some, shown if last else None, to, areas, stale and last))
     return steps
 
 
@@ -281,19 +212,21 @@ def _step(
     shown: Fields | None,
     to: Position,
     areas: Areas,
+    stale: bool = False,
 ) -> Step:
     """Take ``known`` to its next version. ``shown``: what it shows once it is complete, None on the way there."""
-    stale = _id_range(known) if seal and seal.compacts else []
+    replaced = _id_range(known) if seal and seal.compacts else []
     parts = _move(known, seal) if seal else []
     for name in known.bolt.list_fields:
         there, items = known.open.get(name), fresh.get(name)
         known.open[name] = there + items if there and items else there or items or []
     known.version += 1
+    known.stale |= stale
     if shown is None:
         known.toward = _furthest(known.toward, to)
     else:
         _complete(known, shown, to)
-    return Step(parts, _document(known, areas), stale)
+    return Step(parts, _document(known, areas), replaced)
 
 
 def _complete(known: Known, shown: Fields, to: Position) -> None:
@@ -332,7 +265,10 @@ def _further(numbers: Mapping[str, int], to: Mapping[str, int]) -> Mapping[str, 
 def _move(known: Known, seal: _Seal) -> list[Fields]:
     """Move the sealed lists out of the open ones; return the parts to write."""
     if seal.compacts:
-        known.first, known.sealed = known.last + 1, 0
+        known.first, known.sealed, known.stale = known.last + 1, 0, False
+        if not known.last and max(map(len, seal.lists.values())) < PART_SIZE:
+            known.open = dict(seal.lists)  # it has never had parts, and needs none
+            return []
     stem = known.id
     parts = []
     for begin in range(0, max(map(len, seal.lists.values())), PART_SIZE):
@@ -361,6 +297,8 @@ def _document(known: Known, areas: Areas) -> Fields:
         at["before"] = {"log": known.before.log, "numbers": known.before.numbers}
     if known.toward:
         at["toward"] = {"log": known.toward.log, "numbers": known.toward.numbers}
+    if known.stale:
+        at["stale"] = True
     document["_v"] = known.version
     document["_at"] = at
     return document

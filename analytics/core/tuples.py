@@ -128,7 +128,8 @@ def cents(amount: Decimal | float) -> int:
 class Syncuser(msgspec.Struct):
     """One role as the game server had it at ``ts``. Times in Unix seconds; ``at`` as a payment's.
 
-    What nobody counts may be missing: None.
+    What nobody counts may be missing: None. ``left``: the acct at which the role was seen before, where it is at another
+    one now; ``acctid`` itself where the role was already seen at another one at a later ``ts``.
     """
 
     area: str
@@ -141,6 +142,7 @@ class Syncuser(msgspec.Struct):
     birthday: Amount | None = None
     score: Amount | None = None
     login_time: Amount | None = None
+    left: Player | None = None
     at: Asked = 0
     id: RecordId = ":0"
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -19,7 +20,10 @@ Found = Mapping[str, Any]
 
 
 class Role(msgspec.Struct, omit_defaults=True, gc=False):
-    """A role as its game server has it at ``ts``. What the interface left out and nobody counts is None."""
+    """A role as its game server has it at ``ts``. What the interface left out and nobody counts is None.
+
+    ``left``: see :class:`analytics.core.tuples.Syncuser`.
+    """
 
     game: str
     area: str
@@ -33,9 +37,12 @@ class Role(msgspec.Struct, omit_defaults=True, gc=False):
     birthday: int | None = None
     score: int | None = None
     login_time: int | None = None
+    left: str | None = None
 
 
-_VALUES = tuple(Role.__struct_fields__)
+_VALUES = tuple(name for name in Role.__struct_fields__ if name != "left")
+_DIGEST_BYTES = 16
+_TIME_BYTES = 8
 
 
 def roles_of(page: Found) -> list[Any]:
@@ -96,14 +103,51 @@ def _asked_for(found: Any, area: Area) -> Found:
     return found
 
 
-def digest(role: Any) -> bytes:
-    """Return what tells one state of a role from others: the same for the same values, of a Role or a journal's line."""
-    return text_digest(msgspec.json.encode([getattr(role, name) for name in _VALUES]))
+def remembered(role: Any, before: bytes | None) -> bytes:
+    """Return what the spout remembers of a role once this state of it is published.
+
+    That is a digest of the state, and the newest ``ts`` with the acct at which the role was then.
+
+    Args:
+        role: a Role, or a journal's line.
+        before: what it remembered until then.
+    """
+    ts: int
+    acct: str
+    digest = text_digest(msgspec.json.encode([getattr(role, name) for name in _VALUES]))
+    newer = (role.ts, role.acctid), _seen(before)
+    ts, acct = max(newer, key=itemgetter(0))  # of one ts what comes later
+    return digest + ts.to_bytes(_TIME_BYTES, "big") + acct.encode()
+
+
+def is_known(state: bytes, before: bytes | None) -> bool:
+    """Say whether both are of the same state of a role."""
+    return before is not None and state[:_DIGEST_BYTES] == before[:_DIGEST_BYTES]
+
+
+def lacks_acct(before: bytes) -> bool:
+    """Say whether it was written by an earlier version, which did not remember where a role was."""
+    return len(before) == _DIGEST_BYTES
+
+
+def left_acct(role: Role, before: bytes | None) -> str | None:
+    """Return what the tuple of a role's state says in ``left``, given what is remembered of the role."""
+    ts, acct = _seen(before)
+    if not acct or acct == role.acctid:
+        return None
+    return acct if role.ts >= ts else role.acctid
+
+
+def _seen(before: bytes | None) -> tuple[int, str]:
+    if before is None or lacks_acct(before):
+        return 0, ""
+    time = before[_DIGEST_BYTES:][:_TIME_BYTES]
+    return int.from_bytes(time, "big"), before[_DIGEST_BYTES + _TIME_BYTES :].decode()
 
 
 def text_digest(text: bytes) -> bytes:
     """Return 16 bytes that tell ``text`` from others."""
-    return hashlib.blake2b(text, digest_size=16).digest()
+    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
 
 
 def role_tuple(role: Role, at: int) -> bytes:

@@ -19,7 +19,7 @@ while pages were asked for is asked for again. An answer that breaks off moves n
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
@@ -35,7 +35,17 @@ from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
 from analytics.spouts.poller import Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
-from analytics.spouts.roles import Role, digest, role_tuple, roles_of, sorted_out, text_digest
+from analytics.spouts.roles import (
+    Role,
+    is_known,
+    lacks_acct,
+    left_acct,
+    remembered,
+    role_tuple,
+    roles_of,
+    sorted_out,
+    text_digest,
+)
 
 NAME = "syncuser"
 WAIT_SECONDS = 0.5
@@ -246,9 +256,12 @@ class Syncuser:
             self._recovered = True
             self._poller.start(self._outbox.at)
             return
-        found: dict[str, Digests] = {}
+        uids: dict[str, set[str]] = {}
         for line in lines:
-            found.setdefault(line.area, {})[line.uid] = digest(line)
+            uids.setdefault(line.area, set()).add(line.uid)
+        found = {area: self._remembered(area, some) for area, some in uids.items()}
+        for line in lines:
+            found[line.area][line.uid] = remembered(line, found[line.area].get(line.uid))
         self._note_sent(found)
         self._outbox.after(partial(self._arrived, found, []))
 
@@ -275,21 +288,37 @@ class Syncuser:
             self._ready.append(_Ready(area.game, answer.at, ends=[(area.id, self._end(area, answer.begun))]))
 
     def _new(self, area: Area, roles: list[Role]) -> list[tuple[Role, bytes]]:
-        """Return those roles, and their digests, whose state is none that the broker has or is about to have.
+        """Return those roles whose state is none that the broker has or is about to have, and what to remember of each.
 
         Where a page names a role more than once, its newest state of each day counts, the newest of all last.
         """
         newest: dict[str, dict[int, Role]] = {}
         for role in sorted(roles, key=attrgetter("ts")):
             newest.setdefault(role.uid, {})[area.zone.start("day", role.ts)] = role
-        known = self._known.digests(area.id, newest) | self._sent.get(area.id, {})
+        known = self._remembered(area.id, newest)
         found: list[tuple[Role, bytes]] = []
+        older: dict[str, bytes] = {}
         for uid, days in newest.items():
-            states = [(role, digest(role)) for role in days.values()]
-            # Only the newest is remembered: where it is known, so are those of the days before.
-            if states[-1][1] != known.get(uid):
-                found += [(role, state) for role, state in states if state != known.get(uid)]
+            before = known.get(uid)
+            last = remembered(next(reversed(days.values())), before)
+            if before is not None and is_known(last, before):
+                # Only the newest state is remembered: where it is known, so are those of the days before.
+                older |= {uid: last} if lacks_acct(before) else {}
+                continue
+            for role in days.values():
+                state = remembered(role, before)
+                if not is_known(state, known.get(uid)):
+                    role.left = left_acct(role, before)
+                    found.append((role, state))
+                before = state
+        if older:
+            self._known.put({area.id: older})
         return found
+
+    def _remembered(self, area: str, uids: Collection[str]) -> Digests:
+        """Return what is remembered of roles that the broker has, or is about to have."""
+        sent = self._sent.get(area, {})
+        return self._known.digests(area, uids) | {uid: sent[uid] for uid in uids if uid in sent}
 
     def _make_ready(self, area: Area, new: list[tuple[Role, bytes]], at: int) -> None:
         for start in range(0, len(new), BATCH_ROLES):

@@ -5,6 +5,7 @@ Every document is written as text and read back before it is changed, with lists
 
 import json
 from collections import defaultdict
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -13,11 +14,28 @@ from analytics.core import settle as settling
 from analytics.core.fold import Folder
 
 
-def deliver(bolt, areas, records, random):
-    """Return the documents of ``bolt`` after the records, pairs of topic and tuple, without the suite's own fields."""
+def listed(bolt, areas, records, random, name):
+    """Return the items of a list of the only document after the records, in whatever parts they lie."""
+    with small_parts():
+        stored = _settled(bolt, areas, records, random)
+    main, *others = sorted(map(json.loads, stored.values()), key=lambda one: "part_of" in one)
+    parts = [json.loads(stored[id_]) for id_ in settling.part_ids(main)]
+    assert len(parts) == len(others), "no part is left over"
+    return [item for one in (*parts, main) for item in one[name]]
+
+
+@contextmanager
+def small_parts():
+    """Have lists in parts of two items."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(settling, "PART_SIZE", 2)
         patch.setattr(settling, "STEP_SIZE", 3)
+        yield
+
+
+def deliver(bolt, areas, records, random):
+    """Return the documents of ``bolt`` after the records, pairs of topic and tuple, without the suite's own fields."""
+    with small_parts():
         stored = _settled(bolt, areas, records, random)
     documents = map(json.loads, stored.values())
     return [_public(one) for one in documents if "part_of" not in one]

@@ -20,7 +20,7 @@ from analytics.core import settle as settling
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.fold import Folder
-from analytics.core.latest import Latest, LatestBy, LatestRow
+from analytics.core.latest import Latest, LatestBy, LatestRow, Members
 from analytics.core.measures import Count, Distinct, Extreme, Measure, Sum
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
@@ -58,6 +58,15 @@ def declare(kind: str) -> Bolt:
             ["amount"],
             list_field="_table",
             show=lambda table: {"held": sum(entry[1] for entry in table.values()), "holders": len(table)},
+            on="y",
+        )
+        measures["rich"] = Members(
+            "who",
+            "n",
+            ["amount"],
+            list_field="richlist",
+            table="_table",
+            has=lambda amount: amount > 0,
             on="y",
         )
     elif kind == "sum":
@@ -222,6 +231,10 @@ def check(world: World) -> None:
         assert main["count"] == len(users)
         hidden = [item for part in parts for item in part["_users"]] + main["_users"]
         assert main["users"] == len(hidden) == len(set(hidden))
+        if "rich" in main:
+            rich = [item for part in parts for item in part["richlist"]] + main["richlist"]
+            assert main["rich"] == len(rich) and sorted(rich) == sorted(expected[id_]["richlist"])
+            assert "stale" not in main["_at"]
         published = [one for one in world.published if one["half"] == main["half"]]
         assert {user for one in published for user in one["userlist"]} == set(users)
         newest = max(published, key=lambda one: one["version"])
@@ -292,6 +305,7 @@ def test_the_model_reaches_what_it_is_for():
         seen["several steps"] += len(settled.steps) > 1
         seen["parts"] += any(step.parts for step in settled.steps)
         seen["compaction"] += any(step.stale for step in settled.steps)
+        seen["taken away"] += any("stale" in step.document["_at"] for step in settled.steps)
         written = yield from original(self, settled)
         seen["refused"] += not written
         return written
@@ -301,4 +315,6 @@ def test_the_model_reaches_what_it_is_for():
     for seed in range(300):
         law(Random(seed))
     patch.undo()
-    assert min(seen[what] for what in ("several steps", "parts", "compaction", "refused")) > 10, seen
+    assert (
+        min(seen[what] for what in ("several steps", "parts", "compaction", "taken away", "refused")) > 10
+    ), seen

@@ -208,14 +208,19 @@ def _who(area: Area, code: str, type_: str, of_hours: bool) -> Documents:
     return documents
 
 
+def _who_paid(payers: dict[str, tuple[int, int]]) -> set[str]:
+    """Return the accts that paid anything."""
+    return {acct for acct, (_, cents) in payers.items() if cents}
+
+
 def paysummary(area: Area) -> Documents:
     documents = {}
     for day, payers in area.paid().items():
         id_, head = area.head(ts=day_start(area.place.zone, day))
         documents[id_] = {
             **head,
-            "count": len(payers),
-            "userlist": sorted(payers),
+            "count": len(_who_paid(payers)),
+            "userlist": sorted(_who_paid(payers)),
             "pay_amout": money(sum(cents for _, cents in payers.values())),
             "pay_count": sum(times for times, _ in payers.values()),
             "type": "payorderuser",
@@ -244,7 +249,7 @@ def server(area: Area) -> Documents:
             "active": len(logins.get(day, ())),
             "reg": len(signups.get(day, ())),
             "create_role": len(roles.get(day, ())),
-            "pay_user": len(payers),
+            "pay_user": len(_who_paid(payers)),
             "pay_count": sum(times for times, _ in payers.values()),
             "pay_amout": money(sum(cents for _, cents in payers.values())),
         }
@@ -341,13 +346,13 @@ def userpay(area: Area) -> Documents:
     documents = {}
     for acct in {acct for payers in paid.values() for acct in payers} | owned.keys() | used.keys():
         days = [day for day, payers in paid.items() if acct in payers]
-        starts = [day_start(area.place.zone, day) for day in days]
+        starts = [day_start(area.place.zone, day) for day in days if paid[day][acct][1]]
         id_, head = area.head(acct)
         documents[id_] = head | {
             "acct": acct,
             "pay_count": sum(paid[day][acct][0] for day in days),
             "pay_amout": money(sum(paid[day][acct][1] for day in days)),
-            "pay_days": len(days),
+            "pay_days": len(starts),
             "first_pay": min(starts, default=None),
             "last_pay": max(starts, default=None),
             "rest_yuanbao": owned[acct],
@@ -407,10 +412,15 @@ class Scope:
         self.logins = _union(area.who("login_logcount") for area in areas)
         self.signups = _union(area.who("signup_logcount") for area in areas)
         self.paid: dict[date, dict[str, int]] = defaultdict(dict)
+        """Those that paid anything."""
+        self.paid_once: dict[date, dict[str, int]] = defaultdict(dict)
+        """All that were said to have paid, also where it was refunded since."""
         for area in areas:
             for day, payers in area.paid().items():
                 for acct, (_, cents) in payers.items():
-                    self.paid[day][acct] = self.paid[day].get(acct, 0) + cents
+                    self.paid_once[day][acct] = 0
+                    if cents:
+                        self.paid[day][acct] = self.paid[day].get(acct, 0) + cents
         todays = [date_of(area.place.zone, now) for area in areas]
         self.begun, self.ended = max(todays), min(todays) - DAY
         starts = [date_of(area.place.zone, start) for area in areas if (start := area.start()) is not None]
@@ -482,7 +492,7 @@ def _payers_again(scope: Scope) -> Documents:
     first: dict[str, date] = {}
     for day in sorted(scope.paid, reverse=True):
         first |= dict.fromkeys(scope.paid[day], day)
-    cohorts = {day: {acct for acct in first if first[acct] == day} for day in scope.paid}
+    cohorts = {day: {acct for acct in first if first[acct] == day} for day in scope.paid_once}
     return _retention(scope, "pay_user", cohorts, {day: set(payers) for day, payers in scope.paid.items()})
 
 

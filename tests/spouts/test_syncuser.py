@@ -302,6 +302,34 @@ def test_of_a_role_that_a_page_names_on_two_days_each_day_has_its_state(spout, h
     assert len(broker.tuples()) == 2
 
 
+def test_a_role_that_moves_says_which_acct_it_left(spout, hall, broker):
+    hall.put(role("1", acctid="a"), role("2", acctid="a"))
+    node = spout()
+    rounds(node, hall)
+    hall.put(role("1", BEGIN + 9, acctid="b"))
+    rounds(node, hall)
+    spout.stop(node)
+    hall.put(role("1", BEGIN + 20, acctid="c"), role("2", BEGIN + 20, acctid="a"))
+    rounds(spout(full_every_seconds=0.01), hall, 2)
+    found = [(one["uid"], one["acctid"], one.get("left")) for one in broker.tuples()]
+    assert sorted(found, key=str) == [
+        ("1", "a", None),
+        ("1", "b", "a"),
+        ("1", "c", "b"),
+        ("2", "a", None),
+        ("2", "a", None),
+    ]
+
+
+def test_a_state_from_before_a_role_moved_counts_no_coins(spout, hall, broker):
+    pages = {"1": {"roles": [role("1", BEGIN + 9, acctid="b")], "next": "2"}}
+    pages["2"] = {"roles": [role("1", acctid="a")], "next": None}
+    hall.broken = lambda area, since, page: pages[page] if area == WSDX else None
+    rounds(spout(full_every_seconds=1e9), hall)
+    found = [one for one in broker.tuples() if one["area"] == WSDX][:2]
+    assert [(one["acctid"], one.get("left")) for one in found] == [("b", None), ("a", "a")]
+
+
 def test_a_role_that_two_pages_tell_the_same_of_is_published_once(spout, hall, broker):
     last = {"roles": [role("1"), role("2")], "next": None}
     hall.broken = lambda area, since, page: last if page == "2" else {"roles": [role("1")], "next": "2"}

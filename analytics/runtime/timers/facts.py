@@ -14,6 +14,7 @@ import gevent
 import numpy as np
 
 from analytics.bolts import BOLTS
+from analytics.bolts.payments import is_payer
 from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
@@ -223,14 +224,13 @@ class FactsReader:
             self._put(kind, area, day, NO_PAYMENTS if kind == "pay" else NOBODY)
             return
         whole = self._store.whole(COLLECTIONS[kind], document)
-        accts = whole["userlist"]
-        numbers = numbers_in(self._numbers[area], accts)
         if kind != "pay":
-            self._put(kind, area, day, _each_once(numbers))
+            self._put(kind, area, day, _each_once(numbers_in(self._numbers[area], whole["userlist"])))
             return
         table = _payments.load("payments", whole)
-        cents = np.fromiter((table[acct][2] if acct in table else 0 for acct in accts), np.int64, len(accts))
-        self._put(kind, area, day, _summed(numbers, cents))
+        paid = {acct: values[1] for acct, (_, *values) in table.items() if is_payer(*values)}
+        cents = np.fromiter(paid.values(), np.int64, len(paid))
+        self._put(kind, area, day, _summed(numbers_in(self._numbers[area], list(paid)), cents))
 
     def _put(self, kind: Stored, stem: str, day: int, what: Any) -> None:
         if kind == "pay":
