@@ -7,14 +7,23 @@ import msgspec
 import zmq.green as zmq
 
 from analytics.broker.committer import Intake
-from analytics.broker.wire import BATCH, HEARTBEAT_TOPIC, BatchHeader, Part, number_of
+from analytics.broker.limits import MOST_FRAMES
+from analytics.broker.wire import (
+    BATCH,
+    HEARTBEAT_TOPIC,
+    MOST_BYTES,
+    MOST_HEADER_BYTES,
+    BatchHeader,
+    Part,
+)
 from analytics.core.intervals import Pair
 
 _OVERHEAD = 4096
 """What a small batch costs besides its bytes, in memory and time."""
 _MOST_TUPLES = 1 << 40
-_TAIL_BYTES = 4096
+_TAIL_BYTES = 1024
 _SHORTEST_LINE = 2
+_LONGEST_NUMBER = 24
 _LEAST_NAME, _MOST_NAME = 16, 255
 """Bytes. A short name could be guessed, and acknowledgements be had in its stead."""
 
@@ -23,6 +32,8 @@ _decode = msgspec.json.Decoder(BatchHeader).decode
 
 def checked(frames: "Sequence[zmq.Frame]") -> Intake:
     """Return the batch of a message. Raise ValueError for what is none."""
+    if len(frames) > MOST_FRAMES or (size := _OVERHEAD + sum(map(len, frames))) > MOST_BYTES:
+        raise ValueError(f"expected at most {MOST_FRAMES} frames and {MOST_BYTES >> 20} MB in all, got more")
     if len(frames) < 5 or frames[1].bytes != BATCH:
         raise ValueError(
             f"expected the frames batch, seq, publisher, header, bodies; got {len(frames) - 1} frames"
@@ -30,13 +41,14 @@ def checked(frames: "Sequence[zmq.Frame]") -> Intake:
     seq, publisher = int(frames[2].bytes), frames[3].bytes
     if not _LEAST_NAME <= len(publisher) <= _MOST_NAME:
         raise ValueError(f"expected a publisher of {_LEAST_NAME} to {_MOST_NAME} bytes, got {len(publisher)}")
+    if len(frames[4]) > MOST_HEADER_BYTES:
+        raise ValueError(f"expected a header of at most {MOST_HEADER_BYTES} bytes, got {len(frames[4])}")
     header = _decode(frames[4].buffer)
     bodies = frames[5:]
     if len(bodies) != len(header.parts):
         raise ValueError(f"the header tells of {len(header.parts)} bodies, the message has {len(bodies)}")
     _check_numbers(header)
     _check_parts(header, bodies)
-    size = _OVERHEAD + sum(len(frame) for frame in frames)
     return Intake(frames[0].bytes, publisher, seq, header, bodies, size)
 
 
@@ -82,12 +94,15 @@ def _check_named(header: BatchHeader, part: Part, body: memoryview) -> None:
         raise ValueError(
             f"$.parts: expected {part.count} tuples of topic {part.topic}, as it has lines, got {part.tuples}"
         )
-    longest = len(header.source.encode()) + 64
+    head = b'{"id":"' + header.source.encode() + b":"
+    longest = len(head) + _LONGEST_NUMBER
     for line in (bytes(body[:longest]), _last_line(body)[:longest]):
-        number = number_of(header.source, line)
-        if not _holds(header.ns, number):
+        digits, quote, _ = line.removeprefix(head).partition(b'"')
+        if not line.startswith(head) or not quote or not digits.isdigit():
+            raise ValueError(f"expected a line that begins {head!r} and a number, got {line[:80]!r}")
+        if not _holds(header.ns, int(digits)):
             raise ValueError(
-                f"$.ns: expected number {number} of a line of topic {part.topic}, got {header.ns[:9]}"
+                f"$.ns: expected number {int(digits)} of a line of topic {part.topic}, got {header.ns[:9]}"
             )
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from analytics.broker.curve import BROKER, Doorkeeper, make, server_options
 from analytics.broker.endpoints import closed, listen
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
+from analytics.broker.limits import Port, Watch
 from analytics.broker.log import NOTHING, Keep, Log
 from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, Refill
-from analytics.broker.sender import Sender
+from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Sender
 from analytics.broker.sessions import Sessions
 from analytics.broker.sockets import patience
 from analytics.broker.topics import LONGEST
@@ -47,7 +49,7 @@ logger = logging.getLogger(__name__)
 _BEAT_SECONDS = 1.0
 _NEWS_SECONDS = 0.1
 _ANSWER_SECONDS = 3.0
-_MAX_PAGE_BYTES = 32_000_000
+_MAX_PAGE_BYTES = 16_000_000
 _MOST_POSITIONS = 500
 """Topics that one bolt may report."""
 
@@ -104,19 +106,34 @@ class Broker:
         )
         self._receiver = Receiver(self._committer.put, **options)
         self._refill = Refill(self._answer, **options)
-        sockets = (self._receiver, self._sender, self._refill)
         self.bound = msgspec.structs.replace(
             section,
             receiver_port=listen(self._receiver.socket, section, "receiver", security),
             sender_port=listen(self._sender.socket, section, "sender", security),
             refill_port=listen(self._refill.socket, section, "refill", security),
         )
-        work = (self._committer.run, self._receiver.run, self._refill.run, self._sender.follow_subscriptions)
-        self._greenlets = [self._spawn(loop) for loop in work]
+        ports = self._watched()
+        work: list[Callable[[], None]] = [
+            self._committer.run,
+            partial(self._receiver.run, ports[0]),
+            partial(self._refill.run, ports[1]),
+            partial(self._sender.follow_subscriptions, ports[2]),
+            *self._watch.loops(),
+        ]
         if self._doorkeeper is not None:
-            keeper = self._doorkeeper
-            self._greenlets += [self._spawn(keeper.watch(part.socket)) for part in sockets]
-            self._greenlets.append(self._spawn(keeper.run))
+            work.append(self._doorkeeper.run)
+        self._greenlets = [self._spawn(loop) for loop in work]
+
+    def _watched(self) -> list[Port]:
+        """Return the ports of Receiver, refill and Sender, and have them watched."""
+        keyless = self._doorkeeper.note_keyless if self._doorkeeper is not None else lambda: None
+        ports = [
+            Port(self._receiver.socket, keyless),
+            Port(self._refill.socket, keyless),
+            Port(self._sender.socket, keyless, MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS),
+        ]
+        self._watch = Watch(*ports)
+        return ports
 
     def step(self) -> None:
         """Send the heartbeat when it is due. Return soon. Raise what made any part of the broker fail."""
@@ -134,6 +151,7 @@ class Broker:
         if not self._greenlets:
             return
         gevent.killall(self._greenlets)
+        self._watch.close()
         for part in (self._receiver, self._sender, self._refill, self._committer, self._log, self._store):
             part.close()
         if self._doorkeeper is not None:
@@ -145,7 +163,8 @@ class Broker:
         """Return the BrokerState as plain data; how many messages were no use; and why the log can't be read, if so."""
         state: dict[str, Any] = msgspec.to_builtins(self.facts())
         malformed = self._receiver.malformed + self._refill.malformed
-        return state | {"malformed": malformed, "damage": self._refill.damage}
+        more = {"malformed": malformed, "damage": self._refill.damage, "hung_up": self._watch.hung_up}
+        return state | more
 
     def facts(self) -> BrokerState:
         """Return everything ``status`` wants to know."""

@@ -20,6 +20,8 @@ from analytics.broker.wire import (
     ACK,
     BATCH,
     HEARTBEAT_TOPIC,
+    MOST_BYTES,
+    MOST_HEADER_BYTES,
     REFUSED,
     Ack,
     Batch,
@@ -47,6 +49,9 @@ logger = logging.getLogger(__name__)
 
 RESEND_SECONDS = 1.0
 _HIGH_WATER_MARK = 8
+_ROOM = 64 << 10
+"""Bytes that encryption and the broker may add to a batch."""
+_PAIRS_AT_ONCE = 20_000
 
 _decode_ack = msgspec.json.Decoder(Ack).decode
 _decode_header = msgspec.json.Decoder(MessageHeader).decode
@@ -86,13 +91,18 @@ class Publisher:
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
         """Hand in a batch; wait while the window is full. The result comes when it is durable.
 
-        It raises Refused if the broker says that the batch is not well formed.
+        It raises Refused if the broker says that the batch is not well formed. Raise Refused if it is too large.
         """
+        seq = next(self._seqs)
+        frames = [BATCH, b"%d" % seq, self._name, encode(batch.header), *batch.bodies]
+        if (size := sum(map(len, frames)) + _ROOM) > MOST_BYTES or len(frames[3]) > MOST_HEADER_BYTES:
+            raise Refused(
+                f"a batch of {batch.header.source or batch.header.parts[0].topic} has {size} bytes, {len(frames[3])} of them "
+                f"its header; the broker takes {MOST_BYTES}, and {MOST_HEADER_BYTES}: send less together"
+            )
         self._window.acquire()
         if self._failure is not None:
             raise self._failure
-        seq = next(self._seqs)
-        frames = [BATCH, b"%d" % seq, self._name, encode(batch.header), *batch.bodies]
         waiting = _Unacked(frames, AsyncResult())
         self._unacked[seq] = waiting
         self._unsent.append(seq)
@@ -264,8 +274,11 @@ class Refill:
 
     def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
         """Return which of a source's record numbers were never accepted."""
-        answer = self._ask(Unknown(source, list(ns)))[0]
-        return msgspec.json.decode(answer, type=dict[str, list[Pair]])["ns"]
+        found: list[Pair] = []
+        for begin in range(0, len(ns), _PAIRS_AT_ONCE):
+            answer = self._ask(Unknown(source, list(ns[begin : begin + _PAIRS_AT_ONCE])))[0]
+            found += msgspec.json.decode(answer, type=dict[str, list[Pair]])["ns"]
+        return found
 
     def state(self) -> BrokerState:
         """Return the broker's state."""

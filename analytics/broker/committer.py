@@ -96,7 +96,7 @@ class Committer:
         While they are so for long, nothing more is taken, at once: whoever went on to wait would read nothing from
         the network, not even that the other end is still there. Publishers send again what was not acknowledged.
         """
-        while self._bytes >= _MAX_WAITING_BYTES:
+        while self._bytes and self._bytes + intake.size > _MAX_WAITING_BYTES:
             self._room.clear()
             if self._stuck or not self._room.wait(_STUCK_SECONDS):
                 self._stuck = True

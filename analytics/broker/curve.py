@@ -7,7 +7,6 @@ A folder of keys has ``public`` and ``secret`` apart. The broker's host needs ``
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,31 +92,22 @@ class Doorkeeper:
             self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
             gevent.sleep(0)
 
-    def watch(self, socket: Socket) -> Callable[[], None]:
-        """Return what counts for ever who comes to ``socket`` without getting as far as a question: ZeroMQ refuses them."""
-        refusals = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL)
+    def note_keyless(self) -> None:
+        """Count somebody who came without getting as far as a question: ZeroMQ refused the connection.
 
-        def count() -> None:
-            while True:
-                refusals.recv_multipart()
-                self.keyless += 1
-                self._tell_of_keyless()
-                gevent.sleep(0)
-
-        return count
-
-    def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-    def _tell_of_keyless(self) -> None:
-        """Warn at the 1st, 2nd, 4th, 8th … time: ZeroMQ does not say whose connection it was, and some try for ever."""
+        Warn at the 1st, 2nd, 4th, 8th … time: ZeroMQ does not say whose connection it was, and some try for ever.
+        """
+        self.keyless += 1
         if self.keyless & (self.keyless - 1) == 0:
             logger.warning(
                 "refused %d connections so far that showed no key, or expected another broker's: "
                 "give that host its keys and `broker.keys`, or find out who knocks",
                 self.keyless,
             )
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         version, sequence, _domain, address, _identity, mechanism, *credentials = request

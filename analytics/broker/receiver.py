@@ -9,13 +9,14 @@ import zmq.green as zmq
 
 from analytics.broker.batches import checked
 from analytics.broker.committer import Intake
+from analytics.broker.limits import MOST_FRAMES, Port
 from analytics.broker.sockets import new_socket
-from analytics.broker.wire import ACK, REFUSED, Ack, encode
+from analytics.broker.wire import ACK, MOST_BYTES, REFUSED, Ack, encode
 
 logger = logging.getLogger(__name__)
 
-_HIGH_WATER_MARK = 8
-_MAX_FRAME = 256 << 20
+_HIGH_WATER_MARK = 4
+"""Whole messages that wait, each of up to ``MOST_BYTES``."""
 _REMEMBERED_PUBLISHERS = 256
 _REMEMBERED_ACKS = 64
 
@@ -34,7 +35,7 @@ class Receiver:
             RCVHWM=_HIGH_WATER_MARK,
             SNDHWM=4 * _REMEMBERED_ACKS,
             ROUTER_MANDATORY=1,
-            MAXMSGSIZE=_MAX_FRAME,
+            MAXMSGSIZE=MOST_BYTES,
             **options,
         )
         self._put = put
@@ -42,11 +43,11 @@ class Receiver:
         self._acks: OrderedDict[bytes, deque[Ack]] = OrderedDict()
         self.malformed = 0
 
-    def run(self) -> None:
+    def run(self, port: Port) -> None:
         """Take batches in for ever."""
         while True:
             for _ in range(16):
-                self._take(self.socket.recv_multipart(copy=False))
+                self._take(port.receive(MOST_FRAMES))
             gevent.sleep(0)
 
     def acknowledge(self, intake: Intake, ack: Ack) -> None:

@@ -7,14 +7,15 @@ import gevent
 import msgspec
 import zmq.green as zmq
 
+from analytics.broker.limits import Port
 from analytics.broker.sockets import new_socket
-from analytics.broker.wire import Message, Request, encode
+from analytics.broker.wire import MOST_REQUEST_BYTES, Message, Request, encode
 from analytics.errors import AnalyticsError, Refused
 
 logger = logging.getLogger(__name__)
 
-_MAX_REQUEST_BYTES = 32 << 20
 _HIGH_WATER_MARK = 2
+_MOST_REQUESTS = 16
 
 _decode = msgspec.json.Decoder(Request).decode
 
@@ -26,16 +27,20 @@ class Refill:
 
     def __init__(self, answer: Callable[[Request], Answer | None], **options: int | bytes) -> None:
         self.socket = new_socket(
-            zmq.ROUTER, SNDHWM=_HIGH_WATER_MARK, MAXMSGSIZE=_MAX_REQUEST_BYTES, **options
+            zmq.ROUTER,
+            SNDHWM=_HIGH_WATER_MARK,
+            RCVHWM=_MOST_REQUESTS,
+            MAXMSGSIZE=MOST_REQUEST_BYTES,
+            **options,
         )
         self._answer = answer
         self.malformed = 0
         self.damage = ""
 
-    def run(self) -> None:
+    def run(self, port: Port) -> None:
         """Answer for ever."""
         while True:
-            self._serve(self.socket.recv_multipart())
+            self._serve([frame.bytes for frame in port.receive(3)])
             gevent.sleep(0)
 
     def close(self) -> None:

@@ -4,10 +4,16 @@ import gevent
 import zmq.green as zmq
 from gevent.lock import Semaphore
 
+from analytics.broker.limits import Port
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import HEARTBEAT_TOPIC, Heartbeat, MessageHeader, encode, subscription
 
 _HIGH_WATER_MARK = 16
+_MOST_LIVE_BYTES = 8 << 20
+_MOST_SUBSCRIPTION_BYTES = 300
+MOST_SUBSCRIPTIONS = 2000
+MOST_SUBSCRIBER_BYTES = 256 << 10
+"""A subscriber sends its subscriptions and nothing else. Each byte of them takes up to 80 in memory."""
 
 Buffer = bytes | memoryview
 
@@ -16,11 +22,20 @@ class Sender:
     """An XPUB socket. Messages beyond a subscriber's high-water mark are dropped; it refills from the log."""
 
     def __init__(self, **options: int | bytes) -> None:
-        self.socket = new_socket(zmq.XPUB, SNDHWM=_HIGH_WATER_MARK, XPUB_VERBOSER=1, **options)
+        self.socket = new_socket(
+            zmq.XPUB,
+            SNDHWM=_HIGH_WATER_MARK,
+            RCVHWM=_HIGH_WATER_MARK,
+            MAXMSGSIZE=_MOST_SUBSCRIPTION_BYTES,
+            XPUB_VERBOSER=1,
+            **options,
+        )
         self._turn = Semaphore(1)
 
     def publish(self, topic: str, header: MessageHeader, body: "zmq.Frame | Buffer") -> None:
-        """Send one message to its subscribers."""
+        """Send one message to its subscribers. They read a very long one from the log: here, several would fill the memory."""
+        if len(body) > _MOST_LIVE_BYTES:
+            return
         with self._turn:
             self.socket.send(subscription(topic), zmq.SNDMORE)
             self.socket.send(encode(header), zmq.SNDMORE)
@@ -31,10 +46,10 @@ class Sender:
         with self._turn:
             self.socket.send_multipart([subscription(HEARTBEAT_TOPIC), encode(heartbeat)])
 
-    def follow_subscriptions(self) -> None:
-        """Take in who comes and goes, for ever: unread, it would pile up."""
+    def follow_subscriptions(self, port: Port) -> None:
+        """Take in subscriptions, for ever: unread, they would pile up."""
         while True:
-            self.socket.recv()
+            port.receive(1)
             gevent.sleep(0)
 
     def close(self) -> None:

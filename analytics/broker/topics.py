@@ -14,7 +14,7 @@ from analytics.broker.wire import BatchHeader, Head, Part
 
 MOST = 1000
 LONGEST = 200
-"""Characters. A longer topic is shared: its name would cost memory with every heartbeat."""
+"""Bytes. A longer topic is shared: its name would cost memory with every heartbeat."""
 CODES = "gamelog."
 _SHARED = "~"
 
@@ -66,7 +66,7 @@ class Topics:
         if topic in self._own:
             return topic
         family = _family(topic)
-        if len(topic) > LONGEST or self._left[family] <= 0:
+        if len(topic.encode()) > LONGEST or self._left[family] <= 0:
             return family + _SHARED
         self._own.add(topic)
         self._left[family] -= 1
@@ -86,7 +86,7 @@ def bounded(heads: Mapping[str, Head], read: Iterable[str]) -> dict[str, Head]:
         family = _family(topic)
         if topic in wanted or topic == shared_topic(topic):
             kept[topic] = head
-        elif left[family] > 0 and len(topic) <= LONGEST:
+        elif left[family] > 0 and len(topic.encode()) <= LONGEST:
             kept[topic] = head
             left[family] -= 1
         else:

@@ -17,8 +17,9 @@ never decodes it. ``publisher`` is 16 to 255 bytes, the same with each batch of 
 random so that nobody can guess it. Topics end in ``\\0`` on the Sender because subscriptions match prefixes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import msgspec
 
@@ -28,6 +29,14 @@ BATCH = b"batch"
 ACK = b"ack"
 REFUSED = b"refused"
 HEARTBEAT_TOPIC = "heartbeat"
+MOST_BYTES = 16 << 20
+"""Of all frames of a batch together. The broker refuses larger ones."""
+MOST_HEADER_BYTES = 2 << 20
+MOST_REQUEST_BYTES = 1 << 20
+PORTION_BYTES = 4 << 20
+"""Lines travel together up to about this size."""
+
+T = TypeVar("T")
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
@@ -227,6 +236,20 @@ def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[
     """
     head = b'{"id":"' + source.encode() + b':%d",'
     return [head % n + line[1:] for n, line in zip(numbers, lines, strict=True)]
+
+
+def portions(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Yield ``items`` in lists of at most ``most``, and about ``PORTION_BYTES``, that may travel as one body."""
+    portion: list[T] = []
+    held = 0
+    for item in items:
+        portion.append(item)
+        held += size(item)
+        if len(portion) == most or held >= PORTION_BYTES:
+            yield portion
+            portion, held = [], 0
+    if portion:
+        yield portion
 
 
 def number_of(source: str, line: bytes) -> int:

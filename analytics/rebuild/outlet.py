@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from analytics.broker.clients import Publisher
-from analytics.broker.wire import Batch, BatchHeader, Part
+from analytics.broker.wire import Batch, BatchHeader, Part, portions
 from analytics.errors import AnalyticsError
 from analytics.runtime.settler import ACCTS_A_TUPLE, new_session
 from analytics.spouts.positions import StateFile
@@ -72,10 +72,9 @@ class Outlet:
 
     def publish(self, bolt: str, tuples: Iterable[Mapping[str, Any]]) -> None:
         """Publish a bolt's tuples, and wait until they are durable."""
-        lines = [line for one in tuples for line in self._lines(bolt, one)]
+        lines = (line for one in tuples for line in self._lines(bolt, one))
         pending = []
-        for begin in range(0, len(lines), LINES_A_BATCH):
-            some = lines[begin : begin + LINES_A_BATCH]
+        for some in portions(lines, LINES_A_BATCH, len):
             header = BatchHeader(f"{bolt}@{self._session}", [], [Part(bolt, len(some), 0)])
             pending.append(self._publisher.publish(Batch(header, [b"\n".join(some)])))
         for result in pending:

@@ -27,7 +27,7 @@ import msgspec
 from gevent.event import AsyncResult
 
 from analytics.broker.clients import Publisher
-from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Part
+from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Part, portions
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
@@ -331,7 +331,7 @@ class Settler:
     def _publish(self, name: str, tuples: Iterable[Fields]) -> "Iterator[AsyncResult[Ack]]":
         """Publish a bolt's tuples; yield what tells when each batch is durable."""
         lines = (line for one in tuples for line in self._lines(name, one))
-        while batch := list(islice(lines, LINES_A_BATCH)):
+        for batch in portions(lines, LINES_A_BATCH, lambda pair: len(pair[0])):
             part = Part(name, len(batch), sum(weight for _, weight in batch))
             header = BatchHeader(f"{name}@{self._session}", [], [part])
             yield self._publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)]))

@@ -37,7 +37,7 @@ from analytics.spouts.sources.tcp import TcpSource
 logger = logging.getLogger(__name__)
 
 _TOGETHER = 12
-_TOGETHER_BYTES = 48 << 20
+_TOGETHER_BYTES = 8 << 20
 """What travels together is less than that, and one chunk more: a message has a largest size."""
 _FLOOD_SECONDS = 0.05
 _NEARLY = 0.9

@@ -17,14 +17,16 @@ import msgspec
 from gevent.event import AsyncResult
 
 from analytics.broker.clients import Publisher
-from analytics.broker.wire import Ack, Batch, BatchHeader, Part, tagged
+from analytics.broker.wire import Ack, Batch, BatchHeader, Part, portions, tagged
 from analytics.config import Config
-from analytics.core.intervals import Intervals, Pair
+from analytics.core.intervals import Intervals
 from analytics.errors import AnalyticsError
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.rejected import Rejected
 
 WINDOW = 8
+MOST_LINES = 20_000
+"""In a batch, whose header has a largest size."""
 
 
 class OutboxState(msgspec.Struct):
@@ -135,7 +137,7 @@ class Outbox(Generic[L]):
         self._last[source] = max(self._last.get(source, 0), *numbers)
         at = max(line.at for line in parsed)
         self._at = max(self._at, at)
-        self._publish(source, list(Intervals.of(numbers)), lines, at, mark)
+        self._publish(source, numbers, lines, at, mark)
         return parsed
 
     def send(self, game: str, tuples: Sequence[bytes], at: int, then: Callable[[], None]) -> None:
@@ -149,7 +151,7 @@ class Outbox(Generic[L]):
         lines = tagged(source, range(first, last + 1), tuples)
         mark = self._journal.append(*lines)
         self._last[source] = last
-        self._publish(source, [(first, last)], lines, at, mark)
+        self._publish(source, range(first, last + 1), lines, at, mark)
         self.after(then)
 
     def after(self, then: Callable[[], None]) -> None:
@@ -183,10 +185,18 @@ class Outbox(Generic[L]):
         self.settle()
         self._journal.close()
 
-    def _publish(self, source: str, ns: list[Pair], lines: list[bytes], at: int, mark: Mark | None) -> None:
-        header = BatchHeader(source, ns, [Part(self._name, len(lines), len(lines))])
-        result = self._publisher.publish(Batch(header, [b"\n".join(lines)]))
-        self._waiting.append(_Sent(result, source, ns[-1][1], at, mark))
+    def _publish(
+        self, source: str, numbers: Sequence[int], lines: list[bytes], at: int, mark: Mark | None
+    ) -> None:
+        """Publish lines in as many batches as they take; ``mark`` is acknowledged with the last one."""
+        begin = 0
+        for some in portions(lines, MOST_LINES, len):
+            end = begin + len(some)
+            ns = list(Intervals.of(numbers[begin:end]))
+            header = BatchHeader(source, ns, [Part(self._name, len(some), len(some))])
+            result = self._publisher.publish(Batch(header, [b"\n".join(some)]))
+            self._waiting.append(_Sent(result, source, ns[-1][1], at, mark if end == len(lines) else None))
+            begin = end
 
     def _unacknowledged(self) -> Iterator[tuple[list[L], list[bytes], Mark | None]]:
         """Yield the journal's lines beyond what is acknowledged, those of one source together."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from analytics.broker.wire import PORTION_BYTES, portions
 from analytics.core.tuples import LONGEST_NAME, MOST_MONEY, MOST_TIMES, cents
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay
@@ -77,3 +78,12 @@ def payment_tuple(day: AreaDay, at: int, users: bytes) -> bytes:
     area = day.area
     head = {"game": area.game, "area": area.id, "plat": area.plat, "ts": day.ts, "at": at}
     return msgspec.json.encode(head)[:-1] + b',"users":' + users + b"}"
+
+
+def payment_tuples(day: AreaDay, at: int, users: bytes) -> list[bytes]:
+    """Return a snapshot as payment tuples: several where it is long, each of some accounts."""
+    if len(users) <= PORTION_BYTES:
+        return [payment_tuple(day, at, users)]
+    each = msgspec.json.decode(users, type=dict[str, msgspec.Raw])
+    pieces = portions(each.items(), len(each), lambda pair: len(pair[0]) + len(bytes(pair[1])))
+    return [payment_tuple(day, at, msgspec.json.encode(dict(piece))) for piece in pieces]

@@ -15,7 +15,7 @@ from analytics.core.areas import Areas
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
 from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
-from analytics.spouts.paid import check, digest, encoded, payment_tuple, users_of
+from analytics.spouts.paid import check, digest, encoded, payment_tuple, payment_tuples, users_of
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
@@ -174,7 +174,9 @@ class Payment:
             if users is not None:
                 batches.setdefault(answer.question.area.game, []).append((answer, users))
         for game, found in batches.items():
-            tuples = [payment_tuple(answer.question, answer.at, users) for answer, users in found]
+            tuples = [
+                one for answer, users in found for one in payment_tuples(answer.question, answer.at, users)
+            ]
             arrived = partial(self._arrived, found)
             self._outbox.send(game, tuples, max(answer.at for answer, _ in found), arrived)
 

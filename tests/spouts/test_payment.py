@@ -14,6 +14,7 @@ from datetime import date
 import gevent
 import msgspec
 import pytest
+from gamelogs import OVER_TCP
 from gevent.pywsgi import WSGIServer
 
 from analytics.broker import receiver
@@ -205,7 +206,7 @@ def test_read_payment_not_empty(tmp_path, broker):
 @pytest.fixture
 def narrow(monkeypatch):
     """A broker that takes messages of some hundred KB."""
-    monkeypatch.setattr(receiver, "_MAX_FRAME", 300_000)
+    monkeypatch.setattr(receiver, "MOST_BYTES", 300_000)
     monkeypatch.setattr(payment, "BATCH_USERS", 2_000)
 
 
@@ -490,4 +491,4 @@ def whole_lines(path):
 
 def broker_table(section):
     ports = {name: value for name, value in msgspec.structs.asdict(section).items() if name.endswith("_port")}
-    return "\n".join(["[broker]", *(f"{name} = {value}" for name, value in ports.items())])
+    return "\n".join(["[broker]", OVER_TCP, *(f"{name} = {value}" for name, value in ports.items())])

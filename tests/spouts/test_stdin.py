@@ -142,7 +142,7 @@ def test_a_named_source_and_a_game(tmp_path, started):
 
 def test_a_journal_of_payments_may_have_lines_of_many_accounts(tmp_path, started, monkeypatch):
     """They are longer than any other line may be, and too long to travel together."""
-    monkeypatch.setattr(receiver, "_MAX_FRAME", 5 << 20)
+    monkeypatch.setattr(receiver, "MOST_BYTES", 5 << 20)
     monkeypatch.setattr(gamelog, "_TOGETHER_BYTES", 2 << 20)
     config = configured(tmp_path)
     started(Broker(config.broker, config.data))

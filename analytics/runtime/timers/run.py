@@ -13,13 +13,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 
 import gevent
 import msgspec
 
 from analytics.broker.clients import Publisher
-from analytics.broker.wire import Batch, BatchHeader, Part
+from analytics.broker.wire import Batch, BatchHeader, Part, portions
 from analytics.runtime.timers.documents import MARK, public
 from analytics.runtime.timers.facts import FactsReader, Needs
 from analytics.runtime.timers.moment import Now, moment
@@ -48,7 +47,7 @@ class Outlet:
         """Publish documents, each with the incoming tuples that it accounts for; wait until that is durable."""
         lines = (self._line(name, document, tuples) for document, tuples in documents)
         pending = []
-        while batch := list(islice(lines, LINES_A_BATCH)):
+        for batch in portions(lines, LINES_A_BATCH, lambda pair: len(pair[0])):
             part = Part(name, len(batch), sum(tuples for _, tuples in batch))
             header = BatchHeader(f"{name}@{self._session}", [], [part])
             body = b"\n".join(line for line, _ in batch)

@@ -1,0 +1,140 @@
+"""Whatever one client sends, the broker stays small and serves the others."""
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from brokers import BrokerProcess, batch, running
+
+from analytics.broker.clients import Publisher, Refill
+from analytics.broker.wire import MOST_BYTES, PORTION_BYTES, Batch, BatchHeader, Part, portions
+from analytics.config import BrokerSection
+from analytics.core.areas import Area
+from analytics.core.periods import zone
+from analytics.errors import Refused
+from analytics.spouts.days import AreaDay
+from analytics.spouts.paid import encoded, payment_tuples
+
+PATIENCE = 60.0
+MOST_MB = 200
+MOST_MB_OF_TINY_FRAMES = 500
+"""Two bytes without encryption take 64 in memory. Unbounded it would be 1,000; how soon they are noticed depends on the load."""
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+MB = b"x" * (1 << 20)
+
+
+def frame(data: bytes, more: bool = False) -> bytes:
+    """Return a frame of the ZeroMQ protocol: a client of libzmq would keep what it never finishes to itself."""
+    if len(data) < 256:
+        return bytes([more, len(data)]) + data
+    return bytes([2 | more]) + len(data).to_bytes(8, "big") + data
+
+
+def endless(data: bytes, megabytes: int) -> Iterator[bytes]:
+    one = frame(data, more=True)
+    block = one * max(1, (1 << 20) // len(one))
+    for _ in range(megabytes):
+        yield block
+
+
+def messages(frames: list[bytes], count: int) -> Iterator[bytes]:
+    whole = b"".join(frame(one, more=at < len(frames) - 1) for at, one in enumerate(frames))
+    for _ in range(count):
+        yield whole
+
+
+def pairs(megabytes: float) -> bytes:
+    ns = b"[1,1]," * int(megabytes * (1 << 20) / 6)
+    return b'{"source":"s","ns":[' + ns[:-1] + b'],"parts":[["a",1,1]]}'
+
+
+NAME = b"somebody who sends too much"
+ATTACKS = {
+    "an endless message": ("receiver", lambda: endless(MB, 200)),
+    "an endless message of empty frames": ("receiver", lambda: endless(b"", 30)),
+    "a message of 600,000 frames": ("receiver", lambda: messages([b"", b"batch"] + [b"x"] * 600_000, 2)),
+    "large messages": ("receiver", lambda: messages([b"batch", b"1", NAME, b"{}", MB * 15], 20)),
+    "large batches": ("receiver", lambda: messages(large_batch(), 20)),
+    "a header of pairs": ("receiver", lambda: messages([b"batch", b"1", NAME, pairs(15), b"x"], 10)),
+    "a longest header of pairs": ("receiver", lambda: messages([b"batch", b"1", NAME, pairs(1.9), b"x"], 50)),
+    "an endless question": ("refill", lambda: endless(MB, 200)),
+    "an endless question of empty frames": ("refill", lambda: endless(b"", 30)),
+    "long questions": (
+        "refill",
+        lambda: messages(
+            [b"1", b'{"type":"unknown","source":"s","ns":[' + b"[1,1]," * 170_000 + b"[1,1]]}"], 60
+        ),
+    ),
+    "a subscription of 32 MB": ("sender", lambda: messages([b"\1" + MB * 32], 5)),
+    "300,000 subscriptions": ("sender", lambda: (frame(b"\1topic%06d\0" % n) for n in range(300_000))),
+    "an endless subscription": ("sender", lambda: endless(b"\1" + b"x" * 100, 50)),
+}
+
+
+def large_batch() -> list[bytes]:
+    header = {"source": "b", "ns": [], "parts": [["a", 1, 1]]}
+    return [b"batch", b"1", NAME, json.dumps(header).encode(), MB * 15]
+
+
+def send(broker: BrokerProcess, port: str, pieces: Iterator[bytes]) -> None:
+    """Send all pieces, by a new connection whenever the broker ends one."""
+    sender: socket.socket | None = None
+    for piece in pieces:
+        try:
+            if sender is None:
+                sender = socket.create_connection(("127.0.0.1", getattr(broker.section, f"{port}_port")), 60)
+                kind = b"SUB" if port == "sender" else b"DEALER"
+                ready = b"\5READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
+                sender.sendall(GREETING + bytes([4, len(ready)]) + ready)
+            sender.sendall(piece)
+        except (ConnectionError, BrokenPipeError):
+            assert sender is not None
+            sender.close()
+            sender = None
+    if sender is not None:
+        sender.close()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_one_client_can_neither_fill_the_memory_nor_stop_the_others(tmp_path: Path, attack: str) -> None:
+    port, pieces = ATTACKS[attack]
+    with running(tmp_path / "data") as broker:
+        send(broker, port, pieces())
+        publisher, refill = Publisher(broker.section, "test"), Refill(broker.section, PATIENCE)
+        assert publisher.publish(batch("s", range(10))).get(timeout=PATIENCE).accepted == 10
+        assert refill.state().sources["s"].accepted == 10
+        assert broker.memory_mb() < (MOST_MB_OF_TINY_FRAMES if "empty" in attack else MOST_MB)
+        publisher.close()
+
+
+def test_a_batch_that_the_broker_would_not_take_is_refused_at_once() -> None:
+    publisher = Publisher(BrokerSection(), "test", window=1)
+    for header, body in (
+        (BatchHeader("", [], [Part("a", 1, 1)]), bytes(MOST_BYTES)),
+        (BatchHeader("s", [(n, n) for n in range(0, 600_000, 2)], [Part("a", 1, 1)]), b"{}"),
+    ):
+        with pytest.raises(Refused, match="send less together"):
+            publisher.publish(Batch(header, [body]))
+    publisher.close(0)
+
+
+def test_lines_travel_in_portions_that_hold_all_of_them_in_order() -> None:
+    lines = [b"x" * size for size in (1, 2, PORTION_BYTES, 3, PORTION_BYTES // 2, PORTION_BYTES // 2, 4)]
+    found = list(portions(lines, 2, len))
+    assert [line for portion in found for line in portion] == lines
+    assert [len(portion) for portion in found] == [2, 1, 2, 2]
+    assert list(portions([], 2, len)) == []
+
+
+def test_a_long_snapshot_of_payments_becomes_several_tuples_of_some_accounts_each() -> None:
+    users = {f"account{n:020d}": {"times": 1, "amount": n / 100} for n in range(150_000)}
+    day = AreaDay(Area("a" * 24, "dl", "2001", zone("UTC")), 1420070400)
+    tuples = [msgspec.json.decode(one) for one in payment_tuples(day, 7, encoded(users))]
+    assert len(tuples) > 1
+    assert max(map(len, payment_tuples(day, 7, encoded(users)))) < PORTION_BYTES + 1000
+    assert {key: value for one in tuples for key, value in one["users"].items()} == users
+    assert sum(len(one["users"]) for one in tuples) == len(users)
+    assert {(one["area"], one["ts"], one["at"]) for one in tuples} == {("a" * 24, day.ts, 7)}
