@@ -23,3 +23,13 @@ class LogError(AnalyticsError):
 
 class Refused(AnalyticsError):
     """The broker will never take this batch, or never answer this request: it is not well formed."""
+
+
+class StateError(AnalyticsError):
+    """A file in the data folder that says how far work has come is damaged, and so is the generation before it."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged: {reason}. The generation before it can't be read either. `bin/analytics state` shows every "
+            "such file, and with --repair moves damaged ones away where the suite can go on without"
+        )

@@ -1,9 +1,11 @@
-"""The filter's state on disk, apart from the Queue: a snapshot, and a tail of what came since.
+"""The filter's state on disk, apart from the Queue: a snapshot, and a tail of what came since, in two generations.
 
 The Queue is what makes a record durable, so the tail is written without syncing: after a crash of the machine
-the log's records since the snapshot say the same. Were the Queue removed, the tail says it alone.
+the log's records since the snapshot say the same. Were the Queue removed, the tail says it alone. Where the snapshot is
+damaged, the one before it and both tails say the same.
 """
 
+import logging
 import os
 import zlib
 from collections.abc import Iterable
@@ -11,10 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from analytics import sealed
 from analytics.broker.filter import Filter, Known
-from analytics.broker.segment import sync_folder
 from analytics.core.intervals import Intervals, Pair
-from analytics.errors import LogError
+
+logger = logging.getLogger(__name__)
 
 
 class _Saved(msgspec.Struct, frozen=True, array_like=True):
@@ -56,19 +59,39 @@ class FilterStore:
 
     def load(self, into: Filter) -> tuple[str, int]:
         """Fill the filter. Return which log's record was the newest to pass it, or ``("", 0)``."""
-        path = self._folder / "snapshot.json"
-        if path.exists():
-            snapshot = _read_snapshot(path)
+        newest = ("", 0)
+        found = sealed.read(self._folder / "snapshot.json", msgspec.json.Decoder(Snapshot).decode)
+        if found is not None:
+            snapshot, again = found
             self._log, self._seq = snapshot.log, snapshot.seq
             for source, saved in snapshot.sources.items():
                 into.sources[source] = Known(Intervals(saved.accepted), Intervals(saved.rejected))
-        log, seq, whole = self._log, self._seq, 0
-        for passed, end in _lines(os.pread(self._fd, self._size, 0)):
-            into.note(passed.source, passed.ns, passed.rejected)
-            log, seq, whole = passed.log, passed.seq, end
+            newest = (self._log, self._seq)
+            if again and (old := self._folder / "tail.old").exists():
+                newest, _ = self._take(old, old.read_bytes(), into, newest)
+        data = os.pread(self._fd, self._size, 0)
+        newest, whole = self._take(self._folder / "tail", data, into, newest)
         os.ftruncate(self._fd, whole)
         self._size = whole
-        return log, seq
+        return newest
+
+    def _take(
+        self, path: Path, data: bytes, into: Filter, newest: tuple[str, int]
+    ) -> tuple[tuple[str, int], int]:
+        """Fill the filter from a tail. Return the newest record, ``newest`` before, and where its last whole line ends."""
+        whole = at = 0
+        for line in data.split(b"\n")[:-1]:
+            at += len(line) + 1
+            passed = _parsed(line)
+            if passed is None:
+                continue
+            if whole != at - len(line) - 1:
+                logger.error(
+                    "%s is damaged before byte %d: the Queue has to say what stood there", path, whole
+                )
+            into.note(passed.source, passed.ns, passed.rejected)
+            newest, whole = (passed.log, passed.seq), at
+        return newest, whole
 
     def append(self, passed: Iterable[Passed]) -> None:
         """Add to the tail. On OSError it is cut back and nothing has changed."""
@@ -88,16 +111,21 @@ class FilterStore:
         Args:
             sources: what :func:`encoded` made of the filter just after record ``seq``.
         """
-        target, draft = self._folder / "snapshot.json", self._folder / "snapshot.new"
         head = msgspec.json.encode({"log": log, "seq": seq})
-        with draft.open("wb") as file:
-            file.write(head[:-1] + b',"sources":' + sources + b"}")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-        sync_folder(self._folder)
-        os.ftruncate(self._fd, 0)
-        self._size, self._log, self._seq = 0, log, seq
+        sealed.write(self._folder / "snapshot.json", head[:-1] + b',"sources":' + sources + b"}")
+        self._begin_tail()
+        self._log, self._seq = log, seq
+
+    def _begin_tail(self) -> None:
+        """Begin a tail. The one before belongs to the snapshot before."""
+        os.fsync(self._fd)
+        tail, draft = self._folder / "tail", self._folder / "tail.new"
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        tail.replace(self._folder / "tail.old")
+        draft.replace(tail)
+        os.close(self._fd)
+        self._fd, self._size = fd, 0
+        sealed.sync_folder(self._folder)
 
     def close(self) -> None:
         """Close the tail."""
@@ -114,27 +142,12 @@ def encoded(state: Filter) -> bytes:
     )
 
 
-def _read_snapshot(path: Path) -> Snapshot:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Snapshot)
-    except msgspec.MsgspecError as error:
-        raise LogError(
-            f"{path} can't be read: {error}. Without it repeated records would count again: restore it from a "
-            "backup, or count everything anew from the journals as docs/operations.md, Counting anew, says"
-        ) from error
-
-
 def _line(entry: Passed) -> bytes:
     text = msgspec.json.encode(entry)
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def _lines(data: bytes) -> Iterable[tuple[Passed, int]]:
-    """Yield the tail's lines up to the first that is not whole, each with where it ends."""
-    end = 0
-    for line in data.split(b"\n")[:-1]:
-        crc, _, text = line.partition(b" ")
-        if b"%08x" % zlib.crc32(text) != crc:
-            return
-        end += len(line) + 1
-        yield msgspec.json.decode(text, type=Passed), end
+def _parsed(line: bytes) -> Passed | None:
+    """Return a line of the tail, None where it is not whole."""
+    crc, _, text = line.partition(b" ")
+    return msgspec.json.decode(text, type=Passed) if b"%08x" % zlib.crc32(text) == crc else None

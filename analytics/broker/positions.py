@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from analytics.broker.wire import Head
+from analytics.sealed import opened, sealed
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ class _Saved(msgspec.Struct, frozen=True):
 
 
 class Positions:
-    """Every bolt's newest report, kept in a file beside the log it speaks of.
+    """Every bolt's newest report, kept in a file beside the log it speaks of. A damaged file counts as none.
 
     Args:
         bolts: the configured bolts and the topics that each one reads. They hold segments from the start,
@@ -65,7 +66,7 @@ class Positions:
         """Keep the reports. A disk that is full may forget them: bolts report again."""
         draft = self._path.with_suffix(".new")
         try:
-            draft.write_bytes(msgspec.json.encode(_Saved(self._log, self.bolts)))
+            draft.write_bytes(sealed(msgspec.json.encode(_Saved(self._log, self.bolts))))
             draft.replace(self._path)
         except OSError as error:
             logger.warning("%s was not saved: %s", self._path, error)
@@ -74,6 +75,7 @@ class Positions:
 def _read(path: Path) -> _Saved:
     """Return what was saved. A file that can't be read holds nothing up: bolts report again."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Saved)
-    except msgspec.MsgspecError:
+        return msgspec.json.decode(opened(path.read_bytes()), type=_Saved)
+    except (msgspec.MsgspecError, ValueError) as error:
+        logger.error("%s is damaged: %s. Segments wait until all bolts have reported again", path, error)
         return _Saved("", {})

@@ -9,6 +9,7 @@ from analytics.appending import Appender
 from analytics.broker.records import Damaged, Record, SegmentHead, encode_record, placed, read_body, scan
 from analytics.broker.wire import Head
 from analytics.errors import LogError
+from analytics.sealed import sync_folder
 
 _CHECKPOINT_BYTES = 4 << 20
 _WARM_BYTES = 8 << 20
@@ -159,12 +160,3 @@ class Segment:
         """Delete the file."""
         self.close()
         self.path.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names that were added to or removed from ``folder`` durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

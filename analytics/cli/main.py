@@ -43,6 +43,7 @@ COMMANDS = {
     "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
     "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
     "start": ("analytics.cli.service", "start", "Start the whole suite in the background."),
+    "state": ("analytics.cli.state", "state", "Check the files that say how far work has come."),
     "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
     "stop": ("analytics.cli.service", "stop", "Stop the suite in order."),
     "store": ("analytics.cli.store", "store", "Find the documents, and move them between embedded servers."),

@@ -1,6 +1,5 @@
 """How far the gamelog spout has come: one JSON file, replaced atomically, written on acknowledgement."""
 
-import os
 import time
 from pathlib import Path
 from typing import TypeVar
@@ -8,7 +7,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from analytics.errors import AnalyticsError
+from analytics import sealed
 
 SAVING_SHARE = 0.02
 """Of the time, what saving may take before it waits longer in between: positions of years of logs are many."""
@@ -53,7 +52,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class StateFile:
-    """A JSON file of one value that is always whole: it is written beside itself and moved over."""
+    """A JSON file of one value that is always whole, and notices where it was damaged: see :mod:`analytics.sealed`."""
 
     def __init__(self, path: Path, every: float = 0.5) -> None:
         self._path = path
@@ -61,16 +60,12 @@ class StateFile:
         self._saved = 0.0
 
     def load(self, kind: type[S]) -> S:
-        """Return the saved value, or a new one. Raise AnalyticsError where the file holds something else."""
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=kind)
-        except FileNotFoundError:
-            return kind()
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise AnalyticsError(
-                f"{self._path}: expected the positions that the spout wrote, got something else ({error}). "
-                "Move the file away and start again: everything is read anew and repeats are dropped"
-            ) from error
+        """Return the saved value, or a new one. Raise StateError where it is damaged, and the one before it, too.
+
+        A value that was saved earlier takes nothing but time: what is read again is dropped as repeated.
+        """
+        found = sealed.read(self._path, msgspec.json.Decoder(kind).decode)
+        return kind() if found is None else found[0]
 
     def save(self, value: msgspec.Struct, now: bool = False) -> bool:
         """Write ``value`` if the last write is long enough ago, or ``now``. Return whether it was written."""
@@ -78,12 +73,7 @@ class StateFile:
         if not now and began - self._saved < self._pause:
             return False
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self._path.with_name(self._path.name + ".new")
-        with beside.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(value)))
-            file.flush()
-            os.fdatasync(file.fileno())
-        beside.replace(self._path)
+        sealed.write(self._path, msgspec.json.format(msgspec.json.encode(value)))
         self._saved = time.monotonic()
         self._pause = max(self._every, (self._saved - began) / SAVING_SHARE)
         return True

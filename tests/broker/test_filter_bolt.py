@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, Passed, encoded
 from analytics.broker.wire import BatchHeader, Part, number_of
-from analytics.errors import LogError
+from analytics.errors import StateError
 
 numbers = st.lists(st.integers(0, 60), min_size=1, max_size=20, unique=True).map(sorted)
 
@@ -123,5 +123,29 @@ def test_a_crash_between_snapshot_and_emptied_tail_changes_nothing(tmp_path: Pat
 
 def test_a_broken_snapshot_is_refused_with_advice(tmp_path: Path) -> None:
     (tmp_path / "snapshot.json").write_text("{")
-    with pytest.raises(LogError, match=r"snapshot\.json can't be read"):
+    with pytest.raises(StateError, match=r"snapshot\.json is damaged.*bin/analytics state"):
         stored(tmp_path)
+
+
+def test_a_damaged_snapshot_or_tail_loses_no_name(tmp_path: Path) -> None:
+    store = FilterStore(tmp_path)
+    known = Filter()
+    for n in range(1, 10):
+        store.append([Passed("L", n, "s", [(n, n)], [])])
+        known.note("s", [(n, n)], [])
+        if n % 3 == 0:
+            store.save("L", n, encoded(known))
+    store.append([Passed("L", n, "s", [(n, n)], []) for n in (10, 11, 12)])
+    store.close()
+    snapshot, tail = tmp_path / "snapshot.json", tmp_path / "tail"
+    whole = snapshot.read_bytes()
+    for at in range(len(whole)):
+        snapshot.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        read, place = stored(tmp_path)
+        assert (read.unknown("s", [(1, 13)]), place) == ([(13, 13)], ("L", 12))
+        snapshot.unlink()
+        snapshot.write_bytes(whole)
+    line = tail.read_bytes().replace(b"[11,11]", b"[91,91]")
+    tail.write_bytes(line)
+    read, place = stored(tmp_path)
+    assert (read.unknown("s", [(1, 13)]), place) == ([(11, 11), (13, 13)], ("L", 12))

@@ -1,0 +1,104 @@
+"""A state file that was damaged is noticed, and the suite goes on without losing or repeating anything."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from analytics import sealed
+from analytics.broker.positions import Positions
+from analytics.broker.wire import Head
+from analytics.cli.main import cli
+from analytics.errors import AnalyticsError, StateError
+from analytics.spouts.positions import Position, State, StateFile
+
+NEWER = State(sources={"gamelog/s@0": Position("f", 2000, 90_000)})
+OLDER = State(sources={"gamelog/s@0": Position("f", 1000, 45_000)})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "data" / "state" / "gamelog.json"
+    file = StateFile(path, every=0)
+    assert file.save(OLDER, now=True) and file.save(NEWER, now=True)
+    return path
+
+
+def test_every_changed_byte_and_every_cut_is_noticed(path: Path) -> None:
+    whole = path.read_bytes()
+    begin = whole.index(b'",') + 2
+    for at in range(len(whole)):
+        changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        for bad in (changed, whole[:at], whole[:at] + bytes(len(whole) - at)):
+            path.unlink()
+            path.write_bytes(bad)
+            found = StateFile(path).load(State)
+            # A change of the checksum's own name or quotes leaves the value as it was.
+            assert found == OLDER or (bad is changed and at < begin and found == NEWER)
+            if found == OLDER:
+                assert path.with_name("gamelog.json.damaged").read_bytes() == bad
+    path.unlink()
+    path.write_bytes(whole)
+    assert StateFile(path).load(State) == NEWER
+
+
+def test_what_the_generation_before_restored_is_damaged_without_loss(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"2000", b"3000"))
+    file = StateFile(path, every=0)
+    assert file.load(State) == OLDER
+    assert file.save(NEWER, now=True)
+    path.write_bytes(b"")
+    assert StateFile(path).load(State) == OLDER
+
+
+def test_a_file_of_an_earlier_version_is_read(path: Path) -> None:
+    path.write_bytes(msgspec.json.encode(NEWER))
+    assert StateFile(path).load(State) == NEWER
+
+
+def test_a_crash_while_it_is_written_leaves_one_of_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for step in ("unlink", "hardlink_to", "replace"):
+
+        def crash(*arguments: object, **more: object) -> None:
+            raise OSError("the power is gone")
+
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="power"):
+            patched.setattr(Path, step, crash)
+            StateFile(path, every=0).save(OLDER, now=True)
+        assert StateFile(path).load(State) == NEWER
+
+
+def test_damaged_positions_of_bolts_delete_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "bolts.json"
+    positions = Positions(path, "log", {"b": ["t"]})
+    positions.report("b", "log", {"t": Head(3, 3, 3)})
+    assert Positions(path, "log", {"b": ["t"]}).passed() == {"t": 3}
+    path.write_bytes(path.read_bytes().replace(b"[3,", b"[9,"))
+    assert Positions(path, "log", {"b": ["t"]}).passed() == {"t": 0}
+
+
+def command(data: Path, *words: str) -> Result:
+    file = data.parent / "analytics.toml"
+    file.write_text(f'data = "{data.name}"\n')
+    return CliRunner().invoke(cli, ["--config", str(file), "state", *words])
+
+
+def test_the_command_finds_damage_and_repairs_what_can_be_spared(path: Path) -> None:
+    data = path.parents[1]
+    assert "in order" in command(data).output
+    path.write_bytes(path.read_bytes().replace(b"2000", b"2001"))
+    assert "goes on with the generation before" in command(data).output
+    for one in (path, sealed.older(path)):
+        one.write_bytes(b"{")
+    with pytest.raises(StateError, match="bin/analytics state"):
+        StateFile(path).load(State)
+    (data / "filter").mkdir()
+    shutil.copy(path, data / "filter" / "snapshot.json")
+    found = command(data)
+    assert isinstance(found.exception, AnalyticsError) and "2 state files are damaged" in str(found.exception)
+    repaired = command(data, "--repair")
+    assert "moved away: all logs are read again" in repaired.output
+    assert isinstance(repaired.exception, AnalyticsError) and "1 state files" in str(repaired.exception)
+    assert StateFile(path).load(State) == State()
