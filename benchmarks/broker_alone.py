@@ -98,7 +98,8 @@ def _batches(lines: int, size: int) -> Iterator[Batch]:
 
 
 def _broker(folder: Path) -> None:
-    broker = Broker(BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1), folder)
+    section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
+    broker = Broker(msgspec.structs.replace(section, sockets=str(folder / "run" / "sockets")), folder)
     broker.start()
     print(msgspec.json.encode(broker.bound).decode(), flush=True)
     while True:

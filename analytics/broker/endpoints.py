@@ -49,7 +49,7 @@ def connected(kind: int, broker: BrokerSection, name: Name, **options: int | byt
     Raise Unavailable where the broker is another user's.
     """
     if broker.sockets:
-        folder = _made(Path(broker.sockets))
+        folder = _made_or_unavailable(Path(broker.sockets))
         if not os.access(folder, os.X_OK):
             raise Unavailable(
                 f"{folder}: permission denied: only the user of the suite (uid {_owner(folder)}) and root reach the broker; "
@@ -88,6 +88,13 @@ def _made(folder: Path) -> Path:
             above = one.parent.stat()
             os.chown(one, above.st_uid, above.st_gid)
     return folder
+
+
+def _made_or_unavailable(folder: Path) -> Path:
+    try:
+        return _made(folder)
+    except OSError as error:
+        raise Unavailable(f"{folder}: {error}: does the user of the suite run this?") from error
 
 
 def _owner(folder: Path) -> int:

@@ -35,6 +35,10 @@ def lines(first: int, last: int) -> bytes:
     return b"".join(line(f"u{n}") for n in range(first, last + 1))
 
 
+OVER_TCP = 'reached_at = "127.0.0.1"\nlet_anyone_in = true'
+"""For a process that reads a file, where the broker is one of a test, which has neither unix sockets nor keys."""
+
+
 def configured(
     folder: Path, *sources: Source, journal: JournalSection | None = None, **section: object
 ) -> Config:
@@ -55,7 +59,7 @@ def configured(
 def toml(config: Config, file: Path) -> Path:
     """Write what these tests configure as the file that a process reads."""
     broker, section = config.broker, config.gamelog
-    text = [f'data = "{config.data}"', "[broker]"]
+    text = [f'data = "{config.data}"', "[broker]", OVER_TCP]
     text += [
         f"{key} = {json.dumps(getattr(broker, key))}"
         for key in ("receiver_port", "sender_port", "refill_port")

@@ -13,7 +13,7 @@ from datetime import date
 import gevent
 import msgspec
 import pytest
-from gamelogs import eventually
+from gamelogs import OVER_TCP, eventually
 from roles import (
     AREAS,
     BEGIN,
@@ -73,7 +73,7 @@ def configuration(broker, hall, **settings):
         "every_seconds": 0.05,
         "timeout_seconds": 5,
     } | settings
-    lines = ['data = "data"', "[broker]", *(f"{name} = {value}" for name, value in ports.items())]
+    lines = ['data = "data"', "[broker]", OVER_TCP, *(f"{name} = {value}" for name, value in ports.items())]
     lines += ["[syncuser]", *(f"{name} = {json.dumps(value)}" for name, value in asking.items())]
     for area in AREAS.values():
         lines += [f"[games.{area.game}.areas.{area.id}]", f'plat = "{area.plat}"']
