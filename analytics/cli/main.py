@@ -21,6 +21,7 @@ COMMANDS = {
     ),
     "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
+    "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all roads that a line can take, on generated lines."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
     "password": (
         "analytics.cli.password",
@@ -51,7 +52,7 @@ COMMANDS = {
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
-NEED_NO_CONFIGURATION = {"crash-test", "simulate", "demo", "check", "password"}
+NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password"}
 
 
 class Lazy(click.Group):

@@ -101,6 +101,10 @@ class Folder:
             topic for topic, plans in self._plans.items() if all(plan.wants_columns for plan in plans)
         }
 
+    def decode_only(self) -> None:
+        """Read no columns from now on: each line is decoded."""
+        self._scanner = None
+
     def fold(
         self, topic: str, number: int, body: bytes, only: Collection[str] | None = None
     ) -> tuple[dict[str, dict[Key, Delta]], list[Unusable]]:

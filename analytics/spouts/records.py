@@ -21,12 +21,11 @@ import numpy as np
 
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
-from analytics.core.tuples import EARLIEST, EARLIEST_START, UNDECODABLE, Payment, Syncuser
+from analytics.core.tuples import EARLIEST, UNDECODABLE
 from analytics.errors import RecordError
 from analytics.spouts import mending
-from analytics.spouts.paid import check, users_of
-from analytics.spouts.roles import role_of
 from analytics.spouts.shares import Bad, Lines, Share, together
+from analytics.spouts.typed import POLLED, check_polled, reads_as_one
 
 DAY = 86_400
 
@@ -34,7 +33,10 @@ _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+
 _OWN_NAME = re.compile(r"(gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}")
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
 _LONG_NUMBER = re.compile(rb"[:,\[\s-][0-9]{19}")
+_END_OF_NUMBER = re.compile(rb"(?:^|[:,\[\s-])[0-9.]+$")
+_CONTEXT = 28
 _FOUR = np.dtype("<u4")
+_TWO = np.dtype("<u2")
 _MOST_ALIKE = 100
 _TAILS_COUNT = 10_000
 _TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
@@ -71,10 +73,6 @@ class _Journaled(msgspec.Struct, gc=False):
 _Tuple = _Fresh | _Journaled
 _decode_fresh = msgspec.json.Decoder(_Fresh).decode_lines
 _decode_journaled = msgspec.json.Decoder(_Journaled).decode_lines
-_POLLED = {
-    "payment": msgspec.json.Decoder(Payment).decode,
-    "syncuser": msgspec.json.Decoder(Syncuser).decode,
-}
 
 
 class Rules:
@@ -147,7 +145,7 @@ def _is_utf8(chunk: bytes) -> bool:
 
 def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
     """Return None where anything in the chunk is unusual."""
-    if b"\0" in chunk or b"\\u0000" in chunk or _has_many_digits(chunk):
+    if b"\0" in chunk or b"\\u0000" in chunk or _has_many_digits(chunk) or _has_large_exponent(chunk):
         return None
     fresh = not chunk.startswith(b'{"id":')
     tuples: Sequence[_Tuple]
@@ -190,6 +188,24 @@ def _has_many_digits(chunk: bytes) -> bool:
     digits = (words & 0xF0F0F0F0) == 0x30303030
     two = digits[:-1] & digits[1:]
     return bool((two[:-2] & two[2:]).any()) and _LONG_NUMBER.search(chunk) is not None
+
+
+def _has_large_exponent(chunk: bytes) -> bool:
+    """Say whether a number may have an exponent of three digits: less can't be a number past 64 bits.
+
+    A decoder with a type passes over what its type does not name, and does not see how large that is. Pairs of a digit
+    and an ``e`` are looked for in words of two bytes; most stand in the ids of areas.
+    """
+    text = np.frombuffer(chunk, np.uint8)
+    for shift in (0, 1):
+        words = np.frombuffer(chunk, _TWO, (len(chunk) - shift) // 2, shift)
+        at = 2 * np.flatnonzero((words & 0xDFF0) == 0x4530) + shift + 2
+        ends = at + (text.take(at, mode="clip") == ord("+"))
+        following = [text.take(ends + n, mode="clip") - ord("0") < 10 for n in range(3)]
+        at = at[following[0] & following[1] & following[2]]
+        if any(map(_END_OF_NUMBER.search, {chunk[max(0, end - _CONTEXT) : end - 1] for end in at.tolist()})):
+            return True
+    return False
 
 
 def _usable(tuples: Sequence[_Tuple], rules: Rules, now: int) -> bool:
@@ -300,7 +316,7 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
             share.doubled += 1
             continue
         try:
-            topic, usable = _one(line, own[2].decode() if own else "", rules, now, many_digits)
+            topic, usable = _one(line, own, rules, now, many_digits)
         except RecordError as error:
             if own and (following := _JOURNALED.search(line, 1)):
                 # A journal that ended within a line, and the one that was piped in after it.
@@ -331,32 +347,26 @@ def _as_journaled(line: bytes) -> bytes:
     return b'{"id":"%b",' % name.encode() + msgspec.json.encode(record)[1:]
 
 
-def _one(line: bytes, spout: str, rules: Rules, now: int, many_digits: bool) -> tuple[str, bytes]:
-    """Return the topic and the tuple as text: ``line`` itself where nothing had to be mended.
+def _one(
+    line: bytes, own: re.Match[bytes] | None, rules: Rules, now: int, many_digits: bool
+) -> tuple[str, bytes]:
+    """Return the topic and the tuple as text: ``line`` itself where nothing had to be corrected.
 
-    ``spout`` is the one that named a journal line, else empty.
+    ``own`` is what says the name of a journal line.
     """
     record = mending.decode(line, many_digits)
-    if spout in _POLLED:
-        _check_polled(record, line, spout, rules, now + DAY)
-        return spout, line
-    if spout:
+    spout, changed = own[2].decode() if own else "", False
+    if own:
+        changed = record["id"] != own[0][len(b'{"id":"') : -len(b'",')].decode()
+        if changed and spout in POLLED:
+            raise RecordError(f"$.id: expected one id, got two, the second one {mending.shown(record['id'])}")
         del record["id"]
+    if spout in POLLED:
+        check_polled(record, line, spout, rules.areas, rules.claimed, now + DAY)
+        return spout, line
     mended = mending.mend(record, rules.areas, rules.claimed, rules.opcodes, EARLIEST, now + DAY)
-    text = msgspec.json.encode(mended.record) if mended.changed else line.strip()
-    return f"gamelog.{mended.code}", line if text == line else text
-
-
-def _check_polled(record: mending.Record, line: bytes, spout: str, rules: Rules, latest: int) -> None:
-    """Raise RecordError unless a journal line of an asking spout says what that spout would have published."""
-    earliest = EARLIEST_START if spout == "payment" else EARLIEST
-    mending.place(record, rules.areas, rules.claimed, earliest, latest)
-    if spout == "payment":
-        for reason in check(users_of(record))[1].values():
-            raise RecordError(reason)
-    else:
-        role_of(record, rules.areas[record["area"]], latest)
-    try:
-        _POLLED[spout](line)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"{spout}: {error}") from error
+    topic = f"gamelog.{mended.code}"
+    if mended.changed or changed or not reads_as_one(line, topic):
+        return topic, msgspec.json.encode(mended.record)
+    text = line.strip()
+    return topic, line if text == line else text
