@@ -124,6 +124,7 @@ def payment(view: shapes.Payment, t: Translate) -> Contents:
             "worth": worth,
         },
         "all_final": all(day.final for day in view.days),
+        "worth_of": [(one.n, one.cohorts) for one in view.ltv_average if one.n in tables.LTV_DAYS],
         "worth_rows": [
             {"day": one.day, "size": one.size, "final": one.final}
             | dict.fromkeys((f"day{n}" for n in tables.LTV_DAYS), None)

@@ -47,9 +47,10 @@ class LtvCohort(msgspec.Struct, frozen=True):
 
 
 class LtvAverage(msgspec.Struct, frozen=True):
-    """All cohorts whose n-th day has ended, weighted by their size."""
+    """All cohorts as one: what is added by the n-th day is the mean of those whose n-th day has ended, weighted by size."""
 
     n: int
+    cohorts: Annotated[int, Meta(description="cohorts whose n-th day has ended")]
     size: Annotated[int, Meta(description="accts: these cohorts together")]
     value: Annotated[Money, Meta(description="currency units an acct, four decimals")]
 

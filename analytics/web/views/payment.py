@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analytics.core.areas import Area
 from analytics.core.periods import Zone
@@ -92,25 +93,37 @@ def _ltv_row(document: dict[str, Any]) -> list[float]:
 def _added(table: AreaTable) -> tuple[int, dict[int, float]]:
     """Return the size of all areas' cohorts of a day together, and what a head of those whose n-th day has come paid by it."""
     sizes, values = table.numbers[:, :1], table.numbers[:, 1:]
-    paid = np.nansum(values * sizes, axis=0)
-    heads = np.where(np.isnan(values), 0, sizes).sum(axis=0)
-    come = np.count_nonzero(~np.isnan(values), axis=0)
-    curve = {
-        n: round(float(paid[place] / heads[place]), 4) if heads[place] else 0
-        for place, n in enumerate(THROUGH)
-        if come[place]
-    }
+    curve = {n: round(value, 4) for n, (_, _, value) in zip(THROUGH, _joined(sizes, values), strict=False)}
     return int(sizes.sum()), curve
 
 
 def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:
-    by_n: dict[int, tuple[int, float]] = {}
-    for cohort in cohorts:
-        for point in cohort.points:
-            size, paid = by_n.get(point.n, (0, 0.0))
-            by_n[point.n] = size + cohort.size, paid + point.value * cohort.size
-    for n, (size, paid) in sorted(by_n.items()):
-        yield LtvAverage(n, size, money4(paid / size))
+    by_n = [{point.n: point.value for point in cohort.points} for cohort in cohorts]
+    values = np.array([[points.get(n, math.nan) for n in THROUGH] for points in by_n]).reshape(
+        -1, len(THROUGH)
+    )
+    sizes = np.array([[cohort.size] for cohort in cohorts]).reshape(-1, 1)
+    for n, (count, heads, value) in zip(THROUGH, _joined(sizes, values), strict=False):
+        yield LtvAverage(n, count, heads, money4(value))
+
+
+def _joined(sizes: NDArray[Any], values: NDArray[Any]) -> Iterator[tuple[int, int, float]]:
+    """Yield, per day, how many curves have reached it, how many accts these are of, and one value for all curves.
+
+    What is added from day to day is the mean of the curves that have reached the later day, weighted by their sizes. So
+    the whole never falls when a curve ends, as it would if a mean of many were followed by a mean of few.
+
+    Args:
+        sizes: a column, accts per curve.
+        values: per curve and day what a head has paid so far; NaN from the first day on that it has not reached.
+    """
+    reached = ~np.isnan(values)
+    heads = np.where(reached, sizes, 0).sum(axis=0)
+    added = np.nansum(np.diff(values, axis=1, prepend=0) * sizes, axis=0)
+    value = 0.0
+    for place in range(int(reached.any(axis=0).sum())):
+        value += float(added[place] / heads[place]) if heads[place] else 0.0
+        yield int(reached[:, place].sum()), int(heads[place]), value
 
 
 def money4(value: float) -> int | float:
