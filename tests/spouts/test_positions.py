@@ -1,21 +1,21 @@
 """Positions on disk: whole at any time, and no burden however many they are."""
 
-import os
 import time
 
+from analytics import sealed
 from analytics.spouts.positions import Position, State, StateFile
 
 
 def test_saving_that_takes_long_is_done_seldom(tmp_path, monkeypatch):
     clock = [100.0]
-    sync = os.fdatasync
+    write = sealed.write
 
-    def slow(fd):
-        sync(fd)
+    def slow(path, text):
+        write(path, text)
         clock[0] += 2.0
 
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(os, "fdatasync", slow)
+    monkeypatch.setattr(sealed, "write", slow)
     file = StateFile(tmp_path / "state.json", every=0.5)
     assert file.save(State())
     clock[0] += 90.0
