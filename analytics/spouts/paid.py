@@ -80,10 +80,13 @@ def payment_tuple(day: AreaDay, at: int, users: bytes) -> bytes:
     return msgspec.json.encode(head)[:-1] + b',"users":' + users + b"}"
 
 
+_AROUND = len('"":,')
+
+
 def payment_tuples(day: AreaDay, at: int, users: bytes) -> list[bytes]:
     """Return a snapshot as payment tuples: several where it is long, each of some accounts."""
     if len(users) <= PORTION_BYTES:
         return [payment_tuple(day, at, users)]
     each = msgspec.json.decode(users, type=dict[str, msgspec.Raw])
-    pieces = portions(each.items(), len(each), lambda pair: len(pair[0]) + len(bytes(pair[1])))
+    pieces = portions(each.items(), len(each), lambda pair: len(pair[0]) + len(bytes(pair[1])) + _AROUND)
     return [payment_tuple(day, at, msgspec.json.encode(dict(piece))) for piece in pieces]
