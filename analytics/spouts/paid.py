@@ -17,6 +17,9 @@ from analytics.spouts.mending import shown
 
 Paid = dict[str, int | float]
 
+NOTHING: Paid = {"times": 0, "amount": 0.0}
+"""What an account has paid that an answer leaves out."""
+
 
 def users_of(page: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a page's ``users``, unchecked. Raise RecordError where it has none.
@@ -63,14 +66,24 @@ def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:
     return good, bad
 
 
+def payers_of(users: Mapping[str, Paid]) -> frozenset[str]:
+    """Return the accounts that paid at all. Who is left out of an answer and who paid nothing never are."""
+    return frozenset(acct for acct, one in users.items() if one["times"] or one["amount"])
+
+
 def encoded(users: Mapping[str, Any]) -> bytes:
     """Return ``users`` as JSON, the same for the same users in any order."""
     return msgspec.json.encode({acct: users[acct] for acct in sorted(users)})
 
 
-def digest(users: bytes) -> str:
-    """Return what tells one day's payments from others."""
-    return hashlib.sha256(users).hexdigest()[:32]
+def digest(users: Mapping[str, Paid]) -> str:
+    """Return what tells one day's payments from others: the same whether who paid nothing is named or left out."""
+    return text_digest(encoded({acct: users[acct] for acct in payers_of(users)}))
+
+
+def text_digest(text: bytes) -> str:
+    """Return what tells a text from others."""
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def payment_tuple(day: AreaDay, at: int, users: bytes) -> bytes:

@@ -1,10 +1,13 @@
 """The payment spout: polls who paid what, and publishes each snapshot that tells something new.
 
 interface ── poll ─▶ check ─▶ name ─▶ journal (durable) ─▶ Receiver ─▶ on acknowledgement: state
+
+An answer is complete: an account that paid before and is left out of it has paid nothing, and the snapshot says so.
 """
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,7 +18,19 @@ from analytics.core.areas import Areas
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
 from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
-from analytics.spouts.paid import check, digest, encoded, payment_tuple, payment_tuples, users_of
+from analytics.spouts.paid import (
+    NOTHING,
+    Paid,
+    check,
+    digest,
+    encoded,
+    payers_of,
+    payment_tuple,
+    payment_tuples,
+    text_digest,
+    users_of,
+)
+from analytics.spouts.payers import Accts, Payers
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
@@ -48,7 +63,22 @@ class PaymentLine(JournalLine):
 
     area: str
     ts: int
-    users: msgspec.Raw
+    users: dict[str, Paid]
+
+    @property
+    def key(self) -> str:
+        """The area's day."""
+        return f"{self.area}:{self.ts}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An answer that tells something new. ``payers``: who has paid on its day once it is published."""
+
+    answer: Answer[AreaDay, Users]
+    users: bytes
+    digest: str
+    payers: Accts
 
 
 class Payment:
@@ -71,6 +101,11 @@ class Payment:
         """Take up the state; asking begins once all is sent that was left. Raise AnalyticsError where another one has the data folder."""
         self._lock = alone(self._config, NAME)
         self._state = state = self._file.load(PaymentState)
+        self._payers = Payers(self._config.data / "state" / "payment.sqlite")
+        self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
+        self._sent: dict[str, Accts] = {}  # who has paid, by what is not acknowledged yet
+        if self._payers.is_new:
+            state.outbox.journal.clear()  # the journals tell who has paid
         self._file.save(state, now=True)  # before any record is named after it
         settings = self._settings
         self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
@@ -91,6 +126,9 @@ class Payment:
             self._recover()
         else:
             self._publish(self._answers())
+        if self._open_keys is not None:
+            self._payers.keep(self._open_keys)
+            self._open_keys = None
         self._changed |= self._outbox.settle()
         if self._changed and self._file.save(self._state):
             self._changed = False
@@ -100,6 +138,7 @@ class Payment:
         self._poller.stop()
         self._outbox.close()
         self._file.save(self._state, now=True)
+        self._payers.close()
         self._rejected.close()
         self._client.close()
         os.close(self._lock)
@@ -131,6 +170,7 @@ class Payment:
         for memory in (self._errors, self._digests, self._state.digests, self._state.put_aside):
             for key in memory.keys() - open_keys:
                 del memory[key]  # in place: what arrives later writes to the same dict
+        self._open_keys = open_keys
         return days
 
     def _ask(self, day: AreaDay) -> Iterator[Users]:
@@ -162,31 +202,57 @@ class Payment:
             self._recovered = True
             self._poller.start(self._outbox.at)
             return
-        digests = {f"{line.area}:{line.ts}": digest(bytes(line.users)) for line in lines}
+        payers: dict[str, Accts] = {}
+        newest: dict[str, tuple[int, dict[str, Paid]]] = {}
+        for line in lines:
+            at, users = newest.get(line.key, (line.at, {}))
+            # A long snapshot is several lines, all asked for at one time.
+            newest[line.key] = line.at, (users | line.users if at == line.at else line.users)
+            # Who was rejected is not named, and has paid what was known before.
+            unnamed = self._paying(line.key).difference(line.users)
+            self._sent[line.key] = payers[line.key] = payers_of(line.users) | unnamed
+        digests = {key: digest(users) for key, (_, users) in newest.items()}
         self._digests.update(digests)
-        self._outbox.after(partial(self._state.digests.update, digests))
+        self._outbox.after(partial(self._arrived, digests, payers))
+
+    def _paying(self, key: str) -> Accts:
+        """Return who has paid on an area's day, by all that the broker has or is about to have."""
+        return self._sent[key] if key in self._sent else self._payers.of(key)
 
     def _publish(self, answers: Iterable[Answer[AreaDay, Users]]) -> None:
         """Publish the answers that tell something new: one batch a game."""
-        batches: dict[str, list[tuple[Answer[AreaDay, Users], bytes]]] = {}
+        batches: dict[str, list[Snapshot]] = {}
         for answer in answers:
-            users = self._new_users(answer)
-            if users is not None:
-                batches.setdefault(answer.question.area.game, []).append((answer, users))
+            snapshot = self._snapshot(answer)
+            if snapshot is not None:
+                batches.setdefault(answer.question.area.game, []).append(snapshot)
         for game, found in batches.items():
             tuples = [
-                one for answer, users in found for one in payment_tuples(answer.question, answer.at, users)
+                part
+                for one in found
+                for part in payment_tuples(one.answer.question, one.answer.at, one.users)
             ]
-            arrived = partial(self._arrived, found)
-            self._outbox.send(game, tuples, max(answer.at for answer, _ in found), arrived)
+            digests = {one.answer.question.key: one.digest for one in found}
+            payers = {one.answer.question.key: one.payers for one in found}
+            arrived = partial(self._arrived, digests, payers, [one.answer for one in found])
+            self._outbox.send(game, tuples, max(one.answer.at for one in found), arrived)
 
-    def _arrived(self, found: list[tuple[Answer[AreaDay, Users], bytes]]) -> None:
-        for answer, users in found:
-            self._state.digests[answer.question.key] = digest(users)
+    def _arrived(
+        self,
+        digests: dict[str, str],
+        payers: dict[str, Accts],
+        answers: Iterable[Answer[AreaDay, Users]] = (),
+    ) -> None:
+        self._payers.put(payers)
+        for key, accts in payers.items():
+            if self._sent.get(key) is accts:
+                del self._sent[key]
+        self._state.digests.update(digests)
+        for answer in answers:
             self._answered(answer.question, answer.begun)
 
-    def _new_users(self, answer: Answer[AreaDay, Users]) -> bytes | None:
-        """Return the users of an answer as JSON, or None where it is of no use or tells nothing new."""
+    def _snapshot(self, answer: Answer[AreaDay, Users]) -> Snapshot | None:
+        """Return what an answer tells that is new, None where it is of no use or tells nothing new."""
         day = answer.question
         if not self._days.is_open(day):
             return None  # asked before its last answer settled it
@@ -201,20 +267,23 @@ class Payment:
         if bad:
             self._errors[day.key] = next(iter(bad.values()))
             self._put_aside(day, [self._rejection(answer, acct, reason) for acct, reason in bad.items()])
-        users = encoded(good)
-        known = self._digests.get(day.key)
-        if digest(users) == known or (not good and known is None):
+        before, payers = self._paying(day.key), payers_of(good)
+        left_out = before.difference(answer.result)
+        new, known = digest(good), self._digests.get(day.key)
+        if (new == known and not left_out) or (not payers and known is None):
             self._unchanged += 1
             self._outbox.after(partial(self._answered, day, answer.begun))
             return None
-        self._digests[day.key] = digest(users)
-        return users
+        self._digests[day.key] = new
+        payers |= before & bad.keys()
+        self._sent[day.key] = payers
+        return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers)
 
     def _rejection(self, answer: Answer[AreaDay, Users], acct: str, reason: str) -> tuple[str, str, bytes]:
         """Return an account's digest, why it was rejected, and the payment tuple that it would have made."""
         assert answer.result is not None
         users = encoded({acct: answer.result[acct]})
-        return digest(users), reason, payment_tuple(answer.question, answer.at, users)
+        return text_digest(users), reason, payment_tuple(answer.question, answer.at, users)
 
     def _put_aside(self, day: AreaDay, found: list[tuple[str, str, bytes]]) -> None:
         """Keep what can't be used, each once however often the interface says it: (digest, reason, raw)."""
@@ -222,7 +291,7 @@ class Payment:
         source = self._outbox.source(day.area.game)
         rejects: list[Reject] = []
         for name, reason, raw in found:
-            name = name or digest(raw)
+            name = name or text_digest(raw)
             if name not in known:
                 known.append(name)
                 rejects.append(reject(NAME, source, f"{reason} (area {day.area.id}, {day.date})", raw))

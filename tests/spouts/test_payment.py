@@ -239,6 +239,54 @@ def test_an_unchanged_answer_and_an_empty_one_publish_nothing(spout, till, broke
     assert node.state()["unchanged"] > 10
 
 
+def test_whom_a_later_answer_leaves_out_has_paid_nothing(spout, till, broker):
+    till.paid[DL, "2015-01-08"] = users(ann=6, bob=15, cho=3)
+    node = spout()
+    rounds(node, 2)
+    till.paid[DL, "2015-01-08"] = {
+        "users": {"bob": {"times": 1, "amount": 7.5}, "cho": {"times": 0, "amount": -3}}
+    }
+    rounds(node, 2)
+    spout.stop(node)
+    nothing = {"times": 0, "amount": 0}
+    assert broker.tuples()[-1]["users"] == {"bob": {"times": 1, "amount": 7.5}, "ann": nothing}
+    till.paid[DL, "2015-01-08"] = {"users": {"dan": nothing}}
+    node = spout()
+    rounds(node, 2)
+    assert broker.tuples()[-1]["users"] == {"bob": nothing, "cho": nothing, "dan": nothing}
+    till.paid[DL, "2015-01-08"] = {"users": {}}
+    rounds(node, 2)
+    assert len(broker.tuples()) == 3
+    till.paid[DL, "2015-01-08"] = users(ann=6)
+    rounds(node, 2)
+    assert broker.tuples()[-1]["users"] == {"ann": {"times": 1, "amount": 6}}
+
+
+@pytest.mark.parametrize("lost", ["payment.json", "payment.sqlite*", "payment.*"])
+def test_after_a_loss_the_journal_says_who_had_paid(spout, till, broker, tmp_path, lost):
+    till.paid[DL, "2015-01-08"] = users(ann=6, bob=15)
+    node = spout()
+    rounds(node, 2)
+    spout.stop(node)
+    for path in (tmp_path / "data" / "state").glob(lost):
+        path.unlink()
+    till.paid[DL, "2015-01-08"] = users(bob=15)
+    rounds(spout(), 3)
+    assert [one["users"] for one in broker.tuples()][1:] == [
+        {"bob": {"times": 1, "amount": 15}, "ann": {"times": 0, "amount": 0}}
+    ]
+
+
+def test_of_a_settled_day_nothing_is_kept(spout, till, tmp_path):
+    till.paid[DL, "2015-01-08"] = users(ann=6)
+    node = spout(settle_hours=0)
+    rounds(node, 2)
+    assert node._payers.of(f"{DL}:{DAY}") == {"ann"}
+    till.now = DAY + 2 * 86400
+    rounds(node, 3)
+    assert node._payers.of(f"{DL}:{DAY}") == frozenset() == node._paying(f"{DL}:{DAY}")
+
+
 def test_yesterday_is_asked_until_it_is_settled(spout, till):
     node = spout(settle_hours=6)
     rounds(node, 2)

@@ -127,7 +127,8 @@ def test_the_same_users_in_any_order_are_the_same():
     good, bad = check({"b": {"amount": 1, "times": 1}, "a": {"times": 2, "amount": 3.5}, "c": 0})
     assert list(bad) == ["c"]
     assert encoded(good) == b'{"a":{"times":2,"amount":3.5},"b":{"times":1,"amount":1.0}}'
-    assert digest(encoded(good)) == digest(encoded(dict(reversed(good.items()))))
+    assert digest(good) == digest(dict(reversed(good.items())))
+    assert digest(good) == digest(good | {"nil": {"times": 0, "amount": 0.0}}) != digest({"a": good["a"]})
     assert users_of({"users": []}) == {}
 
 
