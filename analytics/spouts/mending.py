@@ -37,6 +37,10 @@ _Int64 = Annotated[int, msgspec.Meta(ge=_LOWEST, le=_HIGHEST)]
 _Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 
 
+class _Player(msgspec.Struct, gc=False):
+    acct: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+
+
 class _Coins(msgspec.Struct, gc=False):
     amount: _Int64
     reason: _Name
@@ -70,6 +74,9 @@ DETAILS: Mapping[str, Callable[[bytes], object]] = {
     "shop_logbuy": _lines_of(_Purchase),
 }
 """Decoders that raise where any of many lines lacks what FIELDS says: the same checks, for whole chunks."""
+
+PLAYERS = _lines_of(_Player)
+"""Raises where any of many lines does not say who."""
 
 
 @dataclass(frozen=True, slots=True)

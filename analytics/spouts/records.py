@@ -13,7 +13,7 @@ lines, each line is one.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, cast
 
 import msgspec
@@ -21,7 +21,7 @@ import numpy as np
 
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
-from analytics.core.tuples import EARLIEST, UNDECODABLE
+from analytics.core.tuples import EARLIEST, UNDECODABLE, Ts
 from analytics.errors import RecordError
 from analytics.spouts import mending
 from analytics.spouts.shares import Bad, Lines, Share, together
@@ -55,7 +55,7 @@ class _Fresh(msgspec.Struct, gc=False):
 
     op: _Op
     area: str
-    ts: Annotated[int, msgspec.Meta(ge=EARLIEST)]
+    ts: Ts
     data: _Who = _Who()
     id: msgspec.UnsetType = msgspec.UNSET
 
@@ -65,14 +65,31 @@ class _Journaled(msgspec.Struct, gc=False):
 
     op: _Op
     area: str
-    ts: Annotated[int, msgspec.Meta(ge=EARLIEST)]
+    ts: Ts
     id: str
     data: _Who = _Who()
 
 
+class _Player(_Who, gc=False, frozen=True):
+    acct: Annotated[str, msgspec.Meta(min_length=1, max_length=mending.LONGEST_NAME)]
+
+
+class _FreshOfPlayer(_Fresh, gc=False, kw_only=True):
+    """One that says who, as nearly all do."""
+
+    data: _Player
+
+
+class _JournaledOfPlayer(_Journaled, gc=False, kw_only=True):
+    """One that says who, as nearly all do."""
+
+    data: _Player
+
+
 _Tuple = _Fresh | _Journaled
-_decode_fresh = msgspec.json.Decoder(_Fresh).decode_lines
-_decode_journaled = msgspec.json.Decoder(_Journaled).decode_lines
+_FRESH = [msgspec.json.Decoder(kind).decode_lines for kind in (_FreshOfPlayer, _Fresh)]
+_JOURNALS = [msgspec.json.Decoder(kind).decode_lines for kind in (_JournaledOfPlayer, _Journaled)]
+"""How whole chunks are decoded: first as if each line said who."""
 
 
 class Rules:
@@ -148,13 +165,9 @@ def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list
     if b"\0" in chunk or b"\\u0000" in chunk or _has_many_digits(chunk) or _has_large_exponent(chunk):
         return None
     fresh = not chunk.startswith(b'{"id":')
-    tuples: Sequence[_Tuple]
     if not _is_utf8(chunk):
         return None
-    try:
-        tuples = _decode_fresh(chunk) if fresh else _decode_journaled(chunk)
-    except UNDECODABLE:
-        return None
+    of_players, tuples = _decoded(chunk, _FRESH if fresh else _JOURNALS)
     pieces = _pieces(chunk)
     if not pieces or len(pieces) != len(tuples) or not _usable(tuples, rules, now):
         return None
@@ -163,9 +176,21 @@ def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list
         shares = [_named(source, range(first, first + len(pieces)), tuples, pieces)]
     else:
         shares = _journaled(cast(Sequence[_Journaled], tuples), pieces)
-    if shares is None or not all(_details(share, rules) for share in shares):
+    if shares is None or not all(_details(share, rules, of_players) for share in shares):
         return None
     return shares
+
+
+def _decoded(
+    chunk: bytes, decoders: Iterable[Callable[[bytes], Sequence[_Tuple]]]
+) -> tuple[bool, Sequence[_Tuple]]:
+    """Return the tuples of a chunk, and whether all of them say who; none where anything in it is unusual."""
+    for place, decode in enumerate(decoders):
+        try:
+            return place == 0, decode(chunk)
+        except UNDECODABLE:
+            continue
+    return False, []
 
 
 def _pieces(chunk: bytes) -> list[bytes]:
@@ -212,11 +237,7 @@ def _usable(tuples: Sequence[_Tuple], rules: Rules, now: int) -> bool:
     """Say whether times, areas and accts are right, as far as the types have not checked them."""
     if max([one.ts for one in tuples]) > now + DAY:
         return False
-    if not rules.claimed.issuperset([one.area for one in tuples]):
-        return False
-    return "" not in [one.data.acct for one in tuples] or all(
-        one.data.acct or one.op.code not in mending.FIELDS for one in tuples
-    )
+    return rules.claimed.issuperset([one.area for one in tuples])
 
 
 def _named(source: str, ns: range, tuples: Sequence[_Tuple], pieces: Sequence[bytes]) -> Share:
@@ -282,17 +303,22 @@ def _journaled(tuples: Sequence[_Journaled], pieces: Sequence[bytes]) -> list[Sh
     ]
 
 
-def _details(share: Share, rules: Rules) -> bool:
-    """Say whether every op code is the suite's own and has the fields that it needs."""
+def _details(share: Share, rules: Rules, of_players: bool) -> bool:
+    """Say whether every op code is the suite's own and has the fields that it needs.
+
+    Of a field that comes twice each has to be right, as for the bolts. ``of_players``: each tuple is known to say who.
+    """
     for topic, lines in share.topics.items():
         code = topic.removeprefix("gamelog.")
         if code in rules.foreign or not mending.is_code(code):
             return False
-        if code in mending.DETAILS:
-            try:
+        try:
+            if code in mending.DETAILS:
                 mending.DETAILS[code](lines.body)
-            except msgspec.MsgspecError:
-                return False
+            if code in mending.FIELDS and not of_players:
+                mending.PLAYERS(lines.body)
+        except msgspec.MsgspecError:
+            return False
     return True
 
 

@@ -49,6 +49,10 @@ TWICE = [
     line("yuanbao_logchange", amount=1, reason="x").replace(b'"amount"', b'"amount": "much", "amount"'),
     line().replace(b'"acct"', b'"acct": 5, "acct"'),
     line("other").replace(b'"ts"', b'"ts": null, "ts"'),
+    line().replace(b'"ts"', b'"ts": 99999999999, "ts"'),
+    line().replace(b'"data"', b'"data": {"level": 1}, "data"'),
+    line().replace(b'"data"', b'"data": {"acct": ""}, "data"'),
+    COIN.replace(b'"data"', b'"data": {"amount": 1, "reason": "x"}, "data"'),
     b'{"id":"gamelog/a@1:7","id":"gamelog/b@1:9",' + line()[1:],
 ]
 
@@ -57,6 +61,7 @@ TWICE = [
 def test_a_field_that_comes_twice_counts_once_for_every_reader(text: bytes) -> None:
     """The last one counts; a reader with a type would else refuse what was accepted."""
     assert Roads().disagreement([text]) is None
+    assert Roads().disagreement([line("other").replace(b'"data"', b'"x"'), text]) is None
     (share,) = records.convert(text + b"\n", SOURCE, 1, RULES, 1_700_000_000)
     assert len(share.ns) == 1
     ((_, lines),) = share.topics.items()
