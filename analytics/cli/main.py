@@ -23,6 +23,7 @@ COMMANDS = {
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
     "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all roads that a line can take, on generated lines."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
+    "lost": ("analytics.cli.lost", "lost", "List what was gone of logs before it was read."),
     "password": (
         "analytics.cli.password",
         "password",

@@ -117,6 +117,7 @@ def _spouts(found: StatusReport) -> Table:
         "ever accepted",
         "ever rejected",
         "sources",
+        "lost parts",
     )
     for column in columns:
         table.add_column(column, justify="right")
@@ -124,7 +125,7 @@ def _spouts(found: StatusReport) -> Table:
     for one in found.balance.spouts:
         values = (
             one.read, one.journaled, one.rejected, one.repeated, one.published,
-            one.ever_accepted, one.ever_rejected, one.sources,
+            one.ever_accepted, one.ever_rejected, one.sources, one.lost,
         )  # fmt: skip
         table.add_row(one.name, *(f"{value:,}" for value in values))
     return table

@@ -24,7 +24,8 @@ COUNTS = ("read", "journaled", "rejected", "repeated", "published")
 
 
 class SpoutBalance(msgspec.Struct, frozen=True):
-    """One spout: what it counted since its start, and what the filter knows of its sources for ever."""
+    """One spout: what it counted since its start, and what the filter knows of its sources for ever. ``lost``: parts of logs
+    that were gone before they were read, and of which nobody has taken note."""
 
     name: str
     read: int
@@ -36,6 +37,7 @@ class SpoutBalance(msgspec.Struct, frozen=True):
     sources: int
     ever_accepted: int
     ever_rejected: int
+    lost: int = 0
 
 
 class BoltBalance(msgspec.Struct, frozen=True):
@@ -101,7 +103,8 @@ def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     """Return the state of two instances of a spout as one: both count, and it is idle when both are."""
     counts = {count: int(one.get(count, 0)) + int(other.get(count, 0)) for count in COUNTS}
     known = [state["idle"] for state in (one, other) if "idle" in state]
-    return counts | ({"idle": all(known)} if known else {})
+    lost = int(one.get("lost", 0)) + int(other.get("lost", 0))
+    return counts | ({"idle": all(known)} if known else {}) | ({"lost": lost} if lost else {})
 
 
 def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -> SpoutBalance:
@@ -114,6 +117,7 @@ def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -
         sources=len(mine),
         ever_accepted=sum(known.accepted for known in mine),
         ever_rejected=sum(known.rejected for known in mine),
+        lost=int((state or {}).get("lost", 0)),
     )
 
 

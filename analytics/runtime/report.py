@@ -265,6 +265,9 @@ def _problem(entry: Entry) -> str:
     for key in ("blocked", "error"):
         if state.get(key):
             return str(state[key])
+    if state.get("lost"):
+        more = f" (and {state['lost'] - 1} more)" if state["lost"] > 1 else ""
+        return f"lost: {state['lost_first']}{more}; see `bin/analytics lost`"
     if state.get("skipped"):
         return f"{state['skipped']} records were gone from the Queue before they were read"
     return _problem_of_sources(state)

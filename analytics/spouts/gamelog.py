@@ -21,6 +21,7 @@ from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
 from analytics.spouts.journal import Journal, Mark
+from analytics.spouts.lost import Lost
 from analytics.spouts.outbox import alone
 from analytics.spouts.piped import PipedStreams
 from analytics.spouts.positions import Position, State, StateFile
@@ -254,11 +255,12 @@ class Gamelog:
         """
         self._lock = alone(self._config, self.name)
         self._state = self._file.load(State)
+        self._lost = Lost(self._config)
         self._areas = areas(self._config)
         journal = Journal(self._config, "gamelog", self._state.journal)
         self._road = Road(self._config, self.name, journal, self._acknowledged)
         piped = PipedStreams(self._config.data)
-        catalogue = Catalogue(self._state.sources, piped.known, piped.alone)
+        catalogue = Catalogue(self._state.sources, self._state.sizes, piped.known, piped.alone)
         for source in self._config.gamelog.sources:
             self._add(source, catalogue)
         self._save(now=True)
@@ -293,6 +295,7 @@ class Gamelog:
     def state(self) -> dict[str, Any]:
         """Return the facts for ``status``."""
         counts = self._road.counts
+        lost = self._lost.waiting()
         return {
             "read": counts.read,
             "journaled": counts.journaled,
@@ -301,6 +304,8 @@ class Gamelog:
             "repeated": counts.repeated,
             "idle": self._road.idle(),
             "blocked": self._road.blocked,
+            "lost": len(lost),
+            "lost_first": lost[0].words if lost else "",
             "sources": {health.name: health.state() for health in self._health},
         }
 
@@ -309,6 +314,7 @@ class Gamelog:
         for source in self._sources:
             source.close()
         self._road.close(timeout)
+        self._lost.close()
 
     def _unlock(self) -> None:
         if self._lock >= 0:
@@ -337,14 +343,17 @@ class Gamelog:
         if source.kind == "tcp":
             self._sources.append(TcpSource(source, section, emit, health))
         elif source.kind == "http":
-            self._sources.append(HttpSource(source, section, catalogue, emit, health, self._begun))
+            self._sources.append(
+                HttpSource(source, section, catalogue, emit, health, self._begun, self._lost.put)
+            )
         else:
             now = time.time()
             first = self._state.first.setdefault(source.name, now)
             looked = self._state.looked.setdefault(source.name, now)
             if looked > now:  # a clock was wrong: files that came since may look older than they are
                 looked = min(first, now)
-            self._sources.append(FileSource(source, section, catalogue, emit, health, self._begun, looked))
+            more = (self._begun, looked, self._lost.put)
+            self._sources.append(FileSource(source, section, catalogue, emit, health, *more))
 
     def _acknowledged(self, source: str, position: Position) -> None:
         known = self._state.sources.pop(source, position)

@@ -39,13 +39,15 @@ class State(msgspec.Struct):
 
     ``sources``: per record source, the accepted position. ``journal``: per file, the accepted byte. ``looked``: per
     configured source of files, Unix seconds: every file that was there then has a record source or was passed over;
-    ``first``: when the source was first looked at.
+    ``first``: when the source was first looked at. ``sizes``: per record source that is not read to its end, the bytes that
+    were seen of it.
     """
 
     sources: dict[str, Position] = {}
     journal: dict[str, int] = {}
     looked: dict[str, float] = {}
     first: dict[str, float] = {}
+    sizes: dict[str, int] = {}
 
 
 S = TypeVar("S", bound=msgspec.Struct)

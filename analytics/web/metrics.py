@@ -114,6 +114,8 @@ def _of_spouts(spouts: Sequence[NodeReport]) -> Iterator[Metric]:
     yield _counter(
         "spout_records", "Records, by what became of them in the spout", [*label, "outcome"], counts
     )
+    lost = [((one.name, one.host), float(one.state["lost"])) for one in spouts if "lost" in one.state]
+    yield _gauge("spout_lost_parts", "Parts of logs that were gone before they were read", label, lost)
     errors = [
         ((one.name, one.host), float(len(one.state["errors"]))) for one in spouts if "errors" in one.state
     ]

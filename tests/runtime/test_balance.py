@@ -50,6 +50,12 @@ def test_a_spout_on_two_hosts_counts_as_one() -> None:
     assert not together(one, {**other, "idle": False})["idle"]
 
 
+def test_lost_parts_of_logs_are_counted_over_all_hosts() -> None:
+    one, other = {**GAMELOG, "lost": 2}, {**GAMELOG, "lost": 1}
+    [found] = [one for one in balance(broker(), {"gamelog": together(one, other)}, {}).spouts if one.lost]
+    assert (found.name, found.lost) == ("gamelog", 3)
+
+
 @pytest.mark.parametrize(
     ("changes", "counts", "told"),
     [

@@ -55,6 +55,8 @@ def problem(data: Path) -> str:
         ({"started": 1}, "died without a word; see its log"),
         ({"state": {"blocked": "disk full"}}, "disk full"),
         ({"state": {"error": "no store"}}, "no store"),
+        ({"state": {"lost": 2, "lost_first": "a@1: all"}}, "lost: a@1: all (and 1 more)"),
+        ({"state": {"lost": 0, "lost_first": ""}}, ""),
         ({"state": {"skipped": 7}}, "7 records were gone from the Queue"),
         ({"state": {"sources": {"s1": {"healthy": False, "last_error": "404"}}}}, "s1: 404"),
         ({"state": {"sources": {"s1": {"healthy": True, "last_error": "404"}}}}, ""),

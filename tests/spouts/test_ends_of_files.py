@@ -8,6 +8,7 @@ import pytest
 from gamelogs import line, lines
 
 from analytics.config import GamelogSection, Source
+from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue
@@ -16,14 +17,14 @@ from analytics.spouts.sources.identity import Catalogue
 class Reading:
     """A source of files without a spout: what it has handed on, by record source and number."""
 
-    def __init__(self, pattern, saved=()):
+    def __init__(self, pattern, saved=(), sizes=()):
         self.found = {}
         self.cut_off = {}
+        self.lost = []
         self.positions = dict(saved)
         self.source = FileSource(
-            Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), Catalogue(dict(saved)), self._emit,
-            Health("s1"), lambda *_: None, time.time(),
-        )  # fmt: skip
+            Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), Catalogue(dict(saved), dict(sizes)), self._emit,
+            Health("s1"), lambda *_: None, time.time(), self.lost.append)  # fmt: skip
 
     def _emit(self, chunk):
         for n, text in enumerate(chunk.data.splitlines(keepends=True), chunk.first):
@@ -172,3 +173,27 @@ def test_zeros_within_a_log_are_waited_for(folder):
     log.write_bytes(whole)
     reading.follow()
     assert reading.text() == whole
+
+
+def test_what_nobody_has_read_of_a_log_that_is_gone_is_reported_once(folder, monkeypatch):
+    monkeypatch.setattr(file, "_QUIET_SECONDS", 0.0)
+    log = folder / "game.log"
+    log.write_bytes(lines(1, 3))
+    reading = Reading(log)
+    reading.follow()
+    reading.source.close()
+    ((source, position),) = reading.positions.items()
+    seen = {source: position.offset + 1000}
+    log.unlink()
+    again = Reading(log, reading.positions, seen)
+    again.follow()
+    assert not again.lost  # the folder may not be there
+    log.write_bytes(line("v1"))
+    again.follow()
+    [loss] = again.lost
+    assert (loss.source, loss.line, loss.byte, loss.bytes) == (source, 4, position.offset, 1000)
+    monkeypatch.undo()
+    (folder / "game.log.1").write_bytes(lines(1, 9))
+    moved = Reading(log, reading.positions, seen)
+    moved.follow()
+    assert moved.text() == line("v1") + lines(4, 9) and not moved.lost

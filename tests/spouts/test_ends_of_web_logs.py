@@ -15,6 +15,7 @@ class Following:
 
     def __init__(self, web, saved=()):
         self.found = []
+        self.lost = []
         self.positions = dict(saved)
         source = Source(
             name="s1",
@@ -24,7 +25,13 @@ class Following:
             timeout_seconds=60,
         )
         self.source = HttpSource(
-            source, GamelogSection(), Catalogue(dict(saved)), self._emit, Health("s1"), lambda *_: None
+            source,
+            GamelogSection(),
+            Catalogue(dict(saved)),
+            self._emit,
+            Health("s1"),
+            lambda *_: None,
+            self.lost.append,
         )
 
     def _emit(self, chunk):
@@ -90,3 +97,30 @@ def test_a_web_log_that_was_set_to_its_size_before(web, following, size):
         log.write_bytes(whole[:end] + bytes(size - end))
         one.follow(3)
     assert one.text() == whole and not one.source._health.lag_bytes
+
+
+def test_what_two_rotations_have_taken_away_is_reported_and_the_log_between_is_read(web, following):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    old.write_bytes(line("never asked for"))
+    log.write_bytes(lines(1, 3))
+    first = following()
+    first.follow()
+    assert not first.lost
+    old.write_bytes(lines(11, 15))
+    log.write_bytes(lines(21, 25))
+    second = following(first.positions)
+    second.follow()
+    assert first.text() == lines(1, 3) and second.text() == lines(11, 15) + lines(21, 25)
+    [loss] = second.lost
+    assert (loss.source, loss.line, loss.byte) == (first.found[0][0], 4, len(lines(1, 3)))
+
+
+def test_a_log_that_was_rotated_before_is_not_read_in_the_place_of_a_missing_one(web, following):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    old.write_bytes(line("never asked for"))
+    log.write_bytes(lines(1, 3))
+    one = following()
+    one.follow()
+    log.write_bytes(line("v1"))
+    one.follow()
+    assert one.text() == lines(1, 3) + line("v1") and len(one.lost) == 1

@@ -19,6 +19,7 @@ from analytics.config import GamelogSection, JournalSection, Source
 from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import Gamelog, Road, Work
 from analytics.spouts.journal import Journal
+from analytics.spouts.lost import accept
 from analytics.spouts.positions import State, StateFile
 from analytics.spouts.rejected import read
 from analytics.spouts.shares import Share
@@ -142,7 +143,7 @@ def test_a_rotated_http_log_that_appears_late_is_read(tmp_path, web, started):
     assert spout.node.state()["sources"]["s1"]["last_error"] == ""
 
 
-def test_a_rotated_http_log_that_never_appears_is_told(tmp_path, web, started):
+def test_a_rotated_http_log_that_never_appears_is_reported(tmp_path, web, started):
     log = web.folder / "game.log"
     log.write_bytes(lines(1, 700))
     config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
@@ -151,17 +152,18 @@ def test_a_rotated_http_log_that_never_appears_is_told(tmp_path, web, started):
     exactly(config, 1, 700)
     log.write_bytes(lines(701, 705))
     exactly(config, 1, 705)
-    source = spout.node.state()["sources"]["s1"]
-    assert "expected the rest of gamelog/s1@" in source["last_error"]
-    eventually(lambda: spout.node.state()["sources"]["s1"]["healthy"])
-    # What the error tells to do puts in the rest, and nothing twice.
-    name = re.search(r"read_stdin_gamelog --source (\S+)`", source["last_error"])[1]
+    state = spout.node.state()
+    assert state["lost"] == 1 and state["sources"]["s1"]["healthy"]
+    assert "all from line 701, byte " in state["lost_first"]
+    # Another copy of it puts in the rest, and nothing twice.
     (tmp_path / "old.log").write_bytes(lines(1, 700) + lines(706, 709))
-    piped = Piped(config, name)
+    piped = Piped(config)
     with (tmp_path / "old.log").open("rb") as file:
         assert str(piped.read(file.fileno())) == "read 704, accepted 4, repeated 700, rejected 0"
     piped.close()
     exactly(config, 1, 709)
+    assert [loss.words for loss in accept(config)] == [state["lost_first"]]
+    assert spout.node.state()["lost"] == 0 and accept(config) == []
 
 
 def test_a_stopped_spout_goes_on_where_it_was(tmp_path, started):
@@ -342,7 +344,7 @@ def test_a_rotated_file_that_grows_while_its_end_is_handed_on_is_read_on(tmp_pat
 
     health = Health("s1")
     source = FileSource(
-        file_source(log), GamelogSection(), Catalogue({}), emit, health, lambda *_: None, time.time()
+        file_source(log), GamelogSection(), Catalogue({}), emit, health, lambda *_: None, time.time(), print
     )
     source.scan()
     source.turn()
@@ -379,8 +381,7 @@ def test_a_glob_may_match_more_files_than_a_process_may_open(tmp_path, monkeypat
     taken = []
     source = FileSource(
         file_source(tmp_path / "*.log"), GamelogSection(), Catalogue({}), lambda chunk: taken.append(chunk.data),
-        Health("s1"), lambda *_: None, time.time(),
-    )  # fmt: skip
+        Health("s1"), lambda *_: None, time.time(), print)  # fmt: skip
 
     def read(expected):
         for _ in range(20):

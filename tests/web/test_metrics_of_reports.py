@@ -44,7 +44,7 @@ BROKER = BrokerState(
 )
 SPOUT = {
     "read": 10, "journaled": 9, "rejected": 1, "published": 9, "repeated": 0, "idle": True, "errors": {"a/1": "503"},
-    "rounds": 4, "sources": {'a"b\\': {"healthy": False, "lag_bytes": 12, "read_at": 1000.5}, "payment/dl@1": 5},
+    "rounds": 4, "lost": 3, "sources": {'a"b\\': {"healthy": False, "lag_bytes": 12, "read_at": 1000.5}, "payment/dl@1": 5},
 }  # fmt: skip
 TIMERS = {"runs": 3, "ran_at": 50.0, "seconds": 0.25, "changed_days": 6}
 
@@ -106,6 +106,7 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "unsafe_uri_options": 0,
         "spout_records_total:h:read:gamelog": 10,
         "spout_records_total:h:rejected:gamelog": 1,
+        "spout_lost_parts:h:gamelog": 3,
         "spout_failing_requests:h:gamelog": 1,
         "spout_rounds_total:h:gamelog": 4,
         'source_healthy:h:a"b\\:gamelog': 0,

@@ -5,12 +5,13 @@ import os
 import stat
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import gevent
 
 from analytics.config import GamelogSection, Source
+from analytics.spouts.lost import Loss
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
 from analytics.spouts.sources.stream import (
@@ -58,11 +59,13 @@ class FileSource:
         health: Health,
         begun: Begun,
         looked: float,
+        lost: Callable[[Loss], None],
     ) -> None:
         self.name = source.name
         self.looked = looked
         self._source = source
         self._emit = emit
+        self._lost = lost
         self._health = health
         self._since = looked - CLOCKS_DIFFER_SECONDS
         self._pause = min(source.poll_seconds, section.batch_seconds)
@@ -71,6 +74,7 @@ class FileSource:
         self._done: dict[_Inode, _Content] = {}
         self._unreadable: dict[_Inode, str] = {}
         self._stuck = 0  # open files that hold no whole line yet
+        self._empty = True  # whether the glob finds nothing
         self._left_out = False  # whether a file waits until others are closed
 
     def run(self) -> None:
@@ -125,6 +129,7 @@ class FileSource:
             carrier.gone = inode not in present
             carrier.vanished = path is None
             carrier.path = path or carrier.path
+        self._empty = not present
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
         self._unreadable = {inode: why for inode, why in self._unreadable.items() if inode in self._open}
@@ -146,17 +151,27 @@ class FileSource:
         else:
             self._look(inode, path, make, not matched)
 
+    def _report_losses(self) -> None:
+        """Report streams that no file carries any more, unless files may be there that can't be seen or read now."""
+        if self._left_out or self._unreadable or self._empty:
+            return
+        for name in self._streams.left(_QUIET_SECONDS):
+            self._lost(self._streams.loss(name, "no file carries it any more"))
+
     def turn(self) -> int:
         """Read a little of every open file; return how many bytes came."""
         total = 0
         for inode, carrier in list(self._open.items()):
             try:
                 total += self._read_some(carrier)
+                if carrier.stream is not None:
+                    self._streams.saw(carrier.stream.source, carrier.stream.offset + carrier.behind())
                 self._unreadable.pop(inode, None)
                 if carrier.quiet(_ENDED_SECONDS):
                     self._settle(inode, carrier)
             except OSError as error:
                 self._unreadable[inode] = f"{carrier.path}: {error}"
+        self._report_losses()  # when each file that is open was looked at
         return total
 
     def _read_some(self, carrier: "_Carrier") -> int:
@@ -247,6 +262,7 @@ class FileSource:
                 return
             if carrier.vanished:
                 self._emit_all(stream.give_up())
+                self._streams.saw(stream.source, 0)
         self._streams.abandon(carrier)
         del self._open[inode]
         if carrier.is_at_end():
@@ -270,6 +286,7 @@ class FileSource:
                     gevent.sleep(0)
                 if stream is not None:
                     self._emit_all(stream.give_up())
+                    self._streams.saw(stream.source, 0)
             except (EOFError, zlib.error, OSError) as error:
                 self._health.failed(
                     f"{path}: expected a whole gzip file ({error}); it is read again when it has grown"

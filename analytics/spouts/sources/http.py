@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -11,6 +11,7 @@ import gevent
 import requests
 
 from analytics.config import GamelogSection, Source
+from analytics.spouts.lost import Loss
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
 from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream
@@ -49,9 +50,11 @@ class HttpSource:
         emit: Emit,
         health: Health,
         begun: Begun,
+        lost: Callable[[Loss], None],
     ) -> None:
         self._source = source
         self._emit = emit
+        self._lost = lost
         self._health = health
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._stream: Stream | None = None
@@ -63,6 +66,8 @@ class HttpSource:
         self._answered = False
         self._changed = time.monotonic()  # when something new came
         self._old: Stream | None = None  # the rotated log, read to its end so far
+        self._past = object()  # what drives it
+        self._before: list[bytes] | None = None  # how the log began that was rotated before all this
         self._old_due = 0.0
 
     def run(self) -> None:
@@ -116,19 +121,21 @@ class HttpSource:
     def _find(self) -> Stream | None:
         read_at = partial(self._read_at, self._source.url)
         if self._unfinished:
-            stream = self._resumed(self._unfinished, self._source.url)
+            stream = self._resumed(self._unfinished, self._source.url, self)
             if stream is not None:
                 self._unfinished = ""
                 return stream
             if not self._finished(self._unfinished):
                 return None
+        elif self._before is None and self._source.rotated_url:
+            self._before = self._beginning_of_rotated()
         lines = beginning(read_at, quiet=self._is_quiet())
         return self._streams.find(read_at, lines, self) if lines else None
 
-    def _resumed(self, name: str, url: str) -> Stream | None:
+    def _resumed(self, name: str, url: str, driver: object) -> Stream | None:
         """Return the stream ``name`` if ``url`` carries all of it that was read."""
         try:
-            return self._streams.resume(name, partial(self._read_at, url), self)
+            return self._streams.resume(name, partial(self._read_at, url), driver)
         except _Missing:
             logger.info("source %s: nothing at %s", self._source.name, url)
             return None
@@ -141,6 +148,7 @@ class HttpSource:
             self._emit_all(self._old.give_up())
         self._stream = self._old = None
         self._streams.abandon(self)
+        self._streams.abandon(self._past)
         self._unfinished = stream.source if self._source.rotated_url else ""
         self._tries = _ROTATED_TRIES
 
@@ -172,28 +180,37 @@ class HttpSource:
         if not found and self._tries > 0:
             return False
         if not found:
-            self._health.failed(
-                f"{self._source.rotated_url}: expected the rest of {name}, which was rotated, did not find it in "
-                f"{_ROTATED_TRIES} tries. What it had left is not read; pipe the whole of it to "
-                f"`bin/read_stdin_gamelog --source {name.removeprefix('gamelog/')}`"
-            )
+            reason = f"{self._source.rotated_url}: expected the rest of it there, did not find it in {_ROTATED_TRIES} tries"
+            self._read_other()
+            self._lost(self._streams.loss(name, reason))
         self._unfinished = ""
         return True
 
+    def _read_other(self) -> None:
+        """Read the log at ``rotated_url`` if it came after the one that is missing, and was rotated, too."""
+        lines = self._beginning_of_rotated()
+        read_at = partial(self._read_at, self._source.rotated_url)
+        if lines and lines != self._before and (stream := self._streams.find(read_at, lines, self._past)):
+            self._read_to_end(stream)
+
+    def _beginning_of_rotated(self) -> list[bytes]:
+        try:
+            return beginning(partial(self._read_at, self._source.rotated_url), final=True)
+        except _Missing:
+            return []
+
+    def _read_to_end(self, stream: Stream) -> None:
+        while self._follow(self._source.rotated_url, stream):
+            pass
+        self._emit_all(stream.finish())
+        self._old, self._old_due = stream, time.monotonic() + _LATE_SECONDS
+
     def _read_rest(self, name: str) -> bool:
         """Read the rest of ``name`` if it is at ``rotated_url``; return whether it is."""
-        url = self._source.rotated_url
-        try:
-            stream = self._resumed(name, url)
-            if stream is None:
-                return False
-            while self._follow(url, stream):
-                pass
-            self._emit_all(stream.finish())
-            self._old, self._old_due = stream, time.monotonic() + _LATE_SECONDS
-            return True
-        finally:
-            self._streams.abandon(self)
+        stream = self._resumed(name, self._source.rotated_url, self._past)
+        if stream is not None:
+            self._read_to_end(stream)
+        return stream is not None
 
     def _follow(self, url: str, stream: Stream) -> int | None:
         """Feed what ``url`` has beyond the stream's offset, up to a limit; None where it is another log."""
@@ -225,7 +242,9 @@ class HttpSource:
                         break  # a log that was set to its size before it is written
                     self._emit_all(stream.feed(NUL * zeros))
                     total, zeros = total + zeros, 0
-            self._health.well(max(0, _size(answer) - stream.offset - zeros))
+            behind = max(0, _size(answer) - stream.offset - zeros)
+            self._streams.saw(stream.source, stream.offset + behind)
+            self._health.well(behind)
         return None if len(compared) < len(seen) else total
 
     def _read_at(self, url: str, offset: int, length: int) -> bytes:

@@ -5,6 +5,7 @@ first lines (the head), and short stretches at a few places (marks). A log that 
 its records' names. One that differs is another stream and gets a name of its own.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -14,6 +15,7 @@ from zlib import crc32
 
 from msgspec.structs import replace
 
+from analytics.spouts.lost import Loss
 from analytics.spouts.positions import Position
 from analytics.spouts.sources.stream import (
     BLOCK,
@@ -48,6 +50,7 @@ class Catalogue:
 
     Args:
         known: accepted positions.
+        sizes: bytes that were seen of streams which are not read to their ends; changed in place.
         others: returns those that other processes keep.
         alone: holds off other processes while a stream is looked for and begun.
     """
@@ -55,6 +58,7 @@ class Catalogue:
     def __init__(
         self,
         known: Mapping[str, Position],
+        sizes: dict[str, int] | None = None,
         others: Callable[[], Mapping[str, Position]] = dict,
         alone: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
@@ -63,6 +67,7 @@ class Catalogue:
         for name, position in known.items():
             self.put(name, position)
         self.drivers: dict[str, object] = {}
+        self.sizes = {} if sizes is None else sizes
         self.alone = alone
         self._others = others
 
@@ -126,6 +131,7 @@ class Streams:
         self._lines = lines
         self._catalogue = catalogue
         self._drivers: list[object] = []
+        self._alone: dict[str, float] = {}
 
     def names(self) -> list[str]:
         """Return all streams that began here, the one that was read last first."""
@@ -135,6 +141,33 @@ class Streams:
     def busy(self) -> bool:
         """Whether anything here reads a stream."""
         return bool(self._drivers)
+
+    def saw(self, name: str, size: int) -> None:
+        """Note how many bytes were seen of a stream."""
+        if size > self._catalogue.position(name).offset:
+            self._catalogue.sizes[name] = size
+        else:
+            self._catalogue.sizes.pop(name, None)
+
+    def left(self, seconds: float) -> list[str]:
+        """Return the streams of which more was seen than read, and that nothing has carried for so long.
+
+        Each is returned once.
+        """
+        now, known = time.monotonic(), self._catalogue
+        mine = [name for name in known.sizes if name.startswith(self._prefix)]
+        alone = [name for name in mine if name not in known.drivers]
+        self._alone = {name: self._alone.get(name, now) for name in alone}
+        return [name for name, since in self._alone.items() if now - since >= seconds]
+
+    def loss(self, name: str, reason: str) -> Loss:
+        """Return the loss of what was not read of a stream, which is not expected to turn up any more."""
+        position = self._catalogue.position(name)
+        size = self._catalogue.sizes.pop(name, position.offset)
+        return Loss(
+            at=time.time(), source=name, line=position.n + 1, byte=position.offset, bytes=size - position.offset,
+            reason=reason,
+        )  # fmt: skip
 
     def find(self, read_at: ReadAt, lines: list[bytes], driver: object, make: bool = True) -> Stream | None:
         """Return the stream that ``read_at`` carries, from where it was read up to.
