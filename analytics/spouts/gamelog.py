@@ -257,9 +257,9 @@ class Gamelog:
         self._state = self._file.load(State)
         self._lost = Lost(self._config)
         self._areas = areas(self._config)
-        journal = Journal(self._config, "gamelog", self._state.journal)
-        self._road = Road(self._config, self.name, journal, self._acknowledged)
         piped = PipedStreams(self._config.data)
+        journal = Journal(self._config, "gamelog", self._state.journal, piped.journals)
+        self._road = Road(self._config, self.name, journal, self._acknowledged)
         catalogue = Catalogue(self._state.sources, self._state.sizes, piped.known, piped.alone)
         for source in self._config.gamelog.sources:
             self._add(source, catalogue)

@@ -8,7 +8,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +43,21 @@ class Journal:
     """Writes lines durably to the newest file of ``prefix``.
 
     ``acknowledged`` maps file names to the byte before which everything is accepted: a file is deleted after
-    ``keep_days`` only where that is all of it. Journals that nobody acknowledges pass ``acknowledged=None``.
+    ``keep_days`` only where that is all of it. ``others`` returns the same of what other processes wrote to their own files of
+    that prefix. Journals that nobody acknowledges pass ``acknowledged=None``.
     """
 
-    def __init__(self, config: Config, prefix: str, acknowledged: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        prefix: str,
+        acknowledged: Mapping[str, int] | None = None,
+        others: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self.folder = config.data
         self.prefix = prefix
         self.acknowledged: dict[str, int] | None = None if acknowledged is None else dict(acknowledged)
+        self._others = others
         self._limits = config.journal
         self._zone = zone(config.timezone)
         self._lock = RLock()
@@ -87,8 +95,9 @@ class Journal:
 
         A torn last line, which was never published, is cut off.
         """
+        others = self._others()
         for path in files(self.folder, self.prefix):
-            done = (self.acknowledged or {}).get(path.name, 0)
+            done = max((self.acknowledged or {}).get(path.name, 0), others.get(path.name, 0))
             if path.name != self._name and path.stat().st_size > done:
                 yield from _left_over(path, done)
 
@@ -111,7 +120,8 @@ class Journal:
             return
         self.close()
         stem = f"{self.prefix}_{self._zone.local(int(time.time())):%Y%m%d%H%M}"
-        self._fd, self._name = _create(self.folder, stem, self.acknowledged or ())
+        known = {*(self.acknowledged or ()), *self._others()}
+        self._fd, self._name = _create(self.folder, stem, known)
         self._appender = Appender(self._fd)
         self._opened = now
         self._delete_old()
@@ -127,14 +137,16 @@ class Journal:
         if self._limits.keep_days <= 0:
             return
         found = {path: path.stat() for path in files(self.folder, self.prefix) if path.name != self._name}
+        others = self._others()
         newest = max((status.st_mtime for status in found.values()), default=0.0)
         for path, status in found.items():
             if newest - status.st_mtime <= self._limits.keep_days * 86400 or _has_writer(path):
                 continue
-            if self.acknowledged is None or self.acknowledged.get(path.name, 0) >= status.st_size:
+            if self.acknowledged is None:
                 path.unlink()
-                if self.acknowledged is not None:
-                    self.acknowledged.pop(path.name, None)
+            elif max(self.acknowledged.get(path.name, 0), others.get(path.name, 0)) >= status.st_size:
+                path.unlink()
+                self.acknowledged.pop(path.name, None)
 
 
 def files(folder: Path, prefix: str) -> list[Path]:

@@ -1,4 +1,6 @@
-"""The streams that were piped in, by any process: ``data/state/stdin.json``.
+"""What processes that pipe records in know together: the streams, and what is accepted of the journals that they wrote.
+
+It is kept in ``data/state/stdin.json``.
 
 They are compared with each other and with those that the gamelog spout reads, so the same lines are one stream, whatever way
 they come.
@@ -13,6 +15,7 @@ from pathlib import Path
 import gevent
 from msgspec.structs import replace
 
+from analytics.spouts.journal import Journal
 from analytics.spouts.positions import Position, State, StateFile
 from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
 
@@ -82,6 +85,22 @@ class PipedStreams:
         with self.alone():
             if name in self._file.load(State).sources:
                 self._put(name, position)
+
+    def journals(self) -> dict[str, int]:
+        """Return the accepted byte of each journal, also of those that the spout wrote."""
+        found = dict(self._spout.load(State).journal)
+        for name, end in self._file.load(State).journal.items():
+            found[name] = max(end, found.get(name, 0))
+        return found
+
+    def accepted(self, journal: Journal) -> None:
+        """Keep what is accepted of the journal that this process wrote; forget those that are gone."""
+        with self.alone():
+            state = self._file.load(State)
+            state.journal |= journal.acknowledged or {}
+            for name in [name for name in state.journal if not list(journal.folder.glob(f"{name}*"))]:
+                del state.journal[name]
+            self._file.save(state, now=True)
 
     def _put(self, name: str, position: Position) -> None:
         state = self._file.load(State)

@@ -15,6 +15,7 @@ from analytics.config import Config, areas
 from analytics.errors import Unavailable
 from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
+from analytics.spouts.piped import PipedStreams
 from analytics.spouts.records import Rules, convert
 from analytics.spouts.rejected import Reject, Rejected, waiting
 from analytics.spouts.shares import Share, together
@@ -48,7 +49,9 @@ def replay(config: Config, timeout: float = 60.0) -> Outcome:
     roles = sum(one.spout == "syncuser" for one in found)
     outcome = Outcome(payments=payments, roles=roles, workers=len(found) - len(mine) - payments - roles)
     refill = Refill(config.broker)
-    road = Road(config, f"rejected-{os.getpid()}", Journal(config, "gamelog"))
+    piped = PipedStreams(config.data)
+    journal = Journal(config, "gamelog", {}, piped.journals)
+    road = Road(config, f"rejected-{os.getpid()}", journal)
     rejected = Rejected(config)
     try:
         refill.state()
@@ -60,6 +63,7 @@ def replay(config: Config, timeout: float = 60.0) -> Outcome:
                     msgspec.structs.replace(one, at=time.time(), replayed=True) for one in usable
                 )
                 outcome.rejected += len(group) - len(usable)
+        piped.accepted(journal)
     finally:
         refill.close()
         road.close(0)

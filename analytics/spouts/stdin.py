@@ -69,7 +69,8 @@ class Piped:
         self._streams = PipedStreams(config.data)
         self._marks: dict[int, int] = {}
         self._refill = Refill(config.broker)
-        self._road = Road(config, f"stdin-{os.getpid()}", Journal(config, "gamelog"))
+        self._journal = Journal(config, "gamelog", {}, self._streams.journals)
+        self._road = Road(config, f"stdin-{os.getpid()}", self._journal)
 
     def totals(self) -> Totals:
         """Return what became of the lines so far."""
@@ -91,6 +92,7 @@ class Piped:
         if stream is not None:
             self._put_all(stream, stream.give_up())
         self._wait(progress)
+        self._streams.accepted(self._journal)
         if stream is not None and not self._source:
             self._streams.keep(stream.source, stream.position)
         return self.totals()

@@ -3,10 +3,13 @@
 import os
 import time
 
-from gamelogs import configured
+from gamelogs import configured, line
 
+from analytics.broker.broker import Broker
 from analytics.config import JournalSection
 from analytics.spouts.journal import Journal
+from analytics.spouts.piped import PipedStreams
+from analytics.spouts.stdin import Piped
 
 DAY = 86_400
 
@@ -39,3 +42,41 @@ def test_a_clock_that_jumps_ahead_makes_no_journal_old(tmp_path, monkeypatch):
     assert names(config) == sorted([*kept, current]) and old not in names(config)
     monkeypatch.undo()
     journal.close()
+
+
+def test_what_a_crashed_spout_has_journaled_outlives_a_pipe(tmp_path, started):
+    """Its TCP senders can't be asked again. What pipes have put in is deleted, whoever comes first."""
+    config = configured(tmp_path, journal=JournalSection(keep_days=2))
+    crashed = written(config, 5)
+    started(Broker(config.broker, config.data))
+    for acct in ("u1", "u2"):
+        piped(config, line(acct))
+    assert (config.data / crashed).read_bytes() == b"line\n"
+    (first, second) = sorted(set(names(config)) - {crashed}, key=age(config))
+    os.utime(config.data / first, (1, 1))
+    piped(config, line("u3"))
+    left = set(names(config))
+    assert crashed in left and second in left and first not in left
+
+
+def test_a_spout_does_not_send_again_what_pipes_have_put_in(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    piped(config, line("u1"))
+    left = written(config, 0)
+    journal = Journal(config, "gamelog", {}, PipedStreams(config.data).journals)
+    assert [block.mark.name for block in journal.unacknowledged()] == [left]
+
+
+def age(config):
+    return lambda name: (config.data / name).stat().st_mtime_ns
+
+
+def piped(config, data):
+    reading, writing = os.pipe()
+    os.write(writing, data)
+    os.close(writing)
+    one = Piped(config)
+    assert one.read(reading).accepted == data.count(b"\n")
+    one.close()
+    os.close(reading)
