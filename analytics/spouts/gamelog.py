@@ -22,16 +22,15 @@ from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.lost import Lost
+from analytics.spouts.memory import Memory
 from analytics.spouts.outbox import alone
-from analytics.spouts.piped import PipedStreams
-from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.positions import Position, State
 from analytics.spouts.records import Rules, convert
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.shares import Bad, Share, by_source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
-from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.sources.stream import LONGEST_LINE, Chunk
 from analytics.spouts.sources.tcp import TcpSource
 
@@ -241,9 +240,6 @@ class Gamelog:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._lock = -1
-        self._file = StateFile(config.data / "state" / "gamelog.json")
-        self._state = State()
-        self._changed = False
         self._greenlets: list[Any] = []
         self._sources: list[FileSource | HttpSource | TcpSource] = []
         self._health: list[Health] = []
@@ -254,16 +250,14 @@ class Gamelog:
         Raise AnalyticsError where another one, whose positions would overwrite these, has the data folder.
         """
         self._lock = alone(self._config, self.name)
-        self._state = self._file.load(State)
+        self._memory = memory = Memory(self._config.data, self._fill)
         self._lost = Lost(self._config)
         self._areas = areas(self._config)
-        piped = PipedStreams(self._config.data)
-        journal = Journal(self._config, "gamelog", self._state.journal, piped.journals)
-        self._road = Road(self._config, self.name, journal, self._acknowledged)
-        catalogue = Catalogue(self._state.sources, self._state.sizes, piped.known, piped.alone)
+        journal = Journal(self._config, "gamelog", memory.state.journal, memory.journals)
+        self._road = Road(self._config, self.name, journal, memory.acknowledged)
         for source in self._config.gamelog.sources:
-            self._add(source, catalogue)
-        self._save(now=True)
+            self._add(source, memory)
+        memory.save(now=True)
         for one in self._sources:
             if isinstance(one, TcpSource):
                 one.start()
@@ -277,14 +271,12 @@ class Gamelog:
         )
         if failure is not None:
             raise failure
-        self._changed |= self._road.journal.acknowledged != self._state.journal
-        if self._changed:
-            self._save()
+        self._memory.step(self._road.journal.acknowledged != self._memory.state.journal)
 
     def stop(self) -> None:
         """Stop reading, wait a little for acknowledgements, save."""
         self._end(5.0)
-        self._save(now=True)
+        self._memory.save(now=True)
         self._unlock()
 
     def abandon(self) -> None:
@@ -328,7 +320,7 @@ class Gamelog:
         for source in self._sources:
             self._greenlets.append(gevent.spawn(source.run))
 
-    def _add(self, source: Source, catalogue: Catalogue) -> None:
+    def _add(self, source: Source, memory: Memory) -> None:
         health = Health(source.name)
         rules = Rules(self._areas, opcodes(self._config), source.game)
 
@@ -343,44 +335,16 @@ class Gamelog:
         if source.kind == "tcp":
             self._sources.append(TcpSource(source, section, emit, health))
         elif source.kind == "http":
-            self._sources.append(
-                HttpSource(source, section, catalogue, emit, health, self._begun, self._lost.put)
-            )
+            more = (emit, health, memory.begun, self._lost.put)
+            self._sources.append(HttpSource(source, section, memory.catalogue, *more))
         else:
-            now = time.time()
-            first = self._state.first.setdefault(source.name, now)
-            looked = self._state.looked.setdefault(source.name, now)
-            if looked > now:  # a clock was wrong: files that came since may look older than they are
-                looked = min(first, now)
-            more = (self._begun, looked, self._lost.put)
-            self._sources.append(FileSource(source, section, catalogue, emit, health, *more))
+            looked = memory.looked(source.name)
+            more = (emit, health, memory.begun, self._lost.put)
+            self._sources.append(FileSource(source, section, memory.catalogue, *more, looked))
 
-    def _acknowledged(self, source: str, position: Position) -> None:
-        known = self._state.sources.pop(source, position)
-        self._state.sources[source] = position.with_marks(known)
-        self._changed = True
-
-    def _begun(self, source: str, position: Position) -> None:
-        """Save how ``source`` begins, before records of it leave."""
-        known = self._state.sources.get(source) or Position(position.fingerprint)
-        self._state.sources[source] = known.with_marks(position)
-        while not self._save(now=True):
-            gevent.sleep(1)
-
-    def _save(self, now: bool = False) -> bool:
-        """Save the state, unless that was just done; return whether it was. A full disk is waited for."""
-        self._state.journal = dict(self._road.journal.acknowledged or {})
-        self._state.looked.update(
-            {source.name: source.looked for source in self._sources if isinstance(source, FileSource)}
-        )
-        try:
-            if not self._file.save(self._state, now):
-                return False
-        except OSError as error:
-            logger.error("positions can't be saved: %s; waiting", error)
-            return False
-        self._changed = False
-        return True
+    def _fill(self, state: State) -> None:
+        state.journal = dict(self._road.journal.acknowledged or {})
+        state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 
 
 def opcodes(config: Config) -> dict[str, dict[str, str]]:

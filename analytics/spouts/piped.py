@@ -8,7 +8,7 @@ they come.
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.retired import MOST_ACTIVE, Retired
 from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
 
 _PREFIX = "gamelog/stdin@"
@@ -33,9 +34,14 @@ class PipedStreams:
         self._spout = StateFile(folder / "gamelog.json")
         self._lock = folder / "streams.lock"
         self._read: tuple[int, dict[str, Position]] = (0, {})
+        self.retired = Retired(folder / "streams.sqlite")
 
-    def known(self) -> Mapping[str, Position]:
-        """Return the streams that were piped in."""
+    def others(self, fingerprints: list[str]) -> dict[str, Position]:
+        """Return the streams with these fingerprints that were piped in, or are old."""
+        known = {name: one for name, one in self._piped().items() if one.fingerprint in fingerprints}
+        return self.retired.find(fingerprints) | known
+
+    def _piped(self) -> dict[str, Position]:
         try:
             written = self._path.stat().st_mtime_ns
         except FileNotFoundError:
@@ -83,7 +89,7 @@ class PipedStreams:
     def keep(self, name: str, position: Position) -> None:
         """Keep how far a stream was accepted, if it was piped in first, and no further before."""
         with self.alone():
-            if name in self._file.load(State).sources:
+            if name.startswith(_PREFIX):
                 self._put(name, position)
 
     def journals(self) -> dict[str, int]:
@@ -104,13 +110,18 @@ class PipedStreams:
 
     def _put(self, name: str, position: Position) -> None:
         state = self._file.load(State)
-        known = state.sources.pop(name, position)
+        known = state.sources.pop(name, None) or self.retired.find([position.fingerprint]).get(name, position)
         longer = max(position, known, key=lambda one: one.offset)
         state.sources[name] = longer.with_marks(known).with_marks(position)
+        old = list(state.sources)[:-MOST_ACTIVE]
+        self.retired.put({name: state.sources[name] for name in old})
+        for name in old:
+            del state.sources[name]
         self._file.save(state, now=True)
 
     def _catalogue(self) -> Catalogue:
-        return Catalogue(self._spout.load(State).sources | self._file.load(State).sources)
+        known = self._spout.load(State).sources | self._file.load(State).sources
+        return Catalogue(known, others=self.retired.find)
 
 
 def _locked(fd: int) -> bool:

@@ -24,7 +24,7 @@ class Reading:
         self.positions = dict(saved)
         self.source = FileSource(
             Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), Catalogue(dict(saved), dict(sizes)), self._emit,
-            Health("s1"), lambda *_: None, time.time(), self.lost.append)  # fmt: skip
+            Health("s1"), lambda *_: None, self.lost.append, time.time())  # fmt: skip
 
     def _emit(self, chunk):
         for n, text in enumerate(chunk.data.splitlines(keepends=True), chunk.first):

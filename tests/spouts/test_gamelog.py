@@ -344,7 +344,7 @@ def test_a_rotated_file_that_grows_while_its_end_is_handed_on_is_read_on(tmp_pat
 
     health = Health("s1")
     source = FileSource(
-        file_source(log), GamelogSection(), Catalogue({}), emit, health, lambda *_: None, time.time(), print
+        file_source(log), GamelogSection(), Catalogue({}), emit, health, lambda *_: None, print, time.time()
     )
     source.scan()
     source.turn()
@@ -381,7 +381,7 @@ def test_a_glob_may_match_more_files_than_a_process_may_open(tmp_path, monkeypat
     taken = []
     source = FileSource(
         file_source(tmp_path / "*.log"), GamelogSection(), Catalogue({}), lambda chunk: taken.append(chunk.data),
-        Health("s1"), lambda *_: None, time.time(), print)  # fmt: skip
+        Health("s1"), lambda *_: None, print, time.time())  # fmt: skip
 
     def read(expected):
         for _ in range(20):

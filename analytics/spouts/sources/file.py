@@ -58,8 +58,8 @@ class FileSource:
         emit: Emit,
         health: Health,
         begun: Begun,
-        looked: float,
         lost: Callable[[Loss], None],
+        looked: float,
     ) -> None:
         self.name = source.name
         self.looked = looked

@@ -7,7 +7,7 @@ its records' names. One that differs is another stream and gets a name of its ow
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from hashlib import blake2b
 from typing import Protocol, runtime_checkable
@@ -51,7 +51,7 @@ class Catalogue:
     Args:
         known: accepted positions.
         sizes: bytes that were seen of streams which are not read to their ends; changed in place.
-        others: returns those that other processes keep.
+        others: returns those with some fingerprints that are kept elsewhere.
         alone: holds off other processes while a stream is looked for and begun.
     """
 
@@ -59,7 +59,7 @@ class Catalogue:
         self,
         known: Mapping[str, Position],
         sizes: dict[str, int] | None = None,
-        others: Callable[[], Mapping[str, Position]] = dict,
+        others: Callable[[list[str]], Mapping[str, Position]] = lambda fingerprints: {},
         alone: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.known: dict[str, Stream | Position] = {}
@@ -83,12 +83,27 @@ class Catalogue:
             self._alike[position.fingerprint].append(name)
         self.known[name] = known
 
+    def idle(self, most: int) -> list[str]:
+        """Return streams that are probably over, so that ``most`` are left: those that were read longest ago.
+
+        What is being read or was not read to its end stays, and the last stream of each source.
+        """
+        last = {name.rpartition("@")[0]: name for name in self.known}
+        busy = {*last.values(), *self.drivers, *self.sizes}
+        return [name for name in self.known if name not in busy][: max(0, len(self.known) - most)]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Know streams no longer: they are kept elsewhere."""
+        for name in names:
+            self._alike[self.position(name).fingerprint].remove(name)
+            del self.known[name]
+
     def alike(self, lines: list[bytes]) -> list[str]:
         """Return the names of the streams that begin with these lines, or with the first of them."""
-        for name, position in self._others().items():
+        begins = [fingerprint(lines[:count]) for count in range(1, len(lines) + 1)]
+        for name, position in self._others(begins).items():
             if name not in self.known:
                 self.put(name, position)
-        begins = [fingerprint(lines[:count]) for count in range(1, len(lines) + 1)]
         return [name for begin in begins for name in self._alike.get(begin, ())]
 
     def find(self, read_at: ReadAt, lines: list[bytes], driver: object = None) -> str | None:

@@ -1,0 +1,64 @@
+"""Streams that are probably over: their positions lie in ``data/state/streams.sqlite``, out of memory and of what is saved often.
+
+Nothing is forgotten: a log that turns up after a year is found by its first lines. All processes of a data folder use the file.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from analytics.errors import AnalyticsError
+from analytics.spouts.positions import Position
+
+MOST_ACTIVE = 1000
+"""So many streams that were read last stay in memory, and those that are being read."""
+_BUSY_SECONDS = 30.0
+_TABLE = """
+CREATE TABLE IF NOT EXISTS streams (
+    name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, position BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_fingerprint ON streams (fingerprint);
+"""
+
+
+class Retired:
+    """The file. Each call returns when what it wrote is on the disk; it raises AnalyticsError where the file can't be used."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, positions: Mapping[str, Position]) -> None:
+        """Keep positions by name."""
+        rows = [(name, one.fingerprint, msgspec.json.encode(one)) for name, one in positions.items()]
+        if rows:
+            with self._opened() as db:
+                db.executemany("INSERT OR REPLACE INTO streams VALUES (?, ?, ?)", rows)
+
+    def find(self, fingerprints: Iterable[str]) -> dict[str, Position]:
+        """Return the positions of streams with these fingerprints, by name."""
+        wanted = list(fingerprints)
+        if not self._path.exists():
+            return {}
+        query = f"SELECT name, position FROM streams WHERE fingerprint IN ({','.join('?' * len(wanted))})"
+        with self._opened() as db:
+            rows = db.execute(query, wanted).fetchall()
+        return {name: msgspec.json.decode(position, type=Position) for name, position in rows}
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS)) as db:
+                db.execute("PRAGMA synchronous = FULL")
+                db.executescript(_TABLE)
+                with db:
+                    yield db
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            raise AnalyticsError(
+                f"{self._path}: expected the positions of old logs, got {error}. If the disk is full, make room. If the file is "
+                "damaged, restore it from a backup: without it a log that comes again counts again unless it is the only "
+                "one with its first records"
+            ) from error
