@@ -29,6 +29,8 @@ class Retired:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._written = 0
+        self._found: dict[str, dict[str, Position]] = {}  # what was asked since then
 
     def put(self, positions: Mapping[str, Position]) -> None:
         """Keep positions by name."""
@@ -39,13 +41,23 @@ class Retired:
 
     def find(self, fingerprints: Iterable[str]) -> dict[str, Position]:
         """Return the positions of streams with these fingerprints, by name."""
-        wanted = list(fingerprints)
-        if not self._path.exists():
+        try:
+            written = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
             return {}
-        query = f"SELECT name, position FROM streams WHERE fingerprint IN ({','.join('?' * len(wanted))})"
-        with self._opened() as db:
-            rows = db.execute(query, wanted).fetchall()
-        return {name: msgspec.json.decode(position, type=Position) for name, position in rows}
+        if written != self._written:
+            self._written, self._found = written, {}
+        return {name: one for begin in fingerprints for name, one in self._of(begin).items()}
+
+    def _of(self, fingerprint: str) -> dict[str, Position]:
+        if fingerprint not in self._found:
+            query = "SELECT name, position FROM streams WHERE fingerprint = ?"
+            with self._opened() as db:
+                rows = db.execute(query, [fingerprint]).fetchall()
+            self._found[fingerprint] = {
+                name: msgspec.json.decode(position, type=Position) for name, position in rows
+            }
+        return self._found[fingerprint]
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

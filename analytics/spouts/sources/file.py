@@ -193,7 +193,7 @@ class FileSource:
         self._stuck, self._left_out = 0, False
         for inode, carrier in list(self._open.items()):
             content = carrier.content()
-            if content[0] and (carrier.stream is None or carrier.has_open_line()):
+            if content[0] and (carrier.stream is None or (carrier.is_at_end() and carrier.has_open_line())):
                 self._stuck += 1  # keeps no other waiting
             elif carrier.is_at_end() and not carrier.gone and carrier.quiet(patience):
                 self._streams.abandon(carrier)
@@ -309,7 +309,7 @@ class _Carrier:
         self.inode: _Inode = (status.st_dev, status.st_ino)
         self.gone = False  # the glob finds it no longer
         self.vanished = False  # nor has it the name of a rotated file
-        self._blank = False  # nothing but zeros follow what was read
+        self._blank = -1  # from there on the file is nothing but zeros
         self.stream: Stream | None = None
         self.changed = time.monotonic()
 
@@ -330,10 +330,14 @@ class _Carrier:
         blocks come in any order.
         """
         data = self.read_at(offset, BLOCK)
+        self._blank = -1
+        if NUL not in data:
+            return data
         text = data.rstrip(NUL)
         last = data if len(data) < BLOCK else self.read_at(max(offset, self.size() - WINDOW), WINDOW)
-        self._blank = not text and not last.strip(NUL)
-        if not text and not self._blank:
+        if not text and not last.strip(NUL):
+            self._blank = offset
+        elif not text:
             text = data
         gap = text.find(NUL * LONG_GAP)
         return text if gap < 0 or self.quiet(_ENDED_SECONDS) else text[:gap]
@@ -346,7 +350,8 @@ class _Carrier:
 
     def behind(self) -> int:
         """Return how many bytes there are to read."""
-        return 0 if self._blank else max(0, self.size() - (self.stream.offset if self.stream else 0))
+        offset = self.stream.offset if self.stream else 0
+        return 0 if offset == self._blank else max(0, self.size() - offset)
 
     def is_at_end(self) -> bool:
         """Say whether all is read."""

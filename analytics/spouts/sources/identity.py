@@ -95,7 +95,10 @@ class Catalogue:
     def forget(self, names: Iterable[str]) -> None:
         """Know streams no longer: they are kept elsewhere."""
         for name in names:
-            self._alike[self.position(name).fingerprint].remove(name)
+            alike = self._alike[self.position(name).fingerprint]
+            alike.remove(name)
+            if not alike:
+                del self._alike[self.position(name).fingerprint]
             del self.known[name]
 
     def alike(self, lines: list[bytes]) -> list[str]:
