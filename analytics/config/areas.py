@@ -4,24 +4,29 @@ from hashlib import sha256
 
 import msgspec
 
-from analytics.config.sections import Config
+from analytics.config.sections import AreaSection, Config
 from analytics.core.areas import Area, Areas
-from analytics.core.periods import zone
+from analytics.core.periods import Zone, zone
 
 
 def areas(config: Config) -> Areas:
     """Return every configured area; its time zone is its own, else its game's, else the configuration's."""
     return Areas(
-        Area(
-            id=id,
-            game=name,
-            plat=area.plat,
-            zone=zone(area.timezone or game.timezone or config.timezone),
-            corpid=str(area.corpid),
-            server_name=area.server_name,
-        )
+        _area(id, area, name, zone(area.timezone or game.timezone or config.timezone))
         for name, game in config.games.items()
         for id, area in game.areas.items()
+    )
+
+
+def _area(id: str, area: AreaSection, game: str, local: Zone) -> Area:
+    return Area(
+        id=id,
+        game=game,
+        plat=area.plat,
+        zone=local,
+        corpid=str(area.corpid),
+        server_name=area.server_name,
+        opened=local.day_of(area.opened) if area.opened else 0,
     )
 
 

@@ -192,6 +192,8 @@ def _areas(config: Config) -> Iterator[str]:
             if id in game_of:
                 yield f"{key}: expected an area of one game, got one that is also in games.{game_of[id]}"
             game_of.setdefault(id, name)
+            if area.opened and not _is_day(area.opened):
+                yield f'{key}.opened: expected a day as YYYY-MM-DD, got "{area.opened}"'
             if not area.server_name:
                 continue
             server = str(area.corpid), area.server_name

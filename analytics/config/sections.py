@@ -214,9 +214,11 @@ class DashboardSection(Section, frozen=True):
 
 
 class AreaSection(Section, frozen=True):
-    """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``."""
+    """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``. ``opened`` (YYYY-MM-DD): records of
+    days before it say nothing of when the area started."""
 
     plat: str
+    opened: str = ""
     timezone: str = ""
     corpid: str | int = ""
     server_name: str = ""

@@ -8,7 +8,8 @@ from analytics.core.periods import Zone
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One game server. ``corpid`` and ``server_name`` are how its own logs name it, where they do."""
+    """One game server. ``corpid`` and ``server_name`` are how its own logs name it, where they do. ``opened``: Unix seconds before
+    which it can't have started; 0: unknown."""
 
     id: str
     game: str
@@ -16,6 +17,7 @@ class Area:
     zone: Zone
     corpid: str = ""
     server_name: str = ""
+    opened: int = 0
 
 
 class Areas(Mapping[str, Area]):

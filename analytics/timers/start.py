@@ -24,7 +24,7 @@ def fields(start: int, zone: Zone, now: int) -> dict[str, Any]:
 
     | field | formula |
     | --- | --- |
-    | `ts` | the earliest `first_ts`: the time of the earliest login, sign-up or role creation |
+    | `ts` | the earliest `first_ts`: the time of the earliest login, sign-up or role creation, since `opened` where the area's configuration names that day |
     | `day` | the start of the day that `ts` lies in, in the area's zone |
     | `final` | whether that day has ended at ``now`` |
 

@@ -102,6 +102,10 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ('[games.dl]\ntimezone = "Mars"', "games.dl.timezone: expected an IANA name"),
         ('[games.dl.areas.1009]\nplat = "1"', "games.dl.areas.1009: expected an area id of 24 digits"),
         (f"[games.dl.areas.{AREA}]", f"games.dl.areas.{AREA}.plat: expected a value, found none"),
+        (
+            f'[games.dl.areas.{AREA}]\nplat = "1"\nopened = "8 January"',
+            f"games.dl.areas.{AREA}.opened: expected a day as YYYY-MM-DD",
+        ),
         (f"[games.dl.areas.{AREA}]\nplat = 7", f"games.dl.areas.{AREA}.plat: expected str, got 7"),
         (
             f'[games.a.areas.{AREA}]\nplat = "1"\n[games.b.areas.{AREA}]\nplat = "1"',

@@ -28,6 +28,7 @@ from analytics.runtime.settler import new_session
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.dirty import Dirty, area_days
 from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.moment import SKEW_SECONDS
 from analytics.runtime.timers.planning import Plan
 from analytics.runtime.timers.position import NODE, Overtaken, Position
 from analytics.runtime.timers.run import Done, Outlet, Run
@@ -191,6 +192,8 @@ class Timers(Node):
             self._dirty.everything
             or self._again
             or self._now() >= self._boundary
+            or self._now()
+            < saved.now - SKEW_SECONDS  # the clock was put right: what has begun or ended by it has not
             or (intake.log, intake.heads) != (saved.log, saved.heads)
         ):
             self._waiting_since = 0.0

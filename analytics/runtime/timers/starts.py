@@ -63,11 +63,12 @@ class Starts:
         self.load(self._areas)
         result = []
         for area in self._areas:
-            known = self._known[area]
-            if known is None and area in told:
-                found = self.first(area, told[area])
+            known, heard = self._known[area], [told[area]] if area in told else []
+            start = known["ts"] if known else None
+            if (known is None and heard) or not self._are_plausible(area, start, *heard):
+                found = self.first(area, *heard)
             else:
-                found = earliest(known["ts"] if known else None, [told[area]] if area in told else [])
+                found = earliest(start, heard)
             if found is not None:
                 result += self._start(area, found, now, again and told.get(area) == found)
         return result
@@ -88,9 +89,17 @@ class Starts:
         self._known.pop(area, None)
 
     def first(self, area: str, *told: int) -> int | None:
-        """Return the earliest ``first_ts`` that the bolts have stored for an area, or that was told; None: there is none."""
-        firsts = [next(iter(self._store.find(name, area=area, batch=1)), {}) for name in READS]
-        return earliest(None, [*told, *(first["first_ts"] for first in firsts if "first_ts" in first)])
+        """Return the earliest ``first_ts`` since an area opened that is stored, or that was told; None: there is none."""
+        opened = self._areas[area].opened
+        found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
+        firsts = [
+            one["first_ts"] for one in (next(iter(documents), {}) for documents in found) if "first_ts" in one
+        ]
+        return earliest(None, [ts for ts in (*told, *firsts) if ts >= opened])
+
+    def _are_plausible(self, area: str, *starts: int | None) -> bool:
+        """Whether an area can have started then, as the configuration says when it opened."""
+        return all(ts is None or ts >= self._areas[area].opened for ts in starts)
 
     def _start(self, area: str, ts: int, clock: Now, again: bool) -> list[Start]:
         known, of = self._known[area], self._areas[area]

@@ -45,6 +45,19 @@ def test_a_midnight_passes_between_a_computation_and_its_write(suite: Any, colle
     }
 
 
+def test_a_clock_that_was_ahead_is_forgotten_when_it_is_right(suite: Any) -> None:
+    """No day is final then that has not ended, no day has a document that has not begun, though no record comes."""
+    some_weeks(suite, "2015-03-01", 20, seed=4)
+    suite.drain()
+    right = suite.documents()
+    suite.now += 3 * 86_400
+    eventually(lambda: ran_for(suite, suite.now))
+    assert suite.documents() != right
+    suite.now -= 3 * 86_400
+    eventually(lambda: ran_for(suite, suite.now))
+    assert suite.documents() == right
+
+
 def test_a_host_whose_clock_is_late_takes_nothing_back(suite: Any) -> None:
     suite.now = BEFORE
     some_weeks(suite, "2015-03-01", 19, seed=4)

@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from timer_harness import A, B, C, at, eventually, log, paid, some_weeks
+from msgspec.structs import replace
+from timer_harness import A, B, C, at, eventually, games, log, paid, some_weeks
 
 from analytics.broker.clients import Subscriber
 from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.wanted import Wanted
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "activeday.json"
 NEW_YORK = "America/New_York"
@@ -63,6 +66,37 @@ def test_the_start_of_an_area(suite: Any) -> None:
     assert suite.documents("serverstarttime")["serverstarttime", A]["day"] == at("2015-02-27", 0)
     assert suite.documents("kpi")[key]["open_day"] == 7
     assert suite.documents("kpi")["kpi", f"dl:*:{at('2015-03-06', 0)}"]["open_day"] == 7
+
+
+def test_a_record_of_long_ago_does_not_start_an_area_that_says_when_it_opened(new_suite: Any) -> None:
+    """Without that day it does, and a call by hand puts it right once the day is there."""
+    suite = new_suite()
+    suite.start_worker()
+    node = suite.start_timers()
+    day = at("2015-03-06", 0)
+    suite.send("gamelog.login_logcount", [log("login", "a", at("2015-03-05")), log("login", "b", day)])
+    suite.send("gamelog.login_logcount", [log("login", "c", at("2010-03-05"))])
+    suite.drain()
+    key = "kpi", f"{A}:{day}"
+    assert suite.documents("kpi")[key]["open_day"] == 1827
+    suite.stop(node)
+    suite._games = games()
+    area = suite._games["dl"].areas[A]
+    suite._games["dl"].areas[A] = replace(area, opened="2015-03-01")
+    by_hand(suite.config, suite.store, suite.publisher, Wanted(["serverstarttime"]), lambda: suite.now)
+    assert suite.documents("serverstarttime")["serverstarttime", A]["ts"] == at("2015-03-05")
+    assert suite.documents("kpi")[key]["open_day"] == 1
+    assert suite.documents("kpi")["kpi", f"dl:*:{day}"]["open_day"] == 1
+
+    suite.start_timers()
+    suite.send(
+        "gamelog.login_logcount", [log("login", "d", at("2010-03-06")), log("login", "d", at("2015-03-04"))]
+    )
+    suite.send("gamelog.signup_logcount", [log("signup", "d", at("2010-03-06"))])
+    suite.drain()
+    assert suite.documents("serverstarttime")["serverstarttime", A]["ts"] == at("2015-03-04")
+    assert suite.documents("kpi")[key]["open_day"] == 2
+    assert suite.unpublished() == []
 
 
 def test_a_date_that_the_zone_skips_has_no_document(new_suite: Any) -> None:
