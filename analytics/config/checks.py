@@ -332,6 +332,10 @@ def _groups(config: Config) -> Iterator[str]:
             yield f'{key}: expected one of {", ".join(BOLTS)}, got "{bolt}"'
         if bolt in group_of:
             yield f'{key}: expected a bolt in no group, got "{bolt}", which is in worker.groups.{group_of[bolt]}'
+    out = {*config.worker.left_out}
+    for bolt, of in BOLTS.items():
+        if bolt not in out and out.issuperset(of.reads):
+            yield f"worker.left_out: expected {bolt}, too, which reads {', '.join(of.reads)} alone, found it not"
     if rest_name(config.worker.groups) in config.worker.groups:
         name = rest_name(config.worker.groups)
         yield f"worker.groups.{name}: expected another name, as bolts in no group run under this one"

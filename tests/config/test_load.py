@@ -117,6 +117,10 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ('[worker.groups]\nstore = ["server"]', "worker.groups.store: expected a name that is no node's"),
         ('[worker]\nleft_out = ["nope"]', "worker.left_out[0]: expected one of loginhour, "),
         (
+            '[worker]\nleft_out = ["loginhour"]',
+            "worker.left_out: expected loginday, too, which reads loginhour",
+        ),
+        (
             '[worker]\nleft_out = ["server"]\n[worker.groups]\na = ["server"]',
             "worker.left_out[0]: expected a bolt in no group",
         ),
