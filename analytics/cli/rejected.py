@@ -101,7 +101,7 @@ def _list(config: Config, found: list[Reject], gone: bool) -> None:
     for group, count in Counter(map(_group, found)).most_common():
         sample = newest[group]
         raw = sample.original()[:_SAMPLE].decode(errors="backslashreplace")
-        place = _place(config, sample.source)
+        place = sample.path or _place(config, sample.source)
         table.add_row(
             str(count),
             Text(sample.reason if count == 1 else kind_of(sample.reason)),

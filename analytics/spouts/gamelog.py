@@ -100,6 +100,7 @@ class Road:
         self.blocked = ""
         self.journal = journal
         self._rejected = Rejected(config)
+        self.path_of: Callable[[str], str] = lambda source: ""  # the file that a record source is read from
         self._acknowledged = acknowledged
         self._publisher = Publisher(config.broker, name, config.gamelog.window)
         self._to_write: Queue[Work] = Queue(_TOGETHER)
@@ -111,6 +112,9 @@ class Road:
 
     def put(self, work: Work) -> None:
         """Take a converted chunk over; wait while there is enough to do."""
+        paths = {source: self.path_of(source) for source in {one.source for one in work.rejects}}
+        for one in work.rejects:
+            one.path = paths[one.source]
         self._pending += 1
         self._to_write.put(work)
         gevent.sleep(0)  # converting computes for milliseconds: let journal and broker answer in between
@@ -315,6 +319,8 @@ class Gamelog:
 
     def _run(self) -> None:
         rules = Rules(self._areas, opcodes(self._config))
+        files = [one for one in self._sources if isinstance(one, FileSource)]
+        self._road.path_of = lambda source: next(filter(None, (one.path_of(source) for one in files)), "")
         for block in self._road.journal.unacknowledged():
             self._road.again(block.data, block.mark, rules)
         for source in self._sources:

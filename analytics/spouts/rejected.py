@@ -17,7 +17,7 @@ PREFIX = "rejected"
 class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One line of a rejected file. ``n`` is 0 where the record has no number in ``source``.
 
-    A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so. ``replayed`` and ``dismissed``, which says
+    ``path`` is the file that it was read from, where it was one. A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so. ``replayed`` and ``dismissed``, which says
     why, end what was rejected before.
     """
 
@@ -32,6 +32,7 @@ class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
     last: bool = False
     replayed: bool = False
     dismissed: str = ""
+    path: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:

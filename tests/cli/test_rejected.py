@@ -19,7 +19,7 @@ from analytics.cli.rejected import rejected
 from analytics.cli.timers import timers
 from analytics.cluster import LocalRegistry, Node
 from analytics.cluster.registry import process_started
-from analytics.config import AreaSection, Game, Source, fingerprint
+from analytics.config import AreaSection, Game, Interface, Source, fingerprint
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import report
 from analytics.spouts.gamelog import Gamelog
@@ -111,7 +111,14 @@ def test_dismissed_records_leave_the_list_and_say_why(rejecting):
 
 
 def test_sources_show_where_their_records_come_from(rejecting):
-    assert "game.log" in call(rejecting)
+    [one, *_] = waiting(rejecting.data).values()
+    assert Path(one.path).name == "game.log"
+    assert one.path in call(rejecting)
+    keeper = Rejected(rejecting)
+    keeper.put(spout="payment", source="payment/dl@1", reason="$: expected JSON, got text", raw=b"<html>")
+    keeper.close()
+    interface = Interface(url="http://127.0.0.1/payment?area={area}")
+    assert interface.url in call(msgspec.structs.replace(rejecting, payment=interface))
 
 
 def test_nothing_rejected(tmp_path):

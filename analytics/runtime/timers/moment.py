@@ -13,7 +13,7 @@ Now = Callable[[], float]
 
 
 def moment(now: Now, documents: Iterable[Mapping[str, Any] | None]) -> int:
-    """Return the time for which to compute anew: the present, or the latest mark of ``documents`` where that is later.
+    """Return the time for which to compute: the present, or the latest mark of ``documents`` where that is later.
 
     Call it when the versions of ``documents`` have been read: a time from before may be older than what is stored.
     """

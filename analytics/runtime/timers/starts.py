@@ -89,7 +89,7 @@ class Starts:
         self._known.pop(area, None)
 
     def first(self, area: str, *told: int) -> int | None:
-        """Return the earliest ``first_ts`` since an area opened that is stored, or that was told; None: there is none."""
+        """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
         found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
         firsts = [

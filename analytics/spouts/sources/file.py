@@ -118,6 +118,11 @@ class FileSource:
             carrier.close()
         self._open.clear()
 
+    def path_of(self, source: str) -> str:
+        """Return the path of the open file whose lines are a record source's, "" where there is none."""
+        found = (one for one in self._open.values() if one.stream is not None and one.stream.source == source)
+        return next((str(one.path) for one in found), "")
+
     def scan(self) -> None:
         """Find files that came, were renamed or have gone."""
         present = dict(_files(self._source.path))
