@@ -162,6 +162,7 @@ class FileSource:
             return
         for name in self._streams.left(_QUIET_SECONDS):
             self._lost(self._streams.loss(name, "no file carries it any more"))
+            self._streams.saw(name, 0)
 
     def turn(self) -> int:
         """Read a little of every open file; return how many bytes came."""

@@ -183,6 +183,7 @@ class HttpSource:
             reason = f"{self._source.rotated_url}: expected the rest of it there, did not find it in {_ROTATED_TRIES} tries"
             self._read_other()
             self._lost(self._streams.loss(name, reason))
+            self._streams.saw(name, 0)
         self._unfinished = ""
         return True
 

@@ -68,6 +68,8 @@ class Catalogue:
             self.put(name, position)
         self.drivers: dict[str, object] = {}
         self.sizes = {} if sizes is None else sizes
+        for name in self.sizes.keys() - self.known.keys():
+            del self.sizes[name]
         self.alone = alone
         self._others = others
 
@@ -170,7 +172,7 @@ class Streams:
     def left(self, seconds: float) -> list[str]:
         """Return the streams of which more was seen than read, and that nothing has carried for so long.
 
-        Each is returned once.
+        Each is returned until ``saw`` says otherwise.
         """
         now, known = time.monotonic(), self._catalogue
         mine = [name for name in known.sizes if name.startswith(self._prefix)]
@@ -181,7 +183,7 @@ class Streams:
     def loss(self, name: str, reason: str) -> Loss:
         """Return the loss of what was not read of a stream, which is not expected to turn up any more."""
         position = self._catalogue.position(name)
-        size = self._catalogue.sizes.pop(name, position.offset)
+        size = self._catalogue.sizes.get(name, position.offset)
         return Loss(
             at=time.time(), source=name, line=position.n + 1, byte=position.offset, bytes=size - position.offset,
             reason=reason,
