@@ -197,3 +197,37 @@ def test_what_nobody_has_read_of_a_log_that_is_gone_is_reported_once(folder, mon
     moved = Reading(log, reading.positions, seen)
     moved.follow()
     assert moved.text() == line("v1") + lines(4, 9) and not moved.lost
+
+
+def test_a_deleted_log_is_read_to_its_end_however_long_the_broker_takes(folder, monkeypatch):
+    log = folder / "game.log"
+    whole = lines(1, 90_000)
+    assert len(whole) > 10 << 20
+    log.write_bytes(whole)
+    reading = Reading(log)
+    reading.source.scan()
+    log.unlink()
+    reading.source.scan()
+    real, late = time.monotonic, [0.0]
+    monkeypatch.setattr(file.time, "monotonic", lambda: real() + late[0])
+    emit = reading.source._emit
+
+    def slow(chunk):
+        late[0] += 100
+        emit(chunk)
+
+    reading.source._emit = slow
+    for _ in range(5):
+        reading.source.turn()
+    assert reading.text() == whole and not reading.cut_off and not reading.lost
+
+
+def test_a_log_that_is_deleted_within_its_first_line_is_unusable_not_forgotten(folder):
+    log = folder / "game.log"
+    log.write_bytes(line("u1")[:30])
+    reading = Reading(log)
+    reading.follow()
+    log.unlink()
+    reading.follow(quiet=True)
+    reading.follow(quiet=True)
+    assert list(reading.cut_off.values()) == [line("u1")[:30] + b"\n"]

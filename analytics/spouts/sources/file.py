@@ -173,7 +173,7 @@ class FileSource:
                 if carrier.stream is not None:
                     self._streams.saw(carrier.stream.source, carrier.stream.offset + carrier.behind())
                 self._unreadable.pop(inode, None)
-                if carrier.quiet(_ENDED_SECONDS):
+                if carrier.quiet(_ENDED_SECONDS) and (carrier.stream is None or carrier.is_at_end()):
                     self._settle(inode, carrier)
             except OSError as error:
                 self._unreadable[inode] = f"{carrier.path}: {error}"
@@ -228,10 +228,10 @@ class FileSource:
 
     def _read(self, carrier: "_Carrier") -> bytes:
         if carrier.stream is None:
-            lines = beginning(carrier.read_at, carrier.start(), quiet=carrier.quiet(_ENDED_SECONDS))
-            if not lines:
-                return b""
-            carrier.stream = self._streams.find(carrier.read_at, lines, carrier)
+            over = carrier.vanished and carrier.quiet(_QUIET_SECONDS)
+            quiet = carrier.quiet(_ENDED_SECONDS)
+            lines = beginning(carrier.read_at, carrier.start(), quiet=quiet, final=over)
+            carrier.stream = self._streams.find(carrier.read_at, lines, carrier) if lines else None
             if carrier.stream is None:
                 return b""
         stream = carrier.stream
@@ -247,9 +247,9 @@ class FileSource:
             self._done.clear()
             self.scan()
             return b""
-        if data.strip(NUL):
-            carrier.changed = time.monotonic()
         self._emit_all(stream.feed(data))
+        if data.strip(NUL):
+            carrier.changed = time.monotonic()  # not before: the broker may have made that wait
         return data
 
     def _settle(self, inode: _Inode, carrier: "_Carrier") -> None:
