@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 
@@ -18,7 +19,7 @@ MOST_ACTIVE = 1000
 _BUSY_SECONDS = 30.0
 _TABLE = """
 CREATE TABLE IF NOT EXISTS streams (
-    name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, position BLOB NOT NULL
+    name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, position TEXT NOT NULL, checksum INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_fingerprint ON streams (fingerprint);
 """
@@ -34,10 +35,13 @@ class Retired:
 
     def put(self, positions: Mapping[str, Position]) -> None:
         """Keep positions by name."""
-        rows = [(name, one.fingerprint, msgspec.json.encode(one)) for name, one in positions.items()]
-        if rows:
+        texts = [
+            (name, one.fingerprint, msgspec.json.encode(one).decode()) for name, one in positions.items()
+        ]
+        if texts:
             with self._opened() as db:
-                db.executemany("INSERT OR REPLACE INTO streams VALUES (?, ?, ?)", rows)
+                rows = [(name, begin, text, _checksum(name, text)) for name, begin, text in texts]
+                db.executemany("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?)", rows)
 
     def find(self, fingerprints: Iterable[str]) -> dict[str, Position]:
         """Return the positions of streams with these fingerprints, by name."""
@@ -51,11 +55,14 @@ class Retired:
 
     def _of(self, fingerprint: str) -> dict[str, Position]:
         if fingerprint not in self._found:
-            query = "SELECT name, position FROM streams WHERE fingerprint = ?"
+            query = "SELECT name, position, checksum FROM streams WHERE fingerprint = ?"
             with self._opened() as db:
                 rows = db.execute(query, [fingerprint]).fetchall()
+                for name, text, checksum in rows:
+                    if checksum != _checksum(name, text):
+                        raise sqlite3.DatabaseError(f"a position of {name} that was changed")
             self._found[fingerprint] = {
-                name: msgspec.json.decode(position, type=Position) for name, position in rows
+                name: msgspec.json.decode(text, type=Position) for name, text, _ in rows
             }
         return self._found[fingerprint]
 
@@ -74,3 +81,7 @@ class Retired:
                 "damaged, restore it from a backup: without it a log that comes again counts again unless it is the only "
                 "one with its first records"
             ) from error
+
+
+def _checksum(name: str, text: str) -> int:
+    return crc32(f"{name} {text}".encode())

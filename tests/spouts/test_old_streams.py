@@ -1,6 +1,8 @@
 """However many logs there were, memory holds few, and none is forgotten."""
 
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 from gamelogs import configured, eventually, exactly, line, lines
@@ -86,4 +88,11 @@ def test_a_damaged_file_is_reported(tmp_path):
     path = tmp_path / "streams.sqlite"
     path.write_bytes(b"nothing of SQLite" * 100)
     with pytest.raises(AnalyticsError, match=r"streams.sqlite: expected the positions of old logs, got"):
+        Retired(path).find(["1"])
+    path.unlink()
+    Retired(path).put({"gamelog/s1@1": Position("1", 5, 600), "gamelog/s1@2": Position("2")})
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE streams SET position = replace(position, '600', '700')")
+    assert list(Retired(path).find(["2"])) == ["gamelog/s1@2"]
+    with pytest.raises(AnalyticsError, match=r"got a position of gamelog/s1@1 that was changed"):
         Retired(path).find(["1"])
