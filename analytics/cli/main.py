@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from analytics import __version__
+from analytics.cli.streams import tolerate_any_text, visible
 from analytics.errors import AnalyticsError, ConfigError
 
 BAD_CONFIGURATION = 2
@@ -108,6 +109,7 @@ def cli(config: Path | None) -> None:
 
 def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> None:
     """Run the command line. What went wrong is told in a few words on stderr, with exit status 1 or 2."""
+    tolerate_any_text()
     try:
         run(arguments, prog_name="analytics")
     except ConfigError as error:
@@ -117,5 +119,5 @@ def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> N
 
 
 def _complain(error: AnalyticsError, status: int) -> None:
-    print("\n".join(f"analytics: {line}" for line in str(error).splitlines()), file=sys.stderr)
+    print("\n".join(f"analytics: {visible(line)}" for line in str(error).splitlines()), file=sys.stderr)
     sys.exit(status)

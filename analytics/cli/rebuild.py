@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher
+from analytics.cli.console import console
+from analytics.cli.streams import data_stream, visible
 from analytics.config import Config
 from analytics.core.agree import NOTHING, Changed, ListChanged
 from analytics.errors import AnalyticsError
@@ -103,11 +104,13 @@ def rebuild(
     store = open_store(config)
     publisher = Publisher(config.broker, "rebuild")
 
+    lines = data_stream() if as_json else sys.stdout
+
     def report(change: Change) -> None:
         if as_json:
-            sys.stdout.write(_as_json(change))
+            lines.write(_as_json(change))
         elif dry:
-            sys.stdout.writelines(f"{line}\n" for line in _as_text(change))
+            lines.writelines(f"{visible(line)}\n" for line in _as_text(change))
 
     try:
         outcome = Rebuild(config, store, publisher, wanted, report, lambda text: _say(f"{text} …")).run()
@@ -194,8 +197,8 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
     for name in [*wanted.bolts, *(name for name in TIMERS if any(one == name for one, _ in counts))]:
         numbers = [counts[name, what] for what in ("changed", "missing", "extra")]
         table.add_row(name, f"{looked[name]:,}" if name in looked else "", *(f"{n:,}" for n in numbers))
-    console = Console()
-    console.print(table)
+    out = console()
+    out.print(table)
     total = counts.total()
     what = (
         f"{total:,} documents {'would change' if wanted.dry else 'were mended'}"
@@ -203,10 +206,8 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
         else "nothing to mend"
     )
     if outcome.repaired:
-        console.print(
-            f"{outcome.repaired:,} rejected records count now, and are listed no longer", highlight=False
-        )
-    console.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
+        out.print(f"{outcome.repaired:,} rejected records count now, and are listed no longer", highlight=False)
+    out.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
 
 
 def _complain(outcome: Outcome) -> None:

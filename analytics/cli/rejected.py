@@ -3,10 +3,9 @@
 from collections import Counter
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from analytics.cli.console import console, text
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
@@ -104,13 +103,13 @@ def _list(config: Config, found: list[Reject], gone: bool) -> None:
         place = sample.path or _place(config, sample.source)
         table.add_row(
             str(count),
-            Text(sample.reason if count == 1 else kind_of(sample.reason)),
-            *([Text(sample.dismissed)] if gone else []),
-            Text(f"{sample.source}\n{place}" if place else sample.source),
-            Text(f"{sample.n}: {raw}"),
+            text(sample.reason if count == 1 else kind_of(sample.reason)),
+            *([text(sample.dismissed)] if gone else []),
+            text(f"{sample.source}\n{place}" if place else sample.source),
+            text(f"{sample.n}: {raw}"),
         )
     if found:
-        Console().print(table)
+        console().print(table)
     if gone:
         click.echo(f"{len(found)} dismissed")
         return

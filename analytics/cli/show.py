@@ -11,11 +11,11 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from analytics.bolts import BOLTS
+from analytics.cli.console import console, text
+from analytics.cli.streams import data_stream
 from analytics.config import Config, areas
 from analytics.core.areas import Areas
 from analytics.core.periods import Zone, zone
@@ -186,15 +186,16 @@ def _instant(local: Zone, text: str, option: str, days: int) -> int:
 
 
 def _write_json(reader: Reader, query: Query) -> None:
+    out = data_stream()
     for document in reader.whole():
-        sys.stdout.write(_encoder.encode(document).decode() + "\n")
+        out.write(_encoder.encode(document).decode() + "\n")
 
 
 def _write_csv(reader: Reader, query: Query) -> None:
     # Read twice: a field that only some documents have needs its column from the first line on.
     names = dict.fromkeys(name for found in reader.documents(query.limit) for name in reader.visible(found))
     names.pop("parts", None)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(data_stream(), lineterminator="\n")
     if names:
         writer.writerow(names)
     for document in reader.whole():
@@ -214,18 +215,17 @@ def _write_table(reader: Reader, query: Query) -> None:
     rows = [(reader.zone_of(document), reader.visible(document)) for document in shown]
     names = dict.fromkeys(name for _, row in rows for name in row if name != "parts")
     # Where nobody watches, no column is cut to the width of a terminal.
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE)
     if not rows:
         click.echo(f"{query.collection}: no documents", err=True)
         return
     table = Table()
     for name in names:
         numeric = all(isinstance(row.get(name, 0), int | float) for _, row in rows) and name != "ts"
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(text(name), justify="right" if numeric else "left", overflow="fold")
     for local, row in rows:
         in_parts = "parts" in row
-        table.add_row(*[Text(_short(local, name, row.get(name, ""), in_parts)) for name in names])
-    console.print(table)
+        table.add_row(*[text(_short(local, name, row.get(name, ""), in_parts)) for name in names])
+    console(WIDE).print(table)
     if len(found) > limit:
         click.echo(f"the first {limit} documents; more with --limit, all with --format json or csv", err=True)
 

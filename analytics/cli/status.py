@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from analytics.broker.wire import BrokerState
+from analytics.cli.console import Console, console, escape
+from analytics.cli.streams import data_stream
 from analytics.config import Config
 from analytics.runtime.report import StatusReport, facts, report
 from analytics.runtime.service.control import lsb_status
@@ -30,9 +30,9 @@ def status(config: Config, as_json: bool, lsb: bool) -> None:
     """
     found = report(config)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(facts(found))).decode())
+        data_stream().write(msgspec.json.format(msgspec.json.encode(facts(found))).decode() + "\n")
     else:
-        _show(found, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
+        _show(found, console(highlight=False))
     sys.exit(lsb_status(config, found.healthy) if lsb else 0 if found.healthy else 1)
 
 

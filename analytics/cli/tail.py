@@ -9,6 +9,7 @@ import msgspec
 from analytics.broker.clients import Subscriber
 from analytics.broker.topics import CODES, shared_topic
 from analytics.broker.wire import Message
+from analytics.cli.streams import data_stream
 from analytics.config import Config
 from analytics.errors import Unavailable
 
@@ -29,7 +30,7 @@ def tail(config: Config, topic: str, count: int | None) -> None:
     prefix = topic.removesuffix("*") if topic.endswith("*") else None
     topics = [topic, shared_topic(topic)] if topic.startswith(CODES) and prefix is None else [topic]
     subscriber = Subscriber(config.broker, topics, prefixes=[prefix] if prefix is not None else [])
-    left = count
+    left, out = count, data_stream()
     silent = 0  # counted in waits: a machine that stood still meanwhile says nothing about the broker
     try:
         while left is None or left > 0:
@@ -42,8 +43,8 @@ def tail(config: Config, topic: str, count: int | None) -> None:
                 )
             if isinstance(got, Message):
                 lines = of_topic(topic, got)[:left]
-                sys.stdout.buffer.write(b"".join(line + b"\n" for line in lines))
-                sys.stdout.buffer.flush()
+                out.write("".join(line.decode(errors="backslashreplace") + "\n" for line in lines))
+                out.flush()
                 left = None if left is None else left - len(lines)
     except BrokenPipeError:
         # Whoever read has seen enough; what Python still flushes at its end has nowhere to go.

@@ -4,10 +4,10 @@ import time
 from datetime import date
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from analytics.broker.clients import Publisher, Refill
+from analytics.cli.console import console
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
@@ -70,7 +70,7 @@ def timers(
         table.add_column(column, justify="left" if column == "timer" else "right")
     for name in wanted.timers:
         table.add_row(name, *(f"{counts[name]:,}" for counts in (done.computed, done.changed, done.removed)))
-    Console().print(table)
+    console().print(table)
     for name, count in (done.spared + done.kept).items():
         click.echo(
             f"{count:,} documents of {name} were left alone, though nothing that is stored speaks of them: see "

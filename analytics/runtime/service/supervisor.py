@@ -133,12 +133,13 @@ class Supervisor:
             env={
                 **os.environ,
                 "PYTHONPATH": python_path(),
+                "PYTHONUTF8": "1",  # paths and logs, whatever the locale of who starts it
                 conf.RUN: shlex.join(node),
                 conf.UMASK: f"{_umask():03o}",
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             check=False,
         )

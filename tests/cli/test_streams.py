@@ -1,0 +1,80 @@
+"""What commands write of data that nobody has looked at: on a terminal, and in any locale."""
+
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.table import Table
+
+from analytics.cli import streams
+from analytics.cli.console import Console, text
+from analytics.config import Config
+from analytics.spouts.rejected import Rejected
+
+HOSTILE = "ann\x1b]0;OWNED\x07\x1b[2J\x9b31mred\u202e 张三 😀 é"
+COMMAND = (sys.executable, "-m", "analytics")
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """A configuration whose data folder holds a rejected record with a hostile text."""
+    keeper = Rejected(Config(data=tmp_path / "data"))
+    keeper.put(spout="gamelog", source="gamelog/s1@1", reason="$: expected JSON", raw=HOSTILE.encode(), n=1)
+    keeper.close()
+    file = tmp_path / "a.toml"
+    file.write_text(f'data = "{tmp_path / "data"}"\n[dashboard]\nport = 0\n')
+    return file
+
+
+def test_a_table_shows_control_characters(suite: Path) -> None:
+    table = Table("acct")
+    table.add_row(text(HOSTILE))
+    shown = io.StringIO()
+    Console(file=shown, force_terminal=True, width=200).print(table, HOSTILE, style="red")
+    assert "\\u001b" in shown.getvalue() and "\\u009b" in shown.getvalue() and "\\u202e" in shown.getvalue()
+    assert "\x1b]" not in shown.getvalue() and "\x1b[2J" not in shown.getvalue()
+    assert "\x1b[" in shown.getvalue(), "Rich's own colours stay"
+
+
+def test_json_on_a_terminal_is_the_same_json() -> None:
+    shown = streams.visible(json.dumps(HOSTILE, ensure_ascii=False))
+    assert json.loads(shown) == HOSTILE and not set(shown) & set("\x1b\x07\x9b\u202e")
+
+
+def test_a_command_on_a_terminal(suite: Path) -> None:
+    command = shlex.join([*COMMAND, "--config", str(suite), "rejected"])
+    done = subprocess.run(
+        ["script", "--quiet", "--return", "--command", command, "/dev/null"],
+        stdin=subprocess.DEVNULL, capture_output=True, check=False, env=os.environ | {"TERM": "xterm"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert b"ann\\u001b]" in done.stdout.replace(b"\r\n", b"") and b"\x1b]0;" not in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "iso-8859-1", "ascii"])
+@pytest.mark.parametrize("words", [("rejected",), ("status",), ("status", "--json"), ("check",)])
+def test_no_encoding_stops_a_command(suite: Path, encoding: str, words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--config", str(suite), *words],
+        capture_output=True, check=False, env=os.environ | {"PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert b"Traceback" not in done.stderr and done.stdout
+    if "--json" in words:
+        assert json.loads(done.stdout.decode("utf-8"))
+    if words == ("rejected",) and encoding == "gbk":
+        assert "张三" in done.stdout.decode("gbk")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "iso-8859-1"])
+def test_data_is_written_in_utf8(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    out = streams.data_stream()
+    out.write(HOSTILE)
+    out.flush()
+    assert written.getvalue().decode("utf-8") == HOSTILE
