@@ -206,7 +206,9 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
         else "nothing to mend"
     )
     if outcome.repaired:
-        out.print(f"{outcome.repaired:,} rejected records count now, and are listed no longer", highlight=False)
+        out.print(
+            f"{outcome.repaired:,} rejected records count now, and are listed no longer", highlight=False
+        )
     out.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
 
 
