@@ -58,7 +58,7 @@ def write(path: Path, text: bytes) -> None:
     with draft.open("wb") as file:
         file.write(sealed(text))
         file.flush()
-        os.fsync(file.fileno())
+        os.fdatasync(file.fileno())
     with suppress(FileNotFoundError):
         link.unlink()
     with suppress(FileNotFoundError):

@@ -15,7 +15,7 @@ from gevent.event import Event
 
 from analytics.broker.committer import Committer
 from analytics.broker.curve import BROKER, Doorkeeper, make, server_options
-from analytics.broker.endpoints import closed, listen
+from analytics.broker.endpoints import listen
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.limits import Port, Watch
@@ -156,7 +156,6 @@ class Broker:
             part.close()
         if self._doorkeeper is not None:
             self._doorkeeper.close()
-        closed(self.bound)
         os.close(self._lock)
 
     def state(self) -> dict[str, Any]:

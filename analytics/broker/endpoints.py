@@ -5,7 +5,6 @@ TCP the keys of :mod:`analytics.broker.curve` count.
 """
 
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -19,7 +18,6 @@ Name = Literal["receiver", "sender", "refill"]
 
 _LONGEST_PATH = 100
 """A unix socket's path has 107 bytes at most."""
-_UNBIND_SECONDS = 2.0
 
 
 def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[str, int | bytes]) -> int:
@@ -34,13 +32,6 @@ def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[
         set_option(socket, option, value)
     bind(socket, f"tcp://{broker.host}:{_port(broker, name) or '*'}")
     return bound_port(socket)
-
-
-def closed(broker: BrokerSection) -> None:
-    """Wait until the unix sockets of a broker that has closed are gone: ZeroMQ would else remove its successor's."""
-    until = time.monotonic() + _UNBIND_SECONDS
-    while broker.sockets and any(Path(broker.sockets).glob("*")) and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 def connected(kind: int, broker: BrokerSection, name: Name, **options: int | bytes) -> Socket:

@@ -142,9 +142,11 @@ class Port:
                 self._hang_up(fd, "memory runs short, and its last whole message was a while ago")
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, and of what tells of them."""
         for fd in list(self._connections):
             self._forget(fd)
+        self._socket.disable_monitor()
+        self._monitor.close()
 
     def _note(self, frame: "zmq.Frame", too_many: int) -> None:
         try:

@@ -127,3 +127,15 @@ def test_keys_of_the_first_start_stay(tmp_path: Path) -> None:
     begun(section, data).stop()
     assert secret.read_text() == before
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+
+
+def test_a_broker_that_stopped_has_closed_its_files(tmp_path: Path) -> None:
+    section, data = configured(tmp_path)
+
+    def used() -> int:
+        begun(section, data).stop()
+        gevent.sleep(0.2)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    first = used()
+    assert [used() for _ in range(5)][-1] <= first + 2
