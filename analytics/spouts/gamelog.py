@@ -339,7 +339,7 @@ class Gamelog:
         section = self._config.gamelog
         self._health.append(health)
         if source.kind == "tcp":
-            self._sources.append(TcpSource(source, section, emit, health))
+            self._sources.append(TcpSource(source, section, emit))
         elif source.kind == "http":
             more = (emit, health, memory.begun, self._lost.put)
             self._sources.append(HttpSource(source, section, memory.catalogue, *more))

@@ -12,6 +12,7 @@ lines, each line is one.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, cast
@@ -28,7 +29,6 @@ from analytics.spouts.shares import Bad, Lines, Share, together
 from analytics.spouts.typed import POLLED, check_polled, reads_as_one
 
 DAY = 86_400
-
 _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+):([1-9][0-9]{0,17})",')
 _OWN_NAME = re.compile(r"(gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}")
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
@@ -330,6 +330,7 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
     many_digits = _has_many_digits(chunk)
     lines = chunk[:-1].split(b"\n")
     for number, line in enumerate(lines, first):
+        line = line.removeprefix(BOM_UTF8)  # of a file, which may have been put behind another
         if not line.strip():
             continue
         own = _JOURNALED.match(line)

@@ -313,7 +313,7 @@ def test_packed_files_are_read_once(tmp_path, started):
     eventually(lambda: again.node.state()["read"] == 700)
     half = gzip.compress(lines(1501, 5000))
     (folder / "game.log.3.gz").write_bytes(half[: len(half) // 2])
-    eventually(lambda: "gzip" in again.node.state()["sources"]["s1"]["last_error"])
+    eventually(lambda: "packed" in again.node.state()["sources"]["s1"]["last_error"])
     (folder / "game.log.3.gz").write_bytes(half)
     exactly(config, 1, 5000)
 

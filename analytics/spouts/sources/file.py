@@ -1,10 +1,7 @@
 """Game logs in files of this machine, found by glob and followed through rotation."""
 
-import gzip
-import os
 import stat
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -12,17 +9,17 @@ import gevent
 
 from analytics.config import GamelogSection, Source
 from analytics.spouts.lost import Loss
+from analytics.spouts.sources.carrier import ENDED_SECONDS, Carrier, Content, Inode, content_of
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
+from analytics.spouts.sources.matching import matching
+from analytics.spouts.sources.packed import OPENERS, START, UNPACKING, Forward, Open, opener
 from analytics.spouts.sources.stream import (
     BLOCK,
-    LONG_GAP,
     NUL,
-    WINDOW,
     Begun,
     Chunk,
     Emit,
-    Stream,
 )
 
 CLOCKS_DIFFER_SECONDS = 2.0
@@ -31,13 +28,8 @@ SCANNING_SHARE = 0.01
 """Of a source's time, what looking for new files may take before it waits longer in between."""
 SOONEST_SECONDS = 0.02
 _TURN = 8
-_ENDED_SECONDS = 5.0
-"""After so long without news a whole record counts without its newline, and a stretch of zeros is not overwritten."""
 _QUIET_SECONDS = 60.0
 _MOST_OPEN = 100
-_Inode = tuple[int, int]
-_Content = tuple[int, int]
-"""Size and time of the last change: an inode that a new file has taken over, or that was written anew, has another."""
 
 
 class FileSource:
@@ -70,9 +62,10 @@ class FileSource:
         self._since = looked - CLOCKS_DIFFER_SECONDS
         self._pause = min(source.poll_seconds, section.batch_seconds)
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
-        self._open: dict[_Inode, _Carrier] = {}
-        self._done: dict[_Inode, _Content] = {}
-        self._unreadable: dict[_Inode, str] = {}
+        self._open: dict[Inode, Carrier] = {}
+        self._done: dict[Inode, Content] = {}
+        self._unreadable: dict[Inode | Path, str] = {}
+        self._retry_at: dict[Inode, float] = {}  # when a file whose handle failed is opened again
         self._stuck = 0  # open files that hold no whole line yet
         self._empty = True  # whether the glob finds nothing
         self._left_out = False  # whether a file waits until others are closed
@@ -106,7 +99,7 @@ class FileSource:
 
     def _tell(self) -> None:
         """Say how reading goes: well only if every file can be read."""
-        lag = sum(carrier.behind() for carrier in self._open.values())
+        lag = sum(carrier.lag() for carrier in self._open.values())
         if self._unreadable:
             self._health.failed(next(iter(self._unreadable.values())), lag)
         else:
@@ -125,34 +118,40 @@ class FileSource:
 
     def scan(self) -> None:
         """Find files that came, were renamed or have gone."""
-        present = dict(_files(self._source.path))
+        now = time.monotonic()
+        self._retry_at = {inode: at for inode, at in self._retry_at.items() if at > now}
+        kept = self._open.keys() | self._retry_at.keys()
+        self._unreadable = {inode: why for inode, why in self._unreadable.items() if inode in kept}
+        present = dict(self._files(self._source.path))
         # Names that say: rotated from one of these.
-        beside = dict(_files(self._source.path + "[.-]*"))
+        beside = dict(self._files(self._source.path + "[.-]*"))
         beside = {inode: path for inode, path in beside.items() if inode not in present}
+        hidden = any(isinstance(one, Path) for one in self._unreadable)  # a file may be behind such a name
         for inode, carrier in self._open.items():
             path = present.get(inode) or beside.get(inode)
-            carrier.gone = inode not in present
-            carrier.vanished = path is None
+            if path is not None or not hidden:
+                carrier.gone = inode not in present
+                carrier.vanished = path is None
             carrier.path = path or carrier.path
         self._empty = not present
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
-        self._unreadable = {inode: why for inode, why in self._unreadable.items() if inode in self._open}
         self._close_quiet()
         for inode, path in [*present.items(), *beside.items()]:
             try:
                 self._consider(inode, path, inode in present)
             except OSError as error:
-                self._unreadable[inode] = str(error)
+                self._unreadable[inode] = f"{path}: {error.strerror or error}"
+                self._retry_at[inode] = time.monotonic() + self._source.poll_seconds
 
-    def _consider(self, inode: _Inode, path: Path, matched: bool) -> None:
+    def _consider(self, inode: Inode, path: Path, matched: bool) -> None:
         """Open or unpack a file that may carry something new. ``matched``: the glob itself names it."""
         status = path.stat()
-        if inode in self._open or self._done.get(inode) == _content(status):
+        if inode in self._open or inode in self._retry_at or self._done.get(inode) == content_of(status):
             return
         make = matched or status.st_mtime >= self._since
-        if path.suffix == ".gz":
-            self._unpack(inode, path, make)
+        if path.suffix in OPENERS:
+            self._unpack(inode, path, OPENERS[path.suffix], make)
         else:
             self._look(inode, path, make, not matched)
 
@@ -173,14 +172,22 @@ class FileSource:
                 if carrier.stream is not None:
                     self._streams.saw(carrier.stream.source, carrier.stream.offset + carrier.behind())
                 self._unreadable.pop(inode, None)
-                if carrier.quiet(_ENDED_SECONDS) and (carrier.stream is None or carrier.is_at_end()):
+                if carrier.quiet(ENDED_SECONDS) and (carrier.stream is None or carrier.is_at_end()):
                     self._settle(inode, carrier)
             except OSError as error:
-                self._unreadable[inode] = f"{carrier.path}: {error}"
+                self._drop(inode, carrier, error)
         self._report_losses()  # when each file that is open was looked at
         return total
 
-    def _read_some(self, carrier: "_Carrier") -> int:
+    def _drop(self, inode: Inode, carrier: Carrier, error: OSError) -> None:
+        """Close a file that can't be read, as a handle that its NFS server has forgotten; a scan opens it by its name."""
+        self._unreadable[inode] = f"{carrier.path}: {error.strerror or error}"
+        self._retry_at[inode] = time.monotonic() + self._source.poll_seconds
+        self._streams.abandon(carrier)
+        self._open.pop(inode, None)
+        carrier.close()
+
+    def _read_some(self, carrier: Carrier) -> int:
         total = 0
         for _ in range(_TURN):
             data = self._read(carrier)
@@ -198,7 +205,11 @@ class FileSource:
         patience = _QUIET_SECONDS if len(self._open) - self._stuck < _MOST_OPEN else 0.0
         self._stuck, self._left_out = 0, False
         for inode, carrier in list(self._open.items()):
-            content = carrier.content()
+            try:
+                content = carrier.content()
+            except OSError as error:
+                self._drop(inode, carrier, error)
+                continue
             if content[0] and (carrier.stream is None or (carrier.is_at_end() and carrier.has_open_line())):
                 self._stuck += 1  # keeps no other waiting
             elif carrier.is_at_end() and not carrier.gone and carrier.quiet(patience):
@@ -207,29 +218,41 @@ class FileSource:
                 self._done[inode] = content
                 carrier.close()
 
-    def _look(self, inode: _Inode, path: Path, make: bool, gone: bool) -> None:
+    def _look(self, inode: Inode, path: Path, make: bool, gone: bool) -> None:
         if len(self._open) - self._stuck >= _MOST_OPEN:
             self._left_out = True  # until others are read
             return
-        carrier = _Carrier(path)
+        carrier = Carrier(path)
         carrier.gone = gone
-        if not make:
-            # Only the rest of a stream that was begun is read.
-            lines = beginning(carrier.read_at, carrier.start(), quiet=True)
-            if lines:
-                carrier.stream = self._streams.find(carrier.read_at, lines, carrier, make=False)
-            content = carrier.content()
-            if carrier.stream is None or carrier.stream.offset >= content[0]:
-                self._done[inode] = content
-                self._streams.release(carrier)
-                carrier.close()
+        try:
+            open_packed = opener(carrier.read_at(0, START))
+            if open_packed is None and (make or self._continues(inode, carrier)):
+                self._open[inode] = carrier
                 return
-        self._open[inode] = carrier
+        except OSError:
+            self._streams.abandon(carrier)
+            carrier.close()
+            raise
+        carrier.close()
+        if open_packed is not None:
+            self._unpack(inode, path, open_packed, make)
 
-    def _read(self, carrier: "_Carrier") -> bytes:
+    def _continues(self, inode: Inode, carrier: Carrier) -> bool:
+        """Say whether the file holds more of a stream that was begun."""
+        lines = beginning(carrier.read_at, carrier.start(), quiet=True)
+        if lines:
+            carrier.stream = self._streams.find(carrier.read_at, lines, carrier, make=False)
+        content = carrier.content()
+        if carrier.stream is not None and carrier.stream.offset < content[0]:
+            return True
+        self._done[inode] = content
+        self._streams.release(carrier)
+        return False
+
+    def _read(self, carrier: Carrier) -> bytes:
         if carrier.stream is None:
             over = carrier.vanished and carrier.quiet(_QUIET_SECONDS)
-            quiet = carrier.quiet(_ENDED_SECONDS)
+            quiet = carrier.quiet(ENDED_SECONDS)
             lines = beginning(carrier.read_at, carrier.start(), quiet=quiet, final=over)
             carrier.stream = self._streams.find(carrier.read_at, lines, carrier) if lines else None
             if carrier.stream is None:
@@ -252,7 +275,7 @@ class FileSource:
             carrier.changed = time.monotonic()  # not before: the broker may have made that wait
         return data
 
-    def _settle(self, inode: _Inode, carrier: "_Carrier") -> None:
+    def _settle(self, inode: Inode, carrier: Carrier) -> None:
         """Take the last record of a quiet file, if only its newline is missing; let go of a file that has ended.
 
         A line that was cut off waits for its rest, which a writer may still have in its buffer, or another file may
@@ -275,15 +298,29 @@ class FileSource:
             self._done[inode] = carrier.content()  # else it has grown meanwhile, and is looked at again
         carrier.close()
 
+    def _files(self, pattern: str) -> Iterator[tuple[Inode, Path]]:
+        """Yield inode and path of every file that the pattern matches."""
+        for name in matching(pattern):
+            path = Path(name)
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self._unreadable[path] = f"{path}: {error.strerror or error}"
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield (status.st_dev, status.st_ino), path
+
     def _emit_all(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:
             self._emit(chunk)
 
-    def _unpack(self, inode: _Inode, path: Path, make: bool) -> None:
+    def _unpack(self, inode: Inode, path: Path, open_packed: Open, make: bool) -> None:
         """Read a packed file to its end, from where its stream was read up to before it was packed."""
-        content = _content(path.stat())
-        with gzip.open(path) as packed:
-            read_at = _Forward(packed).read_at
+        content = content_of(path.stat())
+        with open_packed(path) as packed:
+            read_at = Forward(packed).read_at
             try:
                 lines = beginning(read_at, final=True)
                 stream = self._streams.find(read_at, lines, path, make) if lines else None
@@ -293,9 +330,9 @@ class FileSource:
                 if stream is not None:
                     self._emit_all(stream.give_up())
                     self._streams.saw(stream.source, 0)
-            except (EOFError, zlib.error, OSError) as error:
+            except UNPACKING as error:
                 self._health.failed(
-                    f"{path}: expected a whole gzip file ({error}); it is read again when it has grown"
+                    f"{path}: expected a whole packed file ({error}); it is read again when it has grown"
                 )
                 self._done[inode] = content
                 return
@@ -303,103 +340,3 @@ class FileSource:
                 self._streams.release(path)
         if stream is not None or not self._streams.busy:
             self._done[inode] = content
-
-
-class _Carrier:
-    """An open file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        status = os.fstat(self._fd)
-        self.inode: _Inode = (status.st_dev, status.st_ino)
-        self.gone = False  # the glob finds it no longer
-        self.vanished = False  # nor has it the name of a rotated file
-        self._blank = -1  # from there on the file is nothing but zeros
-        self.stream: Stream | None = None
-        self.changed = time.monotonic()
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        return os.pread(self._fd, length, offset)
-
-    def start(self) -> int:
-        """Return where the file begins that is more than a hole."""
-        try:
-            return os.lseek(self._fd, 0, os.SEEK_DATA)
-        except OSError:  # there is nothing else, or the file system can't tell
-            return 0
-
-    def written_at(self, offset: int) -> bytes:
-        """Return what was written at ``offset``: not the zeros that end a file which was set to its size before.
-
-        Zeros with something after them are the end of that only when they have stayed for a while: over a network,
-        blocks come in any order.
-        """
-        data = self.read_at(offset, BLOCK)
-        self._blank = -1
-        if NUL not in data:
-            return data
-        text = data.rstrip(NUL)
-        last = data if len(data) < BLOCK else self.read_at(max(offset, self.size() - WINDOW), WINDOW)
-        if not text and not last.strip(NUL):
-            self._blank = offset
-        elif not text:
-            text = data
-        gap = text.find(NUL * LONG_GAP)
-        return text if gap < 0 or self.quiet(_ENDED_SECONDS) else text[:gap]
-
-    def size(self) -> int:
-        return os.fstat(self._fd).st_size
-
-    def content(self) -> _Content:
-        return _content(os.fstat(self._fd))
-
-    def behind(self) -> int:
-        """Return how many bytes there are to read."""
-        offset = self.stream.offset if self.stream else 0
-        return 0 if offset == self._blank else max(0, self.size() - offset)
-
-    def is_at_end(self) -> bool:
-        """Say whether all is read."""
-        return self.behind() == 0
-
-    def is_spent(self) -> bool:
-        """Say whether all is read and the file is gone from its place."""
-        return self.gone and self.is_at_end()
-
-    def has_open_line(self) -> bool:
-        """Say whether what was read ends within a line."""
-        return self.stream is not None and self.stream.position.offset < self.stream.offset
-
-    def quiet(self, seconds: float) -> bool:
-        return time.monotonic() - self.changed >= seconds
-
-    def close(self) -> None:
-        os.close(self._fd)
-
-
-class _Forward:
-    """Reads a packed file at rising offsets; going back unpacks it again from the start."""
-
-    def __init__(self, packed: gzip.GzipFile) -> None:
-        self._packed = packed
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        self._packed.seek(offset)
-        return self._packed.read(length)
-
-
-def _content(status: os.stat_result) -> _Content:
-    return status.st_size, status.st_mtime_ns
-
-
-def _files(pattern: str) -> Iterator[tuple[_Inode, Path]]:
-    """Yield inode and path of every file that the glob matches."""
-    anchor = Path(pattern).anchor
-    for path in sorted(Path(anchor).glob(pattern[len(anchor) :])):
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            continue
-        if stat.S_ISREG(status.st_mode):
-            yield (status.st_dev, status.st_ino), path

@@ -18,6 +18,7 @@ class Health:
     def __init__(self, name: str) -> None:
         self.name = name
         self.last_error = ""
+        self.warning = ""
         self.failing_since = 0.0
         self.lag_bytes = 0
         self.read_at = time.time()
@@ -29,12 +30,19 @@ class Health:
 
     def failed(self, reason: str, lag_bytes: int | None = None) -> None:
         """Remember and log why reading failed; the same reason again is not logged again."""
+        reason = _encodable(reason)
         if reason != self.last_error or not self.failing_since:
             logger.warning("source %s: %s", self.name, reason)
         self.failing_since = self.failing_since or time.time()
         self.last_error = reason
         if lag_bytes is not None:
             self.lag_bytes = lag_bytes
+
+    def warn(self, warning: str) -> None:
+        """Show ``warning`` from now on, "" for none: what is no failure, but costs more than it should."""
+        if warning and not self.warning:
+            logger.warning("source %s: %s", self.name, warning)
+        self.warning = warning
 
     def well(self, lag_bytes: int | None = None) -> None:
         """Reading works again. The last error stays on show."""
@@ -80,6 +88,12 @@ class Health:
             "healthy": not self.failing_since and not useless,
             "failing_since": self.failing_since,
             "last_error": self.last_error if self.failing_since or not useless else useless,
+            "warning": self.warning,
             "lag_bytes": self.lag_bytes,
             "read_at": self.read_at,
         }
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` as JSON can hold it: the bytes of a file's name that are no UTF-8 are escaped."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -5,7 +5,9 @@ them ended: senders may connect for each record, for years.
 """
 
 import dataclasses
+import logging
 import secrets
+import socket as sockets
 import time
 from collections.abc import Iterator
 
@@ -15,8 +17,15 @@ from gevent.socket import timeout as SocketTimeout
 
 from analytics.config import GamelogSection, Source
 from analytics.spouts.positions import Position
-from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.stream import BLOCK, Chunk, Emit, Stream
+
+logger = logging.getLogger(__name__)
+
+_KEEP_ALIVE = {
+    "TCP_KEEPIDLE": 20,  # seconds of silence until the sender's host is asked whether it is there
+    "TCP_KEEPINTVL": 10,  # seconds from one question to the next
+    "TCP_KEEPCNT": 3,  # unanswered ones until it is given up: 50 s in all
+}
 
 
 class TcpSource:
@@ -26,11 +35,10 @@ class TcpSource:
     unless the sender sends it again (under other names then).
     """
 
-    def __init__(self, source: Source, section: GamelogSection, emit: Emit, health: Health) -> None:
+    def __init__(self, source: Source, section: GamelogSection, emit: Emit) -> None:
         self._source = source
         self._section = section
         self._emit = emit
-        self._health = health
         self._name = f"gamelog/{source.name}@{secrets.token_hex(8)}"
         self._next = 1
         self._server = StreamServer((source.host, source.port), self._serve)
@@ -49,6 +57,7 @@ class TcpSource:
         self._server.stop(timeout=1)
 
     def _serve(self, connection: "socket", _address: object) -> None:
+        _keep_alive(connection)
         first = 0
         for chunk in self._chunks(connection):
             if chunk.part <= 1:  # the parts of a long line share its number
@@ -84,7 +93,16 @@ class TcpSource:
             except SocketTimeout:
                 pass
             except OSError as error:
-                self._health.failed(f"{self._source.host}:{self._source.port}: {error}")
+                # One sender's end, perhaps of its host: the others send on, and it may come again.
+                logger.warning("source %s: a sender's connection ended: %s", self._source.name, error)
                 yield b"".join(gathered)
                 return
             yield b"".join(gathered)
+
+
+def _keep_alive(connection: "socket") -> None:
+    """Have the kernel end a connection whose other host has vanished, which sends nothing to say so."""
+    connection.setsockopt(sockets.SOL_SOCKET, sockets.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(sockets, name):  # not on every system
+            connection.setsockopt(sockets.IPPROTO_TCP, getattr(sockets, name), value)
