@@ -1,8 +1,6 @@
 """``analytics check``: can the configuration be used, and everything in it be reached?"""
 
-import glob
 import os
-import re
 import socket
 import sys
 import time
@@ -14,10 +12,9 @@ import click
 import gevent.pool
 import msgspec
 import requests
-from rich.console import Console
-from rich.markup import escape
 
 from analytics.broker.clients import Refill
+from analytics.cli.console import Console, console, escape
 from analytics.cluster import LocalRegistry, open_keys
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
@@ -26,11 +23,15 @@ from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
 from analytics.config.uris import UNSAFE_KEY
 from analytics.core.compiled import COMPILED
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.nodes import needed
+from analytics.spouts.httpclient import open_session, reason, without_secrets
+from analytics.spouts.poller import Client
+from analytics.spouts.sources.matching import matching
 from analytics.store import MongoStore, open_store
-from analytics.store.embedded.choice import elsewhere, engine_name, open_engine, reason
+from analytics.store.embedded.choice import elsewhere, engine_name, open_engine
+from analytics.store.embedded.choice import reason as reason_of_engine
 from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
 
 TIMEOUT = 5.0
@@ -60,18 +61,18 @@ def check(path: Path | None) -> None:
     warning does not change it.
     """
     config = load(path)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    _print(console, f"configuration {config.file}", Finding(Grade.OK, _summary(config)))
+    out = console(highlight=False)
+    _print(out, f"configuration {config.file}", Finding(Grade.OK, _summary(config)))
     failed = False
     for name, findings in gevent.pool.Pool(AT_ONCE).imap(_attempt, tries(config)):
         for finding in findings:
-            _print(console, name, finding)
+            _print(out, name, finding)
             failed |= finding.grade is Grade.ERROR
     sys.exit(1 if failed else 0)
 
 
-def _print(console: Console, name: str, finding: Finding) -> None:
-    console.print(f"{_MARKS[finding.grade]} {escape(name)}: {escape(finding.text)}", soft_wrap=True)
+def _print(out: Console, name: str, finding: Finding) -> None:
+    out.print(f"{_MARKS[finding.grade]} {escape(name)}: {escape(finding.text)}", soft_wrap=True)
 
 
 def tries(config: Config) -> Iterator[Try]:
@@ -92,7 +93,7 @@ def tries(config: Config) -> Iterator[Try]:
         if interface.url:
             yield f"{name} interface", partial(_interface, interface, name, config)
         if interface.clock_url:
-            yield f"{name} clock", partial(_get, interface.clock_url, interface.headers)
+            yield f"{name} clock", partial(_clock, interface, name)
 
 
 def _attempt(one: Try) -> tuple[str, list[Finding]]:
@@ -139,7 +140,7 @@ def _data(config: Config) -> str:
 def _embedded(config: Config) -> list[Finding]:
     """Find which server the node ``store`` runs and why, and what else there is to know about it."""
     engine = open_engine(engine_name(config), config)
-    chosen = Finding(Grade.OK, f"{engine.describe()}; chosen because {reason(config)}")
+    chosen = Finding(Grade.OK, f"{engine.describe()}; chosen because {reason_of_engine(config)}")
     warnings = filter(None, (engine.caution(), elsewhere(config)))
     return [chosen, *(Finding(Grade.WARNING, text) for text in warnings)]
 
@@ -211,13 +212,14 @@ def _etcd(config: Config, address: str) -> str:
     return f"answers; {count} nodes of this suite are known there"
 
 
-def _source(source: Source, config: Config) -> str:
+def _source(source: Source, config: Config) -> Outcome:
     if source.kind == "http":
-        return _get(source.url, source.headers, {"Range": "bytes=0-0"}, source.timeout_seconds)
+        return _log(source)
     if source.kind == "file":
-        found = glob.glob(source.path, recursive=True)  # noqa: PTH207 (a pattern from the root on)
+        found = matching(source.path)
         if not found:
-            raise Wrong(f"no file matches {source.path}; nothing is read until one does")
+            hint = "; write [[] for a [ that is meant as such" if Path(source.path).exists() else ""
+            raise Wrong(f"no file matches {source.path}; nothing is read until one does{hint}")
         unreadable = [path for path in found if not os.access(path, os.R_OK)]
         if unreadable:
             raise Wrong(f"{unreadable[0]}: this user may not read it; change its permissions")
@@ -236,33 +238,54 @@ def _interface(interface: Polled, name: str, config: Config) -> str:
         "game": area.game, "plat": area.plat, "area": area.id, "page": 1, "since": now,
         "ts": area.zone.start("day", now), "day": f"{area.zone.local(now):%Y-%m-%d}",
     }  # fmt: skip
-    token = os.environ.get(interface.token_env, "") if interface.token_env else ""
-    extra = {"Authorization": f"Bearer {token}"} if token else {}
-    return _get(interface.url.format_map(fields), interface.headers, extra, interface.timeout_seconds)
-
-
-def _get(
-    url: str, headers: dict[str, str], extra: dict[str, str] | None = None, timeout: float = TIMEOUT
-) -> str:
-    """Ask for ``url`` and return how that went; a log that is still empty (416) will do."""
+    client = _client(interface, name)
     try:
-        answer = requests.get(
-            url, headers={**headers, **(extra or {})}, timeout=min(timeout, TIMEOUT), stream=True
-        )
-        answer.close()
-    except requests.RequestException as error:
-        raise Wrong(f"{url}: {_reason(error)}; is the address right, and the server running?") from error
-    if answer.status_code not in (200, 206, 416):
-        raise Wrong(
-            f"{url}: expected status 200, got {answer.status_code} {answer.reason}; is the address right?"
-        )
-    return f"{url} answers {answer.status_code}"
+        next(client.pages({key: str(value) for key, value in fields.items()}))
+    except Unavailable as error:
+        raise Wrong(f"{error}; is {name}.url right, and its server running?") from error
+    finally:
+        client.close()
+    return f"{without_secrets(interface.url)} answers"
 
 
-def _reason(error: requests.RequestException) -> str:
-    """Return the cause that lies deepest in what the library says, e.g. ``Connection refused``."""
-    causes = re.findall(r"\[Errno -?\d+\] ([^)\"']+)", str(error))
-    return str(causes[-1]) if causes else f"{type(error).__name__}: {error}"
+def _clock(interface: Polled, name: str) -> str:
+    client = _client(interface, name)
+    try:
+        now = client.now()
+    except Unavailable as error:
+        raise Wrong(f"{error}; is {name}.clock_url right, and its server running?") from error
+    finally:
+        client.close()
+    return f"{without_secrets(interface.clock_url)} answers; its clock differs by {now - time.time():+,.0f} s"
+
+
+def _client(interface: Polled, name: str) -> Client:
+    """Return the client that the spout asks with, which tries once and not for long."""
+    timeout = min(interface.timeout_seconds, TIMEOUT)
+    return Client(msgspec.structs.replace(interface, retries=0, timeout_seconds=timeout), name)
+
+
+def _log(source: Source) -> list[Finding]:
+    """Ask for the log's first byte; one that is still empty (416) will do."""
+    shown = without_secrets(source.url)
+    timeout = min(source.timeout_seconds, TIMEOUT)
+    try:
+        with (
+            open_session(source) as session,
+            session.get(source.url, headers={"Range": "bytes=0-0"}, timeout=timeout, stream=True) as answer,
+        ):
+            status, size = answer.status_code, int(answer.headers.get("Content-Length", "0"))
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise Wrong(f"{shown}: {reason(error)}; is the address right, and the server running?") from error
+    if status not in (200, 206, 416):
+        raise Wrong(f"{shown}: expected status 200, got {status} {answer.reason}; is the address right?")
+    if status == 200 and size > 1:
+        text = (
+            f"{shown}: expected one byte (206), got the whole log (200, {size / 1e6:,.1f} MB), so it is asked for less "
+            "often; have the server answer Range requests"
+        )
+        return [Finding(Grade.WARNING, text)]
+    return [Finding(Grade.OK, f"{shown} answers {status}")]
 
 
 def _runs(config: Config, name: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 import re
 import string
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -39,7 +40,7 @@ OPCODES = (
     "shop_logbuy",
 )
 KEYS_OF_KIND = {
-    "http": ("url", "rotated_url", "headers", "poll_seconds", "timeout_seconds"),
+    "http": ("url", "rotated_url", "headers", "ca", "proxy", "poll_seconds", "timeout_seconds"),
     "file": ("path", "poll_seconds"),
     "tcp": ("host", "port"),
 }
@@ -48,6 +49,7 @@ NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
 
 def faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``."""
+    yield from _paths(config)
     yield from _ports(config)
     if not config.mongodb.unsafe_uri_options:
         yield from (f"mongodb.uri: {reason}" for reason in weakening(config.mongodb.uri))
@@ -103,6 +105,20 @@ def endpoints(config: Config) -> dict[str, tuple[str, int]]:
         if source.kind == "tcp" and source.port:
             found[f"gamelog.sources[{index}].port"] = (source.host, source.port)
     return found
+
+
+def _paths(config: Config) -> Iterator[str]:
+    """Yield paths that the encoding of the locale can't hold: nothing could open them."""
+    named = {"data": str(config.data)}
+    named |= {f"gamelog.sources[{index}].path": one.path for index, one in enumerate(config.gamelog.sources)}
+    for key, path in named.items():
+        try:
+            os.fsencode(path)
+        except UnicodeEncodeError:
+            yield (
+                f"{key}: expected a path in the encoding of the locale, {sys.getfilesystemencoding()}, got "
+                f"{path!a}; call with LC_ALL=C.UTF-8 or another UTF-8 locale"
+            )
 
 
 def _ports(config: Config) -> Iterator[str]:
@@ -239,7 +255,7 @@ def _kind(source: Source, key: str) -> Iterator[str]:
             changed = bool(source.headers)
         if changed and field.name not in allowed:
             yield f'{key}.{field.name}: expected only where kind is {" or ".join(kinds)}, got kind "{source.kind}"'
-    for name in ("url", "rotated_url"):
+    for name in ("url", "rotated_url", "proxy"):
         if getattr(source, name):
             yield from _url(f"{key}.{name}", getattr(source, name))
 
@@ -248,8 +264,9 @@ def _interface(name: str, interface: Polled) -> Iterator[str]:
     if interface.url:
         yield from _url(f"{name}.url", interface.url)
         yield from _placeholders(f"{name}.url", interface.url, PLACEHOLDERS[name])
-    if interface.clock_url:
-        yield from _url(f"{name}.clock_url", interface.clock_url)
+    for key in ("clock_url", "proxy"):
+        if getattr(interface, key):
+            yield from _url(f"{name}.{key}", getattr(interface, key))
 
 
 def _dashboard(dashboard: DashboardSection) -> Iterator[str]:

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -20,6 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
 INSTALLED = Path("/etc/analytics/analytics.toml")
 SHOWN = 60
 NOT_KEYS = frozenset({"file", "sockets"})
+
+S = TypeVar("S", bound=Section)
 
 
 def find(path: Path | None = None) -> Path:
@@ -62,27 +64,24 @@ def _resolved(config: Config, file: Path) -> Config:
     def absolute(path: str | Path) -> str:
         return os.path.normpath(folder / path)
 
-    sources = [
-        msgspec.structs.replace(source, path=absolute(source.path)) if source.path else source
-        for source in config.gamelog.sources
-    ]
+    def with_absolute(section: S, *keys: str) -> S:
+        files = {key: absolute(path) for key in keys if (path := getattr(section, key))}
+        return msgspec.structs.replace(section, **files)
+
+    sources = [with_absolute(source, "path", "ca") for source in config.gamelog.sources]
     gamelog = msgspec.structs.replace(config.gamelog, sources=sources)
-    files = {key: absolute(path) for key in ("ca", "cert", "key") if (path := getattr(config.etcd, key))}
-    etcd = msgspec.structs.replace(config.etcd, **files)
     broker = _own_sockets(config.broker, Path(absolute(config.data)))
     if config.broker.keys:
         broker = msgspec.structs.replace(broker, keys=absolute(config.broker.keys))
-    tls = {name: getattr(config.dashboard, name) for name in ("tls_cert", "tls_key")}
-    dashboard = msgspec.structs.replace(
-        config.dashboard, **{name: absolute(path) if path else "" for name, path in tls.items()}
-    )
     return msgspec.structs.replace(
         config,
         data=Path(absolute(config.data)),
         gamelog=gamelog,
-        etcd=etcd,
+        payment=with_absolute(config.payment, "ca"),
+        syncuser=with_absolute(config.syncuser, "ca"),
+        etcd=with_absolute(config.etcd, "ca", "cert", "key"),
         broker=broker,
-        dashboard=dashboard,
+        dashboard=with_absolute(config.dashboard, "tls_cert", "tls_key"),
         file=file,
     )
 

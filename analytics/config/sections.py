@@ -100,7 +100,7 @@ class JournalSection(Section, frozen=True):
 
 
 class Source(Section, frozen=True):
-    """One named source of game logs. Which further keys count depends on ``kind``."""
+    """One named source of game logs. Which further keys count depends on ``kind``. ``ca`` is absolute once loaded."""
 
     name: str
     kind: Literal["http", "file", "tcp"]
@@ -108,6 +108,8 @@ class Source(Section, frozen=True):
     url: str = ""
     rotated_url: str = ""
     headers: dict[str, str] = {}
+    ca: str = ""
+    proxy: str = ""
     poll_seconds: Positive = 1.0
     timeout_seconds: Positive = 10.0
     path: str = ""
@@ -128,12 +130,14 @@ class Polled(Section, frozen=True):
     """An HTTP JSON interface that is polled for every area. An empty ``url`` turns it off.
 
     ``clock_url`` answers ``{"now": Unix seconds}`` and says what time it is there; empty means this machine's
-    clock.
+    clock. ``ca`` is absolute once loaded.
     """
 
     url: str = ""
     clock_url: str = ""
     headers: dict[str, str] = {}
+    ca: str = ""
+    proxy: str = ""
     token_env: str = ""
     every_seconds: Positive = 60.0
     timeout_seconds: Positive = 10.0

@@ -69,7 +69,8 @@ class Peer(msgspec.Struct, frozen=True):
 class StatusReport(msgspec.Struct, frozen=True):
     """All nodes, the balance and the peers. ``balance`` and ``broker`` are None where the broker does not answer;
     ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host. ``warnings``
-    are risks that the configuration takes, and changes of it that nodes do not know yet; they make nothing unhealthy."""
+    are risks that the configuration takes, changes of it that nodes do not know yet, and what costs more than it should;
+    they make nothing unhealthy."""
 
     at: float
     nodes: list[NodeReport]
@@ -126,7 +127,7 @@ def report(config: Config) -> StatusReport:
     entries: list[Entry] | None = answers["etcd"].value if "etcd" in answers else None
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     late = outdated(config, local if entries is None else entries)
-    warned = [*warnings(config), *([late] if late else [])]
+    warned = [*warnings(config, nodes), *([late] if late else [])]
     broker: Answer = answers["broker"]
     if broker.value is None:
         return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warned)
@@ -135,13 +136,19 @@ def report(config: Config) -> StatusReport:
     return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned)
 
 
-def warnings(config: Config) -> list[str]:
-    """Return the risks that the configuration takes, each in a sentence."""
-    if not config.mongodb.unsafe_uri_options:
-        return []
-    return [
-        "mongodb.unsafe_uri_options is true: a failover may lose records that were counted, and no balance shows it"
+def warnings(config: Config, nodes: Sequence[NodeReport] = ()) -> list[str]:
+    """Return the risks that the configuration takes, and what the nodes' sources warn of, each in a sentence."""
+    found = [
+        f"source {name}: {source['warning']}"
+        for node in nodes
+        for name, source in node.state.get("sources", {}).items()
+        if node.pid and isinstance(source, dict) and source.get("warning")
     ]
+    if config.mongodb.unsafe_uri_options:
+        found.append(
+            "mongodb.unsafe_uri_options is true: a failover may lose records that were counted, and no balance shows it"
+        )
+    return found
 
 
 def report_with_balance(config: Config) -> StatusReport:

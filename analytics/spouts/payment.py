@@ -146,9 +146,7 @@ class Payment:
     def state(self) -> dict[str, Any]:
         """Return the balance, and what goes wrong at the moment per area and day."""
         state, journaled = self._state, self._outbox.last
-        errors = dict(self._errors)
-        if self._poller.clock_error:
-            errors["clock"] = self._poller.clock_error
+        errors = self._errors | self._poller.errors()
         return {
             "read": sum(journaled.values()) + state.rejected,
             "journaled": sum(journaled.values()),

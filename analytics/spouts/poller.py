@@ -8,7 +8,9 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -16,12 +18,13 @@ from urllib.parse import quote
 import gevent
 import msgspec
 import requests
+from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from gevent.queue import Empty, Queue
-from requests.adapters import HTTPAdapter
 
 from analytics.config import Polled
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
+from analytics.spouts.httpclient import open_session, reason, retry_after, without_secrets
 
 MAX_ANSWER = 128 << 20
 MAX_PAGES = 100_000
@@ -30,6 +33,9 @@ EARLIEST = 946_684_800  # 2000-01-01
 WHOLE_ANSWER = 10  # times timeout_seconds, which bounds only how long the peer may stay silent
 FIRST_DELAY, LONGEST_DELAY = 0.25, 20.0
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+TOO_MANY = 429
+CALM_SECONDS = 60.0
+"""For so long after a refusal for the rate, requests go one at a time."""
 
 Page = dict[str, Any]
 
@@ -46,30 +52,90 @@ class Denied(Unavailable):
     """The interface said no, and would again (401, 404 …): not worth a retry before the next round."""
 
 
+class Limited(Unavailable):
+    """The interface refuses for the rate of requests. ``after``: seconds that it asks to wait, 0.0: it does not say."""
+
+    def __init__(self, problem: str, after: float) -> None:
+        super().__init__(problem)
+        self.after = after
+
+
+class Pace:
+    """The pace that an interface allows. After a refusal all requests wait, and then go one at a time for a while.
+
+    Several at once would all be refused, and some interfaces begin to count again at each refusal.
+
+    Attributes:
+        answered: how many requests were answered.
+    """
+
+    def __init__(self) -> None:
+        self.answered = 0
+        self._answered_at = time.monotonic()
+        self._refusal = ""
+        self._refusals = 0
+        self._not_before = 0.0
+        self._calm_at = 0.0
+        self._turn = BoundedSemaphore(1)
+
+    @property
+    def limit(self) -> str:
+        """The newest refusal where it is long since anything was answered, else ""."""
+        return self._refusal if time.monotonic() - self._answered_at >= CALM_SECONDS else ""
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Wait until a request may go, and hold the others back where they go one at a time."""
+        if time.monotonic() >= self._calm_at:
+            yield
+            return
+        with self._turn:
+            while (left := self._not_before - time.monotonic()) > 0:
+                gevent.sleep(left)
+            yield
+
+    def refused(self, refusal: "Limited") -> None:
+        """Remember that the interface wants nothing for as long as it says, or each time for longer."""
+        self._refusals += 1
+        wait = refusal.after or _delay(self._refusals)
+        self._not_before = max(self._not_before, time.monotonic() + wait)
+        self._calm_at = self._not_before + CALM_SECONDS
+        self._refusal = str(refusal)
+
+    def succeeded(self) -> None:
+        """Remember an answer."""
+        self.answered += 1
+        self._answered_at = time.monotonic()
+        self._refusal, self._refusals = "", 0
+
+
 class Client:
     """One interface. ``name`` is its table in the configuration; ConfigError where its token is not set."""
 
     def __init__(self, settings: Polled, name: str) -> None:
         self._settings = settings
-        self._session = requests.Session()
-        # Proxies and .netrc of whoever starts the suite would send requests, or another token, elsewhere.
-        self._session.trust_env = False
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=settings.concurrency + 1))
-        self._session.headers.update(settings.headers)
+        self._shown = without_secrets(settings.url)
+        self._pace = Pace()
+        self._session = open_session(settings, settings.concurrency + 1)
         if settings.token_env:
             self._session.headers["Authorization"] = f"Bearer {_token(settings.token_env, name)}"
+
+    @property
+    def limit(self) -> str:
+        """Why nothing was answered for long, "" unless the interface refuses for the rate of requests."""
+        return self._pace.limit
 
     def now(self) -> float:
         """Return the Unix time by which this interface's days begin. Raise Unavailable or BadAnswer."""
         if not self._settings.clock_url:
             return time.time()
-        answer, raw = self._ask(self._settings.clock_url)
+        shown_url = without_secrets(self._settings.clock_url)
+        answer, raw = self._ask(self._settings.clock_url, shown_url)
         now = answer.get("now")
         latest = time.time() + DAY_SECONDS
         if isinstance(now, bool) or not isinstance(now, int | float) or not EARLIEST <= now <= latest:
             expected = f"Unix seconds from {EARLIEST} to {latest:.0f}, a day from now"
-            raise BadAnswer(f"{self._settings.clock_url}: $.now: expected {expected}, got {shown(now)}", raw)
+            raise BadAnswer(f"{shown_url}: $.now: expected {expected}, got {shown(now)}", raw)
         return float(now)
 
     def pages(self, fields: dict[str, str], most: int = sys.maxsize) -> Iterator[tuple[Page, bytes]]:
@@ -81,7 +147,8 @@ class Client:
         page, paged, size = "1", "{page}" in self._settings.url, 0
         known = {page}
         for _ in range(MAX_PAGES):
-            answer, raw = self._ask(fill(self._settings.url, fields | {"page": page}))
+            filled = fields | {"page": page}
+            answer, raw = self._ask(fill(self._settings.url, filled), fill(self._shown, filled))
             size += len(raw)
             if size > most:
                 raise BadAnswer(f"$: expected at most {most >> 20} MiB in all pages, got more", raw)
@@ -101,50 +168,71 @@ class Client:
         """Close the connections."""
         self._session.close()
 
-    def _ask(self, url: str) -> tuple[Page, bytes]:
-        """Return the answer, decoded and raw, after as many retries as configured."""
-        for attempt in range(self._settings.retries + 1):
-            if attempt:
-                gevent.sleep(min(FIRST_DELAY * 2**attempt, LONGEST_DELAY) * random.uniform(0.5, 1))
+    def _ask(self, url: str, shown_url: str) -> tuple[Page, bytes]:
+        """Return the answer, decoded and raw, after as many retries as configured.
+
+        A refusal for the rate counts as a try only where the interface has answered nothing else meanwhile.
+        """
+        tries = 0
+        while True:
+            answered = self._pace.answered
             try:
-                return self._ask_once(url)
+                with self._pace.request():
+                    return self._ask_once(url, shown_url)
             except Denied:
                 raise
             except Unavailable as error:
-                problem = error
-        raise problem
+                tries += not isinstance(error, Limited) or answered == self._pace.answered
+                if tries > self._settings.retries:
+                    raise
+            gevent.sleep(_delay(tries))
 
-    def _ask_once(self, url: str) -> tuple[Page, bytes]:
+    def _ask_once(self, url: str, shown_url: str) -> tuple[Page, bytes]:
         limit = self._settings.timeout_seconds * WHOLE_ANSWER
         try:
             with gevent.Timeout(limit):
-                status, kind, raw = self._fetch(url)
+                status, headers, raw = self._fetch(url)
         except gevent.Timeout:
-            raise Unavailable(f"{url}: expected the whole answer within {limit:g} s") from None
+            raise Unavailable(f"{shown_url}: expected the whole answer within {limit:g} s") from None
         except (requests.RequestException, OSError) as error:
-            raise Unavailable(f"{url}: {error}") from error
+            raise Unavailable(f"{shown_url}: {reason(error)}") from error
         if status != 200:
-            problem = Unavailable if status in TRY_AGAIN else Denied
-            raise problem(f"{url}: expected status 200, got {status}: {shown(raw.decode(errors='replace'))}")
+            raise self._refusal(status, headers, raw, shown_url)
+        self._pace.succeeded()
+        kind = headers.get("Content-Type", "no type")
         try:
-            answer = msgspec.json.decode(raw)
+            answer = msgspec.json.decode(raw.removeprefix(BOM_UTF8))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             start = shown(raw.decode(errors="replace"))
             raise Unavailable(
-                f"{url}: expected JSON, got {len(raw)} bytes of {kind}, {start} ({error})"
+                f"{shown_url}: expected JSON, got {len(raw)} bytes of {kind}, {start} ({error})"
             ) from error
         if not isinstance(answer, dict):
             raise BadAnswer(f"$: expected an object, got {shown(answer)}", raw)
         return answer, raw
 
-    def _fetch(self, url: str) -> tuple[int, str, bytes]:
+    def _refusal(self, status: int, headers: Mapping[str, str], raw: bytes, shown_url: str) -> Unavailable:
+        problem = f"{shown_url}: expected status 200, got {status}: {shown(raw.decode(errors='replace'))}"
+        after = retry_after(status, headers)
+        if status == TOO_MANY or after:
+            refusal = Limited(problem, after)
+            self._pace.refused(refusal)
+            return refusal
+        return Unavailable(problem) if status in TRY_AGAIN else Denied(problem)
+
+    def _fetch(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
         with self._session.get(url, timeout=self._settings.timeout_seconds, stream=True) as response:
             body = bytearray()
             for piece in response.iter_content(1 << 16):
                 body += piece
                 if len(body) > MAX_ANSWER:
                     raise OSError(f"expected at most {MAX_ANSWER >> 20} MiB, got more")
-            return response.status_code, response.headers.get("Content-Type", "no type"), bytes(body)
+            return response.status_code, response.headers, bytes(body)
+
+
+def _delay(tries: int) -> float:
+    """Return how long to wait before the next try, in seconds."""
+    return min(FIRST_DELAY * 2.0 ** min(tries, 10), LONGEST_DELAY) * random.uniform(0.5, 1)
 
 
 Q = TypeVar("Q", bound=Hashable)
@@ -191,7 +279,12 @@ class Poller(Generic[Q, R]):
         self._pool = Pool(settings.concurrency)
         self._greenlet = gevent.Greenlet(self._run)
         self.rounds = 0
-        self.clock_error = ""
+        self._clock_error = ""
+
+    def errors(self) -> dict[str, str]:
+        """Return what keeps questions from being asked, by what it concerns."""
+        found = {"clock": self._clock_error, "rate limit": self._client.limit}
+        return {name: error for name, error in found.items() if error}
 
     def start(self, after: int = 0) -> None:
         """Begin to ask. ``after``: the greatest ``at`` of an earlier run."""
@@ -228,9 +321,9 @@ class Poller(Generic[Q, R]):
         try:
             now = self._client.now()
         except AnalyticsError as error:
-            self.clock_error = str(error)
+            self._clock_error = str(error)
             return
-        self.clock_error = ""
+        self._clock_error = ""
         for question in self._plan(now):
             if question not in self._busy:
                 self._busy.add(question)

@@ -135,6 +135,8 @@ class Web:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ranges = True
+        self.etags = False
+        self.sent = 0
         self.broken: Callable[[], tuple[str, dict[str, str], bytes] | None] = lambda: None
         self.requests = 0
         self._server = WSGIServer(("127.0.0.1", 0), self._answer, log=None, error_log=None)
@@ -160,7 +162,13 @@ class Web:
         data = file.read_bytes()
         asked = re.fullmatch(r"bytes=(\d+)-(\d+)", environ.get("HTTP_RANGE", ""))
         if asked is None or not self.ranges:
-            start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(data)))])
+            etag = f'"{len(data)}"'
+            if self.etags and environ.get("HTTP_IF_NONE_MATCH") == etag:
+                start_response("304 Not Modified", [("ETag", etag)])
+                return []
+            headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(data)))]
+            start_response("200 OK", headers + [("ETag", etag)] * self.etags)
+            self.sent += len(data)
             return [data]
         first, last = int(asked[1]), min(int(asked[2]), len(data) - 1)
         if first >= len(data):

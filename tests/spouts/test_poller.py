@@ -234,3 +234,47 @@ def test_what_fails_is_an_answer_and_what_breaks_surfaces():
         for _ in range(20):
             poll.get(0.1)
     poll.stop()
+
+
+def test_an_interface_that_limits_the_rate_is_asked_when_it_says_and_answers_all(monkeypatch):
+    """It allows three requests, then none until it was left alone for a second: each refusal makes it begin again."""
+    state = {"left": 3, "quiet_since": time.monotonic(), "refused": 0}
+
+    def application(environ, start_response):
+        now = time.monotonic()
+        if now - state["quiet_since"] >= 1:
+            state["left"] = 3
+        state["quiet_since"] = now
+        body = b'{"users": {}}'
+        if state["left"]:
+            state["left"] -= 1
+            start_response("200 OK", [("Content-Length", str(len(body)))])
+        else:
+            state["refused"] += 1
+            start_response("429 Slow down", [("Retry-After", "2"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None)
+    server.start()
+    asked = client(f"http://127.0.0.1:{server.server_port}", retries=1, concurrency=6)
+    answers = [gevent.spawn(lambda: list(asked.pages({}))) for _ in range(12)]
+    gevent.joinall(answers, timeout=300, raise_error=True)
+    server.stop(timeout=0)
+    assert all(answer.value for answer in answers)
+    assert state["refused"] <= 12
+
+
+def test_a_refusal_that_stays_is_told_after_as_many_tries_as_any_fault(monkeypatch):
+    monkeypatch.setattr(poller, "CALM_SECONDS", 0.0)
+    with interface(lambda _: (429, b"slow down")) as url:
+        asked = client(url, retries=2)
+        with pytest.raises(Unavailable, match="got 429"):
+            list(asked.pages({}))
+        assert "got 429" in asked.limit
+    with interface(lambda _: (200, {})) as url:
+        assert not client(url).limit
+
+
+def test_an_answer_may_begin_with_a_byte_order_mark():
+    with interface(lambda _: (200, b'\xef\xbb\xbf{"users": {}}')) as url:
+        assert [page for page, _ in client(url).pages({})] == [{"users": {}}]

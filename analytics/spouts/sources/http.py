@@ -1,16 +1,23 @@
-"""Game logs that a web server offers: followed with Range requests as they grow."""
+"""Game logs that a web server offers: followed with Range requests as they grow.
+
+A server that ignores ``Range`` sends the whole log each time. It is asked less often then, the more it sends, and with
+``If-None-Match`` and ``If-Modified-Since``, so that a log that has not changed costs nothing. ``If-Range`` would not do:
+each line that is added changes the log's ETag, and the whole of it would come.
+"""
 
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import partial
 
 import gevent
 import requests
 
 from analytics.config import GamelogSection, Source
+from analytics.spouts.httpclient import open_session, reason, retry_after, without_secrets
 from analytics.spouts.lost import Loss
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
@@ -20,6 +27,11 @@ logger = logging.getLogger(__name__)
 
 _REQUEST = 16 * BLOCK
 _LONGEST_PAUSE = 30.0
+_WHOLE_BYTES_PER_SECOND = 1 << 20
+"""How much a server that sends whole logs may send on average."""
+_LONGEST_WHOLE_PAUSE = 600.0
+_SURE_SECONDS = 2.0
+"""A log whose last change is no older may change again within the same second of ``Last-Modified``."""
 _ROTATED_TRIES = 5
 _QUIET_SECONDS = 5.0
 _LATE_SECONDS = 10.0
@@ -28,7 +40,11 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
 class _Unusable(Exception):
-    """An answer that is no part of a log."""
+    """An answer that is no part of a log. ``after``: for how many seconds the server wants not to be asked."""
+
+    def __init__(self, problem: str, after: float = 0.0) -> None:
+        super().__init__(problem)
+        self.after = after
 
 
 class _Missing(_Unusable):
@@ -58,8 +74,10 @@ class HttpSource:
         self._health = health
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._stream: Stream | None = None
-        self._session = requests.Session()
-        self._session.headers.update({"Accept-Encoding": "identity", **source.headers})
+        self._session = open_session(source)
+        self._session.headers.setdefault("Accept-Encoding", "identity")
+        self._whole_at = 0.0  # when a server that sends the whole log may be asked for it again
+        self._unchanged: dict[str, str] = {}  # headers by which it may say that the log is as it was
         # What was being read may have been rotated away while the spout was not running.
         self._unfinished = next(iter(self._streams.names()), "") if source.rotated_url else ""
         self._tries = _ROTATED_TRIES
@@ -81,12 +99,13 @@ class HttpSource:
                 read = self.turn()
                 self._health.well()
                 pause = self._source.poll_seconds
-                gevent.sleep(0 if read >= BLOCK else pause)
+                whole = self._whole_at - time.monotonic()
+                gevent.sleep(max(whole, pause) if whole > 0 else 0 if read >= BLOCK else pause)
             except (requests.RequestException, OSError, _Unusable) as error:
-                self._health.failed(f"{self._source.url}: {error}")
+                self._health.failed(f"{without_secrets(self._source.url)}: {_problem(error)}")
                 pause = self._source.poll_seconds if self._answered else pause
                 self._answered = False
-                gevent.sleep(pause)
+                gevent.sleep(max(pause, getattr(error, "after", 0.0)))
                 pause = min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
 
     def close(self) -> None:
@@ -137,7 +156,7 @@ class HttpSource:
         try:
             return self._streams.resume(name, partial(self._read_at, url), driver)
         except _Missing:
-            logger.info("source %s: nothing at %s", self._source.name, url)
+            logger.info("source %s: nothing at %s", self._source.name, without_secrets(url))
             return None
 
     def _rotate(self, stream: Stream) -> None:
@@ -147,6 +166,7 @@ class HttpSource:
         if self._old is not None:
             self._emit_all(self._old.give_up())
         self._stream = self._old = None
+        self._unchanged = {}
         self._streams.abandon(self)
         self._streams.abandon(self._past)
         self._unfinished = stream.source if self._source.rotated_url else ""
@@ -160,7 +180,8 @@ class HttpSource:
         except _Missing:
             read = None
         except (requests.RequestException, OSError, _Unusable) as error:
-            logger.info("source %s: %s: %s", self._source.name, self._source.rotated_url, error)
+            shown = without_secrets(self._source.rotated_url)
+            logger.info("source %s: %s: %s", self._source.name, shown, _problem(error))
             return
         if read is None:
             self._emit_all(old.give_up())
@@ -180,9 +201,10 @@ class HttpSource:
         if not found and self._tries > 0:
             return False
         if not found:
-            reason = f"{self._source.rotated_url}: expected the rest of it there, did not find it in {_ROTATED_TRIES} tries"
+            shown = without_secrets(self._source.rotated_url)
+            why = f"{shown}: expected the rest of it there, did not find it in {_ROTATED_TRIES} tries"
             self._read_other()
-            self._lost(self._streams.loss(name, reason))
+            self._lost(self._streams.loss(name, why))
             self._streams.saw(name, 0)
         self._unfinished = ""
         return True
@@ -220,10 +242,15 @@ class HttpSource:
         total = 0
         compared = b""
         zeros = 0  # these may be overwritten still, unless something follows them
-        answer = self._get(url, start, len(seen) + _REQUEST)
+        ours = url == self._source.url
+        answer = self._get(url, start, len(seen) + _REQUEST, self._unchanged if ours else {})
         if answer is None:
             return None if seen else 0
         with _closing(answer):
+            if answer.status_code == 304:
+                return 0
+            if ours:
+                self._unchanged = {}
             for data in _body(answer, start):
                 if len(compared) < len(seen):
                     compared += data
@@ -246,7 +273,25 @@ class HttpSource:
             behind = max(0, _size(answer) - stream.offset - zeros)
             self._streams.saw(stream.source, stream.offset + behind)
             self._health.well(behind)
-        return None if len(compared) < len(seen) else total
+        if len(compared) < len(seen):
+            return None
+        self._spare(answer, url)
+        return total
+
+    def _spare(self, answer: requests.Response, url: str) -> None:
+        """Ask a server that has sent the whole log again only after a while, and for changes."""
+        if answer.status_code == 206:
+            self._health.warn("")
+            return
+        size = _size(answer)
+        pause = self._wait_after(size)
+        if url == self._source.url:
+            self._unchanged = _validators(answer)
+        self._health.warn(
+            f"{without_secrets(url)}: expected the part of the log that was asked for (206), got all of it (200, "
+            f"{size / 1e6:,.1f} MB), so it is asked for every {max(pause, self._source.poll_seconds):,.0f} s; have the "
+            "server answer Range requests"
+        )
 
     def _read_at(self, url: str, offset: int, length: int) -> bytes:
         if not length:
@@ -256,17 +301,30 @@ class HttpSource:
             return b""
         gathered = b""
         with _closing(answer):
+            if answer.status_code == 200:
+                self._wait_after(offset)
             for data in _body(answer, offset):
                 gathered += data
                 if len(gathered) >= length:
                     break
         return gathered[:length]
 
-    def _get(self, url: str, offset: int, length: int) -> requests.Response | None:
-        """Return the answer, its body unread; None where the log ends before ``offset``."""
+    def _wait_after(self, size: int) -> float:
+        """Return how many seconds the server is left alone, having sent ``size`` bytes of which most were not wanted."""
+        pause = min(size / _WHOLE_BYTES_PER_SECOND, _LONGEST_WHOLE_PAUSE)
+        self._whole_at = time.monotonic() + pause
+        return pause
+
+    def _get(
+        self, url: str, offset: int, length: int, unchanged: Mapping[str, str] | None = None
+    ) -> requests.Response | None:
+        """Return the answer, its body unread; None where the log ends before ``offset``.
+
+        ``unchanged``: headers by which the server may answer 304, for a log that is as it was.
+        """
         answer = self._session.get(
             url,
-            headers={"Range": f"bytes={offset}-{offset + length - 1}"},
+            headers={"Range": f"bytes={offset}-{offset + length - 1}", **(unchanged or {})},
             timeout=self._source.timeout_seconds,
             stream=True,
         )
@@ -276,10 +334,15 @@ class HttpSource:
         if answer.status_code == 416:
             answer.close()
             return None
+        if answer.status_code == 304 and unchanged:
+            return answer
         if answer.status_code not in (200, 206) or kind.startswith("text/html"):
             answer.close()
             failure = _Missing if answer.status_code in (404, 410) else _Unusable
-            raise failure(f"expected the log (200 or 206), got {answer.status_code} {answer.reason} ({kind})")
+            raise failure(
+                f"expected the log (200 or 206), got {answer.status_code} {answer.reason} ({kind})",
+                retry_after(answer.status_code, answer.headers),
+            )
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             answer.close()
             raise _Unusable(
@@ -314,6 +377,23 @@ def _body(answer: requests.Response, start: int) -> Iterator[bytes]:
             data, skip = data[skip:], max(0, skip - len(data))
         if data:
             yield data
+
+
+def _problem(error: Exception) -> str:
+    return str(error) if isinstance(error, _Unusable) else reason(error)
+
+
+def _validators(answer: requests.Response) -> dict[str, str]:
+    """Return the headers that ask whether a log is still the one of ``answer``; none where it may have changed since."""
+    changed, tag = answer.headers.get("Last-Modified", ""), answer.headers.get("ETag", "")
+    found = {"If-None-Match": tag} if tag else {}
+    if not changed:
+        return found
+    try:
+        age = parsedate_to_datetime(answer.headers["Date"]) - parsedate_to_datetime(changed)
+    except (KeyError, ValueError, TypeError):
+        return {}
+    return {**found, "If-Modified-Since": changed} if age.total_seconds() >= _SURE_SECONDS else {}
 
 
 def _size(answer: requests.Response) -> int:

@@ -1,0 +1,106 @@
+"""The HTTP client of every spout and of ``check``: how it asks follows from the configuration alone."""
+
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+HIDDEN = "…"
+LONGEST_WAIT = 3600.0
+"""Seconds that ``Retry-After`` is believed, at most."""
+SAY_WAIT = {429, 503}
+"""Statuses whose ``Retry-After`` says when to ask again."""
+
+
+class Settings(Protocol):
+    """What a source or an interface says of how to ask it."""
+
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def ca(self) -> str: ...
+    @property
+    def proxy(self) -> str: ...
+
+
+def open_session(settings: Settings, connections: int = 1) -> requests.Session:
+    """Return a session that asks as ``settings`` say, with so many connections kept open."""
+    session = requests.Session()
+    # A proxy, a CA bundle or a .netrc of the environment would send requests, or other credentials, elsewhere.
+    session.trust_env = False
+    session.verify = settings.ca or True
+    if settings.proxy:
+        session.proxies = {"http": settings.proxy, "https": settings.proxy}
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+    session.headers.update(settings.headers)
+    return session
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL as messages show it: without user and password, and without the values of its query.
+
+    A value that is one ``{placeholder}`` is shown, so a template can be filled in afterwards.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    host = parts.netloc.rpartition("@")[2]
+    pairs = [_without_value(pair) for pair in parts.query.split("&")] if parts.query else []
+    return urlunsplit((parts.scheme, host, parts.path, "&".join(pairs), ""))
+
+
+def _without_value(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    shown = value.startswith("{") and value.find("}") == len(value) - 1
+    if not equals:
+        return pair if pair.startswith("{") and pair.endswith("}") else HIDDEN
+    return pair if shown or not value else f"{name}={HIDDEN}"
+
+
+def reason(error: BaseException) -> str:
+    """Return why a request failed, in plain words and without its address, which may hold a secret."""
+    deepest = _deepest(error)
+    if isinstance(deepest, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted: {deepest.verify_message}; name the file of its CA in the key ca"
+        )
+    if isinstance(error, requests.Timeout) or isinstance(deepest, TimeoutError):
+        return "timed out"
+    if isinstance(deepest, socket.gaierror):
+        return f"the name of the host is not found: {deepest.strerror}"
+    if isinstance(deepest, ValueError):  # its text quotes the address or a header
+        return f"it can't be asked: {type(deepest).__name__}"
+    text = deepest.strerror if isinstance(deepest, OSError) and deepest.strerror else str(deepest)
+    text = text or type(deepest).__name__
+    return f"the proxy: {text}" if isinstance(error, requests.exceptions.ProxyError) else text
+
+
+def _deepest(error: BaseException) -> BaseException:
+    """Return the error that caused all others: libraries wrap it as an argument, a reason or a cause."""
+    for _ in range(10):
+        inner = [getattr(error, "reason", None), *reversed(error.args), error.__cause__]
+        found = next((one for one in inner if isinstance(one, BaseException)), None)
+        if found is None:
+            break
+        error = found
+    return error
+
+
+def retry_after(status: int, headers: Mapping[str, str]) -> float:
+    """Return for how many seconds the server asked not to be asked again; 0.0 where it did not say."""
+    text = headers.get("Retry-After", "").strip() if status in SAY_WAIT else ""
+    if not text:
+        return 0.0
+    try:
+        seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_WAIT)
