@@ -218,7 +218,9 @@ def _source(source: Source, config: Config) -> Outcome:
     if source.kind == "file":
         found = matching(source.path)
         if not found:
-            hint = "; write [[] for a [ that is meant as such" if Path(source.path).exists() else ""
+            folder = Path(source.path).parent
+            meant = "[" in str(folder) and folder.exists()
+            hint = "; write [[] for a [ that is part of a name" if meant else ""
             raise Wrong(f"no file matches {source.path}; nothing is read until one does{hint}")
         unreadable = [path for path in found if not os.access(path, os.R_OK)]
         if unreadable:

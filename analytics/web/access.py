@@ -6,10 +6,8 @@ Where the configuration has no users, whoever reaches the address may see it: th
 import hmac
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,15 +24,15 @@ from flask import (
     session,
     url_for,
 )
+from gevent.threadpool import ThreadPool
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
 
+from analytics.web.guesses import Guesses, network
 from analytics.web.here import EXTENSION, data
 from analytics.web.messages import msg
 from analytics.web.spoken import kept
 
-GUESSES, WINDOW_SECONDS = 5, 300.0
-MOST_KNOWN = 10_000
 TOKEN_BYTES = 24
 MOST_NAME = 80
 WRONG = msg("User or password is wrong.")
@@ -58,38 +56,6 @@ HEADERS = {
 """Styles may be inline, as Bokeh's are; scripts may not."""
 
 access = Blueprint("access", __name__)
-
-
-class Guesses:
-    """Counts wrong passwords by address and by user; who has too many waits."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._wrong: dict[str, deque[float]] = {}
-
-    def wait(self, *whom: str) -> float:
-        """Return for how many seconds none of these may guess again."""
-        now = self._clock()
-        waits = [0.0]
-        for one in whom:
-            times = self._wrong.get(one, deque())
-            while times and now - times[0] >= WINDOW_SECONDS:
-                times.popleft()
-            if len(times) >= GUESSES:
-                waits.append(WINDOW_SECONDS - (now - times[0]))
-        return max(waits)
-
-    def wrong(self, *whom: str) -> None:
-        """Note down a wrong guess of each of these."""
-        for one in whom:
-            while len(self._wrong) >= MOST_KNOWN and one not in self._wrong:
-                del self._wrong[next(iter(self._wrong))]
-            self._wrong.setdefault(one, deque(maxlen=GUESSES)).append(self._clock())
-
-    def right(self, *whom: str) -> None:
-        """Forget the wrong guesses of these."""
-        for one in whom:
-            self._wrong.pop(one, None)
 
 
 class Sessions:
@@ -133,6 +99,7 @@ def guard(app: Flask) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(hours=dashboard.session_hours),
     )
     app.extensions["guesses"] = Guesses()
+    app.extensions["hashing"] = ThreadPool(1)
     app.extensions["sessions"] = Sessions(dashboard.session_hours * 3600)
     app.extensions["nobody"] = generate_password_hash(secrets.token_hex(), _method(dashboard.users))
     app.register_blueprint(access)
@@ -204,17 +171,15 @@ def login() -> AnyResponse:
     if not _token_is_right():
         return _form(OLD_LOGIN, 400)
     guesses: Guesses = _extension("guesses")
-    user, whom = (
-        request.form.get("user", ""),
-        (f"from {_whence(request.remote_addr or '')}", f"as {request.form.get('user', '')[:MOST_NAME]}"),
-    )
+    user = request.form.get("user", "")
+    whom = network(request.remote_addr or ""), user[:MOST_NAME]
     if (seconds := guesses.wait(*whom)) > 0:
         answer = _form(TOO_MANY, 429)
         answer.headers["Retry-After"] = str(int(seconds) + 1)
         return answer
     hashed = data().config.dashboard.users.get(user)
     # An unknown user takes as long as a known one, so that nobody learns who there is.
-    right = check_password_hash(hashed or _extension("nobody"), request.form.get("password", ""))
+    right = _is_right(hashed or _extension("nobody"), request.form.get("password", ""))
     if not right or hashed is None:
         guesses.wrong(*whom)
         return _form(WRONG, 403)
@@ -225,6 +190,12 @@ def login() -> AnyResponse:
     session.update(user=user, id=sessions.begin())
     session.permanent = True
     return redirect(kept(_local(request.form.get("next", ""))))
+
+
+def _is_right(hashed: str, password: str) -> bool:
+    """Compare in a thread, one at a time: a hash takes a good part of a second, in which others are answered."""
+    pool: ThreadPool = _extension("hashing")
+    return bool(pool.apply(check_password_hash, (hashed, password)))
 
 
 @access.post("/logout")
@@ -253,15 +224,6 @@ def _token_is_right() -> bool:
     except ValueError:  # of another length, or no token at all
         token = ""
     return bool(token) and hmac.compare_digest(token, str(session.get("csrf", "")))
-
-
-def _whence(address: str) -> str:
-    """Return an address, or of IPv6 the network of it that one who guesses has all of."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 def _local(address: str) -> str:

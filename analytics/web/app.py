@@ -1,30 +1,29 @@
 """The Flask application: its parts put together."""
 
 import logging
+from collections.abc import Sequence
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_compress import Compress
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, SecurityError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from analytics.config.addresses import is_loopback
+from analytics.config import Config, is_loopback
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.web.access import guard
 from analytics.web.api import api
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter
 from analytics.web.here import EXTENSION, data
+from analytics.web.hosts import LOOPBACK, reached_by
 from analytics.web.kept import NotYet
+from analytics.web.listening import LARGEST_REQUEST
 from analytics.web.messages import SOURCE, Told, msg
 from analytics.web.pages import pages
 from analytics.web.place import NothingThere
 from analytics.web.spoken import language, t
 
-LARGEST_REQUEST = 64 * 1024
 NOT_YET_SECONDS, AWAY_SECONDS = 2, 5
 """When to ask again: for numbers that are being added up, and where something has to be mended first."""
-
-NAMES = ["127.0.0.1", "localhost", "[::1]"]
-"""By these a dashboard on the loopback is reached; a page of another site that resolves to this machine is refused."""
 
 PACKED = ["text/html", "text/css", "text/csv", "text/javascript", "application/json", "image/svg+xml"]
 
@@ -38,9 +37,7 @@ def create_app(shown: Data) -> Flask:
     app.extensions[EXTENSION] = shown
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_error_handler(Exception, failed)
-    dashboard = shown.config.dashboard
-    if is_loopback(dashboard.host) and not dashboard.behind_proxy:
-        app.config["TRUSTED_HOSTS"] = NAMES
+    app.wsgi_app = reached_by(names_of(shown.config), app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_blueprint(pages)
     app.register_blueprint(api)
     guard(app)
@@ -52,6 +49,12 @@ def create_app(shown: Data) -> Flask:
     )
     Compress(app)
     return app
+
+
+def names_of(config: Config) -> Sequence[str] | None:
+    """Return the names by which the dashboard is reached; None: others reach it too, by names that are not known."""
+    dashboard = config.dashboard
+    return LOOPBACK if is_loopback(dashboard.host) and not dashboard.behind_proxy else None
 
 
 def failed(error: Exception) -> Response:
@@ -72,8 +75,6 @@ def failed(error: Exception) -> Response:
     if status >= 500:
         data().counts["failed"] += 1
         log.error("%s %r: %s", request.method, request.path, error, exc_info=status == 500)
-    if isinstance(error, SecurityError):  # no address can be made of a host that is not ours
-        return Response(text, status, content_type="text/plain; charset=utf-8")
     if request.path.startswith("/api/"):
         answer = jsonify({"error": text})
     else:

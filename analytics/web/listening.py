@@ -1,35 +1,128 @@
-"""The HTTP server of the dashboard: answers leave at once, and nobody holds one of its places by being silent."""
+"""The HTTP server of the dashboard: answers leave at once, and nobody holds its places by being silent or slow."""
 
+import io
 import logging
 import socket
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
-from gevent.pywsgi import WSGIServer
+import gevent
+from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 
-AT_ONCE = 200
+from analytics.web.guesses import network
+
+AT_ONCE, OF_ONE_ADDRESS = 400, 100
+"""Connections, and how many of them one address, or network of one, may have."""
+LARGEST_REQUEST = 64 * 1024
+REQUEST_SECONDS = 20.0
+"""Within these a request has to come, all of it, or a connection has to agree on TLS; so long one may be idle."""
 SILENT_SECONDS = 60.0
-"""For so long a connection may wait for the other side: for TLS, a request, or that an answer is taken."""
+"""For so long the other side may take nothing of a piece of an answer."""
+ANSWER_SECONDS = 900.0
+"""Within these an answer has to be taken, all of it."""
 
 log = logging.getLogger(__name__)
 
 
-class Server(WSGIServer):
-    """A WSGI server that has ``AT_ONCE`` places."""
+class _Late(gevent.Timeout):
+    """The other side was too slow."""
 
-    def __init__(self, address: tuple[str, int], application: Any, **options: Any) -> None:
-        super().__init__(address, application, spawn=AT_ONCE, log=None, error_log=log, **options)
+
+class Handler(WSGIHandler):
+    """Answers the requests of one connection."""
+
+    def handle_one_request(self) -> Any:
+        """Take a request and answer it. Return None where the connection ends."""
+        self._deadline = _Late.start_new(REQUEST_SECONDS)
+        try:
+            return super().handle_one_request()
+        except _Late:
+            return None
+        finally:
+            self._deadline.close()
+
+    def handle_one_response(self) -> None:
+        """Take the rest of the request, its body, then answer."""
+        try:
+            self._take_body()
+        except OSError:  # it broke off, or is not what its headers say
+            self.close_connection = True
+            me: Any = self
+            me._send_error_response_if_possible(400)
+            return
+        self._deadline.close()
+        self._deadline = _Late.start_new(ANSWER_SECONDS)
+        super().handle_one_response()
+
+    def handle_error(self, t: Any, v: Any, tb: Any) -> None:
+        """Log what went wrong in an answer; one that was not taken in time just ends."""
+        self.close_connection = True
+        if not isinstance(v, _Late):
+            super().handle_error(t, v, tb)
+
+    def _take_body(self) -> None:
+        """Read the body into memory. One that is too large is left unread, which the application refuses by its size."""
+        environ: Any = self.environ
+        unread: Any = self.wsgi_input
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = unread.read(LARGEST_REQUEST + 1) if length <= LARGEST_REQUEST else b""
+        if length > LARGEST_REQUEST or len(body) > LARGEST_REQUEST:
+            self.close_connection = True
+        self.wsgi_input = environ["wsgi.input"] = Input(io.BufferedReader(io.BytesIO(body)), len(body))
+
+
+class Server(WSGIServer):
+    """A WSGI server that has so many places.
+
+    Args:
+        exempt: says of an address whether it may have all of them, as a proxy does.
+    """
+
+    handler_class = Handler
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        application: Any,
+        at_once: int = AT_ONCE,
+        exempt: Callable[[str], bool] = lambda address: False,
+        **options: Any,
+    ) -> None:
+        super().__init__(address, application, spawn=at_once, log=None, error_log=log, **options)
+        self._exempt = exempt
+        self._connections: Counter[str] = Counter()
 
     def do_handle(self, client: Any, address: Any) -> None:
-        """Take a connection."""
+        """Take a connection, unless its address has too many."""
+        whom = network(address[0])
+        if self._connections[whom] >= OF_ONE_ADDRESS and not self._exempt(address[0]):
+            log.info("%s has %d connections: another one is refused", whom, OF_ONE_ADDRESS)
+            client.close()
+            return
         # Headers and body are two writes: the second would wait until the first was acknowledged, 40 ms.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.settimeout(SILENT_SECONDS)
+        self._connections[whom] += 1
         super().do_handle(client, address)
+
+    def do_close(self, client: Any, address: Any) -> None:
+        """Give the place of a connection free."""
+        whom = network(address[0])
+        self._connections[whom] -= 1
+        if not self._connections[whom]:
+            del self._connections[whom]
+        super().do_close(client, address)
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
         """Agree on TLS, then answer. Who speaks plain HTTP, or nothing, is cut off."""
+        late = TimeoutError(f"not within {REQUEST_SECONDS:g} s")
+        me: Any = self
         try:
-            return super().wrap_socket_and_handle(client_socket, address)
+            with gevent.Timeout(REQUEST_SECONDS, late):
+                secured = me.wrap_socket(client_socket, **me.ssl_args)
         except OSError as error:
             log.info("no TLS with %s: %s", address[0], error)
             return None
+        with secured:
+            return self.handle(secured, address)

@@ -1,12 +1,13 @@
 """What a web server in front says of a request: taken from the addresses that the configuration names, from nobody else."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
+from analytics.config.addresses import parsed
 from analytics.web.probes import Application
 
 AROUND = (
@@ -22,11 +23,10 @@ PLAIN = (
 def is_among(address: str, networks: Sequence[str]) -> bool:
     """Whether ``address`` lies in one of the ``networks``; an address is a network of one."""
     try:
-        found = ip_address(address)
+        found = parsed(address)
     except ValueError:
         return False
-    mapped = getattr(found, "ipv4_mapped", None)  # how a socket for both versions shows IPv4
-    return any((mapped or found) in ip_network(one, strict=False) for one in networks)
+    return any(found in ip_network(one, strict=False) for one in networks)
 
 
 def behind(proxies: Sequence[str], app: Application) -> Application:

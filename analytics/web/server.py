@@ -2,23 +2,24 @@
 
 import ssl
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import gevent
 from flask import Flask
-from werkzeug.sansio.utils import host_is_trusted
 
 from analytics.config import Config, areas
 from analytics.config.addresses import is_loopback
 from analytics.errors import AnalyticsError
 from analytics.store import open_reader, open_store
 from analytics.store.reading import ReadOnly
-from analytics.web.app import create_app
+from analytics.web.app import create_app, names_of
 from analytics.web.data import Data
+from analytics.web.hosts import reached_by
 from analytics.web.kept import Kept
 from analytics.web.listening import Server
 from analytics.web.probes import Application, with_probes
-from analytics.web.proxies import behind
+from analytics.web.proxies import behind, is_among
 from analytics.web.warm import Warmer
 
 STOP_SECONDS = 1.0
@@ -48,7 +49,9 @@ class Dashboard:
             app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]
         address = (config.dashboard.host, config.dashboard.port)
         try:
-            self._server = Server(address, served(config, app), **_tls(config))
+            self._server = Server(
+                address, served(config, app), exempt=partial(_is_proxy, config), **_tls(config)
+            )
             self._server.start()
             self._warmer = Warmer(self._data)
             self._warming = gevent.spawn(self._warmer.run)
@@ -94,17 +97,20 @@ class Dashboard:
 def served(config: Config, app: Flask) -> Application:
     """Return ``app`` with ``/metrics`` and ``/healthz``: where others reach it or there are users, for this machine alone.
 
-    A page of another site whose name leads to this machine is none of this machine's: ``app`` refuses its host.
+    A page of another site whose name leads to this machine is none of this machine's: its host is refused.
     """
-    probes = with_probes(config, app)
-    names = app.config.get("TRUSTED_HOSTS")
+    probes = reached_by(names_of(config), with_probes(config, app))
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         local = is_loopback(environ.get("REMOTE_ADDR", "")) and not config.dashboard.behind_proxy
-        ours = names is None or host_is_trusted(environ.get("HTTP_HOST"), names)
-        return (probes if local and ours else app)(environ, start_response)
+        return (probes if local else app)(environ, start_response)
 
     return answer
+
+
+def _is_proxy(config: Config, address: str) -> bool:
+    """Say whether requests of all users come from ``address``."""
+    return config.dashboard.behind_proxy and is_among(address, config.dashboard.proxies)
 
 
 def url(config: Config) -> str:
@@ -114,7 +120,7 @@ def url(config: Config) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{config.dashboard.port}/"
 
 
-def _tls(config: Config) -> dict[str, ssl.SSLContext]:
+def _tls(config: Config) -> dict[str, Any]:
     if not config.dashboard.tls_cert:
         return {}
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

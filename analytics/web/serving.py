@@ -1,18 +1,17 @@
 """The node ``metrics``: serves ``/metrics`` and ``/healthz`` on a port of their own, to this machine only."""
 
-import logging
 from typing import Any
 
 import gevent
-from gevent.pywsgi import WSGIServer
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
+from analytics.web.hosts import LOOPBACK, reached_by
+from analytics.web.listening import Server
 from analytics.web.probes import with_probes
 
 HOST = "127.0.0.1"
 AT_ONCE = 100
-log = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -23,16 +22,15 @@ class Metrics:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server: WSGIServer | None = None
+        self._server: Server | None = None
 
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the port can't be used."""
         port = self._config.metrics.port
         if not port:
             raise AnalyticsError("metrics.port: expected a port, got 0; set one to serve /metrics there")
-        self._server = WSGIServer(
-            (HOST, port), with_probes(self._config), spawn=AT_ONCE, log=None, error_log=log
-        )
+        probes = reached_by(LOOPBACK, with_probes(self._config))
+        self._server = Server((HOST, port), probes, AT_ONCE, exempt=lambda address: True)
         try:
             self._server.start()
         except OSError as error:

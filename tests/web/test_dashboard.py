@@ -18,8 +18,8 @@ from analytics.config.checks import faults
 from analytics.errors import AnalyticsError
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly
-from analytics.web.access import GUESSES
 from analytics.web.csvs import CSVS, pieces
+from analytics.web.guesses import OF_ADDRESS as GUESSES
 from analytics.web.views import VIEWS
 
 PASSWORD = "correct horse battery"

@@ -5,7 +5,6 @@ import http.client
 import socket
 import ssl
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
@@ -23,13 +22,15 @@ from msgspec.structs import replace
 from running import Suite, a_suite
 from werkzeug.security import generate_password_hash
 
-from analytics.config import Config, DashboardSection
+from analytics.config import Config, DashboardSection, is_loopback
 from analytics.config.checks import faults
 from analytics.testing.ports import free_ports
 from analytics.web import access, listening
-from analytics.web.access import GUESSES, Guesses, Sessions
+from analytics.web.access import Sessions
 from analytics.web.app import create_app
 from analytics.web.csvs import pieces
+from analytics.web.guesses import OF_ADDRESS as GUESSES
+from analytics.web.guesses import OF_USER, Guesses, network
 from analytics.web.proxies import is_among
 
 PASSWORD = "correct horse battery"
@@ -149,7 +150,7 @@ def test_who_does_not_know_the_certificate_is_told_by_it(over_tls: str) -> None:
 
 
 def test_who_is_silent_is_cut_off(over_tls: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(listening, "REQUEST_SECONDS", 0.05)
     with suite.dashboard() as plain:
         for address in (plain, over_tls):
             at = urlsplit(address)
@@ -335,14 +336,31 @@ def test_an_unknown_user_is_checked_like_a_known_one(
 
 
 def test_all_of_a_network_that_one_has_counts_as_one() -> None:
-    assert (
-        access._whence("2001:db8::1")
-        == access._whence("2001:db8::ffff:2")
-        != access._whence("2001:db8:0:1::1")
-    )
-    assert access._whence("192.0.2.1") != access._whence("192.0.2.2")
-    guesses = Guesses(time.monotonic)
-    assert guesses.wait("from 192.0.2.1") == 0
+    assert network("2001:db8::1") == network("2001:db8::ffff:2") != network("2001:db8:0:1::1")
+    assert network("192.0.2.1") != network("192.0.2.2")
+    # A socket for both versions shows IPv4 so, and some proxies name the port.
+    assert network("::ffff:192.0.2.1") == network("192.0.2.1:5000") == network("192.0.2.1")
+    assert network("[2001:db8::1]:5000") == network("2001:db8::1")
+    assert is_loopback("::ffff:127.0.0.1") and not is_loopback("::ffff:192.0.2.1")
+
+
+def test_nobody_locks_a_user_out_of_where_the_user_logs_in() -> None:
+    guesses = Guesses(lambda: 0.0)
+    guesses.right("192.0.2.1", "ann")
+    for n in range(OF_USER):
+        guesses.wrong(f"198.51.100.{n}", "ann")
+    assert guesses.wait("203.0.113.1", "ann") > 0 and guesses.wait("203.0.113.1", "bob") == 0
+    assert guesses.wait("192.0.2.1", "ann") == 0
+    for _ in range(GUESSES):
+        guesses.wrong("192.0.2.1", "ann")
+    assert guesses.wait("192.0.2.1", "ann") > 0
+
+
+def test_five_wrong_passwords_stop_their_address_and_no_other() -> None:
+    guesses = Guesses(lambda: 0.0)
+    for _ in range(GUESSES):
+        guesses.wrong("198.51.100.1", "ann")
+    assert guesses.wait("198.51.100.1", "bob") > 0 and guesses.wait("192.0.2.1", "ann") == 0
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/overview", "/payment", "/nowhere", "/login", "/system"])

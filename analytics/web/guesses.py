@@ -1,0 +1,66 @@
+"""How often somebody may guess a password: a limit for each address, and a wider one for each user.
+
+Who knows a user's name must not be able to lock that user out: an address from which the user has logged in before is held
+to its own limit alone.
+"""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from ipaddress import ip_network
+
+from analytics.config.addresses import parsed
+
+OF_ADDRESS, OF_USER = 5, 50
+"""Wrong passwords within WINDOW_SECONDS, from one address, and for one user from all addresses that are not known."""
+WINDOW_SECONDS = 300.0
+MOST_KNOWN = 10_000
+
+
+class Guesses:
+    """Counts wrong passwords. ``address`` is what :func:`network` returns."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._wrong: OrderedDict[str, deque[float]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def wait(self, address: str, user: str) -> float:
+        """Return for how many seconds nobody may guess at ``user`` from ``address``."""
+        of_user = 0.0 if (address, user) in self._known else self._wait(f"as {user}", OF_USER)
+        return max(self._wait(f"from {address}", OF_ADDRESS), of_user)
+
+    def wrong(self, address: str, user: str) -> None:
+        """Note down a wrong password."""
+        self._note(f"from {address}", OF_ADDRESS)
+        if (address, user) not in self._known:
+            self._note(f"as {user}", OF_USER)
+
+    def right(self, address: str, user: str) -> None:
+        """Forget the wrong passwords from ``address``, which the user is known by from now on."""
+        self._wrong.pop(f"from {address}", None)
+        self._known[address, user] = None
+        self._known.move_to_end((address, user))
+        if len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    def _wait(self, whom: str, most: int) -> float:
+        now = self._clock()
+        times = self._wrong.get(whom, deque())
+        while times and now - times[0] >= WINDOW_SECONDS:
+            times.popleft()
+        return WINDOW_SECONDS - (now - times[0]) if len(times) >= most else 0.0
+
+    def _note(self, whom: str, most: int) -> None:
+        while len(self._wrong) >= MOST_KNOWN and whom not in self._wrong:
+            self._wrong.popitem(last=False)
+        self._wrong.setdefault(whom, deque(maxlen=most)).append(self._clock())
+
+
+def network(address: str) -> str:
+    """Return an address, or of IPv6 the network of it that one who guesses has all of."""
+    try:
+        found = parsed(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)

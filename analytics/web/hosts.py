@@ -1,0 +1,36 @@
+"""By which names an application is reached: a request for another ``Host`` is refused before anything looks at it.
+
+A page of another site whose name leads to this machine has its own name there.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from werkzeug.sansio.utils import host_is_trusted
+from werkzeug.wrappers import Response
+
+from analytics.web.probes import Application
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""By these this machine is reached from itself."""
+
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(:[0-9]{{1,5}})?", re.ASCII)
+_LONGEST = 260
+_FOREIGN = "Host: expected a name of this server, got another one, or none; ask for it by its own address"
+
+
+def reached_by(names: Sequence[str] | None, app: Application) -> Application:
+    """Return ``app`` for requests whose ``Host`` is one of ``names``, or any that is well formed where that is None."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", "")
+        formed = len(host) <= _LONGEST and _HOST.fullmatch(host) is not None
+        if formed and (names is None or host_is_trusted(host, names)):
+            return app(environ, start_response)
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        refused = Response(f"{_FOREIGN}\n", 400, headers, content_type="text/plain; charset=utf-8")
+        return refused(environ, start_response)
+
+    return answer
