@@ -11,13 +11,14 @@ from flask import Blueprint, Response, abort, request
 from analytics import __version__
 from analytics.core.areas import Areas
 from analytics.web import shapes
-from analytics.web.csvs import CSVS, pieces
-from analytics.web.filters import NAMES
+from analytics.web.csvs import CSVS, SHEET, pieces
+from analytics.web.filters import NAMES, choice
 from analytics.web.here import data
 from analytics.web.views import MOST_PAGE, MOST_SIZE, OPTIONS, VIEWS
 from analytics.web.views.accts import LISTS
 
 ROOT = "/api/v1"
+SHEETS = ("", "1")
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     "overview": shapes.Overview,
     "retention": shapes.Retention,
@@ -40,6 +41,7 @@ MEANINGS = {
     "search": "only areas whose id, plat or server name contains this",
     "page": "the page of the table, from 1",
     "size": "rows a page, up to 1000",
+    SHEET: "1: as spreadsheets open it, with a byte order mark, and ids that stay texts",
 }
 api = Blueprint("api", __name__, url_prefix=ROOT)
 
@@ -65,10 +67,12 @@ def table(page: str, table: str) -> Response:
     if rows is None:
         known = [f"{of}/{name}.csv" for of, name in CSVS]
         abort(404, f"there is no such table; there are: {', '.join(known)}")
-    found = rows(data(), request.args.to_dict(flat=False))
+    given = request.args.to_dict(flat=False)
+    sheet = choice({SHEET: given.pop(SHEET, [])}, SHEET, SHEETS, "") == "1"
+    found = rows(data(), given)
     # What is wrong with the filter shows at the first row, while the status can still say so.
     first = next(found)
-    answer = Response(_in_turn(pieces(itertools.chain([first], found))), mimetype="text/csv")
+    answer = Response(_in_turn(pieces(itertools.chain([first], found), sheet)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{page}-{table}.csv"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
@@ -142,13 +146,15 @@ def _operation(
     others: dict[str, Any],
     known: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
+    parameters = _parameters(page)
+    if "text/csv" in content:  # it is whole
+        parameters = {name: parameters[name] for name in parameters if name not in ("page", "size")}
+        parameters[SHEET] = SHEETS[1:]
     return {
         "get": {
             "summary": summary,
             "parameters": [
-                _parameter(name, choices) | known.get(name, {})
-                for name, choices in _parameters(page).items()
-                if "text/csv" not in content or name not in ("page", "size")  # a CSV is whole
+                _parameter(name, choices) | known.get(name, {}) for name, choices in parameters.items()
             ],
             "responses": {"200": {"description": summary, "content": content}, **others},
         }

@@ -16,6 +16,7 @@ from analytics.errors import AnalyticsError
 from analytics.web import display
 from analytics.web.charts import BY_NAME
 from analytics.web.contents import BY_PAGE, CONTENTS, OVERVIEW, PAGES, SYSTEM, Page
+from analytics.web.csvs import SHEET
 from analytics.web.figures import figures
 from analytics.web.filters import NAMES
 from analytics.web.here import data
@@ -101,7 +102,9 @@ def _page(page: Page) -> Response:
             glossary=_glossary(page.tables.values()),
             link=lambda name: _link(name, given),
             csv_link=lambda table: _csv(page, table, given),
-            accts_link=lambda name: address(f"/api/v1/accts/{name}.csv", _filter(given), {NAME: ""}),
+            accts_link=lambda name: address(
+                f"/api/v1/accts/{name}.csv", _filter(given), {NAME: "", SHEET: "1"}
+            ),
             option=lambda **changed: address(page.path, given, changed),
             page_url=page.path,
             figures_url=url_for("pages.figures_of", name=page.name, spoken=language(), v=_figures_stamp()),
@@ -181,7 +184,7 @@ def _of_area(given: Given) -> Callable[[str], str]:
 
 
 def _csv(page: Page, table: str, given: Given) -> str:
-    return address(f"/api/v1/{page.name}/{table}.csv", given, {"page": "", NAME: ""})
+    return address(f"/api/v1/{page.name}/{table}.csv", given, {"page": "", NAME: "", SHEET: "1"})
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:

@@ -152,6 +152,21 @@ def test_a_csv_is_complete(filled: tuple[FlaskClient, Documents]) -> None:
 
 def test_a_spreadsheet_takes_no_text_for_a_formula() -> None:
     assert "".join(pieces([["=1+1", -5, True, "a,b"]])) == '\'=1+1,-5,true,"a,b"\r\n'
+    for hidden in (" =1+1", "\ufeff=1+1", "\u00a0\u3000=1+1", "\0=1+1", "\u200b@SUM(A1)", " ＝1+1", "\t1"):
+        for sheet in (False, True):
+            (cell,) = next(csv.reader(["".join(pieces([[hidden]], sheet)).lstrip("\ufeff")]))
+            assert cell == f"'{hidden}"
+
+
+def test_excel_opens_a_csv_as_it_is(filled: tuple[FlaskClient, Documents]) -> None:
+    row = ["141560631361753593", "007", "1e5", '1"2', "2026-03-01", 5, "张三"]
+    text = "".join(pieces([row], sheet=True))
+    assert text == '\ufeff"=""141560631361753593""","=""007""","=""1e5""","=""1""""2""",2026-03-01,5,张三\r\n'
+    client, _ = filled
+    plain, sheet = (client.get(f"/api/v1/payment/top.csv?game=dl{more}") for more in ("", "&sheet=1"))
+    assert sheet.data.startswith(b"\xef\xbb\xbf") and not plain.data.startswith(b"\xef\xbb\xbf")
+    assert "sheet=1" in client.get("/payment").text
+    assert client.get("/api/v1/payment/top.csv?sheet=2").status_code == 400
 
 
 @pytest.mark.parametrize(

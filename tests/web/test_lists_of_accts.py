@@ -75,7 +75,10 @@ def test_lists_are_offered_beside_the_table_with_the_same_filter(
 ) -> None:
     text = month.app.test_client().get(f"{page}?game=dl&{SPAN}&lang=zh").text
     for name in names:
-        assert f'href="/api/v1/accts/{name}.csv?game=dl&amp;from={FIRST}&amp;to={LAST}" download' in text
+        assert (
+            f'href="/api/v1/accts/{name}.csv?game=dl&amp;from={FIRST}&amp;to={LAST}&amp;sheet=1" download'
+            in text
+        )
 
 
 class Endless(MemoryStore):
