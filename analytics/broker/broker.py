@@ -301,7 +301,7 @@ def _lock(data: Path) -> int:
     """Keep a second broker off the same data folder. Return the lock's descriptor."""
     data.mkdir(parents=True, exist_ok=True)
     path = data / "broker.lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -45,7 +45,7 @@ class Segment:
         It gets its name once its head record is written, so a segment without one is damaged, not torn.
         """
         path = folder / f"{first:020d}.log"
-        fd = os.open(path.with_suffix(".new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        fd = os.open(path.with_suffix(".new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         segment = cls(path.with_suffix(".new"), fd, first, head, 0, 0)
         try:
             segment.write([encode_record(first, head)], sync)

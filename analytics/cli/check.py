@@ -21,12 +21,12 @@ from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas, load
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
-from analytics.config.uris import UNSAFE_KEY
+from analytics.config.uris import UNSAFE_KEY, without_secrets
 from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.nodes import needed
-from analytics.spouts.httpclient import open_session, reason, without_secrets
+from analytics.spouts.httpclient import open_session, reason
 from analytics.spouts.poller import Client
 from analytics.spouts.sources.matching import matching
 from analytics.store import MongoStore, open_store

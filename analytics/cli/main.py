@@ -1,6 +1,7 @@
 """``analytics``: the command that holds the others. Each is imported only when it is called."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,8 @@ from analytics.cli.streams import tolerate_any_text, visible
 from analytics.errors import AnalyticsError, ConfigError
 
 BAD_CONFIGURATION = 2
+NOT_FOR_OTHERS = 0o027
+"""What the suite writes holds accts and payments: others may read nothing of it, the group may write nothing."""
 COMMANDS = {
     "check": ("analytics.cli.check", "check", "Try the configuration and everything that it names."),
     "crash-test": (
@@ -110,6 +113,7 @@ def cli(config: Path | None) -> None:
 def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> None:
     """Run the command line. What went wrong is told in a few words on stderr, with exit status 1 or 2."""
     tolerate_any_text()
+    os.umask(os.umask(0o077) | NOT_FOR_OTHERS)
     try:
         run(arguments, prog_name="analytics")
     except ConfigError as error:

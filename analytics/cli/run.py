@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -31,6 +32,7 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
     NODE is broker, gamelog, payment, syncuser, store, timers, workers (all that the configuration groups), the name
     of a group, or that of a bolt; bolts named together share one worker.
     """
+    _close_to_others(config.data)
     if supervised:
         with_parent = Supervisor(config).noted_pid
     if with_parent is not None:
@@ -41,6 +43,12 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
     built = build(nodes, config)
     set_up(config.log_level, config.log_format, [node.name for node in built])
     sys.exit(run_nodes(built, config))
+
+
+def _close_to_others(folder: Path) -> None:
+    """Let nobody but owner and group into the data folder: files in it may be older than the umask of commands."""
+    if folder.is_dir() and folder.stat().st_uid == os.geteuid():
+        folder.chmod(folder.stat().st_mode & ~0o007)
 
 
 def _die_with(parent: int) -> None:

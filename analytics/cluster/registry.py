@@ -4,6 +4,9 @@ Here it is kept on this machine, one file a node under ``data/run``; :mod:`analy
 the other hosts. A file is written beside itself and moved over, so a reader finds a whole one. A node that
 ends in order takes its file away; the file of one that died stays, with its last error, until it is
 started again.
+
+Where the disk takes no file, a node still sets the time of the one that is there, which needs no room and no file
+descriptor: so it is known to live, and not to be able to write.
 """
 
 import os
@@ -20,7 +23,8 @@ LIVE_SECONDS = 5.0
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What a node tells of itself. Times are Unix seconds; ``started`` tells apart processes of one pid, ``rate`` is in
     records a second, ``remote`` is set where the entry was found and is not this machine's. ``games`` is the fingerprint of the
-    games and areas that it knows; "": unknown."""
+    games and areas that it knows; "": unknown. ``stale``: what else it tells is so many seconds older than ``beat``, since
+    the disk has not taken anything newer."""
 
     name: str
     role: str
@@ -35,6 +39,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     remote: bool = False
     rate: float = 0.0
     games: str = ""
+    stale: float = 0.0
     state: dict[str, Any] = {}
 
 
@@ -69,11 +74,16 @@ class LocalRegistry:
         self._folder = data / "run"
 
     def beat(self, node: Node) -> None:
-        """Replace what is known of the node of that name."""
+        """Replace what is known of the node of that name. Raise OSError where only its beat is told, or not even that."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        beside = self._folder / f".{node.name}.new"
-        beside.write_bytes(msgspec.json.encode(node))
-        beside.replace(self._folder / f"{node.name}.json")
+        beside, place = self._folder / f".{node.name}.new", self._folder / f"{node.name}.json"
+        try:
+            beside.write_bytes(msgspec.json.encode(node))
+            os.utime(beside, (node.beat, node.beat))
+            beside.replace(place)
+        except OSError:
+            os.utime(place, (node.beat, node.beat))
+            raise
 
     def list(self) -> list[Node]:
         """Return every node known, by name. A file that is no node's is passed over."""
@@ -89,7 +99,12 @@ class LocalRegistry:
     def _nodes(self) -> Iterator[Node]:
         for path in self._folder.glob("*.json"):
             try:
-                yield msgspec.json.decode(path.read_bytes(), type=Node)
+                node = msgspec.json.decode(path.read_bytes(), type=Node)
+                stale = path.stat().st_mtime - node.beat
+                # Else they differ by what a file system rounds off.
+                yield (
+                    msgspec.structs.replace(node, beat=node.beat + stale, stale=stale) if stale >= 1 else node
+                )
             except (FileNotFoundError, msgspec.MsgspecError, UnicodeDecodeError):
                 continue
 

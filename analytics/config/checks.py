@@ -15,7 +15,7 @@ from analytics.bolts import BOLTS
 from analytics.config.addresses import is_any, is_loopback, is_network
 from analytics.config.groups import groups, rest_name
 from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
-from analytics.config.uris import weakening
+from analytics.config.uris import weakening, without_secrets
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
@@ -150,7 +150,7 @@ def _broker(section: BrokerSection) -> Iterator[str]:
 def _etcd(section: EtcdSection) -> Iterator[str]:
     for index, address in enumerate(section.endpoints):
         if not _is_address(address):
-            yield f'etcd.endpoints[{index}]: expected an address like "http://10.0.0.1:2379", got "{address}"'
+            yield f'etcd.endpoints[{index}]: expected an address like "http://10.0.0.1:2379", got "{without_secrets(address)}"'
     for key, name in (("prefix", section.prefix), ("host_name", section.host_name)):
         if not KEY_NAME.fullmatch(name) and (name or key == "prefix"):
             yield f'etcd.{key}: expected letters, digits, "_", "." and "-", got "{name}"'
@@ -175,6 +175,7 @@ def _is_address(text: str) -> bool:
         return (
             parts.scheme in ("http", "https")
             and bool(parts.hostname)
+            and "@" not in parts.netloc  # that is `user` and `password_env`
             and parts.port != 0
             and parts.path in ("", "/")
         )
@@ -312,7 +313,7 @@ def _url(key: str, url: str) -> Iterator[str]:
     except ValueError:
         usable = False
     if not usable:
-        yield f'{key}: expected a URL like "http://host/path", got "{url}"'
+        yield f'{key}: expected a URL like "http://host/path", got "{without_secrets(url)}"'
 
 
 def _placeholders(key: str, template: str, known: tuple[str, ...]) -> Iterator[str]:
@@ -320,7 +321,7 @@ def _placeholders(key: str, template: str, known: tuple[str, ...]) -> Iterator[s
     try:
         names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
     except ValueError as error:
-        yield f'{key}: expected a template with {listed}, got "{template}": {error}'
+        yield f'{key}: expected a template with {listed}, got "{without_secrets(template)}": {error}'
         return
     for name in names:
         if name not in known:

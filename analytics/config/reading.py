@@ -20,6 +20,10 @@ CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
 INSTALLED = Path("/etc/analytics/analytics.toml")
 SHOWN = 60
 NOT_KEYS = frozenset({"file", "sockets"})
+MAY_BE_SECRET = frozenset(
+    {"uri", "url", "clock_url", "rotated_url", "proxy", "headers", "endpoints", "users"}
+)
+"""Keys whose values, and those of tables and lists under them, are never shown."""
 
 S = TypeVar("S", bound=Section)
 
@@ -40,7 +44,7 @@ def load(path: Path | None = None) -> Config:
     """
     file = find(path).absolute()
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
     except FileNotFoundError as error:
         raise ConfigError(
             f"{file}: no such file. Name one with --config FILE or in {VARIABLE}; "
@@ -114,12 +118,12 @@ def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:
             msgspec.convert(value, kind, dec_hook=_decode)
         except msgspec.ValidationError as error:
             expected = str(error).split(", got ")[0].split(" - at ")[0].replace("`", "")
-            yield f"{key}: {expected[0].lower()}{expected[1:]}, got {_shown(value)}"
+            yield f"{key}: {expected[0].lower()}{expected[1:]}, got {_found(key, value)}"
 
 
 def _faults_of_table(value: Any, kind: type[Section], key: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{key}: expected a table, got {_shown(value)}"
+        yield f"{key}: expected a table, got {_found(key, value)}"
         return
     fields = {field.name: field for field in msgspec.structs.fields(kind) if field.name not in NOT_KEYS}
     for name, item in value.items():
@@ -145,6 +149,13 @@ def _join(key: str, name: str) -> str:
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+
+
+def _found(key: str, value: Any) -> str:
+    """Return a value as messages show it, of one that may be a secret only what it is."""
+    names = {name.partition("[")[0] for name in key.split(".")}
+    hidden = names & MAY_BE_SECRET and isinstance(value, str | list | dict)
+    return f"a value of type {type(value).__name__}" if hidden else _shown(value)
 
 
 def _shown(value: Any) -> str:

@@ -98,7 +98,7 @@ def _on_its_way(registry: Registry, called: float) -> dict[str, int]:
         if node.role == "spout" and alive(node):
             counts = node.state
             waiting = counts.get("journaled", 0) - counts.get("published", 0) - counts.get("repeated", 0)
-            if node.beat < called or (waiting > 0 and not counts.get("idle", False)):
+            if node.beat - node.stale < called or (waiting > 0 and not counts.get("idle", False)):
                 result[node.name] = max(1, waiting)
     if registry.problem:
         result[f"spouts of other hosts; {registry.problem}"] = 1

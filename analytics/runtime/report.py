@@ -6,6 +6,7 @@ each within ``SECONDS``: whatever hangs, the rest is told in time.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -26,6 +27,7 @@ from analytics.runtime.balance import Balance, balance, together
 from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
+from analytics.runtime.shortage import shortage
 from analytics.runtime.usage import Usage
 from analytics.store import open_store
 
@@ -247,14 +249,15 @@ def node_reports(
         if name not in names
     ]
     return missing + [
-        _of_entry(entry, "" if entry.remote else reasons.get(entry.name, "")) for entry in entries
+        _of_entry(entry, "" if entry.remote else reasons.get(entry.name, ""), config.data)
+        for entry in entries
     ]
 
 
-def _of_entry(entry: Entry, reason: str) -> NodeReport:
+def _of_entry(entry: Entry, reason: str, data: Path) -> NodeReport:
     """Return what is known of a node; ``reason`` is why the supervisor can't keep it running."""
     error = str(entry.state.get("last_error") or entry.state.get("error") or entry.last_error)
-    problem = _problem(entry) if alive(entry) or not reason else reason
+    problem = _problem(entry, data) if alive(entry) or not reason else reason
     return NodeReport(
         entry.name, entry.role, not problem, problem, error, entry.host, entry.pid if alive(entry) else 0,
         entry.version, entry.since, entry.rate, {key: value for key, value in entry.state.items() if key != "process"},
@@ -262,13 +265,18 @@ def _of_entry(entry: Entry, reason: str) -> NodeReport:
     )  # fmt: skip
 
 
-def _problem(entry: Entry) -> str:
-    """Return what is wrong with a node now, "" if nothing is."""
+def _problem(entry: Entry, data: Path) -> str:
+    """Return what is wrong with a node now, the cause first, "" if nothing is."""
     state = entry.state
     if not alive(entry):
         if not entry.remote and not entry.ended and process_started(entry.pid) == entry.started:
-            return f"hangs: it has told nothing for {time.time() - entry.beat:.0f} s; see its log, or kill it"
+            silent = f"it has told nothing for {time.time() - entry.beat:.0f} s"
+            cause = shortage(data / "run", entry.pid)
+            return f"{cause} ({silent})" if cause else f"hangs: {silent}; see its log, or kill it"
         return f"died: {entry.last_error}" if entry.last_error else "died without a word; see its log"
+    if entry.stale:
+        cause = shortage(data / "run", entry.pid) or "it can't write to data/run; its log says why"
+        return f"{cause} (it works, and has told no figures for {entry.stale:.0f} s)"
     for key in ("blocked", "error"):
         if state.get(key):
             return str(state[key])

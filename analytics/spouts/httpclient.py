@@ -6,12 +6,10 @@ import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 
-HIDDEN = "…"
 LONGEST_WAIT = 3600.0
 """Seconds that ``Retry-After`` is believed, at most."""
 SAY_WAIT = {429, 503}
@@ -41,28 +39,6 @@ def open_session(settings: Settings, connections: int = 1) -> requests.Session:
         session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
     session.headers.update(settings.headers)
     return session
-
-
-def without_secrets(url: str) -> str:
-    """Return a URL as messages show it: without user and password, and without the values of its query.
-
-    A value that is one ``{placeholder}`` is shown, so a template can be filled in afterwards.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return HIDDEN
-    host = parts.netloc.rpartition("@")[2]
-    pairs = [_without_value(pair) for pair in parts.query.split("&")] if parts.query else []
-    return urlunsplit((parts.scheme, host, parts.path, "&".join(pairs), ""))
-
-
-def _without_value(pair: str) -> str:
-    name, equals, value = pair.partition("=")
-    shown = value.startswith("{") and value.find("}") == len(value) - 1
-    if not equals:
-        return pair if pair.startswith("{") and pair.endswith("}") else HIDDEN
-    return pair if shown or not value else f"{name}={HIDDEN}"
 
 
 def reason(error: BaseException) -> str:

@@ -23,8 +23,9 @@ from gevent.pool import Pool
 from gevent.queue import Empty, Queue
 
 from analytics.config import Polled
+from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
-from analytics.spouts.httpclient import open_session, reason, retry_after, without_secrets
+from analytics.spouts.httpclient import open_session, reason, retry_after
 
 MAX_ANSWER = 128 << 20
 MAX_PAGES = 100_000

@@ -1,7 +1,6 @@
 """Where documents are kept: the interface, MongoDB, memory, and the embedded server."""
 
 import os
-from urllib.parse import urlsplit
 
 from analytics.config import Config
 from analytics.config.uris import weakening
@@ -55,7 +54,7 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
         engine = known(config) if timeout is not None else settled(config)
         uri = engine.uri() if timeout is None else _looking_uri(engine)
         return MongoStore(uri, config.mongodb.database, timeout, dialect=engine.dialect)
-    scheme = urlsplit(uri).scheme
+    scheme = uri.partition(":")[0]
     if scheme == "counting":
         return CountingStore()
     if scheme in ("mongodb", "mongodb+srv"):
@@ -65,9 +64,7 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
             key = "mongodb.uri_env" if config.mongodb.uri_env else "mongodb.uri"
             raise ConfigError("; ".join(f"{key}: {reason}" for reason in reasons))
         return MongoStore(uri, config.mongodb.database, timeout)
-    raise ConfigError(
-        f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…", "counting:" or "", got one that begins with {scheme + ":"!r}'
-    )
+    raise ConfigError(f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got {_beginning(uri)}')
 
 
 def open_reader(config: Config) -> Reader:
@@ -77,11 +74,9 @@ def open_reader(config: Config) -> Reader:
         ConfigError: the URI can't be used, or is ``counting:``, which keeps nothing.
     """
     uri = _uri(config) or settled(config).uri()
-    # Of a URI only its scheme is shown: what follows may hold a password.
-    scheme = urlsplit(uri).scheme
-    if scheme not in ("mongodb", "mongodb+srv"):
+    if uri.partition(":")[0] not in ("mongodb", "mongodb+srv"):
         raise ConfigError(
-            f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got one that begins with {scheme + ":"!r}'
+            f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got {_beginning(uri)}'
         )
     return MongoReader(uri, config.mongodb.database)
 
@@ -112,6 +107,13 @@ def _looking_uri(engine: Engine) -> str:
         return engine.uri()
     except Unavailable:
         return engine.anonymous_uri()
+
+
+def _beginning(uri: str) -> str:
+    """Return how a URI begins, for a message; one that may hold a password is not shown."""
+    if "@" in uri and "://" not in uri:
+        return "one that begins otherwise"
+    return f"one that begins with {uri.partition(':')[0] + ':'!r}"
 
 
 def _uri(config: Config) -> str:

@@ -249,3 +249,9 @@ def test_the_examples_in_the_shipped_file_load(tmp_path: Path) -> None:
     config = read(tmp_path, "\n".join(uncommented))
     assert [source.kind for source in config.gamelog.sources] == ["http", "file", "tcp"]
     assert "549140c8dbdb67794fc0fa3b" in areas(config)
+
+
+def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + USABLE.encode())
+    assert load(file).data == tmp_path / "records"

@@ -1,6 +1,7 @@
 """Each way in which a node can be unwell is told in words."""
 
 import os
+import resource
 import subprocess
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ from analytics.config import (
     WorkerSection,
 )
 from analytics.errors import AnalyticsError
+from analytics.runtime import shortage
 from analytics.runtime.asking import Answer
 from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.report import node_reports, report
@@ -32,12 +34,16 @@ from analytics.store import MemoryStore, Store
 SOURCE = Source(name="a", kind="file", path="/x")
 
 
-def beating(data: Path, **changes: Any) -> None:
+def node_of(**changes: Any) -> Node:
     facts: dict[str, Any] = {
         "name": "gamelog", "role": "spout", "host": "h", "pid": os.getpid(), "started": process_started(),
         "version": "1", "since": time.time(), "beat": time.time(),
     }  # fmt: skip
-    LocalRegistry(data).beat(Node(**{**facts, **changes}))
+    return Node(**{**facts, **changes})
+
+
+def beating(data: Path, **changes: Any) -> None:
+    LocalRegistry(data).beat(node_of(**changes))
 
 
 def problem(data: Path) -> str:
@@ -68,6 +74,52 @@ def test_what_is_wrong_with_a_node(tmp_path: Path, changes: dict[str, Any], told
     beating(tmp_path, **changes)
     found = problem(tmp_path)
     assert found.startswith(told) if told else found == ""
+
+
+class NoRoom:
+    """A file system that takes nothing."""
+
+    def __init__(self, folder: Path, flag: int = 0, free: int = 0, inodes: int = 9) -> None:
+        self.f_flag, self.f_bavail, self.f_frsize, self.f_files, self.f_favail = flag, free, 4096, 100, inodes
+
+
+@pytest.mark.parametrize(
+    ("lacks", "told"),
+    [
+        ({}, "is full: make room"),
+        ({"free": 10_000, "inodes": 0}, "has no inodes left"),
+        ({"free": 10_000, "flag": os.ST_RDONLY}, "is read-only"),
+    ],
+)
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_node_that_cannot_write_how_it_does_is_not_said_to_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: dict[str, int], told: str, silent: bool
+) -> None:
+    """A read-only file system takes not even a time, so the node tells nothing at all."""
+    beating(tmp_path, beat=time.time() - 30)
+    if not silent:
+        full = LocalRegistry(tmp_path)
+        (tmp_path / "run" / ".gamelog.new").mkdir()  # no file can be written there
+        with pytest.raises(OSError):
+            full.beat(node_of())
+    monkeypatch.setattr(shortage.os, "statvfs", lambda folder: NoRoom(folder, **lacks))
+    found = problem(tmp_path)
+    assert told in found and "hangs" not in found and "kill" not in found
+    assert ("it works" in found) is not silent
+    [node] = [node for node in node_reports(Config(data=tmp_path)) if node.name == "gamelog"]
+    assert bool(node.pid) is not silent, "one that beats counts as running"
+
+
+def test_a_process_without_files_left(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir()))
+    assert shortage.shortage(tmp_path, os.getpid()) == ""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 2, hard))
+    try:
+        found = shortage.shortage(tmp_path, os.getpid())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "files and connections open" in found and "LimitNOFILE" in found
 
 
 def test_a_process_that_is_gone(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from gevent.pywsgi import WSGIServer
 
 from analytics.cli.check import tries
 from analytics.config import GamelogSection, Interface, Source
-from analytics.spouts.httpclient import LONGEST_WAIT, open_session, reason, retry_after, without_secrets
+from analytics.config.uris import without_secrets
+from analytics.spouts.httpclient import LONGEST_WAIT, open_session, reason, retry_after
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
 from analytics.spouts.sources.identity import Catalogue

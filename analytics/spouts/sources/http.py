@@ -17,7 +17,8 @@ import gevent
 import requests
 
 from analytics.config import GamelogSection, Source
-from analytics.spouts.httpclient import open_session, reason, retry_after, without_secrets
+from analytics.config.uris import without_secrets
+from analytics.spouts.httpclient import open_session, reason, retry_after
 from analytics.spouts.lost import Loss
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning

@@ -1,0 +1,43 @@
+"""What a process on this machine is short of, as far as the kernel tells: the cause behind what it can't write."""
+
+import os
+from pathlib import Path
+
+FULL_BYTES = 1 << 20
+SPARE_FILES = 4
+"""A process with so few files left can't be served: most things take several at once."""
+
+
+def shortage(folder: Path, pid: int) -> str:
+    """Return what keeps ``pid`` from writing to ``folder``, and what to do; "" where nothing is seen to."""
+    return _of_disk(folder) or _of_files(pid)
+
+
+def _of_disk(folder: Path) -> str:
+    try:
+        disk = os.statvfs(folder)
+    except OSError as error:
+        return f"{folder} can't be looked at: {error.strerror}"
+    if disk.f_flag & os.ST_RDONLY:
+        return f"the file system of {folder} is read-only: see the kernel's log, repair it, and mount it writable"
+    if disk.f_bavail * disk.f_frsize < FULL_BYTES:
+        return f"the disk of {folder} is full: make room, work goes on by itself"
+    if disk.f_files and not disk.f_favail:
+        return f"the disk of {folder} has no inodes left: delete small files, work goes on by itself"
+    return ""
+
+
+def _of_files(pid: int) -> str:
+    """Return whether the process has as many files open as it may; unknown where it is another user's."""
+    try:
+        limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()
+        most = next(line.split()[3] for line in limits if line.startswith("Max open files"))
+        used = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    except (OSError, StopIteration):
+        return ""
+    if not most.isdecimal() or used < int(most) - SPARE_FILES:
+        return ""
+    return (
+        f"it has {used} of {most} files and connections open: raise the limit (LimitNOFILE= of the service, ulimit -n), "
+        "then restart"
+    )
