@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import gevent
 import msgspec
 from gevent.event import Event
+from gevent.threadpool import ThreadPool
 
 from analytics import __version__
 from analytics.cluster import Node as Entry
@@ -30,6 +31,7 @@ GC_THRESHOLDS = (500_000, 5, 100)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 64 << 20
 SPOUT_NICENESS = 5
+RESOLVING_THREADS = 10
 log = logging.getLogger(__name__)
 
 
@@ -104,6 +106,7 @@ def _tune() -> None:
     long is left out of garbage collection, and the rest is looked at only after many allocations. Memory
     that a batch used is kept for the next one: giving it back and asking again costs a page fault per 4 KB.
     """
+    resolve_apart()
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
         libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
@@ -112,6 +115,13 @@ def _tune() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def resolve_apart() -> None:
+    """Give the resolving of names threads of its own: while DNS is away they hang, and the journal would wait for one."""
+    resolver = gevent.get_hub().resolver
+    if hasattr(resolver, "pool"):
+        resolver.pool = ThreadPool(RESOLVING_THREADS)
 
 
 class _Runner:

@@ -1,16 +1,21 @@
 """What a process on this machine is short of, as far as the kernel tells: the cause behind what it can't write."""
 
+import errno
 import os
+import tempfile
 from pathlib import Path
 
 FULL_BYTES = 1 << 20
+TRIAL_BYTES = 1 << 16
+REFUSALS = {errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EUCLEAN}
+"""Of these others than this process suffer, too."""
 SPARE_FILES = 4
 """A process with so few files left can't be served: most things take several at once."""
 
 
 def shortage(folder: Path, pid: int) -> str:
     """Return what keeps ``pid`` from writing to ``folder``, and what to do; "" where nothing is seen to."""
-    return _of_disk(folder) or _of_files(pid)
+    return _of_disk(folder) or _of_files(pid) or _of_trial(folder)
 
 
 def _of_disk(folder: Path) -> str:
@@ -24,6 +29,19 @@ def _of_disk(folder: Path) -> str:
         return f"the disk of {folder} is full: make room, work goes on by itself"
     if disk.f_files and not disk.f_favail:
         return f"the disk of {folder} has no inodes left: delete small files, work goes on by itself"
+    return ""
+
+
+def _of_trial(folder: Path) -> str:
+    """Return why the file system refuses a file. One that found itself damaged is read-only without a sign of it."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(TRIAL_BYTES))
+            file.flush()
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            return ""
+        return f"{folder} takes no file ({error.strerror}): see the kernel's log for the file system, and repair it or make room"
     return ""
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent import monkey
 
 from analytics.cluster import LocalRegistry, Node
 from analytics.cluster.registry import alive, process_started
 from analytics.config import Config
-from analytics.runtime.node import Exit, run
+from analytics.runtime.node import RESOLVING_THREADS, Exit, resolve_apart, run
 
 
 class Counting:
@@ -165,3 +166,20 @@ def test_the_registry_passes_over_what_is_no_node(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "torn.json").write_bytes(b'{"name": "to')
     assert LocalRegistry(tmp_path).list() == []
+
+
+def test_names_that_are_not_resolved_hold_up_no_disk() -> None:
+    """Journals are written in gevent's threads, of which there are ten; as many logs may be on hosts without an address."""
+    hub = gevent.get_hub()
+    before = hub.resolver.pool
+    resolve_apart()
+    hanging = monkey.get_original("_thread", "allocate_lock")()
+    hanging.acquire()
+    try:
+        for _ in range(RESOLVING_THREADS):
+            hub.resolver.pool.spawn(lambda: hanging.acquire() and hanging.release())
+        with gevent.Timeout(60):
+            assert hub.threadpool.apply(lambda: "written") == "written"
+    finally:
+        hanging.release()
+        hub.resolver.pool = before

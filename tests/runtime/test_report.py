@@ -1,5 +1,6 @@
 """Each way in which a node can be unwell is told in words."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -108,6 +109,20 @@ def test_a_node_that_cannot_write_how_it_does_is_not_said_to_hang(
     assert ("it works" in found) is not silent
     [node] = [node for node in node_reports(Config(data=tmp_path)) if node.name == "gamelog"]
     assert bool(node.pid) is not silent, "one that beats counts as running"
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EDQUOT, errno.EIO])
+def test_a_file_system_that_refuses_files_without_a_sign_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """As ext4 does that has found itself damaged, and a quota."""
+
+    def refuse(**_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    beating(tmp_path, beat=time.time() - 30)
+    monkeypatch.setattr(shortage.tempfile, "TemporaryFile", refuse)
+    assert f"takes no file ({os.strerror(number)})" in problem(tmp_path)
 
 
 def test_a_process_without_files_left(tmp_path: Path) -> None:
