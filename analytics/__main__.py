@@ -4,7 +4,10 @@ from gevent import monkey
 
 monkey.patch_all()
 
+from analytics.cli.interrupts import interruptible
 from analytics.cli.main import main
+
+interruptible()
 
 if __name__ == "__main__":
     main()

@@ -48,6 +48,8 @@ from analytics.errors import Refused, Unavailable
 logger = logging.getLogger(__name__)
 
 RESEND_SECONDS = 1.0
+SILENT_SECONDS = 15.0
+"""A broker that acknowledges nothing for so long is told of: one that is frozen keeps its connections."""
 _HIGH_WATER_MARK = 8
 _ROOM = 64 << 10
 """Bytes that encryption and the broker may add to a batch."""
@@ -82,7 +84,7 @@ class Publisher:
         self._seqs = itertools.count(1)
         self._wake = Event()
         self._acked = Event()
-        self._moved = time.monotonic()
+        self._moved = self._heard = time.monotonic()
         self._failure: BaseException | None = None
         self._greenlets = [gevent.spawn(self._send_all), gevent.spawn(self._take_acks)]
         for greenlet in self._greenlets:
@@ -104,10 +106,20 @@ class Publisher:
         if self._failure is not None:
             raise self._failure
         waiting = _Unacked(frames, AsyncResult())
+        if not self._unacked:
+            self._heard = time.monotonic()
         self._unacked[seq] = waiting
         self._unsent.append(seq)
         self._wake.set()
         return waiting.result
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is acknowledged, "" unless the broker has been silent for long with batches unacknowledged."""
+        silent = time.monotonic() - self._heard
+        if not self._unacked or silent < SILENT_SECONDS:
+            return ""
+        return f"the broker has acknowledged nothing for {silent:.0f} s: it is away, frozen, or accepts nothing; what is read waits"
 
     def close(self, timeout: float = 5.0) -> bool:
         """Wait for what is unacknowledged, then end. Return True if everything was acknowledged."""
@@ -150,7 +162,7 @@ class Publisher:
     def _take_acks(self) -> None:
         while True:
             kind, *rest = self._socket.recv_multipart()
-            self._moved = time.monotonic()
+            self._moved = self._heard = time.monotonic()
             if kind == ACK:
                 ack = _decode_ack(rest[0])
                 self._resolve(ack.seq, ack)

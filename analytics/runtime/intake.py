@@ -1,5 +1,6 @@
 """The stream of messages a worker sees: within a topic every message once, in order, whatever the Sender drops."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 import gevent
@@ -10,6 +11,8 @@ from analytics.errors import Unavailable
 
 NOTHING = Head(0, 0, 0)
 RETRY_SECONDS = 0.5
+SILENT_SECONDS = 10.0
+"""A broker speaks every second. After so long without a word it is asked: one that is frozen keeps its connections."""
 
 
 class NewLog(Exception):
@@ -41,6 +44,7 @@ class Intake:
         self._refill = refill
         self._behind = True
         self._ahead: _Asked | None = None
+        self._heard = time.monotonic()
         self.log = log
         self.heads = dict(heads)
         self.skipped = 0
@@ -69,7 +73,9 @@ class Intake:
             return
         got = self._live.recv(timeout)
         if got is None:
+            self._behind = time.monotonic() - self._heard >= SILENT_SECONDS
             return
+        self._heard = time.monotonic()
         if isinstance(got, Heartbeat):
             self._check_log(got.log)
             self._behind = any(
@@ -96,6 +102,7 @@ class Intake:
             gevent.sleep(RETRY_SECONDS)
             return
         self.error = ""
+        self._heard = time.monotonic()
         self._check_log(page.log)
         if page.more:
             # The broker reads the next page while this one is folded.

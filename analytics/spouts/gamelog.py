@@ -143,6 +143,11 @@ class Road:
         self._pending += 1
         self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
 
+    @property
+    def unanswered(self) -> str:
+        """Why the broker has acknowledged nothing for long, "" where it has."""
+        return self._publisher.problem
+
     def idle(self) -> bool:
         """Say whether everything taken over is acknowledged."""
         return not self._pending
@@ -299,7 +304,7 @@ class Gamelog:
             "published": counts.published,
             "repeated": counts.repeated,
             "idle": self._road.idle(),
-            "blocked": self._road.blocked,
+            "blocked": self._road.blocked or self._road.unanswered,
             "lost": len(lost),
             "lost_first": lost[0].words if lost else "",
             "sources": {health.name: health.state() for health in self._health},

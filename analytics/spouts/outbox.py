@@ -103,6 +103,11 @@ class Outbox(Generic[L]):
         return len(self._waiting) >= WINDOW
 
     @property
+    def unanswered(self) -> str:
+        """Why the broker has acknowledged nothing for long, "" where it has."""
+        return self._publisher.problem
+
+    @property
     def last(self) -> dict[str, int]:
         """The newest number of each source: so many of its records are journaled."""
         return dict(self._last)

@@ -155,6 +155,7 @@ class Payment:
             "rejected": state.rejected,
             "unchanged": self._unchanged,
             "rounds": self._poller.rounds,
+            "blocked": self._outbox.unanswered,
             "sources": journaled,
             "errors": errors,
             "last_error": next(reversed(errors.values()), ""),

@@ -197,6 +197,7 @@ class Syncuser:
             "unchanged": self._unchanged,
             "rounds": self._poller.rounds,
             "full": self._full,
+            "blocked": self._outbox.unanswered,
             "sources": journaled,
             "errors": errors,
             "last_error": next(reversed(errors.values()), ""),
