@@ -7,6 +7,7 @@ from rich.table import Table
 
 from analytics.cli.console import console, text
 from analytics.config import Config
+from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
 from analytics.spouts.rejected import Reject, dismiss, dismissed, kind_of, waiting
@@ -130,10 +131,11 @@ def _place(config: Config, source: str) -> str:
         name = rest.rpartition("@")[0]
         return next(
             (
-                one.path or one.url or f"{one.host}:{one.port}"
+                one.path or without_secrets(one.url) or f"{one.host}:{one.port}"
                 for one in config.gamelog.sources
                 if one.name == name
             ),
             "",
         )
-    return {"payment": config.payment.url, "syncuser": config.syncuser.url}.get(spout, "")
+    interfaces = {"payment": config.payment.url, "syncuser": config.syncuser.url}
+    return without_secrets(interfaces.get(spout, ""))

@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.table import Table
 
 from analytics.cli import streams
 from analytics.cli.console import Console, text
-from analytics.config import Config
+from analytics.cli.rejected import rejected
+from analytics.config import Config, GamelogSection, Interface, Roles, Source
 from analytics.spouts.rejected import Rejected
 
 HOSTILE = "ann\x1b]0;OWNED\x07\x1b[2J\x9b31mred\u202e 张三 😀 é"
@@ -39,6 +41,24 @@ def test_a_table_shows_control_characters(suite: Path) -> None:
     assert "\\u001b" in shown.getvalue() and "\\u009b" in shown.getvalue() and "\\u202e" in shown.getvalue()
     assert "\x1b]" not in shown.getvalue() and "\x1b[2J" not in shown.getvalue()
     assert "\x1b[" in shown.getvalue(), "Rich's own colours stay"
+
+
+def test_where_records_came_from_is_shown_without_secrets(tmp_path: Path) -> None:
+    url = "http://ann:SECRET@h/pay?token=SECRET&area={area}"
+    log = Source(name="s1", kind="http", url="http://ann:SECRET@h/game.log?key=SECRET")
+    config = Config(
+        data=tmp_path,
+        payment=Interface(url=url),
+        syncuser=Roles(url=url),
+        gamelog=GamelogSection(sources=[log]),
+    )
+    keeper = Rejected(config)
+    for spout in ("payment", "syncuser", "gamelog"):
+        keeper.put(spout=spout, source=f"{spout}/s1@1", reason="$: expected JSON", raw=b"x", n=1)
+    keeper.close()
+    listed = CliRunner().invoke(rejected, [], obj=config, catch_exceptions=False).output
+    assert listed.count("h/pay?token=…&area={area}") == 2 and "h/game.log?key=…" in listed
+    assert "SECRET" not in listed and "ann" not in listed
 
 
 def test_json_on_a_terminal_is_the_same_json() -> None:
