@@ -47,7 +47,7 @@ def test_who_sends_to_a_frozen_broker_says_so(broker: RunningBroker, monkeypatch
     publisher = Publisher(broker.section, "test")
     broker.stop()
     assert publisher.problem == ""
-    result = publisher.publish(Batch(BatchHeader("s", [(1, 1)], [Part("a", 1, 1)]), [b"{}"]))
+    result = publisher.publish(Batch(BatchHeader("s", [(1, 1)], [Part("a", 1, 1)]), [b'{"id":"s:1"}']))
     eventually(lambda: "has acknowledged nothing" in publisher.problem)
     broker.start()
     result.get(timeout=120)
