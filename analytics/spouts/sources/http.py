@@ -6,11 +6,8 @@ each line that is added changes the log's ETag, and the whole of it would come.
 """
 
 import logging
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import gevent
@@ -18,8 +15,9 @@ import requests
 
 from analytics.config import GamelogSection, Source
 from analytics.config.uris import without_secrets
-from analytics.spouts.httpclient import open_session, reason, retry_after
+from analytics.spouts.httpclient import open_session, retry_after
 from analytics.spouts.lost import Loss
+from analytics.spouts.sources.answers import Missing, Unusable, body, closing, problem, size_of, validators
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
 from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream
@@ -31,25 +29,10 @@ _LONGEST_PAUSE = 30.0
 _WHOLE_BYTES_PER_SECOND = 1 << 20
 """How much a server that sends whole logs may send on average."""
 _LONGEST_WHOLE_PAUSE = 600.0
-_SURE_SECONDS = 2.0
-"""A log whose last change is no older may change again within the same second of ``Last-Modified``."""
 _ROTATED_TRIES = 5
 _QUIET_SECONDS = 5.0
 _LATE_SECONDS = 10.0
 """How often to look whether a rotated log has grown: its writer may have lines in a buffer still."""
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
-
-
-class _Unusable(Exception):
-    """An answer that is no part of a log. ``after``: for how many seconds the server wants not to be asked."""
-
-    def __init__(self, problem: str, after: float = 0.0) -> None:
-        super().__init__(problem)
-        self.after = after
-
-
-class _Missing(_Unusable):
-    """There is no such log."""
 
 
 class HttpSource:
@@ -102,8 +85,8 @@ class HttpSource:
                 pause = self._source.poll_seconds
                 whole = self._whole_at - time.monotonic()
                 gevent.sleep(max(whole, pause) if whole > 0 else 0 if read >= BLOCK else pause)
-            except (requests.RequestException, OSError, _Unusable) as error:
-                self._health.failed(f"{without_secrets(self._source.url)}: {_problem(error)}")
+            except (requests.RequestException, OSError, Unusable) as error:
+                self._health.failed(f"{without_secrets(self._source.url)}: {problem(error)}")
                 pause = self._source.poll_seconds if self._answered else pause
                 self._answered = False
                 gevent.sleep(max(pause, getattr(error, "after", 0.0)))
@@ -156,7 +139,7 @@ class HttpSource:
         """Return the stream ``name`` if ``url`` carries all of it that was read."""
         try:
             return self._streams.resume(name, partial(self._read_at, url), driver)
-        except _Missing:
+        except Missing:
             logger.info("source %s: nothing at %s", self._source.name, without_secrets(url))
             return None
 
@@ -178,11 +161,11 @@ class HttpSource:
         self._old_due = time.monotonic() + _LATE_SECONDS
         try:
             read = self._follow(self._source.rotated_url, old)
-        except _Missing:
+        except Missing:
             read = None
-        except (requests.RequestException, OSError, _Unusable) as error:
+        except (requests.RequestException, OSError, Unusable) as error:
             shown = without_secrets(self._source.rotated_url)
-            logger.info("source %s: %s: %s", self._source.name, shown, _problem(error))
+            logger.info("source %s: %s: %s", self._source.name, shown, problem(error))
             return
         if read is None:
             self._emit_all(old.give_up())
@@ -220,7 +203,7 @@ class HttpSource:
     def _beginning_of_rotated(self) -> list[bytes]:
         try:
             return beginning(partial(self._read_at, self._source.rotated_url), final=True)
-        except _Missing:
+        except Missing:
             return []
 
     def _read_to_end(self, stream: Stream) -> None:
@@ -247,12 +230,12 @@ class HttpSource:
         answer = self._get(url, start, len(seen) + _REQUEST, self._unchanged if ours else {})
         if answer is None:
             return None if seen else 0
-        with _closing(answer):
+        with closing(answer):
             if answer.status_code == 304:
                 return 0
             if ours:
                 self._unchanged = {}
-            for data in _body(answer, start):
+            for data in body(answer, start):
                 if len(compared) < len(seen):
                     compared += data
                     if not compared.startswith(seen[: len(compared)]):
@@ -265,13 +248,13 @@ class HttpSource:
                     zeros = 0
                 zeros += len(data) - len(text)
                 if zeros >= BLOCK:
-                    size = _size(answer)
+                    size = size_of(answer)
                     if not self._read_at(url, size - WINDOW, WINDOW).strip(NUL):
                         zeros = size - stream.offset
                         break  # a log that was set to its size before it is written
                     self._emit_all(stream.feed(NUL * zeros))
                     total, zeros = total + zeros, 0
-            behind = max(0, _size(answer) - stream.offset - zeros)
+            behind = max(0, size_of(answer) - stream.offset - zeros)
             self._streams.saw(stream.source, stream.offset + behind)
             self._health.well(behind)
         if len(compared) < len(seen):
@@ -284,10 +267,10 @@ class HttpSource:
         if answer.status_code == 206:
             self._health.warn("")
             return
-        size = _size(answer)
+        size = size_of(answer)
         pause = self._wait_after(size)
         if url == self._source.url:
-            self._unchanged = _validators(answer)
+            self._unchanged = validators(answer)
         self._health.warn(
             f"{without_secrets(url)}: expected the part of the log that was asked for (206), got all of it (200, "
             f"{size / 1e6:,.1f} MB), so it is asked for every {max(pause, self._source.poll_seconds):,.0f} s; have the "
@@ -301,10 +284,10 @@ class HttpSource:
         if answer is None:
             return b""
         gathered = b""
-        with _closing(answer):
+        with closing(answer):
             if answer.status_code == 200:
                 self._wait_after(offset)
-            for data in _body(answer, offset):
+            for data in body(answer, offset):
                 gathered += data
                 if len(gathered) >= length:
                     break
@@ -330,7 +313,7 @@ class HttpSource:
             stream=True,
         )
         if answer.raw is None:
-            raise _Unusable("expected an answer with a body, got the headers alone")
+            raise Unusable("expected an answer with a body, got the headers alone")
         kind = answer.headers.get("Content-Type", "")
         if answer.status_code == 416:
             answer.close()
@@ -339,65 +322,13 @@ class HttpSource:
             return answer
         if answer.status_code not in (200, 206) or kind.startswith("text/html"):
             answer.close()
-            failure = _Missing if answer.status_code in (404, 410) else _Unusable
+            failure = Missing if answer.status_code in (404, 410) else Unusable
             raise failure(
                 f"expected the log (200 or 206), got {answer.status_code} {answer.reason} ({kind})",
                 retry_after(answer.status_code, answer.headers),
             )
         if answer.headers.get("Content-Encoding", "identity") != "identity":
             answer.close()
-            raise _Unusable(
-                "expected the log as it is, got it packed: turn Content-Encoding off for this URL"
-            )
+            raise Unusable("expected the log as it is, got it packed: turn Content-Encoding off for this URL")
         self._answered = True
         return answer
-
-
-@contextmanager
-def _closing(answer: requests.Response) -> Iterator[None]:
-    """Close the answer at the end, unless its connection was taken away meanwhile: closing that would fail."""
-    try:
-        yield
-    finally:
-        if answer.raw is not None:
-            answer.close()
-
-
-def _body(answer: requests.Response, start: int) -> Iterator[bytes]:
-    """Yield the log's bytes from ``start`` on, also where the server ignored the Range."""
-    skip = start
-    if answer.status_code == 206:
-        found = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
-        if found is None or found[1] is None or int(found[1]) != start:
-            raise _Unusable(
-                f"expected bytes from {start}, got Content-Range {answer.headers.get('Content-Range')!r}"
-            )
-        skip = 0
-    for data in answer.iter_content(BLOCK // 4):
-        if skip:
-            data, skip = data[skip:], max(0, skip - len(data))
-        if data:
-            yield data
-
-
-def _problem(error: Exception) -> str:
-    return str(error) if isinstance(error, _Unusable) else reason(error)
-
-
-def _validators(answer: requests.Response) -> dict[str, str]:
-    """Return the headers that ask whether a log is still the one of ``answer``; none where it may have changed since."""
-    changed, tag = answer.headers.get("Last-Modified", ""), answer.headers.get("ETag", "")
-    found = {"If-None-Match": tag} if tag else {}
-    if not changed:
-        return found
-    try:
-        age = parsedate_to_datetime(answer.headers["Date"]) - parsedate_to_datetime(changed)
-    except (KeyError, ValueError, TypeError):
-        return {}
-    return {**found, "If-Modified-Since": changed} if age.total_seconds() >= _SURE_SECONDS else {}
-
-
-def _size(answer: requests.Response) -> int:
-    found = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
-    size = found[2] if found else answer.headers.get("Content-Length", "0")
-    return int(size) if size.isdigit() else 0
