@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _TOGETHER = 12
 _TOGETHER_BYTES = 8 << 20
+_TOGETHER_LINES = 40_000
 """What travels together is less than that, and one chunk more: a message has a largest size."""
 _FLOOD_SECONDS = 0.05
 _NEARLY = 0.9
@@ -187,7 +188,7 @@ class Road:
         """
         works = [self._to_write.get()]
         try:
-            while len(works) < self._together and sum(work.bytes for work in works) < _TOGETHER_BYTES:
+            while len(works) < self._together and _fit(works):
                 flood = works[-1].lines >= self._much
                 works.append(self._to_write.get(flood, _FLOOD_SECONDS if flood else None))
         except Empty:
@@ -361,6 +362,12 @@ class Gamelog:
 def opcodes(config: Config) -> dict[str, dict[str, str]]:
     """Return, per game that has any, its own op codes to the suite's."""
     return {name: game.opcodes for name, game in config.games.items() if game.opcodes}
+
+
+def _fit(works: list[Work]) -> bool:
+    """Say whether one more chunk may travel with these: a message and its header have largest sizes."""
+    lines = sum(work.lines + len(work.rejects) for work in works)
+    return lines < _TOGETHER_LINES and sum(work.bytes for work in works) < _TOGETHER_BYTES
 
 
 def _rejects(shares: list[Share]) -> list[Reject]:

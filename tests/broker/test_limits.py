@@ -16,7 +16,9 @@ from analytics.core.areas import Area
 from analytics.core.periods import zone
 from analytics.errors import Refused
 from analytics.spouts.days import AreaDay
+from analytics.spouts.gamelog import Work, _fit
 from analytics.spouts.paid import encoded, payment_tuples
+from analytics.spouts.shares import Lines, Share
 
 PATIENCE = 60.0
 MOST_MB = 200
@@ -138,3 +140,12 @@ def test_a_long_snapshot_of_payments_becomes_several_tuples_of_some_accounts_eac
     assert {key: value for one in tuples for key, value in one["users"].items()} == users
     assert sum(len(one["users"]) for one in tuples) == len(users)
     assert {(one["area"], one["ts"], one["at"]) for one in tuples} == {("a" * 24, day.ts, 7)}
+
+
+def test_chunks_travel_together_up_to_a_largest_size_and_number_of_lines() -> None:
+    def work(lines: int, size: int) -> Work:
+        return Work([Share("s", range(lines), {"t": Lines(lines, bytes(size))})], [])
+
+    assert _fit([work(10_000, 1 << 20)] * 3)
+    assert not _fit([work(10_000, 1 << 20)] * 4)
+    assert not _fit([work(10, 4 << 20)] * 2)
