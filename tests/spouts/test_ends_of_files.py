@@ -231,3 +231,22 @@ def test_a_log_that_is_deleted_within_its_first_line_is_unusable_not_forgotten(f
     reading.follow(quiet=True)
     reading.follow(quiet=True)
     assert list(reading.cut_off.values()) == [line("u1")[:30] + b"\n"]
+
+
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_log_that_was_copied_truncated_and_is_as_long_again(folder, noticed):
+    log = folder / "game.log"
+    log.write_bytes(lines(1000, 1299))
+    reading = Reading(folder / "game.log*")
+    reading.follow()
+    before = log.stat()
+    (folder / "game.log.1").write_bytes(log.read_bytes())
+    os.truncate(log, 0)
+    append(log, lines(2000, 2299))
+    if not noticed:  # both within one tick of the file system's clock
+        os.utime(log, ns=(before.st_atime_ns, before.st_mtime_ns))
+    reading.follow()
+    append(log, lines(2300, 2300))
+    reading.follow()
+    expected = lines(1000, 1299) + lines(2000, 2300)
+    assert sorted(reading.found.values()) == sorted(expected.splitlines(keepends=True))

@@ -26,6 +26,7 @@ class Carrier:
         self._blank = -1  # from there on the file is nothing but zeros
         self.stream: Stream | None = None
         self.changed = time.monotonic()
+        self.checked = -1  # the time of its last change when it was seen to carry the stream
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return the bytes there, fewer only at the end."""

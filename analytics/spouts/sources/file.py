@@ -258,7 +258,8 @@ class FileSource:
             if carrier.stream is None:
                 return b""
         stream = carrier.stream
-        if carrier.size() == stream.offset:
+        content = carrier.content()
+        if content == (stream.offset, carrier.checked):
             return b""
         data = carrier.written_at(stream.offset)
         # Looked at after reading: where it is still there, what was read follows it.
@@ -270,6 +271,7 @@ class FileSource:
             self._done.clear()
             self.scan()
             return b""
+        carrier.checked = content[1]
         self._emit_all(stream.feed(data))
         if data.strip(NUL):
             carrier.changed = time.monotonic()  # not before: the broker may have made that wait

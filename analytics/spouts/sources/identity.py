@@ -132,8 +132,11 @@ class Catalogue:
         other: ReadAt | None = getattr(self.drivers.get(name), "read_at", None)
         if other is None or self.drivers[name] is driver:
             return False
+        position = self.position(name)
+        if not carries(other, position):
+            return False  # another log is there since, and the driver has not noticed yet
         start = 0
-        for offset, _ in self.position(name).marks:
+        for offset, _ in position.marks:
             if len(read_at(offset, 1)) == 1:
                 start = offset
         mine = read_at(start, BLOCK)
@@ -236,9 +239,13 @@ class Streams:
         self.release(driver)
 
     def _begin(self, read_at: ReadAt, lines: list[bytes], driver: object) -> Stream | None:
-        """Begin a stream, unless another process has begun one that may be the same."""
+        """Begin a stream, unless another process has begun one that may be the same, or its lines were replaced just now."""
         compared = set(self._catalogue.alike(lines))
-        position = begun(read_at(0, HEAD), lines)
+        data = read_at(0, HEAD)
+        text = data.lstrip(NUL)
+        if not text.startswith(b"\n".join(lines)[: len(text)]):
+            return None
+        position = begun(data, lines)
         with self._catalogue.alone():
             if not compared.issuperset(self._catalogue.alike(lines)):
                 return None
