@@ -12,6 +12,8 @@ from rich.text import Text
 from analytics.cli.streams import visible
 
 WIDE = 160
+UNCUT = 10_000
+"""Wide enough for a table of which no cell is to be folded."""
 
 
 class Console(rich.console.Console):

@@ -5,7 +5,7 @@ from collections import Counter
 import click
 from rich.table import Table
 
-from analytics.cli.console import console, text
+from analytics.cli.console import UNCUT, console, text
 from analytics.config import Config
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
@@ -110,7 +110,7 @@ def _list(config: Config, found: list[Reject], gone: bool) -> None:
             text(f"{sample.n}: {raw}"),
         )
     if found:
-        console().print(table)
+        console(UNCUT).print(table)
     if gone:
         click.echo(f"{len(found)} dismissed")
         return

@@ -14,7 +14,7 @@ import msgspec
 from rich.table import Table
 
 from analytics.bolts import BOLTS
-from analytics.cli.console import console, text
+from analytics.cli.console import UNCUT, console, text
 from analytics.cli.streams import data_stream
 from analytics.config import Config, areas
 from analytics.core.areas import Areas
@@ -26,7 +26,6 @@ from analytics.store import Document, Store, open_store
 TABLE_ROWS = 100
 ITEMS_SHOWN = 3
 CHARACTERS_SHOWN = 40
-WIDE = 10_000
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -225,7 +224,7 @@ def _write_table(reader: Reader, query: Query) -> None:
     for local, row in rows:
         in_parts = "parts" in row
         table.add_row(*[text(_short(local, name, row.get(name, ""), in_parts)) for name in names])
-    console(WIDE).print(table)
+    console(UNCUT).print(table)
     if len(found) > limit:
         click.echo(f"the first {limit} documents; more with --limit, all with --format json or csv", err=True)
 
