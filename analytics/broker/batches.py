@@ -46,7 +46,7 @@ def checked(frames: "Sequence[zmq.Frame]") -> Intake:
     header = _decode(frames[4].buffer)
     bodies = frames[5:]
     if len(bodies) != len(header.parts):
-        raise ValueError(f"the header tells of {len(header.parts)} bodies, the message has {len(bodies)}")
+        raise ValueError(f"the header names {len(header.parts)} bodies, the message has {len(bodies)}")
     _check_numbers(header)
     _check_parts(header, bodies)
     return Intake(frames[0].bytes, publisher, seq, header, bodies, size)

@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 RESEND_SECONDS = 1.0
 SILENT_SECONDS = 15.0
-"""A broker that acknowledges nothing for so long is told of: one that is frozen keeps its connections."""
+"""A broker that acknowledges nothing for so long is reported: one that is frozen keeps its connections."""
 _HIGH_WATER_MARK = 8
 _ROOM = 64 << 10
 """Bytes that encryption and the broker may add to a batch."""

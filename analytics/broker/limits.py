@@ -142,7 +142,7 @@ class Port:
                 self._hang_up(fd, "memory runs short, and its last whole message was a while ago")
 
     def close(self) -> None:
-        """Let go of all connections, and of what tells of them."""
+        """Close all connections, and what watches them."""
         for fd in list(self._connections):
             self._forget(fd)
         self._socket.disable_monitor()

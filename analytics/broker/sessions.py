@@ -14,7 +14,7 @@ _LONGEST_NAME = 200
 
 
 class Sessions:
-    """One session a bolt. It is kept in memory: after the broker's restart, whoever asks first gets it.
+    """One session a bolt. It is kept in memory: after the broker's restart, the first to ask gets it.
 
     Args:
         now: a clock in seconds.

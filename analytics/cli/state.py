@@ -19,7 +19,7 @@ _SPARE = {
 """Files that the suite can do without, and what happens then."""
 _NEEDED = {
     "filter/snapshot.json": "without it repeated records would count again: restore data/filter from a backup, or count "
-    "everything from the journals as docs/operations.md says under Counting anew",
+    "everything from the journals as docs/operations.md says under Counting again",
 }
 
 

@@ -270,13 +270,13 @@ def _problem(entry: Entry, data: Path) -> str:
     state = entry.state
     if not alive(entry):
         if not entry.remote and not entry.ended and process_started(entry.pid) == entry.started:
-            silent = f"it has told nothing for {time.time() - entry.beat:.0f} s"
+            silent = f"it has reported nothing for {time.time() - entry.beat:.0f} s"
             cause = shortage(data / "run", entry.pid)
             return f"{cause} ({silent})" if cause else f"hangs: {silent}; see its log, or kill it"
         return f"died: {entry.last_error}" if entry.last_error else "died without a word; see its log"
     if entry.stale:
         cause = shortage(data / "run", entry.pid) or "it can't write to data/run; its log says why"
-        return f"{cause} (it works, and has told no figures for {entry.stale:.0f} s)"
+        return f"{cause} (it works, but has reported no figures for {entry.stale:.0f} s)"
     for key in ("blocked", "error"):
         if state.get(key):
             return str(state[key])

@@ -44,7 +44,7 @@ _decode_head = msgspec.json.Decoder(_Head).decode
 
 
 def reads_as_one(line: bytes, topic: str) -> bool:
-    """Say whether whoever reads a line with a type takes it for what it says.
+    """Say whether a line that is read with a type comes to the same.
 
     Where a field comes twice the last one counts, but such a reader wants all of them to be right.
     """

@@ -1,6 +1,6 @@
 """Documents as BSON: what can't be stored is refused here, by name, before anything is written.
 
-What is read has plain numbers, ``int`` and ``float``, however they are stored: whoever reads a document may add them up
+What is read has plain numbers, ``int`` and ``float``, however they are stored: a reader may add them up
 and write them as JSON.
 """
 

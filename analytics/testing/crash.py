@@ -49,7 +49,7 @@ class Result:
         ended: per process, how often it ended by itself and was restarted.
         events: what was done to the store, by kind.
         rollbacks: of members of the store.
-        unheard: lines sent over TCP that the spout did not live to journal; their sender was told nothing.
+        unheard: lines sent over TCP that the spout did not live to journal; nothing acknowledged them.
     """
 
     lines: int = 0

@@ -137,7 +137,7 @@ def test_a_log_that_lost_acknowledged_records_is_refused(tmp_path: Path) -> None
     path = next(tmp_path.glob("*.log"))
     os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(
-        LogError, match=r"ends at seq 2, but records through 3 were acknowledged .*Counting anew"
+        LogError, match=r"ends at seq 2, but records through 3 were acknowledged .*Counting again"
     ):
         Log(tmp_path, 10**6, expect=(identity, 3))
     assert Log(tmp_path, 10**6, expect=("another", 3)).seq == 2

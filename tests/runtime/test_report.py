@@ -57,7 +57,7 @@ def problem(data: Path) -> str:
     [
         ({}, ""),
         ({"state": {"error": "", "blocked": "", "errors": {}, "sources": {}}}, ""),
-        ({"beat": 0.0}, "hangs: it has told nothing for "),
+        ({"beat": 0.0}, "hangs: it has reported nothing for "),
         ({"beat": 0.0, "ended": True, "last_error": "ValueError: x"}, "died: ValueError: x"),
         ({"started": 1}, "died without a word; see its log"),
         ({"state": {"blocked": "disk full"}}, "disk full"),

@@ -10,7 +10,7 @@ ENDED_SECONDS = 5.0
 """After so long without news a whole record counts without its newline, and a stretch of zeros is not overwritten."""
 Inode = tuple[int, int]
 Content = tuple[int, int]
-"""Size and time of the last change: an inode that a new file has taken over, or that was written anew, has another."""
+"""Size and time of the last change: an inode that a new file has taken over, or that was rewritten, has another."""
 
 
 class Carrier:
@@ -72,7 +72,7 @@ class Carrier:
         return 0 if offset == self._blank else max(0, self.size() - offset)
 
     def lag(self) -> int:
-        """Return how many bytes there are to read, as far as that can be told: where it can't, the next turn says why."""
+        """Return how many bytes there are to read, as far as is known: where it is not, the next turn says why."""
         try:
             return self.behind()
         except OSError:
