@@ -78,6 +78,7 @@ class Running:
 
     def __init__(self, node: "Gamelog | Broker") -> None:
         self.node = node
+        self._stopped = False
         node.start()
         self._greenlet = gevent.spawn(self._steps)
 
@@ -89,6 +90,7 @@ class Running:
         if self._greenlet.exception:
             raise self._greenlet.exception
         self._greenlet.kill()
+        self._stopped = True
         self.node.stop()
 
     def vanish(self) -> None:
@@ -96,6 +98,8 @@ class Running:
         self._greenlet.kill()
         if isinstance(self.node, Gamelog):
             self.node.abandon()
+        elif not self._stopped:
+            self.node.stop()  # else its greenlets, sockets and files stay for the tests that follow
 
 
 def accts(config: Config) -> Counter[str]:
