@@ -18,6 +18,7 @@ class Offer(msgspec.Struct, frozen=True):
     """Where a broker is reached, and the host that it runs on.
 
     ``network`` is equal where a loopback address leads to the same place; ``by`` is of its process alone.
+    ``keyless``: it demands no keys over TCP.
     """
 
     host: str
@@ -28,6 +29,7 @@ class Offer(msgspec.Struct, frozen=True):
     network: str = ""
     by: str = ""
     sockets: str = ""
+    keyless: bool = False
 
     def same_place(self, other: "Offer") -> bool:
         """Return whether both lead to the same sockets."""
@@ -48,7 +50,7 @@ class Offering:
         self._offer = Offer(
             host_name(config), bound.reached_at or bound.host,
             bound.receiver_port, bound.sender_port, bound.refill_port, network(), secrets.token_hex(8),
-            bound.sockets,
+            bound.sockets, not bound.keys,
         )  # fmt: skip
 
     def renew(self) -> None:
@@ -86,6 +88,8 @@ class Finder:
         self.section = config.broker
         self.problem = ""
         self._keys = keys
+        self._configured = config.broker
+        self._own_keys = str(config.data / "keys")
 
     def look(self) -> None:
         """Ask the cluster. What is not known there, or can't be asked now, is where it was."""
@@ -102,8 +106,12 @@ class Finder:
                 "set broker.host there to an address of that host"
             )
             return
+        configured = self._configured
+        # The default is for a broker of this host; keys that the file names are shown to any broker.
+        needless = offer.keyless and configured.keys == self._own_keys
         self.section = msgspec.structs.replace(
-            self.section,
+            configured,
+            keys="" if needless else configured.keys,
             host=offer.address,
             reached_at="",
             sockets=offer.sockets if is_loopback(offer.address) else "",
