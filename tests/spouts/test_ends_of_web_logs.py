@@ -5,6 +5,7 @@ from gamelogs import line, lines
 
 from analytics.config import GamelogSection, Source
 from analytics.spouts.sources import http
+from analytics.spouts.sources.answers import Missing
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
 from analytics.spouts.sources.identity import Catalogue
@@ -124,3 +125,36 @@ def test_a_log_that_was_rotated_before_is_not_read_in_the_place_of_a_missing_one
     log.write_bytes(line("v1"))
     one.follow()
     assert one.text() == lines(1, 3) + line("v1") and len(one.lost) == 1
+
+
+def test_a_web_log_that_is_away_for_a_while_after_a_start_is_not_lost(web, following):
+    log = web.folder / "game.log"
+    log.write_bytes(lines(1, 3))
+    first = following()
+    first.follow()
+    log.rename(web.folder / "away")
+    second = following(first.positions)
+    for _ in range(12):
+        with pytest.raises(Missing):
+            second.follow(1)
+    (web.folder / "away").rename(log)
+    log.write_bytes(lines(1, 5))
+    second.follow()
+    assert second.text() == lines(4, 5) and not second.lost
+
+
+def test_the_rest_of_a_rotated_web_log_is_read_before_another_log_is_there(web, following):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    log.write_bytes(lines(1, 3))
+    first = following()
+    first.follow()
+    old.write_bytes(lines(1, 5))
+    log.unlink()
+    second = following(first.positions)
+    for _ in range(12):
+        with pytest.raises(Missing):
+            second.follow(1)
+    assert second.text() == lines(4, 5)
+    log.write_bytes(line("v1"))
+    second.follow()
+    assert second.text() == lines(4, 5) + line("v1") and not second.lost

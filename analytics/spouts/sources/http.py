@@ -124,7 +124,12 @@ class HttpSource:
     def _find(self) -> Stream | None:
         read_at = partial(self._read_at, self._source.url)
         if self._unfinished:
-            stream = self._resumed(self._unfinished, self._source.url, self)
+            try:
+                stream = self._streams.resume(self._unfinished, read_at, self)
+            except Missing:  # no other log is there yet, and this one may come back
+                if self._read_rest(self._unfinished):
+                    self._unfinished = ""
+                raise
             if stream is not None:
                 self._unfinished = ""
                 return stream
@@ -134,14 +139,6 @@ class HttpSource:
             self._before = self._beginning_of_rotated()
         lines = beginning(read_at, quiet=self._is_quiet())
         return self._streams.find(read_at, lines, self) if lines else None
-
-    def _resumed(self, name: str, url: str, driver: object) -> Stream | None:
-        """Return the stream ``name`` if ``url`` carries all of it that was read."""
-        try:
-            return self._streams.resume(name, partial(self._read_at, url), driver)
-        except Missing:
-            logger.info("source %s: nothing at %s", self._source.name, without_secrets(url))
-            return None
 
     def _rotate(self, stream: Stream) -> None:
         """Another log is at ``url``: the rest of this one is read first."""
@@ -214,7 +211,12 @@ class HttpSource:
 
     def _read_rest(self, name: str) -> bool:
         """Read the rest of ``name`` if it is at ``rotated_url``; return whether it is."""
-        stream = self._resumed(name, self._source.rotated_url, self._past)
+        url = self._source.rotated_url
+        try:
+            stream = self._streams.resume(name, partial(self._read_at, url), self._past)
+        except Missing:
+            logger.info("source %s: nothing at %s", self._source.name, without_secrets(url))
+            return False
         if stream is not None:
             self._read_to_end(stream)
         return stream is not None
