@@ -1,6 +1,7 @@
 """By which names an application is reached: a request for another ``Host`` is refused before anything looks at it.
 
-A page of another site whose name leads to this machine has its own name there.
+A page of another site whose name leads to this machine has its own name there. Browsers always send one; a health check that
+speaks HTTP/1.0 may send none, so ``/healthz`` is answered then.
 """
 
 import re
@@ -22,9 +23,14 @@ _FOREIGN = "Host: expected a name of this server, got another one, or none; ask 
 
 
 def reached_by(names: Sequence[str] | None, app: Application) -> Application:
-    """Return ``app`` for requests whose ``Host`` is one of ``names``, or any that is well formed where that is None."""
+    """Return ``app`` for requests whose ``Host`` is one of ``names``, or any that is well formed where that is None.
+
+    ``/healthz`` needs none.
+    """
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if "HTTP_HOST" not in environ and environ.get("PATH_INFO") == "/healthz":
+            return app(environ, start_response)
         host = environ.get("HTTP_HOST", "")
         formed = len(host) <= _LONGEST and _HOST.fullmatch(host) is not None
         if formed and (names is None or host_is_trusted(host, names)):

@@ -107,6 +107,22 @@ def test_metrics_answer_to_this_machines_names_alone() -> None:
     node.stop()
 
 
+def test_a_health_check_needs_no_host() -> None:
+    config = Config(metrics=MetricsSection(port=free_ports(1)[0]))
+    node = Metrics(config)
+    node.start()
+    for path, host, status in (
+        (b"/healthz", b"", b"503"),  # nothing runs
+        (b"/healthz", b"Host:\r\n", b"400"),
+        (b"/healthz", b"Host: evil.example\r\n", b"400"),
+        (b"/metrics", b"", b"400"),
+    ):
+        with socket.create_connection(("127.0.0.1", config.metrics.port), timeout=PATIENCE) as one:
+            one.sendall(b"GET %b HTTP/1.0\r\n%b\r\n" % (path, host))
+            assert answer(one).split()[1] == status, (path, host)
+    node.stop()
+
+
 HOSTS = ["evil..example", ".", "a b", "exämple", "[::1", "x" * 64 + ".example", "a@b", "", "a:b", "\0", "a/b"]
 
 
