@@ -62,7 +62,7 @@ def write(path: Path, text: bytes) -> None:
     with suppress(FileNotFoundError):
         link.unlink()
     with suppress(FileNotFoundError):
-        link.hardlink_to(path)
+        _link(link, path)
         link.replace(older(path))
     draft.replace(path)
     sync_folder(path.parent)
@@ -81,7 +81,7 @@ def read(path: Path, decode: Callable[[bytes], T]) -> tuple[T, bool] | None:
         raise StateError(path, found)
     logger.error("%s is damaged: %s. The generation before, %s, takes its place", path, found, older(path))
     path.replace(path.with_name(path.name + ".damaged"))
-    path.hardlink_to(older(path))
+    _link(path, older(path))
     sync_folder(path.parent)
     return before, True
 
@@ -99,6 +99,20 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _link(name: Path, file: Path) -> None:
+    """Give ``file`` another name. A copy does where the file system has no links, or the kernel grants none to another's file."""
+    try:
+        name.hardlink_to(file)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        data = file.read_bytes()
+        with name.open("xb") as copy:
+            copy.write(data)
+            copy.flush()
+            os.fdatasync(copy.fileno())
 
 
 def _read(path: Path, decode: Callable[[bytes], T]) -> T | str | None:

@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from analytics import __version__
 from analytics.cli.streams import tolerate_any_text, visible
 from analytics.errors import AnalyticsError, ConfigError
+
+if TYPE_CHECKING:
+    from analytics.config import Config
 
 BAD_CONFIGURATION = 2
 NOT_FOR_OTHERS = 0o027
@@ -58,6 +61,19 @@ COMMANDS = {
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
 NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password"}
+STAY_ROOT = {"start", "stop", "restart"}
+"""What refuses root itself where the suite is another user's: a service manager calls it as that user."""
+WRITE: dict[str, set[str]] = {
+    "keys": set(),
+    "lost": {"--accept"},
+    "read-stdin-gamelog": set(),
+    "rebuild": set(),
+    "rejected": {"--replay", "--dismiss"},
+    "run": set(),
+    "state": {"--repair"},
+    "store": {"move"},
+}
+"""What writes to the data folder, and the words with one of which it does; none: it always does."""
 
 
 class Lazy(click.Group):
@@ -85,6 +101,8 @@ class Lazy(click.Group):
             from analytics.config import load
 
             ctx.obj = load(ctx.params["config"])
+            if name not in STAY_ROOT:
+                _become_owner(ctx.obj, str(name), rest)
             if name in TALK_TO_THE_BROKER:
                 from analytics.cluster.place import located
 
@@ -120,6 +138,17 @@ def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> N
         _complain(error, BAD_CONFIGURATION)
     except AnalyticsError as error:
         _complain(error, 1)
+
+
+def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
+    """Go on as the user of the suite, before anything is opened; see ``analytics.runtime.owner``."""
+    from analytics.runtime.owner import become
+
+    if name == "keys" and not Path(config.broker.keys).is_relative_to(config.data):
+        return  # they lie where the configuration says, and who calls may write
+    words = WRITE.get(name)
+    writes = words is not None and (not words or any(word.partition("=")[0] in words for word in rest))
+    become(config.data, writes)
 
 
 def _complain(error: AnalyticsError, status: int) -> None:

@@ -62,12 +62,24 @@ def test_a_crash_while_it_is_written_leaves_one_of_both(path: Path, monkeypatch:
     for step in ("unlink", "hardlink_to", "replace"):
 
         def crash(*arguments: object, **more: object) -> None:
-            raise OSError("the power is gone")
+            raise RuntimeError("the power is gone")
 
-        with monkeypatch.context() as patched, pytest.raises(OSError, match="power"):
+        with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="power"):
             patched.setattr(Path, step, crash)
             StateFile(path, every=0).save(OLDER, now=True)
         assert StateFile(path).load(State) == NEWER
+
+
+def test_where_no_hard_link_is_granted_a_copy_does(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError("another user's")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    file = StateFile(path, every=0)
+    assert file.save(OLDER, now=True) and file.load(State) == OLDER
+    path.write_bytes(b"{")
+    assert file.load(State) == NEWER
+    assert StateFile(path).load(State) == NEWER
 
 
 def test_damaged_positions_of_bolts_delete_nothing(tmp_path: Path) -> None:

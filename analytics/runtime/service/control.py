@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import pwd
 import signal
 import socket
 import time
@@ -18,6 +17,7 @@ from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
+from analytics.runtime.owner import refuse_others
 from analytics.runtime.service import systemd
 from analytics.runtime.service.conf import BROKER, STOP_SECONDS, nodes, rank, text
 from analytics.runtime.service.supervisor import (
@@ -300,12 +300,7 @@ def _forget(supervisor: Supervisor) -> None:
 def _alone(config: Config, say: Say) -> Iterator[None]:
     """Keep a second ``start`` or ``stop`` waiting, and users out whose files the suite could not write later."""
     folder = config.data / "run"
-    if folder.exists() and folder.stat().st_uid != os.geteuid():
-        owner = _user(folder.stat().st_uid)
-        raise AnalyticsError(
-            f"{config.data} is the user {owner}'s, this is {_user(os.geteuid())}: use `service analytics …` as root, or "
-            f"`runuser -u {owner} -- analytics …`"
-        )
+    refuse_others(config.data, "service analytics …")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         fd = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -323,10 +318,3 @@ def _alone(config: Config, say: Say) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
