@@ -1,6 +1,8 @@
 """``analytics state``: whether the files that say how far work has come are whole, and what can be done if not."""
 
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -13,6 +15,9 @@ _SPARE = {
     "state/gamelog.json": "all logs are read again, and repeats are dropped",
     "state/payment.json": "all open days are asked again, and what is found is published once more, which changes no number",
     "state/syncuser.json": "all roles are asked for again, and repeats are dropped",
+    "state/payment.sqlite": "who has paid on open days is read from the journals again",
+    "state/syncuser.sqlite": "all roles are asked for again, and repeats are dropped",
+    "state/stdin.json": "logs that were piped in may count again if they are piped in once more",
     "state/rebuild.json": "call `bin/analytics rebuild` without --bolt afterwards",
     "queue/bolts.json": "segments wait until all bolts have reported again",
 }
@@ -20,7 +25,11 @@ _SPARE = {
 _NEEDED = {
     "filter/snapshot.json": "without it repeated records would count again: restore data/filter from a backup, or count "
     "everything from the journals as docs/operations.md says under Counting again",
+    "state/streams.sqlite": "restore it from a backup: without it an old log that comes again counts again unless it is the "
+    "only one with its first records",
 }
+_NOT_NOW = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+"""Errors that say nothing about a file: another process writes, or has yet to take back what a killed one began."""
 
 
 @click.command()
@@ -29,13 +38,13 @@ _NEEDED = {
 def state(config: Config, repair: bool) -> None:
     """Check the files in the data folder that say how far work has come.
 
-    Each carries a checksum, and the generation before lies beside it: a node that finds the newest damaged goes on with
-    that. Stop the suite before you repair. The exit status is 1 where something stays damaged.
+    Most carry a checksum, and the generation before lies beside them: a node that finds the newest damaged goes on with
+    that. Files of SQLite are checked by SQLite. Stop the suite before you repair. The exit status is 1 where something stays damaged.
     """
     left = 0
     for name, then in {**_SPARE, **_NEEDED}.items():
         path = config.data / name
-        if not (why := sealed.damage(path)):
+        if not (why := _damage(path)):
             continue
         before = sealed.older(path)
         if before.exists() and not sealed.damage(before):
@@ -53,9 +62,27 @@ def state(config: Config, repair: bool) -> None:
     click.echo("The state files are in order.")
 
 
+def _damage(path: Path) -> str:
+    """Return why the file can't be used, "" if it can or is not there."""
+    if path.suffix != ".sqlite":
+        return sealed.damage(path)
+    if not path.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF not in _NOT_NOW:
+            return str(error)
+        click.echo(f"{path} was not checked: {error}. Call this again when the suite has been started")
+        return ""
+    return "" if found == "ok" else " ".join(found.split())
+
+
 def _move_away(path: Path) -> None:
-    """Move a file away, and the generation before it, which is damaged, too."""
-    for one in (path, sealed.older(path)):
+    """Move a file away, with the generation before it, which is damaged, too, or what SQLite keeps beside it."""
+    beside = [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
+    for one in (path, sealed.older(path), *beside):
         if one.exists():
             one.replace(one.with_name(f"{one.name}.damaged-{time.time():.0f}"))
     sealed.sync_folder(path.parent)

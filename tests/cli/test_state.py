@@ -1,6 +1,8 @@
 """A state file that was damaged is noticed, and the suite goes on without losing or repeating anything."""
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -114,3 +116,49 @@ def test_the_command_finds_damage_and_repairs_what_can_be_spared(path: Path) -> 
     assert "moved away: all logs are read again" in repaired.output
     assert isinstance(repaired.exception, AnalyticsError) and "1 state files" in str(repaired.exception)
     assert StateFile(path).load(State) == State()
+
+
+def test_what_pipes_have_put_in_is_checked_and_can_be_spared(path: Path) -> None:
+    data, piped = path.parents[1], path.with_name("stdin.json")
+    piped.write_bytes(b"{")
+    found = command(data)
+    assert isinstance(found.exception, AnalyticsError) and f"{piped}: " in found.output
+    assert "moved away: logs that were piped in may count again" in command(data, "--repair").output
+    assert not piped.exists() and "in order" in command(data).output
+
+
+@pytest.mark.parametrize("spoiled", ["header", "page"])
+@pytest.mark.parametrize("name", ["payment", "streams", "syncuser"])
+def test_files_of_sqlite_are_checked(path: Path, name: str, spoiled: str) -> None:
+    data, file = path.parents[1], path.with_name(f"{name}.sqlite")
+    with closing(sqlite3.connect(file)) as db, db:
+        if name != "streams":
+            db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE t (a)")
+        db.executemany("INSERT INTO t VALUES (?)", [["x" * 100]] * 1000)
+    sound = command(data)
+    assert sound.exit_code == 0 and sound.output == "The state files are in order.\n"
+    at = 0 if spoiled == "header" else 4096
+    whole = file.read_bytes()
+    file.write_bytes(whole[:at] + b"z" * 200 + whole[at + 200 :])
+    found = command(data, "--repair")
+    spared = name != "streams"
+    assert f"{file}: " in found.output and ("moved away" if spared else "from a backup") in found.output
+    assert isinstance(found.exception, AnalyticsError) != spared
+    assert file.exists() != spared
+    assert not spared or not list(file.parent.glob(f"{name}.sqlite-???"))
+
+
+def test_a_file_of_sqlite_whose_writer_was_killed_is_not_called_damaged(path: Path) -> None:
+    file = path.with_name("streams.sqlite")
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("CREATE TABLE t (a)")
+        db.executemany("INSERT INTO t VALUES (?)", [["x" * 100]] * 1000)
+    with closing(sqlite3.connect(path.with_name("copied.sqlite"))) as db:
+        shutil.copy(file, path.with_name("copied.sqlite"))
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("UPDATE t SET a = 'y'")
+        for end in ("", "-journal"):
+            shutil.copy(path.with_name(f"copied.sqlite{end}"), f"{file}{end}")
+    found = command(path.parents[1])
+    assert found.exit_code == 0 and "was not checked" in found.output
