@@ -8,7 +8,7 @@ from analytics.bolts import BOLTS
 from analytics.config import Config, groups
 from analytics.errors import AnalyticsError
 from analytics.runtime.node import Node
-from analytics.runtime.nodes import DASHBOARD, METRICS, TIMERS, WORKERS, readers, single_bolts
+from analytics.runtime.nodes import DASHBOARD, METRICS, READERS, TIMERS, WORKERS, readers, single_bolts
 
 
 class UnknownNode(AnalyticsError):
@@ -56,8 +56,8 @@ def _machine(name: str, config: Config) -> Node:
         from analytics.runtime.hosted import OfferedBroker
 
         if config.etcd.endpoints:
-            return OfferedBroker(config, readers(config))
-        return Broker(config.broker, config.data, readers(config))
+            return OfferedBroker(config, readers(config), READERS)
+        return Broker(config.broker, config.data, readers(config), READERS)
     if name == TIMERS:
         from analytics.runtime.hosted import Hosted
         from analytics.runtime.timers.node import Timers

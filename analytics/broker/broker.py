@@ -4,7 +4,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,18 +60,24 @@ class Broker:
     Args:
         section: endpoints and sizes. A port 0 is picked free; :attr:`bound` tells the real ones.
         data: the data folder.
-        bolts: the known bolts with the topics that each reads; segments wait for them.
+        bolts: the configured bolts with the topics that each reads; segments wait for them.
+        own: the names of the suite's own bolts: for those that are not configured, segments wait no longer.
     """
 
     name = "broker"
     role = "broker"
 
     def __init__(
-        self, section: BrokerSection, data: Path, bolts: Mapping[str, Iterable[str]] | None = None
+        self,
+        section: BrokerSection,
+        data: Path,
+        bolts: Mapping[str, Iterable[str]] | None = None,
+        own: Collection[str] = (),
     ) -> None:
         self.bound = section
         self._data = data
         self._bolts = bolts or {}
+        self._own = own
         self._filter = Filter()
         self._sessions = Sessions()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
@@ -206,7 +212,7 @@ class Broker:
             if entry.ns or entry.rejected:
                 self._filter.note(entry.source, entry.ns, entry.rejected)
         self._save_filter()
-        self._positions = Positions(queue / "bolts.json", self._log.identity, self._bolts)
+        self._positions = Positions(queue / "bolts.json", self._log.identity, self._bolts, self._own)
 
     def _make_own_keys(self) -> None:
         """Make the keys in the data folder, which count where the configuration names none, at the first start."""

@@ -1,7 +1,7 @@
 """How far the bolts are: which messages nobody will ask for again, so that segments may go."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,16 +23,21 @@ class Positions:
     Args:
         bolts: the configured bolts and the topics that each one reads. They hold segments from the start,
             others from their first report on.
+        own: the names of the suite's own bolts. Those that are not configured are forgotten: nobody reports for them.
     """
 
-    def __init__(self, path: Path, log: str, bolts: Mapping[str, Iterable[str]]) -> None:
+    def __init__(
+        self, path: Path, log: str, bolts: Mapping[str, Iterable[str]], own: Collection[str] = ()
+    ) -> None:
         self._path = path
         self._log = log
         self.bolts: dict[str, dict[str, Head]] = {}
         if path.exists():
             saved = _read(path)
             if saved.log == log:
-                self.bolts = saved.bolts
+                self.bolts = {
+                    bolt: heads for bolt, heads in saved.bolts.items() if bolt in bolts or bolt not in own
+                }
         for bolt, topics in bolts.items():
             reported = self.bolts.setdefault(bolt, {})
             for topic in topics:

@@ -5,7 +5,7 @@ the node is stopped in order, and made anew when it is to work again; what it kn
 as for a restart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import gevent
@@ -128,8 +128,8 @@ class Hosted(Node):
 class OfferedBroker(Broker):
     """The broker of a cluster: it tells where it is as long as it runs."""
 
-    def __init__(self, config: Config, readers: dict[str, list[str]]) -> None:
-        super().__init__(config.broker, config.data, readers)
+    def __init__(self, config: Config, readers: dict[str, list[str]], own: Collection[str] = ()) -> None:
+        super().__init__(config.broker, config.data, readers, own)
         self._config = config
 
     def start(self) -> None:

@@ -9,6 +9,8 @@ WORKERS = "workers"
 TIMERS = "timers"
 METRICS = "metrics"
 DASHBOARD = "dashboard"
+READERS = frozenset({*BOLTS, TIMERS})
+"""Who reads the Queue where the configuration leaves nobody out."""
 READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour")
 """The topics that tell the node ``timers`` what has changed."""
 

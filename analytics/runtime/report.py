@@ -284,7 +284,7 @@ def _problem(entry: Entry, data: Path) -> str:
         more = f" (and {state['lost'] - 1} more)" if state["lost"] > 1 else ""
         return f"lost: {state['lost_first']}{more}; see `bin/analytics lost`"
     if state.get("skipped"):
-        return f"{state['skipped']} records were gone from the Queue before they were read"
+        return f"{state['skipped']} records were gone from the Queue before they were read: run `bin/analytics rebuild`"
     return _problem_of_sources(state)
 
 

@@ -589,3 +589,38 @@ def test_heartbeats_come_each_second_while_batches_flow(tmp_path: Path) -> None:
         # A busy machine makes a pause longer, never shorter.
         assert min(b - a for a, b in itertools.pairwise(times)) < 1.5
         publisher.close()
+
+
+def test_segments_wait_no_longer_for_own_bolts_that_are_not_configured_any_more(tmp_path: Path) -> None:
+    ports = dict.fromkeys(("receiver_port", "sender_port", "refill_port"), 0)
+    section = BrokerSection(**ports, min_free_mb=1, segment_mb=0.01, keep_hours=0)
+    own = {"counts", "shop", "timers"}
+
+    def started(bolts: dict[str, list[str]]) -> tuple[Broker, Publisher, Refill]:
+        broker = Broker(section, tmp_path, bolts, own)
+        broker.start()
+        return broker, Publisher(broker.bound, "test"), Refill(broker.bound, PATIENCE)
+
+    def stop(broker: Broker, publisher: Publisher, refill: Refill) -> None:
+        publisher.close()
+        refill.close()
+        broker.stop()
+
+    broker, publisher, refill = started({"counts": ["a"], "shop": ["a"], "timers": ["a"]})
+    publisher.publish(batch("s", [0])).get(timeout=60)
+    state = refill.state()
+    for name in ("counts", "shop", "timers", "somebody"):
+        refill.report(name, state.log, state.heads)
+    stop(broker, publisher, refill)
+
+    broker, publisher, refill = started({"counts": ["a"]})
+    for at in range(1, 10):
+        publisher.publish(batch("s", [at], pad=3000)).get(timeout=60)
+    state = refill.state()
+    assert set(state.bolts) == {"counts", "somebody"}
+    segments = len(list((tmp_path / "queue").glob("*.log")))
+    refill.report("counts", state.log, state.heads)
+    assert len(list((tmp_path / "queue").glob("*.log"))) == segments > 1, "others' readers are waited for"
+    refill.report("somebody", state.log, state.heads)
+    assert len(list((tmp_path / "queue").glob("*.log"))) == 1
+    stop(broker, publisher, refill)

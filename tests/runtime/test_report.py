@@ -64,7 +64,10 @@ def problem(data: Path) -> str:
         ({"state": {"error": "no store"}}, "no store"),
         ({"state": {"lost": 2, "lost_first": "a@1: all"}}, "lost: a@1: all (and 1 more)"),
         ({"state": {"lost": 0, "lost_first": ""}}, ""),
-        ({"state": {"skipped": 7}}, "7 records were gone from the Queue"),
+        (
+            {"state": {"skipped": 7}},
+            "7 records were gone from the Queue before they were read: run `bin/analytics rebuild`",
+        ),
         ({"state": {"sources": {"s1": {"healthy": False, "last_error": "404"}}}}, "s1: 404"),
         ({"state": {"sources": {"s1": {"healthy": True, "last_error": "404"}}}}, ""),
         ({"state": {"errors": {"a/1": "503", "b/2": "504"}}}, "a/1: 503 (and 1 more)"),

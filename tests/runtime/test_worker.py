@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
+import msgspec
 import pytest
 from gevent.event import Event
 from runtime_harness import AREA, NOON, RunningBroker, coins, eventually, login
@@ -58,8 +59,9 @@ class Running:
         self._config = config
         self._workers: list[tuple[Worker, Any]] = []
 
-    def start(self) -> Worker:
-        one = Worker(self._config, list(BOLTS), f"worker-{len(self._workers)}")
+    def start(self, left_out: str = "") -> Worker:
+        bolts = [bolt for bolt in BOLTS if bolt != left_out]
+        one = Worker(self._config, bolts, f"worker-{len(self._workers)}")
         one.start()
         self._workers.append((one, gevent.spawn(self._run, one)))
         return one
@@ -287,3 +289,29 @@ def test_positions_reach_the_broker(workers: Running, store: Shared, send: Any, 
 
     eventually(lambda: accounted() == 2)
     refill.close()
+
+
+def test_a_bolt_that_was_left_out_for_a_while_says_what_it_missed(
+    workers: Running, store: Shared, send: Any, config: Config, broker: RunningBroker
+) -> None:
+    topic = "gamelog.yuanbao_logchange"
+
+    def restarted(left_out: str) -> Worker:
+        broker.stop()
+        broker.section = msgspec.structs.replace(broker.section, segment_mb=0.001, keep_hours=0)
+        broker.start(left_out)
+        return workers.start(left_out)
+
+    one = workers.start()
+    send(topic, [coins(-1)] * 3)
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 3 and not one.state()["pending"])
+    workers.stop()
+    restarted("coinday")
+    for _ in range(20):
+        send(topic, [coins(-1)] * 20)
+    eventually(lambda: len(list((broker.data / "queue").glob("*.log"))) <= 2)
+    workers.stop()
+    one = restarted("")
+    send(topic, [coins(-1)])
+    eventually(lambda: one.state()["skipped"] > 0)
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 404 - one.state()["skipped"])
