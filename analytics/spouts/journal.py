@@ -101,6 +101,17 @@ class Journal:
             if path.name != self._name and path.stat().st_size > done:
                 yield from _left_over(path, done)
 
+    def accepted(self) -> Iterator[bytes]:
+        """Yield, oldest first, the whole lines before each kept file's acknowledged byte, some at a time."""
+        for path in files(self.folder, self.prefix):
+            left, rest = (self.acknowledged or {}).get(path.name, 0), b""
+            with path.open("rb") as file:
+                while block := file.read(min(left, _BLOCK)):
+                    left -= len(block)
+                    lines, newline, rest = (rest + block).rpartition(b"\n")
+                    if newline:
+                        yield lines + newline
+
     def close(self) -> None:
         """Let go of the current file; the next append makes a new one."""
         with self._lock:

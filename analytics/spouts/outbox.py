@@ -9,6 +9,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Generic, TypeVar
@@ -32,7 +33,8 @@ MOST_LINES = 20_000
 class OutboxState(msgspec.Struct):
     """What outlives the process. ``acknowledged``: per source, the number up to which all records arrived.
 
-    ``at`` is the greatest time of asking (Unix milliseconds) among them, ``journal`` the accepted byte per file.
+    ``at`` is the greatest time of asking (Unix milliseconds) among them, ``journal`` the accepted byte per file,
+    ``repeated`` how many of the records had arrived when they were sent again after a crash.
     """
 
     fingerprint: str = msgspec.field(default_factory=lambda: secrets.token_hex(8))
@@ -113,6 +115,11 @@ class Outbox(Generic[L]):
         return dict(self._last)
 
     @property
+    def published(self) -> int:
+        """How many records the broker accepted, without those that it had already."""
+        return sum(self._state.acknowledged.values()) - self._state.repeated
+
+    @property
     def at(self) -> int:
         """The greatest time of asking (Unix milliseconds) among what earlier processes sent, once all is recovered.
 
@@ -128,6 +135,17 @@ class Outbox(Generic[L]):
         """Wait up to ``timeout`` seconds for the next acknowledgement."""
         if self._waiting:
             self._waiting[0].result.wait(timeout=timeout)
+
+    def accepted(self) -> Iterator[list[L]]:
+        """Yield, some at a time, what the journals that are kept say was acknowledged. Nothing of it is published."""
+        for data in self._journal.accepted():
+            lines: list[L] = []
+            for line in data.split(b"\n")[:-1]:
+                with suppress(
+                    msgspec.MsgspecError, UnicodeDecodeError
+                ):  # it was put aside when it was recovered
+                    lines.append(self._decode(line))
+            yield lines
 
     def recover(self) -> list[L] | None:
         """Publish some of what an earlier process left, and return it; None when nothing is left.
@@ -173,8 +191,10 @@ class Outbox(Generic[L]):
             sent, state = self._waiting.popleft(), self._state
             ack = sent.result.get()
             assert ack is not None
-            state.repeated += ack.repeated
-            state.acknowledged[sent.source] = max(sent.last, state.acknowledged.get(sent.source, 0))
+            known = state.acknowledged.get(sent.source, 0)
+            # What was acknowledged here before, and is sent again as something else was lost, is counted already.
+            state.repeated += min(ack.repeated, max(0, sent.last - known))
+            state.acknowledged[sent.source] = max(sent.last, known)
             state.at = max(state.at, sent.at)
             if sent.mark is not None:
                 self._journal.acknowledge(sent.mark)

@@ -18,6 +18,8 @@ Accts = frozenset[str]
 T = TypeVar("T")
 
 _TABLE = "CREATE TABLE IF NOT EXISTS days (key TEXT PRIMARY KEY, accts BLOB NOT NULL) WITHOUT ROWID"
+_COMPLETE = "CREATE TABLE IF NOT EXISTS complete (is_so INTEGER PRIMARY KEY)"
+"""It has a row once the journals were read."""
 _decode = msgspec.json.Decoder(Accts).decode
 
 
@@ -30,8 +32,8 @@ class Payers:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self.is_new = not path.exists()
-        """Whether nothing was ever kept here."""
+        self.complete = False
+        """Whether all is here that the journals tell of the time before this file."""
         self._in_thread(self._open)
 
     def of(self, key: str) -> Accts:
@@ -49,6 +51,11 @@ class Payers:
         self._in_thread(lambda: self._many("INSERT OR REPLACE INTO days VALUES (?, ?)", rows))
         self._keys.update(found)
 
+    def complete_now(self) -> None:
+        """Remember that all is here that the journals tell."""
+        self._in_thread(lambda: self._db.execute("INSERT OR IGNORE INTO complete VALUES (1)"))
+        self.complete = True
+
     def keep(self, keys: Collection[str]) -> None:
         """Forget all other days."""
         closed = [(key,) for key in self._keys.difference(keys)]
@@ -65,6 +72,8 @@ class Payers:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(_TABLE)
+        self._db.execute(_COMPLETE)
+        self.complete = bool(self._db.execute("SELECT 1 FROM complete").fetchone())
         self._keys = {row[0] for row in self._db.execute("SELECT key FROM days")}
 
     def _many(self, statement: str, rows: list[tuple[str]] | list[tuple[str, bytes]]) -> None:

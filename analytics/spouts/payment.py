@@ -104,13 +104,12 @@ class Payment:
         self._payers = Payers(self._config.data / "state" / "payment.sqlite")
         self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
         self._sent: dict[str, Accts] = {}  # who has paid, by what is not acknowledged yet
-        if self._payers.is_new:
-            state.outbox.journal.clear()  # the journals tell who has paid
         self._file.save(state, now=True)  # before any record is named after it
         settings = self._settings
         self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
         self._rejected = Rejected(self._config)
         self._outbox = Outbox(self._config, NAME, state.outbox, PaymentLine, self._rejected)
+        self._accepted = self._outbox.accepted()
         self._recovered = False
         self._digests = dict(state.digests)  # of what was sent, acknowledged or not
         self._poller = Poller(self._client, settings, self._plan, self._ask)
@@ -150,7 +149,7 @@ class Payment:
         return {
             "read": sum(journaled.values()) + state.rejected,
             "journaled": sum(journaled.values()),
-            "published": sum(state.outbox.acknowledged.values()),
+            "published": self._outbox.published,
             "repeated": state.outbox.repeated,
             "rejected": state.rejected,
             "unchanged": self._unchanged,
@@ -196,23 +195,37 @@ class Payment:
             yield answer
 
     def _recover(self) -> None:
+        if not self._payers.complete:
+            accepted = next(self._accepted, None)
+            if accepted is None:
+                self._payers.complete_now()
+            else:
+                self._payers.put(self._payers_after(accepted))
+            return
         lines = self._outbox.recover()
         if lines is None:
             self._recovered = True
             self._poller.start(self._outbox.at)
             return
-        payers: dict[str, Accts] = {}
+        payers = self._payers_after(lines)
+        self._sent.update(payers)
         newest: dict[str, tuple[int, dict[str, Paid]]] = {}
         for line in lines:
             at, users = newest.get(line.key, (line.at, {}))
             # A long snapshot is several lines, all asked for at one time.
             newest[line.key] = line.at, (users | line.users if at == line.at else line.users)
-            # Who was rejected is not named, and has paid what was known before.
-            unnamed = self._paying(line.key).difference(line.users)
-            self._sent[line.key] = payers[line.key] = payers_of(line.users) | unnamed
         digests = {key: digest(users) for key, (_, users) in newest.items()}
         self._digests.update(digests)
         self._outbox.after(partial(self._arrived, digests, payers))
+
+    def _payers_after(self, lines: list[PaymentLine]) -> dict[str, Accts]:
+        """Return who has paid on the area's days that lines speak of, once these are told."""
+        payers: dict[str, Accts] = {}
+        for line in lines:
+            before = payers[line.key] if line.key in payers else self._paying(line.key)
+            # Who was rejected is not named, and has paid what was known before.
+            payers[line.key] = payers_of(line.users) | before.difference(line.users)
+        return payers
 
     def _paying(self, key: str) -> Accts:
         """Return who has paid on an area's day, by all that the broker has or is about to have."""

@@ -191,7 +191,7 @@ class Syncuser:
         return {
             "read": sum(journaled.values()) + state.rejected,
             "journaled": sum(journaled.values()),
-            "published": sum(state.outbox.acknowledged.values()),
+            "published": self._outbox.published,
             "repeated": state.outbox.repeated,
             "rejected": state.rejected,
             "unchanged": self._unchanged,

@@ -144,7 +144,10 @@ def rounds(node, hall, count=1):
             and node.state()["rounds"]
         ),
     )
-    step_until(node, lambda: node.state()["published"] == node.state()["journaled"])
+    step_until(
+        node,
+        lambda: node.state()["published"] + node.state()["repeated"] == node.state()["journaled"],
+    )
 
 
 def newest(tuples):
