@@ -5,11 +5,16 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import gevent
 import msgspec
 import pytest
-from brokers import BrokerProcess, batch, running
+import zmq.green as zmq
+from brokers import BrokerProcess, batch, eventually, running
 
+from analytics.broker import limits
 from analytics.broker.clients import Publisher, Refill
+from analytics.broker.limits import Port
+from analytics.broker.sockets import new_socket
 from analytics.broker.wire import MOST_BYTES, PORTION_BYTES, Batch, BatchHeader, Part, portions
 from analytics.config import BrokerSection
 from analytics.core.areas import Area
@@ -149,3 +154,23 @@ def test_chunks_travel_together_up_to_a_largest_size_and_number_of_lines() -> No
     assert _fit([work(10_000, 1 << 20)] * 3)
     assert not _fit([work(10_000, 1 << 20)] * 4)
     assert not _fit([work(10, 4 << 20)] * 2)
+
+
+@pytest.mark.parametrize(("address", "ended"), [("ipc://{}/port", 0), ("tcp://127.0.0.1:*", 1)])
+def test_where_memory_runs_short_connections_over_unix_sockets_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, ended: int
+) -> None:
+    monkeypatch.setattr(limits, "_STALE_SECONDS", 0.0)
+    server, client = new_socket(zmq.ROUTER), new_socket(zmq.DEALER)
+    port = Port(server, lambda: None)
+    following = gevent.spawn(port.follow)
+    server.bind(address.format(tmp_path))
+    client.connect(server.getsockopt(zmq.LAST_ENDPOINT).decode())
+    eventually(lambda: len(port._connections) == 1)
+    port.check()
+    port.relieve()
+    assert port.hung_up == ended
+    following.kill()
+    port.close()
+    for one in (server, client):
+        one.close(linger=0)
