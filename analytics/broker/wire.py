@@ -32,6 +32,8 @@ HEARTBEAT_TOPIC = "heartbeat"
 MOST_BYTES = 16 << 20
 """Of all frames of a batch together. The broker refuses larger ones."""
 MOST_HEADER_BYTES = 2 << 20
+MOST_LINE_BYTES = 14 << 20
+"""A longer line is not published: header, and what it is read back with, have to fit as well."""
 MOST_REQUEST_BYTES = 1 << 20
 PORTION_BYTES = 4 << 20
 """Lines travel together up to about this size."""

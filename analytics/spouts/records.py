@@ -20,6 +20,7 @@ from typing import Annotated, cast
 import msgspec
 import numpy as np
 
+from analytics.broker.wire import MOST_LINE_BYTES
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
 from analytics.core.tuples import EARLIEST, UNDECODABLE, Ts
@@ -35,6 +36,7 @@ _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
 _LONG_NUMBER = re.compile(rb"[:,\[\s-][0-9]{19}")
 _END_OF_NUMBER = re.compile(rb"(?:^|[:,\[\s-])[0-9.]+$")
 _CONTEXT = 28
+_TOO_LONG = f"$: expected a line of at most {MOST_LINE_BYTES} bytes, got a longer one"
 _FOUR = np.dtype("<u4")
 _TWO = np.dtype("<u2")
 _MOST_ALIKE = 100
@@ -132,7 +134,7 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> li
     """
     if b"\r" in chunk:
         chunk = chunk.replace(b"\r\n", b"\n")
-    for road in (_scanned, _fast):
+    for road in (_scanned, _fast) if len(chunk) <= MOST_LINE_BYTES else ():
         shares = road(chunk, source, first, rules, now)
         if shares is not None:
             break
@@ -343,6 +345,8 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
             share.doubled += 1
             continue
         try:
+            if len(line) > MOST_LINE_BYTES:
+                raise RecordError(_TOO_LONG)
             topic, usable = _one(line, own, rules, now, many_digits)
         except RecordError as error:
             if own and (following := _JOURNALED.search(line, 1)):

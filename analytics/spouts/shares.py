@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from analytics.broker.wire import Batch, BatchHeader, Part, number_of
+from analytics.broker.wire import MOST_LINE_BYTES, Batch, BatchHeader, Part, number_of
 from analytics.core.compiled import named
 from analytics.core.intervals import Intervals, Pair
 
@@ -133,16 +133,22 @@ def _joined(runs: Sequence[Sequence[int]]) -> Sequence[int]:
 def by_source(shares: Iterable[Share]) -> list[Share]:
     """Return shares, those of one source as one.
 
-    A record that is named again begins another one: the filter finds repeats between batches, not within one.
+    A record that is named again begins another one: the filter finds repeats between batches, not within one. So does what
+    would be too much for one batch.
     """
+    sizes: defaultdict[str, int] = defaultdict(int)
     found: defaultdict[str, list[list[Share]]] = defaultdict(list)
     named: defaultdict[str, Intervals] = defaultdict(Intervals)
     for share in shares:
         seen, ns = named[share.source], pairs(share.ns)
-        if not found[share.source] or any(seen.missing(*pair) != [pair] for pair in ns):
+        size = share.size
+        full = sizes[share.source] + size > MOST_LINE_BYTES
+        if not found[share.source] or full or any(seen.missing(*pair) != [pair] for pair in ns):
             found[share.source].append([])
+            sizes[share.source] = 0
             seen = named[share.source] = Intervals()
         seen.update(ns)
+        sizes[share.source] += size
         found[share.source][-1].append(share)
     return [
         group[0] if len(group) == 1 else together(group, source)

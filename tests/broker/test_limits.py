@@ -23,7 +23,7 @@ from analytics.errors import Refused
 from analytics.spouts.days import AreaDay
 from analytics.spouts.gamelog import Work, _fit
 from analytics.spouts.paid import encoded, payment_tuples
-from analytics.spouts.shares import Lines, Share
+from analytics.spouts.shares import Lines, Share, by_source
 
 PATIENCE = 60.0
 MOST_MB = 200
@@ -174,3 +174,10 @@ def test_where_memory_runs_short_connections_over_unix_sockets_stay(
     port.close()
     for one in (server, client):
         one.close(linger=0)
+
+
+def test_shares_of_one_source_become_several_batches_where_one_would_be_too_large() -> None:
+    shares = [Share("s", [n], {"t": Lines(1, bytes(7 << 20))}) for n in range(1, 6)]
+    batches = by_source(shares)
+    assert [list(one.ns) for one in batches] == [[1, 2], [3, 4], [5]]
+    assert max(one.size for one in batches) < MOST_BYTES - (1 << 20)

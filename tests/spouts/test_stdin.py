@@ -17,6 +17,7 @@ from analytics.config import Source
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts import gamelog
 from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.rejected import read
 from analytics.spouts.stdin import Piped, Totals
 
 sleep = monkey.get_original("time", "sleep")
@@ -153,6 +154,26 @@ def test_a_journal_of_payments_may_have_lines_of_many_accounts(tmp_path, started
     data = lines(1, 10) + many + lines(11, 20) + too_long
     assert pipe(config, data) == Totals(24, 23, 0, 1)
     assert pipe(config, data) == Totals(24, 0, 23, 1)
+
+
+def test_a_line_that_no_batch_can_hold_is_rejected_and_others_pass(tmp_path, started):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    head = b'"game":"dl","area":"%b","plat":"2001","ts":1420646400,"at":5,"users":' % A.encode()
+
+    def payment(n, accounts):
+        users = json.dumps({f"{at:0200d}": {"times": 1, "amount": 2.0} for at in range(accounts)}).encode()
+        return b'{"id":"payment/dl@1:%d",%b%b}\n' % (n, head, users)
+
+    too_long = payment(3, 80_000)
+    data = lines(1, 10) + payment(1, 29_000) + payment(2, 50_000) + too_long + lines(11, 20)
+    assert pipe(config, data) == Totals(23, 22, 0, 1)
+    (one,) = read(config.data)
+    assert one.reason.startswith("$: expected a line of at most") and one.raw.encode() == too_long[:-1]
+    kept = config.data / "gamelog_201501010000.txt"  # as an earlier version left it
+    kept.write_bytes(too_long + payment(2, 50_000))
+    node = started(Gamelog(config)).node
+    eventually(lambda: node.state()["idle"] and node._road.journal.acknowledged.get(kept.name))
 
 
 def test_without_a_broker_it_says_what_to_do(tmp_path):
