@@ -28,6 +28,7 @@ from analytics.broker.sessions import Sessions
 from analytics.broker.sockets import patience
 from analytics.broker.topics import LONGEST
 from analytics.broker.wire import (
+    MOST_REQUEST_BYTES,
     BrokerState,
     Head,
     Heartbeat,
@@ -135,7 +136,8 @@ class Broker:
         keyless = self._doorkeeper.note_keyless if self._doorkeeper is not None else lambda: None
         ports = [
             Port(self._receiver.socket, keyless),
-            Port(self._refill.socket, keyless),
+            # Clients wait for each answer before they ask again. Frames without bytes cost fifty times what they send.
+            Port(self._refill.socket, keyless, most_unseen=2 * MOST_REQUEST_BYTES),
             Port(self._sender.socket, keyless, MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS),
         ]
         self._watch = Watch(*ports)

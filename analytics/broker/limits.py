@@ -70,6 +70,7 @@ class Port:
     Args:
         most_ever: bytes that a connection may send in its life, where those are few.
         most_messages: messages that a connection may send in its life, where those are few.
+        most_unseen: bytes that may come over a connection without a whole message among them.
         keyless: called where a handshake failed.
 
     Attributes:
@@ -82,6 +83,7 @@ class Port:
         keyless: Callable[[], None],
         most_ever: int | None = None,
         most_messages: int | None = None,
+        most_unseen: int = MOST_UNSEEN_BYTES,
     ) -> None:
         self.hung_up = 0
         self.waiting = False
@@ -89,6 +91,7 @@ class Port:
         self._keyless = keyless
         self._most_ever = most_ever
         self._most_messages = most_messages
+        self._most_unseen = most_unseen
         self._monitor: Socket = socket.get_monitor_socket(_EVENTS)
         self._connections: dict[int, _Connection] = {}
 
@@ -129,7 +132,7 @@ class Port:
                 one.look()
             except OSError:
                 continue  # it has just ended
-            if (unseen := one.received - one.seen) > MOST_UNSEEN_BYTES:
+            if (unseen := one.received - one.seen) > self._most_unseen:
                 self._hang_up(fd, f"it sent {unseen >> 20} MB that are no whole message")
             elif self._most_ever is not None and one.received > self._most_ever:
                 self._hang_up(fd, f"it sent {one.received} bytes, expected {self._most_ever} at most")
