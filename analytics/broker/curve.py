@@ -106,8 +106,10 @@ class Doorkeeper:
             )
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close the socket. The next broker of this process finds its address free: closing alone takes a moment."""
+        if not self._socket.closed:
+            self._socket.unbind(_ZAP)
+            self._socket.close()
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         version, sequence, _domain, address, _identity, mechanism, *credentials = request

@@ -26,6 +26,7 @@ from analytics.core.compiled import scanner
 from analytics.core.tuples import EARLIEST, UNDECODABLE, Ts
 from analytics.errors import RecordError
 from analytics.spouts import mending
+from analytics.spouts.large_numbers import has_large_exponent, has_many_digits
 from analytics.spouts.shares import Bad, Lines, Share, together
 from analytics.spouts.typed import POLLED, check_polled, reads_as_one
 
@@ -33,12 +34,7 @@ DAY = 86_400
 _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+):([1-9][0-9]{0,17})",')
 _OWN_NAME = re.compile(r"(gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}")
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
-_LONG_NUMBER = re.compile(rb"[:,\[\s-][0-9]{19}")
-_END_OF_NUMBER = re.compile(rb"(?:^|[:,\[\s-])[0-9.]+$")
-_CONTEXT = 28
 _TOO_LONG = f"$: expected a line of at most {MOST_LINE_BYTES} bytes, got a longer one"
-_FOUR = np.dtype("<u4")
-_TWO = np.dtype("<u2")
 _MOST_ALIKE = 100
 _TAILS_COUNT = 10_000
 _TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
@@ -164,7 +160,7 @@ def _is_utf8(chunk: bytes) -> bool:
 
 def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
     """Return None where anything in the chunk is unusual."""
-    if b"\0" in chunk or b"\\u0000" in chunk or _has_many_digits(chunk) or _has_large_exponent(chunk):
+    if b"\0" in chunk or b"\\u0000" in chunk or has_many_digits(chunk) or has_large_exponent(chunk):
         return None
     fresh = not chunk.startswith(b'{"id":')
     if not _is_utf8(chunk):
@@ -203,36 +199,6 @@ def _pieces(chunk: bytes) -> list[bytes]:
     if (text[begins] != ord("{")).any() or (text[ends] != ord("}")).any():
         return []
     return [chunk[begin:end] for begin, end in zip((begins + 1).tolist(), ends.tolist(), strict=True)]
-
-
-def _has_many_digits(chunk: bytes) -> bool:
-    """Say whether a number may have 19 digits: less can't be an integer past 64 bits.
-
-    So many digits in a row fill four words of four bytes, whose upper halves tell digits (0x30 to 0x39) from nearly
-    all else. Only where four are found is it worth to see whether they begin an id, as an area's may, or a number.
-    """
-    words = np.frombuffer(chunk, _FOUR, len(chunk) // 4)
-    digits = (words & 0xF0F0F0F0) == 0x30303030
-    two = digits[:-1] & digits[1:]
-    return bool((two[:-2] & two[2:]).any()) and _LONG_NUMBER.search(chunk) is not None
-
-
-def _has_large_exponent(chunk: bytes) -> bool:
-    """Say whether a number may have an exponent of three digits: less can't be a number past 64 bits.
-
-    A decoder with a type passes over what its type does not name, and does not see how large that is. Pairs of a digit
-    and an ``e`` are looked for in words of two bytes; most stand in the ids of areas.
-    """
-    text = np.frombuffer(chunk, np.uint8)
-    for shift in (0, 1):
-        words = np.frombuffer(chunk, _TWO, (len(chunk) - shift) // 2, shift)
-        at = 2 * np.flatnonzero((words & 0xDFF0) == 0x4530) + shift + 2
-        ends = at + (text.take(at, mode="clip") == ord("+"))
-        following = [text.take(ends + n, mode="clip") - ord("0") < 10 for n in range(3)]
-        at = at[following[0] & following[1] & following[2]]
-        if any(map(_END_OF_NUMBER.search, {chunk[max(0, end - _CONTEXT) : end - 1] for end in at.tolist()})):
-            return True
-    return False
 
 
 def _usable(tuples: Sequence[_Tuple], rules: Rules, now: int) -> bool:
@@ -329,7 +295,7 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
     numbers: defaultdict[str, list[int]] = defaultdict(list)
     groups: defaultdict[str, dict[str, list[bytes]]] = defaultdict(dict)
     seen: set[tuple[str, int]] = set()
-    many_digits = _has_many_digits(chunk)
+    many_digits = has_many_digits(chunk)
     lines = chunk[:-1].split(b"\n")
     for number, line in enumerate(lines, first):
         line = line.removeprefix(BOM_UTF8)  # of a file, which may have been put behind another

@@ -346,10 +346,10 @@ def test_an_area_of_digits_only_stays_on_the_fast_road():
     area = "1" * 24
     rules = Rules(Areas([Area(area, "dl", "2001", zone("UTC"))]), {})
     good = line(area=area) + b"\n"
-    assert not records._has_many_digits(good)
+    assert not records.has_many_digits(good)
     assert same(convert(good, SOURCE, 1, rules, NOW), records._line_by_line(good, SOURCE, 1, rules, NOW))
     for number in (b"1" * 19, b"-" + b"1" * 20, b"[1,2, " + b"1" * 30 + b"]"):
-        assert records._has_many_digits(good.replace(b'"corpid"', b'"big":' + number + b',"corpid"'))
+        assert records.has_many_digits(good.replace(b'"corpid"', b'"big":' + number + b',"corpid"'))
 
 
 def journaled(n: int, source: bytes = b"gamelog/s1@00ff") -> bytes:

@@ -42,7 +42,7 @@ def test_what_only_looks_like_one_is_taken(number: bytes) -> None:
 
 
 def test_an_area_with_an_exponent_in_it_is_no_large_number() -> None:
-    assert not records._has_large_exponent(line(area="549140c84e1204e9994fc0fa") * 3)
+    assert not records.has_large_exponent(line(area="549140c84e1204e9994fc0fa") * 3)
 
 
 TWICE = [
@@ -79,7 +79,7 @@ def blind(name: str) -> Callable[[pytest.MonkeyPatch], None]:
     return lambda patch: patch.setattr(records, name, lambda *_: name == "reads_as_one")
 
 
-@pytest.mark.parametrize("name", ["_has_large_exponent", "reads_as_one"])
+@pytest.mark.parametrize("name", ["has_large_exponent", "reads_as_one"])
 def test_a_fault_is_found_and_cut_down(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Without one of the checks that make the roads agree, it does not take long."""
     blind(name)(monkeypatch)
