@@ -27,7 +27,7 @@ from analytics.spouts.shares import Lines, Share, by_source
 
 PATIENCE = 60.0
 MOST_MB = 200
-MOST_MB_OF_TINY_FRAMES = 500
+MOST_MB_OF_TINY_FRAMES = 800
 """Two bytes without encryption take 64 in memory. Unbounded it would be 1,000; how soon they are noticed depends on the load."""
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 MB = b"x" * (1 << 20)
