@@ -65,7 +65,7 @@ class _Connection:
 
 
 class Port:
-    """One of the broker's sockets and its connections. Whoever takes messages from it calls :meth:`receive`.
+    """One of the broker's sockets and its connections. Messages are taken from it by :meth:`receive`.
 
     Args:
         most_ever: bytes that a connection may send in its life, where those are few.

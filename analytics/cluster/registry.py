@@ -74,7 +74,7 @@ class LocalRegistry:
         self._folder = data / "run"
 
     def beat(self, node: Node) -> None:
-        """Replace what is known of the node of that name. Raise OSError where only its beat is told, or not even that."""
+        """Replace what is known of the node of that name. Raise OSError where only its beat could be written, or not even that."""
         self._folder.mkdir(parents=True, exist_ok=True)
         beside, place = self._folder / f".{node.name}.new", self._folder / f"{node.name}.json"
         try:

@@ -4,17 +4,15 @@ An area may have millions of roles, so they are kept in a SQLite file: a row of 
 uid. Memory does not grow with them.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
-import gevent
 import msgspec
 
-from analytics.errors import AnalyticsError
+from analytics.spouts.database import Database
 
 _AT_ONCE = 500
+_WITHOUT = "all roles are asked for again, and what the journals hold is not published twice"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS areas (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, newest INTEGER NOT NULL, full_at REAL NOT NULL
@@ -25,7 +23,6 @@ CREATE TABLE IF NOT EXISTS roles (
 CREATE TABLE IF NOT EXISTS put_aside (digest BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 
-T = TypeVar("T")
 Digests = Mapping[str, bytes]
 
 
@@ -47,9 +44,10 @@ class Known:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        self._in_thread(self._open)
+        self._file = Database(path, _TABLES, _WITHOUT)
+        self._db = self._file.connection
+        rows = self._file.run(lambda: self._db.execute("SELECT id, number FROM areas").fetchall())
+        self._numbers: dict[str, int] = dict(rows)
 
     @property
     def is_new(self) -> bool:
@@ -58,7 +56,7 @@ class Known:
 
     def progress(self) -> dict[str, Progress]:
         """Return how far each area was asked about."""
-        rows = self._in_thread(lambda: self._db.execute("SELECT id, newest, full_at FROM areas").fetchall())
+        rows = self._file.run(lambda: self._db.execute("SELECT id, newest, full_at FROM areas").fetchall())
         return {area: Progress(newest, full_at) for area, newest, full_at in rows}
 
     def digests(self, area: str, uids: Iterable[str]) -> dict[str, bytes]:
@@ -66,36 +64,29 @@ class Known:
         number, wanted = self._numbers.get(area), list(uids)
         if number is None:
             return {}
-        return self._in_thread(lambda: self._digests(number, wanted))
+        return self._file.run(lambda: self._digests(number, wanted))
 
     def put(self, found: Mapping[str, Digests]) -> None:
         """Keep, per area, the digests of roles."""
-        self._in_thread(lambda: self._put(found))
+        self._file.run(lambda: self._put(found))
 
     def went(self, area: str, progress: Progress) -> None:
         """Keep how far ``area`` was asked about."""
-        self._in_thread(lambda: self._went(area, progress))
+        self._file.run(lambda: self._went(area, progress))
 
     def new_aside(self, digests: Iterable[bytes]) -> set[bytes]:
         """Return those of ``digests`` that were not put aside before."""
         wanted = set(digests)
-        return wanted - self._in_thread(lambda: self._aside(list(wanted)))
+        return wanted - self._file.run(lambda: self._aside(list(wanted)))
 
     def put_aside(self, digests: Iterable[bytes]) -> None:
         """Remember what was put aside."""
         rows = [(digest,) for digest in digests]
-        self._in_thread(lambda: self._many("INSERT OR IGNORE INTO put_aside VALUES (?)", rows))
+        self._file.run(lambda: self._file.many("INSERT OR IGNORE INTO put_aside VALUES (?)", rows))
 
     def close(self) -> None:
         """Close the file."""
-        self._in_thread(self._db.close)
-
-    def _open(self) -> None:
-        self._db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_TABLES)
-        self._numbers: dict[str, int] = dict(self._db.execute("SELECT id, number FROM areas").fetchall())
+        self._file.close()
 
     def _digests(self, number: int, uids: list[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -114,34 +105,14 @@ class Known:
         rows = [
             (self._number(area), uid, digest) for area, some in found.items() for uid, digest in some.items()
         ]
-        self._many("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", rows)
+        self._file.many("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", rows)
 
     def _went(self, area: str, progress: Progress) -> None:
         values = progress.newest, progress.full_at, self._number(area)
         self._db.execute("UPDATE areas SET newest = ?, full_at = ? WHERE number = ?", values)
-
-    def _many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        self._db.execute("BEGIN")
-        try:
-            self._db.executemany(statement, rows)
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _number(self, area: str) -> int:
         if area not in self._numbers:
             self._db.execute("INSERT INTO areas (id, newest, full_at) VALUES (?, 0, 0)", [area])
             self._numbers[area] = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
         return self._numbers[area]
-
-    def _in_thread(self, action: Callable[[], T]) -> T:
-        try:
-            result: T = gevent.get_hub().threadpool.apply(action)
-        except sqlite3.Error as error:
-            raise AnalyticsError(
-                f"{self._path}: {error}. If the disk is full, make room. If the file is damaged, move it away with "
-                f"{self._path.name}-wal beside it and start again: all roles are asked for anew, and what the journals "
-                "hold is not published twice"
-            ) from error
-        return result

@@ -141,9 +141,8 @@ class Outbox(Generic[L]):
         for data in self._journal.accepted():
             lines: list[L] = []
             for line in data.split(b"\n")[:-1]:
-                with suppress(
-                    msgspec.MsgspecError, UnicodeDecodeError
-                ):  # it was put aside when it was recovered
+                # What can't be decoded was rejected when it was recovered.
+                with suppress(msgspec.MsgspecError, UnicodeDecodeError):
                     lines.append(self._decode(line))
             yield lines
 

@@ -219,7 +219,7 @@ class Payment:
         self._outbox.after(partial(self._arrived, digests, payers))
 
     def _payers_after(self, lines: list[PaymentLine]) -> dict[str, Accts]:
-        """Return who has paid on the area's days that lines speak of, once these are told."""
+        """Return, by area's day, who has paid once these lines have arrived."""
         payers: dict[str, Accts] = {}
         for line in lines:
             before = payers[line.key] if line.key in payers else self._paying(line.key)

@@ -361,9 +361,9 @@ def _one(
     if spout in POLLED:
         check_polled(record, line, spout, rules.areas, rules.claimed, now + DAY)
         return spout, line
-    mended = mending.mend(record, rules.areas, rules.claimed, rules.opcodes, EARLIEST, now + DAY)
-    topic = f"gamelog.{mended.code}"
-    if mended.changed or changed or not reads_as_one(line, topic):
-        return topic, msgspec.json.encode(mended.record)
+    corrected = mending.mend(record, rules.areas, rules.claimed, rules.opcodes, EARLIEST, now + DAY)
+    topic = f"gamelog.{corrected.code}"
+    if corrected.changed or changed or not reads_as_one(line, topic):
+        return topic, msgspec.json.encode(corrected.record)
     text = line.strip()
     return topic, line if text == line else text

@@ -205,7 +205,8 @@ def test_rotation_by_rename_under_load(tmp_path, started):
     exactly(config, 1, n)
 
 
-def test_rotation_while_the_spout_was_away(tmp_path, started):
+def read_and_away(tmp_path, started):
+    """Return configuration and log of a spout that has read 300 lines and was stopped; an old log beside it is none of its."""
     folder = tmp_path / "logs"
     folder.mkdir()
     log = folder / "game.log"
@@ -218,6 +219,12 @@ def test_rotation_while_the_spout_was_away(tmp_path, started):
     spout = started(Gamelog(config))
     exactly(config, 1, 300)
     spout.stop()
+    return config, log
+
+
+def test_rotation_while_the_spout_was_away(tmp_path, started):
+    config, log = read_and_away(tmp_path, started)
+    folder = log.parent
     append(log, lines(301, 350))
     log.rename(folder / "game.log.1")
     log.write_bytes(lines(351, 400))
@@ -226,18 +233,8 @@ def test_rotation_while_the_spout_was_away(tmp_path, started):
 
 
 def test_rotations_while_the_spout_was_away_after_a_clock_was_ahead(tmp_path, started):
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    log = folder / "game.log"
-    log.write_bytes(lines(1, 300))
-    old = folder / "game.log.9"
-    old.write_bytes(line("never asked for"))
-    os.utime(old, (1, 1))
-    config = configured(tmp_path, file_source(log))
-    started(broker_of(config))
-    spout = started(Gamelog(config))
-    exactly(config, 1, 300)
-    spout.stop()
+    config, log = read_and_away(tmp_path, started)
+    folder = log.parent
     file = StateFile(config.data / "state" / "gamelog.json")
     state = file.load(State)
     state.looked["s1"] += 3 * 86400

@@ -47,7 +47,7 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     moved: set[str] = set()
     if START in wanted.timers:
         ids = [scope.area for scope in scopes if not scope.is_game and wanted.includes(scope)]
-        while due := starts.anew(ids, now):
+        while due := starts.computed(ids, now):
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
     found: dict[Scope, tuple[int, int]] = {}

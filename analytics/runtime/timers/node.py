@@ -263,9 +263,9 @@ class Timers(Node):
     def _move_starts(self, run: Run, dirty: Dirty) -> set[str]:
         """Bring starts up to date; return the areas that started on another day than was known."""
         again, moved = self._again, set[str]()
-        anew = self._areas if dirty.everything else ()
+        areas = self._areas if dirty.everything else ()
         while starts := [
-            *self._starts.anew(anew, self._now, again),
+            *self._starts.computed(areas, self._now, again),
             *self._starts.due(dirty.starts, self._now, again),
         ]:
             moved |= run.write_starts({one.area: one for one in starts}.values(), dirty.start_tuples)

@@ -73,7 +73,7 @@ class Starts:
                 result += self._start(area, found, now, again and told.get(area) == found)
         return result
 
-    def anew(self, areas: Iterable[str], now: Now, again: bool = False) -> list[Start]:
+    def computed(self, areas: Iterable[str], now: Now, again: bool = False) -> list[Start]:
         """Return the documents to write, from all that the bolts have stored."""
         listed = list(areas)
         self.load(listed)
