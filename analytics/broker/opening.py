@@ -43,7 +43,7 @@ def damaged(path: Path, damage: Damaged) -> LogError:
     return LogError(
         f"{path} is damaged at byte {damage.offset}: {damage.reason}. Records in it may be lost to the bolts that "
         "have not passed it, but the journals have them: stop the suite, move this file away, start; "
-        "docs/operations.md, Counting again, says how to get exact numbers from the journals"
+        "docs/how-to/correct-documents.md, Counting again, says how to get exact numbers from the journals"
     )
 
 
@@ -53,5 +53,5 @@ def lost(path: Path, seq: int, expected: int, damage: Damaged | None) -> LogErro
     return LogError(
         f"{path}: the log ends at seq {seq}, but records through {expected} were acknowledged ({reason}). The disk "
         "lost what was written. Move the queue folder away and start: nothing will count twice. "
-        "What the bolts had not handled yet is in the journals: docs/operations.md, Counting again"
+        "What the bolts had not handled yet is in the journals: docs/how-to/correct-documents.md, Counting again"
     )

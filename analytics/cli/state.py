@@ -24,7 +24,7 @@ _SPARE = {
 """Files that the suite can do without, and what happens then."""
 _NEEDED = {
     "filter/snapshot.json": "without it repeated records would count again: restore data/filter from a backup, or count "
-    "everything from the journals as docs/operations.md says under Counting again",
+    "everything from the journals as docs/how-to/correct-documents.md says under Counting again",
     "state/streams.sqlite": "restore it from a backup: without it an old log that comes again counts again unless it is the "
     "only one with its first records",
 }

@@ -209,7 +209,7 @@ class Rebuild:
         if outcome.unaccepted > max(FEW_RECORDS, outcome.lines // 20):
             raise AnalyticsError(
                 f"the filter has not accepted {outcome.unaccepted:,} of {outcome.lines:,} journaled records: was data/filter "
-                "removed, or is it older than the journals? Nothing was changed. See docs/operations.md, Backing up"
+                "removed, or is it older than the journals? Nothing was changed. See docs/how-to/back-up.md"
             )
 
     def _take(self, found: Read, names: Names, outcome: Outcome) -> None:

@@ -130,7 +130,7 @@ def check_queue(bolt: str, saved: Mapping[str, Head], state: BrokerState) -> Non
             raise AnalyticsError(
                 f"{bolt}: the data folder is older than the database: message {position.number} of {topic} is counted, the "
                 f"Queue ends at {newest}. Nothing is counted, as new records would be taken for old ones. Restore a backup of "
-                "the database that is older than the data folder; see docs/mongodb.md, Backing up"
+                "the database that is older than the data folder; see docs/how-to/back-up.md"
             )
 
 

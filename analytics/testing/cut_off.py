@@ -239,7 +239,7 @@ class CutOff:
         return file
 
     def _hand_out_keys(self, name: str) -> None:
-        """Make a host's pair where the broker is, and take to it what it needs, as docs/operations.md says."""
+        """Make a host's pair where the broker is, and take to it what it needs, as docs/how-to/several-hosts.md says."""
         home, there = self._folder / MAIN / "keys", self._folder / name / "keys"
         curve.make(home, curve.BROKER)
         secret = curve.make(home, name)[1]

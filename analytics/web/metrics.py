@@ -1,4 +1,4 @@
-"""A report as Prometheus reads it. What each metric means stands in its help text, and in docs/operations.md.
+"""A report as Prometheus reads it. What each metric means stands in its help text, and in docs/monitoring.md.
 
 Counters that begin again at 0 with their node are as Prometheus expects them: ``rate`` and ``increase`` allow for it.
 """

@@ -16,7 +16,7 @@ AROUND = (
 )
 PLAIN = (
     "this dashboard is shown only over HTTPS: ask for https://. If that was asked for: the web server in front has to send "
-    "X-Forwarded-Proto, see docs/dashboard.md"
+    "X-Forwarded-Proto, see docs/how-to/share-the-dashboard.md"
 )
 
 

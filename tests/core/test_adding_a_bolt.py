@@ -9,7 +9,7 @@ from pathlib import Path
 from analytics.core import latest, measures
 from analytics.core.bolt import Bolt
 
-PAGE = (Path(__file__).parents[2] / "docs/adding-a-bolt.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/how-to/add-a-bolt.md").read_text()
 
 
 def blocks(language):

@@ -1,6 +1,6 @@
 """The service under a real systemd, in a guest of this machine: nothing of the machine itself is touched.
 
-It takes some minutes, so it runs only where it is asked for: see docs/operations.md.
+It takes some minutes, so it runs only where it is asked for: see docs/how-to/install.md.
 """
 
 import json

@@ -15,10 +15,14 @@ from analytics.cli.main import COMMANDS, cli
 from analytics.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 INDENTED = re.compile(r"^    (bin/\w+.*?)(?:  +#.*)?$", re.MULTILINE)
 INLINE = re.compile(r"`(bin/\w+[^`]*)`")
-LINK = re.compile(r"\]\((?!http)([^)#]+)\)")
+LINK = re.compile(r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 def told() -> list[str]:
@@ -27,6 +31,12 @@ def told() -> list[str]:
     return sorted(
         {line.strip() for text in texts for pattern in (INDENTED, INLINE) for line in pattern.findall(text)}
     )
+
+
+def anchors(document: Path) -> set[str]:
+    """Return what links may name in a document: GitHub's form of its headings."""
+    titles = HEADING.findall(document.read_text())
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_there_are_commands_in_the_documents() -> None:
@@ -55,8 +65,17 @@ def test_a_command_that_is_told_exists(line: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in LINK.findall(document.read_text()):
-        assert (document.parent / target).exists(), f"{document.name}: {target}"
+    for name, anchor in LINK.findall(document.read_text()):
+        target = document.parent / name if name else document
+        assert target.exists(), f"{document.name}: {name}"
+        assert not anchor or anchor in anchors(target), f"{document.name}: {name}#{anchor}"
+
+
+def test_every_document_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    linked = {(ROOT / "docs" / name).resolve() for name, _ in LINK.findall(index)}
+    pages = {page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "decisions"}
+    assert pages - linked == {ROOT / "docs" / "README.md"}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))

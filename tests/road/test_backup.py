@@ -1,4 +1,4 @@
-"""The commands that docs/mongodb.md gives for a backup and for restoring it lead to exact numbers.
+"""The commands that docs/how-to/back-up.md gives for a backup and for restoring it lead to exact numbers.
 
 mongodump and mongorestore are stand-ins here; everything else is what the document says, line by line.
 """
@@ -27,7 +27,7 @@ from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import games, on_ports
 
-DOCUMENT = ROOT / "docs" / "mongodb.md"
+DOCUMENT = ROOT / "docs" / "how-to" / "back-up.md"
 LINES = 2_000
 SECONDS = 120.0
 """For bolts to catch up from the Queue, on a machine that others use."""

@@ -27,7 +27,7 @@ from analytics.web.serving import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "conf" / "prometheus" / "alerts.yml"
-WATCHING = (ROOT / "docs" / "watching.md").read_text()
+MONITORING = (ROOT / "docs" / "monitoring.md").read_text()
 LOGINS = "gamelog.login_logcount"
 BROKER = BrokerState(
     log="l",
@@ -168,7 +168,7 @@ def test_each_alert_is_played_and_explained() -> None:
     assert len(alerts) > 10
     for alert in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n", played), f"{alert} is never played to fire"
-        assert f"`{alert}`" in WATCHING, f"docs/watching.md does not tell of {alert}"
+        assert f"`{alert}`" in MONITORING, f"docs/monitoring.md does not tell of {alert}"
 
 
 def test_alerts_ask_for_metrics_that_exist_and_all_are_explained() -> None:
@@ -176,7 +176,7 @@ def test_alerts_ask_for_metrics_that_exist_and_all_are_explained() -> None:
     asked = set(re.findall(r"\banalytics_(\w+)", re.sub(r"job=\"\w+\"", "", RULES.read_text())))
     assert asked <= names
     for name in names:
-        assert f"`analytics_{name}`" in WATCHING, f"docs/watching.md does not explain analytics_{name}"
+        assert f"`analytics_{name}`" in MONITORING, f"docs/monitoring.md does not explain analytics_{name}"
 
 
 def ask(application: Any, path: str) -> tuple[str, bytes]:
