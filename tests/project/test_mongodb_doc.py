@@ -1,4 +1,4 @@
-"""docs/how-to/mongodb.md names the indexes that the store makes, and options of a URI that the suite refuses."""
+"""docs/mongodb.md names the indexes that the store makes, and options of a URI that the suite refuses."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from analytics.config.uris import weakening
 from analytics.store.mongo import READERS_INDEXES, WITHOUT_TS
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "mongodb.md").read_text()
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "mongodb.md").read_text()
 
 
 def section(title: str) -> str:

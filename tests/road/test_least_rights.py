@@ -1,4 +1,4 @@
-"""A whole suite works as a user who has the rights that docs/how-to/mongodb.md names, and no others."""
+"""A whole suite works as a user who has the rights that docs/mongodb.md names, and no others."""
 
 import json
 import re
@@ -28,7 +28,7 @@ from analytics.testing.mongod_users import PASSWORD, add_root, as_user
 from analytics.testing.ports import free_ports
 
 VARIABLE = "ANALYTICS_TEST_URI"
-DOCUMENT = ROOT / "docs" / "how-to" / "mongodb.md"
+DOCUMENT = ROOT / "docs" / "mongodb.md"
 
 
 def commands() -> Iterator[dict[str, Any]]:

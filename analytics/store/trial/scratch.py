@@ -63,5 +63,5 @@ class Scratch:
 _STAYS = Finding(
     Grade.WARNING,
     f"the user may not drop the collection `{COLLECTION}`, which this trial wrote to, so it stays, empty; "
-    "grant dropCollection on it, as docs/how-to/mongodb.md shows",
+    "grant dropCollection on it, as docs/mongodb.md shows",
 )

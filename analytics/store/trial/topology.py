@@ -25,7 +25,7 @@ def topology(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> Iter
     if hello.get("msg") == "isdbgrid":
         yield Finding(
             Grade.WARNING,
-            "a sharded cluster, through mongos, on which this suite was never tried; see docs/how-to/mongodb.md for the shard key",
+            "a sharded cluster, through mongos, on which this suite was never tried; see docs/mongodb.md for the shard key",
         )
     elif "setName" not in hello:
         yield Finding(Grade.OK, "a standalone server: while it is down, results wait in the Queue")
