@@ -2,8 +2,10 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +41,15 @@ def test_imports_point_inward() -> None:
         cwd=ROOT,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_picture_of_packages_is_what_is_checked() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs" / "architecture.md").read_text().split("\n## Packages\n")[1]
+    picture = re.findall(r"```text\n(.*?)```", page, re.DOTALL)[0]
+    assert [set(row.split()) for row in picture.splitlines()] == [set(row.split(" | ")) for row in layers]
+    assert [name for row in layers for name in row.split(" | ") if f"`{name}`" not in page] == []
 
 
 def test_only_the_executable_patches_gevent() -> None:
