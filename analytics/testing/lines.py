@@ -37,6 +37,8 @@ SCRAPS = [
     *(b".", b"-", b"e", b"E", b"u", b"e400", b"1e400", b"9" * 19, b"\\u0000", b"\\ud800", b"\xff", b"\xef\xbb\xbf"),
     *(b"}{", b'":"', b'","', b'"id":', b'"acct":', b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"),
 ]  # fmt: skip
+ACCTS = ("a", "名字", "b" * 200, "c\\d", 3284681055)
+PLAIN_ACCTS = ("a", "名字", "b" * 150, "3284681055")
 KEYS = [
     *("acct", "amount", "reason", "fuben", "result", "task", "item", "num", "price", "corpid", "opname", "opno"),
     *("id", "op", "area", "ts", "data", "code", "users", "x", "名", "", "a" * 300, "server_name"),
@@ -52,6 +54,9 @@ FIELDS: dict[str, Callable[[random.Random], dict[str, Any]]] = {
     "trunk_task_accept": lambda draw: {"task": draw.choice([1, 7, -3, "15"])},
     "shop_logbuy": lambda draw: {"item": draw.choice(["sword", 8]), "num": draw.randint(1, 3), "price": draw.randint(0, 99)},
 }  # fmt: skip
+CODES = list(FIELDS)
+PLAIN_CODES = [code for code in CODES if code != "enter_game"]
+PLAIN_TYPES: dict[str, Callable[[Any], Any]] = {"reason": str, "fuben": str, "item": str, "task": int}
 
 
 class Lines:
@@ -60,7 +65,6 @@ class Lines:
     def __init__(self, draw: random.Random, areas: list[str], now: int) -> None:
         self._draw = draw
         self._areas = areas
-        self._codes = list(FIELDS)
         self._now = now
         self._n = 0
         self._damages = (
@@ -68,29 +72,35 @@ class Lines:
             self._with_some_twice, self._torn, self._spaced,
         )  # fmt: skip
 
-    def damaged(self, journaled: bool, times: int) -> bytes:
-        """Return a line that was damaged so many times."""
-        line = self.good(journaled)
+    def damaged(self, line: bytes, times: int) -> bytes:
+        """Return the line damaged so many times."""
         for _ in range(times):
             line = self._draw.choice(self._damages)(line)
         return line.replace(b"\n", b"")
 
-    def good(self, journaled: bool) -> bytes:
-        """Return a line, without its newline. ``journaled``: whether it has a name, as in a spout's journal."""
+    def good(self, journaled: bool, plain: bool = False, polled: bool = False) -> bytes:
+        """Return a line, without its newline.
+
+        Args:
+            journaled: whether it has a name, as in a spout's journal.
+            plain: whether it is as the compiled code takes it, and of the last half hour, so that workers can read columns.
+            polled: whether it may come from a spout that polls, if it is journaled; chunks with such lines are read by line.
+        """
         draw = self._draw
         self._n += 1
         kind = draw.random()
-        if journaled and kind < 0.1:
-            return self._payment() if kind < 0.05 else self._role()
-        code = draw.choice(self._codes)
-        data = {
-            "corpid": 2001,
-            "acct": draw.choice(("a", "名字", "b" * 200, "c\\d", 3284681055)),
-            **FIELDS[code](draw),
-        }
-        ts = draw.choice((self._now, EARLIEST, self._now + DAY, self._now - draw.randrange(10**7)))
+        if polled and kind < 0.4:
+            return self._payment() if kind < 0.2 else self._role()
+        code = draw.choice(PLAIN_CODES if plain else CODES)
+        data = {"corpid": 2001, "acct": draw.choice(PLAIN_ACCTS if plain else ACCTS), **FIELDS[code](draw)}
+        if plain:
+            data = {
+                name: PLAIN_TYPES[name](value) if name in PLAIN_TYPES else value
+                for name, value in data.items()
+            }
+        ts = self._now - draw.randrange(1800) if plain else draw.choice(self._times())
         area = draw.choice(self._areas)
-        if not journaled and kind > 0.95:
+        if not journaled and not plain and kind > 0.95:
             flat = {"ts": ts, "opname": code, "opno": 9, "area": area, "server_name": "server1009", **data}
             return msgspec.json.encode(flat)
         record: dict[str, Any] = {"op": {"code": code, "id": 1003}, "area": area, "ts": ts, "data": data}
@@ -100,6 +110,9 @@ class Lines:
             record = {"id": f"gamelog/s{self._n % 2}@00ff:{self._n}", **record}
             data["acct"] = str(data["acct"])
         return msgspec.json.encode(record)
+
+    def _times(self) -> tuple[int, ...]:
+        return self._now, EARLIEST, self._now + DAY, self._now - self._draw.randrange(10**7)
 
     def _payment(self) -> bytes:
         users = {"a": {"times": 1, "amount": 2.5}, "名": {"times": 0, "amount": 0}}
@@ -162,3 +175,20 @@ class Lines:
         space = self._draw.choice((b" ", b"\t", b"  ", b"\r", b"\r\r"))
         byte = self._draw.choice((b",", b":", b"{", b"}", b'"'))
         return line.replace(byte, byte + space, self._draw.choice((1, 100)))
+
+
+class Pool:
+    """Good lines of one kind, of which some are replaced each time: to make all of them each time would cost too much."""
+
+    SIZE, REPLACED = 2000, 100
+
+    def __init__(self, draw: random.Random, make: Callable[[], bytes]) -> None:
+        self._draw = draw
+        self._make = make
+        self._lines = [make() for _ in range(self.SIZE)]
+
+    def sample(self, count: int) -> list[bytes]:
+        """Return so many different lines, in any order."""
+        for place in self._draw.sample(range(self.SIZE), self.REPLACED):
+            self._lines[place] = self._make()
+        return self._draw.sample(self._lines, count)

@@ -10,7 +10,8 @@ from test_records import RULES, line
 from analytics.cli.fuzz import fuzz as command
 from analytics.core.fold import Folder, Unusable
 from analytics.spouts import records
-from analytics.testing.fuzz import SOURCE, Roads, chunks, fuzz, smallest
+from analytics.testing.fuzz import fuzz, groups, narrowed, smallest
+from analytics.testing.roads import SOURCE, Roads
 
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
 OUT_OF_RANGE = [
@@ -89,15 +90,29 @@ def test_a_fault_is_found_and_cut_down(monkeypatch: pytest.MonkeyPatch, name: st
 
 
 def test_the_least_lines_are_found() -> None:
-    (chunk,) = (one for one, _ in zip(chunks(3), range(1), strict=False))
+    chunk = next(groups(3))[0]
     lines = [*chunk, b"abcXdef", *chunk]
     found = smallest(lines, "x", lambda some: "X" if any(b"X" in one for one in some) else None)
     assert (found.lines, found.what) == ([b"X"], "X")
 
 
+def test_what_only_several_chunks_show_is_reported_with_all_their_lines() -> None:
+    assert narrowed([[b"a"], [b"b"]], "x", lambda _: None).lines == [b"a", b"b"]
+    both = narrowed([[b"a"], [b"c", b"b"]], "x", lambda some: "ab" if {b"a", b"b"} <= {*some} else None)
+    assert (both.lines, both.what) == ([b"a", b"b"], "ab")
+
+
 def test_the_command_prints_what_it_did_and_how_to_repeat_it(monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(command, ["--seed", "7", "--lines", "50"])
     assert done.exit_code == 0 and done.stdout.startswith("seed 7\n") and " 0 disagreements" in done.stdout
+    assert "lines so far" in done.stderr
     monkeypatch.setattr(Folder, "fold", lambda *_: ({}, [Unusable(b"x", "no")]))
     failed = CliRunner().invoke(command, ["--seed", "7", "--lines", "5000"])
     assert failed.exit_code != 0 and "Repeat with --seed 7" in str(failed.exception)
+
+
+def test_several_processes_take_seeds_of_their_own(capfd: pytest.CaptureFixture[str]) -> None:
+    done = CliRunner().invoke(command, ["--seed", "7", "--lines", "1", "--processes", "2"])
+    assert done.exit_code == 0, done.output
+    printed = capfd.readouterr().out
+    assert "seed 7\n" in printed and "seed 8\n" in printed and printed.count(" 0 disagreements") == 2
