@@ -6,7 +6,6 @@ A file of an earlier version has no checksum and is taken as it is.
 """
 
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
@@ -16,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from analytics.errors import StateError
+from analytics.system import files
 
 logger = logging.getLogger(__name__)
 
@@ -54,18 +54,14 @@ def write(path: Path, text: bytes) -> None:
     Args:
         text: a JSON object that is not empty.
     """
-    draft, link = path.with_name(path.name + ".new"), path.with_name(path.name + ".link")
-    with draft.open("wb") as file:
-        file.write(sealed(text))
-        file.flush()
-        os.fdatasync(file.fileno())
+    draft, link = files.draft(path, sealed(text)), path.with_name(path.name + ".link")
     with suppress(FileNotFoundError):
         link.unlink()
     with suppress(FileNotFoundError):
         _link(link, path)
         link.replace(older(path))
     draft.replace(path)
-    sync_folder(path.parent)
+    files.sync_folder(path.parent)
 
 
 def read(path: Path, decode: Callable[[bytes], T]) -> tuple[T, bool] | None:
@@ -82,7 +78,7 @@ def read(path: Path, decode: Callable[[bytes], T]) -> tuple[T, bool] | None:
     logger.error("%s is damaged: %s. The generation before, %s, takes its place", path, found, older(path))
     path.replace(path.with_name(path.name + ".damaged"))
     _link(path, older(path))
-    sync_folder(path.parent)
+    files.sync_folder(path.parent)
     return before, True
 
 
@@ -92,15 +88,6 @@ def damage(path: Path) -> str:
     return found if isinstance(found, str) else ""
 
 
-def sync_folder(folder: Path) -> None:
-    """Make names that were added to, renamed in or removed from ``folder`` durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def _link(name: Path, file: Path) -> None:
     """Give ``file`` another name. A copy does where the file system has no links, or the kernel grants none to another's file."""
     try:
@@ -108,11 +95,7 @@ def _link(name: Path, file: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:
-        data = file.read_bytes()
-        with name.open("xb") as copy:
-            copy.write(data)
-            copy.flush()
-            os.fdatasync(copy.fileno())
+        files.write(name, file.read_bytes())
 
 
 def _read(path: Path, decode: Callable[[bytes], T]) -> T | str | None:

@@ -1,6 +1,5 @@
 """The broker: Receiver, filter bolt, Queue, Sender and refill as one node."""
 
-import fcntl
 import logging
 import os
 import time
@@ -11,10 +10,9 @@ from typing import Any
 
 import gevent
 import msgspec
-from gevent.event import Event
 
 from analytics.broker.committer import Committer
-from analytics.broker.curve import BROKER, Doorkeeper, make, server_options
+from analytics.broker.curve import BROKER, Authenticator, make, server_options
 from analytics.broker.endpoints import listen
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
@@ -43,7 +41,8 @@ from analytics.broker.wire import (
     encode,
 )
 from analytics.config import BrokerSection
-from analytics.errors import LogError
+from analytics.system.locks import FileLock
+from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
@@ -81,25 +80,25 @@ class Broker:
         self._own = own
         self._filter = Filter()
         self._sessions = Sessions()
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
-        self._failure: BaseException | None = None
-        self._failed = Event()
+        self._tasks = TaskGroup(self.name)
         self._next_beat = 0.0
         self._told: dict[str, Head] = {}
 
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
         section = self.bound
-        self._lock = _lock(self._data)
+        self._lock = FileLock(
+            self._data / "broker.lock", "another broker runs on this data folder: stop it first"
+        )
         try:
             self._make_own_keys()
             security = server_options(section)
             self._open()
         except BaseException:
-            os.close(self._lock)
+            self._lock.close()
             raise
         options = patience(section)
-        self._doorkeeper = Doorkeeper(Path(section.keys)) if section.keys else None
+        self._authenticator = Authenticator(Path(section.keys)) if section.keys else None
         self._sender = Sender(**options)
         self._committer = Committer(
             self._log,
@@ -127,13 +126,14 @@ class Broker:
             partial(self._sender.follow_subscriptions, ports[2]),
             *self._watch.loops(),
         ]
-        if self._doorkeeper is not None:
-            work.append(self._doorkeeper.run)
-        self._greenlets = [self._spawn(loop) for loop in work]
+        if self._authenticator is not None:
+            work.append(self._authenticator.run)
+        for loop in work:
+            self._tasks.spawn(loop)
 
     def _watched(self) -> list[Port]:
         """Return the ports of Receiver, refill and Sender, and have them watched."""
-        keyless = self._doorkeeper.note_keyless if self._doorkeeper is not None else lambda: None
+        keyless = self._authenticator.note_keyless if self._authenticator is not None else lambda: None
         ports = [
             Port(self._receiver.socket, keyless),
             # Clients wait for each answer before they ask again. Frames without bytes cost fifty times what they send.
@@ -145,9 +145,7 @@ class Broker:
 
     def step(self) -> None:
         """Send the heartbeat when it is due. Return soon. Raise what made any part of the broker fail."""
-        self._failed.wait(_NEWS_SECONDS)
-        if self._failure is not None:
-            raise self._failure
+        self._tasks.check(_NEWS_SECONDS)
         heads = self._log.heads
         # Each commit makes new heads: whoever lost the last message of a burst should not wait for a second.
         if heads is not self._told or time.monotonic() >= self._next_beat:
@@ -156,15 +154,15 @@ class Broker:
 
     def stop(self) -> None:
         """Stop taking batches in, and close. What was not acknowledged is sent again by its publisher."""
-        if not self._greenlets:
+        if self._tasks.stopping:
             return
-        gevent.killall(self._greenlets)
+        self._tasks.stop()
         self._watch.close()
         for part in (self._receiver, self._sender, self._refill, self._committer, self._log, self._store):
             part.close()
-        if self._doorkeeper is not None:
-            self._doorkeeper.close()
-        os.close(self._lock)
+        if self._authenticator is not None:
+            self._authenticator.close()
+        self._lock.close()
 
     def state(self) -> dict[str, Any]:
         """Return the BrokerState as plain data; how many messages were no use; and why the log can't be read, if so."""
@@ -188,8 +186,8 @@ class Broker:
             free_bytes=disk.f_bavail * disk.f_frsize,
             repeated=self._committer.repeated,
             waiting=self._waiting(),
-            refused_keys=self._doorkeeper.refused if self._doorkeeper is not None else 0,
-            refused_keyless=self._doorkeeper.keyless if self._doorkeeper is not None else 0,
+            refused_keys=self._authenticator.refused if self._authenticator is not None else 0,
+            refused_keyless=self._authenticator.keyless if self._authenticator is not None else 0,
         )
 
     def _waiting(self) -> dict[str, dict[str, float]]:
@@ -294,25 +292,3 @@ class Broker:
         except OSError as error:
             # Whoever reports can't help it, and the file is found again at the next start.
             logger.warning("a segment that all bolts have passed was not deleted: %s", error)
-
-    def _spawn(self, loop: Callable[[], None]) -> "gevent.Greenlet[..., None]":
-        greenlet = gevent.spawn(loop)
-        greenlet.link_exception(self._note_failure)
-        return greenlet
-
-    def _note_failure(self, greenlet: "gevent.Greenlet[..., None]") -> None:
-        self._failure = greenlet.exception
-        self._failed.set()
-
-
-def _lock(data: Path) -> int:
-    """Keep a second broker off the same data folder. Return the lock's descriptor."""
-    data.mkdir(parents=True, exist_ok=True)
-    path = data / "broker.lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise LogError(f"{path}: another broker runs on this data folder: stop it first") from error
-    return fd

@@ -44,6 +44,7 @@ from analytics.broker.wire import (
 from analytics.config import BrokerSection
 from analytics.core.intervals import Pair
 from analytics.errors import Refused, Unavailable
+from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +87,9 @@ class Publisher:
         self._acked = Event()
         self._moved = self._heard = time.monotonic()
         self._failure: BaseException | None = None
-        self._greenlets = [gevent.spawn(self._send_all), gevent.spawn(self._take_acks)]
-        for greenlet in self._greenlets:
-            greenlet.link_exception(self._fail)
+        self._tasks = TaskGroup(name, self._fail)
+        self._tasks.spawn(self._send_all)
+        self._tasks.spawn(self._take_acks)
 
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
         """Hand in a batch; wait while the window is full. The result comes when it is durable.
@@ -124,7 +125,7 @@ class Publisher:
     def close(self, timeout: float = 5.0) -> bool:
         """Wait for what is unacknowledged, then end. Return True if everything was acknowledged."""
         gevent.with_timeout(timeout, self._all_acked, timeout_value=None)
-        gevent.killall(self._greenlets)
+        self._tasks.stop()
         self._socket.close(linger=0)
         return not self._unacked
 
@@ -181,8 +182,8 @@ class Publisher:
         self._window.release()
         self._acked.set()
 
-    def _fail(self, greenlet: "gevent.Greenlet[..., None]") -> None:
-        failure = self._failure = greenlet.exception or Unavailable("the publisher ended")
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = failure
         for waiting in self._unacked.values():
             waiting.result.set_exception(failure)
             self._window.release()

@@ -54,7 +54,7 @@ def client_options(broker: BrokerSection) -> dict[str, int | bytes]:
 
 
 def server_options(broker: BrokerSection) -> dict[str, int | bytes]:
-    """Return the options of a socket that lets in whom a :class:`Doorkeeper` knows, and nobody while there is none."""
+    """Return the options of a socket that lets in whom a :class:`Authenticator` knows, and nobody while there is none."""
     if not broker.keys:
         return {}
     public, secret = _secret(Path(broker.keys), BROKER)
@@ -67,7 +67,7 @@ def server_options(broker: BrokerSection) -> dict[str, int | bytes]:
     }
 
 
-class Doorkeeper:
+class Authenticator:
     """Answers ZeroMQ, which asks about the key of everyone who connects (the protocol ZAP, RFC 27).
 
     Attributes:

@@ -16,6 +16,7 @@ import msgspec
 from analytics import sealed
 from analytics.broker.filter import Filter, Known
 from analytics.core.intervals import Intervals, Pair
+from analytics.system import files
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class FilterStore:
         draft.replace(tail)
         os.close(self._fd)
         self._fd, self._size = fd, 0
-        sealed.sync_folder(self._folder)
+        files.sync_folder(self._folder)
 
     def close(self) -> None:
         """Close the tail."""

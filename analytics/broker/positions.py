@@ -8,6 +8,7 @@ import msgspec
 
 from analytics.broker.wire import Head
 from analytics.sealed import opened, sealed
+from analytics.system import files
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +70,9 @@ class Positions:
 
     def _save(self) -> None:
         """Keep the reports. A disk that is full may forget them: bolts report again."""
-        draft = self._path.with_suffix(".new")
+        saved = sealed(msgspec.json.encode(_Saved(self._log, self.bolts)))
         try:
-            draft.write_bytes(sealed(msgspec.json.encode(_Saved(self._log, self.bolts))))
-            draft.replace(self._path)
+            files.draft(self._path, saved, durable=False).replace(self._path)
         except OSError as error:
             logger.warning("%s was not saved: %s", self._path, error)
 

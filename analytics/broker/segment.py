@@ -9,7 +9,7 @@ from analytics.appending import Appender
 from analytics.broker.records import Damaged, Record, SegmentHead, encode_record, placed, read_body, scan
 from analytics.broker.wire import Head
 from analytics.errors import LogError
-from analytics.sealed import sync_folder
+from analytics.system.files import sync_folder
 
 _CHECKPOINT_BYTES = 4 << 20
 _WARM_BYTES = 8 << 20

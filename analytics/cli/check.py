@@ -1,7 +1,6 @@
 """``analytics check``: can the configuration be used, and everything in it be reached?"""
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +32,7 @@ from analytics.store import MongoStore, open_store
 from analytics.store.embedded.choice import elsewhere, engine_name, open_engine
 from analytics.store.embedded.choice import reason as reason_of_engine
 from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
+from analytics.system import ports
 
 TIMEOUT = 5.0
 AT_ONCE = 16
@@ -296,12 +296,8 @@ def _runs(config: Config, name: str) -> bool:
 
 def _unused(port: int, host: str = "127.0.0.1") -> int:
     """Return ``port`` if it can be listened on."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise Wrong(
-                f"port {port} on {host}: {error.strerror}; another program has it: end that, or choose another port"
-            ) from error
+    if error := ports.refusal(host, port):
+        raise Wrong(
+            f"port {port} on {host}: {error.strerror}; another program has it: end that, or choose another port"
+        ) from error
     return port

@@ -14,7 +14,7 @@ from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
-from analytics.runtime.service.supervisor import Supervisor
+from analytics.runtime.service.conf import noted_pid
 
 PR_SET_PDEATHSIG = 1
 
@@ -34,7 +34,7 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
     """
     _close_to_others(config.data)
     if supervised:
-        with_parent = Supervisor(config).noted_pid
+        with_parent = noted_pid(config)
     if with_parent is not None:
         _die_with(with_parent)
     unset = list(unset_variables(config))

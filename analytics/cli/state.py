@@ -10,6 +10,7 @@ import click
 from analytics import sealed
 from analytics.config import Config
 from analytics.errors import AnalyticsError
+from analytics.system import files
 
 _SPARE = {
     "state/gamelog.json": "all logs are read again, and repeats are dropped",
@@ -85,4 +86,4 @@ def _move_away(path: Path) -> None:
     for one in (path, sealed.older(path), *beside):
         if one.exists():
             one.replace(one.with_name(f"{one.name}.damaged-{time.time():.0f}"))
-    sealed.sync_folder(path.parent)
+    files.sync_folder(path.parent)

@@ -14,6 +14,7 @@ from gevent.event import Event
 from analytics.cluster.keys import Keys, clock
 from analytics.config import EtcdSection
 from analytics.errors import Unavailable
+from analytics.system.tasks import TaskGroup
 
 SAFE_SHARE = 0.8
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Election:
         self._until = 0.0
         self._told = False
         self._renewed = Event()
-        self._greenlets: list[gevent.Greenlet[[], None]] = []
+        self.tasks = TaskGroup(self._key)
 
     @property
     def active(self) -> bool:
@@ -71,17 +72,12 @@ class Election:
 
     def start(self) -> None:
         """Begin to contend."""
-        self._greenlets = [gevent.spawn(self._contend), gevent.spawn(self._step_down_in_time)]
-
-    def check(self) -> None:
-        """Raise what has ended the contest, if anything has."""
-        for greenlet in self._greenlets:
-            if greenlet.ready():
-                greenlet.get()
+        self.tasks.spawn(self._contend)
+        self.tasks.spawn(self._step_down_in_time)
 
     def stop(self) -> None:
         """Step down and let another one take over at once, if etcd can be reached."""
-        gevent.killall(self._greenlets)
+        self.tasks.stop()
         self._until = 0.0
         self._remember(False)
         self._tell()

@@ -1,21 +1,20 @@
 """Keys on this machine's disk, where no etcd is configured."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-import gevent
 import msgspec
 
 from analytics.cluster.keys import clock
-from analytics.cluster.registry import process_started
 from analytics.errors import Unavailable
+from analytics.system import files
+from analytics.system.locks import FileLock, LockTaken
+from analytics.system.processes import process_started
 
 LOCK_SECONDS = 1.0
-POLL_SECONDS = 0.01
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -97,30 +96,17 @@ class LocalKeys:
             return None
 
     def _write(self, key: str, value: bytes, ttl: int) -> None:
-        beside = self._folder / ".new"
         kept = _Kept(value, clock() + ttl, ttl, os.getpid(), process_started())
-        beside.write_bytes(msgspec.msgpack.encode(kept))
-        beside.replace(self._path(key))
+        path = self._path(key)
+        files.draft(path, msgspec.msgpack.encode(kept), durable=False).replace(path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock, and say it in our words where the disk does not play along."""
+        """Hold the lock. Raise Unavailable where the disk or another process prevents it."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with (self._folder / ".lock").open("ab") as lock:
-                until = clock() + LOCK_SECONDS
-                while not _try_lock(lock.fileno()):
-                    if clock() >= until:
-                        raise Unavailable(f"{self._folder}/.lock is held by another process; is one frozen?")
-                    gevent.sleep(POLL_SECONDS)
+            with FileLock(
+                self._folder / ".lock", "another process, frozen perhaps, does not release it", LOCK_SECONDS
+            ):
                 yield
-        except OSError as error:
+        except (LockTaken, OSError) as error:
             raise Unavailable(f"{self._folder} can't be used: {error}") from error
-
-
-def _try_lock(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -17,6 +17,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from analytics.system import files
+from analytics.system.processes import process_started
+
 LIVE_SECONDS = 5.0
 
 
@@ -76,9 +79,9 @@ class LocalRegistry:
     def beat(self, node: Node) -> None:
         """Replace what is known of the node of that name. Raise OSError where only its beat could be written, or not even that."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        beside, place = self._folder / f".{node.name}.new", self._folder / f"{node.name}.json"
+        place = self._folder / f"{node.name}.json"
         try:
-            beside.write_bytes(msgspec.json.encode(node))
+            beside = files.draft(place, msgspec.json.encode(node), durable=False)
             os.utime(beside, (node.beat, node.beat))
             beside.replace(place)
         except OSError:
@@ -118,14 +121,3 @@ def alive(node: Node, now: float | None = None) -> bool:
         return not node.ended
     fresh = (time.time() if now is None else now) - node.beat < LIVE_SECONDS
     return fresh and not node.ended and process_started(node.pid) == node.started
-
-
-def process_started(pid: int | None = None) -> int:
-    """Return when a process started, in the kernel's ticks since boot; 0 where there is none, or a dead one."""
-    try:
-        stat = Path(f"/proc/{os.getpid() if pid is None else pid}/stat").read_text()
-    except OSError:
-        return 0
-    # The program's name stands in parentheses and may hold anything; the fields follow the last one.
-    fields = stat.rpartition(")")[2].split()
-    return 0 if fields[0] in "ZX" else int(fields[19])

@@ -10,6 +10,7 @@ from analytics.cluster.keys import Keys
 from analytics.cluster.registry import LocalRegistry, Node
 from analytics.config import EtcdSection
 from analytics.errors import Unavailable
+from analytics.system.tasks import TaskGroup
 
 NODES = "nodes/"
 ENDED_SECONDS = 86_400
@@ -37,15 +38,15 @@ class SharedRegistry:
         self._section = section
         self._nodes: dict[str, Node] = {}
         self._left: set[str] = set()
-        self._telling: gevent.Greenlet[[], None] | None = None
+        self._tasks = TaskGroup("registry")
 
     def beat(self, node: Node) -> None:
         """Replace what is known of the node of that name on this machine."""
         self._local.beat(node)
         self._nodes[node.name] = msgspec.structs.replace(node, host=self._host)
         self._left.discard(node.name)
-        if not self._telling:
-            self._telling = gevent.spawn(self._tell_for_ever)
+        if not self._tasks.running:
+            self._tasks.spawn(self._tell_for_ever)
 
     def list(self) -> list[Node]:
         """Return every node known, by name: this machine's, then others, which are all there is of a host."""
@@ -59,8 +60,8 @@ class SharedRegistry:
 
     def close(self) -> None:
         """Tell what there is still to tell, if etcd can be reached, and close."""
-        if self._telling is not None:
-            self._telling.kill()
+        self._tasks.stop()
+        if self._nodes or self._left:
             self._tell()
         self._keys.close()
 

@@ -4,10 +4,8 @@ Before documents are written, a file says which; it is emptied when their tuples
 publishes those that may never have gone out.
 """
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +13,9 @@ import msgspec
 
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part, portions
-from analytics.errors import AnalyticsError
 from analytics.runtime.settler import ACCTS_A_TUPLE, new_session
 from analytics.spouts.positions import StateFile
+from analytics.system.locks import FileLock
 
 LINES_A_BATCH = 200
 
@@ -90,21 +88,8 @@ class Outlet:
             yield msgspec.json.encode(one)
 
 
-@contextmanager
-def alone(data: Path, dry: bool) -> Iterator[None]:
-    """Keep a second rebuild that writes off."""
+def alone(data: Path, dry: bool) -> AbstractContextManager[object]:
+    """Keep a second rebuild that writes away."""
     if dry:
-        yield
-        return
-    path = data / "state" / "rebuild.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise AnalyticsError(f"{path}: another rebuild is at work: wait for it") from error
-    try:
-        yield
-    finally:
-        os.close(fd)
+        return nullcontext()
+    return FileLock(data / "state" / "rebuild.lock", "another rebuild runs: wait until it ends")

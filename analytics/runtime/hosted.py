@@ -18,6 +18,7 @@ from analytics.cluster.election import SAFE_SHARE
 from analytics.cluster.place import Finder, Offering
 from analytics.config import BrokerSection, Config
 from analytics.runtime.node import Node
+from analytics.system.tasks import TaskGroup
 
 WAIT_SECONDS = 1.0
 
@@ -42,7 +43,7 @@ class Hosted(Node):
         self._place = config.broker
         self._election: Election | None = None
         self._finder: Finder | None = None
-        self._looking: gevent.Greenlet[..., None] | None = None
+        self._tasks = TaskGroup(name)
         self._turned = Event()
 
     def start(self) -> None:
@@ -52,17 +53,18 @@ class Hosted(Node):
         if config.etcd.endpoints:
             self._finder = Finder(self._keys, config)
             self._finder.look()
-            self._looking = gevent.spawn(self._look_for_ever, self._finder)
+            self._tasks.spawn(self._look_for_ever, self._finder)
         if self._alone:
             mark = config.data / "run" / f"active-{self.name}"
             self._election = Election(
                 self._keys, self.name, config.etcd, lambda active: self._turned.set(), mark
             )
+            self._tasks.include(self._election.tasks)
             self._election.start()
 
     def step(self) -> None:
         """Take a step of the node if it is its turn, else wait for that, up to a second."""
-        self._check()
+        self._tasks.check()
         place = self._wanted()
         if self._node is not None and place != self._place:
             self._end()
@@ -76,9 +78,8 @@ class Hosted(Node):
 
     def stop(self) -> None:
         """Stop the node, then let another instance take over at once."""
-        if self._looking is not None:
-            self._looking.kill()
         self._end()
+        self._tasks.stop()
         if self._election is not None:
             self._election.stop()
         self._keys.close()
@@ -109,13 +110,6 @@ class Hosted(Node):
         if node is not None:
             node.stop()
 
-    def _check(self) -> None:
-        """Raise what ended a greenlet, if anything has."""
-        if self._election is not None:
-            self._election.check()
-        if self._looking is not None and self._looking.ready():
-            self._looking.get()
-
     def _look_for_ever(self, finder: Finder) -> None:
         while True:
             gevent.sleep(self._config.etcd.poll_seconds)
@@ -137,7 +131,7 @@ class OfferedBroker(Broker):
         super().start()
         self._keys = open_keys(self._config, _patience(self._config))
         self._offering = Offering(self._keys, self._config, self.bound)
-        self._renewing = self._spawn(self._renew_for_ever)
+        self._renewing = self._tasks.spawn(self._renew_for_ever)
 
     def stop(self) -> None:
         """Take the offer back, then stop."""

@@ -20,10 +20,10 @@ from gevent.threadpool import ThreadPool
 from analytics import __version__
 from analytics.cluster import Node as Entry
 from analytics.cluster import Registry, open_registry
-from analytics.cluster.registry import process_started
 from analytics.config import Config, fingerprint
 from analytics.runtime.logs import as_node
-from analytics.runtime.usage import usage
+from analytics.system.processes import process_started, usage
+from analytics.system.tasks import TaskGroup
 
 BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
@@ -135,7 +135,7 @@ class _Runner:
         self._ending = ending
         self._started = False
         self._total = 0
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._tasks = TaskGroup(node.name, self._fail)
         self._entry = Entry(
             name=node.name,
             role=node.role,
@@ -158,11 +158,12 @@ class _Runner:
         self._started = True
         self._total = progress(self._state())
         log.info("%s started", self._node.name)
-        self._greenlets = [gevent.spawn(self._step_for_ever), gevent.spawn(self._beat_for_ever)]
+        self._tasks.spawn(self._step_for_ever, may_end=True)
+        self._tasks.spawn(self._beat_for_ever)
 
     def stop(self) -> None:
         """Stop the node if it was started; leave the registry, unless there is an error to tell."""
-        gevent.killall(self._greenlets)
+        self._tasks.stop()
         if self._started:
             try:
                 self._node.stop()
@@ -207,7 +208,7 @@ class _Runner:
         except Exception as error:  # a full disk, say: the node works on
             log.error("%s can't tell the registry how it does: %s", self._node.name, error)
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self.error = self.error or f"{type(error).__name__}: {error}"
         log.error("%s died: %s", self._node.name, self.error, exc_info=error)
         self._ending.set()

@@ -18,7 +18,7 @@ from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, open_registry
 from analytics.cluster import Node as Entry
 from analytics.cluster.place import located
-from analytics.cluster.registry import alive, process_started
+from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import unset_variables
 from analytics.errors import Unavailable
@@ -28,8 +28,8 @@ from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.shortage import shortage
-from analytics.runtime.usage import Usage
 from analytics.store import open_store
+from analytics.system.processes import Usage, process_started
 
 BALANCE_TRIES = 40
 SECONDS = 1.2

@@ -12,6 +12,7 @@ from analytics.broker.sessions import SESSION_SECONDS
 from analytics.broker.wire import Head
 from analytics.config import BrokerSection
 from analytics.errors import Refused, Unavailable
+from analytics.system.tasks import TaskGroup
 
 REPEAT_SECONDS = 1.0
 LAST_SECONDS = 1.0
@@ -30,6 +31,7 @@ class Reports:
     Without repetition, a bolt that has nothing more to do would seem to lag for ever where its last report was lost.
 
     Attributes:
+        tasks: the greenlet, which crashes with its owner.
         error: why the broker has not heard the newest, empty where it has.
     """
 
@@ -43,7 +45,8 @@ class Reports:
         self._new = Event()
         self._heard = Event()
         self._heard.set()
-        self._reporting = gevent.spawn(self._report_for_ever)
+        self.tasks = TaskGroup("reports")
+        self.tasks.spawn(self._report_for_ever)
 
     def tell(self, log: str, heads: Heads, again: bool = False) -> None:
         """Report soon how far bolts are in the log of that name. Reports that are still owed are replaced.
@@ -56,16 +59,11 @@ class Reports:
         self._heard.clear()
         self._new.set()
 
-    def check(self) -> None:
-        """Raise what ended the greenlet, if anything has."""
-        if self._reporting.ready():
-            self._reporting.get()
-
     def close(self) -> None:
         """Give a broker that answers a moment to hear what is owed, then end; the next start reports again."""
         if not self.error:
             self._heard.wait(LAST_SECONDS)
-        self._reporting.kill()
+        self.tasks.stop()
         with contextlib.suppress(Unavailable, Refused):
             gevent.with_timeout(LAST_SECONDS, self._refill.leave, timeout_value=None)
         self._refill.close()

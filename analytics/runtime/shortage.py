@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import tempfile
 from pathlib import Path
 
@@ -48,12 +49,11 @@ def _of_trial(folder: Path) -> str:
 def _of_files(pid: int) -> str:
     """Return whether the process has as many files open as it may; unknown where it is another user's."""
     try:
-        limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()
-        most = next(line.split()[3] for line in limits if line.startswith("Max open files"))
+        most, _ = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         used = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-    except (OSError, StopIteration):
+    except OSError:
         return ""
-    if not most.isdecimal() or used < int(most) - SPARE_FILES:
+    if most == resource.RLIM_INFINITY or used < most - SPARE_FILES:
         return ""
     return (
         f"it has {used} of {most} files and connections open: raise the limit (LimitNOFILE= of the service, ulimit -n), "

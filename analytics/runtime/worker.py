@@ -28,6 +28,7 @@ from analytics.runtime.reports import Reports
 from analytics.runtime.settler import Changes, Settler, new_session
 from analytics.spouts.rejected import Rejected
 from analytics.store import open_store
+from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +48,9 @@ class Worker(Node):
         self._config = config
         self._bolts = {bolt: BOLTS[bolt] for bolt in bolts}
         self._topics = sorted({topic for bolt in self._bolts.values() for topic in bolt.reads})
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._intake: Intake | None = None
         self._recovery: Recovery | None = None
         self._heads: dict[str, dict[str, Head]] = {}
-        self._stopping = False
         self._settling = False
         self._room = Event()
         self._work = Event()
@@ -76,33 +75,30 @@ class Worker(Node):
         self._settler = Settler(
             self._bolts, self._areas, self._store, self._publisher, session, config.worker.max_known_accts
         )
-        self._stopping = False
-        self._greenlets = [gevent.spawn(self._fold_for_ever)]
+        self._tasks = TaskGroup(self.name)
+        self._tasks.include(self._reports.tasks)
+        self._tasks.spawn(self._fold_for_ever)
 
     def step(self) -> None:
         """Wait a second; raise what ended one of the greenlets, if any has.
 
         Where the store has lost writes, begin again: nothing that was read from it before can be believed.
         """
-        for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
-            try:
-                greenlet.get()
-            except LostWrites as lost:
-                logger.error("%s", lost)
-                self.stop()
-                self.start()
-                return
-            raise RuntimeError(f"{self.name}: a greenlet ended by itself")
-        self._reports.check()
+        try:
+            self._tasks.check(1.0)
+        except LostWrites as lost:
+            logger.error("%s", lost)
+            self.stop()
+            self.start()
+            return
         if self._recovery is not None:
             self._recovery.refresh()
 
     def stop(self) -> None:
         """Settle what was folded, then let go of everything."""
-        self._stopping = True
+        self._tasks.stopping = True
         self._work.set()
-        gevent.joinall(self._greenlets, timeout=10)
-        gevent.killall(self._greenlets, timeout=2)
+        self._tasks.stop(10)
         if self._intake:
             self._intake.close()
             self._intake = None
@@ -130,8 +126,8 @@ class Worker(Node):
 
     def _fold_for_ever(self) -> None:
         intake = self._intake = self._prepare()
-        self._greenlets.append(gevent.spawn(self._settle_for_ever))
-        while not self._stopping:
+        self._tasks.spawn(self._settle_for_ever)
+        while not self._tasks.stopping:
             try:
                 for message in intake.messages(IDLE_SECONDS):
                     self._fold(message, intake.heads[message.topic])
@@ -195,19 +191,19 @@ class Worker(Node):
 
     def _wait_for_room(self) -> None:
         most = self._config.worker.max_pending_tuples
-        while not self._stopping and (
+        while not self._tasks.stopping and (
             self._changes.tuples >= most or self._changes.bytes >= most * BYTES_A_TUPLE
         ):
             self._room.clear()
             self._room.wait(1.0)
 
     def _wait_until_settled(self) -> None:
-        while (self._changes.tuples or self._settling) and not self._stopping:
+        while (self._changes.tuples or self._settling) and not self._tasks.stopping:
             self._room.clear()
             self._room.wait(1.0)
 
     def _settle_for_ever(self) -> None:
-        while not self._stopping:
+        while not self._tasks.stopping:
             self._work.wait()
             self._work.clear()
             self._wait_for_more()
@@ -218,7 +214,7 @@ class Worker(Node):
 
     def _wait_for_more(self) -> None:
         self._pace.begin(time.monotonic())
-        while not self._stopping and (wait := self._pace.wait(time.monotonic(), self._changes.tuples)):
+        while not self._tasks.stopping and (wait := self._pace.wait(time.monotonic(), self._changes.tuples)):
             gevent.sleep(wait)
 
     def _settle(self) -> None:

@@ -7,7 +7,6 @@ are short, so a broker that is away or full makes the sources wait.
 """
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +32,8 @@ from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
 from analytics.spouts.sources.stream import LONGEST_LINE, Chunk
 from analytics.spouts.sources.tcp import TcpSource
+from analytics.system.locks import FileLock
+from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,9 @@ class Road:
         self._much = config.gamelog.batch_lines * _NEARLY
         self._pending = 0
         self._together = 1
-        self.greenlets = [gevent.spawn(self._write_all), gevent.spawn(self._acknowledge_all)]
+        self.tasks = TaskGroup(name)
+        self.tasks.spawn(self._write_all)
+        self.tasks.spawn(self._acknowledge_all)
 
     def put(self, work: Work) -> None:
         """Take a converted chunk over; wait while there is enough to do."""
@@ -153,16 +156,12 @@ class Road:
         """Say whether everything taken over is acknowledged."""
         return not self._pending
 
-    def failure(self) -> BaseException | None:
-        """Return what ended one of the greenlets, if anything did."""
-        return next((greenlet.exception for greenlet in self.greenlets if greenlet.exception), None)
-
     def close(self, timeout: float = 5.0) -> bool:
         """Wait until all is acknowledged, up to ``timeout``, then end. Return whether it was."""
         until = time.monotonic() + timeout
-        while not self.idle() and time.monotonic() < until and self.failure() is None:
+        while not self.idle() and time.monotonic() < until and self.tasks.error is None:
             gevent.sleep(0.02)
-        gevent.killall(self.greenlets)
+        self.tasks.stop()
         self._publisher.close(0.1)
         self.journal.close()
         self._rejected.close()
@@ -249,8 +248,8 @@ class Gamelog:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._lock = -1
-        self._greenlets: list[Any] = []
+        self._lock: FileLock | None = None
+        self._tasks = TaskGroup(self.name)
         self._sources: list[FileSource | HttpSource | TcpSource] = []
         self._health: list[Health] = []
 
@@ -265,22 +264,18 @@ class Gamelog:
         self._areas = areas(self._config)
         journal = Journal(self._config, "gamelog", memory.state.journal, memory.journals)
         self._road = Road(self._config, self.name, journal, memory.acknowledged)
+        self._tasks.include(self._road.tasks)
         for source in self._config.gamelog.sources:
             self._add(source, memory)
         memory.save(now=True)
         for one in self._sources:
             if isinstance(one, TcpSource):
                 one.start()
-        self._greenlets.append(gevent.spawn(self._run))
+        self._tasks.spawn(self._run, may_end=True)
 
     def step(self) -> None:
         """Save positions; raise what ended any greenlet."""
-        gevent.sleep(0.2)
-        failure = self._road.failure() or next(
-            (one.exception for one in self._greenlets if one.exception), None
-        )
-        if failure is not None:
-            raise failure
+        self._tasks.check(0.2)
         self._memory.step(self._road.journal.acknowledged != self._memory.state.journal)
 
     def stop(self) -> None:
@@ -312,16 +307,15 @@ class Gamelog:
         }
 
     def _end(self, timeout: float) -> None:
-        gevent.killall(self._greenlets)
+        self._tasks.stop()
         for source in self._sources:
             source.close()
         self._road.close(timeout)
         self._lost.close()
 
     def _unlock(self) -> None:
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.close()
 
     def _run(self) -> None:
         rules = Rules(self._areas, opcodes(self._config))
@@ -330,7 +324,7 @@ class Gamelog:
         for block in self._road.journal.unacknowledged():
             self._road.again(block.data, block.mark, rules)
         for source in self._sources:
-            self._greenlets.append(gevent.spawn(source.run))
+            self._tasks.spawn(source.run)
 
     def _add(self, source: Source, memory: Memory) -> None:
         health = Health(source.name)

@@ -18,6 +18,8 @@ from gevent.lock import RLock
 from analytics.appending import Appender
 from analytics.config import Config
 from analytics.core.periods import zone
+from analytics.system.files import sync_folder
+from analytics.system.locks import try_lock
 
 _NAME = re.compile(r"_(\d{12})(?:-(\d+))?\.txt$")
 _BLOCK = 1 << 20
@@ -186,31 +188,19 @@ def _create(folder: Path, stem: str, known: Collection[str]) -> tuple[int, str]:
         except FileExistsError:
             number += 1
             continue
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        directory = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        fcntl.flock(fd, fcntl.LOCK_EX)  # waits for one who looks whether it has a writer
+        sync_folder(folder)
         return fd, name
 
 
 def _has_writer(path: Path) -> bool:
     with path.open("rb") as file:
-        return not _lock_now(file.fileno())
-
-
-def _lock_now(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        return not try_lock(file.fileno())
 
 
 def _left_over(path: Path, done: int) -> Iterator[Block]:
     with path.open("r+b") as file:
-        if not _lock_now(file.fileno()):
+        if not try_lock(file.fileno()):
             return
         file.seek(done)
         rest = b""

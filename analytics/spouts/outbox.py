@@ -4,7 +4,6 @@ Records are named ``<spout>/<game>@<random>:<n>``; the random part is made with 
 it. What was journaled but not acknowledged when the process died is published again under its name.
 """
 
-import fcntl
 import os
 import secrets
 from collections import deque
@@ -21,9 +20,9 @@ from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch, BatchHeader, Part, portions, tagged
 from analytics.config import Config
 from analytics.core.intervals import Intervals
-from analytics.errors import AnalyticsError
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.rejected import Rejected
+from analytics.system.locks import FileLock
 
 WINDOW = 8
 MOST_LINES = 20_000
@@ -240,19 +239,10 @@ class Outbox(Generic[L]):
                 )
 
 
-def alone(config: Config, name: str) -> int:
+def alone(config: Config, name: str) -> FileLock:
     """Keep a second spout ``name``, which would give other records the same names, off the same data folder.
 
-    Return the file descriptor to close at the end. Raise AnalyticsError where there is one already.
+    Return the lock, to be closed at the end. Raise LockTaken where there is one already.
     """
     path = config.data / "state" / f"{name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise AnalyticsError(
-            f"{path}: another {name} spout runs on this data folder: stop it first"
-        ) from error
-    return fd
+    return FileLock(path, f"another {name} spout runs on this data folder: stop it first")

@@ -5,7 +5,6 @@ interface ── poll ─▶ check ─▶ name ─▶ journal (durable) ─▶ R
 An answer is complete: an account that paid before and is left out of it has paid nothing, and the snapshot says so.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -140,7 +139,7 @@ class Payment:
         self._payers.close()
         self._rejected.close()
         self._client.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def state(self) -> dict[str, Any]:
         """Return the balance, and what goes wrong at the moment per area and day."""

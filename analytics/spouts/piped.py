@@ -6,19 +6,16 @@ They are compared with each other and with those that the gamelog spout reads, s
 they come.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
 from pathlib import Path
 
-import gevent
 from msgspec.structs import replace
 
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import Position, State, StateFile
 from analytics.spouts.retired import MOST_ACTIVE, Retired
 from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
+from analytics.system.locks import FileLock
 
 _PREFIX = "gamelog/stdin@"
 _JOURNALED = b'{"id":"'
@@ -50,17 +47,9 @@ class PipedStreams:
             self._read = written, self._file.load(State).sources
         return self._read[1]
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> FileLock:
         """Hold off other processes that begin streams; other greenlets run while this waits for them."""
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            while not _locked(fd):
-                gevent.sleep(0.02)
-            yield
-        finally:
-            os.close(fd)
+        return FileLock(self._lock, "another process begins a stream", math.inf)
 
     def alike(self, lines: list[bytes]) -> bool:
         """Say whether a known stream begins like this one."""
@@ -122,11 +111,3 @@ class PipedStreams:
     def _catalogue(self) -> Catalogue:
         known = self._spout.load(State).sources | self._file.load(State).sources
         return Catalogue(known, others=self.retired.find)
-
-
-def _locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -26,6 +26,7 @@ from analytics.config import Polled
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
 from analytics.spouts.httpclient import open_session, reason, retry_after
+from analytics.system.tasks import TaskGroup
 
 MAX_ANSWER = 128 << 20
 MAX_PAGES = 100_000
@@ -278,7 +279,7 @@ class Poller(Generic[Q, R]):
         self._busy: set[Q] = set()
         self._answers: Queue[Answer[Q, R]] = Queue(maxsize=settings.concurrency)
         self._pool = Pool(settings.concurrency)
-        self._greenlet = gevent.Greenlet(self._run)
+        self._tasks = TaskGroup("poller")
         self.rounds = 0
         self._clock_error = ""
 
@@ -290,20 +291,18 @@ class Poller(Generic[Q, R]):
     def start(self, after: int = 0) -> None:
         """Begin to ask. ``after``: the greatest ``at`` of an earlier run."""
         self._at = after
-        self._greenlet.start()
+        self._tasks.spawn(self._run)
 
     def stop(self) -> None:
         """Ask no more; what is under way is given up."""
-        self._greenlet.kill()
-        self._pool.kill()
+        self._tasks.stop()
 
     def get(self, timeout: float) -> Answer[Q, R] | None:
         """Return the next answer, or None when there is none within ``timeout`` seconds.
 
         Raise what ended the poller, if anything did.
         """
-        if self._greenlet.ready():
-            self._greenlet.get()
+        self._tasks.check()
         try:
             found: Answer[Q, R] = (
                 self._answers.get(timeout=timeout) if timeout else self._answers.get_nowait()
@@ -328,12 +327,9 @@ class Poller(Generic[Q, R]):
         for question in self._plan(now):
             if question not in self._busy:
                 self._busy.add(question)
-                # Waits while all places are taken. A greenlet that dies takes the poller with it.
-                self._pool.spawn(self._answer, question, now).link_exception(self._died)
+                # Waits while all places are taken.
+                self._tasks.watch(self._pool.spawn(self._answer, question, now), may_end=True)
         self.rounds += 1
-
-    def _died(self, greenlet: "gevent.Greenlet[..., None]") -> None:
-        self._greenlet.kill(greenlet.exception or gevent.GreenletExit, block=False)
 
     def _answer(self, question: Q, now: float) -> None:
         self._at = at = max(self._at + 1, int(time.time() * 1000))

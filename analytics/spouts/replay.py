@@ -96,9 +96,7 @@ def _wait(road: Road, timeout: float) -> None:
     until = time.monotonic() + timeout
     while not road.idle():
         gevent.sleep(0.01)
-        failure = road.failure()
-        if failure is not None:
-            raise failure
+        road.tasks.check()
         if time.monotonic() >= until:
             raise Unavailable(
                 f"expected the broker's acknowledgement within {timeout:g} s, got none. Look at `bin/analytics "

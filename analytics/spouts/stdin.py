@@ -152,7 +152,7 @@ class Piped:
             self._known += len(share.ns) - len(kept.ns) + share.doubled
             shares.append(kept)
         work.shares = shares
-        self._check()
+        self._road.tasks.check()
         with gevent.Timeout(self._timeout, self._silent()):
             self._road.put(work)
 
@@ -171,17 +171,12 @@ class Piped:
         before, since = self._road.counts.published, time.monotonic()
         while not self._road.idle():
             gevent.sleep(0.02)
-            self._check()
+            self._road.tasks.check()
             progress(self.totals())
             if self._road.counts.published != before:
                 before, since = self._road.counts.published, time.monotonic()
             if time.monotonic() - since > self._timeout:
                 raise self._silent()
-
-    def _check(self) -> None:
-        failure = self._road.failure()
-        if failure is not None:
-            raise failure
 
     def _ask(self, question: Callable[[], T]) -> T:
         until = time.monotonic() + self._timeout

@@ -16,7 +16,6 @@ that is not journaled yet has no name, and one that is, is known or will be once
 while pages were asked for is asked for again. An answer that breaks off moves nothing.
 """
 
-import os
 import time
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -182,7 +181,7 @@ class Syncuser:
         self._known.close()
         self._rejected.close()
         self._client.close()
-        os.close(self._lock)
+        self._lock.close()
 
     def state(self) -> dict[str, Any]:
         """Return the balance, and what goes wrong at the moment per area."""

@@ -17,8 +17,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from analytics.cluster.registry import process_started
 from analytics.errors import AnalyticsError
+from analytics.system.processes import process_started
 
 NETWORKS = "198.18"  # to 198.19; for tests of networks (RFC 2544), so nobody's address is lost by it
 GONE_SECONDS = 20.0

@@ -8,6 +8,7 @@ import random
 import socket
 
 from analytics.errors import AnalyticsError
+from analytics.system.ports import refusal
 
 BLOCKS = range(20_000, 32_000, 100)
 _held: list[socket.socket] = []
@@ -19,7 +20,7 @@ def free_ports(count: int) -> list[int]:
     while True:
         while len(_left) >= count:
             row = [_left.pop(0) for _ in range(count)]
-            if all(map(_is_free, row)):
+            if not any(refusal("127.0.0.1", port) for port in row):
                 return row
         _take_a_block()
 
@@ -36,11 +37,3 @@ def _take_a_block() -> None:
         _left[:] = range(first + 1, first + BLOCKS.step)
         return
     raise AnalyticsError(f"no free ports between {BLOCKS.start} and {BLOCKS.stop}")
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True

@@ -21,11 +21,11 @@ from analytics.cli.demo import conclude
 from analytics.cli.demo_results import compare, verdict
 from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers, retention_table, worth_table
 from analytics.cluster import LocalRegistry
-from analytics.cluster.registry import process_started
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.store import MemoryStore, Write, open_store
 from analytics.store.embedded.choice import NAMES, Name
+from analytics.system.processes import process_started
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.timers import TIMERS

@@ -18,12 +18,12 @@ from analytics.cli.rebuild import rebuild
 from analytics.cli.rejected import rejected
 from analytics.cli.timers import timers
 from analytics.cluster import LocalRegistry, Node
-from analytics.cluster.registry import process_started
 from analytics.config import AreaSection, Game, Interface, Source, fingerprint
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import report
 from analytics.spouts.gamelog import Gamelog
 from analytics.spouts.rejected import Rejected, waiting
+from analytics.system.processes import process_started
 
 
 def call(config, *words):

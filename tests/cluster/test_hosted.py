@@ -65,7 +65,7 @@ class Host:
         """End as a process that is killed: the key stays."""
         self._greenlet.kill()
         assert self.node._election is not None
-        gevent.killall(self.node._election._greenlets)
+        self.node._election.tasks.stop()
         self.working.clear()
 
     def _run(self) -> None:

@@ -9,8 +9,9 @@ import pytest
 from cluster_harness import NewEtcd, eventually, section
 
 from analytics.cluster import Node, Registry, open_registry
-from analytics.cluster.registry import LocalRegistry, alive, process_started
+from analytics.cluster.registry import LocalRegistry, alive
 from analytics.config import Config, EtcdSection
+from analytics.system.processes import process_started
 from analytics.testing.etcd import Etcd
 
 Host = Callable[..., Registry]
@@ -77,7 +78,7 @@ def test_a_host_that_vanishes_is_gone_when_its_time_is_over(whole: Etcd, host: H
         a, looker = host(f"a{api}", facts), host(f"looker{api}", facts)
         a.beat(node("workers"))
         eventually(lambda looker=looker: names(looker))
-        a._telling.kill()  # type: ignore[attr-defined]
+        a._tasks.stop()  # type: ignore[attr-defined]
         lookers.append(looker)
     eventually(lambda: not any(looker.list() for looker in lookers))
 

@@ -12,9 +12,10 @@ import pytest
 from gevent import monkey
 
 from analytics.cluster import LocalRegistry, Node
-from analytics.cluster.registry import alive, process_started
+from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.runtime.node import RESOLVING_THREADS, Exit, resolve_apart, run
+from analytics.system.processes import process_started
 
 
 class Counting:

@@ -15,7 +15,6 @@ from analytics.app import UnknownNode, build
 from analytics.bolts import BOLTS
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, Node
-from analytics.cluster.registry import process_started
 from analytics.config import (
     Config,
     DashboardSection,
@@ -31,6 +30,7 @@ from analytics.runtime.asking import Answer
 from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.report import node_reports, report
 from analytics.store import MemoryStore, Store
+from analytics.system.processes import process_started
 
 SOURCE = Source(name="a", kind="file", path="/x")
 
@@ -103,7 +103,7 @@ def test_a_node_that_cannot_write_how_it_does_is_not_said_to_hang(
     beating(tmp_path, beat=time.time() - 30)
     if not silent:
         full = LocalRegistry(tmp_path)
-        (tmp_path / "run" / ".gamelog.new").mkdir()  # no file can be written there
+        (tmp_path / "run" / f".gamelog.json.{os.getpid()}.new").mkdir()  # no file can be written there
         with pytest.raises(OSError):
             full.beat(node_of())
     monkeypatch.setattr(shortage.os, "statvfs", lambda folder: NoRoom(folder, **lacks))

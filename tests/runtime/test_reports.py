@@ -48,7 +48,7 @@ def test_what_the_broker_did_not_hear_is_reported_again(
     eventually(lambda: "did not answer" in reports.error)
     broker.start()
     eventually(lambda: not reports.error)
-    reports.check()
+    reports.tasks.check()
     assert {bolt: state(broker).bolts[bolt][TOPIC].number for bolt in BOLTS} == {"loginhour": 1, "server": 1}
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from runtime_harness import eventually
 
-from analytics.cluster.registry import process_started
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import NotUp, Suite
+from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 

@@ -71,7 +71,7 @@ class Running:
         for each, greenlet in self._workers:
             if each is one:
                 greenlet.kill()
-                gevent.killall(each._greenlets)
+                each._tasks.stop()
                 each.stop()
 
     def stop(self) -> None:

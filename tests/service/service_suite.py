@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from analytics.cluster import LocalRegistry
-from analytics.cluster.registry import process_started
 from analytics.config import Config, load
 from analytics.runtime.service.supervisor import Supervisor
+from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 

@@ -594,7 +594,7 @@ def test_journals_rotate_and_old_ones_go_only_when_accepted(tmp_path, started):
 def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_path):
     config = configured(tmp_path)
     road = Road(config, "gamelog", Journal(config, "gamelog"))
-    gevent.killall(road.greenlets)
+    road.tasks.stop()
     full, few = Work([Share("gamelog/s1@1", range(500))], []), Work([Share("gamelog/s1@1", range(9))], [])
 
     def batches(*works: Work) -> list[int]:
@@ -615,7 +615,7 @@ def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_p
 def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
     spout = Gamelog(configured(tmp_path))
     spout.start()
-    spout._road.greenlets[0].kill(RuntimeError("gone"))
+    next(iter(spout._road.tasks._tasks)).kill(RuntimeError("gone"))
     with pytest.raises(RuntimeError, match="gone"):
         spout.step()
     spout.abandon()

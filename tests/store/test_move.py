@@ -16,7 +16,6 @@ from needed import need_engine
 from pymongo import MongoClient
 
 from analytics.cluster import LocalRegistry, Node
-from analytics.cluster.registry import process_started
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError
 from analytics.store import Write, embedded_uri, open_store
@@ -24,6 +23,7 @@ from analytics.store.embedded import StoreNode
 from analytics.store.embedded.choice import NAMES, Name, Record, other, read_record
 from analytics.store.embedded.move import Content, Differs, direction, move
 from analytics.store.embedded.server import Server
+from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 
 MANY = 5000

@@ -19,7 +19,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.balance import balance
 from analytics.runtime.nodes import needed
 from analytics.runtime.report import NodeReport, Peer, StatusReport
-from analytics.runtime.usage import Usage
+from analytics.system.processes import Usage
 from analytics.testing.ports import free_ports
 from analytics.web.metrics import registry
 from analytics.web.probes import Reports, with_probes

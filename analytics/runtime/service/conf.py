@@ -37,6 +37,14 @@ def rank(node: str) -> int:
     return RANKS.get(node, OTHERS)
 
 
+def noted_pid(config: Config) -> int:
+    """Return the supervisor's process id by its pid file, 0 where there is none. That process need not exist any more."""
+    try:
+        return int((config.data / "run" / PID).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
 def text(config: Config) -> str:
     """Return the file."""
     section = config.service

@@ -1,16 +1,15 @@
 """Starting and stopping the whole suite in the background, in order, with answers that say what to do."""
 
 import errno
-import fcntl
+import math
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from analytics.cluster import LocalRegistry, Node
-from analytics.cluster.registry import alive, process_started
+from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
@@ -30,6 +29,9 @@ from analytics.runtime.service.supervisor import (
 )
 from analytics.runtime.suite import UP_SECONDS
 from analytics.store import open_store
+from analytics.system import ports
+from analytics.system.locks import FileLock, LockTaken
+from analytics.system.processes import process_started
 
 FREE_SECONDS = 5.0
 DOWN_SECONDS = STOP_SECONDS + 10.0
@@ -167,17 +169,14 @@ def _wait_until_free(config: Config, patience: float) -> None:
 
 def _in_the_way(config: Config) -> str:
     """Return what keeps the suite from starting, "" if nothing does."""
-    running = [
-        node for node in LocalRegistry(config.data).list() if process_started(node.pid) == node.started
-    ]
-    if running:
+    if running := _running(config):
         listed = ", ".join(f"{node.name} (process {node.pid})" for node in running)
         return (
             f"{listed}: running on {config.data} already, not started by `start`. End it where it was started, "
             "or set `data` to another folder"
         )
     for key, (host, port) in endpoints(config).items():
-        if key.partition(".")[0] in nodes(config) and _taken(host, port):
+        if key.partition(".")[0] in nodes(config) and _is_taken(host, port):
             return (
                 f"{config.file}: {key}: port {port} on {host} is taken by another program. End that (`ss -ltnp` as "
                 "root says what it is), or choose a free port"
@@ -190,14 +189,9 @@ def _running(config: Config) -> list[Node]:
     return [node for node in LocalRegistry(config.data).list() if process_started(node.pid) == node.started]
 
 
-def _taken(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error.errno == errno.EADDRINUSE  # anything else the node itself will tell
-    return False
+def _is_taken(host: str, port: int) -> bool:
+    error = ports.refusal(host, port)
+    return error is not None and error.errno == errno.EADDRINUSE  # the node itself reports anything else
 
 
 def _wait_until_up(supervisor: Supervisor, config: Config) -> None:
@@ -299,22 +293,18 @@ def _forget(supervisor: Supervisor) -> None:
 @contextmanager
 def _alone(config: Config, say: Say) -> Iterator[None]:
     """Keep a second ``start`` or ``stop`` waiting, and users out whose files the suite could not write later."""
-    folder = config.data / "run"
     refuse_others(config.data, "service analytics …")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fd = os.open(folder / "service.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            lock = FileLock(path, refusal)
+        except LockTaken as error:
+            say(f"{error}: waiting for it to end")
+            lock = FileLock(path, refusal, math.inf)
     except OSError as error:
         raise AnalyticsError(
+    path, refusal = config.data / "run" / "service.lock", "another start or stop is under way"
             f"{error.filename}: {error.strerror}, but the suite has to write there; change its permissions, or set "
             f"`data` in {config.file} to another folder"
         ) from error
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another start or stop to end")
-            fcntl.flock(fd, fcntl.LOCK_EX)
+    with lock:
         yield
-    finally:
-        os.close(fd)

@@ -20,12 +20,12 @@ import msgspec
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from analytics.cluster import LocalRegistry
-from analytics.cluster.registry import process_started
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.nodes import registered
 from analytics.runtime.service import conf
 from analytics.runtime.suite import python_path
+from analytics.system.processes import command_line, process_started
 
 ASK_SECONDS = 10.0
 LOOK_SECONDS = 0.5
@@ -60,20 +60,13 @@ class Supervisor:
     @property
     def noted_pid(self) -> int:
         """The process id in the pid file, 0 where there is none. That process need not exist any more."""
-        try:
-            return int((self.folder / conf.PID).read_text())
-        except (OSError, ValueError):
-            return 0
+        return conf.noted_pid(self._config)
 
     @property
     def pid(self) -> int:
         """The process id of the supervisor, 0 where none runs."""
         pid = self.noted_pid
-        try:
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            return 0
-        return pid if os.fsencode(self.conf) in command and process_started(pid) else 0
+        return pid if str(self.conf) in command_line(pid) and process_started(pid) else 0
 
     @property
     def left_behind(self) -> list[Path]:

@@ -35,6 +35,7 @@ from analytics.runtime.timers.run import Done, Outlet, Run
 from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes, next_boundary
 from analytics.runtime.timers.starts import Starts
 from analytics.store import open_store
+from analytics.system.tasks import TaskGroup
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
@@ -62,12 +63,10 @@ class Timers(Node):
         self._config = config
         self._now = now
         self._timers = timers
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
         self._intake: Intake | None = None
         self._dirty = Dirty()
         self._under_way = Dirty()
         self._again = False
-        self._stopping = False
         self._error = ""
         self._heard = self._waiting_since = self._resting_until = 0.0
         self._seconds = 0.0
@@ -94,20 +93,17 @@ class Timers(Node):
         self._position = Position(self._store, self._session)
         self._facts = FactsReader(self._store, self._areas)
         self._starts = Starts(self._store, self._areas)
-        self._greenlets = [gevent.spawn(self._work_for_ever)]
+        self._tasks = TaskGroup(self.name)
+        self._tasks.include(self._reports.tasks)
+        self._tasks.spawn(self._work_for_ever)
 
     def step(self) -> None:
-        """Wait a second; raise what ended the greenlet, if anything has."""
-        for greenlet in gevent.joinall(self._greenlets, timeout=1.0, count=1):
-            greenlet.get()
-            raise RuntimeError(f"{self.name}: a greenlet ended by itself")
-        self._reports.check()
+        """Wait a second; raise what ended a greenlet, if anything has."""
+        self._tasks.check(1.0)
 
     def stop(self) -> None:
         """Let a run that is under way end, for ten seconds, then let go of everything."""
-        self._stopping = True
-        gevent.joinall(self._greenlets, timeout=10)
-        gevent.killall(self._greenlets, timeout=2)
+        self._tasks.stop(10)
         if self._intake:
             self._intake.close()
         self._publisher.close()
@@ -129,11 +125,11 @@ class Timers(Node):
         }
 
     def _work_for_ever(self) -> None:
-        while not self._stopping:
+        while not self._tasks.stopping:
             intake = self._prepare()
             gathering = gevent.spawn(self._gather_for_ever, intake)
             try:
-                while not self._stopping:
+                while not self._tasks.stopping:
                     if self._is_due(intake):
                         if not self._run(intake):
                             gevent.sleep(RETRY_SECONDS)

@@ -14,9 +14,10 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store.embedded.engine import Engine
 from analytics.store.embedded.mongod import MongodEngine
-from analytics.store.embedded.password import make_folder, sync_folder, write_beside
+from analytics.store.embedded.password import make_folder
 from analytics.store.embedded.secantus import Secantus
 from analytics.store.mongod import NoMongod, find_mongod
+from analytics.system import files
 
 Name = Literal["mongod", "secantus"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -194,8 +195,7 @@ def write_record(config: Config, record: Record) -> None:
     """Replace what is recorded; the file changes as a whole."""
     path = _path(config)
     make_folder(path.parent)
-    write_beside(path, msgspec.json.encode(record).decode() + "\n", 0o640).replace(path)
-    sync_folder(path.parent)
+    files.write(path, msgspec.json.encode(record) + b"\n", 0o640)
 
 
 def _path(config: Config) -> Path:

@@ -29,9 +29,10 @@ from analytics.store.embedded.choice import (
 )
 from analytics.store.embedded.engine import HOST, Engine
 from analytics.store.embedded.password import make_folder
-from analytics.store.embedded.process import free_port, take_lock
+from analytics.store.embedded.process import take_folder
 from analytics.store.embedded.server import Server
 from analytics.store.mongo import told
+from analytics.system.ports import free_port
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_DOCUMENTS = 2000
@@ -119,7 +120,7 @@ def move(
         raise AnalyticsError(f"{source.database} holds no data of {source_name}, so there is nothing to move")
     make_folder(source.folder)
     with ExitStack() as stack:
-        stack.enter_context(take_lock(source.folder / "lock"))
+        stack.enter_context(take_folder(source.folder))
         theirs = stack.enter_context(_running(source, config))
         ours = stack.enter_context(_running(open_engine(target_name, config, free_port(HOST)), config))
         with told("moving"):

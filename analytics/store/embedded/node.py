@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import IO, Any
+from typing import Any
 
 from pymongo.errors import OperationFailure
 
@@ -10,8 +10,9 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.store.embedded.choice import chosen_at_start, elsewhere, reason
 from analytics.store.embedded.password import make_folder
-from analytics.store.embedded.process import take_lock
+from analytics.store.embedded.process import take_folder
 from analytics.store.embedded.server import Server
+from analytics.system.locks import FileLock
 
 HUNG_SECONDS = 60.0
 REFUSING_SECONDS = 5.0
@@ -28,7 +29,7 @@ class StoreNode:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._lock: IO[str] | None = None
+        self._lock: FileLock | None = None
         self._server: Server | None = None
         self._engine = ""
         self._reason = ""
@@ -50,7 +51,7 @@ class StoreNode:
         """
         folder = self._config.data.absolute() / "store"
         make_folder(folder)
-        self._lock = take_lock(folder / "lock")
+        self._lock = take_folder(folder)
         self._reason = reason(self._config)
         engine = chosen_at_start(self._config)
         self._engine = engine.describe()

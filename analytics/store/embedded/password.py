@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from analytics.errors import Unavailable
+from analytics.system import files
 
 NAME = "password"
 
@@ -45,31 +46,12 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o750)
 
 
-def write_beside(path: Path, text: str, mode: int = 0o600) -> Path:
-    """Write a file beside ``path``, durably, and return where it is."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return beside
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names of the files in ``folder`` survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _make(path: Path) -> None:
     make_folder(path.parent)
-    beside = write_beside(path, secrets.token_hex(24))
+    beside = files.draft(path, secrets.token_hex(24).encode(), 0o600)
     try:
         with suppress(FileExistsError):  # another process was first: its password counts
             path.hardlink_to(beside)
     finally:
         beside.unlink()
-    sync_folder(path.parent)
+    files.sync_folder(path.parent)

@@ -1,9 +1,7 @@
 """Processes of servers: started so that they die with us, found where they were left behind, ended."""
 
-import fcntl
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
 
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.system import ports
+from analytics.system.locks import FileLock
+from analytics.system.processes import command_line
 
 TERM_AGAIN_SECONDS = 4.0
 KILL_SECONDS = 10.0
@@ -59,27 +59,10 @@ def terminate(server: subprocess.Popen[bytes]) -> None:
     server.wait()
 
 
-def take_lock(path: Path) -> IO[str]:
-    """Return the open file of the lock on the store's folder; the lock ends with this process, however that ends.
-
-    Raises:
-        AnalyticsError: another process holds it.
-    """
-    file = path.open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.seek(0)
-        holder = file.read().strip()
-        file.close()
-        raise AnalyticsError(
-            f"another store node (process {holder}) looks after {path.parent}. Stop that one, or set `data` to "
-            "another folder"
-        ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
+def take_folder(folder: Path) -> FileLock:
+    """Take the store's folder for this process until the lock is closed. Raise LockTaken where another one has it."""
+    refusal = "another store node uses this folder. Stop that one, or set `data` to another folder"
+    return FileLock(folder / "lock", refusal)
 
 
 def leftovers(flag: str, database: Path) -> list[int]:
@@ -102,31 +85,15 @@ def end_leftover(pid: int, flag: str, database: Path) -> None:
 def wait_for_port(host: str, port: int) -> None:
     """Return when the port is free: a server that just died may hold it for a moment. Raise Unavailable after 15 s."""
     until = time.monotonic() + PORT_SECONDS
-    while True:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                return
-            except OSError as error:
-                if time.monotonic() > until:
-                    raise Unavailable(
-                        f"the embedded server's port {port} is taken by another program ({error.strerror}). "
-                        "Stop that, or set store.port to a free one"
-                    ) from error
+    while error := ports.refusal(host, port):
+        if time.monotonic() > until:
+            raise Unavailable(
+                f"the embedded server's port {port} is taken by another program ({error.strerror}). Stop that, or set "
+                "store.port to a free one"
+            ) from error
         time.sleep(0.1)
-
-
-def free_port(host: str) -> int:
-    """Return a port that is free now."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _serves(pid: int, flag: str, database: Path) -> bool:
     """Return whether the process's command line has ``flag`` followed by the database's folder."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return False
-    return (flag, str(database)) in pairwise(command)
+    return (flag, str(database)) in pairwise(command_line(pid))

@@ -10,7 +10,6 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.store.embedded.engine import HOST, Engine
 from analytics.store.embedded.process import (
     end_leftover,
-    free_port,
     launch,
     leftovers,
     terminate,
@@ -18,6 +17,7 @@ from analytics.store.embedded.process import (
 )
 from analytics.store.mongo import MongoStore
 from analytics.store.store import Write
+from analytics.system.ports import free_port
 
 READY_SECONDS = 30.0
 FULL_MB = 64

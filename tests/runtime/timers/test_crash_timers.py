@@ -99,7 +99,7 @@ def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: st
     def sleep(written: str, writes: Any) -> None:
         me = gevent.getcurrent()
         # Groups of areas are settled by greenlets that the node's own spawn.
-        if written == collection and {me, me.spawning_greenlet()} & {*sleeper._greenlets}:
+        if written == collection and {me, me.spawning_greenlet()} & {*sleeper._tasks._tasks}:
             sleeps.set()
             wakes.wait()
 
@@ -107,7 +107,7 @@ def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: st
     some_weeks(suite, "2015-02-19", 6, seed=2)
     assert sleeps.wait(120)
     # The broker does not hear of a process that sleeps, and lets another one report.
-    sleeper._reports._reporting.kill()
+    sleeper._reports.tasks.stop()
     other = suite.start_timers()
     some_weeks(suite, "2015-02-17", 14, seed=3)
     suite.drain()

@@ -119,7 +119,7 @@ class Suite:
     def kill(self, node: Any) -> None:
         """End a node as if it were killed: nothing is finished or saved."""
         self._greenlets.pop(node).kill()
-        gevent.killall(node._greenlets)
+        node._tasks.stop()
         node.stop()
 
     def stop(self, node: Any) -> None:

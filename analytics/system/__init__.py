@@ -1,0 +1,1 @@
+"""What the suite needs of the operating system: locks between processes, files, ports, facts about processes."""

@@ -1,0 +1,74 @@
+"""Locks between processes. The kernel gives a lock back when its process ends, however that ends."""
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import gevent
+
+from analytics.errors import AnalyticsError
+
+POLL_SECONDS = 0.02
+
+
+class LockTaken(AnalyticsError):
+    """Another process holds the lock; the message names the process and says what to do."""
+
+
+class FileLock:
+    """The lock on the file ``path``, held from now on until :meth:`close` or the end of this process.
+
+    The file stays, and holds the owner's process id for whoever is refused. It may be a full disk's: the id is then missing.
+
+    Args:
+        refusal: who else may hold the lock and what to do then, for the message.
+        seconds: how long to wait for the lock, meanwhile other greenlets run.
+
+    Raises:
+        LockTaken: another process holds the lock.
+        OSError: the file can't be opened.
+    """
+
+    def __init__(self, path: Path, refusal: str, seconds: float = 0.0) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            until = time.monotonic() + seconds
+            while not try_lock(self._fd):
+                if time.monotonic() >= until:
+                    owner = os.pread(self._fd, 20, 0).decode(errors="replace").strip() or "unknown"
+                    raise LockTaken(f"{path}: {refusal} (held by process {owner})")
+                gevent.sleep(POLL_SECONDS)
+        except BaseException:
+            self.close()
+            raise
+        with suppress(OSError):
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the lock, if it is still held."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def try_lock(fd: int) -> bool:
+    """Lock an open file until it is closed. Return False where another process has it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""Facts about processes of this machine, from ``/proc``.
+
+A process id is used again after its process has ended; id and start together name one process. The start is in the
+kernel's ticks since boot: seconds since 1970 would change whenever the clock is corrected.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """A process and its children: bytes of memory in use, open file descriptors, seconds of CPU since the start."""
+
+    memory_bytes: int = 0
+    descriptors: int = 0
+    cpu_seconds: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.memory_bytes + other.memory_bytes,
+            self.descriptors + other.descriptors,
+            round(self.cpu_seconds + other.cpu_seconds, 2),
+        )
+
+
+def usage(pid: int | None = None) -> Usage:
+    """Return what the process ``pid``, or this one, uses. Zeros where it is gone or another user's."""
+    folder = Path(f"/proc/{pid or os.getpid()}")
+    try:
+        stat = _stat(folder)
+        total = Usage(
+            int(stat[21]) * _PAGE,
+            sum(1 for _ in (folder / "fd").iterdir()),
+            (int(stat[11]) + int(stat[12])) / _TICKS,
+        )
+        children = (folder / "task" / folder.name / "children").read_text().split()
+    except OSError:
+        return Usage()
+    for child in children:
+        total += usage(int(child))
+    return total
+
+
+def process_started(pid: int | None = None) -> int:
+    """Return when the process ``pid``, or this one, started, in ticks since boot; 0 where there is none, or a dead one."""
+    try:
+        stat = _stat(Path(f"/proc/{os.getpid() if pid is None else pid}"))
+    except OSError:
+        return 0
+    return 0 if stat[0] in "ZX" else int(stat[19])
+
+
+def command_line(pid: int) -> list[str]:
+    """Return a process's arguments, none where it is gone."""
+    try:
+        return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")[:-1]
+    except OSError:
+        return []
+
+
+def _stat(folder: Path) -> list[str]:
+    """Return the fields of ``stat`` from the state on: the program's name before them may hold anything."""
+    return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()

@@ -1,0 +1,44 @@
+"""Facts about processes, and ports."""
+
+import os
+import socket
+import subprocess
+import sys
+
+from analytics.system import ports
+from analytics.system.processes import command_line, process_started, usage
+
+
+def test_a_process_is_known_by_its_id_and_start_until_it_ends() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()", "a b"], stdin=subprocess.PIPE) as process:
+        started = process_started(process.pid)
+        assert started >= process_started()
+        assert command_line(process.pid)[-1] == "a b"
+        process.kill()
+        process.wait()
+    assert process_started(process.pid) == 0
+    assert command_line(process.pid) == []
+    assert usage(process.pid).memory_bytes == 0
+
+
+def test_usage_includes_children() -> None:
+    alone = usage()
+    with subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=-1, stdout=-1
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        both = usage()
+        assert both.descriptors > alone.descriptors
+        assert both.memory_bytes >= usage(process.pid).memory_bytes > 0
+        process.kill()
+    assert usage(os.getpid()).cpu_seconds >= alone.cpu_seconds
+
+
+def test_a_port_that_somebody_listens_on_is_refused() -> None:
+    port = ports.free_port("127.0.0.1")
+    assert ports.refusal("127.0.0.1", port) is None
+    with socket.create_server(("127.0.0.1", port)):
+        error = ports.refusal("127.0.0.1", port)
+    assert error is not None
+    assert error.strerror == "Address already in use"
