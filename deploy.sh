@@ -269,7 +269,7 @@ sed "s|^PREFIX=.*|PREFIX=$prefix|" "$root/init.d/analytics" | put "$init" 0755 r
 if [ -d /etc/systemd/system ]; then
     sed "s|/opt/analytics/|$prefix/|g" "$root/init.d/analytics.service" | put "$unit" 0644 root
 fi
-put "$rotation" 0644 root <"$root/init.d/analytics.logrotate"
+remove "$rotation" # of earlier versions: the suite rotates its own logs
 if [ "$(readlink "$command" || true)" != "$current/bin/analytics" ]; then
     [ ! -e "$command" ] || fail "$command: expected none, or ours, found another program; remove it, then call again"
     ln -sfn "$current/bin/analytics" "$command"

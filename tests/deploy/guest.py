@@ -14,7 +14,7 @@ from needed import missing, need
 
 RELEASES = {(3, 11): "bookworm", (3, 13): "trixie"}
 """Debian's releases by their Python: the guest has no network, so it installs what this Python has fetched."""
-PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,procps,iproute2,logrotate,init-system-helpers"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,procps,iproute2,init-system-helpers"
 KEPT = ROOT / ".venv" / "guest"
 BOOT = Path(__file__).with_name("boot")
 PATIENCE = 120.0

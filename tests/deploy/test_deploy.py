@@ -127,16 +127,6 @@ def test_exit_statuses_are_those_of_lsb(log: GameLog) -> None:
     CONF.write_text(good)
 
 
-def test_logs_are_rotated(log: GameLog) -> None:
-    server = Path("/var/log/analytics/store-server.log")
-    server.write_bytes(b"x" * (9 << 20))
-    shutil.chown(server, "analytics", "analytics")
-    done = run("logrotate", "--state", "/var/tmp/analytics-logrotate.state", "/etc/logrotate.d/analytics")
-    assert done.returncode == 0, done.stdout
-    assert server.stat().st_size == 0 and server.with_name("store-server.log.1").stat().st_size == 9 << 20
-    Path("/var/tmp/analytics-logrotate.state").unlink()
-
-
 def test_removing_keeps_data_unless_told_otherwise(log: GameLog) -> None:
     CONF.write_text(configuration(log))
     assert service("start").returncode == 0
