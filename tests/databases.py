@@ -7,7 +7,9 @@ Nobody stops, freezes or reconfigures these servers. A test that breaks a server
 ``analytics/testing/mongod.py``.
 """
 
+import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from pymongo import MongoClient
 
 from analytics.config.sections import MongoDB
 from analytics.store.mongod import NoMongod
+from analytics.system.processes import process_started
 from analytics.testing.mongod import ReplicaSet, Server
 
 STANDALONE, MEMBERS = "standalone", "three members"
@@ -29,6 +32,7 @@ FLAGS = (
     # 17 MB on disk at start, not 300.
     "--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)",
 )  # fmt: skip
+FOLDER = "analytics-mongod-"
 ELECTION_MILLISECONDS = 60_000
 """A busy machine may stand still for longer than the ten seconds after which MongoDB elects another primary."""
 
@@ -90,7 +94,9 @@ class Servers:
 
     def _address(self, kind: str) -> str:
         if kind not in self._addresses:
-            folder = tempfile.TemporaryDirectory(prefix="analytics-mongod-", ignore_cleanup_errors=True)
+            remove_abandoned(Path(tempfile.gettempdir()))
+            prefix = f"{FOLDER}{os.getpid()}-{process_started()}-"
+            folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
             self._stops.append(folder.cleanup)
             start = self._standalone if kind == STANDALONE else self._members
             self._addresses[kind] = start(Path(folder.name))
@@ -117,6 +123,14 @@ class Servers:
             settings["settings"]["electionTimeoutMillis"] = ELECTION_MILLISECONDS
             client.admin.command("replSetReconfig", settings)
         return address
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the data of earlier runs whose process was killed: a folder's name says whose it is."""
+    for left in folder.glob(f"{FOLDER}*-*-*"):
+        pid, started, _ = left.name.removeprefix(FOLDER).split("-", 2)
+        if process_started(int(pid)) != int(started):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _administered(server: Server, uri: str) -> str:

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from databases import Database
+from databases import FOLDER, Database, remove_abandoned
 from needed import need_mongod
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+
+from analytics.system.processes import process_started
 
 UNAUTHORIZED = 13
 TESTS = Path(__file__).parents[1]
@@ -76,3 +78,11 @@ def answers(uri: str) -> bool:
         except PyMongoError:
             return False
         return True
+
+
+def test_data_of_a_run_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    mine, killed = (tmp_path / f"{FOLDER}{os.getpid()}-{started}-x" for started in (process_started(), 1))
+    for folder in (mine, killed):
+        (folder / "db").mkdir(parents=True)
+    remove_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [mine]
