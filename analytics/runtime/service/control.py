@@ -294,6 +294,7 @@ def _forget(supervisor: Supervisor) -> None:
 def _alone(config: Config, say: Say) -> Iterator[None]:
     """Keep a second ``start`` or ``stop`` waiting, and users out whose files the suite could not write later."""
     refuse_others(config.data, "service analytics …")
+    path, refusal = config.data / "run" / "service.lock", "another start or stop is under way"
     try:
         try:
             lock = FileLock(path, refusal)
@@ -302,7 +303,6 @@ def _alone(config: Config, say: Say) -> Iterator[None]:
             lock = FileLock(path, refusal, math.inf)
     except OSError as error:
         raise AnalyticsError(
-    path, refusal = config.data / "run" / "service.lock", "another start or stop is under way"
             f"{error.filename}: {error.strerror}, but the suite has to write there; change its permissions, or set "
             f"`data` in {config.file} to another folder"
         ) from error
