@@ -30,6 +30,7 @@ from analytics.core.tuples import PaidRow, Period
 from analytics.runtime.draining import behind
 from analytics.runtime.node import BEAT_SECONDS
 from analytics.runtime.nodes import READ_BY_TIMERS
+from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.settler import Changes, Settler
 from analytics.runtime.suite import Suite
 from analytics.runtime.timers.position import NODE
@@ -82,7 +83,7 @@ class Writer:
         self._log = log
         self._publisher = Publisher(config.broker, "bench")
         self._settler = Settler(
-            bolts, areas(config), self.store, self._publisher, f"bench-{time.time_ns()}", 100_000
+            bolts, areas(config), self.store, Outlet(self._publisher, f"bench-{new_session()}"), 100_000
         )
         self._bolts = bolts
         self._number = 0

@@ -36,7 +36,7 @@ from analytics.rebuild.journals import (
 from analytics.rebuild.look import Change
 from analytics.rebuild.mend import Mender
 from analytics.rebuild.missing import FOR_EVER, Hole, complete_from, holes
-from analytics.rebuild.outlet import Notes, Outlet, alone
+from analytics.rebuild.notes import Notes, alone
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Overrun, Tail
 from analytics.rebuild.repaired import repaired
@@ -44,6 +44,7 @@ from analytics.rebuild.spool import Spool
 from analytics.rebuild.wanted import Outcome, Wanted, configured, kinds_of, span
 from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.lost_writes import Losses
+from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted as WantedTimers
 from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
@@ -85,7 +86,7 @@ class Rebuild:
         self._now = now
         self._store = Overlay(store) if wanted.dry else store
         self._publisher = Silent() if wanted.dry else publisher
-        self._outlet = Outlet(self._publisher)
+        self._outlet = Outlet(self._publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
         self._chosen = [one for one in self._areas.values() if wanted.area in ("", one.id)]
@@ -316,7 +317,9 @@ class Rebuild:
         """Publish what a rebuild that died may not have."""
         for name, ids in dict(self._notes.unfinished.tuples).items():
             if name in BOLTS:
-                self._outlet.publish(name, tuples_of(BOLTS[name], self._areas, self._store, ids))
+                self._outlet.publish(
+                    name, tuples_of(BOLTS[name], self._areas, self._store, ids), BOLTS[name].list_fields
+                )
             self._notes.published(name)
 
     def _timers(self, outcome: Outcome) -> None:

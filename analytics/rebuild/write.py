@@ -18,9 +18,10 @@ from analytics.core.settle import Position
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.rebuild.group import Group, reads_spouts
 from analytics.rebuild.look import Change, Done, Look, change_of
-from analytics.rebuild.outlet import Notes, Outlet
+from analytics.rebuild.notes import Notes
 from analytics.rebuild.queue import Tail
 from analytics.rebuild.stored import at_of, before_of, counts_parts, next_part, orphans_of, parts_of
+from analytics.runtime.outlet import Outlet
 from analytics.store import Document, Store, Write
 from analytics.store.store import is_version
 

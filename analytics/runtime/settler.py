@@ -20,14 +20,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count, islice
-from typing import Any
 
 import gevent
-import msgspec
 from gevent.event import AsyncResult
 
-from analytics.broker.clients import Publisher
-from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Part, portions
+from analytics.broker.wire import Ack, Head
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.fold import Delta
@@ -35,13 +32,12 @@ from analytics.core.settle import Fields, Known, Position, Settled, Step, known,
 from analytics.errors import AnalyticsError
 from analytics.runtime.cache import Cache, Periods
 from analytics.runtime.lost_writes import SAMPLE, LostWrites, Written, older_documents
+from analytics.runtime.outlet import Outlet
 from analytics.store import POSITIONS, Store, Write
 
 DOCUMENTS_AT_FIRST = 10
 DOCUMENTS_AT_ONCE = 500
 PORTIONS = 2
-LINES_A_BATCH = 2_000
-ACCTS_A_TUPLE = 5_000
 
 
 _Portion = tuple[Bolt, Sequence[tuple[Key, list[Delta]]], Position]
@@ -80,16 +76,13 @@ class Settler:
         bolts: Mapping[str, Bolt],
         areas: Areas,
         store: Store,
-        publisher: Publisher,
-        session: str,
+        outlet: Outlet,
         max_items: int,
     ) -> None:
         self._bolts = bolts
         self._areas = areas
         self._store = store
-        self._publisher = publisher
-        self._session = session
-        self._published = 0
+        self._outlet = outlet
         self._versions: dict[str, int | None] = {}
         self._latest: dict[str, Written] = {bolt: {} for bolt in bolts}
         self._in_doubt = False
@@ -122,7 +115,7 @@ class Settler:
                 for bolt, changed, to in portions:
                     tuples = self._settle_documents(bolt, changed, to)
                     if bolt.publishes:
-                        published.extend(self._publish(bolt.name, tuples))
+                        published.extend(self._outlet.send(bolt.name, tuples, bolt.list_fields))
                     gevent.sleep(0)
                     if failed:
                         break
@@ -328,32 +321,7 @@ class Settler:
             self._store.delete(collection, stale)
         return refused
 
-    def _publish(self, name: str, tuples: Iterable[Fields]) -> "Iterator[AsyncResult[Ack]]":
-        """Publish a bolt's tuples; yield what tells when each batch is durable."""
-        lines = (line for one in tuples for line in self._lines(name, one))
-        for batch in portions(lines, LINES_A_BATCH, lambda pair: len(pair[0])):
-            part = Part(name, len(batch), sum(weight for _, weight in batch))
-            header = BatchHeader(f"{name}@{self._session}", [], [part])
-            yield self._publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)]))
-
-    def _lines(self, name: str, fields: Fields) -> Iterator[tuple[bytes, int]]:
-        """Yield a tuple as lines, several where its list is long, and what each accounts for."""
-        accts: list[Any] = fields.get("userlist", [])
-        for begin in range(0, max(len(accts), 1), ACCTS_A_TUPLE):
-            self._published += 1
-            one: Fields = {"id": f"{name}@{self._session}:{self._published}"} | fields
-            if accts:
-                one["userlist"] = accts[begin : begin + ACCTS_A_TUPLE]
-            if begin:
-                one["tuples"] = 0
-            yield msgspec.json.encode(one), one["tuples"]
-
 
 def _furthest(one: Mapping[str, Head], other: Mapping[str, Head]) -> dict[str, Head]:
     """Return the position that is further, topic by topic."""
     return {topic: max(head, other.get(topic, head), key=lambda at: at.number) for topic, head in one.items()}
-
-
-def new_session() -> str:
-    """Return a name for this process' own tuples that no other process has used."""
-    return f"{time.time_ns():x}"

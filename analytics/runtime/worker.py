@@ -22,10 +22,11 @@ from analytics.errors import Unavailable
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.lost_writes import Loss, Losses, LostWrites
 from analytics.runtime.node import Node
+from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.pace import Pace
 from analytics.runtime.recovery import Recovery
 from analytics.runtime.reports import Reports
-from analytics.runtime.settler import Changes, Settler, new_session
+from analytics.runtime.settler import Changes, Settler
 from analytics.spouts.rejected import Rejected
 from analytics.store import open_store
 from analytics.system.tasks import TaskGroup
@@ -73,7 +74,11 @@ class Worker(Node):
         self._rejected = Rejected(config)
         self._folder = Folder(self._bolts.values(), self._areas)
         self._settler = Settler(
-            self._bolts, self._areas, self._store, self._publisher, session, config.worker.max_known_accts
+            self._bolts,
+            self._areas,
+            self._store,
+            Outlet(self._publisher, session),
+            config.worker.max_known_accts,
         )
         self._tasks = TaskGroup(self.name)
         self._tasks.include(self._reports.tasks)

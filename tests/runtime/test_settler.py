@@ -50,8 +50,8 @@ class Watched(MemoryStore):
 
 
 def settler_of(store: MemoryStore, max_items: int = 1_000_000) -> Settler:
-    publisher = cast(Any, None)  # the bolt publishes nothing
-    return Settler({BOLT.name: BOLT}, AREAS, store, publisher, "s", max_items)
+    outlet = cast(Any, None)  # the bolt publishes nothing
+    return Settler({BOLT.name: BOLT}, AREAS, store, outlet, max_items)
 
 
 def changed(number: int, accts: Iterable[int], areas: Iterable[str] = AREAS, ts: int = NOON) -> Changes:

@@ -14,7 +14,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.errors import Unavailable
-from analytics.runtime import settler, worker
+from analytics.runtime import outlet, settler, worker
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore
 
@@ -146,7 +146,7 @@ def test_killed_between_documents_and_position(
 def test_killed_before_publishing_the_day_still_gets_the_acct(
     workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settler.Settler, "_publish", lambda *_: gevent.sleep(3600))
+    monkeypatch.setattr(outlet.Outlet, "send", lambda *_: gevent.sleep(3600))
     first = workers.start()
     send("gamelog.login_logcount", [login("a")])
     eventually(lambda: shown(store, "loginhour", HOUR)("count") == 1)

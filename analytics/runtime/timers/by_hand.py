@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from analytics.broker.clients import Publisher
 from analytics.config import Config, areas
 from analytics.runtime.nodes import READ_BY_TIMERS
-from analytics.runtime.settler import new_session
+from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planning import Plan, of_spans
-from analytics.runtime.timers.run import Done, Outlet, Run
+from analytics.runtime.timers.run import Done, Run
 from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.strays import Strays

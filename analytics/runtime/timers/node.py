@@ -23,15 +23,15 @@ from analytics.errors import Unavailable
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import READ_BY_TIMERS
+from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.reports import Reports
-from analytics.runtime.settler import new_session
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.dirty import Dirty, area_days
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import SKEW_SECONDS
 from analytics.runtime.timers.planning import Plan
 from analytics.runtime.timers.position import NODE, Overtaken, Position
-from analytics.runtime.timers.run import Done, Outlet, Run
+from analytics.runtime.timers.run import Done, Run
 from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes, next_boundary
 from analytics.runtime.timers.starts import Starts
 from analytics.store import open_store

@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import gevent
-import msgspec
 
-from analytics.broker.clients import Publisher
-from analytics.broker.wire import Batch, BatchHeader, Part, portions
+from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.documents import MARK, public
 from analytics.runtime.timers.facts import FactsReader, Needs
 from analytics.runtime.timers.moment import Now, moment
@@ -30,38 +28,8 @@ from analytics.store.store import Document, is_version
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
 
-LINES_A_BATCH = 2_000
 GROUPS_AT_ONCE = 3
 """One computes, one reads, one writes."""
-
-
-class Outlet:
-    """Publishes what timer bolts say. Usable by one run after the other."""
-
-    def __init__(self, publisher: Publisher, session: str) -> None:
-        self._publisher = publisher
-        self._session = session
-        self._published = 0
-
-    def publish(self, name: str, documents: Iterable[tuple[Document, int]]) -> None:
-        """Publish documents, each with the incoming tuples that it accounts for; wait until that is durable."""
-        lines = (self._line(name, document, tuples) for document, tuples in documents)
-        pending = []
-        for batch in portions(lines, LINES_A_BATCH, lambda pair: len(pair[0])):
-            part = Part(name, len(batch), sum(tuples for _, tuples in batch))
-            header = BatchHeader(f"{name}@{self._session}", [], [part])
-            body = b"\n".join(line for line, _ in batch)
-            pending.append(self._publisher.publish(Batch(header, [body])))
-        for result in pending:
-            result.get()
-
-    def _line(self, name: str, document: Document, tuples: int) -> tuple[bytes, int]:
-        self._published += 1
-        shown = {
-            key: value for key, value in document.items() if not key.startswith("_") and key != "updated"
-        }
-        named = {"id": f"{name}@{self._session}:{self._published}"} | shown
-        return msgspec.json.encode(named | {"version": document["_v"], "tuples": tuples}), tuples
 
 
 @dataclass
@@ -170,7 +138,7 @@ class Run:
             self._starts.forget(area)
         for one in written:
             self._starts.written(one.area, documents[one.area])
-        self._outlet.publish(START, ((documents[one.area], tuples.get(one.area, 0)) for one in written))
+        self._outlet.publish(START, [_tuple(documents[one.area], tuples.get(one.area, 0)) for one in written])
         self.done.computed[START] += len(listed)
         self.done.changed[START] += len(written)
         return {one.area for one in written if one.moved}
@@ -219,7 +187,9 @@ class Run:
         """Write, publish and remove documents of a timer bolt; return the ids of those that have to be looked at again."""
         writes = [write for write, _ in changes.writes]
         refused = self._store.write(name, writes) if writes else set()
-        written = [(write.document, tuples) for write, tuples in changes.writes if write.id not in refused]
+        written = [
+            _tuple(write.document, tuples) for write, tuples in changes.writes if write.id not in refused
+        ]
         self._outlet.publish(name, written)
         removed = {id_: self._store.remove(name, id_, version) for id_, version in changes.removals.items()}
         self.done.changed[name] += len(written)
@@ -297,6 +267,14 @@ class Run:
             for kind in wanted:
                 wanted[kind] |= days.get(kind, set())
         self._facts.trim(wanted)
+
+
+def _tuple(document: Document, tuples: int) -> Document:
+    """Return the tuple that says what a document says to readers; ``tuples``: the incoming ones it accounts for."""
+    shown = {
+        name: value for name, value in document.items() if not name.startswith("_") and name != "updated"
+    }
+    return {**shown, "version": document["_v"], "tuples": tuples}
 
 
 def _is_game(group: Plan) -> bool:

@@ -52,7 +52,7 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
 
 def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
     """The documents are as they should be, and only the tuples are missing."""
-    from analytics.runtime.timers.run import Outlet
+    from analytics.runtime.outlet import Outlet
 
     there = gevent.event.Event()
     suite.send("gamelog.login_logcount", [log("login", "a", at("2015-03-04"))])
