@@ -5,7 +5,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from analytics.cluster import LocalRegistry, Node
@@ -138,7 +138,7 @@ def _start_all(supervisor: Supervisor, config: Config, say: Say) -> None:
     for entry in registry.list():
         registry.leave(entry.name)  # what died earlier is no news any more
     supervisor.launch()
-    _wait_until_up(supervisor, config)
+    _wait_until_up(supervisor, config, say)
     say(f"started (process {supervisor.pid}): {' '.join(nodes(config))}")
 
 
@@ -149,7 +149,7 @@ def _start_missing(supervisor: Supervisor, config: Config, say: Say) -> None:
         raise NotStarted(f"{error}. It hangs: end it with `analytics stop`, then start again") from error
     missing = [name for name, one in processes.items() if one.statename not in UNDER_WAY]
     supervisor.start(missing)
-    _wait_until_up(supervisor, config)
+    _wait_until_up(supervisor, config, say if missing else lambda text: None)
     more = f"; started again: {' '.join(missing)}" if missing else ""
     say(f"already running (process {supervisor.pid}){more}")
     if supervisor.conf.read_text() != text(config):
@@ -194,13 +194,19 @@ def _is_taken(host: str, port: int) -> bool:
     return error is not None and error.errno == errno.EADDRINUSE  # the node itself reports anything else
 
 
-def _wait_until_up(supervisor: Supervisor, config: Config) -> None:
-    """Return when every node beats. Raise NotStarted when those that don't have ended again and again, or hang."""
-    until = time.monotonic() + UP_SECONDS
+def _wait_until_up(supervisor: Supervisor, config: Config, say: Say) -> None:
+    """Return when every node beats; say which is up. Raise NotStarted when the others end again and again, or hang."""
+    began = time.monotonic()
+    until = began + UP_SECONDS
     starts: dict[str, set[int]] = {}
+    waiting: set[str] | None = None
     while True:
         processes = supervisor.processes()
-        down = {name: one for name, one in processes.items() if not _up(one, config)}
+        beating = {(node.name, node.pid) for node in LocalRegistry(config.data).list() if alive(node)}
+        down = {name: one for name, one in processes.items() if not _up(one, config, beating)}
+        for name in sorted((processes.keys() if waiting is None else waiting) - down.keys()):
+            say(f"{name} is up after {time.monotonic() - began:.1f} s")
+        waiting = set(down)
         for name, one in processes.items():
             starts.setdefault(name, set()).add(one.start)
         lost = [one for name, one in down.items() if _ended(one) and len(starts[name]) >= STARTS]
@@ -216,12 +222,11 @@ def _ended(process: Process) -> bool:
     return process.statename not in RUNNING
 
 
-def _up(process: Process, config: Config) -> bool:
-    """Return whether all that the registry should know of a node's process beats."""
-    beating = {
-        node.name for node in LocalRegistry(config.data).list() if node.pid == process.pid and alive(node)
-    }
-    return process.statename in RUNNING and set(registered(config, [process.name])) <= beating
+def _up(process: Process, config: Config, beating: Collection[tuple[str, int]]) -> bool:
+    """Return whether all that the registry should know of a node's process beats. ``beating``: names and process ids."""
+    return process.statename in RUNNING and all(
+        (name, process.pid) in beating for name in registered(config, [process.name])
+    )
 
 
 def _why(process: Process, config: Config) -> str:
