@@ -31,7 +31,7 @@ from analytics.store import MemoryStore
 from analytics.store.reading import ReadOnly
 from analytics.testing.asked import AskedReader
 from analytics.web.data import Data
-from analytics.web.views import VIEWS
+from analytics.web.pages import BY_NAME
 from benchmarks import road, stores
 from benchmarks.game_days import GAME
 from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, address, filled, nodes
@@ -207,7 +207,7 @@ def plans(config: Config, days: int) -> None:
     last = date.today()
     for _, page, query in views(config, days, last):
         if page != "system":
-            VIEWS[page](data, parse_qs(query))
+            BY_NAME[page].read(data, parse_qs(query))
     shapes = {one.shape(): one for one in reader.asked}
     client: MongoClient[dict[str, Any]] = MongoClient(address(config))
     with client:

@@ -31,7 +31,7 @@ from analytics.simulate.server import serve
 from analytics.simulate.world import Settings, game_servers
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
-from analytics.web.contents import PAGES
+from analytics.web.pages import PAGES
 
 BROWSER = Path(__file__).with_name("screenshots_browser.py")
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"

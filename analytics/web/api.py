@@ -10,39 +10,27 @@ from flask import Blueprint, Response, abort, request
 
 from analytics import __version__
 from analytics.core.areas import Areas
-from analytics.web import shapes
-from analytics.web.csvs import CSVS, SHEET, pieces
-from analytics.web.filters import NAMES, choice
+from analytics.web.acct_lists import LISTS
+from analytics.web.csvs import SHEET, pieces
+from analytics.web.filters import choice
 from analytics.web.here import data
-from analytics.web.views import MOST_PAGE, MOST_SIZE, OPTIONS, VIEWS
-from analytics.web.views.accts import LISTS
+from analytics.web.options import Option
+from analytics.web.page import DashboardPage
+from analytics.web.pages import BY_NAME, CSVS, PAGES
 
 ROOT = "/api/v1"
 SHEETS = ("", "1")
-STRUCTS: dict[str, type[msgspec.Struct]] = {
-    "overview": shapes.Overview,
-    "retention": shapes.Retention,
-    "payment": shapes.Payment,
-    "economy": shapes.Economy,
-    "progress": shapes.Progress,
-    "areas": shapes.Areas,
-    "system": shapes.System,
-}
-MEANINGS = {
+FILTER = {
     "game": "the game; left out: that of the areas, else the first of the configuration",
     "plat": "only areas of this plat",
     "area": "ids of areas, with commas between them; left out: all of the game",
     "from": "the first day, YYYY-MM-DD; left out: 30 days up to the last",
     "to": "the last day, included, YYYY-MM-DD; left out: the newest day with records",
-    "of": "whose return: who signed up, or who paid",
-    "axis": "what rows are: days of the calendar, or days since the opening",
-    "sort": "the column to sort by",
-    "order": "asc: the least first; desc: the most first",
-    "search": "only areas whose id, plat or server name contains this",
-    "page": "the page of the table, from 1",
-    "size": "rows a page, up to 1000",
-    SHEET: "1: as spreadsheets open it, with a byte order mark, and ids that stay texts",
 }
+SHEET_MEANS = "1: as spreadsheets open it, with a byte order mark, and ids that stay texts"
+EACH_TABLE = ("page", "size")
+"""Options of a page that its CSVs, which are whole, do not need."""
+
 api = Blueprint("api", __name__, url_prefix=ROOT)
 
 
@@ -55,9 +43,9 @@ def openapi() -> Response:
 @api.get("/<page>")
 def numbers(page: str) -> Response:
     """Give a page's numbers."""
-    if page not in VIEWS:
-        abort(404, f"there is no such page; there are: {', '.join(VIEWS)}")
-    return _json(VIEWS[page](data(), request.args.to_dict(flat=False)))
+    if page not in BY_NAME:
+        abort(404, f"there is no such page; there are: {', '.join(BY_NAME)}")
+    return _json(BY_NAME[page].read(data(), request.args.to_dict(flat=False)))
 
 
 @api.get("/<page>/<table>.csv")
@@ -94,7 +82,7 @@ def _json(value: Any) -> Response:
 def described(areas: Areas) -> dict[str, Any]:
     """Return the description of the API, in OpenAPI 3.1, as the Structs and the areas of the configuration have it."""
     schemas, components = msgspec.json.schema_components(
-        list(STRUCTS.values()), ref_template="#/components/schemas/{name}"
+        [page.answer for page in PAGES], ref_template="#/components/schemas/{name}"
     )
     refused = {
         "description": "a parameter can't be used; `error` says which, what was found and what was expected",
@@ -106,15 +94,19 @@ def described(areas: Areas) -> dict[str, Any]:
     others = {"400": refused, "401": login, "404": nothing, "503": failed}
     known = _known(areas)
     paths: dict[str, Any] = {}
-    for page, schema in zip(STRUCTS, schemas, strict=True):
+    for page, schema in zip(PAGES, schemas, strict=True):
+        parameters = [_parameter(option) | known.get(option.name, {}) for option in _options(page)]
         content = {"application/json": {"schema": schema}}
-        paths[f"{ROOT}/{page}"] = _operation(page, f"the page {page}", content, others, known)
-    for page, name in CSVS:
-        content = {"text/csv": {"schema": {"type": "string"}}}
-        summary = f"the table {name} of {page}, whole"
-        if page == "accts":
+        paths[f"{ROOT}/{page.name}"] = _operation(f"the page {page.name}", parameters, content, others)
+    for of, name in CSVS:
+        options = [option for option in _options(BY_NAME.get(of)) if option.name not in EACH_TABLE]
+        options.append(Option(SHEET, SHEET_MEANS, choices=SHEETS[1:]))
+        parameters = [_parameter(option) | known.get(option.name, {}) for option in options]
+        summary = f"the table {name} of {of}, whole"
+        if of == "accts":
             summary = f"{LISTS[name].who}: a row for each day, area and acct; an answer that breaks off is to be asked for again"
-        paths[f"{ROOT}/{page}/{name}.csv"] = _operation(page, summary, content, others, known)
+        content = {"text/csv": {"schema": {"type": "string"}}}
+        paths[f"{ROOT}/{of}/{name}.csv"] = _operation(summary, parameters, content, others)
     error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     return {
         "openapi": "3.1.0",
@@ -140,38 +132,32 @@ def _known(areas: Areas) -> dict[str, dict[str, Any]]:
 
 
 def _operation(
-    page: str,
-    summary: str,
-    content: dict[str, Any],
-    others: dict[str, Any],
-    known: dict[str, dict[str, Any]],
+    summary: str, parameters: list[dict[str, Any]], content: dict[str, Any], others: dict[str, Any]
 ) -> dict[str, Any]:
-    parameters = _parameters(page)
-    if "text/csv" in content:  # it is whole
-        parameters = {name: parameters[name] for name in parameters if name not in ("page", "size")}
-        parameters[SHEET] = SHEETS[1:]
-    return {
-        "get": {
-            "summary": summary,
-            "parameters": [
-                _parameter(name, choices) | known.get(name, {}) for name, choices in parameters.items()
-            ],
-            "responses": {"200": {"description": summary, "content": content}, **others},
-        }
-    }
+    responses = {"200": {"description": summary, "content": content}, **others}
+    return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
 
 
-def _parameters(page: str) -> dict[str, tuple[str, ...]]:
-    return {} if page == "system" else dict.fromkeys(NAMES, ()) | OPTIONS.get(page, {})
+def _options(page: DashboardPage | None) -> list[Option]:
+    """Return the parameters of a page, or of the lists of accts, which belong to none."""
+    own = page.parameters if page else ()
+    filters = [Option(name, meaning) for name, meaning in FILTER.items()]
+    return [*filters, *own] if page is None or page.has_filter else [*own]
 
 
-def _parameter(name: str, choices: tuple[str, ...]) -> dict[str, Any]:
+def _parameter(option: Option) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
-    if choices:
-        schema["enum"] = ["", *choices]
-    elif name in ("from", "to"):
+    if option.choices:
+        schema["enum"] = ["", *option.choices]
+    elif option.name in ("from", "to"):
         schema = {"anyOf": [{"type": "string", "format": "date"}, {"const": ""}]}
-    elif name in ("page", "size"):
-        most = {"page": MOST_PAGE, "size": MOST_SIZE}[name]
-        schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": most}, {"const": ""}]}
-    return {"name": name, "in": "query", "required": False, "description": MEANINGS[name], "schema": schema}
+    elif option.bounds:
+        least, most = option.bounds
+        schema = {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, {"const": ""}]}
+    return {
+        "name": option.name,
+        "in": "query",
+        "required": False,
+        "description": option.description,
+        "schema": schema,
+    }

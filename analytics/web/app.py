@@ -18,8 +18,8 @@ from analytics.web.hosts import LOOPBACK, reached_by
 from analytics.web.kept import NotYet
 from analytics.web.listening import LARGEST_REQUEST
 from analytics.web.messages import SOURCE, Told, msg
-from analytics.web.pages import pages
 from analytics.web.place import NothingThere
+from analytics.web.rendering import pages
 from analytics.web.spoken import language, t
 
 NOT_YET_SECONDS, AWAY_SECONDS = 2, 5

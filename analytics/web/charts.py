@@ -1,15 +1,22 @@
-"""What the charts of all pages show: which fields of which rows, as bars or lines. :mod:`.figures` has Bokeh draw them."""
+"""Charts: which fields of which rows they show, as bars or lines. :mod:`.figures` has Bokeh draw them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 from analytics.web.display import NOTHING, shown
+from analytics.web.messages import Translate
 
 X = Literal["day", "hour", "number", "word"]
 Form = Literal["stacked", "beside", "before", "lines"]
 """Bars on each other, beside each other, narrower ones before wider ones; or lines."""
+
+Curve = tuple[str, list[tuple[int, float]]]
+"""A cohort's name, and its points: days after, value."""
+
+AXES: dict[str, X] = {"day": "day", "hour": "hour", "n": "number"}
+"""Fields that rows are placed by; any other is a word."""
 
 OPEN_ALPHA = 0.45
 OPEN_SIZE = 7
@@ -31,130 +38,42 @@ class Chart:
     """A chart: bars or lines over days, the hours of one, numbers or words.
 
     Attributes:
+        x_field: the field of a row that says where it stands: a ``day``, an ``hour``, a number ``n``, or a word.
+        given_rows: the field of the answer with the rows, where it is not ``days``, ``hours`` or the chart's name.
         unit: how the axis writes its numbers, as :mod:`analytics.web.display` names it.
-        cohorts: whether there are thin lines behind, one for each cohort.
+        cohorts: makes the thin lines behind, one for each cohort of an answer.
     """
 
     name: str
     title: str
     x_field: str
     series: tuple[Series, ...]
-    x: X = "day"
     form: Form = "lines"
     unit: str = "count"
     x_title: str = ""
-    cohorts: bool = False
+    cohorts: Callable[[Any], Sequence[Curve]] | None = None
+    given_rows: str = ""
+
+    @property
+    def x(self) -> X:
+        """What its axis shows."""
+        return AXES.get(self.x_field, "word")
+
+    @property
+    def rows(self) -> str:
+        """The field of the answer with its rows."""
+        return self.given_rows or {"day": "days", "hour": "hours"}.get(self.x_field, self.name)
 
 
-CHARTS = (
-    Chart(
-        "active",
-        "Active users",
-        "day",
-        (Series("old_users", "Old", 1), Series("new_users", "New", 2)),
-        form="stacked",
-    ),
-    Chart("revenue", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked"),
-    Chart(
-        "logins",
-        "Log-ins by hour",
-        "hour",
-        (Series("logins_today", "Newest day", 1), Series("logins_yesterday", "Day before", 6, faint=True)),
-        x="hour",
-    ),
-    Chart(
-        "signups",
-        "Sign-ups by hour",
-        "hour",
-        (Series("signups_today", "Newest day", 2), Series("signups_yesterday", "Day before", 6, faint=True)),
-        x="hour",
-    ),
-    Chart(
-        "reach",
-        "Active in a day, a week, a month",
-        "day",
-        (Series("mau", "MAU", 5), Series("wau", "WAU", 3), Series("dau", "DAU", 1)),
-    ),
-    Chart(
-        "comeback",
-        "Who comes back",
-        "n",
-        (Series("rate", "Weighted average", 1, "percent"),),
-        x="number",
-        unit="percent",
-        x_title="Days after",
-        cohorts=True,
-    ),
-    Chart("income", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked"),
-    Chart("payers", "Payers", "day", (Series("payers", "Payers", 2),), form="stacked"),
-    Chart(
-        "pay_rate",
-        "Pay rate",
-        "day",
-        (
-            Series("pay_rate", "All", 1, "quotient"),
-            Series("new_pay_rate", "Of those who signed up that day", 3, "quotient"),
-        ),
-        unit="quotient",
-    ),
-    Chart(
-        "heads",
-        "Revenue per head",
-        "day",
-        (Series("arppu", "ARPPU", 5, "each"), Series("arpu", "ARPU", 1, "each")),
-        unit="money",
-    ),
-    Chart(
-        "worth",
-        "Lifetime value",
-        "n",
-        (Series("value", "Weighted average", 1, "each"),),
-        x="number",
-        unit="money",
-        x_title="Days after sign-up",
-        cohorts=True,
-    ),
-    Chart(
-        "coins",
-        "Coins by day",
-        "day",
-        (Series("spent", "Spent", 1), Series("gained", "Gained", 2)),
-        form="beside",
-    ),
-    Chart(
-        "coin_hours",
-        "Coins by hour",
-        "hour",
-        (
-            Series("spent_today", "Spent", 1),
-            Series("spent_yesterday", "Spent, day before", 1, faint=True),
-            Series("gained_today", "Gained", 2),
-            Series("gained_yesterday", "Gained, day before", 2, faint=True),
-        ),
-        x="hour",
-    ),
-    Chart(
-        "quests",
-        "Quest funnel",
-        "task",
-        (Series("accept_users", "Accepted", 6), Series("finish_users", "Finished", 1)),
-        x="word",
-        form="before",
-        x_title="Quest",
-    ),
-    Chart(
-        "dungeons",
-        "Dungeons",
-        "fuben",
-        (Series("passed", "Passed", 2), Series("failed", "Failed", 4)),
-        x="word",
-        form="stacked",
-    ),
-    Chart(
-        "levels", "Levels", "grade", (Series("roles", "Roles", 5),), x="word", form="stacked", x_title="Level"
-    ),
-)
-BY_NAME = {chart.name: chart for chart in CHARTS}
+def content(chart: Chart, answer: Any, t: Translate) -> dict[str, Any]:
+    """Return what the browser fills a figure with: columns by source, and the words of its axis."""
+    rows = columns(chart, getattr(answer, chart.rows), t("so far"))
+    sources = {f"{chart.name}.rows": rows}
+    if chart.cohorts:
+        lines = [one for one in chart.cohorts(answer) if len(one[1]) > 1]
+        sources[f"{chart.name}.cohorts"] = curves(lines, chart.series[0].kind)
+    words = {f"{chart.name}.words": list(dict.fromkeys(rows["x"]))} if chart.x == "word" else {}
+    return {"sources": sources, "words": words}
 
 
 def columns(chart: Chart, rows: Sequence[Any], so_far: str = "") -> dict[str, list[Any]]:
@@ -180,7 +99,7 @@ def columns(chart: Chart, rows: Sequence[Any], so_far: str = "") -> dict[str, li
     return result
 
 
-def curves(lines: Sequence[tuple[str, Sequence[tuple[int, float]]]], kind: str) -> dict[str, list[Any]]:
+def curves(lines: Sequence[Curve], kind: str) -> dict[str, list[Any]]:
     """Return the thin lines of cohorts: each one's name and its points."""
     return {
         "label": [name for name, _ in lines],

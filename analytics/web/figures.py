@@ -20,7 +20,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from analytics.web.charts import BY_NAME, Chart, Series
+from analytics.web.charts import Chart, Series
 from analytics.web.messages import Translate, translator
 
 TOKENS = ("c1", "c2", "c3", "c4", "c5", "c6", "text", "muted", "line", "surface", "strong-line")
@@ -34,10 +34,10 @@ FAINT = 0.55
 
 
 @lru_cache
-def figures(names: tuple[str, ...], language: str) -> bytes:
+def figures(charts: tuple[Chart, ...], language: str) -> bytes:
     """Return the figures of these charts as JSON: ``{"codes": {code: token}, "figures": {name: item}}``."""
     translate = translator(language)
-    made = {name: json_item(_figure(BY_NAME[name], translate)) for name in names}
+    made = {chart.name: json_item(_figure(chart, translate)) for chart in charts}
     return msgspec.json.encode({"codes": {code: token for token, code in CODES.items()}, "figures": made})
 
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from analytics.core.areas import Area
 from analytics.core.periods import Zone, zone
+from analytics.web.answers import AnswerScope, Basis
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
 from analytics.web.messages import Message, Told
-from analytics.web.shapes.common import Basis, Scope
 
 WHOLE = "*"
 ONE_DAY = timedelta(days=1)
@@ -61,9 +61,9 @@ class Place:
         """Return from when to when these days last, in all the zones: ``since <= ts < until``."""
         return bounds(self.zones | {self.local}, first, last)
 
-    def scope(self) -> Scope:
+    def scope(self) -> AnswerScope:
         """Return it as views tell it."""
-        return Scope(
+        return AnswerScope(
             self.game, self.plat, list(self.areas), len(self.members), self.basis, self.local.name,
             sorted(each.name for each in self.zones), str(self.first), str(self.last), str(self.today),
             str(self.newest) if self.newest else None,

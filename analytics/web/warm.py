@@ -15,8 +15,9 @@ from analytics.errors import AnalyticsError
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.kept import NotYet
+from analytics.web.options import Args
+from analytics.web.pages import BY_NAME
 from analytics.web.place import ONE_DAY, Place
-from analytics.web.views import VIEWS, Given
 
 EVERY_SECONDS = 60.0
 AGAIN_SECONDS = 0.2
@@ -63,7 +64,7 @@ class Warmer:
                 for given in self._filters(days):
                     self._until_there(page, {**given, **options})
 
-    def _filters(self, days: int) -> Iterator[Given]:
+    def _filters(self, days: int) -> Iterator[Args]:
         """Yield the filters that have everything read: each game, and a plat of it, which brings those of all."""
         for game in sorted({area.game for area in self._data.areas.values()}):
             place = self._place(game)
@@ -78,10 +79,10 @@ class Warmer:
             except NotYet:
                 gevent.sleep(AGAIN_SECONDS)
 
-    def _until_there(self, page: str, given: Given) -> None:
+    def _until_there(self, page: str, given: Args) -> None:
         while True:
             try:
-                VIEWS[page](self._data, given)
+                BY_NAME[page].read(self._data, given)
                 gevent.sleep(0)
                 return
             except NotYet:

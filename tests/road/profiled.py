@@ -29,8 +29,7 @@ from analytics.simulate.world import Settings
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.timers.start import NAME as START
-from analytics.web.csvs import CSVS
-from analytics.web.views import OPTIONS, VIEWS
+from analytics.web.pages import BY_NAME, CSVS
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers"], ["timers"], ["dashboard"], ["gamelog"], ["payment"], ["syncuser"]]
@@ -125,11 +124,10 @@ def _look(config: Config, first: date) -> None:
 
 
 def _paths(given: Mapping[str, str]) -> Iterator[str]:
-    for page in VIEWS:
+    for page in BY_NAME:
         asked = [given] if page != "system" else [{}]
-        asked += [
-            {**given, option: value} for option, of in OPTIONS.get(page, {}).items() for value in of[-1:]
-        ]
+        options = BY_NAME[page].parameters
+        asked += [{**given, option.name: value} for option in options for value in option.choices[-1:]]
         for query in map(urlencode, asked):
             yield f"/{'' if page == 'overview' else page}?{query}"
             yield f"/api/v1/{page}?{query}"

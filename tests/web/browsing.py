@@ -12,7 +12,7 @@ from month import a_month
 from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import make_server
 
-from analytics.web.contents import PAGES
+from analytics.web.pages import PAGES
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "

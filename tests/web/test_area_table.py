@@ -6,7 +6,7 @@ import math
 import msgspec
 
 from analytics.web.area_table import AreaTable, Rows
-from analytics.web.views.figures import ADDED, of_row
+from analytics.web.reading.figures import ADDED, of_row
 
 
 def table() -> AreaTable:

@@ -18,9 +18,10 @@ from analytics.config.checks import faults
 from analytics.errors import AnalyticsError
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly
-from analytics.web.csvs import CSVS, pieces
+from analytics.web.csvs import pieces
 from analytics.web.guesses import OF_ADDRESS as GUESSES
-from analytics.web.views import VIEWS
+from analytics.web.pages import BY_NAME as VIEWS
+from analytics.web.pages import CSVS
 
 PASSWORD = "correct horse battery"
 SPAN = f"from={FIRST}&to={LAST}"

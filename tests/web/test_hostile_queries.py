@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from pymongo.monitoring import CommandListener
 from running import Suite, a_suite
 
-from analytics.web.contents import PAGES
-from analytics.web.csvs import CSVS
 from analytics.web.filters import NAMES
-from analytics.web.views import OPTIONS
+from analytics.web.pages import CSVS, PAGES
 
 EXAMPLES = int(os.environ.get("ANALYTICS_FUZZ_EXAMPLES", "0")) * 10 or 300
 LOG_IN = {"saslStart", "saslContinue"}
@@ -25,7 +23,7 @@ MARK = "q1z"
 """Stands before and after everything that a browser must not take for markup."""
 
 PATHS = [page.path for page in PAGES] + [f"/api/v1/{page}/{table}.csv" for page, table in CSVS] + ["/login"]
-KNOWN = [*NAMES, *sorted({name for options in OPTIONS.values() for name in options}), "lang", "next"]
+KNOWN = [*NAMES, *sorted({option.name for page in PAGES for option in page.parameters}), "lang", "next"]
 MARKUP = (f"<script>{MARK}", f"<{MARK}", f'{MARK}"{MARK}', f"{MARK}'{MARK}")
 HOSTILE = [
     b"", b"\x00", b"null", b"None", b"undefined", b"NaN", b"-1", b"0", b"1e999", b"9" * 400, b"%", b"+", b"*", b"#1",
@@ -112,7 +110,7 @@ def test_nothing_fails_and_nothing_is_given_back_as_markup(app: Flask, path: str
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_parameter_takes_everything_that_is_hostile(app: Flask, name: str) -> None:
-    own = {option: f"/{page}" for page, options in OPTIONS.items() for option in options}
+    own = {option.name: page.path for page in PAGES for option in page.parameters}
     for value in HOSTILE:
         check(app, f"{own.get(name, '/')}?{encoded([(name, '', value)])}")
 

@@ -12,12 +12,11 @@ from texts import every
 
 from analytics.config.sections import DashboardSection, Language
 from analytics.web import messages
-from analytics.web.charts import CHARTS
-from analytics.web.contents import PAGES
 from analytics.web.figures import figures
 from analytics.web.filters import BadFilter
 from analytics.web.messages import LANGUAGES, SOURCE, catalogue, chosen, translator
-from analytics.web.shapes.areas import Sort
+from analytics.web.pages import PAGES
+from analytics.web.pages.areas import Sort
 
 OTHERS = [code for code in LANGUAGES if code != SOURCE]
 NAMES = {
@@ -28,6 +27,7 @@ NAMES = {
 """What stays as it is in every language: names, acronyms, units, commands, parameters."""
 
 SORTS = get_args(Sort)
+CHARTS = tuple(chart for page in PAGES for chart in page.charts)
 SAID = {
     "title",
     "aria-label",
@@ -140,7 +140,7 @@ def test_pages_ask_for_nothing_that_the_scan_does_not_find(month, monkeypatch):
     monkeypatch.setattr(messages, "catalogue", lambda code: Noting())
     for address in [*GOOD, *BAD]:
         in_chinese(month, address)
-    figures.__wrapped__(tuple(chart.name for chart in CHARTS), "zh")
+    figures.__wrapped__(CHARTS, "zh")
     told = {text for text in asked if "mongodb" in text or "broker" in text or "did not answer" in text}
     assert asked - told - {""} <= every()
     assert len(asked) > 150
@@ -161,7 +161,7 @@ def test_the_search_for_english_finds_some(month):
 
 
 def test_charts_speak_chinese():
-    texts = figures(tuple(chart.name for chart in CHARTS), "zh").decode()
+    texts = figures(CHARTS, "zh").decode()
     for chart in CHARTS:
         for series in chart.series:
             assert f'"{translator("zh")(series.label)}"' in texts

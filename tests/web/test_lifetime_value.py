@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from month import Month, a_month
 
 from analytics.timers.ltv import THROUGH
-from analytics.web.shapes import LtvCohort, LtvPoint
-from analytics.web.views.payment import _average
+from analytics.web.pages.payment import LtvCohort, LtvPoint, _average
 
 
 def cohort(size: int, *values: float) -> LtvCohort:

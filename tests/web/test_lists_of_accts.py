@@ -18,9 +18,9 @@ from month import FIRST, LAST, Month, a_month, start
 from analytics.core.settle import PART_SIZE
 from analytics.store import Document, MemoryStore, Store, Write
 from analytics.store.reading import ReadOnly
+from analytics.web.acct_lists import LISTS
 from analytics.web.app import create_app
 from analytics.web.listening import Server
-from analytics.web.views.accts import LISTS
 
 ACCTS, MOST_MB = 2_000_000, 40
 SPAN = f"from={FIRST}&to={LAST}"

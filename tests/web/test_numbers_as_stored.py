@@ -20,9 +20,8 @@ from analytics.config import Config
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly, StoreReader
 from analytics.web.app import create_app
-from analytics.web.contents import PAGES
-from analytics.web.csvs import CSVS
 from analytics.web.data import Data
+from analytics.web.pages import CSVS, PAGES
 
 PLACES = ("ts", "day", "first_ts", "first_pay", "last_pay", "open_day", "final")
 """What a document is about, as it is. All other numbers here need more than 32 bits."""

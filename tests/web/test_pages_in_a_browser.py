@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from needed import need
 
-from analytics.web.contents import PAGES
+from analytics.web.pages import PAGES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -8,9 +8,8 @@ import re
 import pytest
 from month import LAST, Month, a_month
 
-from analytics.web.contents import PAGES
-from analytics.web.csvs import CSVS
 from analytics.web.display import count, each, money, quotient
+from analytics.web.pages import CSVS, PAGES
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def test_a_page_is_there_and_may_run_nothing_foreign(month, page):
     assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
     assert not re.findall(r"""(?:src|href)="(?:https?:)?//""", answer.text)
     assert not re.search(r"\sstyle=|\son\w+=", answer.text)
-    assert set(re.findall(r'id="data-(\w+)"', answer.text)) == set(page.charts)
+    assert set(re.findall(r'id="data-(\w+)"', answer.text)) == {chart.name for chart in page.charts}
 
 
 def test_the_overview_has_the_key_figures(month):

@@ -12,15 +12,14 @@ from pymongo import MongoClient
 
 from analytics.store import MongoReader, MongoStore, Write
 from analytics.testing.asked import Asked, AskedReader
-from analytics.web.csvs import CSVS
 from analytics.web.data import Data
 from analytics.web.kept import Kept
-from analytics.web.views import OPTIONS, VIEWS
+from analytics.web.pages import BY_NAME, CSVS
 
 OF_AREAS = ("serverstarttime",)
 """Collections with a document for each area, and no more."""
 
-VIEWS_OF_NUMBERS = [page for page in VIEWS if page != "system"]
+VIEWS_OF_NUMBERS = [page for page in BY_NAME if page != "system"]
 
 
 @dataclass(frozen=True)
@@ -66,15 +65,15 @@ def looks(searched: Searched) -> Iterator[tuple[str, dict[str, list[str]]]]:
         for page in VIEWS_OF_NUMBERS:
             given = {"game": ["dl"], **span, **who}
             yield page, given
-            for option, values in OPTIONS.get(page, {}).items():
-                for value in values:
-                    yield page, {**given, option: [value]}
+            for option in BY_NAME[page].parameters:
+                for value in option.choices:
+                    yield page, {**given, option.name: [value]}
 
 
 def everything(searched: Searched) -> None:
     """Look at every page, and read every CSV to its end."""
     for page, given in looks(searched):
-        VIEWS[page](searched.data, given)
+        BY_NAME[page].read(searched.data, given)
         for (of, _), rows in CSVS.items():
             if of == page and "sort" not in given:
                 list(rows(searched.data, given))
@@ -104,9 +103,9 @@ def test_what_is_at_hand_is_not_added_up_again(searched: Searched, page: str) ->
     for of, given in looks(searched):
         if of != page:
             continue
-        VIEWS[page](searched.data, given)
+        BY_NAME[page].read(searched.data, given)
         searched.reader.asked.clear()
         searched.reader.found = 0
-        VIEWS[page](searched.data, given)  # by a clock that stands still
+        BY_NAME[page].read(searched.data, given)  # by a clock that stands still
         assert not [one for one in searched.reader.asked if one.summed], given
         assert searched.reader.found <= 4 * days, given

@@ -7,7 +7,9 @@ import pytest
 from month import DAYS, FIRST, LAST, Month, a_month, start
 
 from analytics.web.filters import BadFilter, Filters
-from analytics.web.views import areas, economy, overview, payment, progress, retention
+from analytics.web.pages import areas, economy, overview, payment, progress, retention
+from analytics.web.pages.areas import AreasOptions
+from analytics.web.pages.retention import RetentionOptions
 
 WHOLE_MONTH = {"since": FIRST, "until": LAST}
 
@@ -67,7 +69,7 @@ def test_hours_are_those_of_two_days_and_none_that_has_not_begun(month: Month, t
 @pytest.mark.parametrize("of", ["login", "payment"])
 def test_cohorts_of_several_areas_are_added_up(month: Month, two: tuple[str, ...], of: str) -> None:
     collection, size = ("loginretention", "reg") if of == "login" else ("paytraceday", "pay_user")
-    shown = retention.view(month.data, Filters(areas=two, **WHOLE_MONTH), of)  # type: ignore[arg-type]
+    shown = retention.view(month.data, Filters(areas=two, **WHOLE_MONTH), RetentionOptions(of=of))  # type: ignore[arg-type]
     assert shown.cohorts
     counted: dict[int, list[int]] = defaultdict(lambda: [0, 0])
     for cohort in shown.cohorts:
@@ -87,7 +89,7 @@ def test_cohorts_of_several_areas_are_added_up(month: Month, two: tuple[str, ...
 def test_rows_by_days_since_the_opening_hold_the_same_accts(month: Month, two: tuple[str, ...]) -> None:
     filters = Filters(areas=two, **WHOLE_MONTH)
     by_day = retention.view(month.data, filters)
-    by_opening = retention.view(month.data, filters, axis="open_day")
+    by_opening = retention.view(month.data, filters, RetentionOptions(axis="open_day"))
     assert sum(one.size for one in by_opening.cohorts) == sum(one.size for one in by_day.cohorts)
     first = by_opening.cohorts[0]
     opened = [month.documents["serverstarttime"][id]["day"] for id in two]
@@ -137,14 +139,14 @@ def test_coins_and_sales_are_those_of_all_areas(month: Month) -> None:
     )
 
 
-def economy_items(shown: economy.Economy) -> list[economy.Item]:
+def economy_items(shown: economy.EconomyAnswer) -> list[economy.Item]:
     assert shown.item_count == len(shown.items) <= economy.TOP
     return shown.items
 
 
 def test_the_table_of_areas_is_sorted_by_what_is_asked(month: Month) -> None:
-    first = areas.view(month.data, Filters("dl", **WHOLE_MONTH), sort="revenue", size=1)
-    every = areas.view(month.data, Filters("dl", **WHOLE_MONTH), sort="revenue")
+    first = areas.view(month.data, Filters("dl", **WHOLE_MONTH), AreasOptions(sort="revenue", size=1))
+    every = areas.view(month.data, Filters("dl", **WHOLE_MONTH), AreasOptions(sort="revenue"))
     assert first.pages == first.found == len(every.rows) > 1
     amounts = [row.revenue for row in every.rows]
     assert amounts == sorted(amounts, reverse=True) and first.rows == every.rows[:1]

@@ -12,8 +12,8 @@ from analytics.store import MongoStore
 from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.kept import Kept, NotYet
+from analytics.web.pages import BY_NAME
 from analytics.web.place import ONE_DAY
-from analytics.web.views import VIEWS
 from analytics.web.warm import Warmer
 
 DAYS = {"from": [str(LAST - 29 * ONE_DAY)], "to": [str(LAST)]}
@@ -36,15 +36,15 @@ def cold(month: Month, monkeypatch: pytest.MonkeyPatch) -> Month:
 def test_who_comes_after_the_warming_waits_for_nothing(cold: Month) -> None:
     hurried = replace(cold.data, kept=cold.data.kept.patient(0))
     with pytest.raises(NotYet):
-        VIEWS["economy"](hurried, DAYS)
+        BY_NAME["economy"].read(hurried, DAYS)
     warmer = Warmer(cold.data)
     with gevent.Timeout(300):
         warmer.look()
     for game in {area.game for area in cold.data.areas.values()}:
         plats = {area.plat for area in cold.data.areas.values() if area.game == game}
         for plat in ("", *plats):
-            for page in set(VIEWS) - {"system"}:
-                VIEWS[page](hurried, {**DAYS, "game": [game], "plat": [plat]})
+            for page in set(BY_NAME) - {"system"}:
+                BY_NAME[page].read(hurried, {**DAYS, "game": [game], "plat": [plat]})
 
 
 def test_who_comes_before_is_told_how_far_it_is_and_asks_again_by_themselves(cold: Month) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from jinja2 import Environment, nodes
 
 from analytics.runtime.report import MISSING
-from analytics.web import contents, tables
-from analytics.web.charts import CHARTS
-from analytics.web.shapes import Cell, Cohort, definition
-from analytics.web.tables import Table
+from analytics.web import tables
+from analytics.web.answers import definition
+from analytics.web.pages import PAGES
+from analytics.web.pages.retention import Cell, Cohort
 
 WEB = Path(tables.__file__).parent
 CALLS = {"t", "translate", "msg", "Message", "BadFilter", "NothingThere"}
@@ -46,15 +46,14 @@ def of_templates() -> Iterator[str]:
 def of_lists() -> Iterator[str]:
     """Yield what charts, tables and pages declare, and what shapes say of their fields."""
     yield MISSING
-    for page in contents.PAGES:
+    for page in PAGES:
         yield page.title
-    for chart in CHARTS:
-        yield from (chart.title, chart.x_title, *(series.label for series in chart.series))
-    for table in vars(tables).values():
-        if isinstance(table, Table):
+        for chart in page.charts:
+            yield from (chart.title, chart.x_title, *(series.label for series in chart.series))
+        for table in page.tables:
             yield table.title
             for column in table.columns:
-                yield from (column.label, table.definition(column))
+                yield from (column.label, column.meaning)
             yield from (label for _, _, label in table.lists)
     yield from (definition(Cohort, "size"), definition(Cell, "rate"))
 

@@ -1,5 +1,7 @@
 """Small arithmetic that several views share."""
 
+from collections.abc import Mapping, Sequence
+
 from analytics.core.rates import per_head
 
 
@@ -17,3 +19,8 @@ def a_head(amount: float, heads: int) -> int | float:
 def change(now: float, before: float) -> float | None:
     """Return by how many percent ``now`` is above ``before``, one decimal; None where that was 0."""
     return round(100 * (now - before) / before, 1) if before else None
+
+
+def counts(names: Mapping[str, str], sums: Sequence[float]) -> dict[str, int]:
+    """Return sums of the fields ``names``, as whole numbers, by what an answer calls them."""
+    return dict(zip(names.values(), map(int, sums), strict=True))

@@ -1,17 +1,20 @@
-"""Who is behind a number: every acct of an area and a day, read list by list and piece by piece."""
+"""The accts behind a number: all of an area and a day, as CSV, read list by list and piece by piece."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from analytics.bolts import BOLTS
 from analytics.store.store import PARTS_AT_ONCE
+from analytics.web.csvs import Row
 from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.options import Args
 from analytics.web.place import Place, start_of
 
 HEADINGS = ("day", "area", "plat", "acct")
 
 
-class Listed(NamedTuple):
+class AcctList(NamedTuple):
     """A kind of list: the collection that has it, and who is in it."""
 
     collection: str
@@ -19,12 +22,19 @@ class Listed(NamedTuple):
 
 
 LISTS = {
-    "active": Listed("loginday", "who logged in"),
-    "signups": Listed("signupday", "who signed up"),
-    "roles": Listed("createroleday", "who created a role"),
-    "payers": Listed("paysummary", "who paid"),
+    "active": AcctList("loginday", "who logged in"),
+    "signups": AcctList("signupday", "who signed up"),
+    "roles": AcctList("createroleday", "who created a role"),
+    "payers": AcctList("paysummary", "who paid"),
 }
 """By the name of the CSV. An acct is in it once for each area and day."""
+
+
+def rows(name: str, data: Data, args: Args) -> Iterator[Row]:
+    """Yield the rows of one of ``LISTS``, headings first."""
+    place = data.place(Filters.parse(args))
+    yield HEADINGS
+    yield from every_acct(data, place, LISTS[name].collection)
 
 
 def every_acct(data: Data, place: Place, collection: str) -> Iterator[tuple[str, str, str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 from analytics.core.rates import ratio
 from analytics.web.area_table import AreaTable
 from analytics.web.look import Look
-from analytics.web.views.numbers import a_head, money
+from analytics.web.reading.arithmetic import a_head, money
 
 
 @dataclass(frozen=True, slots=True)

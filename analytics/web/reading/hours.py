@@ -1,10 +1,30 @@
 """The hours of two days beside each other, by what a clock on the wall shows."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 
+from analytics.web.look import Look
 from analytics.web.place import ONE_DAY, Place, start_of
+
+
+def hours_of_two_days(look: Look, collection: str, fields: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield for each hour of the clock its ``hour``, and ``NAME_today`` and ``NAME_yesterday`` for each field: NAME to its field.
+
+    They are None where an hour has not begun.
+    """
+    by_day = look.hours(collection, list(fields.values()))
+    days = {"today": look.place.last, "yesterday": look.place.last - ONE_DAY}
+    for label, *starts in clock_hours(look.place):
+        row: dict[str, Any] = {"hour": label}
+        for (when, day), start in zip(days.items(), starts, strict=True):
+            sums = by_day.get(day, {}).get((start,), (0,) * len(fields))
+            row |= {
+                f"{name}_{when}": None if start is None else int(sum_)
+                for name, sum_ in zip(fields, sums, strict=True)
+            }
+        yield row
 
 
 def clock_hours(place: Place) -> Iterator[tuple[str, int | None, int | None]]:

@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,17 +14,16 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from analytics.errors import AnalyticsError
 from analytics.web import display
-from analytics.web.charts import BY_NAME
-from analytics.web.contents import BY_PAGE, CONTENTS, OVERVIEW, PAGES, SYSTEM, Page
+from analytics.web.answers import AnswerScope
 from analytics.web.csvs import SHEET
 from analytics.web.figures import figures
 from analytics.web.filters import NAMES
 from analytics.web.here import data
 from analytics.web.messages import FOLDER, LANGUAGES
-from analytics.web.shapes import Scope
+from analytics.web.page import DashboardPage
+from analytics.web.pages import BY_NAME, PAGES
 from analytics.web.spoken import NAME, Given, address, asked, in_language, kept, language, t
 from analytics.web.tables import Table
-from analytics.web.views import VIEWS
 
 BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 A_YEAR = 365 * 86_400
@@ -54,22 +53,10 @@ def common() -> dict[str, Any]:
     }
 
 
-@pages.get("/")
-def overview() -> Response:
-    """Show today and yesterday."""
-    return _page(BY_PAGE[OVERVIEW])
-
-
-@pages.get("/<any(retention, payment, economy, progress, areas, system):name>")
-def page(name: str) -> Response:
-    """Show any of the other pages."""
-    return _page(BY_PAGE[name])
-
-
 @pages.get("/figures/<name>.<spoken>.json")
 def figures_of(name: str, spoken: str) -> Response:
     """Give a page's figures, without data."""
-    known = BY_PAGE.get(name)
+    known = BY_NAME.get(name)
     if known is None or spoken not in LANGUAGES:
         return make_response(("there is no such page", 404))
     return _asset(figures(known.charts, spoken), "application/json")
@@ -81,40 +68,39 @@ def bokeh_js() -> Response:
     return _asset(BOKEH.read_bytes(), "text/javascript", _packed_bokeh())
 
 
-def _page(page: Page) -> Response:
-    """Return a page: its view in words and figures, in the language that the reader wants."""
+def show(page: DashboardPage) -> Response:
+    """Return a page: its answer in words and figures, in the language that the reader wants."""
     given = request.args.to_dict(flat=False)
     given.pop(NAME, None)
-    view: Any = VIEWS[page.name](data(), given)
+    view = page.read(data(), given)
     given |= asked()
     translate = t()
-    read_at = view.status.at if page.name == SYSTEM else view.at
-    age = max(0, round(data().clock() - read_at))
-    context = _of_scope(page, view, given) if page.name != SYSTEM else {"zone": data().config.timezone}
-    context |= CONTENTS[page.name](view, translate)
+    age = max(0, round(data().clock() - view.at))
+    context = _of_scope(page, view, given) if page.has_filter else {"zone": data().config.timezone}
+    tables = {table.name: table for table in page.tables}
     answer = make_response(
         render_template(
-            f"{page.name}.html",
+            page.template,
             page=page,
             view=view,
-            tables=page.tables,
-            charts=BY_NAME,
-            glossary=_glossary(page.tables.values()),
-            link=lambda name: _link(name, given),
+            tables=tables,
+            panels=page.contents(view, translate),
+            glossary=_glossary(page.tables),
+            link=lambda one: _link(one, given),
             csv_link=lambda table: _csv(page, table, given),
             accts_link=lambda name: address(
                 f"/api/v1/accts/{name}.csv", _filter(given), {NAME: "", SHEET: "1"}
             ),
             option=lambda **changed: address(page.path, given, changed),
-            page_url=page.path,
             figures_url=url_for("pages.figures_of", name=page.name, spoken=language(), v=_figures_stamp()),
             bokeh_version=bokeh.__version__,
             moment=display.moment,
             lasting=lambda seconds: display.lasting(seconds, translate),
             now=data().clock(),
             age=age,
-            store_away=page.name != SYSTEM and age > OLD_SECONDS and not _store_answers(),
+            store_away=page.has_filter and age > OLD_SECONDS and not _store_answers(),
             **context,
+            **page.context(view, translate),
         )
     )
     answer.headers["Cache-Control"] = "no-store"
@@ -122,9 +108,9 @@ def _page(page: Page) -> Response:
     return answer
 
 
-def _of_scope(page: Page, view: Any, given: Given) -> dict[str, Any]:
+def _of_scope(page: DashboardPage, view: Any, given: Given) -> dict[str, Any]:
     """Return what the filter above a page needs: what there is to choose from, and what is chosen."""
-    scope: Scope = view.scope
+    scope: AnswerScope = view.scope
     areas = data().areas.values()
     of_game = [one for one in areas if one.game == scope.game]
     last = date.fromisoformat(scope.last)
@@ -139,7 +125,9 @@ def _of_scope(page: Page, view: Any, given: Given) -> dict[str, Any]:
             page.path, given, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
         ),
         "options": {
-            name: given[name][0] for name in (*page.options, NAME) if given.get(name) and name != "page"
+            name: given[name][0]
+            for name in (*(one.name for one in page.parameters), NAME)
+            if given.get(name) and name != "page"
         },
         "hidden": {
             name: value[0] for name, value in given.items() if value and name not in ("search", "page")
@@ -165,9 +153,9 @@ def _store_answers() -> bool:
     return True
 
 
-def _link(name: str, given: Given) -> str:
+def _link(page: DashboardPage, given: Given) -> str:
     """Return another page's address with the same filter, in the same language."""
-    return address(BY_PAGE[name].path, _filter(given), {})
+    return address(page.path, _filter(given), {})
 
 
 def _filter(given: Given) -> Given:
@@ -183,13 +171,13 @@ def _of_area(given: Given) -> Callable[[str], str]:
     return lambda area: begin.removesuffix("-") + quote(area)
 
 
-def _csv(page: Page, table: str, given: Given) -> str:
+def _csv(page: DashboardPage, table: str, given: Given) -> str:
     return address(f"/api/v1/{page.name}/{table}.csv", given, {"page": "", NAME: "", SHEET: "1"})
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
     """Return every heading of these tables with what it means, each once."""
-    found = {one.label: table.definition(one) for table in of for one in table.columns}
+    found = {one.label: one.meaning for table in of for one in table.columns}
     return [(label, meaning) for label, meaning in found.items() if meaning]
 
 
@@ -221,6 +209,11 @@ def _stamp(name: str) -> str:
 @lru_cache
 def _figures_stamp() -> str:
     """Return what changes when a figure may: the code that makes them, their texts, or Bokeh."""
-    made_of = [Path(__file__).with_name(name) for name in ("charts.py", "figures.py", "messages.py")]
-    made_of += sorted(FOLDER.glob("*.toml"))
+    here = Path(__file__).parent
+    made_of = [here / name for name in ("charts.py", "figures.py", "messages.py")]
+    made_of += [*sorted((here / "pages").glob("*.py")), *sorted(FOLDER.glob("*.toml"))]
     return f"{zlib.crc32(b''.join(file.read_bytes() for file in made_of)):08x}-{bokeh.__version__}"
+
+
+for _page in PAGES:
+    pages.add_url_rule(_page.path, _page.name, partial(show, _page))

@@ -1,0 +1,135 @@
+"""The declaration of a page. Its route, its place in the menu, its tables, CSVs and charts, the API and OpenAPI follow from it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from analytics.web.charts import Chart, content
+from analytics.web.csvs import Row, structs
+from analytics.web.data import Data
+from analytics.web.display import dated
+from analytics.web.filters import Filters
+from analytics.web.messages import Translate
+from analytics.web.options import Args, Option, declared, read_options
+from analytics.web.tables import Table
+
+Note = Callable[[Any, Translate], str]
+Rows = Callable[..., Iterator[Row]]
+"""Yields a CSV's rows, headings first, of what a view takes: the data, the filters, and the options if the page has any.
+
+An error has to come before the first row: after it the answer has begun.
+"""
+
+
+def against_day_before(answer: Any, t: Translate) -> str:
+    """Return the note of what shows the last day beside the one before."""
+    return t("{day} against the day before", day=dated(answer.scope.last, t))
+
+
+def no_context(answer: Any, t: Translate) -> dict[str, Any]:
+    """Return nothing: the template shows the answer as it is."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A frame of a page: a chart, the table below it, or a table alone.
+
+    Attributes:
+        width: "" for the whole page, or "half", "third", "two-thirds"; ``height``: "" or "low".
+        open: whether the table below the chart is unfolded from the start.
+        note: the words beside the heading, of the answer.
+    """
+
+    table: Table
+    chart: Chart | None = None
+    width: str = ""
+    height: str = ""
+    note: Note | None = None
+    open: bool = False
+
+
+class PanelContent(NamedTuple):
+    """What a template shows of a panel: its rows, the chart's data for the browser, and its note."""
+
+    panel: Panel
+    rows: Sequence[Any]
+    data: dict[str, Any] | None
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardPage:
+    """A page.
+
+    Attributes:
+        answer: the Struct that ``view`` returns, which the API serves as JSON.
+        view: makes the answer of the data, the filters, and the options where ``options`` declares some.
+        icon: the path of its symbol in the menu, in a square of 16 by 16.
+        options: the Struct of what the page takes beside the filter; see :mod:`analytics.web.options`.
+        tables: its tables; each is a CSV as well.
+        csvs: how a CSV is made that is not simply the answer's field of that name.
+        context: whatever else the template needs of the answer.
+        every: how often the browser asks for new numbers, in seconds.
+        has_filter: whether it is about a game's areas and days, and its answer about a scope.
+    """
+
+    name: str
+    title: str
+    answer: type[msgspec.Struct]
+    view: Callable[..., Any]
+    icon: str = "M2 2h12v12H2zM2 6h12M6 6v8"
+    options: type[msgspec.Struct] | None = None
+    tables: tuple[Table, ...] = ()
+    panels: tuple[Panel, ...] = ()
+    csvs: Mapping[str, Rows] = field(default_factory=dict)
+    template: str = "panels.html"
+    context: Callable[[Any, Translate], dict[str, Any]] = no_context
+    every: int = 15
+    has_filter: bool = True
+
+    @property
+    def path(self) -> str:
+        """Its address."""
+        return "/" if self.name == "overview" else f"/{self.name}"
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        """The charts of its panels."""
+        return tuple(panel.chart for panel in self.panels if panel.chart)
+
+    @property
+    def parameters(self) -> tuple[Option, ...]:
+        """What it takes beside the filter."""
+        return declared(self.options) if self.options else ()
+
+    @property
+    def csv_names(self) -> list[str]:
+        """The names of its CSVs."""
+        return list(dict.fromkeys((*(table.name for table in self.tables), *self.csvs)))
+
+    def read(self, data: Data, args: Args) -> Any:
+        """Return the answer to a query string. Raise BadFilter where that can't be used."""
+        return self.view(data, *self._arguments(args))
+
+    def csv(self, name: str, data: Data, args: Args) -> Iterator[Row]:
+        """Yield the rows of a CSV, headings first."""
+        if name in self.csvs:
+            return self.csvs[name](data, *self._arguments(args))
+        table = next(table for table in self.tables if table.name == name)
+        return structs(table.struct, getattr(self.read(data, args), name))
+
+    def contents(self, answer: Any, t: Translate) -> list[PanelContent]:
+        """Return what the panels show of an answer."""
+        return [_content(panel, answer, t) for panel in self.panels]
+
+    def _arguments(self, args: Args) -> tuple[Any, ...]:
+        filters = Filters.parse(args, [option.name for option in self.parameters])
+        return (filters, read_options(self.options, args)) if self.options else (filters,)
+
+
+def _content(panel: Panel, answer: Any, t: Translate) -> PanelContent:
+    data = content(panel.chart, answer, t) if panel.chart else None
+    return PanelContent(panel, panel.table.rows_of(answer), data, panel.note(answer, t) if panel.note else "")

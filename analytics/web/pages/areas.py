@@ -1,0 +1,223 @@
+"""*Areas*: every game server in a row, with the last month as a line."""
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from analytics.core.areas import Area
+from analytics.web.answers import Change, Date, Final, Money, PageAnswer, PerHead, filled, labelled, means
+from analytics.web.csvs import Row, structs
+from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.messages import Translate
+from analytics.web.page import DashboardPage
+from analytics.web.place import ONE_DAY, start_of
+from analytics.web.reading.arithmetic import change
+from analytics.web.reading.figures import ADDED, NOTHING, figures_by_area, of_row
+from analytics.web.reading.starts import openings
+from analytics.web.tables import Table
+
+Sort = Literal["area", "plat", "opened", "open_day", "dau", "reg", "payers", "revenue", "arppu"]
+
+
+class AreasOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the table is sorted, searched and divided into pages."""
+
+    sort: Annotated[Sort, Meta(description="the column to sort by")] = "dau"
+    order: Annotated[
+        Literal["asc", "desc"], Meta(description="asc: the least first; desc: the most first")
+    ] = "desc"
+    search: Annotated[str, Meta(description="only areas whose id, plat or server name contains this")] = ""
+    page: Annotated[int, Meta(ge=1, le=1_000_000, description="the page of the table, from 1")] = 1
+    size: Annotated[int, Meta(ge=1, le=1000, description="rows a page, up to 1000")] = 50
+
+
+class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One area. Its numbers are of the last day of the scope; its sparklines have every day of the scope, in order.
+
+    Days are those of the area's own time zone.
+    """
+
+    area: str
+    game: str
+    plat: Annotated[str, labelled("Plat")]
+    server_name: Annotated[
+        str, means('what its own logs call it, "" where the configuration does not say', "Area")
+    ]
+    timezone: str
+    opened: Annotated[
+        Date | None, means("the day of its earliest record, YYYY-MM-DD; null while there is none", "Opened")
+    ]
+    open_day: Annotated[
+        int | None, means("days since then, 0 on that day; null while it has not opened", "Open day")
+    ]
+    dau: Annotated[int, means("accts that logged in on the last day of the scope", "DAU")]
+    dau_before: Annotated[int, Meta(description="accts that logged in on the day before")]
+    change: Annotated[
+        Change | None, means("percent by which `dau` is above `dau_before`; null where that is 0", "Change")
+    ]
+    reg: Annotated[int, means("accts that signed up on the last day of the scope", "Sign-ups")]
+    payers: Annotated[int, means("accts that paid on the last day of the scope", "Payers")]
+    revenue: Annotated[Money, means("currency units: what they paid that day", "Revenue")]
+    arppu: Annotated[PerHead, means("currency units an acct: revenue ÷ payers, four decimals", "ARPPU")]
+    final: Final
+    dau_days: Annotated[list[int], Meta(description="accts that logged in, for each day of the scope")]
+    revenue_days: Annotated[list[Money], Meta(description="currency units paid, for each day of the scope")]
+
+
+class AreasAnswer(PageAnswer, frozen=True, kw_only=True):
+    """The page *areas*: one page of the table. The CSV has all areas."""
+
+    days: Annotated[list[str], Meta(description="the days of the sparklines, YYYY-MM-DD")]
+    rows: list[AreaRow]
+    found: Annotated[int, Meta(description="areas that the search and the filter leave")]
+    page: Annotated[int, Meta(description="this page, from 1")]
+    pages: Annotated[int, Meta(description="how many pages there are, at least 1")]
+    size: Annotated[int, Meta(description="rows a page")]
+    sort: Annotated[Sort, Meta(description="the column by which rows are sorted")]
+    descending: bool
+    search: Annotated[str, Meta(description="rows whose area, plat or server name contains this")]
+
+
+SPARK_HEIGHT = 50
+"""Twice its pixels, whole numbers: a page may have 180,000 points, and short ones are written and packed sooner."""
+DAU, REVENUE = ADDED.index("dau"), ADDED.index("revenue")
+
+
+def view(data: Data, filters: Filters, options: AreasOptions = AreasOptions()) -> AreasAnswer:
+    """Return one page of the table. A page beyond the last is the last."""
+    look = Look(data, data.place(filters))
+    rows = AreaRows(look)
+    found = rows.sorted(options)
+    pages = max(1, -(-len(found) // options.size))
+    page = min(options.page, pages)
+    return AreasAnswer(
+        days=[str(day) for day in look.place.days()],
+        rows=list(rows.of(found[(page - 1) * options.size : page * options.size])),
+        found=len(found),
+        page=page,
+        pages=pages,
+        size=options.size,
+        sort=options.sort,
+        descending=options.order == "desc",
+        search=options.search,
+        scope=look.place.scope(),
+        at=look.at,
+    )
+
+
+class AreaRows:
+    """All rows of the place."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._opened = openings(look)
+        last = look.place.last
+        by_day = figures_by_area(look, [last - ONE_DAY, last])
+        self._now, self._before = (
+            {area: of_row(numbers) for area, numbers in by_day.get(day, ())} for day in (last, last - ONE_DAY)
+        )
+
+    def sorted(self, options: AreasOptions) -> list[Area]:
+        """Return the areas that the search leaves, sorted; those of which nothing is known come last."""
+        wanted, sort = options.search.casefold(), options.sort
+        found = [
+            area
+            for area in self._look.place.members
+            if any(wanted in text.casefold() for text in (area.id, area.plat, area.server_name))
+        ]
+        found.sort(key=lambda area: area.id)
+        known = [area for area in found if self._value(area, sort) is not None]
+        known.sort(key=lambda area: self._value(area, sort), reverse=options.order == "desc")
+        return known + [area for area in found if self._value(area, sort) is None]
+
+    def of(self, areas: Sequence[Area], lines: bool = True) -> Iterator[AreaRow]:
+        """Yield the rows of ``areas``, each with its numbers of every day if ``lines``."""
+        place = self._look.place
+        days, paid = self._points(areas) if lines else (repeat([]), repeat([]))
+        for area, dau, revenue in zip(areas, days, paid, strict=False):
+            now, before = self._now.get(area.id, NOTHING), self._before.get(area.id, NOTHING)
+            opened = self._opened.get(area.id)
+            yield filled(
+                AreaRow,
+                now,
+                area=area.id,
+                game=area.game,
+                plat=area.plat,
+                server_name=area.server_name,
+                timezone=area.zone.name,
+                opened=str(opened) if opened else None,
+                open_day=self._open_day(area),
+                dau_before=before.dau,
+                change=change(now.dau, before.dau),
+                final=start_of(area.zone, place.last + ONE_DAY) <= place.now,
+                dau_days=dau,
+                revenue_days=revenue,
+            )
+
+    def _points(self, areas: Sequence[Area]) -> tuple[list[list[int]], list[list[float]]]:
+        """Return ``dau`` and ``revenue`` of every day, a list for each area; 0 where an area has none."""
+        by_day, ids = figures_by_area(self._look), [area.id for area in areas]
+        points = np.zeros((2, len(ids), len(self._look.place.days())))
+        for n, day in enumerate(self._look.place.days()):
+            if day in by_day:
+                points[:, :, n] = by_day[day].columns(ids, [DAU, REVENUE]).T
+        dau: list[list[int]] = points[0].astype(np.int64).tolist()
+        cents = np.round(points[1], 2)  # like money(), for all at once
+        return dau, [[int(one) if one.is_integer() else one for one in of] for of in cents.tolist()]
+
+    def _value(self, area: Area, sort: Sort) -> Any:
+        if sort in ("area", "plat"):
+            return area.id if sort == "area" else area.plat
+        if sort == "opened":
+            return self._opened.get(area.id)
+        return self._open_day(area) if sort == "open_day" else getattr(self._now.get(area.id, NOTHING), sort)
+
+    def _open_day(self, area: Area) -> int | None:
+        opened = self._opened.get(area.id)
+        return (self._look.place.last - opened).days if opened else None
+
+
+def every_row(data: Data, filters: Filters, options: AreasOptions) -> Iterator[Row]:
+    """Yield the CSV of all areas that the search leaves, without the numbers of every day."""
+    rows = AreaRows(Look(data, data.place(filters)))
+    return structs(AreaRow, rows.of(rows.sorted(options), lines=False), ("dau_days", "revenue_days"))
+
+
+def _context(answer: AreasAnswer, t: Translate) -> dict[str, Any]:
+    """Return each area with its sparklines, and which columns it can be sorted by."""
+    return {
+        "rows": [(row, spark(row.dau_days), spark(row.revenue_days)) for row in answer.rows],
+        "spark_box": f"0 0 {max(1, len(answer.days) - 1)} {SPARK_HEIGHT}",
+        "sortable": get_args(Sort),
+    }
+
+
+def spark(values: Sequence[float]) -> str:
+    """Return the points of a sparkline: x counts them, y falls from ``SPARK_HEIGHT`` for 0 to 0 for the largest value."""
+    scale = SPARK_HEIGHT / (max(values, default=0) or 1)
+    return " ".join([f"{x},{SPARK_HEIGHT - int(value * scale)}" for x, value in enumerate(values)])
+
+
+AREAS = Table(
+    "areas", "Areas", AreaRow, "server_name plat opened open_day dau change reg payers revenue arppu"
+)
+
+
+PAGE = DashboardPage(
+    name="areas",
+    title="Areas",
+    answer=AreasAnswer,
+    view=view,
+    icon="M2 3h12v4H2zM2 9h12v4H2zM4.5 5h.01M4.5 11h.01",
+    options=AreasOptions,
+    tables=(AREAS,),
+    csvs={"areas": every_row},
+    template="areas.html",
+    context=_context,
+)

@@ -1,0 +1,230 @@
+"""*Overview*: today and yesterday, a month of activity, and the hours of two days."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from analytics.web.answers import (
+    Change,
+    Date,
+    Final,
+    Money,
+    PageAnswer,
+    PerHead,
+    Quotient,
+    definition,
+    filled,
+    means,
+)
+from analytics.web.charts import Chart, Series
+from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.messages import Translate, msg
+from analytics.web.page import DashboardPage, Panel, against_day_before
+from analytics.web.place import ONE_DAY, Place, start_of
+from analytics.web.reading.arithmetic import change
+from analytics.web.reading.figures import NOTHING, Figures, figures
+from analytics.web.reading.hours import hours_of_two_days
+from analytics.web.tables import ACCTS, Table
+
+TileName = Literal["dau", "reg", "payers", "revenue", "arpu", "arppu"]
+FromDayBefore = Annotated[
+    Change | None, means("percent by which it is above (or below) the day before; null where that was 0")
+]
+
+
+class Tile(msgspec.Struct, frozen=True, kw_only=True):
+    """One number of the newest day looked at and of the day before it."""
+
+    name: TileName
+    unit: Annotated[str, Meta(description='"accts", "currency units" or "currency units an acct"')]
+    definition: Annotated[str, Meta(description="what the number means, as docs/metrics.md has it")]
+    today: Annotated[
+        float, Meta(description="its value on the last day of the scope, so far if that has not ended")
+    ]
+    yesterday: Annotated[float, Meta(description="its value on the day before")]
+    change: FromDayBefore
+    yesterday_change: FromDayBefore
+    final: Annotated[bool, Meta(description="whether the last day of the scope has ended")]
+    yesterday_final: Annotated[bool, Meta(description="whether the day before has ended")]
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """One day. Accts are counted as the scope's ``basis`` says."""
+
+    day: Date
+    ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
+    dau: Annotated[int, means("accts: distinct accts that logged in on the day", "DAU")]
+    new_users: Annotated[int, means("accts: those of `dau` that signed up the same day", "New")]
+    old_users: Annotated[int, means("accts: the rest of `dau`", "Old")]
+    wau: Annotated[int, means("accts: distinct accts that logged in on the day or the 6 days before", "WAU")]
+    mau: Annotated[int, means("accts: distinct accts that logged in on the day or the 29 days before", "MAU")]
+    stickiness: Annotated[Quotient, means("quotient: dau ÷ mau, four decimals", "DAU ÷ MAU")]
+    reg: Annotated[int, means("accts: distinct accts that signed up on the day", "Sign-ups")]
+    payers: Annotated[int, means("accts: distinct accts that paid on the day", "Payers")]
+    revenue: Annotated[Money, means("currency units: what they paid that day", "Revenue")]
+    arpu: Annotated[PerHead, means("currency units an acct: revenue ÷ dau, four decimals", "ARPU")]
+    arppu: Annotated[PerHead, means("currency units an acct: revenue ÷ payers, four decimals", "ARPPU")]
+    final: Final
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour of the clock, of the last day of the scope and of the day before.
+
+    A day with a change of clocks has an hour that is missing (null) or comes twice. Accts are distinct in an area and
+    hour, and added up over areas.
+    """
+
+    hour: Annotated[str, means('when it begins, "00:00" … "23:00", in the scope\'s time zone', "Hour")]
+    logins_today: Annotated[
+        int | None, means("accts: who logged in during the hour; null: has not begun", "Log-ins")
+    ]
+    logins_yesterday: Annotated[
+        int | None, means("accts: who logged in during that hour of the day before", "Log-ins, day before")
+    ]
+    signups_today: Annotated[
+        int | None, means("accts: who signed up during the hour; null: has not begun", "Sign-ups")
+    ]
+    signups_yesterday: Annotated[
+        int | None, means("accts: who signed up in that hour of the day before", "Sign-ups, day before")
+    ]
+
+
+class OverviewAnswer(PageAnswer, frozen=True, kw_only=True):
+    """The page *overview*. ``days`` has every day of the scope, also those of which there is nothing."""
+
+    tiles: list[Tile]
+    days: list[Day]
+    hours: list[Hour]
+
+
+TILES: tuple[tuple[TileName, str], ...] = (
+    ("dau", "accts"),
+    ("reg", "accts"),
+    ("payers", "accts"),
+    ("revenue", "currency units"),
+    ("arpu", "currency units an acct"),
+    ("arppu", "currency units an acct"),
+)
+
+
+def view(data: Data, filters: Filters) -> OverviewAnswer:
+    """Return the page's numbers."""
+    place = data.place(filters)
+    # The tiles compare with the two days before the last, whatever the first day is.
+    wider = Look(data, replace(place, first=min(place.first, place.last - 2 * ONE_DAY)))
+    by_day = figures(wider)
+    new = _new_users(wider)
+    days = [_day(place, day, by_day.get(day, NOTHING), new.get(day, 0)) for day in place.days()]
+    logins = hours_of_two_days(wider, "loginhour", {"logins": "count"})
+    signups = hours_of_two_days(wider, "signuphour", {"signups": "count"})
+    hours = [Hour(**one | other) for one, other in zip(logins, signups, strict=True)]
+    return OverviewAnswer(
+        scope=place.scope(), at=wider.at, tiles=list(_tiles(place, by_day)), days=days, hours=hours
+    )
+
+
+def _new_users(look: Look) -> dict[date, int]:
+    """Return who signed up and logged in, by day."""
+    if look.place.basis != "sum":
+        return {day: found["new_ac_user"] for day, found in look.own("activeday", ["new_ac_user"]).items()}
+    return {day: int(sums[()][0]) for day, sums in look.sums("activeday", [], ["new_ac_user"]).items()}
+
+
+def _day(place: Place, day: date, one: Figures, new: int) -> Day:
+    return filled(
+        Day,
+        one,
+        day=str(day),
+        ts=start_of(place.local, day),
+        new_users=new,
+        old_users=max(0, one.dau - new),
+        final=place.ended(day),
+    )
+
+
+def _tiles(place: Place, by_day: dict[date, Figures]) -> Iterator[Tile]:
+    days = [place.last - n * ONE_DAY for n in range(3)]
+    for name, unit in TILES:
+        today, yesterday, before = (getattr(by_day.get(day, NOTHING), name) for day in days)
+        yield Tile(
+            name=name,
+            unit=unit,
+            definition=definition(Day, name),
+            today=today,
+            yesterday=yesterday,
+            change=change(today, yesterday),
+            yesterday_change=change(yesterday, before),
+            final=place.ended(days[0]),
+            yesterday_final=place.ended(days[1]),
+        )
+
+
+DAYS = Table(
+    "days",
+    "Days",
+    Day,
+    "day dau new_users old_users reg wau mau stickiness payers revenue arpu arppu",
+    has_final=True,
+    lists=ACCTS,
+)
+HOURS = Table("hours", "By hour", Hour, "hour logins_today logins_yesterday signups_today signups_yesterday")
+
+
+def _tile_columns(answer: OverviewAnswer, t: Translate) -> dict[str, Any]:
+    """Return how the tiles are written: their names, and the kind of their values."""
+    return {
+        "tile_names": {column.field: column.label for column in DAYS.columns} | {"reg": msg("New users")},
+        "tile_kinds": {column.field: column.kind for column in DAYS.columns},
+    }
+
+
+ACTIVE = Chart(
+    "active",
+    "Active users",
+    "day",
+    (Series("old_users", "Old", 1), Series("new_users", "New", 2)),
+    form="stacked",
+)
+REVENUE = Chart("revenue", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked")
+LOGINS = Chart(
+    "logins",
+    "Log-ins by hour",
+    "hour",
+    (Series("logins_today", "Newest day", 1), Series("logins_yesterday", "Day before", 6, faint=True)),
+)
+SIGNUPS = Chart(
+    "signups",
+    "Sign-ups by hour",
+    "hour",
+    (Series("signups_today", "Newest day", 2), Series("signups_yesterday", "Day before", 6, faint=True)),
+)
+REACH = Chart(
+    "reach",
+    "Active in a day, a week, a month",
+    "day",
+    (Series("mau", "MAU", 5), Series("wau", "WAU", 3), Series("dau", "DAU", 1)),
+)
+
+PAGE = DashboardPage(
+    name="overview",
+    title="Overview",
+    answer=OverviewAnswer,
+    view=view,
+    icon="M2 2h5v6H2zM9 2h5v3H9zM9 7h5v7H9zM2 10h5v4H2z",
+    tables=(DAYS, HOURS),
+    panels=(
+        Panel(DAYS.only("dau", "new_users", "old_users"), ACTIVE, "two-thirds"),
+        Panel(DAYS.only("revenue", "payers"), REVENUE, "third"),
+        Panel(HOURS.only("logins_today", "logins_yesterday"), LOGINS, "half", "low", against_day_before),
+        Panel(HOURS.only("signups_today", "signups_yesterday"), SIGNUPS, "half", "low", against_day_before),
+        Panel(DAYS, REACH),
+    ),
+    template="overview.html",
+    context=_tile_columns,
+)

@@ -1,0 +1,373 @@
+"""*Payment*: what was paid, by how many, and what a cohort is worth."""
+
+import math
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from analytics.core.areas import Area
+from analytics.core.periods import Zone
+from analytics.store.reading import Query
+from analytics.timers.ltv import THROUGH
+from analytics.web.answers import (
+    Date,
+    Final,
+    Money,
+    PageAnswer,
+    PerHead,
+    Quotient,
+    definition,
+    filled,
+    labelled,
+    means,
+)
+from analytics.web.area_table import AreaTable
+from analytics.web.charts import Chart, Curve, Series
+from analytics.web.csvs import Row, structs
+from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.messages import Translate
+from analytics.web.page import DashboardPage, Panel
+from analytics.web.place import Place, date_of, start_of
+from analytics.web.reading.arithmetic import money
+from analytics.web.reading.figures import NOTHING, Figures, figures
+from analytics.web.tables import ACCTS, Column, Table
+
+
+class PayDay(msgspec.Struct, frozen=True, kw_only=True):
+    """What was paid on one day."""
+
+    day: Date
+    ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
+    revenue: Annotated[Money, means("currency units: all that was paid that day", "Revenue")]
+    payers: Annotated[int, means("accts: distinct accts that paid on the day", "Payers")]
+    dau: Annotated[int, means("accts: distinct accts that logged in on the day", "DAU")]
+    pay_rate: Annotated[Quotient, means("quotient: payers ÷ dau, four decimals; can exceed 1", "Pay rate")]
+    arpu: Annotated[PerHead, means("currency units an acct: revenue ÷ dau, four decimals", "ARPU")]
+    arppu: Annotated[PerHead, means("currency units an acct: revenue ÷ payers, four decimals", "ARPPU")]
+    reg: Annotated[int, means("accts: distinct accts that signed up on the day", "Sign-ups")]
+    new_payers: Annotated[int, means("accts: those of `reg` that paid on the day", "New payers")]
+    new_pay_rate: Annotated[Quotient, means("quotient: new_payers ÷ reg, four decimals", "New pay rate")]
+    final: Final
+
+
+class LtvPoint(msgspec.Struct, frozen=True):
+    """A cohort's worth by its n-th day."""
+
+    n: Annotated[int, Meta(description="days after the sign-up day: 0 to 30, 60 and 90")]
+    value: Annotated[
+        Money,
+        Meta(
+            description="currency units an acct: what the cohort paid from its day through the n-th after, ÷ size"
+        ),
+    ]
+
+
+class LtvCohort(msgspec.Struct, frozen=True):
+    """The curve of who signed up on one day. Only days that have ended are in it."""
+
+    day: Annotated[Date, labelled("Cohort")]
+    size: Annotated[int, means("accts: who signed up that day", "Accts")]
+    points: list[LtvPoint]
+    final: Final
+
+
+class LtvAverage(msgspec.Struct, frozen=True):
+    """All cohorts as one: what is added by the n-th day is the mean of those whose n-th day has ended, weighted by size."""
+
+    n: int
+    cohorts: Annotated[int, Meta(description="cohorts whose n-th day has ended")]
+    size: Annotated[int, Meta(description="accts: these cohorts together")]
+    value: Annotated[Money, Meta(description="currency units an acct, four decimals")]
+
+
+class Payer(msgspec.Struct, frozen=True, kw_only=True):
+    """One acct in one area, since the beginning, not only in the days of the scope."""
+
+    acct: Annotated[str, labelled("Acct")]
+    area: Annotated[str, labelled("Area")]
+    plat: str
+    pay_amout: Annotated[Money, means("currency units: how much it paid, ever", "Paid")]
+    pay_count: Annotated[int, means("payments: how often it paid, ever", "Payments")]
+    pay_days: Annotated[int, means("days: on how many days it paid", "Days with payments")]
+    first_pay: Annotated[
+        Date | None, means("the first day of a payment, YYYY-MM-DD in the area's time zone", "First payment")
+    ]
+    last_pay: Annotated[
+        Date | None, means("the last day of a payment, YYYY-MM-DD in the area's time zone", "Last payment")
+    ]
+    rest_yuanbao: Annotated[int, means("yuanbao: what its roles have", "Coins left")]
+    used_yuanbao: Annotated[int, means("yuanbao: what it spent, ever", "Coins spent")]
+
+
+class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
+    """The page *payment*. ``days`` has every day of the scope."""
+
+    days: list[PayDay]
+    total: Annotated[Money, Meta(description="currency units: what was paid in all days of the scope")]
+    ltv: Annotated[list[LtvCohort], Meta(description="one curve for each day of the scope with sign-ups")]
+    ltv_average: list[LtvAverage]
+    top: Annotated[
+        list[Payer], Meta(description="who paid most, ever, in these areas: 20 of them; the CSV has all")
+    ]
+
+
+TOP = 20
+LAST_DAY = 90
+_THROUGH = tuple(map(str, THROUGH))
+FLOORS = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3, 1, 0.01)
+"""Amounts to look for the top accts above: the first of these that enough accts have paid."""
+
+ACCT_FIELDS = Payer.__struct_fields__
+
+
+def view(data: Data, filters: Filters) -> PaymentAnswer:
+    """Return the page's numbers."""
+    look = Look(data, data.place(filters))
+    by_day = figures(look)
+    days = [_pay_day(look.place, day, by_day.get(day, NOTHING)) for day in look.place.days()]
+    cohorts = list(ltv(look))
+    return PaymentAnswer(
+        scope=look.place.scope(),
+        at=look.at,
+        days=days,
+        total=money(sum(day.revenue for day in days)),
+        ltv=cohorts,
+        ltv_average=list(_average(cohorts)),
+        top=top(look),
+    )
+
+
+def _pay_day(place: Place, day: date, one: Figures) -> PayDay:
+    return filled(PayDay, one, day=str(day), ts=start_of(place.local, day), final=place.ended(day))
+
+
+def ltv(look: Look) -> Iterator[LtvCohort]:
+    """Yield the curve of each day with sign-ups."""
+    place = look.place
+    if place.basis != "sum":
+        found = look.own("ltv", ["reg", "ltv"])
+        curves = {
+            day: (one["reg"], {int(n): value for n, value in one["ltv"].items()})
+            for day, one in found.items()
+        }
+    else:
+        tables = look.tables("ltv", ["reg", "ltv"], _ltv_row)
+        curves = {day: _added(table) for day, table in tables.items()}
+    for day, (size, values) in sorted(curves.items()):
+        if size:
+            points = [LtvPoint(n, money4(values[n])) for n in sorted(values)]
+            yield LtvCohort(str(day), size, points, final=_has_ended(place, day, LAST_DAY))
+
+
+def _ltv_row(document: dict[str, Any]) -> list[float]:
+    return [document["reg"], *(document["ltv"].get(n, math.nan) for n in _THROUGH)]
+
+
+def _added(table: AreaTable) -> tuple[int, dict[int, float]]:
+    """Return the size of all areas' cohorts of a day together, and what a head of those whose n-th day has come paid by it."""
+    sizes, values = table.numbers[:, :1], table.numbers[:, 1:]
+    curve = {n: round(value, 4) for n, (_, _, value) in zip(THROUGH, _joined(sizes, values), strict=False)}
+    return int(sizes.sum()), curve
+
+
+def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:
+    by_n = [{point.n: point.value for point in cohort.points} for cohort in cohorts]
+    values = np.array([[points.get(n, math.nan) for n in THROUGH] for points in by_n]).reshape(
+        -1, len(THROUGH)
+    )
+    sizes = np.array([[cohort.size] for cohort in cohorts]).reshape(-1, 1)
+    for n, (count, heads, value) in zip(THROUGH, _joined(sizes, values), strict=False):
+        yield LtvAverage(n, count, heads, money4(value))
+
+
+def _joined(sizes: NDArray[Any], values: NDArray[Any]) -> Iterator[tuple[int, int, float]]:
+    """Yield, per day, how many curves have reached it, how many accts these are of, and one value for all curves.
+
+    What is added from day to day is the mean of the curves that have reached the later day, weighted by their sizes. So
+    the whole never falls when a curve ends, as it would if a mean of many were followed by a mean of few.
+
+    Args:
+        sizes: a column, accts per curve.
+        values: per curve and day what a head has paid so far; NaN from the first day on that it has not reached.
+    """
+    reached = ~np.isnan(values)
+    heads = np.where(reached, sizes, 0).sum(axis=0)
+    added = np.nansum(np.diff(values, axis=1, prepend=0) * sizes, axis=0)
+    value = 0.0
+    for place in range(int(reached.any(axis=0).sum())):
+        value += float(added[place] / heads[place]) if heads[place] else 0.0
+        yield int(reached[:, place].sum()), int(heads[place]), value
+
+
+def money4(value: float) -> int | float:
+    """Return an average with four decimals, an integer where it is whole."""
+    rounded = round(value, 4)
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def _has_ended(place: Place, day: date, n: int) -> bool:
+    return place.ended(date.fromordinal(day.toordinal() + n))
+
+
+def top(look: Look, most: int = TOP) -> list[Payer]:
+    """Return who paid most, ever; of equal ones the order is open."""
+    data, place = look.data, look.place
+
+    def read(first: date, last: date) -> dict[date, list[dict[str, Any]]]:
+        found: list[dict[str, Any]] = []
+        for area in place.areas or ("",):
+            found += _richest(data, place, area, most)
+        return {last: sorted(found, key=lambda one: -one["pay_amout"])[:most]}
+
+    key = ("top", most, place.game, place.plat, place.areas)
+    values, at = data.kept.get(key, [place.today], place.today, read)
+    look.at = min(look.at, at)
+    return [_acct(data, place, one) for one in values[place.today]]
+
+
+def _richest(data: Data, place: Place, area: str, most: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for floor in FLOORS:
+        query = Query(
+            "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", floor)
+        )
+        found = list(data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True, limit=most))
+        if len(found) >= most:
+            break
+    return found
+
+
+def every_payer(data: Data, place: Place) -> Iterator[Payer]:
+    """Yield everybody who ever paid in these areas, who paid most first (in each area, where areas were named)."""
+    for area in place.areas or ("",):
+        query = Query(
+            "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", FLOORS[-1])
+        )
+        for one in data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True):
+            yield _acct(data, place, one)
+
+
+def _acct(data: Data, place: Place, one: dict[str, Any]) -> Payer:
+    area: Area | None = data.areas.get(one["area"])
+    local = place.local if area is None else area.zone
+    days = {name: _day(local, one[name]) for name in ("first_pay", "last_pay")}
+    return Payer(**{name: one[name] for name in ACCT_FIELDS} | days)
+
+
+def _day(local: Zone, ts: int | None) -> str | None:
+    return None if ts is None else str(date_of(local, ts))
+
+
+def _payers(data: Data, filters: Filters) -> Iterator[Row]:
+    return structs(Payer, every_payer(data, data.place(filters)))
+
+
+def _ltv_rows(data: Data, filters: Filters) -> Iterator[Row]:
+    cohorts = view(data, filters).ltv
+    yield ["day", "size", "n", "value", "final"]
+    for one in cohorts:
+        for point in one.points:
+            yield [one.day, one.size, point.n, point.value, one.final]
+
+
+def _worth(answer: PaymentAnswer) -> list[dict[str, Any]]:
+    """Return a row for each cohort: what a head had paid by some of its days, None where they have not come."""
+    return [
+        {"day": one.day, "size": one.size, "final": one.final}
+        | dict.fromkeys((f"day{n}" for n in LTV_DAYS), None)
+        | {f"day{point.n}": point.value for point in one.points}
+        for one in answer.ltv
+    ]
+
+
+def _worth_note(answer: PaymentAnswer, t: Translate) -> str:
+    counts = ", ".join(f"{one.n}: {one.cohorts}" for one in answer.ltv_average if one.n in LTV_DAYS)
+    by_day = t("cohorts in the average by day: {counts}", counts=counts)
+    return t("what a cohort has paid by its n-th day, per head") + "; " + by_day
+
+
+def _curves(answer: PaymentAnswer) -> list[Curve]:
+    return [(one.day, [(point.n, point.value) for point in one.points]) for one in answer.ltv]
+
+
+DAYS = Table(
+    "days",
+    "Days",
+    PayDay,
+    "day revenue payers pay_rate arpu arppu dau reg new_payers new_pay_rate",
+    has_final=True,
+    lists=ACCTS,
+)
+TOP_ACCTS = Table(
+    "top",
+    "Who paid most",
+    Payer,
+    "acct area pay_amout pay_count pay_days first_pay last_pay used_yuanbao rest_yuanbao",
+    bars="pay_amout",
+)
+VALUE = definition(LtvPoint, "value")
+LTV_DAYS = (0, 1, 3, 7, 14, 30, 60, 90)
+LTV = Table(
+    "ltv",
+    "Lifetime value",
+    LtvCohort,
+    "day size",
+    has_final=True,
+    rows=_worth,
+    more=tuple(Column(f"day{n}", f"LTV {n}", "each", VALUE) for n in LTV_DAYS),
+)
+INCOME = Chart("income", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked")
+PAYERS = Chart("payers", "Payers", "day", (Series("payers", "Payers", 2),), form="stacked")
+PAY_RATE = Chart(
+    "pay_rate",
+    "Pay rate",
+    "day",
+    (
+        Series("pay_rate", "All", 1, "quotient"),
+        Series("new_pay_rate", "Of those who signed up that day", 3, "quotient"),
+    ),
+    unit="quotient",
+)
+HEADS = Chart(
+    "heads",
+    "Revenue per head",
+    "day",
+    (Series("arppu", "ARPPU", 5, "each"), Series("arpu", "ARPU", 1, "each")),
+    unit="money",
+)
+WORTH = Chart(
+    "worth",
+    "Lifetime value",
+    "n",
+    (Series("value", "Weighted average", 1, "each"),),
+    unit="money",
+    x_title="Days after sign-up",
+    cohorts=_curves,
+    given_rows="ltv_average",
+)
+
+PAGE = DashboardPage(
+    name="payment",
+    title="Payment",
+    answer=PaymentAnswer,
+    view=view,
+    icon="M2 4h12v8H2zM2 7h12M5 10h2",
+    tables=(DAYS, TOP_ACCTS, LTV),
+    panels=(
+        Panel(DAYS.only("revenue"), INCOME, "two-thirds"),
+        Panel(DAYS.only("payers", "new_payers"), PAYERS, "third"),
+        Panel(DAYS.only("pay_rate", "new_pay_rate", "payers", "dau"), PAY_RATE, "half"),
+        Panel(DAYS.only("arpu", "arppu", "revenue", "payers", "dau"), HEADS, "half"),
+        Panel(LTV, WORTH, note=_worth_note),
+        Panel(TOP_ACCTS, note=lambda answer, t: t("since the beginning, in these areas")),
+    ),
+    csvs={"top": _payers, "ltv": _ltv_rows},
+    template="payment.html",
+)

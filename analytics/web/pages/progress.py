@@ -1,0 +1,206 @@
+"""*Progress*: where players stand in quests, dungeons and levels."""
+
+from collections import Counter
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from analytics.core.rates import percent
+from analytics.web.answers import PageAnswer, Percent, RowName, means
+from analytics.web.charts import Chart, Series
+from analytics.web.data import Data
+from analytics.web.display import count, dated
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.messages import Translate
+from analytics.web.page import DashboardPage, Panel
+from analytics.web.reading.arithmetic import counts
+from analytics.web.tables import Table
+
+
+class QuestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One quest of the main line, over all days of the scope.
+
+    Accts are distinct in an area and day and added up over areas and days: who takes a quest again on another day
+    counts again.
+    """
+
+    task: Annotated[RowName, means("the quest's id; players take them in this order", "Quest")]
+    accept_users: Annotated[int, means("accts that took it", "Accepted")]
+    finish_users: Annotated[int, means("accts that finished it", "Finished")]
+    accept: Annotated[int, means("records: how often it was taken", "Times accepted")]
+    finish: Annotated[int, means("records: how often it was finished", "Times finished")]
+    finish_rate: Annotated[
+        Percent, means("percent: 100 × finish_users ÷ accept_users, two decimals", "Finish rate")
+    ]
+    reach: Annotated[
+        Percent, means("percent: 100 × accept_users ÷ those of the first quest, two decimals", "Reach")
+    ]
+    stopped: Annotated[
+        int,
+        means(
+            "accts: finish_users less the accept_users of the next quest, never below 0: stopped between",
+            "Stopped after it",
+        ),
+    ]
+    unfinished: Annotated[
+        int, means("accts: accept_users less finish_users, never below 0: stopped in it", "Stopped in it")
+    ]
+
+
+class DungeonRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One dungeon, over all days of the scope."""
+
+    fuben: Annotated[str, means("the dungeon's id", "Dungeon")]
+    enter: Annotated[int, means("records: entered", "Entered")]
+    passed: Annotated[int, means("records: passed", "Passed")]
+    failed: Annotated[int, means("records: failed", "Failed")]
+    users: Annotated[int, means("accts: distinct in an area and day, added up over areas and days", "Accts")]
+    pass_rate: Annotated[
+        Percent, means("percent: 100 × passed ÷ (passed + failed), two decimals", "Pass rate")
+    ]
+
+
+class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Roles at one grade."""
+
+    grade: Annotated[RowName, means("the level that a role had last on that day", "Level")]
+    roles: Annotated[int, means("roles synced on the day that had this grade last on it", "Roles")]
+    share: Annotated[Percent, means("percent of all roles synced that day, two decimals", "Share")]
+
+
+class ProgressAnswer(PageAnswer, frozen=True, kw_only=True):
+    """The page *progress*."""
+
+    quests: Annotated[list[QuestRow], Meta(description="every quest, by id")]
+    dungeons: Annotated[list[DungeonRow], Meta(description="every dungeon, most entered first")]
+    levels: Annotated[list[LevelRow], Meta(description="every grade that a role has, lowest first")]
+    levels_day: Annotated[
+        str | None,
+        Meta(
+            description="the day that `levels` speaks of: the last of the scope with synced roles; null: none has"
+        ),
+    ]
+    roles: Annotated[int, Meta(description="roles synced that day")]
+
+
+QUEST = {name: name for name in ("accept_users", "finish_users", "accept", "finish")}
+DUNGEON = {"enter": "enter", "pass": "passed", "fail": "failed", "users": "users"}
+"""The fields of documents that are added up, and what answers call them."""
+
+
+def view(data: Data, filters: Filters) -> ProgressAnswer:
+    """Return the page's numbers."""
+    look = Look(data, data.place(filters))
+    day, levels = _levels(look)
+    return ProgressAnswer(
+        quests=_quests(look),
+        dungeons=_dungeons(look),
+        levels=levels,
+        levels_day=None if day is None else str(day),
+        roles=sum(level.roles for level in levels),
+        scope=look.place.scope(),
+        at=look.at,
+    )
+
+
+def _quests(look: Look) -> list[QuestRow]:
+    total = look.total(look.sums("mainline", ["task"], list(QUEST)))
+    rows = sorted((int(task), counts(QUEST, sums)) for (task,), sums in total.items())
+    quests = []
+    for place, (task, one) in enumerate(rows):
+        accepted, finished = one["accept_users"], one["finish_users"]
+        following = rows[place + 1][1]["accept_users"] if place + 1 < len(rows) else finished
+        quest = QuestRow(
+            task=task,
+            finish_rate=percent(finished, accepted),
+            reach=percent(accepted, rows[0][1]["accept_users"]),
+            stopped=max(0, finished - following),
+            unfinished=max(0, accepted - finished),
+            **one,
+        )
+        quests.append(quest)
+    return quests
+
+
+def _dungeons(look: Look) -> list[DungeonRow]:
+    total = look.total(look.sums("gamecopy", ["fuben"], list(DUNGEON)))
+    found = []
+    for (fuben,), sums in total.items():
+        one = counts(DUNGEON, sums)
+        rate = percent(one["passed"], one["passed"] + one["failed"])
+        found.append(DungeonRow(fuben=str(fuben), pass_rate=rate, **one))
+    return sorted(found, key=lambda one: (-one.enter, one.fuben))
+
+
+def _levels(look: Look) -> tuple[date | None, list[LevelRow]]:
+    """Return the last day with synced roles, and how many of them had which grade."""
+    synced = look.sums("userlevel", [], ["users"])
+    day = max((day for day, sums in synced.items() if sums[()][0]), default=None)
+    if day is None:
+        return None, []
+    grades: Counter[int] = look.folded("userlevel", ["levels"], _add_levels, [day]).get(day, Counter())
+    total = sum(grades.values())
+    return day, [
+        LevelRow(grade=grade, roles=grades[grade], share=percent(grades[grade], total))
+        for grade in sorted(grades)
+    ]
+
+
+def _add_levels(so_far: Any, document: dict[str, Any], day: date) -> Counter[int]:
+    found: Counter[int] = Counter() if so_far is None else so_far
+    for grade, roles in document["levels"].items():
+        found[int(grade)] += roles
+    return found
+
+
+def _synced(answer: ProgressAnswer, t: Translate) -> str:
+    day = dated(answer.levels_day, t) if answer.levels_day else "–"
+    return t("{n} roles, synced on {day}", n=count(answer.roles), day=day)
+
+
+QUESTS = Table(
+    "quests",
+    "Quests",
+    QuestRow,
+    "task accept_users finish_users reach finish_rate unfinished stopped accept finish",
+    bars="accept_users finish_users",
+)
+DUNGEONS = Table(
+    "dungeons", "Dungeons", DungeonRow, "fuben enter passed failed pass_rate users", bars="enter"
+)
+LEVELS = Table("levels", "Levels", LevelRow, "grade roles share", bars="roles")
+QUEST_FUNNEL = Chart(
+    "quests",
+    "Quest funnel",
+    "task",
+    (Series("accept_users", "Accepted", 6), Series("finish_users", "Finished", 1)),
+    form="before",
+    x_title="Quest",
+)
+DUNGEON_RESULTS = Chart(
+    "dungeons",
+    "Dungeons",
+    "fuben",
+    (Series("passed", "Passed", 2), Series("failed", "Failed", 4)),
+    form="stacked",
+)
+ROLES_BY_LEVEL = Chart(
+    "levels", "Levels", "grade", (Series("roles", "Roles", 5),), form="stacked", x_title="Level"
+)
+
+PAGE = DashboardPage(
+    name="progress",
+    title="Progress",
+    answer=ProgressAnswer,
+    view=view,
+    icon="M2 3h12l-4.5 5.5V14l-3-2V8.5z",
+    tables=(QUESTS, DUNGEONS, LEVELS),
+    panels=(
+        Panel(QUESTS, QUEST_FUNNEL, open=True, note=lambda answer, t: t("accts of each day, added up")),
+        Panel(DUNGEONS, DUNGEON_RESULTS, "half", open=True),
+        Panel(LEVELS, ROLES_BY_LEVEL, "half", open=True, note=_synced),
+    ),
+)

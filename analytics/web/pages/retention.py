@@ -1,0 +1,338 @@
+"""*Retention*: which part of a day's new accts came back, day by day."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from analytics.core.rates import percent
+from analytics.web.answers import Date, Final, PageAnswer, Percent, RowName, definition, means
+from analytics.web.area_table import AreaTable
+from analytics.web.charts import Chart, Curve, Series
+from analytics.web.csvs import Row
+from analytics.web.data import Data
+from analytics.web.display import count
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.messages import Translate
+from analytics.web.page import DashboardPage, Panel
+from analytics.web.reading.starts import opening, openings
+from analytics.web.tables import Table
+
+Of = Literal["login", "payment"]
+Axis = Literal["day", "open_day"]
+
+
+class RetentionOptions(msgspec.Struct, frozen=True):
+    """Which cohorts are looked at, and how they are put into rows."""
+
+    of: Annotated[Of, Meta(description="whose return: who signed up, or who paid")] = "login"
+    axis: Annotated[
+        Axis, Meta(description="what rows are: days of the calendar, or days since the opening")
+    ] = "day"
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One cohort on one day after its own."""
+
+    n: Annotated[int, Meta(description="days after the cohort's day, 1 to 30")]
+    count: Annotated[int, Meta(description="accts: those of the cohort that came back on exactly that day")]
+    size: Annotated[
+        int,
+        Meta(
+            description="accts: of how many. The size of the cohort; where a row is of several areas' days, only those are "
+            "in it whose n-th day has begun"
+        ),
+    ]
+    rate: Annotated[Percent, Meta(description="percent: 100 × count ÷ size, two decimals")]
+    final: Annotated[bool, Meta(description="whether that day has ended; until then the number still grows")]
+
+
+class Cohort(msgspec.Struct, frozen=True):
+    """A row of the triangle: the accts of one day, or of one day since the opening."""
+
+    day: Annotated[
+        Date | None,
+        Meta(description="the day of sign-up or first payment; null where `open_day` names the row"),
+    ]
+    open_day: Annotated[
+        int | None, Meta(description="days since the area (or game) opened, 0 on its first; null: unknown")
+    ]
+    size: Annotated[int, Meta(description="accts: who signed up (or first paid) that day")]
+    cells: Annotated[list[Cell], Meta(description="the days after that have begun, in order")]
+    final: Final
+
+
+class Average(msgspec.Struct, frozen=True):
+    """A cell of the last row: all cohorts whose n-th day has ended, weighted by their size."""
+
+    n: Annotated[RowName, means("days after the cohort's day, 1 to 30", "Days after")]
+    count: Annotated[
+        int, means("accts: of all these cohorts, who came back on the n-th day after", "Came back")
+    ]
+    size: Annotated[int, means("accts: the size of these cohorts together", "Accts")]
+    rate: Annotated[Percent, means("percent: 100 × count ÷ size, two decimals", "Rate")]
+
+
+class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
+    """The page *retention*. ``cohorts`` has a row for each day of the scope that has a cohort."""
+
+    of: Annotated[
+        Of,
+        Meta(
+            description='"login": of who signed up on a day, who logged in on the n-th day after. "payment": of who '
+            "first paid on a day, who paid on the n-th day after"
+        ),
+    ]
+    axis: Annotated[
+        Axis,
+        Meta(description='what rows are: "day", days of the calendar; "open_day", days since the opening'),
+    ]
+    cohorts: list[Cohort]
+    average: Annotated[list[Average], Meta(description="by n; only n with a cohort whose n-th day has ended")]
+
+
+COLLECTIONS: dict[Of, tuple[str, str]] = {
+    "login": ("loginretention", "reg"),
+    "payment": ("paytraceday", "pay_user"),
+}
+LAST = 30
+MOST_HEAT = 10
+LEAST_DAYS = 7
+_DAYS = tuple(str(n) for n in range(1, LAST + 1))
+
+
+Numbers = NDArray[np.float64]
+
+
+class _Row:
+    """Cohorts together: how many they are, and by n, how many came back, and of how many."""
+
+    def __init__(self) -> None:
+        self.youngest = date.min
+        self.size = 0
+        self.counts = np.zeros(LAST)
+        self.sizes = np.zeros(LAST)
+
+    def add(self, day: date, cohorts: Numbers) -> None:
+        """Add cohorts of a day, each a row as :func:`_numbers` makes it."""
+        self.add_sums(day, _summable(cohorts).sum(axis=0))
+
+    def add_sums(self, day: date, sums: Numbers) -> None:
+        """Add the sum of rows that :func:`_summable` made of cohorts, the youngest of ``day``."""
+        self.youngest = max(self.youngest, day)
+        self.size += int(sums[0])
+        self.counts += sums[1 : 1 + LAST]
+        self.sizes += sums[1 + LAST :]
+
+
+def _summable(cohorts: Numbers) -> Numbers:
+    """Return rows of which sums make sense: a cohort's size; by n, how many came back; by n, of how many."""
+    sizes, counts = cohorts[:, :1], cohorts[:, 1:]
+    begun = ~np.isnan(counts)
+    return np.hstack([sizes, np.where(begun, counts, 0), begun * sizes])
+
+
+def view(data: Data, filters: Filters, options: RetentionOptions = RetentionOptions()) -> RetentionAnswer:
+    """Return the page's numbers."""
+    look = Look(data, data.place(filters))
+    cohorts = list((_by_opening if options.axis == "open_day" else _by_day)(look, options.of))
+    return RetentionAnswer(
+        of=options.of,
+        axis=options.axis,
+        cohorts=cohorts,
+        average=list(_average(cohorts)),
+        scope=look.place.scope(),
+        at=look.at,
+    )
+
+
+def _by_day(look: Look, of: Of) -> Iterator[Cohort]:
+    """Yield a row for each day of the calendar."""
+    opened = opening(look)
+    rows = _rows(look, of)
+    for day in sorted(rows):
+        if rows[day].size:
+            yield _cohort(look, rows[day], str(day), (day - opened).days if opened else None)
+
+
+def _rows(look: Look, of: Of) -> dict[date, _Row]:
+    collection, size = COLLECTIONS[of]
+    if look.place.basis == "sum":
+        cohorts = {day: table.numbers for day, table in _tables(look, of).items()}
+    else:
+        found = look.own(collection, [size, "retention"])
+        cohorts = {day: np.array([_numbers(document, size)]) for day, document in found.items()}
+    rows = {day: _Row() for day in cohorts}
+    for day, row in rows.items():
+        row.add(day, cohorts[day])
+    return rows
+
+
+def _tables(look: Look, of: Of) -> dict[date, AreaTable]:
+    collection, size = COLLECTIONS[of]
+    return look.tables(collection, [size, "retention"], lambda document: _numbers(document, size))
+
+
+def _numbers(document: dict[str, Any], size: str) -> list[float]:
+    """Return a cohort's size, and who of it came back on the 1st to the 30th day after; NaN where that has not begun."""
+    cells = document["retention"]
+    return [document[size], *(cells[n]["count"] if n in cells else math.nan for n in _DAYS)]
+
+
+def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
+    """Yield a row for each day since the opening: of the area or game, or of each of several areas."""
+    rows: dict[int, _Row] = {}
+    if look.place.basis == "sum":
+        rows = _rows_by_opening(_tables(look, of), openings(look))
+    elif opened_on := opening(look):
+        rows = {(day - opened_on).days: row for day, row in _rows(look, of).items()}
+    for open_day in sorted(rows):
+        if rows[open_day].size:
+            yield _cohort(look, rows[open_day], None, open_day)
+
+
+def _rows_by_opening(tables: Mapping[date, AreaTable], opened: Mapping[str, date]) -> dict[int, _Row]:
+    """Return by open day the cohorts of all areas together.
+
+    Nearly every area may have an open day of its own on each day, so all of a day are added to all rows at once.
+    """
+    starts = {area: day.toordinal() for area, day in opened.items()}
+    if not tables or not starts:
+        return {}
+    lowest = min(tables).toordinal() - max(starts.values())
+    span = 1 + max(tables).toordinal() - min(starts.values()) - lowest
+    sums, youngest = np.zeros((span, 1 + 2 * LAST)), np.zeros(span, np.int64)
+    for day, table in sorted(tables.items()):
+        known = [n for n, area in enumerate(table.areas) if area in starts]
+        rows = day.toordinal() - lowest - np.array([starts[table.areas[n]] for n in known], np.int64)
+        order = np.argsort(rows, kind="stable")
+        found, begins = np.unique(rows[order], return_index=True)
+        if len(found):
+            sums[found] += np.add.reduceat(_summable(table.numbers[known])[order], begins)
+            youngest[found] = day.toordinal()
+    result = {int(n) + lowest: _Row() for n in np.flatnonzero(youngest)}
+    for open_day, row in result.items():
+        row.add_sums(date.fromordinal(int(youngest[open_day - lowest])), sums[open_day - lowest])
+    return result
+
+
+def _cohort(look: Look, row: _Row, day: str | None, open_day: int | None) -> Cohort:
+
+    def goes_on(n: int) -> bool:
+        return not look.place.ended(row.youngest + timedelta(days=n))
+
+    ended = bisect_left(range(LAST + 1), True, key=goes_on)
+    cells = [
+        Cell(n, int(count), int(of), percent(int(count), int(of)), n < ended)
+        for n, (count, of) in enumerate(zip(row.counts.tolist(), row.sizes.tolist(), strict=True), start=1)
+        if of
+    ]
+    return Cohort(day, open_day, row.size, cells, ended > LAST)
+
+
+def _average(cohorts: list[Cohort]) -> Iterator[Average]:
+    """Yield, for each n, all cohorts whose n-th day has ended, weighted by their size."""
+    counts, sizes = [0] * (LAST + 1), [0] * (LAST + 1)
+    for cohort in cohorts:
+        for cell in cohort.cells:
+            if cell.final:
+                counts[cell.n] += cell.count
+                sizes[cell.n] += cell.size
+    for n, size in enumerate(sizes):
+        if size:
+            yield Average(n, counts[n], size, percent(counts[n], size))
+
+
+def _triangle(data: Data, filters: Filters, options: RetentionOptions) -> Iterator[Row]:
+    cohorts = view(data, filters, options).cohorts
+    yield ["day", "open_day", "size", "n", "count", "of", "rate", "final"]
+    for one in cohorts:
+        for cell in one.cells:
+            yield [one.day, one.open_day, one.size, *(getattr(cell, name) for name in Cell.__struct_fields__)]
+
+
+def heat(rate: float, most: float) -> str:
+    """Return how dark a cell is, from "h0" for nothing to "h10" for the most: by the root, so that low ones differ too."""
+    return f"h{max(1, round(MOST_HEAT * math.sqrt(rate / most)))}" if rate > 0 and most > 0 else "h0"
+
+
+class Shaded(NamedTuple):
+    """How a cell of the triangle is written: its classes, its title, its text."""
+
+    classes: str
+    title: str
+    text: str
+
+
+def shaded(cells: Iterable[tuple[Cell | Average, int]], most: float, last_n: int) -> list[Shaded | None]:
+    """Return a row from the 1st to the ``last_n``-th day after; None where it has no cell. Each comes with its cohort's size."""
+    row: list[Shaded | None] = [None] * last_n
+    for cell, size in cells:
+        final = not isinstance(cell, Cell) or cell.final
+        row[cell.n - 1] = Shaded(
+            heat(cell.rate, most) + ("" if final else " open"),
+            f"{count(cell.count)} / {count(size)}",
+            f"{cell.rate:.1f}",
+        )
+    return row
+
+
+def _context(answer: RetentionAnswer, t: Translate) -> dict[str, Any]:
+    """Return the triangle, shaded up to its largest rate."""
+    cells = [cell for one in answer.cohorts for cell in one.cells]
+    most = max((cell.rate for cell in cells), default=0.0)
+    last_n = max((cell.n for cell in cells), default=LEAST_DAYS)
+    return {
+        "cohorts": [
+            (one, shaded([(cell, one.size) for cell in one.cells], most, last_n)) for one in answer.cohorts
+        ],
+        "averages": shaded([(one, one.size) for one in answer.average], most, last_n)
+        if answer.average
+        else (),
+        "last_n": last_n,
+        "most": most,
+        "meanings": {name: definition(kind, name) for kind, name in ((Cohort, "size"), (Cell, "rate"))},
+    }
+
+
+def _curves(answer: RetentionAnswer) -> list[Curve]:
+    return [
+        (one.day or str(one.open_day), [(cell.n, cell.rate) for cell in one.cells if cell.final])
+        for one in answer.cohorts
+    ]
+
+
+AVERAGE = Table("average", "Weighted average", Average, "n rate count size")
+COMEBACK = Chart(
+    "comeback",
+    "Who comes back",
+    "n",
+    (Series("rate", "Weighted average", 1, "percent"),),
+    unit="percent",
+    x_title="Days after",
+    cohorts=_curves,
+    given_rows="average",
+)
+
+PAGE = DashboardPage(
+    name="retention",
+    title="Retention",
+    answer=RetentionAnswer,
+    view=view,
+    icon="M2 2v12M2 2h12M6 2v9M2 6h9M10 2v5M2 10h5",
+    options=RetentionOptions,
+    tables=(AVERAGE,),
+    panels=(
+        Panel(AVERAGE, COMEBACK, note=lambda answer, t: t("by days after; thin lines are single cohorts")),
+    ),
+    csvs={"cohorts": _triangle},
+    template="retention.html",
+    context=_context,
+)

@@ -1,0 +1,141 @@
+"""*System*: how the suite itself does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from analytics.errors import AnalyticsError
+from analytics.runtime.report import StatusReport, report
+from analytics.spouts.rejected import Reject, kind_of, waiting
+from analytics.web.csvs import structs
+from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.page import DashboardPage
+
+
+class RejectedKind(msgspec.Struct, frozen=True, kw_only=True):
+    """Records that could not be used for the same reason, from the same source."""
+
+    reason: Annotated[str, Meta(description="what was expected and where, without the value that was found")]
+    source: str
+    count: Annotated[int, Meta(description="distinct records that are still put aside")]
+    newest: Annotated[float, Meta(description="when the newest was put aside, Unix seconds")]
+    sample_reason: Annotated[str, Meta(description="the newest one's reason in full")]
+    sample: Annotated[str, Meta(description="the beginning of the newest one's text")]
+    sample_n: Annotated[int, Meta(description="its number in the source; 0 where it has none")]
+
+
+class JournalSummary(msgspec.Struct, frozen=True):
+    """A file of the data folder that keeps records as they came in."""
+
+    name: str
+    kind: Annotated[str, Meta(description='"gamelog", "payment", "syncuser" or "rejected"')]
+    bytes: int
+    written: Annotated[float, Meta(description="when it was last written to, Unix seconds")]
+
+
+class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The page *system*. It is about this suite, so it has no scope; times are Unix seconds."""
+
+    healthy: Annotated[bool, Meta(description="whether every node is well and the balance adds up")]
+    status: Annotated[
+        StatusReport, Meta(description="nodes, balance and broker, as `bin/analytics status` has them")
+    ]
+    rejected: Annotated[
+        list[RejectedKind], Meta(description="most frequent first; at most 100 kinds, the CSV has all")
+    ]
+    rejected_count: Annotated[int, Meta(description="records that are put aside, in all")]
+    journals: Annotated[list[JournalSummary], Meta(description="newest first; at most 100, the CSV has all")]
+    journal_bytes: Annotated[int, Meta(description="bytes of all of them")]
+    store_error: Annotated[str, Meta(description='why the store does not answer; "" where it does')]
+
+    @property
+    def at(self) -> float:
+        """When this was read."""
+        return self.status.at
+
+
+MOST = 100
+SAMPLE = 500
+KINDS = ("gamelog", "payment", "syncuser", "rejected")
+
+
+def view(data: Data, filters: Filters) -> SystemAnswer:
+    """Return the page's numbers, as they are at this moment."""
+    status = report(data.config)
+    kinds = rejected(data)
+    files = journals(data.config.data)
+    return SystemAnswer(
+        healthy=status.healthy,
+        status=status,
+        rejected=kinds[:MOST],
+        rejected_count=sum(kind.count for kind in kinds),
+        journals=files[:MOST],
+        journal_bytes=sum(file.bytes for file in files),
+        store_error=_store_error(data),
+    )
+
+
+def rejected(data: Data) -> list[RejectedKind]:
+    """Return the records that are put aside, by kind of reason and source, the most frequent first."""
+    by_kind: dict[tuple[str, str], list[Reject]] = {}
+    for one in waiting(data.config.data).values():
+        by_kind.setdefault((kind_of(one.reason), one.source), []).append(one)
+    found = []
+    for (reason, source), members in by_kind.items():
+        newest = max(members, key=lambda one: one.at)
+        sample = newest.original()[:SAMPLE].decode(errors="backslashreplace")
+        found.append(
+            RejectedKind(
+                reason=reason,
+                source=source,
+                count=len(members),
+                newest=newest.at,
+                sample_reason=newest.reason[:SAMPLE],
+                sample=sample,
+                sample_n=newest.n,
+            )
+        )
+    return sorted(found, key=lambda kind: (-kind.count, kind.reason, kind.source))
+
+
+def journals(folder: Path) -> list[JournalSummary]:
+    """Return the files that keep records as they came in, the newest first."""
+    return sorted(_journals(folder), key=lambda file: (-file.written, file.name))
+
+
+def _journals(folder: Path) -> Iterator[JournalSummary]:
+    for kind in KINDS:
+        for path in folder.glob(f"{kind}_*.txt"):
+            try:
+                facts = path.stat()
+            except FileNotFoundError:
+                continue  # it was too old, and went while we looked
+            yield JournalSummary(path.name, kind, facts.st_size, facts.st_mtime)
+
+
+def _store_error(data: Data) -> str:
+    try:
+        data.store.ping()
+    except AnalyticsError as error:
+        return str(error)
+    return ""
+
+
+PAGE = DashboardPage(
+    name="system",
+    title="System",
+    answer=SystemAnswer,
+    view=view,
+    icon="M1.5 8.5h3l2-5.5 3 10 2-4.5h3",
+    csvs={
+        "rejected": lambda data, filters: structs(RejectedKind, rejected(data)),
+        "journals": lambda data, filters: structs(JournalSummary, journals(data.config.data)),
+    },
+    template="system.html",
+    every=3,
+    has_filter=False,
+)
