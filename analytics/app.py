@@ -64,11 +64,11 @@ def _machine(name: str, config: Config) -> Node:
 
         return Hosted(config, name, Timers.role, Timers, alone=True)
     if name == DASHBOARD:
-        from analytics.web.server import Dashboard
+        from analytics.web.dashboard_node import Dashboard
 
         return Dashboard(config)
     if name == METRICS:
-        from analytics.web.serving import Metrics
+        from analytics.web.metrics_node import Metrics
 
         return Metrics(config)
     if name == "store":

@@ -36,7 +36,7 @@ from analytics.simulate.server import serve
 from analytics.simulate.world import Settings, game_servers
 from analytics.store import Store, open_store, store_uri
 from analytics.testing.ports import free_ports
-from analytics.web.server import url
+from analytics.web.dashboard_node import url
 
 TIMEZONE = "Asia/Shanghai"
 DAYS = 36

@@ -1,4 +1,4 @@
-"""Who may see the dashboard: log-in with a limit on guesses, sessions, and the headers that every answer has.
+"""Who may see the dashboard: log-in with a limit on wrong passwords, sessions, and the headers that every answer has.
 
 Where the configuration has no users, whoever reaches the address may see it: then it is this machine's alone.
 """
@@ -28,10 +28,9 @@ from gevent.threadpool import ThreadPool
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
 
-from analytics.web.guesses import Guesses, network
-from analytics.web.here import EXTENSION, data
-from analytics.web.messages import msg
-from analytics.web.spoken import kept
+from analytics.web.context import EXTENSION, data, with_language
+from analytics.web.login_limit import LoginLimit, network
+from analytics.web.translation import msg
 
 TOKEN_BYTES = 24
 MOST_NAME = 80
@@ -58,7 +57,7 @@ HEADERS = {
 access = Blueprint("access", __name__)
 
 
-class Sessions:
+class LoginSessions:
     """Who is logged in: a cookie whose session has ended here lets nobody in, whoever kept a copy of it."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -98,9 +97,9 @@ def guard(app: Flask) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,  # a page that asks for new numbers does not keep it alive
         PERMANENT_SESSION_LIFETIME=timedelta(hours=dashboard.session_hours),
     )
-    app.extensions["guesses"] = Guesses()
+    app.extensions["login_limit"] = LoginLimit()
     app.extensions["hashing"] = ThreadPool(1)
-    app.extensions["sessions"] = Sessions(dashboard.session_hours * 3600)
+    app.extensions["sessions"] = LoginSessions(dashboard.session_hours * 3600)
     app.extensions["nobody"] = generate_password_hash(secrets.token_hex(), _method(dashboard.users))
     app.register_blueprint(access)
     app.before_request(_admit)
@@ -137,19 +136,23 @@ def _mixed(one: bytes, other: bytes) -> bytes:
 def _known() -> dict[str, Any]:
     """Return what templates need to show who is logged in."""
     user = session.get("user") if data().config.dashboard.users else None
-    return {"user": user, "csrf": csrf() if user else "", "logout_url": kept(url_for("access.logout"))}
+    return {
+        "user": user,
+        "csrf": csrf() if user else "",
+        "logout_url": with_language(url_for("access.logout")),
+    }
 
 
 def _admit() -> AnyResponse | None:
     """Send strangers to the log-in, or refuse what is not asked by a browser."""
     users = data().config.dashboard.users
-    sessions: Sessions = _extension("sessions")
+    sessions: LoginSessions = _extension("sessions")
     known = session.get("user") in users and sessions.goes_on(session.get("id"))
     if not users or request.endpoint in OPEN or known:
         return None
     if request.path.startswith("/api/"):
         abort(401, "log in first: POST user and password to /login, and send the cookie that it answers with")
-    return redirect(kept(url_for("access.login", next=request.full_path.rstrip("?"))))
+    return redirect(with_language(url_for("access.login", next=request.full_path.rstrip("?"))))
 
 
 def _with_headers(answer: Response) -> Response:
@@ -170,10 +173,10 @@ def login() -> AnyResponse:
         return _form()
     if not _token_is_right():
         return _form(OLD_LOGIN, 400)
-    guesses: Guesses = _extension("guesses")
+    limit: LoginLimit = _extension("login_limit")
     user = request.form.get("user", "")
     whom = network(request.remote_addr or ""), user[:MOST_NAME]
-    if (seconds := guesses.wait(*whom)) > 0:
+    if (seconds := limit.wait(*whom)) > 0:
         answer = _form(TOO_MANY, 429)
         answer.headers["Retry-After"] = str(int(seconds) + 1)
         return answer
@@ -181,15 +184,15 @@ def login() -> AnyResponse:
     # An unknown user takes as long as a known one, so that nobody learns who there is.
     right = _is_right(hashed or _extension("nobody"), request.form.get("password", ""))
     if not right or hashed is None:
-        guesses.wrong(*whom)
+        limit.wrong(*whom)
         return _form(WRONG, 403)
-    guesses.right(*whom)
-    sessions: Sessions = _extension("sessions")
+    limit.right(*whom)
+    sessions: LoginSessions = _extension("sessions")
     sessions.end(session.get("id"))
     session.clear()
     session.update(user=user, id=sessions.begin())
     session.permanent = True
-    return redirect(kept(_local(request.form.get("next", ""))))
+    return redirect(with_language(_local(request.form.get("next", ""))))
 
 
 def _is_right(hashed: str, password: str) -> bool:
@@ -205,7 +208,7 @@ def logout() -> AnyResponse:
         abort(400, OLD_FORM)
     _extension("sessions").end(session.get("id"))
     session.clear()
-    return redirect(kept(url_for("access.login")))
+    return redirect(with_language(url_for("access.login")))
 
 
 def _form(error: str = "", status: int = 200) -> Response:

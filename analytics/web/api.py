@@ -11,9 +11,9 @@ from flask import Blueprint, Response, abort, request
 from analytics import __version__
 from analytics.core.areas import Areas
 from analytics.web.acct_lists import LISTS
+from analytics.web.context import data
 from analytics.web.csvs import SHEET, pieces
 from analytics.web.filters import choice
-from analytics.web.here import data
 from analytics.web.options import Option
 from analytics.web.page import DashboardPage
 from analytics.web.pages import BY_NAME, CSVS, PAGES

@@ -11,16 +11,15 @@ from analytics.config import Config, is_loopback
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.web.access import guard
 from analytics.web.api import api
+from analytics.web.context import EXTENSION, data, language, t
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter
-from analytics.web.here import EXTENSION, data
 from analytics.web.hosts import LOOPBACK, reached_by
 from analytics.web.kept import NotYet
-from analytics.web.listening import LARGEST_REQUEST
-from analytics.web.messages import SOURCE, Told, msg
 from analytics.web.place import NothingThere
 from analytics.web.rendering import pages
-from analytics.web.spoken import language, t
+from analytics.web.translation import SOURCE, TranslatableError, msg
+from analytics.web.wsgi import LARGEST_REQUEST
 
 NOT_YET_SECONDS, AWAY_SECONDS = 2, 5
 """When to ask again: for numbers that are being added up, and where something has to be mended first."""
@@ -122,8 +121,8 @@ OTHERWISE = (msg("Something is wrong"), msg("Look at System, or into the dashboa
 
 def _page(status: int, error: Exception, text: str) -> Response:
     heading, advice = NOTHING_YET if isinstance(error, NothingThere) else HEADINGS.get(status, OTHERWISE)
-    if isinstance(error, Told):
-        shown = error.message.said(t())
+    if isinstance(error, TranslatableError):
+        shown = error.message.translated(t())
     elif isinstance(error, HTTPException) and text == type(error).description:
         shown = text = ""  # the library's words say no more than the heading
     else:

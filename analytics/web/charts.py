@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 from analytics.web.display import NOTHING, shown
-from analytics.web.messages import Translate
+from analytics.web.translation import Translate
 
 X = Literal["day", "hour", "number", "word"]
 Form = Literal["stacked", "beside", "before", "lines"]

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from analytics.web.messages import Translate
+from analytics.web.translation import Translate
 
 NOTHING = "–"
 MINUTE, HOUR, DAY = 60, 3600, 86_400

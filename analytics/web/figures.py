@@ -21,7 +21,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from analytics.web.charts import Chart, Series
-from analytics.web.messages import Translate, translator
+from analytics.web.translation import Translate, translator
 
 TOKENS = ("c1", "c2", "c3", "c4", "c5", "c6", "text", "muted", "line", "surface", "strong-line")
 CODES = {token: f"#0000{number + 1:02x}" for number, token in enumerate(TOKENS)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
-from analytics.web.messages import Message, Told
+from analytics.web.translation import TranslatableError, TranslatableText
 
 NAMES = ("game", "plat", "area", "from", "to")
 MOST_AREAS = 100
@@ -23,7 +23,7 @@ FIRST_DAY, LAST_DAY = date(1999, 12, 31), date(2099, 12, 31)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-class BadFilter(Told):
+class BadFilter(TranslatableError):
     """A filter or option can't be used; the message names the parameter, what was found and what was expected."""
 
 
@@ -122,15 +122,17 @@ def number(given: Mapping[str, Sequence[str]], name: str, default: int, least: i
     return int(text)
 
 
-def nearest(name: str, known: Iterable[str], most: int = 10) -> Message:
+def nearest(name: str, known: Iterable[str], most: int = 10) -> TranslatableText:
     """Return words on which of the ``known`` was meant, or which there are."""
     names = sorted(known)
     if near := difflib.get_close_matches(name, names, n=1):
-        return Message("did you mean {name}?", {"name": near[0]})
+        return TranslatableText("did you mean {name}?", {"name": near[0]})
     if not names:
-        return Message("there are: none yet", {})
+        return TranslatableText("there are: none yet", {})
     values = {"names": ", ".join(names[:most]), "n": len(names) - most}
-    return Message("there are: {names} and {n} more" if len(names) > most else "there are: {names}", values)
+    return TranslatableText(
+        "there are: {names} and {n} more" if len(names) > most else "there are: {names}", values
+    )
 
 
 def _day(given: Mapping[str, Sequence[str]], name: str) -> date | None:

@@ -11,9 +11,9 @@ from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.display import dated
 from analytics.web.filters import Filters
-from analytics.web.messages import Translate
 from analytics.web.options import Args, Option, declared, read_options
 from analytics.web.tables import Table
+from analytics.web.translation import Translate
 
 Note = Callable[[Any, Translate], str]
 Rows = Callable[..., Iterator[Row]]

@@ -9,13 +9,13 @@ from analytics.core.areas import Area
 from analytics.core.periods import Zone, zone
 from analytics.web.answers import AnswerScope, Basis
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
-from analytics.web.messages import Message, Told
+from analytics.web.translation import TranslatableError, TranslatableText
 
 WHOLE = "*"
 ONE_DAY = timedelta(days=1)
 
 
-class NothingThere(Told):
+class NothingThere(TranslatableError):
     """The configuration names no game, so there is nothing to show."""
 
 
@@ -130,7 +130,7 @@ def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area
         own = [area for area in own if area.plat == filters.plat]
     for id in filters.areas:
         if by_id[id] not in own:
-            of = Message("plat {plat} of {game}", {"plat": filters.plat, "game": game})
+            of = TranslatableText("plat {plat} of {game}", {"plat": filters.plat, "game": game})
             raise BadFilter(
                 "area: expected areas of {of}, got {id} of {game}, plat {plat}",
                 of=of if filters.plat else game,

@@ -23,7 +23,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 
-class Reports:
+class ReportCache:
     """Gives the newest report, and makes one at most every ``FRESH_SECONDS``."""
 
     def __init__(self, config: Config) -> None:
@@ -43,7 +43,7 @@ class Reports:
 
 def with_probes(config: Config, others: Application | None = None) -> Application:
     """Return an application that answers ``/metrics`` and ``/healthz``, and gives all else to ``others``."""
-    reports = Reports(config)
+    reports = ReportCache(config)
     scrape = make_wsgi_app(registry(config, reports.latest))
 
     def answer(environ: Environ, start_response: Any) -> Iterable[bytes]:

@@ -15,15 +15,24 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from analytics.errors import AnalyticsError
 from analytics.web import display
 from analytics.web.answers import AnswerScope
+from analytics.web.context import (
+    LANGUAGE,
+    address,
+    data,
+    in_language,
+    language,
+    language_args,
+    t,
+    with_language,
+)
 from analytics.web.csvs import SHEET
 from analytics.web.figures import figures
 from analytics.web.filters import NAMES
-from analytics.web.here import data
-from analytics.web.messages import FOLDER, LANGUAGES
+from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.pages import BY_NAME, PAGES
-from analytics.web.spoken import NAME, Given, address, asked, in_language, kept, language, t
 from analytics.web.tables import Table
+from analytics.web.translation import FOLDER, LANGUAGES
 
 BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js"
 A_YEAR = 365 * 86_400
@@ -44,7 +53,7 @@ def common() -> dict[str, Any]:
         "language": language(),
         "languages": LANGUAGES,
         "in_language": in_language,
-        "kept": kept,
+        "with_language": with_language,
         "shown": display.shown,
         "value_of": display.value_of,
         "dated": lambda day: display.dated(day, translate),
@@ -53,13 +62,13 @@ def common() -> dict[str, Any]:
     }
 
 
-@pages.get("/figures/<name>.<spoken>.json")
-def figures_of(name: str, spoken: str) -> Response:
+@pages.get("/figures/<name>.<language>.json")
+def figures_of(name: str, language: str) -> Response:
     """Give a page's figures, without data."""
     known = BY_NAME.get(name)
-    if known is None or spoken not in LANGUAGES:
+    if known is None or language not in LANGUAGES:
         return make_response(("there is no such page", 404))
-    return _asset(figures(known.charts, spoken), "application/json")
+    return _asset(figures(known.charts, language), "application/json")
 
 
 @pages.get("/bokeh.js")
@@ -70,13 +79,13 @@ def bokeh_js() -> Response:
 
 def show(page: DashboardPage) -> Response:
     """Return a page: its answer in words and figures, in the language that the reader wants."""
-    given = request.args.to_dict(flat=False)
-    given.pop(NAME, None)
-    view = page.read(data(), given)
-    given |= asked()
+    args = request.args.to_dict(flat=False)
+    args.pop(LANGUAGE, None)
+    view = page.read(data(), args)
+    args |= language_args()
     translate = t()
     age = max(0, round(data().clock() - view.at))
-    context = _of_scope(page, view, given) if page.has_filter else {"zone": data().config.timezone}
+    context = _of_scope(page, view, args) if page.has_filter else {"zone": data().config.timezone}
     tables = {table.name: table for table in page.tables}
     answer = make_response(
         render_template(
@@ -86,13 +95,13 @@ def show(page: DashboardPage) -> Response:
             tables=tables,
             panels=page.contents(view, translate),
             glossary=_glossary(page.tables),
-            link=lambda one: _link(one, given),
-            csv_link=lambda table: _csv(page, table, given),
+            link=lambda one: _link(one, args),
+            csv_link=lambda table: _csv(page, table, args),
             accts_link=lambda name: address(
-                f"/api/v1/accts/{name}.csv", _filter(given), {NAME: "", SHEET: "1"}
+                f"/api/v1/accts/{name}.csv", _filter(args), {LANGUAGE: "", SHEET: "1"}
             ),
-            option=lambda **changed: address(page.path, given, changed),
-            figures_url=url_for("pages.figures_of", name=page.name, spoken=language(), v=_figures_stamp()),
+            option=lambda **changed: address(page.path, args, changed),
+            figures_url=url_for("pages.figures_of", name=page.name, language=language(), v=_figures_stamp()),
             bokeh_version=bokeh.__version__,
             moment=display.moment,
             lasting=lambda seconds: display.lasting(seconds, translate),
@@ -108,7 +117,7 @@ def show(page: DashboardPage) -> Response:
     return answer
 
 
-def _of_scope(page: DashboardPage, view: Any, given: Given) -> dict[str, Any]:
+def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
     """Return what the filter above a page needs: what there is to choose from, and what is chosen."""
     scope: AnswerScope = view.scope
     areas = data().areas.values()
@@ -122,19 +131,19 @@ def _of_scope(page: DashboardPage, view: Any, given: Given) -> dict[str, Any]:
         "area_names": {one.id: one.server_name for one in of_game},
         "day_count": (last - date.fromisoformat(scope.first)).days + 1,
         "last_days": lambda days: address(
-            page.path, given, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
+            page.path, args, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
         ),
         "options": {
-            name: given[name][0]
-            for name in (*(one.name for one in page.parameters), NAME)
-            if given.get(name) and name != "page"
+            name: args[name][0]
+            for name in (*(one.name for one in page.parameters), LANGUAGE)
+            if args.get(name) and name != "page"
         },
         "hidden": {
-            name: value[0] for name, value in given.items() if value and name not in ("search", "page")
+            name: value[0] for name, value in args.items() if value and name not in ("search", "page")
         },
-        "of_area": _of_area(given),
-        "filtered": any(given.get(name) for name in NAMES),
-        "unfiltered": address(page.path, given, dict.fromkeys(NAMES, "")),
+        "of_area": _of_area(args),
+        "filtered": any(args.get(name) for name in NAMES),
+        "unfiltered": address(page.path, args, dict.fromkeys(NAMES, "")),
         "read_at": _read_at(view.at, scope.timezone),
     }
 
@@ -153,26 +162,26 @@ def _store_answers() -> bool:
     return True
 
 
-def _link(page: DashboardPage, given: Given) -> str:
+def _link(page: DashboardPage, args: Args) -> str:
     """Return another page's address with the same filter, in the same language."""
-    return address(page.path, _filter(given), {})
+    return address(page.path, _filter(args), {})
 
 
-def _filter(given: Given) -> Given:
-    """Return what is the same on every page of what was given."""
-    return {name: given[name] for name in (*NAMES, NAME) if name in given}
+def _filter(args: Args) -> Args:
+    """Return what is the same on every page of what was args."""
+    return {name: args[name] for name in (*NAMES, LANGUAGE) if name in args}
 
 
-def _of_area(given: Given) -> Callable[[str], str]:
+def _of_area(args: Args) -> Callable[[str], str]:
     """Return what makes the address of one area's overview with the same filter."""
     begin = address(
-        "/", {name: value for name, value in _filter(given).items() if name != "area"}, {"area": "-"}
+        "/", {name: value for name, value in _filter(args).items() if name != "area"}, {"area": "-"}
     )
     return lambda area: begin.removesuffix("-") + quote(area)
 
 
-def _csv(page: DashboardPage, table: str, given: Given) -> str:
-    return address(f"/api/v1/{page.name}/{table}.csv", given, {"page": "", NAME: "", SHEET: "1"})
+def _csv(page: DashboardPage, table: str, args: Args) -> str:
+    return address(f"/api/v1/{page.name}/{table}.csv", args, {"page": "", LANGUAGE: "", SHEET: "1"})
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
@@ -210,7 +219,7 @@ def _stamp(name: str) -> str:
 def _figures_stamp() -> str:
     """Return what changes when a figure may: the code that makes them, their texts, or Bokeh."""
     here = Path(__file__).parent
-    made_of = [here / name for name in ("charts.py", "figures.py", "messages.py")]
+    made_of = [here / name for name in ("charts.py", "figures.py", "translation.py")]
     made_of += [*sorted((here / "pages").glob("*.py")), *sorted(FOLDER.glob("*.toml"))]
     return f"{zlib.crc32(b''.join(file.read_bytes() for file in made_of)):08x}-{bokeh.__version__}"
 

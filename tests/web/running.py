@@ -19,8 +19,8 @@ from analytics.store import MongoReader, Write, open_store
 from analytics.store.reading import ReadOnly
 from analytics.testing.ports import free_ports
 from analytics.web.app import create_app
+from analytics.web.dashboard_node import Dashboard, url
 from analytics.web.data import Data
-from analytics.web.server import Dashboard, url
 
 BATCH = 1000
 

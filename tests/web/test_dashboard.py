@@ -19,7 +19,7 @@ from analytics.errors import AnalyticsError
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly
 from analytics.web.csvs import pieces
-from analytics.web.guesses import OF_ADDRESS as GUESSES
+from analytics.web.login_limit import OF_ADDRESS as GUESSES
 from analytics.web.pages import BY_NAME as VIEWS
 from analytics.web.pages import CSVS
 

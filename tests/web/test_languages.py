@@ -11,12 +11,12 @@ from month import LAST, Month, a_month
 from texts import every
 
 from analytics.config.sections import DashboardSection, Language
-from analytics.web import messages
+from analytics.web import translation
 from analytics.web.figures import figures
 from analytics.web.filters import BadFilter
-from analytics.web.messages import LANGUAGES, SOURCE, catalogue, chosen, translator
 from analytics.web.pages import PAGES
 from analytics.web.pages.areas import Sort
+from analytics.web.translation import LANGUAGES, SOURCE, catalogue, negotiated, translator
 
 OTHERS = [code for code in LANGUAGES if code != SOURCE]
 NAMES = {
@@ -137,7 +137,7 @@ def test_pages_ask_for_nothing_that_the_scan_does_not_find(month, monkeypatch):
             asked.add(text)
             return default
 
-    monkeypatch.setattr(messages, "catalogue", lambda code: Noting())
+    monkeypatch.setattr(translation, "catalogue", lambda code: Noting())
     for address in [*GOOD, *BAD]:
         in_chinese(month, address)
     figures.__wrapped__(CHARTS, "zh")
@@ -186,7 +186,7 @@ def test_sentences_have_days_as_chinese_readers_write_them(month):
     ],
 )
 def test_address_before_cookie_before_browser_before_configuration(asked, kept, accepted, default, expected):
-    assert chosen(asked, kept, accepted, default) == expected
+    assert negotiated(asked, kept, accepted, default) == expected
 
 
 def test_a_request_is_answered_in_the_language_that_it_wants(month):
@@ -220,14 +220,14 @@ def test_links_keep_the_language_and_the_api_does_not_see_it(month):
 def test_markup_in_a_text_stays_text(month, monkeypatch):
     evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     texts = dict.fromkeys(every(), evil)
-    monkeypatch.setattr(messages, "catalogue", lambda code: texts)
+    monkeypatch.setattr(translation, "catalogue", lambda code: texts)
     for address in ("/", "/areas", "/retention", "/system", "/?game=nowhere", "/login"):
         page = in_chinese(month, address)
         assert "<script>alert" not in page and "<img" not in page and "&lt;script&gt;" in page
 
 
 def test_a_value_is_no_format():
-    assert BadFilter("{name}: unknown parameter; {near}", name="{near}", near="x").message.said(
+    assert BadFilter("{name}: unknown parameter; {near}", name="{near}", near="x").message.translated(
         translator("zh")
     ) == ("{near}：未知参数；x")
 

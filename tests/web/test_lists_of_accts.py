@@ -20,7 +20,7 @@ from analytics.store import Document, MemoryStore, Store, Write
 from analytics.store.reading import ReadOnly
 from analytics.web.acct_lists import LISTS
 from analytics.web.app import create_app
-from analytics.web.listening import Server
+from analytics.web.wsgi import LimitedServer
 
 ACCTS, MOST_MB = 2_000_000, 40
 SPAN = f"from={FIRST}&to={LAST}"
@@ -170,7 +170,7 @@ def test_who_reads_a_list_that_is_written_anew_sees_that_it_ends_early(month: Mo
         "loginday",
         [Write(f"{id}#{n}", {"userlist": [f"{n}-{i}" for i in range(50)]}, None) for n in range(1, 41)],
     )
-    server = Server(("127.0.0.1", 0), over(month, store))
+    server = LimitedServer(("127.0.0.1", 0), over(month, store))
     server.start()
     try:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)

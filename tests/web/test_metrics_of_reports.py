@@ -22,8 +22,8 @@ from analytics.runtime.report import NodeReport, Peer, StatusReport
 from analytics.system.processes import Usage
 from analytics.testing.ports import free_ports
 from analytics.web.metrics import registry
-from analytics.web.probes import Reports, with_probes
-from analytics.web.serving import Metrics
+from analytics.web.metrics_node import Metrics
+from analytics.web.probes import ReportCache, with_probes
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "conf" / "prometheus" / "alerts.yml"
@@ -223,7 +223,7 @@ def test_many_who_ask_at_once_share_one_report(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("analytics.web.probes.FRESH_SECONDS", 60.0)
     receiver, sender, refill = free_ports(3)
     section = BrokerSection(receiver_port=receiver, sender_port=sender, refill_port=refill)
-    reports = Reports(Config(data=tmp_path, broker=section))
+    reports = ReportCache(Config(data=tmp_path, broker=section))
     asking = [gevent.spawn(reports.latest) for _ in range(50)]
     gevent.joinall(asking, timeout=60)
     assert len({id(one.value) for one in asking}) == 1

@@ -25,12 +25,12 @@ from werkzeug.security import generate_password_hash
 from analytics.config import Config, DashboardSection, is_loopback
 from analytics.config.checks import faults
 from analytics.testing.ports import free_ports
-from analytics.web import access, listening
-from analytics.web.access import Sessions
+from analytics.web import access, wsgi
+from analytics.web.access import LoginSessions
 from analytics.web.app import create_app
 from analytics.web.csvs import pieces
-from analytics.web.guesses import OF_ADDRESS as GUESSES
-from analytics.web.guesses import OF_USER, Guesses, network
+from analytics.web.login_limit import OF_ADDRESS as GUESSES
+from analytics.web.login_limit import OF_USER, LoginLimit, network
 from analytics.web.proxies import is_among
 
 PASSWORD = "correct horse battery"
@@ -150,7 +150,7 @@ def test_who_does_not_know_the_certificate_is_told_by_it(over_tls: str) -> None:
 
 
 def test_who_is_silent_is_cut_off(over_tls: str, suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(wsgi, "REQUEST_SECONDS", 0.05)
     with suite.dashboard() as plain:
         for address in (plain, over_tls):
             at = urlsplit(address)
@@ -308,7 +308,7 @@ def test_looking_keeps_no_session_alive(client: FlaskClient) -> None:
     client.get("/")  # gives the session its token
     assert "Set-Cookie" not in client.get("/").headers
     now = [0.0]
-    sessions = Sessions(10.0, lambda: now[0])
+    sessions = LoginSessions(10.0, lambda: now[0])
     name = sessions.begin()
     now[0] = 9.0
     assert sessions.goes_on(name) and not sessions.goes_on("made up") and not sessions.goes_on(None)
@@ -345,7 +345,7 @@ def test_all_of_a_network_that_one_has_counts_as_one() -> None:
 
 
 def test_nobody_locks_a_user_out_of_where_the_user_logs_in() -> None:
-    guesses = Guesses(lambda: 0.0)
+    guesses = LoginLimit(lambda: 0.0)
     guesses.right("192.0.2.1", "ann")
     for n in range(OF_USER):
         guesses.wrong(f"198.51.100.{n}", "ann")
@@ -357,7 +357,7 @@ def test_nobody_locks_a_user_out_of_where_the_user_logs_in() -> None:
 
 
 def test_five_wrong_passwords_stop_their_address_and_no_other() -> None:
-    guesses = Guesses(lambda: 0.0)
+    guesses = LoginLimit(lambda: 0.0)
     for _ in range(GUESSES):
         guesses.wrong("198.51.100.1", "ann")
     assert guesses.wait("198.51.100.1", "bob") > 0 and guesses.wait("192.0.2.1", "ann") == 0

@@ -34,7 +34,7 @@ from analytics.web.app import create_app
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.kept import Kept
-from analytics.web.listening import Server
+from analytics.web.wsgi import LimitedServer
 
 HERE = Path(__file__).parent
 SILENCE_SECONDS = 240
@@ -52,7 +52,7 @@ class Beside:
         self._ports = dict(zip(("open", "guarded", "cold"), free_ports(3), strict=True))
         self._running: dict[str, ExitStack] = {}
         self._kept = Kept(clock=lambda now=time.time(): now)  # so nothing in it grows old
-        self._cold: Server | None = None
+        self._cold: LimitedServer | None = None
 
     def addresses(self) -> list[str]:
         """Return where the dashboards are: of all, of users, and the one that has added nothing up yet."""
@@ -67,7 +67,7 @@ class Beside:
         )
         shown.place(Filters("dl"))
         self._kept._turn.acquire()
-        self._cold = Server(
+        self._cold = LimitedServer(
             ("127.0.0.1", self._ports["cold"]), create_app(replace(shown, kept=self._kept.patient(0)))
         )
         self._cold.start()

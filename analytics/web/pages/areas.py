@@ -14,13 +14,13 @@ from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
-from analytics.web.messages import Translate
 from analytics.web.page import DashboardPage
 from analytics.web.place import ONE_DAY, start_of
 from analytics.web.reading.arithmetic import change
 from analytics.web.reading.figures import ADDED, NOTHING, figures_by_area, of_row
 from analytics.web.reading.starts import openings
 from analytics.web.tables import Table
+from analytics.web.translation import Translate
 
 Sort = Literal["area", "plat", "opened", "open_day", "dau", "reg", "payers", "revenue", "arppu"]
 

@@ -14,12 +14,12 @@ from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look, Sums
-from analytics.web.messages import Translate
 from analytics.web.page import DashboardPage, Panel, against_day_before
 from analytics.web.place import Place, start_of
 from analytics.web.reading.arithmetic import counts
 from analytics.web.reading.hours import hours_of_two_days
 from analytics.web.tables import Table
+from analytics.web.translation import Translate
 
 Spent = Annotated[int, means("yuanbao: coins spent, written without the minus", "Spent")]
 Gained = Annotated[int, means("yuanbao: coins gained", "Gained")]

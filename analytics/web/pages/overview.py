@@ -24,13 +24,13 @@ from analytics.web.charts import Chart, Series
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
-from analytics.web.messages import Translate, msg
 from analytics.web.page import DashboardPage, Panel, against_day_before
 from analytics.web.place import ONE_DAY, Place, start_of
 from analytics.web.reading.arithmetic import change
 from analytics.web.reading.figures import NOTHING, Figures, figures
 from analytics.web.reading.hours import hours_of_two_days
 from analytics.web.tables import ACCTS, Table
+from analytics.web.translation import Translate, msg
 
 TileName = Literal["dau", "reg", "payers", "revenue", "arpu", "arppu"]
 FromDayBefore = Annotated[

@@ -32,12 +32,12 @@ from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
-from analytics.web.messages import Translate
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.place import Place, date_of, start_of
 from analytics.web.reading.arithmetic import money
 from analytics.web.reading.figures import NOTHING, Figures, figures
 from analytics.web.tables import ACCTS, Column, Table
+from analytics.web.translation import Translate
 
 
 class PayDay(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,10 +14,10 @@ from analytics.web.data import Data
 from analytics.web.display import count, dated
 from analytics.web.filters import Filters
 from analytics.web.look import Look
-from analytics.web.messages import Translate
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.reading.arithmetic import counts
 from analytics.web.tables import Table
+from analytics.web.translation import Translate
 
 
 class QuestRow(msgspec.Struct, frozen=True, kw_only=True):

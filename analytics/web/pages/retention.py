@@ -20,10 +20,10 @@ from analytics.web.data import Data
 from analytics.web.display import count
 from analytics.web.filters import Filters
 from analytics.web.look import Look
-from analytics.web.messages import Translate
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.reading.starts import opening, openings
 from analytics.web.tables import Table
+from analytics.web.translation import Translate
 
 Of = Literal["login", "payment"]
 Axis = Literal["day", "open_day"]

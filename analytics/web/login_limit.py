@@ -17,7 +17,7 @@ WINDOW_SECONDS = 300.0
 MOST_KNOWN = 10_000
 
 
-class Guesses:
+class LoginLimit:
     """Counts wrong passwords. ``address`` is what :func:`network` returns."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

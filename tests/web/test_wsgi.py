@@ -10,11 +10,11 @@ import pytest
 
 from analytics.config import Config, DashboardSection, MetricsSection
 from analytics.testing.ports import free_ports
-from analytics.web import access, listening
+from analytics.web import access, wsgi
 from analytics.web.app import create_app
 from analytics.web.data import Data
-from analytics.web.listening import Server
-from analytics.web.serving import Metrics
+from analytics.web.metrics_node import Metrics
+from analytics.web.wsgi import LimitedServer
 
 PATIENCE = 120.0
 
@@ -26,14 +26,14 @@ def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server(("127.0.0.1", 0), application)
+def server() -> Iterator[LimitedServer]:
+    made = LimitedServer(("127.0.0.1", 0), application)
     made.start()
     yield made
     made.stop(timeout=0)
 
 
-def connect(server: Server) -> socket.socket:
+def connect(server: LimitedServer) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE)
 
 
@@ -48,10 +48,10 @@ def answer(connection: socket.socket) -> bytes:
     "begin", [b"GET / HTTP/1.1\r\nX: ", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n", b"G"]
 )
 def test_who_sends_a_request_byte_by_byte_is_cut_off(
-    server: Server, monkeypatch: pytest.MonkeyPatch, begin: bytes
+    server: LimitedServer, monkeypatch: pytest.MonkeyPatch, begin: bytes
 ) -> None:
     """Each byte comes long before a silent connection would be ended."""
-    monkeypatch.setattr(listening, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(wsgi, "REQUEST_SECONDS", 0.5)
     with connect(server) as slow, gevent.Timeout(PATIENCE), pytest.raises(OSError):
         slow.sendall(begin)
         while True:
@@ -59,7 +59,7 @@ def test_who_sends_a_request_byte_by_byte_is_cut_off(
             gevent.sleep(0.05)
 
 
-def test_a_body_arrives_whole_and_a_connection_is_used_again(server: Server) -> None:
+def test_a_body_arrives_whole_and_a_connection_is_used_again(server: LimitedServer) -> None:
     with connect(server) as one:
         for body in (b"first", b"second"):
             one.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
@@ -71,14 +71,14 @@ def test_a_body_arrives_whole_and_a_connection_is_used_again(server: Server) -> 
             assert found.startswith(b"HTTP/1.1 200")
 
 
-def test_a_body_that_is_too_large_is_not_waited_for(server: Server) -> None:
+def test_a_body_that_is_too_large_is_not_waited_for(server: LimitedServer) -> None:
     with connect(server) as one:
         one.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n")
         assert answer(one).startswith(b"HTTP/1.1 200")
 
 
-def test_one_address_has_only_so_many_places(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "OF_ONE_ADDRESS", 3)
+def test_one_address_has_only_so_many_places(server: LimitedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wsgi, "OF_ONE_ADDRESS", 3)
     held = [connect(server) for _ in range(3)]
     with gevent.Timeout(PATIENCE):
         while sum(server._connections.values()) < 3:

@@ -7,8 +7,8 @@ import gevent
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.web.hosts import LOOPBACK, reached_by
-from analytics.web.listening import Server
 from analytics.web.probes import with_probes
+from analytics.web.wsgi import LimitedServer
 
 HOST = "127.0.0.1"
 AT_ONCE = 100
@@ -22,7 +22,7 @@ class Metrics:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server: Server | None = None
+        self._server: LimitedServer | None = None
 
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the port can't be used."""
@@ -30,7 +30,7 @@ class Metrics:
         if not port:
             raise AnalyticsError("metrics.port: expected a port, got 0; set one to serve /metrics there")
         probes = reached_by(LOOPBACK, with_probes(self._config))
-        self._server = Server((HOST, port), probes, AT_ONCE, exempt=lambda address: True)
+        self._server = LimitedServer((HOST, port), probes, AT_ONCE, exempt=lambda address: True)
         try:
             self._server.start()
         except OSError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 
-from analytics.web.guesses import network
+from analytics.web.login_limit import network
 
 AT_ONCE, OF_ONE_ADDRESS = 400, 100
 """Connections, and how many of them one address, or network of one, may have."""
@@ -29,7 +29,7 @@ class _Late(gevent.Timeout):
     """The other side was too slow."""
 
 
-class Handler(WSGIHandler):
+class RequestHandler(WSGIHandler):
     """Answers the requests of one connection."""
 
     def handle_one_request(self) -> Any:
@@ -72,14 +72,14 @@ class Handler(WSGIHandler):
         self.wsgi_input = environ["wsgi.input"] = Input(io.BufferedReader(io.BytesIO(body)), len(body))
 
 
-class Server(WSGIServer):
+class LimitedServer(WSGIServer):
     """A WSGI server that has so many places.
 
     Args:
         exempt: says of an address whether it may have all of them, as a proxy does.
     """
 
-    handler_class = Handler
+    handler_class = RequestHandler
 
     def __init__(
         self,

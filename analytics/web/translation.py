@@ -61,33 +61,33 @@ def msg(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Message:
+class TranslatableText:
     """An English text with ``{names}`` and their values, which may be Messages themselves."""
 
     text: str
     values: Mapping[str, object]
 
-    def said(self, t: Translate) -> str:
+    def translated(self, t: Translate) -> str:
         """Return it in the language of ``t``."""
         values = {
-            name: value.said(t) if isinstance(value, Message) else value
+            name: value.translated(t) if isinstance(value, TranslatableText) else value
             for name, value in self.values.items()
         }
         return t(self.text, **values)
 
     def __str__(self) -> str:
-        return self.said(translator(SOURCE))
+        return self.translated(translator(SOURCE))
 
 
-class Told(AnalyticsError):
+class TranslatableError(AnalyticsError):
     """An error that readers of pages see in their language; everybody else gets it in English."""
 
     def __init__(self, text: str, **values: object) -> None:
-        self.message = Message(text, values)
+        self.message = TranslatableText(text, values)
         super().__init__(str(self.message))
 
 
-def chosen(asked: str | None, kept: str | None, accepted: Iterable[str], default: str) -> str:
+def negotiated(asked: str | None, kept: str | None, accepted: Iterable[str], default: str) -> str:
     """Return the language to answer in: what the URL says, else the cookie, else the browser's first that there is,
     else the configuration's."""
     wanted = [asked, kept, *(one.split("-")[0].lower() for one in accepted)]

@@ -17,10 +17,10 @@ from analytics.web.app import create_app, names_of
 from analytics.web.data import Data
 from analytics.web.hosts import reached_by
 from analytics.web.kept import Kept
-from analytics.web.listening import Server
 from analytics.web.probes import Application, with_probes
 from analytics.web.proxies import behind, is_among
 from analytics.web.warm import Warmer
+from analytics.web.wsgi import LimitedServer
 
 STOP_SECONDS = 1.0
 
@@ -33,7 +33,7 @@ class Dashboard:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._server: Server | None = None
+        self._server: LimitedServer | None = None
         self._data: Data | None = None
         self._warmer: Warmer | None = None
         self._warming: gevent.Greenlet[[], None] | None = None
@@ -49,7 +49,7 @@ class Dashboard:
             app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]
         address = (config.dashboard.host, config.dashboard.port)
         try:
-            self._server = Server(
+            self._server = LimitedServer(
                 address, served(config, app), exempt=partial(_is_proxy, config), **_tls(config)
             )
             self._server.start()
