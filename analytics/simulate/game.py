@@ -11,7 +11,7 @@ import gevent
 
 from analytics.simulate.events import Event, GameServer, LineWriter
 from analytics.simulate.ledger import Ledger
-from analytics.simulate.world import AreaWorld, Day, Settings, game_servers
+from analytics.simulate.world import AreaWorld, Settings, SimulatedDay, game_servers
 
 TICK_SECONDS = 0.1
 LOG_NAME = "gamelog.log"
@@ -95,7 +95,7 @@ class _RunningArea:
         self._log = self.path.open("wb")
         self._world = AreaWorld(settings, server)
         self._writer = LineWriter(server, flat)
-        self._day: Day = self._world.next_day()
+        self._day: SimulatedDay = self._world.next_day()
         self._done = 0
 
     def advance(self, now: int, end: int, ledger: Ledger) -> None:

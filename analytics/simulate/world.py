@@ -44,7 +44,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class SimulatedDay:
     """One area's day from ``start`` to before ``end`` (Unix seconds): its events in order of time."""
 
     start: int
@@ -78,14 +78,14 @@ class AreaWorld:
         self._retention = [1.0] + [retention(age) for age in range(1, LONGEST_AGE)]
         self._signups = _signups_by_age(settings.players)
 
-    def next_day(self) -> Day:
+    def next_day(self) -> SimulatedDay:
         """Play the next day of the area and return it; empty before the area opens."""
         index, self._index = self._index, self._index + 1
         today = self._settings.first_day + timedelta(days=index)
         start, end = self._midnight(today), self._midnight(today + timedelta(days=1))
         age = index - self.server.opens
         if age < 0:
-            return Day(start, end, [])
+            return SimulatedDay(start, end, [])
         random = Random(f"{self._settings.seed}/{self.server.index}/{index}").random
         events: list[Event] = []
         for player in self._players:
@@ -96,7 +96,7 @@ class AreaWorld:
         for _ in range(max(int(wanted + random()), 1 if age == 0 else 0)):
             self._sign_up(index, random, start, end, events)
         events.sort(key=itemgetter(0))
-        return Day(start, end, events)
+        return SimulatedDay(start, end, events)
 
     def _midnight(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp())
