@@ -229,9 +229,10 @@ class AreaSection(Section, frozen=True):
 
 
 class Game(Section, frozen=True):
-    """One game: its areas by id, and its own op codes mapped to the suite's."""
+    """One game: its areas by id, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
 
     timezone: str = ""
+    currency: Annotated[str, Meta(max_length=8)] = ""
     opcodes: dict[str, str] = {}
     areas: dict[str, AreaSection] = {}
 

@@ -36,9 +36,9 @@ TOKEN_BYTES = 24
 MOST_NAME = 80
 WRONG = msg("User or password is wrong.")
 TOO_MANY = msg("Too many wrong passwords. Wait five minutes, then try again.")
-OLD_FORM = msg("csrf: this form is too old, or not from here; load the page again and send it once more")
+OLD_FORM = msg("csrf: this form has expired or comes from another site; reload the page and send it again")
 OLD_LOGIN = msg(
-    "This form was too old: the dashboard was started again, or cookies are off. Please send it once more."
+    "This form has expired: the dashboard was restarted, or cookies are off. Please send it again."
 )
 OPEN = ("access.login", "static", "pages.bokeh_js")
 HEADERS = {

@@ -30,14 +30,14 @@ Change = Annotated[float, labelled("", "change")]
 Money = Annotated[float, labelled("", "money")]
 """Currency units; whole amounts are written without decimals."""
 
-PerHead = Annotated[float, labelled("", "each")]
+PerHead = Money
 """Currency units an acct, four decimals."""
 
 RowName = Annotated[int, labelled("", "text")]
 """A number that names something, as an id does."""
 
 Date = Annotated[
-    str, means("a calendar day, YYYY-MM-DD, of the time zone that the scope names", "Day", "day")
+    str, means("A calendar day, written YYYY-MM-DD, in the time zone that the page names.", "Day", "day")
 ]
 Final = Annotated[
     bool,

@@ -101,22 +101,22 @@ def _not_yet(error: NotYet) -> Response:
     return answer
 
 
-OURS = msg("something went wrong here; the dashboard's log says what")
+OURS = msg("the dashboard failed; see its log for the cause")
 HEADINGS = {
-    400: (msg("This can't be shown"), msg("Mend the address, or look at it without a filter.")),
-    404: (msg("There is no such page"), msg("Begin again from the overview.")),
+    400: (msg("This can't be shown"), msg("Correct the address, or show the page without a filter.")),
+    404: (msg("There is no such page"), msg("Start from the overview.")),
     503: (
         msg("The store does not answer"),
         msg(
-            "Nothing is lost: records wait until it is back. What is the matter with it is said on System, and by bin/analytics status."
+            "No record is lost: they wait until the store is back. See System or bin/analytics status for details."
         ),
     ),
 }
 NOTHING_YET = (
     msg("There is nothing to show yet"),
-    msg("The comments in the configuration say how, and bin/analytics check looks over it."),
+    msg("Comments in the configuration say how, and bin/analytics check verifies it."),
 )
-OTHERWISE = (msg("Something is wrong"), msg("Look at System, or into the dashboard's log."))
+OTHERWISE = (msg("Something is wrong"), msg("See System or the dashboard's log."))
 
 
 def _page(status: int, error: Exception, text: str) -> Response:

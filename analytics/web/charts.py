@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
-from analytics.web.display import NOTHING, shown
+from analytics.web.display import NOTHING
 from analytics.web.translation import Translate
 
 X = Literal["day", "hour", "number", "word"]
@@ -17,6 +17,9 @@ Curve = tuple[str, list[tuple[int, float]]]
 
 AXES: dict[str, X] = {"day": "day", "hour": "hour", "n": "number"}
 """Fields that rows are placed by; any other is a word."""
+
+Show = Callable[[object, str], str]
+"""Writes a value of a kind, as :func:`analytics.web.display.shown` does."""
 
 OPEN_ALPHA = 0.45
 OPEN_SIZE = 7
@@ -39,7 +42,7 @@ class Chart:
 
     Attributes:
         x_field: the field of a row that says where it stands: a ``day``, an ``hour``, a number ``n``, or a word.
-        given_rows: the field of the answer with the rows, where it is not ``days``, ``hours`` or the chart's name.
+        rows: makes the rows of an answer, where they are not its ``days``, ``hours`` or the field named like the chart.
         unit: how the axis writes its numbers, as :mod:`analytics.web.display` names it.
         cohorts: makes the thin lines behind, one for each cohort of an answer.
     """
@@ -52,31 +55,32 @@ class Chart:
     unit: str = "count"
     x_title: str = ""
     cohorts: Callable[[Any], Sequence[Curve]] | None = None
-    given_rows: str = ""
+    rows: Callable[[Any], Sequence[Any]] | None = None
 
     @property
     def x(self) -> X:
         """What its axis shows."""
         return AXES.get(self.x_field, "word")
 
-    @property
-    def rows(self) -> str:
-        """The field of the answer with its rows."""
-        return self.given_rows or {"day": "days", "hour": "hours"}.get(self.x_field, self.name)
+    def rows_of(self, answer: Any) -> Sequence[Any]:
+        """Return the rows that an answer has for it."""
+        field = {"day": "days", "hour": "hours"}.get(self.x_field, self.name)
+        found: Sequence[Any] = self.rows(answer) if self.rows else getattr(answer, field)
+        return found
 
 
-def content(chart: Chart, answer: Any, t: Translate) -> dict[str, Any]:
+def content(chart: Chart, answer: Any, t: Translate, show: Show) -> dict[str, Any]:
     """Return what the browser fills a figure with: columns by source, and the words of its axis."""
-    rows = columns(chart, getattr(answer, chart.rows), t("so far"))
+    rows = columns(chart, chart.rows_of(answer), show, t("so far"))
     sources = {f"{chart.name}.rows": rows}
     if chart.cohorts:
         lines = [one for one in chart.cohorts(answer) if len(one[1]) > 1]
-        sources[f"{chart.name}.cohorts"] = curves(lines, chart.series[0].kind)
+        sources[f"{chart.name}.cohorts"] = curves(lines, chart.series[0].kind, show)
     words = {f"{chart.name}.words": list(dict.fromkeys(rows["x"]))} if chart.x == "word" else {}
     return {"sources": sources, "words": words}
 
 
-def columns(chart: Chart, rows: Sequence[Any], so_far: str = "") -> dict[str, list[Any]]:
+def columns(chart: Chart, rows: Sequence[Any], show: Show, so_far: str = "") -> dict[str, list[Any]]:
     """Return a chart's data: for each field its values, and each as text; where bars are faint for being unfinished.
 
     Args:
@@ -95,17 +99,17 @@ def columns(chart: Chart, rows: Sequence[Any], so_far: str = "") -> dict[str, li
     for series in chart.series:
         values = [getattr(row, series.field) for row in rows]
         result[series.field] = values
-        result[f"{series.field}_text"] = [shown(value, series.kind) for value in values]
+        result[f"{series.field}_text"] = [show(value, series.kind) for value in values]
     return result
 
 
-def curves(lines: Sequence[Curve], kind: str) -> dict[str, list[Any]]:
+def curves(lines: Sequence[Curve], kind: str, show: Show) -> dict[str, list[Any]]:
     """Return the thin lines of cohorts: each one's name and its points."""
     return {
         "label": [name for name, _ in lines],
         "xs": [[n for n, _ in points] for _, points in lines],
         "ys": [[value for _, value in points] for _, points in lines],
-        "last": [shown(points[-1][1], kind) if points else NOTHING for _, points in lines],
+        "last": [show(points[-1][1], kind) if points else NOTHING for _, points in lines],
     }
 
 

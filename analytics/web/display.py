@@ -1,7 +1,7 @@
 """How values look on a page: one way for tiles, tables and charts. Pure."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,15 +19,9 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace("-", "−")
 
 
-def money(value: float) -> str:
-    """Return an amount with two decimals, or none where it is whole: 1,234.50; 1,234."""
-    return count(value) if value == int(value) else f"{value:,.2f}".replace("-", "−")
-
-
-def each(value: float) -> str:
-    """Return an amount per head: up to four decimals, at least two: 8.5033."""
-    head, _, decimals = f"{value:,.4f}".partition(".")
-    return f"{head}.{decimals.rstrip('0'):0<2}".replace("-", "−")
+def money(value: float, currency: str = "") -> str:
+    """Return an amount with two decimals behind its currency: ¥1,234.50."""
+    return f"{'−' if value < 0 else ''}{currency}{abs(value):,.2f}"
 
 
 def percent(value: float) -> str:
@@ -63,7 +57,6 @@ def text(value: object) -> str:
 SHOWN: dict[str, Callable[..., str]] = {
     "count": count,
     "money": money,
-    "each": each,
     "percent": percent,
     "quotient": quotient,
     "change": change,
@@ -73,9 +66,11 @@ SHOWN: dict[str, Callable[..., str]] = {
 }
 
 
-def shown(value: object, kind: str) -> str:
+def shown(value: object, kind: str, currency: str = "") -> str:
     """Return a value as a page shows it; a dash where there is none."""
-    return NOTHING if value is None or value == "" else SHOWN[kind](value)
+    if value is None or value == "":
+        return NOTHING
+    return SHOWN[kind](value, currency) if kind == "money" else SHOWN[kind](value)
 
 
 def value_of(row: object, name: str) -> Any:
@@ -86,11 +81,6 @@ def value_of(row: object, name: str) -> Any:
 def moment(ts: float, timezone: str) -> str:
     """Return a time of day with its date, in that zone: 2026-10-19 17:05:09."""
     return f"{datetime.fromtimestamp(ts, ZoneInfo(timezone) if timezone else UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def dated(day: str, t: Translate) -> str:
-    """Return a day, YYYY-MM-DD, as sentences have it; tables and addresses have it as it is."""
-    return f"{date.fromisoformat(day):{t('%Y-%m-%d')}}"
 
 
 def lasting(seconds: float, t: Translate) -> str:

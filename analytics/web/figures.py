@@ -29,7 +29,7 @@ CODES = {token: f"#0000{number + 1:02x}" for number, token in enumerate(TOKENS)}
 
 FONT = "Inter, system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'WenQuanYi Micro Hei', sans-serif"
 DAY_MS = 86_400_000
-AXES = {"count": "0,0", "money": "0,0[.]00", "quotient": "0[.]0%"}
+NUMBERS = {"count": "0,0", "money": "0,0[.]00", "quotient": "0[.]0%"}
 FAINT = 0.55
 
 
@@ -125,7 +125,9 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
     plot.ygrid[0].grid_line_color = CODES["line"]
     in_percent = chart.unit == "percent"
     plot.yaxis[0].formatter = (
-        PrintfTickFormatter(format="%.0f%%") if in_percent else NumeralTickFormatter(format=AXES[chart.unit])
+        PrintfTickFormatter(format="%.0f%%")
+        if in_percent
+        else NumeralTickFormatter(format=NUMBERS[chart.unit])
     )
     plot.yaxis[0].ticker.desired_num_ticks = 5
     if chart.unit == "count":
@@ -133,10 +135,7 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
     plot.y_range.start = 0
     if chart.x == "day":
         plot.xaxis[0].formatter = DatetimeTickFormatter(
-            days=translate("%m-%d"),
-            months=translate("%Y-%m"),
-            hours=translate("%m-%d"),
-            years=translate("%Y"),
+            days="%m-%d", months="%Y-%m", hours="%m-%d", years="%Y"
         )
         plot.xaxis[0].axis_line_color = CODES["line"]
     elif chart.x == "hour":

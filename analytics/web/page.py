@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from analytics.web.charts import Chart, content
+from analytics.web.charts import Chart, Show, content
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
-from analytics.web.display import dated
 from analytics.web.filters import Filters
 from analytics.web.options import Args, Option, declared, read_options
 from analytics.web.tables import Table
@@ -25,7 +24,7 @@ An error has to come before the first row: after it the answer has begun.
 
 def against_day_before(answer: Any, t: Translate) -> str:
     """Return the note of what shows the last day beside the one before."""
-    return t("{day} against the day before", day=dated(answer.scope.last, t))
+    return t("{day} against the day before", day=answer.scope.last)
 
 
 def no_context(answer: Any, t: Translate) -> dict[str, Any]:
@@ -121,15 +120,15 @@ class DashboardPage:
         table = next(table for table in self.tables if table.name == name)
         return structs(table.struct, getattr(self.read(data, args), name))
 
-    def contents(self, answer: Any, t: Translate) -> list[PanelContent]:
-        """Return what the panels show of an answer."""
-        return [_content(panel, answer, t) for panel in self.panels]
+    def contents(self, answer: Any, t: Translate, show: Show) -> list[PanelContent]:
+        """Return what the panels show of an answer. ``show`` writes its values."""
+        return [_content(panel, answer, t, show) for panel in self.panels]
 
     def _arguments(self, args: Args) -> tuple[Any, ...]:
         filters = Filters.parse(args, [option.name for option in self.parameters])
         return (filters, read_options(self.options, args)) if self.options else (filters,)
 
 
-def _content(panel: Panel, answer: Any, t: Translate) -> PanelContent:
-    data = content(panel.chart, answer, t) if panel.chart else None
+def _content(panel: Panel, answer: Any, t: Translate, show: Show) -> PanelContent:
+    data = content(panel.chart, answer, t, show) if panel.chart else None
     return PanelContent(panel, panel.table.rows_of(answer), data, panel.note(answer, t) if panel.note else "")

@@ -54,9 +54,7 @@ def common() -> dict[str, Any]:
         "languages": LANGUAGES,
         "in_language": in_language,
         "with_language": with_language,
-        "shown": display.shown,
         "value_of": display.value_of,
-        "dated": lambda day: display.dated(day, translate),
         "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
         "page_list": PAGES,
     }
@@ -86,6 +84,7 @@ def show(page: DashboardPage) -> Response:
     translate = t()
     age = max(0, round(data().clock() - view.at))
     context = _of_scope(page, view, args) if page.has_filter else {"zone": data().config.timezone}
+    show = partial(display.shown, currency=_currency(view.scope.game) if page.has_filter else "")
     tables = {table.name: table for table in page.tables}
     answer = make_response(
         render_template(
@@ -93,7 +92,8 @@ def show(page: DashboardPage) -> Response:
             page=page,
             view=view,
             tables=tables,
-            panels=page.contents(view, translate),
+            shown=show,
+            panels=page.contents(view, translate, show),
             glossary=_glossary(page.tables),
             link=lambda one: _link(one, args),
             csv_link=lambda table: _csv(page, table, args),
@@ -146,6 +146,11 @@ def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
         "unfiltered": address(page.path, args, dict.fromkeys(NAMES, "")),
         "read_at": _read_at(view.at, scope.timezone),
     }
+
+
+def _currency(game: str) -> str:
+    found = data().config.games.get(game)
+    return found.currency if found else ""
 
 
 def _read_at(at: float, timezone: str) -> str:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import make_server
 
 from analytics.web.pages import PAGES
+from analytics.web.translation import LANGUAGES
 
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -24,6 +25,30 @@ DRAWN = "html[data-drawn]"
 CUT = """[...document.querySelectorAll(".scroll")].filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)
   .map((one) => `${one.getAttribute("aria-label")}: ${one.scrollWidth} px in ${one.clientWidth}`)"""
 """Tables that are wider than their place: whoever looks sees only a part of them."""
+
+WIDTHS = (360, 400, 768, 1024, 1280, 1920)
+MISPLACED = """() => {
+  const found = [];
+  if (document.documentElement.scrollWidth > innerWidth) found.push("the page is too wide");
+  const tab = document.querySelector(".rail nav a[aria-current]").getBoundingClientRect();
+  if (tab.left < 0 || tab.right > innerWidth || tab.bottom > innerHeight) found.push("the active tab is out of sight");
+  for (const row of document.querySelectorAll("tr")) {
+    if (!row.checkVisibility()) continue;
+    const cells = [...row.children].map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return { cell, place: cell.getBoundingClientRect(), content: range.getBoundingClientRect() };
+    }).filter(({ content }) => content.width);
+    cells.forEach(({ cell, place, content }, n) => {
+      const after = cells[n + 1];
+      const out = content.left < place.left - 1 || content.right > place.right + 1 || content.bottom > place.bottom + 1;
+      const over = after && getComputedStyle(cell).position !== "sticky" && content.right > after.content.left + 0.5;
+      if (out || over) found.push(`${row.closest("table").id}: ${cell.textContent.trim()} ${out ? "leaves its cell" : "lies over the next"}`);
+    });
+  }
+  return found;
+}"""
+"""Contents of tables that leave their cell or lie over the next one, an active tab that is hidden, a page that is too wide."""
 
 
 def main(chromium: str) -> None:
@@ -65,6 +90,12 @@ def main(chromium: str) -> None:
                 context.clear_cookies()
                 seen["in place"] = in_place(page, f"http://127.0.0.1:{server.server_port}")
             context.close()
+        page = browser.new_page()
+        page.set_default_timeout(WAIT_MS)
+        for one in PAGES:
+            for language in LANGUAGES:
+                page.goto(f"http://127.0.0.1:{server.server_port}{one.path}?lang={language}")
+                seen[f"places {one.name} {language}"] = misplaced(page)
         browser.close()
     json.dump(seen, sys.stdout)
 
@@ -82,6 +113,17 @@ def look(page: Page) -> dict[str, Any]:
             f"{one['id']}: {one['nodes'][0]['html'][:150]}" for one in violations if one["impact"] in GRAVE
         ],
     }
+
+
+def misplaced(page: Page) -> dict[str, list[str]]:
+    """Return, by the width of the window, what is not where it should be, with every table open."""
+    page.wait_for_selector(DRAWN, state="attached")
+    page.evaluate("document.querySelectorAll('details.data').forEach((one) => { one.open = true })")
+    found = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        found[str(width)] = page.evaluate(MISPLACED)
+    return found
 
 
 def in_place(page: Page, address: str) -> dict[str, Any]:

@@ -165,13 +165,14 @@ def test_charts_speak_chinese():
     for chart in CHARTS:
         for series in chart.series:
             assert f'"{translator("zh")(series.label)}"' in texts
-    assert '"Payers"' not in texts and '"付费用户"' in texts and "%-m月%-d日" in texts
+    assert '"Payers"' not in texts and '"付费用户"' in texts
 
 
-def test_sentences_have_days_as_chinese_readers_write_them(month):
-    page = in_chinese(month, "/?game=dl")
-    assert f"{LAST.year}年{LAST.month}月{LAST.day}日" in page
-    assert f'<th scope="row">{LAST}</th>' in page
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", ["/", "/payment", "/progress", "/areas"])
+def test_days_look_alike_in_sentences_and_tables(month, page, language):
+    days = re.findall(r"\d{4}[-/年]\d\d?[-/月]\d\d?", read(month, f"{page}?game=dl&lang={language}"))
+    assert LAST.isoformat() in days and all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in days)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from needed import need
 
 from analytics.web.pages import PAGES
+from analytics.web.translation import LANGUAGES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -43,6 +44,14 @@ def test_a_page_is_whole(seen, look):
     assert found["language"] == ("zh-Hans" if look.endswith(" zh") else "en")
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_overlaps_at_any_width(seen, page, language):
+    found = seen[f"places {page.name} {language}"]
+    assert len(found) == 6
+    assert {width: wrong for width, wrong in found.items() if wrong} == {}
+
+
 def test_a_language_that_was_chosen_stays(seen):
     found = seen["in Chinese"]
     assert found["switched"]["heading"] == "付费" and "game=dl&lang=zh" in found["switched"]["url"]
@@ -58,4 +67,4 @@ def test_a_narrow_page_folds_its_filter_up_until_it_is_opened(seen):
 def test_a_filter_changes_numbers_in_place(seen):
     found = seen["in place"]
     assert (found["rows"], found["open"], found["same"]) == (7, True, "yes")
-    assert "distinct accts that logged in" in found["means"]
+    assert "accts that logged in on the day" in found["means"]

@@ -4,12 +4,17 @@ import csv
 import io
 import json
 import re
+from types import SimpleNamespace
 
+import msgspec
 import pytest
-from month import LAST, Month, a_month
+from month import HOUR, LAST, Month, a_month
 
-from analytics.web.display import count, each, money, quotient
-from analytics.web.pages import CSVS, PAGES
+from analytics.web.display import count, money, quotient, shown
+from analytics.web.filters import Filters
+from analytics.web.pages import CSVS, PAGES, overview
+from analytics.web.pages.progress import LEVELS, LevelRow
+from analytics.web.reading.arithmetic import change
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +53,15 @@ def test_a_page_is_there_and_may_run_nothing_foreign(month, page):
 def test_the_overview_has_the_key_figures(month):
     page = read(month, "/")
     kpi = month.of_game("kpi", LAST)
-    for name, shown in (
+    for name, written in (
         ("dau", count),
         ("payers", count),
         ("revenue", money),
-        ("arpu", each),
-        ("arppu", each),
+        ("arpu", money),
+        ("arppu", money),
     ):
-        tile = re.search(rf'data-tile="{name}">.*?data-of="today">(.*?)</span>', page, re.DOTALL)
-        assert tile and tile[1] == shown(kpi[name]), name
+        tile = re.search(rf'data-tile="{name}">.*?data-of="today">(.*?)</p>', page, re.DOTALL)
+        assert tile and tile[1] == written(kpi[name]), name
     assert field(page, LAST.isoformat(), "dau") == count(kpi["dau"])
     assert kpi["dau"] > 0
     assert "so far" in page
@@ -93,6 +98,48 @@ def test_hours_stand_on_an_axis_of_24(month, address, chart):
     assert source["x"] == list(range(24)) and source["label"][3] == "03:00"
 
 
+def test_levels_that_no_role_has_show_0(month):
+    page = read(month, "/progress?game=dl")
+    content = json.loads(re.search(r'id="data-levels">(.*?)</script>', page, re.DOTALL)[1])
+    levels = [int(word) for word in content["words"]["levels.words"]]
+    assert levels == list(range(levels[0], levels[-1] + 1))
+    answer = [
+        LevelRow(grade=grade, roles=roles, share=share)
+        for grade, roles, share in ((2, 1, 25.0), (5, 3, 75.0))
+    ]
+    rows = LEVELS.rows_of(SimpleNamespace(levels=answer))
+    assert [(row.grade, row.roles) for row in rows] == [(2, 1), (3, 0), (4, 0), (5, 3)]
+
+
+def test_a_day_that_has_not_ended_is_compared_with_the_same_hours(month):
+    page = read(month, "/?game=dl")
+    hours = overview.view(month.data, Filters("dl")).hours
+    ended = [hour for hour in hours if hour.hour < f"{HOUR}:00"]
+    today, before = (sum(getattr(hour, f"logins_{day}") for hour in ended) for day in ("today", "yesterday"))
+    tile = re.search(r'data-tile="dau">(.*?)data-of="yesterday"', page, re.DOTALL)[1]
+    assert f"until {HOUR}:00" in tile and shown(change(today, before), "change") in tile
+    assert "compared" not in re.search(r'data-tile="revenue">(.*?)data-of="yesterday"', page, re.DOTALL)[1]
+
+
+def test_money_has_two_decimals_and_the_sign_of_its_game(month, monkeypatch):
+    games = month.data.config.games
+    monkeypatch.setitem(games, "dl", msgspec.structs.replace(games["dl"], currency="¥"))
+    page = read(month, "/payment?game=dl")
+    amounts = re.findall(
+        r'data-field="(?:revenue|arpu|arppu|pay_amout)">(?:<svg.*?</svg>)?\s*(.*?)</td>', page
+    )
+    assert len(amounts) > 50 and all(re.fullmatch(r"¥[\d,]+\.\d\d", amount) for amount in amounts)
+    assert "¥" not in read(month, "/payment?game=wsdx")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_definition_is_a_sentence(page):
+    for table in page.tables:
+        for column in table.columns:
+            meaning = column.meaning
+            assert not meaning or (meaning[0].isupper() and meaning[-1] == "." and "`" not in meaning), column
+
+
 def test_economy_adds_up_areas(month):
     page = read(month, "/economy?game=dl")
     ts = month.of_game("kpi", LAST)["ts"]
@@ -109,8 +156,8 @@ def test_progress_is_of_the_chosen_area(month):
 
 def test_areas_are_sorted_and_searched(month):
     page = read(month, "/areas?game=dl&sort=revenue&order=asc")
-    shown = [float(text.replace(",", "")) for text in re.findall(r'data-field="revenue">(.*?)</td>', page)]
-    assert len(shown) == 3 and shown == sorted(shown)
+    amounts = [float(text.replace(",", "")) for text in re.findall(r'data-field="revenue">(.*?)</td>', page)]
+    assert len(amounts) == 3 and amounts == sorted(amounts)
     assert read(month, "/areas?game=dl&search=server1001").count('<th scope="row">') == 1
     assert "No area matches" in read(month, "/areas?game=dl&search=nowhere")
 

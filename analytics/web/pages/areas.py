@@ -47,27 +47,35 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
     game: str
     plat: Annotated[str, labelled("Plat")]
     server_name: Annotated[
-        str, means('what its own logs call it, "" where the configuration does not say', "Area")
+        str,
+        means("The name that the area has in its logs; empty if the configuration does not give it.", "Area"),
     ]
     timezone: str
     opened: Annotated[
-        Date | None, means("the day of its earliest record, YYYY-MM-DD; null while there is none", "Opened")
+        Date | None, means("The day of the area's earliest record; nothing if it has none.", "Opened")
     ]
     open_day: Annotated[
-        int | None, means("days since then, 0 on that day; null while it has not opened", "Open day")
+        int | None,
+        means(
+            "How many days ago the area opened, 0 on its first day; nothing if it has not opened.", "Open day"
+        ),
     ]
-    dau: Annotated[int, means("accts that logged in on the last day of the scope", "DAU")]
+    dau: Annotated[int, means("The accts that logged in on the last day shown.", "DAU")]
     dau_before: Annotated[int, Meta(description="accts that logged in on the day before")]
     change: Annotated[
-        Change | None, means("percent by which `dau` is above `dau_before`; null where that is 0", "Change")
+        Change | None,
+        means(
+            "By how many percent the last day's active accts exceed those of the day before; nothing if those were 0.",
+            "Change",
+        ),
     ]
-    reg: Annotated[int, means("accts that signed up on the last day of the scope", "Sign-ups")]
-    payers: Annotated[int, means("accts that paid on the last day of the scope", "Payers")]
-    revenue: Annotated[Money, means("currency units: what they paid that day", "Revenue")]
-    arppu: Annotated[PerHead, means("currency units an acct: revenue ÷ payers, four decimals", "ARPPU")]
+    reg: Annotated[int, means("The accts that signed up on the last day shown.", "Sign-ups")]
+    payers: Annotated[int, means("The accts that paid on the last day shown.", "Payers")]
+    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
     final: Final
-    dau_days: Annotated[list[int], Meta(description="accts that logged in, for each day of the scope")]
-    revenue_days: Annotated[list[Money], Meta(description="currency units paid, for each day of the scope")]
+    dau_days: Annotated[list[int], Meta(description="The accts that logged in, for each day shown.")]
+    revenue_days: Annotated[list[Money], Meta(description="The money that was paid, for each day shown.")]
 
 
 class AreasAnswer(PageAnswer, frozen=True, kw_only=True):

@@ -21,14 +21,15 @@ from analytics.web.reading.hours import hours_of_two_days
 from analytics.web.tables import Table
 from analytics.web.translation import Translate
 
-Spent = Annotated[int, means("yuanbao: coins spent, written without the minus", "Spent")]
-Gained = Annotated[int, means("yuanbao: coins gained", "Gained")]
-SpentCount = Annotated[int, means("records: how often coins were spent", "Times spent")]
-GainCount = Annotated[int, means("records: how often coins were gained", "Times gained")]
+Spent = Annotated[int, means("The coins that were spent.", "Spent")]
+Gained = Annotated[int, means("The coins that were gained.", "Gained")]
+SpentCount = Annotated[int, means("How often coins were spent.", "Times spent")]
+GainCount = Annotated[int, means("How often coins were gained.", "Times gained")]
 Spenders = Annotated[
     int,
     means(
-        "accts: distinct spenders in an area and day, added up over areas (and days, in totals)", "Spenders"
+        "The accts that spent coins: each counted once in an area and a day, then added up over areas, and over days in totals.",
+        "Spenders",
     ),
 ]
 
@@ -49,14 +50,16 @@ class CoinsDay(msgspec.Struct, frozen=True, kw_only=True):
 class CoinsHour(msgspec.Struct, frozen=True, kw_only=True):
     """One hour of the clock, of the last day of the scope and of the day before; null: has not begun."""
 
-    hour: Annotated[str, means('when it begins, "00:00" … "23:00", in the scope\'s time zone', "Hour")]
-    spent_today: Annotated[int | None, means("yuanbao spent in the hour", "Spent")]
-    gained_today: Annotated[int | None, means("yuanbao gained in the hour", "Gained")]
+    hour: Annotated[
+        str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")
+    ]
+    spent_today: Annotated[int | None, means("The coins that were spent in the hour.", "Spent")]
+    gained_today: Annotated[int | None, means("The coins that were gained in the hour.", "Gained")]
     spent_yesterday: Annotated[
-        int | None, means("yuanbao spent in that hour of the day before", "Spent, day before")
+        int | None, means("The coins that were spent in that hour of the day before.", "Spent, day before")
     ]
     gained_yesterday: Annotated[
-        int | None, means("yuanbao gained in that hour of the day before", "Gained, day before")
+        int | None, means("The coins that were gained in that hour of the day before.", "Gained, day before")
     ]
 
 
@@ -69,20 +72,23 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     gained: Gained
     gain_count: GainCount
     spenders: Spenders
-    share: Annotated[Percent, means("percent of all that was spent, two decimals", "Share")]
+    share: Annotated[Percent, means("The share of all coins that were spent.", "Share")]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """All days of the scope, by item of the shop."""
 
     item: Annotated[str, labelled("Item")]
-    amount: Annotated[int, means("yuanbao: what was paid for it", "Coins taken in")]
-    num: Annotated[int, means("pieces sold", "Pieces")]
-    count: Annotated[int, means("records: purchases", "Purchases")]
+    amount: Annotated[int, means("The coins that were paid for the item.", "Coins taken in")]
+    num: Annotated[int, means("How many pieces were sold.", "Pieces")]
+    count: Annotated[int, means("How often the item was bought.", "Purchases")]
     buyers: Annotated[
-        int, means("accts: distinct buyers in an area and day, added up over areas and days", "Buyers")
+        int,
+        means(
+            "The accts that bought the item: each counted once in an area and a day, then added up.", "Buyers"
+        ),
     ]
-    share: Annotated[Percent, means("percent of all that the shop took in, two decimals", "Share")]
+    share: Annotated[Percent, means("The share of all coins that the shop took in.", "Share")]
 
 
 class EconomyAnswer(PageAnswer, frozen=True, kw_only=True):

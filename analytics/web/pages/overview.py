@@ -59,17 +59,23 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
 
     day: Date
     ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
-    dau: Annotated[int, means("accts: distinct accts that logged in on the day", "DAU")]
-    new_users: Annotated[int, means("accts: those of `dau` that signed up the same day", "New")]
-    old_users: Annotated[int, means("accts: the rest of `dau`", "Old")]
-    wau: Annotated[int, means("accts: distinct accts that logged in on the day or the 6 days before", "WAU")]
-    mau: Annotated[int, means("accts: distinct accts that logged in on the day or the 29 days before", "MAU")]
-    stickiness: Annotated[Quotient, means("quotient: dau ÷ mau, four decimals", "DAU ÷ MAU")]
-    reg: Annotated[int, means("accts: distinct accts that signed up on the day", "Sign-ups")]
-    payers: Annotated[int, means("accts: distinct accts that paid on the day", "Payers")]
-    revenue: Annotated[Money, means("currency units: what they paid that day", "Revenue")]
-    arpu: Annotated[PerHead, means("currency units an acct: revenue ÷ dau, four decimals", "ARPU")]
-    arppu: Annotated[PerHead, means("currency units an acct: revenue ÷ payers, four decimals", "ARPPU")]
+    dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
+    new_users: Annotated[int, means("Those of the active accts that signed up on the same day.", "New")]
+    old_users: Annotated[int, means("Those of the active accts that had signed up before that day.", "Old")]
+    wau: Annotated[
+        int, means("The accts that logged in on the day or the 6 days before, each counted once.", "WAU")
+    ]
+    mau: Annotated[
+        int, means("The accts that logged in on the day or the 29 days before, each counted once.", "MAU")
+    ]
+    stickiness: Annotated[
+        Quotient, means("The day's active accts divided by those of the 30 days up to it.", "DAU ÷ MAU")
+    ]
+    reg: Annotated[int, means("The accts that signed up on the day, each counted once.", "Sign-ups")]
+    payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
+    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    arpu: Annotated[PerHead, means("The day's revenue divided by its active accts.", "ARPU")]
+    arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
     final: Final
 
 
@@ -80,18 +86,23 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
     hour, and added up over areas.
     """
 
-    hour: Annotated[str, means('when it begins, "00:00" … "23:00", in the scope\'s time zone', "Hour")]
+    hour: Annotated[
+        str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")
+    ]
     logins_today: Annotated[
-        int | None, means("accts: who logged in during the hour; null: has not begun", "Log-ins")
+        int | None, means("The accts that logged in during the hour; nothing if it has not begun.", "Log-ins")
     ]
     logins_yesterday: Annotated[
-        int | None, means("accts: who logged in during that hour of the day before", "Log-ins, day before")
+        int | None,
+        means("The accts that logged in during that hour of the day before.", "Log-ins, day before"),
     ]
     signups_today: Annotated[
-        int | None, means("accts: who signed up during the hour; null: has not begun", "Sign-ups")
+        int | None,
+        means("The accts that signed up during the hour; nothing if it has not begun.", "Sign-ups"),
     ]
     signups_yesterday: Annotated[
-        int | None, means("accts: who signed up in that hour of the day before", "Sign-ups, day before")
+        int | None,
+        means("The accts that signed up during that hour of the day before.", "Sign-ups, day before"),
     ]
 
 
@@ -176,12 +187,32 @@ DAYS = Table(
 HOURS = Table("hours", "By hour", Hour, "hour logins_today logins_yesterday signups_today signups_yesterday")
 
 
-def _tile_columns(answer: OverviewAnswer, t: Translate) -> dict[str, Any]:
-    """Return how the tiles are written: their names, and the kind of their values."""
+def _context(answer: OverviewAnswer, t: Translate) -> dict[str, Any]:
+    """Return how the tiles are written: their names, the kind of their values, and how the day compares so far."""
+    until, changes = until_now(answer.hours)
     return {
         "tile_names": {column.field: column.label for column in DAYS.columns} | {"reg": msg("New users")},
         "tile_kinds": {column.field: column.kind for column in DAYS.columns},
+        "until": until,
+        "until_now": changes,
     }
+
+
+def until_now(hours: list[Hour]) -> tuple[str, dict[str, float | None]]:
+    """Return when the last hour began, and by how many percent the hours before it exceed those of the day before.
+
+    What is known by hour are log-ins, for the tile ``dau``, and sign-ups, for ``reg``.
+    """
+    begun = [hour for hour in hours if hour.logins_today is not None]
+    if len(begun) < 2:  # no hour has ended
+        return "", {}
+    changes = {}
+    for tile, name in (("dau", "logins"), ("reg", "signups")):
+        today, yesterday = (
+            sum(getattr(hour, f"{name}_{day}") or 0 for hour in begun[:-1]) for day in ("today", "yesterday")
+        )
+        changes[tile] = change(today, yesterday)
+    return begun[-1].hour, changes
 
 
 ACTIVE = Chart(
@@ -226,5 +257,5 @@ PAGE = DashboardPage(
         Panel(DAYS, REACH),
     ),
     template="overview.html",
-    context=_tile_columns,
+    context=_context,
 )

@@ -45,15 +45,21 @@ class PayDay(msgspec.Struct, frozen=True, kw_only=True):
 
     day: Date
     ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
-    revenue: Annotated[Money, means("currency units: all that was paid that day", "Revenue")]
-    payers: Annotated[int, means("accts: distinct accts that paid on the day", "Payers")]
-    dau: Annotated[int, means("accts: distinct accts that logged in on the day", "DAU")]
-    pay_rate: Annotated[Quotient, means("quotient: payers ÷ dau, four decimals; can exceed 1", "Pay rate")]
-    arpu: Annotated[PerHead, means("currency units an acct: revenue ÷ dau, four decimals", "ARPU")]
-    arppu: Annotated[PerHead, means("currency units an acct: revenue ÷ payers, four decimals", "ARPPU")]
-    reg: Annotated[int, means("accts: distinct accts that signed up on the day", "Sign-ups")]
-    new_payers: Annotated[int, means("accts: those of `reg` that paid on the day", "New payers")]
-    new_pay_rate: Annotated[Quotient, means("quotient: new_payers ÷ reg, four decimals", "New pay rate")]
+    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
+    dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
+    pay_rate: Annotated[
+        Quotient,
+        means(
+            "Payers divided by active accts. Accts may pay without logging in, so it can exceed 100%.",
+            "Pay rate",
+        ),
+    ]
+    arpu: Annotated[PerHead, means("The day's revenue divided by its active accts.", "ARPU")]
+    arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
+    reg: Annotated[int, means("The accts that signed up on the day, each counted once.", "Sign-ups")]
+    new_payers: Annotated[int, means("Those of the day's sign-ups that paid on the same day.", "New payers")]
+    new_pay_rate: Annotated[Quotient, means("New payers divided by sign-ups.", "New pay rate")]
     final: Final
 
 
@@ -64,7 +70,7 @@ class LtvPoint(msgspec.Struct, frozen=True):
     value: Annotated[
         Money,
         Meta(
-            description="currency units an acct: what the cohort paid from its day through the n-th after, ÷ size"
+            description="What the cohort paid from its sign-up day to the n-th day after, divided by its accts."
         ),
     ]
 
@@ -73,7 +79,7 @@ class LtvCohort(msgspec.Struct, frozen=True):
     """The curve of who signed up on one day. Only days that have ended are in it."""
 
     day: Annotated[Date, labelled("Cohort")]
-    size: Annotated[int, means("accts: who signed up that day", "Accts")]
+    size: Annotated[int, means("The accts that signed up on the day.", "Accts")]
     points: list[LtvPoint]
     final: Final
 
@@ -93,24 +99,24 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     acct: Annotated[str, labelled("Acct")]
     area: Annotated[str, labelled("Area")]
     plat: str
-    pay_amout: Annotated[Money, means("currency units: how much it paid, ever", "Paid")]
-    pay_count: Annotated[int, means("payments: how often it paid, ever", "Payments")]
-    pay_days: Annotated[int, means("days: on how many days it paid", "Days with payments")]
+    pay_amout: Annotated[Money, means("All money that the acct has paid so far.", "Paid")]
+    pay_count: Annotated[int, means("How often the acct has paid so far.", "Payments")]
+    pay_days: Annotated[int, means("On how many days the acct has paid.", "Days with payments")]
     first_pay: Annotated[
-        Date | None, means("the first day of a payment, YYYY-MM-DD in the area's time zone", "First payment")
+        Date | None, means("The day of the acct's first payment, in the area's time zone.", "First payment")
     ]
     last_pay: Annotated[
-        Date | None, means("the last day of a payment, YYYY-MM-DD in the area's time zone", "Last payment")
+        Date | None, means("The day of the acct's last payment, in the area's time zone.", "Last payment")
     ]
-    rest_yuanbao: Annotated[int, means("yuanbao: what its roles have", "Coins left")]
-    used_yuanbao: Annotated[int, means("yuanbao: what it spent, ever", "Coins spent")]
+    rest_yuanbao: Annotated[int, means("The coins that the acct's roles have left.", "Coins left")]
+    used_yuanbao: Annotated[int, means("The coins that the acct has spent so far.", "Coins spent")]
 
 
 class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
     """The page *payment*. ``days`` has every day of the scope."""
 
     days: list[PayDay]
-    total: Annotated[Money, Meta(description="currency units: what was paid in all days of the scope")]
+    total: Annotated[Money, Meta(description="All money that was paid on the days shown.")]
     ltv: Annotated[list[LtvCohort], Meta(description="one curve for each day of the scope with sign-ups")]
     ltv_average: list[LtvAverage]
     top: Annotated[
@@ -307,7 +313,7 @@ DAYS = Table(
 )
 TOP_ACCTS = Table(
     "top",
-    "Who paid most",
+    "Top payers",
     Payer,
     "acct area pay_amout pay_count pay_days first_pay last_pay used_yuanbao rest_yuanbao",
     bars="pay_amout",
@@ -321,7 +327,7 @@ LTV = Table(
     "day size",
     has_final=True,
     rows=_worth,
-    more=tuple(Column(f"day{n}", f"LTV {n}", "each", VALUE) for n in LTV_DAYS),
+    more=tuple(Column(f"day{n}", f"LTV {n}", "money", VALUE) for n in LTV_DAYS),
 )
 INCOME = Chart("income", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked")
 PAYERS = Chart("payers", "Payers", "day", (Series("payers", "Payers", 2),), form="stacked")
@@ -339,18 +345,18 @@ HEADS = Chart(
     "heads",
     "Revenue per head",
     "day",
-    (Series("arppu", "ARPPU", 5, "each"), Series("arpu", "ARPU", 1, "each")),
+    (Series("arppu", "ARPPU", 5, "money"), Series("arpu", "ARPU", 1, "money")),
     unit="money",
 )
 WORTH = Chart(
     "worth",
     "Lifetime value",
     "n",
-    (Series("value", "Weighted average", 1, "each"),),
+    (Series("value", "Weighted average", 1, "money"),),
     unit="money",
     x_title="Days after sign-up",
     cohorts=_curves,
-    given_rows="ltv_average",
+    rows=lambda answer: answer.ltv_average,
 )
 
 PAGE = DashboardPage(

@@ -11,7 +11,7 @@ from analytics.core.rates import percent
 from analytics.web.answers import PageAnswer, Percent, RowName, means
 from analytics.web.charts import Chart, Series
 from analytics.web.data import Data
-from analytics.web.display import count, dated
+from analytics.web.display import NOTHING, count
 from analytics.web.filters import Filters
 from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
@@ -27,48 +27,46 @@ class QuestRow(msgspec.Struct, frozen=True, kw_only=True):
     counts again.
     """
 
-    task: Annotated[RowName, means("the quest's id; players take them in this order", "Quest")]
-    accept_users: Annotated[int, means("accts that took it", "Accepted")]
-    finish_users: Annotated[int, means("accts that finished it", "Finished")]
-    accept: Annotated[int, means("records: how often it was taken", "Times accepted")]
-    finish: Annotated[int, means("records: how often it was finished", "Times finished")]
+    task: Annotated[RowName, means("The quest's id. Players take quests in this order.", "Quest")]
+    accept_users: Annotated[int, means("The accts that took the quest.", "Accepted")]
+    finish_users: Annotated[int, means("The accts that finished the quest.", "Finished")]
+    accept: Annotated[int, means("How often the quest was taken.", "Times accepted")]
+    finish: Annotated[int, means("How often the quest was finished.", "Times finished")]
     finish_rate: Annotated[
-        Percent, means("percent: 100 × finish_users ÷ accept_users, two decimals", "Finish rate")
+        Percent, means("The accts that finished the quest, as a share of those that took it.", "Finish rate")
     ]
     reach: Annotated[
-        Percent, means("percent: 100 × accept_users ÷ those of the first quest, two decimals", "Reach")
+        Percent, means("The accts that took the quest, as a share of those that took the first one.", "Reach")
     ]
     stopped: Annotated[
         int,
         means(
-            "accts: finish_users less the accept_users of the next quest, never below 0: stopped between",
+            "The accts that finished the quest and did not take the next one.",
             "Stopped after it",
         ),
     ]
-    unfinished: Annotated[
-        int, means("accts: accept_users less finish_users, never below 0: stopped in it", "Stopped in it")
-    ]
+    unfinished: Annotated[int, means("The accts that took the quest and did not finish it.", "Stopped in it")]
 
 
 class DungeonRow(msgspec.Struct, frozen=True, kw_only=True):
     """One dungeon, over all days of the scope."""
 
-    fuben: Annotated[str, means("the dungeon's id", "Dungeon")]
-    enter: Annotated[int, means("records: entered", "Entered")]
-    passed: Annotated[int, means("records: passed", "Passed")]
-    failed: Annotated[int, means("records: failed", "Failed")]
-    users: Annotated[int, means("accts: distinct in an area and day, added up over areas and days", "Accts")]
-    pass_rate: Annotated[
-        Percent, means("percent: 100 × passed ÷ (passed + failed), two decimals", "Pass rate")
+    fuben: Annotated[str, means("The dungeon's id.", "Dungeon")]
+    enter: Annotated[int, means("How often the dungeon was entered.", "Entered")]
+    passed: Annotated[int, means("How often it was passed.", "Passed")]
+    failed: Annotated[int, means("How often it was failed.", "Failed")]
+    users: Annotated[
+        int, means("The accts that entered: each counted once in an area and a day, then added up.", "Accts")
     ]
+    pass_rate: Annotated[Percent, means("The share of passes among all passes and failures.", "Pass rate")]
 
 
 class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
     """Roles at one grade."""
 
-    grade: Annotated[RowName, means("the level that a role had last on that day", "Level")]
-    roles: Annotated[int, means("roles synced on the day that had this grade last on it", "Roles")]
-    share: Annotated[Percent, means("percent of all roles synced that day, two decimals", "Share")]
+    grade: Annotated[RowName, means("The last level that a role had on the day.", "Level")]
+    roles: Annotated[int, means("The roles that were synced on the day and had this level last.", "Roles")]
+    share: Annotated[Percent, means("The share of all roles that were synced on the day.", "Share")]
 
 
 class ProgressAnswer(PageAnswer, frozen=True, kw_only=True):
@@ -86,6 +84,8 @@ class ProgressAnswer(PageAnswer, frozen=True, kw_only=True):
     roles: Annotated[int, Meta(description="roles synced that day")]
 
 
+MOST_LEVELS = 1000
+"""A range of more levels than any game has: only those that a role has are shown then."""
 QUEST = {name: name for name in ("accept_users", "finish_users", "accept", "finish")}
 DUNGEON = {"enter": "enter", "pass": "passed", "fail": "failed", "users": "users"}
 """The fields of documents that are added up, and what answers call them."""
@@ -157,8 +157,16 @@ def _add_levels(so_far: Any, document: dict[str, Any], day: date) -> Counter[int
 
 
 def _synced(answer: ProgressAnswer, t: Translate) -> str:
-    day = dated(answer.levels_day, t) if answer.levels_day else "–"
-    return t("{n} roles, synced on {day}", n=count(answer.roles), day=day)
+    return t("{n} roles, synced on {day}", n=count(answer.roles), day=answer.levels_day or NOTHING)
+
+
+def _every_level(answer: ProgressAnswer) -> list[LevelRow]:
+    """Return the levels from the lowest to the highest that a role has, also those between that no role has."""
+    found = {one.grade: one for one in answer.levels}
+    if not found or max(found) - min(found) > MOST_LEVELS:
+        return answer.levels
+    grades = range(min(found), max(found) + 1)
+    return [found.get(grade) or LevelRow(grade=grade, roles=0, share=0) for grade in grades]
 
 
 QUESTS = Table(
@@ -171,7 +179,7 @@ QUESTS = Table(
 DUNGEONS = Table(
     "dungeons", "Dungeons", DungeonRow, "fuben enter passed failed pass_rate users", bars="enter"
 )
-LEVELS = Table("levels", "Levels", LevelRow, "grade roles share", bars="roles")
+LEVELS = Table("levels", "Levels", LevelRow, "grade roles share", bars="roles", rows=_every_level)
 QUEST_FUNNEL = Chart(
     "quests",
     "Quest funnel",
@@ -188,7 +196,13 @@ DUNGEON_RESULTS = Chart(
     form="stacked",
 )
 ROLES_BY_LEVEL = Chart(
-    "levels", "Levels", "grade", (Series("roles", "Roles", 5),), form="stacked", x_title="Level"
+    "levels",
+    "Levels",
+    "grade",
+    (Series("roles", "Roles", 5),),
+    form="stacked",
+    x_title="Level",
+    rows=_every_level,
 )
 
 PAGE = DashboardPage(

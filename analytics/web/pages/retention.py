@@ -41,7 +41,7 @@ class RetentionOptions(msgspec.Struct, frozen=True):
 class Cell(msgspec.Struct, frozen=True):
     """One cohort on one day after its own."""
 
-    n: Annotated[int, Meta(description="days after the cohort's day, 1 to 30")]
+    n: Annotated[int, Meta(description="How many days after the cohort's day, 1 to 30.")]
     count: Annotated[int, Meta(description="accts: those of the cohort that came back on exactly that day")]
     size: Annotated[
         int,
@@ -50,7 +50,7 @@ class Cell(msgspec.Struct, frozen=True):
             "in it whose n-th day has begun"
         ),
     ]
-    rate: Annotated[Percent, Meta(description="percent: 100 × count ÷ size, two decimals")]
+    rate: Annotated[Percent, Meta(description="The share of the cohort that came back on that day.")]
     final: Annotated[bool, Meta(description="whether that day has ended; until then the number still grows")]
 
 
@@ -64,7 +64,7 @@ class Cohort(msgspec.Struct, frozen=True):
     open_day: Annotated[
         int | None, Meta(description="days since the area (or game) opened, 0 on its first; null: unknown")
     ]
-    size: Annotated[int, Meta(description="accts: who signed up (or first paid) that day")]
+    size: Annotated[int, Meta(description="The accts that signed up, or first paid, on the day.")]
     cells: Annotated[list[Cell], Meta(description="the days after that have begun, in order")]
     final: Final
 
@@ -72,12 +72,10 @@ class Cohort(msgspec.Struct, frozen=True):
 class Average(msgspec.Struct, frozen=True):
     """A cell of the last row: all cohorts whose n-th day has ended, weighted by their size."""
 
-    n: Annotated[RowName, means("days after the cohort's day, 1 to 30", "Days after")]
-    count: Annotated[
-        int, means("accts: of all these cohorts, who came back on the n-th day after", "Came back")
-    ]
-    size: Annotated[int, means("accts: the size of these cohorts together", "Accts")]
-    rate: Annotated[Percent, means("percent: 100 × count ÷ size, two decimals", "Rate")]
+    n: Annotated[RowName, means("How many days after the cohort's day, 1 to 30.", "Days after")]
+    count: Annotated[int, means("The accts of all these cohorts that came back on that day.", "Came back")]
+    size: Annotated[int, means("The accts of all these cohorts together.", "Accts")]
+    rate: Annotated[Percent, means("The share of the cohort that came back on that day.", "Rate")]
 
 
 class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
@@ -312,13 +310,13 @@ def _curves(answer: RetentionAnswer) -> list[Curve]:
 AVERAGE = Table("average", "Weighted average", Average, "n rate count size")
 COMEBACK = Chart(
     "comeback",
-    "Who comes back",
+    "Retention curve",
     "n",
     (Series("rate", "Weighted average", 1, "percent"),),
     unit="percent",
     x_title="Days after",
     cohorts=_curves,
-    given_rows="average",
+    rows=lambda answer: answer.average,
 )
 
 PAGE = DashboardPage(
