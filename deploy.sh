@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the suite on this machine as a service, or upgrades it. As root:
 #
-#   ./deploy.sh [--prefix DIR] [--python PROGRAM]   install, or upgrade to what lies here; twice changes nothing
+#   ./deploy.sh [--prefix DIR] [--python PROGRAM]   install, or upgrade to this checkout; a second call changes nothing
 #   ./deploy.sh --uninstall                         remove the service; configuration, data and logs stay
 #   ./deploy.sh --uninstall --purge                 remove these, too
 #
@@ -35,7 +35,7 @@ say() {
 while [ $# -gt 0 ]; do
     case $1 in
         --prefix | --python)
-            [ $# -gt 1 ] || fail "$1: expected a value behind it, got none" 2
+            [ $# -gt 1 ] || fail "$1: expected a value after it, got none" 2
             [ "$1" = --prefix ] && prefix=$2 || python=$2
             shift
             ;;
@@ -62,7 +62,7 @@ current=$prefix/current
 
 on_systemd() { [ -d /run/systemd/system ]; }
 
-# Whether it runs, or systemd is about to start it again.
+# Whether it runs, or systemd is about to restart it.
 running() {
     if on_systemd && [ "$(systemctl is-active analytics || true)" = activating ]; then return 0; fi
     [ -x "$current/bin/analytics" ] && [ -r "$conf" ] || return 1
@@ -71,7 +71,7 @@ running() {
     [ "$status" -eq 0 ] || [ "$status" -eq 150 ]
 }
 
-# Stop the service, and what somebody may have started beside it.
+# Stop the service, and a suite that was started without it.
 stop() { # WHAT_WAS_NOT_DONE
     service analytics stop || fail "the service does not stop, see above; $1"
     if running; then
@@ -140,7 +140,7 @@ make_user() {
     say "made the user $user"
 }
 
-# Put stdin into a file, unless it says that already. put FILE MODE GROUP
+# Write stdin to a file, unless it has that content already. put FILE MODE GROUP
 put() {
     new=$(mktemp)
     cat >"$new"
@@ -157,7 +157,7 @@ folder() { # PATH OWNER MODE
     say "made $1"
 }
 
-usable() { # Python new enough, which the service's user may run: not one in somebody's home
+usable() { # new enough, and the service's user may run it: not one in a home folder
     (cd / && runuser -u "$user" -- "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))') 2>/dev/null
 }
 
@@ -180,7 +180,7 @@ find_python() {
     fi
 }
 
-# What lies here, in one word: releases of the same word are the same.
+# The contents of this checkout as one word: equal words mean equal releases.
 fingerprint() {
     (
         cd "$root"
@@ -214,8 +214,8 @@ make_release() {
 try_configuration() {
     [ -e "$conf" ] || return 0
     status=0
-    told=$(cd / && runuser -u "$user" -- "$release/bin/analytics" --config "$conf" status --json 2>&1) || status=$?
-    [ "$status" -lt 2 ] || fail "the new release can't use the configuration; nothing was switched: $told"
+    output=$(cd / && runuser -u "$user" -- "$release/bin/analytics" --config "$conf" status --json 2>&1) || status=$?
+    [ "$status" -lt 2 ] || fail "the new release can't use the configuration; nothing was switched: $output"
 }
 
 switch() {
@@ -229,7 +229,7 @@ switch() {
     ln -s "$release" "$current.new"
     mv -T "$current.new" "$current"
     say "switched $current to $release"
-    for one in "$prefix/releases"/*; do # the one before stays, to go back to
+    for one in "$prefix/releases"/*; do # the previous one stays, to go back to
         if [ "$one" != "$release" ] && [ "$one" != "$previous" ]; then rm -rf -- "$one"; fi
     done
 }

@@ -43,7 +43,10 @@ PLAIN = {
 }
 """Patterns, whatever the case of letters, and what to write instead."""
 
-CLEAN = ["docs/decisions"]
+CLEAN = [
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "data/README.md"),
+    *("bin", "conf", "deploy.sh", "init.d"),
+]
 """Files and folders that are in plain English. The list only grows."""
 
 SUFFIXES = {".md", ".py", ".pyx", ".pxd", ".pyi", ".toml", ".yml", ".sh", ".conf", ".service", ""}
