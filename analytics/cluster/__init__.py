@@ -1,4 +1,4 @@
-"""Which nodes there are and how they do, on this machine and on others; and which of several is the active one."""
+"""The registry of nodes on all hosts, and the election of the active one of several instances."""
 
 from analytics.cluster.election import Election
 from analytics.cluster.keys import Keys

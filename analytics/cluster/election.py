@@ -1,4 +1,4 @@
-"""One active instance out of several processes, by a key that lives as long as its holder renews it."""
+"""Elects one active instance out of several processes, by a key that its holder renews."""
 
 import logging
 import os
@@ -17,6 +17,7 @@ from analytics.errors import Unavailable
 from analytics.system.tasks import TaskGroup
 
 SAFE_SHARE = 0.8
+"""Of the time to live, after which an instance steps down: the rest covers clocks that run at different speeds."""
 log = logging.getLogger(__name__)
 
 
@@ -24,19 +25,19 @@ class Election:
     """Contends for ``group`` from :meth:`start` until :meth:`stop`.
 
     At most one process is active at a time, as long as clocks run equally fast: an instance that can't renew
-    its key steps down when four fifths of the key's time are over, counted from before the last request that
-    worked; nobody else gets the key before all of it is over. Another one is active at most ``ttl_seconds +
-    poll_seconds`` and the second or two in which etcd notices after the active one was killed or froze.
+    its key steps down after four fifths of the key's time to live, counted from before the last successful
+    request, and the key expires later. After the active one was killed or frozen, another is active within
+    ``ttl_seconds + poll_seconds`` and the second or two until etcd expires the key.
 
-    A process may freeze between looking at :attr:`active` and acting on it. So what it does must also be safe
-    by itself, say a write on condition of the version that was read. Such work need not end while etcd is away:
+    A process may freeze between reading :attr:`active` and acting on it. So its action must also be safe without the
+    key, such as a write on condition of the version that was read. Such work need not stop while etcd is away:
     see :attr:`standing`.
 
     Args:
-        changed: told True when this process becomes active and False when it no longer is, in a greenlet of
-            the election: let it return soon, and raise nothing.
-        mark: a file that is there while this machine's instance is the active one, or was it last. By it a
-            process that starts while etcd is away knows whether to work.
+        changed: called with True when this process becomes active and with False when it no longer is, in a
+            greenlet of the election. It must return soon and raise nothing.
+        mark: a file that exists while this machine's instance is the active one, or was the last one. A process
+            that starts while etcd is away decides by it whether to work.
     """
 
     def __init__(
@@ -56,18 +57,18 @@ class Election:
         self._mark = mark
         self._was = mark is not None and mark.exists()
         self._until = 0.0
-        self._told = False
+        self._reported = False
         self._renewed = Event()
         self.tasks = TaskGroup(self._key)
 
     @property
     def active(self) -> bool:
-        """Whether this process is the active one, by the clock: also in one that was frozen and just woke."""
+        """Whether this process is the active one. It depends on the clock, so it is right after a freeze, too."""
         return clock() < self._until
 
     @property
     def standing(self) -> bool:
-        """Whether to do what may safely be done twice: as the active one; while etcd is away, as the last one known."""
+        """Whether to do work that may safely be done twice: if active or, while etcd is away, if active last."""
         return self.active or (self._was and bool(self.problem))
 
     def start(self) -> None:
@@ -80,21 +81,21 @@ class Election:
         self.tasks.stop()
         self._until = 0.0
         self._remember(False)
-        self._tell()
+        self._report()
         try:
             self._keys.resign(self._key, self.me)
         except Unavailable as error:
-            log.warning("the group is taken over only in %s s: %s", self._section.ttl_seconds, error)
+            log.warning("another instance takes over only in %s s: %s", self._section.ttl_seconds, error)
 
     def _contend(self) -> None:
         while True:
-            self._turn()
-            # One that holds the key and did not reach etcd has no time to lose.
+            self._try()
+            # An active instance that can't reach etcd has to retry soon.
             steady = self.active and not self.problem
             gevent.sleep(self._section.beat_seconds if steady else self._section.poll_seconds)
 
-    def _turn(self) -> None:
-        """Take or renew the key. Where that can't be told, what was won before goes on until its time is over."""
+    def _try(self) -> None:
+        """Take or renew the key. If etcd does not answer, an instance stays active until its time has passed."""
         asked = clock()
         try:
             won = self._keys.elect(self._key, self.me, self._section.ttl_seconds)
@@ -104,7 +105,7 @@ class Election:
         self.problem = ""
         self._until = asked + self._section.ttl_seconds * SAFE_SHARE if won else 0.0
         self._remember(won)
-        self._tell()
+        self._report()
         self._renewed.set()
 
     def _remember(self, won: bool) -> None:
@@ -120,12 +121,12 @@ class Election:
             if self.active:
                 self._renewed.wait(max(0.0, self._until - clock()))
             else:
-                self._tell()
+                self._report()
                 self._renewed.wait()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         active = self.active
-        if active != self._told:
-            self._told = active
+        if active != self._reported:
+            self._reported = active
             log.info("%s is %s", self._key, "active here" if active else "no longer active here")
             self._changed(active)

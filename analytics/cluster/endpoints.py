@@ -16,13 +16,13 @@ REASON_CHARACTERS = 200
 class Endpoints(Generic[Client]):
     """Calls one client after the other until one answers, the one that answered last first.
 
-    Each gets its share of what is left of the time, so that one that hangs leaves some for the others.
+    Each gets its share of the remaining time, so that a hanging one leaves some for the others.
 
     Args:
         clients: by address, each of one address only.
         timeout: seconds for a call, all addresses together.
-        errors: what a client raises where it can't be reached or refuses.
-        reason: says an error in words.
+        errors: raised by a client that can't be reached or refuses.
+        reason: returns the text of an error.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Endpoints(Generic[Client]):
         self._best = 0
 
     def call(self, action: Callable[[Client], Answer]) -> Answer:
-        """Return what ``action`` does with a client. It may be done again with the next one, so let it be repeatable.
+        """Return what ``action`` does with a client. It may be repeated with the next one, so it must be idempotent.
 
         Raises:
             Unavailable: with what each address said, within the timeout.
@@ -68,7 +68,7 @@ class Endpoints(Generic[Client]):
 
 
 def deepest(error: BaseException) -> str:
-    """Return the cause that lies deepest in an error, e.g. ``ConnectionRefusedError: [Errno 111] Connection refused``."""
+    """Return the innermost cause of an error, e.g. ``ConnectionRefusedError: [Errno 111] Connection refused``."""
     for inner in (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args):
         if isinstance(inner, BaseException) and inner is not error:
             return deepest(inner)

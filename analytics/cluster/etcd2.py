@@ -18,28 +18,28 @@ ERRORS = (etcd.EtcdException, HTTPError, OSError, KeyError, TypeError, ValueErro
 class Etcd2Keys:
     """Keys in etcd up to 3.5, started with ``--enable-v2``.
 
-    Its members find by their own clocks when a key's time is over: let them be set by NTP.
+    Its members expire keys by their own clocks: synchronize these with NTP.
 
     Args:
         password: for ``section.user``, "" without one.
     """
 
     def __init__(self, section: EtcdSection, password: str) -> None:
-        # The library logs each request that fails as an error; here the caller says what it means.
+        # The library logs each failed request as an error; here, the caller decides what it means.
         logging.getLogger("etcd").setLevel(logging.CRITICAL + 1)
         self._prefix = f"/{section.prefix}/"
         clients = {address: _client(address, section, password) for address in section.endpoints}
         self._endpoints: Endpoints[etcd.Client] = Endpoints(clients, section.timeout_seconds, ERRORS, _reason)
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        """Set ``key`` and let it live for ``ttl`` seconds from now on."""
+        """Set ``key`` for ``ttl`` seconds from now."""
         self._call(lambda client: client.write(self._path(key), value.decode(), ttl=ttl))
 
     def list(self, prefix: str) -> dict[str, bytes]:
-        """Return the keys that live and begin with ``prefix``, and their values."""
+        """Return the living keys that begin with ``prefix``, and their values."""
 
         def read(client: Any) -> list[Any]:
-            # A quorum read: a member that is cut off would tell what was.
+            # A quorum read: a member that is cut off would return old values.
             try:
                 folder = client.read(self._path(prefix.rpartition("/")[0]), recursive=True, quorum=True)
             except etcd.EtcdKeyNotFound:
@@ -50,11 +50,11 @@ class Etcd2Keys:
         return {key: value for key, value in found.items() if key.startswith(prefix)}
 
     def forget(self, key: str) -> None:
-        """Remove a key, whoever has set it."""
+        """Remove a key, whichever process has set it."""
         self._call(lambda client: _delete(client, self._path(key)))
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
-        """Take ``key`` if nobody holds it, renew it if ``me`` does; return whether ``me`` holds it now."""
+        """Take ``key`` if it is free, renew it if ``me`` holds it; return whether ``me`` holds it now."""
 
         def contend(client: Any) -> bool:
             try:
@@ -75,7 +75,7 @@ class Etcd2Keys:
         self._call(lambda client: _delete(client, self._path(key), prevValue=me))
 
     def close(self) -> None:
-        """Close connections. Keys live on until their time is over."""
+        """Close connections. Keys live until they expire."""
         for client in self._endpoints.clients.values():
             client.http.clear()
 
@@ -87,7 +87,7 @@ class Etcd2Keys:
 
 
 def _client(address: str, section: EtcdSection, password: str) -> Any:
-    """Return a client of one address: one of several would keep to an address that is dead."""
+    """Return a client of one address: with several, the library would stay with a dead address."""
     parts = urlsplit(address)
     client = etcd.Client(
         host=f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname,
@@ -99,7 +99,7 @@ def _client(address: str, section: EtcdSection, password: str) -> Any:
         username=section.user or None,
         password=password or None,
     )
-    # Else a request that hangs is sent four times, and each of them may be carried out.
+    # Otherwise a hanging request is sent four times, and each may take effect.
     client.http.connection_pool_kw["retries"] = False
     return client
 
@@ -120,11 +120,11 @@ def _delete(client: Any, path: str, **condition: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return what is wrong, and what to do where that is known."""
+    """Return the problem and, if known, what to do."""
     if isinstance(error, etcd.EtcdConnectionFailed):
         return deepest(error.cause or error)
     if isinstance(error, etcd.EtcdInsufficientPermissions):
         return f"{error}; see etcd.user and etcd.password_env"
     if "404 page not found" in str(error):
-        return 'it offers no v2 API; start it with --enable-v2, or set etcd.api = "v3"'
+        return 'it has no v2 API; start it with --enable-v2, or set etcd.api = "v3"'
     return f"{type(error).__name__}: {error}"

@@ -18,7 +18,7 @@ ERRORS = (Etcd3Exception, OSError, KeyError, TypeError, ValueError)
 
 
 class Etcd3Keys:
-    """Keys in etcd 3.4 and newer. Each key that this process sets has a lease of its own.
+    """Keys in etcd 3.4 and newer. Each key that this process sets has its own lease.
 
     Args:
         password: for ``section.user``, "" without one.
@@ -31,21 +31,21 @@ class Etcd3Keys:
         self._leases: dict[str, tuple[int, int]] = {}  # key -> id, ttl
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        """Set ``key`` and let it live for ``ttl`` seconds from now on."""
+        """Set ``key`` for ``ttl`` seconds from now."""
 
         self._call(lambda client: client.put(self._path(key), value, self._lease(client, key, ttl)))
 
     def list(self, prefix: str) -> dict[str, bytes]:
-        """Return the keys that live and begin with ``prefix``, and their values."""
+        """Return the living keys that begin with ``prefix``, and their values."""
         found = self._call(lambda client: client.get_prefix(self._path(prefix)))
         return {_text(about["key"]).removeprefix(self._prefix): value for value, about in found}
 
     def forget(self, key: str) -> None:
-        """Remove a key that this process has set; one that another process has set since has another lease."""
+        """Remove a key that this process has set. A value that another process has set since has another lease, and stays."""
         self._call(lambda client: self._revoke(client, key))
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
-        """Take ``key`` if nobody holds it, renew it if ``me`` does; return whether ``me`` holds it now."""
+        """Take ``key`` if it is free, renew it if ``me`` holds it; return whether ``me`` holds it now."""
 
         def contend(client: Etcd3Client) -> bool:
             found = client.get(self._path(key), metadata=True)
@@ -66,7 +66,7 @@ class Etcd3Keys:
         self._call(lambda client: self._revoke(client, key))
 
     def close(self) -> None:
-        """Close connections. Keys live on until their time is over."""
+        """Close connections. Keys live until they expire."""
         for member in self._endpoints.clients.values():
             member.client.session.close()
 
@@ -77,9 +77,9 @@ class Etcd3Keys:
         return (self._prefix + key).encode()
 
     def _lease(self, client: Etcd3Client, key: str, ttl: int) -> Lease:
-        """Return the key's lease, with all of its time before it. One that is over is replaced by a new one.
+        """Return the key's lease with its full time to live; an expired lease is replaced by a new one.
 
-        It is remembered before it is used: a request that was carried out, but not answered, is known again.
+        The lease is stored before it is used, so that a request without an answer can be repeated.
         """
         id, old = self._leases.get(key, (0, 0))
         if not id or old != ttl or Lease(id, client).refresh() <= 0:
@@ -98,12 +98,12 @@ class Etcd3Keys:
 
 
 class _Member:
-    """One member of the cluster, and the token that it knows us by."""
+    """One member of the cluster, with the token of our log-in."""
 
     def __init__(self, address: str, section: EtcdSection, password: str) -> None:
         parts = urlsplit(address)
         session = requests.Session()
-        # Else REQUESTS_CA_BUNDLE, .netrc and proxies come before what is configured.
+        # Otherwise REQUESTS_CA_BUNDLE, .netrc and proxies take precedence over the configuration.
         session.trust_env = False
         session.verify = section.ca or True
         session.cert = (section.cert, section.key) if section.cert else None
@@ -118,7 +118,7 @@ class _Member:
         self._login = {"name": section.user, "password": password} if section.user else None
 
     def call(self, action: Callable[[Etcd3Client], Answer]) -> Answer:
-        """Return what ``action`` does; log in before, and once more if the token is no longer known."""
+        """Return what ``action`` does; log in before, and again if the token has expired."""
         headers = self.client.session.headers
         if self._login is None:
             return action(self.client)
@@ -139,7 +139,7 @@ def _text(key: str | bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return what etcd says, which the library keeps out of ``str(error)``."""
+    """Return etcd's message, which the library leaves out of ``str(error)``."""
     if not isinstance(error, Etcd3Exception):
         return f"not an answer of etcd's v3 API ({type(error).__name__}: {error})"
     if isinstance(error.__context__, requests.RequestException):

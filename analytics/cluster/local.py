@@ -1,4 +1,4 @@
-"""Keys on this machine's disk, where no etcd is configured."""
+"""Keys on this machine's disk, used without etcd."""
 
 import os
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ from analytics.system.processes import process_started
 LOCK_SECONDS = 1.0
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """A value, until when it lives by :func:`analytics.cluster.keys.clock`, and the process that wrote it."""
+class _Entry(msgspec.Struct, frozen=True):
+    """A value, its expiry by :func:`analytics.cluster.keys.clock`, and the process that wrote it."""
 
     value: bytes
     until: float
@@ -27,33 +27,33 @@ class _Kept(msgspec.Struct, frozen=True):
     started: int = 0
 
     @property
-    def lives(self) -> bool:
-        """Whether its time is not over. What was written before a restart of the machine never lives."""
+    def alive(self) -> bool:
+        """Whether it has not expired. An entry from before a restart of the machine is never alive."""
         return 0 < self.until - clock() <= self.ttl
 
     @property
     def held(self) -> bool:
-        """Whether it lives and its process does too: on one machine a death is seen at once."""
-        return self.lives and process_started(self.pid) == self.started
+        """Whether it is alive and its process is, too: on one machine a death is visible at once."""
+        return self.alive and process_started(self.pid) == self.started
 
 
 class LocalKeys:
     """Keys of one machine: a file each in ``folder``, changed under one lock.
 
-    The kernel takes the lock from a process that dies. One that is frozen in the microseconds in which it
-    holds the lock keeps the others from the keys until it goes on or is killed.
+    The kernel releases the lock of a process that dies. A process that is frozen in the microseconds in which it
+    holds the lock blocks the others until it continues or is killed.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        """Set ``key`` and let it live for ``ttl`` seconds from now on."""
+        """Set ``key`` for ``ttl`` seconds from now."""
         with self._locked():
             self._write(key, value, ttl)
 
     def list(self, prefix: str) -> dict[str, bytes]:
-        """Return the keys that live and begin with ``prefix``, and their values."""
+        """Return the living keys that begin with ``prefix``, and their values."""
         with self._locked():
             keys = [unquote(path.name) for path in self._folder.iterdir() if not path.name.startswith(".")]
             found = {key: self._read(key) for key in keys if key.startswith(prefix)}
@@ -65,10 +65,10 @@ class LocalKeys:
             self._path(key).unlink(missing_ok=True)
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
-        """Take ``key`` if nobody holds it, renew it if ``me`` does; return whether ``me`` holds it now."""
+        """Take ``key`` if it is free, renew it if ``me`` holds it; return whether ``me`` holds it now."""
         with self._locked():
-            kept = self._kept(key)
-            if kept is not None and kept.held and kept.value != me.encode():
+            entry = self._entry(key)
+            if entry is not None and entry.held and entry.value != me.encode():
                 return False
             self._write(key, me.encode(), ttl)
             return True
@@ -86,23 +86,23 @@ class LocalKeys:
         return self._folder / quote(key, safe="")
 
     def _read(self, key: str) -> bytes | None:
-        kept = self._kept(key)
-        return kept.value if kept is not None and kept.lives else None
+        entry = self._entry(key)
+        return entry.value if entry is not None and entry.alive else None
 
-    def _kept(self, key: str) -> _Kept | None:
+    def _entry(self, key: str) -> _Entry | None:
         try:
-            return msgspec.msgpack.decode(self._path(key).read_bytes(), type=_Kept)
+            return msgspec.msgpack.decode(self._path(key).read_bytes(), type=_Entry)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def _write(self, key: str, value: bytes, ttl: int) -> None:
-        kept = _Kept(value, clock() + ttl, ttl, os.getpid(), process_started())
+        entry = _Entry(value, clock() + ttl, ttl, os.getpid(), process_started())
         path = self._path(key)
-        files.draft(path, msgspec.msgpack.encode(kept), durable=False).replace(path)
+        files.draft(path, msgspec.msgpack.encode(entry), durable=False).replace(path)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the lock. Raise Unavailable where the disk or another process prevents it."""
+        """Hold the lock. Raise Unavailable if the disk or another process prevents it."""
         try:
             with FileLock(
                 self._folder / ".lock", "another process, frozen perhaps, does not release it", LOCK_SECONDS

@@ -1,4 +1,4 @@
-"""The registry and the keys that a configuration asks for."""
+"""Opens the registry and the keys of a configuration."""
 
 import os
 import socket
@@ -15,10 +15,10 @@ from analytics.errors import AnalyticsError
 
 
 def open_registry(config: Config, timeout: float | None = None) -> Registry:
-    """Return the registry of nodes: of this machine, and where etcd is configured of the other hosts too.
+    """Return the registry of nodes: of this machine and, with etcd, of the other hosts.
 
     Args:
-        timeout: seconds for a call to etcd; None: what the configuration says.
+        timeout: seconds for a call to etcd; None: as configured.
     """
     local = LocalRegistry(config.data)
     if not config.etcd.endpoints:
@@ -27,15 +27,15 @@ def open_registry(config: Config, timeout: float | None = None) -> Registry:
 
 
 def host_name(config: Config) -> str:
-    """Return what this machine is called among the hosts."""
+    """Return the name of this machine among the hosts."""
     return config.etcd.host_name or socket.gethostname()
 
 
 def open_keys(config: Config, timeout: float | None = None) -> Keys:
-    """Return the keys of the cluster: in etcd where it is configured, else on this machine. It connects when used.
+    """Return the keys of the cluster: in etcd if configured, otherwise on this machine. It connects when used.
 
     Args:
-        timeout: seconds for a call; None: what the configuration says.
+        timeout: seconds for a call; None: as configured.
 
     Raises:
         AnalyticsError: the API that the configuration names needs a package that is not installed.

@@ -1,4 +1,4 @@
-"""Where the broker is: it tells the cluster, and nodes of every host find it there."""
+"""The broker's address: the broker publishes it in the cluster, and nodes of every host find it there."""
 
 import secrets
 from pathlib import Path
@@ -15,10 +15,10 @@ LOOK_SECONDS = 0.7
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """Where a broker is reached, and the host that it runs on.
+    """A broker's addresses and host.
 
-    ``network`` is equal where a loopback address leads to the same place; ``by`` is of its process alone.
-    ``keyless``: it demands no keys over TCP.
+    Offers with equal ``network`` share a loopback; ``by`` is unique to the broker's process.
+    ``keyless``: it requires no keys over TCP.
     """
 
     host: str
@@ -32,15 +32,15 @@ class Offer(msgspec.Struct, frozen=True):
     keyless: bool = False
 
     def same_place(self, other: "Offer") -> bool:
-        """Return whether both lead to the same sockets."""
+        """Return whether both have the same sockets."""
         return msgspec.structs.replace(self, by="") == msgspec.structs.replace(other, by="")
 
 
 class Offering:
-    """Holds the cluster's one offer of a broker, from the first :meth:`renew` until :meth:`stop`.
+    """Publishes the cluster's one broker address, from the first :meth:`renew` until :meth:`stop`.
 
     Attributes:
-        problem: why nodes of other hosts do not come here, "" where they do or etcd can't be asked.
+        problem: why nodes of other hosts do not connect here, "" if they do or etcd is away.
     """
 
     def __init__(self, keys: Keys, config: Config, bound: BrokerSection) -> None:
@@ -54,18 +54,18 @@ class Offering:
         )  # fmt: skip
 
     def renew(self) -> None:
-        """Offer this broker for ``ttl_seconds``, if no other one is offered."""
+        """Publish this broker's address for ``ttl_seconds``, unless another broker has published its own."""
         try:
             if self._keys.elect(KEY, self._text, self._ttl):
                 self.problem = ""
             elif (other := _offered(self._keys)) is not None:
-                # One that was killed leaves its offer behind for a moment, often of this very place.
+                # A killed broker's offer stays for a moment, and often has the same addresses.
                 self.problem = "" if other.same_place(self._offer) else _other(other)
         except Unavailable:
-            self.problem = ""  # the registry tells of it
+            self.problem = ""  # the registry reports it
 
     def stop(self) -> None:
-        """Take the offer back, if etcd can be reached."""
+        """Remove the address, if etcd can be reached."""
         try:
             self._keys.resign(KEY, self._text)
         except Unavailable:
@@ -77,11 +77,11 @@ class Offering:
 
 
 class Finder:
-    """Where the broker is: as it told the cluster last, else as the configuration says.
+    """Finds the broker: at the address that it last published, otherwise at the configured one.
 
     Attributes:
-        section: the configuration's section with that place in it.
-        problem: why the place that was found is of no use, "" if it is.
+        section: the configuration's section with this address.
+        problem: why the published address can't be used, "" if it can.
     """
 
     def __init__(self, keys: Keys, config: Config) -> None:
@@ -92,7 +92,7 @@ class Finder:
         self._own_keys = str(config.data / "keys")
 
     def look(self) -> None:
-        """Ask the cluster. What is not known there, or can't be asked now, is where it was."""
+        """Ask the cluster. Without an answer, the address stays as it was."""
         try:
             offer = _offered(self._keys)
         except Unavailable:
@@ -107,7 +107,7 @@ class Finder:
             )
             return
         configured = self._configured
-        # The default is for a broker of this host; keys that the file names are shown to any broker.
+        # The default keys are for a broker of this host; configured keys are used with any broker.
         needless = offer.keyless and configured.keys == self._own_keys
         self.section = msgspec.structs.replace(
             configured,
@@ -122,10 +122,10 @@ class Finder:
 
 
 def located(config: Config) -> Config:
-    """Return the configuration with the broker's place as the cluster knows it now, for a command.
+    """Return the configuration with the broker's published address, for a command.
 
     Raises:
-        Unavailable: the broker is known to listen where this host does not reach it.
+        Unavailable: the broker listens at an address that this host can't reach.
     """
     if not config.etcd.endpoints:
         return config
@@ -139,7 +139,7 @@ def located(config: Config) -> Config:
 
 
 def network() -> str:
-    """Return what this machine, or its part of it with a loopback of its own, is known by until it is started again."""
+    """Return an identity of this network namespace, which changes when the machine restarts."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot}/{Path('/proc/self/ns/net').stat().st_ino}"
 
@@ -154,6 +154,6 @@ def _offered(keys: Keys) -> Offer | None:
 
 def _other(offer: Offer) -> str:
     return (
-        f"another broker is known to the cluster, on {offer.host} at {offer.address}:{offer.receiver_port}, and nodes "
-        "go there; stop one of the two: a suite has one broker"
+        f"the cluster has another broker, on {offer.host} at {offer.address}:{offer.receiver_port}, and nodes "
+        "connect to that one; stop one of the two: a suite has one broker"
     )

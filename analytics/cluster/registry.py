@@ -1,12 +1,11 @@
-"""The registry of nodes: each tells once a second that it lives, and how it does.
+"""The registry of nodes: each node reports its state once a second.
 
-Here it is kept on this machine, one file a node under ``data/run``; :mod:`analytics.cluster.shared` adds
-the other hosts. A file is written beside itself and moved over, so a reader finds a whole one. A node that
-ends in order takes its file away; the file of one that died stays, with its last error, until it is
-started again.
+On this machine, that is one file a node under ``data/run``; :mod:`analytics.cluster.shared` adds the other hosts. Files are
+replaced atomically, so a reader finds a complete one. A node that ends in order removes its file; the file of a node that
+died stays, with its last error, until the node is started again.
 
-Where the disk takes no file, a node still sets the time of the one that is there, which needs no room and no file
-descriptor: so it is known to live, and not to be able to write.
+If the disk takes no file, a node still sets the modification time of its old one, which needs no space and no file
+descriptor. So readers see that it lives and can't write.
 """
 
 import os
@@ -24,10 +23,12 @@ LIVE_SECONDS = 5.0
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node tells of itself. Times are Unix seconds; ``started`` tells apart processes of one pid, ``rate`` is in
-    records a second, ``remote`` is set where the entry was found and is not this machine's. ``games`` is the fingerprint of the
-    games and areas that it knows; "": unknown. ``stale``: what else it tells is so many seconds older than ``beat``, since
-    the disk has not taken anything newer."""
+    """A node's report. Times are Unix seconds; ``rate`` is in records a second.
+
+    ``started`` distinguishes processes with the same pid. ``remote``: the entry is of another host. ``games``: the
+    fingerprint of its games and areas; "": unknown. ``stale``: the rest of the report is this many seconds older than
+    ``beat``, since the disk has taken nothing newer.
+    """
 
     name: str
     role: str
@@ -47,17 +48,17 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Registry(Protocol):
-    """Where nodes tell that they live.
+    """Where nodes report their state.
 
     Attributes:
-        problem: why other hosts can't be reached, "" where they can or there are none. Work goes on then, and
+        problem: why other hosts can't be reached, "" if they can or there are none. Work goes on then, and
             :meth:`list` returns this machine's nodes.
     """
 
     problem: str
 
     def beat(self, node: Node) -> None:
-        """Replace what is known of the node of that name."""
+        """Replace the entry of the node of this name."""
 
     def list(self) -> list[Node]:
         """Return every node known, by name; see :func:`alive` for whether it lives."""
@@ -66,7 +67,7 @@ class Registry(Protocol):
         """Forget a node that ended in order."""
 
     def close(self) -> None:
-        """Tell what there is still to tell."""
+        """Send pending reports."""
 
 
 class LocalRegistry:
@@ -77,7 +78,7 @@ class LocalRegistry:
         self._folder = data / "run"
 
     def beat(self, node: Node) -> None:
-        """Replace what is known of the node of that name. Raise OSError where only its beat could be written, or not even that."""
+        """Replace the entry of the node of this name. Raise OSError if only its beat could be written, or nothing."""
         self._folder.mkdir(parents=True, exist_ok=True)
         place = self._folder / f"{node.name}.json"
         try:
@@ -89,7 +90,7 @@ class LocalRegistry:
             raise
 
     def list(self) -> list[Node]:
-        """Return every node known, by name. A file that is no node's is passed over."""
+        """Return every node known, by name. Other files are skipped."""
         return sorted(self._nodes(), key=lambda node: node.name)
 
     def leave(self, name: str) -> None:
@@ -97,14 +98,14 @@ class LocalRegistry:
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Do nothing: everything is told at once."""
+        """Do nothing: reports are written at once."""
 
     def _nodes(self) -> Iterator[Node]:
         for path in self._folder.glob("*.json"):
             try:
                 node = msgspec.json.decode(path.read_bytes(), type=Node)
                 stale = path.stat().st_mtime - node.beat
-                # Else they differ by what a file system rounds off.
+                # Otherwise the difference is the file system's rounding.
                 yield (
                     msgspec.structs.replace(node, beat=node.beat + stale, stale=stale) if stale >= 1 else node
                 )
@@ -113,9 +114,9 @@ class LocalRegistry:
 
 
 def alive(node: Node, now: float | None = None) -> bool:
-    """Return whether a node runs and beats: its process is there and it beat lately.
+    """Return whether a node runs: its process exists and has reported recently.
 
-    Of another host's node it is known by its entry, which vanishes when nobody renews it.
+    A node of another host is alive as long as its entry, which expires unless it is renewed.
     """
     if node.remote:
         return not node.ended

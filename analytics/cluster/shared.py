@@ -1,4 +1,4 @@
-"""The registry of several hosts: this machine's, and what the others tell in etcd."""
+"""The registry of several hosts: this machine's, and the others' in etcd."""
 
 import logging
 from collections.abc import Iterator
@@ -19,15 +19,13 @@ log = logging.getLogger(__name__)
 
 
 class SharedRegistry:
-    """Nodes of every host. Those of this machine are known whether etcd is there or not.
+    """Nodes of every host. Those of this machine are listed without etcd, too.
 
-    A beat only notes what to tell: a greenlet tells it, so that nobody waits for an etcd that hangs. A node
-    that vanishes from a host is gone from the list when its time is over; one that died with an error
-    is kept for a day, or until it is started again.
+    A beat only stores the report; a greenlet sends it, so that no caller waits for a hanging etcd. The entry of a node that
+    vanishes expires; that of a node that died with an error stays for a day, or until the node is started again.
 
     Attributes:
-        problem: why etcd can't be reached, "" where it can be; known after a call of :meth:`list`, or from the
-            last time that nodes were told.
+        problem: why etcd can't be reached, "" if it can; updated by :meth:`list` and by each report.
     """
 
     def __init__(self, local: LocalRegistry, keys: Keys, host: str, section: EtcdSection) -> None:
@@ -41,15 +39,15 @@ class SharedRegistry:
         self._tasks = TaskGroup("registry")
 
     def beat(self, node: Node) -> None:
-        """Replace what is known of the node of that name on this machine."""
+        """Replace the entry of the node of this name on this machine."""
         self._local.beat(node)
         self._nodes[node.name] = msgspec.structs.replace(node, host=self._host)
         self._left.discard(node.name)
         if not self._tasks.running:
-            self._tasks.spawn(self._tell_for_ever)
+            self._tasks.spawn(self._report_forever)
 
     def list(self) -> list[Node]:
-        """Return every node known, by name: this machine's, then others, which are all there is of a host."""
+        """Return every known node, by name."""
         return sorted([*self._local.list(), *self._others()], key=lambda node: node.name)
 
     def leave(self, name: str) -> None:
@@ -59,10 +57,10 @@ class SharedRegistry:
             self._left.add(name)
 
     def close(self) -> None:
-        """Tell what there is still to tell, if etcd can be reached, and close."""
+        """Send pending reports, if etcd can be reached, and close."""
         self._tasks.stop()
         if self._nodes or self._left:
-            self._tell()
+            self._report()
         self._keys.close()
 
     def _others(self) -> Iterator[Node]:
@@ -80,13 +78,13 @@ class SharedRegistry:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
 
-    def _tell_for_ever(self) -> None:
+    def _report_forever(self) -> None:
         while True:
-            self._tell()
+            self._report()
             gevent.sleep(self._section.poll_seconds if self.problem else self._section.beat_seconds)
 
-    def _tell(self) -> None:
-        """Tell of every node. The first failure ends it: the others would wait as long for nothing."""
+    def _report(self) -> None:
+        """Report every node. The first failure ends the attempt: the next call would time out as well."""
         try:
             for name in list(self._left):
                 self._keys.forget(self._key(name))
@@ -96,11 +94,11 @@ class SharedRegistry:
                 self._keys.beat(self._key(node.name), _encoded(node), ttl)
         except Unavailable as error:
             if not self.problem:
-                log.warning("the cluster does not hear of this machine, work goes on: %s", error)
+                log.warning("this machine can't report to etcd, work goes on: %s", error)
             self.problem = str(error)
         else:
             if self.problem:
-                log.info("the cluster hears of this machine again")
+                log.info("this machine reports to etcd again")
             self.problem = ""
 
     def _key(self, name: str) -> str:
@@ -108,7 +106,7 @@ class SharedRegistry:
 
 
 def _encoded(node: Node) -> bytes:
-    """Return an entry as etcd takes it, which refuses more than 1.5 MB: then the state's single facts must do."""
+    """Return an encoded entry. etcd refuses more than 1.5 MB: then only the state's scalar values are sent."""
     text = msgspec.json.encode(node)
     if len(text) <= MOST_BYTES:
         return text

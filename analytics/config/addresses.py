@@ -1,4 +1,4 @@
-"""What an address of the configuration says of who can reach it."""
+"""Which hosts an address of the configuration can be reached from."""
 
 import ipaddress
 
@@ -6,9 +6,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parsed(text: str) -> Address:
-    """Return an address as it is seen: without a port, and of IPv4 where a socket for both versions shows it mapped.
+    """Return an address without its port; an IPv4 address that a dual-stack socket shows mapped becomes IPv4.
 
-    Raise ValueError where it is none.
+    Raise ValueError if it is no address.
     """
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -19,7 +19,7 @@ def parsed(text: str) -> Address:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches ``host``. A name but ``localhost`` may lead anywhere."""
+    """Return whether only this machine can reach ``host``. Names other than ``localhost`` may resolve to any address."""
     try:
         return parsed(host).is_loopback
     except ValueError:
@@ -27,7 +27,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_any(host: str) -> bool:
-    """Return whether to listen on ``host`` is to listen on every address, so that it says of none where it is."""
+    """Return whether ``host`` stands for every address of this machine, so that others can't connect to it."""
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:
@@ -35,7 +35,7 @@ def is_any(host: str) -> bool:
 
 
 def is_network(text: str) -> bool:
-    """Return whether ``text`` is an address, or a network as 10.0.0.0/24."""
+    """Return whether ``text`` is an address, or a network such as 10.0.0.0/24."""
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError:

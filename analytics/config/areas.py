@@ -1,4 +1,4 @@
-"""The areas that the configuration's games claim."""
+"""The configured areas."""
 
 from hashlib import sha256
 
@@ -10,7 +10,7 @@ from analytics.core.periods import Zone, zone
 
 
 def areas(config: Config) -> Areas:
-    """Return every configured area; its time zone is its own, else its game's, else the configuration's."""
+    """Return every configured area. Its time zone is its own, its game's, or the configuration's."""
     return Areas(
         _area(id, area, name, zone(area.timezone or game.timezone or config.timezone))
         for name, game in config.games.items()
@@ -31,6 +31,6 @@ def _area(id: str, area: AreaSection, game: str, local: Zone) -> Area:
 
 
 def fingerprint(config: Config) -> str:
-    """Return a text that differs where games, areas or time zones do: they decide which records count, and where."""
+    """Return a hash of games, areas and time zones, which decide which records count and where."""
     text = msgspec.json.encode((config.timezone, config.games), order="sorted")
     return sha256(text).hexdigest()[:16]

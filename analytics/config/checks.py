@@ -1,4 +1,4 @@
-"""What types can't say about a configuration: whether its parts fit together."""
+"""Checks of a configuration that types can't express: whether its parts fit together."""
 
 import os
 import re
@@ -69,9 +69,9 @@ def faults(config: Config) -> Iterator[str]:
 
 
 def unset_variables(config: Config) -> Iterator[str]:
-    """Yield a fault for each environment variable that the configuration names and that is not set, or can't be used.
+    """Yield a fault for each environment variable that the configuration names and that is unset or invalid.
 
-    This is apart from :func:`faults` since only nodes need the secrets; ``status`` works without them.
+    This is separate from :func:`faults` since only nodes need the secrets; ``status`` works without them.
     """
     named = {
         "mongodb.uri_env": config.mongodb.uri_env,
@@ -88,7 +88,7 @@ def unset_variables(config: Config) -> Iterator[str]:
 
 
 def endpoints(config: Config) -> dict[str, tuple[str, int]]:
-    """Return every address that the suite's nodes listen on, by the key of its port."""
+    """Return the addresses that the suite's nodes listen on, by the key of the port."""
     broker = config.broker
     found = {
         "broker.receiver_port": (broker.host, broker.receiver_port),
@@ -108,7 +108,7 @@ def endpoints(config: Config) -> dict[str, tuple[str, int]]:
 
 
 def _paths(config: Config) -> Iterator[str]:
-    """Yield paths that the encoding of the locale can't hold: nothing could open them."""
+    """Yield paths that the locale's encoding can't represent, since they can't be opened."""
     named = {"data": str(config.data)}
     named |= {f"gamelog.sources[{index}].path": one.path for index, one in enumerate(config.gamelog.sources)}
     for key, path in named.items():
@@ -127,7 +127,7 @@ def _ports(config: Config) -> Iterator[str]:
         if port == 0:
             yield f"{key}: expected a port from 1 to 65535, got 0"
         elif port in first:
-            yield f"{key}: expected a port of its own, got {port}, which is also {first[port]}"
+            yield f"{key}: expected a different port, got {port}, which is also {first[port]}"
         first.setdefault(port, key)
 
 
@@ -140,8 +140,8 @@ def _broker(section: BrokerSection) -> Iterator[str]:
     if not is_loopback(section.host) and not section.keys and not section.let_anyone_in:
         yield (
             f'broker.keys: expected a folder of keys, as other hosts reach broker.host = "{section.host}", found none; '
-            "name one and call `bin/analytics keys`, or let whoever reaches the ports read and write everything, "
-            "in the clear, with broker.let_anyone_in = true"
+            "name one and call `bin/analytics keys`, or set broker.let_anyone_in = true to allow everyone who reaches the "
+            "ports to read and write everything, unencrypted"
         )
     if not KEY_NAME.fullmatch(section.key_name) or section.key_name == "broker":
         yield f'broker.key_name: expected letters, digits, "_", "." and "-", not "broker", got "{section.key_name}"'
@@ -216,7 +216,7 @@ def _areas(config: Config) -> Iterator[str]:
             server = str(area.corpid), area.server_name
             if server in area_of:
                 yield (
-                    f"{key}: expected a corpid and server_name of its own, got those of "
+                    f"{key}: expected a different corpid and server_name, got those of "
                     f'{area_of[server]}: {server[0]} and "{server[1]}"'
                 )
             area_of.setdefault(server, key)
@@ -238,14 +238,14 @@ def _sources(config: Config) -> Iterator[str]:
         if not SOURCE_NAME.fullmatch(source.name):
             yield f'{key}.name: expected letters, digits, "_", "." and "-", got "{source.name}"'
         if names[source.name] > 1:
-            yield f'{key}.name: expected a name of its own, got "{source.name}" {names[source.name]} times'
+            yield f'{key}.name: expected a unique name, got "{source.name}" {names[source.name]} times'
         if source.game and source.game not in config.games:
             yield f'{key}.game: expected one of {sorted(config.games)} or none, got "{source.game}"'
         yield from _kind(source, key)
 
 
 def _kind(source: Source, key: str) -> Iterator[str]:
-    """Yield faults of the keys that count for one kind of source only."""
+    """Yield faults of the keys that apply to one kind of source only."""
     needed, allowed = NEEDED_OF_KIND[source.kind], KEYS_OF_KIND[source.kind]
     if not getattr(source, needed):
         yield f'{key}.{needed}: expected a value, as kind is "{source.kind}", found none'
@@ -271,7 +271,7 @@ def _interface(name: str, interface: Polled) -> Iterator[str]:
 
 
 def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
-    """Yield what would leave the dashboard open to strangers, or shut to everybody."""
+    """Yield settings that would expose the dashboard to strangers, or lock everyone out."""
     for name, hashed in dashboard.users.items():
         if not HASHED.fullmatch(hashed):
             yield (
@@ -294,7 +294,7 @@ def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
     if not dashboard.tls_cert and not dashboard.behind_proxy:
         yield (
             f'dashboard.tls_cert: expected a certificate, as dashboard.host is "{dashboard.host}" and passwords would '
-            "travel in the clear; found none. Set tls_cert and tls_key, or behind_proxy where a web server in front "
+            "be sent unencrypted; found none. Set tls_cert and tls_key, or behind_proxy where a web server in front "
             "speaks TLS"
         )
 
@@ -340,7 +340,7 @@ def _groups(config: Config) -> Iterator[str]:
             yield f"{key}: expected names of bolts, got none"
         for bolt in bolts:
             if bolt not in BOLTS:
-                yield f'{key}: expected bolts out of {", ".join(BOLTS)}, got "{bolt}"'
+                yield f'{key}: expected some of {", ".join(BOLTS)}, got "{bolt}"'
             if bolt in group_of:
                 yield f'{key}: expected a bolt in one group, got "{bolt}", which is also in {group_of[bolt]}'
             group_of.setdefault(bolt, group)

@@ -7,9 +7,9 @@ REST = "main"
 
 
 def groups(config: Config) -> dict[str, list[str]]:
-    """Return the worker processes and their bolts: those of ``worker.groups``, and one more for the bolts that are in none.
+    """Return the worker processes and their bolts: ``worker.groups``, and one more for bolts in no group.
 
-    That one is called ``main`` or, where a group of that name is configured, ``main-rest``.
+    It is called ``main``, or ``main-rest`` if a group of that name is configured.
     """
     named = config.worker.groups
     placed = {bolt for members in named.values() for bolt in members} | {*config.worker.left_out}
@@ -18,5 +18,5 @@ def groups(config: Config) -> dict[str, list[str]]:
 
 
 def rest_name(named: dict[str, list[str]]) -> str:
-    """Return what the group of those bolts is called, given the configured groups."""
+    """Return the name of the group for bolts in no group, given the configured groups."""
     return REST if REST not in named else f"{REST}-rest"

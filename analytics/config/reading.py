@@ -1,4 +1,4 @@
-"""Reading the TOML file: every key is looked at, and every fault in it is told at once."""
+"""Reading the TOML file: every key is checked, and all faults are reported together."""
 
 import difflib
 import json
@@ -29,7 +29,7 @@ S = TypeVar("S", bound=Section)
 
 
 def find(path: Path | None = None) -> Path:
-    """Return the file to read: ``path``, else ``ANALYTICS_CONFIG``, else the checkout's, else the one in /etc."""
+    """Return the file to read: ``path``, ``ANALYTICS_CONFIG``, the checkout's file, or the one in /etc."""
     named = path or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
     if named is not None:
         return named
@@ -40,15 +40,15 @@ def load(path: Path | None = None) -> Config:
     """Return the configuration of the file that :func:`find` finds.
 
     Raises:
-        ConfigError: no file, no TOML, or keys that can't be used, each with what was found and expected.
+        ConfigError: no file, no TOML, or invalid keys, each with what was found and expected.
     """
     file = find(path).absolute()
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors begin a file with a mark
+        raw = tomllib.loads(file.read_text(encoding="utf-8-sig"))  # some editors write a byte order mark
     except FileNotFoundError as error:
         raise ConfigError(
             f"{file}: no such file. Name one with --config FILE or in {VARIABLE}; "
-            "conf/analytics.toml of the source is one to start from"
+            "start from conf/analytics.toml of the source"
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: expected a readable TOML file: {error}") from error
@@ -91,7 +91,7 @@ def _resolved(config: Config, file: Path) -> Config:
 
 
 def _own_sockets(broker: BrokerSection, data: Path) -> BrokerSection:
-    """Return the section of a broker that this host alone reaches with keys and unix sockets in the data folder."""
+    """Return the section with the defaults of a loopback broker: keys and unix sockets in the data folder."""
     if not is_loopback(broker.host):
         return broker
     keys = "" if broker.let_anyone_in else str(data / "keys")
@@ -100,7 +100,7 @@ def _own_sockets(broker: BrokerSection, data: Path) -> BrokerSection:
 
 
 def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:
-    """Yield what is wrong with ``value``, which should be of type ``kind``, and with everything in it."""
+    """Yield every fault of ``value``, which should be of type ``kind``, and of its members."""
     origin, arguments = get_origin(kind), get_args(kind)
     if isinstance(kind, type) and issubclass(kind, Section):
         yield from _faults_of_table(value, kind, key)
@@ -152,7 +152,7 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def _found(key: str, value: Any) -> str:
-    """Return a value as messages show it, of one that may be a secret only what it is."""
+    """Return a value as messages show it; for a possible secret only its type."""
     names = {name.partition("[")[0] for name in key.split(".")}
     hidden = names & MAY_BE_SECRET and isinstance(value, str | list | dict)
     return f"a value of type {type(value).__name__}" if hidden else _shown(value)

@@ -1,4 +1,4 @@
-"""Every option there is, with its type and default.
+"""Every option with its type and default.
 
 Paths are relative to the file. Secrets come from the environment: a key whose name ends in ``_env``
 names the variable. Each section is documented key by key in ``conf/analytics.toml``.
@@ -16,7 +16,7 @@ NotNegative = Annotated[float, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 PortOrAny = Annotated[int, Meta(ge=0, le=65535)]
 Language = Literal["en", "zh"]
-"""Of the dashboard; what it says in them is in analytics/web/languages."""
+"""Languages of the dashboard; their texts are in analytics/web/languages."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,7 +24,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class MongoDB(Section, frozen=True):
-    """Where documents go. An empty ``uri`` means the embedded server.
+    """The database of the documents. An empty ``uri`` means the embedded server.
 
     ``unsafe_uri_options``: obey options of the URI that may lose acknowledged records, instead of refusing them.
     """
@@ -36,7 +36,7 @@ class MongoDB(Section, frozen=True):
 
 
 class StoreSection(Section, frozen=True):
-    """The embedded server (node ``store``). ``mongod``: a path, or a name on ``PATH``; empty: it is looked for."""
+    """The embedded server (node ``store``). ``mongod``: a path, or a name on ``PATH``; empty: search for it."""
 
     engine: Literal["auto", "mongod", "secantus"] = "auto"
     mongod: str = ""
@@ -46,10 +46,10 @@ class StoreSection(Section, frozen=True):
 
 
 class BrokerSection(Section, frozen=True):
-    """The broker's endpoints and its log on disk. Port 0, picked free, is for tests; a file names real ones.
+    """The broker's endpoints and its log on disk. Port 0, any free port, is for tests; a file needs real ones.
 
-    ``keys``, the folder of CURVE keys, is absolute once loaded; ``key_name`` is of the pair that this host's nodes show.
-    ``sockets`` is no key: the folder of unix sockets, once loaded, where the nodes of this host use them, else "".
+    ``keys``, the folder of CURVE keys, is absolute once loaded. ``key_name``: the pair that this host's nodes use.
+    ``sockets`` is no key of the file: once loaded, the folder of unix sockets, "" if the nodes of this host use TCP.
     """
 
     host: str = "127.0.0.1"
@@ -70,10 +70,10 @@ class BrokerSection(Section, frozen=True):
 
 
 class EtcdSection(Section, frozen=True):
-    """Where nodes of several hosts know of each other. Without ``endpoints``: on this machine only.
+    """The registry of several hosts. Without ``endpoints``, it is on this machine only.
 
-    ``ca``, ``cert`` and ``key`` are absolute once loaded. The times are those of the lease behind an entry or
-    an active instance: how long it lives, how often it is renewed, how often somebody tries to take over.
+    ``ca``, ``cert`` and ``key`` are absolute once loaded. The times concern the lease of an entry or an active
+    instance: its time to live, the interval of renewals, and the interval of attempts to take over.
     """
 
     endpoints: list[str] = []
@@ -92,7 +92,7 @@ class EtcdSection(Section, frozen=True):
 
 
 class JournalSection(Section, frozen=True):
-    """Rotation and keeping of ``data/*.txt``. ``keep_days`` 0 keeps for ever."""
+    """Rotation and retention of ``data/*.txt``. ``keep_days`` 0 keeps them forever."""
 
     rotate_mb: Positive = 256
     rotate_minutes: Positive = 60
@@ -100,7 +100,7 @@ class JournalSection(Section, frozen=True):
 
 
 class Source(Section, frozen=True):
-    """One named source of game logs. Which further keys count depends on ``kind``. ``ca`` is absolute once loaded."""
+    """One named source of game logs. ``kind`` decides which other keys apply. ``ca`` is absolute once loaded."""
 
     name: str
     kind: Literal["http", "file", "tcp"]
@@ -129,7 +129,7 @@ class GamelogSection(Section, frozen=True):
 class Polled(Section, frozen=True):
     """An HTTP JSON interface that is polled for every area. An empty ``url`` turns it off.
 
-    ``clock_url`` answers ``{"now": Unix seconds}`` and says what time it is there; empty means this machine's
+    ``clock_url`` answers ``{"now": Unix seconds}``, the interface's time; empty means this machine's
     clock. ``ca`` is absolute once loaded.
     """
 
@@ -156,15 +156,15 @@ class Interface(Polled, frozen=True):
 
 
 class Roles(Polled, frozen=True):
-    """An interface that is polled for every area's roles that changed, and now and then for all of them."""
+    """An interface that is polled for the changed roles of every area, and at longer intervals for all roles."""
 
     full_every_seconds: Positive = 86_400.0
     overlap_seconds: AtLeastOne = 60
 
 
 class WorkerSection(Section, frozen=True):
-    """How bolts run. ``groups``: process name to the bolts that it runs; those in no group run in one more process, but for
-    ``left_out``, which do not run."""
+    """How bolts run. ``groups``: process name to its bolts. Bolts in no group run in one more process; those in
+    ``left_out`` do not run."""
 
     groups: dict[str, list[str]] = {}
     left_out: list[str] = []
@@ -181,7 +181,7 @@ class TimersSection(Section, frozen=True):
 
 
 class ServiceSection(Section, frozen=True):
-    """How ``start`` and ``stop`` run the suite in the background. ``nodes``: which of them here; empty means all."""
+    """The suite in the background. ``nodes``: the nodes of this host; empty means all that are needed."""
 
     nodes: list[str] = []
     drain_seconds: NotNegative = 30.0
@@ -191,18 +191,18 @@ class ServiceSection(Section, frozen=True):
 
 
 class MetricsSection(Section, frozen=True):
-    """Metrics on a port of their own (node ``metrics``), on the loopback. ``port`` 0: there is no such node."""
+    """Metrics on a separate port of the loopback (node ``metrics``). ``port`` 0: no such node."""
 
     port: PortOrAny = 0
 
 
 class DashboardSection(Section, frozen=True):
-    """The dashboard (node ``dashboard``). ``port`` 0: there is none.
+    """The dashboard (node ``dashboard``). ``port`` 0: no dashboard.
 
-    ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Needed where ``host`` is none of
-    the loopback, and so is either TLS or, with ``behind_proxy``, a web server in front that speaks it, at one of the
-    addresses or networks ``proxies``. ``language`` is for browsers that ask for none of the languages that there are. ``kept_seconds``: for so long at most are numbers shown
-    that were added up over areas before, until they are read anew.
+    ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Unless ``host`` is on the loopback,
+    users are required, and TLS or, with ``behind_proxy``, a web server that provides it at one of the addresses or
+    networks ``proxies``. ``language`` is for browsers that ask for none of the available ones. ``kept_seconds``: the
+    longest time that sums over areas are cached.
     """
 
     host: str = "127.0.0.1"
@@ -219,7 +219,7 @@ class DashboardSection(Section, frozen=True):
 
 class AreaSection(Section, frozen=True):
     """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``. ``opened`` (YYYY-MM-DD): records of
-    days before it say nothing of when the area started."""
+    earlier days do not count as the area's start."""
 
     plat: str
     opened: str = ""
@@ -238,7 +238,7 @@ class Game(Section, frozen=True):
 
 
 class Config(Section, frozen=True):
-    """All of it. ``data`` is absolute once loaded; ``file`` is where it was read from."""
+    """The whole configuration. ``data`` is absolute once loaded; ``file`` is the file it was read from."""
 
     data: Path = Path("../data")
     timezone: str = "Asia/Shanghai"

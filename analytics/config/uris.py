@@ -1,7 +1,7 @@
-"""Addresses: how messages show them, and options of a MongoDB URI that would weaken what exactly-once counting relies on.
+"""Addresses: how messages show them, and options of a MongoDB URI that would break counting exactly once.
 
 The suite writes with ``w: "majority"`` and ``j: true`` and reads with read concern ``majority`` from the primary. A weaker
-option acknowledges writes that a failover takes back, and records are then missing without any error.
+option acknowledges writes that a failover undoes: records would be missing without any error.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ _EXPECTED = {
     "readpreference": "primary",
     "readconcernlevel": "majority",
 }
-"""Options, in lower case, with the one value that is as strong as what the suite sets itself."""
+"""Options, in lower case, with the one value that is as strong as the suite's own setting."""
 
 _REASONS = {
     "w": "a write that no majority has is lost in a failover",
-    "journal": "a write that is in no journal is lost in a crash",
+    "journal": "a write that is not journaled is lost in a crash",
     "wtimeoutms": "a write that timed out may still take effect, or be rolled back",
     "readpreference": "a secondary may lag behind what was written",
     "readpreferencetags": "a secondary may lag behind what was written",

@@ -204,7 +204,7 @@ def test_a_second_broker_is_told_and_gets_no_nodes(whole: Etcd, tmp_path: Path) 
         brokers[-1].start()
         eventually(lambda: brokers[0]._offering._keys.list(KEY))
     first, second = brokers
-    eventually(lambda: "another broker is known to the cluster, on one" in second.state()["error"])
+    eventually(lambda: "the cluster has another broker, on one" in second.state()["error"])
     assert first.state()["error"] == ""
     first.stop()
     eventually(lambda: second.state()["error"] == "")

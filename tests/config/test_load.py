@@ -74,9 +74,9 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ("[broker]\nsender_port = 0", "broker.sender_port: expected a port from 1 to 65535, got 0"),
         (
             "[broker]\nsender_port = 5000",
-            "broker.sender_port: expected a port of its own, got 5000, which is also broker.receiver_port",
+            "broker.sender_port: expected a different port, got 5000, which is also broker.receiver_port",
         ),
-        ("[store]\nport = 5002", "store.port: expected a port of its own"),
+        ("[store]\nport = 5002", "store.port: expected a different port"),
         (
             '[etcd]\nendpoints = ["10.0.0.1:2379"]',
             'etcd.endpoints[0]: expected an address like "http://10.0.0.1:2379"',
@@ -113,7 +113,7 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ),
         ('[games.dl.opcodes]\nx = "login_logcout"', "games.dl.opcodes.x: expected one of"),
         ('[service]\nnodes = ["worker"]', "service.nodes[0]: expected one of broker, "),
-        ('[worker.groups]\na = ["nope"]', "worker.groups.a: expected bolts out of"),
+        ('[worker.groups]\na = ["nope"]', "worker.groups.a: expected some of"),
         ('[worker.groups]\nstore = ["server"]', "worker.groups.store: expected a name that is no node's"),
         ('[worker]\nleft_out = ["nope"]', "worker.left_out[0]: expected one of loginhour, "),
         (
@@ -154,7 +154,7 @@ def test_a_fault_is_named(tmp_path: Path, text: str, expected: str) -> None:
         ('name = "a"\nkind = "smtp"', '].kind: expected one of "http", "file", "tcp", got "smtp"'),
         ('name = "a"\nkind = "http"', '].url: expected a value, as kind is "http", found none'),
         ('name = "a"\nkind = "tcp"', '].port: expected a value, as kind is "tcp", found none'),
-        ('name = "a"\nkind = "tcp"\nport = 5000', "].port: expected a port of its own"),
+        ('name = "a"\nkind = "tcp"\nport = 5000', "].port: expected a different port"),
         ('name = "a"\nkind = "tcp"\nport = 5010\npath = "x"', "].path: expected only where kind is file"),
         (
             'name = "a"\nkind = "file"\npath = "x"\ngame = "dl"',
@@ -172,7 +172,7 @@ def test_a_source_must_make_sense(tmp_path: Path, keys: str, expected: str) -> N
 
 def test_two_sources_need_two_names(tmp_path: Path) -> None:
     one = '[[gamelog.sources]]\nname = "a"\nkind = "file"\npath = "x"\n'
-    assert 'gamelog.sources[1].name: expected a name of its own, got "a" 2 times' in refusal(
+    assert 'gamelog.sources[1].name: expected a unique name, got "a" 2 times' in refusal(
         tmp_path, one * 2
     )
 
