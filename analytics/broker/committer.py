@@ -118,7 +118,7 @@ class Committer:
         return True
 
     def run(self) -> None:
-        """Commit for ever."""
+        """Commit forever."""
         while True:
             self._came.wait()
             self._came.clear()

@@ -87,7 +87,7 @@ class Authenticator:
         bind(self._socket, _ZAP)
 
     def run(self) -> None:
-        """Answer for ever."""
+        """Answer forever."""
         while True:
             self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
             gevent.sleep(0)
@@ -95,7 +95,7 @@ class Authenticator:
     def note_keyless(self) -> None:
         """Count somebody who came without getting as far as a question: ZeroMQ refused the connection.
 
-        Warn at the 1st, 2nd, 4th, 8th … time: ZeroMQ does not say whose connection it was, and some try for ever.
+        Warn at the 1st, 2nd, 4th, 8th … time: ZeroMQ does not say whose connection it was, and some try forever.
         """
         self.keyless += 1
         if self.keyless & (self.keyless - 1) == 0:

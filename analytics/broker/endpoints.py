@@ -37,7 +37,7 @@ def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[
 def connected(kind: int, broker: BrokerSection, name: Name, **options: int | bytes) -> Socket:
     """Return a socket of ZeroMQ's ``kind`` that is connected to the broker's ``name``, or will be once that runs.
 
-    Raise Unavailable where the broker is another user's.
+    Raise Unavailable if the broker is another user's.
     """
     if broker.sockets:
         folder = _made_or_unavailable(Path(broker.sockets))

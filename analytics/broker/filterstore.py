@@ -149,6 +149,6 @@ def _line(entry: Passed) -> bytes:
 
 
 def _parsed(line: bytes) -> Passed | None:
-    """Return a line of the tail, None where it is not whole."""
+    """Return a line of the tail, None if it is not whole."""
     crc, _, text = line.partition(b" ")
     return msgspec.json.decode(text, type=Passed) if b"%08x" % zlib.crc32(text) == crc else None

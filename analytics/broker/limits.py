@@ -33,7 +33,7 @@ _BASE_SECONDS = 60.0
 _STALE_SECONDS = 0.5
 _GIVE_BACK_SECONDS = 0.5
 _BREATH = 1000
-"""Frames that nobody wants are thrown away in such lots, so that others get their turn."""
+"""Frames that nobody wants are deleted in such lots, so that others get their turn."""
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 _EVENT = struct.Struct("<HI")
 _TCP_INFO_BYTES = 136
@@ -113,7 +113,7 @@ class Port:
         return frames
 
     def follow(self) -> None:
-        """Follow connections as they come and go, for ever."""
+        """Follow connections as they come and go, forever."""
         while True:
             event, address = self._monitor.recv_multipart()
             kind, value = _EVENT.unpack(event)
@@ -215,7 +215,7 @@ class Watch:
         return sum(port.hung_up for port in self._ports)
 
     def loops(self) -> Iterator[Callable[[], None]]:
-        """Yield what is to run for ever, each in a greenlet of its own."""
+        """Yield what is to run forever, each in a greenlet of its own."""
         yield from (port.follow for port in self._ports)
         yield self._run
 

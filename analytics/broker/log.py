@@ -1,4 +1,4 @@
-"""The Queue: an append-only log in segment files. What is in it is durable and keeps its numbers for ever.
+"""The Queue: an append-only log in segment files. What is in it is durable and keeps its numbers forever.
 
 A log has an identity, made with it. A topic's messages are numbered from 1 without gaps; a segment's head record
 carries every topic's number and totals, so they outlive the deletion of older segments.

@@ -44,7 +44,7 @@ class Receiver:
         self.malformed = 0
 
     def run(self, port: Port) -> None:
-        """Take batches in for ever."""
+        """Take batches in forever."""
         while True:
             for _ in range(16):
                 self._take(port.receive(MOST_FRAMES))

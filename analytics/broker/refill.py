@@ -38,7 +38,7 @@ class Refill:
         self.damage = ""
 
     def run(self, port: Port) -> None:
-        """Answer for ever."""
+        """Answer forever."""
         while True:
             self._serve([frame.bytes for frame in port.receive(3)])
             gevent.sleep(0)

@@ -47,7 +47,7 @@ class Sender:
             self.socket.send_multipart([subscription(HEARTBEAT_TOPIC), encode(heartbeat)])
 
     def follow_subscriptions(self, port: Port) -> None:
-        """Take in subscriptions, for ever: unread, they would pile up."""
+        """Take in subscriptions, forever: unread, they would pile up."""
         while True:
             port.receive(1)
             gevent.sleep(0)

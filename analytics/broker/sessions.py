@@ -28,7 +28,7 @@ class Sessions:
     def join(self, bolts: Iterable[str], session: str) -> str:
         """Give out the session for ``bolts``: ``session`` if that holds one, else a new one. Return it.
 
-        Raise Refused where another session holds one of them and was heard of lately.
+        Raise Refused if another session holds one of them and was heard of lately.
         """
         wanted, now = list(bolts), self._now()
         if (

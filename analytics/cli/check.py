@@ -31,7 +31,7 @@ from analytics.spouts.sources.matching import matching
 from analytics.store import MongoStore, open_store
 from analytics.store.embedded.choice import elsewhere, engine_name, open_engine
 from analytics.store.embedded.choice import reason as reason_of_engine
-from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
+from analytics.store.probe import PROBE_SECONDS, Finding, Grade, probe_mongodb
 from analytics.system import ports
 
 TIMEOUT = 5.0
@@ -149,10 +149,10 @@ def _store(config: Config) -> Outcome:
     embedded = "store" in needed(config)
     if embedded and not _runs(config, "store"):
         return f"the embedded server is not running; its port {_unused(config.store.port)} is free"
-    store = open_store(config, TRIAL_SECONDS)
+    store = open_store(config, PROBE_SECONDS)
     try:
         if isinstance(store, MongoStore):
-            return [*_unsafe(config), *try_mongodb(store.database, embedded)]
+            return [*_unsafe(config), *probe_mongodb(store.database, embedded)]
         return "counts what would be written, and keeps nothing"
     finally:
         store.close()
@@ -162,7 +162,7 @@ def _areas(config: Config) -> Outcome:
     """Compare what the configuration says of areas with what their documents say."""
     if "store" in needed(config) and not _runs(config, "store"):
         return "not compared with their documents, as the embedded server is not running"
-    store = open_store(config, TRIAL_SECONDS)
+    store = open_store(config, PROBE_SECONDS)
     try:
         found = contradictions(config, store)
     finally:

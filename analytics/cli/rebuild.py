@@ -127,7 +127,7 @@ def rebuild(
 def _wanted(
     config: Config, names: tuple[str, ...], area: str, since: date | None, until: date | None
 ) -> Wanted:
-    """Return what is asked for. Raise AnalyticsError where nothing goes by a name."""
+    """Return what is asked for. Raise AnalyticsError if nothing goes by a name."""
     known = configured(config)
     for name in names:
         if name not in known and name not in TIMERS:

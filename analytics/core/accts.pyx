@@ -23,7 +23,7 @@ cdef class Accts:
     cdef char* _text
     cdef uint64_t* _ends
     cdef uint32_t* _hashes
-    # Per place the number found there + 1, 0 where there is none.
+    # Per place the number found there + 1, 0 if there is none.
     cdef uint32_t* _places
     cdef uint64_t _mask
     cdef uint64_t _room

@@ -57,7 +57,7 @@ def differences(
     """Return where a stored document differs from one that says ``states``.
 
     Args:
-        parts: those that it speaks of, None where one is missing.
+        parts: those that it speaks of, None if one is missing.
         most: what its lists may say at most, where it holds a part of a change that has not been completed.
     """
     found: Differences = {}

@@ -20,7 +20,7 @@ __all__ = ["COMPILED", "named", "scanner"]
 def scanner(
     areas: Iterable[str], earliest: int, fields: Mapping[str, Sequence[tuple[str, str]]] | None = None
 ) -> "Scanner | None":
-    """Return what reads lines of ``areas``, not before ``earliest`` (Unix seconds); None where it is not compiled.
+    """Return what reads lines of ``areas``, not before ``earliest`` (Unix seconds); None if it is not compiled.
 
     ``fields``: per op code that bolts read, the fields of ``data`` that its lines need besides acct, and their kinds.
     """

@@ -30,7 +30,7 @@ class Derived:
     later: list[Delta] = field(default_factory=list)
 
     def at(self, numbers: Mapping[str, int] | None) -> States | None:
-        """Return the states with all messages up to ``numbers`` (None: all there are); None where nothing speaks of it."""
+        """Return the states with all messages up to ``numbers`` (None: all there are); None if nothing speaks of it."""
         some = [one for one in self.later if numbers is None or one.number <= numbers.get(one.topic, 0)]
         if not some:
             return self.states if self.begun else None

@@ -24,7 +24,7 @@ class Zone:
     """One IANA time zone. Instances are shared: use :func:`zone`."""
 
     def __init__(self, name: str) -> None:
-        """Raise ConfigError where ``name`` is no IANA zone."""
+        """Raise ConfigError if ``name`` is no IANA zone."""
         try:
             self._info = ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -78,7 +78,7 @@ class Zone:
         return self._midnight(self._local_date(day) + timedelta(days=n))
 
     def day_of(self, text: str) -> int:
-        """Return the start of the day written ``YYYY-MM-DD``. Raise ValueError where it is no date."""
+        """Return the start of the day written ``YYYY-MM-DD``. Raise ValueError if it is no date."""
         return self._midnight(date.fromisoformat(text))
 
     def local(self, ts: int) -> datetime:
@@ -127,5 +127,5 @@ class Zone:
 
 @cache
 def zone(name: str) -> Zone:
-    """Return the shared Zone of that name. Raise ConfigError where it is unknown."""
+    """Return the shared Zone of that name. Raise ConfigError if it is unknown."""
     return Zone(name)

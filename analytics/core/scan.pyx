@@ -129,7 +129,7 @@ cdef class Scanner:
         return _span(text)
 
     def plain(self, bytes chunk, int64_t first, int64_t latest):
-        """Return the lines of ``chunk``, which have no names yet; None where one is not plain.
+        """Return the lines of ``chunk``, which have no names yet; None if one is not plain.
 
         Whether their op codes may be topics is not looked at.
 
@@ -229,7 +229,7 @@ cdef class Scanner:
         return count
 
     cdef tuple _columns(self, Row* rows, Py_ssize_t count, Column* columns):
-        """Return what ``by_area`` does of rows whose areas are counted; None where an acct is no text."""
+        """Return what ``by_area`` does of rows whose areas are counted; None if an acct is no text."""
         cdef dict found = {}
         cdef list accts
         cdef bytes times

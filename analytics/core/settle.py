@@ -4,7 +4,7 @@ A document remembers, in `_at`, the number of each topic through which it is com
 `_v`. Whoever writes it does so on condition that it still has the version that was read, so a change is
 either in the document together with its numbers, or not at all.
 
-A Queue that was removed comes back as another log, whose numbers begin anew. The document then remembers its
+A Queue that was removed comes back as another log, whose numbers start over. The document then remembers its
 numbers in the log before, in `_at.before`: a worker that still holds messages of that one folds in only what is
 missing, and does not turn the document back to it.
 
@@ -66,7 +66,7 @@ def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas)
     """Fold into ``document`` what it does not include yet of ``deltas``, and return what to write.
 
     ``document`` then stands for the state after the last step has been written; where a write is refused
-    it must be thrown away and loaded anew. Deltas that the document includes are published once more,
+    it must be deleted and loaded again. Deltas that the document includes are published once more,
     since nobody knows whether their tuple went out: readers take tuples by their meaning, so that twice
     is as good as once.
 

@@ -63,7 +63,7 @@ class Game:
         return int(day.replace(tzinfo=ZoneInfo(self.settings.timezone)).timestamp())
 
     def log_path(self, area: str) -> Path | None:
-        """Return where the log of ``area`` is, or None where there is no such area."""
+        """Return where the log of ``area`` is, or None if there is no such area."""
         return next((running.path for running in self._areas if running.server.id == area), None)
 
     def advance(self) -> None:

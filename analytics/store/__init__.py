@@ -42,11 +42,11 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
     ``counting:`` to count what would be written, or empty for the embedded server, node ``store``.
 
     Args:
-        timeout: seconds within which a server has to answer, for those who only look.
+        timeout: seconds within which a server has to answer, for commands that only read.
 
     Raises:
-        ConfigError: the URI can't be used, the variable is not set, or the embedded server's documents are with another
-            engine than the configuration names.
+        ConfigError: the URI is invalid, the variable is not set, or another engine than the configured one has the embedded
+            server's documents.
         Unavailable: the embedded server's folder is another user's.
     """
     uri = _uri(config)
@@ -68,7 +68,7 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
 
 
 def open_reader(config: Config) -> Reader:
-    """Return what reads the documents of the store that the configuration names.
+    """Return a reader of the configured store.
 
     Raises:
         ConfigError: the URI can't be used, or is ``counting:``, which keeps nothing.
@@ -82,17 +82,17 @@ def open_reader(config: Config) -> Reader:
 
 
 def embedded_uri(config: Config) -> str:
-    """Return the address of the embedded server as any MongoDB client takes it, with user and password.
+    """Return the URI of the embedded server for any MongoDB client, with user and password.
 
     Raises:
-        ConfigError: the documents are with another engine than the configuration names.
+        ConfigError: another engine than the configured one has the documents.
         Unavailable: the embedded store has never run with this data folder, or its password is another user's.
     """
     return known(config).uri()
 
 
 def store_uri(config: Config) -> str:
-    """Return the address of the documents, wherever they are, as any MongoDB client takes it.
+    """Return the URI of the documents' database for any MongoDB client.
 
     Raises:
         ConfigError: the variable that holds it is not set, or as :func:`embedded_uri`.
@@ -102,7 +102,7 @@ def store_uri(config: Config) -> str:
 
 
 def _looking_uri(engine: Engine) -> str:
-    """Return what is enough to ask the embedded server whether it answers, where the password can't be read."""
+    """Return a URI to ask whether the embedded server answers, without a password if it can't be read."""
     try:
         return engine.uri()
     except Unavailable:
@@ -110,7 +110,7 @@ def _looking_uri(engine: Engine) -> str:
 
 
 def _beginning(uri: str) -> str:
-    """Return how a URI begins, for a message; one that may hold a password is not shown."""
+    """Return the beginning of a URI for a message, without a possible password."""
     if "@" in uri and "://" not in uri:
         return "one that begins otherwise"
     return f"one that begins with {uri.partition(':')[0] + ':'!r}"

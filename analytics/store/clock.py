@@ -1,10 +1,10 @@
-"""The point in a replica set's history that reads must not fall behind, and who takes writes.
+"""Reads that see at least a given write, and changes of the primary.
 
-A primary that was just elected may show, for a moment, a majority's state of before. A read that names the time of a later
-write waits until that write is included.
+A newly elected primary may show, for a moment, an older state of the majority. A read with the time of a later write waits
+until that write is included.
 
-The time is stated in the read concern, not in a session of the driver's: a connection that was made while its server could
-not be read never supports sessions.
+The time is part of the read concern, not of a driver session: a connection that was opened while its server could not be
+read never supports sessions.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from pymongo.server_description import ServerDescription
 
 
 class MajorityAfter(ReadConcern):
-    """What a majority has, not earlier than ``after``, the operation time of a write; None: at any time."""
+    """Data that a majority has, not older than ``after``, the operation time of a write; None: any."""
 
     def __init__(self, after: Timestamp | None = None) -> None:
         super().__init__("majority")
@@ -29,13 +29,13 @@ class MajorityAfter(ReadConcern):
 
     @property
     def document(self) -> dict[str, Any]:
-        """The read concern as the server takes it."""
+        """The read concern in the server's form."""
         named = {} if self._after is None else {"afterClusterTime": self._after}
         return super().document | named
 
 
 class PrimaryListener(TopologyListener):
-    """Counts how often another server began to take writes, or the same one after it was away."""
+    """Counts how often a server became primary, be it another one or the same one again."""
 
     def __init__(self) -> None:
         self.changes = 0

@@ -1,4 +1,4 @@
-"""A store that keeps nothing and counts what it was given: benchmarks measure the road to it."""
+"""A store that only counts its documents, for benchmarks of everything before the store."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from analytics.store.store import Document, Store, Write
 
 
 class CountingStore(Store):
-    """Takes every write, looks at none. ``documents`` says, by collection, how many came in."""
+    """Accepts every write and saves nothing. ``documents`` has the number of documents by collection."""
 
     def __init__(self) -> None:
         self.documents: Counter[str] = Counter()

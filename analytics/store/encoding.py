@@ -1,7 +1,7 @@
-"""Documents as BSON: what can't be stored is refused here, by name, before anything is written.
+"""Documents as BSON. A document that can't be stored is refused by name before anything is written.
 
-What is read has plain numbers, ``int`` and ``float``, however they are stored: a reader may add them up
-and write them as JSON.
+Decoded documents have plain ``int`` and ``float``, however they are stored, so that readers can add them up and write them
+as JSON.
 """
 
 import math
@@ -20,7 +20,7 @@ from analytics.store.store import MAX_DOCUMENT_BYTES, Document, Write
 
 
 class _Long(TypeDecoder):
-    """An integer of 64 bits, which pymongo gives a class of its own."""
+    """A 64-bit integer, for which pymongo has a class."""
 
     bson_type = Int64
 
@@ -29,7 +29,7 @@ class _Long(TypeDecoder):
 
 
 class _Decimal(TypeDecoder):
-    """A decimal number. The suite writes none, but people who correct a document by hand may."""
+    """A decimal number. The suite writes none, but a document may be corrected by hand."""
 
     bson_type = Decimal128
 
@@ -50,13 +50,13 @@ def encode(collection: str, writes: Sequence[Write]) -> list[bytes]:
     """Return the BSON of each write's document, with its ``_id`` in front.
 
     Raises:
-        AnalyticsError: an id occurs twice, a value is none that BSON knows, or a document is over 16 MB.
+        AnalyticsError: an id occurs twice, BSON can't represent a value, or a document has more than 16 MB.
     """
     if len({write.id for write in writes}) != len(writes):
         ids = [write.id for write in writes]
         twice = sorted({id for id in ids if ids.count(id) > 1})
         raise AnalyticsError(
-            f"{collection}: expected each id once in a call of write, got {twice[:5]} more often"
+            f"{collection}: expected each id once in a call of write, got {twice[:5]} more than once"
         )
     return [_encode(collection, write) for write in writes]
 
@@ -76,7 +76,7 @@ def _encode(collection: str, write: Write) -> bytes:
         raise AnalyticsError(f"{where} can't be written as BSON: {str(error)[:500]}") from error
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise AnalyticsError(
-            f"{where} has {len(raw)} bytes, MongoDB takes {MAX_DOCUMENT_BYTES} at most. "
+            f"{where} has {len(raw)} bytes, MongoDB accepts at most {MAX_DOCUMENT_BYTES}. "
             f"Its longest field is {_longest(write.document)!r}: keep that in parts"
         )
     return raw

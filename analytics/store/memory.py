@@ -1,4 +1,4 @@
-"""A store in this process's memory, for tests, dry runs and the reference: the same rules, no disk."""
+"""A store in memory, for tests, dry runs and the reference: the same rules, no disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -8,8 +8,7 @@ from analytics.store.store import Document, Store, Write
 
 
 class MemoryStore(Store):
-    """Keeps each document as its BSON, so that what MongoDB would refuse is refused here too, and nothing
-    that a caller holds is shared with what is stored."""
+    """Stores each document as BSON. So it refuses what MongoDB would refuse, and shares no object with its callers."""
 
     def __init__(self) -> None:
         self._collections: dict[str, dict[str, bytes]] = {}
@@ -69,13 +68,13 @@ class MemoryStore(Store):
         return sorted(self._collections)
 
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        """Do nothing: a search here reads everything."""
+        """Do nothing: searches read all documents."""
 
     def barrier(self) -> None:
-        """Do nothing: what was written is there."""
+        """Do nothing: writes take effect at once."""
 
     def ping(self) -> None:
-        """Do nothing: memory is there."""
+        """Do nothing: memory always answers."""
 
     def close(self) -> None:
         """Do nothing: the documents go with the object."""

@@ -31,15 +31,16 @@ from analytics.store.store import POSITIONS, Document, Store, Write
 forget_clients_in_children()
 
 UPSERT_TRIES = 5
+"""An upsert without a condition is a duplicate only while another one wins: more in a row are a fault."""
 IDS_AT_ONCE = 10_000
 LAST_CHARACTER = "\U0010ffff"
 BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
 
 READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
-"""For every collection. The suite itself never searches by ``ts`` alone: that index is a promise to other readers."""
+"""For every collection. The suite never searches by ``ts`` alone: that index is for other readers."""
 WITHOUT_TS = {"userpay": (("area", "pay_amout"), ("game", "pay_amout"))}
-"""Collections whose documents have no ``ts``, and their indexes: for the accts that paid most."""
+"""Indexes of collections whose documents have no ``ts``: for the accts that paid most."""
 
 DEFAULTS: dict[str, Any] = {
     "appname": "analytics",
@@ -53,28 +54,27 @@ SAFE: dict[str, Any] = {
     "write_concern": WriteConcern(w="majority", j=True),
 }
 PING_SECONDS = 3.0
-"""Whether a server answers is known after that, even of one that takes requests and hangs."""
+"""The time-out of :meth:`MongoStore.ping`, also for a server that accepts requests and hangs."""
 
-_TIMEOUTS_TOLD = re.compile(r" \(configured timeouts: [^)]*\)")
+_TIMEOUTS_SHOWN = re.compile(r" \(configured timeouts: [^)]*\)")
 TIMEOUTS = ("serverSelectionTimeoutMS", "connectTimeoutMS", "socketTimeoutMS")
 
-# Codes of MongoDB's that pass by themselves: elections, shutdowns, timeouts, locks, a full disk. And 1, an
-# internal error: with it the embedded server refuses everything after a full disk, until it is started again.
-_PASSING = frozenset(
+# MongoDB's codes of temporary errors: elections, shutdowns, time-outs, locks, a full disk. And 1, an internal error, with
+# which the embedded server refuses everything after a full disk, until it is restarted.
+_TEMPORARY = frozenset(
     [1, 6, 7, 24, 46, 50, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031]
 )
 _REFUSED = frozenset([13, 18])
 _UNKNOWN_ERROR = 8
-"""What mongod answers where its disk is full, and in other cases: the text tells them apart."""
+"""mongod's code for a full disk and other errors, which only the text distinguishes."""
 
 
 class MongoStore(Store):
-    """Conditions are kept by the server, one document at a time: a new document is inserted, and refused where its
-    ``_id`` is there; a new version is written by an update that fails where ``_v`` is not the expected one. No transaction is
-    needed, nor a replica set.
+    """The server checks conditions, one document at a time: inserting a new document fails if its ``_id`` exists, and an
+    update to a new version fails if ``_v`` is not the expected one. This needs neither transactions nor a replica set.
 
-    A write returns when a majority of the replica set has it in its journal. A read sees only what a majority has, on the
-    primary: what it shows is never rolled back.
+    A write returns when a majority of the replica set has it in its journal. A read on the primary sees only data that a
+    majority has: it is never rolled back.
     """
 
     def __init__(
@@ -86,15 +86,15 @@ class MongoStore(Store):
         obey_uri: bool = False,
         dialect: Dialect = MONGODB,
     ) -> None:
-        """Connect in the background: the first operation waits for it, for 3 s at most.
+        """Connect in the background: the first operation waits for the connection, at most 3 s.
 
         Args:
-            timeout: seconds for connecting and for an answer, instead of what the URI or ``DEFAULTS`` says.
-            obey_uri: take write concern, read concern and read preference from the URI, where it names any.
-            dialect: what the server does best.
+            timeout: seconds for connecting and for an answer, instead of those of the URI or ``DEFAULTS``.
+            obey_uri: take write concern, read concern and read preference from the URI, if it has any.
+            dialect: the server's capabilities.
 
         Raises:
-            ConfigError: the URI or the database's name can't be used.
+            ConfigError: the URI or the database's name is invalid.
         """
         self._dialect = dialect
         self._turn: AbstractContextManager[object] = nullcontext() if dialect.parallel else threading.Lock()
@@ -125,12 +125,12 @@ class MongoStore(Store):
 
     @property
     def database(self) -> Database[Document]:
-        """The database, with the concerns of every operation here: for a trial of the server."""
+        """The database with this store's concerns, for checking the server."""
         return self._database
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         found: dict[str, Document] = {}
-        with told(collection):
+        with translated_errors(collection):
             for asked in self._batches(ids):
                 for document in self._readable(collection).find({"_id": {"$in": asked}}):
                     found[document["_id"]] = document
@@ -143,12 +143,12 @@ class MongoStore(Store):
         return conflicts
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        with told(collection):
+        with translated_errors(collection):
             for asked in self._batches(ids):
                 self._database[collection].delete_many({"_id": {"$in": asked}})
 
     def remove(self, collection: str, id: str, version: object) -> bool:
-        with told(collection):
+        with translated_errors(collection):
             return (
                 self._database[collection].delete_one({"_id": id, "_v": {"$eq": version}}).deleted_count == 1
             )
@@ -163,17 +163,17 @@ class MongoStore(Store):
         until: int | None = None,
         batch: int = 500,
     ) -> Iterator[Document]:
-        # Every document has an area and no part has one; asked this way, the index on it still serves.
+        # Every document has an area and no part has one. This condition still uses the index on it.
         wanted: Document = {"area": {"$gt": ""} if area is None else area}
         if game is not None:
             wanted["game"] = game
         span = {"$gte": since, "$lt": until}
         if bounds := {name: bound for name, bound in span.items() if bound is not None}:
             wanted["ts"] = bounds
-        # Where there is no ts, an index by area alone gives the order.
+        # Without ts, an index by area alone gives the order.
         order = _keys(("area",) if collection in WITHOUT_TS else ("area", "ts"))
         with (
-            told(collection),
+            translated_errors(collection),
             self._readable(collection).find(wanted, sort=order, batch_size=batch) as cursor,
         ):
             yield from cursor
@@ -183,36 +183,36 @@ class MongoStore(Store):
         found = self._readable(collection).find(
             wanted, {"_id": 1}, sort=_keys(("_id",)), batch_size=IDS_AT_ONCE
         )
-        with told(collection), found as cursor:
+        with translated_errors(collection), found as cursor:
             for document in cursor:
                 yield document["_id"]
 
     def collections(self) -> list[str]:
-        with told(self._database.name):
+        with translated_errors(self._database.name):
             return sorted(self._database.list_collection_names())
 
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        # By default MongoDB finishes an index when every voting member has built it, and one of them may be down.
+        # By default, an index is complete when every voting member has built it, and one of them may be down.
         quorum: dict[str, Any] = {}
-        with told(self._database.name):
+        with translated_errors(self._database.name):
             hello = self._database.command("hello")
         if "setName" in hello or hello.get("msg") == "isdbgrid":
             quorum["commitQuorum"] = "majority"
         for collection in collections:
-            with told(collection):
+            with translated_errors(collection):
                 models = [IndexModel(_keys(fields)) for fields in indexes(collection)]
                 self._database[collection].create_indexes(models, **quorum)
 
     def barrier(self) -> None:
-        # A majority has it only when a majority has everything before it in the primary's log.
+        # When a majority has this write, it has everything before it in the primary's log.
         (bulk,) = bulks(POSITIONS, [Write(BARRIER, {"at": datetime.now(UTC)}, None)])
         reply = self._send(POSITIONS, update(POSITIONS, bulk, self._dialect))
-        # A server without replicas has no such time.
+        # A server without replicas returns no operation time.
         if "operationTime" in reply and isinstance(self._read_concern, MajorityAfter):
             self._read_concern = MajorityAfter(reply["operationTime"])
 
     def ping(self) -> None:
-        with told(self._database.name), pymongo.timeout(PING_SECONDS):
+        with translated_errors(self._database.name), pymongo.timeout(PING_SECONDS):
             self._database.command("ping")
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class MongoStore(Store):
 
     def _write_bulk(self, collection: str, bulk: Bulk) -> set[str]:
         """Write one bulk and return the ids in conflict."""
-        # What has no condition is new as a rule, and inserting is cheaper than looking what there is to replace.
+        # A document without a condition is usually new, and inserting is cheaper than replacing.
         failed = [
             *self._insert(collection, [one for one in bulk if not one[0].expected]),
             *self._update(collection, [one for one in bulk if one[0].expected]),
@@ -233,29 +233,29 @@ class MongoStore(Store):
         for _ in range(UPSERT_TRIES):
             if not again:
                 return {write.id for write, _ in failed if write.expected is not None}
-            # It is there, or another upsert of it has just won.
+            # It exists, or another upsert of it has just won.
             again = self._update(collection, again)
         raise Unavailable(f"{collection}: {again[0][0].id!r} was refused as a duplicate {UPSERT_TRIES} times")
 
     def _insert(self, collection: str, bulk: Bulk) -> Bulk:
-        """Insert the documents of a bulk and return those that are there."""
+        """Insert the documents of a bulk and return those that exist already."""
         if not bulk:
             return []
         return refused(bulk, self._send(collection, insert(collection, bulk)))
 
     def _update(self, collection: str, bulk: Bulk) -> Bulk:
-        """Replace the documents of a bulk and return those whose condition does not hold."""
+        """Replace the documents of a bulk and return those whose condition fails."""
         if not bulk:
             return []
         return refused(bulk, self._send(collection, update(collection, bulk, self._dialect)))
 
     def _readable(self, collection: str) -> Collection[Document]:
-        """Return a collection for reads that see everything up to the latest barrier."""
+        """Return a collection whose reads see everything up to the latest barrier."""
         return self._database.get_collection(collection, read_concern=self._read_concern)
 
     def _send(self, collection: str, command: dict[str, Any]) -> Document:
-        """Send one command that writes, and return the reply: its errors are of writes whose conditions do not hold."""
-        with told(collection), self._turn:
+        """Send one write command and return the reply: its only errors are failed conditions."""
+        with translated_errors(collection), self._turn:
             reply = self._database.command(command, writeConcern=self._database.write_concern.document)
         if error := failure(collection, reply):
             raise error
@@ -263,7 +263,7 @@ class MongoStore(Store):
 
 
 def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
-    """Return what the client's URI names of ``SAFE``, and the rest as it is there."""
+    """Return ``SAFE`` with the values that the client's URI has."""
     named = {
         "read_preference": client.read_preference,
         "read_concern": client.read_concern if client.read_concern.document else SAFE["read_concern"],
@@ -273,7 +273,7 @@ def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
 
 
 def indexes(collection: str) -> tuple[tuple[str, ...], ...]:
-    """Return the fields of each index that a collection has besides the one on ``_id``."""
+    """Return the fields of each index of a collection, except the one on ``_id``."""
     return WITHOUT_TS.get(collection, READERS_INDEXES)
 
 
@@ -282,7 +282,7 @@ def _keys(fields: Iterable[str]) -> list[tuple[str, int]]:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def translated_errors(where: str) -> Iterator[None]:
     """Turn pymongo's errors into the suite's, with what to do next."""
     try:
         yield
@@ -298,13 +298,13 @@ def told(where: str) -> Iterator[None]:
 
 
 def _brief(error: ConnectionFailure) -> str:
-    """Return what pymongo found at each address, without its timeouts and what it knows of the servers."""
-    found = _TIMEOUTS_TOLD.sub("", str(error)).split(", Timeout: ")[0]
+    """Return pymongo's error at each address, without time-outs and server descriptions."""
+    found = _TIMEOUTS_SHOWN.sub("", str(error)).split(", Timeout: ")[0]
     return found[:300] or type(error).__name__
 
 
 def failure(where: str, reply: Document) -> AnalyticsError | None:
-    """Return what the reply to a command that writes says went wrong, other than conditions that do not hold."""
+    """Return the error in the reply to a write command; failed conditions are none."""
     failed = [one for one in reply.get("writeErrors", []) if one["code"] not in REFUSALS]
     if failed:
         found = [
@@ -320,9 +320,9 @@ def failure(where: str, reply: Document) -> AnalyticsError | None:
 def _of_code(where: str, code: int, message: str, timeout: bool = False) -> AnalyticsError:
     if code == _UNKNOWN_ERROR and "No space left on device" in message:
         return Unavailable(
-            f"MongoDB's disk is full ({where}): {message}. Make room there; writing goes on by itself"
+            f"MongoDB's disk is full ({where}): {message}. Free some space; writing resumes automatically"
         )
-    if timeout or code in _PASSING:
+    if timeout or code in _TEMPORARY:
         return Unavailable(f"MongoDB can't do it now ({where}): {message}")
     if code in _REFUSED:
         return AnalyticsError(

@@ -1,4 +1,4 @@
-"""Reading chosen fields, sums and the newest from MongoDB, for the dashboard."""
+"""Reads selected fields, sums and newest documents from MongoDB, for the dashboard."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from pymongo import ASCENDING, DESCENDING, MongoClient, ReadPreference
 from pymongo.monitoring import CommandListener
 
 from analytics.store.encoding import OPTIONS
-from analytics.store.mongo import DEFAULTS, told
+from analytics.store.mongo import DEFAULTS, translated_errors
 from analytics.store.reading import Query, Reader
 from analytics.store.store import Document
 
@@ -16,9 +16,9 @@ MOST_MS = 60_000
 
 
 class MongoReader(Reader):
-    """Sends ``find``, and ``aggregate`` without stages that write, and nothing else; a search that takes over a minute is given up.
+    """Sends only ``find``, and ``aggregate`` without stages that write. A search that takes over a minute is cancelled.
 
-    Where a replica set has no primary, another member is asked.
+    If a replica set has no primary, another member answers.
     """
 
     def __init__(self, uri: str, database: str, listeners: Sequence[CommandListener] = ()) -> None:
@@ -61,8 +61,8 @@ class MongoReader(Reader):
             yield key, tuple(one[f"s{place}"] for place in range(len(fields)))
 
     def _found(self, query: Query, order: Document, limit: int, shown: Document) -> Iterator[Document]:
-        """Yield what the index alone finds: by ``find``, which takes the embedded server a third less than ``aggregate``."""
-        with told(query.collection):
+        """Yield the documents that an index alone finds, by ``find``: it takes the embedded server a third less than ``aggregate``."""
+        with translated_errors(query.collection):
             found = self._database[query.collection].find(
                 query.indexed(), shown, sort=order or None, limit=limit, batch_size=BATCH, max_time_ms=MOST_MS
             )
@@ -70,14 +70,14 @@ class MongoReader(Reader):
                 yield from found
 
     def _asked(self, query: Query, stages: list[Document]) -> Iterator[Document]:
-        """Yield what the stages make of the documents that ``query`` finds.
+        """Yield the result of the stages over the documents that ``query`` finds.
 
-        They are found by the index alone and then sifted: MongoDB takes both steps for one, and the embedded server
-        uses an index only where it serves all of a search.
+        The index finds them, and a second stage filters. MongoDB merges both steps, and the embedded server uses an index only
+        if it covers the whole search.
         """
         sift = [{"$match": rest}] if (rest := query.rest()) else []
         pipeline = [{"$match": query.indexed()}, *sift, *stages]
-        with told(query.collection):
+        with translated_errors(query.collection):
             collection = self._database[query.collection]
             with collection.aggregate(pipeline, batchSize=BATCH, maxTimeMS=MOST_MS) as found:
                 yield from found

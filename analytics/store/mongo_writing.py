@@ -1,8 +1,7 @@
-"""Conditional writes as MongoDB's commands ``insert`` and ``update``: cutting them into bulks, and stating the condition.
+"""Conditional writes as MongoDB's commands ``insert`` and ``update``: their bulks and their conditions.
 
-The commands are sent as they are, not through pymongo's bulk API: that costs the client more for each write than its
-BSON does. The driver repeats no such command by itself. After a cut connection the outcome is unknown anyway, and the
-caller of the store repeats the whole call.
+The commands bypass pymongo's bulk API, which costs the client more per write than encoding its BSON. The driver does not
+retry such commands. After a broken connection the outcome is unknown anyway, and the caller of the store repeats the call.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,17 +18,17 @@ BULK_BYTES = 8 * 1024 * 1024
 DUPLICATE_KEY = 11000
 CONVERSION_FAILURE = 241
 REFUSALS = frozenset([DUPLICATE_KEY, CONVERSION_FAILURE])
-"""Codes of a write whose condition does not hold."""
+"""Codes of a write whose condition fails."""
 
 Bulk = list[tuple[Write, RawBSONDocument]]
 
 # Fails with CONVERSION_FAILURE for any document: the word "string", the type of its _id, is no number. A constant
-# would fail when the update is parsed, before the condition is looked at.
+# would already fail when the update is parsed, before its condition is evaluated.
 _REFUSE: Document = {"$toInt": {"$type": "$_id"}}
 
 
 class _Encoded(RawBSONDocument):
-    """An encoded document. Pymongo asks it whether it is empty, for which the base class decodes it all."""
+    """An encoded document. Pymongo asks whether it is empty, for which the base class would decode all of it."""
 
     def __bool__(self) -> bool:
         return True
@@ -54,7 +53,7 @@ def bulks(collection: str, writes: Sequence[Write]) -> Iterator[Bulk]:
 
 
 def insert(collection: str, bulk: Bulk) -> dict[str, Any]:
-    """Return the command that inserts the documents of ``bulk``: one whose ``_id`` is there is refused."""
+    """Return the command that inserts the documents of ``bulk``; an existing ``_id`` is refused."""
     return {"insert": collection, "documents": [document for _, document in bulk], "ordered": False}
 
 
@@ -71,16 +70,16 @@ def update(collection: str, bulk: Bulk, dialect: Dialect) -> dict[str, Any]:
 
 
 def refused(bulk: Bulk, reply: Document) -> Bulk:
-    """Return those of ``bulk`` that the ``writeErrors`` of a reply speak of."""
+    """Return the writes of ``bulk`` that the ``writeErrors`` of a reply list."""
     return [bulk[one["index"]] for one in reply.get("writeErrors", ())]
 
 
 def _in_pipeline(id_: str, expected: int, document: RawBSONDocument) -> Document:
-    """State the condition on ``_v`` in an update of ``{_id}``: MongoDB finds that without its query planner.
+    """Put the condition on ``_v`` into an update of ``{_id}``, which MongoDB finds without its query planner.
 
     It is exact: the server evaluates condition and replacement on one version of the document. A refusal is an error of
-    this statement, so the reply names it by its index. Where the document is gone, the pipeline starts from the
-    filter's fields alone: a document that has nothing but an ``_id`` counts as gone, too.
+    this statement, so the reply names it by its index. If the document is gone, the pipeline starts from the
+    filter's fields alone: a document that has only an ``_id`` counts as gone as well.
     """
     found = {"_id": id_}
     holds = {"$or": [{"$eq": ["$_v", expected]}, {"$eq": ["$$ROOT", {"$literal": found}]}]}
@@ -88,9 +87,9 @@ def _in_pipeline(id_: str, expected: int, document: RawBSONDocument) -> Document
 
 
 def _in_filter(id_: str, expected: int, document: RawBSONDocument) -> Document:
-    """State the condition on ``_v`` in the filter: where another version is stored, the upsert is a duplicate.
+    """Put the condition on ``_v`` into the filter: if another version is stored, the upsert is a duplicate.
 
-    Compared by equality, ``_v`` makes the embedded server look through the indexes for it, for a sixth of its time.
+    An equality would make the embedded server search its indexes for ``_v``, which takes a sixth of its time.
     """
     return _statement({"_id": id_, "_v": {"$not": {"$ne": expected}}}, document)
 

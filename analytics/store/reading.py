@@ -1,6 +1,6 @@
-"""Reading for the dashboard: chosen fields, sums and the newest, and no way to write.
+"""Reading for the dashboard: selected fields, sums and newest documents, without a way to write.
 
-Every search goes by one of the indexes that readers are promised: (area, ts), (game, ts), ts, and in ``userpay``
+Every search uses one of the documented indexes: (area, ts), (game, ts), ts, and in ``userpay``
 (area, pay_amout) and (game, pay_amout).
 """
 
@@ -20,7 +20,7 @@ WHOLE = "*"
 class Query:
     """Which documents: of these areas, or of a game (and plat) but for those of the whole game.
 
-    Values are texts and numbers and nothing else: they are never taken for operators.
+    Values are strings and numbers, so they can't be taken for operators.
 
     Attributes:
         areas: ids, ``*`` for the documents of the whole game; empty: all areas of the game.
@@ -37,7 +37,7 @@ class Query:
     at_least: tuple[str, float] | None = None
 
     def indexed(self) -> Document:
-        """Return the part that an index serves, as MongoDB takes it: one field that is equal, one in a span."""
+        """Return the part of the filter that an index serves: one field by equality, one by range."""
         wanted: Document = {"game": str(self.game)}
         if self.areas:
             ids = [str(area) for area in self.areas]
@@ -50,7 +50,7 @@ class Query:
         return wanted
 
     def rest(self) -> Document:
-        """Return the other part, by which what the index finds is sifted. An area's id says its game and plat."""
+        """Return the rest of the filter. An area's id implies its game and plat."""
         if not self.areas:
             return {"plat": str(self.plat)} if self.plat else {}
         return {"game": str(self.game)} if WHOLE in self.areas else {}
@@ -71,7 +71,7 @@ class Query:
 class Reader(ABC):
     """Reads documents, parts never. Every method may be called from many greenlets at once.
 
-    Errors: Unavailable where trying again may help, AnalyticsError otherwise.
+    Errors: Unavailable if a retry may help, otherwise AnalyticsError.
     """
 
     @abstractmethod
@@ -84,26 +84,26 @@ class Reader(ABC):
         descending: bool = False,
         limit: int = 0,
     ) -> Iterator[Document]:
-        """Yield what ``query`` finds with only these ``fields``.
+        """Yield the documents that ``query`` finds, with only these ``fields``.
 
         Args:
             by: ``ts`` or another indexed field to sort by; "": in no order.
-            limit: at most so many; 0: all.
+            limit: the most documents; 0: all.
         """
 
     @abstractmethod
     def sums(
         self, query: Query, keys: Sequence[str], fields: Sequence[str]
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is missing)."""
+        """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 if one is missing)."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class StoreReader(Reader):
-    """Reads any store through :meth:`Store.find`, and does the rest itself: the reference for the other readers."""
+    """Reads any store through :meth:`Store.find` and computes the rest: the reference for other readers."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -141,11 +141,11 @@ class StoreReader(Reader):
             yield key, tuple(sums)
 
     def close(self) -> None:
-        """Do nothing: the store is its owner's."""
+        """Do nothing: the store belongs to its owner."""
 
 
 class ReadOnly(Store):
-    """A store that refuses to be changed."""
+    """A store that refuses writes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -154,13 +154,13 @@ class ReadOnly(Store):
         return self._store.load(collection, ids)
 
     def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
-        raise AnalyticsError(f"{collection}: nothing may be written here: this store was opened for reading")
+        raise AnalyticsError(f"{collection}: can't write: this store was opened for reading")
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        raise AnalyticsError(f"{collection}: nothing may be deleted here: this store was opened for reading")
+        raise AnalyticsError(f"{collection}: can't delete: this store was opened for reading")
 
     def remove(self, collection: str, id: str, version: object) -> bool:
-        raise AnalyticsError(f"{collection}: nothing may be removed here: this store was opened for reading")
+        raise AnalyticsError(f"{collection}: can't remove: this store was opened for reading")
 
     def find(
         self,
@@ -181,10 +181,10 @@ class ReadOnly(Store):
         return self._store.collections()
 
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        raise AnalyticsError("no index may be made here: this store was opened for reading")
+        raise AnalyticsError("can't create an index: this store was opened for reading")
 
     def barrier(self) -> None:
-        raise AnalyticsError("no barrier may be written here: this store was opened for reading")
+        raise AnalyticsError("can't write a barrier: this store was opened for reading")
 
     def ping(self) -> None:
         self._store.ping()

@@ -1,10 +1,10 @@
-"""What the suite asks of a store: documents by id, each write on condition of the version that it replaces.
+"""The interface of a store: documents by id, each write on condition of the version that it replaces.
 
-Exactly-once counting rests on two guarantees that every store gives:
+Counting exactly once relies on two guarantees of every store:
 
 - a write takes effect completely or not at all, and is durable once :meth:`Store.write` has returned;
 - of several writes that expect the same version of one document, one takes effect and the others are
-  told of the conflict.
+  reported as conflicts.
 
 A list too long for one document lives in parts, documents of the same collection that never change::
 
@@ -12,8 +12,8 @@ A list too long for one document lives in parts, documents of the same collectio
     {"_id": "a:1#1", "part_of": "a:1", "part": 1, "userlist": [oldest …]}
     {"_id": "a:1#2", "part_of": "a:1", "part": 2, "userlist": […]}
 
-Parts carry neither ``area`` nor ``ts``, so no search for documents finds them. They never change: whoever writes a list
-anew gives its parts other numbers, and then deletes the old ones.
+Parts carry neither ``area`` nor ``ts``, so no search for documents finds them. They never change: a list that is
+rewritten gets parts with new numbers, and then the old parts are deleted.
 """
 
 from abc import ABC, abstractmethod
@@ -26,22 +26,23 @@ from analytics.errors import AnalyticsError, Unavailable
 Document = dict[str, Any]
 
 POSITIONS = "positions"
-"""The collection that holds how far bolts and timer bolts are, and the suite's other notes about the store."""
+"""The collection of the positions of bolts and timer bolts, and of other notes about the store."""
 
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
 MOST_VERSIONS = 1 << 62
 PARTS_AT_ONCE = 16
+"""Parts in memory while a list is read: about 53 kB each."""
 _OF_THE_PART = {"_id", "part_of", "part"}
 
 
 def is_version(document: Document) -> bool:
-    """Whether a stored document says which version it is: somebody may have changed it by hand."""
+    """Whether a stored document has a valid version; it may have been changed by hand."""
     version = document.get("_v")
     return isinstance(version, int) and not isinstance(version, bool) and 0 < version < MOST_VERSIONS
 
 
 class Write(NamedTuple):
-    """Replace the document ``id`` by ``document``, on condition of what is stored now.
+    """Replace the document ``id`` by ``document``, if the condition holds.
 
     Args:
         document: the whole new document; its ``_id`` may be left out.
@@ -57,12 +58,12 @@ class Write(NamedTuple):
 class Store(ABC):
     """Collections of documents. Every method may be called from many greenlets at once.
 
-    Errors: Unavailable where trying again may help (no connection, no primary, a timeout, a restart, a full
-    disk), AnalyticsError with advice otherwise. Dates come back aware, in UTC, cut to milliseconds.
+    Errors: Unavailable if a retry may help (no connection, no primary, a time-out, a restart, a full disk),
+    otherwise AnalyticsError with advice. Dates are returned aware, in UTC, truncated to milliseconds.
     """
 
     elections: int = 0
-    """How often the server that takes writes has changed, or come back. Where it has, see what is still there."""
+    """How often another server became primary, or the same one again. Acknowledged writes may be lost then."""
 
     @abstractmethod
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
@@ -70,27 +71,27 @@ class Store(ABC):
 
     @abstractmethod
     def write(self, collection: str, writes: Sequence[Write]) -> set[str]:
-        """Carry out ``writes``, each by itself, and return the ids in conflict, which were not written.
+        """Execute each of ``writes`` and return the ids in conflict, which were not written.
 
-        Everything else is durable. The order among the writes is open, so an id may occur only once.
-        A document that is gone although a version was expected is written anew.
+        All others are durable. The writes have no order, so an id may occur only once.
+        If a document is gone although a version was expected, it is written again.
 
         Raises:
             Unavailable: any of the writes may have taken effect or not, or may be rolled back. Call
-                :meth:`barrier`, then repeat the call with the same writes: one that had taken effect comes back
-                as a conflict (or, without a condition, is written again), so load what conflicts and compare.
-            AnalyticsError: a document can't be stored, and none of this call's was.
+                :meth:`barrier`, then repeat the call with the same writes: one that had taken effect is returned
+                as a conflict (or, without a condition, written again), so load conflicting documents and compare.
+            AnalyticsError: a document can't be stored, and none of this call was.
         """
 
     @abstractmethod
     def delete(self, collection: str, ids: Sequence[str]) -> None:
-        """Remove the documents of these ids, where they are stored. Repeat the call after Unavailable."""
+        """Remove the documents of these ids, if they are stored. Repeat the call after Unavailable."""
 
     @abstractmethod
     def remove(self, collection: str, id: str, version: object) -> bool:
         """Remove a document on condition that its ``_v`` is ``version`` (None: it has none). Return whether it was.
 
-        After Unavailable it may be gone or not: look.
+        After Unavailable, load it to see whether it is gone.
         """
 
     @abstractmethod
@@ -104,20 +105,20 @@ class Store(ABC):
         until: int | None = None,
         batch: int = 500,
     ) -> Iterator[Document]:
-        """Yield documents, never parts, sorted by area, then ``ts``; of equal ones the order is open.
+        """Yield documents, never parts, sorted by area, then ``ts``.
 
         Args:
             since, until: Unix seconds, ``since <= ts < until``. Documents without ``ts`` are found only
-                where neither is given.
-            batch: how many documents are held in memory at once.
+                if neither is given.
+            batch: documents in memory at once.
         """
 
     @abstractmethod
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
-        """Yield the id of everything that is stored, parts included, in order. No document is read.
+        """Yield all ids, parts included, in order. No document is read.
 
         Args:
-            prefix: only ids that begin with it. Without one, ids that are no strings come, too: the suite writes none.
+            prefix: only ids that begin with it. Without one, foreign ids that are no strings are included.
         """
 
     @abstractmethod
@@ -126,12 +127,12 @@ class Store(ABC):
 
     @abstractmethod
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        """Make the indexes that are missing: (area, ts), (game, ts) and ts. ``userpay``, which has no ``ts``, has
+        """Create missing indexes: (area, ts), (game, ts) and ts. ``userpay``, which has no ``ts``, has
         (area, pay_amout) and (game, pay_amout) instead."""
 
     @abstractmethod
     def barrier(self) -> None:
-        """Return when every earlier write, of any client, is either durable or gone for good. Later reads see it so.
+        """Return when every earlier write, of any client, is either durable or gone for good. Later reads show the result.
 
         After a write whose outcome is unknown, and after a failover, call this before a read that decides. A store
         without replicas has nothing to wait for.
@@ -142,19 +143,19 @@ class Store(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Return if the store answers. Raise Unavailable or AnalyticsError, saying what to do, if not."""
+        """Return if the store answers; otherwise raise Unavailable or AnalyticsError with advice."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of connections. The store can't be used afterwards."""
+        """Close connections. The store can't be used afterwards."""
 
     def whole(self, collection: str, document: Document) -> Document:
         """Return ``document`` with its lists completed, oldest entries first, and no ``parts`` any more.
 
-        Where a writer has thrown parts away since the document was read, it is the newer document instead.
+        If a writer has deleted parts since the document was read, the newer document is returned.
 
         Raises:
-            AnalyticsError: a part that the document speaks of is not there.
+            AnalyticsError: a part of the document is missing.
         """
         while "parts" in document:
             lists: dict[str, list[Any]] = {}
@@ -162,7 +163,7 @@ class Store(ABC):
                 for part in self._parts(collection, document):
                     for name in part.keys() - _OF_THE_PART:
                         lists.setdefault(name, []).extend(part[name])
-            except _Gone:
+            except _PartGone:
                 document = self._newer(collection, document)
                 continue
             for name, entries in lists.items():
@@ -173,12 +174,12 @@ class Store(ABC):
     def items(self, collection: str, document: Document, field: str) -> Iterator[list[Any]]:
         """Yield one of the document's lists piece by piece, oldest entries first; a few parts are in memory at a time.
 
-        All pieces are of one version of the document: the given one or, where a writer has thrown its parts away
-        before the first piece was read, the newer.
+        All pieces are of one version of the document: the given one or, if a writer had deleted its parts before the
+        first piece was read, a newer one.
 
         Raises:
-            Unavailable: a writer threw parts away after that. Load the document and begin anew.
-            AnalyticsError: a part that the document speaks of is not there.
+            Unavailable: a writer deleted parts after that. Load the document and start over.
+            AnalyticsError: a part of the document is missing.
         """
         begun = False
         while True:
@@ -187,11 +188,11 @@ class Store(ABC):
                     if entries := part.get(field):
                         begun = True
                         yield entries
-            except _Gone as gone:
+            except _PartGone as gone:
                 document = self._newer(collection, document)
                 if begun:
                     raise Unavailable(
-                        f"{collection}: the {field} of {document['_id']!r} was written anew while it was read; read it again"
+                        f"{collection}: the {field} of {document['_id']!r} was rewritten while it was read; read it again"
                     ) from gone
                 continue
             if entries := document.get(field):
@@ -199,17 +200,17 @@ class Store(ABC):
             return
 
     def _parts(self, collection: str, document: Document) -> Iterator[Document]:
-        """Yield the document's parts, oldest first. Raise _Gone where one is not there."""
+        """Yield the document's parts, oldest first. Raise _PartGone if one is missing."""
         ids = part_ids(document)
         for start in range(0, len(ids), PARTS_AT_ONCE):
             asked = ids[start : start + PARTS_AT_ONCE]
             found = self.load(collection, asked)
             if len(found) < len(asked):
-                raise _Gone
+                raise _PartGone
             yield from map(found.pop, asked)
 
     def _newer(self, collection: str, document: Document) -> Document:
-        """Return what is stored now of a document that lacks a part. Raise AnalyticsError where it is the same."""
+        """Return the stored version of a document that lacks a part. Raise AnalyticsError if it is the same one."""
         newer = self.load(collection, [document["_id"]]).get(document["_id"])
         if newer is None or newer.get("_v") == document.get("_v"):
             raise AnalyticsError(
@@ -219,5 +220,5 @@ class Store(ABC):
         return newer
 
 
-class _Gone(Exception):
-    """A part that a document speaks of is not there."""
+class _PartGone(Exception):
+    """A part of a document is missing."""

@@ -36,7 +36,7 @@ def checked(analytics: Run, folder: Path, uri: str, more: str = "", status: int 
 def test_a_warning_is_no_error(analytics: Run, tmp_path: Path, uri: str) -> None:
     output = checked(analytics, tmp_path, uri, status=0).stdout
     assert "ok      store: may read, write, delete and index in database analytics\n" in output
-    assert "WARNING store: MongoDB 6.0.5 works, but is past its support" in output
+    assert "WARNING store: MongoDB 6.0.5 works, but is no longer supported" in output
     assert "WRONG" not in output and "ERROR" not in output
 
 

@@ -334,9 +334,7 @@ def test_a_list_that_is_written_anew_while_it_is_read_is_not_mixed_with_the_newe
     store.write("loginday", more)
     store.write("loginday", [Write("a:1", newer, 1)])
     store.delete("loginday", [part.id for part in parts])
-    with pytest.raises(
-        Unavailable, match="userlist of 'a:1' was written anew while it was read; read it again"
-    ):
+    with pytest.raises(Unavailable, match="userlist of 'a:1' was rewritten while it was read; read it again"):
         list(reading)
 
 

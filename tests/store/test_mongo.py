@@ -19,7 +19,7 @@ from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
 from analytics.store.clock import MajorityAfter
-from analytics.store.mongo import failure, told
+from analytics.store.mongo import failure, translated_errors
 from analytics.testing.mongod import ReplicaSet
 
 
@@ -124,14 +124,14 @@ def test_nobody_there_is_unavailable_soon() -> None:
         (NotPrimaryError("not primary"), Unavailable, "does not answer"),
         (OperationFailure("stepping down", 189), Unavailable, "can't do it now"),
         (OperationFailure("no space left", 14031), Unavailable, "no space left"),
-        (OperationFailure("28: No space left on device", 8), Unavailable, "disk is full.*Make room"),
+        (OperationFailure("28: No space left on device", 8), Unavailable, "disk is full.*Free some space"),
         (OperationFailure("what is this", 8), AnalyticsError, "code 8"),
         (OperationFailure("authentication failed", 18), AnalyticsError, "mongodb.uri_env"),
         (OperationFailure("unknown operator", 2), AnalyticsError, r"refuses \(c\).*code 2"),
     ],
 )
 def test_errors_say_whether_to_try_again(error: Exception, expected: type[Exception], words: str) -> None:
-    with pytest.raises(expected, match=words) as caught, told("c"):
+    with pytest.raises(expected, match=words) as caught, translated_errors("c"):
         raise error
     assert type(caught.value) is expected
 

@@ -172,7 +172,7 @@ def test_data_of_the_release_before_is_made_the_servers_own(node: StoreNode, con
 )
 def test_data_of_another_release_says_what_to_do(config: Config, message: str) -> None:
     line = json.dumps({"s": "F", "msg": message, "attr": {"error": "BadValue"}}, separators=(",", ":"))
-    words = MongodEngine(config).last_words(['{"s":"I","msg":"starting"}', line, '{"s":"I","msg":"ended"}'])
+    words = MongodEngine(config).last_errors(['{"s":"I","msg":"starting"}', line, '{"s":"I","msg":"ended"}'])
     assert words.startswith(f"{message}: BadValue. The data in") and "store.mongod" in words
 
 
@@ -183,7 +183,7 @@ def test_the_last_words_of_a_server_on_foreign_data(config: Config) -> None:
     (database / "WiredTiger.wt").write_text("nonsense")
     node = StoreNode(config)
     with pytest.raises(
-        Exception, match=r"ended at its start; its last words in .*store-server.log: .*WiredTiger"
+        Exception, match=r"ended at its start; its last errors in .*store-server.log: .*WiredTiger"
     ):
         node.start()
     assert (database / "WiredTiger.turtle").read_text() == "nonsense"

@@ -21,7 +21,7 @@ from analytics.errors import AnalyticsError
 from analytics.store import Write, embedded_uri, open_store
 from analytics.store.embedded import StoreNode
 from analytics.store.embedded.choice import NAMES, Name, Record, other, read_record
-from analytics.store.embedded.move import Content, Differs, direction, move
+from analytics.store.embedded.move import Content, CopyDiffers, direction, move
 from analytics.store.embedded.server import Server
 from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
@@ -125,7 +125,7 @@ def test_a_copy_that_differs_is_not_used(config: Config, monkeypatch: pytest.Mon
                 client["analytics"]["loginday"].update_one({"_id": "7"}, {"$set": {"count": 8}})
 
     monkeypatch.setattr(Server, "start", start)
-    with pytest.raises(Differs, match=rf"analytics.loginday: expected {MANY:,} documents with hash"):
+    with pytest.raises(CopyDiffers, match=rf"analytics.loginday: expected {MANY:,} documents with hash"):
         move(config, "secantus", "mongod", False, meddle)
     assert read_record(config) == Record("secantus", moving_to="mongod")
     assert documents(config) == before

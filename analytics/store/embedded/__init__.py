@@ -1,7 +1,7 @@
-"""The embedded store: a server that the suite runs for itself, ``mongod`` where one runs on this machine.
+"""The embedded store: a database server that the suite runs, ``mongod`` if one runs on this machine.
 
-``node`` looks after the server's process (``server``, ``process``). What differs between the two servers is an
-``engine`` (``mongod``, ``secantus``), and ``choice`` says which of them a configuration uses.
+``node`` supervises the server's process (``server``, ``process``). An ``engine`` (``mongod``, ``secantus``) has the differences
+between the two servers, and ``choice`` decides which one a configuration uses.
 """
 
 from analytics.store.embedded.node import StoreNode

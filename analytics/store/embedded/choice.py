@@ -1,8 +1,8 @@
-"""Which engine a configuration uses: the same answer in every process, as it is recorded beside the data.
+"""Which engine a configuration uses. It is recorded beside the data, so that every process gets the same answer.
 
-``store/engine.json`` records the engine that keeps the documents. With ``store.engine = "auto"`` the record counts as
-long as that engine holds data, so neither an upgrade nor a missing program ever starts with an empty database.
-Without a record the engine whose folder holds data counts, and without data ``mongod`` where one runs.
+``store/engine.json`` records the engine that has the documents. With ``store.engine = "auto"``, the record counts while that
+engine has data, so neither an upgrade nor a missing program ever starts with an empty database. Without a record, it is the
+engine whose folder has data, and without data ``mongod`` if one runs.
 """
 
 from pathlib import Path
@@ -26,10 +26,9 @@ MOVE = "bin/analytics store move"
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What ``engine.json`` says: which engine keeps the documents.
+    """The contents of ``engine.json``: which engine has the documents.
 
-    ``moving_to`` is the engine that a move, not finished yet, copies to; ``moved_from`` the one that the last finished
-    move left behind.
+    ``moving_to`` is the target of an unfinished move; ``moved_from`` the source of the last finished one.
     """
 
     engine: Name
@@ -38,7 +37,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def open_engine(name: Name, config: Config, port: int | None = None) -> Engine:
-    """Return the engine of that name; ``port`` is instead of ``store.port``."""
+    """Return the engine of that name; ``port`` replaces ``store.port``."""
     return MongodEngine(config, port) if name == "mongod" else Secantus(config, port)
 
 
@@ -48,11 +47,11 @@ def other(name: Name) -> Name:
 
 
 def engine_name(config: Config) -> Name:
-    """Return the engine that this configuration uses. Cheap where it has run before: a few looks at files.
+    """Return the engine that this configuration uses. Cheap if it has run before: it reads a few files.
 
     Raises:
-        ConfigError: the documents are with the other engine than ``store.engine`` names, or both engines hold data
-            and no record says which of them counts.
+        ConfigError: another engine than ``store.engine`` has the documents, or both engines have data and there is
+            no record.
     """
     record = read_record(config)
     found = holder(config)
@@ -68,7 +67,7 @@ def engine_name(config: Config) -> Name:
 
 
 def settled(config: Config) -> Engine:
-    """Return the engine to use, and record it where nothing is recorded yet, so that all processes agree.
+    """Return the engine to use, and record it if there is no record, so that all processes agree.
 
     Raises:
         ConfigError: as :func:`engine_name`.
@@ -81,7 +80,7 @@ def settled(config: Config) -> Engine:
 
 
 def known(config: Config) -> Engine:
-    """Return the engine to use, for those who only look: nothing is written.
+    """Return the engine to use, without writing anything.
 
     Raises:
         ConfigError: as :func:`engine_name`.
@@ -111,7 +110,7 @@ def chosen_at_start(config: Config) -> Engine:
 
 
 def preferred(config: Config) -> tuple[Name, str]:
-    """Return the engine for a new database, and why in words: ``mongod`` where one runs on this machine."""
+    """Return the engine for a new database, ``mongod`` if one runs on this machine, and a text that says why."""
     try:
         find_mongod(config.store.mongod)
     except NoMongod as error:
@@ -120,7 +119,7 @@ def preferred(config: Config) -> tuple[Name, str]:
 
 
 def reason(config: Config) -> str:
-    """Return why the configuration uses its engine, and what else there is to know about the choice."""
+    """Return why the configuration uses its engine, with further advice."""
     name = engine_name(config)
     if config.store.engine != "auto":
         return f'store.engine = "{name}" is set'
@@ -133,7 +132,7 @@ def reason(config: Config) -> str:
 
 
 def elsewhere(config: Config) -> str:
-    """Return "", or that the engine that is not used holds data too, and what to do about it."""
+    """Return "" or, if the unused engine has data as well, what to do about it."""
     name = engine_name(config)
     unused = open_engine(other(name), config)
     if not unused.holds_data:
@@ -150,7 +149,7 @@ def elsewhere(config: Config) -> str:
 
 
 def holder(config: Config) -> Name | None:
-    """Return the engine whose folder holds the documents, or None where neither does.
+    """Return the engine whose folder holds the documents, or None if neither does.
 
     Raises:
         ConfigError: both hold data and no record says which counts, or the recorded one is empty and the other is not.
@@ -176,7 +175,7 @@ def holder(config: Config) -> Name | None:
 
 
 def read_record(config: Config) -> Record | None:
-    """Return what is recorded. Raise AnalyticsError where the file is no record."""
+    """Return what is recorded. Raise AnalyticsError if the file is no record."""
     path = _path(config)
     try:
         return msgspec.json.decode(path.read_bytes(), type=Record)
@@ -192,7 +191,7 @@ def read_record(config: Config) -> Record | None:
 
 
 def write_record(config: Config, record: Record) -> None:
-    """Replace what is recorded; the file changes as a whole."""
+    """Replace what is recorded; the file is replaced atomically."""
     path = _path(config)
     make_folder(path.parent)
     files.write(path, msgspec.json.encode(record) + b"\n", 0o640)

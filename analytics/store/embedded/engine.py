@@ -1,4 +1,4 @@
-"""What the node ``store`` needs to know of a server that it runs: how to start it, reach it and prepare it."""
+"""The interface of a server that the node ``store`` runs: how to start, reach and prepare it."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -12,19 +12,19 @@ HOST = "127.0.0.1"
 
 
 class Engine(ABC):
-    """A server that can keep the suite's documents. It runs as a process of its own and is never imported.
+    """A database server. It runs as a separate process and is never imported.
 
-    Each engine has its own folder for its data. ``making`` is a file that exists until a new database is complete:
-    a database that a kill cut short is made again, since nothing was counted into it yet.
+    Each engine has its own data folder. ``making`` is a file that exists until a new database is complete: if a kill
+    interrupts its creation, it is created again, since it has no data yet.
 
     Args:
-        port: to serve on, instead of ``store.port``.
+        port: replaces ``store.port``.
 
     Attributes:
         name: as ``store.engine`` names it.
-        dialect: how to ask this server for what it does best.
-        flag: the argument of its command line that names the folder of its data.
-        refusal_is_final: whether a server that once refused a request refuses all of them until it is restarted.
+        dialect: the server's capabilities.
+        flag: the command line argument that names the data folder.
+        refusal_is_final: whether the server, after it refused one request, refuses all until it is restarted.
     """
 
     name: ClassVar[str]
@@ -40,7 +40,7 @@ class Engine(ABC):
     @property
     @abstractmethod
     def database(self) -> Path:
-        """The folder of its data."""
+        """The data folder."""
 
     @property
     def making(self) -> Path:
@@ -49,12 +49,12 @@ class Engine(ABC):
 
     @property
     def holds_data(self) -> bool:
-        """Whether its folder holds a complete database. Cheap: two looks at the file system."""
+        """Whether its folder holds a complete database. Cheap: two file system calls."""
         return (self.database / "WiredTiger.turtle").exists() and not self.making.exists()
 
     @property
     def can_be_reached(self) -> bool:
-        """Whether :meth:`uri` needs nothing that does not exist yet."""
+        """Whether everything that :meth:`uri` needs exists."""
         return True
 
     @property
@@ -65,40 +65,40 @@ class Engine(ABC):
     @property
     @abstractmethod
     def environment(self) -> dict[str, str]:
-        """Variables that the process gets besides those of this one."""
+        """Additional environment variables of the process."""
 
     @abstractmethod
     def program(self) -> str:
-        """Return the path of the program. Raise ConfigError where there is none that runs."""
+        """Return the path of the program. Raise ConfigError if none runs here."""
 
     @abstractmethod
     def describe(self) -> str:
         """Return the server's name and version, and where the program is. Raise ConfigError as :meth:`program`."""
 
     def caution(self) -> str:
-        """Return "", or what speaks against this server in production. Raise ConfigError as :meth:`program`."""
+        """Return "" or a warning against this server in production. Raise ConfigError as :meth:`program`."""
         return ""
 
     @abstractmethod
     def command(self, program: str) -> list[str]:
-        """Return the command line. Files that it needs are written first."""
+        """Return the command line, after writing the files it needs."""
 
     @abstractmethod
     def uri(self) -> str:
-        """Return the address as any MongoDB client takes it, with the credentials in it."""
+        """Return the URI for any MongoDB client, with credentials."""
 
     def anonymous_uri(self) -> str:
-        """Return the address without credentials: enough to ask whether the server answers."""
+        """Return the URI without credentials, which suffices to ask whether the server answers."""
         return f"mongodb://{self.address}/?directConnection=true"
 
     @abstractmethod
     def prepare(self) -> None:
-        """Bring a server that just started into the state that the suite needs; repeating it changes nothing.
+        """Prepare a started server for the suite; idempotent.
 
         Raises:
             AnalyticsError: it does not answer, or refuses.
         """
 
-    def last_words(self, lines: list[str]) -> str:
-        """Return what the last lines of its log say, in one line."""
+    def last_errors(self, lines: list[str]) -> str:
+        """Return the errors in the last lines of its log, as one line."""
         return " | ".join(lines[-3:])

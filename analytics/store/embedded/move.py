@@ -1,8 +1,8 @@
-"""Moves the documents from one engine's folder to the other's: copied, read back, compared, and only then used.
+"""Moves the documents from one engine to the other: copies, reads back, compares, and only then switches.
 
-Positions and states lie in the same databases as documents, so they move with them. Indexes do not: the nodes make
-those that they need at their start. ``engine.json`` names the source until everything has been compared. A move that is
-interrupted leaves the source as it is, and the next one starts again.
+Positions and states are in the same databases, so they move with the documents. Indexes do not: the nodes create those that
+they need. ``engine.json`` names the source until everything is compared. An interrupted move leaves the source unchanged,
+and the next one starts over.
 """
 
 import hashlib
@@ -31,22 +31,22 @@ from analytics.store.embedded.engine import HOST, Engine
 from analytics.store.embedded.password import make_folder
 from analytics.store.embedded.process import take_folder
 from analytics.store.embedded.server import Server
-from analytics.store.mongo import told
+from analytics.store.mongo import translated_errors
 from analytics.system.ports import free_port
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_DOCUMENTS = 2000
 OWN_DATABASES = frozenset(["admin", "config", "local", "health"])
-"""What servers keep for themselves, and where the node ``store`` writes its checks."""
+"""The servers' own databases, and the one of the node's health checks."""
 
 
-class Differs(AnalyticsError):
-    """What was read back from the target is not what the source has."""
+class CopyDiffers(AnalyticsError):
+    """The target returned other documents than the source has."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a collection holds. ``digest`` is the same for the same documents in any order."""
+    """A collection's size and hash. ``digest`` does not depend on the order of documents."""
 
     database: str
     collection: str
@@ -76,7 +76,7 @@ class _Digest:
 
 
 def direction(config: Config, source: Name | None, target: Name | None) -> tuple[Name, Name]:
-    """Return from where to where: from the engine that keeps the documents to the other, unless one is named.
+    """Return source and target: from the engine that has the documents to the other, unless one is named.
 
     Raises:
         AnalyticsError: both are the same, or no engine has documents.
@@ -113,7 +113,7 @@ def move(
     Raises:
         AnalyticsError: the source has no data, the target has documents already, a server does not run, or a node
             ``store`` holds the folder.
-        Differs: the comparison failed. The source stays in use.
+        CopyDiffers: the comparison failed. The source stays in use.
     """
     source = open_engine(source_name, config, free_port(HOST))
     if not source.holds_data:
@@ -123,7 +123,7 @@ def move(
         stack.enter_context(take_folder(source.folder))
         theirs = stack.enter_context(_running(source, config))
         ours = stack.enter_context(_running(open_engine(target_name, config, free_port(HOST)), config))
-        with told("moving"):
+        with translated_errors("moving"):
             _make_room(config, ours, source_name, target_name, overwrite)
             copied = []
             for collection in _collections(theirs):
@@ -132,7 +132,7 @@ def move(
             for content in copied:
                 _compare(content, ours[content.database][content.collection])
                 report("compared", content)
-        # Stop the servers first: what the target has is complete on disk before it counts.
+        # Stop the servers first, so that the target is complete on disk before it is used.
         stack.pop_all().close()
     write_record(config, Record(target_name, moved_from=source_name))
 
@@ -154,7 +154,7 @@ def _running(engine: Engine, config: Config) -> Iterator[MongoClient[RawBSONDocu
 def _make_room(
     config: Config, client: MongoClient[RawBSONDocument], source: Name, target: Name, overwrite: bool
 ) -> None:
-    """Record that the move began, and empty the target. Raise AnalyticsError where it has documents of its own."""
+    """Record the start of the move, and empty the target. Raise AnalyticsError if it has documents of its own."""
     record = read_record(config)
     interrupted = record is not None and record.moving_to == target
     occupied = next((found for found in _collections(client) if found.find_one() is not None), None)
@@ -204,13 +204,13 @@ def _insert(target: Collection[RawBSONDocument], batch: list[RawBSONDocument]) -
 
 
 def _compare(expected: Content, target: Collection[RawBSONDocument]) -> None:
-    """Read the collection back. Raise Differs where it is not what was copied."""
+    """Read the collection back. Raise CopyDiffers if it is not what was copied."""
     digest = _Digest()
     for document in target.find(batch_size=BATCH_DOCUMENTS):
         digest.add(document.raw)
     found = digest.content(expected.database, expected.collection)
     if found != expected:
-        raise Differs(
+        raise CopyDiffers(
             f"{expected.name}: expected {expected.documents:,} documents with hash {expected.digest[:16]}, read back "
             f"{found.documents:,} with {found.digest[:16]}. The source stays in use; move again"
         )

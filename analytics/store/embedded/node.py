@@ -1,4 +1,4 @@
-"""The node ``store``: runs the embedded server, checks it each second, and restarts it when it died."""
+"""The node ``store``: runs the embedded server, checks it each second, and restarts it if it died."""
 
 import logging
 import time
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class StoreNode:
-    """Starts the server, checks it each second by a write and a read, and starts it again when it died."""
+    """Starts the server, checks it each second by a write and a read, and restarts it if it died."""
 
     name = "store"
     role = "store"
@@ -43,7 +43,7 @@ class StoreNode:
         self._not_before = 0.0
 
     def start(self) -> None:
-        """Start the server that the configuration chooses, and wait until it answers, or for 30 s.
+        """Start the configured server, and wait until it answers, at most 30 s.
 
         Raises:
             ConfigError: the program is not installed, or the documents are with the other engine.
@@ -66,7 +66,7 @@ class StoreNode:
         self._check(server)
 
     def step(self) -> None:
-        """Check the server once, start it again where it is needed, and wait out the second."""
+        """Check the server once, restart it if necessary, and wait for the rest of the second."""
         began = time.monotonic()
         server = self._server
         assert server is not None, "step comes after start"
@@ -85,7 +85,7 @@ class StoreNode:
         time.sleep(max(0.0, began + 1.0 - time.monotonic()))
 
     def stop(self) -> None:
-        """End the server in good order, in 14 s at the latest."""
+        """Shut the server down, within 14 s."""
         if self._server is not None:
             self._server.stop()
         if self._lock is not None:
@@ -95,8 +95,8 @@ class StoreNode:
     def state(self) -> dict[str, Any]:
         """Return what ``status`` shows: whether the last check passed, why not, and how long it took.
 
-        ``engine`` is the server and its version, ``reason`` why it was chosen, ``elsewhere`` says what the engine that is
-        not used holds ("" for nothing).
+        ``engine`` is the server and its version, ``reason`` why it was chosen, ``elsewhere`` what the unused engine has
+        ("" for nothing).
         """
         server = self._server
         return {
@@ -113,10 +113,10 @@ class StoreNode:
         }
 
     def _restart(self, server: Server) -> None:
-        """Start the server again; wait longer each time that it does not live to pass a check."""
+        """Restart the server, after a longer wait each time that it dies before it passes a check."""
         now = time.monotonic()
         if self._not_before == 0.0:
-            self._error = server.death()
+            self._error = server.exit_reason()
             log.error("%s; starting it again in %d s", self._error, self._wait)
             self._not_before = now + self._wait
         elif now >= self._not_before:
@@ -132,7 +132,7 @@ class StoreNode:
         try:
             server.check()
         except AnalyticsError as error:
-            # Silence may be work that takes long; where a refusal is final, there is nothing to wait for.
+            # A server that does not answer may be busy. If a refusal is final, waiting is useless.
             refused = isinstance(error.__cause__, OperationFailure) and server.engine.refusal_is_final
             self._patience = REFUSING_SECONDS if refused else HUNG_SECONDS
             self._error = server.full_disk() + str(error)

@@ -12,9 +12,9 @@ NAME = "password"
 
 
 def password(folder: Path) -> str:
-    """Return the password that lies in ``folder``; the first process that asks makes it.
+    """Return the password in ``folder``; the first process that asks creates it.
 
-    Whether a node or a client comes first, all end with the same one: the file appears complete or not at all.
+    The file appears complete or not at all, so all processes get the same password.
 
     Raises:
         Unavailable: it can't be read, or the folder is another user's and has none yet.
@@ -32,10 +32,10 @@ def password(folder: Path) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the store's folder. Raise Unavailable where the data folder belongs to another user.
+    """Make the store's folder. Raise Unavailable if the data folder belongs to another user.
 
-    What root made there, the service could not read. The group may look into the folder, to see which engine runs; what
-    holds documents or secrets in it is for the user alone.
+    The service could not read a folder that root creates. The group may list the folder, to see which engine runs; documents
+    and secrets in it are only for the user.
     """
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if nearest.stat().st_uid != os.geteuid() and nearest in (folder, folder.parent):
@@ -50,7 +50,7 @@ def _make(path: Path) -> None:
     make_folder(path.parent)
     beside = files.draft(path, secrets.token_hex(24).encode(), 0o600)
     try:
-        with suppress(FileExistsError):  # another process was first: its password counts
+        with suppress(FileExistsError):  # another process was faster: use its password
             path.hardlink_to(beside)
     finally:
         beside.unlink()

@@ -1,4 +1,4 @@
-"""Processes of servers: started so that they die with us, found where they were left behind, ended."""
+"""Server processes: they die with this process; leftover ones are found and ended."""
 
 import os
 import signal
@@ -42,12 +42,12 @@ def launch(
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, **environment},
-            start_new_session=True,  # Ctrl-C is for us; we end the server after those who use it
+            start_new_session=True,  # Ctrl-C is for this process, which ends the server after its users
         )
 
 
 def terminate(server: subprocess.Popen[bytes]) -> None:
-    """Ask twice, since the first signal is lost now and then; then kill, which loses nothing acknowledged."""
+    """Send SIGTERM twice, since a server may miss the first; then kill, which loses nothing acknowledged."""
     for seconds in (TERM_AGAIN_SECONDS, KILL_SECONDS):
         server.terminate()
         try:
@@ -60,13 +60,13 @@ def terminate(server: subprocess.Popen[bytes]) -> None:
 
 
 def take_folder(folder: Path) -> FileLock:
-    """Take the store's folder for this process until the lock is closed. Raise LockTaken where another one has it."""
+    """Take the store's folder for this process until the lock is closed. Raise LockTaken if another one has it."""
     refusal = "another store node uses this folder. Stop that one, or set `data` to another folder"
     return FileLock(folder / "lock", refusal)
 
 
 def leftovers(flag: str, database: Path) -> list[int]:
-    """Return the processes that serve ``database``. Under the lock, these are servers that no node looks after."""
+    """Return the processes that serve ``database``. Under the lock, these are servers that no node supervises."""
     found = [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
     return [pid for pid in found if _serves(pid, flag, database)]
 

@@ -17,7 +17,7 @@ from analytics.store.store import Write
 
 PROGRAM = "secantusd-py"
 SPREAD = 18
-"""So many collections, ``part0`` and so on, have a part in each of the server's 16 tables of documents."""
+"""This many collections, ``part0`` and so on, are spread over all of the server's 16 tables of documents (measured)."""
 
 SYNC_EACH_TRANSACTION = {"WIREDTIGER_CONFIG": "transaction_sync=(enabled=true,method=none)"}
 """Without this, a kill -9 of the server loses writes that it had acknowledged."""
@@ -26,14 +26,14 @@ SYNC_EACH_TRANSACTION = {"WIREDTIGER_CONFIG": "transaction_sync=(enabled=true,me
 class Secantus(Engine):
     """``secantusd`` on the data in ``store/db``.
 
-    A server that is killed while it makes one of its tables can't open the database any more. So all tables are made
-    at the first start, before anything is counted.
+    A server that is killed while it creates a table can't open the database any more. So all tables are created at the
+    first start, before anything is counted.
     """
 
     name = "secantus"
     dialect = SECANTUS
     flag = "--storage-path"
-    # A full disk, once met, makes the server refuse everything until it is restarted, also when there is room by then.
+    # After a full disk, the server refuses everything until it is restarted, even if there is free space again.
     refusal_is_final = True
 
     @property
@@ -43,7 +43,7 @@ class Secantus(Engine):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What keeps acknowledged writes through a kill."""
+        """The setting that makes acknowledged writes survive a kill."""
         return SYNC_EACH_TRANSACTION
 
     def program(self) -> str:
@@ -67,20 +67,20 @@ class Secantus(Engine):
         empty.write_text("")
         command = [program, "--config", str(empty), "--host", HOST, "--log-level", "WARNING"]
         command += ["--port", str(self.port), self.flag, str(self.database)]
-        # As a replica set of one it would write each document a second time, into a log of changes that nobody reads.
+        # As a replica set of one, it would write each document a second time, into an unused oplog.
         command += ["--standalone", "--cache-size", f"{self.config.store.cache_mb}M"]
         return [*command, "--sync-on-commit"] if self.config.store.power_loss_safe else command
 
     def uri(self) -> str:
-        """Return the address; the server knows no users.
+        """Return the URI; the server has no users.
 
-        A retried write was seen to take effect twice there after a restart: writes are not retried, which the
-        suite's conditional ones don't need.
+        Retried writes are off: after a restart of the server, one took effect twice in a test. The suite's conditional
+        writes don't need them.
         """
         return f"mongodb://{self.address}/?directConnection=true&retryWrites=false"
 
     def prepare(self) -> None:
-        """Have the server make all its tables, which it spreads collections over by their names."""
+        """Make the server create all its tables, over which it spreads collections by name."""
         if not self.making.exists():
             return
         store = MongoStore(f"{self.uri()}&socketTimeoutMS=10000", "health", dialect=self.dialect)

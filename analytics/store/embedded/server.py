@@ -23,21 +23,21 @@ READY_SECONDS = 30.0
 FULL_MB = 64
 LOG_BYTES = 8 * 1024 * 1024
 LAST_BYTES = 32 * 1024
-"""So much of the end of the output is searched for the last words."""
+"""The size of the end of the log that is searched for errors."""
 HEALTH_OPTIONS = "&socketTimeoutMS=2000&serverSelectionTimeoutMS=1000&connectTimeoutMS=1000"
 
 log = logging.getLogger(__name__)
 
 
 class Ended(AnalyticsError):
-    """The server ended at its start; the message quotes its last words."""
+    """The server ended at its start; the message quotes its last errors."""
 
 
 class Server:
     """Runs an engine's server. Its owner holds the lock on the store's folder.
 
     Args:
-        output: where the server's output goes. It is kept below 8 MB; what was before is beside it as ``….log.1``.
+        output: the server's log file. It is kept below 8 MB; the previous one is ``….log.1``.
     """
 
     def __init__(self, engine: Engine, output: Path) -> None:
@@ -58,7 +58,7 @@ class Server:
         return self.pid is not None
 
     def start(self) -> None:
-        """Start the server and wait until it passes a check, or for 30 s: it may have much to recover.
+        """Start the server and wait until it passes a check, at most 30 s: it may have to recover.
 
         Raises:
             ConfigError: the program is not installed.
@@ -69,7 +69,7 @@ class Server:
         engine.program()
         self._output.parent.mkdir(parents=True, exist_ok=True)
         for pid in leftovers(engine.flag, engine.database):
-            log.warning("ending the server that an earlier store node left behind pid=%d", pid)
+            log.warning("ending the server of an earlier store node pid=%d", pid)
             end_leftover(pid, engine.flag, engine.database)
         if not engine.database.exists():
             engine.making.touch()
@@ -77,10 +77,10 @@ class Server:
             try:
                 self._make()
             except Ended as error:
-                log.warning("making the database again, since it was killed while it was made: %s", error)
+                log.warning("creating the database again, since its creation was interrupted: %s", error)
                 shutil.rmtree(engine.database, ignore_errors=True)
                 self._make()
-        self._come_up()
+        self._wait_until_ready()
 
     def launch(self) -> None:
         """Start the process on its data and port, without waiting for it."""
@@ -93,7 +93,7 @@ class Server:
         """Prepare the server if this has not been done since its launch, then write and read.
 
         Raises:
-            AnalyticsError: it does not answer, refuses, or reads something else back.
+            AnalyticsError: it does not answer, refuses, or returns another document.
         """
         if not self._prepared:
             self.engine.prepare()
@@ -105,7 +105,7 @@ class Server:
         at = time.time()
         self._health.write("checks", [Write("store", {"at": at}, None)])
         if self._health.load("checks", ["store"])["store"]["at"] != at:
-            raise AnalyticsError("the embedded server read back something else than was written")
+            raise AnalyticsError("the embedded server returned another document than was written")
 
     def kill(self) -> None:
         """Kill the process at once."""
@@ -114,7 +114,7 @@ class Server:
             self._process.wait()
 
     def stop(self) -> None:
-        """End the server in good order, in 14 s at the latest."""
+        """Shut the server down, within 14 s."""
         if self._health is not None:
             self._health.close()
             self._health = None
@@ -122,41 +122,43 @@ class Server:
             terminate(self._process)
             self._process = None
 
-    def death(self) -> str:
-        """Return how the server ended, and its last words."""
+    def exit_reason(self) -> str:
+        """Return how the server ended, and its last errors."""
         code = self._process.poll() if self._process is not None else None
-        return f"{self.full_disk()}the embedded server ended with code {code}; {self._last_words()}"
+        return f"{self.full_disk()}the embedded server ended with code {code}; {self._last_errors()}"
 
     def full_disk(self) -> str:
-        """Return "", or that the disk is full, for the front of an error that this explains."""
+        """Return "" or, to prepend to an error that it explains, that the disk is full."""
         free = shutil.disk_usage(self.engine.folder).free >> 20
         return (
-            f"the disk under {self.engine.folder} has {free} MB left, make room: " if free < FULL_MB else ""
+            f"the disk under {self.engine.folder} has {free} MB left, free some space: "
+            if free < FULL_MB
+            else ""
         )
 
     def rotate_log(self) -> None:
-        """Start the log again where it is long. The server appends to the file that it has open, so that is cut."""
+        """Rotate a long log by truncating it, since the server keeps its file open."""
         if self._output.exists() and self._output.stat().st_size > LOG_BYTES:
             shutil.copyfile(self._output, self._output.with_suffix(".log.1"))
             with self._output.open("rb+") as output:
                 output.truncate(0)
 
     def _make(self) -> None:
-        """Make the database, with the server on a spare port: clients, who wait already, find it complete."""
+        """Create the database with the server on a spare port, so that waiting clients find it complete."""
         engine = self.engine
         first = Server(type(engine)(engine.config, free_port(HOST)), self._output)
         try:
-            first._come_up()
+            first._wait_until_ready()
             if not first._prepared:
                 raise Unavailable(
                     f"the embedded server did not answer at its first start within {READY_SECONDS:g} s; "
-                    f"{first._last_words()}"
+                    f"{first._last_errors()}"
                 )
         finally:
             first.stop()
         engine.making.unlink()
 
-    def _come_up(self) -> None:
+    def _wait_until_ready(self) -> None:
         self.launch()
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until:
@@ -166,13 +168,13 @@ class Server:
             except AnalyticsError:
                 if not self.running:
                     raise Ended(
-                        f"{self.full_disk()}the embedded server ended at its start; {self._last_words()}"
+                        f"{self.full_disk()}the embedded server ended at its start; {self._last_errors()}"
                     ) from None
             time.sleep(0.1)
 
-    def _last_words(self) -> str:
-        """Return the end of the server's output, and where the rest is."""
+    def _last_errors(self) -> str:
+        """Return the last errors in the server's log, and the path of the log."""
         with self._output.open("rb") as output:
             output.seek(max(0, self._output.stat().st_size - LAST_BYTES))
             lines = output.read().decode(errors="replace").strip().splitlines()
-        return f"its last words in {self._output}: {self.engine.last_words(lines) or '(none)'}"
+        return f"its last errors in {self._output}: {self.engine.last_errors(lines) or '(none)'}"

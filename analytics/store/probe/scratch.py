@@ -1,4 +1,4 @@
-"""The collection that a trial writes to, and leaves no trace of."""
+"""The collection that a probe writes to and removes."""
 
 import secrets
 from datetime import UTC, datetime, timedelta
@@ -10,21 +10,21 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
-from analytics.store.trial.finding import Finding, Grade
+from analytics.store.probe.finding import Finding, Grade
 
 COLLECTION = "check"
-"""Not one of the suite's own: nothing that runs reads it, and removing it can't remove a result."""
+"""Not a collection of results, so removing it can't remove any."""
 
 STALE = timedelta(hours=1)
-"""Documents of trials that were killed are removed by a later one after that; no trial takes so long."""
+"""Older documents are of killed probes, and removed; no probe takes this long."""
 
 REMOVE_SECONDS = 3.0
 UNAUTHORIZED = 13
-"""MongoDB's code for an action that the user has no right to."""
+"""MongoDB's code for a missing right."""
 
 
 class Scratch:
-    """One document in the collection ``check``, and the name that it has there."""
+    """One document in the collection ``check``, and its id."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self.database = database
@@ -40,19 +40,19 @@ class Scratch:
         return self.database.get_collection(COLLECTION, write_concern=concern)
 
     def remove(self) -> list[Finding]:
-        """Remove the document, and the collection unless another trial uses it. Return what the operator should know."""
+        """Remove the document, and the collection unless another probe uses it. Return findings for the operator."""
         try:
             with pymongo.timeout(REMOVE_SECONDS):
                 self._remove()
         except OperationFailure as error:
             return [_STAYS] if error.code == UNAUTHORIZED else []
         except PyMongoError:
-            # The server is away, which other findings report. A later trial removes the document.
+            # The server is away, which other findings report. A later probe removes the document.
             pass
         return []
 
     def _remove(self) -> None:
-        # Not by majority: where that can't be had, this should not wait for it.
+        # Without a majority: if there is none, this should not wait for it.
         collection = self.collection(WriteConcern(w=1))
         collection.delete_one({"_id": self.id})
         collection.delete_many({"at": {"$lt": datetime.now(UTC) - STALE}})
@@ -62,6 +62,6 @@ class Scratch:
 
 _STAYS = Finding(
     Grade.WARNING,
-    f"the user may not drop the collection `{COLLECTION}`, which this trial wrote to, so it stays, empty; "
+    f"the user may not drop the collection `{COLLECTION}`, which this probe wrote to, so it stays, empty; "
     "grant dropCollection on it, as docs/mongodb.md shows",
 )

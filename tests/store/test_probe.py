@@ -1,4 +1,4 @@
-"""A trial of MongoDB says in one sentence what keeps the suite from working, and leaves nothing behind."""
+"""A probe of MongoDB says in one sentence what keeps the suite from working, and leaves nothing behind."""
 
 import time
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ import trustme
 from pymongo import MongoClient, WriteConcern
 
 from analytics.store import MongoStore
-from analytics.store.trial import TRIAL_SECONDS, Finding, Grade, try_mongodb
-from analytics.store.trial.finding import TrialStopped
-from analytics.store.trial.server import of_version
+from analytics.store.probe import PROBE_SECONDS, Finding, Grade, probe_mongodb
+from analytics.store.probe.finding import ProbeStopped
+from analytics.store.probe.server import of_version
 from analytics.testing.mongod import ReplicaSet, Server
 from analytics.testing.mongod_users import PASSWORD, QUOTED, add_root, add_user, as_user
 from analytics.testing.ports import free_ports
 
 SECONDS = 12.0
-"""What no trial may take, on a machine that others use, too."""
+"""What no probe may take, on a machine that others use, too."""
 
 
 def tried(uri: str, ahead: float = 0.0) -> list[Finding]:
     """Return the findings about the database ``analytics``; ``ahead``: seconds by which our own clock is."""
-    store = MongoStore(uri, "analytics", TRIAL_SECONDS)
+    store = MongoStore(uri, "analytics", PROBE_SECONDS)
     begun = time.monotonic()
     try:
-        return list(try_mongodb(store.database, now=lambda: time.time() + ahead))
+        return list(probe_mongodb(store.database, now=lambda: time.time() + ahead))
     finally:
         store.close()
         assert time.monotonic() - begun < SECONDS
@@ -96,7 +96,7 @@ def test_a_user_who_may_read_and_write_passes_and_nothing_stays(secured: Server)
     assert collections(secured) == []
 
 
-def test_documents_of_killed_trials_are_removed_and_those_of_running_ones_stay(secured: Server) -> None:
+def test_documents_of_killed_probes_are_removed_and_those_of_running_ones_stay(secured: Server) -> None:
     now = datetime.now(UTC)
     with MongoClient[dict[str, Any]](as_user(secured, "root")) as client:
         check = client.analytics.check
@@ -293,7 +293,7 @@ def test_members_that_lag_leave_a_write_unacknowledged(whole: ReplicaSet) -> Non
 def test_a_write_concern_that_the_set_never_satisfies(whole: ReplicaSet, w: int | str, words: str) -> None:
     with MongoClient[dict[str, Any]](whole.uri) as client:
         database = client.get_database("analytics", write_concern=WriteConcern(w=w))
-        *_, last = try_mongodb(database)
+        *_, last = probe_mongodb(database)
     assert last.grade is Grade.ERROR
     named = f'"{w}"' if isinstance(w, str) else w
     assert last.text.startswith(f"the server can't keep the write concern {{w: {named}}}: {words}")
@@ -302,7 +302,7 @@ def test_a_write_concern_that_the_set_never_satisfies(whole: ReplicaSet, w: int 
 
 def test_more_members_than_a_standalone_server_has(secured: Server) -> None:
     with MongoClient[dict[str, Any]](as_user(secured, "root")) as client:
-        *_, last = try_mongodb(client.get_database("analytics", write_concern=WriteConcern(w=5)))
+        *_, last = probe_mongodb(client.get_database("analytics", write_concern=WriteConcern(w=5)))
     assert last.text.startswith("the server can't keep the write concern {w: 5}: cannot use 'w' > 1")
 
 
@@ -315,7 +315,7 @@ def test_a_secondary_by_direct_connection(whole: ReplicaSet) -> None:
 
 
 def test_the_primary_by_direct_connection_is_a_warning(whole: ReplicaSet) -> None:
-    assert any("stands still after the next election" in text for text in warnings(whole.primary().uri))
+    assert any("stops after the next election" in text for text in warnings(whole.primary().uri))
 
 
 def test_clocks_that_are_apart(secured: Server) -> None:
@@ -334,12 +334,17 @@ def test_an_upgrade_that_was_not_finished(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("release", "embedded", "grade", "words"),
     [
-        ("4.4.29", False, Grade.WARNING, "past its support"),
+        ("4.4.29", False, Grade.WARNING, "no longer supported"),
         ("6.0.5", False, Grade.WARNING, "Upgrade to 7.0 or newer"),
         ("6.0.5", True, Grade.OK, "MongoDB 6.0.5"),
         ("7.0.14", False, Grade.OK, "MongoDB 7.0.14"),
         ("8.0.4", True, Grade.OK, "MongoDB 8.0.4"),
-        ("8.2.0-rc1", False, Grade.WARNING, "newer than what this suite knows, 4.4 to 8.0"),
+        (
+            "8.2.0-rc1",
+            False,
+            Grade.WARNING,
+            "newer than the releases this suite was checked with, 4.4 to 8.0",
+        ),
     ],
 )
 def test_versions(release: str, embedded: bool, grade: Grade, words: str) -> None:
@@ -348,5 +353,5 @@ def test_versions(release: str, embedded: bool, grade: Grade, words: str) -> Non
 
 
 def test_a_version_that_is_too_old() -> None:
-    with pytest.raises(TrialStopped, match=r"MongoDB 4\.2\.24 is too old: expected 4\.4 to 8\.0; upgrade"):
+    with pytest.raises(ProbeStopped, match=r"MongoDB 4\.2\.24 is too old: expected 4\.4 to 8\.0; upgrade"):
         list(of_version("4.2.24", False))

@@ -1,4 +1,4 @@
-"""What the user of the URI may do in the database: each action is tried, and the missing ones are listed."""
+"""The rights of the URI's user: tries each action and lists the missing ones."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,37 +6,37 @@ from typing import Any
 from pymongo import WriteConcern
 from pymongo.errors import OperationFailure
 
-from analytics.store.trial.finding import Finding, Grade, TrialStopped
-from analytics.store.trial.scratch import UNAUTHORIZED, Scratch
+from analytics.store.probe.finding import Finding, Grade, ProbeStopped
+from analytics.store.probe.scratch import UNAUTHORIZED, Scratch
 
 
 def rights(scratch: Scratch) -> Iterator[Finding]:
-    """Yield that everything is permitted. Raise TrialStopped with the actions that are not."""
+    """Yield that everything is permitted. Raise ProbeStopped with the actions that are not."""
     missing, reason = [], ""
     for action, attempt in _attempts(scratch).items():
         try:
             attempt()
         except OperationFailure as error:
             if error.code != UNAUTHORIZED:
-                raise TrialStopped(f"{action} in database {scratch.database.name} failed: {error}") from error
+                raise ProbeStopped(f"{action} in database {scratch.database.name} failed: {error}") from error
             missing.append(action)
             reason = str((error.details or {}).get("errmsg", error))
     if missing:
-        raise TrialStopped(_refusal(scratch, missing, reason))
+        raise ProbeStopped(_refusal(scratch, missing, reason))
     yield Finding(Grade.OK, f"may read, write, delete and index in database {scratch.database.name}")
 
 
 def _attempts(scratch: Scratch) -> dict[str, Callable[[], object]]:
     """Return an attempt for each action, by the name that MongoDB's roles know it by.
 
-    Only rights are of interest here, so none of them waits for a majority.
+    This checks rights only, so no action waits for a majority.
     """
     collection = scratch.collection(WriteConcern(w=1))
     mine = {"_id": scratch.id}
     return {
         "listCollections": scratch.database.list_collection_names,
         "find": lambda: collection.find_one(mine),
-        # Before anything is in it: on a full collection, every member that votes has to take part.
+        # While the collection is empty: on a full one, every voting member has to take part.
         "createIndex": lambda: collection.create_index("at"),
         "insert": lambda: collection.insert_one(scratch.document),
         "update": lambda: collection.update_one(mine, {"$set": scratch.document}),

@@ -1,4 +1,4 @@
-"""Reaching a server and logging in; and why that fails, in a sentence for each cause."""
+"""Connects to a server and logs in; each cause of a failure has its sentence."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import MongoClient, ReadPreference
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-from analytics.store.trial.finding import TrialStopped
+from analytics.store.probe.finding import ProbeStopped
 
 LOG_IN_REFUSED = frozenset([18, 8000])
 """Codes: MongoDB's own, and Atlas's."""
@@ -18,7 +18,7 @@ _TIMEOUTS = re.compile(r" \(configured timeouts: [^)]*\)")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered to `hello`, and when: seconds since 1970, just before asking and just after."""
+    """The server's answer to `hello`, and the Unix seconds just before and after it."""
 
     hello: dict[str, Any]
     asked: float
@@ -26,23 +26,23 @@ class Answer:
 
 
 def reach(client: MongoClient[dict[str, Any]]) -> None:
-    """Connect to any server of the deployment and log in. Raise TrialStopped where that can't be done."""
+    """Connect to any server of the deployment and log in. Raise ProbeStopped if that fails."""
     try:
         client.admin.command("ping", read_preference=ReadPreference.NEAREST)
     except OperationFailure as error:
         if error.code in LOG_IN_REFUSED:
-            raise TrialStopped(_LOG_IN.format(reason=_short(error))) from error
-        raise TrialStopped(f"the server refuses even a ping: {_short(error)}; read its log") from error
+            raise ProbeStopped(_LOG_IN.format(reason=_short(error))) from error
+        raise ProbeStopped(f"the server refuses even a ping: {_short(error)}; read its log") from error
     except ConnectionFailure as error:
-        raise TrialStopped(_unreachable(client, error)) from error
+        raise ProbeStopped(_unreachable(client, error)) from error
     except PyMongoError as error:
-        raise TrialStopped(
+        raise ProbeStopped(
             f"the server can't be used: {_short(error)}; correct the URI, or upgrade it"
         ) from error
 
 
 def ask(client: MongoClient[dict[str, Any]], now: Callable[[], float]) -> Answer:
-    """Return what a server that was reached says of itself."""
+    """Return the answer to `hello` of a server that was reached."""
     asked = now()
     hello = client.admin.command("hello", read_preference=ReadPreference.NEAREST)
     return Answer(hello, asked, now())
@@ -67,7 +67,7 @@ def _unreachable(client: MongoClient[dict[str, Any]], error: ConnectionFailure) 
         f"{server.address[0]}:{server.address[1]}": _TIMEOUTS.sub("", str(server.error or "no answer"))
         for server in servers
     }
-    # pymongo begins some of them with the address already.
+    # pymongo begins some messages with the address already.
     texts = [
         cause if address in cause else f"{address}: {cause}" for address, cause in sorted(causes.items())
     ]

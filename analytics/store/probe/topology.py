@@ -1,4 +1,4 @@
-"""What the URI leads to: a standalone server, a replica set and its members, a sharded cluster."""
+"""The topology behind the URI: a standalone server, a replica set, a sharded cluster."""
 
 import time
 from collections.abc import Iterator
@@ -8,24 +8,24 @@ from pymongo import MongoClient, ReadPreference
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.server_description import ServerDescription
 
-from analytics.store.trial.finding import Finding, Grade, TrialStopped
+from analytics.store.probe.finding import Finding, Grade, ProbeStopped
 
 LOOK_SECONDS = 3.5
-"""After that, pymongo's monitors have tried each member once: their time-out is 3 s."""
+"""Until then, pymongo's monitors have tried each member once: their time-out is 3 s."""
 
 _UP = frozenset(["RSPrimary", "RSSecondary", "RSArbiter"])
 
 
 def topology(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> Iterator[Finding]:
-    """Yield what is there. Raise TrialStopped where no primary takes writes.
+    """Yield findings. Raise ProbeStopped if no primary accepts writes.
 
     Args:
-        hello: the answer of any server.
+        hello: any server's answer to `hello`.
     """
     if hello.get("msg") == "isdbgrid":
         yield Finding(
             Grade.WARNING,
-            "a sharded cluster, through mongos, on which this suite was never tried; see docs/mongodb.md for the shard key",
+            "a sharded cluster, through mongos, which this suite was not tested with; see docs/mongodb.md for the shard key",
         )
     elif "setName" not in hello:
         yield Finding(Grade.OK, "a standalone server: while it is down, results wait in the Queue")
@@ -36,20 +36,20 @@ def topology(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> Iter
 
 
 def _one_member(hello: dict[str, Any]) -> Iterator[Finding]:
-    """Judge a member that ``directConnection=true`` leads to."""
+    """Yield findings on the member of ``directConnection=true``."""
     name = hello["setName"]
     members = ",".join(hello.get("hosts", []))
     instead = f"write mongodb://{members}/?replicaSet={name} without directConnection"
     if not hello.get("isWritablePrimary"):
         state = "a secondary" if hello.get("secondary") else "neither primary nor secondary"
-        raise TrialStopped(
+        raise ProbeStopped(
             f"{hello.get('me', 'the server')} is {state} of the replica set {name}, and directConnection=true keeps "
             f"the suite there; expected the primary, now {hello.get('primary', 'none')}: {instead}"
         )
     yield Finding(
         Grade.WARNING,
         f"{hello['me']} is the primary of the replica set {name} now, but with directConnection=true the suite "
-        f"stands still after the next election: {instead}",
+        f"stops after the next election: {instead}",
     )
 
 
@@ -62,7 +62,7 @@ def _replica_set(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> 
     counts = f"of {len(servers)} members {voting} vote and {len(up)} are up; a majority write needs {needed}"
     primary = next((_name(one) for one in servers if one.server_type_name == "RSPrimary"), "")
     if not primary:
-        raise TrialStopped(
+        raise ProbeStopped(
             f"the replica set {hello['setName']} has no primary: {counts}. Expected a primary within seconds: "
             f"{f'start {_list(away)}' if away else 'see the logs of its members for why none is elected'}"
         )
@@ -80,7 +80,7 @@ def _replica_set(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> 
 
 
 def _await_primary(client: MongoClient[dict[str, Any]]) -> None:
-    """Return when there is a primary, or after the client's time-out: an election may be under way."""
+    """Wait for a primary, at most the client's time-out: an election may be in progress."""
     try:
         client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
     except ServerSelectionTimeoutError:
@@ -88,7 +88,7 @@ def _await_primary(client: MongoClient[dict[str, Any]]) -> None:
 
 
 def _looked_at(client: MongoClient[dict[str, Any]]) -> list[ServerDescription]:
-    """Return all members, as soon as each was either reached or found to be away."""
+    """Return all members, once each was reached or has failed."""
     until = time.monotonic() + LOOK_SECONDS
     while True:
         servers = sorted(
@@ -103,7 +103,7 @@ def _looked_at(client: MongoClient[dict[str, Any]]) -> list[ServerDescription]:
 def _votes(client: MongoClient[dict[str, Any]], members: int) -> tuple[int, int]:
     """Return how many members vote, and how many have to acknowledge a write.
 
-    Only users that may monitor the cluster can ask for that; for others every member votes, up to MongoDB's limit of 7.
+    Without the right to monitor the cluster, every member counts as voting, up to MongoDB's limit of 7.
     """
     try:
         status = client.admin.command("replSetGetStatus", read_preference=ReadPreference.NEAREST)
