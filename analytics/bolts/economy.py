@@ -8,13 +8,13 @@ import msgspec
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.measures import Distinct, Flow, Measure
 from analytics.core.periods import PeriodName
-from analytics.core.tuples import Amount, Gamelog, Name
+from analytics.core.tuples import AcctName, Amount, Gamelog, Name
 
 
 class Coins(msgspec.Struct, gc=False):
     """A change of an acct's coins: below 0 spent, above 0 gained, 0 counts nowhere."""
 
-    acct: Name
+    acct: AcctName
     amount: Amount
     reason: Name
 

@@ -7,13 +7,13 @@ import msgspec
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.measures import Count, Distinct, Tally
 from analytics.core.rates import percent
-from analytics.core.tuples import Amount, Gamelog, Name
+from analytics.core.tuples import AcctName, Gamelog, Name, NumberId
 
 
 class Dungeon(msgspec.Struct, gc=False):
     """What became of an acct in a dungeon."""
 
-    acct: Name
+    acct: AcctName
     fuben: Name
     result: Literal["enter", "pass", "fail"]
 
@@ -21,8 +21,8 @@ class Dungeon(msgspec.Struct, gc=False):
 class Quest(msgspec.Struct, gc=False):
     """An acct and the quest that it took, or finished."""
 
-    acct: Name
-    task: Amount
+    acct: AcctName
+    task: NumberId
 
 
 ACCEPT, FINISH = "gamelog.trunk_task_accept", "gamelog.trunk_task_finish"

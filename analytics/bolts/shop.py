@@ -6,13 +6,13 @@ import msgspec
 
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.measures import Count, Distinct, Sum
-from analytics.core.tuples import Amount, Gamelog, Name
+from analytics.core.tuples import AcctName, Amount, Gamelog, Name
 
 
 class Purchase(msgspec.Struct, gc=False):
     """What an acct bought: ``num`` pieces of ``item``, for ``price`` yuanbao in all."""
 
-    acct: Name
+    acct: AcctName
     item: Name
     num: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     price: Amount

@@ -13,18 +13,19 @@ else:
 
 if TYPE_CHECKING:
     from analytics.core.plain import Plain
+    from analytics.core.schema import Schema
 
 __all__ = ["COMPILED", "named", "scanner"]
 
 
 def scanner(
-    areas: Iterable[str], earliest: int, fields: Mapping[str, Sequence[tuple[str, str]]] | None = None
+    areas: Iterable[str], earliest: int, schemas: "Mapping[str, Schema] | None" = None
 ) -> "Scanner | None":
     """Return what reads lines of ``areas``, not before ``earliest`` (Unix seconds); None if it is not compiled.
 
-    ``fields``: per op code that bolts read, the fields of ``data`` that its lines need besides acct, and their kinds.
+    ``schemas``: what lines have to say, per op code that bolts read.
     """
-    return Scanner(areas, earliest, fields or {}) if COMPILED else None
+    return Scanner(areas, earliest, schemas or {}) if COMPILED else None
 
 
 def named(plains: "Sequence[Plain]", source: str) -> dict[str, tuple[int, bytes]]:

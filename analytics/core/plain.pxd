@@ -8,9 +8,12 @@ cdef enum:
 
 
 cdef struct Code:
-    # An op code that bolts read: a bit for each field that its lines need.
+    # An op code that bolts read: a bit for each field that its lines need, or may have; whether no line of it is plain.
     Span name
     uint64_t needs
+    uint64_t optional
+    bint needs_acct
+    bint never
 
 
 cdef struct Line:

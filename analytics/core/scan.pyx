@@ -15,22 +15,23 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memchr, memcpy, memset
 
 from analytics.core.jsontext cimport (
-    MOST_DIGITS, Span, Text, alike, digits, end_of_member, matches, member, plain, string, text_of, value
+    MOST_DIGITS, Span, Text, alike, end_of_member, matches, member, plain, string, text_of, value
 )
 from analytics.core.plain cimport MOST_CODES, Code, Group, Line, Plain
 
 cdef enum:
-    MOST_FIELDS = 32
+    MOST_FIELDS = 64
+    MOST_CHOICES = 256
     LONGEST_NAME = 200
     SHORTEST_LINE = 40
 
-    # What the value of a field has to be.
-    INTEGER = 1
-    POSITIVE
-    NAME
-    RESULT
+    # What the value of a field has to be. Nothing is plainly of the first kind.
+    ANOTHER = 0
+    INTEGER
+    TEXT
+    CHOICE
 
-KINDS = {"int": INTEGER, "number": INTEGER, "count": POSITIVE, "name": NAME, "result": RESULT}
+KINDS = {"int": INTEGER, "string": TEXT, "choice": CHOICE}
 
 
 cdef struct Area:
@@ -39,8 +40,15 @@ cdef struct Area:
 
 
 cdef struct Field:
+    # Bounds of an integer, or of a text's length; the places of the texts that a choice may be; whether another op code
+    # has a field of this name and another kind.
     Span name
     int kind
+    int64_t low
+    int64_t high
+    int first_choice
+    int end_of_choices
+    bint again
 
 
 cdef struct Record:
@@ -83,13 +91,17 @@ cdef class Scanner:
     cdef Area* _areas
     cdef uint64_t _mask
     cdef int64_t _earliest
+    cdef list _kinds
     cdef Field _fields[MOST_FIELDS]
     cdef int _field_count
-    cdef Code _codes[MOST_CODES]
+    cdef uint64_t _signs
+    cdef Span _choices[MOST_CHOICES]
+    cdef int _choice_count
+    cdef Code* _codes
     cdef int _code_count
 
-    def __cinit__(self, areas, int64_t earliest, fields):
-        """``fields``: per op code that bolts read, names and kinds (KINDS) of the fields that ``data`` needs besides acct."""
+    def __cinit__(self, areas, int64_t earliest, schemas):
+        """``schemas``: what lines have to say, per op code that bolts read."""
         cdef Area area
         self._earliest = earliest
         self._names = list(areas)
@@ -103,24 +115,64 @@ cdef class Scanner:
         for area.place, name in enumerate(self._names):
             area.name = self._kept(name)
             self._find(area.name)[0] = area
-        self._take_fields(fields)
+        self._kinds = []
+        self._codes = <Code*> calloc(len(schemas) + 1, sizeof(Code))
+        if self._codes == NULL:
+            raise MemoryError
+        for code, schema in schemas.items():
+            self._take_schema(self._kept(code), schema)
 
     def __dealloc__(self):
         free(self._areas)
+        free(self._codes)
 
-    cdef _take_fields(self, fields):
-        cdef dict kinds = {name: kind for needed in fields.values() for name, kind in needed}
-        cdef list names = list(kinds)
-        for code, needed in fields.items():
-            self._codes[self._code_count] = Code(self._kept(code), 0)
-            for name, kind in needed:
-                if kinds[name] != kind:
-                    raise ValueError(f"field {name}: expected one kind, got {kind} and {kinds[name]}")
-                self._codes[self._code_count].needs |= <uint64_t> 1 << <int> names.index(name)
-            self._code_count += 1
-        for name, kind in kinds.items():
-            self._fields[self._field_count] = Field(self._kept(name), KINDS[kind])
-            self._field_count += 1
+    cdef _take_schema(self, Span name, schema):
+        cdef Code* code = self._codes + self._code_count
+        cdef int place
+        code.name = name
+        code.never = not schema.complete
+        for field in schema.fields:
+            if field.name == "acct":
+                # Of one that is read as something else, nothing is plain.
+                code.never |= field.kind.value != "string" or field.low > 1 or field.high < LONGEST_NAME
+                code.needs_acct = field.required
+                continue
+            place = self._place(field)
+            if place < 0:
+                code.never = True
+            elif field.required:
+                code.needs |= <uint64_t> 1 << place
+            else:
+                code.optional |= <uint64_t> 1 << place
+        self._code_count += 1
+
+    cdef int _place(self, wanted) except? -2:
+        """Return which field this is, a new one where no op code has had it; -1 where there are too many."""
+        cdef Field field
+        cdef Py_ssize_t choices = len(wanted.choices)
+        cdef int kind = KINDS.get(wanted.kind.value, ANOTHER)
+        own = wanted.name, wanted.kind, wanted.low, wanted.high, wanted.choices
+        if own in self._kinds:
+            return self._kinds.index(own)
+        if self._field_count == MOST_FIELDS or self._choice_count + choices > MOST_CHOICES:
+            return -1
+        memset(&field, 0, sizeof(Field))
+        field.name = self._kept(wanted.name)
+        field.kind = ANOTHER if kind == TEXT and wanted.low > 1 else kind
+        if field.kind == INTEGER or field.kind == TEXT:
+            field.low, field.high = wanted.low, wanted.high
+        field.first_choice = self._choice_count
+        for choice in wanted.choices:
+            self._choices[self._choice_count] = self._kept(choice)
+            self._choice_count += 1
+        field.end_of_choices = self._choice_count
+        for place in range(self._field_count):
+            self._fields[place].again |= alike(self._fields[place].name, field.name)
+        self._fields[self._field_count] = field
+        self._signs |= _sign(field.name)
+        self._field_count += 1
+        self._kinds.append(own)
+        return self._field_count - 1
 
     cdef Span _kept(self, str name):
         """Return a name as bytes that stay where they are."""
@@ -192,9 +244,7 @@ cdef class Scanner:
                 group = self._group(found, record.code)
                 if group == NULL:
                     return False
-                if group.known != NULL and (
-                    not record.has_acct or (record.fields & group.known.needs) != group.known.needs
-                ):
+                if group.known != NULL and not _says(group.known, &record):
                     return False
                 group.lines += 1
                 group.size += at - begin
@@ -335,17 +385,34 @@ cdef class Scanner:
         cdef int i
         cdef Text begin = at
         at = value(at, 2)
-        if at == NULL:
-            return NULL
+        if at == NULL or not self._signs & _sign(key):
+            return at
         for i in range(self._field_count):
             if alike(key, self._fields[i].name):
                 if record.seen >> i & 1:
                     return NULL
                 record.seen |= <uint64_t> 1 << i
-                if _is_of(self._fields[i].kind, begin, at):
+                if self._is_of(&self._fields[i], begin, at):
                     record.fields |= <uint64_t> 1 << i
-                break
+                if not self._fields[i].again:
+                    break
         return at
+
+    cdef bint _is_of(self, Field* field, Text begin, Text end) noexcept nogil:
+        """Say whether the value between two places is plainly what a field has to be."""
+        cdef Span text
+        cdef int i
+        if field.kind == INTEGER:
+            return _is_between(begin, end, field.low, field.high)
+        if begin[0] != c'"':
+            return False
+        text.begin, text.length = begin + 1, end - begin - 2
+        if field.kind == TEXT:
+            return field.low <= text.length <= field.high
+        for i in range(field.first_choice, field.end_of_choices):
+            if alike(text, self._choices[i]):
+                return True
+        return False
 
     cdef Area* _find(self, Span name) noexcept nogil:
         """Return where the table of areas has this one, or where it would be."""
@@ -393,19 +460,31 @@ cdef Text _op(Text at, Record* record) noexcept nogil:
     return at + 1 if record.has_code else NULL
 
 
-cdef bint _is_of(int kind, Text begin, Text end) noexcept nogil:
-    """Say whether the value between two places is plainly of a kind."""
-    cdef Span text
-    if kind == INTEGER or kind == POSITIVE:
-        if kind == INTEGER and begin[0] == c"-":
-            begin += 1
-        return (c"1" if kind == POSITIVE else c"0") <= begin[0] <= c"9" and digits(begin) == end
-    if begin[0] != c'"':
-        return False
-    if kind == NAME:
-        return end - begin - 2 <= LONGEST_NAME
-    text.begin, text.length = begin + 1, end - begin - 2
-    return matches(text, "enter") or matches(text, "pass") or matches(text, "fail")
+cdef inline uint64_t _sign(Span key) noexcept nogil:
+    """Return a bit that most other keys do not have: at once it says of most that they are not read."""
+    return <uint64_t> 1 << ((key.begin[0] + 7 * key.length) & 63)
+
+
+cdef bint _says(Code* code, Record* record) noexcept nogil:
+    """Say whether a line has plainly what its op code needs."""
+    return (
+        not code.never
+        and (record.has_acct or not code.needs_acct)
+        and (record.fields & code.needs) == code.needs
+        and (record.seen & code.optional & ~record.fields) == 0
+    )
+
+
+cdef bint _is_between(Text at, Text end, int64_t low, int64_t high) noexcept nogil:
+    """Say whether a value is an integer, of at most MOST_DIGITS digits, within bounds."""
+    cdef int64_t number = 0
+    cdef bint negative = at[0] == c"-"
+    if negative:
+        at += 1
+    while c"0" <= at[0] <= c"9":
+        number = 10 * number + (at[0] - c"0")
+        at += 1
+    return at == end and low <= (-number if negative else number) <= high
 
 
 cdef inline uint64_t _hash(Span text) noexcept nogil:

@@ -32,14 +32,21 @@ LONGEST_NAME = 200
 """Characters of an id."""
 
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
-"""An id that players or their servers chose. Its length is bounded, so that so many of them fit a document."""
+"""An id that players or their servers chose. Its length is bounded, so that so many of them fit a document. Logs may write it
+as a number."""
 
-_WITHOUT_NUL = r"^[^\x00]*$"
+AcctName = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
+"""An acct, as a game log names it."""
 
-Text = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME, pattern=_WITHOUT_NUL)]
+NumberId = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1, extra={"from_text": True})]
+"""An id that is an integer of 64 bits. Logs may write it as text."""
+
+WITHOUT_NUL = r"^[^\x00]*$"
+
+Text = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME, pattern=WITHOUT_NUL)]
 """What an interface calls something."""
 
-Player = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=_WITHOUT_NUL)]
+Player = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME, pattern=WITHOUT_NUL)]
 """The id of an acct or role that an interface gives."""
 
 Amount = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -65,7 +72,7 @@ MOST_GRADE = 100_000
 class Acct(msgspec.Struct, gc=False):
     """What every game log record says: who."""
 
-    acct: Name
+    acct: AcctName
 
 
 class Gamelog(msgspec.Struct, Generic[D], gc=False):

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from analytics.broker.wire import PORTION_BYTES, portions
+from analytics.core.schema import shown
 from analytics.core.tuples import LONGEST_NAME, MOST_MONEY, MOST_TIMES, cents
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay
-from analytics.spouts.mending import shown
 
 Paid = dict[str, int | float]
 

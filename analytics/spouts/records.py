@@ -1,12 +1,14 @@
 """Lines of game logs become tuples on the wire: checked, named, grouped by topic. Pure.
 
-A chunk of usable tuples takes the fast road: decoded whole, checked whole, each line's bytes untouched
+A chunk of usable tuples takes the fast path: decoded whole, checked whole, each line's bytes untouched
 but for the ``id`` put in front. If anything in it is unusual, that chunk alone goes line by line
-(``analytics.spouts.mending``), which mends what can be mended and finds the reason for the rest.
+(``analytics.spouts.normalizing``), which corrects what can be corrected and finds the reason for the rest.
 Where a C compiler was at hand when the suite was installed, a chunk of plain fresh tuples is not even decoded
-(``analytics.core.scan``); what that refuses takes the fast road.
+(``analytics.core.scan``); what that refuses takes the fast path.
 
-A decoder of many lines takes any white space between tuples, and inside them. So the fast road looks for itself
+What a record has to say besides its op code, area and time is its topic's schema, which all three paths check.
+
+A decoder of many lines takes any white space between tuples, and inside them. So the fast path checks for itself
 that each line begins and ends with a brace: no JSON text has ``}\\n{`` inside, so where there are as many tuples as
 lines, each line is one.
 """
@@ -23,12 +25,13 @@ import numpy as np
 from analytics.broker.wire import MOST_LINE_BYTES
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
-from analytics.core.tuples import EARLIEST, UNDECODABLE, Ts
+from analytics.core.schema import GAMELOG, Schema, shown
+from analytics.core.tuples import EARLIEST, LONGEST_NAME, UNDECODABLE, Ts
 from analytics.errors import RecordError
-from analytics.spouts import mending
 from analytics.spouts.large_numbers import has_large_exponent, has_many_digits
+from analytics.spouts.normalizing import decode, is_code, normalize
+from analytics.spouts.polled import POLLED, SCHEMAS, check_polled
 from analytics.spouts.shares import Bad, Lines, Share, together
-from analytics.spouts.typed import POLLED, check_polled, reads_as_one
 
 DAY = 86_400
 _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+):([1-9][0-9]{0,17})",')
@@ -45,7 +48,7 @@ class _Op(msgspec.Struct, gc=False):
 
 
 class _Who(msgspec.Struct, gc=False, frozen=True):
-    acct: Annotated[str, msgspec.Meta(max_length=mending.LONGEST_NAME)] = ""
+    acct: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] = ""
 
 
 class _Fresh(msgspec.Struct, gc=False):
@@ -69,7 +72,7 @@ class _Journaled(msgspec.Struct, gc=False):
 
 
 class _Player(_Who, gc=False, frozen=True):
-    acct: Annotated[str, msgspec.Meta(min_length=1, max_length=mending.LONGEST_NAME)]
+    acct: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
 
 
 class _FreshOfPlayer(_Fresh, gc=False, kw_only=True):
@@ -84,6 +87,15 @@ class _JournaledOfPlayer(_Journaled, gc=False, kw_only=True):
     data: _Player
 
 
+class _Head(msgspec.Struct, gc=False):
+    """What every tuple of a game log says."""
+
+    op: _Op
+    area: str
+    ts: int
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
 _Tuple = _Fresh | _Journaled
 _FRESH = [msgspec.json.Decoder(kind).decode_lines for kind in (_FreshOfPlayer, _Fresh)]
 _JOURNALS = [msgspec.json.Decoder(kind).decode_lines for kind in (_JournaledOfPlayer, _Journaled)]
@@ -93,8 +105,14 @@ _JOURNALS = [msgspec.json.Decoder(kind).decode_lines for kind in (_JournaledOfPl
 class Rules:
     """What a source's records are held against. ``game`` empty: any game's areas are right."""
 
-    def __init__(self, areas: Areas, opcodes: Mapping[str, Mapping[str, str]], game: str = "") -> None:
-        """``opcodes``: per game, its own op codes to the suite's."""
+    def __init__(
+        self,
+        areas: Areas,
+        opcodes: Mapping[str, Mapping[str, str]],
+        game: str = "",
+        schemas: Mapping[str, Schema] = SCHEMAS,
+    ) -> None:
+        """``opcodes``: per game, its own op codes to the suite's. ``schemas``: what a record has to say, by topic."""
         self.areas = areas
         self.game = game
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}
@@ -102,9 +120,15 @@ class Rules:
         self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
         self.alike: dict[str, str] = {}
         """Op codes that were seen and that nothing reads, but that differ from one in case or punctuation alone: from which."""
-        self._known = {*self.foreign, *mending.FIELDS}
+        self.topics = schemas
+        self.codes = {
+            topic.removeprefix(GAMELOG): schema
+            for topic, schema in schemas.items()
+            if topic.startswith(GAMELOG)
+        }
+        self._known = {*self.foreign, *self.codes}
         self._spellings = {_spelling(code): code for code in self._known}
-        self.scanner = scanner(self.claimed, EARLIEST, mending.FIELDS)
+        self.scanner = scanner(self.claimed, EARLIEST, self.codes)
 
     def notice(self, codes: Iterable[str]) -> None:
         """Notice those of ``codes`` that seem to be misspelt."""
@@ -130,8 +154,8 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> li
     """
     if b"\r" in chunk:
         chunk = chunk.replace(b"\r\n", b"\n")
-    for road in (_scanned, _fast) if len(chunk) <= MOST_LINE_BYTES else ():
-        shares = road(chunk, source, first, rules, now)
+    for path in (_scanned, _fast) if len(chunk) <= MOST_LINE_BYTES else ():
+        shares = path(chunk, source, first, rules, now)
         if shares is not None:
             break
     else:
@@ -146,7 +170,7 @@ def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> l
     if rules.scanner is None or not _is_utf8(chunk):
         return None
     found = rules.scanner.plain(chunk, first, now + DAY)
-    if found is None or any(code in rules.foreign or not mending.is_code(code) for code in found.op_codes()):
+    if found is None or any(code in rules.foreign or not is_code(code) for code in found.op_codes()):
         return None
     return [Share(source, range(first, first + len(found)), plains=[found])]
 
@@ -183,9 +207,9 @@ def _decoded(
     chunk: bytes, decoders: Iterable[Callable[[bytes], Sequence[_Tuple]]]
 ) -> tuple[bool, Sequence[_Tuple]]:
     """Return the tuples of a chunk, and whether all of them say who; none where anything in it is unusual."""
-    for place, decode in enumerate(decoders):
+    for place, decode_lines in enumerate(decoders):
         try:
-            return place == 0, decode(chunk)
+            return place == 0, decode_lines(chunk)
         except UNDECODABLE:
             continue
     return False, []
@@ -220,7 +244,7 @@ def _named(source: str, ns: range, tuples: Sequence[_Tuple], pieces: Sequence[by
             groups[code].append(number + piece)
         cut = b"}\n{" + name
         topics = {
-            f"gamelog.{code}": Lines(len(group), b"{%b%b}" % (name, cut.join(group)))
+            GAMELOG + code: Lines(len(group), b"{%b%b}" % (name, cut.join(group)))
             for code, group in groups.items()
         }
         shares.append(Share(source, ns, topics))
@@ -263,7 +287,7 @@ def _journaled(tuples: Sequence[_Journaled], pieces: Sequence[bytes]) -> list[Sh
             source,
             ns,
             {
-                f"gamelog.{code}": Lines(len(group), b"{%b}" % b"}\n{".join(group))
+                GAMELOG + code: Lines(len(group), b"{%b}" % b"}\n{".join(group))
                 for code, group in groups.items()
             },
         )
@@ -277,15 +301,11 @@ def _details(share: Share, rules: Rules, of_players: bool) -> bool:
     Of a field that comes twice each has to be right, as for the bolts. ``of_players``: each tuple is known to say who.
     """
     for topic, lines in share.topics.items():
-        code = topic.removeprefix("gamelog.")
-        if code in rules.foreign or not mending.is_code(code):
+        code = topic.removeprefix(GAMELOG)
+        if code in rules.foreign or not is_code(code):
             return False
-        try:
-            if code in mending.DETAILS:
-                mending.DETAILS[code](lines.body)
-            if code in mending.FIELDS and not of_players:
-                mending.PLAYERS(lines.body)
-        except msgspec.MsgspecError:
+        schema = rules.codes.get(code)
+        if schema and not (of_players and schema.is_of_acct) and not schema.fits(lines.body):
             return False
     return True
 
@@ -313,7 +333,7 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
         try:
             if len(line) > MOST_LINE_BYTES:
                 raise RecordError(_TOO_LONG)
-            topic, usable = _one(line, own, rules, now, many_digits)
+            topic, whole = _one(line, own, b'{"id":"%b:%d",' % (name.encode(), n), rules, now, many_digits)
         except RecordError as error:
             if own and (following := _JOURNALED.search(line, 1)):
                 # A journal that ended within a line, and the one that was piped in after it.
@@ -323,7 +343,6 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
             continue
         if own:
             seen.add((name, n))
-        whole = usable if own and usable is line else b'{"id":"%b:%d",' % (name.encode(), n) + usable[1:]
         numbers[name].append(n)
         groups[name].setdefault(topic, []).append(whole)
     for name, share in shares.items():
@@ -345,25 +364,37 @@ def _as_journaled(line: bytes) -> bytes:
 
 
 def _one(
-    line: bytes, own: re.Match[bytes] | None, rules: Rules, now: int, many_digits: bool
+    line: bytes, own: re.Match[bytes] | None, begin: bytes, rules: Rules, now: int, many_digits: bool
 ) -> tuple[str, bytes]:
-    """Return the topic and the tuple as text: ``line`` itself where nothing had to be corrected.
+    """Return the topic and the named tuple as text: that of ``line`` where nothing had to be corrected.
 
-    ``own`` is what says the name of a journal line.
+    ``own`` is what says the name of a journal line, ``begin`` how the tuple begins, with its name.
     """
-    record = mending.decode(line, many_digits)
+    record = decode(line, many_digits)
     spout, changed = own[2].decode() if own else "", False
     if own:
         changed = record["id"] != own[0][len(b'{"id":"') : -len(b'",')].decode()
         if changed and spout in POLLED:
-            raise RecordError(f"$.id: expected one id, got two, the second one {mending.shown(record['id'])}")
+            raise RecordError(f"$.id: expected one id, got two, the second one {shown(record['id'])}")
         del record["id"]
     if spout in POLLED:
-        check_polled(record, line, spout, rules.areas, rules.claimed, now + DAY)
+        check_polled(record, line, spout, rules.areas, rules.claimed, now + DAY, rules.topics)
         return spout, line
-    corrected = mending.mend(record, rules.areas, rules.claimed, rules.opcodes, EARLIEST, now + DAY)
-    topic = f"gamelog.{corrected.code}"
-    if corrected.changed or changed or not reads_as_one(line, topic):
-        return topic, msgspec.json.encode(corrected.record)
+    tuple_ = normalize(record, rules.areas, rules.claimed, rules.opcodes, rules.codes, EARLIEST, now + DAY)
+    schema = rules.codes.get(tuple_.code)
     text = line.strip()
-    return topic, line if text == line else text
+    whole = text if own else begin + text[1:]
+    if tuple_.changed or changed or _fault(whole, schema):
+        whole = begin + msgspec.json.encode(tuple_.record)[1:]
+        if schema and not schema.complete and (fault := _fault(whole, schema)):
+            raise RecordError(fault)
+    return GAMELOG + tuple_.code, whole
+
+
+def _fault(line: bytes, schema: Schema | None) -> str:
+    """Return why readers with a type cannot decode a line: readers of journals, and bolts; "" where all can."""
+    try:
+        _decode_head(line)
+    except UNDECODABLE as error:
+        return str(error)
+    return schema.fault(line) if schema else ""

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from analytics.core.areas import Area
+from analytics.core.schema import shown
 from analytics.core.tuples import EARLIEST, LONGEST_NAME, MOST_GRADE
 from analytics.errors import RecordError
-from analytics.spouts.mending import shown
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 _NOTHING = object()

@@ -9,7 +9,6 @@ from analytics.core.areas import Area, Areas
 from analytics.core.fold import Folder
 from analytics.core.periods import zone
 from analytics.spouts import records
-from analytics.spouts.mending import FIELDS
 from analytics.spouts.records import Rules, convert
 from analytics.spouts.shares import Share
 
@@ -24,7 +23,7 @@ AREAS = Areas(
     ]
 )
 RULES = Rules(AREAS, {"wsdx": {"enter_game": "login_logcount", "9": "signup_logcount"}})
-COLUMNS = {f"gamelog.{code}" for code, needs in FIELDS.items() if not needs}
+COLUMNS = {f"gamelog.{code}" for code, schema in RULES.codes.items() if schema.is_of_acct}
 """Topics of which workers read columns, where no line of the message is unusual."""
 SMALL = 9
 """Up to so many lines, what a chunk has of these topics is folded by itself: more lines hide an unusual one."""

@@ -133,7 +133,7 @@ BAD = [
     (line("yuanbao_logchange", amount=1), "$.data.reason: expected string, got nothing"),
     (
         line("fuben_logchange", fuben="f", result="left"),
-        '$.data.result: expected enter, pass or fail, got "left"',
+        '$.data.result: expected one of enter, fail, pass, got "left"',
     ),
     (line("trunk_task_accept", task="abc"), '$.data.task: expected int, got "abc"'),
     (line("shop_logbuy", item="i", num=0, price=1), "$.data.num: expected int ≥ 1, got 0"),

@@ -77,10 +77,10 @@ def test_no_two_roads_disagree_on_generated_lines() -> None:
 
 
 def blind(name: str) -> Callable[[pytest.MonkeyPatch], None]:
-    return lambda patch: patch.setattr(records, name, lambda *_: name == "reads_as_one")
+    return lambda patch: patch.setattr(records, name, lambda *_: "")
 
 
-@pytest.mark.parametrize("name", ["has_large_exponent", "reads_as_one"])
+@pytest.mark.parametrize("name", ["has_large_exponent", "_fault"])
 def test_a_fault_is_found_and_cut_down(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Without one of the checks that make the roads agree, it does not take long."""
     blind(name)(monkeypatch)
