@@ -188,10 +188,6 @@ class Schema:
             return False
         return True
 
-    def with_types(self, *types: type) -> "Schema":
-        """Return a schema which these types read, too."""
-        return _schema("", [*types, *self.types])
-
 
 def schemas(bolts: Iterable[Bolt]) -> dict[str, Schema]:
     """Return, for each topic that spouts publish and ``bolts`` read, what its records have to say.
@@ -205,7 +201,7 @@ def schemas(bolts: Iterable[Bolt]) -> dict[str, Schema]:
         names.add(bolt.name)
         for topic, reads in bolt.reads.items():
             types[topic].append(reads.tuple_type)
-    return {topic: _schema(topic, kinds) for topic, kinds in types.items() if topic not in names}
+    return {topic: schema(topic, kinds) for topic, kinds in types.items() if topic not in names}
 
 
 def unlike(where: str, expected: str, found: object = MISSING) -> RecordError:
@@ -238,14 +234,15 @@ def _integer(text: str) -> int | str:
     return int(text) if len(text) <= _INTEGER_DIGITS and digits.isascii() and digits.isdigit() else text
 
 
-def _schema(topic: str, kinds: Iterable[type]) -> Schema:
+def schema(topic: str, kinds: Iterable[type]) -> Schema:
+    """Return what a topic's records have to say which bolts read as these types."""
     types = tuple(dict.fromkeys(kinds))
     fields: dict[str, Field] = {}
     complete = True
     for kind in types:
         payload = _payload(kind) if topic.startswith(GAMELOG) else kind
         complete &= payload is not None and _is_plain(payload) and (payload is kind or _has_plain_head(kind))
-        for field in _fields(payload) if payload is not None else ():
+        for field in fields_of(payload) if payload is not None else ():
             before = fields.get(field.name, field)
             if before.kind is not field.kind:
                 raise ValueError(
@@ -311,8 +308,8 @@ def _is_plain(struct: type) -> bool:
     )
 
 
-def _fields(struct: type) -> list[Field]:
-    """Return the members that a Struct names."""
+def fields_of(struct: type) -> list[Field]:
+    """Return the members that a Struct declares."""
     return [
         replace(
             _field(field.encode_name, inspect.type_info(field.type)),

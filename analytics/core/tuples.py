@@ -142,9 +142,9 @@ class Syncuser(msgspec.Struct):
     area: str
     ts: Ts
     uid: Player
-    acctid: Player
     grade: Annotated[int, msgspec.Meta(ge=0, le=MOST_GRADE)]
     rest_yuanbao: Amount
+    acctid: Player
     name: Text | None = None
     birthday: Amount | None = None
     score: Amount | None = None

@@ -10,12 +10,18 @@ from typing import Any
 import msgspec
 
 from analytics.broker.wire import PORTION_BYTES, portions
-from analytics.core.schema import shown
-from analytics.core.tuples import LONGEST_NAME, MOST_MONEY, MOST_TIMES, cents
+from analytics.core.schema import fields_of, schema, shown, unlike
+from analytics.core.tuples import EARLIEST, LONGEST_NAME, Payment, cents
+from analytics.core.tuples import Paid as PaidOfTuple
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay
+from analytics.spouts.schemas import SCHEMAS
 
 Paid = dict[str, int | float]
+
+_FIELDS = fields_of(PaidOfTuple)
+_others = schema("payment", [one for one in SCHEMAS["payment"].types if one is not Payment])
+"""How bolts of one's own read payments."""
 
 NOTHING: Paid = {"times": 0, "amount": 0.0}
 """What an account has paid that an answer leaves out."""
@@ -40,13 +46,10 @@ def paid(value: Any) -> Paid:
     """Return what one account paid, as a payment tuple says it: in whole cents. Raise RecordError naming the field."""
     where = "$.users.*"
     if not isinstance(value, dict):
-        raise RecordError(f"{where}: expected an object, got {shown(value)}")
-    times, amount = value.get("times"), value.get("amount")
-    if isinstance(times, bool) or not isinstance(times, int) or not 0 <= times <= MOST_TIMES:
-        raise RecordError(f"{where}.times: expected an int from 0 to 10^9, got {shown(times)}")
-    if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount <= MOST_MONEY:
-        raise RecordError(f"{where}.amount: expected a number from 0 to 10^12, got {shown(amount)}")
-    return {"times": times, "amount": cents(amount) / 100}
+        raise unlike(where, "an object", value)
+    for field in _FIELDS:
+        field.correct(value, where)
+    return {"times": value["times"], "amount": cents(value["amount"]) / 100}
 
 
 def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:
@@ -59,11 +62,19 @@ def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:
                 raise RecordError(
                     f"$.users: expected accounts' names of 1 to {LONGEST_NAME} characters, got {shown(acct)}"
                 )
-            good[acct] = paid(value)
+            one = paid(value)
+            if _others.types and (fault := _others.fault(_alone(acct, one))):
+                raise RecordError(fault)
+            good[acct] = one
         except RecordError as error:
             # The account comes last: faults are counted by what their reason says before "got".
             bad[acct] = f"{error} for account {shown(acct)}"
     return good, bad
+
+
+def _alone(acct: str, one: Paid) -> bytes:
+    """Return a payment tuple of one account."""
+    return msgspec.json.encode({"area": "", "ts": EARLIEST, "users": {acct: one}})
 
 
 def payers_of(users: Mapping[str, Paid]) -> frozenset[str]:

@@ -2,25 +2,16 @@
 
 from collections.abc import Collection, Mapping
 
-import msgspec
-
-from analytics.bolts import BOLTS
 from analytics.core.areas import Areas
-from analytics.core.schema import Schema, schemas
+from analytics.core.schema import Schema, schema
 from analytics.core.tuples import EARLIEST, EARLIEST_START, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts.normalizing import Record, place
 from analytics.spouts.paid import check, users_of
 from analytics.spouts.roles import role_of
 
-SCHEMAS: Mapping[str, Schema] = schemas(BOLTS.values())
-"""What the records that spouts accept have to say, by topic: what the suite's bolts read."""
-
-POLLED = {
-    "payment": msgspec.json.Decoder(Payment).decode,
-    "syncuser": msgspec.json.Decoder(Syncuser).decode,
-}
-"""By spout that polls, how its tuples are decoded."""
+POLLED = {"payment": schema("payment", [Payment]), "syncuser": schema("syncuser", [Syncuser])}
+"""By spout that polls, what its tuples say, whatever bolts read."""
 
 
 def check_polled(
@@ -44,9 +35,6 @@ def check_polled(
             raise RecordError(reason)
     else:
         role_of(record, areas[record["area"]], latest)
-    try:
-        POLLED[spout](line)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"{spout}: {error}") from error
-    if spout in topics and (fault := topics[spout].fault(line)):
-        raise RecordError(fault)
+    for one in (POLLED[spout], topics.get(spout)):
+        if one is not None and (fault := one.fault(line)):
+            raise RecordError(fault)

@@ -30,7 +30,8 @@ from analytics.core.tuples import EARLIEST, LONGEST_NAME, UNDECODABLE, Ts
 from analytics.errors import RecordError
 from analytics.spouts.large_numbers import has_large_exponent, has_many_digits
 from analytics.spouts.normalizing import decode, is_code, normalize
-from analytics.spouts.polled import POLLED, SCHEMAS, check_polled
+from analytics.spouts.polled import POLLED, check_polled
+from analytics.spouts.schemas import SCHEMAS
 from analytics.spouts.shares import Bad, Lines, Share, together
 
 DAY = 86_400

@@ -3,82 +3,78 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from analytics.core.areas import Area
-from analytics.core.schema import shown
-from analytics.core.tuples import EARLIEST, LONGEST_NAME, MOST_GRADE
+from analytics.core.schema import MISSING, schema, shown, unlike
+from analytics.core.tuples import EARLIEST, Syncuser
 from analytics.errors import RecordError
-
-LOWEST, HIGHEST = -(2**63), 2**63 - 1
-_NOTHING = object()
+from analytics.spouts.outbox import JournalLine
+from analytics.spouts.schemas import SCHEMAS
 
 Found = Mapping[str, Any]
 
+Role = dict[str, Any]
+"""A role as its game server has it at ``ts``: ``game``, ``area``, ``plat``, ``ts``, and what bolts read, in this order. What the
+interface left out is missing. ``left``: see :class:`analytics.core.tuples.Syncuser`."""
 
-class Role(msgspec.Struct, omit_defaults=True, gc=False):
-    """A role as its game server has it at ``ts``. What the interface left out and nobody counts is None.
+_READ = schema("syncuser", [Syncuser, *SCHEMAS["syncuser"].types])
+_FIELDS = [one for one in _READ.fields if one.name not in ("area", "ts", "left", "at", "id")]
+_VALUES = ("game", "area", "plat", "ts", *(field.name for field in _FIELDS))
+_PLAT = replace(next(one for one in _FIELDS if one.name == "uid"), name="plat")
+_IDS = ("game", "area", "plat", "uid", "acctid")
 
-    ``left``: see :class:`analytics.core.tuples.Syncuser`.
-    """
+_LINE: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+    *((name, str) for name in _IDS),
+    ("ts", int),
+    *((field.name, Any, None) for field in _FIELDS if field.name not in _IDS),
+]
+RoleLine = cast(type[JournalLine], msgspec.defstruct("RoleLine", _LINE, bases=(JournalLine,)))
+"""A line of the syncuser journal: a role with its record's name and the time at which it was asked for."""
 
-    game: str
-    area: str
-    plat: str
-    ts: int
-    uid: str
-    grade: int
-    rest_yuanbao: int
-    acctid: str
-    name: str | None = None
-    birthday: int | None = None
-    score: int | None = None
-    login_time: int | None = None
-    left: str | None = None
-
-
-_VALUES = tuple(name for name in Role.__struct_fields__ if name != "left")
 _DIGEST_BYTES = 16
 _TIME_BYTES = 8
 
 
 def roles_of(page: Found) -> list[Any]:
     """Return a page's ``roles``, unchecked. Raise RecordError where it has none."""
-    roles = page.get("roles", _NOTHING)
+    roles = page.get("roles", MISSING)
     if not isinstance(roles, list):
-        raise RecordError(f"$.roles: expected an array, got {_shown(roles)}")
+        raise unlike("$.roles", "an array", roles)
     return roles
 
 
 def role_of(found: Found, area: Area, latest: int) -> Role:
     """Return a role of ``area`` as a tuple says it. Raise RecordError naming the field.
 
-    Ids that arrive as numbers become text. Fields that no tuple has are left out: a role is new only where one
-    of a tuple's fields changed.
+    Ids that arrive as numbers become text. Fields that no bolt reads are left out: a role is new only where one of those that
+    some bolt reads changed.
 
     Args:
         latest: the greatest ``ts`` that can be (Unix seconds).
     """
-    ts = _int(found, "ts")
+    ts = found.get("ts", MISSING)
+    if type(ts) is not int:
+        raise unlike("$.ts", "int", ts)
     if not EARLIEST <= ts <= latest:
-        raise RecordError(f"$.ts: expected Unix seconds between 2000 and a day ahead, got {ts}")
-    return Role(
-        game=area.game,
-        area=area.id,
-        plat=area.plat if found.get("plat") is None else _text(found, "plat"),
-        ts=ts,
-        uid=_text(found, "uid"),
-        grade=_int(found, "grade", 0, MOST_GRADE),
-        rest_yuanbao=_int(found, "rest_yuanbao"),
-        acctid=_text(found, "acctid"),
-        name=None if found.get("name") is None else _text(found, "name", 0),
-        birthday=_int_or_none(found, "birthday"),
-        score=_int_or_none(found, "score"),
-        login_time=_int_or_none(found, "login_time"),
-    )
+        raise unlike("$.ts", "Unix seconds between 2000 and a day ahead", ts)
+    role = {"game": area.game, "area": area.id, "plat": area.plat, "ts": ts}
+    if found.get("plat") is not None:
+        role["plat"] = found["plat"]
+        _PLAT.correct(role, "$")
+    for field in _FIELDS:
+        value = found.get(field.name)
+        if value is not None or field.required:
+            if field.name in found:
+                role[field.name] = value
+            field.correct(role, "$")
+    if len(_READ.types) > 1 and (fault := _READ.fault(msgspec.json.encode(role))):
+        raise RecordError(fault)
+    return role
 
 
 def sorted_out(found: Iterable[Any], area: Area, latest: int) -> tuple[list[Role], list[tuple[str, bytes]]]:
@@ -96,26 +92,25 @@ def sorted_out(found: Iterable[Any], area: Area, latest: int) -> tuple[list[Role
 def _asked_for(found: Any, area: Area) -> Found:
     """Return one of an answer's roles. Raise RecordError where it says that it is another area's."""
     if not isinstance(found, dict):
-        raise RecordError(f"$: expected an object, got {shown(found)}")
+        raise unlike("$", "an object", found)
     for name, own in (("area", area.id), ("game", area.game)):
         if found.get(name) is not None and str(found[name]) != own:
             raise RecordError(f'$.{name}: expected "{own}", which was asked for, got {shown(found[name])}')
     return found
 
 
-def remembered(role: Any, before: bytes | None) -> bytes:
+def remembered(role: Role, before: bytes | None) -> bytes:
     """Return what the spout remembers of a role once this state of it is published.
 
     That is a digest of the state, and the newest ``ts`` with the acct at which the role was then.
 
     Args:
-        role: a Role, or a journal's line.
         before: what it remembered until then.
     """
     ts: int
     acct: str
-    digest = text_digest(msgspec.json.encode([getattr(role, name) for name in _VALUES]))
-    newer = (role.ts, role.acctid), _seen(before)
+    digest = text_digest(msgspec.json.encode([role.get(name) for name in _VALUES]))
+    newer = (role["ts"], role["acctid"]), _seen(before)
     ts, acct = max(newer, key=itemgetter(0))  # of one ts what comes later
     return digest + ts.to_bytes(_TIME_BYTES, "big") + acct.encode()
 
@@ -133,9 +128,9 @@ def lacks_acct(before: bytes) -> bool:
 def left_acct(role: Role, before: bytes | None) -> str | None:
     """Return what the tuple of a role's state says in ``left``, given what is remembered of the role."""
     ts, acct = _seen(before)
-    if not acct or acct == role.acctid:
+    if not acct or acct == role["acctid"]:
         return None
-    return acct if role.ts >= ts else role.acctid
+    return acct if role["ts"] >= ts else str(role["acctid"])
 
 
 def _seen(before: bytes | None) -> tuple[int, str]:
@@ -153,32 +148,3 @@ def text_digest(text: bytes) -> bytes:
 def role_tuple(role: Role, at: int) -> bytes:
     """Return the syncuser tuple, without ``id``, of a role asked for ``at`` (Unix milliseconds)."""
     return b'{"at":%d,' % at + msgspec.json.encode(role)[1:]
-
-
-def _text(found: Found, name: str, least: int = 1) -> str:
-    value = found.get(name, _NOTHING)
-    if type(value) is int and LOWEST <= value <= HIGHEST:
-        value = str(value)
-    if type(value) is not str:
-        raise RecordError(f"$.{name}: expected string, got {_shown(value)}")
-    if not least <= len(value) <= LONGEST_NAME or "\0" in value:
-        raise RecordError(f"$.{name}: expected {least} to {LONGEST_NAME} characters, got {shown(value)}")
-    return value
-
-
-def _int(found: Found, name: str, low: int = LOWEST, high: int = HIGHEST) -> int:
-    value = found.get(name, _NOTHING)
-    if type(value) is not int:
-        raise RecordError(f"$.{name}: expected int, got {_shown(value)}")
-    if not low <= value <= high:
-        bounds = "an integer of 64 bits" if low == LOWEST else f"int from {low} to {high}"
-        raise RecordError(f"$.{name}: expected {bounds}, got {value}")
-    return value
-
-
-def _int_or_none(found: Found, name: str) -> int | None:
-    return None if found.get(name) is None else _int(found, name)
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is _NOTHING else shown(value)

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -30,12 +30,13 @@ from analytics.config import Config
 from analytics.core.areas import Area, Areas
 from analytics.errors import RecordError
 from analytics.spouts.known import Known, Progress
-from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
+from analytics.spouts.outbox import Outbox, OutboxState, alone
 from analytics.spouts.poller import Answer, BadAnswer, Client, Poller
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.roles import (
     Role,
+    RoleLine,
     is_known,
     lacks_acct,
     left_acct,
@@ -60,23 +61,6 @@ class SyncuserState(msgspec.Struct):
 
     outbox: OutboxState = msgspec.field(default_factory=OutboxState)
     rejected: int = 0
-
-
-class RoleLine(JournalLine):
-    """A line of the syncuser journal: a role with its record's name and the time at which it was asked for."""
-
-    game: str
-    area: str
-    plat: str
-    ts: int
-    uid: str
-    grade: int
-    rest_yuanbao: int
-    acctid: str
-    name: str | None = None
-    birthday: int | None = None
-    score: int | None = None
-    login_time: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +239,13 @@ class Syncuser:
             self._poller.start(self._outbox.at)
             return
         uids: dict[str, set[str]] = {}
-        for line in lines:
-            uids.setdefault(line.area, set()).add(line.uid)
+        roles = list(map(msgspec.structs.asdict, lines))
+        for role in roles:
+            uids.setdefault(role["area"], set()).add(role["uid"])
         found = {area: self._remembered(area, some) for area, some in uids.items()}
-        for line in lines:
-            found[line.area][line.uid] = remembered(line, found[line.area].get(line.uid))
+        for role in roles:
+            known = found[role["area"]]
+            known[role["uid"]] = remembered(role, known.get(role["uid"]))
         self._note_sent(found)
         self._outbox.after(partial(self._arrived, found, []))
 
@@ -274,7 +260,7 @@ class Syncuser:
             return
         good, bad = sorted_out(page.roles, area, int(time.time()) + DAY_SECONDS)
         under_way = self._passes[area.id]
-        under_way.newest = max([under_way.newest, *(role.ts for role in good)])
+        under_way.newest = max([under_way.newest, *(role["ts"] for role in good)])
         if bad:
             under_way.fault = bad[0][0]
             self._fails(area, under_way.fault)
@@ -291,8 +277,8 @@ class Syncuser:
         Where a page names a role more than once, its newest state of each day counts, the newest of all last.
         """
         newest: dict[str, dict[int, Role]] = {}
-        for role in sorted(roles, key=attrgetter("ts")):
-            newest.setdefault(role.uid, {})[area.zone.start("day", role.ts)] = role
+        for role in sorted(roles, key=itemgetter("ts")):
+            newest.setdefault(role["uid"], {})[area.zone.start("day", role["ts"])] = role
         known = self._remembered(area.id, newest)
         found: list[tuple[Role, bytes]] = []
         older: dict[str, bytes] = {}
@@ -306,8 +292,8 @@ class Syncuser:
             for role in days.values():
                 state = remembered(role, before)
                 if not is_known(state, known.get(uid)):
-                    role.left = left_acct(role, before)
-                    found.append((role, state))
+                    left = left_acct(role, before)
+                    found.append((role if left is None else role | {"left": left}, state))
                 before = state
         if older:
             self._known.put({area.id: older})
@@ -321,7 +307,7 @@ class Syncuser:
     def _make_ready(self, area: Area, new: list[tuple[Role, bytes]], at: int) -> None:
         for start in range(0, len(new), BATCH_ROLES):
             some = new[start : start + BATCH_ROLES]
-            digests = {area.id: {role.uid: state for role, state in some}}
+            digests = {area.id: {role["uid"]: state for role, state in some}}
             self._note_sent(digests)
             self._ready.append(_Ready(area.game, at, [role_tuple(role, at) for role, _ in some], digests))
 

@@ -405,16 +405,16 @@ def test_a_broken_answer_is_shown_and_mended_by_the_next(spout, till, broker, bo
         ({"users": {"a": 5}}, "$.users.*: expected an object, got 5"),
         (
             {"users": {"a": {"times": 1.5, "amount": 1}}},
-            "$.users.*.times: expected an int from 0 to 10^9, got 1.5",
+            "$.users.*.times: expected int, got 1.5",
         ),
         (
             {"users": {"a": {"times": True, "amount": 1}}},
-            "$.users.*.times: expected an int from 0 to 10^9, got true",
+            "$.users.*.times: expected int, got true",
         ),
-        ({"users": {"a": {"times": 1}}}, "$.users.*.amount: expected a number from 0 to 10^12, got null"),
+        ({"users": {"a": {"times": 1}}}, "$.users.*.amount: expected number, got nothing"),
         (
             {"users": {"a": {"times": 1, "amount": -1}}},
-            "$.users.*.amount: expected a number from 0 to 10^12, got -1",
+            "$.users.*.amount: expected number from 0 to 1000000000000, got -1",
         ),
         (
             {"users": {"": {"times": 1, "amount": 1}}},

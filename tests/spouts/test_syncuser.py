@@ -246,7 +246,7 @@ BAD = [
     ({"uid": ""}, '$.uid: expected 1 to 200 characters, got ""'),
     ({"uid": 10**30}, f"$.uid: expected string, got {10**30}"),
     ({"acctid": None}, "$.acctid: expected string, got null"),
-    ({"name": "a\0b"}, '$.name: expected 0 to 200 characters, got "a\\u0000b"'),
+    ({"name": "a\0b"}, '$.name: expected characters other than NUL, got "a\\u0000b"'),
     ({"ts": 5}, "$.ts: expected Unix seconds between 2000 and a day ahead, got 5"),
     ({"ts": 10**11}, f"$.ts: expected Unix seconds between 2000 and a day ahead, got {10**11}"),
     ({"area": DL}, f'$.area: expected "{WSDX}", which was asked for, got "{DL}"'),
