@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import Any
@@ -14,10 +15,11 @@ from analytics.core.columns import Columns
 from analytics.core.compiled import scanner
 from analytics.core.measures import Getter
 from analytics.core.periods import PeriodName, Zone
-from analytics.core.tuples import EARLIEST, LATEST, UNDECODABLE, Acct, Gamelog
+from analytics.core.schema import schema
+from analytics.core.tuples import EARLIEST, LATEST, UNDECODABLE
 
 COLUMNS = frozenset({"ts", "data.acct"})
-"""What is read of lines by columns: all that bolts need which count accts."""
+"""The attribute paths that lines can be read by as columns: all that bolts need which count accts."""
 
 COLUMNS_SECONDS = 2 * 3600
 """Columns are divided among few periods only: no more than so long, of which each lasts an hour or more."""
@@ -97,9 +99,6 @@ class Folder:
                 self._decoders.setdefault(reads.tuple_type, msgspec.json.Decoder(reads.tuple_type))
                 self._plans.setdefault(topic, []).append(_Plan(bolt, topic, areas))
         self._scanner = scanner(areas, EARLIEST)
-        self._in_columns = {
-            topic for topic, plans in self._plans.items() if all(plan.wants_columns for plan in plans)
-        }
 
     def decode_only(self) -> None:
         """Read no columns from now on: each line is decoded."""
@@ -118,11 +117,13 @@ class Folder:
         keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
         unusable: dict[bytes, Unusable] = {}
         result = {}
-        for plan in self._plans[topic]:
-            if only is not None and plan.bolt.name not in only:
-                continue
+        plans = [plan for plan in self._plans[topic] if only is None or plan.bolt.name in only]
+        # One that needs tuples has them made for all. Measured: columns take 0.19 µs a line, tuples 0.26 µs, and columns save
+        # each bolt 0.06 µs, so both together pay for none but many bolts.
+        columns = all(plan.can_read(COLUMNS) for plan in plans)
+        for plan in plans:
             if plan.tuple_type not in read:
-                read[plan.tuple_type], bad = self._read(topic, body, plan.tuple_type)
+                read[plan.tuple_type], bad = self._read(body, plan.tuple_type, columns)
                 unusable |= {one.line: one for one in bad}
             shared = plan.tuple_type, plan.bolt.period
             if shared not in keyed:
@@ -130,9 +131,9 @@ class Folder:
             result[plan.bolt.name] = plan.fold(number, keyed[shared])
         return result, list(unusable.values())
 
-    def _read(self, topic: str, body: bytes, tuple_type: type) -> tuple[_Read, list[Unusable]]:
-        """Return a message's tuples, and the lines that are none."""
-        if self._scanner is not None and topic in self._in_columns:
+    def _read(self, body: bytes, tuple_type: type, columns: bool) -> tuple[_Read, list[Unusable]]:
+        """Return a message's tuples, or their columns where these will do, and the lines that are no tuples."""
+        if columns and self._scanner is not None:
             found = self._scanner.by_area(body, LATEST)
             if found is not None:
                 read = _Read.of_columns(*found)
@@ -210,12 +211,16 @@ class _Plan:
         self._rows = bolt.reads[topic].rows
         self._part_of, self._many_parts = _joint(bolt.key_getters), len(bolt.key_getters) > 1
         self._weigh = _weigher(self.tuple_type)
-        self.wants_columns = (
-            self.tuple_type == Gamelog[Acct]
-            and self._rows is None
-            and self._part_of is None
-            and all(measure.column in COLUMNS for measure in bolt.measures.values() if measure.reads(topic))
-        )
+        self._paths: frozenset[str] | None = frozenset()
+        for measure in bolt.measures.values():
+            if measure.reads(topic) and self._paths is not None:
+                self._paths = None if measure.paths is None else self._paths | measure.paths
+        if self._rows or self._part_of or not schema(topic, [self.tuple_type]).is_of_acct:
+            self._paths = None
+
+    def can_read(self, columns: AbstractSet[str]) -> bool:
+        """Say whether the tuples' columns of these attribute paths are all that the bolt needs of them."""
+        return self._paths is not None and self._paths <= columns
 
     def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
         """Return what the tuples of message ``number`` change, by document."""

@@ -7,7 +7,8 @@ one by one gives equal documents.
 Those that say what the newest row says stand in ``analytics.core.latest``.
 
 Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart into). Values are named by
-an attribute path (``"data.acct"``) or by a function of the row. A measure with a ``column`` also takes Columns.
+an attribute path (``"data.acct"``) or by a function of the row. A measure that reads no more than attribute paths takes Columns
+as well.
 """
 
 from abc import ABC, abstractmethod
@@ -21,6 +22,7 @@ from analytics.core.columns import Columns
 S = TypeVar("S")
 Getter = Callable[[Any], Any]
 Document = Mapping[str, Any]
+Rows = Sequence[Any] | Columns
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -35,23 +37,29 @@ class Measure(ABC, Generic[S]):
 
     Every measure takes two limits: ``on``, the bolt's topics that it looks at (None: all of them), and
     ``where``, what must hold for a row (None: nothing).
+
+    Attributes:
+        paths: the attribute paths that are all it reads of a row; None where it needs the row itself.
     """
 
     cancels = False
     """Whether merging changes a state although what is shown stays the same, as when a sum adds up to 0."""
 
-    column = ""
-    """The attribute path that is all it reads of a row; empty where it needs rows."""
-
-    def __init__(self, on: str | Iterable[str] | None = None, where: str | Getter | None = None) -> None:
+    def __init__(
+        self,
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+        paths: Iterable[str] | None = None,
+    ) -> None:
         self.on = frozenset([on] if isinstance(on, str) else on) if on is not None else None
+        self.paths = frozenset(paths) if paths is not None and where is None else None
         self._where = getter(where) if where is not None else None
 
     def reads(self, topic: str) -> bool:
         """Whether rows of ``topic`` count."""
         return self.on is None or topic in self.on
 
-    def chosen(self, rows: Sequence[Any]) -> Sequence[Any]:
+    def chosen(self, rows: Any) -> Any:
         """Return the rows for which ``where`` holds."""
         return rows if self._where is None else [row for row in rows if self._where(row)]
 
@@ -100,16 +108,36 @@ class Growing(Measure[S]):
         """Return the shortest list that says ``state``; equal states give equal lists."""
 
 
+class _OfValue(Measure[S]):
+    """A measure of one value of each row."""
+
+    def __init__(
+        self,
+        of: str | Getter,
+        on: str | Iterable[str] | None = None,
+        where: str | Getter | None = None,
+    ) -> None:
+        super().__init__(on, where, [of] if isinstance(of, str) else None)
+        self._of = getter(of)
+        self._path = of
+
+    def values(self, rows: Rows) -> Iterable[Any]:
+        """Return the value of each row for which ``where`` holds."""
+        if isinstance(rows, Columns):
+            return rows.lists[self._path]  # type: ignore[index]
+        return map(self._of, rows if self._where is None else self.chosen(rows))
+
+
 class Count(Measure[int]):
     """How many rows there are."""
 
     def __init__(self, where: str | Getter | None = None, on: str | Iterable[str] | None = None) -> None:
-        super().__init__(on, where)
+        super().__init__(on, where, ())
 
     def empty(self) -> int:
         return 0
 
-    def gather(self, rows: Sequence[Any]) -> int:
+    def gather(self, rows: Rows) -> int:
         return len(rows if self._where is None else self.chosen(rows))
 
     def merge(self, state: int, more: int) -> int:
@@ -122,7 +150,7 @@ class Count(Measure[int]):
         return int(document.get(field, 0))
 
 
-class Sum(Count):
+class Sum(_OfValue[int]):
     """The sum of an integer value over the rows.
 
     A sum past 64 bits, which no store takes, shows as a float; the exact one stands in ``_<field>`` as text.
@@ -133,11 +161,16 @@ class Sum(Count):
     def __init__(
         self, of: str | Getter, where: str | Getter | None = None, on: str | Iterable[str] | None = None
     ) -> None:
-        super().__init__(where, on)
-        self._of = getter(of)
+        super().__init__(of, on, where)
 
-    def gather(self, rows: Sequence[Any]) -> int:
-        return sum(map(self._of, rows if self._where is None else self.chosen(rows)))
+    def empty(self) -> int:
+        return 0
+
+    def gather(self, rows: Rows) -> int:
+        return sum(self.values(rows))
+
+    def merge(self, state: int, more: int) -> int:
+        return state + more
 
     def save(self, field: str, state: int) -> dict[str, Any]:
         return _sum(field, state)
@@ -149,7 +182,7 @@ class Sum(Count):
         return [f"_{field}"]
 
 
-class Tally(Measure[dict[Any, int]]):
+class Tally(_OfValue[dict[Any, int]]):
     """How many rows have each of some values, each in the field of the value's name. Others count nowhere."""
 
     def __init__(
@@ -159,16 +192,15 @@ class Tally(Measure[dict[Any, int]]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where)
-        self._of = getter(of)
-        self._values = list(values)
+        super().__init__(of, on, where)
+        self._counted = list(values)
 
     def empty(self) -> dict[Any, int]:
         return {}
 
-    def gather(self, rows: Sequence[Any]) -> dict[Any, int]:
+    def gather(self, rows: Rows) -> dict[Any, int]:
         counts: dict[Any, int] = {}
-        for value in map(self._of, rows if self._where is None else self.chosen(rows)):
+        for value in self.values(rows):
             counts[value] = counts.get(value, 0) + 1
         return counts
 
@@ -178,16 +210,16 @@ class Tally(Measure[dict[Any, int]]):
         return state
 
     def save(self, field: str, state: dict[Any, int]) -> dict[str, Any]:
-        return {value: state.get(value, 0) for value in self._values}
+        return {value: state.get(value, 0) for value in self._counted}
 
     def load(self, field: str, document: Document) -> dict[Any, int]:
-        return {value: int(document.get(value, 0)) for value in self._values}
+        return {value: int(document.get(value, 0)) for value in self._counted}
 
 
 Moves = tuple[int, int, int, int]
 
 
-class Flow(Measure[Moves]):
+class Flow(_OfValue[Moves]):
     """What goes out and what comes in, of an integer that is below 0 or above 0: how often, and how much in all.
 
     Args:
@@ -202,15 +234,14 @@ class Flow(Measure[Moves]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where)
-        self._of = getter(of)
+        super().__init__(of, on, where)
         self._out, self._into = out, into
 
     def empty(self) -> Moves:
         return 0, 0, 0, 0
 
-    def gather(self, rows: Sequence[Any]) -> Moves:
-        values = list(map(self._of, rows if self._where is None else self.chosen(rows)))
+    def gather(self, rows: Rows) -> Moves:
+        values = list(self.values(rows))
         out = [value for value in values if value < 0]
         into = [value for value in values if value > 0]
         return len(out), -sum(out), len(into), sum(into)
@@ -239,7 +270,7 @@ class Flow(Measure[Moves]):
         return [f"_{self._out[1]}", f"_{self._into[1]}"]
 
 
-class Extreme(Measure[int | None]):
+class Extreme(_OfValue[int | None]):
     """The least (``pick=min``) or greatest (``pick=max``) value of the rows; the field is absent without rows."""
 
     def __init__(
@@ -249,19 +280,16 @@ class Extreme(Measure[int | None]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where)
-        self._of = getter(of)
+        super().__init__(of, on, where)
         self._pick = pick
-        self.column = of if isinstance(of, str) and where is None else ""
 
     def empty(self) -> int | None:
         return None
 
-    def gather(self, rows: Sequence[Any] | Columns) -> int | None:
+    def gather(self, rows: Rows) -> int | None:
         if isinstance(rows, Columns):
-            return rows.extreme(self.column, self._pick)  # type: ignore[no-any-return]
-        chosen = self.chosen(rows)
-        return self._pick(map(self._of, chosen)) if chosen else None
+            return rows.extreme(self._path, self._pick)  # type: ignore[arg-type, no-any-return]
+        return self._pick(self.values(rows), default=None)
 
     def merge(self, state: int | None, more: int | None) -> int | None:
         if state is None or more is None:
@@ -280,7 +308,7 @@ Values = dict[str, None]
 """A set that remembers the order in which its members came: its newest are at the end."""
 
 
-class Distinct(Growing[Values]):
+class Distinct(Growing[Values], _OfValue[Values]):
     """How many different values there are; the values themselves stand in the list ``list_field``.
 
     Args:
@@ -296,19 +324,15 @@ class Distinct(Growing[Values]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
     ) -> None:
-        super().__init__(on, where)
-        self._of = getter(of)
+        super().__init__(of, on, where)
         self._each = each
         self.list_field = list_field
-        self.column = of if isinstance(of, str) and where is None and not each else ""
 
     def empty(self) -> Values:
         return {}
 
-    def gather(self, rows: Sequence[Any] | Columns) -> Values:
-        if isinstance(rows, Columns):
-            return dict.fromkeys(rows.lists[self.column])
-        values = map(self._of, rows if self._where is None else self.chosen(rows))
+    def gather(self, rows: Rows) -> Values:
+        values = self.values(rows)
         return dict.fromkeys(chain.from_iterable(values) if self._each else values)
 
     def merge(self, state: Values, more: Values) -> Values:

@@ -13,16 +13,23 @@ from analytics.core import compiled
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.columns import Columns
-from analytics.core.fold import Folder
+from analytics.core.fold import COLUMNS, Folder
 from analytics.core.latest import Latest
-from analytics.core.measures import Count, Distinct
+from analytics.core.measures import Count, Distinct, Extreme
 from analytics.core.periods import zone
-from analytics.core.tuples import Acct, Gamelog
+from analytics.core.tuples import Acct, AcctName, Gamelog
 
 AREA = "549140c8dbdb67794fc0fa3b"
 AREAS = Areas([Area(AREA, "dl", "2001", zone("Asia/Shanghai"))])
+TOPIC = "gamelog.login_logcount"
 GOOD = {"id": "s:1", "area": AREA, "ts": 1420688004, "data": {"acct": "a"}}
 PAID = {"id": "s:1", "area": AREA, "ts": 1420646400}
+
+
+class Own(msgspec.Struct):
+    """What a bolt of one's own declares that needs no more than the acct."""
+
+    acct: AcctName
 
 
 def line(record, **changes):
@@ -164,12 +171,29 @@ def test_what_bolts_read_of_accts_comes_in_columns():
         missing(
             "analytics.core.scan is not compiled: install a C compiler (Debian: gcc), and make .venv anew"
         )
-    folder = Folder(BOLTS.values(), AREAS)
-    assert folder._in_columns == {f"gamelog.{code}_logcount" for code in ("login", "signup", "createrole")}
+    records = Bolt("records", {TOPIC: Reads(Gamelog[Own])}, {"count": Count(), "last": Extreme("ts", max)})
+    readers = {"loginhour": BOLTS["loginhour"], "records": records}
     plain = json.dumps(GOOD | {"op": {"code": "login_logcount"}}).encode()
-    read, _ = folder._read("gamelog.login_logcount", plain + b"\n" + plain, Gamelog[Acct])
+    folder, decoding = Folder(readers.values(), AREAS), Folder(readers.values(), AREAS)
+    decoding.decode_only()
+    body = plain + b"\n" + plain
+    assert folder.fold(TOPIC, 1, body) == decoding.fold(TOPIC, 1, body)
+    assert all(plan.can_read(COLUMNS) for plan in folder._plans[TOPIC])
+    read, _ = folder._read(body, Gamelog[Acct], columns=True)
     assert isinstance(read.by_area[AREA], Columns) and len(read.by_area[AREA]) == 2
     assert (read.earliest, read.latest) == (GOOD["ts"], GOOD["ts"])
+
+
+@pytest.mark.parametrize(
+    "measure", [Count(where=lambda row: row.data.acct > "b"), Distinct("data.acct", "_accts", each=True)]
+)
+def test_a_bolt_that_needs_rows_has_them(measure):
+    rows = Bolt("rows", {TOPIC: Reads(Gamelog[Acct])}, {"some": measure})
+    folder = Folder([BOLTS["loginhour"], rows], AREAS)
+    plain = json.dumps(GOOD | {"op": {"code": "login_logcount"}}).encode()
+    decoding = Folder([BOLTS["loginhour"], rows], AREAS)
+    decoding.decode_only()
+    assert folder.fold(TOPIC, 1, plain) == decoding.fold(TOPIC, 1, plain)
 
 
 def test_only_the_asked_bolts_fold():
