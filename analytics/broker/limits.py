@@ -2,22 +2,25 @@
 
 ZeroMQ bounds a frame, and how many whole messages wait. It bounds neither the frames of a message nor their sum, and nobody
 sees a message before its last frame has come. So :class:`Watch` looks at the connections themselves: how many bytes the
-kernel received since the last message that arrived whole, and how much memory the process has.
+kernel handed over since the last message that arrived whole, and how much memory is allocated.
 """
 
-import ctypes
+import contextlib
+import fcntl
 import logging
 import os
 import socket as sockets
 import struct
-import time
+import termios
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import gevent
 import zmq.green as zmq
 from gevent import monkey
 
+from analytics.broker.memory import allocated, give_back
 from analytics.broker.sockets import Socket
 from analytics.broker.wire import MOST_BYTES
 
@@ -27,41 +30,59 @@ MOST_FRAMES = 40_000
 MOST_UNSEEN_BYTES = 6 * MOST_BYTES
 """Four messages that wait, one that arrives, and what the kernel holds."""
 MOST_CONNECTIONS = 512
-MOST_GROWTH_BYTES = 80 << 20
-_TICK_SECONDS = 0.02
-_BASE_SECONDS = 60.0
-_STALE_SECONDS = 0.5
+MOST_GROWTH_BYTES = 48 << 20
+"""Of allocated memory while a message is unfinished and all that are whole have been taken."""
+MOST_BUSY_GROWTH_BYTES = 110 << 20
+_AMPLIFIED = 2
+"""Memory may grow by so many times the bytes that came of unfinished messages."""
+_MOST_AMPLIFIED = 40
+"""An empty frame has two bytes, and takes 64 of memory."""
+_HANDSHAKE_BYTES = 2048
+"""More than what precedes a connection's first message."""
+_BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.1
+"""How often connections are looked at while bytes come, and else."""
 _GIVE_BACK_SECONDS = 0.5
 _BREATH = 1000
 """Frames that nobody wants are deleted in such lots, so that others get their turn."""
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 _EVENT = struct.Struct("<HI")
-_TCP_INFO_BYTES = 136
+_UNREAD = struct.Struct("i")
 _RECEIVED = struct.Struct("<128xQ")
 """``tcpi_bytes_received`` in Linux' ``struct tcp_info``."""
 
+_MOST_DISCARDED = 16 << 20
+_discarded = bytearray(1 << 16)
 _socket = monkey.get_original("socket", "socket")
 
 
 @dataclass(slots=True)
 class _Connection:
-    """``received``, ``seen``: bytes in all, and through the last whole message; of unix sockets nobody counts them."""
+    """``taken``, ``seen``: bytes that ZeroMQ read in all, and through the last whole message; of unix sockets nobody counts them."""
 
     socket: sockets.socket
     address: str
-    arrived_at: float
-    received: int = 0
+    taken: int = 0
     seen: int = 0
-    arrived: bool = False
     messages: int = 0
 
-    def look(self) -> None:
-        """Read the kernel's counter."""
-        if self.socket.family != sockets.AF_UNIX:
-            info = self.socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _TCP_INFO_BYTES)
-            [self.received] = _RECEIVED.unpack(info)
-        if self.arrived:
-            self.seen, self.arrived, self.arrived_at = self.received, False, time.monotonic()
+    @property
+    def unseen(self) -> int:
+        """Bytes since the last whole message."""
+        return self.taken - self.seen
+
+    def look(self) -> bool:
+        """Read the kernel's counters; return whether anything came. Raise OSError if the connection has ended."""
+        if self.socket.family == sockets.AF_UNIX:
+            return False
+        before = self.taken
+        [received] = _RECEIVED.unpack(
+            self.socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _RECEIVED.size)
+        )
+        if received != before:
+            [unread] = _UNREAD.unpack(fcntl.ioctl(self.socket, termios.FIONREAD, bytes(_UNREAD.size)))
+            # What came in between is unread, but not in the first number.
+            self.taken = max(before, received - unread)
+        return self.taken != before
 
 
 class Port:
@@ -125,31 +146,46 @@ class Port:
                 self._keyless()
             gevent.sleep(0)
 
-    def check(self) -> None:
-        """End connections that sent too much."""
+    def check(self) -> bool:
+        """End connections that sent too much; return whether anything came over any."""
+        came = False
         for fd, one in list(self._connections.items()):
             try:
-                one.look()
+                came |= one.look()
             except OSError:
                 continue  # it has just ended
-            if (unseen := one.received - one.seen) > self._most_unseen:
-                self._hang_up(fd, f"it sent {unseen >> 20} MB that are no whole message")
-            elif self._most_ever is not None and one.received > self._most_ever:
-                self._hang_up(fd, f"it sent {one.received} bytes, expected {self._most_ever} at most")
+            if one.unseen > self._most_unseen:
+                self.hang_up(fd, f"it sent {one.unseen >> 20} MB that are no whole message")
+            elif self._most_ever is not None and one.taken > self._most_ever:
+                self.hang_up(fd, f"it sent {one.taken} bytes, expected {self._most_ever} at most")
+        return came
 
-    def relieve(self) -> None:
-        """End those connections from which something other than whole messages comes, as far as that can be known.
+    def unfinished(self) -> list[tuple[int, int]]:
+        """Return connections within a message, and how many bytes each sent of it.
 
-        Those over unix sockets stay: nobody counts their bytes, and only the suite's user reaches them.
+        None over a unix socket: nobody counts their bytes, and only the suite's user reaches them.
         """
-        now = time.monotonic()
-        for fd, one in list(self._connections.items()):
-            if (
-                one.socket.family != sockets.AF_UNIX
-                and now - one.arrived_at > _STALE_SECONDS
-                and (one.received > one.seen or not one.received)
-            ):
-                self._hang_up(fd, "memory runs short, and its last whole message was a while ago")
+        return [(fd, one.unseen) for fd, one in self._connections.items() if one.unseen > _HANDSHAKE_BYTES]
+
+    def hang_up(self, fd: int, why: str) -> None:
+        """End a connection, and throw away what the kernel holds of it: ZeroMQ would still read that."""
+        one = self._connections[fd]
+        try:
+            peer = one.socket.getpeername() or "a process of this host"
+            # When ZeroMQ closes it, too, the other end is reset, and does not wait for room to send more.
+            one.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
+            one.socket.shutdown(sockets.SHUT_RDWR)
+            for _ in range(_MOST_DISCARDED // len(_discarded)):
+                if not one.socket.recv_into(_discarded, 0, sockets.MSG_TRUNC):
+                    break
+        except BlockingIOError:
+            pass
+        except OSError:
+            peer = "one that has just ended"
+        self._forget(fd)
+        self.hung_up += 1
+        if self.hung_up & (self.hung_up - 1) == 0:
+            logger.warning("%s: hung up on %s (%d times so far): %s", one.address, peer, self.hung_up, why)
 
     def close(self) -> None:
         """Close all connections, and what watches them."""
@@ -165,12 +201,14 @@ class Port:
             return
         if (one := self._connections.get(fd)) is None:
             return
-        one.arrived = True
+        with contextlib.suppress(OSError):  # it has just ended
+            one.look()
+        one.seen = one.taken
         one.messages += 1
         if too_many:
-            self._hang_up(fd, f"it sent a message of {too_many} frames")
+            self.hang_up(fd, f"it sent a message of {too_many} frames")
         elif self._most_messages is not None and one.messages > self._most_messages:
-            self._hang_up(fd, f"it sent {one.messages} messages, expected {self._most_messages} at most")
+            self.hang_up(fd, f"it sent {one.messages} messages, expected {self._most_messages} at most")
 
     def _add(self, fd: int, address: str) -> None:
         self._forget(fd)
@@ -178,23 +216,9 @@ class Port:
             mine = _socket(fileno=os.dup(fd))
         except OSError:
             return  # it has just ended
-        self._connections[fd] = _Connection(mine, address, time.monotonic())
+        self._connections[fd] = _Connection(mine, address)
         if len(self._connections) > MOST_CONNECTIONS:
-            self._hang_up(fd, f"there are {MOST_CONNECTIONS} others")
-
-    def _hang_up(self, fd: int, why: str) -> None:
-        one = self._connections[fd]
-        try:
-            peer = one.socket.getpeername() or "a process of this host"
-            # When ZeroMQ closes it, too, the other end is reset, and does not wait for room to send more.
-            one.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-            one.socket.shutdown(sockets.SHUT_RDWR)
-        except OSError:
-            peer = "one that has just ended"
-        self._forget(fd)
-        self.hung_up += 1
-        if self.hung_up & (self.hung_up - 1) == 0:
-            logger.warning("%s: hung up on %s (%d times so far): %s", one.address, peer, self.hung_up, why)
+            self.hang_up(fd, f"there are {MOST_CONNECTIONS} others")
 
     def _forget(self, fd: int) -> None:
         if (one := self._connections.pop(fd, None)) is not None:
@@ -206,8 +230,7 @@ class Watch:
 
     def __init__(self, *ports: Port) -> None:
         self._ports = ports
-        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
-        self._base, self._based_at = self._memory(), time.monotonic()
+        self._base = allocated()
 
     @property
     def hung_up(self) -> int:
@@ -220,37 +243,43 @@ class Watch:
         yield self._run
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         for port in self._ports:
             port.close()
-        os.close(self._statm)
 
     def _run(self) -> None:
-        before = self.hung_up
+        before, busy = self.hung_up, False
         while True:
-            gevent.sleep(_TICK_SECONDS)
-            for port in self._ports:
-                port.check()
-            self._check_memory()
+            gevent.sleep(_BUSY_SECONDS if busy else _IDLE_SECONDS)
+            memory = allocated()
+            came = [port.check() for port in self._ports]
+            busy = any(came)
+            self._check_memory(memory)
             if self.hung_up != before:
                 before = self.hung_up
-                gevent.spawn_later(_GIVE_BACK_SECONDS, _give_back)
+                gevent.spawn_later(_GIVE_BACK_SECONDS, give_back)
 
-    def _check_memory(self) -> None:
-        """Where memory has grown although every message that arrived is dealt with, messages without end are what takes it."""
-        memory, now = self._memory(), time.monotonic()
-        if memory < self._base or now - self._based_at > _BASE_SECONDS:
-            self._base, self._based_at = memory, now
-        elif memory - self._base > MOST_GROWTH_BYTES and all(port.waiting for port in self._ports):
-            for port in self._ports:
-                port.relieve()
+    def _check_memory(self, memory: int) -> None:
+        """End connections whose unfinished messages fill the memory.
 
-    def _memory(self) -> int:
-        return int(os.pread(self._statm, 64, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        Where it grew by far more than came, somebody sends tiny frames without end, as no publisher does. Otherwise many send
+        large messages at once: the largest has to come again.
 
-
-def _give_back() -> None:
-    """Return free memory to the system, which glibc would keep."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+        Args:
+            memory: bytes allocated before the ports were checked, so that all of its cause is counted.
+        """
+        unfinished = [(unseen, port, fd) for port in self._ports for fd, unseen in port.unfinished()]
+        unseen = sum(one[0] for one in unfinished)
+        self._base = min(memory, max(self._base, memory - _MOST_AMPLIFIED * unseen))
+        growth = memory - self._base
+        all_taken = all(port.waiting for port in self._ports)
+        if growth <= (MOST_GROWTH_BYTES if all_taken else MOST_BUSY_GROWTH_BYTES):
+            return
+        if growth <= _AMPLIFIED * unseen:
+            if growth <= MOST_BUSY_GROWTH_BYTES or not all_taken:
+                return
+            unfinished = [max(unfinished, key=itemgetter(0))]
+        for unseen, port, fd in unfinished:
+            port.hang_up(
+                fd, f"memory grew by {growth >> 20} MB, and {unseen} bytes from it are no whole message yet"
+            )
