@@ -55,6 +55,11 @@ _discarded = bytearray(1 << 16)
 _socket = monkey.get_original("socket", "socket")
 
 
+def is_logged(count: int) -> bool:
+    """Say whether the ``count``-th event of a kind is logged: ever fewer are, since clients could fill the disk with them."""
+    return count & (count - 1) == 0
+
+
 @dataclass(slots=True)
 class _Connection:
     """``taken``, ``seen``: bytes that ZeroMQ read in all, and through the last whole message; of unix sockets nobody counts them."""
@@ -184,7 +189,7 @@ class Port:
             peer = "one that has just ended"
         self._forget(fd)
         self.hung_up += 1
-        if self.hung_up & (self.hung_up - 1) == 0:
+        if is_logged(self.hung_up):
             logger.warning("%s: hung up on %s (%d times so far): %s", one.address, peer, self.hung_up, why)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import zmq.green as zmq
 
 from analytics.broker.batches import checked
 from analytics.broker.committer import Intake
-from analytics.broker.limits import MOST_FRAMES, Port
+from analytics.broker.limits import MOST_FRAMES, Port, is_logged
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import ACK, MOST_BYTES, REFUSED, Ack, encode
 
@@ -86,7 +86,8 @@ class Receiver:
 
     def _refuse(self, connection: bytes, seq: bytes, reason: str) -> None:
         self.malformed += 1
-        logger.warning("refused a batch: %s", reason)
+        if is_logged(self.malformed):
+            logger.warning("refused a batch (%d times so far): %s", self.malformed, reason)
         self._send([connection, REFUSED, seq, reason.encode()])
 
     def _send(self, frames: list[bytes]) -> None:

@@ -7,7 +7,7 @@ import gevent
 import msgspec
 import zmq.green as zmq
 
-from analytics.broker.limits import Port
+from analytics.broker.limits import Port, is_logged
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import MOST_REQUEST_BYTES, Message, Request, encode
 from analytics.errors import AnalyticsError, Refused
@@ -47,17 +47,22 @@ class Refill:
         """Close the socket."""
         self.socket.close()
 
+    def _count_malformed(self, reason: str) -> None:
+        self.malformed += 1
+        if is_logged(self.malformed):
+            logger.warning("refill: %s (%d malformed so far)", reason, self.malformed)
+
     def _serve(self, frames: list[bytes]) -> None:
         if len(frames) != 3:
-            self.malformed += 1
-            logger.warning("refill: expected the frames tag, request; got %d frames", len(frames) - 1)
+            self._count_malformed(f"expected the frames tag, request; got {len(frames) - 1} frames")
             return
         peer, tag, text = frames
         try:
             answer = self._answer(_decode(text))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            self.malformed += 1
-            answer = _error(f"{text[:200]!r} is no request: {error}"), []
+            reason = f"{text[:200]!r} is no request: {error}"
+            self._count_malformed(reason)
+            answer = _error(reason), []
         except Refused as error:
             answer = _error(str(error)), []
         except (AnalyticsError, OSError) as error:

@@ -3,48 +3,51 @@
 import random
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import click
 
 from analytics.errors import AnalyticsError
-from analytics.testing.fuzz import Fuzzed
+from analytics.runtime.suite import Suite
 from analytics.testing.fuzz import fuzz as compare
+from analytics.testing.ports import free_ports
+from analytics.testing.setting import games, on_ports
+from analytics.testing.storm import storm
 
 PROGRESS_SECONDS = 30.0
 
 
 @click.command()
 @click.option("--seconds", default=60.0, show_default=True, help="How long to compare.")
+@click.option("--frames", type=click.IntRange(min=1), help="Send so many frames to a broker instead.")
 @click.option("--lines", type=click.IntRange(min=1), help="End after so many lines.")
 @click.option("--seed", type=int, help="Which lines; default: drawn, and printed.")
 @click.option(
     "--processes", type=click.IntRange(1, 256), default=1, show_default=True,
     help="Run so many at once, each with a seed of its own: --seed and those that follow.",
 )  # fmt: skip
-def fuzz(seconds: float, lines: int | None, seed: int | None, processes: int) -> None:
+def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None, processes: int) -> None:
     """Take generated lines, many of them damaged, over every road, and compare.
 
     The roads are: compiled code, decoding a chunk as a whole, reading it line by line, with other lines around it, and
     from a journal; and for what is accepted, the columns and the tuples that workers read. The first disagreement ends
     the run, cut down to the few lines that show it.
+
+    With --frames, a broker is started for the purpose. Malformed, oversized, partial and forged frames go to its three
+    ports while records pass through it. It has to stay alive, below 200 MB, and take each record once.
     """
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
+    if frames:
+        _send_frames(frames, seed)
+        return
     if processes > 1:
         _run_several(range(seed, seed + processes), seconds, lines)
         return
     click.echo(f"seed {seed}")
-    begun = next_report = time.monotonic()
-
-    def progress(done: Fuzzed) -> None:
-        nonlocal next_report
-        now = time.monotonic()
-        if now >= next_report:
-            next_report = now + PROGRESS_SECONDS
-            rate = done.lines / max(now - begun, 1e-9)
-            click.echo(f"seed {seed}: {done.lines:,} lines so far, {rate:,.0f}/s", err=True)
-
-    done = compare(seed, seconds, lines or 0, progress)
+    progress = Progress(seed)
+    done = compare(seed, seconds, lines or 0, lambda done: progress.show(done.lines, "lines"))
     click.echo(
         f"seed {seed}: {done.lines:,} lines, {done.accepted:,} accepted, {int(done.found is not None)} disagreements"
     )
@@ -53,6 +56,39 @@ def fuzz(seconds: float, lines: int | None, seed: int | None, processes: int) ->
         raise AnalyticsError(
             f"two roads disagree about\n{shown}\n{done.found.what}\nRepeat with --seed {seed}"
         )
+
+
+class Progress:
+    """Prints now and then how much was done so far."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._begun = self._next = time.monotonic()
+
+    def show(self, count: int, what: str) -> None:
+        """Print ``count``, and how many these are a second, if that was not printed lately."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + PROGRESS_SECONDS
+            rate = count / max(now - self._begun, 1e-9)
+            click.echo(f"seed {self._seed}: {count:,} {what} so far, {rate:,.0f}/s", err=True)
+
+
+def _send_frames(frames: int, seed: int) -> None:
+    """Start a broker that lets anybody in, and send it so many frames."""
+    progress = Progress(seed)
+    with tempfile.TemporaryDirectory(prefix="analytics-fuzz-") as folder:
+        file = Path(folder) / "analytics.toml"
+        file.write_text(f'data = "data"\n{on_ports(*free_ports(4))}let_anyone_in = true\n{games()}')
+        with Suite(file, [["broker"]]) as suite:
+            done = storm(
+                suite.config.broker, suite.pid("broker"), frames, seed,
+                lambda done: progress.show(done.frames, f"frames ({done.peak_mb} MB, {done.records:,} records)"),
+            )  # fmt: skip
+    click.echo(
+        f"seed {seed}: {done.frames:,} frames over {done.connections:,} connections; the broker took all "
+        f"{done.records:,} records once, and {done.peak_mb} MB at most"
+    )
 
 
 def _run_several(seeds: range, seconds: float, lines: int | None) -> None:
