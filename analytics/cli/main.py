@@ -36,6 +36,7 @@ COMMANDS = {
         "password",
         "Make the hash of a password, for a user of the dashboard.",
     ),
+    "query": ("analytics.cli.query", "query", "Answer a question in SQL from the journals."),
     "read-stdin-gamelog": (
         "analytics.cli.read_stdin",
         "read_stdin",
