@@ -28,6 +28,7 @@ COMMANDS = {
     ),
     "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
+    "export": ("analytics.cli.export", "export", "Write journals and documents as Parquet files."),
     "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all roads that a line can take, on generated lines."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
     "lost": ("analytics.cli.lost", "lost", "List what was gone of logs before it was read."),

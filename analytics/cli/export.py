@@ -1,0 +1,74 @@
+"""``analytics export``: journals and documents as Parquet files, for other tools."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from analytics.config import Config
+from analytics.errors import AnalyticsError, ConfigError
+from analytics.export.documents import export_documents
+from analytics.export.duck import MEMORY_MB, connect
+from analytics.export.journals import Exported, export_journals
+from analytics.export.query import step_back
+from analytics.export.target import Target
+from analytics.store import MongoStore, open_store
+
+EVERYTHING = ("documents", "journals")
+
+
+@click.command()
+@click.argument("target")
+@click.option("--only", type=click.Choice(EVERYTHING), help="Only these. [default: both]")
+@click.option(
+    "--memory", type=click.IntRange(min=64), default=MEMORY_MB, show_default=True, help="MB for DuckDB."
+)
+@click.option("--threads", type=click.IntRange(min=0), default=0, help="0: one for each processor.")
+@click.pass_obj
+def export(config: Config, target: str, only: str | None, memory: int, threads: int) -> None:
+    """Write journals and documents as Parquet files to TARGET: a folder, or a URL like s3://bucket/folder.
+
+    Call it again, as often as you like, to add what is new; also after it was interrupted. It only reads from the suite,
+    which may run meanwhile. Needs the extra `export`, and for s3:// the package s3fs.
+    """
+    step_back()
+    goal = Target(target)
+    counts: Counter[str] = Counter()
+    skipped = 0
+    try:
+        for what in (only,) if only else EVERYTHING:
+            for one in _exported(config, goal, what, memory, threads):
+                if one.skipped:
+                    skipped += 1
+                    click.echo(f"{one.name} was left as it is: {one.skipped}", err=True)
+                else:
+                    click.echo(f"{one.name}: {one.rows:,} rows")
+                    counts[what] += 1
+    finally:
+        goal.close()
+    done = " and ".join(f"{count:,} files of {what}" for what, count in counts.items())
+    click.echo(f"wrote {done} to {target}" if done else f"{target} is up to date")
+    if skipped:
+        raise AnalyticsError(f"{skipped} days of journals were not exported again; the reasons are above")
+
+
+def _exported(config: Config, goal: Target, what: str, memory: int, threads: int) -> Iterator[Exported]:
+    with tempfile.TemporaryDirectory(dir=goal.work) as spill:
+        connection = connect(Path(spill), memory, threads)
+        try:
+            if what == "journals":
+                yield from export_journals(config, connection, goal)
+                return
+            store = open_store(config)
+            try:
+                if not isinstance(store, MongoStore):
+                    raise ConfigError(
+                        'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got "counting:"'
+                    )
+                yield from export_documents(store.database, connection, goal)
+            finally:
+                store.close()
+        finally:
+            connection.close()

@@ -1,0 +1,138 @@
+"""What each collection's documents say, as columns that each have one type. Pure.
+
+A document writes a number as what it is: money as an integer where it is whole, else as a double; a count in 32 bits where
+it fits. Other tools want one type for each column, so a column is converted to that of its kind.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+
+from analytics.bolts import BOLTS
+from analytics.core.bolt import Bolt
+from analytics.core.measures import Extreme
+from analytics.timers import TIMERS
+from analytics.timers.start import NAME as START
+
+Kind = Literal["text", "integer", "double", "money", "flag", "time"]
+"""``money``: currency units as a double, and exactly as integer cents in ``<column>_cents``. ``time``: Unix seconds, and as a
+date in ``<column>_date``."""
+
+Columns = Mapping[str, Kind]
+
+DOUBLES = {"finish_rate"}
+MONEY = {"pay_amout"}
+TIMES = {"first_pay", "last_pay", "first_ts", "login_time", "birthday"}
+
+_ACTIVITY: Columns = {
+    "ac_user": "integer",
+    "new_ac_user": "integer",
+    "new_ac_rate": "double",
+    "old_ac_user": "integer",
+    "old_ac_rate": "double",
+    "final": "flag",
+}
+_OF_TIMERS: dict[str, Columns] = {
+    "activeday": _ACTIVITY,
+    "activeweek": _ACTIVITY,
+    "activemonth": _ACTIVITY,
+    "kpi": {
+        **dict.fromkeys(("dau", "wau", "mau"), "integer"),
+        "stickiness": "double",
+        "payers": "integer",
+        "revenue": "money",
+        **dict.fromkeys(("pay_rate", "arpu", "arppu"), "double"),
+        "reg": "integer",
+        "new_payers": "integer",
+        "new_pay_rate": "double",
+        "open_day": "integer",
+        "final": "flag",
+    },
+    "loginretention": {"reg": "integer", "final": "flag"},
+    "paytraceday": {"pay_user": "integer", "final": "flag"},
+    "ltv": {"reg": "integer", "final": "flag"},
+    START: {"final": "flag"},
+}
+_OF_ROLES: Columns = {
+    "name": "text",
+    "grade": "integer",
+    "rest_yuanbao": "integer",
+    "birthday": "time",
+    "acctid": "text",
+    "score": "integer",
+    "login_time": "time",
+}
+
+
+class Unfolded(msgspec.Struct, frozen=True):
+    """A field that maps numbers to values: of each pair there is a row.
+
+    ``key``: the column of the number. ``values``: columns, by the field of the value; of a plain value by "".
+    """
+
+    field: str
+    key: str
+    values: dict[str, tuple[str, Kind]]
+
+
+UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
+    {
+        "loginretention": Unfolded(
+            "retention", "n", {"count": ("count", "integer"), "rate": ("rate", "double")}
+        ),
+        "paytraceday": Unfolded(
+            "retention", "n", {"count": ("count", "integer"), "rate": ("rate", "double")}
+        ),
+        "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
+        "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),
+    }
+)
+"""Of these collections a document becomes several rows."""
+
+COLLECTIONS = (*BOLTS, *TIMERS, START)
+
+
+def columns(collection: str) -> Columns:
+    """Return what a document of the collection says besides its ids, ``ts`` and lists."""
+    if collection in _OF_TIMERS:
+        return _OF_TIMERS[collection]
+    return _of_bolt(BOLTS[collection])
+
+
+def has_ts(collection: str) -> bool:
+    """Return whether the documents have a time."""
+    return collection not in BOLTS or BOLTS[collection].period is not None or collection == "usercenter"
+
+
+def _of_bolt(bolt: Bolt) -> Columns:
+    found: dict[str, Kind] = {name: _kind_of_key(bolt, of) for name, of in bolt.by.items()}
+    found |= dict.fromkeys(bolt.constants, "text")
+    for name, measure in bolt.measures.items():
+        if isinstance(measure, Extreme):
+            found[name] = _kind(name, 0)
+    for name, value in bolt.show([measure.empty() for measure in bolt.measures.values()]).items():
+        if not name.startswith("_") and name != "ts" and not isinstance(value, dict):
+            found[name] = _OF_ROLES[name] if bolt.name == "usercenter" else _kind(name, value)
+    return found
+
+
+def _kind(name: str, empty: Any) -> Kind:
+    if name in TIMES:
+        return "time"
+    if name in MONEY:
+        return "money"
+    return "double" if name in DOUBLES or isinstance(empty, float) else "integer"
+
+
+def _kind_of_key(bolt: Bolt, of: Any) -> Kind:
+    """Return the kind of what an attribute path leads to in the bolt's tuples; a text where it is unknown."""
+    for reads in bolt.reads.values():
+        found: Any = msgspec.inspect.type_info(reads.tuple_type)
+        for name in of.split(".") if isinstance(of, str) else ():
+            fields = getattr(found, "fields", ())
+            found = next((field.type for field in fields if field.name == name), None)
+        if isinstance(found, msgspec.inspect.IntType):
+            return "integer"
+    return "text"

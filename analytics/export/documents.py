@@ -1,0 +1,110 @@
+"""Documents as Parquet, by collection and month: ``documents/loginhour/month=2026-11/documents.parquet``.
+
+The rows and columns are those of the views (``analytics.export.pipelines``); long lists are left out. Beside each file a note
+says which versions of its documents it holds. A month of which nothing has changed since is not written again, so an export
+that was killed goes on where it was.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from pymongo.database import Database
+
+from analytics.export.columns import COLLECTIONS, has_ts
+from analytics.export.duck import quoted
+from analytics.export.journals import Exported, write_parquet
+from analytics.export.pipelines import NO_AREA, Stage, pipeline, types
+from analytics.export.target import Target
+from analytics.store.mongo import told
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MOST_MS = 600_000
+BATCH = 2_000
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Documents that go into one file: those of a UTC month, or all where they have no time."""
+
+    collection: str
+    name: str
+    where: Mapping[str, Any]
+
+
+def export_documents(
+    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", target: Target
+) -> Iterator[Exported]:
+    """Write what documents say now where the target does not have it; yield each file once it is there."""
+    for collection in COLLECTIONS:
+        for part, versions in _parts(database, collection):
+            note = part.name.replace("documents.parquet", "_note.json")
+            if target.json(note) == versions:
+                continue
+            rows = _write(database, connection, part, target.work / "part.parquet")
+            target.put(target.work / "part.parquet", part.name)
+            target.put_json(versions, note)
+            yield Exported(part.name, rows)
+
+
+def _parts(database: Database[dict[str, Any]], collection: str) -> Iterator[tuple[_Part, dict[str, Any]]]:
+    """Yield the parts of a collection, each with what tells that a document of it has changed."""
+    month = {
+        "$dateToString": {"date": {"$toDate": {"$multiply": [{"$toLong": "$ts"}, 1000]}}, "format": "%Y-%m"}
+    }
+    dated = has_ts(collection)
+    found: Stage = {
+        "_id": month if dated else None,
+        "documents": {"$sum": 1},
+        "versions": {"$sum": {"$toLong": "$_v"}},
+    }
+    stages = [{"$match": {"area": {"$gt": NO_AREA}}}, {"$group": found}, {"$sort": {"_id": 1}}]
+    for one in _asked(database, collection, stages):
+        versions = {"documents": one["documents"], "versions": one["versions"]}
+        if not dated:
+            yield _Part(collection, f"documents/{collection}/documents.parquet", {}), versions
+            continue
+        begin = datetime.fromisoformat(f"{one['_id']}-01").replace(tzinfo=UTC)
+        end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+        where = {"ts": {"$gte": int(begin.timestamp()), "$lt": int(end.timestamp())}}
+        yield (
+            _Part(collection, f"documents/{collection}/month={one['_id']}/documents.parquet", where),
+            versions,
+        )
+
+
+def _write(
+    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", part: _Part, path: Path
+) -> int:
+    """Write the rows of a part's documents, sorted by id; return how many there are."""
+    lines = path.with_name("rows.json")
+    rows = 0
+    with lines.open("wb") as file:
+        for row in _asked(database, part.collection, [{"$match": part.where}, *pipeline(part.collection)]):
+            file.write(_encode({name: _plain(value) for name, value in row.items()}) + b"\n")
+            rows += 1
+    columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types(part.collection).items())
+    read = f"read_json({quoted(str(lines))}, columns = {{{columns}}}, format = 'newline_delimited')"
+    write_parquet(connection, f"SELECT * FROM {read} ORDER BY _id", path)
+    lines.unlink()
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    return value.replace(tzinfo=None).isoformat(sep=" ") if isinstance(value, datetime) else value
+
+
+def _asked(
+    database: Database[dict[str, Any]], collection: str, stages: list[Stage]
+) -> Iterator[dict[str, Any]]:
+    with told(collection):
+        found = database[collection].aggregate(stages, batchSize=BATCH, maxTimeMS=MOST_MS, allowDiskUse=True)
+        with closing(found):
+            yield from found

@@ -1,0 +1,94 @@
+"""Aggregations that turn a collection's documents into flat rows whose columns have one type each. Pure.
+
+MongoDB runs them, as views or for an export.
+"""
+
+from typing import Any
+
+from analytics.export.columns import UNFOLDED, Kind, columns, has_ts
+
+Stage = dict[str, Any]
+AREAS = "areas"
+"""The collection that names areas with their zones."""
+
+NO_AREA = "*"
+"""Before every area's id. The parts of long lists have no area, and documents of a whole game have this one."""
+
+_MILLISECONDS = 1_000
+_CENTS = 100
+
+
+def pipeline(collection: str) -> list[Stage]:
+    """Return the stages that make rows of a collection's documents."""
+    shown: Stage = {"_id": 1, "game": 1, "plat": 1, "area": 1}
+    stages: list[Stage] = [{"$match": {"area": {"$gt": NO_AREA}}}]
+    if has_ts(collection):
+        stages += _with_zone()
+        shown |= _time("ts", "date")
+        local = {"date": _date("ts"), "format": "%Y-%m-%d", "timezone": "$zone"}
+        shown |= {"day": {"$dateToString": local}, "zone": 1}
+    for name, kind in columns(collection).items():
+        shown |= _column(name, kind, f"${name}")
+    if unfolded := UNFOLDED.get(collection):
+        stages += [
+            {"$set": {"pair": {"$objectToArray": f"${unfolded.field}"}}},
+            {"$unwind": "$pair"},
+        ]
+        shown["_id"] = {"$concat": ["$_id", ":", "$pair.k"]}
+        shown[unfolded.key] = _as("long", "$pair.k")
+        for field, (name, kind) in unfolded.values.items():
+            shown |= _column(name, kind, f"$pair.v.{field}" if field else "$pair.v")
+    return [*stages, {"$project": shown}]
+
+
+def types(collection: str) -> dict[str, str]:
+    """Return the columns of :func:`pipeline` in their order, with the types of SQL that hold them."""
+    found = {"_id": "VARCHAR", "game": "VARCHAR", "plat": "VARCHAR", "area": "VARCHAR"}
+    if has_ts(collection):
+        found |= {"ts": "BIGINT", "date": "TIMESTAMP", "day": "DATE", "zone": "VARCHAR"}
+    for name, kind in columns(collection).items():
+        found |= _types(name, kind)
+    if unfolded := UNFOLDED.get(collection):
+        found[unfolded.key] = "BIGINT"
+        for name, kind in unfolded.values.values():
+            found |= _types(name, kind)
+    return found
+
+
+def _with_zone() -> list[Stage]:
+    """Return the stages that look up each area's zone."""
+    lookup = {"from": AREAS, "localField": "area", "foreignField": "_id", "as": "of_area"}
+    zone = {"$ifNull": [{"$arrayElemAt": ["$of_area.zone", 0]}, "UTC"]}
+    return [{"$lookup": lookup}, {"$set": {"zone": zone}}]
+
+
+def _column(name: str, kind: Kind, value: str) -> Stage:
+    if kind == "time":
+        return _time(name, f"{name}_date", value)
+    if kind == "money":
+        cents = {"$round": [{"$multiply": [value, _CENTS]}, 0]}
+        return {name: _as("double", value), f"{name}_cents": _as("long", cents)}
+    if kind in ("text", "flag"):
+        return {name: {"$ifNull": [value, None]}}
+    return {name: _as("long" if kind == "integer" else "double", value)}
+
+
+def _time(name: str, date: str, value: str = "") -> Stage:
+    return {name: _as("long", value or f"${name}"), date: _date(value.removeprefix("$") or name)}
+
+
+def _date(name: str) -> Stage:
+    return _as("date", {"$multiply": [_as("long", f"${name}"), _MILLISECONDS]})
+
+
+def _as(kind: str, value: Any) -> Stage:
+    """Return a conversion. A sum past 64 bits stays the double that it is stored as."""
+    return {"$convert": {"input": value, "to": kind, "onNull": None, "onError": value}}
+
+
+def _types(name: str, kind: Kind) -> dict[str, str]:
+    if kind == "money":
+        return {name: "DOUBLE", f"{name}_cents": "BIGINT"}
+    if kind == "time":
+        return {name: "BIGINT", f"{name}_date": "TIMESTAMP"}
+    return {name: {"text": "VARCHAR", "flag": "BOOLEAN", "integer": "BIGINT", "double": "DOUBLE"}[kind]}
