@@ -20,6 +20,7 @@ from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.wire import Head
 from analytics.config import Config, areas
 from analytics.errors import Unavailable
+from analytics.runtime.directory import write_directory
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import READ_BY_TIMERS
@@ -147,6 +148,7 @@ class Timers(Node):
     def _prepare(self) -> Intake:
         """Learn from the store where to go on, and forget what was known before."""
         self._persist(lambda: self._store.ensure_indexes([*self._timers, START, *READ_BY_TIMERS]))
+        self._persist(lambda: write_directory(self._config, self._store))
         saved = self._persist(self._position.load)
         self._facts.clear()
         self._starts.clear()
