@@ -20,7 +20,7 @@ from analytics.export.duck import quoted
 from analytics.export.journals import Exported, write_parquet
 from analytics.export.pipelines import NO_AREA, Stage, pipeline, types
 from analytics.export.target import Target
-from analytics.store.mongo import told
+from analytics.store.mongo import translated_errors
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,7 +104,7 @@ def _plain(value: Any) -> Any:
 def _asked(
     database: Database[dict[str, Any]], collection: str, stages: list[Stage]
 ) -> Iterator[dict[str, Any]]:
-    with told(collection):
+    with translated_errors(collection):
         found = database[collection].aggregate(stages, batchSize=BATCH, maxTimeMS=MOST_MS, allowDiskUse=True)
         with closing(found):
             yield from found

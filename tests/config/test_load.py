@@ -172,9 +172,7 @@ def test_a_source_must_make_sense(tmp_path: Path, keys: str, expected: str) -> N
 
 def test_two_sources_need_two_names(tmp_path: Path) -> None:
     one = '[[gamelog.sources]]\nname = "a"\nkind = "file"\npath = "x"\n'
-    assert 'gamelog.sources[1].name: expected a unique name, got "a" 2 times' in refusal(
-        tmp_path, one * 2
-    )
+    assert 'gamelog.sources[1].name: expected a unique name, got "a" 2 times' in refusal(tmp_path, one * 2)
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
