@@ -45,7 +45,6 @@ Final = Annotated[
         description="whether the period, and every day that these numbers look at, has ended; see docs/metrics.md"
     ),
 ]
-Accts = Annotated[int, Meta(description="distinct accts")]
 
 
 class AnswerScope(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import urlencode
 
 from analytics.web.translation import TranslatableError, TranslatableText
 
@@ -73,18 +72,6 @@ class Filters:
                 since=since,
             )
         return cls(one(given, "game"), one(given, "plat"), tuple(dict.fromkeys(areas)), since, until)
-
-    def query(self, **others: str | int | bool) -> str:
-        """Return the query string, without "?"; what is at its default is left out. ``others`` come behind."""
-        given = {
-            "game": self.game,
-            "plat": self.plat,
-            "area": ",".join(self.areas),
-            "from": str(self.since or ""),
-            "to": str(self.until or ""),
-            **{name: str(value) for name, value in others.items()},
-        }
-        return urlencode({name: value for name, value in given.items() if value}, safe=",")
 
 
 def one(given: Mapping[str, Sequence[str]], name: str, default: str = "") -> str:

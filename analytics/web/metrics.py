@@ -4,7 +4,7 @@ Counters that begin again at 0 with their node are as Prometheus expects them: `
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,10 +13,11 @@ from prometheus_client.registry import Collector
 
 from analytics.broker.wire import BrokerState
 from analytics.config import Config
-from analytics.runtime.balance import COUNTS, Balance
+from analytics.runtime.balance import COUNTS
 from analytics.runtime.report import NodeReport, StatusReport
 
 Rows = Iterable[tuple[Sequence[str], float]]
+GAUGE, COUNTER = GaugeMetricFamily, CounterMetricFamily
 
 
 class ReportCollector(Collector):
@@ -38,136 +39,106 @@ def registry(config: Config, latest: Callable[[], StatusReport]) -> CollectorReg
     return result
 
 
+# Kind, name, help, and the value of a row.
+# fmt: off
+NODE = (
+    (GAUGE, "node_start_time_seconds", "When the node was started, Unix time", lambda one: one.since),
+    (GAUGE, "node_records_per_second", "Records or tuples it handled a second", lambda one: one.rate),
+    (GAUGE, "node_resident_memory_bytes", "Memory of its process and that one's children", lambda one: one.process.memory_bytes),
+    (GAUGE, "node_open_fds", "Open file descriptors of its process and that one's children", lambda one: one.process.descriptors),
+    (COUNTER, "node_cpu_seconds", "CPU time of its process and that one's children", lambda one: one.process.cpu_seconds),
+    (GAUGE, "node_skipped_records", "Records that were gone from the Queue before the node read them", lambda one: one.state.get("skipped")),
+    (GAUGE, "node_lost_writes", "Bolts of the node whose documents lack writes that the database had acknowledged", lambda one: _count(one, "lost_writes")),
+)
+SPOUT = (
+    (GAUGE, "spout_lost_parts", "Parts of logs that were gone before they were read", lambda one: one.state.get("lost")),
+    (GAUGE, "spout_failing_requests", "Areas (and days) whose last request failed", lambda one: _count(one, "errors")),
+    (COUNTER, "spout_rounds", "Rounds in which the spout asked its interface", lambda one: one.state.get("rounds")),
+)
+SOURCE = (
+    (GAUGE, "source_healthy", "1 if the source can be read", lambda one: one.get("healthy", 0)),
+    (GAUGE, "source_lag_bytes", "Bytes of the source that are still to be read", lambda one: one.get("lag_bytes", 0)),
+    (GAUGE, "source_last_read_timestamp_seconds", "When records of it were read last, or its spout started", lambda one: one.get("read_at", 0)),
+)
+TIMERS = (
+    (COUNTER, "timers_runs", "Runs of the timer bolts", lambda one: one.state["runs"]),
+    (GAUGE, "timers_last_run_timestamp_seconds", "When they ran last, 0: not yet", lambda one: one.state["ran_at"]),
+    (GAUGE, "timers_last_run_seconds", "What their last run took", lambda one: one.state["seconds"]),
+    (GAUGE, "timers_waiting", "Changed area-days that are not in their documents yet", lambda one: one.state["changed_days"]),
+)
+BROKER = (
+    (GAUGE, "broker_blocked", "1 while the broker accepts nothing, as the disk is full", lambda one: bool(one.blocked)),
+    (GAUGE, "queue_bytes", "Size of the Queue on disk", lambda one: one.disk_bytes),
+    (GAUGE, "disk_free_bytes", "Free space on the disk of the data folder", lambda one: one.free_bytes),
+    (COUNTER, "broker_repeated_records", "Records that the filter dropped as repeated", lambda one: one.repeated),
+)
+BOLT = (
+    (COUNTER, "bolt_accounted_records", "Records of the topic in the bolt's documents", lambda one: one.accounted),
+    (GAUGE, "bolt_lag_records", "Records of the topic that the bolt has not counted yet", lambda one: one.lag),
+    (GAUGE, "bolt_lag_seconds", "For how long the oldest of them is in the Queue", lambda one: one.waiting),
+)
+# fmt: on
+
+
 def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
     """Yield what a report says."""
-    yield _gauge(
-        "healthy", "1 if everything is well, as the exit status of `status` says", [], [((), found.healthy)]
+    yield _one(
+        GAUGE, "healthy", "1 if everything is healthy, as the exit status of `status` says", found.healthy
     )
-    peers = [((peer.name,), not peer.problem) for peer in found.peers]
-    yield _gauge("peer_healthy", "1 if the peer (broker, store, etcd) answered", ["peer"], peers)
-    seconds = [((peer.name,), peer.seconds) for peer in found.peers]
-    yield _gauge("peer_answer_seconds", "What the peer's answer to this report took", ["peer"], seconds)
-    unsafe = [((), float(config.mongodb.unsafe_uri_options))]
-    yield _gauge("unsafe_uri_options", "1 while mongodb.unsafe_uri_options is true", [], unsafe)
+    peers = [((peer.name,), peer) for peer in found.peers]
+    answered = [(names, not peer.problem) for names, peer in peers]
+    yield _family(GAUGE, "peer_healthy", "1 if the peer (broker, store, etcd) answered", ["peer"], answered)
+    seconds = [(names, peer.seconds) for names, peer in peers]
+    yield _family(
+        GAUGE, "peer_answer_seconds", "What the peer's answer to this report took", ["peer"], seconds
+    )
+    unsafe = config.mongodb.unsafe_uri_options
+    yield _one(GAUGE, "unsafe_uri_options", "1 while mongodb.unsafe_uri_options is true", unsafe)
     yield from _of_nodes(found.nodes)
     yield from _of_spouts([node for node in found.nodes if node.role == "spout" and node.pid])
-    yield from _of_timers([node for node in found.nodes if "runs" in node.state])
+    timers = [((node.host,), node) for node in found.nodes if "runs" in node.state]
+    yield from _families(TIMERS, ["host"], timers)
     if found.broker is not None:
         yield from _of_broker(found.broker, config)
     if found.balance is not None:
-        yield from _of_balance(found.balance)
+        faults = len(found.balance.faults)
+        yield _one(GAUGE, "balance_faults", "What does not add up; `status` says it in words", faults)
+        yield from _families(
+            BOLT, ["bolt", "topic"], [((one.bolt, one.topic), one) for one in found.balance.bolts]
+        )
 
 
 def _of_nodes(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
     label = ["node", "host"]
     running = [node for node in nodes if node.pid]
-
-    def rows(value: Callable[[NodeReport], float], of: Sequence[NodeReport] = running) -> Rows:
-        return [((node.name, node.host), value(node)) for node in of]
-
     info = [((node.name, node.host, node.role, node.version), 1.0) for node in running]
-    yield _gauge("node_info", "1 for each node that runs", [*label, "role", "version"], info)
-    yield _gauge(
-        "node_healthy", "1 if the node runs and is well", label, rows(lambda node: node.healthy, nodes)
-    )
-    yield _gauge(
-        "node_start_time_seconds",
-        "When the node was started, Unix time",
-        label,
-        rows(lambda node: node.since),
-    )
-    yield _gauge(
-        "node_records_per_second",
-        "Records or tuples it handled a second",
-        label,
-        rows(lambda node: node.rate),
-    )
-    yield _gauge(
-        "node_resident_memory_bytes", "Memory of its process and that one's children", label,
-        rows(lambda node: node.process.memory_bytes),
-    )  # fmt: skip
-    yield _gauge(
-        "node_open_fds", "Open file descriptors of its process and that one's children", label,
-        rows(lambda node: node.process.descriptors),
-    )  # fmt: skip
-    yield _counter(
-        "node_cpu_seconds", "CPU time of its process and that one's children", label,
-        rows(lambda node: node.process.cpu_seconds),
-    )  # fmt: skip
-    skipping = [node for node in running if "skipped" in node.state]
-    yield _gauge(
-        "node_skipped_records", "Records that were gone from the Queue before the node read them", label,
-        rows(lambda node: node.state["skipped"], skipping),
-    )  # fmt: skip
-    counting = [node for node in running if "lost_writes" in node.state]
-    yield _gauge(
-        "node_lost_writes", "Bolts of the node whose documents lack writes that the database had acknowledged", label,
-        rows(lambda node: len(node.state["lost_writes"]), counting),
-    )  # fmt: skip
+    yield _family(GAUGE, "node_info", "1 for each node that runs", [*label, "role", "version"], info)
+    healthy = [((node.name, node.host), node.healthy) for node in nodes]
+    yield _family(GAUGE, "node_healthy", "1 if the node runs and is healthy", label, healthy)
+    yield from _families(NODE, label, [((node.name, node.host), node) for node in running])
 
 
 def _of_spouts(spouts: Sequence[NodeReport]) -> Iterator[Metric]:
     label = ["spout", "host"]
-    counts = [
-        ((one.name, one.host, count), float(one.state.get(count, 0))) for one in spouts for count in COUNTS
-    ]
-    yield _counter(
-        "spout_records", "Records, by what became of them in the spout", [*label, "outcome"], counts
-    )
-    lost = [((one.name, one.host), float(one.state["lost"])) for one in spouts if "lost" in one.state]
-    yield _gauge("spout_lost_parts", "Parts of logs that were gone before they were read", label, lost)
-    errors = [
-        ((one.name, one.host), float(len(one.state["errors"]))) for one in spouts if "errors" in one.state
-    ]
-    yield _gauge("spout_failing_requests", "Areas (and days) whose last request failed", label, errors)
-    rounds = [((one.name, one.host), float(one.state["rounds"])) for one in spouts if "rounds" in one.state]
-    yield _counter("spout_rounds", "Rounds in which the spout asked its interface", label, rounds)
-    sources = {
-        (one.name, one.host, name): source
+    counts = [((one.name, one.host, count), one.state.get(count, 0)) for one in spouts for count in COUNTS]
+    outcomes = "Records, by what became of them in the spout"
+    yield _family(COUNTER, "spout_records", outcomes, [*label, "outcome"], counts)
+    yield from _families(SPOUT, label, [((one.name, one.host), one) for one in spouts])
+    sources = [
+        ((one.name, one.host, name), source)
         for one in spouts
         for name, source in one.state.get("sources", {}).items()
         if isinstance(source, dict)
-    }
-    label = [*label, "source"]
-
-    def rows(key: str) -> Rows:
-        return [(names, float(source.get(key, 0))) for names, source in sources.items()]
-
-    yield _gauge("source_healthy", "1 if the source can be read", label, rows("healthy"))
-    yield _gauge(
-        "source_lag_bytes", "Bytes of the source that are still to be read", label, rows("lag_bytes")
-    )
-    yield _gauge(
-        "source_last_read_timestamp_seconds", "When records of it were read last, or its spout started", label,
-        rows("read_at"),
-    )  # fmt: skip
-
-
-def _of_timers(nodes: Sequence[NodeReport]) -> Iterator[Metric]:
-    def rows(key: str) -> Rows:
-        return [((node.host,), float(node.state[key])) for node in nodes]
-
-    label = ["host"]
-    yield _counter("timers_runs", "Runs of the timer bolts", label, rows("runs"))
-    yield _gauge("timers_last_run_timestamp_seconds", "When they ran last, 0: not yet", label, rows("ran_at"))
-    yield _gauge("timers_last_run_seconds", "What their last run took", label, rows("seconds"))
-    yield _gauge(
-        "timers_waiting", "Changed area-days that are not in their documents yet", label, rows("changed_days")
-    )
+    ]
+    yield from _families(SOURCE, [*label, "source"], sources)
 
 
 def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
+    yield from _families(BROKER, [], [((), state)])
     reserve = config.broker.min_free_mb * (1 << 20)
-    blocked = [((), float(bool(state.blocked)))]
-    yield _gauge("broker_blocked", "1 while the broker accepts nothing, as the disk is full", [], blocked)
-    yield _gauge("queue_bytes", "Size of the Queue on disk", [], [((), state.disk_bytes)])
-    yield _gauge("disk_free_bytes", "Free space on the disk of the data folder", [], [((), state.free_bytes)])
-    yield _gauge("disk_reserve_bytes", "Free space below which nothing is accepted", [], [((), reserve)])
-    yield _counter(
-        "broker_repeated_records", "Records that the filter dropped as repeated", [], [((), state.repeated)]
-    )
-    refused = [(("unknown_key",), float(state.refused_keys)), (("no_key",), float(state.refused_keyless))]
-    yield _counter("broker_refused_connections", "Tries to connect that were refused", ["reason"], refused)
+    yield _one(GAUGE, "disk_reserve_bytes", "Free space below which nothing is accepted", reserve)
+    refused = [(("unknown_key",), state.refused_keys), (("no_key",), state.refused_keyless)]
+    yield _family(COUNTER, "broker_refused_connections", "Refused attempts to connect", ["reason"], refused)
     accepted: Counter[tuple[str, str]] = Counter()
     rejected: Counter[tuple[str, str]] = Counter()
     for source, known in state.sources.items():
@@ -176,42 +147,36 @@ def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
         accepted[spout, name] += known.accepted
         rejected[spout, name] += known.rejected
     label = ["spout", "source"]
-    yield _counter("source_accepted_records", "Distinct records accepted, ever", label, _counted(accepted))
-    yield _counter(
-        "source_rejected_records", "Distinct records that were no use, ever", label, _counted(rejected)
+    yield _family(
+        COUNTER, "source_accepted_records", "Distinct records accepted, ever", label, accepted.items()
     )
-    topics = [((topic,), float(head.records)) for topic, head in state.heads.items()]
-    yield _counter("topic_records", "Records of the topic in the Queue, ever", ["topic"], topics)
-
-
-def _of_balance(sums: Balance) -> Iterator[Metric]:
-    yield _gauge(
-        "balance_faults", "What does not add up; `status` says it in words", [], [((), len(sums.faults))]
+    yield _family(
+        COUNTER, "source_rejected_records", "Distinct records rejected, ever", label, rejected.items()
     )
-    label = ["bolt", "topic"]
-    bolts = [((one.bolt, one.topic), one) for one in sums.bolts]
-    accounted = [(names, float(one.accounted)) for names, one in bolts]
-    yield _counter("bolt_accounted_records", "Records of the topic in the bolt's documents", label, accounted)
-    lag = [(names, float(one.lag)) for names, one in bolts]
-    yield _gauge("bolt_lag_records", "Records of the topic that the bolt has still before it", label, lag)
-    waiting = [(names, one.waiting) for names, one in bolts]
-    yield _gauge("bolt_lag_seconds", "For how long the oldest of them is in the Queue", label, waiting)
+    topics = [((topic,), head.records) for topic, head in state.heads.items()]
+    yield _family(COUNTER, "topic_records", "Records of the topic in the Queue, ever", ["topic"], topics)
 
 
-def _counted(counts: Mapping[tuple[str, str], int]) -> Rows:
-    return [(names, float(count)) for names, count in counts.items()]
+def _count(node: NodeReport, key: str) -> int | None:
+    return len(node.state[key]) if key in node.state else None
 
 
-def _gauge(name: str, help: str, labels: Sequence[str], rows: Rows) -> Metric:
-    return _filled(GaugeMetricFamily(f"analytics_{name}", help, labels=labels), rows)
+def _families(
+    declared: Iterable[tuple[Any, ...]], labels: Sequence[str], rows: Sequence[tuple[Any, Any]]
+) -> Iterator[Metric]:
+    """Yield the metrics that a table declares, with a sample for each row of which it has a value."""
+    for kind, name, help, value in declared:
+        values = [(names, value(row)) for names, row in rows]
+        yield _family(kind, name, help, labels, [one for one in values if one[1] is not None])
 
 
-def _counter(name: str, help: str, labels: Sequence[str], rows: Rows) -> Metric:
-    return _filled(CounterMetricFamily(f"analytics_{name}", help, labels=labels), rows)
+def _one(kind: Any, name: str, help: str, value: float) -> Metric:
+    return _family(kind, name, help, [], [((), value)])
 
 
-def _filled(family: Any, rows: Rows) -> Metric:
-    for labels, value in rows:
-        family.add_metric(labels, value)
-    result: Metric = family
+def _family(kind: Any, name: str, help: str, labels: Sequence[str], rows: Rows) -> Metric:
+    found = kind(f"analytics_{name}", help, labels=labels)
+    for names, value in rows:
+        found.add_metric(names, float(value))
+    result: Metric = found
     return result

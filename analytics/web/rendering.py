@@ -173,7 +173,7 @@ def _link(page: DashboardPage, args: Args) -> str:
 
 
 def _filter(args: Args) -> Args:
-    """Return what is the same on every page of what was args."""
+    """Return the arguments that every page understands."""
     return {name: args[name] for name in (*NAMES, LANGUAGE) if name in args}
 
 

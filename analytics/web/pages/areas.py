@@ -28,11 +28,9 @@ Sort = Literal["area", "plat", "opened", "open_day", "dau", "reg", "payers", "re
 class AreasOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How the table is sorted, searched and divided into pages."""
 
-    sort: Annotated[Sort, Meta(description="the column to sort by")] = "dau"
-    order: Annotated[
-        Literal["asc", "desc"], Meta(description="asc: the least first; desc: the most first")
-    ] = "desc"
-    search: Annotated[str, Meta(description="only areas whose id, plat or server name contains this")] = ""
+    sort: Annotated[Sort, means("the column to sort by")] = "dau"
+    order: Annotated[Literal["asc", "desc"], means("asc: the least first; desc: the most first")] = "desc"
+    search: Annotated[str, means("only areas whose id, plat or server name contains this")] = ""
     page: Annotated[int, Meta(ge=1, le=1_000_000, description="the page of the table, from 1")] = 1
     size: Annotated[int, Meta(ge=1, le=1000, description="rows a page, up to 1000")] = 50
 
@@ -61,7 +59,7 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ]
     dau: Annotated[int, means("The accts that logged in on the last day shown.", "DAU")]
-    dau_before: Annotated[int, Meta(description="accts that logged in on the day before")]
+    dau_before: Annotated[int, means("accts that logged in on the day before")]
     change: Annotated[
         Change | None,
         means(
@@ -74,22 +72,22 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
     revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
     arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
     final: Final
-    dau_days: Annotated[list[int], Meta(description="The accts that logged in, for each day shown.")]
-    revenue_days: Annotated[list[Money], Meta(description="The money that was paid, for each day shown.")]
+    dau_days: Annotated[list[int], means("The accts that logged in, for each day shown.")]
+    revenue_days: Annotated[list[Money], means("The money that was paid, for each day shown.")]
 
 
 class AreasAnswer(PageAnswer, frozen=True, kw_only=True):
     """The page *areas*: one page of the table. The CSV has all areas."""
 
-    days: Annotated[list[str], Meta(description="the days of the sparklines, YYYY-MM-DD")]
+    days: Annotated[list[str], means("the days of the sparklines, YYYY-MM-DD")]
     rows: list[AreaRow]
-    found: Annotated[int, Meta(description="areas that the search and the filter leave")]
-    page: Annotated[int, Meta(description="this page, from 1")]
-    pages: Annotated[int, Meta(description="how many pages there are, at least 1")]
-    size: Annotated[int, Meta(description="rows a page")]
-    sort: Annotated[Sort, Meta(description="the column by which rows are sorted")]
+    found: Annotated[int, means("areas that the search and the filter leave")]
+    page: Annotated[int, means("this page, from 1")]
+    pages: Annotated[int, means("how many pages there are, at least 1")]
+    size: Annotated[int, means("rows a page")]
+    sort: Annotated[Sort, means("the column by which rows are sorted")]
     descending: bool
-    search: Annotated[str, Meta(description="rows whose area, plat or server name contains this")]
+    search: Annotated[str, means("rows whose area, plat or server name contains this")]
 
 
 SPARK_HEIGHT = 50

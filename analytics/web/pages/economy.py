@@ -5,7 +5,6 @@ from datetime import date
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from analytics.core.rates import percent
 from analytics.web.answers import Date, Final, PageAnswer, Percent, labelled, means
@@ -38,7 +37,7 @@ class CoinsDay(msgspec.Struct, frozen=True, kw_only=True):
     """One day."""
 
     day: Date
-    ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
+    ts: Annotated[int, means("the start of the day in the scope's time zone, Unix seconds")]
     spent: Spent
     spent_count: SpentCount
     gained: Gained
@@ -96,9 +95,9 @@ class EconomyAnswer(PageAnswer, frozen=True, kw_only=True):
 
     days: list[CoinsDay]
     hours: list[CoinsHour]
-    reasons: Annotated[list[Reason], Meta(description="every reason, by what was spent, then gained")]
-    items: Annotated[list[Item], Meta(description="the 50 items that took in most; the CSV has all")]
-    item_count: Annotated[int, Meta(description="how many items were sold at all")]
+    reasons: Annotated[list[Reason], means("every reason, by what was spent, then gained")]
+    items: Annotated[list[Item], means("the 50 items that took in most; the CSV has all")]
+    item_count: Annotated[int, means("how many items were sold at all")]
 
 
 TOP = 50

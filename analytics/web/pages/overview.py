@@ -6,7 +6,6 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
 
 from analytics.web.answers import (
     Change,
@@ -42,23 +41,21 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     """One number of the newest day looked at and of the day before it."""
 
     name: TileName
-    unit: Annotated[str, Meta(description='"accts", "currency units" or "currency units an acct"')]
-    definition: Annotated[str, Meta(description="what the number means, as docs/metrics.md has it")]
-    today: Annotated[
-        float, Meta(description="its value on the last day of the scope, so far if that has not ended")
-    ]
-    yesterday: Annotated[float, Meta(description="its value on the day before")]
+    unit: Annotated[str, means('"accts", "currency units" or "currency units an acct"')]
+    definition: Annotated[str, means("what the number means, as docs/metrics.md has it")]
+    today: Annotated[float, means("its value on the last day of the scope, so far if that has not ended")]
+    yesterday: Annotated[float, means("its value on the day before")]
     change: FromDayBefore
     yesterday_change: FromDayBefore
-    final: Annotated[bool, Meta(description="whether the last day of the scope has ended")]
-    yesterday_final: Annotated[bool, Meta(description="whether the day before has ended")]
+    final: Annotated[bool, means("whether the last day of the scope has ended")]
+    yesterday_final: Annotated[bool, means("whether the day before has ended")]
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
     """One day. Accts are counted as the scope's ``basis`` says."""
 
     day: Date
-    ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
+    ts: Annotated[int, means("the start of the day in the scope's time zone, Unix seconds")]
     dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
     new_users: Annotated[int, means("Those of the active accts that signed up on the same day.", "New")]
     old_users: Annotated[int, means("Those of the active accts that had signed up before that day.", "Old")]

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
 from analytics.core.areas import Area
@@ -44,7 +43,7 @@ class PayDay(msgspec.Struct, frozen=True, kw_only=True):
     """What was paid on one day."""
 
     day: Date
-    ts: Annotated[int, Meta(description="the start of the day in the scope's time zone, Unix seconds")]
+    ts: Annotated[int, means("the start of the day in the scope's time zone, Unix seconds")]
     revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
     payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
     dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
@@ -66,12 +65,10 @@ class PayDay(msgspec.Struct, frozen=True, kw_only=True):
 class LtvPoint(msgspec.Struct, frozen=True):
     """A cohort's worth by its n-th day."""
 
-    n: Annotated[int, Meta(description="days after the sign-up day: 0 to 30, 60 and 90")]
+    n: Annotated[int, means("days after the sign-up day: 0 to 30, 60 and 90")]
     value: Annotated[
         Money,
-        Meta(
-            description="What the cohort paid from its sign-up day to the n-th day after, divided by its accts."
-        ),
+        means("What the cohort paid from its sign-up day to the n-th day after, divided by its accts."),
     ]
 
 
@@ -88,9 +85,9 @@ class LtvAverage(msgspec.Struct, frozen=True):
     """All cohorts as one: what is added by the n-th day is the mean of those whose n-th day has ended, weighted by size."""
 
     n: int
-    cohorts: Annotated[int, Meta(description="cohorts whose n-th day has ended")]
-    size: Annotated[int, Meta(description="accts: these cohorts together")]
-    value: Annotated[Money, Meta(description="currency units an acct, four decimals")]
+    cohorts: Annotated[int, means("cohorts whose n-th day has ended")]
+    size: Annotated[int, means("accts: these cohorts together")]
+    value: Annotated[Money, means("currency units an acct, four decimals")]
 
 
 class Payer(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,12 +113,10 @@ class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
     """The page *payment*. ``days`` has every day of the scope."""
 
     days: list[PayDay]
-    total: Annotated[Money, Meta(description="All money that was paid on the days shown.")]
-    ltv: Annotated[list[LtvCohort], Meta(description="one curve for each day of the scope with sign-ups")]
+    total: Annotated[Money, means("All money that was paid on the days shown.")]
+    ltv: Annotated[list[LtvCohort], means("one curve for each day of the scope with sign-ups")]
     ltv_average: list[LtvAverage]
-    top: Annotated[
-        list[Payer], Meta(description="who paid most, ever, in these areas: 20 of them; the CSV has all")
-    ]
+    top: Annotated[list[Payer], means("who paid most, ever, in these areas: 20 of them; the CSV has all")]
 
 
 TOP = 20

@@ -5,7 +5,6 @@ from datetime import date
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
 
 from analytics.core.rates import percent
 from analytics.web.answers import PageAnswer, Percent, RowName, means
@@ -72,16 +71,14 @@ class LevelRow(msgspec.Struct, frozen=True, kw_only=True):
 class ProgressAnswer(PageAnswer, frozen=True, kw_only=True):
     """The page *progress*."""
 
-    quests: Annotated[list[QuestRow], Meta(description="every quest, by id")]
-    dungeons: Annotated[list[DungeonRow], Meta(description="every dungeon, most entered first")]
-    levels: Annotated[list[LevelRow], Meta(description="every grade that a role has, lowest first")]
+    quests: Annotated[list[QuestRow], means("every quest, by id")]
+    dungeons: Annotated[list[DungeonRow], means("every dungeon, most entered first")]
+    levels: Annotated[list[LevelRow], means("every grade that a role has, lowest first")]
     levels_day: Annotated[
         str | None,
-        Meta(
-            description="the day that `levels` speaks of: the last of the scope with synced roles; null: none has"
-        ),
+        means("the day that `levels` speaks of: the last of the scope with synced roles; null: none has"),
     ]
-    roles: Annotated[int, Meta(description="roles synced that day")]
+    roles: Annotated[int, means("roles synced that day")]
 
 
 MOST_LEVELS = 1000

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
 from analytics.core.rates import percent
@@ -32,26 +31,24 @@ Axis = Literal["day", "open_day"]
 class RetentionOptions(msgspec.Struct, frozen=True):
     """Which cohorts are looked at, and how they are put into rows."""
 
-    of: Annotated[Of, Meta(description="whose return: who signed up, or who paid")] = "login"
-    axis: Annotated[
-        Axis, Meta(description="what rows are: days of the calendar, or days since the opening")
-    ] = "day"
+    of: Annotated[Of, means("whose return: who signed up, or who paid")] = "login"
+    axis: Annotated[Axis, means("what rows are: days of the calendar, or days since the opening")] = "day"
 
 
 class Cell(msgspec.Struct, frozen=True):
     """One cohort on one day after its own."""
 
-    n: Annotated[int, Meta(description="How many days after the cohort's day, 1 to 30.")]
-    count: Annotated[int, Meta(description="accts: those of the cohort that came back on exactly that day")]
+    n: Annotated[int, means("How many days after the cohort's day, 1 to 30.")]
+    count: Annotated[int, means("accts: those of the cohort that came back on exactly that day")]
     size: Annotated[
         int,
-        Meta(
-            description="accts: of how many. The size of the cohort; where a row is of several areas' days, only those are "
+        means(
+            "accts: of how many. The size of the cohort; where a row is of several areas' days, only those are "
             "in it whose n-th day has begun"
         ),
     ]
-    rate: Annotated[Percent, Meta(description="The share of the cohort that came back on that day.")]
-    final: Annotated[bool, Meta(description="whether that day has ended; until then the number still grows")]
+    rate: Annotated[Percent, means("The share of the cohort that came back on that day.")]
+    final: Annotated[bool, means("whether that day has ended; until then the number still grows")]
 
 
 class Cohort(msgspec.Struct, frozen=True):
@@ -59,13 +56,13 @@ class Cohort(msgspec.Struct, frozen=True):
 
     day: Annotated[
         Date | None,
-        Meta(description="the day of sign-up or first payment; null where `open_day` names the row"),
+        means("the day of sign-up or first payment; null where `open_day` names the row"),
     ]
     open_day: Annotated[
-        int | None, Meta(description="days since the area (or game) opened, 0 on its first; null: unknown")
+        int | None, means("days since the area (or game) opened, 0 on its first; null: unknown")
     ]
-    size: Annotated[int, Meta(description="The accts that signed up, or first paid, on the day.")]
-    cells: Annotated[list[Cell], Meta(description="the days after that have begun, in order")]
+    size: Annotated[int, means("The accts that signed up, or first paid, on the day.")]
+    cells: Annotated[list[Cell], means("the days after that have begun, in order")]
     final: Final
 
 
@@ -83,17 +80,17 @@ class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
 
     of: Annotated[
         Of,
-        Meta(
-            description='"login": of who signed up on a day, who logged in on the n-th day after. "payment": of who '
+        means(
+            '"login": of who signed up on a day, who logged in on the n-th day after. "payment": of who '
             "first paid on a day, who paid on the n-th day after"
         ),
     ]
     axis: Annotated[
         Axis,
-        Meta(description='what rows are: "day", days of the calendar; "open_day", days since the opening'),
+        means('what rows are: "day", days of the calendar; "open_day", days since the opening'),
     ]
     cohorts: list[Cohort]
-    average: Annotated[list[Average], Meta(description="by n; only n with a cohort whose n-th day has ended")]
+    average: Annotated[list[Average], means("by n; only n with a cohort whose n-th day has ended")]
 
 
 COLLECTIONS: dict[Of, tuple[str, str]] = {

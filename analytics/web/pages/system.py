@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import StatusReport, report
 from analytics.spouts.rejected import Reject, kind_of, waiting
+from analytics.web.answers import means
 from analytics.web.csvs import structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
@@ -19,38 +19,34 @@ from analytics.web.page import DashboardPage
 class RejectedKind(msgspec.Struct, frozen=True, kw_only=True):
     """Records that could not be used for the same reason, from the same source."""
 
-    reason: Annotated[str, Meta(description="what was expected and where, without the value that was found")]
+    reason: Annotated[str, means("what was expected and where, without the value that was found")]
     source: str
-    count: Annotated[int, Meta(description="distinct records that are still put aside")]
-    newest: Annotated[float, Meta(description="when the newest was put aside, Unix seconds")]
-    sample_reason: Annotated[str, Meta(description="the newest one's reason in full")]
-    sample: Annotated[str, Meta(description="the beginning of the newest one's text")]
-    sample_n: Annotated[int, Meta(description="its number in the source; 0 where it has none")]
+    count: Annotated[int, means("distinct records that still wait for a replay")]
+    newest: Annotated[float, means("when the newest was rejected, Unix seconds")]
+    sample_reason: Annotated[str, means("the newest one's reason in full")]
+    sample: Annotated[str, means("the beginning of the newest one's text")]
+    sample_n: Annotated[int, means("its number in the source; 0 where it has none")]
 
 
 class JournalSummary(msgspec.Struct, frozen=True):
     """A file of the data folder that keeps records as they came in."""
 
     name: str
-    kind: Annotated[str, Meta(description='"gamelog", "payment", "syncuser" or "rejected"')]
+    kind: Annotated[str, means('"gamelog", "payment", "syncuser" or "rejected"')]
     bytes: int
-    written: Annotated[float, Meta(description="when it was last written to, Unix seconds")]
+    written: Annotated[float, means("when it was last written to, Unix seconds")]
 
 
 class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The page *system*. It is about this suite, so it has no scope; times are Unix seconds."""
 
-    healthy: Annotated[bool, Meta(description="whether every node is well and the balance adds up")]
-    status: Annotated[
-        StatusReport, Meta(description="nodes, balance and broker, as `bin/analytics status` has them")
-    ]
-    rejected: Annotated[
-        list[RejectedKind], Meta(description="most frequent first; at most 100 kinds, the CSV has all")
-    ]
-    rejected_count: Annotated[int, Meta(description="records that are put aside, in all")]
-    journals: Annotated[list[JournalSummary], Meta(description="newest first; at most 100, the CSV has all")]
-    journal_bytes: Annotated[int, Meta(description="bytes of all of them")]
-    store_error: Annotated[str, Meta(description='why the store does not answer; "" where it does')]
+    healthy: Annotated[bool, means("whether every node is healthy and the balance adds up")]
+    status: Annotated[StatusReport, means("nodes, balance and broker, as `bin/analytics status` has them")]
+    rejected: Annotated[list[RejectedKind], means("most frequent first; at most 100 kinds, the CSV has all")]
+    rejected_count: Annotated[int, means("rejected records in all")]
+    journals: Annotated[list[JournalSummary], means("newest first; at most 100, the CSV has all")]
+    journal_bytes: Annotated[int, means("bytes of all of them")]
+    store_error: Annotated[str, means('why the store does not answer; "" where it does')]
 
     @property
     def at(self) -> float:
@@ -80,7 +76,7 @@ def view(data: Data, filters: Filters) -> SystemAnswer:
 
 
 def rejected(data: Data) -> list[RejectedKind]:
-    """Return the records that are put aside, by kind of reason and source, the most frequent first."""
+    """Return the rejected records, by kind of reason and source, the most frequent first."""
     by_kind: dict[tuple[str, str], list[Reject]] = {}
     for one in waiting(data.config.data).values():
         by_kind.setdefault((kind_of(one.reason), one.source), []).append(one)
