@@ -61,9 +61,7 @@ class AnswerScope(msgspec.Struct, frozen=True):
             'the game. "sum": added up over areas, so an acct that plays in two of them counts twice'
         ),
     ]
-    timezone: Annotated[
-        str, Meta(description="the zone in which days and hours begin: the area's, else the game's")
-    ]
+    timezone: Annotated[str, Meta(description="the zone in which days and hours begin: the area's, else the game's")]  # fmt: skip
     timezones: Annotated[
         list[str],
         Meta(
@@ -74,9 +72,7 @@ class AnswerScope(msgspec.Struct, frozen=True):
     first: Annotated[str, Meta(description="the first day looked at, YYYY-MM-DD")]
     last: Annotated[str, Meta(description="the last day looked at, included, YYYY-MM-DD")]
     today: Annotated[str, Meta(description="the present day in that zone, YYYY-MM-DD")]
-    newest: Annotated[
-        str | None, Meta(description="the newest day of which there are records; null: there are none")
-    ]
+    newest: Annotated[str | None, Meta(description="the newest day of which there are records; null: there are none")]  # fmt: skip
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,12 +135,15 @@ def in_place(page: Page, address: str) -> dict[str, Any]:
     page.get_by_role("link", name="the last 7 days").click()
     page.wait_for_url("**from=**")
     page.locator(".tile .term").first.focus()
-    return {
+    found = {
         "rows": page.locator("#table-active tbody tr").count(),
         "open": page.locator("details.data").first.evaluate("node => node.open"),
         "same": page.locator("#h-active").evaluate("node => node.same"),
         "means": page.locator("#tip").inner_text(),
     }
+    page.locator("[data-picks]").first.fill("2026-04-02")
+    page.wait_for_url("**from=2026-04-02**")
+    return found | {"picked": page.locator("[name=from]").input_value()}
 
 
 def in_chinese(page: Page, address: str) -> dict[str, Any]:

@@ -67,4 +67,5 @@ def test_a_narrow_page_folds_its_filter_up_until_it_is_opened(seen):
 def test_a_filter_changes_numbers_in_place(seen):
     found = seen["in place"]
     assert (found["rows"], found["open"], found["same"]) == (7, True, "yes")
+    assert found["picked"] == "2026-04-02"
     assert "accts that logged in on the day" in found["means"]

@@ -44,14 +44,9 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
     area: str
     game: str
     plat: Annotated[str, labelled("Plat")]
-    server_name: Annotated[
-        str,
-        means("The name that the area has in its logs; empty if the configuration does not give it.", "Area"),
-    ]
+    server_name: Annotated[str, means("The name that the area has in its logs; empty if the configuration does not give it.", "Area")]  # fmt: skip
     timezone: str
-    opened: Annotated[
-        Date | None, means("The day of the area's earliest record; nothing if it has none.", "Opened")
-    ]
+    opened: Annotated[Date | None, means("The day of the area's earliest record; nothing if it has none.", "Opened")]  # fmt: skip
     open_day: Annotated[
         int | None,
         means(
@@ -210,9 +205,7 @@ def spark(values: Sequence[float]) -> str:
     return " ".join([f"{x},{SPARK_HEIGHT - int(value * scale)}" for x, value in enumerate(values)])
 
 
-AREAS = Table(
-    "areas", "Areas", AreaRow, "server_name plat opened open_day dau change reg payers revenue arppu"
-)
+AREAS = Table("areas", "Areas", AreaRow, "server_name plat opened open_day dau change reg payers revenue arppu")  # fmt: skip
 
 
 PAGE = DashboardPage(

@@ -49,17 +49,11 @@ class CoinsDay(msgspec.Struct, frozen=True, kw_only=True):
 class CoinsHour(msgspec.Struct, frozen=True, kw_only=True):
     """One hour of the clock, of the last day of the scope and of the day before; null: has not begun."""
 
-    hour: Annotated[
-        str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")
-    ]
+    hour: Annotated[str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")]  # fmt: skip
     spent_today: Annotated[int | None, means("The coins that were spent in the hour.", "Spent")]
     gained_today: Annotated[int | None, means("The coins that were gained in the hour.", "Gained")]
-    spent_yesterday: Annotated[
-        int | None, means("The coins that were spent in that hour of the day before.", "Spent, day before")
-    ]
-    gained_yesterday: Annotated[
-        int | None, means("The coins that were gained in that hour of the day before.", "Gained, day before")
-    ]
+    spent_yesterday: Annotated[int | None, means("The coins that were spent in that hour of the day before.", "Spent, day before")]  # fmt: skip
+    gained_yesterday: Annotated[int | None, means("The coins that were gained in that hour of the day before.", "Gained, day before")]  # fmt: skip
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,12 +75,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     amount: Annotated[int, means("The coins that were paid for the item.", "Coins taken in")]
     num: Annotated[int, means("How many pieces were sold.", "Pieces")]
     count: Annotated[int, means("How often the item was bought.", "Purchases")]
-    buyers: Annotated[
-        int,
-        means(
-            "The accts that bought the item: each counted once in an area and a day, then added up.", "Buyers"
-        ),
-    ]
+    buyers: Annotated[int, means("The accts that bought the item: each counted once in an area and a day, then added up.", "Buyers")]  # fmt: skip
     share: Annotated[Percent, means("The share of all coins that the shop took in.", "Share")]
 
 
@@ -102,9 +91,12 @@ class EconomyAnswer(PageAnswer, frozen=True, kw_only=True):
 
 TOP = 50
 COINS = {
-    "amount": "spent", "count": "spent_count", "gain_amount": "gained", "gain_count": "gain_count",
+    "amount": "spent",
+    "count": "spent_count",
+    "gain_amount": "gained",
+    "gain_count": "gain_count",
     "users": "spenders",
-}  # fmt: skip
+}
 """The fields of documents that are added up, and what answers call them."""
 
 SOLD = {"amount": "amount", "num": "num", "count": "count", "users": "buyers"}
@@ -165,21 +157,9 @@ def _items_shown(answer: EconomyAnswer, t: Translate) -> str:
 
 DAYS = Table("days", "Days", CoinsDay, "day spent gained spent_count gain_count spenders", has_final=True)
 HOURS = Table("hours", "By hour", CoinsHour, "hour spent_today spent_yesterday gained_today gained_yesterday")
-REASONS = Table(
-    "reasons",
-    "Coins by reason",
-    Reason,
-    "reason spent share gained spent_count gain_count spenders",
-    bars="spent gained",
-)
+REASONS = Table("reasons", "Coins by reason", Reason, "reason spent share gained spent_count gain_count spenders", bars="spent gained")  # fmt: skip
 ITEMS = Table("items", "Best-selling items", Item, "item amount share num count buyers", bars="amount")
-COINS_BY_DAY = Chart(
-    "coins",
-    "Coins by day",
-    "day",
-    (Series("spent", "Spent", 1), Series("gained", "Gained", 2)),
-    form="beside",
-)
+COINS_BY_DAY = Chart("coins", "Coins by day", "day", (Series("spent", "Spent", 1), Series("gained", "Gained", 2)), form="beside")  # fmt: skip
 COINS_BY_HOUR = Chart(
     "coin_hours",
     "Coins by hour",

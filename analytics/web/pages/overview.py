@@ -59,15 +59,9 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
     new_users: Annotated[int, means("Those of the active accts that signed up on the same day.", "New")]
     old_users: Annotated[int, means("Those of the active accts that had signed up before that day.", "Old")]
-    wau: Annotated[
-        int, means("The accts that logged in on the day or the 6 days before, each counted once.", "WAU")
-    ]
-    mau: Annotated[
-        int, means("The accts that logged in on the day or the 29 days before, each counted once.", "MAU")
-    ]
-    stickiness: Annotated[
-        Quotient, means("The day's active accts divided by those of the 30 days up to it.", "DAU ÷ MAU")
-    ]
+    wau: Annotated[int, means("The accts that logged in on the day or the 6 days before, each counted once.", "WAU")]  # fmt: skip
+    mau: Annotated[int, means("The accts that logged in on the day or the 29 days before, each counted once.", "MAU")]  # fmt: skip
+    stickiness: Annotated[Quotient, means("The day's active accts divided by those of the 30 days up to it.", "DAU ÷ MAU")]  # fmt: skip
     reg: Annotated[int, means("The accts that signed up on the day, each counted once.", "Sign-ups")]
     payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
     revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
@@ -83,20 +77,10 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
     hour, and added up over areas.
     """
 
-    hour: Annotated[
-        str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")
-    ]
-    logins_today: Annotated[
-        int | None, means("The accts that logged in during the hour; nothing if it has not begun.", "Log-ins")
-    ]
-    logins_yesterday: Annotated[
-        int | None,
-        means("The accts that logged in during that hour of the day before.", "Log-ins, day before"),
-    ]
-    signups_today: Annotated[
-        int | None,
-        means("The accts that signed up during the hour; nothing if it has not begun.", "Sign-ups"),
-    ]
+    hour: Annotated[str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")]  # fmt: skip
+    logins_today: Annotated[int | None, means("The accts that logged in during the hour; nothing if it has not begun.", "Log-ins")]  # fmt: skip
+    logins_yesterday: Annotated[int | None, means("The accts that logged in during that hour of the day before.", "Log-ins, day before")]  # fmt: skip
+    signups_today: Annotated[int | None, means("The accts that signed up during the hour; nothing if it has not begun.", "Sign-ups")]  # fmt: skip
     signups_yesterday: Annotated[
         int | None,
         means("The accts that signed up during that hour of the day before.", "Sign-ups, day before"),
@@ -212,13 +196,7 @@ def until_now(hours: list[Hour]) -> tuple[str, dict[str, float | None]]:
     return begun[-1].hour, changes
 
 
-ACTIVE = Chart(
-    "active",
-    "Active users",
-    "day",
-    (Series("old_users", "Old", 1), Series("new_users", "New", 2)),
-    form="stacked",
-)
+ACTIVE = Chart("active", "Active users", "day", (Series("old_users", "Old", 1), Series("new_users", "New", 2)), form="stacked")  # fmt: skip
 REVENUE = Chart("revenue", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked")
 LOGINS = Chart(
     "logins",

@@ -66,10 +66,7 @@ class LtvPoint(msgspec.Struct, frozen=True):
     """A cohort's worth by its n-th day."""
 
     n: Annotated[int, means("days after the sign-up day: 0 to 30, 60 and 90")]
-    value: Annotated[
-        Money,
-        means("What the cohort paid from its sign-up day to the n-th day after, divided by its accts."),
-    ]
+    value: Annotated[Money, means("What the cohort paid from its sign-up day to the n-th day after, divided by its accts.")]  # fmt: skip
 
 
 class LtvCohort(msgspec.Struct, frozen=True):
@@ -99,12 +96,8 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     pay_amout: Annotated[Money, means("All money that the acct has paid so far.", "Paid")]
     pay_count: Annotated[int, means("How often the acct has paid so far.", "Payments")]
     pay_days: Annotated[int, means("On how many days the acct has paid.", "Days with payments")]
-    first_pay: Annotated[
-        Date | None, means("The day of the acct's first payment, in the area's time zone.", "First payment")
-    ]
-    last_pay: Annotated[
-        Date | None, means("The day of the acct's last payment, in the area's time zone.", "Last payment")
-    ]
+    first_pay: Annotated[Date | None, means("The day of the acct's first payment, in the area's time zone.", "First payment")]  # fmt: skip
+    last_pay: Annotated[Date | None, means("The day of the acct's last payment, in the area's time zone.", "Last payment")]  # fmt: skip
     rest_yuanbao: Annotated[int, means("The coins that the acct's roles have left.", "Coins left")]
     used_yuanbao: Annotated[int, means("The coins that the acct has spent so far.", "Coins spent")]
 

@@ -31,19 +31,9 @@ class QuestRow(msgspec.Struct, frozen=True, kw_only=True):
     finish_users: Annotated[int, means("The accts that finished the quest.", "Finished")]
     accept: Annotated[int, means("How often the quest was taken.", "Times accepted")]
     finish: Annotated[int, means("How often the quest was finished.", "Times finished")]
-    finish_rate: Annotated[
-        Percent, means("The accts that finished the quest, as a share of those that took it.", "Finish rate")
-    ]
-    reach: Annotated[
-        Percent, means("The accts that took the quest, as a share of those that took the first one.", "Reach")
-    ]
-    stopped: Annotated[
-        int,
-        means(
-            "The accts that finished the quest and did not take the next one.",
-            "Stopped after it",
-        ),
-    ]
+    finish_rate: Annotated[Percent, means("The accts that finished the quest, as a share of those that took it.", "Finish rate")]  # fmt: skip
+    reach: Annotated[Percent, means("The accts that took the quest, as a share of those that took the first one.", "Reach")]  # fmt: skip
+    stopped: Annotated[int, means("The accts that finished the quest and did not take the next one.", "Stopped after it")]  # fmt: skip
     unfinished: Annotated[int, means("The accts that took the quest and did not finish it.", "Stopped in it")]
 
 
@@ -54,9 +44,7 @@ class DungeonRow(msgspec.Struct, frozen=True, kw_only=True):
     enter: Annotated[int, means("How often the dungeon was entered.", "Entered")]
     passed: Annotated[int, means("How often it was passed.", "Passed")]
     failed: Annotated[int, means("How often it was failed.", "Failed")]
-    users: Annotated[
-        int, means("The accts that entered: each counted once in an area and a day, then added up.", "Accts")
-    ]
+    users: Annotated[int, means("The accts that entered: each counted once in an area and a day, then added up.", "Accts")]  # fmt: skip
     pass_rate: Annotated[Percent, means("The share of passes among all passes and failures.", "Pass rate")]
 
 
@@ -74,10 +62,7 @@ class ProgressAnswer(PageAnswer, frozen=True, kw_only=True):
     quests: Annotated[list[QuestRow], means("every quest, by id")]
     dungeons: Annotated[list[DungeonRow], means("every dungeon, most entered first")]
     levels: Annotated[list[LevelRow], means("every grade that a role has, lowest first")]
-    levels_day: Annotated[
-        str | None,
-        means("the day that `levels` speaks of: the last of the scope with synced roles; null: none has"),
-    ]
+    levels_day: Annotated[str | None, means("the day that `levels` speaks of: the last of the scope with synced roles; null: none has")]  # fmt: skip
     roles: Annotated[int, means("roles synced that day")]
 
 
@@ -173,9 +158,7 @@ QUESTS = Table(
     "task accept_users finish_users reach finish_rate unfinished stopped accept finish",
     bars="accept_users finish_users",
 )
-DUNGEONS = Table(
-    "dungeons", "Dungeons", DungeonRow, "fuben enter passed failed pass_rate users", bars="enter"
-)
+DUNGEONS = Table("dungeons", "Dungeons", DungeonRow, "fuben enter passed failed pass_rate users", bars="enter")  # fmt: skip
 LEVELS = Table("levels", "Levels", LevelRow, "grade roles share", bars="roles", rows=_every_level)
 QUEST_FUNNEL = Chart(
     "quests",
@@ -185,22 +168,8 @@ QUEST_FUNNEL = Chart(
     form="before",
     x_title="Quest",
 )
-DUNGEON_RESULTS = Chart(
-    "dungeons",
-    "Dungeons",
-    "fuben",
-    (Series("passed", "Passed", 2), Series("failed", "Failed", 4)),
-    form="stacked",
-)
-ROLES_BY_LEVEL = Chart(
-    "levels",
-    "Levels",
-    "grade",
-    (Series("roles", "Roles", 5),),
-    form="stacked",
-    x_title="Level",
-    rows=_every_level,
-)
+DUNGEON_RESULTS = Chart("dungeons", "Dungeons", "fuben", (Series("passed", "Passed", 2), Series("failed", "Failed", 4)), form="stacked")  # fmt: skip
+ROLES_BY_LEVEL = Chart("levels", "Levels", "grade", (Series("roles", "Roles", 5),), form="stacked", x_title="Level", rows=_every_level)  # fmt: skip
 
 PAGE = DashboardPage(
     name="progress",

@@ -54,13 +54,8 @@ class Cell(msgspec.Struct, frozen=True):
 class Cohort(msgspec.Struct, frozen=True):
     """A row of the triangle: the accts of one day, or of one day since the opening."""
 
-    day: Annotated[
-        Date | None,
-        means("the day of sign-up or first payment; null where `open_day` names the row"),
-    ]
-    open_day: Annotated[
-        int | None, means("days since the area (or game) opened, 0 on its first; null: unknown")
-    ]
+    day: Annotated[Date | None, means("the day of sign-up or first payment; null where `open_day` names the row")]  # fmt: skip
+    open_day: Annotated[int | None, means("days since the area (or game) opened, 0 on its first; null: unknown")]  # fmt: skip
     size: Annotated[int, means("The accts that signed up, or first paid, on the day.")]
     cells: Annotated[list[Cell], means("the days after that have begun, in order")]
     final: Final
@@ -85,10 +80,7 @@ class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
             "first paid on a day, who paid on the n-th day after"
         ),
     ]
-    axis: Annotated[
-        Axis,
-        means('what rows are: "day", days of the calendar; "open_day", days since the opening'),
-    ]
+    axis: Annotated[Axis, means('what rows are: "day", days of the calendar; "open_day", days since the opening')]  # fmt: skip
     cohorts: list[Cohort]
     average: Annotated[list[Average], means("by n; only n with a cohort whose n-th day has ended")]
 

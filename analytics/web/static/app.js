@@ -88,6 +88,7 @@ fold();
 
 let typing;
 document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-picks]")) event.target.previousElementSibling.value = event.target.value;
   const form = event.target.closest("form[data-live]");
   if (form && form.checkValidity()) take(address(form), true);
 });
