@@ -1,4 +1,4 @@
-"""What a publisher's message must be, to be taken as a batch. The bodies are looked at only at their ends."""
+"""Validation of a publisher's batches. Only the ends of bodies are read."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from analytics.broker.wire import (
 from analytics.core.intervals import Pair
 
 _OVERHEAD = 4096
-"""What a small batch costs besides its bytes, in memory and time."""
+"""The cost of a small batch beyond its bytes, in bytes."""
 _MOST_TUPLES = 1 << 40
 _TAIL_BYTES = 1024
 _SHORTEST_LINE = 2
 _LONGEST_NUMBER = 24
 _LEAST_NAME, _MOST_NAME = 16, 255
-"""Bytes. A short name could be guessed, and acknowledgements be had in its stead."""
+"""Bytes. A short name could be guessed, and its acknowledgements received by another client."""
 
 _decode = msgspec.json.Decoder(BatchHeader).decode
 
 
 def checked(frames: "Sequence[zmq.Frame]") -> Intake:
-    """Return the batch of a message. Raise ValueError for what is none."""
+    """Return the batch of a message. Raise ValueError if it is invalid."""
     if len(frames) > MOST_FRAMES or (size := _OVERHEAD + sum(map(len, frames))) > MOST_BYTES:
         raise ValueError(f"expected at most {MOST_FRAMES} frames and {MOST_BYTES >> 20} MB in all, got more")
     if len(frames) < 5 or frames[1].bytes != BATCH:
@@ -53,7 +53,7 @@ def checked(frames: "Sequence[zmq.Frame]") -> Intake:
 
 
 def _check_numbers(header: BatchHeader) -> None:
-    """See that ``ns`` and ``rejected`` name records once each, as many as the parts have lines."""
+    """Check that ``ns`` and ``rejected`` name each record once, and as many as the parts have lines."""
     if (header.ns or header.rejected) and not header.source:
         raise ValueError("$.source: expected a name, got an empty string")
     for name, pairs in (("ns", header.ns), ("rejected", header.rejected)):
@@ -89,7 +89,7 @@ def _check_parts(header: BatchHeader, bodies: "Sequence[zmq.Frame]") -> None:
 
 
 def _check_named(header: BatchHeader, part: Part, body: memoryview) -> None:
-    """See that a part counts records, and that its first and last line carry numbers of the batch."""
+    """Check that a part counts records, and that its first and last line have numbers of the batch."""
     if part.tuples != part.count:
         raise ValueError(
             f"$.parts: expected {part.count} tuples of topic {part.topic}, as it has lines, got {part.tuples}"

@@ -11,13 +11,13 @@ from typing import Any
 import gevent
 import msgspec
 
+from analytics.broker.authentication import BROKER, Authenticator, make_keys, server_options
 from analytics.broker.committer import Committer
-from analytics.broker.curve import BROKER, Authenticator, make, server_options
 from analytics.broker.endpoints import listen
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.limits import Port, Watch
-from analytics.broker.log import NOTHING, Keep, Log
+from analytics.broker.log import NOTHING, Log, Retention
 from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, Refill
@@ -55,13 +55,13 @@ _MOST_POSITIONS = 500
 
 
 class Broker:
-    """The node ``broker``. Its log is in ``data/queue``, what the filter knows in ``data/filter``.
+    """The node ``broker``. Its log is in ``data/queue``, the filter's state in ``data/filter``.
 
     Args:
-        section: endpoints and sizes. A port 0 is picked free; :attr:`bound` tells the real ones.
+        section: endpoints and sizes. Port 0 becomes a free port; :attr:`bound` has the real ones.
         data: the data folder.
         bolts: the configured bolts with the topics that each reads; segments wait for them.
-        own: the names of the suite's own bolts: for those that are not configured, segments wait no longer.
+        own: the names of the suite's bolts. Segments do not wait for those that are not configured.
     """
 
     name = "broker"
@@ -132,11 +132,11 @@ class Broker:
             self._tasks.spawn(loop)
 
     def _watched(self) -> list[Port]:
-        """Return the ports of Receiver, refill and Sender, and have them watched."""
+        """Return the ports of Receiver, refill and Sender, under a Watch."""
         keyless = self._authenticator.note_keyless if self._authenticator is not None else lambda: None
         ports = [
             Port(self._receiver.socket, keyless),
-            # Clients wait for each answer before they ask again. Frames without bytes cost fifty times what they send.
+            # Clients wait for each answer before the next request. An empty frame costs fifty times its size on the wire.
             Port(self._refill.socket, keyless, most_unseen=2 * MOST_REQUEST_BYTES),
             Port(self._sender.socket, keyless, MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS),
         ]
@@ -144,16 +144,16 @@ class Broker:
         return ports
 
     def step(self) -> None:
-        """Send the heartbeat when it is due. Return soon. Raise what made any part of the broker fail."""
+        """Send the heartbeat when it is due. Return soon. Raise the error of any part of the broker that failed."""
         self._tasks.check(_NEWS_SECONDS)
         heads = self._log.heads
-        # Each commit makes new heads: whoever lost the last message of a burst should not wait for a second.
+        # Each commit makes new heads: a subscriber that lost the last message of a burst need not wait for a second.
         if heads is not self._told or time.monotonic() >= self._next_beat:
             self._told, self._next_beat = heads, time.monotonic() + _BEAT_SECONDS
             self._sender.beat(Heartbeat(self._log.identity, heads))
 
     def stop(self) -> None:
-        """Stop taking batches in, and close. What was not acknowledged is sent again by its publisher."""
+        """Stop accepting batches, and close. Publishers send unacknowledged batches again."""
         if self._tasks.stopping:
             return
         self._tasks.stop()
@@ -165,14 +165,14 @@ class Broker:
         self._lock.close()
 
     def state(self) -> dict[str, Any]:
-        """Return the BrokerState as plain data; how many messages were no use; and why the log can't be read, if so."""
+        """Return the BrokerState as plain data, the number of invalid messages, and the error of an unreadable log."""
         state: dict[str, Any] = msgspec.to_builtins(self.facts())
         malformed = self._receiver.malformed + self._refill.malformed
         more = {"malformed": malformed, "damage": self._refill.damage, "hung_up": self._watch.hung_up}
         return state | more
 
     def facts(self) -> BrokerState:
-        """Return everything ``status`` wants to know."""
+        """Return the broker's state for ``status``."""
         disk = os.statvfs(self._data)
         heads = self._log.heads  # a commit replaces them, in its thread
         return BrokerState(
@@ -191,7 +191,7 @@ class Broker:
         )
 
     def _waiting(self) -> dict[str, dict[str, float]]:
-        """Return, per bolt and topic that has something for it, the seconds for which the oldest of it lies there."""
+        """Return, per bolt and topic with unread messages, the age in seconds of the oldest one."""
         now = time.time()
         result = {}
         for bolt, positions in self._positions.bolts.items():
@@ -201,7 +201,7 @@ class Broker:
         return result
 
     def _open(self) -> None:
-        """Open filter and log, and let the filter take up the log's records that its own files lack."""
+        """Open filter and log, and add the log's records to the filter that its own files lack."""
         queue = self._data / "queue"
         self._store = FilterStore(self._data / "filter")
         expect = self._store.load(self._filter)
@@ -215,13 +215,13 @@ class Broker:
         self._positions = Positions(queue / "bolts.json", self._log.identity, self._bolts, self._own)
 
     def _make_own_keys(self) -> None:
-        """Make the keys in the data folder, which count where the configuration names none, at the first start."""
+        """Make the default keys in the data folder at the first start, if none are configured."""
         if self.bound.keys and Path(self.bound.keys) == self._data / "keys":
             for name in (BROKER, self.bound.key_name):
-                make(Path(self.bound.keys), name)
+                make_keys(Path(self.bound.keys), name)
 
     def _save_filter(self) -> None:
-        """Start with a short tail. On a full disk the old snapshot and tail go on to say the same."""
+        """Start with a short tail. On a full disk, the old snapshot and tail stay valid."""
         try:
             self._store.save(self._log.identity, self._log.seq, encoded(self._filter))
         except OSError as error:
@@ -245,7 +245,7 @@ class Broker:
                 return b"{}", []
             case Unknown():
                 ns = self._filter.unknown(request.source, request.ns)
-                # What the filter knows may still be on its way to the disk: only then is it a promise.
+                # The filter's newest records may not be on the disk yet: wait until they are durable.
                 return (
                     (msgspec.json.encode({"ns": ns}), []) if self._committer.settle(_ANSWER_SECONDS) else None
                 )
@@ -258,7 +258,7 @@ class Broker:
             len(topic) > LONGEST for topic in request.positions
         ):
             raise ValueError(
-                f"{request.bolt} reports {len(request.positions)} topics, expected {_MOST_POSITIONS} at most"
+                f"{request.bolt} reports {len(request.positions)} topics, expected at most {_MOST_POSITIONS}"
             )
         for topic, head in request.positions.items() if request.log == self._log.identity else ():
             newest = self._log.heads.get(topic, NOTHING)
@@ -287,8 +287,12 @@ class Broker:
             return
         try:
             since = time.time() - self.bound.keep_hours * 3600
-            keep = Keep() if self._committer.blocked else Keep(since, int(self.bound.keep_mb * (1 << 20)))
+            keep = (
+                Retention()
+                if self._committer.blocked
+                else Retention(since, int(self.bound.keep_mb * (1 << 20)))
+            )
             self._log.drop(passed, self._store.saved(self._log.identity), keep)
         except OSError as error:
-            # Whoever reports can't help it, and the file is found again at the next start.
+            # The client can't fix it, and the next start finds the file again.
             logger.warning("a segment that all bolts have passed was not deleted: %s", error)

@@ -1,4 +1,4 @@
-"""The checksum of what the Queue keeps: CRC-32 as zlib computes it, several times as fast where ISA-L is installed."""
+"""The Queue's checksum: zlib's CRC-32, several times as fast with ISA-L."""
 
 try:
     from isal.isal_zlib import crc32

@@ -1,4 +1,4 @@
-"""What spouts and workers talk to the broker with. Each survives the broker's restart."""
+"""The broker's clients, for spouts and workers. Each survives a restart of the broker."""
 
 import itertools
 import logging
@@ -50,10 +50,10 @@ logger = logging.getLogger(__name__)
 
 RESEND_SECONDS = 1.0
 SILENT_SECONDS = 15.0
-"""A broker that acknowledges nothing for so long is reported: one that is frozen keeps its connections."""
+"""A broker that acknowledges nothing for this long is reported, since a frozen one keeps its connections."""
 _HIGH_WATER_MARK = 8
 _ROOM = 64 << 10
-"""Bytes that encryption and the broker may add to a batch."""
+"""Bytes that encryption and framing may add to a batch."""
 _PAIRS_AT_ONCE = 20_000
 
 _decode_ack = msgspec.json.Decoder(Ack).decode
@@ -68,15 +68,15 @@ class _Unacked:
 
 
 class Publisher:
-    """Sends batches to the Receiver, and again until each is acknowledged. Usable from many greenlets.
+    """Sends batches to the Receiver until each is acknowledged. Many greenlets may use it.
 
     Args:
-        name: of the process, for those who look at messages. Each instance adds a random part of its own.
-        window: how many batches may be unacknowledged at a time.
+        name: of the process, to recognise messages. Each instance adds a random part.
+        window: the most unacknowledged batches.
     """
 
     def __init__(self, broker: BrokerSection, name: str, window: int = 8) -> None:
-        # A window and its repetition: only a broker that is away or blocked makes it wait.
+        # A window and its repetition: only a broker that is down or blocked makes it wait.
         self._socket = connected(zmq.DEALER, broker, "receiver", SNDHWM=2 * window)
         self._name = f"{name}-{secrets.token_hex(16)}".encode()[-255:]
         self._window = BoundedSemaphore(window)
@@ -92,9 +92,9 @@ class Publisher:
         self._tasks.spawn(self._take_acks)
 
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
-        """Hand in a batch; wait while the window is full. The result comes when it is durable.
+        """Send a batch; wait while the window is full. The result is set when the batch is durable.
 
-        It raises Refused if the broker says that the batch is not well formed. Raise Refused if it is too large.
+        The result raises Refused if the broker finds the batch malformed. Raise Refused at once if it is too large.
         """
         seq = next(self._seqs)
         frames = [BATCH, b"%d" % seq, self._name, encode(batch.header), *batch.bodies]
@@ -120,10 +120,10 @@ class Publisher:
         silent = time.monotonic() - self._heard
         if not self._unacked or silent < SILENT_SECONDS:
             return ""
-        return f"the broker has acknowledged nothing for {silent:.0f} s: it is away, frozen, or accepts nothing; what is read waits"
+        return f"the broker has acknowledged nothing for {silent:.0f} s: it is down, frozen, or accepts nothing; records wait"
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Wait for what is unacknowledged, then end. Return True if everything was acknowledged."""
+        """Wait for acknowledgements, then close. Return True if everything was acknowledged."""
         gevent.with_timeout(timeout, self._all_acked, timeout_value=None)
         self._tasks.stop()
         self._socket.close(linger=0)
@@ -191,11 +191,11 @@ class Publisher:
 
 
 class Subscriber:
-    """Receives what the Sender publishes of some topics, and its heartbeat. May miss messages: see their numbers.
+    """Receives the Sender's messages of some topics, and its heartbeat. Messages may be lost: their numbers show it.
 
     Args:
         topics: exact names.
-        prefixes: how further topics begin.
+        prefixes: prefixes of further topics.
     """
 
     def __init__(
@@ -209,7 +209,7 @@ class Subscriber:
         self._taken = 0
 
     def recv(self, timeout: float) -> Message | Heartbeat | None:
-        """Return what came next, or None after ``timeout`` seconds."""
+        """Return the next message, or None after ``timeout`` seconds."""
         self._taken += 1
         if self._taken % 16 == 0:
             gevent.sleep(0)
@@ -231,10 +231,10 @@ class Subscriber:
 
 
 class Refill:
-    """Asks the refill endpoint, one request at a time. Usable from many greenlets.
+    """Sends requests to the refill endpoint, one at a time. Many greenlets may use it.
 
-    Each call raises Unavailable if no answer comes in time, and may be made again; Refused, with the broker's
-    reason, if the request can't be answered.
+    Each call raises Unavailable if no answer arrives in time, and may be repeated; Refused, with the broker's
+    reason, if the broker rejects the request.
     """
 
     def __init__(self, broker: BrokerSection, timeout: float = 5.0) -> None:
@@ -247,7 +247,7 @@ class Refill:
         self._socket = self._connect()
 
     def read(self, after: Mapping[str, int], max_bytes: int = 8_000_000) -> tuple[Page, list[Message]]:
-        """Return messages of each topic with numbers above ``after``, in the log's order, and what else there is."""
+        """Return messages of each topic with numbers above ``after``, in the log's order, with the page's other facts."""
         answer, *frames = self._ask(Read(dict(after), max_bytes))
         messages = [
             Message(topic.decode(), _decode_header(header), body)
@@ -256,26 +256,26 @@ class Refill:
         return msgspec.json.decode(answer, type=Page), messages
 
     def report(self, bolt: str, log: str, positions: Mapping[str, Head], again: bool = False) -> None:
-        """Report which numbers a bolt will never ask for again; ``again``: it went back to these.
+        """Report up to which numbers a bolt is done; ``again``: it has gone back to these.
 
-        The broker's session for the bolt is asked for where it is lacking. Refused may mean that another process has it.
+        Without a session for the bolt, it joins first. Refused may mean that another process holds the session.
         """
         if bolt in self._joined:
             try:
                 self._ask(Report(bolt, log, dict(positions), again, self._session))
                 return
-            except Refused:  # a broker that was restarted does not know the session
+            except Refused:  # a restarted broker does not know the session
                 self._joined.clear()
         self._join([bolt])
         self._ask(Report(bolt, log, dict(positions), again, self._session))
 
     def keep_session(self) -> None:
-        """Tell the broker that those whose positions were reported here are still there."""
+        """Keep the sessions of the bolts that report here alive."""
         if self._joined:
             self._join(list(self._joined))
 
     def leave(self) -> None:
-        """End the session: another process may report at once."""
+        """End the session, so that another process may report at once."""
         if self._joined:
             self._joined.clear()
             self._ask(Leave(self._session))
@@ -320,7 +320,7 @@ class Refill:
                 return answer
 
     def _reconnect(self) -> None:
-        """Forget what is queued: a broker that comes back should not answer questions nobody asks any more."""
+        """Drop queued requests: a broker that is back should not answer requests that were given up."""
         self._socket.close(linger=0)
         self._socket = self._connect()
 

@@ -1,4 +1,4 @@
-"""The heart of the broker: filter, number, write durably, then publish and acknowledge, group by group."""
+"""Commits batches group by group: filters, numbers, writes durably, then publishes and acknowledges them."""
 
 import errno
 import logging
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A batch as it came in: from which connection, whose it is, and its bodies as ZeroMQ holds them."""
+    """A received batch: its connection, its publisher, and its bodies in ZeroMQ's frames."""
 
     connection: bytes
     publisher: bytes
@@ -44,7 +44,7 @@ class Intake:
 
 @dataclass(slots=True)
 class _Group:
-    """What one commit makes durable, and what is due once it is."""
+    """The batches of one commit, with their messages and acknowledgements."""
 
     messages: list[tuple[str, MessageHeader, "zmq.Frame | Buffer"]] = field(default_factory=list)
     acks: list[tuple[Intake, Ack]] = field(default_factory=list)
@@ -53,10 +53,10 @@ class _Group:
 
 
 class Committer:
-    """Commits whatever came in while the previous commit ran. Bounded in bytes: :meth:`put` waits for room.
+    """Commits all batches that arrived during the previous commit. Bounded in bytes: :meth:`put` waits.
 
-    While the disk refuses, or has less than ``min_free_bytes`` left, ``blocked`` says why, nothing is acknowledged,
-    and the group is tried again each second.
+    While the disk fails, or has less than ``min_free_bytes`` left, ``blocked`` has the reason, nothing is acknowledged,
+    and the group is retried each second.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Committer:
         self._settled = Event()
 
     def put(self, intake: Intake) -> bool:
-        """Hand in a batch; return whether it was taken. Waits while too many bytes are on their way to the disk.
+        """Accept a batch; return whether it was accepted. Waits while too many bytes wait for the disk.
 
-        While they are so for long, nothing more is taken, at once: whoever went on to wait would read nothing from
-        the network, not even that the other end is still there. Publishers send again what was not acknowledged.
+        If they wait for long, batches are dropped at once, so that the caller keeps reading the network and sees whether
+        its peers are alive. Publishers send unacknowledged batches again.
         """
         while self._bytes and self._bytes + intake.size > _MAX_WAITING_BYTES:
             self._room.clear()
@@ -108,7 +108,7 @@ class Committer:
         return True
 
     def settle(self, timeout: float) -> bool:
-        """Wait until all that the filter knows now is durable. Return False if that takes longer."""
+        """Wait until all records in the filter are durable. Return False after ``timeout`` seconds."""
         return bool(gevent.with_timeout(timeout, self._reach, self._staged, timeout_value=False))
 
     def _reach(self, goal: int) -> bool:
@@ -126,7 +126,7 @@ class Committer:
                 self.step()
 
     def step(self) -> None:
-        """Commit all that waits as one group."""
+        """Commit all waiting batches as one group."""
         group, size = _Group(), 0
         self._staged += 1
         while self._waiting:
@@ -148,20 +148,20 @@ class Committer:
         self._room.set()
 
     def close(self) -> None:
-        """Give the thread back. Call it when :meth:`run` has ended."""
+        """Release the thread. Call it when :meth:`run` has ended."""
         self._pool.kill()
 
     def _stage(self, intake: Intake, group: _Group) -> None:
         bodies = [frame.buffer for frame in intake.frames]
         try:
-            sifted = self._filter.sift(intake.header, bodies)
+            new = self._filter.new_records(intake.header, bodies)
         except ValueError as error:
             group.refused.append((intake, str(error)))
             return
-        group.acks.append((intake, Ack(intake.seq, sifted.accepted, sifted.repeated)))
-        if not sifted:
+        group.acks.append((intake, Ack(intake.seq, new.accepted, new.repeated)))
+        if not new:
             return
-        header, kept = self._log.topics.assign(sifted.header, sifted.bodies)
+        header, kept = self._log.topics.assign(new.header, new.bodies)
         headers = self._log.stage(header, kept)
         frames = intake.frames if kept is bodies else kept
         for part, message, frame in zip(header.parts, headers, frames, strict=True):
@@ -181,7 +181,7 @@ class Committer:
         while isinstance(rotated := self._in_thread(write), OSError):
             if rotated.errno == errno.ENOENT:
                 raise LogError(
-                    f"{self._folder} was removed: start the broker again; it begins a new log"
+                    f"{self._folder} was removed: restart the broker; it starts a new log"
                 ) from rotated
             self._block(rotated)
             gevent.sleep(_RETRY_SECONDS)
@@ -192,7 +192,7 @@ class Committer:
             self._snapshot()
 
     def _in_thread(self, work: Callable[[], T]) -> T | OSError:
-        """Run ``work`` off the hub. An OSError comes back as a value: the pool would print what it raises."""
+        """Run ``work`` in a thread. An OSError is returned as a value, since the pool would print it."""
 
         def guarded() -> T | OSError:
             try:
@@ -203,7 +203,7 @@ class Committer:
         return cast(T | OSError, self._pool.spawn(guarded).get())
 
     def _snapshot(self) -> None:
-        """Save the filter, so that the tail stays short and sealed segments may go."""
+        """Save the filter, so that the tail stays short and old segments can be deleted."""
         sources, identity, seq = encoded(self._filter), self._log.identity, self._log.seq
         failed = self._in_thread(lambda: self._store.save(identity, seq, sources))
         if failed:
@@ -215,7 +215,7 @@ class Committer:
         if free < self._min_free_bytes:
             raise OSError(
                 f"{free >> 20} MB free on the disk of {self._folder}, expected at least "
-                f"{self._min_free_bytes >> 20} MB (broker.min_free_mb): make room, work goes on by itself"
+                f"{self._min_free_bytes >> 20} MB (broker.min_free_mb): free some space, work resumes automatically"
             )
 
     def _block(self, error: OSError) -> None:

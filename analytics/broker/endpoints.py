@@ -1,7 +1,7 @@
-"""Where the broker and its clients meet: unix sockets for processes of this host and user, TCP for all others.
+"""The broker's endpoints: unix sockets for processes of this host and user, TCP for all others.
 
-The folder of the unix sockets is its owner's alone, so the kernel lets nobody else in, and nothing is encrypted there. Over
-TCP the keys of :mod:`analytics.broker.curve` count.
+The folder of the unix sockets is accessible only to its owner, so nothing is encrypted there. Over TCP the keys of
+:mod:`analytics.broker.authentication` apply.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from analytics.broker.curve import client_options
+from analytics.broker.authentication import client_options
 from analytics.broker.sockets import Socket, bind, bound_port, new_socket, patience, set_option
 from analytics.config import BrokerSection
 from analytics.errors import Unavailable
@@ -24,7 +24,7 @@ def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[
     """Bind ``socket`` where clients look for ``name``. Return its TCP port.
 
     Args:
-        security: the options that TCP connections alone get.
+        security: options of TCP sockets only.
     """
     if broker.sockets:
         bind(socket, f"ipc://{_short(_made(Path(broker.sockets)))}/{name}")
@@ -35,7 +35,7 @@ def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[
 
 
 def connected(kind: int, broker: BrokerSection, name: Name, **options: int | bytes) -> Socket:
-    """Return a socket of ZeroMQ's ``kind`` that is connected to the broker's ``name``, or will be once that runs.
+    """Return a socket of ZeroMQ's ``kind`` that connects to the broker's ``name`` once the broker runs.
 
     Raise Unavailable if the broker is another user's.
     """
@@ -55,7 +55,7 @@ def connected(kind: int, broker: BrokerSection, name: Name, **options: int | byt
 
 
 def address(broker: BrokerSection, name: Name) -> str:
-    """Return where clients find ``name``."""
+    """Return the address of ``name`` for clients."""
     if broker.sockets:
         return f"ipc://{_short(Path(broker.sockets))}/{name}"
     host, port = broker.reached_at or broker.host, _port(broker, name)
@@ -71,11 +71,11 @@ def _port(broker: BrokerSection, name: Name) -> int:
 
 
 def _made(folder: Path) -> Path:
-    """Make ``folder`` for its owner alone, who is the owner of the folder that it lies in, unless it is there."""
+    """Create ``folder``, unless it exists, accessible only to the owner of its parent."""
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=0o700 if one == folder else 0o755, exist_ok=True)
-        if os.geteuid() == 0:  # a command that root calls before the first start
+        if os.geteuid() == 0:  # a command that root called before the first start
             above = one.parent.stat()
             os.chown(one, above.st_uid, above.st_gid)
     return folder

@@ -1,4 +1,4 @@
-"""The filter bolt: which records were accepted or rejected before, exactly, kept as intervals per source."""
+"""The filter bolt: the exact set of records accepted or rejected before, as intervals per source."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,28 +11,28 @@ Buffer = bytes | memoryview
 
 @dataclass(slots=True)
 class Known:
-    """The record numbers of one source. A number is in one of the sets at most: accepted wins."""
+    """The record numbers of one source. A number is in at most one of the sets: accepted wins."""
 
     accepted: Intervals = field(default_factory=Intervals)
     rejected: Intervals = field(default_factory=Intervals)
 
     def accept(self, ns: Iterable[Pair]) -> None:
-        """Note numbers as accepted, whatever they were before."""
+        """Add accepted numbers, which may have been rejected before."""
         for first, last in ns:
             self.accepted.add(first, last)
             if self.rejected:
                 self.rejected.discard(first, last)
 
     def reject(self, ns: Iterable[Pair]) -> list[Pair]:
-        """Note numbers as rejected unless they were accepted. Return those that are new."""
+        """Add rejected numbers unless they are accepted. Return the new ones."""
         fresh = _minus(_minus(ns, self.accepted), self.rejected)
         self.rejected.update(fresh)
         return fresh
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
-    """What is new of a batch: its header and bodies, and how many records that is and is not."""
+class NewRecords:
+    """The new records of a batch: header, bodies, and the numbers of new and repeated records."""
 
     header: BatchHeader
     bodies: Sequence[Buffer]
@@ -49,29 +49,29 @@ class Filter:
     def __init__(self) -> None:
         self.sources: dict[str, Known] = {}
 
-    def sift(self, header: BatchHeader, bodies: Sequence[Buffer]) -> Sifted:
-        """Return what is new of a batch and note it. Raise ValueError, noting nothing, if it can't be cut.
+    def new_records(self, header: BatchHeader, bodies: Sequence[Buffer]) -> NewRecords:
+        """Return the new records of a batch and add them. Raise ValueError, without adding any, if it can't be split.
 
-        A batch without ``ns`` passes. One that is all new passes as it is, its bodies untouched.
+        A batch without ``ns`` passes. If all its records are new, it passes unchanged.
         """
         total = sum(part.count for part in header.parts)
         if not header.ns and not header.rejected:
-            return Sifted(header, bodies, total, 0)
+            return NewRecords(header, bodies, total, 0)
         known = self.sources.get(header.source) or Known()
         fresh = _minus(header.ns, known.accepted)
-        sifted = Sifted(header, bodies, total, 0)
+        new = NewRecords(header, bodies, total, 0)
         if header.ns and fresh != header.ns:
-            sifted = _cut(header, bodies, Intervals(fresh), total)
+            new = _cut(header, bodies, Intervals(fresh), total)
         known.accept(fresh)
         rejected = known.reject(header.rejected)
         self.sources[header.source] = known
         if rejected != header.rejected:
-            kept = BatchHeader(header.source, sifted.header.ns, sifted.header.parts, rejected)
-            sifted = Sifted(kept, sifted.bodies, sifted.accepted, sifted.repeated)
-        return sifted
+            kept = BatchHeader(header.source, new.header.ns, new.header.parts, rejected)
+            new = NewRecords(kept, new.bodies, new.accepted, new.repeated)
+        return new
 
     def note(self, source: str, ns: Iterable[Pair], rejected: Iterable[Pair]) -> None:
-        """Take up what was accepted and rejected before."""
+        """Add numbers that were accepted and rejected before."""
         known = self.sources.setdefault(source, Known())
         known.accept(ns)
         known.reject(rejected)
@@ -96,8 +96,8 @@ def _minus(ns: Iterable[Pair], known: Intervals) -> list[Pair]:
     return [rest for first, last in ns for rest in known.missing(first, last)]
 
 
-def _cut(header: BatchHeader, bodies: Sequence[Buffer], fresh: Intervals, total: int) -> Sifted:
-    """Keep of each body the lines whose number is in ``fresh``: the slow path, for partial repeats."""
+def _cut(header: BatchHeader, bodies: Sequence[Buffer], fresh: Intervals, total: int) -> NewRecords:
+    """Select the lines of each body whose number is in ``fresh``: the slow path, for partial repeats."""
     parts, kept_bodies = [], []
     for part, body in zip(header.parts, bodies, strict=True) if fresh else ():
         kept = [line for line in bytes(body).split(b"\n") if number_of(header.source, line) in fresh]
@@ -106,4 +106,4 @@ def _cut(header: BatchHeader, bodies: Sequence[Buffer], fresh: Intervals, total:
             kept_bodies.append(b"\n".join(kept))
     accepted = sum(part.count for part in parts)
     cut = BatchHeader(header.source, list(fresh), parts, header.rejected)
-    return Sifted(cut, kept_bodies, accepted, total - accepted)
+    return NewRecords(cut, kept_bodies, accepted, total - accepted)

@@ -1,8 +1,7 @@
-"""The filter's state on disk, apart from the Queue: a snapshot, and a tail of what came since, in two generations.
+"""The filter's state on disk, separate from the Queue: a snapshot and a tail of later changes, in two generations.
 
-The Queue is what makes a record durable, so the tail is written without syncing: after a crash of the machine
-the log's records since the snapshot say the same. Were the Queue removed, the tail says it alone. Where the snapshot is
-damaged, the one before it and both tails say the same.
+The Queue makes records durable, so the tail is not synced: after a crash of the machine, the log has the records since the
+snapshot. If the Queue is removed, the tail has them. If the snapshot is damaged, the previous one and both tails replace it.
 """
 
 import logging
@@ -27,7 +26,7 @@ class _Saved(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The filter as it was when record ``seq`` of log ``log`` had passed it."""
+    """The filter after record ``seq`` of log ``log``."""
 
     log: str
     seq: int
@@ -35,7 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Passed(msgspec.Struct, frozen=True, array_like=True):
-    """One line of the tail: what record ``seq`` of log ``log`` added."""
+    """One line of the tail: the changes by record ``seq`` of log ``log``."""
 
     log: str
     seq: int
@@ -45,7 +44,7 @@ class Passed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FilterStore:
-    """Keeps a filter in ``folder``."""
+    """Stores a filter in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -55,11 +54,11 @@ class FilterStore:
         self._log, self._seq = "", 0
 
     def saved(self, log: str) -> int:
-        """Return the seq through which the snapshot knows ``log``."""
+        """Return the last seq of ``log`` that the snapshot includes."""
         return self._seq if self._log == log else 0
 
     def load(self, into: Filter) -> tuple[str, int]:
-        """Fill the filter. Return which log's record was the newest to pass it, or ``("", 0)``."""
+        """Fill the filter. Return log and seq of the newest record, or ``("", 0)``."""
         newest = ("", 0)
         found = sealed.read(self._folder / "snapshot.json", msgspec.json.Decoder(Snapshot).decode)
         if found is not None:
@@ -79,7 +78,7 @@ class FilterStore:
     def _take(
         self, path: Path, data: bytes, into: Filter, newest: tuple[str, int]
     ) -> tuple[tuple[str, int], int]:
-        """Fill the filter from a tail. Return the newest record, ``newest`` before, and where its last whole line ends."""
+        """Fill the filter from a tail. Return its newest record (``newest`` without any), and the end of its last complete line."""
         whole = at = 0
         for line in data.split(b"\n")[:-1]:
             at += len(line) + 1
@@ -88,14 +87,14 @@ class FilterStore:
                 continue
             if whole != at - len(line) - 1:
                 logger.error(
-                    "%s is damaged before byte %d: the Queue has to say what stood there", path, whole
+                    "%s is damaged before byte %d: the records are taken from the Queue", path, whole
                 )
             into.note(passed.source, passed.ns, passed.rejected)
             newest, whole = (passed.log, passed.seq), at
         return newest, whole
 
     def append(self, passed: Iterable[Passed]) -> None:
-        """Add to the tail. On OSError it is cut back and nothing has changed."""
+        """Append to the tail. After an OSError it is truncated, and unchanged."""
         data = b"".join(_line(entry) for entry in passed)
         try:
             written = os.pwrite(self._fd, data, self._size)
@@ -110,7 +109,7 @@ class FilterStore:
         """Replace the snapshot, durably and at once, and empty the tail.
 
         Args:
-            sources: what :func:`encoded` made of the filter just after record ``seq``.
+            sources: the result of :func:`encoded` just after record ``seq``.
         """
         head = msgspec.json.encode({"log": log, "seq": seq})
         sealed.write(self._folder / "snapshot.json", head[:-1] + b',"sources":' + sources + b"}")
@@ -118,7 +117,7 @@ class FilterStore:
         self._log, self._seq = log, seq
 
     def _begin_tail(self) -> None:
-        """Begin a tail. The one before belongs to the snapshot before."""
+        """Start a tail. The previous one belongs to the previous snapshot."""
         os.fsync(self._fd)
         tail, draft = self._folder / "tail", self._folder / "tail.new"
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
@@ -149,6 +148,6 @@ def _line(entry: Passed) -> bytes:
 
 
 def _parsed(line: bytes) -> Passed | None:
-    """Return a line of the tail, None if it is not whole."""
+    """Return a line of the tail, None if it is incomplete."""
     crc, _, text = line.partition(b" ")
     return msgspec.json.decode(text, type=Passed) if b"%08x" % zlib.crc32(text) == crc else None

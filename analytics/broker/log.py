@@ -1,6 +1,6 @@
-"""The Queue: an append-only log in segment files. What is in it is durable and keeps its numbers forever.
+"""The Queue: an append-only log in segment files. Its messages are durable and keep their numbers.
 
-A log has an identity, made with it. A topic's messages are numbered from 1 without gaps; a segment's head record
+Each log has a random identity. A topic's messages are numbered from 1 without gaps; a segment's head record
 carries every topic's number and totals, so they outlive the deletion of older segments.
 """
 
@@ -34,10 +34,10 @@ Place = tuple[int, int]  # a segment's first seq, and an offset in its file
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
-    """Which segments stay although everybody has passed them.
+class Retention:
+    """The segments to retain after all bolts have passed them.
 
-    Those written to after ``since`` (Unix seconds), as many of the newest as fit into ``max_bytes``. By default none.
+    These are the newest ones written to after ``since`` (Unix seconds), up to ``max_bytes``. By default none.
     """
 
     since: float = math.inf
@@ -45,15 +45,15 @@ class Keep:
 
 
 class Log:
-    """The log of one folder. One thread at a time may be in :meth:`commit`; all else belongs to the main one.
+    """The log of one folder. One thread at a time may run :meth:`commit`; the main thread runs everything else.
 
     Args:
-        expect: identity and seq that are known to have been acknowledged. Where the folder holds that
-            log but ends before that seq, records were lost and LogError is raised.
+        expect: identity and seq that were acknowledged. If the folder has this log and it ends before this seq, records
+            were lost and LogError is raised.
         read: the topics that bolts read.
 
     Attributes:
-        topics: which topics have numbers of their own here.
+        topics: the topics with their own numbers.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class Log:
     # Writing
 
     def stage(self, header: BatchHeader, bodies: Sequence[Buffer]) -> list[MessageHeader]:
-        """Give a batch its numbers and put it among what the next commit writes. Return a header for each part.
+        """Number a batch and stage it for the next commit. Return a header for each part.
 
-        The bodies must stay as they are until the commit is done.
+        The bodies must not change until the commit is done.
         """
         at = time.time()
         parts = []
@@ -110,7 +110,7 @@ class Log:
         return [self._header(entry, part) for part in parts]
 
     def staged(self, heads: Mapping[str, Head]) -> dict[str, int]:
-        """Return, per topic, the records that have a number and are not among those of ``heads``."""
+        """Return, per topic, the numbered records beyond ``heads``."""
         more = {
             topic: head.records - heads.get(topic, NOTHING).records
             for topic, head in self._next_heads.items()
@@ -123,9 +123,9 @@ class Log:
         return self._next_seq
 
     def commit(self) -> bool:
-        """Write what was staged and make it durable. Return whether a new segment was begun for it.
+        """Write the staged batches durably. Return whether a new segment was started.
 
-        On OSError nothing has changed and the staged batches wait for the next call.
+        After an OSError nothing has changed, and the staged batches wait for the next call.
         """
         if not self._staged:
             return False
@@ -148,9 +148,9 @@ class Log:
     ) -> tuple[list[Message], bool, dict[str, int]]:
         """Return messages above ``after`` in the log's order, whether there are more, and each topic's oldest.
 
-        At least one message is returned where one is near, then as many as fit ``max_bytes``. A read that looks
-        through much and finds nothing may return none though there are more: asking again goes on from there.
-        ``oldest`` is the lowest number above ``after`` that is still in the log (the head + 1 where none is).
+        At least one message is returned if one is near, and as many as fit ``max_bytes``. A read that scans much without
+        a match may return none although there are more; the next call continues from there.
+        ``oldest`` is the lowest number above ``after`` that is still in the log (the head + 1 if there is none).
         """
         position = dict(after)
         oldest = {topic: self._oldest(topic, number) for topic, number in after.items()}
@@ -164,9 +164,9 @@ class Log:
         return messages, self._wanted(position), oldest
 
     def waiting(self, after: Mapping[str, int]) -> dict[str, float]:
-        """Return, for topics with messages above ``after``, since when (Unix seconds) the oldest of them is there.
+        """Return, for topics with messages above ``after``, the time (Unix seconds) of the oldest of them.
 
-        Of messages that were in older segments when the log was opened it may be an earlier time.
+        For messages that were in older segments when the log was opened, it may be too early.
         """
         result = {}
         for topic, number in after.items():
@@ -186,10 +186,10 @@ class Log:
 
     # Keeping
 
-    def drop(self, passed: Mapping[str, int], through: int, keep: Keep = Keep()) -> int:
-        """Delete the oldest segments that hold nothing above ``passed`` and no seq above ``through``, but those to ``keep``.
+    def drop(self, passed: Mapping[str, int], through: int, keep: Retention = Retention()) -> int:
+        """Delete the oldest segments without messages above ``passed`` or seqs above ``through``, except those to ``keep``.
 
-        Topics that ``passed`` does not name hold nothing. The newest segment stays. Return how many went.
+        Topics that ``passed`` lacks don't count. The newest segment stays. Return the number of deleted segments.
         """
         for topic, number in passed.items():
             if topic in self._times:
@@ -246,7 +246,7 @@ class Log:
         return segment.first, segment.seek(after)
 
     def _collect(self, place: Place, position: dict[str, int], max_bytes: int, into: list[Message]) -> Place:
-        """Move ``position`` and ``into`` forward from ``place``. Return where to go on."""
+        """Move ``position`` and ``into`` forward from ``place``. Return the place to continue from."""
         index = bisect_left(self._segments, place[0], key=lambda segment: segment.first)
         offset = place[1] if self._segments[index].first == place[0] else 0
         taken = looked = 0
@@ -306,7 +306,7 @@ class Log:
         return Message(part.topic, self._header(record.header, part), body)
 
     def _recover(self, expect: tuple[str, int]) -> None:
-        """Walk the newest segment, cut it at the first record that is not whole, and take up its numbers."""
+        """Scan the newest segment, truncate it at the first incomplete record, and read its numbers."""
         segment = self._active
         self.seq, self.heads = segment.first - 1, dict(segment.start)
         self._note_older()
@@ -328,13 +328,15 @@ class Log:
             raise lost(segment.path, self.seq, expect[1], damage)
         if damage is not None:
             torn = segment.size - end
-            logger.warning("%s: cut %d bytes that were never acknowledged: %s", segment.path, torn, damage)
+            logger.warning(
+                "%s: truncated %d bytes that were never acknowledged: %s", segment.path, torn, damage
+            )
             segment.cut(end, self._sync)
 
     def _bound_topics(self, read: set[str]) -> None:
-        """Where the log numbers more topics than it may, as earlier versions let it, go on with shared topics.
+        """Merge topics into shared ones if the log of an earlier version has too many.
 
-        A new segment begins with their totals, so that the next start does not add them up once more.
+        A new segment starts with their totals, so that the next start does not add them up again.
         """
         heads = bounded(self.heads, read)
         if len(heads) == len(self.heads):
@@ -355,7 +357,7 @@ class Log:
         self._times = {topic: times for topic, times in self._times.items() if topic in heads}
 
     def _note_older(self) -> None:
-        """Note roughly when what the older segments hold became durable, without walking through them."""
+        """Record approximate times for the messages of older segments, without scanning them."""
         first = next(self._records(self._segments[0], 0), None) if len(self._segments) > 1 else None
         for before, following in zip(self._segments, self._segments[1:], strict=False):
             for topic, head in following.start.items():

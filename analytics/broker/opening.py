@@ -1,4 +1,4 @@
-"""Opening a log's folder, and what is said of one that can't be used."""
+"""Opens a log's folder; errors of a damaged one."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from analytics.errors import LogError
 def open_segments(folder: Path, read: Iterable[str]) -> list[Segment]:
     """Open every segment of a folder. Return them, oldest first.
 
-    The newest is opened first: the older ones keep the numbers of only those topics that it leaves.
+    The newest is opened first; older ones keep only the numbers of its topics in memory.
     """
     for unfinished in folder.glob("*.new"):
         unfinished.unlink()
@@ -39,16 +39,16 @@ def open_segments(folder: Path, read: Iterable[str]) -> list[Segment]:
 
 
 def damaged(path: Path, damage: Damaged) -> LogError:
-    """Return the error for a segment with a record that is not whole."""
+    """Return the error for a segment with a damaged record."""
     return LogError(
-        f"{path} is damaged at byte {damage.offset}: {damage.reason}. Records in it may be lost to the bolts that "
-        "have not passed it, but the journals have them: stop the suite, move this file away, start; "
+        f"{path} is damaged at byte {damage.offset}: {damage.reason}. Bolts that have not passed it may lack its "
+        "records, but the journals have them: stop the suite, move this file away, start; "
         "docs/how-to/correct-documents.md, Counting again, says how to get exact numbers from the journals"
     )
 
 
 def lost(path: Path, seq: int, expected: int, damage: Damaged | None) -> LogError:
-    """Return the error for a log that ends before what was acknowledged."""
+    """Return the error for a log that lacks acknowledged records."""
     reason = f"at byte {damage.offset}: {damage.reason}" if damage else "it ends there"
     return LogError(
         f"{path}: the log ends at seq {seq}, but records through {expected} were acknowledged ({reason}). The disk "

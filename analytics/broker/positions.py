@@ -1,4 +1,4 @@
-"""How far the bolts are: which messages nobody will ask for again, so that segments may go."""
+"""The positions of bolts, which decide which segments may be deleted."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
@@ -19,12 +19,12 @@ class _Saved(msgspec.Struct, frozen=True):
 
 
 class Positions:
-    """Every bolt's newest report, kept in a file beside the log it speaks of. A damaged file counts as none.
+    """Every bolt's newest report, stored in a file beside the log. A damaged file is ignored.
 
     Args:
-        bolts: the configured bolts and the topics that each one reads. They hold segments from the start,
-            others from their first report on.
-        own: the names of the suite's own bolts. Those that are not configured are forgotten: nobody reports for them.
+        bolts: the configured bolts and their topics. Segments wait for them from the start, for others from their
+            first report.
+        own: the names of the suite's bolts. Those that are not configured are dropped.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class Positions:
                 reported.setdefault(topic, Head(0, 0, 0))
 
     def report(self, bolt: str, log: str, positions: Mapping[str, Head], again: bool = False) -> bool:
-        """Take up a bolt's report. One of another log says nothing of this one: return False.
+        """Store a bolt's report. Return False for a report of another log.
 
-        An old report that comes late changes nothing; ``again``: the bolt did go back.
+        A late, older report changes nothing, unless ``again``: the bolt has gone back.
         """
         if log != self._log:
             return False
@@ -59,7 +59,7 @@ class Positions:
         return True
 
     def passed(self) -> dict[str, int] | None:
-        """Return per topic the number that every reader of it has passed. None while no bolt is known."""
+        """Return, per topic, the number that all its readers have passed. None without any bolt."""
         if not self.bolts:
             return None
         lowest: dict[str, int] = {}
@@ -69,7 +69,7 @@ class Positions:
         return lowest
 
     def _save(self) -> None:
-        """Keep the reports. A disk that is full may forget them: bolts report again."""
+        """Save the reports. On a full disk they may be lost: bolts report again."""
         saved = sealed(msgspec.json.encode(_Saved(self._log, self.bolts)))
         try:
             files.draft(self._path, saved, durable=False).replace(self._path)
@@ -78,7 +78,7 @@ class Positions:
 
 
 def _read(path: Path) -> _Saved:
-    """Return what was saved. A file that can't be read holds nothing up: bolts report again."""
+    """Return what was saved. An unreadable file is no error: bolts report again."""
     try:
         return msgspec.json.decode(opened(path.read_bytes()), type=_Saved)
     except (msgspec.MsgspecError, ValueError) as error:

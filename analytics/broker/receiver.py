@@ -1,4 +1,4 @@
-"""The Receiver: takes batches in from spouts and bolts, and answers each once it is durable."""
+"""The Receiver: accepts batches of spouts and bolts, and acknowledges each once it is durable."""
 
 import logging
 from collections import OrderedDict, deque
@@ -16,17 +16,17 @@ from analytics.broker.wire import ACK, MOST_BYTES, REFUSED, Ack, encode
 logger = logging.getLogger(__name__)
 
 _HIGH_WATER_MARK = 4
-"""Whole messages that wait, each of up to ``MOST_BYTES``."""
+"""Complete messages that may wait, each of up to ``MOST_BYTES``."""
 _REMEMBERED_PUBLISHERS = 256
 _REMEMBERED_ACKS = 64
 
 
 class Receiver:
-    """A ROUTER socket. Publishers resend what is not acknowledged, so answers may be dropped, never waited for.
+    """A ROUTER socket. Publishers resend unacknowledged batches, so answers may be dropped and are never waited for.
 
-    A publisher sends a name that nobody can guess with each batch. Its batches are known again by that and their ``seq``, so
-    one that is resent while the first copy waits for the disk is not taken twice. Answers go to the connection that a batch
-    came by: a client can neither take another's connection over nor receive its answers.
+    A publisher sends an unguessable name with each batch. Name and ``seq`` identify the batch, so a batch that is resent while
+    the first copy waits for the disk is not accepted twice. Answers go to the connection of the batch: a client can neither
+    take over another's connection nor receive its answers.
     """
 
     def __init__(self, put: Callable[[Intake], bool], **options: int | bytes) -> None:
@@ -44,14 +44,14 @@ class Receiver:
         self.malformed = 0
 
     def run(self, port: Port) -> None:
-        """Take batches in forever."""
+        """Accept batches forever."""
         while True:
             for _ in range(16):
                 self._take(port.receive(MOST_FRAMES))
             gevent.sleep(0)
 
     def acknowledge(self, intake: Intake, ack: Ack) -> None:
-        """Tell the publisher that its batch is durable."""
+        """Send the publisher an acknowledgement."""
         self._under_way.discard((intake.publisher, intake.seq))
         self._acks.setdefault(intake.publisher, deque(maxlen=_REMEMBERED_ACKS)).append(ack)
         self._acks.move_to_end(intake.publisher)
@@ -60,7 +60,7 @@ class Receiver:
         self._send([intake.connection, ACK, encode(ack)])
 
     def refuse(self, intake: Intake, reason: str) -> None:
-        """Tell the publisher that its batch can never be taken, and why."""
+        """Send the publisher the reason why its batch is invalid."""
         self._under_way.discard((intake.publisher, intake.seq))
         self._refuse(intake.connection, b"%d" % intake.seq, reason)
 

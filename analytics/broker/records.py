@@ -1,9 +1,9 @@
-"""How the Queue writes one record on disk, and how it is found again.
+"""The format of a record of the Queue on disk, and its decoding.
 
     | magic 4 | crc 4 | header length 4 | seq 8 | header (JSON) | body of part 0 | body of part 1 | …
 
 The record's CRC covers length, seq and header; the header carries each body's size and CRC. So headers can
-be walked without touching bodies, and one topic's body can be read and checked without its neighbours.
+be scanned without reading bodies, and one topic's body can be read and checked alone.
 """
 
 import os
@@ -36,7 +36,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Entry(msgspec.Struct, frozen=True, tag="batch"):
-    """Header of a record that holds what the filter let through of one batch."""
+    """Header of a record with the new records of one batch."""
 
     source: str
     ns: list[Pair]
@@ -48,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True, tag="batch"):
 class SegmentHead(msgspec.Struct, frozen=True, tag="head"):
     """Header of a segment's first record: the log's identity and every topic's Head where the segment begins.
 
-    ``previous`` is the first seq of the segment before (0: none), so that a missing file is noticed.
+    ``previous`` is the first seq of the previous segment (0: none), so that a missing file is detected.
     """
 
     log: str
@@ -58,7 +58,7 @@ class SegmentHead(msgspec.Struct, frozen=True, tag="head"):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record found in a file: where it begins, where its bodies begin and where it ends, in bytes."""
+    """A record in a file, with the byte offsets of its start, its bodies and its end."""
 
     seq: int
     header: Entry | SegmentHead
@@ -68,7 +68,7 @@ class Record:
 
 
 class Damaged(Exception):
-    """A record in a file is not whole. ``offset`` is where it begins."""
+    """A record in a file is damaged. ``offset`` is its start."""
 
     def __init__(self, offset: int, reason: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The refill endpoint: gives workers what they missed, takes their positions, and answers questions."""
+"""The refill endpoint: sends workers missed messages, stores their positions, and answers requests."""
 
 import logging
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Answer = tuple[bytes, list[Message]]
 
 
 class Refill:
-    """A ROUTER socket that answers one request after the other by calling ``answer``."""
+    """A ROUTER socket that answers one request after another by calling ``answer``."""
 
     def __init__(self, answer: Callable[[Request], Answer | None], **options: int | bytes) -> None:
         self.socket = new_socket(

@@ -21,7 +21,7 @@ class Segment:
     """A segment file that is open for reading, and for writing while it is the newest.
 
     ``first`` is the seq of its first batch, ``start`` every topic's Head before that one, ``size`` its
-    committed bytes: whatever lies beyond is not part of the log.
+    committed bytes: bytes beyond are not part of the log.
     """
 
     def __init__(self, path: Path, fd: int, first: int, head: SegmentHead, begin: int, size: int) -> None:
@@ -42,7 +42,7 @@ class Segment:
     def create(cls, folder: Path, first: int, head: SegmentHead, sync: bool) -> "Segment":
         """Make a segment on disk, durably if ``sync``. Raise OSError, leaving nothing, if that fails.
 
-        It gets its name once its head record is written, so a segment without one is damaged, not torn.
+        It is renamed once its head record is written, so a segment without one is damaged, not incomplete.
         """
         path = folder / f"{first:020d}.log"
         fd = os.open(path.with_suffix(".new"), os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
@@ -61,7 +61,7 @@ class Segment:
 
     @classmethod
     def open(cls, path: Path) -> "Segment":
-        """Open a segment as it lies on disk. Raise Damaged if its head record is not whole."""
+        """Open a segment on disk. Raise Damaged if its head record is damaged."""
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             size = os.fstat(fd).st_size
@@ -74,17 +74,17 @@ class Segment:
         return cls(path, fd, record.seq, record.header, record.end, size)
 
     def narrow(self, topics: Container[str]) -> None:
-        """Forget, in memory, the numbers at the segment's start of all other topics: nobody asks for them any more."""
+        """Drop the numbers of all other topics at the segment's start from memory."""
         self.start = {topic: head for topic, head in self.start.items() if topic in topics}
         self._numbers[0] = {topic: head.number for topic, head in self.start.items()}
 
     @property
     def written_at(self) -> float:
-        """When the file was written to last, in Unix seconds."""
+        """The time of the last write to the file, in Unix seconds."""
         return os.fstat(self._fd).st_mtime
 
     def write(self, buffers: Sequence[bytes | memoryview], sync: bool) -> None:
-        """Append, durably if ``sync``. On OSError the file is cut back to ``size`` and nothing has changed."""
+        """Append, durably if ``sync``. After an OSError, the file is truncated to ``size`` and unchanged."""
         try:
             end = self._appender.write(buffers, self.size)
             if sync:
@@ -95,14 +95,14 @@ class Segment:
         if os.fstat(self._fd).st_nlink == 0:
             raise LogError(
                 f"{self.path} was removed while the broker wrote to it: nothing more is acknowledged. "
-                "Start the broker again; it begins a new log"
+                "Restart the broker; it starts a new log"
             )
         self.size = end
         if sync and end - self._cooled > 2 * _WARM_BYTES:
             self._cool(end - _WARM_BYTES)
 
     def records(self, offset: int = 0) -> Iterator[Record]:
-        """Yield the committed batches from ``offset`` on. Raise Damaged at one that is not whole."""
+        """Yield the committed batches from ``offset`` on. Raise Damaged at a damaged one."""
         return scan(self._fd, max(offset, self.begin), self.size)
 
     def body(self, record: Record, topic: str) -> bytes:
@@ -118,20 +118,20 @@ class Segment:
             read_body(self._fd, record, part, offset)
 
     def cut(self, offset: int, sync: bool) -> None:
-        """Drop what lies from ``offset`` on."""
+        """Truncate the file at ``offset``."""
         os.ftruncate(self._fd, offset)
         if sync:
             os.fdatasync(self._fd)
         self.size = offset
 
     def mark(self, offset: int, heads: Mapping[str, Head]) -> None:
-        """Note every few megabytes which numbers lie before ``offset``, so that reading can start near."""
+        """Index the numbers before ``offset`` every few megabytes, so that reads can start nearby."""
         if offset - self._offsets[-1] >= _CHECKPOINT_BYTES:
             self._numbers.append({topic: head.number for topic, head in heads.items()})
             self._offsets.append(offset)
 
     def seek(self, after: Mapping[str, int]) -> int:
-        """Return an offset before which nothing lies that a reader who has ``after`` still wants."""
+        """Return an offset before which all messages are at or below ``after``."""
 
         def passed(numbers: Numbers) -> bool:
             return all(numbers.get(topic, 0) <= number for topic, number in after.items())
@@ -139,14 +139,14 @@ class Segment:
         return self._offsets[max(bisect_right(self._numbers, False, key=lambda n: not passed(n)) - 1, 0)]
 
     def cool(self) -> None:
-        """Give up what only the newest file needs, and what is left of its share of the page cache."""
+        """Release what only the newest file needs, and the rest of its page cache."""
         self._appender.close()
         self._cool(self.size)
 
     def _cool(self, end: int) -> None:
-        """Give up the page cache before ``end``: what readers behind by more want is on the disk.
+        """Release the page cache before ``end``; slower readers read from the disk.
 
-        Memory in use again and again is cheaper than fresh memory: a virtual machine may have to be given that first.
+        Reusing memory is cheaper than new memory, which the hypervisor of a virtual machine may have to provide first.
         """
         os.posix_fadvise(self._fd, self._cooled, end - self._cooled, os.POSIX_FADV_DONTNEED)
         self._cooled = end

@@ -1,4 +1,4 @@
-"""The Sender: publishes every message to whoever subscribes. It never waits, so a slow subscriber loses some."""
+"""The Sender: publishes every message to its subscribers. It never waits, so a slow subscriber loses some."""
 
 import gevent
 import zmq.green as zmq
@@ -13,7 +13,7 @@ _MOST_LIVE_BYTES = 8 << 20
 _MOST_SUBSCRIPTION_BYTES = 300
 MOST_SUBSCRIPTIONS = 2000
 MOST_SUBSCRIBER_BYTES = 256 << 10
-"""A subscriber sends its subscriptions and nothing else. Each byte of them takes up to 80 in memory."""
+"""A subscriber sends only subscriptions. Each byte of them takes up to 80 bytes of memory."""
 
 Buffer = bytes | memoryview
 
@@ -33,7 +33,7 @@ class Sender:
         self._turn = Semaphore(1)
 
     def publish(self, topic: str, header: MessageHeader, body: "zmq.Frame | Buffer") -> None:
-        """Send one message to its subscribers. They read a very long one from the log: here, several would fill the memory."""
+        """Send a message to its subscribers. They read a very long one from the log, since several would fill the memory here."""
         if len(body) > _MOST_LIVE_BYTES:
             return
         with self._turn:
@@ -42,12 +42,12 @@ class Sender:
             self.socket.send(body, copy=False)
 
     def beat(self, heartbeat: Heartbeat) -> None:
-        """Tell every subscriber the newest numbers."""
+        """Send every subscriber the newest numbers."""
         with self._turn:
             self.socket.send_multipart([subscription(HEARTBEAT_TOPIC), encode(heartbeat)])
 
     def follow_subscriptions(self, port: Port) -> None:
-        """Take in subscriptions, forever: unread, they would pile up."""
+        """Read subscriptions forever, so that they do not pile up."""
         while True:
             port.receive(1)
             gevent.sleep(0)

@@ -1,4 +1,4 @@
-"""Who may report a bolt's position: the holder of the session that the broker gave out for that bolt."""
+"""Sessions: only the holder of a bolt's session may report the bolt's position."""
 
 import math
 import secrets
@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from analytics.errors import Refused
 
 SESSION_SECONDS = 5.0
-"""For so long after it was last heard a holder keeps its bolts to itself, as long as a lease in etcd lives by default."""
+"""A session expires this long after its last request, like a lease in etcd by default."""
 _MOST_BOLTS = 200
 _LONGEST_NAME = 200
 
 
 class Sessions:
-    """One session a bolt. It is kept in memory: after the broker's restart, the first to ask gets it.
+    """One session a bolt, in memory: after a restart of the broker, the first client to join gets it.
 
     Args:
         now: a clock in seconds.
@@ -26,9 +26,9 @@ class Sessions:
         self._heard: dict[str, float] = {}
 
     def join(self, bolts: Iterable[str], session: str) -> str:
-        """Give out the session for ``bolts``: ``session`` if that holds one, else a new one. Return it.
+        """Return the session for ``bolts``: ``session`` if it holds one of them, otherwise a new one.
 
-        Raise Refused if another session holds one of them and was heard of lately.
+        Raise Refused if another unexpired session holds one of them.
         """
         wanted, now = list(bolts), self._now()
         if (
@@ -43,8 +43,8 @@ class Sessions:
             ago = now - self._heard.get(holder, -math.inf)
             if holder != session and ago < SESSION_SECONDS:
                 raise Refused(
-                    f"{bolt} is reported by another session, heard of {ago:.1f} s ago: end the other process, "
-                    f"or ask again in {SESSION_SECONDS - ago:.1f} s"
+                    f"{bolt} is reported by another session, last seen {ago:.1f} s ago: end the other process, "
+                    f"or try again in {SESSION_SECONDS - ago:.1f} s"
                 )
         if session not in self._heard:
             session = secrets.token_hex(16)
@@ -55,12 +55,12 @@ class Sessions:
         return session
 
     def check(self, bolt: str, session: str) -> None:
-        """Raise Refused unless ``session`` holds ``bolt``. It was heard of now."""
+        """Raise Refused unless ``session`` holds ``bolt``; renew it."""
         if not session or self._holders.get(bolt) != session:
             raise Refused(f"expected the session that holds {bolt}, got another one: join first")
         self._heard[session] = self._now()
 
     def leave(self, session: str) -> None:
-        """End a session: others may have its bolts at once."""
+        """End a session, so that others may have its bolts at once."""
         self._holders = {bolt: holder for bolt, holder in self._holders.items() if holder != session}
         self._heard.pop(session, None)

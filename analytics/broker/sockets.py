@@ -1,4 +1,4 @@
-"""ZeroMQ sockets as the broker and its clients use them: green, bounded, and closed without lingering."""
+"""ZeroMQ sockets of the broker and its clients: green, bounded, and closed without lingering."""
 
 from typing import Any, TypeAlias
 
@@ -9,9 +9,9 @@ from analytics.errors import Unavailable
 
 Socket: TypeAlias = "zmq.Socket[Any]"
 
-HANDSHAKE_MS = 5000  # whoever was refused is hung up on after this, and tries again
-_PAUSES = 3  # until the first question, and after each of those that follow
-_CONNECT_MS = 3000  # the kernel would try a host that does not answer for two minutes, less and less often
+HANDSHAKE_MS = 5000  # a refused client is disconnected after this, and tries again
+_PAUSES = 3  # until the first probe, and between the next ones
+_CONNECT_MS = 3000  # the kernel would retry a silent host for two minutes, with growing intervals
 
 
 def new_socket(kind: int, **options: int | bytes) -> Socket:
@@ -25,16 +25,16 @@ def new_socket(kind: int, **options: int | bytes) -> Socket:
 
 
 def set_option(socket: Socket, name: str, value: int | bytes) -> None:
-    """Set a ZeroMQ option given by its name. It counts for what is bound or connected later."""
+    """Set a ZeroMQ option given by its name. It applies to later binds and connects."""
     socket.set(getattr(zmq, name), value)
 
 
 def patience(broker: BrokerSection) -> dict[str, int | bytes]:
-    """Return the options of a socket that notices when the other host has vanished without a word, and finds it again.
+    """Return the options of a socket that detects a vanished peer and reconnects.
 
-    Left to itself, TCP would notice after a quarter of an hour where there is something to send, else never. It is the
-    kernels that ask each other, at intervals of whole seconds: ZeroMQ's own heartbeat aborts a process that has not
-    read for a while when the other end is gone (libzmq 4.3.5, whose timer writes to a connection that it has given up).
+    By default, TCP would notice after a quarter of an hour if there is data to send, and otherwise never. The kernels probe
+    each other at intervals of whole seconds. ZeroMQ's own heartbeat would abort a process that has not read for a while when
+    the peer is gone (libzmq 4.3.5: its timer writes to an abandoned connection).
     """
     pause = max(1, round(broker.silence_seconds / _PAUSES))
     return {
@@ -42,7 +42,7 @@ def patience(broker: BrokerSection) -> dict[str, int | bytes]:
         "TCP_KEEPALIVE_IDLE": pause,
         "TCP_KEEPALIVE_INTVL": pause,
         "TCP_KEEPALIVE_CNT": _PAUSES - 1,
-        "TCP_MAXRT": int(broker.silence_seconds * 1000),  # what was sent may be unanswered for so long
+        "TCP_MAXRT": int(broker.silence_seconds * 1000),  # sent data may stay unacknowledged for this long
         "CONNECT_TIMEOUT": _CONNECT_MS,
         "HANDSHAKE_IVL": HANDSHAKE_MS,
     }

@@ -1,8 +1,8 @@
-"""Which topics have numbers of their own. Op codes come from data, so there can be any number of them.
+"""Which topics have their own numbers. Op codes come from data, so their number is unbounded.
 
-The broker, its log and each heartbeat hold something for every topic, so the number of topics is bounded. The topics
-that bolts read always have numbers of their own. So do the first ``MOST`` op codes, and the first ``MOST`` other topics.
-Messages of all further ones go to a shared topic, ``gamelog.~`` or ``~``: a line still says its op code.
+The broker, its log and each heartbeat have an entry for every topic, so the number of topics is bounded. Topics that bolts
+read always have their own numbers, and so do the first ``MOST`` op codes and the first ``MOST`` other topics. Messages of all
+further ones go to a shared topic, ``gamelog.~`` or ``~``; each line still has its op code.
 """
 
 from collections import Counter
@@ -14,7 +14,7 @@ from analytics.broker.wire import BatchHeader, Head, Part
 
 MOST = 1000
 LONGEST = 200
-"""Bytes. A longer topic is shared: its name would cost memory with every heartbeat."""
+"""Bytes. A longer topic is shared, since each heartbeat would carry its name."""
 CODES = "gamelog."
 _SHARED = "~"
 
@@ -22,16 +22,16 @@ Buffer = bytes | memoryview
 
 
 def shared_topic(topic: str) -> str:
-    """Return the topic that carries the messages of ``topic`` where that has no numbers of its own."""
+    """Return the shared topic for the messages of ``topic``."""
     return _family(topic) + _SHARED
 
 
 class Topics:
-    """The topics with numbers of their own.
+    """The topics with their own numbers.
 
     Args:
         read: the topics that bolts read.
-        numbered: the topics that the log has given numbers already.
+        numbered: the topics that the log has numbered already.
     """
 
     def __init__(self, read: Iterable[str], numbered: Iterable[str]) -> None:
@@ -41,7 +41,7 @@ class Topics:
         self._left.subtract(_family(topic) for topic in known - wanted if topic != shared_topic(topic))
 
     def assign(self, header: BatchHeader, bodies: Sequence[Buffer]) -> tuple[BatchHeader, Sequence[Buffer]]:
-        """Return a batch with the parts of shared topics put together. A batch without any is returned as it is."""
+        """Return a batch with the parts of shared topics merged."""
         names = [self._name(part.topic) for part in header.parts]
         if all(name == part.topic for name, part in zip(names, header.parts, strict=True)):
             return header, bodies
@@ -74,7 +74,7 @@ class Topics:
 
 
 def bounded(heads: Mapping[str, Head], read: Iterable[str]) -> dict[str, Head]:
-    """Return ``heads`` with no more topics than may have numbers of their own; the others' totals go to shared topics.
+    """Return ``heads`` with a bounded number of topics; the others' totals go to shared topics.
 
     Of topics that no bolt reads, those with the most records stay.
     """

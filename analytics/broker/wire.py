@@ -1,4 +1,4 @@
-"""What travels between spouts, broker and workers, and how it is written in frames.
+"""The messages between spouts, broker and workers, and their frames.
 
     spout ── DEALER/ROUTER :5000 ──▶ Receiver      spout ◀── ack
         | "batch" | seq | publisher | BatchHeader | body of topic 0 | body of topic 1 | …
@@ -13,8 +13,8 @@
                                                    | tag | any other answer, or {"error": reason} |
 
 Headers are JSON. A body is newline-delimited JSON, one tuple a line, no newline at its end; the broker
-never decodes it. ``publisher`` is 16 to 255 bytes, the same with each batch of a publisher and its repetitions, part of them
-random so that nobody can guess it. Topics end in ``\\0`` on the Sender because subscriptions match prefixes.
+never decodes it. ``publisher`` is 16 to 255 bytes, constant for a publisher, and partly random so that it
+can't be guessed. Topics end in ``\\0`` on the Sender because subscriptions match prefixes.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ ACK = b"ack"
 REFUSED = b"refused"
 HEARTBEAT_TOPIC = "heartbeat"
 MOST_BYTES = 16 << 20
-"""Of all frames of a batch together. The broker refuses larger ones."""
+"""All frames of a batch together. The broker refuses larger ones."""
 MOST_HEADER_BYTES = 2 << 20
 MOST_LINE_BYTES = 14 << 20
-"""A longer line is not published: header, and what it is read back with, have to fit as well."""
+"""A longer line is not published: the header has to fit into the batch as well."""
 MOST_REQUEST_BYTES = 1 << 20
 PORTION_BYTES = 4 << 20
-"""Lines travel together up to about this size."""
+"""The approximate size up to which lines are sent together."""
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BatchHeader(msgspec.Struct, frozen=True):
-    """Says what a batch holds. ``ns`` are the source's record numbers in it, over all topics together.
+    """Describes a batch. ``ns`` are its record numbers in the source, over all topics.
 
-    An empty ``ns`` (tuples of a bolt) passes the filter unseen. ``rejected`` are numbers of records that
-    the spout put aside: the broker remembers them so that the balance adds up.
+    A batch with an empty ``ns`` (tuples of a bolt) bypasses the filter. ``rejected`` are numbers of records that the
+    spout rejected: the broker counts them so that the balance adds up.
     """
 
     source: str
@@ -74,7 +74,7 @@ class Batch:
 
 
 class Ack(msgspec.Struct, frozen=True):
-    """The broker's word that batch ``seq`` is durable. ``repeated`` records were already accepted before."""
+    """Batch ``seq`` is durable. ``repeated`` records had been accepted before."""
 
     seq: int
     accepted: int
@@ -82,7 +82,7 @@ class Ack(msgspec.Struct, frozen=True):
 
 
 class MessageHeader(msgspec.Struct, frozen=True):
-    """Says what a published message is. ``number`` counts the topic's messages in this log, from 1, no gaps.
+    """Describes a published message. ``number`` counts the topic's messages in this log, from 1, no gaps.
 
     ``records`` and ``tuples`` are the topic's totals in this log through this message; ``at`` is when it
     became durable, in Unix seconds.
@@ -100,7 +100,7 @@ class MessageHeader(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One topic's share of a batch as the Queue keeps it and the Sender publishes it."""
+    """One topic's part of a batch, as stored in the Queue and published by the Sender."""
 
     topic: str
     header: MessageHeader
@@ -116,7 +116,7 @@ class Head(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
-    """The newest number of each topic, soon after it changed and once a second: shows a subscriber that it lost the tail."""
+    """The newest number of each topic, soon after it changed and once a second: shows a subscriber that it lost the last messages."""
 
     log: str
     heads: dict[str, Head]
@@ -130,10 +130,10 @@ class Read(msgspec.Struct, frozen=True, tag="read"):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Answers Read; its messages follow as frames. ``more``: the log holds further ones.
+    """Answers Read; its messages follow as frames. ``more``: the log has further ones.
 
-    ``oldest`` is, per asked topic, the lowest number above ``after`` that is still in the log (head + 1 where
-    none is): above ``after`` + 1 it tells of messages that are gone.
+    ``oldest`` is, per asked topic, the lowest number above ``after`` that is still in the log (head + 1 if there
+    is none). If it is above ``after`` + 1, messages are gone.
     """
 
     log: str
@@ -143,9 +143,9 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Join(msgspec.Struct, frozen=True, tag="join"):
-    """Asks for the session that may report for ``bolts``, or keeps it. Answered with ``{"session": secret}``.
+    """Requests or renews the session for ``bolts``. Answered with ``{"session": secret}``.
 
-    While its holder is heard of every few seconds, nobody else gets it. ``session``: the secret, where there is one.
+    While its holder renews it every few seconds, no other client gets it. ``session``: the secret of an existing one.
     """
 
     bolts: list[str]
@@ -159,10 +159,9 @@ class Leave(msgspec.Struct, frozen=True, tag="leave"):
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """A bolt reports which numbers, per topic, it will never ask for again. Answered with ``{}``.
+    """A bolt reports the numbers, per topic, up to which it is done. Answered with ``{}``.
 
-    ``session``: the secret that the broker gave out for the bolt. ``again``: it went back to these, since what it had
-    written was lost.
+    ``session``: the secret of the bolt's session. ``again``: it has gone back to these, since its writes were lost.
     """
 
     bolt: str
@@ -184,7 +183,7 @@ class State(msgspec.Struct, frozen=True, tag="state"):
 
 
 class SourceState(msgspec.Struct, frozen=True):
-    """What the filter knows of one source: distinct records accepted and rejected, highest number, gaps."""
+    """The filter's state of one source: distinct records accepted and rejected, highest number, gaps."""
 
     accepted: int
     rejected: int
@@ -193,12 +192,11 @@ class SourceState(msgspec.Struct, frozen=True):
 
 
 class BrokerState(msgspec.Struct, frozen=True):
-    """Everything ``status`` wants of the broker. ``blocked`` says why nothing is acknowledged, "" if all is well.
+    """The broker's state for ``status``. ``blocked``: why nothing is acknowledged, "" if healthy.
 
-    ``staged``: per topic, the records that the filter has let through and that are on their way to the disk.
-    ``waiting``: per bolt and topic, the seconds for which the oldest message that the bolt has not passed lies there.
-    ``refused_keys``: how often somebody tried to connect with a key that is not known; ``refused_keyless``: with none, or
-    as to another broker.
+    ``staged``: per topic, the records that have passed the filter and are not durable yet.
+    ``waiting``: per bolt and topic, the age in seconds of the oldest message that the bolt has not passed.
+    ``refused_keys``: connections with an unknown key; ``refused_keyless``: without a key, or with another broker's.
     """
 
     log: str
@@ -231,7 +229,7 @@ def subscription(topic: str) -> bytes:
 
 
 def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[bytes]:
-    """Return each JSON object of ``lines`` with its ``id`` put in front, the rest untouched.
+    """Return each JSON object of ``lines`` with its ``id`` prepended.
 
     Args:
         lines: JSON objects as text that begin with ``{`` and have at least one member.
@@ -241,7 +239,7 @@ def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[
 
 
 def portions(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Yield ``items`` in lists of at most ``most``, and about ``PORTION_BYTES``, that may travel as one body."""
+    """Yield ``items`` in lists of at most ``most``, and about ``PORTION_BYTES``, that fit into one body."""
     portion: list[T] = []
     held = 0
     for item in items:

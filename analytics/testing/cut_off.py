@@ -14,7 +14,7 @@ from typing import Self
 import gevent
 
 from analytics.bolts import BOLTS
-from analytics.broker import curve
+from analytics.broker import authentication
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, Head, totals
 from analytics.cluster import LocalRegistry
@@ -241,8 +241,8 @@ class CutOff:
     def _hand_out_keys(self, name: str) -> None:
         """Make a host's pair where the broker is, and take to it what it needs, as docs/how-to/several-hosts.md says."""
         home, there = self._folder / MAIN / "keys", self._folder / name / "keys"
-        curve.make(home, curve.BROKER)
-        secret = curve.make(home, name)[1]
+        authentication.make_keys(home, authentication.BROKER)
+        secret = authentication.make_keys(home, name)[1]
         if name == MAIN:
             return
         for part in ("public", "secret"):

@@ -12,7 +12,7 @@ import pytest
 from brokers import batch
 from needed import missing
 
-from analytics.broker import curve
+from analytics.broker import authentication
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.config import BrokerSection, load
@@ -122,7 +122,7 @@ def test_what_a_configuration_leaves_out(tmp_path: Path, more: str, keys: str, s
 def test_keys_of_the_first_start_stay(tmp_path: Path) -> None:
     section, data = configured(tmp_path)
     begun(section, data).stop()
-    secret = data / "keys" / "secret" / f"{curve.BROKER}.key_secret"
+    secret = data / "keys" / "secret" / f"{authentication.BROKER}.key_secret"
     before = secret.read_text()
     begun(section, data).stop()
     assert secret.read_text() == before

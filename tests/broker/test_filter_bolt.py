@@ -23,13 +23,13 @@ def test_any_order_and_batching_matches_plain_sets(
     filter_, accepted, rejected = Filter(), set(), set()
     for source, ns, refused, topics in batches:
         sent = batch(source, ns, "xyz"[:topics], rejected=[(n, n) for n in refused if n not in ns])
-        sifted = filter_.sift(sent.header, sent.bodies)
+        found = filter_.new_records(sent.header, sent.bodies)
         new = [(source, n) for n in ns if (source, n) not in accepted]
-        lines = [line for body in sifted.bodies for line in bytes(body).split(b"\n")]
+        lines = [line for body in found.bodies for line in bytes(body).split(b"\n")]
         assert sorted(number_of(source, line) for line in lines) == [n for _, n in new]
-        assert (sifted.accepted, sifted.repeated) == (len(new), len(ns) - len(new))
-        assert [part.count for part in sifted.header.parts] == [
-            bytes(body).count(b"\n") + 1 for body in sifted.bodies
+        assert (found.accepted, found.repeated) == (len(new), len(ns) - len(new))
+        assert [part.count for part in found.header.parts] == [
+            bytes(body).count(b"\n") + 1 for body in found.bodies
         ]
         accepted.update(new)
         rejected |= {(source, n) for n in refused if n not in ns}
@@ -42,8 +42,8 @@ def test_any_order_and_batching_matches_plain_sets(
 
 def test_all_new_passes_untouched_and_all_known_leaves_nothing() -> None:
     filter_, sent = Filter(), batch("s", range(10))
-    assert filter_.sift(sent.header, sent.bodies).bodies is sent.bodies
-    repeated = filter_.sift(sent.header, sent.bodies)
+    assert filter_.new_records(sent.header, sent.bodies).bodies is sent.bodies
+    repeated = filter_.new_records(sent.header, sent.bodies)
     assert not repeated
     assert (repeated.accepted, repeated.repeated) == (0, 10)
 
@@ -51,27 +51,27 @@ def test_all_new_passes_untouched_and_all_known_leaves_nothing() -> None:
 def test_a_rejected_record_that_is_accepted_later_moves() -> None:
     filter_ = Filter()
     only_rejected = BatchHeader("s", [], [], [(1, 3)])
-    assert filter_.sift(only_rejected, [])
-    assert not filter_.sift(only_rejected, [])
+    assert filter_.new_records(only_rejected, [])
+    assert not filter_.new_records(only_rejected, [])
     assert (filter_.states()["s"].accepted, filter_.states()["s"].rejected) == (0, 3)
     sent = batch("s", [2])
-    filter_.sift(sent.header, sent.bodies)
+    filter_.new_records(sent.header, sent.bodies)
     assert (filter_.states()["s"].accepted, filter_.states()["s"].rejected) == (1, 2)
-    assert not filter_.sift(BatchHeader("s", [], [], [(2, 2)]), [])
+    assert not filter_.new_records(BatchHeader("s", [], [], [(2, 2)]), [])
 
 
 def test_tuples_of_bolts_pass_unseen() -> None:
     filter_, header = Filter(), BatchHeader("loginhour", [], [Part("loginhour", 2, 9)])
     for _ in range(2):
-        assert filter_.sift(header, [b"{}\n{}"]).accepted == 2
+        assert filter_.new_records(header, [b"{}\n{}"]).accepted == 2
     assert filter_.states() == {}
 
 
 def test_a_batch_that_cannot_be_cut_leaves_no_trace() -> None:
     filter_, sent = Filter(), batch("s", range(4))
-    filter_.sift(sent.header, sent.bodies)
+    filter_.new_records(sent.header, sent.bodies)
     with pytest.raises(ValueError, match="expected a line that begins"):
-        filter_.sift(BatchHeader("s", [(2, 6)], [Part("a", 1, 1)]), [b'{"no":"id"}'])
+        filter_.new_records(BatchHeader("s", [(2, 6)], [Part("a", 1, 1)]), [b'{"no":"id"}'])
     assert filter_.unknown("s", [(0, 6)]) == [(4, 6)]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from brokers import batch, records
 
-from analytics.broker.log import Keep, Log
+from analytics.broker.log import Log, Retention
 from analytics.broker.times import Times
 from analytics.broker.wire import Batch, Message
 from analytics.errors import LogError
@@ -274,12 +274,12 @@ def test_segments_that_all_have_passed_are_kept_for_a_time_and_up_to_a_size(tmp_
     count, size = log.segments(), log.disk_bytes()
     assert count > 4
     for since, max_bytes in ((0.0, size), (time.time() - 60, size)):
-        assert log.drop(passed, everything, Keep(since, max_bytes)) == 0
+        assert log.drop(passed, everything, Retention(since, max_bytes)) == 0
     kept = size // 2
-    assert 0 < log.drop(passed, everything, Keep(time.time() - 60, kept)) < count - 1
+    assert 0 < log.drop(passed, everything, Retention(time.time() - 60, kept)) < count - 1
     assert log.disk_bytes() <= kept
     left = log.segments()
-    assert log.drop(passed, everything, Keep(time.time() + 60, size)) == left - 1, (
+    assert log.drop(passed, everything, Retention(time.time() + 60, size)) == left - 1, (
         "all of them are older than that"
     )
     log.close()

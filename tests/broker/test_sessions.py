@@ -31,7 +31,7 @@ def test_a_session_is_its_holders_while_that_is_heard_of() -> None:
     sessions = Sessions(clock)
     first = sessions.join(["a", "b"], "")
     clock.now += SESSION_SECONDS - 1
-    with pytest.raises(Refused, match=r"b is reported by another session, heard of 4.0 s ago.*in 1.0 s"):
+    with pytest.raises(Refused, match=r"b is reported by another session, last seen 4.0 s ago.*in 1.0 s"):
         sessions.join(["b", "c"], "")
     sessions.check("a", first)
     clock.now += SESSION_SECONDS - 1

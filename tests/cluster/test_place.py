@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from analytics.broker.curve import client_options
+from analytics.broker.authentication import client_options
 from analytics.cluster import Keys, open_keys
 from analytics.cluster.place import Finder, Offering
 from analytics.config import Config, load

@@ -31,7 +31,7 @@ def books(folder: Path) -> tuple[Settings, Documents, int]:
         game.run()
         now = game.clock.end - 1
         for server in game_servers(settings):
-            game.ledger.told(server.id, game.ledger.roles(server.id))
+            game.ledger.answered(server.id, game.ledger.roles(server.id))
         return settings, game.ledger.documents(now), now
     finally:
         game.close()

@@ -56,7 +56,7 @@ def a_month(data: Path, areas: int = 5, players: int = 200) -> Month:
         for _ in range(DAYS):
             day = world.next_day()
             ledger.note(server.id, day.start, day.events)
-            ledger.told(server.id, ledger.roles(server.id, day.start))
+            ledger.answered(server.id, ledger.roles(server.id, day.start))
     now = start(LAST) + HOUR * 3600
     documents = ledger.documents(now)
     store = MemoryStore()

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from brokers import batch
 
-from analytics.broker import curve
+from analytics.broker import authentication
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.config import BrokerSection
@@ -22,7 +22,7 @@ IN_VAIN = 1.5
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     for name in ("broker", "client"):
-        curve.make(tmp_path / "keys", name)
+        authentication.make_keys(tmp_path / "keys", name)
     section = BrokerSection(
         receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1, keys=str(tmp_path / "keys")
     )
@@ -42,7 +42,7 @@ def step_for_ever(broker: Broker) -> None:
 def stranger(broker: Broker, folder: Path) -> BrokerSection:
     """Return the section of somebody who has the broker's public key, and a pair that it does not know."""
     for name in ("broker", "client"):
-        curve.make(folder, name)
+        authentication.make_keys(folder, name)
     theirs = Path(broker.bound.keys) / "public" / "broker.key"
     (folder / "public" / "broker.key").write_bytes(theirs.read_bytes())
     return msgspec.structs.replace(broker.bound, keys=str(folder))
@@ -137,13 +137,13 @@ def test_nobody_gets_in_while_nobody_keeps_the_door(broker: Broker, tmp_path: Pa
 
 
 def test_files_are_for_their_owner_alone_and_stay(tmp_path: Path) -> None:
-    made = curve.make(tmp_path / "keys", "client")
+    made = authentication.make_keys(tmp_path / "keys", "client")
     assert [stat.S_IMODE(path.stat().st_mode) for path in made] == [0o600, 0o600]
     public, secret = (path.read_text() for path in made)
     assert "secret-key" in secret
     assert "secret-key" not in public
     assert sorted(path.name for path in (tmp_path / "keys" / "secret").iterdir()) == ["client.key_secret"]
-    assert curve.make(tmp_path / "keys", "client") == made
+    assert authentication.make_keys(tmp_path / "keys", "client") == made
     assert [path.read_text() for path in made] == [public, secret]
 
 
@@ -151,7 +151,7 @@ def test_a_secret_that_others_can_read_or_that_is_missing_is_refused(tmp_path: P
     section = BrokerSection(keys=str(tmp_path / "keys"))
     with pytest.raises(ConfigError, match=r"broker\.key_secret: expected a key, .*bin/analytics keys"):
         Broker(section, tmp_path / "data").start()
-    _, secret = curve.make(tmp_path / "keys", "broker")
+    _, secret = authentication.make_keys(tmp_path / "keys", "broker")
     secret.chmod(0o640)
     with pytest.raises(ConfigError, match=r"may read .600., got 640; chmod 600"):
         Broker(section, tmp_path / "data").start()

@@ -1,7 +1,7 @@
-"""CURVE keys: who may talk to the broker, and how both sides show and check it.
+"""Authentication by CURVE keys: which clients may connect to the broker.
 
-A folder of keys has ``public`` and ``secret`` apart. The broker's host needs ``secret/broker.key_secret`` and a
-``public/NAME.key`` of each who may come in; every other host ``public/broker.key`` and ``secret/NAME.key_secret``.
+A folder of keys has subfolders ``public`` and ``secret``. The broker's host needs ``secret/broker.key_secret`` and the
+``public/NAME.key`` of each client; every other host needs ``public/broker.key`` and ``secret/NAME.key_secret``.
 """
 
 import logging
@@ -27,13 +27,13 @@ _DOMAIN = b"analytics"
 _REMEMBERED = 64
 
 
-def make(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make the pair of keys ``name``; return its files, public and secret. One that is there stays as it is."""
+def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
+    """Make the key pair ``name``, unless it exists; return its files, public and secret."""
     for part in (folder, folder / "public", folder / "secret"):
         part.mkdir(mode=0o700, parents=True, exist_ok=True)
     public, secret = folder / "public" / f"{name}.key", folder / "secret" / f"{name}.key_secret"
     if not secret.exists():
-        mask = os.umask(0o077)  # from the first moment nobody else can read it
+        mask = os.umask(0o077)  # from the start, no other user can read it
         try:
             made, kept = create_certificates(folder / "secret", name)
         finally:
@@ -44,7 +44,7 @@ def make(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def client_options(broker: BrokerSection) -> dict[str, int | bytes]:
-    """Return the options of a socket that shows this host's key, and talks to none but the broker's."""
+    """Return the options of a client socket with this host's key, which accepts only the broker's key."""
     if not broker.keys:
         return {}
     folder = Path(broker.keys)
@@ -54,7 +54,7 @@ def client_options(broker: BrokerSection) -> dict[str, int | bytes]:
 
 
 def server_options(broker: BrokerSection) -> dict[str, int | bytes]:
-    """Return the options of a socket that lets in whom a :class:`Authenticator` knows, and nobody while there is none."""
+    """Return the options of a server socket that accepts keys an :class:`Authenticator` knows, and none without one."""
     if not broker.keys:
         return {}
     public, secret = _secret(Path(broker.keys), BROKER)
@@ -68,14 +68,14 @@ def server_options(broker: BrokerSection) -> dict[str, int | bytes]:
 
 
 class Authenticator:
-    """Answers ZeroMQ, which asks about the key of everyone who connects (the protocol ZAP, RFC 27).
+    """Answers ZeroMQ's requests to authenticate each connecting client (the protocol ZAP, RFC 27).
 
     Attributes:
-        refused: how often a key came that is not known.
-        keyless: how often somebody came who shows no key, or takes the broker for another.
+        refused: connections with an unknown key.
+        keyless: connections without a key, or with another broker's.
 
     Args:
-        folder: of the keys. It is read each time: a key that was put there or taken away counts from the next try on.
+        folder: of the keys. It is read for each request, so changes take effect at the next attempt.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -93,20 +93,20 @@ class Authenticator:
             gevent.sleep(0)
 
     def note_keyless(self) -> None:
-        """Count somebody who came without getting as far as a question: ZeroMQ refused the connection.
+        """Count a connection that ZeroMQ refused without a request.
 
-        Warn at the 1st, 2nd, 4th, 8th … time: ZeroMQ does not say whose connection it was, and some try forever.
+        Warn at the 1st, 2nd, 4th, 8th … time, since ZeroMQ does not report the address, and some clients try forever.
         """
         self.keyless += 1
         if self.keyless & (self.keyless - 1) == 0:
             logger.warning(
                 "refused %d connections so far that showed no key, or expected another broker's: "
-                "give that host its keys and `broker.keys`, or find out who knocks",
+                "give that host its keys and `broker.keys`, or find out which host it is",
                 self.keyless,
             )
 
     def close(self) -> None:
-        """Close the socket. The next broker of this process finds its address free: closing alone takes a moment."""
+        """Close and unbind the socket, so that the next broker of this process can bind its address at once."""
         if not self._socket.closed:
             self._socket.unbind(_ZAP)
             self._socket.close()
@@ -118,21 +118,21 @@ class Authenticator:
             return [version, sequence, b"200", b"OK", key, b""]
         self.refused += 1
         self._tell(key, address.decode(errors="replace"))
-        # 400 would end the other's socket for good; 300 lets it try again, once it was hung up on.
+        # 400 would disable the client's socket for good; 300 lets it try again after the disconnect.
         return [version, sequence, b"300", b"key not known", b"", b""]
 
     def _known(self) -> dict[bytes, bool]:
         try:
             return load_certificates(self._folder)
         except (OSError, ValueError) as error:
-            logger.error("nobody is let in: %s: %s", self._folder, error)
+            logger.error("no client can connect: %s: %s", self._folder, error)
             return {}
 
     def _tell(self, key: bytes, address: str) -> None:
         if (key, address) not in self._told:
             self._told.append((key, address))
             logger.warning(
-                "refused %s, whose key %s is in no file of %s: put its NAME.key there if it is to come in",
+                "refused %s, whose key %s is in no file of %s: put its NAME.key there to let it connect",
                 address, key.decode(errors="replace"), self._folder,
             )  # fmt: skip
 
