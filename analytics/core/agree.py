@@ -1,4 +1,4 @@
-"""Whether a stored document says what was derived, and where it does not. Pure."""
+"""Compares stored documents with derived ones. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from analytics.core.latest import Latest
 from analytics.core.measures import Distinct, Growing, Measure
 
 NOTHING = object()
-"""Stands for a field that is not there."""
+"""Stands for a missing field."""
 
 _OWN = frozenset(["_id", "_v", "_at", "updated", "parts"])
 _DAMAGE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
-"""What reading a document raises that somebody has changed by hand."""
+"""Errors of reading a document that was changed by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def differences(
     """Return where a stored document differs from one that says ``states``.
 
     Args:
-        parts: those that it speaks of, None if one is missing.
-        most: what its lists may say at most, where it holds a part of a change that has not been completed.
+        parts: the document's parts, None if one is missing.
+        most: the most that its lists may hold, if it has part of an incomplete change.
     """
     found: Differences = {}
     expected = expected_fields(bolt, key, states, areas)
@@ -77,10 +77,10 @@ def differences(
 
 
 def fits(measure: Measure[Any], low: Any, stored: Any, high: Any) -> bool:
-    """Whether a stored state is one that a document goes through on its way from ``low`` to ``high``.
+    """Whether a stored state lies between the states ``low`` and ``high`` of a document.
 
-    It is for bolts that read bolts: what these publish is taken by its meaning, and the tuples that are on their way
-    are not counted by numbers.
+    It is for bolts that read bolts: they take tuples by their meaning, so tuples in flight can't be identified by
+    numbers.
     """
     if stored in (low, high):
         return True

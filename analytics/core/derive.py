@@ -1,8 +1,8 @@
-"""Documents derived from records alone: what each should say, and how it is written over what is stored. Pure.
+"""Documents derived from records alone, and how they replace stored ones. Pure.
 
-What a record changes comes from :mod:`analytics.core.fold`, as for a worker, and is gathered by the bolt's measures.
-Records up to the cut lie in a document's states; what messages after it say is kept apart, by topic and number, so
-that a document can be had as it is at any number after the cut.
+:mod:`analytics.core.fold` computes the changes of a record, as for a worker, and the bolt's measures merge them. Records up to
+the cut are in a document's states; messages after it are kept separately, by topic and number, so that the document can be
+computed as of any number after the cut.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ States = list[Any]
 
 @dataclass(slots=True)
 class Derived:
-    """One document. ``begun``: whether records up to the cut speak of it. ``later``: what messages after it say."""
+    """One document. ``begun``: whether it has records up to the cut. ``later``: the changes of messages after it."""
 
     bolt: Bolt
     key: Key
@@ -30,7 +30,7 @@ class Derived:
     later: list[Delta] = field(default_factory=list)
 
     def at(self, numbers: Mapping[str, int] | None) -> States | None:
-        """Return the states with all messages up to ``numbers`` (None: all there are); None if nothing speaks of it."""
+        """Return the states with all messages up to ``numbers`` (None: all there are); None without any record."""
         some = [one for one in self.later if numbers is None or one.number <= numbers.get(one.topic, 0)]
         if not some:
             return self.states if self.begun else None

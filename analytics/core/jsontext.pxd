@@ -1,7 +1,7 @@
 # cython: language_level=3
 """JSON text on one line, read as bytes: each function takes where something begins and returns what follows it.
 
-NULL stands for text that is not plainly right. No function asks where the text ends: each stops at a newline or NUL byte,
+NULL stands for text that is not regular. No function asks where the text ends: each stops at a newline or NUL byte,
 which no JSON on one line has within.
 """
 

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-"""Lines that were found plainly right, where they came in, until all that travel together are written in one go."""
+"""Regular lines in their input buffer, until all lines of a batch are written together."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free

@@ -1,8 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 """Game log lines, read as bytes by compiled code: no object is made of a line, only of what is wanted of it.
 
-Lines are taken only where each is plainly right: strict JSON, an op code, a known area, a possible time. Nothing is
-said of any others: whoever asked reads them in another way, which knows what is unusual and what is wrong. So this
+A chunk is accepted only if each line is regular: strict JSON, an op code, a known area, a possible time. Other chunks are
+refused without a reason: the caller decodes them in another way, which finds what is unusual and what is wrong. So this
 file may refuse what is right, but never take what the other way refuses or would say otherwise.
 """
 
@@ -230,7 +230,7 @@ cdef class Scanner:
     cdef bint _read(
         self, Plain found, const char* text, Py_ssize_t size, Py_ssize_t most, int64_t latest
     ) noexcept:
-        """Find all lines; return whether each is plainly right."""
+        """Find all lines; return whether each is regular."""
         cdef Text at = <Text> text, end = at + size
         cdef Text begin
         cdef Record record

@@ -1,7 +1,7 @@
 """Settling: from a stored document and what messages change in it to the document's next versions. Pure.
 
 A document remembers, in `_at`, the number of each topic through which it is complete, and has a version
-`_v`. Whoever writes it does so on condition that it still has the version that was read, so a change is
+`_v`. It is written on condition that it still has the version that was read, so a change is
 either in the document together with its numbers, or not at all.
 
 A Queue that was removed comes back as another log, whose numbers start over. The document then remembers its
@@ -9,16 +9,16 @@ numbers in the log before, in `_at.before`: a worker that still holds messages o
 missing, and does not turn the document back to it.
 
 A change too large for one write takes several versions. All but the last only add list items, show the
-totals of before, and say in `_at.toward` what messages their items may come from: whoever folds those again
-publishes all of their items, since an item that the list holds already may never have been published.
+previous totals, and list in `_at.toward` the messages that their items may come from. If these messages are folded again,
+all of their items are published, since an item that is in the list already may never have been published.
 
 Long lists live in parts. The main document holds the open end of the list; when that has grown to
 `PART_SIZE`, the next version moves it, exactly as it was stored, to sealed parts `<_id>#1`, `<_id>#2`, …
-What is sealed depends only on the stored version, and a version is written by one writer only: so parts
-may be written again by anybody, at any time, and always say the same.
+What is sealed depends only on the stored version, and a version has only one writer: so parts may be written again by
+any process at any time, and always have the same content.
 
-Where a change takes an item away, the version that says so may still list it, and says that, too, in `_at.stale`. The
-next version then lists everything once more.
+If a change removes an item, its version may still list the item, and marks this in `_at.stale`. The next version then
+writes all lists again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -65,10 +65,9 @@ class Settled(msgspec.Struct, gc=False):
 def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas) -> Settled:
     """Fold into ``document`` what it does not include yet of ``deltas``, and return what to write.
 
-    ``document`` then stands for the state after the last step has been written; where a write is refused
-    it must be deleted and loaded again. Deltas that the document includes are published once more,
-    since nobody knows whether their tuple went out: readers take tuples by their meaning, so that twice
-    is as good as once.
+    Afterwards, ``document`` is the state after the last step is written. If a write is refused, drop it and load it again.
+    Deltas that the document includes are published once more, since their tuple may not have been sent: readers take tuples
+    by their meaning, so a repeated tuple changes nothing.
 
     Args:
         deltas: all changes of this document up to ``to``, complete.
@@ -183,7 +182,7 @@ def _steps(
 ) -> list[Step]:
     """Return one step, or, where the lists grow by much, several so that none is too large.
 
-    Only the last one shows the new totals and takes `_at` along. If it is never written, the list items
+    Only the last one shows the new totals and updates `_at`. If it is never written, the list items
     of those before it are found in the lists again when the same messages are folded once more. No version
     that follows a half written one compacts its lists, since that must depend on whole versions.
 
@@ -214,7 +213,7 @@ def _step(
     areas: Areas,
     stale: bool = False,
 ) -> Step:
-    """Take ``known`` to its next version. ``shown``: what it shows once it is complete, None on the way there."""
+    """Take ``known`` to its next version. ``shown``: what it shows once it is complete, None before that."""
     replaced = _id_range(known) if seal and seal.compacts else []
     parts = _move(known, seal) if seal else []
     for name in known.bolt.list_fields:

@@ -1,1 +1,1 @@
-"""A game to try the suite with: servers that log, players who return, an interface that says who paid."""
+"""A simulated game to try the suite with: servers that log, players, and interfaces for payments and roles."""

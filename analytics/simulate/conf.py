@@ -1,4 +1,4 @@
-"""A ready configuration for the suite that counts a simulated game."""
+"""A configuration of a suite that counts a simulated game."""
 
 import json
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from analytics.simulate.game import LOG_NAME
 
 @dataclass(frozen=True)
 class Suite:
-    """Where the suite that is being configured lives, and how it asks.
+    """The options of the configured suite.
 
-    ``ports``: it takes four from this one on. ``dashboard``: its port; 0: there is none. ``since``: the game's first
-    day, so that none is missed where the suite starts later.
+    ``ports``: the first of its four ports. ``dashboard``: the dashboard's port; 0: none. ``since``: the game's first day, so
+    that a suite that starts later misses none.
     """
 
     data: Path
@@ -30,7 +30,7 @@ class Suite:
 def configuration(
     servers: list[GameServer], url: str, timezone: str, suite: Suite, token_env: str = ""
 ) -> str:
-    """Return the text of a configuration whose sources and interfaces are the simulated game at ``url``."""
+    """Return a configuration whose sources and interfaces are the simulated game at ``url``."""
     tables: list[tuple[str, dict[str, Any]]] = [
         ("", {"data": str(suite.data.resolve()), "timezone": timezone}),
         ("mongodb", {"database": suite.database, **({"uri": suite.uri} if suite.uri else {})}),

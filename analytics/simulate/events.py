@@ -1,8 +1,8 @@
-"""What happens in the simulated game, and the log line that a game server writes about it.
+"""The events of the simulated game, and their log lines.
 
 An event is ``(ts, op, args)``: Unix seconds, the kind, and ``args`` in the order in which the kind's line
 names them: ``(ts, acct, …)``. ``PAY`` (ts, acct, cents) and ``ROLE`` (ts, acct, and the role as it is now)
-leave no line in the log: they are seen through the payment and the role interface.
+have no log line: the payment and role interfaces report them.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ class GameServer:
         return {"game": self.game, "area": self.id, "plat": self.plat}
 
     def key(self, ts: int) -> dict[str, Any]:
-        """Return the fields that every document of a period from ``ts`` on carries."""
+        """Return the common fields of documents of the period that starts at ``ts``."""
         return self.names | {"ts": ts}
 
 

@@ -1,4 +1,4 @@
-"""Misfortune by the seed: answers that an interface under load gives now and then."""
+"""Failures of an interface under load, reproducible by seed."""
 
 import errno
 import socket
@@ -21,10 +21,10 @@ LONGEST_DELAY = 2.0
 
 
 class Faults:
-    """Wraps an application so that about ``share`` of its answers go wrong.
+    """Wraps an application so that about ``share`` of its answers fail.
 
-    Logs are never answered with HTML or nothing at status 200: a static web server that says 200 means it,
-    and a client could not tell such a page from a log that was replaced.
+    Logs are never answered with HTML or nothing at status 200: a static web server does not do that, and a client could not
+    distinguish such a page from a log that was replaced.
     """
 
     def __init__(self, application: Application, share: float, seed: int) -> None:
@@ -79,9 +79,9 @@ def _half(application: Application, environ: Environ, start_response: StartRespo
 
 
 def _reset(connection: socket.socket) -> NoReturn:
-    """End the connection so that the peer gets a reset instead of an orderly end.
+    """Reset the connection.
 
-    The server takes the error for one of the peer's, sends nothing, and closes; lingering for 0 s resets.
+    The server treats the error as the peer's, sends nothing, and closes; lingering for 0 s makes this a reset.
     """
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raise ConnectionResetError(errno.ECONNRESET, "reset on purpose")

@@ -1,4 +1,4 @@
-"""The simulated game running: a clock of its own, and logs that grow on disk as it passes."""
+"""The running simulated game: its clock, and its growing logs."""
 
 import time
 from bisect import bisect_right
@@ -18,7 +18,7 @@ LOG_NAME = "gamelog.log"
 
 
 class Clock:
-    """Simulated Unix time: from ``start``, ``speed`` seconds a second, and still at ``end``."""
+    """Simulated Unix time: from ``start``, ``speed`` seconds a second, and stopped at ``end``."""
 
     def __init__(
         self, start: int, end: int, speed: float, real: Callable[[], float] = time.monotonic
@@ -53,7 +53,7 @@ class Game:
 
     @property
     def last_day(self) -> date:
-        """The last day of which anything can be in the logs by now."""
+        """The current day, or the last one."""
         zone = ZoneInfo(self.settings.timezone)
         return datetime.fromtimestamp(max(self.clock.start, self.written_to - 1), zone).date()
 
@@ -63,18 +63,18 @@ class Game:
         return int(day.replace(tzinfo=ZoneInfo(self.settings.timezone)).timestamp())
 
     def log_path(self, area: str) -> Path | None:
-        """Return where the log of ``area`` is, or None if there is no such area."""
+        """Return the path of ``area``'s log, or None for an unknown area."""
         return next((running.path for running in self._areas if running.server.id == area), None)
 
     def advance(self) -> None:
-        """Let happen what is due by now: it is in the logs and in the ledger afterwards."""
+        """Write all due events to the logs and the ledger."""
         now = self.clock.now()
         for area in self._areas:
             area.advance(now, self.clock.end, self.ledger)
         self.written_to = now
 
     def run(self) -> None:
-        """Follow the clock until the last day is over."""
+        """Follow the clock until the last day has ended."""
         while not self.finished:
             self.advance()
             gevent.sleep(TICK_SECONDS)
@@ -86,7 +86,7 @@ class Game:
 
 
 class _RunningArea:
-    """One area's log, and how far into its present day it has been written."""
+    """One area's log, and the position in its current day."""
 
     def __init__(self, settings: Settings, server: GameServer, folder: Path, flat: bool) -> None:
         self.server = server
@@ -99,7 +99,7 @@ class _RunningArea:
         self._done = 0
 
     def advance(self, now: int, end: int, ledger: Ledger) -> None:
-        """Write what happened up to ``now``; nothing from ``end`` on."""
+        """Write the events up to ``now`` and before ``end``."""
         while True:
             events = self._day.events
             due = bisect_right(events, now, lo=self._done, key=_ts)

@@ -1,23 +1,23 @@
-"""The simulated game's own books: what really happened, and what the suite's documents must say of it."""
+"""The simulated game's ledger: what happened, and the documents that the suite has to produce."""
 
 import time
 from collections.abc import Iterable, Sequence
 
-from analytics.simulate.books.accts import Accts
-from analytics.simulate.books.common import Calendar, Documents, Fields, money
-from analytics.simulate.books.payments import Payments
-from analytics.simulate.books.periods import period_documents
-from analytics.simulate.books.play import Coins, Deeds
-from analytics.simulate.books.roles import Roles
-from analytics.simulate.books.scopes import scopes
 from analytics.simulate.events import CREATEROLE, LOGIN, PAY, SIGNUP, Event, GameServer
+from analytics.simulate.subledgers.accts import Accts
+from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money
+from analytics.simulate.subledgers.payments import Payments
+from analytics.simulate.subledgers.periods import period_documents
+from analytics.simulate.subledgers.play import Coins, Deeds
+from analytics.simulate.subledgers.roles import Roles
+from analytics.simulate.subledgers.scopes import scopes
 
 
 class Ledger:
-    """What happened in all areas so far. Give it each area's events in order of time, each once.
+    """All events so far. Enter each area's events in order of time, each once.
 
     Args:
-        timezone: where all areas' days begin.
+        timezone: of all areas.
     """
 
     def __init__(self, servers: Iterable[GameServer], timezone: str) -> None:
@@ -47,15 +47,15 @@ class Ledger:
         """Return, as syncuser tuples, the roles of ``area`` that changed at ``since`` or later."""
         return self._roles.changed(area, since)
 
-    def told(self, area: str, roles: Iterable[Fields]) -> None:
-        """Enter that the role interface answered with ``roles``, to the last page."""
-        self._roles.told(area, roles)
+    def answered(self, area: str, roles: Iterable[Fields]) -> None:
+        """Enter an answer of the role interface, with all its pages."""
+        self._roles.answered(area, roles)
 
     def documents(self, now: float | None = None) -> Documents:
-        """Return what the suite's documents must say: collection to ``_id`` to fields, lists sorted.
+        """Return the documents that the suite has to produce: collection to ``_id`` to fields, lists sorted.
 
         Args:
-            now: Unix seconds, by which documents know which days have begun and ended; None: this moment.
+            now: Unix seconds, which decide which days have begun and ended; None: the present.
         """
         today = self._calendar.day(int(time.time() if now is None else now))
         days = scopes(self._servers, self._calendar, self._accts, self._payments)
@@ -84,7 +84,7 @@ class Ledger:
         }
 
     def _payer_documents(self) -> dict[str, Fields]:
-        """Return userpay: what each acct has paid, has used, and has left in the end."""
+        """Return userpay: what each acct has paid, has spent, and has left."""
         paid: dict[tuple[str, str], dict[int, tuple[int, int]]] = {}
         for area, day in self._payments.days():
             for acct, one in self._payments.of_day(area, day).items():

@@ -1,4 +1,4 @@
-"""One player of the simulated game, and what happens in one visit."""
+"""A player of the simulated game, and the events of a visit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -72,10 +72,10 @@ def account(game: str, home: int, number: int) -> str:
 
 
 def play(player: Player, game: str, random: Draw, begin: int, end: int, events: list[Event]) -> int:
-    """Append what ``player`` does in a visit, from ``begin`` to before ``end``; return when it ended."""
+    """Append the events of a visit of ``player``, from ``begin`` to before ``end``; return when the visit ended."""
     ts = begin
     if not player.payer and player.task > WALL and random() < CONVERTED:
-        player.payer = 1  # has come to like the game
+        player.payer = 1  # likes the game
     if random() < PAYS_TODAY[player.payer]:
         _pay(player, game, random, ts, events)
     while random() < 0.85:
@@ -136,7 +136,7 @@ def _dungeon(player: Player, random: Draw, ts: int, end: int, events: list[Event
     events.append((ts, FUBEN, (ts, player.acct, dungeon, "enter")))
     done = ts + 30 + int(random() * 300)
     if done >= end or random() < 0.08:
-        return ts  # left before it was decided
+        return ts  # left before the end
     passed = random() < 0.7
     player.score += 20 if passed else 1
     events.append((done, FUBEN, (done, player.acct, dungeon, "pass" if passed else "fail")))

@@ -1,13 +1,13 @@
-"""The simulated game over HTTP, as its operator would offer it.
+"""The simulated game's HTTP server.
 
-/                                          what is served, as JSON
-/clock                                     {"now": simulated Unix seconds, up to which all is told}
+/                                          the list of addresses, as JSON
+/clock                                     {"now": simulated Unix seconds; earlier events are reported}
 /logs/<area>/gamelog.log                   a growing log; GET with Range, HEAD
 /payment?area=&day=YYYY-MM-DD&page=1       {"users": {acct: {"times", "amount"}}, "next": page or null}
 /syncuser?area=&since=0&page=1             {"roles": [{…}], "next": page or null}
 
-Roles change while somebody asks for one page after the other. All pages of one answer tell of the same moment:
-``next`` names the answer, too.
+Roles change while a client fetches page after page. All pages of an answer are of the same moment: ``next`` also names the
+answer.
 """
 
 import json
@@ -31,7 +31,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 
 
 class Problem(Exception):
-    """The request can't be answered: a status and a sentence for the client."""
+    """An error response: a status and a sentence for the client."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -68,7 +68,7 @@ class Site:
         if path == "/":
             return self._overview()
         if path == "/clock":
-            # Not the clock's own time: who takes a day for over must find all of it in the books.
+            # Not the clock's own time: once a day has ended for a client, all its events must be in the ledger.
             return {"now": self._game.written_to}
         if path == "/payment":
             return self._payment(query)
@@ -107,15 +107,15 @@ class Site:
         else:
             roles = self._game.ledger.roles(area, _number(query, "since", 0))
         if roles is None:
-            raise Problem(HTTPStatus.GONE, "page: that answer is not kept any more; begin with page=1 again")
+            raise Problem(HTTPStatus.GONE, "page: that answer has expired; start again with page=1")
         found, following = _page(roles, _number({"page": page}, "page", 1))
         if following is None:
-            self._game.ledger.told(area, roles)
+            self._game.ledger.answered(area, roles)
             return {"roles": found, "next": None}
         return {"roles": found, "next": f"{following}-{name or self._keep(roles)}"}
 
     def _keep(self, roles: list[dict[str, Any]]) -> str:
-        """Keep an answer for its further pages; return its name."""
+        """Store an answer for its further pages; return its name."""
         self._named += 1
         self._answers[str(self._named)] = roles
         while len(self._answers) > ANSWERS_KEPT:
@@ -137,7 +137,7 @@ class Site:
 
 
 class Handler(WSGIHandler):
-    """Lets the application at the connection, so that it can break it."""
+    """Gives the application access to the connection, so that it can break it."""
 
     def get_environ(self) -> Environ:
         environ: Environ = super().get_environ()
@@ -146,11 +146,11 @@ class Handler(WSGIHandler):
 
 
 def serve(game: Game, port: int = 0, token: str = "", faults: float = 0.0) -> WSGIServer:
-    """Start serving ``game`` on the loopback interface; ``server_port`` says where. ``stop()`` ends it.
+    """Start serving ``game`` on the loopback interface; ``server_port`` is the port; ``stop()`` ends it.
 
     Args:
-        port: 0 takes a free one.
-        faults: share of answers that go wrong, 0 to 1.
+        port: 0: any free port.
+        faults: share of answers that fail, 0 to 1.
     """
     site: Any = Site(game, token)
     if faults:
@@ -182,11 +182,11 @@ def _send_json(
 
 
 def send_file(path: Path, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer with a file as it is now, or the one range of it that was asked for."""
+    """Answer with a file, or the requested range of it."""
     size = path.stat().st_size
     status, first, last = "200 OK", 0, size - 1
     headers = [("Content-Type", "text/plain"), ("Accept-Ranges", "bytes")]
-    # A range may be conditional on a validator; none is offered here, so such a request gets the whole.
+    # A range may be conditional on a validator; there is none here, so such a request gets the whole file.
     conditional = "HTTP_IF_RANGE" in environ or environ["REQUEST_METHOD"] == "HEAD"
     wanted = None if conditional else byte_range(environ.get("HTTP_RANGE"), size)
     if wanted is not None:
@@ -202,9 +202,9 @@ def send_file(path: Path, environ: Environ, start_response: StartResponse) -> It
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte that a Range header asks of ``size`` bytes; first > last: none.
+    """Return the first and last byte that a Range header requests of ``size`` bytes; first > last: none.
 
-    None means the whole: the header is absent, malformed, or asks for several ranges.
+    None means the whole: the header is absent, malformed, or has several ranges.
     """
     match = _RANGE.match(header or "")
     if not match or match.groups() == ("", ""):

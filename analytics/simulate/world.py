@@ -1,8 +1,8 @@
 """The simulated game: areas that open, players who sign up, come back, play and pay.
 
-Everything follows from the settings: the same ones give the same events, whatever runs around them. Each area
-draws its own random numbers for each of its days, and only through ``random()``, whose sequence Python keeps
-from version to version. Days are made one after the other, so memory grows with players and not with records.
+Everything follows from the settings: the same ones give the same events, on any machine. Each area
+draws random numbers for each of its days, and only through ``random()``, whose sequence is the same in all versions of
+Python. Days are made one after another, so memory grows with players and not with records.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ LONGEST_AGE = 730
 
 @dataclass(frozen=True)
 class Settings:
-    """Which game to simulate.
+    """The game to simulate.
 
-    ``players`` sign up in an area in its first thirty days, about. The areas open during the first half of
-    ``days``; a world can go on after them.
+    About ``players`` sign up in an area in its first thirty days. The areas open during the first half of ``days``;
+    a world can continue after them.
     """
 
     first_day: date
@@ -67,7 +67,7 @@ def retention(age: int) -> float:
 
 
 class AreaWorld:
-    """One area's game, a day at a time."""
+    """One area, simulated day by day."""
 
     def __init__(self, settings: Settings, server: GameServer) -> None:
         self.server = server
@@ -107,7 +107,7 @@ class AreaWorld:
         ts = min(_moment(random, start), end - 60)
         events.append((ts, SIGNUP, (ts, player.acct)))
         if random() < 0.03:
-            player.keenness = 0.0  # looked at the first screen and left for good
+            player.keenness = 0.0  # left for good after the first screen
             return
         ts = min(ts + 10 + int(random() * 240), end - 30)
         player.birthday = ts

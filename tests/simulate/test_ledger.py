@@ -179,7 +179,7 @@ def test_roles_are_told_by_the_day_on_which_they_were_so(world):
     evening, next_day = noon | {"ts": day + 80_000, "grade": 3}, noon | {"ts": day + 90_000, "grade": 5}
     other = {"uid": "2", "ts": day + 5, "grade": 3}
     for answer in ([noon, other], [evening], [noon], [next_day]):
-        ledger.told(area, answer)
+        ledger.answered(area, answer)
     levels = ledger.documents(day)["userlevel"]
     assert levels == {
         f"{area}:{day}": names(servers[0]) | {"ts": day, "levels": {"3": 2}, "users": 2},

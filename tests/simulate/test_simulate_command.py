@@ -45,7 +45,7 @@ def test_it_serves_on_after_the_last_day_until_it_is_told_to_end(tmp_path):
         config = load(conf)
         assert config.gamelog.sources[0].url == url + found["areas"][0]["log"]
         assert requests.get(config.payment.clock_url).json()["now"] == found["now"] <= time.time()
-        assert any("Serving on" in line for line in process.stdout)
+        assert any("Still serving" in line for line in process.stdout)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 

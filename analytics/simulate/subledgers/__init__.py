@@ -1,4 +1,4 @@
-"""The simulated game's own books, one a subject: what really happened, and the documents that must come of it.
+"""The simulated game's subledgers, one a subject: what happened, and the documents that have to result.
 
-Nothing of the suite that counts is used here, only plain sets and sums, so that what it counted can be compared.
+They share no code with the counting of the suite, only plain sets and sums, so that both can be compared.
 """

@@ -1,13 +1,13 @@
-"""Who logged in, signed up and created roles, by hour and by day."""
+"""Accts that logged in, signed up and created roles, by hour and by day."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Set
 
-from analytics.simulate.books.common import Documents, Fields, Servers, hour_of
 from analytics.simulate.events import CREATEROLE, LOGIN, SIGNUP, Event
+from analytics.simulate.subledgers.common import Documents, Fields, Servers, hour_of
 
 TYPES = {LOGIN: "login", SIGNUP: "signup", CREATEROLE: "createrole"}
-Who = dict[tuple[int, str, int], set[str]]
+AcctSets = dict[tuple[int, str, int], set[str]]
 
 
 class Accts:
@@ -15,8 +15,8 @@ class Accts:
 
     def __init__(self, servers: Servers) -> None:
         self._servers = servers
-        self._hours: Who = defaultdict(set)
-        self._days: Who = defaultdict(set)
+        self._hours: AcctSets = defaultdict(set)
+        self._days: AcctSets = defaultdict(set)
         self._firsts: dict[tuple[int, str, int], int] = {}
 
     def note(self, area: str, day: int, events: Iterable[Event]) -> None:
@@ -29,15 +29,15 @@ class Accts:
                 self._days[op, area, day].add(args[1])
 
     def of_day(self, op: int, area: str, day: int) -> Set[str]:
-        """Return who did ``op`` on that day."""
+        """Return the accts with ``op`` on that day."""
         return self._days.get((op, area, day), frozenset())
 
     def days(self) -> set[tuple[str, int]]:
-        """Return the areas and days on which anything happened."""
+        """Return the areas and days with events."""
         return {(area, day) for _, area, day in self._days}
 
     def first(self, area: str) -> int | None:
-        """Return when the area's first event was, in Unix seconds."""
+        """Return the time of the area's first event, in Unix seconds."""
         return min((ts for (_, of, _), ts in self._firsts.items() if of == area), default=None)
 
     def documents(self) -> Documents:
@@ -50,7 +50,7 @@ class Accts:
                 document["first_ts"] = self._firsts[op, document["area"], document["ts"]]
         return result
 
-    def _of_kind(self, wanted: int, who: Who) -> dict[str, Fields]:
+    def _of_kind(self, wanted: int, who: AcctSets) -> dict[str, Fields]:
         return {
             f"{area}:{ts}": self._servers[area].key(ts)
             | {"count": len(accts), "userlist": sorted(accts), "type": TYPES[op]}

@@ -1,4 +1,4 @@
-"""What all books share: the shape of documents, money, rates and the calendar."""
+"""Shared by all subledgers: the shape of documents, money, rates and the calendar."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -24,12 +24,12 @@ def hour_of(ts: int, day: int) -> int:
 
 
 def money(cents: int) -> int | float:
-    """Return an amount in currency units, an integer where it is whole."""
+    """Return an amount in currency units, an integer if it is whole."""
     return cents / 100 if cents % 100 else cents // 100
 
 
 def share(part: int, whole: int) -> float:
-    """Return ``part`` of ``whole`` in percent, two decimals; 0 of nothing."""
+    """Return ``part`` of ``whole`` in percent, two decimals; 0 if ``whole`` is 0."""
     return round(100 * part / whole, 2) if whole else 0
 
 

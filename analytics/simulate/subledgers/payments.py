@@ -1,10 +1,10 @@
-"""Who paid how much, by day."""
+"""Payments of each acct, by day."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
-from analytics.simulate.books.common import Documents, Fields, Servers, money
 from analytics.simulate.events import PAY, Event
+from analytics.simulate.subledgers.common import Documents, Fields, Servers, money
 
 
 class Payments:
@@ -28,7 +28,7 @@ class Payments:
         return {acct: (paid[acct][0], paid[acct][1]) for acct in sorted(paid)}
 
     def days(self) -> set[tuple[str, int]]:
-        """Return the areas and days on which anybody paid."""
+        """Return the areas and days with payments."""
         return set(self._paid)
 
     def totals(self, area: str, day: int) -> Fields:

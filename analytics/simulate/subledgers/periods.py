@@ -1,10 +1,10 @@
-"""Documents that look at more than one day: activity, who comes back, who pays again, what a player is worth."""
+"""Documents over more than one day: activity, retention, repeated payments, lifetime value."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from analytics.simulate.books.common import Calendar, Documents, Fields, money, share
-from analytics.simulate.books.scopes import Scope
+from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money, share
+from analytics.simulate.subledgers.scopes import Scope
 
 WEEK, MONTH = 7, 30
 RETENTION_DAYS = range(1, 31)
@@ -14,7 +14,7 @@ OfDay = Callable[[Scope, int, int], Fields | None]
 
 
 def period_documents(scopes: Iterable[Scope], calendar: Calendar, today: int) -> Documents:
-    """Return the documents of every collection here, as they are while ``today`` has begun and not ended."""
+    """Return the documents of every collection here, as of a moment within ``today``."""
     names = ("activeday", "activeweek", "activemonth", *OF_DAYS, "serverstarttime")
     result: Documents = {name: {} for name in names}
     for scope in scopes:

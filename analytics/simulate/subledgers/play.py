@@ -1,11 +1,11 @@
-"""What players did: coins, dungeons, quests, purchases."""
+"""Coins, dungeons, quests and purchases."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from analytics.simulate.books.common import Documents, Fields, Servers, hour_of, share
 from analytics.simulate.events import ACCEPT, COIN, FINISH, FUBEN, SHOP, Event
+from analytics.simulate.subledgers.common import Documents, Fields, Servers, hour_of, share
 
 Key = tuple[Any, ...]
 
@@ -18,7 +18,7 @@ class Coins:
         self._gained: dict[Key, list[int]] = defaultdict(list)
         self._spenders: dict[Key, set[str]] = defaultdict(set)
         self.used: Counter[tuple[str, str]] = Counter()
-        """Per area and acct what was spent in all."""
+        """Per area and acct, all coins spent."""
 
     def note(self, area: str, day: int, events: Iterable[Event]) -> None:
         """Enter events of the day that starts at ``day``."""

@@ -1,20 +1,20 @@
-"""The roles as they are, and as the role interface has told of them."""
+"""The roles as they are, and as the role interface has reported them."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from analytics.simulate.books.common import Calendar, Documents, Fields, Servers
 from analytics.simulate.events import ROLE, Event
+from analytics.simulate.subledgers.common import Calendar, Documents, Fields, Servers
 
 ROLE_FIELDS = ("uid", "name", "grade", "rest_yuanbao", "birthday", "score", "login_time")
 
 
 class Roles:
-    """Each area's roles as they were last.
+    """Each area's newest roles.
 
-    A role changes more often than anybody asks for it, so how many roles of which grade were *synced* on a day
-    depends on when that was. The interface notes here what it told, by the day on which a role was so.
+    A role changes more often than it is polled, so the number of roles of a grade that were *synced* on a day depends on
+    the times of the requests. The interface enters its answers here, by the day of each role's state.
     """
 
     def __init__(self, servers: Servers, calendar: Calendar) -> None:
@@ -39,15 +39,15 @@ class Roles:
             if args[0] >= since
         ]
 
-    def told(self, area: str, roles: Iterable[Fields]) -> None:
-        """Enter what the interface told in a whole answer. One that got lost on its way is in here, too."""
+    def answered(self, area: str, roles: Iterable[Fields]) -> None:
+        """Enter a complete answer of the interface, even if it was lost on the network."""
         for role in roles:
             seen = self._told[area, self._calendar.start(self._calendar.day(role["ts"]))]
             if role["ts"] >= seen.get(role["uid"], (0, 0))[0]:
                 seen[role["uid"]] = role["ts"], role["grade"]
 
     def rest(self) -> Counter[tuple[str, str]]:
-        """Return per area and acct the coins that its roles have left."""
+        """Return, per area and acct, the coins that its roles have."""
         result: Counter[tuple[str, str]] = Counter()
         for area in self._newest:
             for role in self.changed(area):

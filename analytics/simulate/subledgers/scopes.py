@@ -1,57 +1,57 @@
-"""Areas and whole games as sets of days: who logged in, signed up and paid on each."""
+"""Logins, sign-ups and payments by day, of areas and of whole games."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from analytics.simulate.books.accts import Accts
-from analytics.simulate.books.common import Calendar, Fields, Servers
-from analytics.simulate.books.payments import Payments
 from analytics.simulate.events import LOGIN, SIGNUP
+from analytics.simulate.subledgers.accts import Accts
+from analytics.simulate.subledgers.common import Calendar, Fields, Servers
+from analytics.simulate.subledgers.payments import Payments
 
-Who = dict[int, set[str]]
+AcctSets = dict[int, set[str]]
 
 
 @dataclass
 class Scope:
     """An area, or all areas of a game as one. Days are ordinals, payments in cents.
 
-    ``id`` begins its documents' ids; ``names`` are their game, area and plat. ``first`` is when its first event
-    was, in Unix seconds, and ``first_day`` the day of it; None before there is one.
+    ``id`` begins its documents' ids; ``names`` are their game, area and plat. ``first`` is the time of its
+    first event, in Unix seconds, and ``first_day`` its day; None before the first event.
     """
 
     id: str
     names: Fields
-    login: Who = field(default_factory=lambda: defaultdict(set))
-    signup: Who = field(default_factory=lambda: defaultdict(set))
+    login: AcctSets = field(default_factory=lambda: defaultdict(set))
+    signup: AcctSets = field(default_factory=lambda: defaultdict(set))
     paid: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     first: int | None = None
     first_day: int | None = None
 
     @property
     def is_area(self) -> bool:
-        """Whether this is no whole game."""
+        """Whether this is an area, not a whole game."""
         return bool(self.names["area"] != "*")
 
     def payers(self, days: Iterable[int]) -> set[str]:
-        """Return who paid on any of ``days``."""
+        """Return the accts that paid on any of ``days``."""
         return {acct for day in days for acct in self.paid.get(day, ())}
 
     def cents(self, accts: Iterable[str], days: Iterable[int]) -> int:
-        """Return what ``accts`` paid on ``days``."""
+        """Return the cents that ``accts`` paid on ``days``."""
         wanted = set(accts)
         return sum(cents for day in days for acct, cents in self.paid.get(day, {}).items() if acct in wanted)
 
     def logged_in(self, days: Iterable[int]) -> set[str]:
-        """Return who logged in on any of ``days``."""
+        """Return the accts that logged in on any of ``days``."""
         return {acct for day in days for acct in self.login.get(day, ())}
 
     def signed_up(self, days: Iterable[int]) -> set[str]:
-        """Return who signed up on any of ``days``."""
+        """Return the accts that signed up on any of ``days``."""
         return {acct for day in days for acct in self.signup.get(day, ())}
 
     def days(self, last: int) -> range:
-        """Return every day from the first on which anything happened to ``last``."""
+        """Return every day from the first with an event to ``last``."""
         return range(min([*self.login, *self.signup, *self.paid], default=last + 1), last + 1)
 
 
