@@ -1,4 +1,4 @@
-"""``analytics check``: can the configuration be used, and everything in it be reached?"""
+"""``analytics check``: checks the configuration and everything that it names."""
 
 import os
 import sys
@@ -38,8 +38,8 @@ TIMEOUT = 5.0
 AT_ONCE = 16
 
 
-class Wrong(AnalyticsError):
-    """A thing that was tried does not work. The message says what to do."""
+class CheckFailed(AnalyticsError):
+    """A check failed. The message says what to do."""
 
 
 Outcome = str | Iterable[Finding]
@@ -55,10 +55,10 @@ _MARKS = {
 @click.command()
 @click.pass_obj
 def check(path: Path | None) -> None:
-    """Try the configuration and everything that it names: the store, the broker's ports, each source and interface.
+    """Check the configuration and everything that it names: the store, the broker's ports, each source and interface.
 
-    Says for each whether it works, else what is wrong and what to do. The exit status is 1 if there is an error; a
-    warning does not change it.
+    Reports for each whether it works, or what is wrong and what to do. The exit status is 1 if there is an error;
+    warnings do not change it.
     """
     config = load(path)
     out = console(highlight=False)
@@ -76,7 +76,7 @@ def _print(out: Console, name: str, finding: Finding) -> None:
 
 
 def tries(config: Config) -> Iterator[Try]:
-    """Yield everything there is to try, each with its name."""
+    """Yield all checks with their names."""
     yield "environment", partial(_environment, config)
     yield "data folder", partial(_data, config)
     yield "reading of game logs", _reading
@@ -114,31 +114,33 @@ def _summary(config: Config) -> str:
 def _environment(config: Config) -> str:
     unset = list(unset_variables(config))
     if unset:
-        raise Wrong("; ".join(unset))
+        raise CheckFailed("; ".join(unset))
     return "every variable that the configuration names is set"
 
 
 def _reading() -> str:
     if COMPILED:
         return "compiled"
-    return "not compiled, so gamelog takes twice the CPU; install a C compiler and Python's headers, then make .venv again, or deploy"
+    return "not compiled, so gamelog takes twice the CPU; install a C compiler and Python's headers, then delete .venv, or deploy"
 
 
 def _data(config: Config) -> str:
     folder = next(path for path in (config.data, *config.data.parents) if path.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise Wrong(f"{folder} is not a folder that this user may write to; change `data` or its permissions")
+        raise CheckFailed(
+            f"{folder} is not a folder that this user may write to; change `data` or its permissions"
+        )
     disk = os.statvfs(folder)
     free = disk.f_bavail * disk.f_frsize / (1 << 20)
     if free < config.broker.min_free_mb:
-        raise Wrong(
-            f"{free:,.0f} MB free, less than broker.min_free_mb = {config.broker.min_free_mb:g}; make room"
+        raise CheckFailed(
+            f"{free:,.0f} MB free, less than broker.min_free_mb = {config.broker.min_free_mb:g}; free some space"
         )
     return f"{config.data}, {free:,.0f} MB free"
 
 
 def _embedded(config: Config) -> list[Finding]:
-    """Find which server the node ``store`` runs and why, and what else there is to know about it."""
+    """Return which server the node ``store`` runs and why, with warnings."""
     engine = open_engine(engine_name(config), config)
     chosen = Finding(Grade.OK, f"{engine.describe()}; chosen because {reason_of_engine(config)}")
     warnings = filter(None, (engine.caution(), elsewhere(config)))
@@ -153,13 +155,13 @@ def _store(config: Config) -> Outcome:
     try:
         if isinstance(store, MongoStore):
             return [*_unsafe(config), *probe_mongodb(store.database, embedded)]
-        return "counts what would be written, and keeps nothing"
+        return "counts writes, and saves nothing"
     finally:
         store.close()
 
 
 def _areas(config: Config) -> Outcome:
-    """Compare what the configuration says of areas with what their documents say."""
+    """Compare the configured areas with their documents."""
     if "store" in needed(config) and not _runs(config, "store"):
         return "not compared with their documents, as the embedded server is not running"
     store = open_store(config, PROBE_SECONDS)
@@ -192,7 +194,7 @@ def _broker(config: Config) -> str:
         finally:
             refill.close()
         if state.blocked:
-            raise Wrong(f"accepts nothing: {state.blocked}")
+            raise CheckFailed(f"accepts nothing: {state.blocked}")
         return f"runs and answers at {section.reached_at or section.host}:{section.refill_port}"
     ports = (section.receiver_port, section.sender_port, section.refill_port)
     for port in ports:
@@ -201,7 +203,7 @@ def _broker(config: Config) -> str:
 
 
 def _etcd(config: Config, address: str) -> str:
-    """Write and read as nodes do, with this one address."""
+    """Write and read as nodes do, at this address only."""
     section = msgspec.structs.replace(config.etcd, endpoints=[address])
     keys = open_keys(msgspec.structs.replace(config, etcd=section), TIMEOUT)
     try:
@@ -221,10 +223,10 @@ def _source(source: Source, config: Config) -> Outcome:
             folder = Path(source.path).parent
             meant = "[" in str(folder) and folder.exists()
             hint = "; write [[] for a [ that is part of a name" if meant else ""
-            raise Wrong(f"no file matches {source.path}; nothing is read until one does{hint}")
+            raise CheckFailed(f"no file matches {source.path}; nothing is read until one does{hint}")
         unreadable = [path for path in found if not os.access(path, os.R_OK)]
         if unreadable:
-            raise Wrong(f"{unreadable[0]}: this user may not read it; change its permissions")
+            raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
         return f"{len(found)} files match"
     if _runs(config, "gamelog"):
         return f"the spout runs and listens on {source.host}:{source.port}"
@@ -234,7 +236,7 @@ def _source(source: Source, config: Config) -> Outcome:
 def _interface(interface: Polled, name: str, config: Config) -> str:
     area = next(iter(areas(config).values()), None)
     if area is None:
-        raise Wrong(f"{name}.url is polled for each area, and no game has any; add them under [games]")
+        raise CheckFailed(f"{name}.url is polled for each area, and no game has any; add them under [games]")
     now = int(time.time())
     fields = {
         "game": area.game, "plat": area.plat, "area": area.id, "page": 1, "since": now,
@@ -244,7 +246,7 @@ def _interface(interface: Polled, name: str, config: Config) -> str:
     try:
         next(client.pages({key: str(value) for key, value in fields.items()}))
     except Unavailable as error:
-        raise Wrong(f"{error}; is {name}.url right, and its server running?") from error
+        raise CheckFailed(f"{error}; is {name}.url right, and its server running?") from error
     finally:
         client.close()
     return f"{without_secrets(interface.url)} answers"
@@ -255,20 +257,20 @@ def _clock(interface: Polled, name: str) -> str:
     try:
         now = client.now()
     except Unavailable as error:
-        raise Wrong(f"{error}; is {name}.clock_url right, and its server running?") from error
+        raise CheckFailed(f"{error}; is {name}.clock_url right, and its server running?") from error
     finally:
         client.close()
     return f"{without_secrets(interface.clock_url)} answers; its clock differs by {now - time.time():+,.0f} s"
 
 
 def _client(interface: Polled, name: str) -> Client:
-    """Return the client that the spout asks with, which tries once and not for long."""
+    """Return the spout's client, with one attempt and a short time-out."""
     timeout = min(interface.timeout_seconds, TIMEOUT)
     return Client(msgspec.structs.replace(interface, retries=0, timeout_seconds=timeout), name)
 
 
 def _log(source: Source) -> list[Finding]:
-    """Ask for the log's first byte; one that is still empty (416) will do."""
+    """Request the log's first byte; an empty log (416) is fine."""
     shown = without_secrets(source.url)
     timeout = min(source.timeout_seconds, TIMEOUT)
     try:
@@ -278,13 +280,17 @@ def _log(source: Source) -> list[Finding]:
         ):
             status, size = answer.status_code, int(answer.headers.get("Content-Length", "0"))
     except (requests.RequestException, OSError, ValueError) as error:
-        raise Wrong(f"{shown}: {reason(error)}; is the address right, and the server running?") from error
+        raise CheckFailed(
+            f"{shown}: {reason(error)}; is the address right, and the server running?"
+        ) from error
     if status not in (200, 206, 416):
-        raise Wrong(f"{shown}: expected status 200, got {status} {answer.reason}; is the address right?")
+        raise CheckFailed(
+            f"{shown}: expected status 200, got {status} {answer.reason}; is the address right?"
+        )
     if status == 200 and size > 1:
         text = (
-            f"{shown}: expected one byte (206), got the whole log (200, {size / 1e6:,.1f} MB), so it is asked for less "
-            "often; have the server answer Range requests"
+            f"{shown}: expected one byte (206), got the whole log (200, {size / 1e6:,.1f} MB), so it is requested "
+            "less often; configure the server to answer Range requests"
         )
         return [Finding(Grade.WARNING, text)]
     return [Finding(Grade.OK, f"{shown} answers {status}")]
@@ -297,7 +303,7 @@ def _runs(config: Config, name: str) -> bool:
 def _unused(port: int, host: str = "127.0.0.1") -> int:
     """Return ``port`` if it can be listened on."""
     if error := ports.refusal(host, port):
-        raise Wrong(
-            f"port {port} on {host}: {error.strerror}; another program has it: end that, or choose another port"
+        raise CheckFailed(
+            f"port {port} on {host}: {error.strerror}; another program uses it: end that, or choose another port"
         ) from error
     return port

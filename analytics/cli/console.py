@@ -1,4 +1,4 @@
-"""The console of commands: Rich's, which shows the control characters of what it is given instead of obeying them."""
+"""The console of commands: Rich's, which escapes control characters."""
 
 import sys
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from analytics.cli.streams import visible
 
 WIDE = 160
 UNCUT = 10_000
-"""Wide enough for a table of which no cell is to be folded."""
+"""Wide enough that no cell of a table is wrapped."""
 
 
 class Console(rich.console.Console):
-    """Control characters that Rich itself writes to steer the terminal stay as they are."""
+    """Rich's own control characters are not escaped."""
 
     def render(
         self, renderable: rich.console.RenderableType, options: rich.console.ConsoleOptions | None = None
@@ -28,15 +28,15 @@ class Console(rich.console.Console):
 
 
 def text(shown: str) -> Text:
-    """Return text for a cell of a table: escaped already, so that the column is as wide as it needs to be."""
+    """Return escaped text for a table cell, so that the column gets the right width."""
     return Text(visible(shown))
 
 
 def escape(shown: str) -> str:
-    """Return text to be put among Rich's markup."""
+    """Return text that is escaped for Rich's markup."""
     return rich.markup.escape(visible(shown))
 
 
 def console(wide: int = WIDE, **options: Any) -> Console:
-    """Return the console of stdout. Where that is no terminal, lines are ``wide``, since nobody watches."""
+    """Return the console of stdout. If it is no terminal, lines are ``wide``."""
     return Console(width=None if sys.stdout.isatty() else wide, **options)

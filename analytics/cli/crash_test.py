@@ -1,4 +1,4 @@
-"""``analytics crash-test``: kill a suite's processes at random, and see that every number is right."""
+"""``analytics crash-test``: kills a suite's processes at random, and checks every number."""
 
 import random
 import shutil
@@ -15,7 +15,7 @@ from analytics.testing.crash import CrashTest
 
 @click.command()
 @click.option("--seconds", default=60.0, show_default=True, help="How long to feed and kill.")
-@click.option("--seed", type=int, help="What is fed and killed; default: drawn, and printed.")
+@click.option("--seed", type=int, help="Seed of the records and kills. [default: random, and printed]")
 @click.option("--rate", default=2_000, show_default=True, help="Lines a second over all sources.")
 @click.option("--pause", default=5.0, show_default=True, help="Seconds between two kills, on average.")
 @click.option(
@@ -23,18 +23,18 @@ from analytics.testing.crash import CrashTest
     type=click.Choice(STORES),
     default=EMBEDDED,
     show_default=True,
-    help="What documents are kept in: the suite's own node, or one or three mongod of the test's own, broken as well.",
+    help="The database: the suite's node `store`, or one or three mongod of the test, which are broken as well.",
 )
 @click.option("--service", is_flag=True, help="Run the suite as `start` does, and kill its supervisor, too.")
 @click.option("--keep", is_flag=True, help="Keep the folder: the suite's data and the processes' logs.")
 def crash_test(
     seconds: float, seed: int | None, rate: int, pause: float, store: str, service: bool, keep: bool
 ) -> None:
-    """Run a suite of its own on free ports, kill its processes at random while records flow in, and compare.
+    """Run a separate suite on free ports, kill its processes at random while records flow in, and compare.
 
     With --store mongod the server is killed and frozen, too; with --store replica-set its members are killed, frozen,
-    stepped down and cut off, one by one or all at once, and may roll back. Some records come twice, some are broken. Every document must equal that of the reference runner, and the
-    balance must add up. The folder is kept where they do not.
+    stepped down and cut off, one by one or all at once, and may roll back. Some records are repeated or invalid.
+    Every document must equal that of the reference runner, and the balance must add up. If not, the folder is kept.
     """
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="crash-test-"))
@@ -45,7 +45,7 @@ def crash_test(
     click.echo(f"{result.unheard} lines sent over TCP to a spout that died before it had journaled them")
     if store != EMBEDDED:
         click.echo(f"{_counts('disturbances of the store', result.events)}, {result.rollbacks} rollbacks")
-    click.echo(_counts("processes ended by themselves", result.ended))
+    click.echo(_counts("processes ended without a kill", result.ended))
     if result.differences:
         raise AnalyticsError(
             "\n".join([*result.differences, f"repeat with --seed {seed}; look into {folder}"])

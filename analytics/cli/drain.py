@@ -14,6 +14,6 @@ from analytics.runtime.draining import drain as wait
 def drain(config: Config, timeout: float) -> None:
     """Return when every record accepted before the call is in its documents.
 
-    The exit status is 1 if time is up before that, and the missing records are told.
+    The exit status is 1 after --timeout; the missing records are reported.
     """
     wait(config, timeout)

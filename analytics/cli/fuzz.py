@@ -1,4 +1,4 @@
-"""``analytics fuzz``: whether every road that a line can take says the same of it."""
+"""``analytics fuzz``: checks that all decoders of lines agree."""
 
 import random
 import subprocess
@@ -21,22 +21,22 @@ PROGRESS_SECONDS = 30.0
 
 @click.command()
 @click.option("--seconds", default=60.0, show_default=True, help="How long to compare.")
-@click.option("--frames", type=click.IntRange(min=1), help="Send so many frames to a broker instead.")
-@click.option("--lines", type=click.IntRange(min=1), help="End after so many lines.")
-@click.option("--seed", type=int, help="Which lines; default: drawn, and printed.")
+@click.option("--frames", type=click.IntRange(min=1), help="Send this many frames to a broker instead.")
+@click.option("--lines", type=click.IntRange(min=1), help="End after this many lines.")
+@click.option("--seed", type=int, help="Seed of the lines or frames. [default: random, and printed]")
 @click.option(
     "--processes", type=click.IntRange(1, 256), default=1, show_default=True,
-    help="Run so many at once, each with a seed of its own: --seed and those that follow.",
+    help="Run this many in parallel, with consecutive seeds from --seed on.",
 )  # fmt: skip
 def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None, processes: int) -> None:
-    """Take generated lines, many of them damaged, over every road, and compare.
+    """Decode generated lines, many of them damaged, in every way, and compare the results.
 
-    The roads are: compiled code, decoding a chunk as a whole, reading it line by line, with other lines around it, and
-    from a journal; and for what is accepted, the columns and the tuples that workers read. The first disagreement ends
-    the run, cut down to the few lines that show it.
+    The ways are: compiled code, a chunk as a whole, line by line, with other lines around it, and from a journal; and
+    for accepted lines, the columns and the tuples that workers read. The first disagreement ends the run, reduced to
+    the few lines that show it.
 
-    With --frames, a broker is started for the purpose. Malformed, oversized, partial and forged frames go to its three
-    ports while records pass through it. It has to stay alive, below 200 MB, and take each record once.
+    With --frames, malformed, oversized, partial and forged frames go to the three ports of a separate broker while
+    records pass through it. It has to stay alive, below 200 MB, and accept each record once.
     """
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     if frames:
@@ -54,7 +54,7 @@ def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None
     if done.found is not None:
         shown = "\n".join(map(repr, done.found.lines))
         raise AnalyticsError(
-            f"two roads disagree about\n{shown}\n{done.found.what}\nRepeat with --seed {seed}"
+            f"two decoders disagree about\n{shown}\n{done.found.what}\nRepeat with --seed {seed}"
         )
 
 

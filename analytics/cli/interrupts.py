@@ -1,4 +1,4 @@
-"""Ctrl-C of a command: it always reaches the main greenlet, which ends the command."""
+"""Ctrl-C always reaches the main greenlet, which ends the command."""
 
 import signal
 from types import FrameType
@@ -7,13 +7,13 @@ import gevent
 
 
 def interruptible() -> None:
-    """Have SIGINT raise KeyboardInterrupt in the main greenlet, whichever is running.
+    """Make SIGINT raise KeyboardInterrupt in the main greenlet, whichever is running.
 
-    Python raises it in whatever runs when it comes: in another greenlet, or in a callback of the loop, it may be taken for
-    that one's error, and the command goes on.
+    Python raises it wherever it interrupts: in another greenlet, or in a callback of the loop, it may be handled as an
+    error of that greenlet, and the command would not end.
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        return  # ignored, as in the background of a shell script, or already somebody's
+        return  # ignored, as in the background of a shell script, or handled already
     hub = gevent.get_hub()
     main = hub.parent
 

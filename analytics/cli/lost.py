@@ -1,4 +1,4 @@
-"""``analytics lost``: lists what is gone of logs before it was read, and takes note of it."""
+"""``analytics lost``: lists parts of logs that were deleted before they were read, and accepts the loss."""
 
 import time
 
@@ -12,12 +12,12 @@ from analytics.spouts.lost import accept, waiting
 
 
 @click.command()
-@click.option("--accept", "accepted", is_flag=True, help="Take note: status is healthy again.")
+@click.option("--accept", "accepted", is_flag=True, help="Accept the loss, so that status is healthy again.")
 @click.pass_obj
 def lost(config: Config, accepted: bool) -> None:
-    """List the parts of logs that were gone before they were read.
+    """List the parts of logs that were deleted before they were read.
 
-    If you have such a log elsewhere, pipe the whole of it to `bin/read_stdin_gamelog`: what was read of it counts once.
+    If you have such a log elsewhere, pipe the whole of it to `bin/read_stdin_gamelog`: lines that were read count once.
     """
     found = accept(config) if accepted else waiting(config.data)
     table = Table("since", "source", "from line", "from byte", "bytes", "reason")

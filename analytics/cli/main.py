@@ -1,4 +1,4 @@
-"""``analytics``: the command that holds the others. Each is imported only when it is called."""
+"""``analytics``: the group of all commands. Each is imported only when it is called."""
 
 import importlib
 import os
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 BAD_CONFIGURATION = 2
 NOT_FOR_OTHERS = 0o027
-"""What the suite writes holds accts and payments: others may read nothing of it, the group may write nothing."""
+"""The umask: files have accts and payments, so others may not read them and the group may not write them."""
 COMMANDS = {
-    "check": ("analytics.cli.check", "check", "Try the configuration and everything that it names."),
+    "check": ("analytics.cli.check", "check", "Check the configuration and everything that it names."),
     "crash-test": (
         "analytics.cli.crash_test",
         "crash_test",
@@ -29,42 +29,46 @@ COMMANDS = {
     "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
     "export": ("analytics.cli.export", "export", "Write journals and documents as Parquet files."),
-    "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all roads that a line can take, on generated lines."),
+    "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all decoders of lines, on generated lines."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
-    "lost": ("analytics.cli.lost", "lost", "List what was gone of logs before it was read."),
+    "lost": ("analytics.cli.lost", "lost", "List parts of logs that were deleted before they were read."),
     "password": (
         "analytics.cli.password",
         "password",
-        "Make the hash of a password, for a user of the dashboard.",
+        "Hash a password for a user of the dashboard.",
     ),
     "query": ("analytics.cli.query", "query", "Answer a question in SQL from the journals."),
     "read-stdin-gamelog": (
         "analytics.cli.read_stdin",
         "read_stdin",
-        "Put in a gamelog or journal from stdin.",
+        "Read a gamelog or journal from stdin.",
     ),
     "rebuild": ("analytics.cli.rebuild", "rebuild", "Derive documents again from the journals."),
     "rejected": (
         "analytics.cli.rejected",
         "rejected",
-        "List records that could not be used, or put them in again.",
+        "List rejected records, or put them in again.",
     ),
     "restart": ("analytics.cli.service", "restart", "Stop the suite and start it again."),
     "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
     "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
     "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
     "start": ("analytics.cli.service", "start", "Start the whole suite in the background."),
-    "state": ("analytics.cli.state", "state", "Check the files that say how far work has come."),
+    "state": ("analytics.cli.state", "state", "Check the files that record progress."),
     "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
     "stop": ("analytics.cli.service", "stop", "Stop the suite in order."),
-    "store": ("analytics.cli.store", "store", "Find the documents, and move them between embedded servers."),
-    "tail": ("analytics.cli.tail", "tail", "Print tuples as they pass."),
+    "store": (
+        "analytics.cli.store",
+        "store",
+        "Print the database's address, or move it between embedded servers.",
+    ),
+    "tail": ("analytics.cli.tail", "tail", "Print tuples as they arrive."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
 NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password"}
 STAY_ROOT = {"start", "stop", "restart"}
-"""What refuses root itself where the suite is another user's: a service manager calls it as that user."""
+"""Commands that refuse root if the suite is another user's: a service manager calls them as that user."""
 WRITE: dict[str, set[str]] = {
     "keys": set(),
     "lost": {"--accept"},
@@ -75,7 +79,7 @@ WRITE: dict[str, set[str]] = {
     "state": {"--repair"},
     "store": {"move"},
 }
-"""What writes to the data folder, and the words with one of which it does; none: it always does."""
+"""Commands that write to the data folder, and the options with which they do; none: always."""
 
 
 class Lazy(click.Group):
@@ -96,7 +100,7 @@ class Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command; read the configuration for it, if it needs one and is not only asked for help."""
+        """Return the command; read the configuration for it, if it needs one and does not just print help."""
         name, command, rest = super().resolve_command(ctx, args)
         wanted = not ctx.resilient_parsing and not {"--help", "-h"} & set(rest)
         if wanted and name not in NEED_NO_CONFIGURATION:
@@ -123,7 +127,7 @@ class Lazy(click.Group):
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The configuration. [default: $ANALYTICS_CONFIG, else conf/analytics.toml, else the one in /etc]",
+    help="The configuration. [default: $ANALYTICS_CONFIG, conf/analytics.toml, or the one in /etc]",
 )
 @click.version_option(__version__, prog_name="analytics")
 def cli(config: Path | None) -> None:
@@ -131,28 +135,28 @@ def cli(config: Path | None) -> None:
 
 
 def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> None:
-    """Run the command line. What went wrong is told in a few words on stderr, with exit status 1 or 2."""
+    """Run the command line. Errors are reported on stderr in a few words, with exit status 1 or 2."""
     tolerate_any_text()
     os.umask(os.umask(0o077) | NOT_FOR_OTHERS)
     try:
         run(arguments, prog_name="analytics")
     except ConfigError as error:
-        _complain(error, BAD_CONFIGURATION)
+        _report_error(error, BAD_CONFIGURATION)
     except AnalyticsError as error:
-        _complain(error, 1)
+        _report_error(error, 1)
 
 
 def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
-    """Go on as the user of the suite, before anything is opened; see ``analytics.runtime.owner``."""
+    """Switch to the user of the suite, before anything is opened; see ``analytics.runtime.owner``."""
     from analytics.runtime.owner import become
 
     if name == "keys" and not Path(config.broker.keys).is_relative_to(config.data):
-        return  # they lie where the configuration says, and who calls may write
+        return  # the folder is the configured one, where the caller may write
     words = WRITE.get(name)
     writes = words is not None and (not words or any(word.partition("=")[0] in words for word in rest))
     become(config.data, writes)
 
 
-def _complain(error: AnalyticsError, status: int) -> None:
+def _report_error(error: AnalyticsError, status: int) -> None:
     print("\n".join(f"analytics: {visible(line)}" for line in str(error).splitlines()), file=sys.stderr)
     sys.exit(status)

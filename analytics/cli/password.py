@@ -1,4 +1,4 @@
-"""``password``: makes the hash of a password, for ``dashboard.users``."""
+"""``analytics password``: hashes a password for ``dashboard.users``."""
 
 import sys
 
@@ -13,9 +13,9 @@ LEAST = 10
 @click.command()
 @click.argument("user")
 def password(user: str) -> None:
-    """Print the line that lets USER log in to the dashboard; put it under [dashboard.users] in the configuration.
+    """Print the line for [dashboard.users] of the configuration that lets USER log in to the dashboard.
 
-    The password is asked for twice, or read from stdin where that is no terminal.
+    The password is prompted for twice, or read from stdin if that is no terminal.
     """
     if sys.stdin.isatty():
         given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

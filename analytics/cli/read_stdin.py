@@ -1,4 +1,4 @@
-"""``analytics read-stdin-gamelog``: puts in a gamelog or a journal from stdin."""
+"""``analytics read-stdin-gamelog``: reads a gamelog or journal from stdin."""
 
 import sys
 import time
@@ -19,17 +19,17 @@ from analytics.spouts.stdin import Piped, Totals
     "--source",
     default="",
     metavar="NAME",
-    help="Name for fresh lines: line n of NAME counts once, whatever it says. [default: the stream is recognised]",
+    help="Name of lines without an id: line n of NAME counts once, whatever it contains. [default: the stream is recognised]",
 )
-@click.option("--game", default="", help="Accept only this game's areas. [default: those of every game]")
+@click.option("--game", default="", help="Accept only areas of this game. [default: of every game]")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the broker.")
 @click.pass_obj
 def read_stdin(config: Config, word: str | None, source: str, game: str, timeout: float) -> None:
-    """Put in a gamelog or a journal from stdin.
+    """Read a gamelog or journal from stdin.
 
-    Records that were accepted before are ignored: a journal's in whatever order they come, those of a log if it is
-    the same log, byte by byte, that was piped in or read by a source before. A copy with other line ends is another
-    log. The word "replay" may be added for a journal and changes nothing.
+    Records that were accepted before are ignored: those of a journal in any order, those of a log if the same log, byte
+    by byte, was piped in or read by a source before. A copy with other line ends is another log. The word "replay" is
+    accepted for a journal and changes nothing.
 
     \b
     cat game.log | bin/read_stdin_gamelog
@@ -40,9 +40,7 @@ def read_stdin(config: Config, word: str | None, source: str, game: str, timeout
             "stdin: expected a game log, got a terminal. Try: cat FILE | bin/read_stdin_gamelog"
         )
     if text := find_outdated(config):
-        click.echo(
-            f"warning: {text}; until then they reject records of areas that they do not know", err=True
-        )
+        click.echo(f"warning: {text}; until then they reject records of unknown areas", err=True)
     console = Console(stderr=True)
     piped = Piped(config, source, game, timeout)
     try:
@@ -54,7 +52,7 @@ def read_stdin(config: Config, word: str | None, source: str, game: str, timeout
 
 
 class _Progress:
-    """Shows the totals, not too often; nothing where stderr is no terminal."""
+    """Shows the totals at intervals, if stderr is a terminal."""
 
     def __init__(self, status: Status) -> None:
         self._status = status

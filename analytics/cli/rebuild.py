@@ -1,4 +1,4 @@
-"""``analytics rebuild``: derives documents again from the journals, while the suite goes on."""
+"""``analytics rebuild``: derives documents again from the journals, while the suite runs."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -55,25 +55,25 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
     multiple=True,
     metavar="FOLDER",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where further journals lie: those of other hosts, or kept longer; may be given several times.",
+    help="A folder with further journals, of other hosts or archived; may be given several times.",
 )
 @click.option(
     "--complete-from",
     "complete",
     type=click.DateTime([DAY]),
-    help="Take it that the journals hold all records of this day and later, though some seem to be missing.",
+    help="Assume that the journals have all records of this day and later, although some seem to be missing.",
 )
 @click.option(
     "--remove-many",
     is_flag=True,
-    help="Remove documents that nothing speaks of even where more than a tenth of a bolt's are such.",
+    help="Remove documents that no record supports, even if they are more than a tenth of a bolt's.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
     default=60.0,
     show_default=True,
-    help="Seconds to wait for bolts that do not get on.",
+    help="Seconds to wait for bolts that make no progress.",
 )
 @click.pass_obj
 def rebuild(
@@ -89,10 +89,10 @@ def rebuild(
     remove_many: bool,
     timeout: float,
 ) -> None:
-    """Derive documents again from the journals, and mend those that differ, while the suite goes on.
+    """Derive documents again from the journals, and correct those that differ, while the suite runs.
 
-    Journals may be gzipped. What is as it should be is not touched. If it is interrupted, call it again. The exit
-    status is 1 if documents could not be derived, since records of theirs are in no journal any more.
+    Journals may be gzipped. Correct documents stay untouched. If it is interrupted, call it again. The exit status is 1
+    if documents could not be derived, since the journals no longer have their records.
     """
     days = [one.date() if one else None for one in (since, until, complete)]
     wanted = replace(
@@ -119,7 +119,7 @@ def rebuild(
         store.close()
     if not as_json:
         _summary(wanted, outcome)
-    _complain(outcome)
+    _report_problems(outcome)
     if outcome.left_out or outcome.spared or outcome.kept or outcome.done.restless:
         sys.exit(1)
 
@@ -127,7 +127,7 @@ def rebuild(
 def _wanted(
     config: Config, names: tuple[str, ...], area: str, since: date | None, until: date | None
 ) -> Wanted:
-    """Return what is asked for. Raise AnalyticsError if nothing goes by a name."""
+    """Return the documents to check. Raise AnalyticsError for an unknown name."""
     known = configured(config)
     for name in names:
         if name not in known and name not in TIMERS:
@@ -201,47 +201,47 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
     out.print(table)
     total = counts.total()
     what = (
-        f"{total:,} documents {'would change' if wanted.dry else 'were mended'}"
+        f"{total:,} documents {'would change' if wanted.dry else 'were corrected'}"
         if total
-        else "nothing to mend"
+        else "nothing to correct"
     )
     if outcome.repaired:
         out.print(
-            f"{outcome.repaired:,} rejected records count now, and are listed no longer", highlight=False
+            f"{outcome.repaired:,} rejected records are counted now, and no longer listed", highlight=False
         )
     out.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
 
 
-def _complain(outcome: Outcome) -> None:
-    """Report on stderr what could not be done."""
+def _report_problems(outcome: Outcome) -> None:
+    """Report problems on stderr."""
     if outcome.unreadable:
-        _say(f"{outcome.unreadable:,} journaled lines are no records, and were passed over")
+        _say(f"{outcome.unreadable:,} journaled lines are no records, and were skipped")
     for text in outcome.damaged:
-        _say(f"a journal is damaged, what it holds beyond that is taken as missing: {text}")
+        _say(f"a journal is damaged, and its records after that count as missing: {text}")
     if outcome.left_out:
         for hole in outcome.holes:
             _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
-        _say("these documents were left as they are, since what they count can't be derived any more:")
+        _say("these documents were left as they are, since their records are missing:")
         for text, count in sorted(outcome.left_out.items()):
             _say(f"  {text}, in {count:,} area{'s' if count > 1 else ''}")
         _say(
-            "journals that were moved away can be put back into the data folder; --complete-from says from when on"
+            "if you have moved journals away, put them back into the data folder; if you know from which day on"
         )
-        _say("the journals hold all that counts, if you know")
+        _say("the journals are complete, give it with --complete-from")
     if outcome.unaccepted:
-        _say(f"{outcome.unaccepted:,} journaled records are not accepted yet, and count nowhere")
+        _say(f"{outcome.unaccepted:,} journaled records are not accepted yet, and not counted")
     for name, count in outcome.spared.items():
         _say(
-            f"nothing speaks of {count:,} documents of {name}, which is many: are the journals, data/filter and"
+            f"no record supports {count:,} documents of {name}, which is many: do the journals, data/filter and"
         )
-        _say("the database those that belong together? They were left alone; --remove-many removes them")
+        _say("the database belong together? The documents were kept; --remove-many removes them")
     for name, count in outcome.kept.items():
         _say(
             f"{count:,} documents of {name} begin at midnights of another zone, as the day documents behind them do,"
         )
         _say("which can't be derived again: their journals are gone. Both were left as they are")
     for name, id_ in outcome.done.restless:
-        _say(f"{name} {id_} moved on at every look: call this again")
+        _say(f"{name} {id_} changed at each attempt: call this again")
 
 
 def _say(text: str) -> None:

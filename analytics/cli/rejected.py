@@ -1,4 +1,4 @@
-"""``analytics rejected``: lists the records that could not be used, puts them in again, or takes them off the list."""
+"""``analytics rejected``: lists rejected records, puts them in again, or dismisses them."""
 
 from collections import Counter
 
@@ -17,15 +17,15 @@ _SAMPLE = 120
 
 @click.command()
 @click.option(
-    "--replay", "again", is_flag=True, help="Put them in again, after what was wrong was corrected."
+    "--replay", "again", is_flag=True, help="Put them in again, after you have corrected the cause."
 )
 @click.option(
     "--dismiss",
     "why",
     metavar="WHY",
-    help="Take them off the list for good, and keep why: they count nowhere.",
+    help="Remove them from the list for good, with this explanation; they are not counted.",
 )
-@click.option("--dismissed", "gone", is_flag=True, help="List those that were dismissed, and why.")
+@click.option("--dismissed", "gone", is_flag=True, help="List dismissed records with their explanations.")
 @click.option("--source", default="", metavar="S", help="Only those of this source, as the list shows it.")
 @click.option("--reason", default="", metavar="TEXT", help="Only those whose reason contains this text.")
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the broker.")
@@ -33,14 +33,15 @@ _SAMPLE = 120
 def rejected(
     config: Config, again: bool, why: str | None, gone: bool, source: str, reason: str, timeout: float
 ) -> None:
-    """List the records that could not be used, by reason and source.
+    """List rejected records by reason and source, put them in again, or dismiss those that can never be used.
 
-    Or put them in again, or dismiss those that can never be used. --source and --reason choose among them, except for
-    --replay, which puts in what can be used of all.
+    --source and --reason select records, except for --replay, which puts in all that are valid now.
     """
     if again:
         if why is not None or gone or source or reason:
-            raise click.UsageError("--replay goes with none of --dismiss, --dismissed, --source and --reason")
+            raise click.UsageError(
+                "--replay can't be combined with --dismiss, --dismissed, --source and --reason"
+            )
         _replay(config, timeout)
         return
     found = [
@@ -57,7 +58,7 @@ def rejected(
 def _replay(config: Config, timeout: float) -> None:
     from analytics.spouts.replay import replay
 
-    # What old workers could not use would be accepted now, and rejected for good by them.
+    # Records that old workers can't use would be accepted now, and rejected by them for good.
     refuse_outdated(config)
     outcome = replay(config, timeout)
     click.echo(
@@ -65,13 +66,13 @@ def _replay(config: Config, timeout: float) -> None:
     )
     if outcome.payments:
         click.echo(
-            f"{outcome.payments} payments stay listed: correct the interface's answers; it is asked again by itself "
+            f"{outcome.payments} payments stay listed: correct the interface's answers; it is asked again automatically "
             "until the day is settled",
             err=True,
         )
     if outcome.roles:
         click.echo(
-            f"{outcome.roles} roles stay listed: correct the interface's answers; it is asked again by itself, for all "
+            f"{outcome.roles} roles stay listed: correct the interface's answers; it is asked again automatically, for all "
             "roles within syncuser.full_every_seconds",
             err=True,
         )
@@ -86,9 +87,9 @@ def _replay(config: Config, timeout: float) -> None:
 
 def _dismiss(config: Config, found: list[Reject], why: str, gone: bool) -> None:
     if not why.strip():
-        raise AnalyticsError("--dismiss: expected why these records are dismissed, got nothing")
+        raise AnalyticsError("--dismiss: expected an explanation, got nothing")
     if gone:
-        raise click.UsageError("--dismiss and --dismissed do not go together")
+        raise click.UsageError("--dismiss and --dismissed can't be combined")
     dismiss(config, found, why)
     click.echo(f"{len(found)} dismissed. `bin/analytics rejected --dismissed` lists them")
 
@@ -125,7 +126,7 @@ def _group(one: Reject) -> tuple[str, str, str]:
 
 
 def _place(config: Config, source: str) -> str:
-    """Return where records of a source come from: a path, an address or a URL; "" where the configuration does not say."""
+    """Return the path, address or URL of a source; "" if the configuration lacks it."""
     spout, _, rest = source.partition("/")
     if spout == "gamelog":
         name = rest.rpartition("@")[0]

@@ -21,16 +21,14 @@ PR_SET_PDEATHSIG = 1
 
 @click.command()
 @click.argument("nodes", metavar="NODE…", nargs=-1, required=True)
-@click.option(
-    "--with-parent", type=int, hidden=True, help="End when the process of this id, our parent, does."
-)
-@click.option("--supervised", is_flag=True, hidden=True, help="End when the supervisor of `start` does.")
+@click.option("--with-parent", type=int, hidden=True, help="End when the parent process, of this id, ends.")
+@click.option("--supervised", is_flag=True, hidden=True, help="End when the supervisor of `start` ends.")
 @click.pass_obj
 def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervised: bool) -> None:
     """Run nodes in the foreground until SIGTERM or Ctrl-C.
 
-    NODE is broker, gamelog, payment, syncuser, store, timers, workers (all that the configuration groups), the name
-    of a group, or that of a bolt; bolts named together share one worker.
+    NODE is broker, gamelog, payment, syncuser, store, timers, workers (all groups of the configuration), the name of a
+    group, or of a bolt; bolts that are named together share one worker.
     """
     _close_to_others(config.data)
     if supervised:
@@ -46,13 +44,13 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
 
 
 def _close_to_others(folder: Path) -> None:
-    """Let nobody but owner and group into the data folder: files in it may be older than the umask of commands."""
+    """Close the data folder to others: files in it may be older than the umask of commands."""
     if folder.is_dir() and folder.stat().st_uid == os.geteuid():
         folder.chmod(folder.stat().st_mode & ~0o007)
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that ends."""
+    """Make the kernel kill this process when its parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
-        raise AnalyticsError(f"the process {parent} that wanted this one is gone")
+        raise AnalyticsError(f"the parent process {parent} is gone")

@@ -11,8 +11,8 @@ from analytics.runtime.service import control
 def start(config: Config) -> None:
     """Start the whole suite in the background, and return when every node is up.
 
-    A supervisor keeps the nodes running and starts one that ended again. Where the suite runs already, nodes that had
-    failed are started again. The exit status is 1 if a node does not come up; the others run all the same.
+    A supervisor restarts nodes that end. If the suite runs already, nodes that had failed are started again. The exit
+    status is 1 if a node does not start; the others run anyway.
     """
     control.start(config, click.echo)
 
@@ -22,8 +22,8 @@ def start(config: Config) -> None:
 def stop(config: Config) -> None:
     """Stop the suite in order, and return when all of it has ended.
 
-    First the spouts; when what was accepted is counted, or after service.drain_seconds, the broker, then the bolts,
-    and at last the store. Nothing is lost where it is killed instead.
+    First the spouts; when all accepted records are counted, or after service.drain_seconds, the broker, then the bolts,
+    and last the store. If the suite is killed instead, nothing is lost.
     """
     control.stop(config, click.echo)
 
@@ -31,5 +31,5 @@ def stop(config: Config) -> None:
 @click.command()
 @click.pass_obj
 def restart(config: Config) -> None:
-    """Stop the suite in order, if it runs, and start it again with the configuration as it is now."""
+    """Stop the suite in order, if it runs, and start it with the current configuration."""
     control.restart(config, click.echo)

@@ -1,4 +1,4 @@
-"""``analytics show``: reads documents, as a table for people, or completely as JSON lines or CSV."""
+"""``analytics show``: prints documents, as a table for people, or in full as JSON lines or CSV."""
 
 import csv
 import difflib
@@ -31,7 +31,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 
 @dataclass(frozen=True)
 class Span:
-    """From when to when, as asked: dates mean days of each area's own zone."""
+    """The requested time span: dates are days of each area's zone."""
 
     since: str | None
     until: str | None
@@ -45,7 +45,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Query:
-    """What was asked for."""
+    """The options of the command."""
 
     collection: str
     area: str | None
@@ -56,7 +56,7 @@ class Query:
 
 
 class Reader:
-    """Finds the documents of a query, each judged by the clock of its own area."""
+    """Finds the documents of a query, by each area's time zone."""
 
     def __init__(self, store: Store, areas: Areas, default: Zone, query: Query) -> None:
         self._store = store
@@ -65,21 +65,21 @@ class Reader:
         self._query = query
 
     def zone_of(self, document: Document) -> Zone:
-        """Return the zone of a document's area; of one that no game claims any more, the default."""
+        """Return the zone of a document's area, the default for an area that is not configured."""
         area = self._areas.get(document["area"])
         return self._default if area is None else area.zone
 
     def documents(self, limit: int | None) -> Iterator[Document]:
-        """Yield documents as stored, sorted by area and time, ``limit`` at most."""
+        """Yield documents as stored, sorted by area and time, at most ``limit``."""
         return islice(self._found(), limit)
 
     def whole(self) -> Iterator[Document]:
-        """Yield what the query asks for, lists complete, one document in memory at a time."""
+        """Yield the query's documents with complete lists, one in memory at a time."""
         for document in self.documents(self._query.limit):
             yield self.visible(self._store.whole(self._query.collection, document))
 
     def visible(self, document: Document) -> Document:
-        """Return a document without the suite's own fields, unless they are asked for."""
+        """Return a document without the suite's own fields, unless they are requested."""
         if self._query.hidden:
             return document
         return {name: value for name, value in document.items() if not name.startswith("_")}
@@ -115,7 +115,7 @@ class Reader:
 @click.option(
     "--format", "form", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True
 )
-@click.option("--limit", type=click.IntRange(min=1), help=f"At most so many documents [table: {TABLE_ROWS}].")
+@click.option("--limit", type=click.IntRange(min=1), help=f"The most documents [table: {TABLE_ROWS}].")
 @click.option(
     "--all", "hidden", is_flag=True, help="With _id and the suite's own fields, which begin with _."
 )
@@ -145,19 +145,19 @@ def show(
         _WRITERS[form](reader, query)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read has seen enough; what Python still flushes at its end has nowhere to go.
+        # The reader has closed the pipe; Python's flush at exit must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         store.close()
 
 
 def _check(store: Store, claimed: Areas, query: Query) -> None:
-    """Refuse names that nothing goes by, and say which there are."""
+    """Raise AnalyticsError for unknown names, with the known ones."""
     stored = [name for name in store.collections() if name not in ("positions",)]
     _expect("collection", query.collection, {*BOLTS, *stored})
     if query.game is not None:
         _expect("game", query.game, {area.game for area in claimed.values()})
-    # An area that was taken out of the configuration may still have documents.
+    # An area that was removed from the configuration may still have documents.
     if query.area not in (None, *claimed) and not any(store.find(query.collection, area=query.area, batch=1)):
         _expect("area", str(query.area), claimed)
 
@@ -191,7 +191,7 @@ def _write_json(reader: Reader, query: Query) -> None:
 
 
 def _write_csv(reader: Reader, query: Query) -> None:
-    # Read twice: a field that only some documents have needs its column from the first line on.
+    # Read twice: the header needs all columns, and a field may occur in some documents only.
     names = dict.fromkeys(name for found in reader.documents(query.limit) for name in reader.visible(found))
     names.pop("parts", None)
     writer = csv.writer(data_stream(), lineterminator="\n")
@@ -213,7 +213,7 @@ def _write_table(reader: Reader, query: Query) -> None:
     shown = found[:limit]
     rows = [(reader.zone_of(document), reader.visible(document)) for document in shown]
     names = dict.fromkeys(name for _, row in rows for name in row if name != "parts")
-    # Where nobody watches, no column is cut to the width of a terminal.
+    # Without a terminal, columns are not cut.
     if not rows:
         click.echo(f"{query.collection}: no documents", err=True)
         return
@@ -230,7 +230,7 @@ def _write_table(reader: Reader, query: Query) -> None:
 
 
 def _short(local: Zone, name: str, value: Any, in_parts: bool) -> str:
-    """Return a value as people want it in a table."""
+    """Return a value for a cell of the table."""
     if name == "ts" and isinstance(value, int):
         return f"{local.local(value):%Y-%m-%d %H:%M}"
     if isinstance(value, list):

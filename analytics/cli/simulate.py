@@ -1,4 +1,4 @@
-"""``bin/analytics simulate``: a game to try the suite with."""
+"""``analytics simulate``: a simulated game to try the suite with."""
 
 import os
 import signal
@@ -36,12 +36,12 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @click.option("--areas", type=click.IntRange(1, 1000), default=4, show_default=True, help="Game servers.")
 @click.option(
     "--players", type=click.IntRange(1, 1_000_000), default=500, show_default=True,
-    help="Players who sign up in an area in its first thirty days, about.",
+    help="The approximate number of sign-ups of an area in its first thirty days.",
 )  # fmt: skip
 @click.option("--days", type=click.IntRange(1, 3650), default=14, show_default=True, help="Days to simulate.")
 @click.option(
     "--from", "first_day", type=click.DateTime(["%Y-%m-%d"]),
-    help="First day. [default: so many days ago that the last one is yesterday]",
+    help="First day. [default: so that the last one is yesterday]",
 )  # fmt: skip
 @click.option(
     "--speed", type=click.FloatRange(min=0, min_open=True), default=14_400.0, show_default=True,
@@ -52,15 +52,17 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> str:
     "--timezone", default="Asia/Shanghai", show_default=True, callback=_zone, help="Where days begin."
 )
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8100, show_default=True, help="0 takes a free one."
+    "--port", type=click.IntRange(0, 65535), default=8100, show_default=True, help="0: any free port."
 )
-@click.option("--flat", is_flag=True, help="Log flat records that name no area.")
+@click.option("--flat", is_flag=True, help="Log flat records without an area.")
 @click.option(
     "--break", "faults", type=click.FloatRange(0, 0.9), is_flag=False, flag_value=0.05, default=0.0,
-    help="Let this share of the answers go wrong: errors, half bodies, delays, resets. [alone: 0.05]",
+    help="The share of answers that fail: errors, half bodies, delays, resets. [without a value: 0.05]",
 )  # fmt: skip
-@click.option("--work", type=click.Path(file_okay=False, path_type=Path), help="Where logs go, and stay.")
-@click.option("--token-env", default="", help="Variable with a token that requests must carry.")
+@click.option(
+    "--work", type=click.Path(file_okay=False, path_type=Path), help="The folder of logs, which are kept."
+)
+@click.option("--token-env", default="", help="The variable with a token that requests must have.")
 @click.option(
     "--conf", type=click.Path(dir_okay=False, path_type=Path), help="Write a configuration for the suite."
 )
@@ -69,16 +71,16 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @click.option(
     "--ports", type=click.IntRange(0, 65532), default=0, help="In it: the first of the suite's four ports."
 )
-@click.option("--exit", "leave", is_flag=True, help="End when the last day is over, instead of serving on.")
+@click.option("--exit", "leave", is_flag=True, help="End after the last day, instead of continuing to serve.")
 def simulate(
     areas: int, players: int, days: int, first_day: datetime | None, speed: float, seed: int, timezone: str,
     port: int, flat: bool, faults: float, work: Path | None, token_env: str, conf: Path | None, data: Path,
     database: str, ports: int, leave: bool,
 ) -> None:  # fmt: skip
-    """Serve a game over HTTP: logs that grow, who paid, and roles.
+    """Serve a simulated game over HTTP: growing logs, payments and roles.
 
-    Its players sign up, come back, pay, quest and shop. Its days pass at the given speed, and lie in the
-    past: the suite puts aside records that are ahead of the clock.
+    Its players sign up, come back, pay, quest and shop. Its days pass at the given speed, and are in the past, since the
+    suite rejects records that are ahead of the clock.
     """
     first = first_day or datetime.now(ZoneInfo(timezone)) - timedelta(days=days)
     if first.timestamp() + days * DAY_SECONDS > time.time() + DAY_SECONDS:
@@ -121,21 +123,21 @@ def _introduce(game: Game, url: str, conf: Path | None) -> None:
         click.echo(f"  {server.game:4} {server.plat} {url}/logs/{server.id}/gamelog.log  opens {opens}")
     if len(game.servers) > 10:
         click.echo(f"  … and {len(game.servers) - 10} more")
-    click.echo(f"  who paid: {url}/payment?area=AREA&day=YYYY-MM-DD&page=1")
+    click.echo(f"  payments: {url}/payment?area=AREA&day=YYYY-MM-DD&page=1")
     click.echo(f"  roles:    {url}/syncuser?area=AREA&since=0&page=1")
     if conf:
         click.echo(f"Configuration written: {conf}")
 
 
 def _play(game: Game, leave: bool) -> None:
-    """Let the game's time pass, then serve on unless ``leave``; end at SIGINT or SIGTERM."""
+    """Advance the game's time, then keep serving unless ``leave``; end at SIGINT or SIGTERM."""
     stop = Event()
     handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
     running = gevent.spawn(game.run)
     try:
         _show_progress(game, running, stop)
         if not leave and not stop.is_set():
-            click.echo("The last day is over. Serving on; Ctrl-C ends.")
+            click.echo("The last day has ended. Still serving; Ctrl-C ends.")
             stop.wait()
     finally:
         running.kill()
@@ -154,5 +156,5 @@ def _show_progress(game: Game, running: "gevent.Greenlet[..., None]", stop: Even
             text = f"{now:%Y-%m-%d %H:%M}  {game.ledger.records:,} records"
             progress.update(task, completed=game.written_to - clock.start, description=text)
     if running.ready():
-        running.get()  # raises what ended it, if anything did
+        running.get()  # raises the server's error, if it failed
         click.echo(f"{game.settings.days} days, {game.ledger.records:,} records.")

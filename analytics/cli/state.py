@@ -1,4 +1,4 @@
-"""``analytics state``: whether the files that say how far work has come are whole, and what can be done if not."""
+"""``analytics state``: checks the files that record progress, and repairs them."""
 
 import sqlite3
 import time
@@ -14,33 +14,33 @@ from analytics.system import files
 
 _SPARE = {
     "state/gamelog.json": "all logs are read again, and repeats are dropped",
-    "state/payment.json": "all open days are asked again, and what is found is published once more, which changes no number",
+    "state/payment.json": "all open days are asked for and published again, which changes no number",
     "state/syncuser.json": "all roles are asked for again, and repeats are dropped",
-    "state/payment.sqlite": "who has paid on open days is read from the journals again",
+    "state/payment.sqlite": "the payers of open days are read from the journals again",
     "state/syncuser.sqlite": "all roles are asked for again, and repeats are dropped",
-    "state/stdin.json": "logs that were piped in may count again if they are piped in once more",
+    "state/stdin.json": "logs that were piped in count again if they are piped in once more",
     "state/rebuild.json": "call `bin/analytics rebuild` without --bolt afterwards",
     "queue/bolts.json": "segments wait until all bolts have reported again",
 }
-"""Files that the suite can do without, and what happens then."""
+"""Files that the suite can work without, and the consequences."""
 _NEEDED = {
     "filter/snapshot.json": "without it repeated records would count again: restore data/filter from a backup, or count "
     "everything from the journals as docs/how-to/correct-documents.md says under Counting again",
-    "state/streams.sqlite": "restore it from a backup: without it an old log that comes again counts again unless it is the "
+    "state/streams.sqlite": "restore it from a backup: without it, an old log that is read again counts again unless it is the "
     "only one with its first records",
 }
 _NOT_NOW = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
-"""Errors that say nothing about a file: another process writes, or has yet to take back what a killed one began."""
+"""Errors that do not mean damage: another process writes, or has to roll back what a killed one began."""
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Move damaged files away that the suite can go on without.")
+@click.option("--repair", is_flag=True, help="Move damaged files away that the suite can work without.")
 @click.pass_obj
 def state(config: Config, repair: bool) -> None:
-    """Check the files in the data folder that say how far work has come.
+    """Check the files in the data folder that record progress.
 
-    Most carry a checksum, and the generation before lies beside them: a node that finds the newest damaged goes on with
-    that. Files of SQLite are checked by SQLite. Stop the suite before you repair. The exit status is 1 where something stays damaged.
+    Most have a checksum and a previous generation: a node that finds the newest damaged continues with the previous one.
+    SQLite checks its own files. Stop the suite before you repair. The exit status is 1 if a file stays damaged.
     """
     left = 0
     for name, then in {**_SPARE, **_NEEDED}.items():
@@ -49,7 +49,7 @@ def state(config: Config, repair: bool) -> None:
             continue
         before = sealed.older(path)
         if before.exists() and not sealed.damage(before):
-            click.echo(f"{path}: {why}; its node goes on with the generation before, {before.name}")
+            click.echo(f"{path}: {why}; its node continues with the previous generation, {before.name}")
         elif repair and name in _SPARE:
             _move_away(path)
             click.echo(f"{path}: {why}; moved away: {then}")
@@ -58,13 +58,13 @@ def state(config: Config, repair: bool) -> None:
             left += 1
     if left:
         raise AnalyticsError(
-            f"{config.data}: {left} state files are damaged; --repair moves those away that can be spared"
+            f"{config.data}: {left} state files are damaged; --repair moves those away that the suite can work without"
         )
     click.echo("The state files are in order.")
 
 
 def _damage(path: Path) -> str:
-    """Return why the file can't be used, "" if it can or is not there."""
+    """Return the damage of a file, "" if it is intact or missing."""
     if path.suffix != ".sqlite":
         return sealed.damage(path)
     if not path.exists():
@@ -81,7 +81,7 @@ def _damage(path: Path) -> str:
 
 
 def _move_away(path: Path) -> None:
-    """Move a file away, with the generation before it, which is damaged, too, or what SQLite keeps beside it."""
+    """Move a file away, with its previous generation, which is damaged as well, or SQLite's files beside it."""
     beside = [path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal")]
     for one in (path, sealed.older(path), *beside):
         if one.exists():

@@ -19,13 +19,15 @@ from analytics.runtime.service.control import lsb_status
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 @click.option(
-    "--lsb", is_flag=True, help="End as init scripts do: 0 well, 1 killed, 3 stopped, 150 not well."
+    "--lsb",
+    is_flag=True,
+    help="Exit statuses of init scripts: 0 healthy, 1 killed, 3 stopped, 150 unhealthy.",
 )
 @click.pass_obj
 def status(config: Config, as_json: bool, lsb: bool) -> None:
     """Show every node, healthy or not, and the balance of records.
 
-    The exit status is 0 only if every node that the configuration needs is well, broker and store answer, and
+    The exit status is 0 only if every node that the configuration needs is healthy, broker and store answer, and
     the balance adds up.
     """
     found = report(config)
@@ -93,8 +95,8 @@ def _nodes(found: StatusReport) -> Table:
         numbers = ("pid", "running", "a second", "MB", "files")
         table.add_column(column, justify="right" if column in numbers else "left")
     for node in found.nodes:
-        well = "well, stands by" if node.state.get("standby") else "well"
-        health = f"[green]{well}[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
+        healthy = "healthy, standby" if node.state.get("standby") else "healthy"
+        health = f"[green]{healthy}[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
         error = "" if node.last_error in node.problem else node.last_error
         running = ("", "", "", "")
         if node.pid:
@@ -145,13 +147,13 @@ def _bolts(found: StatusReport) -> Table:
 
 
 def _timers(state: dict[str, Any], now: float) -> str:
-    """Return what the timer bolts did last, and what they have yet to do."""
+    """Return a summary of the timer bolts' last run and pending work."""
     unknown = state["unknown_areas"]
     return (
         f"Timer bolts: last run {_duration(max(0.0, now - state['ran_at']))} ago took {state['seconds']:.1f} s; "
         f"{sum(state['documents'].values()):,} documents written since the start; {state['changed_days']:,} changed "
         "area-days not in their documents yet"
-        + (f"; left out, as no game claims them: areas {', '.join(unknown)}" if unknown else "")
+        + (f"; skipped, since they are not configured: areas {', '.join(unknown)}" if unknown else "")
     )
 
 

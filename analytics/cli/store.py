@@ -1,4 +1,4 @@
-"""``analytics store``: the address of the documents, and moving them between the embedded servers."""
+"""``analytics store``: prints the database's address, and moves it between the embedded servers."""
 
 from typing import get_args
 
@@ -17,26 +17,28 @@ ENGINE = click.Choice(get_args(Name))
 
 @click.group()
 def store() -> None:
-    """Find the documents, and move them between the servers that the node `store` can run."""
+    """Print the database's address, or move it between the servers that the node `store` can run."""
 
 
 @store.command()
 @click.pass_obj
 def address(config: Config) -> None:
-    """Print the MongoDB address of the documents, with the password in it, as any client takes it."""
+    """Print the database's URI for any MongoDB client, with the password."""
     click.echo(store_uri(config))
 
 
 @store.command("move")
-@click.option("--from", "source", type=ENGINE, help="Where the documents are. [default: where they are]")
-@click.option("--to", "target", type=ENGINE, help="Where they go. [default: the other]")
+@click.option(
+    "--from", "source", type=ENGINE, help="The source. [default: the server that has the documents]"
+)
+@click.option("--to", "target", type=ENGINE, help="The target. [default: the other server]")
 @click.option("--overwrite", is_flag=True, help="Replace the documents that the target has.")
 @click.pass_obj
 def move_command(config: Config, source: Name | None, target: Name | None, overwrite: bool) -> None:
     """Move all documents and positions of the embedded store from one server to the other.
 
-    Stop the suite first. Every collection is copied, read back and compared; only then the suite uses the copy, from its
-    next start. The source is left as it is. A move that was interrupted starts again from the beginning.
+    Stop the suite first. Every collection is copied, read back and compared; only then does the suite use the copy, from
+    its next start. The source stays unchanged. An interrupted move starts over.
     """
     running = [
         f"{node.name} (process {node.pid})" for node in LocalRegistry(config.data).list() if alive(node)
@@ -56,7 +58,7 @@ def move_command(config: Config, source: Name | None, target: Name | None, overw
         click.echo(f"{done} {content.name}: {content.documents:,} documents, {content.bytes:,} bytes")
 
     move(config, source, target, overwrite, report)
-    click.echo(f"moved {total:,} documents; all of them were read back and are the same")
+    click.echo(f"moved {total:,} documents; all were read back and are equal")
     if config.store.engine not in ("auto", target):
         click.echo(f'now set store.engine = "{target}" (or "auto") in {config.file}')
     click.echo(f"the suite uses {target} from its next start; then you may delete {old.database}")

@@ -1,4 +1,4 @@
-"""Where commands write: data reaches a terminal without its control characters, and no locale stops it."""
+"""Output streams: escape control characters on a terminal, and work in any locale."""
 
 import io
 import re
@@ -6,11 +6,11 @@ import sys
 from typing import TextIO
 
 _CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys instead of showing it, but for tabs and newlines; marks that turn the direction of text, too."""
+"""Control characters except tabs and newlines, and marks that change the direction of text."""
 
 
 def visible(text: str) -> str:
-    """Return ``text`` with control characters as JSON writes them, ``\\u001b`` for ESC; JSON stays the same JSON."""
+    """Return ``text`` with control characters escaped as in JSON, ``\\u001b`` for ESC; JSON stays equal."""
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -22,14 +22,14 @@ def data_stream() -> TextIO:
 
 
 def tolerate_any_text() -> None:
-    """Let stdout and stderr write what the locale's encoding lacks as escapes, instead of failing."""
+    """Make stdout and stderr escape characters that the locale's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 class _Visible(io.TextIOBase, TextIO):
-    """Writes to stdout what is visible."""
+    """Writes to stdout with control characters escaped."""
 
     def write(self, text: str) -> int:
         """Write all of ``text``."""

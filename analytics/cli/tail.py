@@ -1,4 +1,4 @@
-"""``analytics tail``: tuples as they pass."""
+"""``analytics tail``: prints tuples as they arrive."""
 
 import os
 import sys
@@ -19,19 +19,19 @@ WAITS = 5
 
 @click.command()
 @click.argument("topic")
-@click.option("--count", type=click.IntRange(min=1), help="End after so many tuples.")
+@click.option("--count", type=click.IntRange(min=1), help="End after this many tuples.")
 @click.pass_obj
 def tail(config: Config, topic: str, count: int | None) -> None:
-    """Print tuples of TOPIC as they pass, one JSON object a line.
+    """Print tuples of TOPIC as they arrive, one JSON object a line.
 
-    TOPIC is exact (gamelog.login_logcount, payment, loginday) or a prefix with a star (gamelog.*). What passes
-    while nobody listens is not printed; a reader slower than the stream misses some.
+    TOPIC is exact (gamelog.login_logcount, payment, loginday) or a prefix with a star (gamelog.*). Earlier
+    tuples are not printed, and a reader slower than the stream misses some.
     """
     prefix = topic.removesuffix("*") if topic.endswith("*") else None
     topics = [topic, shared_topic(topic)] if topic.startswith(CODES) and prefix is None else [topic]
     subscriber = Subscriber(config.broker, topics, prefixes=[prefix] if prefix is not None else [])
     left, out = count, data_stream()
-    silent = 0  # counted in waits: a machine that stood still meanwhile says nothing about the broker
+    silent = 0  # counted in waits: after a pause of the machine, the broker gets its full time
     try:
         while left is None or left > 0:
             got = subscriber.recv(WAIT_SECONDS)
@@ -47,7 +47,7 @@ def tail(config: Config, topic: str, count: int | None) -> None:
                 out.flush()
                 left = None if left is None else left - len(lines)
     except BrokenPipeError:
-        # Whoever read has seen enough; what Python still flushes at its end has nowhere to go.
+        # The reader has closed the pipe; Python's flush at exit must not fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         subscriber.close()

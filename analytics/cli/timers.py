@@ -1,4 +1,4 @@
-"""``analytics timers``: runs timer bolts by hand."""
+"""``analytics timers``: computes timer bolts on demand."""
 
 import time
 from datetime import date
@@ -30,8 +30,8 @@ DAY = "%Y-%m-%d"
     type=click.Choice(NAMES),
     help="Only this one; may be given several times.",
 )
-@click.option("--area", default="", metavar="ID", help="Only this area, without its game's whole.")
-@click.option("--game", default="", metavar="NAME", help="Only this game: its areas and its whole.")
+@click.option("--area", default="", metavar="ID", help="Only this area, without the whole game.")
+@click.option("--game", default="", metavar="NAME", help="Only this game: its areas and the whole.")
 @click.option(
     "--from",
     "since",
@@ -43,10 +43,10 @@ DAY = "%Y-%m-%d"
 def timers(
     config: Config, names: tuple[str, ...], area: str, game: str, since: date | None, until: date | None
 ) -> None:
-    """Compute documents of timer bolts again, and remove those that nothing stored speaks of.
+    """Compute documents of timer bolts again, and remove those that no stored data supports.
 
-    The node `timers` does so by itself for all that changes; this is for documents that were deleted, or of which
-    you want to be sure. It works while the node runs.
+    The node `timers` does this automatically after changes. Use this command for documents that were deleted or changed
+    by hand. It works while the node runs.
     """
     _check(config, area, game)
     wanted = Wanted(
@@ -73,14 +73,14 @@ def timers(
     console().print(table)
     for name, count in (done.spared + done.kept).items():
         click.echo(
-            f"{count:,} documents of {name} were left alone, though nothing that is stored speaks of them: see "
+            f"{count:,} documents of {name} were kept, although no stored data supports them: see "
             f"`bin/analytics rebuild --bolt {name} --dry-run`",
             err=True,
         )
 
 
 def _check(config: Config, area: str, game: str) -> None:
-    """Refuse names that nothing goes by."""
+    """Raise AnalyticsError for unknown names."""
     if game and game not in config.games:
         raise AnalyticsError(
             f'there is no game "{game}". There are: {", ".join(sorted(config.games)) or "none"}'

@@ -103,7 +103,7 @@ def test_the_command_finds_damage_and_repairs_what_can_be_spared(path: Path) -> 
     data = path.parents[1]
     assert "in order" in command(data).output
     path.write_bytes(path.read_bytes().replace(b"2000", b"2001"))
-    assert "goes on with the generation before" in command(data).output
+    assert "continues with the previous generation" in command(data).output
     for one in (path, sealed.older(path)):
         one.write_bytes(b"{")
     with pytest.raises(StateError, match="bin/analytics state"):

@@ -46,7 +46,7 @@ PLAIN = {
 CLEAN = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "data/README.md"),
     *("bin", "conf", "deploy.sh", "init.d"),
-    *(f"analytics/{package}" for package in ("cluster", "config", "store")),
+    *(f"analytics/{package}" for package in ("broker", "cluster", "config", "core", "simulate", "store")),
 ]
 """Files and folders that are in plain English. The list only grows."""
 
