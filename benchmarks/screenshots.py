@@ -24,11 +24,11 @@ from analytics.cli.demo import MACHINERY, SPOUTS, count_and_compare, play
 from analytics.cli.demo_results import verdict
 from analytics.config import Config
 from analytics.runtime.suite import Suite
-from analytics.simulate.conf import Suite as Place
+from analytics.simulate.conf import SuiteOptions as Place
 from analytics.simulate.conf import configuration
-from analytics.simulate.game import Clock, Game
+from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings, game_servers
+from analytics.simulate.world import WorldSettings, game_servers
 from analytics.store import open_store
 from analytics.testing.ports import free_ports
 from analytics.web.pages import PAGES
@@ -82,23 +82,23 @@ def _set_clock() -> None:
 
 def _make(console: Console, seed: int, data: Path, folder: Path) -> None:
     first = MOMENT.date() - timedelta(days=DAYS - 1)
-    settings = Settings(first, seed, AREAS, PLAYERS, DAYS, TIMEZONE)
+    settings = WorldSettings(first, seed, AREAS, PLAYERS, DAYS, TIMEZONE)
     ports, *_ = free_ports(6)
     file = data / "analytics.toml"
     place = Place(data, "analytics", ports, 0.5, first.isoformat(), ports + 5)
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
     address = f"http://127.0.0.1:{ports + 5}"
     with Suite(file, MACHINERY) as suite:
-        game = Game(settings, data / "game")
+        game = SimulatedGame(settings, data / "game")
         start, now = game.clock.start, int(MOMENT.timestamp())
-        game.clock = Clock(start, now, (now - start) / SECONDS)
+        game.clock = SimulatedClock(start, now, (now - start) / SECONDS)
         server = serve(game, ports + 4)
         try:
             with Suite(file, SPOUTS):
                 play(console, game, suite.config)
                 _check(console, game, suite.config)
                 _take(address, folder, [path for path in _paths() if path != "/system"])
-                game.clock = Clock(now, now + 86_400, GOING_ON)
+                game.clock = SimulatedClock(now, now + 86_400, GOING_ON)
                 going = gevent.spawn(game.run)
                 gevent.sleep(WARM_SECONDS)
                 _take(address, folder, ["/system"])
@@ -108,7 +108,7 @@ def _make(console: Console, seed: int, data: Path, folder: Path) -> None:
             game.close()
 
 
-def _check(console: Console, game: Game, config: Config) -> None:
+def _check(console: Console, game: SimulatedGame, config: Config) -> None:
     """Wait until all is counted, and go on only if it is right."""
     store = open_store(config)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import zmq.green as zmq
 
-from analytics.broker.committer import Intake
+from analytics.broker.committer import ReceivedBatch
 from analytics.broker.limits import MOST_FRAMES
 from analytics.broker.wire import (
     BATCH,
@@ -30,7 +30,7 @@ _LEAST_NAME, _MOST_NAME = 16, 255
 _decode = msgspec.json.Decoder(BatchHeader).decode
 
 
-def checked(frames: "Sequence[zmq.Frame]") -> Intake:
+def checked(frames: "Sequence[zmq.Frame]") -> ReceivedBatch:
     """Return the batch of a message. Raise ValueError if it is invalid."""
     if len(frames) > MOST_FRAMES or (size := _OVERHEAD + sum(map(len, frames))) > MOST_BYTES:
         raise ValueError(f"expected at most {MOST_FRAMES} frames and {MOST_BYTES >> 20} MB in all, got more")
@@ -49,7 +49,7 @@ def checked(frames: "Sequence[zmq.Frame]") -> Intake:
         raise ValueError(f"the header names {len(header.parts)} bodies, the message has {len(bodies)}")
     _check_numbers(header)
     _check_parts(header, bodies)
-    return Intake(frames[0].bytes, publisher, seq, header, bodies, size)
+    return ReceivedBatch(frames[0].bytes, publisher, seq, header, bodies, size)
 
 
 def _check_numbers(header: BatchHeader) -> None:

@@ -20,7 +20,7 @@ from analytics.broker.limits import Port, Watch
 from analytics.broker.log import NOTHING, Log, Retention
 from analytics.broker.positions import Positions
 from analytics.broker.receiver import Receiver
-from analytics.broker.refill import Answer, Refill
+from analytics.broker.refill import Answer, RefillEndpoint
 from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Sender
 from analytics.broker.sessions import Sessions
 from analytics.broker.sockets import patience
@@ -111,7 +111,7 @@ class Broker:
             lambda intake, reason: self._receiver.refuse(intake, reason),
         )
         self._receiver = Receiver(self._committer.put, **options)
-        self._refill = Refill(self._answer, **options)
+        self._refill = RefillEndpoint(self._answer, **options)
         self.bound = msgspec.structs.replace(
             section,
             receiver_port=listen(self._receiver.socket, section, "receiver", security),

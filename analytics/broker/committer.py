@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class ReceivedBatch:
     """A received batch: its connection, its publisher, and its bodies in ZeroMQ's frames."""
 
     connection: bytes
@@ -47,9 +47,9 @@ class _Group:
     """The batches of one commit, with their messages and acknowledgements."""
 
     messages: list[tuple[str, MessageHeader, "zmq.Frame | Buffer"]] = field(default_factory=list)
-    acks: list[tuple[Intake, Ack]] = field(default_factory=list)
+    acks: list[tuple[ReceivedBatch, Ack]] = field(default_factory=list)
     passed: list[Passed] = field(default_factory=list)
-    refused: list[tuple[Intake, str]] = field(default_factory=list)
+    refused: list[tuple[ReceivedBatch, str]] = field(default_factory=list)
 
 
 class Committer:
@@ -67,8 +67,8 @@ class Committer:
         folder: Path,
         min_free_bytes: int,
         publish: Callable[[str, MessageHeader, "zmq.Frame | Buffer"], None],
-        acknowledge: Callable[[Intake, Ack], None],
-        refuse: Callable[[Intake, str], None],
+        acknowledge: Callable[[ReceivedBatch, Ack], None],
+        refuse: Callable[[ReceivedBatch, str], None],
     ) -> None:
         self.blocked = ""
         self.repeated = 0
@@ -81,7 +81,7 @@ class Committer:
         self._acknowledge = acknowledge
         self._refuse = refuse
         self._pool = ThreadPool(1)
-        self._waiting: deque[Intake] = deque()
+        self._waiting: deque[ReceivedBatch] = deque()
         self._bytes = 0
         self._came = Event()
         self._room = Event()
@@ -90,7 +90,7 @@ class Committer:
         self._durable = 0
         self._settled = Event()
 
-    def put(self, intake: Intake) -> bool:
+    def put(self, intake: ReceivedBatch) -> bool:
         """Accept a batch; return whether it was accepted. Waits while too many bytes wait for the disk.
 
         If they wait for long, batches are dropped at once, so that the caller keeps reading the network and sees whether
@@ -151,7 +151,7 @@ class Committer:
         """Release the thread. Call it when :meth:`run` has ended."""
         self._pool.kill()
 
-    def _stage(self, intake: Intake, group: _Group) -> None:
+    def _stage(self, intake: ReceivedBatch, group: _Group) -> None:
         bodies = [frame.buffer for frame in intake.frames]
         try:
             new = self._filter.new_records(intake.header, bodies)

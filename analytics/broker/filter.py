@@ -10,7 +10,7 @@ Buffer = bytes | memoryview
 
 
 @dataclass(slots=True)
-class Known:
+class KnownNumbers:
     """The record numbers of one source. A number is in at most one of the sets: accepted wins."""
 
     accepted: Intervals = field(default_factory=Intervals)
@@ -47,7 +47,7 @@ class Filter:
     """Every source's known numbers."""
 
     def __init__(self) -> None:
-        self.sources: dict[str, Known] = {}
+        self.sources: dict[str, KnownNumbers] = {}
 
     def new_records(self, header: BatchHeader, bodies: Sequence[Buffer]) -> NewRecords:
         """Return the new records of a batch and add them. Raise ValueError, without adding any, if it can't be split.
@@ -57,7 +57,7 @@ class Filter:
         total = sum(part.count for part in header.parts)
         if not header.ns and not header.rejected:
             return NewRecords(header, bodies, total, 0)
-        known = self.sources.get(header.source) or Known()
+        known = self.sources.get(header.source) or KnownNumbers()
         fresh = _minus(header.ns, known.accepted)
         new = NewRecords(header, bodies, total, 0)
         if header.ns and fresh != header.ns:
@@ -72,7 +72,7 @@ class Filter:
 
     def note(self, source: str, ns: Iterable[Pair], rejected: Iterable[Pair]) -> None:
         """Add numbers that were accepted and rejected before."""
-        known = self.sources.setdefault(source, Known())
+        known = self.sources.setdefault(source, KnownNumbers())
         known.accept(ns)
         known.reject(rejected)
 
@@ -86,7 +86,7 @@ class Filter:
         return {source: _state(known) for source, known in self.sources.items()}
 
 
-def _state(known: Known) -> SourceState:
+def _state(known: KnownNumbers) -> SourceState:
     last = max((pair[1] for numbers in (known.accepted, known.rejected) for pair in numbers), default=0)
     gaps = known.accepted.gaps() + known.rejected.gaps()
     return SourceState(known.accepted.count(), known.rejected.count(), last, gaps)

@@ -13,24 +13,24 @@ from pathlib import Path
 import msgspec
 
 from analytics import sealed
-from analytics.broker.filter import Filter, Known
+from analytics.broker.filter import Filter, KnownNumbers
 from analytics.core.intervals import Intervals, Pair
 from analytics.system import files
 
 logger = logging.getLogger(__name__)
 
 
-class _Saved(msgspec.Struct, frozen=True, array_like=True):
+class _SavedFilter(msgspec.Struct, frozen=True, array_like=True):
     accepted: list[Pair]
     rejected: list[Pair]
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class FilterSnapshot(msgspec.Struct, frozen=True):
     """The filter after record ``seq`` of log ``log``."""
 
     log: str
     seq: int
-    sources: dict[str, _Saved]
+    sources: dict[str, _SavedFilter]
 
 
 class Passed(msgspec.Struct, frozen=True, array_like=True):
@@ -60,12 +60,12 @@ class FilterStore:
     def load(self, into: Filter) -> tuple[str, int]:
         """Fill the filter. Return log and seq of the newest record, or ``("", 0)``."""
         newest = ("", 0)
-        found = sealed.read(self._folder / "snapshot.json", msgspec.json.Decoder(Snapshot).decode)
+        found = sealed.read(self._folder / "snapshot.json", msgspec.json.Decoder(FilterSnapshot).decode)
         if found is not None:
             snapshot, again = found
             self._log, self._seq = snapshot.log, snapshot.seq
             for source, saved in snapshot.sources.items():
-                into.sources[source] = Known(Intervals(saved.accepted), Intervals(saved.rejected))
+                into.sources[source] = KnownNumbers(Intervals(saved.accepted), Intervals(saved.rejected))
             newest = (self._log, self._seq)
             if again and (old := self._folder / "tail.old").exists():
                 newest, _ = self._take(old, old.read_bytes(), into, newest)
@@ -136,7 +136,7 @@ def encoded(state: Filter) -> bytes:
     """Return the filter's sources as a snapshot holds them."""
     return msgspec.json.encode(
         {
-            source: _Saved(list(known.accepted), list(known.rejected))
+            source: _SavedFilter(list(known.accepted), list(known.rejected))
             for source, known in state.sources.items()
         }
     )

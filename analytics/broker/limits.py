@@ -1,8 +1,8 @@
-"""How much a client may send, and how much of it may wait in the broker's memory. Beyond that its connection ends.
+"""Limits on what a client may send and on the memory it may take. The broker closes connections that exceed them.
 
-ZeroMQ bounds a frame, and how many whole messages wait. It bounds neither the frames of a message nor their sum, and nobody
-sees a message before its last frame has come. So :class:`Watch` looks at the connections themselves: how many bytes the
-kernel handed over since the last message that arrived whole, and how much memory is allocated.
+ZeroMQ bounds the size of a frame and the number of complete messages that wait. It bounds neither the frames of a message nor
+their sum, and a message is visible only when its last frame has arrived. So :class:`Watch` checks the connections themselves:
+the bytes that ZeroMQ has read since the last complete message, and the allocated memory.
 """
 
 import contextlib
@@ -28,22 +28,22 @@ logger = logging.getLogger(__name__)
 
 MOST_FRAMES = 40_000
 MOST_UNSEEN_BYTES = 6 * MOST_BYTES
-"""Four messages that wait, one that arrives, and what the kernel holds."""
+"""Four waiting messages, one that arrives, and the kernel's buffers."""
 MOST_CONNECTIONS = 512
 MOST_GROWTH_BYTES = 48 << 20
-"""Of allocated memory while a message is unfinished and all that are whole have been taken."""
+"""The most growth of allocated memory while a message is unfinished and all complete ones are read."""
 MOST_BUSY_GROWTH_BYTES = 110 << 20
 _AMPLIFIED = 2
-"""Memory may grow by so many times the bytes that came of unfinished messages."""
+"""Memory may grow by this factor of the bytes of unfinished messages."""
 _MOST_AMPLIFIED = 40
-"""An empty frame has two bytes, and takes 64 of memory."""
+"""An empty frame has two bytes and takes 64 bytes of memory."""
 _HANDSHAKE_BYTES = 2048
 """More than what precedes a connection's first message."""
 _BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.1
-"""How often connections are looked at while bytes come, and else."""
+"""The interval of checks while data arrives, and otherwise."""
 _GIVE_BACK_SECONDS = 0.5
 _BREATH = 1000
-"""Frames that nobody wants are deleted in such lots, so that others get their turn."""
+"""Unwanted frames are freed in groups of this size, so that other greenlets can run."""
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 _EVENT = struct.Struct("<HI")
 _UNREAD = struct.Struct("i")
@@ -56,13 +56,13 @@ _socket = monkey.get_original("socket", "socket")
 
 
 def is_logged(count: int) -> bool:
-    """Say whether the ``count``-th event of a kind is logged: ever fewer are, since clients could fill the disk with them."""
+    """Return whether the ``count``-th event of a kind is logged: growing intervals keep clients from filling the disk."""
     return count & (count - 1) == 0
 
 
 @dataclass(slots=True)
 class _Connection:
-    """``taken``, ``seen``: bytes that ZeroMQ read in all, and through the last whole message; of unix sockets nobody counts them."""
+    """``taken``, ``seen``: all bytes that ZeroMQ has read, and those through the last complete message; 0 for unix sockets."""
 
     socket: sockets.socket
     address: str
@@ -72,11 +72,11 @@ class _Connection:
 
     @property
     def unseen(self) -> int:
-        """Bytes since the last whole message."""
+        """Bytes since the last complete message."""
         return self.taken - self.seen
 
-    def look(self) -> bool:
-        """Read the kernel's counters; return whether anything came. Raise OSError if the connection has ended."""
+    def refresh(self) -> bool:
+        """Read the kernel's counters; return whether any data arrived. Raise OSError if the connection has ended."""
         if self.socket.family == sockets.AF_UNIX:
             return False
         before = self.taken
@@ -85,7 +85,7 @@ class _Connection:
         )
         if received != before:
             [unread] = _UNREAD.unpack(fcntl.ioctl(self.socket, termios.FIONREAD, bytes(_UNREAD.size)))
-            # What came in between is unread, but not in the first number.
+            # Bytes that arrived in between are unread, but not in the first number.
             self.taken = max(before, received - unread)
         return self.taken != before
 
@@ -94,10 +94,10 @@ class Port:
     """One of the broker's sockets and its connections. Messages are taken from it by :meth:`receive`.
 
     Args:
-        most_ever: bytes that a connection may send in its life, where those are few.
-        most_messages: messages that a connection may send in its life, where those are few.
-        most_unseen: bytes that may come over a connection without a whole message among them.
-        keyless: called where a handshake failed.
+        most_ever: the most bytes that a connection may send in its life, for clients that send little.
+        most_messages: the most messages that it may send in its life.
+        most_unseen: the most bytes that a connection may send without completing a message.
+        keyless: called when a handshake has failed.
 
     Attributes:
         hung_up: how many connections were ended here.
@@ -152,32 +152,32 @@ class Port:
             gevent.sleep(0)
 
     def check(self) -> bool:
-        """End connections that sent too much; return whether anything came over any."""
+        """Close connections that sent too much; return whether any data arrived."""
         came = False
         for fd, one in list(self._connections.items()):
             try:
-                came |= one.look()
+                came |= one.refresh()
             except OSError:
                 continue  # it has just ended
             if one.unseen > self._most_unseen:
-                self.hang_up(fd, f"it sent {one.unseen >> 20} MB that are no whole message")
+                self.disconnect(fd, f"it sent {one.unseen >> 20} MB without completing a message")
             elif self._most_ever is not None and one.taken > self._most_ever:
-                self.hang_up(fd, f"it sent {one.taken} bytes, expected {self._most_ever} at most")
+                self.disconnect(fd, f"it sent {one.taken} bytes, expected at most {self._most_ever}")
         return came
 
     def unfinished(self) -> list[tuple[int, int]]:
         """Return connections within a message, and how many bytes each sent of it.
 
-        None over a unix socket: nobody counts their bytes, and only the suite's user reaches them.
+        None over a unix socket: they have no counters, and only the suite's user can reach them.
         """
         return [(fd, one.unseen) for fd, one in self._connections.items() if one.unseen > _HANDSHAKE_BYTES]
 
-    def hang_up(self, fd: int, why: str) -> None:
-        """End a connection, and throw away what the kernel holds of it: ZeroMQ would still read that."""
+    def disconnect(self, fd: int, why: str) -> None:
+        """Close a connection, and discard what the kernel has buffered, which ZeroMQ would still read."""
         one = self._connections[fd]
         try:
             peer = one.socket.getpeername() or "a process of this host"
-            # When ZeroMQ closes it, too, the other end is reset, and does not wait for room to send more.
+            # When ZeroMQ closes it as well, the peer gets a reset and stops waiting to send.
             one.socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
             one.socket.shutdown(sockets.SHUT_RDWR)
             for _ in range(_MOST_DISCARDED // len(_discarded)):
@@ -190,7 +190,7 @@ class Port:
         self._forget(fd)
         self.hung_up += 1
         if is_logged(self.hung_up):
-            logger.warning("%s: hung up on %s (%d times so far): %s", one.address, peer, self.hung_up, why)
+            logger.warning("%s: disconnected %s (%d times so far): %s", one.address, peer, self.hung_up, why)
 
     def close(self) -> None:
         """Close all connections, and what watches them."""
@@ -207,13 +207,13 @@ class Port:
         if (one := self._connections.get(fd)) is None:
             return
         with contextlib.suppress(OSError):  # it has just ended
-            one.look()
+            one.refresh()
         one.seen = one.taken
         one.messages += 1
         if too_many:
-            self.hang_up(fd, f"it sent a message of {too_many} frames")
+            self.disconnect(fd, f"it sent a message of {too_many} frames")
         elif self._most_messages is not None and one.messages > self._most_messages:
-            self.hang_up(fd, f"it sent {one.messages} messages, expected {self._most_messages} at most")
+            self.disconnect(fd, f"it sent {one.messages} messages, expected at most {self._most_messages}")
 
     def _add(self, fd: int, address: str) -> None:
         self._forget(fd)
@@ -223,7 +223,7 @@ class Port:
             return  # it has just ended
         self._connections[fd] = _Connection(mine, address)
         if len(self._connections) > MOST_CONNECTIONS:
-            self.hang_up(fd, f"there are {MOST_CONNECTIONS} others")
+            self.disconnect(fd, f"there are {MOST_CONNECTIONS} others")
 
     def _forget(self, fd: int) -> None:
         if (one := self._connections.pop(fd, None)) is not None:
@@ -243,7 +243,7 @@ class Watch:
         return sum(port.hung_up for port in self._ports)
 
     def loops(self) -> Iterator[Callable[[], None]]:
-        """Yield what is to run forever, each in a greenlet of its own."""
+        """Yield functions that run forever, each in its own greenlet."""
         yield from (port.follow for port in self._ports)
         yield self._run
 
@@ -265,10 +265,10 @@ class Watch:
                 gevent.spawn_later(_GIVE_BACK_SECONDS, give_back)
 
     def _check_memory(self, memory: int) -> None:
-        """End connections whose unfinished messages fill the memory.
+        """Close connections whose unfinished messages fill the memory.
 
-        Where it grew by far more than came, somebody sends tiny frames without end, as no publisher does. Otherwise many send
-        large messages at once: the largest has to come again.
+        If it grew by far more than arrived, a client sends endless tiny frames, as no publisher does. Otherwise many send
+        large messages at once: the largest one has to be sent again.
 
         Args:
             memory: bytes allocated before the ports were checked, so that all of its cause is counted.
@@ -285,6 +285,6 @@ class Watch:
                 return
             unfinished = [max(unfinished, key=itemgetter(0))]
         for unseen, port, fd in unfinished:
-            port.hang_up(
-                fd, f"memory grew by {growth >> 20} MB, and {unseen} bytes from it are no whole message yet"
+            port.disconnect(
+                fd, f"memory grew by {growth >> 20} MB, and it sent {unseen} bytes of an incomplete message"
             )

@@ -13,7 +13,7 @@ from analytics.system import files
 logger = logging.getLogger(__name__)
 
 
-class _Saved(msgspec.Struct, frozen=True):
+class _SavedPositions(msgspec.Struct, frozen=True):
     log: str
     bolts: dict[str, dict[str, Head]]
 
@@ -70,17 +70,17 @@ class Positions:
 
     def _save(self) -> None:
         """Save the reports. On a full disk they may be lost: bolts report again."""
-        saved = sealed(msgspec.json.encode(_Saved(self._log, self.bolts)))
+        saved = sealed(msgspec.json.encode(_SavedPositions(self._log, self.bolts)))
         try:
             files.draft(self._path, saved, durable=False).replace(self._path)
         except OSError as error:
             logger.warning("%s was not saved: %s", self._path, error)
 
 
-def _read(path: Path) -> _Saved:
+def _read(path: Path) -> _SavedPositions:
     """Return what was saved. An unreadable file is no error: bolts report again."""
     try:
-        return msgspec.json.decode(opened(path.read_bytes()), type=_Saved)
+        return msgspec.json.decode(opened(path.read_bytes()), type=_SavedPositions)
     except (msgspec.MsgspecError, ValueError) as error:
         logger.error("%s is damaged: %s. Segments wait until all bolts have reported again", path, error)
-        return _Saved("", {})
+        return _SavedPositions("", {})

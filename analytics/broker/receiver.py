@@ -8,7 +8,7 @@ import gevent
 import zmq.green as zmq
 
 from analytics.broker.batches import checked
-from analytics.broker.committer import Intake
+from analytics.broker.committer import ReceivedBatch
 from analytics.broker.limits import MOST_FRAMES, Port, is_logged
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import ACK, MOST_BYTES, REFUSED, Ack, encode
@@ -29,7 +29,7 @@ class Receiver:
     take over another's connection nor receive its answers.
     """
 
-    def __init__(self, put: Callable[[Intake], bool], **options: int | bytes) -> None:
+    def __init__(self, put: Callable[[ReceivedBatch], bool], **options: int | bytes) -> None:
         self.socket = new_socket(
             zmq.ROUTER,
             RCVHWM=_HIGH_WATER_MARK,
@@ -50,7 +50,7 @@ class Receiver:
                 self._take(port.receive(MOST_FRAMES))
             gevent.sleep(0)
 
-    def acknowledge(self, intake: Intake, ack: Ack) -> None:
+    def acknowledge(self, intake: ReceivedBatch, ack: Ack) -> None:
         """Send the publisher an acknowledgement."""
         self._under_way.discard((intake.publisher, intake.seq))
         self._acks.setdefault(intake.publisher, deque(maxlen=_REMEMBERED_ACKS)).append(ack)
@@ -59,7 +59,7 @@ class Receiver:
             self._acks.popitem(last=False)
         self._send([intake.connection, ACK, encode(ack)])
 
-    def refuse(self, intake: Intake, reason: str) -> None:
+    def refuse(self, intake: ReceivedBatch, reason: str) -> None:
         """Send the publisher the reason why its batch is invalid."""
         self._under_way.discard((intake.publisher, intake.seq))
         self._refuse(intake.connection, b"%d" % intake.seq, reason)

@@ -22,7 +22,7 @@ _decode = msgspec.json.Decoder(Request).decode
 Answer = tuple[bytes, list[Message]]
 
 
-class Refill:
+class RefillEndpoint:
     """A ROUTER socket that answers one request after another by calling ``answer``."""
 
     def __init__(self, answer: Callable[[Request], Answer | None], **options: int | bytes) -> None:

@@ -29,11 +29,11 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.draining import drain
 from analytics.runtime.report import StatusReport, report, report_with_balance
 from analytics.runtime.suite import Suite
-from analytics.simulate.conf import Suite as Place
+from analytics.simulate.conf import SuiteOptions as Place
 from analytics.simulate.conf import configuration
-from analytics.simulate.game import Clock, Game
+from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings, game_servers
+from analytics.simulate.world import WorldSettings, game_servers
 from analytics.store import Store, open_store, store_uri
 from analytics.testing.ports import free_ports
 from analytics.web.dashboard_node import url
@@ -97,7 +97,7 @@ def demo(
     _end_when_told()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     first = _first_day(days if once else days + FURTHER_DAYS)
-    settings = Settings(first, seed, area_count, players, days, TIMEZONE)
+    settings = WorldSettings(first, seed, area_count, players, days, TIMEZONE)
     data = data.absolute()
     _make_room(data)
     console.print(
@@ -123,7 +123,9 @@ def _end_when_told() -> None:
         gevent.signal_handler(number, main.throw, KeyboardInterrupt)
 
 
-def _demo(console: Console, settings: Settings, place: Place, seconds: float, once: bool, keep: bool) -> bool:
+def _demo(
+    console: Console, settings: WorldSettings, place: Place, seconds: float, once: bool, keep: bool
+) -> bool:
     """Start everything, let the days pass, and show what was counted; return whether all of it is right."""
     data, ports = place.data, place.ports
     file = data / "analytics.toml"
@@ -134,7 +136,7 @@ def _demo(console: Console, settings: Settings, place: Place, seconds: float, on
     if not place.uri:
         tell_engine(console, load(file))
     with Suite(file, machinery) as suite:
-        game = Game(settings, data / "game", settings.days * DAY / seconds)
+        game = SimulatedGame(settings, data / "game", settings.days * DAY / seconds)
         server = serve(game, ports + 4)
         try:
             with Suite(file, SPOUTS):
@@ -149,10 +151,10 @@ def _demo(console: Console, settings: Settings, place: Place, seconds: float, on
     return right
 
 
-def _go_on(console: Console, game: Game, server: WSGIServer, config: Config) -> None:
+def _go_on(console: Console, game: SimulatedGame, server: WSGIServer, config: Config) -> None:
     """Let further days pass, slower, compare again, and stay until Ctrl-C."""
     start = game.clock.end
-    game.clock = Clock(start, start + FURTHER_DAYS * DAY, DAY / FURTHER_DAY_SECONDS)
+    game.clock = SimulatedClock(start, start + FURTHER_DAYS * DAY, DAY / FURTHER_DAY_SECONDS)
     console.print(
         f"\nDays go on, one every {FURTHER_DAY_SECONDS:g} s; look at them as told above. Ctrl-C ends."
     )
@@ -165,7 +167,7 @@ def _go_on(console: Console, game: Game, server: WSGIServer, config: Config) -> 
         gevent.sleep(1)
 
 
-def play(console: Console, game: Game, config: Config) -> None:
+def play(console: Console, game: SimulatedGame, config: Config) -> None:
     """Let the game's clock run to its end while showing how far the suite has followed."""
     running = gevent.spawn(game.run)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
@@ -185,7 +187,7 @@ def play(console: Console, game: Game, config: Config) -> None:
         running.kill()
 
 
-def _look(game: Game, config: Config, progress: Progress, task: TaskID) -> bool:
+def _look(game: SimulatedGame, config: Config, progress: Progress, task: TaskID) -> bool:
     """Show how far the suite has followed; return whether it accepted every line there is."""
     found = report(config)
     if seemed := _dead(found):
@@ -210,7 +212,7 @@ def _dead(found: StatusReport) -> dict[str, str]:
     return {node.name: node.problem for node in found.nodes if not node.pid}
 
 
-def conclude(console: Console, game: Game, config: Config, patience: float = AGREE_SECONDS) -> bool:
+def conclude(console: Console, game: SimulatedGame, config: Config, patience: float = AGREE_SECONDS) -> bool:
     """Wait until everything is counted, show it, and say whether it agrees with the game's own books.
 
     Args:
@@ -238,7 +240,7 @@ def conclude(console: Console, game: Game, config: Config, patience: float = AGR
 
 
 def count_and_compare(
-    console: Console, game: Game, config: Config, store: Store, patience: float = AGREE_SECONDS
+    console: Console, game: SimulatedGame, config: Config, store: Store, patience: float = AGREE_SECONDS
 ) -> dict[str, Compared]:
     """Wait until everything is counted; return how each collection compares with the game's own books."""
     _wait_for_polls(config)
@@ -278,7 +280,9 @@ def _rounds(config: Config) -> dict[str, int]:
     return {node.name: node.state["rounds"] for node in report(config).nodes if "rounds" in node.state}
 
 
-def _compare_at_last(game: Game, config: Config, store: Store, patience: float) -> dict[str, Compared]:
+def _compare_at_last(
+    game: SimulatedGame, config: Config, store: Store, patience: float
+) -> dict[str, Compared]:
     """Compare when all is counted; where anything differs, again until it does not or time is up.
 
     The last answer of an interface may be on its way, or a day may have begun on the calendar.
@@ -292,7 +296,9 @@ def _compare_at_last(game: Game, config: Config, store: Store, patience: float) 
         drain(config, COUNT_SECONDS)
 
 
-def _show(console: Console, game: Game, config: Config, store: Store, compared: dict[str, Compared]) -> bool:
+def _show(
+    console: Console, game: SimulatedGame, config: Config, store: Store, compared: dict[str, Compared]
+) -> bool:
     """Print every table, and under it whether its collections agree; return whether all do."""
     first, last = game.settings.first_day, game.last_day
     numbers = Numbers(store, areas(config), zone(TIMEZONE), first, last)

@@ -152,8 +152,8 @@ def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
 
     if name == "keys" and not Path(config.broker.keys).is_relative_to(config.data):
         return  # the folder is the configured one, where the caller may write
-    words = WRITE.get(name)
-    writes = words is not None and (not words or any(word.partition("=")[0] in words for word in rest))
+    options = WRITE.get(name)
+    writes = options is not None and (not options or any(word.partition("=")[0] in options for word in rest))
     become(config.data, writes)
 
 

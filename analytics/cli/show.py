@@ -44,7 +44,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Query:
+class ShowOptions:
     """The options of the command."""
 
     collection: str
@@ -55,10 +55,10 @@ class Query:
     hidden: bool
 
 
-class Reader:
+class DocumentFinder:
     """Finds the documents of a query, by each area's time zone."""
 
-    def __init__(self, store: Store, areas: Areas, default: Zone, query: Query) -> None:
+    def __init__(self, store: Store, areas: Areas, default: Zone, query: ShowOptions) -> None:
         self._store = store
         self._areas = areas
         self._default = default
@@ -136,12 +136,12 @@ def show(
     The table shortens long lists and shows times in the area's zone. json writes one document a line, csv
     one a row with lists as JSON; both are complete, with every value as it is stored.
     """
-    query = Query(collection, area, game, Span(since, until), limit, hidden)
+    query = ShowOptions(collection, area, game, Span(since, until), limit, hidden)
     store = open_store(config)
     try:
         claimed = areas(config)
         _check(store, claimed, query)
-        reader = Reader(store, claimed, zone(config.timezone), query)
+        reader = DocumentFinder(store, claimed, zone(config.timezone), query)
         _WRITERS[form](reader, query)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -151,7 +151,7 @@ def show(
         store.close()
 
 
-def _check(store: Store, claimed: Areas, query: Query) -> None:
+def _check(store: Store, claimed: Areas, query: ShowOptions) -> None:
     """Raise AnalyticsError for unknown names, with the known ones."""
     stored = [name for name in store.collections() if name not in ("positions",)]
     _expect("collection", query.collection, {*BOLTS, *stored})
@@ -184,13 +184,13 @@ def _instant(local: Zone, text: str, option: str, days: int) -> int:
         ) from error
 
 
-def _write_json(reader: Reader, query: Query) -> None:
+def _write_json(reader: DocumentFinder, query: ShowOptions) -> None:
     out = data_stream()
     for document in reader.whole():
         out.write(_encoder.encode(document).decode() + "\n")
 
 
-def _write_csv(reader: Reader, query: Query) -> None:
+def _write_csv(reader: DocumentFinder, query: ShowOptions) -> None:
     # Read twice: the header needs all columns, and a field may occur in some documents only.
     names = dict.fromkeys(name for found in reader.documents(query.limit) for name in reader.visible(found))
     names.pop("parts", None)
@@ -207,7 +207,7 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else _encoder.encode(value).decode().strip('"')
 
 
-def _write_table(reader: Reader, query: Query) -> None:
+def _write_table(reader: DocumentFinder, query: ShowOptions) -> None:
     limit = query.limit or TABLE_ROWS
     found = list(reader.documents(limit + 1))
     shown = found[:limit]
@@ -245,7 +245,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= CHARACTERS_SHOWN else text[: CHARACTERS_SHOWN - 1] + "…"
 
 
-_WRITERS: dict[str, Callable[[Reader, Query], None]] = {
+_WRITERS: dict[str, Callable[[DocumentFinder, ShowOptions], None]] = {
     "table": _write_table,
     "json": _write_json,
     "csv": _write_csv,

@@ -16,10 +16,10 @@ from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from analytics.simulate.conf import Suite, configuration
-from analytics.simulate.game import Game
+from analytics.simulate.conf import SuiteOptions, configuration
+from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 
 DAY_SECONDS = 86_400
 
@@ -87,17 +87,17 @@ def simulate(
         raise click.UsageError(
             f"--from, --days: {days} days from {first:%Y-%m-%d} reach beyond today; start earlier"
         )
-    settings = Settings(first.date(), seed, areas, players, days, timezone)
+    settings = WorldSettings(first.date(), seed, areas, players, days, timezone)
     if token_env and not os.environ.get(token_env):
         raise click.UsageError(
             f"--token-env: expected a token in the variable {token_env}, found none; export it"
         )
     with nullcontext(work) if work else tempfile.TemporaryDirectory(prefix="simulate-") as folder:
-        game = Game(settings, Path(folder), speed, flat)
+        game = SimulatedGame(settings, Path(folder), speed, flat)
         server = _serve(game, port, os.environ.get(token_env, ""), faults)
         url = f"http://127.0.0.1:{server.server_port}"
         if conf:
-            suite = Suite(data, database, ports, 0.5, f"{first:%Y-%m-%d}")
+            suite = SuiteOptions(data, database, ports, 0.5, f"{first:%Y-%m-%d}")
             conf.write_text(configuration(game.servers, url, timezone, suite, token_env))
         _introduce(game, url, conf)
         try:
@@ -107,7 +107,7 @@ def simulate(
             game.close()
 
 
-def _serve(game: Game, port: int, token: str, faults: float) -> WSGIServer:
+def _serve(game: SimulatedGame, port: int, token: str, faults: float) -> WSGIServer:
     try:
         return serve(game, port, token, faults)
     except OSError as error:
@@ -116,7 +116,7 @@ def _serve(game: Game, port: int, token: str, faults: float) -> WSGIServer:
         ) from error
 
 
-def _introduce(game: Game, url: str, conf: Path | None) -> None:
+def _introduce(game: SimulatedGame, url: str, conf: Path | None) -> None:
     click.echo(f"Simulated game with {len(game.servers)} areas at {url} (list: {url}/)")
     for server in game.servers[:10]:
         opens = game.settings.first_day + timedelta(days=server.opens)
@@ -129,7 +129,7 @@ def _introduce(game: Game, url: str, conf: Path | None) -> None:
         click.echo(f"Configuration written: {conf}")
 
 
-def _play(game: Game, leave: bool) -> None:
+def _play(game: SimulatedGame, leave: bool) -> None:
     """Advance the game's time, then keep serving unless ``leave``; end at SIGINT or SIGTERM."""
     stop = Event()
     handlers = [gevent.signal_handler(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -145,7 +145,7 @@ def _play(game: Game, leave: bool) -> None:
             handler.cancel()
 
 
-def _show_progress(game: Game, running: "gevent.Greenlet[..., None]", stop: Event) -> None:
+def _show_progress(game: SimulatedGame, running: "gevent.Greenlet[..., None]", stop: Event) -> None:
     zone, clock = ZoneInfo(game.settings.timezone), game.clock
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), disable=not sys.stdout.isatty()) as progress:

@@ -147,7 +147,7 @@ cdef class Scanner:
         self._code_count += 1
 
     cdef int _place(self, wanted) except? -2:
-        """Return which field this is, a new one where no op code has had it; -1 where there are too many."""
+        """Return which field this is, a new one if no op code has it yet; -1 if there are too many."""
         cdef Field field
         cdef Py_ssize_t choices = len(wanted.choices)
         cdef int kind = KINDS.get(wanted.kind.value, ANOTHER)

@@ -10,7 +10,7 @@ from analytics.simulate.game import LOG_NAME
 
 
 @dataclass(frozen=True)
-class Suite:
+class SuiteOptions:
     """The options of the configured suite.
 
     ``ports``: the first of its four ports. ``dashboard``: the dashboard's port; 0: none. ``since``: the game's first day, so
@@ -28,7 +28,7 @@ class Suite:
 
 
 def configuration(
-    servers: list[GameServer], url: str, timezone: str, suite: Suite, token_env: str = ""
+    servers: list[GameServer], url: str, timezone: str, suite: SuiteOptions, token_env: str = ""
 ) -> str:
     """Return a configuration whose sources and interfaces are the simulated game at ``url``."""
     tables: list[tuple[str, dict[str, Any]]] = [
@@ -56,7 +56,7 @@ def configuration(
     return "\n".join(_table(name, values) for name, values in tables)
 
 
-def _source(server: GameServer, url: str, suite: Suite) -> dict[str, Any]:
+def _source(server: GameServer, url: str, suite: SuiteOptions) -> dict[str, Any]:
     return {
         "name": server.server_name,
         "kind": "http",

@@ -11,13 +11,13 @@ import gevent
 
 from analytics.simulate.events import Event, GameServer, LineWriter
 from analytics.simulate.ledger import Ledger
-from analytics.simulate.world import AreaWorld, Settings, SimulatedDay, game_servers
+from analytics.simulate.world import AreaWorld, SimulatedDay, WorldSettings, game_servers
 
 TICK_SECONDS = 0.1
 LOG_NAME = "gamelog.log"
 
 
-class Clock:
+class SimulatedClock:
     """Simulated Unix time: from ``start``, ``speed`` seconds a second, and stopped at ``end``."""
 
     def __init__(
@@ -35,14 +35,14 @@ class Clock:
         return self.end if passed >= self.end - self.start else self.start + int(passed)
 
 
-class Game:
+class SimulatedGame:
     """All areas of a simulated game. Each writes its log to ``<folder>/logs/<area>/gamelog.log``."""
 
-    def __init__(self, settings: Settings, folder: Path, speed: float = 1.0, flat: bool = False) -> None:
+    def __init__(self, settings: WorldSettings, folder: Path, speed: float = 1.0, flat: bool = False) -> None:
         self.settings = settings
         self.servers = game_servers(settings)
         self.ledger = Ledger(self.servers, settings.timezone)
-        self.clock = Clock(*_span(settings), speed)
+        self.clock = SimulatedClock(*_span(settings), speed)
         self._areas = [_RunningArea(settings, server, folder, flat) for server in self.servers]
         self.written_to = self.clock.start
 
@@ -88,7 +88,7 @@ class Game:
 class _RunningArea:
     """One area's log, and the position in its current day."""
 
-    def __init__(self, settings: Settings, server: GameServer, folder: Path, flat: bool) -> None:
+    def __init__(self, settings: WorldSettings, server: GameServer, folder: Path, flat: bool) -> None:
         self.server = server
         self.path = folder / "logs" / server.id / LOG_NAME
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def _ts(event: Event) -> int:
     return event[0]
 
 
-def _span(settings: Settings) -> tuple[int, int]:
+def _span(settings: WorldSettings) -> tuple[int, int]:
     """Return when the first day starts and the last one ends, in Unix seconds."""
     start = datetime.combine(settings.first_day, datetime.min.time(), ZoneInfo(settings.timezone))
     return int(start.timestamp()), int((start + timedelta(days=settings.days)).timestamp())

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterable, Sequence
 
 from analytics.simulate.events import CREATEROLE, LOGIN, PAY, SIGNUP, Event, GameServer
-from analytics.simulate.subledgers.accts import Accts
+from analytics.simulate.subledgers.accts import AcctLedger
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money
-from analytics.simulate.subledgers.payments import Payments
+from analytics.simulate.subledgers.payments import PaymentLedger
 from analytics.simulate.subledgers.periods import period_documents
-from analytics.simulate.subledgers.play import Coins, Deeds
-from analytics.simulate.subledgers.roles import Roles
+from analytics.simulate.subledgers.play import CoinLedger, ProgressLedger
+from analytics.simulate.subledgers.roles import RoleLedger
 from analytics.simulate.subledgers.scopes import scopes
 
 
@@ -23,11 +23,11 @@ class Ledger:
     def __init__(self, servers: Iterable[GameServer], timezone: str) -> None:
         self._servers = {server.id: server for server in servers}
         self._calendar = Calendar(timezone)
-        self._accts = Accts(self._servers)
-        self._payments = Payments(self._servers)
-        self._coins = Coins()
-        self._deeds = Deeds()
-        self._roles = Roles(self._servers, self._calendar)
+        self._accts = AcctLedger(self._servers)
+        self._payments = PaymentLedger(self._servers)
+        self._coins = CoinLedger()
+        self._deeds = ProgressLedger()
+        self._roles = RoleLedger(self._servers, self._calendar)
         self.records = 0
 
     def note(self, area: str, day: int, events: Sequence[Event]) -> None:

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from analytics.simulate.faults import SOCKET_KEY, Environ, Faults, StartResponse
-from analytics.simulate.game import LOG_NAME, Game
+from analytics.simulate.game import LOG_NAME, SimulatedGame
 
 PAGE_SIZE = 500
 ANSWERS_KEPT = 16
@@ -41,7 +41,7 @@ class Problem(Exception):
 class Site:
     """The WSGI application. With a ``token``, requests must carry ``Authorization: Bearer <token>``."""
 
-    def __init__(self, game: Game, token: str = "") -> None:
+    def __init__(self, game: SimulatedGame, token: str = "") -> None:
         self._game = game
         self._token = token
         self._answers: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
@@ -145,7 +145,7 @@ class Handler(WSGIHandler):
         return environ
 
 
-def serve(game: Game, port: int = 0, token: str = "", faults: float = 0.0) -> WSGIServer:
+def serve(game: SimulatedGame, port: int = 0, token: str = "", faults: float = 0.0) -> WSGIServer:
     """Start serving ``game`` on the loopback interface; ``server_port`` is the port; ``stop()`` ends it.
 
     Args:

@@ -28,7 +28,7 @@ LONGEST_AGE = 730
 
 
 @dataclass(frozen=True)
-class Settings:
+class WorldSettings:
     """The game to simulate.
 
     About ``players`` sign up in an area in its first thirty days. The areas open during the first half of ``days``;
@@ -52,7 +52,7 @@ class SimulatedDay:
     events: list[Event]
 
 
-def game_servers(settings: Settings) -> list[GameServer]:
+def game_servers(settings: WorldSettings) -> list[GameServer]:
     """Return the areas of the simulated game, in the order in which they open."""
     span = max(1, settings.days // 2)
     return [_game_server(settings, index, index * span // settings.areas) for index in range(settings.areas)]
@@ -69,7 +69,7 @@ def retention(age: int) -> float:
 class AreaWorld:
     """One area, simulated day by day."""
 
-    def __init__(self, settings: Settings, server: GameServer) -> None:
+    def __init__(self, settings: WorldSettings, server: GameServer) -> None:
         self.server = server
         self._settings = settings
         self._zone = ZoneInfo(settings.timezone)
@@ -145,7 +145,7 @@ class AreaWorld:
             events.append((last, ROLE, (last, player.acct, *player.role())))
 
 
-def _game_server(settings: Settings, index: int, opens: int) -> GameServer:
+def _game_server(settings: WorldSettings, index: int, opens: int) -> GameServer:
     game, plat = GAMES[index % len(GAMES)]
     name = hashlib.sha256(f"area {settings.seed}/{index}".encode()).hexdigest()[:24]
     return GameServer(name, index, game, plat, int(plat), f"server{1001 + index}", opens)

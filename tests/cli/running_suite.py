@@ -14,11 +14,11 @@ import pytest
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
-from analytics.simulate.conf import Suite as Place
+from analytics.simulate.conf import SuiteOptions as Place
 from analytics.simulate.conf import configuration
-from analytics.simulate.game import Game
+from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 from analytics.testing.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ class RunningSuite:
 
     file: Path
     suite: Suite
-    game: Game
+    game: SimulatedGame
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
     data = tmp_path_factory.mktemp("suite")
     ports, *_ = free_ports(5)
     first = (datetime.now() - timedelta(days=5)).date()
-    game = Game(Settings(first, 3, 2, 60, 3), data / "game", speed=1e9)
+    game = SimulatedGame(WorldSettings(first, 3, 2, 60, 3), data / "game", speed=1e9)
     server = serve(game, ports + 4)
     game.run()
     file = data / "analytics.toml"
@@ -74,7 +74,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
         game.close()
 
 
-def _read(suite: Suite, game: Game) -> bool:
+def _read(suite: Suite, game: SimulatedGame) -> bool:
     """Return whether every line was accepted, and some payments were, and the registry knows it."""
     sums = report(suite.config).balance
     if sums is None:

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from analytics.config import AreaSection, Config, areas
-from analytics.config import Game as GameSection
-from analytics.simulate.game import Game
-from analytics.simulate.world import Settings, game_servers
+from analytics.config import SimulatedGame as GameSection
+from analytics.simulate.game import SimulatedGame
+from analytics.simulate.world import WorldSettings, game_servers
 from analytics.spouts.days import AreaDay
 from analytics.spouts.paid import encoded, payment_tuple
 from analytics.spouts.records import Rules, convert
@@ -33,7 +33,7 @@ class Journaled:
 
 def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journaled:
     """Play a small game and write its journals to ``folder/data``; the newest of each spout ends in a torn line."""
-    settings = Settings(FIRST, seed, 2, 40, DAYS, zone)
+    settings = WorldSettings(FIRST, seed, 2, 40, DAYS, zone)
     servers = game_servers(settings)
     sections = {server.id: AreaSection(plat=server.plat) for server in servers}
     games = {
@@ -42,7 +42,7 @@ def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journ
     }
     config = Config(data=folder / "data", timezone=zone, games=games, file=folder / "analytics.toml")
     config.data.mkdir(parents=True)
-    game = Game(settings, folder / "game", speed=1e12)
+    game = SimulatedGame(settings, folder / "game", speed=1e12)
     try:
         game.run()
         now = game.clock.end
@@ -57,7 +57,7 @@ def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journ
     return Journaled(config, lines, documents)
 
 
-def _gamelog(config: Config, game: Game, now: int) -> list[bytes]:
+def _gamelog(config: Config, game: SimulatedGame, now: int) -> list[bytes]:
     """Return the game's lines as the spout journals them."""
     rules = Rules(areas(config), {})
     found: list[bytes] = []
@@ -70,7 +70,7 @@ def _gamelog(config: Config, game: Game, now: int) -> list[bytes]:
     return found
 
 
-def _payments(config: Config, game: Game) -> list[bytes]:
+def _payments(config: Config, game: SimulatedGame) -> list[bytes]:
     """Return two snapshots of each day: what half of the accts had paid at noon, and everything."""
     found = []
     paid_days = game.ledger.documents(game.clock.end)["paysummary"].values()
@@ -84,7 +84,7 @@ def _payments(config: Config, game: Game) -> list[bytes]:
     return [b'{"id":"payment/all:%d",' % n + one[1:] for n, one in enumerate(found, 1)]
 
 
-def _roles(config: Config, game: Game) -> list[bytes]:
+def _roles(config: Config, game: SimulatedGame) -> list[bytes]:
     roles = [role for area in areas(config) for role in game.ledger.roles(area)]
     for server in game.servers:
         game.ledger.told(server.id, game.ledger.roles(server.id))

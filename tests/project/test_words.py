@@ -47,6 +47,11 @@ CLEAN = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "data/README.md"),
     *("bin", "conf", "deploy.sh", "init.d"),
     *(f"analytics/{package}" for package in ("broker", "cluster", "config", "core", "simulate", "store")),
+    *sorted(
+        f"analytics/cli/{path.name}"
+        for path in (ROOT / "analytics" / "cli").glob("*.py")
+        if not path.name.startswith("demo")
+    ),
 ]
 """Files and folders that are in plain English. The list only grows."""
 

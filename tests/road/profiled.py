@@ -21,11 +21,11 @@ from analytics.config import Config
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
-from analytics.simulate.conf import Suite as Place
+from analytics.simulate.conf import SuiteOptions as Place
 from analytics.simulate.conf import configuration
-from analytics.simulate.game import Clock, Game
+from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.timers.start import NAME as START
@@ -60,7 +60,7 @@ def a_life(folder: Path) -> Iterator[Life]:
     """Let a suite count a few days, be looked at and be rebuilt, and yield what its MongoDB noted."""
     ports, *_ = free_ports(6)
     first = (datetime.now() - timedelta(days=DAYS + 2)).date()
-    game = Game(Settings(first, 3, 3, 60, DAYS), folder / "game")
+    game = SimulatedGame(WorldSettings(first, 3, 3, 60, DAYS), folder / "game")
     with Server(folder / "mongod") as mongod, MongoClient[dict[str, Any]](mongod.uri) as client:
         database = client[DATABASE]
         database.create_collection("system.profile", capped=True, size=PROFILE_BYTES)
@@ -76,18 +76,18 @@ def a_life(folder: Path) -> Iterator[Life]:
         yield Life(database, list(noted))
 
 
-def _live(file: Path, game: Game) -> None:
+def _live(file: Path, game: SimulatedGame) -> None:
     first = game.settings.first_day
     with Suite(file, NODES) as suite:
         start, end = game.clock.start, game.clock.end
-        game.clock = Clock(start, end, (end - start) / PLAY_SECONDS)
+        game.clock = SimulatedClock(start, end, (end - start) / PLAY_SECONDS)
         game.run()
         _wait_until_counted(suite.config, game)
         _look(suite.config, first)
         _command_all(file, first)
 
 
-def _configure(folder: Path, game: Game, ports: int, uri: str) -> Path:
+def _configure(folder: Path, game: SimulatedGame, ports: int, uri: str) -> Path:
     place = Place(folder, DATABASE, ports, 0.2, game.settings.first_day.isoformat(), ports + 5)
     text = configuration(game.servers, f"http://127.0.0.1:{ports + 4}", "Asia/Shanghai", place)
     file = folder / "analytics.toml"
@@ -95,14 +95,14 @@ def _configure(folder: Path, game: Game, ports: int, uri: str) -> Path:
     return file
 
 
-def _wait_until_counted(config: Config, game: Game) -> None:
+def _wait_until_counted(config: Config, game: SimulatedGame) -> None:
     with gevent.Timeout(PATIENCE):
         while not _is_read(config, game):
             gevent.sleep(0.2)
         drain(config, PATIENCE)
 
 
-def _is_read(config: Config, game: Game) -> bool:
+def _is_read(config: Config, game: SimulatedGame) -> bool:
     found = report(config).balance
     if found is None:
         return False

@@ -18,11 +18,11 @@ from roads import ROOT
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
-from analytics.simulate.conf import Suite as Place
+from analytics.simulate.conf import SuiteOptions as Place
 from analytics.simulate.conf import configuration
-from analytics.simulate.game import Game
+from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 from analytics.testing.mongod import Server
 from analytics.testing.mongod_users import PASSWORD, add_root, as_user
 from analytics.testing.ports import free_ports
@@ -60,7 +60,7 @@ def analytics(file: Path, *words: str) -> str:
     return done.stdout
 
 
-def read(suite: Suite, game: Game) -> bool:
+def read(suite: Suite, game: SimulatedGame) -> bool:
     """Return whether every line of the game was accepted, and everything that was accepted is counted."""
     sums = report(suite.config).balance
     published = {one.name: one.published for one in sums.spouts} if sums else {}
@@ -71,7 +71,7 @@ def test_a_suite_with_the_least_rights(user: Server, tmp_path: Path, monkeypatch
     monkeypatch.setenv(VARIABLE, as_user(user, "analytics"))
     ports, *_ = free_ports(6)
     first = (datetime.now() - timedelta(days=5)).date()
-    game = Game(Settings(first, 2, 2, 40, 3), tmp_path / "game", speed=1e9)
+    game = SimulatedGame(WorldSettings(first, 2, 2, 40, 3), tmp_path / "game", speed=1e9)
     server = serve(game, ports + 4)
     file = tmp_path / "analytics.toml"
     place = Place(tmp_path / "data", "analytics", ports, 0.2, first.isoformat(), ports + 5)

@@ -8,11 +8,11 @@ import pytest
 
 from analytics.simulate.events import ACCEPT, COIN, CREATEROLE, FINISH, FUBEN, LOGIN, PAY, ROLE, SHOP, SIGNUP
 from analytics.simulate.ledger import Ledger
-from analytics.simulate.world import AreaWorld, Settings, game_servers
+from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
 
 FIRST = date(2026, 3, 2)
 DAYS = 40
-SETTINGS = Settings(FIRST, seed=3, areas=4, players=40, days=DAYS, timezone="Europe/Berlin")
+SETTINGS = WorldSettings(FIRST, seed=3, areas=4, players=40, days=DAYS, timezone="Europe/Berlin")
 ZONE = ZoneInfo(SETTINGS.timezone)
 TODAY = FIRST + timedelta(days=DAYS - 3)
 """The game goes on past it, so that some documents are final and some look at days that have not begun."""

@@ -12,12 +12,12 @@ import pytest
 import requests
 
 from analytics.config import Config
-from analytics.simulate.conf import Suite, configuration
-from analytics.simulate.game import Clock, Game
+from analytics.simulate.conf import SuiteOptions, configuration
+from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import PAGE_SIZE, byte_range, serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 
-SETTINGS = Settings(date(2026, 3, 2), areas=2, players=200, days=3)
+SETTINGS = WorldSettings(date(2026, 3, 2), areas=2, players=200, days=3)
 FAST = 1e9
 
 
@@ -32,7 +32,7 @@ class StoppedClock:
 
 @pytest.fixture
 def game(tmp_path):
-    game = Game(SETTINGS, tmp_path, speed=FAST)
+    game = SimulatedGame(SETTINGS, tmp_path, speed=FAST)
     game.run()
     yield game
     game.close()
@@ -120,7 +120,7 @@ def test_what_is_not_there_is_said_so(game, start):
 
 
 def test_payments_and_roles_come_in_pages_that_add_up(tmp_path, start):
-    game = Game(Settings(date(2026, 3, 2), areas=1, players=4000, days=3), tmp_path, speed=FAST)
+    game = SimulatedGame(WorldSettings(date(2026, 3, 2), areas=1, players=4000, days=3), tmp_path, speed=FAST)
     game.run()
     url, area = start(game), game.servers[0].id
     roles, page = [], 1
@@ -139,9 +139,9 @@ def test_payments_and_roles_come_in_pages_that_add_up(tmp_path, start):
 
 
 def test_all_pages_of_an_answer_are_of_one_moment_and_told_when_it_is_whole(tmp_path, start):
-    game = Game(Settings(date(2026, 3, 2), areas=1, players=4000, days=3), tmp_path, speed=1)
+    game = SimulatedGame(WorldSettings(date(2026, 3, 2), areas=1, players=4000, days=3), tmp_path, speed=1)
     real = StoppedClock()
-    game.clock = Clock(game.clock.start, game.clock.end, 1, real)
+    game.clock = SimulatedClock(game.clock.start, game.clock.end, 1, real)
     real.passed = 1.5 * 86_400
     game.advance()
     url, area = start(game), game.servers[0].id
@@ -171,8 +171,8 @@ def test_a_token_is_asked_for(game, start):
 
 
 def test_logs_grow_by_the_clock_and_never_ahead_of_it(tmp_path):
-    game, real = Game(SETTINGS, tmp_path, speed=3600), StoppedClock()
-    game.clock = Clock(game.clock.start, game.clock.end, 3600, real)
+    game, real = SimulatedGame(SETTINGS, tmp_path, speed=3600), StoppedClock()
+    game.clock = SimulatedClock(game.clock.start, game.clock.end, 3600, real)
     path, data = game.log_path(game.servers[0].id), b""
     for seconds in (0.0, 9.5, 20.0, 30.0, 71.9, 72.0, 500.0):
         real.passed = seconds
@@ -186,9 +186,9 @@ def test_logs_grow_by_the_clock_and_never_ahead_of_it(tmp_path):
 
 
 def test_the_same_game_whatever_the_speed(tmp_path, game):
-    slow = Game(SETTINGS, tmp_path / "slow", speed=1)
+    slow = SimulatedGame(SETTINGS, tmp_path / "slow", speed=1)
     real = StoppedClock()
-    slow.clock = Clock(game.clock.start, game.clock.end, 1, real)
+    slow.clock = SimulatedClock(game.clock.start, game.clock.end, 1, real)
     for seconds in range(0, 3 * 86400 + 5000, 5000):
         real.passed = seconds
         slow.advance()
@@ -226,7 +226,7 @@ def test_answers_break_in_every_way_and_the_rest_are_right(game, start):
 
 def test_the_configuration_it_writes_is_one(tmp_path, game):
     text = configuration(
-        game.servers, "http://127.0.0.1:81", "UTC", Suite(Path(tmp_path), "sim", 7000), "TOKEN"
+        game.servers, "http://127.0.0.1:81", "UTC", SuiteOptions(Path(tmp_path), "sim", 7000), "TOKEN"
     )
     found = msgspec.convert(tomllib.loads(text), Config, dec_hook=lambda kind, value: kind(value))
     assert [source.kind for source in found.gamelog.sources] == ["http", "http"]

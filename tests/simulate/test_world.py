@@ -10,7 +10,7 @@ import pytest
 
 from analytics.simulate.events import LOGIN, ROLE, SIGNUP, LineWriter
 from analytics.simulate.ledger import Ledger
-from analytics.simulate.world import AreaWorld, Settings, game_servers, retention
+from analytics.simulate.world import AreaWorld, WorldSettings, game_servers, retention
 
 FIRST = date(2026, 3, 2)
 
@@ -35,22 +35,22 @@ def play(settings, flat=False):
 
 
 def test_the_same_seed_gives_the_same_bytes():
-    settings = Settings(FIRST, seed=7, areas=3, players=80, days=6)
+    settings = WorldSettings(FIRST, seed=7, areas=3, players=80, days=6)
     assert play(settings)[2] == play(settings)[2]
-    other = Settings(FIRST, seed=8, areas=3, players=80, days=6)
+    other = WorldSettings(FIRST, seed=8, areas=3, players=80, days=6)
     assert set(play(settings)[2]).isdisjoint(play(other)[2])
 
 
 def test_bytes_of_a_seed_stay_what_they_are():
     """A world that was simulated yesterday can be simulated again tomorrow, on another Python too."""
-    settings = Settings(FIRST, seed=1, areas=1, players=20, days=1)
+    settings = WorldSettings(FIRST, seed=1, areas=1, players=20, days=1)
     log = play(settings)[2].popitem()[1]
     assert (len(log), crc32(log)) == (6719, 4110255465)
 
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_every_line_is_in_order_and_complete(flat):
-    settings = Settings(FIRST, areas=2, players=100, days=5)
+    settings = WorldSettings(FIRST, areas=2, players=100, days=5)
     for area, log in play(settings, flat)[2].items():
         records = [json.loads(line) for line in log.splitlines()]
         times = [record["ts"] for record in records]
@@ -65,7 +65,7 @@ def test_every_line_is_in_order_and_complete(flat):
 
 
 def test_ledger_equals_a_recount_of_the_lines():
-    settings = Settings(FIRST, areas=3, players=150, days=8, timezone="Asia/Kolkata")
+    settings = WorldSettings(FIRST, areas=3, players=150, days=8, timezone="Asia/Kolkata")
     ledger, paid, logs = play(settings)
     documents, zone = ledger.documents(), ZoneInfo(settings.timezone)
     names = {"login_logcount": "login", "signup_logcount": "signup", "createrole_logcount": "createrole"}
@@ -99,7 +99,7 @@ def test_ledger_equals_a_recount_of_the_lines():
 
 def test_players_return_by_the_curve():
     assert [round(retention(age), 3) for age in (1, 7, 30)] == [0.4, 0.18, 0.08]
-    settings = Settings(FIRST, areas=1, players=6000, days=31)
+    settings = WorldSettings(FIRST, areas=1, players=6000, days=31)
     world = AreaWorld(settings, game_servers(settings)[0])
     joined, back = {}, Counter()
     for index in range(31):
@@ -117,7 +117,7 @@ def test_players_return_by_the_curve():
 
 
 def test_coins_are_never_spent_before_they_are_had_and_quests_come_in_order():
-    settings = Settings(FIRST, areas=1, players=200, days=10)
+    settings = WorldSettings(FIRST, areas=1, players=200, days=10)
     (log,) = play(settings)[2].values()
     coins, accepted, finished = Counter(), Counter(), Counter()
     for record in map(json.loads, log.splitlines()):
@@ -139,7 +139,7 @@ def test_coins_are_never_spent_before_they_are_had_and_quests_come_in_order():
 
 
 def test_some_pay_and_some_play_in_several_areas():
-    settings = Settings(FIRST, areas=4, players=800, days=10)
+    settings = WorldSettings(FIRST, areas=4, players=800, days=10)
     ledger, paid, _ = play(settings)
     accts = defaultdict(set)
     for document in ledger.documents()["signupday"].values():
@@ -153,7 +153,7 @@ def test_some_pay_and_some_play_in_several_areas():
 
 
 def test_days_of_a_clock_change_stay_whole():
-    settings = Settings(date(2026, 3, 28), areas=1, players=300, days=3, timezone="Europe/Berlin")
+    settings = WorldSettings(date(2026, 3, 28), areas=1, players=300, days=3, timezone="Europe/Berlin")
     world = AreaWorld(settings, game_servers(settings)[0])
     days = [world.next_day() for _ in range(3)]
     assert [(day.end - day.start) // 3600 for day in days] == [24, 23, 24]
@@ -161,7 +161,7 @@ def test_days_of_a_clock_change_stay_whole():
 
 
 def test_roles_are_as_they_were_last():
-    settings = Settings(FIRST, areas=1, players=60, days=4)
+    settings = WorldSettings(FIRST, areas=1, players=60, days=4)
     server = game_servers(settings)[0]
     world, ledger, newest = AreaWorld(settings, server), Ledger([server], settings.timezone), {}
     for _ in range(4):

@@ -25,10 +25,10 @@ from analytics.config import BrokerSection, Config, Interface
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.simulate.conf import Suite, configuration
-from analytics.simulate.game import Clock, Game
+from analytics.simulate.conf import SuiteOptions, configuration
+from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 from analytics.spouts import payment, poller
 from analytics.spouts.payers import Payers
 from analytics.spouts.payment import Payment
@@ -169,8 +169,8 @@ DL, WSDX = AREAS
 
 def test_read_payment_not_empty(tmp_path, broker):
     """The simulated game's payments reach a subscriber as tuples of the contract's shape."""
-    settings = Settings(date(2026, 3, 2), areas=2, players=500, days=2)
-    game = Game(settings, tmp_path / "game", speed=1e9)
+    settings = WorldSettings(date(2026, 3, 2), areas=2, players=500, days=2)
+    game = SimulatedGame(settings, tmp_path / "game", speed=1e9)
     game.run()
     server = serve(game)
     areas = Areas(Area(s.id, s.game, s.plat, zone(settings.timezone)) for s in game.servers)
@@ -537,14 +537,14 @@ while True:
 
 def test_killed_at_any_instant_each_record_arrives_exactly_once(tmp_path, broker):
     """The spout dies again and again while the game goes on and its interface breaks now and then."""
-    settings = Settings(date(2026, 3, 2), areas=4, players=600, days=4)
-    game = Game(settings, tmp_path / "game", speed=4 * 86400 / 8)
-    game.clock = Clock(game.clock.start, game.clock.end, 4 * 86400 / 8)
+    settings = WorldSettings(date(2026, 3, 2), areas=4, players=600, days=4)
+    game = SimulatedGame(settings, tmp_path / "game", speed=4 * 86400 / 8)
+    game.clock = SimulatedClock(game.clock.start, game.clock.end, 4 * 86400 / 8)
     server = serve(game, faults=0.05)
     playing = gevent.spawn(game.run)
     conf, data = tmp_path / "analytics.toml", tmp_path / "data"
     url = f"http://127.0.0.1:{server.server_port}"
-    text = configuration(game.servers, url, settings.timezone, Suite(data))
+    text = configuration(game.servers, url, settings.timezone, SuiteOptions(data))
     text = text.replace("every_seconds = 1.0", 'every_seconds = 0.1\nsince = "2026-03-02"\nretries = 1', 1)
     conf.write_text(text.replace("[payment]", f"{broker_table(broker.section)}\n[payment]"))
     draw = random.Random(5)

@@ -33,9 +33,9 @@ from analytics.config import AreaSection, Config, Game, Roles
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.core.tuples import Syncuser as SyncuserTuple
-from analytics.simulate.game import Game as SimulatedGame
+from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
-from analytics.simulate.world import Settings
+from analytics.simulate.world import WorldSettings
 from analytics.spouts import poller
 from analytics.spouts.stdin import Piped, Totals
 from analytics.spouts.syncuser import Syncuser
@@ -185,7 +185,7 @@ def test_a_journal_played_back_twice_and_reversed(tmp_path, broker, hall):
 def test_the_simulated_games_roles(tmp_path, broker, monkeypatch):
     """Whole, with pages and faults, while the game goes on: each role is in the end as the game's own book says."""
     monkeypatch.setattr(poller, "FIRST_DELAY", 0.01)
-    settings = Settings(date(2026, 3, 2), areas=2, players=1500, days=3)
+    settings = WorldSettings(date(2026, 3, 2), areas=2, players=1500, days=3)
     game = SimulatedGame(settings, tmp_path / "game", speed=3 * 86400 / 6)
     server = serve(game, faults=0.05)
     areas = Areas(Area(s.id, s.game, s.plat, zone(settings.timezone)) for s in game.servers)

@@ -12,8 +12,8 @@ from analytics.store import embedded_uri, open_store
 from analytics.store.embedded import StoreNode
 from analytics.store.embedded.choice import (
     NAMES,
+    EngineRecord,
     Name,
-    Record,
     chosen_at_start,
     elsewhere,
     engine_name,
@@ -64,7 +64,7 @@ def test_secantus_where_none_runs_and_the_reason_is_given(config: Config) -> Non
 def test_a_named_engine_is_used(config: Config, name: Name) -> None:
     assert settled(explicitly(config, name)).name == name
     assert chosen_at_start(explicitly(config, name)).name == name
-    assert read_record(config) == Record(name)
+    assert read_record(config) == EngineRecord(name)
 
 
 def test_an_upgrade_keeps_the_engine_that_has_the_documents(config: Config) -> None:
@@ -97,7 +97,7 @@ def test_data_of_both_needs_a_record(config: Config) -> None:
         with_data(config, name)
     with pytest.raises(ConfigError, match="both mongod and secantus hold data"):
         engine_name(config)
-    write_record(config, Record("secantus"))
+    write_record(config, EngineRecord("secantus"))
     assert engine_name(config) == "secantus"
 
 
@@ -105,7 +105,7 @@ def test_data_of_both_needs_a_record(config: Config) -> None:
 def test_an_empty_folder_of_the_engine_that_had_the_documents_is_an_error(config: Config, name: Name) -> None:
     """The other one's documents are old: a move left them behind."""
     with_data(config, other(name))
-    write_record(config, Record(name, moved_from=other(name)))
+    write_record(config, EngineRecord(name, moved_from=other(name)))
     with pytest.raises(ConfigError, match=r"engine.json says that .* Restore the folder"):
         engine_name(config)
 
@@ -113,13 +113,13 @@ def test_an_empty_folder_of_the_engine_that_had_the_documents_is_an_error(config
 @pytest.mark.parametrize("name", NAMES)
 def test_data_of_the_unused_engine_is_noticed(config: Config, name: Name) -> None:
     with_data(config, name)
-    write_record(config, Record(name))
+    write_record(config, EngineRecord(name))
     assert elsewhere(config) == ""
     with_data(config, other(name))
     assert f"store move --from {other(name)} --to {name} --overwrite" in elsewhere(config)
-    write_record(config, Record(name, moving_to=other(name)))
+    write_record(config, EngineRecord(name, moving_to=other(name)))
     assert "was interrupted" in elsewhere(config)
-    write_record(config, Record(name, moved_from=other(name)))
+    write_record(config, EngineRecord(name, moved_from=other(name)))
     assert "you may delete it" in elsewhere(config)
 
 
@@ -130,7 +130,7 @@ def test_a_database_that_is_not_complete_is_no_data(config: Config) -> None:
 
 
 def test_a_damaged_record_is_no_guess(config: Config) -> None:
-    write_record(config, Record("mongod"))
+    write_record(config, EngineRecord("mongod"))
     (config.data / "store" / "engine.json").write_text('{"engine": "mysql"}')
     with pytest.raises(AnalyticsError, match=r'engine.json: expected {"engine": "mongod"}'):
         engine_name(config)

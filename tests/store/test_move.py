@@ -15,19 +15,19 @@ from bson.raw_bson import RawBSONDocument
 from needed import need_engine
 from pymongo import MongoClient
 
-from analytics.cluster import LocalRegistry, Node
+from analytics.cluster import LocalRegistry, NodeReport
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError
 from analytics.store import Write, embedded_uri, open_store
 from analytics.store.embedded import StoreNode
-from analytics.store.embedded.choice import NAMES, Name, Record, other, read_record
+from analytics.store.embedded.choice import NAMES, EngineRecord, Name, other, read_record
 from analytics.store.embedded.move import Content, CopyDiffers, direction, move
-from analytics.store.embedded.server import Server
+from analytics.store.embedded.server import EmbeddedServer
 from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 
 MANY = 5000
-START = Server.start
+START = EmbeddedServer.start
 ODD: dict[str, Any] = {
     "_id": "odd", "int": 1, "long": Int64(1), "double": 1.0, "text": "ü\0", "bytes": b"\0x", "none": None, "yes": True,
     "at": datetime.datetime(2026, 1, 2, 3, 4, 5, 678000), "list": [1, {"a": []}], "exact": Decimal128("1.10"), "": {"": 0},
@@ -95,7 +95,7 @@ def test_all_documents_move_as_they_are(config: Config, source: Name) -> None:
     assert done.returncode == 0, done.stderr
     assert f"compared analytics.loginday: {MANY:,} documents" in done.stdout
     assert re.search(r"then you may delete .*/store/", done.stdout)
-    assert read_record(config) == Record(other(source), moved_from=source)
+    assert read_record(config) == EngineRecord(other(source), moved_from=source)
     assert documents(config) == before
 
 
@@ -104,9 +104,9 @@ def test_documents_of_the_target_are_replaced_only_when_asked(config: Config) ->
     move(config, *direction(config, None, None), False, ignore)
     with pytest.raises(AnalyticsError, match=r"secantus already has documents, in .*--overwrite"):
         move(config, *direction(config, None, None), False, ignore)
-    assert read_record(config) == Record("mongod", moved_from="secantus")
+    assert read_record(config) == EngineRecord("mongod", moved_from="secantus")
     move(config, *direction(config, None, None), True, ignore)
-    assert read_record(config) == Record("secantus", moved_from="mongod")
+    assert read_record(config) == EngineRecord("secantus", moved_from="mongod")
     assert len(documents(config)["analytics.loginday"]) == MANY
 
 
@@ -115,7 +115,7 @@ def test_a_copy_that_differs_is_not_used(config: Config, monkeypatch: pytest.Mon
     before = documents(config)
     addresses: list[str] = []
 
-    def start(server: Server) -> None:
+    def start(server: EmbeddedServer) -> None:
         START(server)
         addresses.append(server.engine.uri())
 
@@ -124,10 +124,10 @@ def test_a_copy_that_differs_is_not_used(config: Config, monkeypatch: pytest.Mon
             with MongoClient(addresses[-1]) as client:
                 client["analytics"]["loginday"].update_one({"_id": "7"}, {"$set": {"count": 8}})
 
-    monkeypatch.setattr(Server, "start", start)
+    monkeypatch.setattr(EmbeddedServer, "start", start)
     with pytest.raises(CopyDiffers, match=rf"analytics.loginday: expected {MANY:,} documents with hash"):
         move(config, "secantus", "mongod", False, meddle)
-    assert read_record(config) == Record("secantus", moving_to="mongod")
+    assert read_record(config) == EngineRecord("secantus", moving_to="mongod")
     assert documents(config) == before
 
 
@@ -141,7 +141,7 @@ def test_a_move_that_was_killed_leaves_the_source_in_use_and_starts_again(config
             if line.startswith("copied analytics.loginday"):
                 break
         process.kill()
-    assert read_record(config) == Record("secantus", moving_to="mongod")
+    assert read_record(config) == EngineRecord("secantus", moving_to="mongod")
     assert documents(config) == before, "the suite may go on meanwhile"
     done = command(config, "move")
     assert done.returncode == 0, done.stderr
@@ -150,7 +150,7 @@ def test_a_move_that_was_killed_leaves_the_source_in_use_and_starts_again(config
 
 def test_nothing_moves_while_nodes_run(config: Config) -> None:
     fill(config, "secantus")
-    worker = Node(
+    worker = NodeReport(
         name="worker-main", role="bolts", host="h", pid=os.getpid(), started=process_started(), version="1",
         since=time.time(), beat=time.time(),
     )  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Flask
 
-from analytics.config import AreaSection, Config, DashboardSection, Game, areas
-from analytics.simulate.game import Game as Simulated
-from analytics.simulate.world import Settings, game_servers
+from analytics.config import AreaSection, Config, DashboardSection, SimulatedGame, areas
+from analytics.simulate.game import SimulatedGame as Simulated
+from analytics.simulate.world import WorldSettings, game_servers
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly, StoreReader
 from analytics.web.app import create_app
@@ -23,9 +23,9 @@ Documents = dict[str, dict[str, dict[str, Any]]]
 
 
 @lru_cache
-def books(folder: Path) -> tuple[Settings, Documents, int]:
+def books(folder: Path) -> tuple[WorldSettings, Documents, int]:
     """Return which game was played, the documents that it must have made, and the time."""
-    settings = Settings(FIRST, 3, 3, 60, DAYS, ZONE)
+    settings = WorldSettings(FIRST, 3, 3, 60, DAYS, ZONE)
     game = Simulated(settings, folder, 1e12)
     try:
         game.run()
@@ -51,7 +51,7 @@ def data(folder: Path, dashboard: DashboardSection | None = None) -> tuple[Data,
         data=folder,
         timezone=ZONE,
         dashboard=dashboard or DashboardSection(),
-        games={name: Game(areas=of) for name, of in games.items()},
+        games={name: SimulatedGame(areas=of) for name, of in games.items()},
     )
     return Data(config, ReadOnly(store), StoreReader(store), areas(config), lambda: float(now)), documents
 

@@ -11,7 +11,7 @@ from analytics.config import AreaSection, BrokerSection, Config, Game, areas
 from analytics.config.sections import MongoDB
 from analytics.core.periods import zone
 from analytics.simulate.ledger import Ledger
-from analytics.simulate.world import AreaWorld, Settings, game_servers
+from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly, StoreReader
 from analytics.web.app import create_app
@@ -48,7 +48,7 @@ def start(day: date) -> int:
 
 def a_month(data: Path, areas: int = 5, players: int = 200) -> Month:
     """Play the game, and give its books to a store."""
-    settings = Settings(FIRST, 3, areas, players, DAYS, TIMEZONE)
+    settings = WorldSettings(FIRST, 3, areas, players, DAYS, TIMEZONE)
     servers = game_servers(settings)
     ledger = Ledger(servers, TIMEZONE)
     for server in servers:

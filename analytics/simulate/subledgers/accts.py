@@ -10,7 +10,7 @@ TYPES = {LOGIN: "login", SIGNUP: "signup", CREATEROLE: "createrole"}
 AcctSets = dict[tuple[int, str, int], set[str]]
 
 
-class Accts:
+class AcctLedger:
     """Accts by kind of event, area, and start of the hour or day."""
 
     def __init__(self, servers: Servers) -> None:

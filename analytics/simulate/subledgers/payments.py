@@ -7,7 +7,7 @@ from analytics.simulate.events import PAY, Event
 from analytics.simulate.subledgers.common import Documents, Fields, Servers, money
 
 
-class Payments:
+class PaymentLedger:
     """Per area and day, each acct's number of payments and their sum in cents."""
 
     def __init__(self, servers: Servers) -> None:

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable
 from datetime import date
 
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money, share
-from analytics.simulate.subledgers.scopes import Scope
+from analytics.simulate.subledgers.scopes import LedgerScope
 
 WEEK, MONTH = 7, 30
 RETENTION_DAYS = range(1, 31)
 WORTH_DAYS = (*range(31), 60, 90)
 
-OfDay = Callable[[Scope, int, int], Fields | None]
+OfDay = Callable[[LedgerScope, int, int], Fields | None]
 
 
-def period_documents(scopes: Iterable[Scope], calendar: Calendar, today: int) -> Documents:
+def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: int) -> Documents:
     """Return the documents of every collection here, as of a moment within ``today``."""
     names = ("activeday", "activeweek", "activemonth", *OF_DAYS, "serverstarttime")
     result: Documents = {name: {} for name in names}
@@ -31,13 +31,15 @@ def period_documents(scopes: Iterable[Scope], calendar: Calendar, today: int) ->
     return result
 
 
-def _add(into: dict[str, Fields], scope: Scope, calendar: Calendar, day: int, fields: Fields | None) -> None:
+def _add(
+    into: dict[str, Fields], scope: LedgerScope, calendar: Calendar, day: int, fields: Fields | None
+) -> None:
     if fields is not None:
         ts = calendar.start(day)
         into[f"{scope.id}:{ts}"] = scope.names | {"ts": ts} | fields
 
 
-def _active(scope: Scope, days: list[int], today: int) -> Fields | None:
+def _active(scope: LedgerScope, days: list[int], today: int) -> Fields | None:
     active, signed_up = scope.logged_in(days), scope.signed_up(days)
     if not active and not signed_up:
         return None
@@ -53,7 +55,7 @@ def _active(scope: Scope, days: list[int], today: int) -> Fields | None:
     }
 
 
-def _retention(scope: Scope, day: int, today: int) -> Fields | None:
+def _retention(scope: LedgerScope, day: int, today: int) -> Fields | None:
     cohort = scope.signed_up([day])
     if not cohort:
         return None
@@ -61,7 +63,7 @@ def _retention(scope: Scope, day: int, today: int) -> Fields | None:
     return {"reg": len(cohort), "retention": _shares(later, len(cohort)), "final": day + 30 < today}
 
 
-def _paytrace(scope: Scope, day: int, today: int) -> Fields | None:
+def _paytrace(scope: LedgerScope, day: int, today: int) -> Fields | None:
     cohort = scope.payers([day]) - scope.payers(before for before in scope.days(day - 1))
     if not cohort:
         return None
@@ -73,7 +75,7 @@ def _shares(counts: dict[int, int], whole: int) -> Fields:
     return {str(n): {"count": count, "rate": share(count, whole)} for n, count in counts.items()}
 
 
-def _kpi(scope: Scope, day: int, today: int) -> Fields | None:
+def _kpi(scope: LedgerScope, day: int, today: int) -> Fields | None:
     dau = len(scope.logged_in([day]))
     wau = len(scope.logged_in(range(day - WEEK + 1, day + 1)))
     mau = len(scope.logged_in(range(day - MONTH + 1, day + 1)))
@@ -99,7 +101,7 @@ def _kpi(scope: Scope, day: int, today: int) -> Fields | None:
     }
 
 
-def _worth(scope: Scope, day: int, today: int) -> Fields | None:
+def _worth(scope: LedgerScope, day: int, today: int) -> Fields | None:
     cohort = scope.signed_up([day])
     if not cohort:
         return None

@@ -10,7 +10,7 @@ from analytics.simulate.subledgers.common import Documents, Fields, Servers, hou
 Key = tuple[Any, ...]
 
 
-class Coins:
+class CoinLedger:
     """Coins spent and gained: by hour, by day, and by day and reason."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Coins:
         return result
 
 
-class Deeds:
+class ProgressLedger:
     """Dungeons, quests and purchases: by day, and by dungeon, quest or item."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from analytics.simulate.subledgers.common import Calendar, Documents, Fields, Se
 ROLE_FIELDS = ("uid", "name", "grade", "rest_yuanbao", "birthday", "score", "login_time")
 
 
-class Roles:
+class RoleLedger:
     """Each area's newest roles.
 
     A role changes more often than it is polled, so the number of roles of a grade that were *synced* on a day depends on

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analytics.simulate.events import LOGIN, SIGNUP
-from analytics.simulate.subledgers.accts import Accts
+from analytics.simulate.subledgers.accts import AcctLedger
 from analytics.simulate.subledgers.common import Calendar, Fields, Servers
-from analytics.simulate.subledgers.payments import Payments
+from analytics.simulate.subledgers.payments import PaymentLedger
 
 AcctSets = dict[int, set[str]]
 
 
 @dataclass
-class Scope:
+class LedgerScope:
     """An area, or all areas of a game as one. Days are ordinals, payments in cents.
 
     ``id`` begins its documents' ids; ``names`` are their game, area and plat. ``first`` is the time of its
@@ -55,11 +55,13 @@ class Scope:
         return range(min([*self.login, *self.signup, *self.paid], default=last + 1), last + 1)
 
 
-def scopes(servers: Servers, calendar: Calendar, accts: Accts, payments: Payments) -> list[Scope]:
+def scopes(
+    servers: Servers, calendar: Calendar, accts: AcctLedger, payments: PaymentLedger
+) -> list[LedgerScope]:
     """Return every area and every game."""
-    areas = {area: Scope(area, server.names) for area, server in servers.items()}
+    areas = {area: LedgerScope(area, server.names) for area, server in servers.items()}
     games = {
-        server.game: Scope(f"{server.game}:*", {"game": server.game, "area": "*", "plat": "*"})
+        server.game: LedgerScope(f"{server.game}:*", {"game": server.game, "area": "*", "plat": "*"})
         for server in servers.values()
     }
     for area, server in servers.items():

@@ -25,7 +25,7 @@ RECORD = "engine.json"
 MOVE = "bin/analytics store move"
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class EngineRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """The contents of ``engine.json``: which engine has the documents.
 
     ``moving_to`` is the target of an unfinished move; ``moved_from`` the source of the last finished one.
@@ -75,7 +75,7 @@ def settled(config: Config) -> Engine:
     """
     name = engine_name(config)
     if config.store.engine == "auto" and read_record(config) is None:
-        write_record(config, Record(name))
+        write_record(config, EngineRecord(name))
     return open_engine(name, config)
 
 
@@ -105,7 +105,7 @@ def chosen_at_start(config: Config) -> Engine:
     else:
         name = engine_name(config)
     if record is None or record.engine != name:
-        write_record(config, Record(name))
+        write_record(config, EngineRecord(name))
     return open_engine(name, config)
 
 
@@ -174,11 +174,11 @@ def holder(config: Config) -> Name | None:
     return holding[0]
 
 
-def read_record(config: Config) -> Record | None:
+def read_record(config: Config) -> EngineRecord | None:
     """Return what is recorded. Raise AnalyticsError if the file is no record."""
     path = _path(config)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
+        return msgspec.json.decode(path.read_bytes(), type=EngineRecord)
     except FileNotFoundError:
         return None
     except PermissionError as error:
@@ -190,7 +190,7 @@ def read_record(config: Config) -> Record | None:
         ) from error
 
 
-def write_record(config: Config, record: Record) -> None:
+def write_record(config: Config, record: EngineRecord) -> None:
     """Replace what is recorded; the file is replaced atomically."""
     path = _path(config)
     make_folder(path.parent)

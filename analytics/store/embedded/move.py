@@ -19,8 +19,8 @@ from pymongo.errors import BulkWriteError
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.store.embedded.choice import (
+    EngineRecord,
     Name,
-    Record,
     holder,
     open_engine,
     other,
@@ -30,7 +30,7 @@ from analytics.store.embedded.choice import (
 from analytics.store.embedded.engine import HOST, Engine
 from analytics.store.embedded.password import make_folder
 from analytics.store.embedded.process import take_folder
-from analytics.store.embedded.server import Server
+from analytics.store.embedded.server import EmbeddedServer
 from analytics.store.mongo import translated_errors
 from analytics.system.ports import free_port
 
@@ -134,13 +134,13 @@ def move(
                 report("compared", content)
         # Stop the servers first, so that the target is complete on disk before it is used.
         stack.pop_all().close()
-    write_record(config, Record(target_name, moved_from=source_name))
+    write_record(config, EngineRecord(target_name, moved_from=source_name))
 
 
 @contextmanager
 def _running(engine: Engine, config: Config) -> Iterator[MongoClient[RawBSONDocument]]:
     """Run an engine's server and connect to it."""
-    server = Server(engine, config.data.absolute() / "log" / "store-move.log")
+    server = EmbeddedServer(engine, config.data.absolute() / "log" / "store-move.log")
     try:
         server.start()
         with MongoClient[RawBSONDocument](
@@ -162,7 +162,7 @@ def _make_room(
         raise AnalyticsError(
             f"{target} already has documents, in {occupied.full_name} for one. To replace all that it has, add --overwrite"
         )
-    write_record(config, Record(source, moving_to=target))
+    write_record(config, EngineRecord(source, moving_to=target))
     for name in {collection.database.name for collection in _collections(client)}:
         client.drop_database(name)
 

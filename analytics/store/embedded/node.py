@@ -11,7 +11,7 @@ from analytics.errors import AnalyticsError
 from analytics.store.embedded.choice import chosen_at_start, elsewhere, reason
 from analytics.store.embedded.password import make_folder
 from analytics.store.embedded.process import take_folder
-from analytics.store.embedded.server import Server
+from analytics.store.embedded.server import EmbeddedServer
 from analytics.system.locks import FileLock
 
 HUNG_SECONDS = 60.0
@@ -30,7 +30,7 @@ class StoreNode:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._lock: FileLock | None = None
-        self._server: Server | None = None
+        self._server: EmbeddedServer | None = None
         self._engine = ""
         self._reason = ""
         self._elsewhere = ""
@@ -59,7 +59,9 @@ class StoreNode:
         log.info("%s serves %s at %s: %s", self._engine, engine.database, engine.address, self._reason)
         for text in filter(None, (engine.caution(), self._elsewhere)):
             log.warning(text)
-        server = self._server = Server(engine, self._config.data.absolute() / "log" / "store-server.log")
+        server = self._server = EmbeddedServer(
+            engine, self._config.data.absolute() / "log" / "store-server.log"
+        )
         server.rotate_log()
         self._answered = time.time()
         server.start()
@@ -112,7 +114,7 @@ class StoreNode:
             "check_ms": round(self._took * 1000, 1),
         }
 
-    def _restart(self, server: Server) -> None:
+    def _restart(self, server: EmbeddedServer) -> None:
         """Restart the server, after a longer wait each time that it dies before it passes a check."""
         now = time.monotonic()
         if self._not_before == 0.0:
@@ -126,7 +128,7 @@ class StoreNode:
             server.launch()
             self._answered = time.time()
 
-    def _check(self, server: Server) -> bool:
+    def _check(self, server: EmbeddedServer) -> bool:
         """Check once, note the outcome, and return whether it passed."""
         began = time.time()
         try:

@@ -33,7 +33,7 @@ class Ended(AnalyticsError):
     """The server ended at its start; the message quotes its last errors."""
 
 
-class Server:
+class EmbeddedServer:
     """Runs an engine's server. Its owner holds the lock on the store's folder.
 
     Args:
@@ -146,7 +146,7 @@ class Server:
     def _make(self) -> None:
         """Create the database with the server on a spare port, so that waiting clients find it complete."""
         engine = self.engine
-        first = Server(type(engine)(engine.config, free_port(HOST)), self._output)
+        first = EmbeddedServer(type(engine)(engine.config, free_port(HOST)), self._output)
         try:
             first._wait_until_ready()
             if not first._prepared:

@@ -17,7 +17,7 @@ _TIMEOUTS = re.compile(r" \(configured timeouts: [^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HelloAnswer:
     """The server's answer to `hello`, and the Unix seconds just before and after it."""
 
     hello: dict[str, Any]
@@ -41,11 +41,11 @@ def reach(client: MongoClient[dict[str, Any]]) -> None:
         ) from error
 
 
-def ask(client: MongoClient[dict[str, Any]], now: Callable[[], float]) -> Answer:
+def ask(client: MongoClient[dict[str, Any]], now: Callable[[], float]) -> HelloAnswer:
     """Return the answer to `hello` of a server that was reached."""
     asked = now()
     hello = client.admin.command("hello", read_preference=ReadPreference.NEAREST)
-    return Answer(hello, asked, now())
+    return HelloAnswer(hello, asked, now())
 
 
 _LOG_IN = (

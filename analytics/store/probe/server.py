@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 
 from analytics.store.mongod import OLDEST
 from analytics.store.probe.finding import Finding, Grade, ProbeStopped
-from analytics.store.probe.reach import Answer
+from analytics.store.probe.reach import HelloAnswer
 
 NEWEST = (8, 0)
 """The newest release that was checked against MongoDB's documentation. The tests run on 6.0."""
@@ -53,7 +53,7 @@ def of_version(release: str, embedded: bool) -> Iterator[Finding]:
         )
 
 
-def clock(answer: Answer) -> Iterator[Finding]:
+def clock(answer: HelloAnswer) -> Iterator[Finding]:
     """Yield how much the server's clock differs, as a warning if it is more than a few seconds."""
     # The server read its clock at some moment in between.
     there = answer.hello["localTime"].replace(tzinfo=UTC).timestamp()
