@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 BROKER = "broker"
 _ZAP = "inproc://zeromq.zap.01"
 _DOMAIN = b"analytics"
-_REMEMBERED = 64
+_REMEMBERED = 64  # addresses and keys that were logged: each once
 
 
 def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
@@ -82,7 +82,7 @@ class Authenticator:
         self.refused = 0
         self.keyless = 0
         self._folder = folder / "public"
-        self._told: deque[tuple[bytes, str]] = deque(maxlen=_REMEMBERED)
+        self._logged: deque[tuple[bytes, str]] = deque(maxlen=_REMEMBERED)
         self._socket: Socket = new_socket(zmq.REP)
         bind(self._socket, _ZAP)
 
@@ -117,7 +117,7 @@ class Authenticator:
         if key and key in self._known():
             return [version, sequence, b"200", b"OK", key, b""]
         self.refused += 1
-        self._tell(key, address.decode(errors="replace"))
+        self._log_refused(key, address.decode(errors="replace"))
         # 400 would disable the client's socket for good; 300 lets it try again after the disconnect.
         return [version, sequence, b"300", b"key not known", b"", b""]
 
@@ -128,9 +128,9 @@ class Authenticator:
             logger.error("no client can connect: %s: %s", self._folder, error)
             return {}
 
-    def _tell(self, key: bytes, address: str) -> None:
-        if (key, address) not in self._told:
-            self._told.append((key, address))
+    def _log_refused(self, key: bytes, address: str) -> None:
+        if (key, address) not in self._logged:
+            self._logged.append((key, address))
             logger.warning(
                 "refused %s, whose key %s is in no file of %s: put its NAME.key there to let it connect",
                 address, key.decode(errors="replace"), self._folder,

@@ -20,10 +20,10 @@ from analytics.core.intervals import Pair
 
 _OVERHEAD = 4096
 """The cost of a small batch beyond its bytes, in bytes."""
-_MOST_TUPLES = 1 << 40
-_TAIL_BYTES = 1024
-_SHORTEST_LINE = 2
-_LONGEST_NUMBER = 24
+_MOST_TUPLES = 1 << 40  # keeps the sums of headers within 64 bits
+_TAIL_BYTES = 1024  # read first for the last line; 16 times as many until it fits
+_SHORTEST_LINE = 2  # bytes: `{}`
+_LONGEST_NUMBER = 24  # characters of a number and the quote after it, and more
 _LEAST_NAME, _MOST_NAME = 16, 255
 """Bytes. A short name could be guessed, and its acknowledgements received by another client."""
 

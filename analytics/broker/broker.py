@@ -46,10 +46,10 @@ from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
-_BEAT_SECONDS = 1.0
-_NEWS_SECONDS = 0.1
-_ANSWER_SECONDS = 3.0
-_MAX_PAGE_BYTES = 16_000_000
+_BEAT_SECONDS = 1.0  # between heartbeats without news
+_NEWS_SECONDS = 0.1  # between heartbeats with news
+_ANSWER_SECONDS = 3.0  # the most time to wait for the disk before an answer
+_MAX_PAGE_BYTES = 16_000_000  # of messages in one answer of refill
 _MOST_POSITIONS = 500
 """Topics that one bolt may report."""
 
@@ -82,7 +82,7 @@ class Broker:
         self._sessions = Sessions()
         self._tasks = TaskGroup(self.name)
         self._next_beat = 0.0
-        self._told: dict[str, Head] = {}
+        self._published: dict[str, Head] = {}
 
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
@@ -148,8 +148,8 @@ class Broker:
         self._tasks.check(_NEWS_SECONDS)
         heads = self._log.heads
         # Each commit makes new heads: a subscriber that lost the last message of a burst need not wait for a second.
-        if heads is not self._told or time.monotonic() >= self._next_beat:
-            self._told, self._next_beat = heads, time.monotonic() + _BEAT_SECONDS
+        if heads is not self._published or time.monotonic() >= self._next_beat:
+            self._published, self._next_beat = heads, time.monotonic() + _BEAT_SECONDS
             self._sender.beat(Heartbeat(self._log.identity, heads))
 
     def stop(self) -> None:

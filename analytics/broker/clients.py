@@ -48,13 +48,13 @@ from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
-RESEND_SECONDS = 1.0
+RESEND_SECONDS = 1.0  # without an acknowledgement; a group is durable within milliseconds on a healthy disk
 SILENT_SECONDS = 15.0
 """A broker that acknowledges nothing for this long is reported, since a frozen one keeps its connections."""
-_HIGH_WATER_MARK = 8
+_HIGH_WATER_MARK = 8  # requests are sent one at a time
 _ROOM = 64 << 10
 """Bytes that encryption and framing may add to a batch."""
-_PAIRS_AT_ONCE = 20_000
+_PAIRS_AT_ONCE = 20_000  # fit into one request of 1 MB
 
 _decode_ack = msgspec.json.Decoder(Ack).decode
 _decode_header = msgspec.json.Decoder(MessageHeader).decode

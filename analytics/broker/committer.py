@@ -22,9 +22,9 @@ from analytics.errors import LogError
 
 logger = logging.getLogger(__name__)
 
-_MAX_WAITING_BYTES = 32 << 20
-_RETRY_SECONDS = 1.0
-_STUCK_SECONDS = 2.0
+_MAX_WAITING_BYTES = 32 << 20  # two of the largest batches
+_RETRY_SECONDS = 1.0  # between attempts to write to a failing disk
+_STUCK_SECONDS = 2.0  # of waiting for the disk, after which batches are dropped at once
 
 Buffer = bytes | memoryview
 T = TypeVar("T")

@@ -26,10 +26,10 @@ from analytics.broker.wire import MOST_BYTES
 
 logger = logging.getLogger(__name__)
 
-MOST_FRAMES = 40_000
+MOST_FRAMES = 40_000  # of a message; a batch has one frame a topic
 MOST_UNSEEN_BYTES = 6 * MOST_BYTES
 """Four waiting messages, one that arrives, and the kernel's buffers."""
-MOST_CONNECTIONS = 512
+MOST_CONNECTIONS = 512  # to one port
 MOST_GROWTH_BYTES = 48 << 20
 """The most growth of allocated memory while a message is unfinished and all complete ones are read."""
 MOST_BUSY_GROWTH_BYTES = 110 << 20
@@ -41,7 +41,7 @@ _HANDSHAKE_BYTES = 2048
 """More than what precedes a connection's first message."""
 _BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.1
 """The interval of checks while data arrives, and otherwise."""
-_GIVE_BACK_SECONDS = 0.5
+_GIVE_BACK_SECONDS = 0.5  # after which memory of closed connections is free
 _BREATH = 1000
 """Unwanted frames are freed in groups of this size, so that other greenlets can run."""
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
@@ -50,7 +50,7 @@ _UNREAD = struct.Struct("i")
 _RECEIVED = struct.Struct("<128xQ")
 """``tcpi_bytes_received`` in Linux' ``struct tcp_info``."""
 
-_MOST_DISCARDED = 16 << 20
+_MOST_DISCARDED = 16 << 20  # of a closed connection's buffered bytes
 _discarded = bytearray(1 << 16)
 _socket = monkey.get_original("socket", "socket")
 

@@ -25,9 +25,9 @@ from analytics.broker.wire import BatchHeader, Head, Message, MessageHeader
 logger = logging.getLogger(__name__)
 
 NOTHING = Head(0, 0, 0)
-_MAX_MESSAGES = 1000
-_MAX_CURSORS = 64
-_SCAN_BYTES = 32 << 20
+_MAX_MESSAGES = 1000  # of one read
+_MAX_CURSORS = 64  # positions of readers, to continue from
+_SCAN_BYTES = 32 << 20  # read without a match before a read returns, so that others get their turn
 
 Buffer = bytes | memoryview
 Place = tuple[int, int]  # a segment's first seq, and an offset in its file

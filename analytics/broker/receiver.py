@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 
 _HIGH_WATER_MARK = 4
 """Complete messages that may wait, each of up to ``MOST_BYTES``."""
-_REMEMBERED_PUBLISHERS = 256
-_REMEMBERED_ACKS = 64
+_REMEMBERED_PUBLISHERS = 256  # whose last acknowledgements are kept for repetitions
+_REMEMBERED_ACKS = 64  # of a publisher; more than its window
 
 
 class Receiver:

@@ -20,7 +20,7 @@ from analytics.core.intervals import Pair
 MAGIC = b"AQ1\n"
 PREFIX = struct.Struct("<4sIIQ")
 _COVERED = struct.Struct("<IQ")
-_WINDOW = 64 << 10
+_WINDOW = 64 << 10  # bytes that a scan reads at once
 
 
 class Stored(msgspec.Struct, frozen=True, array_like=True):

@@ -14,8 +14,8 @@ from analytics.errors import AnalyticsError, Refused
 
 logger = logging.getLogger(__name__)
 
-_HIGH_WATER_MARK = 2
-_MOST_REQUESTS = 16
+_HIGH_WATER_MARK = 2  # answers that wait for a slow client, each of up to 16 MB
+_MOST_REQUESTS = 16  # requests that wait
 
 _decode = msgspec.json.Decoder(Request).decode
 

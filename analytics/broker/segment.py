@@ -11,8 +11,8 @@ from analytics.broker.wire import Head
 from analytics.errors import LogError
 from analytics.system.files import sync_folder
 
-_CHECKPOINT_BYTES = 4 << 20
-_WARM_BYTES = 8 << 20
+_CHECKPOINT_BYTES = 4 << 20  # between entries of the index, so that a read skips at most this much
+_WARM_BYTES = 8 << 20  # kept in the page cache for readers that are nearly up to date
 
 Numbers = dict[str, int]
 

@@ -9,7 +9,7 @@ from analytics.errors import Refused
 
 SESSION_SECONDS = 5.0
 """A session expires this long after its last request, like a lease in etcd by default."""
-_MOST_BOLTS = 200
+_MOST_BOLTS = 200  # bound the memory that clients can take
 _LONGEST_NAME = 200
 
 

@@ -3,9 +3,9 @@
 from bisect import bisect_right
 from collections import deque
 
-_RECENT = 256
-_MOST = 4096
-_APART = 1.0
+_RECENT = 256  # messages with exact times
+_MOST = 4096  # times of older messages
+_APART = 1.0  # seconds between those
 
 
 class Times:

@@ -12,7 +12,7 @@ import msgspec
 
 from analytics.broker.wire import BatchHeader, Head, Part
 
-MOST = 1000
+MOST = 1000  # of each kind; each heartbeat carries every topic
 LONGEST = 200
 """Bytes. A longer topic is shared, since each heartbeat would carry its name."""
 CODES = "gamelog."

@@ -31,10 +31,10 @@ REFUSED = b"refused"
 HEARTBEAT_TOPIC = "heartbeat"
 MOST_BYTES = 16 << 20
 """All frames of a batch together. The broker refuses larger ones."""
-MOST_HEADER_BYTES = 2 << 20
+MOST_HEADER_BYTES = 2 << 20  # of a batch's header
 MOST_LINE_BYTES = 14 << 20
 """A longer line is not published: the header has to fit into the batch as well."""
-MOST_REQUEST_BYTES = 1 << 20
+MOST_REQUEST_BYTES = 1 << 20  # of a request to refill
 PORTION_BYTES = 4 << 20
 """The approximate size up to which lines are sent together."""
 

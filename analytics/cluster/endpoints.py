@@ -10,7 +10,7 @@ from analytics.errors import Unavailable
 
 Client = TypeVar("Client")
 Answer = TypeVar("Answer")
-REASON_CHARACTERS = 200
+REASON_CHARACTERS = 200  # of one address's error in a message
 
 
 class Endpoints(Generic[Client]):

@@ -14,7 +14,7 @@ from analytics.system import files
 from analytics.system.locks import FileLock, LockTaken
 from analytics.system.processes import process_started
 
-LOCK_SECONDS = 1.0
+LOCK_SECONDS = 1.0  # the lock is held for microseconds, so a longer wait means a frozen process
 
 
 class _Entry(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from analytics.config import BrokerSection, Config, is_loopback
 from analytics.errors import Unavailable
 
 KEY = "offers/broker"
-LOOK_SECONDS = 0.7
+LOOK_SECONDS = 0.7  # commands wait this long for etcd before they use the configured address
 
 
 class Offer(msgspec.Struct, frozen=True):

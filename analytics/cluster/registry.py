@@ -19,7 +19,7 @@ import msgspec
 from analytics.system import files
 from analytics.system.processes import process_started
 
-LIVE_SECONDS = 5.0
+LIVE_SECONDS = 5.0  # five beats: a node reports once a second
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,8 +13,8 @@ from analytics.errors import Unavailable
 from analytics.system.tasks import TaskGroup
 
 NODES = "nodes/"
-ENDED_SECONDS = 86_400
-MOST_BYTES = 512 << 10
+ENDED_SECONDS = 86_400  # a node that died is listed for a day
+MOST_BYTES = 512 << 10  # of an entry; etcd refuses more than 1.5 MB
 log = logging.getLogger(__name__)
 
 

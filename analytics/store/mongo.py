@@ -32,7 +32,7 @@ forget_clients_in_children()
 
 UPSERT_TRIES = 5
 """An upsert without a condition is a duplicate only while another one wins: more in a row are a fault."""
-IDS_AT_ONCE = 10_000
+IDS_AT_ONCE = 10_000  # ids in one reply: about 500 kB
 LAST_CHARACTER = "\U0010ffff"
 BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""

@@ -11,8 +11,8 @@ from analytics.store.mongo import DEFAULTS, translated_errors
 from analytics.store.reading import Query, Reader
 from analytics.store.store import Document
 
-BATCH = 2_000
-MOST_MS = 60_000
+BATCH = 2_000  # documents in one reply
+MOST_MS = 60_000  # after which the server cancels a search
 
 
 class MongoReader(Reader):

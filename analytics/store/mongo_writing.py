@@ -13,10 +13,10 @@ from analytics.store.dialect import Dialect
 from analytics.store.encoding import encode
 from analytics.store.store import Document, Write
 
-BULK_DOCUMENTS = 500
-BULK_BYTES = 8 * 1024 * 1024
-DUPLICATE_KEY = 11000
-CONVERSION_FAILURE = 241
+BULK_DOCUMENTS = 500  # in one command; bounds the time for which a single-threaded server is blocked
+BULK_BYTES = 8 * 1024 * 1024  # in one command; MongoDB accepts 48 MB
+DUPLICATE_KEY = 11000  # MongoDB's code
+CONVERSION_FAILURE = 241  # MongoDB's code
 REFUSALS = frozenset([DUPLICATE_KEY, CONVERSION_FAILURE])
 """Codes of a write whose condition fails."""
 

@@ -28,8 +28,8 @@ Document = dict[str, Any]
 POSITIONS = "positions"
 """The collection of the positions of bolts and timer bolts, and of other notes about the store."""
 
-MAX_DOCUMENT_BYTES = 16 * 1024 * 1024
-MOST_VERSIONS = 1 << 62
+MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit
+MOST_VERSIONS = 1 << 62  # leaves room below 64 bits for further versions
 PARTS_AT_ONCE = 16
 """Parts in memory while a list is read: about 53 kB each."""
 _OF_THE_PART = {"_id", "part_of", "part"}

@@ -29,8 +29,8 @@ LEAST_CACHE_MB = 256
 SUPPORTED = (7, 0)
 """The oldest release series that MongoDB still maintains."""
 
-AUTHENTICATION_FAILED = 18
-UNAUTHORIZED = 13
+AUTHENTICATION_FAILED = 18  # MongoDB's code
+UNAUTHORIZED = 13  # MongoDB's code
 PREPARE_OPTIONS: dict[str, Any] = {
     "serverSelectionTimeoutMS": 1000,
     "connectTimeoutMS": 1000,

@@ -34,8 +34,8 @@ from analytics.store.embedded.server import EmbeddedServer
 from analytics.store.mongo import translated_errors
 from analytics.system.ports import free_port
 
-BATCH_BYTES = 8 * 1024 * 1024
-BATCH_DOCUMENTS = 2000
+BATCH_BYTES = 8 * 1024 * 1024  # in one insert; MongoDB accepts 48 MB
+BATCH_DOCUMENTS = 2000  # bounds memory where documents are small
 OWN_DATABASES = frozenset(["admin", "config", "local", "health"])
 """The servers' own databases, and the one of the node's health checks."""
 

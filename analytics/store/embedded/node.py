@@ -14,9 +14,9 @@ from analytics.store.embedded.process import take_folder
 from analytics.store.embedded.server import EmbeddedServer
 from analytics.system.locks import FileLock
 
-HUNG_SECONDS = 60.0
-REFUSING_SECONDS = 5.0
-MOST_WAIT_SECONDS = 30.0
+HUNG_SECONDS = 60.0  # a busy server may not answer for as long as it recovers or builds an index
+REFUSING_SECONDS = 5.0  # with a final refusal, see `Engine.refusal_is_final`
+MOST_WAIT_SECONDS = 30.0  # between two starts of a server that keeps dying
 
 log = logging.getLogger(__name__)
 

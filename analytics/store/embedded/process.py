@@ -15,9 +15,9 @@ from analytics.system import ports
 from analytics.system.locks import FileLock
 from analytics.system.processes import command_line
 
-TERM_AGAIN_SECONDS = 4.0
-KILL_SECONDS = 10.0
-PORT_SECONDS = 15.0
+TERM_AGAIN_SECONDS = 4.0  # until the second SIGTERM
+KILL_SECONDS = 10.0  # until SIGKILL, and for a killed process to vanish
+PORT_SECONDS = 15.0  # for the kernel to free the port of a server that died
 
 # Runs between fork and the server: it dies with this process, even if that is killed, and its files are private.
 _DIE_WITH_PARENT = """

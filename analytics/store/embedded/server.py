@@ -19,9 +19,9 @@ from analytics.store.mongo import MongoStore
 from analytics.store.store import Write
 from analytics.system.ports import free_port
 
-READY_SECONDS = 30.0
-FULL_MB = 64
-LOG_BYTES = 8 * 1024 * 1024
+READY_SECONDS = 30.0  # a server may have to recover after a crash
+FULL_MB = 64  # with less free space, errors are explained by the full disk
+LOG_BYTES = 8 * 1024 * 1024  # at which the log is rotated
 LAST_BYTES = 32 * 1024
 """The size of the end of the log that is searched for errors."""
 HEALTH_OPTIONS = "&socketTimeoutMS=2000&serverSelectionTimeoutMS=1000&connectTimeoutMS=1000"

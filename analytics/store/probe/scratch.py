@@ -18,7 +18,7 @@ COLLECTION = "check"
 STALE = timedelta(hours=1)
 """Older documents are of killed probes, and removed; no probe takes this long."""
 
-REMOVE_SECONDS = 3.0
+REMOVE_SECONDS = 3.0  # to remove the document from a server that may be away
 UNAUTHORIZED = 13
 """MongoDB's code for a missing right."""
 
