@@ -19,6 +19,7 @@ import click
 from pymongo import MongoClient, WriteConcern
 
 from analytics.bolts import BOLTS
+from analytics.bolts.accts import NewAccts
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Head
 from analytics.cluster import LocalRegistry
@@ -26,7 +27,7 @@ from analytics.config import Config, TimersSection, areas, load
 from analytics.core.areas import Areas
 from analytics.core.fold import Delta
 from analytics.core.settle import Position, settle, unknown
-from analytics.core.tuples import PaidRow, Period
+from analytics.core.tuples import PaidRow
 from analytics.runtime.draining import behind
 from analytics.runtime.node import BEAT_SECONDS
 from analytics.runtime.nodes import READ_BY_TIMERS
@@ -110,8 +111,8 @@ class Writer:
         self.store.close()
 
 
-def period(area: str, day: int, accts: list[str]) -> list[Period]:
-    return [Period(area, day, len(accts), 1, len(accts), accts)]
+def period(area: str, day: int, accts: list[str]) -> list[NewAccts]:
+    return [NewAccts(area, day, len(accts), 1, len(accts), accts)]
 
 
 def fill(config: Config, world: World) -> None:

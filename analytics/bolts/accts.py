@@ -5,6 +5,12 @@ from analytics.core.measures import Distinct, Extreme
 from analytics.core.tuples import Acct, Gamelog, Period
 
 
+class NewAccts(Period):
+    """An hour's count, and the accts that this change adds."""
+
+    userlist: list[str] = []
+
+
 def hour(what: str) -> Bolt:
     """Return the bolt ``<what>hour``, which reads the op code ``<what>_logcount``."""
     return Bolt(
@@ -24,7 +30,7 @@ def day(what: str) -> Bolt:
     """Return the bolt ``<what>day``, which unites the accts that ``<what>hour`` publishes."""
     return Bolt(
         name=f"{what}day",
-        reads={f"{what}hour": Reads(Period)},
+        reads={f"{what}hour": Reads(NewAccts)},
         measures={"count": Distinct("userlist", list_field="userlist", each=True)},
         constants={"type": what},
         publishes=True,

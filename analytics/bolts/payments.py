@@ -3,14 +3,22 @@
 A payer is an acct that paid more than nothing. An acct whose payments were all refunded is none.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.latest import Latest, LatestBy, Members, Table
 from analytics.core.measures import money
-from analytics.core.tuples import Payment, paid_rows
+from analytics.core.tuples import Payment, Period, paid_rows
 
 READS = {"payment": Reads(Payment, rows=paid_rows)}
+
+
+class DayPayments(Period):
+    """How many accts paid on a day so far, how often, and how much in currency units."""
+
+    pay_count: int = 0
+    pay_amout: Decimal = Decimal(0)
 
 
 VALUES = ("times", "cents")

@@ -74,6 +74,7 @@ userpay = Bolt(
         "roles": LatestBy("uid", "order", ("rest_yuanbao",), list_field="_roles", show=_rest, on="syncuser"),
         "used_yuanbao": Sum(spent, on=list(COINS)),
     },
+    indexes=[("area", "pay_amout"), ("game", "pay_amout")],
 )
 
 usercenter = Bolt(

@@ -43,6 +43,7 @@ class Bolt:
         constants: fields that every document carries as they are.
         finish: computes further fields from those that the measures show. It runs without rows, too.
         publishes: whether each change is published as a tuple of topic ``name``.
+        indexes: the fields of each index for readers, where documents have no ``ts`` to find them by.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Bolt:
     constants: Mapping[str, Any] = field(default_factory=dict)
     finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     publishes: bool = False
+    indexes: Sequence[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for name, measure in self.measures.items():

@@ -168,7 +168,7 @@ def _named(id_: str) -> tuple[int, str]:
 
 
 class Period(msgspec.Struct):
-    """What an hour or day bolt publishes: its document's totals so far, and the accts that this change adds.
+    """What every hour or day bolt publishes: its document's count so far.
 
     ``version`` is the document's: of two tuples of one document the higher one is right. ``tuples`` is how
     many spout tuples this change accounts for.
@@ -179,6 +179,3 @@ class Period(msgspec.Struct):
     count: int
     version: int
     tuples: int
-    userlist: list[str] = []
-    pay_count: int = 0
-    pay_amout: Decimal = Decimal(0)

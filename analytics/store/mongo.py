@@ -1,9 +1,8 @@
 """Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
 
 import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +19,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
+from analytics.bolts import BOLTS
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store.clock import MajorityAfter, PrimaryListener
 from analytics.store.dialect import MONGODB, Dialect
@@ -39,8 +39,8 @@ BARRIER = "barrier"
 
 READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
 """For every collection. The suite never searches by ``ts`` alone: that index is for other readers."""
-WITHOUT_TS = {"userpay": (("area", "pay_amout"), ("game", "pay_amout"))}
-"""Indexes of collections whose documents have no ``ts``: for the accts that paid most."""
+WITHOUT_TS = {bolt.name: tuple(bolt.indexes) for bolt in BOLTS.values() if bolt.indexes}
+"""Indexes of collections whose documents have no ``ts``, as their bolts declare them."""
 
 DEFAULTS: dict[str, Any] = {
     "appname": "analytics",
@@ -97,7 +97,7 @@ class MongoStore(Store):
             ConfigError: the URI or the database's name is invalid.
         """
         self._dialect = dialect
-        self._turn: AbstractContextManager[object] = nullcontext() if dialect.parallel else threading.Lock()
+        self._turn = dialect.turns()
         options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
         if timeout is not None:
             options |= dict.fromkeys(TIMEOUTS, int(timeout * 1000))

@@ -59,13 +59,14 @@ def insert(collection: str, bulk: Bulk) -> dict[str, Any]:
 
 def update(collection: str, bulk: Bulk, dialect: Dialect) -> dict[str, Any]:
     """Return the command that replaces the documents of ``bulk``, each on its condition, or inserts those that are gone."""
-    state = _in_pipeline if dialect.pipelines else _in_filter
-    updates = [
-        _statement({"_id": write.id}, document)
-        if write.expected is None
-        else state(write.id, write.expected, document)
-        for write, document in bulk
-    ]
+    updates = []
+    for write, document in bulk:
+        if write.expected is None:
+            updates.append(_statement({"_id": write.id}, document))
+        elif dialect.version is None:
+            updates.append(_in_pipeline(write.id, write.expected, document))
+        else:
+            updates.append(_in_filter(write.id, dialect.version(write.expected), document))
     return {"update": collection, "updates": updates, "ordered": False}
 
 
@@ -86,12 +87,9 @@ def _in_pipeline(id_: str, expected: int, document: RawBSONDocument) -> Document
     return _statement(found, [{"$replaceWith": {"$cond": [holds, {"$literal": document}, _REFUSE]}}])
 
 
-def _in_filter(id_: str, expected: int, document: RawBSONDocument) -> Document:
-    """Put the condition on ``_v`` into the filter: if another version is stored, the upsert is a duplicate.
-
-    An equality would make the embedded server search its indexes for ``_v``, which takes a sixth of its time.
-    """
-    return _statement({"_id": id_, "_v": {"$not": {"$ne": expected}}}, document)
+def _in_filter(id_: str, version: object, document: RawBSONDocument) -> Document:
+    """Put the condition on ``_v`` into the filter: if another version is stored, the upsert is a duplicate."""
+    return _statement({"_id": id_, "_v": version}, document)
 
 
 def _statement(wanted: Document, change: Any) -> Document:

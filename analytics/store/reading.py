@@ -1,7 +1,6 @@
 """Reading for the dashboard: selected fields, sums and newest documents, without a way to write.
 
-Every search uses one of the documented indexes: (area, ts), (game, ts), ts, and in ``userpay``
-(area, pay_amout) and (game, pay_amout).
+Every search uses one of the documented indexes: (area, ts), (game, ts), ts, or those that a bolt declares instead.
 """
 
 from abc import ABC, abstractmethod

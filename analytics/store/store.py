@@ -127,8 +127,7 @@ class Store(ABC):
 
     @abstractmethod
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        """Create missing indexes: (area, ts), (game, ts) and ts. ``userpay``, which has no ``ts``, has
-        (area, pay_amout) and (game, pay_amout) instead."""
+        """Create missing indexes: (area, ts), (game, ts) and ts, or those that a bolt declares instead."""
 
     @abstractmethod
     def barrier(self) -> None:
