@@ -1,21 +1,40 @@
-"""The composition root: makes the nodes that a configuration describes. Nothing but the commands imports it."""
+"""The composition root: reads the configuration and makes the nodes that it describes. Nothing but the commands imports it."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analytics.bolts import BOLTS
-from analytics.config import Config, groups
+from analytics.config import Config, load
 from analytics.errors import AnalyticsError
-from analytics.runtime.node import Node
-from analytics.runtime.nodes import DASHBOARD, METRICS, READERS, TIMERS, WORKERS, readers, single_bolts
+from analytics.runtime.nodes import (
+    CATALOGUE,
+    DASHBOARD,
+    METRICS,
+    READERS,
+    TIMERS,
+    WORKERS,
+    groups,
+    readers,
+    single_bolts,
+)
+
+if TYPE_CHECKING:
+    from analytics.runtime.node import Node
 
 
 class UnknownNode(AnalyticsError):
     """A node of that name does not exist; the message names those that do."""
 
 
-def build(names: Sequence[str], config: Config) -> list[Node]:
+def configuration(path: Path | None = None) -> Config:
+    """Return the configuration, checked against the bolts that there are; see :func:`analytics.config.load`."""
+    return load(path, CATALOGUE)
+
+
+def build(names: Sequence[str], config: Config) -> "list[Node]":
     """Return the nodes of those names; bolts named one by one share a worker.
 
     Raises:
@@ -40,7 +59,7 @@ def build(names: Sequence[str], config: Config) -> list[Node]:
     return [*nodes, _worker(config, "+".join(bolts), bolts)] if bolts else nodes
 
 
-def _worker(config: Config, name: str, bolts: Iterable[str]) -> Node:
+def _worker(config: Config, name: str, bolts: Iterable[str]) -> "Node":
     """Return a worker, one of which works if several are run."""
     from analytics.runtime.hosted import Hosted
     from analytics.runtime.worker import Worker
@@ -49,7 +68,7 @@ def _worker(config: Config, name: str, bolts: Iterable[str]) -> Node:
     return Hosted(config, name, Worker.role, lambda found: Worker(found, bolts, name), alone=True)
 
 
-def _machine(name: str, config: Config) -> Node:
+def _machine(name: str, config: Config) -> "Node":
     """Return a node that is no worker. Only what it needs is imported."""
     if name == "broker":
         from analytics.broker.broker import Broker
@@ -82,7 +101,7 @@ def _machine(name: str, config: Config) -> Node:
     return _spout(name, config)
 
 
-def _spout(name: str, config: Config) -> Node:
+def _spout(name: str, config: Config) -> "Node":
     if name == "gamelog":
         from analytics.spouts.gamelog import Gamelog
 

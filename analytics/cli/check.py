@@ -12,12 +12,13 @@ import gevent.pool
 import msgspec
 import requests
 
+from analytics.app import configuration
 from analytics.broker.clients import Refill
 from analytics.cli.console import Console, console, escape
 from analytics.cluster import LocalRegistry, open_keys
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
-from analytics.config import Config, Source, areas, load
+from analytics.config import Config, Source, areas
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
 from analytics.config.uris import UNSAFE_KEY, without_secrets
@@ -60,7 +61,7 @@ def check(path: Path | None) -> None:
     Reports for each whether it works, or what is wrong and what to do. The exit status is 1 if there is an error;
     warnings do not change it.
     """
-    config = load(path)
+    config = configuration(path)
     out = console(highlight=False)
     _print(out, f"configuration {config.file}", Finding(Grade.OK, _summary(config)))
     failed = False

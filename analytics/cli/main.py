@@ -104,9 +104,9 @@ class Lazy(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         wanted = not ctx.resilient_parsing and not {"--help", "-h"} & set(rest)
         if wanted and name not in NEED_NO_CONFIGURATION:
-            from analytics.config import load
+            from analytics.app import configuration
 
-            ctx.obj = load(ctx.params["config"])
+            ctx.obj = configuration(ctx.params["config"])
             if name not in STAY_ROOT:
                 _become_owner(ctx.obj, str(name), rest)
             if name in TALK_TO_THE_BROKER:

@@ -2,7 +2,7 @@
 
 from analytics.config.addresses import is_any, is_loopback
 from analytics.config.areas import areas, fingerprint
-from analytics.config.groups import groups
+from analytics.config.catalogue import Catalogue, groups
 from analytics.config.reading import find, load
 from analytics.config.sections import (
     AreaSection,
@@ -29,6 +29,7 @@ from analytics.config.sections import (
 __all__ = [
     "AreaSection",
     "BrokerSection",
+    "Catalogue",
     "Config",
     "DashboardSection",
     "EtcdSection",

@@ -11,9 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from analytics.bolts import BOLTS
 from analytics.config.addresses import is_any, is_loopback, is_network
-from analytics.config.groups import groups, rest_name
 from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
 from analytics.config.uris import weakening, without_secrets
 from analytics.core.periods import zone
@@ -28,17 +26,6 @@ PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
     "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
 }
-NODES = ("broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers")
-OPCODES = (
-    "login_logcount",
-    "signup_logcount",
-    "createrole_logcount",
-    "yuanbao_logchange",
-    "fuben_logchange",
-    "trunk_task_accept",
-    "trunk_task_finish",
-    "shop_logbuy",
-)
 KEYS_OF_KIND = {
     "http": ("url", "rotated_url", "headers", "ca", "proxy", "poll_seconds", "timeout_seconds"),
     "file": ("path", "poll_seconds"),
@@ -48,7 +35,7 @@ NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
 
 
 def faults(config: Config) -> Iterator[str]:
-    """Yield every fault as ``key: expected …, got …``."""
+    """Yield every fault as ``key: expected …, got …``, but for those of :mod:`analytics.config.catalogue`."""
     yield from _paths(config)
     yield from _ports(config)
     if not config.mongodb.unsafe_uri_options:
@@ -57,14 +44,11 @@ def faults(config: Config) -> Iterator[str]:
     yield from _etcd(config.etcd)
     yield from _timezones(config)
     yield from _areas(config)
-    yield from _opcodes(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)
     if config.payment.since and not _is_day(config.payment.since):
         yield f'payment.since: expected a day as YYYY-MM-DD, from 2000-01-01 on, got "{config.payment.since}"'
-    yield from _groups(config)
-    yield from _nodes(config)
     yield from _dashboard(config.dashboard)
 
 
@@ -222,15 +206,6 @@ def _areas(config: Config) -> Iterator[str]:
             area_of.setdefault(server, key)
 
 
-def _opcodes(config: Config) -> Iterator[str]:
-    read = {topic.removeprefix("gamelog.") for bolt in BOLTS.values() for topic in bolt.reads}
-    known = sorted({*OPCODES, *(topic for topic in read if topic not in BOLTS)} - {"payment", "syncuser"})
-    for name, game in config.games.items():
-        for own, target in game.opcodes.items():
-            if target not in known:
-                yield f'games.{name}.opcodes.{own}: expected one of {", ".join(known)}, got "{target}"'
-
-
 def _sources(config: Config) -> Iterator[str]:
     names = Counter(source.name for source in config.gamelog.sources)
     for index, source in enumerate(config.gamelog.sources):
@@ -326,41 +301,3 @@ def _placeholders(key: str, template: str, known: tuple[str, ...]) -> Iterator[s
     for name in names:
         if name not in known:
             yield f"{key}: expected of {listed}, got {{{name}}}"
-
-
-def _groups(config: Config) -> Iterator[str]:
-    group_of: dict[str, str] = {}
-    for group, bolts in config.worker.groups.items():
-        key = f"worker.groups.{group}"
-        if not SOURCE_NAME.fullmatch(group):
-            yield f'{key}: expected a name of letters, digits, "_", "." and "-", got "{group}"'
-        if group in NODES:
-            yield f'{key}: expected a name that is no node\'s, got "{group}"'
-        if not bolts:
-            yield f"{key}: expected names of bolts, got none"
-        for bolt in bolts:
-            if bolt not in BOLTS:
-                yield f'{key}: expected some of {", ".join(BOLTS)}, got "{bolt}"'
-            if bolt in group_of:
-                yield f'{key}: expected a bolt in one group, got "{bolt}", which is also in {group_of[bolt]}'
-            group_of.setdefault(bolt, group)
-    for index, bolt in enumerate(config.worker.left_out):
-        key = f"worker.left_out[{index}]"
-        if bolt not in BOLTS:
-            yield f'{key}: expected one of {", ".join(BOLTS)}, got "{bolt}"'
-        if bolt in group_of:
-            yield f'{key}: expected a bolt in no group, got "{bolt}", which is in worker.groups.{group_of[bolt]}'
-    out = {*config.worker.left_out}
-    for bolt, of in BOLTS.items():
-        if bolt not in out and out.issuperset(of.reads):
-            yield f"worker.left_out: expected {bolt}, too, which reads {', '.join(of.reads)} alone, found it not"
-    if rest_name(config.worker.groups) in config.worker.groups:
-        name = rest_name(config.worker.groups)
-        yield f"worker.groups.{name}: expected another name, as bolts in no group run under this one"
-
-
-def _nodes(config: Config) -> Iterator[str]:
-    known = [*NODES, *groups(config), *BOLTS]
-    for index, name in enumerate(config.service.nodes):
-        if name not in known:
-            yield f'service.nodes[{index}]: expected one of {", ".join(known)}, got "{name}"'

@@ -3,21 +3,28 @@
 from collections.abc import Sequence
 
 from analytics.bolts import BOLTS
-from analytics.config import Config, groups
+from analytics.config import Catalogue, Config
+from analytics.config.catalogue import groups as groups_of
 
 WORKERS = "workers"
 TIMERS = "timers"
 METRICS = "metrics"
 DASHBOARD = "dashboard"
+CATALOGUE: Catalogue = {bolt.name: list(bolt.reads) for bolt in BOLTS.values()}
 READERS = frozenset({*BOLTS, TIMERS})
 """Who reads the Queue where the configuration leaves nobody out."""
 READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour")
 """The topics that tell the node ``timers`` what has changed."""
 
 
+def groups(config: Config) -> dict[str, list[str]]:
+    """Return the worker processes that a configuration means, and the bolts of each."""
+    return groups_of(config, CATALOGUE)
+
+
 def readers(config: Config) -> dict[str, list[str]]:
     """Return who reads the Queue and which topics: every bolt that runs, and ``timers``."""
-    bolts = {bolt: list(BOLTS[bolt].reads) for members in groups(config).values() for bolt in members}
+    bolts = {bolt: list(CATALOGUE[bolt]) for members in groups(config).values() for bolt in members}
     return {**bolts, TIMERS: list(READ_BY_TIMERS)} if config.timers.every_seconds else bolts
 
 
