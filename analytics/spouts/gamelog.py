@@ -24,8 +24,9 @@ from analytics.spouts.lost import Lost
 from analytics.spouts.memory import Memory
 from analytics.spouts.outbox import alone
 from analytics.spouts.positions import Position, State
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
 from analytics.spouts.rejected import Reject, Rejected, reject
+from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Share, by_source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health

@@ -16,22 +16,20 @@ lines, each line is one.
 import re
 from codecs import BOM_UTF8
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, cast
 
 import msgspec
 import numpy as np
 
 from analytics.broker.wire import MOST_LINE_BYTES
-from analytics.core.areas import Areas
-from analytics.core.compiled import scanner
 from analytics.core.schema import GAMELOG, Schema, shown
 from analytics.core.tuples import EARLIEST, LONGEST_NAME, UNDECODABLE, Ts
 from analytics.errors import RecordError
 from analytics.spouts.large_numbers import has_large_exponent, has_many_digits
 from analytics.spouts.normalizing import decode, is_code, normalize
 from analytics.spouts.polled import POLLED, check_polled
-from analytics.spouts.schemas import SCHEMAS
+from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Lines, Share, together
 
 DAY = 86_400
@@ -39,7 +37,6 @@ _JOURNALED = re.compile(rb'\{"id":"((gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+
 _OWN_NAME = re.compile(r"(gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}")
 _SOURCE = re.compile(r"gamelog/[A-Za-z0-9_.@/-]+")
 _TOO_LONG = f"$: expected a line of at most {MOST_LINE_BYTES} bytes, got a longer one"
-_MOST_ALIKE = 100
 _TAILS_COUNT = 10_000
 _TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
 
@@ -101,47 +98,6 @@ _Tuple = _Fresh | _Journaled
 _FRESH = [msgspec.json.Decoder(kind).decode_lines for kind in (_FreshOfPlayer, _Fresh)]
 _JOURNALS = [msgspec.json.Decoder(kind).decode_lines for kind in (_JournaledOfPlayer, _Journaled)]
 """How whole chunks are decoded: first as if each line said who."""
-
-
-class Rules:
-    """What a source's records are held against. ``game`` empty: any game's areas are right."""
-
-    def __init__(
-        self,
-        areas: Areas,
-        opcodes: Mapping[str, Mapping[str, str]],
-        game: str = "",
-        schemas: Mapping[str, Schema] = SCHEMAS,
-    ) -> None:
-        """``opcodes``: per game, its own op codes to the suite's. ``schemas``: what a record has to say, by topic."""
-        self.areas = areas
-        self.game = game
-        self.claimed = {key for key, area in areas.items() if not game or area.game == game}
-        self.opcodes = opcodes
-        self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
-        self.alike: dict[str, str] = {}
-        """Op codes that were seen and that nothing reads, but that differ from one in case or punctuation alone: from which."""
-        self.topics = schemas
-        self.codes = {
-            topic.removeprefix(GAMELOG): schema
-            for topic, schema in schemas.items()
-            if topic.startswith(GAMELOG)
-        }
-        self._known = {*self.foreign, *self.codes}
-        self._spellings = {_spelling(code): code for code in self._known}
-        self.scanner = scanner(self.claimed, EARLIEST, self.codes)
-
-    def notice(self, codes: Iterable[str]) -> None:
-        """Notice those of ``codes`` that seem to be misspelt."""
-        for code in codes:
-            if code not in self._known and len(self.alike) < _MOST_ALIKE:
-                known = self._spellings.get(_spelling(code))
-                if known is not None:
-                    self.alike[code] = known
-
-
-def _spelling(code: str) -> str:
-    return "".join(char for char in code.casefold() if char.isalnum())
 
 
 def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share]:

@@ -16,8 +16,9 @@ from analytics.errors import Unavailable
 from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
 from analytics.spouts.rejected import Reject, Rejected, waiting
+from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share, together
 
 

@@ -19,7 +19,7 @@ from analytics.spouts.gamelog import Road, Work, opcodes
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
 from analytics.spouts.positions import Position
-from analytics.spouts.records import Rules
+from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.identity import beginning, fingerprint
 from analytics.spouts.sources.stream import BLOCK, HEAD, NUL, Chunk, Stream

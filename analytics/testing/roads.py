@@ -9,7 +9,8 @@ from analytics.core.areas import Area, Areas
 from analytics.core.fold import Folder
 from analytics.core.periods import zone
 from analytics.spouts import records
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share
 
 NOW = 1_700_000_000

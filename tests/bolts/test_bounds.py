@@ -16,7 +16,8 @@ from analytics.core.reference import Reference
 from analytics.core.tuples import EARLIEST
 from analytics.runtime.timers.dirty import KINDS, Dirty
 from analytics.spouts.days import Days
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 
 NOW = 1_700_000_000
 BOUNDS = [EARLIEST, NOW + 86_400]

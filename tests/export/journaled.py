@@ -15,7 +15,8 @@ from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.spouts.days import AreaDay
 from analytics.spouts.paid import encoded, payment_tuple
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 
 FIRST = date(2026, 3, 6)
 DAYS = 4

@@ -11,7 +11,8 @@ from analytics.config import Source
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.spouts.gamelog import Gamelog
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 from analytics.spouts.sources import health
 from analytics.spouts.sources.health import Health
 

@@ -11,8 +11,9 @@ from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.core.tuples import MOST_GRADE, MOST_MONEY, MOST_TIMES, Payment, Syncuser, paid_rows
 from analytics.spouts.paid import check
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
 from analytics.spouts.roles import sorted_out
+from analytics.spouts.rules import Rules
 
 AREA = Area("5" * 24, "dl", "2001", zone("Asia/Shanghai"))
 RULES = Rules(Areas([AREA]), {})

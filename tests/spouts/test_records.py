@@ -11,7 +11,8 @@ from analytics.core import compiled
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.spouts import records
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Lines, Share, together
 
 A = "549140c8dbdb67794fc0fa3b"

@@ -19,8 +19,9 @@ from analytics.core.tuples import Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts.paid import check, users_of
 from analytics.spouts.poller import BadAnswer, Client
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
 from analytics.spouts.roles import roles_of, sorted_out
+from analytics.spouts.rules import Rules
 
 PAGE = (Path(__file__).parents[2] / "docs" / "records.md").read_text()
 AREA = Area("549140c8dbdb67794fc0fa3b", "dl", "2001", zone("Asia/Shanghai"), "2001", "server1009")

@@ -14,7 +14,8 @@ from analytics.core.measures import Count
 from analytics.core.schema import schemas
 from analytics.core.tuples import AcctName, Gamelog, Name, NumberId, Ts
 from analytics.spouts import records
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 

@@ -16,7 +16,8 @@ from gamelogs import configured, eventually, line, lines
 
 from analytics.cli.check import tries
 from analytics.config import GamelogSection, Source, areas
-from analytics.spouts.records import Rules, convert
+from analytics.spouts.records import convert
+from analytics.spouts.rules import Rules
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue

@@ -1,0 +1,52 @@
+"""What a source's records are checked against: areas, op codes, and the schemas of topics."""
+
+from collections.abc import Iterable, Mapping
+
+from analytics.core.areas import Areas
+from analytics.core.compiled import scanner
+from analytics.core.schema import GAMELOG, Schema
+from analytics.core.tuples import EARLIEST
+from analytics.spouts.schemas import SCHEMAS
+
+_MOST_ALIKE = 100
+
+
+class Rules:
+    """What a source's records are held against. ``game`` empty: any game's areas are right."""
+
+    def __init__(
+        self,
+        areas: Areas,
+        opcodes: Mapping[str, Mapping[str, str]],
+        game: str = "",
+        schemas: Mapping[str, Schema] = SCHEMAS,
+    ) -> None:
+        """``opcodes``: per game, its own op codes to the suite's. ``schemas``: what a record has to say, by topic."""
+        self.areas = areas
+        self.game = game
+        self.claimed = {key for key, area in areas.items() if not game or area.game == game}
+        self.opcodes = opcodes
+        self.foreign = {own for name, codes in opcodes.items() if not game or name == game for own in codes}
+        self.alike: dict[str, str] = {}
+        """Op codes that were seen and that nothing reads, but that differ from one in case or punctuation alone: from which."""
+        self.topics = schemas
+        self.codes = {
+            topic.removeprefix(GAMELOG): schema
+            for topic, schema in schemas.items()
+            if topic.startswith(GAMELOG)
+        }
+        self._known = {*self.foreign, *self.codes}
+        self._spellings = {_spelling(code): code for code in self._known}
+        self.scanner = scanner(self.claimed, EARLIEST, self.codes)
+
+    def notice(self, codes: Iterable[str]) -> None:
+        """Notice those of ``codes`` that seem to be misspelt."""
+        for code in codes:
+            if code not in self._known and len(self.alike) < _MOST_ALIKE:
+                known = self._spellings.get(_spelling(code))
+                if known is not None:
+                    self.alike[code] = known
+
+
+def _spelling(code: str) -> str:
+    return "".join(char for char in code.casefold() if char.isalnum())
