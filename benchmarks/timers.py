@@ -30,7 +30,6 @@ from analytics.core.settle import Position, settle, unknown
 from analytics.core.tuples import PaidRow
 from analytics.runtime.draining import behind
 from analytics.runtime.node import BEAT_SECONDS
-from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.settler import Changes, Settler
 from analytics.runtime.suite import Suite
@@ -38,6 +37,7 @@ from analytics.runtime.timers.position import NODE
 from analytics.store import embedded_uri, open_store
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
+from analytics.timers import READ_BY_TIMERS
 from benchmarks import road, stores
 
 FIRST_DAY = 1419955200

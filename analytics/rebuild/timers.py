@@ -17,7 +17,6 @@ from analytics.core.agree import NOTHING, Changed, Differences
 from analytics.rebuild.look import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
-from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now
@@ -26,7 +25,7 @@ from analytics.runtime.timers.run import Done
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Document, Store
 from analytics.store.store import is_version
-from analytics.timers import TIMERS
+from analytics.timers import READ_BY_TIMERS, TIMERS
 from analytics.timers.start import NAME as START
 
 NAMES = (*TIMERS, START)

@@ -13,8 +13,6 @@ DASHBOARD = "dashboard"
 CATALOGUE: Catalogue = {bolt.name: list(bolt.reads) for bolt in BOLTS.values()}
 READERS = frozenset({*BOLTS, TIMERS})
 """Who reads the Queue where the configuration leaves nobody out."""
-READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour")
-"""The topics that tell the node ``timers`` what has changed."""
 
 
 def groups(config: Config) -> dict[str, list[str]]:
@@ -25,7 +23,11 @@ def groups(config: Config) -> dict[str, list[str]]:
 def readers(config: Config) -> dict[str, list[str]]:
     """Return who reads the Queue and which topics: every bolt that runs, and ``timers``."""
     bolts = {bolt: list(CATALOGUE[bolt]) for members in groups(config).values() for bolt in members}
-    return {**bolts, TIMERS: list(READ_BY_TIMERS)} if config.timers.every_seconds else bolts
+    if not config.timers.every_seconds:
+        return bolts
+    from analytics.timers import READ_BY_TIMERS  # with it comes numpy, which few commands need
+
+    return {**bolts, TIMERS: list(READ_BY_TIMERS)}
 
 
 def needed(config: Config) -> list[str]:

@@ -5,11 +5,16 @@ To add one, add it to ``TIMERS``. ``serverstarttime`` is not among them, since i
 """
 
 from analytics.timers.activity import activeday, activemonth, activeweek
+from analytics.timers.facts import COLLECTIONS
 from analytics.timers.kpi import kpi
 from analytics.timers.ltv import ltv
 from analytics.timers.retention import loginretention, paytraceday
+from analytics.timers.start import READS as READ_FOR_STARTS
 from analytics.timers.timer import Timer
 
 TIMERS: dict[str, Timer] = {
     timer.name: timer for timer in (activeday, activeweek, activemonth, loginretention, paytraceday, kpi, ltv)
 }
+
+READ_BY_TIMERS = (*COLLECTIONS.values(), *READ_FOR_STARTS)
+"""The bolts whose documents are read, and whose tuples tell what has changed."""

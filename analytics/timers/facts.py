@@ -16,6 +16,11 @@ Numbers = NDArray[np.uint32]
 Cents = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Kind = Literal["login", "signup", "pay", "first_pay"]
+Stored = Literal["login", "signup", "pay"]
+"""The kinds that a bolt's documents hold as they are."""
+
+COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
+"""The bolts whose documents hold them."""
 
 NOBODY: Numbers = np.empty(0, np.uint32)
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from analytics.broker.clients import Publisher
 from analytics.config import Config, areas
-from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
@@ -20,7 +19,7 @@ from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.strays import Strays
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store
-from analytics.timers import TIMERS
+from analytics.timers import READ_BY_TIMERS, TIMERS
 from analytics.timers.start import NAME as START
 
 LONGEST_PERIOD = 31

@@ -9,10 +9,10 @@ import msgspec
 from analytics.broker.wire import Message
 from analytics.core.areas import Areas
 from analytics.core.tuples import UNDECODABLE, PeriodStart
-from analytics.runtime.timers.facts import Stored
 from analytics.runtime.timers.scopes import day_of
+from analytics.timers.facts import COLLECTIONS, Stored
 
-KINDS: dict[str, Stored] = {"loginday": "login", "signupday": "signup", "paysummary": "pay"}
+KINDS: dict[str, Stored] = {name: kind for kind, name in COLLECTIONS.items()}
 
 
 class Changed(msgspec.Struct, gc=False):

@@ -22,14 +22,21 @@ from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers import TIMERS
-from analytics.timers.facts import NO_PAYMENTS, NOBODY, Clock, Facts, Numbers, Payments
+from analytics.timers.facts import (
+    COLLECTIONS,
+    NO_PAYMENTS,
+    NOBODY,
+    Clock,
+    Facts,
+    Numbers,
+    Payments,
+    Stored,
+)
 from analytics.timers.timer import Timer
 
-Stored = Literal["login", "signup", "pay"]
 Needs = dict[Stored, set[int]]
 """Days, per kind of fact."""
 
-COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
 DOCUMENTS_AT_ONCE = 100
 HISTORY_AT_ONCE = 50
 BYTES_A_DAY = 250

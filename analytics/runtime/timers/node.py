@@ -23,7 +23,6 @@ from analytics.errors import Unavailable
 from analytics.runtime.directory import write_directory
 from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
-from analytics.runtime.nodes import READ_BY_TIMERS
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.reports import Reports
 from analytics.runtime.timers import planning
@@ -37,7 +36,7 @@ from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes, next
 from analytics.runtime.timers.starts import Starts
 from analytics.store import open_store
 from analytics.system.tasks import TaskGroup
-from analytics.timers import TIMERS
+from analytics.timers import READ_BY_TIMERS, TIMERS
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
 

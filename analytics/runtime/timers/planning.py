@@ -3,9 +3,9 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from analytics.runtime.timers.facts import Needs, Stored
+from analytics.runtime.timers.facts import Needs
 from analytics.runtime.timers.scopes import Scope
-from analytics.timers.facts import Clock
+from analytics.timers.facts import Clock, Stored
 from analytics.timers.timer import Timer, first_of, last_of, runs
 
 DAYS_AT_ONCE = 31

@@ -13,13 +13,14 @@ from typing import Any
 import gevent
 
 from analytics.core.areas import Areas
-from analytics.runtime.timers.facts import COLLECTIONS, FactsReader, spans
+from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.scopes import WHOLE, Scope, day_of
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store
 from analytics.timers import TIMERS
+from analytics.timers.facts import COLLECTIONS
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import first_of
 
