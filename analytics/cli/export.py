@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from pymongo.database import Database
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError, ConfigError
@@ -14,7 +15,7 @@ from analytics.export.duck import MEMORY_MB, connect
 from analytics.export.journals import Exported, export_journals
 from analytics.export.query import step_back
 from analytics.export.target import Target
-from analytics.store import MongoStore, open_store
+from analytics.store import Document, MongoStore, Store, open_store
 
 EVERYTHING = ("documents", "journals")
 
@@ -63,12 +64,15 @@ def _exported(config: Config, goal: Target, what: str, memory: int, threads: int
                 return
             store = open_store(config)
             try:
-                if not isinstance(store, MongoStore):
-                    raise ConfigError(
-                        'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got "counting:"'
-                    )
-                yield from export_documents(store.database, connection, goal)
+                yield from export_documents(database_of(store), connection, goal)
             finally:
                 store.close()
         finally:
             connection.close()
+
+
+def database_of(store: Store) -> Database[Document]:
+    """Return the database behind a store. Raise ConfigError where it is none that keeps documents."""
+    if not isinstance(store, MongoStore):
+        raise ConfigError('mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got "counting:"')
+    return store.database

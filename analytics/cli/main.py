@@ -64,6 +64,7 @@ COMMANDS = {
     ),
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they arrive."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
+    "views": ("analytics.cli.views", "views", "Create flat views of the documents, for BI tools."),
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
 NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password"}

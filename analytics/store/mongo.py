@@ -189,7 +189,8 @@ class MongoStore(Store):
 
     def collections(self) -> list[str]:
         with translated_errors(self._database.name):
-            return sorted(self._database.list_collection_names())
+            names = self._database.list_collection_names()
+        return sorted(name for name in names if not name.startswith("system."))
 
     def ensure_indexes(self, collections: Iterable[str]) -> None:
         # By default, an index is complete when every voting member has built it, and one of them may be down.

@@ -1,0 +1,57 @@
+"""The views ``bi_<collection>``: documents as flat rows, which MongoDB makes when somebody reads them. They store nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo.database import Database
+
+from analytics.errors import AnalyticsError
+from analytics.export.columns import COLLECTIONS
+from analytics.export.pipelines import pipeline
+from analytics.store.mongo import translated_errors
+
+PREFIX = "bi_"
+NAMES = {f"{PREFIX}{collection}": collection for collection in COLLECTIONS}
+"""By the view's name, the collection that it shows."""
+
+MongoDatabase = Database[dict[str, Any]]
+
+
+def create_views(database: MongoDatabase) -> Iterator[str]:
+    """Create the views that are missing and replace those that differ; yield the names of both.
+
+    Raises:
+        AnalyticsError: a collection has the name of a view, or the server or its user may not do it.
+    """
+    there = _stored(database)
+    for name, collection in NAMES.items():
+        wanted = {"viewOn": collection, "pipeline": pipeline(collection)}
+        if (found := there.get(name)) == wanted:
+            continue
+        with translated_errors(name):
+            if found is not None:  # collMod would need a right that the role readWrite lacks
+                database.command("drop", name)
+            database.command({"create": name, **wanted})
+        yield name
+
+
+def drop_views(database: MongoDatabase) -> Iterator[str]:
+    """Remove the views; yield the names of those that were there."""
+    for name in _stored(database):
+        with translated_errors(name):
+            database.command("drop", name)
+        yield name
+
+
+def _stored(database: MongoDatabase) -> dict[str, dict[str, Any]]:
+    """Return the views that are there, with what they show. Raise AnalyticsError where one is a collection."""
+    with translated_errors(database.name):
+        found = {one["name"]: one for one in database.list_collections() if one["name"] in NAMES}
+    if taken := [name for name, one in found.items() if one["type"] != "view"]:
+        raise AnalyticsError(
+            f"{database.name}.{taken[0]}: expected a view or nothing, found a collection. Rename or drop it"
+        )
+    return {
+        name: {"viewOn": one["options"]["viewOn"], "pipeline": one["options"]["pipeline"]}
+        for name, one in found.items()
+    }

@@ -1,0 +1,166 @@
+"""The views, on a real server: what they show, one type for each column, and whose rights are enough."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from journaled import Journaled, journaled
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+
+from analytics.cli.views import views
+from analytics.config import Config
+from analytics.core.periods import zone
+from analytics.errors import AnalyticsError
+from analytics.export.columns import COLLECTIONS, UNFOLDED
+from analytics.export.pipelines import types
+from analytics.export.views import NAMES
+from analytics.store import Write, open_store
+from analytics.store.encoding import OPTIONS
+from analytics.testing.mongod import Server
+from analytics.testing.mongod_users import PASSWORD, add_root, as_user
+
+ROOT = Path(__file__).resolve().parents[2]
+BSON_TYPES = {
+    "VARCHAR": {"string"},
+    "BIGINT": {"long"},
+    "DOUBLE": {"double"},
+    "BOOLEAN": {"bool"},
+    "TIMESTAMP": {"date"},
+    "DATE": {"string"},
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Journaled:
+    return journaled(tmp_path_factory.mktemp("world"), "America/New_York")
+
+
+@pytest.fixture(scope="module")
+def config(world: Journaled, module_database: Any) -> Config:
+    """The world's configuration; its documents are in a real database, with the views."""
+    config = msgspec.structs.replace(world.config, mongodb=module_database.section)
+    store = open_store(config)
+    for name, by_id in world.documents.items():
+        store.write(name, [Write(id, {**one, "_v": 1}, 0) for id, one in by_id.items()])
+        if name == "loginday":  # a long list continues in parts, which are no rows
+            parts = [
+                Write(f"{id}#1", {"part_of": id, "part": 1, "userlist": ["a"]}, None)
+                for id in list(by_id)[:3]
+            ]
+            store.write(name, parts)
+    store.close()
+    assert "created" in command(config)
+    return config
+
+
+@pytest.fixture
+def database(config: Config) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](config.mongodb.uri) as client:
+        yield client.get_database(config.mongodb.database, codec_options=OPTIONS)
+
+
+def command(config: Config, *words: str) -> str:
+    done = CliRunner().invoke(views, words, obj=config, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_a_view_has_every_field_flat(world, database, collection):
+    documents = {id: one for id, one in world.documents[collection].items() if one["area"] != "*"}
+    unfolded = UNFOLDED.get(collection)
+    rows = list(database[f"bi_{collection}"].find())
+    assert len(rows) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
+    local = zone(world.config.timezone)
+    for row in rows:
+        assert set(row) == set(types(collection))
+        one = documents[row["_id"].rpartition(":")[0] if unfolded else row["_id"]]
+        lists = {"userlist", "day", *([unfolded.field] if unfolded else [])}
+        assert {name: value for name, value in one.items() if name not in lists}.items() <= row.items()
+        if "ts" in one:
+            assert row["date"].timestamp() == one["ts"] and row["zone"] == local.name
+            assert row["day"] == f"{local.local(one['ts']):%Y-%m-%d}"
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_a_column_has_one_type(database, collection):
+    wanted = types(collection)
+    kinds = {name: {"$addToSet": {"$type": f"${name}"}} for name in wanted if name != "_id"}
+    (found,) = database[f"bi_{collection}"].aggregate([{"$group": {"_id": None, **kinds}}])
+    for name in kinds:
+        assert set(found[name]) - {"null"} <= BSON_TYPES[wanted[name]], name
+
+
+def test_a_sum_past_64_bits_stays_a_double(database):
+    database.shop.insert_one(
+        {"_id": "big", "area": "big", "game": "g", "plat": "p", "ts": 1, "amount": 2.0**70}
+    )
+    row = database.bi_shop.find_one({"area": "big"})
+    database.shop.delete_one({"_id": "big"})
+    assert row["amount"] == 2.0**70 and row["count"] is None and row["zone"] == "UTC"
+
+
+def test_a_search_by_time_uses_an_index(config, database):
+    store = open_store(config)
+    store.ensure_indexes(["kpi"])
+    store.close()
+    plan = database.command(
+        "explain",
+        {"aggregate": "bi_kpi", "pipeline": [{"$match": {"area": "a", "ts": {"$gte": 1}}}], "cursor": {}},
+    )
+    assert '"stage": "IXSCAN"' in json.dumps(plan, default=str) and "COLLSCAN" not in json.dumps(
+        plan, default=str
+    )
+
+
+def test_views_are_replaced_where_they_differ_and_removed_on_demand(config, database):
+    assert command(config) == "the views are as they should be\n"
+    database.bi_kpi.drop()
+    database.command("create", "bi_kpi", viewOn="kpi", pipeline=[])
+    assert command(config) == "created or replaced bi_kpi\n"
+    assert "bi_kpi" in command(config, "--drop") and command(config, "--drop") == "the views are gone\n"
+    database.bi_kpi.insert_one({"_id": 1})
+    with pytest.raises(AnalyticsError, match="bi_kpi: expected a view or nothing, found a collection"):
+        command(config)
+    database.bi_kpi.drop()
+    assert all(name in command(config) for name in list(NAMES)[:1])
+
+
+def commands() -> Iterator[dict[str, Any]]:
+    """Yield the commands on rights that the document shows, as the server takes them."""
+    blocks = re.findall(r"```javascript\n(.*?)```", (ROOT / "docs" / "reading.md").read_text(), re.DOTALL)
+    for block in blocks:
+        for name, key, text in re.findall(r"db\.(create(User|Role))\((\{.*?\})\)\n", block, re.DOTALL):
+            options = json.loads(text.replace("passwordPrompt()", json.dumps(PASSWORD)))
+            yield {name: options.pop(key.lower())} | options
+
+
+def test_the_rights_in_the_document_are_enough(world, tmp_path):
+    """One user creates the views, another reads them and nothing else."""
+    with Server(tmp_path / "mongod", flags=["--auth"]) as server:
+        add_root(server)
+        with MongoClient[dict[str, Any]](as_user(server, "root")) as client:
+            client.analytics.kpi.insert_one(
+                {**next(iter(world.documents["kpi"].values())), "_id": "k", "area": "a" * 24}
+            )
+            for one in commands():
+                client.admin.command(one)
+        section = msgspec.structs.replace(
+            world.config.mongodb, uri=as_user(server, "analyticsViews"), database="analytics"
+        )
+        maker = msgspec.structs.replace(world.config, mongodb=section)
+        command(maker)
+        command(maker)
+        with MongoClient[dict[str, Any]](as_user(server, "bi")) as client:
+            assert client.analytics.bi_kpi.find_one()["area"] == "a" * 24
+            assert client.analytics.areas.count_documents({}) == 2
+            with pytest.raises(OperationFailure, match="not authorized"):
+                client.analytics.kpi.find_one()
+        command(maker, "--drop")
