@@ -18,7 +18,7 @@ class RecordError(AnalyticsError):
 
 
 class LogError(AnalyticsError):
-    """The Queue's log on disk can't be read or written in a way that retrying would not mend."""
+    """The Queue's log on disk can't be read or written in a way that a retry would not fix."""
 
 
 class Refused(AnalyticsError):

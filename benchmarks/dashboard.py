@@ -1,7 +1,7 @@
 """Each page and API call of the dashboard over many areas and days: how long, how much memory, how large; and its first load.
 
 The store and the dashboard run as processes of their own, as they do in the suite. *First* is the first request of its kind
-after everything was looked at once, with what the dashboard did by itself since it was started; the others follow it.
+after the dashboard has warmed its cache, with its background work since the start; the others follow it.
 """
 
 import http.client

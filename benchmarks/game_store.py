@@ -65,9 +65,9 @@ def filled(folder: Path, areas: int, days: int, uri: str) -> Path:
     config = load(path)
     with Suite(path, [*nodes(config), BROKER]):
         count = fill(config, world)
-    told = f"{count:,} documents in {time.monotonic() - begin:.0f} s"
-    done.write_text(told)
-    click.echo(f"{areas:,} areas, {days} days: {told}")
+    summary = f"{count:,} documents in {time.monotonic() - begin:.0f} s"
+    done.write_text(summary)
+    click.echo(f"{areas:,} areas, {days} days: {summary}")
     return path
 
 

@@ -38,7 +38,7 @@ def main(rounds: int, seed: int | None, keep: bool) -> None:
     ended = ", ".join(f"{name} {count}" for name, count in sorted(outcome.ended.items()))
     click.echo(
         f"{outcome.rounds} rounds in {time.monotonic() - began:.0f} s, {outcome.lines:,} lines; {outcome.rollbacks} "
-        f"rollbacks ({means}) took back {outcome.taken_back} operations; ended by themselves: {ended or 'none'}"
+        f"rollbacks ({means}) took back {outcome.taken_back} operations; ended unexpectedly: {ended or 'none'}"
     )
     click.echo(f"{len(outcome.wrong)} of {outcome.documents} documents differ")
     if outcome.wrong:

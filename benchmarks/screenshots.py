@@ -1,7 +1,7 @@
 """Pictures of the dashboard's pages: the whole suite on a simulated game, at a moment that is stated.
 
 The game is the same for the same seed, and the clock of every process of the suite is set, so that the newest day is half
-over whenever the pictures are made. They are taken when every document agrees with the game's own books; those of the page
+over whenever the pictures are made. They are taken when every document agrees with the game's own ledger; those of the page
 *System* after them, while the game goes on.
 """
 
@@ -116,7 +116,7 @@ def _check(console: Console, game: SimulatedGame, config: Config) -> None:
     finally:
         store.close()
     if not right:
-        sys.exit("\n".join(["the documents differ from the game's own books, so no pictures:", *lines]))
+        sys.exit("\n".join(["the documents differ from the game's own ledger, so no pictures:", *lines]))
 
 
 def _paths() -> list[str]:

@@ -45,7 +45,7 @@ def opened(browser: Browser, address: str, theme: Any, size: Any) -> Page:
 
 
 def small(picture: Path) -> None:
-    """Write it anew with 256 colours, the frequent ones as they are: less than half of the bytes, nothing that one sees."""
+    """Rewrite it with 256 colours, the frequent ones unchanged: less than half of the bytes, with no visible difference."""
     image = Image.open(picture).convert("RGB")
     colours, places = np.unique(np.asarray(image).reshape(-1, 3), axis=0, return_inverse=True)
     frequent = colours[np.argsort(-np.bincount(places.reshape(-1)))[:FREQUENT]]

@@ -40,7 +40,7 @@ MOST_SECONDS = 15.0
 def main(kills: int, stops: int, rate: int, api: str, members: int, away: float) -> None:
     """Measure takeovers between two hosts that run all bolts, with the times that the configuration has by default.
 
-    A takeover is over when the other worker's first numbers are in their documents. The exit status is 1 if one took
+    A takeover has ended when the other worker's first numbers are in their documents. The exit status is 1 if one took
     more than 15 s, or if any document differs from the reference runner's in the end.
     """
     folder = Path(tempfile.mkdtemp(prefix="takeover-"))

@@ -56,7 +56,7 @@ RETURN, PAY = 0.3, 0.02
 
 
 class World:
-    """Who signed up, logged in and paid: the same for one seed."""
+    """Sign-ups, logins and payments, reproducible by seed."""
 
     def __init__(self, area_count: int, accts: int, days: int, seed: int = 1) -> None:
         self.areas = [hashlib.md5(b"area %d" % n).hexdigest()[:24] for n in range(area_count)]

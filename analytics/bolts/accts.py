@@ -1,4 +1,4 @@
-"""Who logged in, signed up and created roles: distinct accts per area and hour, and per area and day."""
+"""Logins, sign-ups and new roles: distinct accts per area and hour, and per area and day."""
 
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.measures import Distinct, Extreme

@@ -1,4 +1,4 @@
-"""Who players are: what each acct paid and spent, each role as it is now, and an area's roles by level."""
+"""Players: what each acct paid and spent, each role's newest state, and an area's roles by level."""
 
 from collections import Counter
 from operator import itemgetter

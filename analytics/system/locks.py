@@ -22,7 +22,7 @@ class LockTaken(AnalyticsError):
 class FileLock:
     """The lock on the file ``path``, held from now on until :meth:`close` or the end of this process.
 
-    The file stays, and holds the owner's process id for whoever is refused. It may be a full disk's: the id is then missing.
+    The file stays, and holds the owner's process id for a process that is refused. On a full disk, the id is missing.
 
     Args:
         refusal: who else may hold the lock and what to do then, for the message.

@@ -20,7 +20,7 @@ class TaskGroup:
     The owner calls that regularly, so that the crash ends it as well.
 
     Attributes:
-        stopping: set by :meth:`stop`, for tasks that end by themselves. An owner that has to wake them sets it before.
+        stopping: set by :meth:`stop`, for tasks that end on their own. An owner that has to wake them sets it before.
         error: what crashed the first one, None if nothing did.
 
     Args:
@@ -74,7 +74,7 @@ class TaskGroup:
         """End all tasks. Return when they have ended; one that ignores its end for two seconds is reported.
 
         Args:
-            seconds: how long tasks may take to end by themselves, as :attr:`stopping` tells them to.
+            seconds: how long tasks may take to end after :attr:`stopping` is set.
         """
         self.stopping = True
         mine = [task for task in self._tasks if task is not gevent.getcurrent()]
@@ -91,7 +91,7 @@ class TaskGroup:
         if task.exception is not None:
             self._fail(task.exception)
         elif not (may_end or self.stopping or isinstance(task.value, gevent.GreenletExit)):
-            self._fail(RuntimeError(f"{self.name}: {task.name} ended by itself"))
+            self._fail(RuntimeError(f"{self.name}: {task.name} ended unexpectedly"))
 
     def _fail(self, error: BaseException) -> None:
         if self.error is None:

@@ -21,7 +21,7 @@ def _activity(name: str, period: TimerPeriod) -> Timer:
     | `old_ac_rate` | 100 * `old_ac_user` / `ac_user`, percent, two decimals |
 
     Active users of a day, a week and a month are the usual DAU, WAU and MAU, counted over calendar periods. The
-    split into new and old is this suite's contract. Who signed up without logging in is not active.
+    split into new and old is this suite's contract. An acct that signed up without logging in is not active.
     """
 
     def documents(facts: Facts, firsts: Iterable[int]) -> Iterator[Document]:

@@ -1,7 +1,7 @@
-"""What timer bolts compute from: who logged in, signed up and paid, day by day, in one area or a whole game.
+"""The facts that timer bolts compute from: logins, sign-ups and payments by day, in one area or a whole game.
 
 Days are ordinals of the calendar (``date.toordinal``), so that the areas of a game fall on the same days
-whatever zones they live in. Accts are numbers below ``Facts.accts``, given by whoever reads the documents.
+in all time zones. Accts are numbers below ``Facts.accts``, assigned by the reader of the documents.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Who comes back: of those who signed up on a day, who logs in later; of those who first paid, who pays again."""
+"""Retention: accts that signed up on a day and log in later; accts that first paid on a day and pay again."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -23,7 +23,7 @@ BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bi
 """For every byte its eight bits, the lowest first."""
 
 Day = Callable[[int], Numbers]
-"""Who did something on a day."""
+"""Returns the accts with an event on a day."""
 
 
 def _login_documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:

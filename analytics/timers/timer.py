@@ -1,4 +1,4 @@
-"""A timer bolt is a declaration: which days its document of a day looks at, and what it says of them. Pure."""
+"""A timer bolt declares which days its document of a day looks at, and how it is computed from them. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ Looks = Mapping[Kind, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a timer bolt says of one period of a scope.
+    """A timer bolt's document of one period of a scope.
 
     Attributes:
         first: the period's first day.
         fields: the document's fields besides its key. They carry ``final``: whether the period and every day
             that the document looks at has ended.
-        empty: whether this is nothing to begin a document for. One that exists already says it all the same.
+        empty: whether this is no reason to create a document. An existing one is written anyway.
     """
 
     first: int
@@ -33,8 +33,8 @@ class Timer:
 
     Attributes:
         looks: per kind of fact, the first and the last day that a document looks at, counted from its own day.
-            For documents of a week or month: ``(0, 0)``, which stands for every day of it. Who looks at
-            ``first_pay`` needs facts of ``pay`` from the scope's very first on.
+            For documents of a week or month: ``(0, 0)``, which stands for every day of it. ``first_pay``
+            needs facts of ``pay`` from the scope's first day on.
         documents: takes facts and the first days of periods, in any order; yields a document for each that can have
             one by now. Many periods at once cost far less than one by one.
         of_games: whether there are documents of whole games, too.

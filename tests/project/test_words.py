@@ -45,8 +45,12 @@ PLAIN = {
 
 CLEAN = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "data/README.md"),
-    *("bin", "conf", "deploy.sh", "init.d"),
-    *(f"analytics/{package}" for package in ("broker", "cluster", "config", "core", "simulate", "store")),
+    *(".ci", "bin", "conf", "deploy.sh", "init.d"),
+    *("analytics/app.py", "analytics/errors.py"),
+    *(
+        f"analytics/{package}"
+        for package in ("bolts", "broker", "cluster", "config", "core", "simulate", "store", "timers")
+    ),
     *sorted(
         f"analytics/cli/{path.name}"
         for path in (ROOT / "analytics" / "cli").glob("*.py")

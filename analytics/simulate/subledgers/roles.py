@@ -21,7 +21,7 @@ class RoleLedger:
         self._servers = servers
         self._calendar = calendar
         self._newest: dict[str, dict[str, tuple[Any, ...]]] = defaultdict(dict)
-        self._told: dict[tuple[str, int], dict[str, tuple[int, int]]] = defaultdict(dict)
+        self._synced: dict[tuple[str, int], dict[str, tuple[int, int]]] = defaultdict(dict)
 
     def note(self, area: str, events: Iterable[Event]) -> None:
         """Enter events in order of time."""
@@ -42,7 +42,7 @@ class RoleLedger:
     def answered(self, area: str, roles: Iterable[Fields]) -> None:
         """Enter a complete answer of the interface, even if it was lost on the network."""
         for role in roles:
-            seen = self._told[area, self._calendar.start(self._calendar.day(role["ts"]))]
+            seen = self._synced[area, self._calendar.start(self._calendar.day(role["ts"]))]
             if role["ts"] >= seen.get(role["uid"], (0, 0))[0]:
                 seen[role["uid"]] = role["ts"], role["grade"]
 
@@ -57,7 +57,7 @@ class RoleLedger:
     def documents(self) -> Documents:
         """Return the documents of usercenter and userlevel."""
         levels = {}
-        for (area, day), seen in self._told.items():
+        for (area, day), seen in self._synced.items():
             grades = Counter(str(grade) for _, grade in seen.values())
             found = {"levels": dict(grades), "users": len(seen)}
             levels[f"{area}:{day}"] = self._servers[area].key(day) | found
