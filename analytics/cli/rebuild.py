@@ -18,10 +18,10 @@ from analytics.cli.streams import data_stream, visible
 from analytics.config import Config
 from analytics.core.agree import NOTHING, Changed, ListChanged
 from analytics.errors import AnalyticsError
-from analytics.rebuild.look import Change
+from analytics.rebuild.check import Change
 from analytics.rebuild.run import Rebuild
+from analytics.rebuild.selection import RebuildResult, Selection, configured
 from analytics.rebuild.timers import NAMES as TIMERS
-from analytics.rebuild.wanted import Outcome, Wanted, configured
 from analytics.runtime.outdated import refuse_outdated
 from analytics.store import open_store
 
@@ -126,7 +126,7 @@ def rebuild(
 
 def _wanted(
     config: Config, names: tuple[str, ...], area: str, since: date | None, until: date | None
-) -> Wanted:
+) -> Selection:
     """Return the documents to check. Raise AnalyticsError for an unknown name."""
     known = configured(config)
     for name in names:
@@ -146,7 +146,7 @@ def _wanted(
             )
         bolts = [name for name in bolts if name not in timeless]
     timers = tuple(name for name in TIMERS if name in names or not names)
-    return Wanted(tuple(bolts), timers, area, since, until)
+    return Selection(tuple(bolts), timers, area, since, until)
 
 
 def _as_json(change: Change) -> str:
@@ -189,7 +189,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= CHARACTERS_SHOWN else text[:CHARACTERS_SHOWN] + "…"
 
 
-def _summary(wanted: Wanted, outcome: Outcome) -> None:
+def _summary(wanted: Selection, outcome: RebuildResult) -> None:
     counts, looked = outcome.done.changed, outcome.done.looked
     table = Table()
     for column in ("collection", "looked at", "changed", "missing", "extra"):
@@ -205,21 +205,21 @@ def _summary(wanted: Wanted, outcome: Outcome) -> None:
         if total
         else "nothing to correct"
     )
-    if outcome.repaired:
+    if outcome.resolved:
         out.print(
-            f"{outcome.repaired:,} rejected records are counted now, and no longer listed", highlight=False
+            f"{outcome.resolved:,} rejected records are counted now, and no longer listed", highlight=False
         )
     out.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
 
 
-def _report_problems(outcome: Outcome) -> None:
+def _report_problems(outcome: RebuildResult) -> None:
     """Report problems on stderr."""
     if outcome.unreadable:
         _say(f"{outcome.unreadable:,} journaled lines are no records, and were skipped")
     for text in outcome.damaged:
         _say(f"a journal is damaged, and its records after that count as missing: {text}")
     if outcome.left_out:
-        for hole in outcome.holes:
+        for hole in outcome.gaps:
             _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
         _say("these documents were left as they are, since their records are missing:")
         for text, count in sorted(outcome.left_out.items()):

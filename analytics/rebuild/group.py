@@ -52,7 +52,7 @@ def home_of(name: str, id_: str) -> tuple[str, int | None] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Bucket:
     """Those documents whose ids fall on number ``k`` of ``of``: documents without a time are looked at in shares."""
 
     k: int = 0
@@ -80,7 +80,7 @@ class Group:
         since: int | None,
         until: int | None,
         low: Callable[[str], int],
-        share: Share,
+        share: Bucket,
     ) -> None:
         self.area = area
         self.since = since

@@ -27,7 +27,7 @@ BLOCK = 4 << 20
 PAIRS_AT_ONCE = 10_000
 
 
-class _Op(msgspec.Struct, gc=False):
+class _OpCode(msgspec.Struct, gc=False):
     code: str
 
 
@@ -37,14 +37,14 @@ class Line(msgspec.Struct, gc=False):
     id: str
     area: str
     ts: int
-    op: _Op | None = None
+    op: _OpCode | None = None
 
 
 _decoder = msgspec.json.Decoder(Line)
 
 
 @dataclass(frozen=True, slots=True)
-class JournalFile:
+class JournalInfo:
     """A journal. ``size``: as far as it is read, in bytes; whole where it is gzipped."""
 
     path: Path
@@ -58,7 +58,7 @@ class JournalFile:
         return self.path.suffix == ".gz"
 
 
-def journals(folder: Path) -> list[JournalFile]:
+def journals(folder: Path) -> list[JournalInfo]:
     """Return the journals of all spouts as they are now, oldest first.
 
     One that is being gzipped is there twice: what both hold counts once.
@@ -72,12 +72,12 @@ def journals(folder: Path) -> list[JournalFile]:
             status = path.stat()
         except FileNotFoundError:
             continue
-        one = JournalFile(path, match[1], status.st_size, status.st_mtime)
+        one = JournalInfo(path, match[1], status.st_size, status.st_mtime)
         found.append(((match[2], int(match[3] or 1), path.name), one))
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
-def blocks(file: JournalFile) -> Iterator[bytes]:
+def blocks(file: JournalInfo) -> Iterator[bytes]:
     """Yield what a journal holds in blocks of whole lines; a torn last line, which was never published, is left out.
 
     Raise FileNotFoundError where it is gone, DamagedJournal where it ends too early, unless it is still being gzipped.
@@ -107,7 +107,7 @@ class DamagedJournal(Exception):
 
 
 @contextmanager
-def _opened(file: JournalFile) -> Iterator[tuple[IO[bytes], int]]:
+def _opened(file: JournalInfo) -> Iterator[tuple[IO[bytes], int]]:
     """Open a journal; return it and how many bytes to read. One that was gzipped since it was listed is found so."""
     zipped = file.path if file.zipped else file.path.with_name(file.path.name + ".gz")
     left = 1 << 62 if file.zipped else file.size
@@ -125,7 +125,7 @@ def _opened(file: JournalFile) -> Iterator[tuple[IO[bytes], int]]:
 
 
 @dataclass(slots=True)
-class Read:
+class JournalLines:
     """Lines of a block: of each, the source, its number there, what was decoded, and the text."""
 
     sources: list[str] = field(default_factory=list)
@@ -135,7 +135,7 @@ class Read:
     unreadable: int = 0
 
 
-def read(block: bytes) -> Read:
+def read(block: bytes) -> JournalLines:
     """Return a block's lines."""
     texts = [text[:-1] for text in BytesIO(block).readlines()]
     try:
@@ -156,13 +156,13 @@ def read(block: bytes) -> Read:
     return result
 
 
-def _named(lines: list[Line], texts: list[bytes]) -> Read:
+def _named(lines: list[Line], texts: list[bytes]) -> JournalLines:
     names = [line.id.rpartition(":") for line in lines]
     sources = [source for source, _, _ in names]
     known = {source: _SOURCE.match(source) is not None for source in set(sources)}
     if all(known.values()) and all(n.isdecimal() for _, _, n in names):
-        return Read(sources, [int(n) for _, _, n in names], lines, texts)
-    result = Read()
+        return JournalLines(sources, [int(n) for _, _, n in names], lines, texts)
+    result = JournalLines()
     for (source, _, n), line, text in zip(names, lines, texts, strict=True):
         if known[source] and n.isdecimal():
             result.sources.append(source)
@@ -187,7 +187,7 @@ class Names:
         self.seen: dict[str, Intervals] = {}
         self.unknown: dict[str, Intervals] = {}
 
-    def unaccepted(self, read: Read) -> dict[str, Intervals]:
+    def unaccepted(self, read: JournalLines) -> dict[str, Intervals]:
         """Ask the filter which records of a block it has not accepted."""
         result = {}
         for source, ns in _by_source(read).items():
@@ -198,7 +198,7 @@ class Names:
         return result
 
     def first(
-        self, read: Read, unaccepted: Mapping[str, Intervals], after_the_cut: Mapping[str, Intervals]
+        self, read: JournalLines, unaccepted: Mapping[str, Intervals], after_the_cut: Mapping[str, Intervals]
     ) -> Iterator[int]:
         """Yield the places of those lines that count: each record once, where it comes first."""
         for source, ns in _by_source(read).items():
@@ -225,7 +225,7 @@ def ask_unknown(refill: Refill, source: str, asked: list[Pair]) -> Iterator[Pair
         yield from refill.unknown(source, asked[begin : begin + PAIRS_AT_ONCE])
 
 
-def _by_source(read: Read) -> dict[str, list[int]]:
+def _by_source(read: JournalLines) -> dict[str, list[int]]:
     sources = set(read.sources)
     if len(sources) == 1:
         return {sources.pop(): read.numbers}

@@ -16,7 +16,7 @@ KEEP_UP_SECONDS = 0.5
 
 
 class Overrun(AnalyticsError):
-    """The Queue threw messages away before they were read, or began anew: another cut is needed."""
+    """The Queue threw messages away before they were read, or was replaced: another cut is needed."""
 
 
 class Behind(AnalyticsError):
@@ -54,7 +54,7 @@ class Tail:
         while True:
             page, messages = self._refill.read(self.numbers)
             if page.log != self.log:
-                raise Overrun("the Queue was begun anew")
+                raise Overrun("the Queue was replaced")
             for message in messages:
                 self._read(message)
             if not page.more:
@@ -99,7 +99,7 @@ def wait_for(
         if time.monotonic() >= until:
             where = ", ".join(sorted(missing))
             raise Behind(
-                f"these have not counted what is in the Queue, and did not get on for {timeout:g} s: {where}. "
+                f"these have not counted what is in the Queue, and made no progress for {timeout:g} s: {where}. "
                 "Start the workers, see `bin/analytics status`, and call this again"
             )
         meanwhile()

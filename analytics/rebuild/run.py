@@ -2,7 +2,7 @@
 
     filter asked what is accepted ─▶ the cut: numbers of the Queue ─▶ journals read to their ends of then
         ─▶ records before the cut, by area-day, and messages after it as they come
-        ─▶ area by area, some days at a time: derived, compared, mended ─▶ timer bolts
+        ─▶ area by area, some days at a time: derived, compared, repaired ─▶ timer bolts
 
 ``docs/architecture.md``, Rebuilding, says why that is exact.
 """
@@ -23,49 +23,49 @@ from analytics.core.periods import PeriodName
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError
 from analytics.rebuild import timers as rebuild_timers
-from analytics.rebuild.group import Group, Share, home_of, spout_topics
+from analytics.rebuild.check import Change
+from analytics.rebuild.gaps import FOR_EVER, Gap, complete_from, gaps
+from analytics.rebuild.group import Bucket, Group, home_of, spout_topics
 from analytics.rebuild.journals import (
     DamagedJournal,
+    JournalLines,
     Names,
-    Read,
     ask_unknown,
     blocks,
     journals,
     read,
 )
-from analytics.rebuild.look import Change
-from analytics.rebuild.mend import Mender
-from analytics.rebuild.missing import FOR_EVER, Hole, complete_from, holes
 from analytics.rebuild.notes import Notes, alone
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Overrun, Tail
-from analytics.rebuild.repaired import repaired
+from analytics.rebuild.repair import Repairer
+from analytics.rebuild.resolved import resolved
+from analytics.rebuild.selection import RebuildResult, Selection, configured, kinds_of, span
 from analytics.rebuild.spool import Spool
-from analytics.rebuild.wanted import Outcome, Wanted, configured, kinds_of, span
 from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
-from analytics.runtime.timers.wanted import Wanted as WantedTimers
+from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
 
 ANSWER_SECONDS = 30.0
-"""Who rebuilds would rather wait for a broker whose disk is busy than begin again."""
+"""A rebuild that starts again costs more than a wait for a busy disk."""
 
 TRIES = 5
 GROUP_BYTES = 48 << 20
 """Of records that are derived together."""
 
 FEW_RECORDS = 10_000
-"""Journaled records that may be on their way, or wait for a spout to start."""
+"""Journaled records that may be in flight, or wait for a spout to start."""
 
 
 class Rebuild:
     """One call of ``analytics rebuild``.
 
     Args:
-        report: told of each document that differed.
-        say: told what is being done.
+        report: called with each document that differed.
+        say: called with the step that begins.
         now: the clock that timer bolts go by, in Unix seconds.
     """
 
@@ -74,7 +74,7 @@ class Rebuild:
         config: Config,
         store: Store,
         publisher: Publisher,
-        wanted: Wanted,
+        wanted: Selection,
         report: Callable[[Change], None] = lambda change: None,
         say: Callable[[str], None] = lambda text: None,
         now: Callable[[], float] = time.time,
@@ -89,19 +89,18 @@ class Rebuild:
         self._outlet = Outlet(self._publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
-        self._chosen = [one for one in self._areas.values() if wanted.area in ("", one.id)]
-        self._topics = spout_topics(wanted.bolts)
         self._group: Group | None = None
-        self._spans = {area.id: span(self._wanted, area) for area in self._chosen}
+        chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
+        self._spans = {area.id: span(wanted, area) for area in chosen}
 
-    def run(self) -> Outcome:
+    def run(self) -> RebuildResult:
         """Rebuild.
 
         Raises:
-            Unavailable: broker or store do not answer. What was mended stays so; call it again.
+            Unavailable: broker or store do not answer. What was repaired stays so; call it again.
             Behind: a bolt does not count what is in the Queue.
         """
-        outcome = Outcome()
+        outcome = RebuildResult()
         self._refill = Refill(self._config.broker, ANSWER_SECONDS)
         try:
             self._store.barrier()
@@ -113,12 +112,12 @@ class Rebuild:
                 if self._is_complete(outcome):
                     Losses(self._store).remove(self._wanted.bolts)
                 if self._counts_everything(outcome):
-                    outcome.repaired = self._end_rejections()
+                    outcome.resolved = self._end_rejections()
         finally:
             self._refill.close()
         return outcome
 
-    def _counts_everything(self, outcome: Outcome) -> bool:
+    def _counts_everything(self, outcome: RebuildResult) -> bool:
         """Whether every record of the wanted area counts now in all documents."""
         wanted = self._wanted
         part = wanted.dry or wanted.since or wanted.until or {*wanted.bolts} != {*configured(self._config)}
@@ -126,19 +125,19 @@ class Rebuild:
 
     def _end_rejections(self) -> int:
         """Take records off the list of rejected ones that workers could not use, and that count now."""
-        found = repaired(waiting(self._config.data).values(), self._areas, self._wanted.area)
+        found = resolved(waiting(self._config.data).values(), self._areas, self._wanted.area)
         if found:
             counted(self._config, found)
         return len(found)
 
-    def _is_complete(self, outcome: Outcome) -> bool:
+    def _is_complete(self, outcome: RebuildResult) -> bool:
         """Whether every document of the wanted bolts is right now, whatever the store had lost."""
         wanted = self._wanted
         chosen = wanted.dry or wanted.area or wanted.since or wanted.until
         spared = outcome.spared.keys() & set(wanted.bolts)
         return not (chosen or outcome.left_out or spared or outcome.done.restless)
 
-    def _from_journals(self, outcome: Outcome) -> None:
+    def _from_journals(self, outcome: RebuildResult) -> None:
         for turn in range(TRIES):
             try:
                 self._once(outcome)
@@ -148,25 +147,25 @@ class Rebuild:
                     raise
                 self._say(f"{error}: beginning again")
 
-    def _once(self, outcome: Outcome) -> None:
+    def _once(self, outcome: RebuildResult) -> None:
         outcome.files = outcome.lines = outcome.unreadable = 0
         outcome.damaged, outcome.left_out = [], Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
             accepted = self._accepted()
-            self._tail = Tail(self._refill, self._topics, self._take_later)
-            outcome.holes = self._read_journals(outcome, accepted)
+            self._tail = Tail(self._refill, spout_topics(self._wanted.bolts), self._take_later)
+            outcome.gaps = self._read_journals(outcome, accepted)
             writer = Writer(
                 self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
             )
-            mender = Mender(
+            repairer = Repairer(
                 self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
                 self._wanted.remove_many,
             )  # fmt: skip
-            for area in self._chosen:
-                self._mend(area, mender, outcome)
-            self._mend_strays(mender, outcome)
-            outcome.spared = mender.spared
+            for area in self._spans:
+                self._repair(self._areas[area], repairer, outcome)
+            self._repair_strays(repairer, outcome)
+            outcome.spared = repairer.spared
         finally:
             self._group = None
             self._spool.close()
@@ -181,7 +180,7 @@ class Rebuild:
             result[source] = numbers
         return result
 
-    def _read_journals(self, outcome: Outcome, accepted: dict[str, Intervals]) -> list[Hole]:
+    def _read_journals(self, outcome: RebuildResult, accepted: dict[str, Intervals]) -> list[Gap]:
         """Take all records before the cut; return what is missing of them."""
         files = [one for folder in (self._config.data, *self._wanted.folders) for one in journals(folder)]
         there, names = [], Names(self._refill)
@@ -198,9 +197,9 @@ class Rebuild:
             there.append(file)
         outcome.files = len(there)
         self._check_accepted(names, outcome)
-        return holes(self._config, accepted, names.seen, there)
+        return gaps(self._config, accepted, names.seen, there)
 
-    def _check_accepted(self, names: Names, outcome: Outcome) -> None:
+    def _check_accepted(self, names: Names, outcome: RebuildResult) -> None:
         """Refuse to go on where the filter does not know what the journals hold: numbers would be too small."""
         outcome.unaccepted = sum(
             last - first + 1
@@ -213,7 +212,7 @@ class Rebuild:
                 "removed, or is it older than the journals? Nothing was changed. See docs/how-to/back-up.md"
             )
 
-    def _take(self, found: Read, names: Names, outcome: Outcome) -> None:
+    def _take(self, found: JournalLines, names: Names, outcome: RebuildResult) -> None:
         outcome.lines += len(found.lines) + found.unreadable
         outcome.unreadable += found.unreadable
         unaccepted = names.unaccepted(found)
@@ -251,8 +250,8 @@ class Rebuild:
         day = self._areas[area].zone.start("day", ts)
         return day if (begin is None or begin <= day) and (end is None or day < end) else None
 
-    def _mend(self, area: Area, mender: Mender, outcome: Outcome) -> None:
-        """Compare and mend an area's documents."""
+    def _repair(self, area: Area, repairer: Repairer, outcome: RebuildResult) -> None:
+        """Compare and repair an area's documents."""
         for kind, bolts in kinds_of(self._wanted.bolts).items():
             lows = {name: self._low(area, name, outcome) for name in bolts}
             some = [name for name in bolts if lows[name] < FOR_EVER and not (kind is None and lows[name])]
@@ -269,11 +268,11 @@ class Rebuild:
                 for topic, number, body in self._spool.read(area.id, days):
                     group.fold(topic, number, body)
                     self._tail.keep_up()
-                mender.mend(group, some)
+                repairer.repair(group, some)
                 self._group = None
 
-    def _mend_strays(self, mender: Mender, outcome: Outcome) -> None:
-        for name, id_ in sorted(mender.strays):
+    def _repair_strays(self, repairer: Repairer, outcome: RebuildResult) -> None:
+        for name, id_ in sorted(repairer.strays):
             home = home_of(name, id_)
             if home is None or home[0] not in self._spans:
                 continue
@@ -281,13 +280,13 @@ class Rebuild:
             begin, end = span(self._wanted, area)
             ts = FOR_EVER - 1 if home[1] is None else home[1]
             if ts >= max(low, begin or 0) and (home[1] is None or end is None or ts < end):
-                mender.mend_stray(
-                    Group(area, self._areas, [name], begin, end, lambda name: 0, Share()), name, id_
+                repairer.repair_stray(
+                    Group(area, self._areas, [name], begin, end, lambda name: 0, Bucket()), name, id_
                 )
 
-    def _low(self, area: Area, name: str, outcome: Outcome) -> int:
+    def _low(self, area: Area, name: str, outcome: RebuildResult) -> int:
         """Return from when on a bolt's documents of an area can be derived."""
-        low = complete_from(outcome.holes, area, spout_topics([name]))
+        low = complete_from(outcome.gaps, area, spout_topics([name]))
         if self._wanted.complete is not None and BOLTS[name].period is not None:
             return min(low, area.zone.day_of(self._wanted.complete.isoformat()))
         return low
@@ -296,22 +295,22 @@ class Rebuild:
         since = self._wanted.since
         return since is None or kind is None or area.zone.day_of(since.isoformat()) < low
 
-    def _cuts(self, area: Area, kind: PeriodName | None) -> Iterator[tuple[int | None, int | None, Share]]:
+    def _cuts(self, area: Area, kind: PeriodName | None) -> Iterator[tuple[int | None, int | None, Bucket]]:
         """Yield pieces of an area that are small enough to derive at once: bounds in time, or shares."""
         sizes = self._spool.sizes(area.id)
         if kind is None:
             count = 1 + sum(sizes.values()) // GROUP_BYTES
-            yield from ((None, None, Share(k, count)) for k in range(count))
+            yield from ((None, None, Bucket(k, count)) for k in range(count))
             return
         (begin, end), size = span(self._wanted, area, kind), 0
         for day, more in sizes.items():
             if (begin is not None and day < begin) or (end is not None and day >= end):
                 continue
             if size + more > GROUP_BYTES and size and area.zone.start(kind, day) == day != begin:
-                yield begin, day, Share()
+                yield begin, day, Bucket()
                 begin, size = day, 0
             size += more
-        yield begin, end, Share()
+        yield begin, end, Bucket()
 
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""
@@ -322,7 +321,7 @@ class Rebuild:
                 )
             self._notes.published(name)
 
-    def _timers(self, outcome: Outcome) -> None:
+    def _timers(self, outcome: RebuildResult) -> None:
         """Compute timer bolts that were asked for, all of them where what they look at has changed."""
         if not self._config.timers.every_seconds:
             return
@@ -332,13 +331,13 @@ class Rebuild:
         wanted = self._wanted
         since, until = rebuild_timers.days(wanted.since, wanted.until)
         many = wanted.remove_many
-        asked = WantedTimers(wanted.timers, area=wanted.area, since=since, until=until, remove_many=many)
-        everything = WantedTimers(rebuild_timers.NAMES, remove_many=many)
+        asked = Wanted(wanted.timers, area=wanted.area, since=since, until=until, remove_many=many)
+        everything = Wanted(rebuild_timers.NAMES, remove_many=many)
         self._say("computing timer bolts")
         chosen = everything if changed else asked
         found, left = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, self._now)
         if found and not wanted.dry:
-            rebuild_timers.mend(self._config, self._store, self._publisher, chosen, found, self._now)
+            rebuild_timers.repair(self._config, self._store, self._publisher, chosen, found, self._now)
         for change in found:
             outcome.done.changed[change.collection, change.what] += 1
             self._report(change)

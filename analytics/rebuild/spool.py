@@ -1,4 +1,4 @@
-"""Records on their way from the journals to their area-days: in one file that nobody else sees, found by area and day.
+"""Records between the journals and the derivation of their area-days, in one file, found by area and day.
 
 The file has no name, so nothing of it is left however the process ends.
 """

@@ -1,8 +1,9 @@
-"""What a stored document says of itself, whoever may have changed it by hand: its version, its numbers, its parts."""
+"""A stored document's version, numbers and parts, read without trust: somebody may have edited them by hand."""
 
 import time
 from collections.abc import Mapping
-from typing import Any
+
+import msgspec
 
 from analytics.core.bolt import Bolt
 from analytics.core.settle import PART_SIZE, Position, part_ids
@@ -12,43 +13,43 @@ ALL = 1 << 62
 """More than any number: everything of a log that is over."""
 
 
-def at_of(document: Document | None) -> Mapping[str, Any] | None:
-    """Return what a document says of what it includes, None where it does not say it as the suite does."""
-    at = document.get("_at") if document else None
-    if not isinstance(at, dict) or not isinstance(at.get("log"), str) or not _are_numbers(at.get("topics")):
+class LogNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """LogNumbers of messages by topic, in one log."""
+
+    log: str
+    numbers: dict[str, int]
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a document says of itself in ``_at``; see :mod:`analytics.core.settle`."""
+
+    log: str
+    topics: dict[str, int]
+    before: LogNumbers | msgspec.UnsetType = msgspec.UNSET
+    toward: LogNumbers | msgspec.UnsetType = msgspec.UNSET
+
+    def included(self, log: str) -> Mapping[str, int]:
+        """Return the numbers of ``log`` that the document includes."""
+        if self.log == log:
+            return self.topics
+        return self.before.numbers if self.before and self.before.log == log else {}
+
+    def before_log(self, bolt: Bolt, log: str) -> Position | None:
+        """Return what the document, rewritten, includes of the log before ``log``: all of it."""
+        before = self.log if self.log != log else self.before.log if self.before else ""
+        return Position(before, dict.fromkeys(bolt.reads, ALL)) if before else None
+
+
+def header_of(document: Document | None) -> Header | None:
+    """Return a document's header, None where it is not as the suite writes it."""
+    try:
+        return msgspec.convert((document or {}).get("_at"), Header)
+    except msgspec.ValidationError:
         return None
-    for other in ("before", "toward"):
-        one = at.get(other)
-        if other in at and not (isinstance(one, dict) and _are_numbers(one.get("numbers")) and len(one) == 2):
-            return None
-    return at
-
-
-def _are_numbers(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(n, int) for n in value.values())
-
-
-def included(at: Mapping[str, Any] | None, log: str) -> Mapping[str, int]:
-    """Return the numbers of ``log`` that a document includes."""
-    if at is None:
-        return {}
-    if at["log"] == log:
-        numbers: Mapping[str, int] = at["topics"]
-        return numbers
-    before = at.get("before", {})
-    return before["numbers"] if before.get("log") == log else {}
-
-
-def before_of(bolt: Bolt, at: Mapping[str, Any] | None, log: str) -> Position | None:
-    """Return what a rewritten document includes of a log before this one: all of it."""
-    if at is None:
-        return None
-    if at["log"] != log:
-        return Position(at["log"], dict.fromkeys(bolt.reads, ALL))
-    return Position(at["before"]["log"], dict.fromkeys(bolt.reads, ALL)) if "before" in at else None
 
 
 def parts_of(document: Document) -> list[str]:
+    """Return the ids of a document's parts, none where it does not list them as the suite does."""
     try:
         return part_ids(document)
     except (TypeError, ValueError, KeyError, AttributeError):
@@ -76,7 +77,7 @@ def number_of(part: str) -> int:
 
 
 def next_part(document: Document | None) -> int:
-    """Return from which number on to count parts that nobody else has counted, whoever writes at the same time."""
+    """Return a part number above any that another writer uses at the same time."""
     ids = parts_of(document) if document is not None else []
     return (number_of(ids[-1]) if ids else 0) + 1 + time.time_ns() // 1_000_000
 

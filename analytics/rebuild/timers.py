@@ -14,7 +14,7 @@ import gevent
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config
 from analytics.core.agree import NOTHING, Changed, Differences
-from analytics.rebuild.look import Change
+from analytics.rebuild.check import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.timers.by_hand import by_hand
@@ -50,7 +50,7 @@ def wrong(
     return changes, done
 
 
-def mend(
+def repair(
     config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: Now
 ) -> None:
     """Compute the timer bolts of these documents."""

@@ -9,7 +9,7 @@ from analytics.cli.rebuild import _as_json, _as_text, rebuild
 from analytics.config import AreaSection, Config, Game
 from analytics.core.agree import NOTHING, Changed, ListChanged
 from analytics.errors import AnalyticsError
-from analytics.rebuild.look import Change
+from analytics.rebuild.check import Change
 
 CONFIG = Config(games={"dl": Game(areas={"549140c8dbdb67794fc0fa3b": AreaSection(plat="1")})})
 

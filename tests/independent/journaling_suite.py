@@ -19,16 +19,16 @@ from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
 from analytics.config import Game, areas
 from analytics.core.reference import Reference
-from analytics.rebuild.look import Change
+from analytics.rebuild.check import Change
 from analytics.rebuild.run import Rebuild
+from analytics.rebuild.selection import RebuildResult, Selection
 from analytics.rebuild.timers import NAMES as TIMERS
-from analytics.rebuild.wanted import Outcome, Wanted
 from analytics.runtime.nodes import readers
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore
 from analytics.store.store import Document, Write
 
-ALL = Wanted(tuple(BOLTS), TIMERS)
+ALL = Selection(tuple(BOLTS), TIMERS)
 Stored = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -163,7 +163,7 @@ class JournalingSuite(NearSuite):
             name = f"{spout}_{201801010000 + self.files}.txt"
             (self.config.data / name).write_bytes(b"".join(some))
 
-    def rebuild(self, wanted: Wanted = ALL) -> tuple[Outcome, list[Change]]:
+    def rebuild(self, wanted: Selection = ALL) -> tuple[RebuildResult, list[Change]]:
         """Rebuild; return what came of it and the documents that it told of."""
         told: list[Change] = []
         store, publisher = MortalStore(self), MortalPublisher(self, self._publisher)

@@ -20,14 +20,14 @@ from analytics.core import periods
 from analytics.core.intervals import Intervals
 from analytics.core.settle import PART_SIZE, part_ids
 from analytics.rebuild import run as rebuild
-from analytics.rebuild.journals import JournalFile
-from analytics.rebuild.missing import FOR_EVER, holes
+from analytics.rebuild.gaps import FOR_EVER, gaps
+from analytics.rebuild.journals import JournalInfo
 from analytics.rebuild.overlay import Silent
 from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.runtime.draining import drain
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.documents import public
-from analytics.runtime.timers.wanted import Wanted as TimersWanted
+from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.rejected import waiting
 from analytics.store import MemoryStore
 from analytics.store.store import Write
@@ -303,7 +303,7 @@ def test_a_journal_that_is_gzipped_while_it_is_read(suite, monkeypatch):
 
     monkeypatch.setattr(rebuild, "journals", journals)
     outcome, told = suite.rebuild()
-    assert (told, outcome.holes) == ([], [])
+    assert (told, outcome.gaps) == ([], [])
 
 
 def test_days_whose_journals_are_gone_are_left_alone(suite):
@@ -318,7 +318,7 @@ def test_days_whose_journals_are_gone_are_left_alone(suite):
     # The oldest that is left was last written on the second day; a record may be a day ahead of its time.
     assert {one.id for one in told if one.collection == "coinday"} == {day_id(day) for day in (3, 4, 5)}
     assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(6)] == [1, 1, 1, 15, 15, 15]
-    assert [(hole.source, hole.records) for hole in outcome.holes] == [("gamelog/test", 6)]
+    assert [(hole.source, hole.records) for hole in outcome.gaps] == [("gamelog/test", 6)]
     assert outcome.left_out
     assert suite.documents("userpay") == before
     told = suite.rebuild(replace(ALL, complete=date_of(1)))[1]
@@ -337,17 +337,17 @@ def test_journals_that_were_moved_away(suite):
     assert suite.rebuild()[1] == []
     outcome, told = suite.rebuild(replace(ALL, folders=(kept,)))
     assert [one.id for one in told] == [day_id(0)]
-    assert (outcome.holes, outcome.left_out) == ([], {})
+    assert (outcome.gaps, outcome.left_out) == ([], {})
 
 
 def test_another_host_may_have_what_is_missing():
-    files = [JournalFile(Path("/data/gamelog_201801010000.txt"), "gamelog", 1, DAY)]
+    files = [JournalInfo(Path("/data/gamelog_201801010000.txt"), "gamelog", 1, DAY)]
     accepted = {"gamelog/a@1": Intervals([(1, 9)]), "gamelog/b@2": Intervals([(1, 9)])}
     seen = {"gamelog/a@1": Intervals([(1, 9)])}
     here = Config(data=Path("/data"))
     there = Config(data=Path("/data"), broker=BrokerSection(host="10.0.0.1"))
-    assert [one.until for one in holes(here, accepted, seen, files)] == [DAY + 86_401]
-    assert [one.until for one in holes(there, accepted, seen, files)] == [FOR_EVER]
+    assert [one.until for one in gaps(here, accepted, seen, files)] == [DAY + 86_401]
+    assert [one.until for one in gaps(there, accepted, seen, files)] == [FOR_EVER]
 
 
 def test_days_whose_journals_are_missing_in_the_middle_are_all_left_alone(suite):
@@ -411,7 +411,7 @@ def computed_anew(suite):
     fresh = MemoryStore()
     for name in BOLTS:
         fresh._collections[name] = dict(suite.store._collections.get(name, {}))
-    by_hand(suite.config, fresh, Silent(), TimersWanted(TIMERS), lambda: suite.now)
+    by_hand(suite.config, fresh, Silent(), Wanted(TIMERS), lambda: suite.now)
     return {(name, one["_id"]): public(one) for name in TIMERS for one in fresh.find(name)}
 
 
@@ -483,12 +483,12 @@ def test_records_that_workers_rejected_leave_the_list_when_they_count(suite):
     suite.settled(0)
     assert len(waiting(suite.config.data)) == 6
     outcome, _ = suite.rebuild()
-    assert (outcome.repaired, len(waiting(suite.config.data))) == (0, 6), "nobody claims their area"
+    assert (outcome.resolved, len(waiting(suite.config.data))) == (0, 6), "nobody claims their area"
     suite.with_games(games)
     outcome, _ = suite.rebuild(replace(ALL, dry=True))
-    assert (outcome.repaired, len(waiting(suite.config.data))) == (0, 6), "nothing was written"
+    assert (outcome.resolved, len(waiting(suite.config.data))) == (0, 6), "nothing was written"
     outcome, _ = suite.rebuild()
-    assert (outcome.repaired, waiting(suite.config.data)) == (6, {})
+    assert (outcome.resolved, waiting(suite.config.data)) == (6, {})
     suite.settled(0)
     assert suite.documents("loginday")[day_id()]["count"] == 3
 
@@ -557,7 +557,7 @@ def test_a_journal_and_its_half_written_copy(suite):
     first.with_name(first.name + ".gz").write_bytes(packed[: len(packed) // 2])
     second.with_name(second.name + ".gz").write_bytes(gzip.compress(second.read_bytes()))
     outcome, told = suite.rebuild()
-    assert (told, outcome.holes, outcome.damaged) == ([], [], [])
+    assert (told, outcome.gaps, outcome.damaged) == ([], [], [])
     first.unlink()
     outcome, told = suite.rebuild()
     assert told == []

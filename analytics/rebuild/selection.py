@@ -1,4 +1,4 @@
-"""What a rebuild is asked for, and what it tells when it has ended."""
+"""What a rebuild is asked for, and its result."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ from analytics.bolts import BOLTS
 from analytics.config import Config
 from analytics.core.areas import Area
 from analytics.core.periods import PeriodName
-from analytics.rebuild.look import Done
-from analytics.rebuild.missing import Hole
+from analytics.rebuild.check import DocumentCounts
+from analytics.rebuild.gaps import Gap
 from analytics.runtime.nodes import readers
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Selection:
     """What to rebuild.
 
     Attributes:
@@ -25,7 +25,7 @@ class Wanted:
         complete: a day from which on all records are in the journals, whatever seems to be missing.
         remove_many: remove documents that no record speaks of even where they are many.
         dry: only say what would change.
-        timeout: seconds to wait for bolts that do not get on.
+        timeout: seconds to wait for bolts that make no progress.
         folders: where further journals lie, of other hosts or kept longer.
     """
 
@@ -42,18 +42,18 @@ class Wanted:
 
 
 @dataclass
-class Outcome:
+class RebuildResult:
     """What a rebuild did.
 
     Attributes:
         files, lines, unreadable: journals read, their lines, and those that are no records.
         damaged: gzipped journals that end too early.
-        holes: accepted records that no journal holds any more.
+        gaps: accepted records that no journal holds any more.
         left_out: in words, documents that could not be derived, and of how many areas.
         unaccepted: journaled records that the filter has not accepted.
         spared: per bolt, documents that no record speaks of, which were left alone as they are many.
         kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
-        repaired: records that workers had rejected and that count now.
+        resolved: records that workers had rejected and that count now.
         done: what became of documents.
     """
 
@@ -61,13 +61,13 @@ class Outcome:
     lines: int = 0
     unreadable: int = 0
     damaged: list[str] = field(default_factory=list)
-    holes: list[Hole] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     unaccepted: int = 0
     spared: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
-    repaired: int = 0
-    done: Done = field(default_factory=Done)
+    resolved: int = 0
+    done: DocumentCounts = field(default_factory=DocumentCounts)
 
 
 def configured(config: Config) -> list[str]:
@@ -84,7 +84,7 @@ def kinds_of(names: tuple[str, ...]) -> dict[PeriodName | None, list[str]]:
     return found
 
 
-def span(wanted: Wanted, area: Area, kind: PeriodName | None = None) -> tuple[int | None, int | None]:
+def span(wanted: Selection, area: Area, kind: PeriodName | None = None) -> tuple[int | None, int | None]:
     """Return from when to when records of an area are wanted, for documents of one kind or of any."""
     local, since, until = area.zone, wanted.since, wanted.until
     begin = None if since is None else local.day_of(since.isoformat())

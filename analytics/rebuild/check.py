@@ -1,4 +1,4 @@
-"""A stored document beside what it should say, and what is told of those that differ."""
+"""A stored document beside what it should say, and the report of one that differs."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from analytics.core.agree import NOTHING, Changed, Differences, ListChanged, dif
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import States
+from analytics.rebuild.stored import Header, header_of
 from analytics.store import Document
 
 
@@ -21,7 +22,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Look:
+class Check:
     """A stored document as it was read, and what it should say."""
 
     key: Key | None
@@ -29,6 +30,11 @@ class Look:
     parts: list[Document] | None
     states: States | None = None
     differences: Differences | None = None
+
+    @property
+    def header(self) -> Header | None:
+        """What the document says that it includes, None where it does not exist or say it."""
+        return header_of(self.document)
 
     @property
     def what(self) -> str:
@@ -41,24 +47,24 @@ class Look:
 
 
 @dataclass(slots=True)
-class Done:
-    """How many documents were looked at, per bolt; that differed, per bolt and how; those that moved on at every look."""
+class DocumentCounts:
+    """How many documents were looked at, per bolt; that differed, per bolt and how; those that moved on at every check."""
 
     looked: Counter[str] = field(default_factory=Counter)
     changed: Counter[tuple[str, str]] = field(default_factory=Counter)
     restless: list[tuple[str, str]] = field(default_factory=list)
 
 
-def change_of(bolt: Bolt, id_: str, look: Look, areas: Areas) -> Change:
-    """Return what is told of a document that differs."""
-    if look.what == "changed":
-        return Change(bolt.name, id_, "changed", look.differences or {})
-    if look.what == "extra":
+def change_of(bolt: Bolt, id_: str, check: Check, areas: Areas) -> Change:
+    """Return the report of a document that differs."""
+    if check.what == "changed":
+        return Change(bolt.name, id_, "changed", check.differences or {})
+    if check.what == "extra":
         shown = {
-            name: value for name, value in (look.document or {}).items() if name not in ("_id", "updated")
+            name: value for name, value in (check.document or {}).items() if name not in ("_id", "updated")
         }
         return Change(bolt.name, id_, "extra", {name: Changed(old, NOTHING) for name, old in shown.items()})
-    missing = differences(bolt, known_key(look.key), look.states or [], areas, {}, [])
+    missing = differences(bolt, known_key(check.key), check.states or [], areas, {}, [])
     return Change(
         bolt.name,
         id_,

@@ -1,4 +1,4 @@
-"""Compares the documents of a group with what was derived, and mends those that differ.
+"""Compares the documents of a group with what was derived, and repairs those that differ.
 
 stored ──▶ Queue read to its end ──▶ derived to the same numbers ──▶ equal? ──▶ done
    ▲                                                                  │ no
@@ -8,7 +8,6 @@ stored ──▶ Queue read to its end ──▶ derived to the same numbers ─
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 import gevent
 
@@ -19,10 +18,10 @@ from analytics.core.agree import NOTHING, Changed, Differences, agreed_states, d
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.derive import States
+from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.group import Group, reads_spouts, upstream
-from analytics.rebuild.look import Done, Look
 from analytics.rebuild.queue import Tail, heads_of, wait_for
-from analytics.rebuild.stored import ALL, at_of, included, parts_of
+from analytics.rebuild.stored import ALL, header_of, parts_of
 from analytics.rebuild.write import Writer
 from analytics.store import Document, Store
 from analytics.store.store import is_version
@@ -33,18 +32,18 @@ FEW = 20
 PAUSE_SECONDS = 0.2
 
 
-class Mender:
+class Repairer:
     """Works on one group after the other.
 
-    Where many documents should not exist, it may be that the journals are those of another data folder: then the bolt's
-    documents of the group are left alone.
+    If many documents should not exist, the journals may belong to another data folder: the bolt's documents of the group
+    are then left alone.
 
-    ``strays`` are documents that were found where, by their ids, they do not belong; ``spared`` counts, by bolt, those
-    that should not exist and were left alone.
+    ``strays`` are documents whose ids put them into another area or period; ``spared`` counts, by bolt, documents that
+    should not exist and were left alone.
 
     Args:
         done: what became of documents is added to it.
-        timeout: seconds to wait for bolts that do not get on.
+        timeout: seconds to wait for bolts that make no progress.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class Mender:
         tail: Tail,
         writer: Writer,
         timeout: float,
-        done: Done,
+        done: DocumentCounts,
         remove_many: bool = False,
     ) -> None:
         self._areas = areas
@@ -70,13 +69,13 @@ class Mender:
         self.strays: set[tuple[str, str]] = set()
         self.spared: Counter[str] = Counter()
 
-    def mend(self, group: Group, bolts: Iterable[str]) -> None:
-        """Look at the documents of these bolts, and mend what differs."""
+    def repair(self, group: Group, bolts: Iterable[str]) -> None:
+        """Check the documents of these bolts, and repair what differs."""
         for name in (name for name in upstream(bolts) if name in set(bolts)):
             reads = {topic: self._tail.cut[topic] for topic in BOLTS[name].reads if topic in self._tail.cut}
             if reads:
                 self._wait({name: list(reads)}, heads_of(reads))
-            doubtful, extra, looked = self._first_look(group, name)
+            doubtful, extra, looked = self._first_pass(group, name)
             if extra > max(FEW, looked // 10) and not self._remove_many:
                 self.spared[name] += extra
                 continue
@@ -88,11 +87,11 @@ class Mender:
                 doubtful = self._round(group, name, doubtful)
             self.done.restless += [(name, id_) for id_ in doubtful]
 
-    def _first_look(self, group: Group, name: str) -> tuple[list[str], int, int]:
-        """Return the ids of documents that may differ: it is cheap, and never passes over one that does.
+    def _first_pass(self, group: Group, name: str) -> tuple[list[str], int, int]:
+        """Return the ids of documents that may differ, how many may have to go, and how many were checked.
 
-        And how many of them should perhaps not exist, of how many in all. Those at no hour or day of the area's zone are not
-        among them, as far as others take their place: the zone was changed.
+        The pass is cheap, and misses no document that differs. Documents at no hour or day of the area's zone do not count as
+        extra as far as others replace them: the zone was changed.
         """
         bolt, plain = BOLTS[name], reads_spouts(name)
         passed = self._passed(name)
@@ -113,22 +112,22 @@ class Mender:
                 looked += 1
                 version = document.get("_v")
                 versions[id_] = version if isinstance(version, int) else 0
-                look = Look(missing.pop(id_, None), document, parts)
-                if look.key is None and group.strays(name, id_):
+                check = Check(missing.pop(id_, None), document, parts)
+                if check.key is None and group.strays(name, id_):
                     self.strays.add((name, id_))
                     continue
                 if plain:
-                    self._judge(group, bolt, look, passed)
-                elif look.key is not None:
-                    self._judge_by_meaning(bolt, look, states[look.key], states[look.key])
-                if look.what == "extra":
+                    self._judge(group, bolt, check, passed)
+                elif check.key is not None:
+                    self._judge_by_meaning(bolt, check, states[check.key], states[check.key])
+                if check.what == "extra":
                     if replacing and not group.begins(name, document):
                         replacing -= 1
                     else:
                         extra += 1
-                elif not look.what:
+                elif not check.what:
                     self._writer.remove_orphans(bolt, document)
-                if look.what or self._runs_ahead(bolt, document):
+                if check.what or self._runs_ahead(bolt, document):
                     doubtful.append(id_)
             self._tail.keep_up()
             gevent.sleep(0)
@@ -139,25 +138,22 @@ class Mender:
         self.done.looked[name] += looked
         return doubtful, extra, looked
 
-    def mend_stray(self, group: Group, name: str, id_: str) -> None:
-        """Remove a document whose fields put it elsewhere than its id, where that is not one that should exist.
-
-        Those that should have been mended by now.
-        """
+    def repair_stray(self, group: Group, name: str, id_: str) -> None:
+        """Remove a document whose fields contradict its id. Documents that should exist have been repaired before."""
         for _ in range(ROUNDS):
-            look = self._load(BOLTS[name], [id_])[id_]
-            if look.document is None or group.is_home(name, look.document):
+            check = self._load(BOLTS[name], [id_])[id_]
+            if check.document is None or group.is_home(name, check.document):
                 return
-            if not self._writer.act(group, BOLTS[name], {id_: look}):
+            if not self._writer.act(group, BOLTS[name], {id_: check}):
                 return
 
     def _round(self, group: Group, name: str, ids: list[str]) -> list[str]:
-        """Look again, closely, at some documents; mend those that differ. Return those that were refused."""
+        """Check some documents again, closely; repair those that differ. Return those that were refused."""
         again: list[str] = []
         if reads_spouts(name):
             for begin in range(0, len(ids), AT_ONCE):
                 again += self._writer.act(
-                    group, BOLTS[name], self._close_looks(group, name, ids[begin : begin + AT_ONCE])
+                    group, BOLTS[name], self._compare_closely(group, name, ids[begin : begin + AT_ONCE])
                 )
             return again
         self._tail.pump()
@@ -165,35 +161,35 @@ class Mender:
         low = group.states(name, self._store)
         self._wait_for_chain(name)
         loaded = {
-            id_: look
+            id_: check
             for begin in range(0, len(ids), AT_ONCE)
-            for id_, look in self._load(BOLTS[name], ids[begin : begin + AT_ONCE]).items()
+            for id_, check in self._load(BOLTS[name], ids[begin : begin + AT_ONCE]).items()
         }
         self._tail.pump()
         self._passed(name)
         group.forget_versions()
         high = group.states(name, self._store)
         keys = group.keys(name, high)
-        for id_, look in loaded.items():
-            look.key = keys.get(id_)
-            if look.key is None or (look.document is None and look.key not in low):
+        for id_, check in loaded.items():
+            check.key = keys.get(id_)
+            if check.key is None or (check.document is None and check.key not in low):
                 continue
-            self._judge_by_meaning(BOLTS[name], look, low.get(look.key), high[look.key])
+            self._judge_by_meaning(BOLTS[name], check, low.get(check.key), high[check.key])
         items = list(loaded.items())
         for begin in range(0, len(items), AT_ONCE):
             again += self._writer.act(group, BOLTS[name], dict(items[begin : begin + AT_ONCE]))
         return again
 
-    def _close_looks(self, group: Group, name: str, ids: list[str]) -> dict[str, Look]:
+    def _compare_closely(self, group: Group, name: str, ids: list[str]) -> dict[str, Check]:
         bolt, passed = BOLTS[name], self._passed(name)
-        looks = self._load(bolt, ids)
+        checks = self._load(bolt, ids)
         # What a stored document includes is in the Queue: having read that, we know all that it can say.
         self._tail.pump()
         keys = group.keys(name, group.derived(name))
-        for id_, look in looks.items():
-            look.key = keys.get(id_)
-            self._judge(group, bolt, look, passed)
-        return looks
+        for id_, check in checks.items():
+            check.key = keys.get(id_)
+            self._judge(group, bolt, check, passed)
+        return checks
 
     def _passed(self, name: str) -> dict[str, int]:
         """Return per topic the number that a bolt has saved: what its documents include at least."""
@@ -214,52 +210,55 @@ class Mender:
     def _wait(self, bolts: Mapping[str, list[str]], goal: Mapping[str, Head] | None) -> None:
         wait_for(self._refill, bolts, goal, self._timeout, self._tail.keep_up)
 
-    def _judge(self, group: Group, bolt: Bolt, look: Look, passed: Mapping[str, int]) -> None:
+    def _judge(self, group: Group, bolt: Bolt, check: Check, passed: Mapping[str, int]) -> None:
         """Say what a document of a bolt that reads spouts should say at the numbers that it includes."""
-        numbers, document = dict(passed), look.document
-        at = at_of(document) if document is not None else None
-        for topic, number in included(at, self._tail.log).items():
+        numbers, header = dict(passed), check.header
+        for topic, number in (header.included(self._tail.log) if header else {}).items():
             numbers[topic] = max(number, numbers.get(topic, 0))
-        look.states = None if look.key is None else group.at(bolt.name, look.key, numbers)
-        if document is None or look.key is None or look.states is None:
+        check.states = None if check.key is None else group.at(bolt.name, check.key, numbers)
+        if check.document is None or check.key is None or check.states is None:
             return
-        half = at is not None and "toward" in at
-        most = group.at(bolt.name, look.key, None) if half else None
-        look.differences = differences(bolt, look.key, look.states, self._areas, document, look.parts, most)
-        look.differences |= self._own_differences(document, at, bolt)
+        most = group.at(bolt.name, check.key, None) if header and header.toward else None
+        check.differences = differences(
+            bolt, check.key, check.states, self._areas, check.document, check.parts, most
+        ) | self._own_differences(check.document, bolt)
 
-    def _judge_by_meaning(self, bolt: Bolt, look: Look, low: States | None, high: States) -> None:
+    def _judge_by_meaning(self, bolt: Bolt, check: Check, low: States | None, high: States) -> None:
         """Say what a document of a bolt that reads bolts should say."""
-        look.states = high
-        if look.document is None or look.key is None:
+        check.states = high
+        if check.document is None or check.key is None:
             return
         empty = [measure.empty() for measure in bolt.measures.values()]
-        agreed = agreed_states(bolt, low or empty, high, look.document, look.parts)
-        look.differences = differences(bolt, look.key, agreed, self._areas, look.document, look.parts)
-        look.differences |= self._own_differences(look.document, at_of(look.document), bolt)
+        agreed = agreed_states(bolt, low or empty, high, check.document, check.parts)
+        check.differences = differences(
+            bolt, check.key, agreed, self._areas, check.document, check.parts
+        ) | self._own_differences(check.document, bolt)
 
-    def _own_differences(self, document: Document, at: Mapping[str, Any] | None, bolt: Bolt) -> Differences:
+    def _own_differences(self, document: Document, bolt: Bolt) -> Differences:
         """Return what is wrong with a document's version, and with the numbers that it includes."""
         found: Differences = {}
         if not is_version(document):
             found["_v"] = Changed(document.get("_v", NOTHING), 1)
-        heads = self._heads | self._tail.numbers
-        if at is None or any(n > heads.get(topic, 0) for topic, n in included(at, self._tail.log).items()):
+        heads, header = self._heads | self._tail.numbers, header_of(document)
+        if header is None or any(
+            n > heads.get(topic, 0) for topic, n in header.included(self._tail.log).items()
+        ):
             numbers = {topic: self._tail.numbers.get(topic, 0) for topic in bolt.reads}
             found["_at"] = Changed(document.get("_at", NOTHING), {"log": self._tail.log, "topics": numbers})
         return found
 
     def _runs_ahead(self, bolt: Bolt, document: Document) -> bool:
         """Whether a document includes messages that have not been read here yet."""
-        numbers = included(at_of(document), self._tail.log)
+        header = header_of(document)
+        numbers = header.included(self._tail.log) if header else {}
         return any(n > self._tail.numbers.get(topic, ALL) for topic, n in numbers.items())
 
-    def _load(self, bolt: Bolt, ids: list[str]) -> dict[str, Look]:
+    def _load(self, bolt: Bolt, ids: list[str]) -> dict[str, Check]:
         stored = self._store.load(bolt.name, ids)
-        looks = {id_: Look(None, None, None) for id_ in ids}
+        checks = {id_: Check(None, None, None) for id_ in ids}
         for document, parts in self._with_parts(bolt, stored.values()):
-            looks[document["_id"]] = Look(None, document, parts)
-        return looks
+            checks[document["_id"]] = Check(None, document, parts)
+        return checks
 
     def _with_parts(
         self, bolt: Bolt, documents: Iterable[Document]

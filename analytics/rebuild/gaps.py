@@ -2,8 +2,8 @@
 
 A record's ``ts`` is a day ahead of its journaling at most. Journals are deleted oldest first. So where the first
 records of a source are missing, what they say lies before the day after the oldest journal that is left was last
-written: later days are complete. Where records in the middle of a source are missing, nobody can tell: no day is. Nor
-where other hosts may have journals of their own.
+written: later days are complete. Where records in the middle of a source are missing, no day is known to be complete. Nor
+is one where other hosts may have journals of their own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from analytics.config import Config
 from analytics.core.areas import Area
 from analytics.core.intervals import Intervals
-from analytics.rebuild.journals import SPOUTS, JournalFile
+from analytics.rebuild.journals import SPOUTS, JournalInfo
 from analytics.spouts.records import DAY
 
 FOR_EVER = 1 << 62
@@ -20,7 +20,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class Gap:
     """Accepted records of one source that no journal holds. ``until``: every one's ``ts`` is before that."""
 
     source: str
@@ -34,12 +34,12 @@ class Hole:
         return self.source.partition("/")[0]
 
 
-def holes(
+def gaps(
     config: Config,
     accepted: Mapping[str, Intervals],
     seen: Mapping[str, Intervals],
-    files: Iterable[JournalFile],
-) -> list[Hole]:
+    files: Iterable[JournalInfo],
+) -> list[Gap]:
     """Return what is missing.
 
     Args:
@@ -63,14 +63,14 @@ def holes(
         from_the_middle = next(iter(there), (FOR_EVER, 0))[0] < first
         # Whatever is piped in goes to journals of gamelog.
         left = max(oldest.get(spout, float(FOR_EVER)), oldest["gamelog"] if spout != "gamelog" else 0.0)
-        told = one_host and not from_the_middle and left < FOR_EVER
-        until = int(left) + 1 + DAY if told else FOR_EVER
+        known = one_host and not from_the_middle and left < FOR_EVER
+        until = int(left) + 1 + DAY if known else FOR_EVER
         records = sum(last - first + 1 for first, last in missing)
-        found.append(Hole(source, _game(config, source), records, until))
+        found.append(Gap(source, _game(config, source), records, until))
     return found
 
 
-def complete_from(found: Iterable[Hole], area: Area, topics: Iterable[str]) -> int:
+def complete_from(found: Iterable[Gap], area: Area, topics: Iterable[str]) -> int:
     """Return from when on (Unix seconds) an area's records on ``topics`` are all there; 0: always."""
     spouts = {topic.partition(".")[0] for topic in topics}
     return max((one.until for one in found if one.spout in spouts and one.game in ("", area.game)), default=0)

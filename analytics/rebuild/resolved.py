@@ -21,7 +21,7 @@ class _Area(msgspec.Struct):
 _areas = msgspec.json.Decoder(_Area)
 
 
-def repaired(rejects: Iterable[Reject], areas: Areas, only: str = "") -> list[Reject]:
+def resolved(rejects: Iterable[Reject], areas: Areas, only: str = "") -> list[Reject]:
     """Return those that workers have rejected and every bolt can use now.
 
     Args:
