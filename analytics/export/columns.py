@@ -133,6 +133,8 @@ def _kind_of_key(bolt: Bolt, of: Any) -> Kind:
         for name in of.split(".") if isinstance(of, str) else ():
             fields = getattr(found, "fields", ())
             found = next((field.type for field in fields if field.name == name), None)
+        while isinstance(found, msgspec.inspect.Metadata):
+            found = found.type
         if isinstance(found, msgspec.inspect.IntType):
             return "integer"
     return "text"

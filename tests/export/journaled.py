@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from analytics.config import AreaSection, Config, areas
-from analytics.config import SimulatedGame as GameSection
+from analytics.config import AreaSection, Config, Game, areas
 from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.spouts.days import AreaDay
@@ -38,7 +37,7 @@ def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journ
     servers = game_servers(settings)
     sections = {server.id: AreaSection(plat=server.plat) for server in servers}
     games = {
-        name: GameSection(areas={one.id: sections[one.id] for one in servers if one.game == name})
+        name: Game(areas={one.id: sections[one.id] for one in servers if one.game == name})
         for name in {server.game for server in servers}
     }
     config = Config(data=folder / "data", timezone=zone, games=games, file=folder / "analytics.toml")
@@ -88,7 +87,7 @@ def _payments(config: Config, game: SimulatedGame) -> list[bytes]:
 def _roles(config: Config, game: SimulatedGame) -> list[bytes]:
     roles = [role for area in areas(config) for role in game.ledger.roles(area)]
     for server in game.servers:
-        game.ledger.told(server.id, game.ledger.roles(server.id))
+        game.ledger.answered(server.id, game.ledger.roles(server.id))
     return [
         msgspec.json.encode({"id": f"syncuser/all:{n}", "at": 1, **role}) for n, role in enumerate(roles, 1)
     ]
