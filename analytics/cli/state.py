@@ -18,7 +18,7 @@ _SPARE = {
     "state/syncuser.json": "all roles are asked for again, and repeats are dropped",
     "state/payment.sqlite": "the payers of open days are read from the journals again",
     "state/syncuser.sqlite": "all roles are asked for again, and repeats are dropped",
-    "state/stdin.json": "logs that were piped in count again if they are piped in once more",
+    "state/stdin.json": "logs that were piped in may count again if they are piped in once more",
     "state/rebuild.json": "call `bin/analytics rebuild` without --bolt afterwards",
     "queue/bolts.json": "segments wait until all bolts have reported again",
 }
