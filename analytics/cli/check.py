@@ -35,8 +35,8 @@ from analytics.store.embedded.choice import reason as reason_of_engine
 from analytics.store.probe import PROBE_SECONDS, Finding, Grade, probe_mongodb
 from analytics.system import ports
 
-TIMEOUT = 5.0
-AT_ONCE = 16
+TIMEOUT = 5.0  # seconds for broker and etcd
+AT_ONCE = 16  # checks in parallel: most of them wait for a network
 
 
 class CheckFailed(AnalyticsError):

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from analytics.cli.streams import visible
 
-WIDE = 160
+WIDE = 160  # columns, where there is no terminal to ask
 UNCUT = 10_000
 """Wide enough that no cell of a table is wrapped."""
 

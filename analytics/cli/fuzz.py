@@ -16,7 +16,7 @@ from analytics.testing.ports import free_ports
 from analytics.testing.setting import games, on_ports
 from analytics.testing.storm import storm
 
-PROGRESS_SECONDS = 30.0
+PROGRESS_SECONDS = 30.0  # between two lines of progress
 
 
 @click.command()

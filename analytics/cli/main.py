@@ -16,7 +16,7 @@ from analytics.errors import AnalyticsError, ConfigError
 if TYPE_CHECKING:
     from analytics.config import Config
 
-BAD_CONFIGURATION = 2
+BAD_CONFIGURATION = 2  # exit status
 NOT_FOR_OTHERS = 0o027
 """The umask: files have accts and payments, so others may not read them and the group may not write them."""
 COMMANDS = {

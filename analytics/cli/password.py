@@ -7,7 +7,7 @@ from werkzeug.security import generate_password_hash
 
 from analytics.errors import AnalyticsError
 
-LEAST = 10
+LEAST = 10  # characters
 
 
 @click.command()

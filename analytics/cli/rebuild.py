@@ -26,8 +26,8 @@ from analytics.runtime.outdated import refuse_outdated
 from analytics.store import open_store
 
 DAY = "%Y-%m-%d"
-ITEMS_SHOWN = 5
-CHARACTERS_SHOWN = 60
+ITEMS_SHOWN = 5  # of a list that differs
+CHARACTERS_SHOWN = 60  # of a value that differs
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 

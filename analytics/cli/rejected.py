@@ -12,7 +12,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
 from analytics.spouts.rejected import Reject, dismiss, dismissed, kind_of, waiting
 
-_SAMPLE = 120
+_SAMPLE = 120  # characters of a record in the list
 
 
 @click.command()

@@ -16,7 +16,7 @@ from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
 from analytics.runtime.service.conf import noted_pid
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 @click.command()

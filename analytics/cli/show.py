@@ -24,8 +24,8 @@ from analytics.errors import AnalyticsError
 from analytics.store import Document, Store, open_store
 
 TABLE_ROWS = 100
-ITEMS_SHOWN = 3
-CHARACTERS_SHOWN = 40
+ITEMS_SHOWN = 3  # of a list, in a cell
+CHARACTERS_SHOWN = 40  # of a text, in a cell
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 

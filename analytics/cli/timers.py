@@ -18,7 +18,7 @@ from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
 
 NAMES = (*TIMERS, START)
-BROKER_SECONDS = 5.0
+BROKER_SECONDS = 5.0  # for the broker's answer
 DAY = "%Y-%m-%d"
 
 

@@ -19,7 +19,7 @@ from analytics.errors import ConfigError
 VARIABLE = "ANALYTICS_CONFIG"
 CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
 INSTALLED = Path("/etc/analytics/analytics.toml")
-SHOWN = 60
+SHOWN = 60  # characters of a value in a message
 NOT_KEYS = frozenset({"file", "sockets"})
 MAY_BE_SECRET = frozenset(
     {"uri", "url", "clock_url", "rotated_url", "proxy", "headers", "endpoints", "users"}

@@ -17,7 +17,7 @@ Numbers = NDArray[np.uint32]
 BYTES_A_NAME = 80
 """What an acct's name takes as a rule."""
 
-BYTES_A_NUMBER = 32
+BYTES_A_NUMBER = 32  # of a Python integer in a dictionary
 
 
 class Accts(Protocol):

@@ -17,7 +17,7 @@ from analytics.errors import ConfigError
 PeriodName = Literal["hour", "day", "week", "month"]
 
 MINUTE = 60
-_CACHE_LIMIT = 200_000
+_CACHE_LIMIT = 200_000  # entries, after which the cache starts over
 
 
 class Zone:

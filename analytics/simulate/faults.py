@@ -17,7 +17,7 @@ SOCKET_KEY = "simulate.socket"
 ANY_CLIENT = ("error 500", "error 503", "half", "delay", "reset")
 JSON_CLIENT = (*ANY_CLIENT, "html", "empty")
 PAGE = b"<html><body><h1>Maintenance</h1><p>Back soon.</p></body></html>\n"
-LONGEST_DELAY = 2.0
+LONGEST_DELAY = 2.0  # seconds, below the interfaces' time-out
 
 
 class Faults:

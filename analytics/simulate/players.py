@@ -7,21 +7,21 @@ from analytics.simulate.events import ACCEPT, COIN, FINISH, FUBEN, PAY, SHOP, Ev
 
 Draw = Callable[[], float]
 
-PAYER_SHARE = 0.05
-WHALE_SHARE = 0.005
-PAYS_TODAY = (0.0, 0.2, 0.5)
+PAYER_SHARE = 0.05  # of players
+WHALE_SHARE = 0.005  # of players, who pay often
+PAYS_TODAY = (0.0, 0.2, 0.5)  # the chance by kind: none, payer, whale
 PRICES = {"dl": (600, 600, 3000, 6800, 12800, 32800, 64800), "wsdx": (99, 99, 499, 999, 1999, 4999, 9999)}
 ITEMS = (("potion", 5), ("stone", 10), ("ticket", 20), ("wings", 180), ("mount", 360))
-RICH = 400
+RICH = 400  # coins above which expensive items are as likely as cheap ones
 SPEND_REASONS = ("refresh", "enhance", "speedup")
-QUESTS = 60
+QUESTS = 60  # of the main story
 WALL, AT_WALL, ELSEWHERE = 6, 0.3, 0.88
 """Every sixth quest is hard; the chance to finish one in an attempt, there and elsewhere."""
 
-QUEST_REWARD = 20
-REVIVAL = 8
-CONVERTED = 0.004
-DUNGEONS = 40
+QUEST_REWARD = 20  # coins
+REVIVAL = 8  # coins to revive after a failed dungeon
+CONVERTED = 0.004  # the chance, a visit, that a player past the first hard quest becomes a payer
+DUNGEONS = 40  # in all; a player's grade unlocks them
 SYLLABLES = tuple(consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in "aeio")
 
 

@@ -24,8 +24,8 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 from analytics.simulate.faults import SOCKET_KEY, Environ, Faults, StartResponse
 from analytics.simulate.game import LOG_NAME, SimulatedGame
 
-PAGE_SIZE = 500
-ANSWERS_KEPT = 16
+PAGE_SIZE = 500  # entries
+ANSWERS_KEPT = 16  # whose further pages may still be asked for
 CHUNK = 1 << 16
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
 

@@ -22,9 +22,9 @@ GAMES = (("dl", "2001"), ("wsdx", "1059"))
 RETENTION = ((1, 0.40), (7, 0.18), (30, 0.08), (365, 0.01))
 HOUR_WEIGHTS = (22, 12, 7, 5, 4, 5, 10, 20, 28, 32, 36, 42, 55, 50, 40, 40, 42, 48, 62, 78, 92, 88, 68, 42)
 HOURS = tuple(hour for hour, weight in enumerate(HOUR_WEIGHTS) for _ in range(weight))
-SESSION_LIMIT = 5400
-FRIENDS_SHARE = 0.08
-LONGEST_AGE = 730
+SESSION_LIMIT = 5400  # seconds of a visit
+FRIENDS_SHARE = 0.08  # of players in later areas, who already play in an older one
+LONGEST_AGE = 730  # days after which retention stays the same
 
 
 @dataclass(frozen=True)
