@@ -5,7 +5,7 @@
 #   ./deploy.sh --uninstall                         remove the service; configuration, data and logs stay
 #   ./deploy.sh --uninstall --purge                 remove these, too
 #
-# The program lies in PREFIX (/opt/analytics), the configuration in /etc/analytics, secrets in /etc/default/analytics,
+# The program is in PREFIX (/opt/analytics), the configuration in /etc/analytics, secrets in /etc/default/analytics,
 # data in /var/lib/analytics, logs in /var/log/analytics. The service runs as the user analytics.
 set -eu
 umask 022

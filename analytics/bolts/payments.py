@@ -25,7 +25,7 @@ VALUES = ("times", "cents")
 
 
 def is_payer(times: int, cents: int) -> bool:
-    """Say whether who has made so many payments of so much in all is a payer."""
+    """Return whether an acct with these payments of a day is a payer."""
     return cents > 0
 
 

@@ -122,7 +122,7 @@ class Port:
         self._connections: dict[int, _Connection] = {}
 
     def receive(self, most_frames: int) -> "list[zmq.Frame]":
-        """Return the next message; of one with more frames, only so many and one more."""
+        """Return the next message, truncated to ``most_frames`` + 1 frames."""
         self.waiting = True
         frame = self._socket.recv(copy=False)
         self.waiting = False

@@ -66,7 +66,7 @@ class Progress:
         self._begun = self._next = time.monotonic()
 
     def show(self, count: int, what: str) -> None:
-        """Print ``count``, and how many these are a second, if that was not printed lately."""
+        """Print ``count`` and its rate, at intervals."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PROGRESS_SECONDS
@@ -75,7 +75,7 @@ class Progress:
 
 
 def _send_frames(frames: int, seed: int) -> None:
-    """Start a broker that lets anybody in, and send it so many frames."""
+    """Start a broker without keys, and send it ``frames`` frames."""
     progress = Progress(seed)
     with tempfile.TemporaryDirectory(prefix="analytics-fuzz-") as folder:
         file = Path(folder) / "analytics.toml"

@@ -38,6 +38,12 @@ PLAIN = {
     r"\bfor want of\b": "for lack of, without",
     r"\bgives? back\b": "returns, releases",
     r"\bin the midst\b": "during",
+    r"\b(everybody|somebody)\b": "name the subject",
+    r"\bfor so long\b": "for this long",
+    r"\bwithout a word\b": "silently",
+    r"\bas good as\b": "equivalent to",
+    r"\bin good order\b": "orderly; or leave it out",
+    r"\bthrow(n|s)? away\b": "delete, discard",
     r"\btake(s|n)? along\b": "carries, includes",
     r"(?-i:(^|[.;:] |\"\"\")Who )(?!.*\?)": "name the subject",
 }

@@ -40,7 +40,7 @@ class Calendar:
         self._zone = ZoneInfo(timezone)
 
     def day(self, ts: int) -> int:
-        """Return the day that ``ts`` (Unix seconds) lies in."""
+        """Return the day of ``ts`` (Unix seconds)."""
         return datetime.fromtimestamp(ts, self._zone).toordinal()
 
     def start(self, day: int) -> int:
