@@ -243,7 +243,7 @@ CHAPTERS = (
         ("ltv",),
     ),
 )  # fmt: skip
-"""All tables, in the order in which they are shown; together they name every collection there is."""
+"""All tables, in the order in which they are shown; together they name every collection of the suite's own."""
 
 
 def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:

@@ -103,9 +103,10 @@ def tables(text: str) -> list[str]:
     return text[text.index("Areas: ") : text.index("All of it agrees")].splitlines()
 
 
-def test_every_collection_is_compared() -> None:
+def test_every_collection_is_compared_once() -> None:
+    """A bolt that somebody adds needs no chapter."""
     compared = [name for chapter in CHAPTERS for name in chapter.collections]
-    assert sorted(compared) == sorted([*BOLTS, *TIMERS, "serverstarttime"])
+    assert len(compared) == len({*compared}) and {*compared} <= {*BOLTS, *TIMERS, "serverstarttime"}
 
 
 def test_tables_show_what_a_last_day_says_that_is_not_over() -> None:

@@ -9,6 +9,7 @@ from raw_months import AUTUMN, LARGE, SPRING, Months, sent, world
 from sameness import differences, public
 
 from analytics.bolts import BOLTS
+from analytics.cli.demo_tables import CHAPTERS
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
@@ -31,6 +32,8 @@ def messages(records, random, largest):
             yield topic, [one for its, one in some if its == topic]
 
 
+OWN = {name for chapter in CHAPTERS for name in chapter.collections}
+"""The suite's own bolts, which the demo shows. One that somebody adds has no second computation here."""
 # What each bolt accounts for: the spouts' tuples that reach it, however many other bolts lie between. Where one tuple
 # speaks of many documents, as of payments by acct, it accounts for it in each, so those stay out of it.
 LOGINS, SIGNUPS, ROLES = "gamelog.login_logcount", "gamelog.signup_logcount", "gamelog.createrole_logcount"
@@ -55,9 +58,9 @@ def test_bolts_in_any_order(seed: int, months: Months, parts: int):
     for topic, some in messages(records, Random(seed), len(records) // parts):
         runner.put(topic, some)
     expected = of_records(world(), records)
-    assert expected.keys() == BOLTS.keys()
+    assert expected.keys() == OWN & BOLTS.keys()
     assert all(expected.values())
-    assert differences(expected, {name: public(runner.documents(name)) for name in BOLTS}) == []
+    assert differences(expected, {name: public(runner.documents(name)) for name in expected}) == []
     topics = Counter(topic for topic, _ in records)
     assert {name: runner.tuples[name] for name in READS} == {
         name: sum(topics[topic] for topic in read) for name, read in READS.items()
