@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import click
 import gevent
-from gevent.pywsgi import WSGIServer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.status import Status
@@ -40,9 +39,9 @@ from analytics.web.dashboard_node import url
 
 TIMEZONE = "Asia/Shanghai"
 DAYS = 36
-FURTHER_DAYS = 30
 ROOT = CHECKOUT.parents[1] if CHECKOUT.exists() else Path()
-FURTHER_DAY_SECONDS = 10.0
+LIVE_DAYS = 3650
+WATCH_SECONDS = 5.0
 COUNT_SECONDS = 180.0
 AGREE_SECONDS = 30.0
 RECOVER_SECONDS = 5.0
@@ -54,7 +53,7 @@ SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="End after the results, instead of letting days pass on.")
+@click.option("--once", is_flag=True, help="End after the results, instead of letting the game go on.")
 @click.option(
     "--areas", "area_count", type=click.IntRange(1, 100), default=5, show_default=True, help="Game servers."
 )
@@ -63,6 +62,10 @@ SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
     help="Players who sign up in an area in its first month, about.",
 )  # fmt: skip
 @click.option("--days", type=click.IntRange(1, 365), default=DAYS, show_default=True, help="Days to count.")
+@click.option(
+    "--date", "last", type=click.DateTime(["%Y-%m-%d"]),
+    help="The last of these days. [default: yesterday; then the game goes on as time passes]",
+)  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same game.")
 @click.option(
     "--seconds",
@@ -86,8 +89,8 @@ SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
     help="Without --uri: the embedded server to run.",
 )  # fmt: skip
 def demo(
-    once: bool, area_count: int, players: int, days: int, seed: int, seconds: float, data: Path, uri: str, keep: bool,
-    engine: str,
+    once: bool, area_count: int, players: int, days: int, last: datetime | None, seed: int, seconds: float, data: Path,
+    uri: str, keep: bool, engine: str,
 ) -> None:  # fmt: skip
     """Run the whole suite on a simulated game: a good month of it, then the results.
 
@@ -96,7 +99,7 @@ def demo(
     """
     _end_when_told()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    first = _first_day(days if once else days + FURTHER_DAYS)
+    first = _first_day(days, last)
     settings = WorldSettings(first, seed, area_count, players, days, TIMEZONE)
     data = data.absolute()
     _make_room(data)
@@ -144,27 +147,27 @@ def _demo(
                 right = conclude(console, game, suite.config)
                 _tell_where(console, suite.config, once, keep)
                 if not once:
-                    _go_on(console, game, server, suite.config)
+                    _go_on(game, suite.config)
         finally:
             server.stop(timeout=1)
             game.close()
     return right
 
 
-def _go_on(console: Console, game: SimulatedGame, server: WSGIServer, config: Config) -> None:
-    """Let further days pass, slower, compare again, and stay until Ctrl-C."""
+def _go_on(game: SimulatedGame, config: Config) -> None:
+    """Let the game go on as time passes, if its last day was yesterday, until Ctrl-C. Raise AnalyticsError if a node dies."""
     start = game.clock.end
-    game.clock = SimulatedClock(start, start + FURTHER_DAYS * DAY, DAY / FURTHER_DAY_SECONDS)
-    console.print(
-        f"\nDays go on, one every {FURTHER_DAY_SECONDS:g} s; look at them as told above. Ctrl-C ends."
-    )
-    play(console, game, config)
-    conclude(console, game, config)
-    console.print(
-        f"The game stands still, and is served at http://127.0.0.1:{server.server_port}. Ctrl-C ends."
-    )
-    while True:
-        gevent.sleep(1)
+    if time.time() - start < DAY:
+        game.clock = SimulatedClock.of_this_moment(start, start + LIVE_DAYS * DAY)
+    running = gevent.spawn(game.run)
+    try:
+        while True:
+            gevent.sleep(WATCH_SECONDS)
+            _raise_if_dead(config)
+            if running.ready():
+                running.get()
+    finally:
+        running.kill()
 
 
 def play(console: Console, game: SimulatedGame, config: Config) -> None:
@@ -189,13 +192,7 @@ def play(console: Console, game: SimulatedGame, config: Config) -> None:
 
 def _look(game: SimulatedGame, config: Config, progress: Progress, task: TaskID) -> bool:
     """Show how far the suite has followed; return whether it accepted every line there is."""
-    found = report(config)
-    if seemed := _dead(found):
-        # Where the whole machine stood still, all of them seem to hang at first.
-        gevent.sleep(RECOVER_SECONDS)
-        found = report(config)
-        if dead := [f"{name} {problem}" for name, problem in _dead(found).items() if name in seemed]:
-            raise AnalyticsError(f"{'; '.join(dead)}; see the logs in {config.data / 'log'}")
+    found = _raise_if_dead(config)
     if found.balance is None:
         return False
     accepted = sum(one.ever_accepted for one in found.balance.spouts if one.name == "gamelog")
@@ -205,6 +202,18 @@ def _look(game: SimulatedGame, config: Config, progress: Progress, task: TaskID)
         task, completed=game.written_to - game.clock.start, description=f"{now:%Y-%m-%d}", text=text
     )
     return accepted >= game.ledger.records
+
+
+def _raise_if_dead(config: Config) -> StatusReport:
+    """Return the state of the suite. Raise AnalyticsError if a node has died."""
+    found = report(config)
+    if seemed := _dead(found):
+        # Where the whole machine stood still, all of them seem to hang at first.
+        gevent.sleep(RECOVER_SECONDS)
+        found = report(config)
+        if dead := [f"{name} {problem}" for name, problem in _dead(found).items() if name in seemed]:
+            raise AnalyticsError(f"{'; '.join(dead)}; see the logs in {config.data / 'log'}")
+    return found
 
 
 def _dead(found: StatusReport) -> dict[str, str]:
@@ -315,9 +324,10 @@ def _show(
 
 
 def _tell_where(console: Console, config: Config, once: bool, keep: bool) -> None:
+    """Say how to look at the documents, and last, where the suite runs on, the dashboard's address."""
     command = f"bin/analytics --config {config.file}"
     if not once:
-        console.print(f"\nThe dashboard: {url(config)}", style="bold", soft_wrap=True)
+        console.print("\nThe game goes on. Ctrl-C ends it, and the suite.")
     elif config.mongodb.uri:
         console.print("\nThe suite ends now.")
         if not keep:
@@ -328,11 +338,21 @@ def _tell_where(console: Console, config: Config, once: bool, keep: bool) -> Non
         f"MongoDB address: {store_uri(config)} (database {config.mongodb.database})", soft_wrap=True
     )
     console.print(f"Without a client: {command} show server", soft_wrap=True)
+    if not once:
+        console.print(f"The dashboard: {url(config)}", style="bold", soft_wrap=True)
 
 
-def _first_day(days: int) -> date:
-    """Return the day that lies so many days back: records that are ahead of the clock would be put aside."""
-    return (datetime.now(ZoneInfo(TIMEZONE)) - timedelta(days=days)).date()
+def _first_day(days: int, last: datetime | None) -> date:
+    """Return the first of so many days, of which ``last`` is the last; None: yesterday.
+
+    Raise UsageError for a last day that is not over: records ahead of the clock are rejected.
+    """
+    yesterday = (datetime.now(ZoneInfo(TIMEZONE)) - timedelta(days=1)).date()
+    if last is not None and last.date() > yesterday:
+        raise click.UsageError(
+            f"--date: expected a day that is over, so {yesterday} at most, got {last:%Y-%m-%d}"
+        )
+    return (yesterday if last is None else last.date()) - timedelta(days=days - 1)
 
 
 def _make_room(data: Path) -> None:

@@ -29,6 +29,13 @@ class SimulatedClock:
         self._real = real
         self._began = real()
 
+    @classmethod
+    def of_this_moment(cls, start: int, end: int) -> "SimulatedClock":
+        """Return a clock that shows the real time, ``start`` being past."""
+        clock = cls(start, end, 1.0, time.time)
+        clock._began = start
+        return clock
+
     def now(self) -> int:
         """Return the simulated time in Unix seconds."""
         passed = (self._real() - self._began) * self._speed

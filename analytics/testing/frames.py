@@ -25,9 +25,12 @@ GREETINGS = [
     *(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\xff" * 4096, b"\x01\x00" * 64, GREETING[:40], b""),
 ]  # fmt: skip
 SCRAPS = [
-    *(b"", b"\0", b"batch", b"ack", b"-1", b"9" * 400, b"{}", b"[]", b"null", b"\xff\xfe", b"x" * 300, MB, MB * 3),
-    *(b"[" * 100_000, b'{"source":' * 3000, b"1e400", b"NaN", b"\x01", b"\x00topic", b"heartbeat\0"),
+    *(b"", b"\0", b"batch", b"ack", b"-1", b"9" * 400, b"{}", b"[]", b"null", b"\xff\xfe", b"x" * 300),
+    *(b"[" * 2000, b'{"source":' * 300, b"1e400", b"NaN", b"\x01", b"\x00topic", b"heartbeat\0"),
 ]  # fmt: skip
+LARGE_SCRAPS = [MB, 3 * MB, b"[" * (1 << 20), b'{"a":' * (1 << 18)]
+LARGE_SHARE = 0.01
+"""More of them would leave time for little else."""
 NUMBERS: list[Any] = [
     -1,
     0,
@@ -218,9 +221,13 @@ def _swapped(draw: random.Random, frames: list[bytes]) -> list[bytes]:
     return draw.sample(frames, len(frames))
 
 
+def _scrap(draw: random.Random) -> bytes:
+    return draw.choice(LARGE_SCRAPS if draw.random() < LARGE_SHARE else SCRAPS)
+
+
 def _replaced(draw: random.Random, frames: list[bytes]) -> list[bytes]:
     at = draw.randrange(len(frames))
-    return [*frames[:at], draw.choice(SCRAPS), *frames[at + 1 :]]
+    return [*frames[:at], _scrap(draw), *frames[at + 1 :]]
 
 
 def _flipped(draw: random.Random, frames: list[bytes]) -> list[bytes]:
@@ -237,4 +244,4 @@ def _cut(draw: random.Random, frames: list[bytes]) -> list[bytes]:
 
 def _longer(draw: random.Random, frames: list[bytes]) -> list[bytes]:
     at = draw.randrange(len(frames))
-    return [*frames[:at], frames[at] + draw.choice(SCRAPS), *frames[at + 1 :]]
+    return [*frames[:at], frames[at] + _scrap(draw), *frames[at + 1 :]]

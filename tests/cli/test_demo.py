@@ -6,18 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from click import UsageError
 from needed import need_engine
 from pymongo import MongoClient
 from rich.console import Console
 from running_suite import ROOT, Run, RunningSuite
 
 from analytics.bolts import BOLTS
-from analytics.cli.demo import conclude
+from analytics.cli.demo import TIMEZONE, _first_day, conclude
 from analytics.cli.demo_results import compare, verdict
 from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers, retention_table, worth_table
 from analytics.cluster import LocalRegistry
@@ -159,6 +161,17 @@ def test_the_demo_takes_no_folder_of_others(analytics: Run, tmp_path: Path) -> N
     assert refused.returncode == 1
     assert "expected an empty folder or that of an earlier demo" in refused.stderr
     assert (tmp_path / "precious").exists()
+
+
+def test_the_demos_last_day_is_yesterday_or_the_one_that_is_asked_for() -> None:
+    yesterday = datetime.now(ZoneInfo(TIMEZONE)).date() - timedelta(days=1)
+    assert _first_day(36, None) in (
+        yesterday - timedelta(days=35),
+        yesterday - timedelta(days=34),
+    )  # midnight may pass
+    assert _first_day(1, datetime(2026, 3, 2)) == date(2026, 3, 2)
+    with pytest.raises(UsageError, match="expected a day that is over"):
+        _first_day(1, datetime.now() + timedelta(days=3))
 
 
 def ignore_interrupts() -> None:

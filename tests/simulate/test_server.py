@@ -1,6 +1,7 @@
 """The simulated game over real HTTP: ranges, pages, misfortune, and logs that grow by its clock."""
 
 import json
+import time
 import tomllib
 from collections import Counter
 from datetime import date
@@ -182,6 +183,18 @@ def test_logs_grow_by_the_clock_and_never_ahead_of_it(tmp_path):
         times = [json.loads(line)["ts"] for line in data.splitlines()]
         assert all(ts <= game.clock.now() for ts in times)
     assert game.finished and game.clock.now() == game.clock.end and max(times) < game.clock.end
+    game.close()
+
+
+def test_a_game_can_go_on_by_the_real_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", now := StoppedClock())
+    now.passed = SimulatedGame(SETTINGS, tmp_path / "other").clock.end + 7200.5
+    game = SimulatedGame(SETTINGS, tmp_path, speed=FAST)
+    game.run()
+    end, records = game.clock.end, game.ledger.records
+    game.clock = SimulatedClock.of_this_moment(end, end + 86400)
+    game.advance()
+    assert game.written_to == end + 7200 and game.ledger.records > records and not game.finished
     game.close()
 
 
