@@ -49,6 +49,7 @@ COMMANDS = {
         "rejected",
         "List rejected records, or put them in again.",
     ),
+    "reload": ("analytics.cli.service", "reload", "Take up what was changed in the configuration."),
     "restart": ("analytics.cli.service", "restart", "Stop the suite and start it again."),
     "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
     "show": ("analytics.cli.show", "show", "Read the documents of a collection."),

@@ -79,7 +79,7 @@ def _replay(config: Config, timeout: float) -> None:
     if outcome.workers:
         click.echo(
             f"{outcome.workers} rejected by workers stay listed: they were accepted, but bolts could not use them. They are in "
-            "the journals: correct the cause, call `bin/analytics restart`, then `bin/analytics rebuild`, which counts them "
+            "the journals: correct the cause, call `bin/analytics reload`, then `bin/analytics rebuild`, which counts them "
             "and takes them off this list",
             err=True,
         )

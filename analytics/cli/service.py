@@ -1,9 +1,9 @@
-"""``analytics start``, ``stop`` and ``restart``: the whole suite in the background."""
+"""``analytics start``, ``stop``, ``restart`` and ``reload``: the whole suite in the background."""
 
 import click
 
 from analytics.config import Config
-from analytics.runtime.service import control
+from analytics.runtime.service import control, reloading
 
 
 @click.command()
@@ -33,3 +33,13 @@ def stop(config: Config) -> None:
 def restart(config: Config) -> None:
     """Stop the suite in order, if it runs, and start it with the current configuration."""
     control.restart(config, click.echo)
+
+
+@click.command()
+@click.pass_obj
+def reload(config: Config) -> None:
+    """Restart only those nodes that read what was changed in the configuration since the start, such as a new area.
+
+    They are restarted one after the other, and nothing is lost. A configuration with a fault is refused, and changes nothing.
+    """
+    reloading.reload(config, click.echo)

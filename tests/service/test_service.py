@@ -9,14 +9,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from service_suite import Background, running, until
 
 from analytics.config import BrokerSection, Config, ServiceSection
+from analytics.config.sections import DashboardSection, Game, Interface, WorkerSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
 from analytics.runtime.service.conf import rank, text
 from analytics.runtime.service.control import drained, start
+from analytics.runtime.service.reloading import affected
 from analytics.runtime.service.supervisor import Process
 
 
@@ -197,3 +200,48 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     with pytest.raises(AnalyticsError, match="data/run: Not a directory, but the suite has to write there"):
         start(Config(data=tmp_path / "data"), print)
+
+
+ONE = Config(games={"dl": Game()}, payment=Interface(url="http://127.0.0.1/{day}"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ({}, []),
+        ({"games": {"dl": Game(), "wsdx": Game()}}, ["main", "timers", "dashboard", "payment"]),
+        ({"payment": Interface(url="http://127.0.0.1/{day}", every_seconds=9)}, ["payment"]),
+        ({"dashboard": DashboardSection(kept_seconds=9)}, ["dashboard"]),
+        ({"worker": WorkerSection(flush_seconds=9)}, ["main"]),
+        ({"worker": WorkerSection(left_out=["shop"])}, None),
+        ({"dashboard": DashboardSection(port=0)}, None),
+        ({"broker": BrokerSection(segment_mb=1)}, None),
+    ],
+)
+def test_a_reload_restarts_what_reads_the_change_and_bolts_first(
+    changed: dict[str, Any], restarted: list[str] | None
+) -> None:
+    found = affected(ONE, msgspec.structs.replace(ONE, **changed))
+    assert (found and sorted(found)) == (restarted and sorted(restarted))
+    assert found is None or "payment" not in found or found[-1] == "payment"
+
+
+def test_a_reload_takes_a_new_area_up_while_the_broker_runs_on(suite: Background) -> None:
+    suite.must("start")
+    assert "nothing was changed that a node reads" in suite.must("reload")
+    suite.write(100)
+    until(lambda: suite.journaled() == suite.written)
+    before = suite.pids()
+    suite.configure(f'[games.dl.areas.{"7" * 24}]\nplat = "2001"\n')
+    said = suite.must("reload")
+    assert said.index("restarting main") < said.index("restarting gamelog")
+    after = suite.pids()
+    assert {name for name in before if before[name] != after[name]} == {"worker-main", "timers", "gamelog"}
+    suite.write(100)
+    until(lambda: suite.journaled() == suite.written)
+    suite.must("drain")
+    assert suite.counted() == suite.written
+    assert "nothing was changed that a node reads" in suite.must("reload")
+    suite.configure("[games.dl.areas.short]\n")
+    refused = suite("reload")
+    assert refused.returncode == 2 and suite.pids() == after

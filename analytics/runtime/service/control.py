@@ -56,12 +56,12 @@ def start(config: Config, say: Say) -> None:
         ConfigError: a variable that the configuration names is not set.
         NotStarted: something is in the way, or a node does not come up. The other nodes run on.
     """
-    _refuse_unset(config)
+    refuse_unset(config)
     supervisor = Supervisor(config)
     if systemd.waits() and supervisor.pid:
         say(f"process {supervisor.pid} runs the suite beside systemd: it is stopped, then started by systemd")
         stop(config, say)
-    with _alone(config, say):
+    with alone(config, say):
         try:
             if supervisor.pid:
                 _start_missing(supervisor, config, say)
@@ -78,7 +78,7 @@ def stop(config: Config, say: Say) -> None:
 
     What does not run needs no stopping, and is no error.
     """
-    with _alone(config, say):
+    with alone(config, say):
         supervisor = Supervisor(config)
         if not supervisor.pid:
             left = f"; process {supervisor.noted_pid} was killed" if supervisor.noted_pid else ""
@@ -97,9 +97,17 @@ def stop(config: Config, say: Say) -> None:
 
 def restart(config: Config, say: Say) -> None:
     """Stop and start; what would be refused at the start, as far as that can be told, is refused while all runs yet."""
-    _refuse_unset(config)
+    refuse_unset(config)
     stop(config, say)
     start(config, say)
+
+
+def restart_node(supervisor: Supervisor, config: Config, name: str, say: Say) -> None:
+    """Stop one node and start it again; return when it is up. Raise NotStarted if it does not come up."""
+    say(f"restarting {name}")
+    _stop_some(supervisor, [name])
+    supervisor.start([name])
+    _wait_until_up(supervisor, config, lambda text: None)
 
 
 def lsb_status(config: Config, healthy: bool) -> int:
@@ -124,7 +132,8 @@ def _report_contradictions(config: Config, say: Say) -> None:
         say(f"warning: {summary(found)}")
 
 
-def _refuse_unset(config: Config) -> None:
+def refuse_unset(config: Config) -> None:
+    """Raise ConfigError where a variable that the configuration names is not set."""
     unset = list(unset_variables(config))
     if unset:
         raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
@@ -154,7 +163,7 @@ def _start_missing(supervisor: Supervisor, config: Config, say: Say) -> None:
     say(f"already running (process {supervisor.pid}){more}")
     if supervisor.conf.read_text() != text(config):
         say(
-            "its nodes or [service] were changed in the configuration since: `analytics restart` takes that up"
+            "its nodes or [service] were changed in the configuration since: `analytics reload` takes that up"
         )
 
 
@@ -246,17 +255,22 @@ def _stop_nodes(supervisor: Supervisor, config: Config, say: Say) -> None:
         names = [name for name, it in processes.items() if rank(name) == one and it.statename in UNDER_WAY]
         if names:
             say(f"stopping {' '.join(names)}")
-        until = time.monotonic() + DOWN_SECONDS
-        while living := {
-            name: it.statename
-            for name, it in supervisor.processes().items()
-            if name in names and it.statename in UNDER_WAY
-        }:
-            # One that had just ended by itself, and was started again, is asked again.
-            supervisor.stop([name for name, state in living.items() if state in STOPPABLE])
-            if time.monotonic() > until:
-                raise Unavailable(f"{' '.join(names)} did not end within {DOWN_SECONDS:g} s")
-            time.sleep(LOOK_SECONDS)
+        _stop_some(supervisor, names)
+
+
+def _stop_some(supervisor: Supervisor, names: Collection[str]) -> None:
+    """Return when these nodes have ended. Raise Unavailable if they do not in time."""
+    until = time.monotonic() + DOWN_SECONDS
+    while living := {
+        name: it.statename
+        for name, it in supervisor.processes().items()
+        if name in names and it.statename in UNDER_WAY
+    }:
+        # One that had just ended by itself, and was started again, is asked again.
+        supervisor.stop([name for name, state in living.items() if state in STOPPABLE])
+        if time.monotonic() > until:
+            raise Unavailable(f"{' '.join(names)} did not end within {DOWN_SECONDS:g} s")
+        time.sleep(LOOK_SECONDS)
 
 
 def drained(processes: dict[str, Process], config: Config, say: Say) -> None:
@@ -296,7 +310,7 @@ def _forget(supervisor: Supervisor) -> None:
 
 
 @contextmanager
-def _alone(config: Config, say: Say) -> Iterator[None]:
+def alone(config: Config, say: Say) -> Iterator[None]:
     """Keep a second ``start`` or ``stop`` waiting, and users out whose files the suite could not write later."""
     refuse_others(config.data, "service analytics …")
     path, refusal = config.data / "run" / "service.lock", "another start or stop is under way"

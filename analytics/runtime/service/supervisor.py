@@ -116,8 +116,7 @@ class Supervisor:
         for left in self.left_behind:
             left.unlink(missing_ok=True)
         self.conf.write_text(conf.text(self._config))
-        self._started.touch(0o600)
-        self._started.write_bytes(msgspec.json.encode(self._config, enc_hook=str))
+        self.note_configuration()
         python = [sys.executable, "-P", "-m"]
         node = [*python, "analytics", "--config", str(self._config.file), "run", "--supervised"]
         done = subprocess.run(
@@ -147,6 +146,11 @@ class Supervisor:
                     f"the supervisor did not come up; see {self._config.data / 'log' / conf.LOG}"
                 )
             time.sleep(0.05)
+
+    def note_configuration(self) -> None:
+        """Note with which configuration the nodes run."""
+        self._started.touch(0o600)
+        self._started.write_bytes(msgspec.json.encode(self._config, enc_hook=str))
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         """Call a method of the supervisor's interface; see http://supervisord.org/api.html."""
