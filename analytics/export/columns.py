@@ -93,9 +93,31 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
 
 COLLECTIONS = (*BOLTS, *TIMERS, START)
 
+TOTAL = "_total"
+"""How the names of collections end that hold documents of whole games and plats."""
+
+_SUMMED = (
+    *("loginhour", "signuphour", "createrolehour", "coinhour", "coinday", "cointype"),
+    *("gamecopy", "mainline", "shop", "userlevel"),
+)
+TOTALS = tuple(f"{name}{TOTAL}" for name in (*_SUMMED, *TIMERS))
+
+
+def ids(collection: str) -> tuple[str, ...]:
+    """Return the columns that say where a document's numbers come from."""
+    return ("scope", "game", "plat") if collection.endswith(TOTAL) else ("game", "plat", "area")
+
+
+def unfolded(collection: str) -> Unfolded | None:
+    """Return what makes several rows of a document; None where it is one row."""
+    return UNFOLDED.get(collection.removesuffix(TOTAL))
+
 
 def columns(collection: str) -> Columns:
     """Return what a document of the collection says besides its ids, ``ts`` and lists."""
+    if collection.endswith(TOTAL):
+        of_area = columns(collection.removesuffix(TOTAL))
+        return {name: kind for name, kind in of_area.items() if name != "first_ts"} | {"final": "flag"}
     if collection in _OF_TIMERS:
         return _OF_TIMERS[collection]
     return _of_bolt(BOLTS[collection])

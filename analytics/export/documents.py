@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pymongo.database import Database
 
-from analytics.export.columns import COLLECTIONS, has_ts
+from analytics.export.columns import COLLECTIONS, TOTALS, has_ts
 from analytics.export.duck import quoted
 from analytics.export.journals import Exported, write_parquet
-from analytics.export.pipelines import NO_AREA, Stage, pipeline, types
+from analytics.export.pipelines import Stage, documents, pipeline, types
 from analytics.export.target import Target
 from analytics.store.mongo import translated_errors
 
@@ -43,7 +43,7 @@ def export_documents(
     database: Database[dict[str, Any]], connection: "DuckDBPyConnection", target: Target
 ) -> Iterator[Exported]:
     """Write what documents say now where the target does not have it; yield each file once it is there."""
-    for collection in COLLECTIONS:
+    for collection in (*COLLECTIONS, *TOTALS):
         for part, versions in _parts(database, collection):
             note = part.name.replace("documents.parquet", "_note.json")
             if target.json(note) == versions:
@@ -65,7 +65,7 @@ def _parts(database: Database[dict[str, Any]], collection: str) -> Iterator[tupl
         "documents": {"$sum": 1},
         "versions": {"$sum": {"$toLong": "$_v"}},
     }
-    stages = [{"$match": {"area": {"$gt": NO_AREA}}}, {"$group": found}, {"$sort": {"_id": 1}}]
+    stages = [documents(collection), {"$group": found}, {"$sort": {"_id": 1}}]
     for one in _asked(database, collection, stages):
         versions = {"documents": one["documents"], "versions": one["versions"]}
         if not dated:

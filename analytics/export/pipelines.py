@@ -5,60 +5,62 @@ MongoDB runs them, as views or for an export.
 
 from typing import Any
 
-from analytics.export.columns import UNFOLDED, Kind, columns, has_ts
+from analytics.export.columns import TOTAL, Kind, columns, has_ts, ids, unfolded
 
 Stage = dict[str, Any]
-AREAS = "areas"
-"""The collection that names areas with their zones."""
-
 NO_AREA = "*"
-"""Before every area's id. The parts of long lists have no area, and documents of a whole game have this one."""
+"""Before every area's id. The parts of long lists have no area."""
 
 _MILLISECONDS = 1_000
 _CENTS = 100
 
 
+def documents(collection: str) -> Stage:
+    """Return the stage that finds a collection's documents, but no parts of lists."""
+    return {"$match": {"scope": {"$gt": ""}} if collection.endswith(TOTAL) else {"area": {"$gt": NO_AREA}}}
+
+
 def pipeline(collection: str) -> list[Stage]:
     """Return the stages that make rows of a collection's documents."""
-    shown: Stage = {"_id": 1, "game": 1, "plat": 1, "area": 1}
-    stages: list[Stage] = [{"$match": {"area": {"$gt": NO_AREA}}}]
+    shown: Stage = {"_id": 1, **dict.fromkeys(ids(collection), 1)}
+    stages = [documents(collection)]
     if has_ts(collection):
-        stages += _with_zone()
+        stages += _with_zone("game" if collection.endswith(TOTAL) else "area")
         shown |= _time("ts", "date")
         local = {"date": _date("ts"), "format": "%Y-%m-%d", "timezone": "$zone"}
         shown |= {"day": {"$dateToString": local}, "zone": 1}
     for name, kind in columns(collection).items():
         shown |= _column(name, kind, f"${name}")
-    if unfolded := UNFOLDED.get(collection):
+    if pairs := unfolded(collection):
         stages += [
-            {"$set": {"pair": {"$objectToArray": f"${unfolded.field}"}}},
+            {"$set": {"pair": {"$objectToArray": f"${pairs.field}"}}},
             {"$unwind": "$pair"},
         ]
         shown["_id"] = {"$concat": ["$_id", ":", "$pair.k"]}
-        shown[unfolded.key] = _as("long", "$pair.k")
-        for field, (name, kind) in unfolded.values.items():
+        shown[pairs.key] = _as("long", "$pair.k")
+        for field, (name, kind) in pairs.values.items():
             shown |= _column(name, kind, f"$pair.v.{field}" if field else "$pair.v")
     return [*stages, {"$project": shown}]
 
 
 def types(collection: str) -> dict[str, str]:
     """Return the columns of :func:`pipeline` in their order, with the types of SQL that hold them."""
-    found = {"_id": "VARCHAR", "game": "VARCHAR", "plat": "VARCHAR", "area": "VARCHAR"}
+    found = dict.fromkeys(("_id", *ids(collection)), "VARCHAR")
     if has_ts(collection):
         found |= {"ts": "BIGINT", "date": "TIMESTAMP", "day": "DATE", "zone": "VARCHAR"}
     for name, kind in columns(collection).items():
         found |= _types(name, kind)
-    if unfolded := UNFOLDED.get(collection):
-        found[unfolded.key] = "BIGINT"
-        for name, kind in unfolded.values.values():
+    if pairs := unfolded(collection):
+        found[pairs.key] = "BIGINT"
+        for name, kind in pairs.values.values():
             found |= _types(name, kind)
     return found
 
 
-def _with_zone() -> list[Stage]:
-    """Return the stages that look up each area's zone."""
-    lookup = {"from": AREAS, "localField": "area", "foreignField": "_id", "as": "of_area"}
-    zone = {"$ifNull": [{"$arrayElemAt": ["$of_area.zone", 0]}, "UTC"]}
+def _with_zone(of: str) -> list[Stage]:
+    """Return the stages that look up the zone of each ``area`` or ``game``."""
+    lookup = {"from": f"{of}s", "localField": of, "foreignField": "_id", "as": "found"}
+    zone = {"$ifNull": [{"$arrayElemAt": ["$found.zone", 0]}, "UTC"]}
     return [{"$lookup": lookup}, {"$set": {"zone": zone}}]
 
 

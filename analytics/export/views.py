@@ -6,12 +6,12 @@ from typing import Any
 from pymongo.database import Database
 
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS
+from analytics.export.columns import COLLECTIONS, TOTALS
 from analytics.export.pipelines import pipeline
 from analytics.store.mongo import translated_errors
 
 PREFIX = "bi_"
-NAMES = {f"{PREFIX}{collection}": collection for collection in COLLECTIONS}
+NAMES = {f"{PREFIX}{collection}": collection for collection in (*COLLECTIONS, *TOTALS)}
 """By the view's name, the collection that it shows."""
 
 MongoDatabase = Database[dict[str, Any]]

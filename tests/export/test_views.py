@@ -18,7 +18,7 @@ from analytics.cli.views import views
 from analytics.config import Config
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS, UNFOLDED
+from analytics.export.columns import COLLECTIONS, TOTAL, TOTALS, UNFOLDED
 from analytics.export.pipelines import types
 from analytics.export.views import NAMES
 from analytics.store import Write, open_store
@@ -55,9 +55,24 @@ def config(world: Journaled, module_database: Any) -> Config:
                 for id in list(by_id)[:3]
             ]
             store.write(name, parts)
+    for name in TOTALS:
+        found = total_documents(world.documents[name.removesuffix(TOTAL)])
+        store.write(name, [Write(id, one, None) for id, one in found.items()])
     store.close()
     assert "created" in command(config)
     return config
+
+
+def total_documents(of_areas: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return documents of the form that those of plats and games have."""
+    return {
+        f"plat:{id}": {
+            **{name: value for name, value in one.items() if name not in ("area", "userlist", "first_ts")},
+            **{"scope": "plat", "final": True},
+        }
+        for id, one in of_areas.items()
+        if one["area"] != "*"
+    }
 
 
 @pytest.fixture
@@ -89,7 +104,21 @@ def test_a_view_has_every_field_flat(world, database, collection):
             assert row["day"] == f"{local.local(one['ts']):%Y-%m-%d}"
 
 
-@pytest.mark.parametrize("collection", COLLECTIONS)
+@pytest.mark.parametrize("collection", TOTALS)
+def test_totals_are_as_flat(world, database, collection):
+    base = collection.removesuffix(TOTAL)
+    unfolded = UNFOLDED.get(base)
+    documents = total_documents(world.documents[base])
+    rows = list(database[f"bi_{collection}"].find())
+    assert len(rows) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
+    for row in rows:
+        assert set(row) == set(types(collection)) and row["zone"] == world.config.timezone
+        one = documents[row["_id"].rpartition(":")[0] if unfolded else row["_id"]]
+        lists = {unfolded.field} if unfolded else set()
+        assert {name: value for name, value in one.items() if name not in lists}.items() <= row.items()
+
+
+@pytest.mark.parametrize("collection", [*COLLECTIONS, *TOTALS])
 def test_a_column_has_one_type(database, collection):
     wanted = types(collection)
     kinds = {name: {"$addToSet": {"$type": f"${name}"}} for name in wanted if name != "_id"}
