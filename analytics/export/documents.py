@@ -20,6 +20,7 @@ from analytics.export.duck import quoted
 from analytics.export.journals import Exported, write_parquet
 from analytics.export.pipelines import Stage, documents, pipeline, types
 from analytics.export.target import Target
+from analytics.export.views import zones_of
 from analytics.store.mongo import translated_errors
 
 if TYPE_CHECKING:
@@ -87,7 +88,11 @@ def _write(
     lines = path.with_name("rows.json")
     rows = 0
     with lines.open("wb") as file:
-        for row in _asked(database, part.collection, [{"$match": part.where}, *pipeline(part.collection)]):
+        for row in _asked(
+            database,
+            part.collection,
+            [{"$match": part.where}, *pipeline(part.collection, zones_of(database))],
+        ):
             file.write(_encode({name: _plain(value) for name, value in row.items()}) + b"\n")
             rows += 1
     columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types(part.collection).items())

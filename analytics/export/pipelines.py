@@ -3,6 +3,7 @@
 MongoDB runs them, as views or for an export.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from analytics.export.columns import TOTAL, Kind, columns, has_ts, ids, unfolded
@@ -20,15 +21,18 @@ def documents(collection: str) -> Stage:
     return {"$match": {"scope": {"$gt": ""}} if collection.endswith(TOTAL) else {"area": {"$gt": NO_AREA}}}
 
 
-def pipeline(collection: str) -> list[Stage]:
-    """Return the stages that make rows of a collection's documents."""
+def pipeline(collection: str, zones: Iterable[str]) -> list[Stage]:
+    """Return the stages that make rows of a collection's documents.
+
+    Args:
+        zones: the names of all time zones there are: not every server takes one from a field.
+    """
     shown: Stage = {"_id": 1, **dict.fromkeys(ids(collection), 1)}
     stages = [documents(collection)]
     if has_ts(collection):
         stages += _with_zone("game" if collection.endswith(TOTAL) else "area")
         shown |= _time("ts", "date")
-        local = {"date": _date("ts"), "format": "%Y-%m-%d", "timezone": "$zone"}
-        shown |= {"day": {"$dateToString": local}, "zone": 1}
+        shown |= {"day": _day(zones), "zone": 1}
     for name, kind in columns(collection).items():
         shown |= _column(name, kind, f"${name}")
     if pairs := unfolded(collection):
@@ -60,8 +64,19 @@ def types(collection: str) -> dict[str, str]:
 def _with_zone(of: str) -> list[Stage]:
     """Return the stages that look up the zone of each ``area`` or ``game``."""
     lookup = {"from": f"{of}s", "localField": of, "foreignField": "_id", "as": "found"}
-    zone = {"$ifNull": [{"$arrayElemAt": ["$found.zone", 0]}, "UTC"]}
+    first = {"$arrayElemAt": ["$found", 0]}
+    zone = {"$ifNull": [{"$let": {"vars": {"first": first}, "in": "$$first.zone"}}, "UTC"]}
     return [{"$lookup": lookup}, {"$set": {"zone": zone}}]
+
+
+def _day(zones: Iterable[str]) -> Stage:
+    """Return the local date of ``ts``; null where the zone is none of ``zones``."""
+    local = {"date": _date("ts"), "format": "%Y-%m-%d"}
+    branches = [
+        {"case": {"$eq": ["$zone", zone]}, "then": {"$dateToString": {**local, "timezone": zone}}}
+        for zone in sorted(zones)
+    ]
+    return {"$switch": {"branches": branches, "default": None}}
 
 
 def _column(name: str, kind: Kind, value: str) -> Stage:

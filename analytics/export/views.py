@@ -23,9 +23,9 @@ def create_views(database: MongoDatabase) -> Iterator[str]:
     Raises:
         AnalyticsError: a collection has the name of a view, or the server or its user may not do it.
     """
-    there = _stored(database)
+    there, zones = _stored(database), zones_of(database)
     for name, collection in NAMES.items():
-        wanted = {"viewOn": collection, "pipeline": pipeline(collection)}
+        wanted = {"viewOn": collection, "pipeline": pipeline(collection, zones)}
         if (found := there.get(name)) == wanted:
             continue
         with translated_errors(name):
@@ -41,6 +41,12 @@ def drop_views(database: MongoDatabase) -> Iterator[str]:
         with translated_errors(name):
             database.command("drop", name)
         yield name
+
+
+def zones_of(database: MongoDatabase) -> set[str]:
+    """Return the time zones of all areas and games, and UTC."""
+    with translated_errors("areas"):
+        return {"UTC", *database.areas.distinct("zone"), *database.games.distinct("zone")}
 
 
 def _stored(database: MongoDatabase) -> dict[str, dict[str, Any]]:
