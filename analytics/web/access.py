@@ -1,6 +1,6 @@
-"""Who may see the dashboard: log-in with a limit on wrong passwords, sessions, and the headers that every answer has.
+"""Access to the dashboard: log-in with a limit on wrong passwords, sessions, and the headers that every answer has.
 
-Where the configuration has no users, whoever reaches the address may see it: then it is this machine's alone.
+Without users in the configuration nobody has to log in; the dashboard then listens on the loopback only.
 """
 
 import hmac
@@ -58,7 +58,7 @@ access = Blueprint("access", __name__)
 
 
 class LoginSessions:
-    """Who is logged in: a cookie whose session has ended here lets nobody in, whoever kept a copy of it."""
+    """The sessions that are logged in. A log-out ends one here, so a copy of its cookie is worthless."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
@@ -83,7 +83,7 @@ class LoginSessions:
 
 
 def guard(app: Flask) -> None:
-    """Let only users see ``app``, if there are users, and give every answer its headers."""
+    """Require a log-in for ``app`` if there are users, and add the security headers to every answer."""
     dashboard = data_of(app).config.dashboard
     app.secret_key = secrets.token_bytes(32)
     secure = bool(dashboard.tls_cert or dashboard.behind_proxy)
@@ -108,7 +108,7 @@ def guard(app: Flask) -> None:
 
 
 def _method(users: Mapping[str, str]) -> str:
-    """Return how the users' passwords are hashed, the first one's: nobody's takes as long."""
+    """Return the hash method of the first user: the check of an unknown user takes as long."""
     return next(iter(users.values()), "scrypt$").split("$")[0]
 
 
@@ -120,8 +120,8 @@ def data_of(app: Flask) -> Any:
 def csrf() -> str:
     """Return this session's token, which forms send back.
 
-    It looks different each time: pages are compressed, and the length of one that holds the same secret each time, beside
-    words of the asker's choice, would give that secret away.
+    It is masked with random bytes each time. Pages are compressed and repeat words of their address, so the length of a page that
+    held the same secret each time could reveal it.
     """
     if "csrf" not in session:
         session["csrf"] = secrets.token_hex(TOKEN_BYTES)
@@ -134,7 +134,7 @@ def _mixed(one: bytes, other: bytes) -> bytes:
 
 
 def _known() -> dict[str, Any]:
-    """Return what templates need to show who is logged in."""
+    """Return what templates need to show the user."""
     user = session.get("user") if data().config.dashboard.users else None
     return {
         "user": user,
@@ -144,7 +144,7 @@ def _known() -> dict[str, Any]:
 
 
 def _admit() -> AnyResponse | None:
-    """Send strangers to the log-in, or refuse what is not asked by a browser."""
+    """Redirect a browser that is not logged in to the log-in; refuse other clients."""
     users = data().config.dashboard.users
     sessions: LoginSessions = _extension("sessions")
     known = session.get("user") in users and sessions.goes_on(session.get("id"))
@@ -181,7 +181,7 @@ def login() -> AnyResponse:
         answer.headers["Retry-After"] = str(int(seconds) + 1)
         return answer
     hashed = data().config.dashboard.users.get(user)
-    # An unknown user takes as long as a known one, so that nobody learns who there is.
+    # An unknown user takes as long as a known one, so that answers do not reveal which users exist.
     right = _is_right(hashed or _extension("nobody"), request.form.get("password", ""))
     if not right or hashed is None:
         limit.wrong(*whom)

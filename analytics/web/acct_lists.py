@@ -15,7 +15,7 @@ HEADINGS = ("day", "area", "plat", "acct")
 
 
 class AcctList(NamedTuple):
-    """A kind of list: the collection that has it, and who is in it."""
+    """A kind of list: the collection that has it, and which accts are in it."""
 
     collection: str
     who: str

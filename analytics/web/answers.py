@@ -11,7 +11,7 @@ Basis = Literal["area", "game", "sum"]
 
 
 def means(description: str, label: str = "", kind: str = "") -> Meta:
-    """Return what a field means, in words, with its unit; its heading in tables; and how its values are shown there."""
+    """Return the definition of a field, its heading in tables, and how its values are shown there."""
     return Meta(description=description, extra={"label": label, "kind": kind})
 
 
@@ -89,7 +89,7 @@ def filled(kind: type[T], source: object, **own: object) -> T:
 
 
 def definition(struct: type[msgspec.Struct], field: str) -> str:
-    """Return what a field means, in words, with its unit; "" where its name says all."""
+    """Return the definition of a field; "" if its name says all."""
     return next((meta.description for meta in _metas(struct, field) if meta.description), "")
 
 

@@ -22,7 +22,7 @@ from analytics.web.translation import SOURCE, TranslatableError, msg
 from analytics.web.wsgi import LARGEST_REQUEST
 
 NOT_YET_SECONDS, AWAY_SECONDS = 2, 5
-"""When to ask again: for numbers that are being added up, and where something has to be mended first."""
+"""``Retry-After``: while numbers are being added up, and while the store is down."""
 
 PACKED = ["text/html", "text/css", "text/csv", "text/javascript", "application/json", "image/svg+xml"]
 
@@ -57,7 +57,7 @@ def names_of(config: Config) -> Sequence[str] | None:
 
 
 def failed(error: Exception) -> Response:
-    """Answer an error in words, with the status that fits: 400 the asker's fault, 503 the store's, 500 ours."""
+    """Answer an error with a text and its status: 400 for a bad request, 503 if the store is down, 500 for our own faults."""
     status, text = 500, OURS
     if isinstance(error, BadFilter):
         status, text = 400, str(error)
@@ -87,7 +87,7 @@ def failed(error: Exception) -> Response:
 
 
 def _not_yet(error: NotYet) -> Response:
-    """Answer that numbers are being read, and when to ask again; the page does so by itself."""
+    """Answer that numbers are being read, and when to ask again; the page does so automatically."""
     answer = (
         jsonify({"error": str(error)})
         if request.path.startswith("/api/")

@@ -63,13 +63,13 @@ class Dashboard:
             ) from error
 
     def step(self) -> None:
-        """Wait: requests come by themselves. Raise what ended the warming: nothing should."""
+        """Wait: the server answers requests. Raise what ended the warming: nothing should."""
         gevent.sleep(1)
         if self._warming is not None and self._warming.ready():
             self._warming.get()
 
     def stop(self) -> None:
-        """Take no more requests, give those under way a second, and let go of the store."""
+        """Refuse new requests, give those in flight a second, and close the store."""
         if self._warming is not None:
             self._warming.kill()
         if self._server is not None:

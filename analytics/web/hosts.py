@@ -1,7 +1,7 @@
-"""By which names an application is reached: a request for another ``Host`` is refused before anything looks at it.
+"""Trusted hosts: a request whose ``Host`` is not a name of this server is refused first.
 
-A page of another site whose name leads to this machine has its own name there. Browsers always send one; a health check that
-speaks HTTP/1.0 may send none, so ``/healthz`` is answered then.
+This stops DNS rebinding: a page of another site whose name resolves to this machine sends that name. Browsers always send a host; a
+health check that speaks HTTP/1.0 may send none, so ``/healthz`` needs none.
 """
 
 import re
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from analytics.web.probes import Application
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-"""By these this machine is reached from itself."""
+"""Names of the loopback."""
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"({_LABEL}(\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]{{2,45}}\])(:[0-9]{{1,5}})?", re.ASCII)

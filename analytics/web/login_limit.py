@@ -1,7 +1,7 @@
-"""How often somebody may guess a password: a limit for each address, and a wider one for each user.
+"""A limit on wrong passwords: for each address, and a higher one for each user.
 
-Who knows a user's name must not be able to lock that user out: an address from which the user has logged in before is held
-to its own limit alone.
+Knowing a user's name must not be enough to lock that user out: an address that the user has logged in from before has only its
+own limit.
 """
 
 import time
@@ -26,12 +26,12 @@ class LoginLimit:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def wait(self, address: str, user: str) -> float:
-        """Return for how many seconds nobody may guess at ``user`` from ``address``."""
+        """Return for how many seconds ``address`` may not try a password of ``user``."""
         of_user = 0.0 if (address, user) in self._known else self._wait(f"as {user}", OF_USER)
         return max(self._wait(f"from {address}", OF_ADDRESS), of_user)
 
     def wrong(self, address: str, user: str) -> None:
-        """Note down a wrong password."""
+        """Count a wrong password."""
         self._note(f"from {address}", OF_ADDRESS)
         if (address, user) not in self._known:
             self._note(f"as {user}", OF_USER)
@@ -58,7 +58,7 @@ class LoginLimit:
 
 
 def network(address: str) -> str:
-    """Return an address, or of IPv6 the network of it that one who guesses has all of."""
+    """Return an IPv4 address, or the /64 network of an IPv6 address, which usually belongs to one client."""
     try:
         found = parsed(address)
     except ValueError:

@@ -1,6 +1,6 @@
 """A report as Prometheus reads it. What each metric means stands in its help text, and in docs/monitoring.md.
 
-Counters that begin again at 0 with their node are as Prometheus expects them: ``rate`` and ``increase`` allow for it.
+Some counters start from 0 with their node; Prometheus' ``rate`` and ``increase`` allow for that.
 """
 
 from collections import Counter
@@ -102,7 +102,7 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
         yield from _of_broker(found.broker, config)
     if found.balance is not None:
         faults = len(found.balance.faults)
-        yield _one(GAUGE, "balance_faults", "What does not add up; `status` says it in words", faults)
+        yield _one(GAUGE, "balance_faults", "What does not add up; see `status`", faults)
         yield from _families(
             BOLT, ["bolt", "topic"], [((one.bolt, one.topic), one) for one in found.balance.bolts]
         )

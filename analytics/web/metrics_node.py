@@ -40,11 +40,11 @@ class Metrics:
             ) from error
 
     def step(self) -> None:
-        """Wait: requests come by themselves."""
+        """Wait: the server answers requests."""
         gevent.sleep(1)
 
     def stop(self) -> None:
-        """Take no more requests; those under way get a second."""
+        """Refuse new requests; those in flight get a second."""
         if self._server is not None:
             self._server.stop(timeout=1)
 

@@ -1,7 +1,6 @@
-"""What machines ask the suite: ``/metrics`` for Prometheus and ``/healthz`` for whoever needs a yes or no.
+"""Probes for machines: ``/metrics`` for Prometheus, ``/healthz`` for health checks.
 
-A WSGI application of its own, which any other can be put behind. All questions within a second share one report,
-so however many ask, the suite is asked once.
+A WSGI middleware. All requests within a second share one report.
 """
 
 import time
@@ -33,7 +32,7 @@ class ReportCache:
         self._latest: StatusReport | None = None
 
     def latest(self) -> StatusReport:
-        """Return a report that is no older than that; within two seconds whatever hangs."""
+        """Return a report that is no older than that. It takes two seconds at most, even if peers hang."""
         with self._turn:
             if self._latest is None or time.monotonic() - self._made >= FRESH_SECONDS:
                 self._latest = report(self._config)
@@ -61,7 +60,7 @@ def with_probes(config: Config, others: Application | None = None) -> Applicatio
 
 
 def _health(found: StatusReport, start_response: Any) -> Iterable[bytes]:
-    """Answer 200 if all is well, else 503; the body says what is not."""
+    """Answer 200 if everything is healthy, else 503; the body lists the problems."""
     status = HTTPStatus.OK if found.healthy else HTTPStatus.SERVICE_UNAVAILABLE
     return _send(start_response, status, {"healthy": found.healthy, "unwell": found.unwell})
 

@@ -1,4 +1,4 @@
-"""What a web server in front says of a request: taken from the addresses that the configuration names, from nobody else."""
+"""``X-Forwarded-*`` headers: accepted from the proxies that the configuration names, and from no other address."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network

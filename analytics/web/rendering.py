@@ -38,7 +38,7 @@ BOKEH = Path(bokeh.__file__).parent / "server" / "static" / "js" / "bokeh.min.js
 A_YEAR = 365 * 86_400
 KEPT = f"public, max-age={A_YEAR}, immutable"
 OLD_SECONDS = 60
-"""Figures that are older may be so because the store is away, which is looked into."""
+"""If figures are older, the page checks whether the store answers."""
 
 STATIC = Path(__file__).parent / "static"
 pages = Blueprint("pages", __name__)
@@ -76,7 +76,7 @@ def bokeh_js() -> Response:
 
 
 def show(page: DashboardPage) -> Response:
-    """Return a page: its answer in words and figures, in the language that the reader wants."""
+    """Return a page as HTML, in the language that the reader wants."""
     args = request.args.to_dict(flat=False)
     args.pop(LANGUAGE, None)
     view = page.read(data(), args)
@@ -178,7 +178,7 @@ def _filter(args: Args) -> Args:
 
 
 def _of_area(args: Args) -> Callable[[str], str]:
-    """Return what makes the address of one area's overview with the same filter."""
+    """Return a function that makes the address of an area's overview with the same filter."""
     begin = address(
         "/", {name: value for name, value in _filter(args).items() if name != "area"}, {"area": "-"}
     )
@@ -196,7 +196,7 @@ def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
 
 
 def _asset(body: bytes, kind: str, packed: bytes | None = None) -> Response:
-    """Return what may be kept for a year: its address changes when it does. ``packed``: the same, gzipped, at hand."""
+    """Return an answer that browsers may cache for a year: its address changes with it. ``packed``: its body, gzipped."""
     answer = make_response(body)
     if packed and request.accept_encodings["gzip"]:
         answer.set_data(packed)

@@ -1,4 +1,4 @@
-"""The HTTP server of the dashboard: answers leave at once, and nobody holds its places by being silent or slow."""
+"""The HTTP server: it limits connections, and the time that a request, an answer or silence may take."""
 
 import io
 import logging
@@ -13,20 +13,20 @@ from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 from analytics.web.login_limit import network
 
 AT_ONCE, OF_ONE_ADDRESS = 400, 100
-"""Connections, and how many of them one address, or network of one, may have."""
+"""Connections in total, and of one address (of IPv6: one /64 network)."""
 LARGEST_REQUEST = 64 * 1024
 REQUEST_SECONDS = 20.0
-"""Within these a request has to come, all of it, or a connection has to agree on TLS; so long one may be idle."""
+"""The limit for receiving a whole request, for a TLS handshake, and for an idle connection."""
 SILENT_SECONDS = 60.0
-"""For so long the other side may take nothing of a piece of an answer."""
+"""The limit for a client that reads nothing of an answer."""
 ANSWER_SECONDS = 900.0
-"""Within these an answer has to be taken, all of it."""
+"""The limit for sending a whole answer."""
 
 log = logging.getLogger(__name__)
 
 
 class _Late(gevent.Timeout):
-    """The other side was too slow."""
+    """The client was too slow."""
 
 
 class RequestHandler(WSGIHandler):
@@ -73,10 +73,10 @@ class RequestHandler(WSGIHandler):
 
 
 class LimitedServer(WSGIServer):
-    """A WSGI server that has so many places.
+    """A WSGI server with ``at_once`` connections at most.
 
     Args:
-        exempt: says of an address whether it may have all of them, as a proxy does.
+        exempt: whether an address may have all of them, as a proxy does.
     """
 
     handler_class = RequestHandler
@@ -94,7 +94,7 @@ class LimitedServer(WSGIServer):
         self._connections: Counter[str] = Counter()
 
     def do_handle(self, client: Any, address: Any) -> None:
-        """Take a connection, unless its address has too many."""
+        """Accept a connection, unless its address has too many."""
         whom = network(address[0])
         if self._connections[whom] >= OF_ONE_ADDRESS and not self._exempt(address[0]):
             log.info("%s has %d connections: another one is refused", whom, OF_ONE_ADDRESS)
@@ -107,7 +107,7 @@ class LimitedServer(WSGIServer):
         super().do_handle(client, address)
 
     def do_close(self, client: Any, address: Any) -> None:
-        """Give the place of a connection free."""
+        """Release the place of a connection."""
         whom = network(address[0])
         self._connections[whom] -= 1
         if not self._connections[whom]:
@@ -115,7 +115,7 @@ class LimitedServer(WSGIServer):
         super().do_close(client, address)
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> Any:
-        """Agree on TLS, then answer. Who speaks plain HTTP, or nothing, is cut off."""
+        """Do the TLS handshake, then answer. A client that speaks plain HTTP, or nothing, is disconnected."""
         late = TimeoutError(f"not within {REQUEST_SECONDS:g} s")
         me: Any = self
         try:

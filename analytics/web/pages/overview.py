@@ -42,7 +42,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
 
     name: TileName
     unit: Annotated[str, means('"accts", "currency units" or "currency units an acct"')]
-    definition: Annotated[str, means("what the number means, as docs/metrics.md has it")]
+    definition: Annotated[str, means("what the number means")]
     today: Annotated[float, means("its value on the last day of the scope, so far if that has not ended")]
     yesterday: Annotated[float, means("its value on the day before")]
     change: FromDayBefore

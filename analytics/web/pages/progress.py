@@ -62,7 +62,7 @@ class ProgressAnswer(PageAnswer, frozen=True, kw_only=True):
     quests: Annotated[list[QuestRow], means("every quest, by id")]
     dungeons: Annotated[list[DungeonRow], means("every dungeon, most entered first")]
     levels: Annotated[list[LevelRow], means("every grade that a role has, lowest first")]
-    levels_day: Annotated[str | None, means("the day that `levels` speaks of: the last of the scope with synced roles; null: none has")]  # fmt: skip
+    levels_day: Annotated[str | None, means("the day of `levels`: the last of the scope with synced roles; null: none has")]  # fmt: skip
     roles: Annotated[int, means("roles synced that day")]
 
 
