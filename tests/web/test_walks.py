@@ -244,7 +244,7 @@ def test_the_keyboard_does_what_a_mouse_does(walks):
     met = on(walks, "keyboard")
     assert met["skipped to"] == "main" and met["opened"] == "scroll"
     assert met["filtered"] == ["plat", True] and met["days"] == "7 d"
-    assert "distinct accts that logged in" in met["means"] and met["hushed"]
+    assert "accts that logged in on the day" in met["means"] and met["hushed"]
     assert met["sorted"] == ["Sign-ups", "Sign-ups"] and met["theme"] == "light"
 
 
@@ -269,7 +269,7 @@ def test_a_csv_is_what_the_table_shows(walks, table):
     for row, shown in zip(rows, met["shown"], strict=False):
         for field in set(row) & set(shown) - {"area", "share", "change"}:
             text, value = shown[field].replace(",", ""), row[field]
-            assert text == value or float(text) == pytest.approx(float(value), abs=0.005), (
+            assert text == value or float(text) == pytest.approx(float(value), abs=0.006), (
                 field,
                 text,
                 value,
@@ -299,7 +299,7 @@ def test_what_is_not_there_says_so(walks):
 
 def test_a_filter_that_cannot_be_is_told_in_place_and_can_be_mended(walks):
     met = on(walks, "wrong")
-    assert 'there is no area "nope"' in met["in place"] and "those from before" in met["in place"]
+    assert 'there is no area "nope"' in met["in place"] and "the previous ones" in met["in place"]
     assert met["address"].endswith(f"/payment?{SPAN}") and met["kept"] == ["nope", True]
     assert met["mended"].endswith(f"/payment?{SPAN}")
 
@@ -320,7 +320,7 @@ def test_a_page_opened_while_the_store_is_away_comes_back_by_itself(walks):
     met = on(walks, "away")
     status, words = met["opened"]
     assert status == 503 and "The store does not answer" in words and "Connection refused" in words
-    assert "Nothing is lost" in words and "tries again by itself" in words
+    assert "No record is lost" in words and "retries automatically" in words
     assert met["tried again"] == ["Try now", 0], "trying takes no focus, and is not told"
     assert met["back"][0].endswith(f"/payment?{SPAN}") and met["back"][1] == SPAN_DAYS
     assert met["without JavaScript"][0].endswith(f"/progress?{SPAN}") and met["without JavaScript"][1] > 0
@@ -354,7 +354,7 @@ def test_a_log_in_lands_on_the_page_that_was_asked_for(walks):
     met = on(walks, "log-in")
     assert met["sent to"] == "登录"
     assert met["wrong"] == ["User or password is wrong.", "password"] and met["name kept"] == USER
-    assert "too old" in met["old form"], "the dashboard was started again meanwhile"
+    assert "has expired" in met["old form"], "the dashboard was started again meanwhile"
     assert met["landed"].endswith(f"/payment?{SPAN}&lang=en")
 
 

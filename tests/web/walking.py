@@ -339,7 +339,7 @@ def csv(browser: Browser, address: str) -> dict[str, Any]:
     found = {}
     for path, table, link in (
         (f"/payment?{SPAN}", "income", "CSV: Revenue"),
-        (f"/payment?{SPAN}", "top", "CSV: Who paid most"),
+        (f"/payment?{SPAN}", "top", "CSV: Top payers"),
         (f"/economy?{SPAN}", "reasons", "CSV: Coins by reason"),
         (f"/areas?{SPAN}&sort=reg&order=asc&search=server", "areas", "CSV: Areas"),
     ):
@@ -422,7 +422,7 @@ def away(browser: Browser, address: str) -> dict[str, Any]:
     without = a_page(browser, java_script_enabled=False)
     without.goto(f"{address}/progress?{SPAN}")
     live.get_by_role("link", name="the last 7 days").press("Enter")
-    soon(live, "document.querySelector('#trouble').innerText.includes('What you chose')")
+    soon(live, "document.querySelector('#trouble').innerText.includes('Your choice')")
     found["chosen"] = live.url
     happen("store back")
     until(opened, "document.documentElement.dataset.drawn")

@@ -56,14 +56,14 @@ function refill(name, text) {
   drawn[name].text = text;
 }
 
-async function charts(anew = false) {
+async function charts(redraw = false) {
   const hosts = [...document.querySelectorAll("[data-chart]")];
   if (hosts.length) figures ??= await (await fetch(main.dataset.figures)).json();
   for (const host of hosts) {
     const name = host.dataset.chart;
     const text = document.getElementById(`data-${name}`).textContent;
     const old = drawn[name];
-    if (!old || old.host !== host || anew) await draw(host, text);
+    if (!old || old.host !== host || redraw) await draw(host, text);
     else if (old.text !== text && old.view) refill(name, text);
   }
   document.documentElement.dataset.drawn = String(Date.now());

@@ -1,4 +1,4 @@
-// New numbers in place, by themselves or because the reader chose others; and where they can't be had, words about that.
+// Updates numbers in place, on a schedule or for a new choice, and reports at the foot of the page when that fails.
 "use strict";
 
 const main = document.getElementById("main");
@@ -85,7 +85,7 @@ function well(remember) {
   later();
 }
 
-// The reader's choice can't be: what is wrong with it is said, and stays as it was typed until it is mended.
+// The reader's choice is invalid: report what is wrong with it, and leave it as it was typed.
 function refused(words, text) {
   calm();
   document.querySelectorAll("form[data-live]").forEach((form) => (form.dataset.refused = ""));

@@ -1,4 +1,4 @@
-// A page that can't be shown yet asks again by itself, less and less often, and is loaded when there is something to see.
+// A page that can't be shown yet retries with growing intervals, and reloads when there is something to see.
 "use strict";
 
 const main = document.getElementById("main");
@@ -37,7 +37,7 @@ async function look() {
   return later();
 }
 
-// What is the matter now. Only what is new is told to who listens: not each day that is done, and not each try.
+// Show what is wrong now. Screen readers announce only what is new, not each day that is done, and not each try.
 function show(fresh) {
   const before = main.querySelector("h1").textContent;
   const again = main.dataset.again;
