@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask
 
-from analytics.config import AreaSection, Config, DashboardSection, SimulatedGame, areas
-from analytics.simulate.game import SimulatedGame as Simulated
+from analytics.config import AreaSection, Config, DashboardSection, Game, areas
+from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly, StoreReader
@@ -26,7 +26,7 @@ Documents = dict[str, dict[str, dict[str, Any]]]
 def books(folder: Path) -> tuple[WorldSettings, Documents, int]:
     """Return which game was played, the documents that it must have made, and the time."""
     settings = WorldSettings(FIRST, 3, 3, 60, DAYS, ZONE)
-    game = Simulated(settings, folder, 1e12)
+    game = SimulatedGame(settings, folder, 1e12)
     try:
         game.run()
         now = game.clock.end - 1
@@ -51,7 +51,7 @@ def data(folder: Path, dashboard: DashboardSection | None = None) -> tuple[Data,
         data=folder,
         timezone=ZONE,
         dashboard=dashboard or DashboardSection(),
-        games={name: SimulatedGame(areas=of) for name, of in games.items()},
+        games={name: Game(areas=of) for name, of in games.items()},
     )
     return Data(config, ReadOnly(store), StoreReader(store), areas(config), lambda: float(now)), documents
 
