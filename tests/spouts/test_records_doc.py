@@ -117,6 +117,34 @@ def test_a_field_is_needed_where_the_page_says_so(
     assert not reasons or path[-1] in reasons[0] or path[-2] in reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("code", "data", "accepted"),
+    [
+        ("login_logcount", {"acct": 5}, True),
+        ("login_logcount", {"acct": "a" * 200}, True),
+        ("login_logcount", {"acct": "a" * 201}, False),
+        ("login_logcount", {"acct": ""}, False),
+        ("login_logcount", {"acct": "a\0"}, False),
+        ("login_logcount", {"acct": "a", "big": 2**63}, False),
+        ("x" * 100, {}, True),
+        ("x" * 101, {}, False),
+        ("yuanbao_logchange", {"acct": "a", "amount": -(2**63), "reason": ""}, True),
+        ("yuanbao_logchange", {"acct": "a", "amount": 1, "reason": 5}, True),
+        ("yuanbao_logchange", {"acct": "a", "amount": "1", "reason": "x"}, False),
+        ("yuanbao_logchange", {"acct": "a", "amount": 1.0, "reason": "x"}, False),
+        ("fuben_logchange", {"acct": "a", "fuben": 7, "result": "enter"}, True),
+        ("fuben_logchange", {"acct": "a", "fuben": "f", "result": "won"}, False),
+        ("trunk_task_accept", {"acct": "a", "task": "-101"}, True),
+        ("trunk_task_accept", {"acct": "a", "task": "1" * 20}, False),
+        ("shop_logbuy", {"acct": "a", "item": "", "num": 1, "price": 0}, True),
+        ("shop_logbuy", {"acct": "a", "item": "", "num": 0, "price": 0}, False),
+    ],
+)
+def test_the_bounds_are_those_of_the_page(code: str, data: dict[str, Any], accepted: bool) -> None:
+    record = {"op": {"code": code}, "area": AREA.id, "ts": 1420688004, "data": data}
+    assert (rejections("tuple", json.dumps(record)) == []) == accepted
+
+
 def test_every_field_that_bolts_read_is_on_the_page() -> None:
     sections = dict(zip(*[iter(HEADINGS.split(PAGE)[1:])] * 2, strict=True))
     for bolt in BOLTS.values():
