@@ -89,7 +89,7 @@ class _Awaited:
     work: Work | None = None
 
 
-class Road:
+class Pipeline:
     """The way from a chunk to its acknowledgement, which ``read_stdin_gamelog`` shares with the spout."""
 
     def __init__(
@@ -264,8 +264,8 @@ class Gamelog:
         self._lost = Lost(self._config)
         self._areas = areas(self._config)
         journal = Journal(self._config, "gamelog", memory.state.journal, memory.journals)
-        self._road = Road(self._config, self.name, journal, memory.acknowledged)
-        self._tasks.include(self._road.tasks)
+        self._pipeline = Pipeline(self._config, self.name, journal, memory.acknowledged)
+        self._tasks.include(self._pipeline.tasks)
         for source in self._config.gamelog.sources:
             self._add(source, memory)
         memory.save(now=True)
@@ -277,7 +277,7 @@ class Gamelog:
     def step(self) -> None:
         """Save positions; raise what ended any greenlet."""
         self._tasks.check(0.2)
-        self._memory.step(self._road.journal.acknowledged != self._memory.state.journal)
+        self._memory.step(self._pipeline.journal.acknowledged != self._memory.state.journal)
 
     def stop(self) -> None:
         """Stop reading, wait a little for acknowledgements, save."""
@@ -292,7 +292,7 @@ class Gamelog:
 
     def state(self) -> dict[str, Any]:
         """Return the facts for ``status``."""
-        counts = self._road.counts
+        counts = self._pipeline.counts
         lost = self._lost.waiting()
         return {
             "read": counts.read,
@@ -300,8 +300,8 @@ class Gamelog:
             "rejected": counts.rejected,
             "published": counts.published,
             "repeated": counts.repeated,
-            "idle": self._road.idle(),
-            "blocked": self._road.blocked or self._road.unanswered,
+            "idle": self._pipeline.idle(),
+            "blocked": self._pipeline.blocked or self._pipeline.unanswered,
             "lost": len(lost),
             "lost_first": lost[0].words if lost else "",
             "sources": {health.name: health.state() for health in self._health},
@@ -311,7 +311,7 @@ class Gamelog:
         self._tasks.stop()
         for source in self._sources:
             source.close()
-        self._road.close(timeout)
+        self._pipeline.close(timeout)
         self._lost.close()
 
     def _unlock(self) -> None:
@@ -321,9 +321,9 @@ class Gamelog:
     def _run(self) -> None:
         rules = Rules(self._areas, opcodes(self._config))
         files = [one for one in self._sources if isinstance(one, FileSource)]
-        self._road.path_of = lambda source: next(filter(None, (one.path_of(source) for one in files)), "")
-        for block in self._road.journal.unacknowledged():
-            self._road.again(block.data, block.mark, rules)
+        self._pipeline.path_of = lambda source: next(filter(None, (one.path_of(source) for one in files)), "")
+        for block in self._pipeline.journal.unacknowledged():
+            self._pipeline.again(block.data, block.mark, rules)
         for source in self._sources:
             self._tasks.spawn(source.run)
 
@@ -332,10 +332,10 @@ class Gamelog:
         rules = Rules(self._areas, opcodes(self._config), source.game)
 
         def emit(chunk: Chunk) -> None:
-            work = self._road.converted(chunk, rules)
+            work = self._pipeline.converted(chunk, rules)
             reasons = [one.reason for one in work.rejects if one.last or not one.part]
             health.converted(work.lines, reasons, rules.alike)
-            self._road.put(work)
+            self._pipeline.put(work)
 
         section = self._config.gamelog
         self._health.append(health)
@@ -350,7 +350,7 @@ class Gamelog:
             self._sources.append(FileSource(source, section, memory.catalogue, *more, looked))
 
     def _fill(self, state: State) -> None:
-        state.journal = dict(self._road.journal.acknowledged or {})
+        state.journal = dict(self._pipeline.journal.acknowledged or {})
         state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 
 

@@ -13,7 +13,7 @@ import msgspec
 from analytics.broker.clients import Refill
 from analytics.config import Config, areas
 from analytics.errors import Unavailable
-from analytics.spouts.gamelog import Road, Work, opcodes
+from analytics.spouts.gamelog import Pipeline, Work, opcodes
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
 from analytics.spouts.records import convert
@@ -23,7 +23,7 @@ from analytics.spouts.shares import Share, together
 
 
 @dataclass(slots=True)
-class Outcome:
+class Replayed:
     """What became of the records.
 
     Those of ``payments``, ``roles`` and ``workers`` are not put in again. What is wrong with a payment or a role no
@@ -39,7 +39,7 @@ class Outcome:
     workers: int = 0
 
 
-def replay(config: Config, timeout: float = 60.0) -> Outcome:
+def replay(config: Config, timeout: float = 60.0) -> Replayed:
     """Put in again every record that the gamelog spout rejected. What is accepted is listed no longer.
 
     Raise Unavailable where the broker does not answer.
@@ -48,18 +48,18 @@ def replay(config: Config, timeout: float = 60.0) -> Outcome:
     mine = [one for one in found if one.spout == "gamelog" and one.n]
     payments = sum(one.spout == "payment" for one in found)
     roles = sum(one.spout == "syncuser" for one in found)
-    outcome = Outcome(payments=payments, roles=roles, workers=len(found) - len(mine) - payments - roles)
+    outcome = Replayed(payments=payments, roles=roles, workers=len(found) - len(mine) - payments - roles)
     refill = Refill(config.broker)
     piped = PipedStreams(config.data)
     journal = Journal(config, "gamelog", {}, piped.journals)
-    road = Road(config, f"rejected-{os.getpid()}", journal)
+    pipeline = Pipeline(config, f"rejected-{os.getpid()}", journal)
     rejected = Rejected(config)
     try:
         refill.state()
         for source, ones in groupby(sorted(mine, key=attrgetter("source", "n")), key=attrgetter("source")):
             rules = Rules(areas(config), opcodes(config), _game(config, source))
             for group in _groups(ones, config.gamelog.batch_lines):
-                usable = _put(road, source, group, rules, timeout)
+                usable = _put(pipeline, source, group, rules, timeout)
                 rejected.put_all(
                     msgspec.structs.replace(one, at=time.time(), replayed=True) for one in usable
                 )
@@ -67,13 +67,13 @@ def replay(config: Config, timeout: float = 60.0) -> Outcome:
         piped.accepted(journal)
     finally:
         refill.close()
-        road.close(0)
+        pipeline.close(0)
         rejected.close()
-    outcome.accepted, outcome.repeated = road.counts.published, road.counts.repeated
+    outcome.accepted, outcome.repeated = pipeline.counts.published, pipeline.counts.repeated
     return outcome
 
 
-def _put(road: Road, source: str, group: list[Reject], rules: Rules, timeout: float) -> list[Reject]:
+def _put(pipeline: Pipeline, source: str, group: list[Reject], rules: Rules, timeout: float) -> list[Reject]:
     """Return those of ``group`` that could be used, once they are accepted."""
     usable: list[Reject] = []
     shares: list[Share] = []
@@ -88,16 +88,16 @@ def _put(road: Road, source: str, group: list[Reject], rules: Rules, timeout: fl
         usable += [one] * len(found)
         shares += found
     if usable:
-        road.put(Work([together(shares, source)], []))
-        _wait(road, timeout)
+        pipeline.put(Work([together(shares, source)], []))
+        _wait(pipeline, timeout)
     return usable
 
 
-def _wait(road: Road, timeout: float) -> None:
+def _wait(pipeline: Pipeline, timeout: float) -> None:
     until = time.monotonic() + timeout
-    while not road.idle():
+    while not pipeline.idle():
         gevent.sleep(0.01)
-        road.tasks.check()
+        pipeline.tasks.check()
         if time.monotonic() >= until:
             raise Unavailable(
                 f"expected the broker's acknowledgement within {timeout:g} s, got none. Look at `bin/analytics "

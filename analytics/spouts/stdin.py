@@ -15,7 +15,7 @@ from analytics.broker.clients import Refill
 from analytics.config import Config, areas
 from analytics.core.intervals import Intervals, Pair
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.spouts.gamelog import Road, Work, opcodes
+from analytics.spouts.gamelog import Pipeline, Work, opcodes
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
 from analytics.spouts.positions import Position
@@ -70,11 +70,11 @@ class Piped:
         self._marks: dict[int, int] = {}
         self._refill = Refill(config.broker)
         self._journal = Journal(config, "gamelog", {}, self._streams.journals)
-        self._road = Road(config, f"stdin-{os.getpid()}", self._journal)
+        self._pipeline = Pipeline(config, f"stdin-{os.getpid()}", self._journal)
 
     def totals(self) -> Totals:
         """Return what became of the lines so far."""
-        counts = self._road.counts
+        counts = self._pipeline.counts
         return Totals(self._lines, counts.published, self._known + counts.repeated, counts.rejected)
 
     def read(self, fd: int, progress: Callable[[Totals], None] = lambda totals: None) -> Totals:
@@ -99,7 +99,7 @@ class Piped:
 
     def close(self) -> None:
         """End, whatever is still unacknowledged."""
-        self._road.close(0)
+        self._pipeline.close(0)
         self._refill.close()
 
     def _begun(self, blocks: Iterator[bytes]) -> tuple[Stream | None, bytes]:
@@ -132,7 +132,7 @@ class Piped:
         for chunk in chunks:
             if chunk.position is not None:
                 self._compare(stream.source, chunk.position)
-            self._publish(self._road.converted(chunk, self._rules))
+            self._publish(self._pipeline.converted(chunk, self._rules))
 
     def _compare(self, source: str, position: Position) -> None:
         """Raise AnalyticsError where the stream that is known by this name has gone on otherwise."""
@@ -152,9 +152,9 @@ class Piped:
             self._known += len(share.ns) - len(kept.ns) + share.doubled
             shares.append(kept)
         work.shares = shares
-        self._road.tasks.check()
+        self._pipeline.tasks.check()
         with gevent.Timeout(self._timeout, self._silent()):
-            self._road.put(work)
+            self._pipeline.put(work)
 
     def _new(self, share: Share) -> Share:
         """Return the share without what the broker has accepted already: it is not journaled again."""
@@ -168,13 +168,13 @@ class Piped:
         return kept
 
     def _wait(self, progress: Callable[[Totals], None]) -> None:
-        before, since = self._road.counts.published, time.monotonic()
-        while not self._road.idle():
+        before, since = self._pipeline.counts.published, time.monotonic()
+        while not self._pipeline.idle():
             gevent.sleep(0.02)
-            self._road.tasks.check()
+            self._pipeline.tasks.check()
             progress(self.totals())
-            if self._road.counts.published != before:
-                before, since = self._road.counts.published, time.monotonic()
+            if self._pipeline.counts.published != before:
+                before, since = self._pipeline.counts.published, time.monotonic()
             if time.monotonic() - since > self._timeout:
                 raise self._silent()
 

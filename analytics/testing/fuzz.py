@@ -1,4 +1,4 @@
-"""Lines of all kinds, many of them damaged, on every road that a record can take: all roads must say the same.
+"""Lines of all kinds, many of them damaged, on every path that a record can take: all paths must say the same.
 
 A line may be taken by compiled code, decoded with its whole chunk, or read by itself; a journal brings it again; a worker
 reads columns of it or decodes it. What becomes of it depends on the line alone, never on the lines around it.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from analytics.testing.lines import Lines, Pool
-from analytics.testing.roads import AREAS, NOW, Chunk, Roads
+from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths
 
 FEW_LINES, MOST_LINES = 8, 60
 GROUP_LINES = 1000
@@ -29,7 +29,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Lines on which two roads disagree, as few as were found, and what each says."""
+    """Lines on which two paths disagree, as few as were found, and what each says."""
 
     lines: Chunk
     what: str
@@ -37,7 +37,7 @@ class Disagreement:
 
 @dataclass
 class Fuzzed:
-    """What a run has done. ``accepted``: lines that all roads take."""
+    """What a run has done. ``accepted``: lines that all paths take."""
 
     lines: int = 0
     accepted: int = 0
@@ -45,7 +45,7 @@ class Fuzzed:
 
 
 def fuzz(seed: int, seconds: float, most: int = 0, report: Callable[[Fuzzed], None] = lambda done: None) -> Fuzzed:  # fmt: skip
-    """Compare all roads on generated chunks until the first disagreement.
+    """Compare all paths on generated chunks until the first disagreement.
 
     Args:
         seed: the same one makes the same chunks.
@@ -53,14 +53,14 @@ def fuzz(seed: int, seconds: float, most: int = 0, report: Callable[[Fuzzed], No
         most: end after so many lines, or soon after; 0: only after ``seconds``.
         report: called with what is done so far, many times a second.
     """
-    done, roads = Fuzzed(), Roads()
+    done, paths = Fuzzed(), DecodingPaths()
     until = time.monotonic() + seconds
     for chunks in groups(seed):
-        what = roads.disagreement(*chunks)
+        what = paths.disagreement(*chunks)
         done.lines += sum(map(len, chunks))
-        done.accepted = roads.accepted
+        done.accepted = paths.accepted
         if what is not None:
-            done.found = narrowed(chunks, what, roads.disagreement)
+            done.found = narrowed(chunks, what, paths.disagreement)
         report(done)
         if done.found or time.monotonic() >= until or (most and done.lines >= most):
             return done
@@ -79,7 +79,7 @@ def groups(seed: int) -> Iterator[list[Chunk]]:
         chunks: list[Chunk] = []
         while len(good) > MOST_LINES:
             if kind < 0.2:
-                # One damage among good lines: only then the roads for good ones take a damaged line, if ever they do.
+                # One damage among good lines: only then the paths for good ones take a damaged line, if ever they do.
                 chunk = [good.pop() for _ in range(draw.randint(0, FEW_LINES))]
                 chunk.insert(draw.randint(0, len(chunk)), lines.damaged(good.pop(), 1))
             else:
@@ -94,7 +94,7 @@ def groups(seed: int) -> Iterator[list[Chunk]]:
 
 
 def narrowed(chunks: list[Chunk], what: str, disagreement: Callable[[Chunk], str | None]) -> Disagreement:
-    """Return what two roads disagree about among ``chunks``: as little of one chunk, or of all as one, as shows it."""
+    """Return what two paths disagree about among ``chunks``: as little of one chunk, or of all as one, as shows it."""
     whole = [line for chunk in chunks for line in chunk]
     for chunk in (*chunks, whole):
         if (found := disagreement(chunk)) is not None:

@@ -17,7 +17,7 @@ from gamelogs import accts, configured, eventually, exactly, line, lines
 from analytics.broker.broker import Broker
 from analytics.config import GamelogSection, JournalSection, Source
 from analytics.errors import AnalyticsError
-from analytics.spouts.gamelog import Gamelog, Road, Work
+from analytics.spouts.gamelog import Gamelog, Pipeline, Work
 from analytics.spouts.journal import Journal
 from analytics.spouts.lost import accept
 from analytics.spouts.positions import State, StateFile
@@ -593,29 +593,29 @@ def test_journals_rotate_and_old_ones_go_only_when_accepted(tmp_path, started):
 
 def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_path):
     config = configured(tmp_path)
-    road = Road(config, "gamelog", Journal(config, "gamelog"))
-    road.tasks.stop()
+    pipeline = Pipeline(config, "gamelog", Journal(config, "gamelog"))
+    pipeline.tasks.stop()
     full, few = Work([Share("gamelog/s1@1", range(500))], []), Work([Share("gamelog/s1@1", range(9))], [])
 
     def batches(*works: Work) -> list[int]:
         for work in works:
-            road._to_write.put_nowait(work)
+            pipeline._to_write.put_nowait(work)
         found = []
-        while road._to_write.qsize():
-            found.append(len(road._next()))
+        while pipeline._to_write.qsize():
+            found.append(len(pipeline._next()))
         return found
 
     assert batches(*[full] * 12) == [1, 2, 4, 5]
     assert batches(*[full] * 7) + batches(*[full] * 8) + batches(*[full] * 12) == [1, 2, 4, 8, 12]
     assert batches(*[full] * 5, few, full) == [7]
     assert batches(full, full) == [1, 1]
-    road.close(0)
+    pipeline.close(0)
 
 
 def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
     spout = Gamelog(configured(tmp_path))
     spout.start()
-    next(iter(spout._road.tasks._tasks)).kill(RuntimeError("gone"))
+    next(iter(spout._pipeline.tasks._tasks)).kill(RuntimeError("gone"))
     with pytest.raises(RuntimeError, match="gone"):
         spout.step()
     spout.abandon()

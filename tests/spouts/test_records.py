@@ -32,8 +32,8 @@ SOURCE = "gamelog/s1@00ff"
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["compiled", "interpreted"], autouse=True)
-def road(request):
-    """Each test sees both roads that whole chunks may take: they say the same."""
+def path(request):
+    """Each test sees both paths that whole chunks may take: they say the same."""
     patch = pytest.MonkeyPatch()
     if not request.param:
         patch.setattr(compiled, "COMPILED", False)
@@ -338,12 +338,12 @@ def test_chunks_that_follow_each_other_are_one_range_and_keep_what_is_bad():
         min_size=1,
     )
 )
-def test_the_fast_road_says_what_the_slow_one_says(lines):
+def test_the_fast_path_says_what_the_slow_one_says(lines):
     chunk = b"".join(one + b"\n" for one in lines)
     assert same(convert(chunk, SOURCE, 1, RULES, NOW), records._line_by_line(chunk, SOURCE, 1, RULES, NOW))
 
 
-def test_an_area_of_digits_only_stays_on_the_fast_road():
+def test_an_area_of_digits_only_stays_on_the_fast_path():
     area = "1" * 24
     rules = Rules(Areas([Area(area, "dl", "2001", zone("UTC"))]), {})
     good = line(area=area) + b"\n"

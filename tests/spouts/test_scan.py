@@ -1,4 +1,4 @@
-"""The compiled road takes what is plain, and says of it exactly what the line by line road says."""
+"""The compiled path takes what is plain, and says of it exactly what the line by line path says."""
 
 import json
 

@@ -50,12 +50,12 @@ class Followed:
         return sorted(b"".join(self.taken).splitlines(keepends=True))
 
 
-@pytest.mark.parametrize("road", ["fresh", "journaled"])
-def test_a_byte_order_mark_in_front_of_a_line_is_left_out(tmp_path, road):
-    first = line("u1") if road == "fresh" else b'{"id":"gamelog/s1@ab:7",' + line("u1")[1:]
+@pytest.mark.parametrize("path", ["fresh", "journaled"])
+def test_a_byte_order_mark_in_front_of_a_line_is_left_out(tmp_path, path):
+    first = line("u1") if path == "fresh" else b'{"id":"gamelog/s1@ab:7",' + line("u1")[1:]
     rules = Rules(areas(configured(tmp_path)), {})
     (share,) = convert(BOM_UTF8 + first, "gamelog/s1@ab", 1, rules, int(time.time()))
-    assert not share.bad and list(share.ns) == [1 if road == "fresh" else 7]
+    assert not share.bad and list(share.ns) == [1 if path == "fresh" else 7]
     (body,) = share.batch().bodies
     assert BOM_UTF8 not in body
 

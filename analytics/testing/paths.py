@@ -1,4 +1,4 @@
-"""Every road that lines can take: compiled code, a decoded chunk, line by line, a journal, and workers' folds."""
+"""Every path that lines can take: compiled code, a decoded chunk, line by line, a journal, and workers' folds."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,11 +33,11 @@ DIVIDED = 8
 Chunk = list[bytes]
 
 
-class Roads:
-    """Takes chunks over every road.
+class DecodingPaths:
+    """Takes chunks over every path.
 
     Attributes:
-        accepted: lines that all roads took.
+        accepted: lines that all paths took.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Roads:
         self._topics = {topic for bolt in BOLTS.values() for topic in bolt.reads}
 
     def disagreement(self, *chunks: Chunk) -> str | None:
-        """Return on what two roads disagree, None where all agree.
+        """Return on what two paths disagree, None where all agree.
 
         Each chunk is read by itself. What is accepted of all of them is journaled and folded together, which costs less.
         """
@@ -68,15 +68,15 @@ class Roads:
             else:
                 journals.append(
                     shares
-                )  # by itself: one unusual line takes all of a journal's lines to the slow road
+                )  # by itself: one unusual line takes all of a journal's lines to the slow path
             first += len(lines)
         return next(filter(None, map(self._again, journals)), None) or self._folded(bodies)
 
     def _taken(self, lines: Chunk, first: int, shares: list[Share]) -> tuple[bool, str | None]:
-        """Return whether a road for whole chunks takes these lines, and what it says other than reading by line does."""
+        """Return whether a path for whole chunks takes these lines, and what it says other than reading by line does."""
         text, taken = _text(lines), False
-        for name, road in (("compiled", records._scanned), ("decoded", records._fast)):
-            found = road(text, SOURCE, first, RULES, NOW)
+        for name, path in (("compiled", records._scanned), ("decoded", records._fast)):
+            found = path(text, SOURCE, first, RULES, NOW)
             if found is not None:
                 taken = True
                 if _plain(found) != _plain(shares):

@@ -1,4 +1,4 @@
-"""Every road that a line can take says the same of it, whatever stands around it."""
+"""Every path that a line can take says the same of it, whatever stands around it."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from analytics.cli.fuzz import fuzz as command
 from analytics.core.fold import Folder, Unusable
 from analytics.spouts import records
 from analytics.testing.fuzz import fuzz, groups, narrowed, smallest
-from analytics.testing.roads import SOURCE, Roads
+from analytics.testing.paths import SOURCE, DecodingPaths
 
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
 OUT_OF_RANGE = [
@@ -32,7 +32,7 @@ def test_a_number_out_of_range_is_refused_among_any_lines(number: bytes, where: 
         chunk = b"".join(one + b"\n" for one in [*before, bad, *after])
         shares = records.convert(chunk, SOURCE, 1, RULES, 1_700_000_000)
         assert 1 + len(before) in [one.n for share in shares for one in share.bad]
-        assert Roads().disagreement([*before, bad, *after]) is None
+        assert DecodingPaths().disagreement([*before, bad, *after]) is None
 
 
 @pytest.mark.parametrize("number", [b"1e308", b"1e-400", b"0.1e99", b'"1e400"', b'" 1e400"', b'"4e1200"'])
@@ -61,15 +61,15 @@ TWICE = [
 @pytest.mark.parametrize("text", TWICE)
 def test_a_field_that_comes_twice_counts_once_for_every_reader(text: bytes) -> None:
     """The last one counts; a reader with a type would else refuse what was accepted."""
-    assert Roads().disagreement([text]) is None
-    assert Roads().disagreement([line("other").replace(b'"data"', b'"x"'), text]) is None
+    assert DecodingPaths().disagreement([text]) is None
+    assert DecodingPaths().disagreement([line("other").replace(b'"data"', b'"x"'), text]) is None
     (share,) = records.convert(text + b"\n", SOURCE, 1, RULES, 1_700_000_000)
     assert len(share.ns) == 1
     ((_, lines),) = share.topics.items()
     assert msgspec.json.decode(lines.body, type=dict)["id"] == f"{share.source}:{share.ns[0]}"
 
 
-def test_no_two_roads_disagree_on_generated_lines() -> None:
+def test_no_two_paths_disagree_on_generated_lines() -> None:
     """The same lines each time; ``analytics fuzz`` draws others."""
     done = fuzz(1, 1e9, 4_000)
     assert done.found is None, done.found
@@ -82,11 +82,11 @@ def blind(name: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 @pytest.mark.parametrize("name", ["has_large_exponent", "_fault"])
 def test_a_fault_is_found_and_cut_down(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Without one of the checks that make the roads agree, it does not take long."""
+    """Without one of the checks that make the paths agree, it does not take long."""
     blind(name)(monkeypatch)
     done = fuzz(2, 1e9, 100_000)
     assert done.found is not None and len(done.found.lines) == 1
-    assert Roads().disagreement(done.found.lines) is not None
+    assert DecodingPaths().disagreement(done.found.lines) is not None
 
 
 def test_the_least_lines_are_found() -> None:
