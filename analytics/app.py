@@ -103,15 +103,15 @@ def _machine(name: str, config: Config) -> "Node":
 
 def _spout(name: str, config: Config) -> "Node":
     if name == "gamelog":
-        from analytics.spouts.gamelog import Gamelog
+        from analytics.spouts.gamelog import GamelogSpout
 
-        return Gamelog(config)
+        return GamelogSpout(config)
     from analytics.config import areas
 
     if name == "payment":
-        from analytics.spouts.payment import Payment
+        from analytics.spouts.payment import PaymentSpout
 
-        return Payment(config, areas(config))
-    from analytics.spouts.syncuser import Syncuser
+        return PaymentSpout(config, areas(config))
+    from analytics.spouts.syncuser import SyncuserSpout
 
-    return Syncuser(config, areas(config))
+    return SyncuserSpout(config, areas(config))

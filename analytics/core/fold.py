@@ -49,7 +49,7 @@ class Delta(msgspec.Struct, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class UnusableLine:
     """A line of a message that no bolt can use, with the reason."""
 
     line: bytes
@@ -106,7 +106,7 @@ class Folder:
 
     def fold(
         self, topic: str, number: int, body: bytes, only: Collection[str] | None = None
-    ) -> tuple[dict[str, dict[Key, Delta]], list[Unusable]]:
+    ) -> tuple[dict[str, dict[Key, Delta]], list[UnusableLine]]:
         """Return, per bolt, what message ``number`` of ``topic`` changes, and its lines that nobody can use.
 
         Args:
@@ -115,7 +115,7 @@ class Folder:
         """
         read: dict[type, _Read] = {}
         keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
-        unusable: dict[bytes, Unusable] = {}
+        unusable: dict[bytes, UnusableLine] = {}
         result = {}
         plans = [plan for plan in self._plans[topic] if only is None or plan.bolt.name in only]
         # One that needs tuples has them made for all. Measured: columns take 0.19 µs a line, tuples 0.26 µs, and columns save
@@ -131,7 +131,7 @@ class Folder:
             result[plan.bolt.name] = plan.fold(number, keyed[shared])
         return result, list(unusable.values())
 
-    def _read(self, body: bytes, tuple_type: type, columns: bool) -> tuple[_Read, list[Unusable]]:
+    def _read(self, body: bytes, tuple_type: type, columns: bool) -> tuple[_Read, list[UnusableLine]]:
         """Return a message's tuples, or their columns where these will do, and the lines that are no tuples."""
         if columns and self._scanner is not None:
             found = self._scanner.by_area(body, LATEST)
@@ -148,20 +148,22 @@ class Folder:
             pass
         return self._read_slowly(body, decoder)
 
-    def _read_slowly(self, body: bytes, decoder: msgspec.json.Decoder[Any]) -> tuple[_Read, list[Unusable]]:
+    def _read_slowly(
+        self, body: bytes, decoder: msgspec.json.Decoder[Any]
+    ) -> tuple[_Read, list[UnusableLine]]:
         tuples: list[Any] = []
-        unusable: list[Unusable] = []
+        unusable: list[UnusableLine] = []
         for line in filter(bytes.strip, body.split(b"\n")):
             try:
                 one = decoder.decode(line)
             except UNDECODABLE as error:
-                unusable.append(Unusable(line, str(error)))
+                unusable.append(UnusableLine(line, str(error)))
                 continue
             if one.area in self._areas:
                 tuples.append(one)
             else:
                 reason = f"$.area: expected an area that a game of the configuration claims, got {one.area!r}"
-                unusable.append(Unusable(line, reason))
+                unusable.append(UnusableLine(line, reason))
         return _Read.of(tuples), unusable
 
     def _by_period(self, period: PeriodName | None, read: _Read) -> Keyed:

@@ -241,7 +241,7 @@ class Pipeline:
             self._pending -= 1
 
 
-class Gamelog:
+class GamelogSpout:
     """The node: follows every configured source, from where it was accepted up to."""
 
     name = "gamelog"

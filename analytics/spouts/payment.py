@@ -80,7 +80,7 @@ class Snapshot:
     payers: Accts
 
 
-class Payment:
+class PaymentSpout:
     """The node ``payment``. Raise ConfigError where its token is not in the environment."""
 
     name = NAME

@@ -104,7 +104,7 @@ class _Ready:
             self.digests.setdefault(area, {}).update(digests)
 
 
-class Syncuser:
+class SyncuserSpout:
     """The node ``syncuser``. Raise ConfigError where its token is not in the environment."""
 
     name = NAME

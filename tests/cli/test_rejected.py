@@ -21,7 +21,7 @@ from analytics.cluster import LocalRegistry, Node
 from analytics.config import AreaSection, Game, Interface, Source, fingerprint
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import report
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.rejected import Rejected, waiting
 from analytics.system.processes import process_started
 
@@ -39,7 +39,7 @@ def rejecting(tmp_path):
     unknown = lines(1, 300).replace(A.encode(), b"ffff00000000000000000000")
     log.write_bytes(unknown + b"broken\n" + lines(301, 310))
     config = configured(tmp_path, Source(name="s1", kind="file", path=str(log), poll_seconds=0.05, game="dl"))
-    broker, spout = Running(Broker(config.broker, config.data)), Running(Gamelog(config))
+    broker, spout = Running(Broker(config.broker, config.data)), Running(GamelogSpout(config))
     eventually(lambda: spout.node.state()["published"] == 10)
     spout.stop()
     yield config

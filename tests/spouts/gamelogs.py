@@ -14,7 +14,7 @@ from gevent.pywsgi import WSGIServer
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Refill
 from analytics.config import AreaSection, BrokerSection, Config, Game, GamelogSection, JournalSection, Source
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import GamelogSpout
 from analytics.testing.ports import free_ports
 
 A = "549140c8dbdb67794fc0fa3b"
@@ -76,7 +76,7 @@ def toml(config: Config, file: Path) -> Path:
 class Running:
     """A node with a greenlet that takes its steps."""
 
-    def __init__(self, node: "Gamelog | Broker") -> None:
+    def __init__(self, node: "GamelogSpout | Broker") -> None:
         self.node = node
         self._stopped = False
         node.start()
@@ -96,7 +96,7 @@ class Running:
     def vanish(self) -> None:
         """End as a crash would: nothing is waited for or saved."""
         self._greenlet.kill()
-        if isinstance(self.node, Gamelog):
+        if isinstance(self.node, GamelogSpout):
             self.node.abandon()
         elif not self._stopped:
             self.node.stop()  # else its greenlets, sockets and files stay for the tests that follow

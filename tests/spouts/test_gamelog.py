@@ -17,7 +17,7 @@ from gamelogs import accts, configured, eventually, exactly, line, lines
 from analytics.broker.broker import Broker
 from analytics.config import GamelogSection, JournalSection, Source
 from analytics.errors import AnalyticsError
-from analytics.spouts.gamelog import Gamelog, Pipeline, Work
+from analytics.spouts.gamelog import GamelogSpout, Pipeline, Work
 from analytics.spouts.journal import Journal
 from analytics.spouts.lost import accept
 from analytics.spouts.positions import State, StateFile
@@ -52,7 +52,7 @@ def test_read_gamelog_not_empty(tmp_path, web, started):
     (web.folder / "game.log").write_bytes(lines(1, 1200))
     config = configured(tmp_path, http_source(web.url("game.log")))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 1200)
     append(web.folder / "game.log", lines(1201, 1300) + line("u1301")[:-5])
     exactly(config, 1, 1300)
@@ -78,7 +78,7 @@ def test_http_server_that_ignores_ranges_or_fails_now_and_then(tmp_path, web, st
     web.broken = lambda: faults.pop() if faults and web.requests % 2 else None
     config = configured(tmp_path, http_source(web.url("game.log"), timeout_seconds=1))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 900)
     append(log, lines(901, 1000))
     exactly(config, 1, 1000)
@@ -93,14 +93,14 @@ def test_a_web_server_that_fails_at_every_third_request_is_asked_again_soon(tmp_
     (web.folder / "game.log").write_bytes(lines(1, 700))
     config = configured(tmp_path, http_source(web.url("game.log")))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 700)
     spout.stop()
     append(web.folder / "game.log", lines(701, 710))
     before = web.requests
     fault = ("500 Internal Server Error", {}, b"oops")
     web.broken = lambda: fault if web.requests < before + 40 and (web.requests - before) % 3 == 0 else None
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 710)
 
 
@@ -109,11 +109,11 @@ def test_http_log_is_rotated(tmp_path, web, started):
     log.write_bytes(lines(1, 700))
     config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 700)
     spout.stop()
     append(log, lines(701, 702))
-    spout = started(Gamelog(config))  # The rotated log is not there yet.
+    spout = started(GamelogSpout(config))  # The rotated log is not there yet.
     exactly(config, 1, 702)
     append(log, lines(703, 705))
     log.rename(old)
@@ -123,7 +123,7 @@ def test_http_log_is_rotated(tmp_path, web, started):
     append(log, lines(711, 712))
     log.replace(old)
     log.write_bytes(lines(713, 720))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 720)
 
 
@@ -132,7 +132,7 @@ def test_a_rotated_http_log_that_appears_late_is_read(tmp_path, web, started):
     log.write_bytes(lines(1, 700))
     config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 700)
     rest = lines(1, 702)
     log.write_bytes(lines(703, 710))
@@ -148,7 +148,7 @@ def test_a_rotated_http_log_that_never_appears_is_reported(tmp_path, web, starte
     log.write_bytes(lines(1, 700))
     config = configured(tmp_path, http_source(web.url("game.log"), rotated_url=web.url("game.log.1")))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 700)
     log.write_bytes(lines(701, 705))
     exactly(config, 1, 705)
@@ -171,11 +171,11 @@ def test_a_stopped_spout_goes_on_where_it_was(tmp_path, started):
     log.write_bytes(lines(1, 2000))
     config = configured(tmp_path, file_source(log))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 2000)
     spout.stop()
     append(log, lines(2001, 2100))
-    again = started(Gamelog(config))
+    again = started(GamelogSpout(config))
     exactly(config, 1, 2100)
     eventually(lambda: again.node.state()["read"] == 100)
 
@@ -186,7 +186,7 @@ def test_rotation_by_rename_under_load(tmp_path, started):
     log = folder / "game.log"
     config = configured(tmp_path, file_source(log))
     started(broker_of(config))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     n = 0
     file = log.open("ab", buffering=0)
     for turn in range(6):
@@ -216,7 +216,7 @@ def read_and_away(tmp_path, started):
     os.utime(old, (1, 1))
     config = configured(tmp_path, file_source(log))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 300)
     spout.stop()
     return config, log
@@ -228,7 +228,7 @@ def test_rotation_while_the_spout_was_away(tmp_path, started):
     append(log, lines(301, 350))
     log.rename(folder / "game.log.1")
     log.write_bytes(lines(351, 400))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 400)
 
 
@@ -243,7 +243,7 @@ def test_rotations_while_the_spout_was_away_after_a_clock_was_ahead(tmp_path, st
     (folder / "game.log.1").write_bytes(lines(301, 350))
     log.write_bytes(lines(351, 400))
     gevent.sleep(2.1)
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 400)
 
 
@@ -253,7 +253,7 @@ def test_a_log_rotated_after_a_crash_before_anything_was_accepted(tmp_path, star
     folder.mkdir()
     log = folder / "game.log"
     config = configured(tmp_path, file_source(log))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     log.write_bytes(lines(1, 40_000))
     state = config.data / "state" / "gamelog.json"
     eventually(lambda: b"gamelog/" in state.read_bytes())
@@ -262,7 +262,7 @@ def test_a_log_rotated_after_a_crash_before_anything_was_accepted(tmp_path, star
     log.rename(folder / "game.log.1")
     log.write_bytes(line("u1") + lines(40_001, 40_100))
     started(broker_of(config))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     expected = Counter(f"u{n}" for n in range(1, 40_101)) + Counter(["u1"])
     eventually(lambda: len(accts(config)) >= len(expected))
     assert accts(config) == expected
@@ -275,7 +275,7 @@ def test_rotation_by_copy_and_truncate_under_load(tmp_path, started):
     log.touch()
     config = configured(tmp_path, file_source(folder / "game.log*"))
     started(broker_of(config))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     n = 0
     for turn in range(6):
         for _ in range(300):
@@ -297,7 +297,7 @@ def test_packed_files_are_read_once(tmp_path, started):
     log.write_bytes(lines(1, 800) + line("u801")[:-1])
     config = configured(tmp_path, file_source(folder / "game.log*"))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 800)
     spout.stop()
     with gzip.open(folder / "game.log.1.gz", "wb") as packed:
@@ -305,7 +305,7 @@ def test_packed_files_are_read_once(tmp_path, started):
     log.write_bytes(lines(901, 910))
     with gzip.open(folder / "game.log.2.gz", "wb") as packed:
         packed.write(lines(911, 1500))
-    again = started(Gamelog(config))
+    again = started(GamelogSpout(config))
     exactly(config, 1, 1500)
     eventually(lambda: again.node.state()["read"] == 700)
     half = gzip.compress(lines(1501, 5000))
@@ -321,7 +321,7 @@ def test_a_file_in_the_place_of_one_that_was_read_is_another(tmp_path, started):
     packed.write_bytes(gzip.compress(lines(1000, 1499), 0))
     config = configured(tmp_path, file_source(tmp_path / "game.log*"))
     started(broker_of(config))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1000, 1499)
     size = packed.stat().st_size
     packed.write_bytes(gzip.compress(lines(1500, 1999), 0))
@@ -360,7 +360,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_waiting_and_is_told_of_once(t
     (tmp_path / "b.log").write_bytes(lines(1, 3))
     config = configured(tmp_path, file_source(tmp_path / "*.log"))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 3)
     gevent.sleep(0.5)
     source = spout.node.state()["sources"]["s1"]
@@ -408,7 +408,7 @@ def test_files_that_begin_alike_are_told_apart(tmp_path, started):
     folder.mkdir()
     config = configured(tmp_path, file_source(folder / "*.log"))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     (folder / "a.log").write_bytes(lines(1, 600))
     exactly(config, 1, 600)
     (folder / "b.log").write_bytes(line("u1") + lines(601, 601))
@@ -420,7 +420,7 @@ def test_files_that_begin_alike_are_told_apart(tmp_path, started):
     spout.stop()
     append(folder / "b.log", lines(1301, 1310))
     append(folder / "a.log", lines(1311, 1320))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     eventually(lambda: len(accts(config)) == 1320)
     assert sum(accts(config).values()) == 1321
 
@@ -428,7 +428,7 @@ def test_files_that_begin_alike_are_told_apart(tmp_path, started):
 def test_tcp_connections_end_with_a_line(tmp_path, started):
     config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     port = spout.node._sources[0].port
     for first in (1, 501):
         with socket.create_connection(("127.0.0.1", port)) as client:
@@ -440,7 +440,7 @@ def test_tcp_connections_leave_nothing_behind(tmp_path, started):
     """However many there are, of two lines each, one over 1 MiB, all at once."""
     config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
     broker = started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     port = spout.node._sources[0].port
     huge = b"x" * (5 << 19) + b"\n"
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
@@ -462,7 +462,7 @@ def test_tcp_connections_leave_nothing_behind(tmp_path, started):
 def test_a_journal_that_somebody_deletes_has_a_successor_of_its_own(tmp_path, started):
     config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
     broker = started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     with socket.create_connection(("127.0.0.1", spout.node._sources[0].port)) as client:
         client.sendall(lines(1, 1500))
         exactly(config, 1, 1500)
@@ -476,7 +476,7 @@ def test_a_journal_that_somebody_deletes_has_a_successor_of_its_own(tmp_path, st
     spout.vanish()
     assert sum(path.read_bytes().count(b"\n") for path in config.data.glob("gamelog_*.txt")) == 100
     started(broker_of(config))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 1600)
 
 
@@ -495,7 +495,7 @@ def test_journal_lines_that_come_again_at_once_count_once(ns, tmp_path, started)
     log.write_bytes(b"".join(named[:-1]))
     config = configured(tmp_path, file_source(log))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     eventually(lambda: spout.node.state()["read"] == len(ns) - 1 and spout.node.state()["idle"])
     append(log, named[-1])
     exactly(config, 1, len(set(ns)))
@@ -504,7 +504,7 @@ def test_journal_lines_that_come_again_at_once_count_once(ns, tmp_path, started)
 def test_what_was_journaled_is_published_after_a_crash(tmp_path, started):
     """A TCP sender can't be asked again: what the journal has must arrive, though the broker was away."""
     config = configured(tmp_path, Source(name="s1", kind="tcp", port=0))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     with socket.create_connection(("127.0.0.1", spout.node._sources[0].port)) as client:
         client.sendall(lines(1, 1500))
         eventually(lambda: spout.node.state()["journaled"] == 1500)
@@ -512,7 +512,7 @@ def test_what_was_journaled_is_published_after_a_crash(tmp_path, started):
     (journal,) = config.data.glob("gamelog_*.txt")
     append(journal, b'{"id":"gamelog/s1@torn:1","op":{"co')
     started(broker_of(config))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 1500)
     assert b"torn" not in journal.read_bytes()
 
@@ -521,7 +521,7 @@ def test_a_broker_that_is_away_makes_the_sources_wait(tmp_path, started):
     log = tmp_path / "game.log"
     log.write_bytes(lines(1, 60_000))
     config = configured(tmp_path, file_source(log))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     gevent.sleep(1.5)
     assert 0 < spout.node.state()["read"] < 20_000
     started(broker_of(config))
@@ -556,7 +556,7 @@ def test_bad_lines_stop_nothing_and_none_is_lost(tmp_path, started):
     log.write_bytes(b"".join(parts))
     config = configured(tmp_path, file_source(log))
     started(broker_of(config))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 1420)
     eventually(lambda: spout.node.state()["idle"])
     state = spout.node.state()
@@ -574,7 +574,7 @@ def test_journals_rotate_and_old_ones_go_only_when_accepted(tmp_path, started):
     log.write_bytes(lines(1, 4000))
     journal = JournalSection(rotate_mb=0.05, keep_days=0.5 / 86400)
     config = configured(tmp_path, file_source(log), journal=journal, batch_lines=100)
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     eventually(lambda: spout.node.state()["journaled"] >= 600)
     gevent.sleep(1)
     kept = {path.stat().st_mtime_ns for path in config.data.glob("gamelog_*.txt")}
@@ -613,7 +613,7 @@ def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_p
 
 
 def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
-    spout = Gamelog(configured(tmp_path))
+    spout = GamelogSpout(configured(tmp_path))
     spout.start()
     next(iter(spout._pipeline.tasks._tasks)).kill(RuntimeError("gone"))
     with pytest.raises(RuntimeError, match="gone"):
@@ -624,6 +624,6 @@ def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
 
 def test_a_second_one_on_the_same_data_is_refused(tmp_path, started):
     config = configured(tmp_path)
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     with pytest.raises(AnalyticsError, match="another gamelog spout runs on this data folder"):
-        Gamelog(config).start()
+        GamelogSpout(config).start()

@@ -10,7 +10,7 @@ from analytics.broker.broker import Broker
 from analytics.config import Source
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.records import convert
 from analytics.spouts.rules import Rules
 from analytics.spouts.sources import health
@@ -69,7 +69,7 @@ def test_status_says_so(tmp_path, started):
     log.write_bytes(lines(1, 5))
     config = configured(tmp_path, Source(name="s1", kind="file", path=str(log), poll_seconds=0.05))
     started(Broker(config.broker, config.data))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
 
     def source():
         return spout.node.state()["sources"]["s1"]

@@ -11,7 +11,7 @@ from analytics.broker.broker import Broker
 from analytics.config import Source
 from analytics.errors import AnalyticsError
 from analytics.spouts import piped
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.positions import Position, State, StateFile
 from analytics.spouts.retired import Retired
 from analytics.spouts.sources.identity import Catalogue
@@ -50,13 +50,13 @@ def test_a_log_that_left_memory_is_known_when_it_comes_again(tmp_path, started):
     source = Source(name="s1", kind="file", path=str(folder / "*.log"), poll_seconds=0.05)
     config = configured(tmp_path, source)
     started(Broker(config.broker, config.data))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 200)
     eventually(lambda: len(saved(config)) == 20)
     spout.stop()
     for n in range(20):
         (folder / f"{n}.log").rename(tmp_path / f"{n}.log")
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     spout.node._memory.retire(3)
     spout.stop()
     assert len(saved(config)) == 3
@@ -66,7 +66,7 @@ def test_a_log_that_left_memory_is_known_when_it_comes_again(tmp_path, started):
         with (folder / f"again{n}.log").open("ab") as log:
             log.write(line("v1") if n == 0 else line(f"u{n + 200}"))
     (folder / "another.log").write_bytes(line("u1") + line("other"))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     eventually(lambda: spout.node.state()["read"] == 5 and spout.node.state()["idle"])
     assert spout.node.state()["repeated"] == 1
 

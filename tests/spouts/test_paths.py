@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from test_records import RULES, line
 
 from analytics.cli.fuzz import fuzz as command
-from analytics.core.fold import Folder, Unusable
+from analytics.core.fold import Folder, UnusableLine
 from analytics.spouts import records
 from analytics.testing.fuzz import fuzz, groups, narrowed, smallest
 from analytics.testing.paths import SOURCE, DecodingPaths
@@ -106,7 +106,7 @@ def test_the_command_prints_what_it_did_and_how_to_repeat_it(monkeypatch: pytest
     done = CliRunner().invoke(command, ["--seed", "7", "--lines", "50"])
     assert done.exit_code == 0 and done.stdout.startswith("seed 7\n") and " 0 disagreements" in done.stdout
     assert "lines so far" in done.stderr
-    monkeypatch.setattr(Folder, "fold", lambda *_: ({}, [Unusable(b"x", "no")]))
+    monkeypatch.setattr(Folder, "fold", lambda *_: ({}, [UnusableLine(b"x", "no")]))
     failed = CliRunner().invoke(command, ["--seed", "7", "--lines", "5000"])
     assert failed.exit_code != 0 and "Repeat with --seed 7" in str(failed.exception)
 

@@ -31,7 +31,7 @@ from analytics.simulate.server import serve
 from analytics.simulate.world import WorldSettings
 from analytics.spouts import payment, poller
 from analytics.spouts.payers import Payers
-from analytics.spouts.payment import Payment
+from analytics.spouts.payment import PaymentSpout
 from analytics.spouts.rejected import read
 
 SHANGHAI = zone("Asia/Shanghai")
@@ -125,7 +125,7 @@ def spout(tmp_path, broker, till):
             **{"every_seconds": 0.05, "retries": 1, "timeout_seconds": 60} | settings,
         )
         config = Config(data=tmp_path / "data", broker=broker.section, payment=interface)
-        node = Payment(config, AREAS)
+        node = PaymentSpout(config, AREAS)
         node.start()
         running.append(node)
         return node
@@ -183,7 +183,7 @@ def test_read_payment_not_empty(tmp_path, broker):
     )
     subscriber = Subscriber(broker.section, ["payment"])
     assert subscriber.recv(60), "a heartbeat: it hears what is published from now on"
-    node = Payment(Config(data=tmp_path / "data", broker=broker.section, payment=interface), areas)
+    node = PaymentSpout(Config(data=tmp_path / "data", broker=broker.section, payment=interface), areas)
     node.start()
     step_until(node, lambda: node.state()["published"] >= 3)
     rounds(node, 1)
@@ -526,9 +526,9 @@ CHILD = """
 from gevent import monkey; monkey.patch_all()
 import pathlib, sys
 from analytics.config import areas, load
-from analytics.spouts.payment import Payment
+from analytics.spouts.payment import PaymentSpout
 config = load(pathlib.Path(sys.argv[1]))
-node = Payment(config, areas(config))
+node = PaymentSpout(config, areas(config))
 node.start()
 while True:
     node.step()

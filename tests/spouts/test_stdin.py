@@ -16,7 +16,7 @@ from analytics.broker.broker import Broker
 from analytics.config import Source
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts import gamelog
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.rejected import read
 from analytics.spouts.stdin import Piped, Totals
 
@@ -118,12 +118,12 @@ def test_a_log_that_the_spout_has_read_counts_once(tmp_path, started):
     started(Broker(config.broker, config.data))
     assert pipe(config, lines(1, 100)).accepted == 100
     log.write_bytes(lines(1, 200))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 200)
     spout.stop()
     assert spout.node.state()["read"] == 100
     log.write_bytes(line("v1") + lines(301, 400))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     eventually(lambda: accts(config)["u400"] == 1)
     spout.stop()
     assert pipe(config, line("v1") + lines(301, 450)) == Totals(151, 50, 101, 0)
@@ -172,7 +172,7 @@ def test_a_line_that_no_batch_can_hold_is_rejected_and_others_pass(tmp_path, sta
     assert one.reason.startswith("$: expected a line of at most") and one.raw.encode() == too_long[:-1]
     kept = config.data / "gamelog_201501010000.txt"  # as an earlier version left it
     kept.write_bytes(too_long + payment(2, 50_000))
-    node = started(Gamelog(config)).node
+    node = started(GamelogSpout(config)).node
     eventually(lambda: node.state()["idle"] and node._road.journal.acknowledged.get(kept.name))
 
 

@@ -23,7 +23,7 @@ from analytics.config import Config, Roles
 from analytics.errors import AnalyticsError
 from analytics.spouts import poller
 from analytics.spouts.rejected import read
-from analytics.spouts.syncuser import Syncuser
+from analytics.spouts.syncuser import SyncuserSpout
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def spout(tmp_path, broker, hall):
             }
             | settings,
         )
-        node = Syncuser(Config(data=tmp_path / "data", broker=broker.section, syncuser=interface), AREAS)
+        node = SyncuserSpout(Config(data=tmp_path / "data", broker=broker.section, syncuser=interface), AREAS)
         node.start()
         running.append(node)
         return node

@@ -38,7 +38,7 @@ from analytics.simulate.server import serve
 from analytics.simulate.world import WorldSettings
 from analytics.spouts import poller
 from analytics.spouts.stdin import Piped, Totals
-from analytics.spouts.syncuser import Syncuser
+from analytics.spouts.syncuser import SyncuserSpout
 
 SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "8"))
 SEED = int(os.environ.get("ANALYTICS_CRASH_SEED", "0")) or random.randrange(1 << 30)
@@ -157,7 +157,7 @@ def pipe(config, data):
 def test_a_journal_played_back_twice_and_reversed(tmp_path, broker, hall):
     interface = Roles(url=hall.template, clock_url=hall.clock_url, every_seconds=0.05)
     config = Config(data=tmp_path / "data", broker=broker.section, syncuser=interface, games=GAMES)
-    node = Syncuser(config, AREAS)
+    node = SyncuserSpout(config, AREAS)
     node.start()
     for step in range(5):
         hall.put(*(role(str(n), BEGIN + step, score=step) for n in range(step, 100, step + 1)))
@@ -196,7 +196,7 @@ def test_the_simulated_games_roles(tmp_path, broker, monkeypatch):
         every_seconds=0.1,
         timeout_seconds=5,
     )
-    node = Syncuser(Config(data=tmp_path / "data", broker=broker.section, syncuser=interface), areas)
+    node = SyncuserSpout(Config(data=tmp_path / "data", broker=broker.section, syncuser=interface), areas)
     node.start()
     playing = gevent.spawn(game.run)
     step_until(node, playing.ready)
