@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from analytics.bolts import BOLTS
+from analytics.cli.demo_tables import CHAPTERS
 from analytics.config.sections import Interface
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
@@ -146,8 +147,10 @@ def test_the_bounds_are_those_of_the_page(code: str, data: dict[str, Any], accep
 
 
 def test_every_field_that_bolts_read_is_on_the_page() -> None:
+    """Of the suite's own bolts: one that somebody adds needs no page."""
     sections = dict(zip(*[iter(HEADINGS.split(PAGE)[1:])] * 2, strict=True))
-    for bolt in BOLTS.values():
+    own = {name for chapter in CHAPTERS for name in chapter.collections}
+    for bolt in (BOLTS[name] for name in own & BOLTS.keys()):
         for topic, reads in bolt.reads.items():
             if not topic.startswith("gamelog."):
                 continue
