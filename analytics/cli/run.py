@@ -1,8 +1,6 @@
 """``analytics run``: nodes in the foreground."""
 
-import ctypes
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -15,8 +13,7 @@ from analytics.errors import AnalyticsError, ConfigError
 from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
 from analytics.runtime.service.conf import noted_pid
-
-PR_SET_PDEATHSIG = 1  # of prctl(2)
+from analytics.system.processes import die_with
 
 
 @click.command()
@@ -33,8 +30,8 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
     _close_to_others(config.data)
     if supervised:
         with_parent = noted_pid(config)
-    if with_parent is not None:
-        _die_with(with_parent)
+    if with_parent is not None and not die_with(with_parent):
+        raise AnalyticsError(f"the parent process {with_parent} is gone")
     unset = list(unset_variables(config))
     if unset:
         raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
@@ -47,10 +44,3 @@ def _close_to_others(folder: Path) -> None:
     """Close the data folder to others: files in it may be older than the umask of commands."""
     if folder.is_dir() and folder.stat().st_uid == os.geteuid():
         folder.chmod(folder.stat().st_mode & ~0o007)
-
-
-def _die_with(parent: int) -> None:
-    """Make the kernel kill this process when its parent ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise AnalyticsError(f"the parent process {parent} is gone")

@@ -4,11 +4,24 @@ A process id is used again after its process has ended; id and start together na
 kernel's ticks since boot: seconds since 1970 would change whenever the clock is corrected.
 """
 
+import ctypes
 import os
+import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+PR_SET_PDEATHSIG = 1
+# Runs between fork and the program.
+_DIE_WITH_PARENT = f"""
+import ctypes, os, sys
+ctypes.CDLL(None).prctl({PR_SET_PDEATHSIG}, {int(signal.SIGKILL)})
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the process that started this one is gone")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -61,6 +74,17 @@ def command_line(pid: int) -> list[str]:
         return os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")[:-1]
     except OSError:
         return []
+
+
+def die_with(parent: int) -> bool:
+    """Have the kernel kill this process when its parent ends, however that ends. Return whether ``parent`` is that, still."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent
+
+
+def dying_with_us(command: Sequence[str]) -> list[str]:
+    """Return ``command``, whose program is a path, so that the kernel kills its process when this one ends."""
+    return [sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
 
 
 def _stat(folder: Path) -> list[str]:

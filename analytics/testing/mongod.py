@@ -4,10 +4,8 @@ Servers die with the process that started them. Each has a folder for its data a
 """
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +18,7 @@ from pymongo.errors import PyMongoError
 
 from analytics.errors import AnalyticsError
 from analytics.store.mongod import find_mongod
+from analytics.system.processes import dying_with_us
 from analytics.testing.ports import free_ports
 
 UP_SECONDS = 60.0
@@ -28,15 +27,6 @@ CACHE_GB = 0.25
 
 ROLLED_BACK = "Rollback reverted command counts"
 """Message in the log of a server that has rolled back, with its inserts, updates and deletes that were taken back."""
-
-# Runs between fork and the server, so that it does not outlive this process.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit("the process that started the server is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class NotUp(AnalyticsError):
@@ -111,7 +101,7 @@ class Server:
             "--setParameter", "diagnosticDataCollectionEnabled=false", *self._flags,
         ]  # fmt: skip
         self._process = subprocess.Popen(
-            [*self._within, sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
+            [*self._within, *dying_with_us(command)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 from analytics.system import ports
 from analytics.system.processes import command_line, process_started, usage
@@ -42,3 +43,25 @@ def test_a_port_that_somebody_listens_on_is_refused() -> None:
         error = ports.refusal("127.0.0.1", port)
     assert error is not None
     assert error.strerror == "Address already in use"
+
+
+STARTS = """
+import subprocess, sys
+from analytics.system.processes import dying_with_us
+child = subprocess.Popen(dying_with_us([sys.executable, "-c", "import time; time.sleep(600)"]))
+print(child.pid, flush=True)
+input()
+"""
+
+
+def test_a_program_dies_with_the_process_that_started_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTS], stdin=-1, stdout=-1) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        started = process_started(child)
+        assert started
+        process.kill()
+    until = time.monotonic() + 600
+    while process_started(child) == started:
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,21 +12,11 @@ from pathlib import Path
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.system import ports
 from analytics.system.locks import FileLock
-from analytics.system.processes import command_line
+from analytics.system.processes import command_line, dying_with_us
 
 TERM_AGAIN_SECONDS = 4.0  # until the second SIGTERM
 KILL_SECONDS = 10.0  # until SIGKILL, and for a killed process to vanish
 PORT_SECONDS = 15.0  # for the kernel to free the port of a server that died
-
-# Runs between fork and the server: it dies with this process, even if that is killed, and its files are private.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit("the process that started the server is gone")
-os.umask(0o077)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def launch(
@@ -36,12 +25,13 @@ def launch(
     """Start a server in ``folder``; its output is appended to ``log``."""
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command],
+            dying_with_us(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=folder,
             env={**os.environ, **environment},
+            umask=0o077,
             start_new_session=True,  # Ctrl-C is for this process, which ends the server after its users
         )
 
