@@ -3,6 +3,15 @@
 from analytics.cluster.election import Election
 from analytics.cluster.keys import Keys
 from analytics.cluster.opening import host_name, open_keys, open_registry
-from analytics.cluster.registry import LocalRegistry, Node, Registry
+from analytics.cluster.registry import LocalRegistry, NodeEntry, Registry
 
-__all__ = ["Election", "Keys", "LocalRegistry", "Node", "Registry", "host_name", "open_keys", "open_registry"]
+__all__ = [
+    "Election",
+    "Keys",
+    "LocalRegistry",
+    "NodeEntry",
+    "Registry",
+    "host_name",
+    "open_keys",
+    "open_registry",
+]

@@ -22,7 +22,7 @@ from analytics.system.processes import process_started
 LIVE_SECONDS = 5.0  # five beats: a node reports once a second
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
+class NodeEntry(msgspec.Struct, frozen=True, kw_only=True):
     """A node's report. Times are Unix seconds; ``rate`` is in records a second.
 
     ``started`` distinguishes processes with the same pid. ``remote``: the entry is of another host. ``games``: the
@@ -57,10 +57,10 @@ class Registry(Protocol):
 
     problem: str
 
-    def beat(self, node: Node) -> None:
+    def beat(self, node: NodeEntry) -> None:
         """Replace the entry of the node of this name."""
 
-    def list(self) -> list[Node]:
+    def list(self) -> list[NodeEntry]:
         """Return every node known, by name; see :func:`alive` for whether it lives."""
 
     def leave(self, name: str) -> None:
@@ -77,7 +77,7 @@ class LocalRegistry:
         self.problem = ""
         self._folder = data / "run"
 
-    def beat(self, node: Node) -> None:
+    def beat(self, node: NodeEntry) -> None:
         """Replace the entry of the node of this name. Raise OSError if only its beat could be written, or nothing."""
         self._folder.mkdir(parents=True, exist_ok=True)
         place = self._folder / f"{node.name}.json"
@@ -89,7 +89,7 @@ class LocalRegistry:
             os.utime(place, (node.beat, node.beat))
             raise
 
-    def list(self) -> list[Node]:
+    def list(self) -> list[NodeEntry]:
         """Return every node known, by name. Other files are skipped."""
         return sorted(self._nodes(), key=lambda node: node.name)
 
@@ -100,10 +100,10 @@ class LocalRegistry:
     def close(self) -> None:
         """Do nothing: reports are written at once."""
 
-    def _nodes(self) -> Iterator[Node]:
+    def _nodes(self) -> Iterator[NodeEntry]:
         for path in self._folder.glob("*.json"):
             try:
-                node = msgspec.json.decode(path.read_bytes(), type=Node)
+                node = msgspec.json.decode(path.read_bytes(), type=NodeEntry)
                 stale = path.stat().st_mtime - node.beat
                 # Otherwise the difference is the file system's rounding.
                 yield (
@@ -113,7 +113,7 @@ class LocalRegistry:
                 continue
 
 
-def alive(node: Node, now: float | None = None) -> bool:
+def alive(node: NodeEntry, now: float | None = None) -> bool:
     """Return whether a node runs: its process exists and has reported recently.
 
     A node of another host is alive as long as its entry, which expires unless it is renewed.

@@ -7,7 +7,7 @@ import gevent
 import msgspec
 
 from analytics.cluster.keys import Keys
-from analytics.cluster.registry import LocalRegistry, Node
+from analytics.cluster.registry import LocalRegistry, NodeEntry
 from analytics.config import EtcdSection
 from analytics.errors import Unavailable
 from analytics.system.tasks import TaskGroup
@@ -34,11 +34,11 @@ class SharedRegistry:
         self._keys = keys
         self._host = host
         self._section = section
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, NodeEntry] = {}
         self._left: set[str] = set()
         self._tasks = TaskGroup("registry")
 
-    def beat(self, node: Node) -> None:
+    def beat(self, node: NodeEntry) -> None:
         """Replace the entry of the node of this name on this machine."""
         self._local.beat(node)
         self._nodes[node.name] = msgspec.structs.replace(node, host=self._host)
@@ -46,7 +46,7 @@ class SharedRegistry:
         if not self._tasks.running:
             self._tasks.spawn(self._report_forever)
 
-    def list(self) -> list[Node]:
+    def list(self) -> list[NodeEntry]:
         """Return every known node, by name."""
         return sorted([*self._local.list(), *self._others()], key=lambda node: node.name)
 
@@ -63,7 +63,7 @@ class SharedRegistry:
             self._report()
         self._keys.close()
 
-    def _others(self) -> Iterator[Node]:
+    def _others(self) -> Iterator[NodeEntry]:
         try:
             found = self._keys.list(NODES)
         except Unavailable as error:
@@ -74,7 +74,7 @@ class SharedRegistry:
             if key.startswith(f"{NODES}{self._host}:"):
                 continue
             try:
-                yield msgspec.structs.replace(msgspec.json.decode(value, type=Node), remote=True)
+                yield msgspec.structs.replace(msgspec.json.decode(value, type=NodeEntry), remote=True)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 continue
 
@@ -105,7 +105,7 @@ class SharedRegistry:
         return f"{NODES}{self._host}:{name}"
 
 
-def _encoded(node: Node) -> bytes:
+def _encoded(node: NodeEntry) -> bytes:
     """Return an encoded entry. etcd refuses more than 1.5 MB: then only the state's scalar values are sent."""
     text = msgspec.json.encode(node)
     if len(text) <= MOST_BYTES:

@@ -1,9 +1,9 @@
 """The balance: where every record is, and whether that adds up. Pure; ``status`` and tests feed it.
 
-    read by a spout      = journaled + rejected                 (once nothing is on its way)
+    read by a spout      = journaled + rejected                 (once nothing is in flight)
     journaled            ≤ published + repeated                 (what was left over by a crash is published again)
     published by a spout ≤ what the filter accepted of it       (which remembers earlier processes, too)
-    accepted by the filter, all sources = records on the spouts' topics in the Queue, or on their way to its disk
+    accepted by the filter, all sources = records on the spouts' topics in the Queue, or on the way to its disk
     accounted for by a bolt + its lag   = records on the topic, for every topic that it reads
 
 Spouts count since they were started; the filter, the Queue and the bolts' positions survive every process.

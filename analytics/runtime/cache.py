@@ -48,7 +48,7 @@ class Cache:
         self._current: _Documents = OrderedDict()
 
     def take(self, bolt: Bolt, key: Key) -> Known | None:
-        """Return a document that is kept, and keep it no more: whoever took it changes it."""
+        """Return a cached document, and drop it from the cache: the caller changes it."""
         name = bolt.name, key
         found = self._current.pop(name, None) or self._over.pop(name, None)
         if found is None:

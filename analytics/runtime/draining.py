@@ -29,7 +29,7 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
     reaches the last of them.
 
     Args:
-        progress: told, at every look, how many records are still to be counted.
+        progress: called at every check with the records that are still to be counted.
 
     Raises:
         NotDrained: ``timeout`` seconds have passed.

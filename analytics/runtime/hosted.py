@@ -1,7 +1,7 @@
-"""Nodes that several hosts offer: where the broker is they find out, and of the same on several hosts one works.
+"""Nodes that run on several hosts: they look up where the broker is, and one instance of each is active.
 
 A node is made for one place of the broker. When the broker turns up at another one, or this host's turn is over,
-the node is stopped in order, and made anew when it is to work again; what it knows lies in the store and on the disk,
+the node is stopped in order, and a new one is made when it is to work again; its state is in the store and on the disk,
 as for a restart.
 """
 
@@ -120,7 +120,7 @@ class Hosted(Node):
 
 
 class OfferedBroker(Broker):
-    """The broker of a cluster: it tells where it is as long as it runs."""
+    """The broker of a cluster: it registers its address as long as it runs."""
 
     def __init__(self, config: Config, readers: dict[str, list[str]], own: Collection[str] = ()) -> None:
         super().__init__(config.broker, config.data, readers, own)

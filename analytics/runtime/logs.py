@@ -1,7 +1,7 @@
 """How nodes write to their log: one record a line, to stderr, as text, ``key=value`` or JSON.
 
 Each says when, how grave, of which node, from which module, and what. A process may run several nodes: what a
-greenlet writes is the node's that started it, or that started the greenlet that did. What can't be told apart, as
+greenlet writes is the node's that started it, or that started the greenlet that did. What can't be attributed, as
 from a thread, is said of all of them.
 """
 
@@ -23,7 +23,7 @@ def as_node(name: str, work: Callable[[], None]) -> None:
     """Do ``work``. What it writes to the log is node ``name``'s, so is what its greenlets ever write."""
 
     def named() -> None:
-        if naming.spawn_tree_locals is not None:  # it is where gevent was told not to keep such things
+        if naming.spawn_tree_locals is not None:  # it is None if gevent is configured to keep no such locals
             naming.spawn_tree_locals[NODE] = name
         work()
 
@@ -33,7 +33,7 @@ def as_node(name: str, work: Callable[[], None]) -> None:
 
 
 def set_up(level: str, form: str = "text", nodes: Sequence[str] = ()) -> None:
-    """Send records of ``level`` and graver ones to stderr, and with them what would be printed there otherwise.
+    """Send records of ``level`` and more severe ones to stderr, and with them what would be printed there otherwise.
 
     Args:
         form: a key of :data:`FORMS`.
@@ -45,7 +45,7 @@ def set_up(level: str, form: str = "text", nodes: Sequence[str] = ()) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     setattr(gevent.get_hub(), "print_exception", _log_greenlet)  # noqa: B010
-    # Their own news is the caller's to tell.
+    # Their callers report what matters of theirs.
     for library in ("pymongo", "urllib3"):
         logging.getLogger(library).setLevel(logging.WARNING)
 

@@ -3,7 +3,7 @@
 A majority's acknowledged writes survive any failover. They are gone after a database was restored from a backup, after
 somebody deleted documents, or where less than a majority was asked for. Three things show it: a document or a position
 that is older than the version a bolt wrote; one that is older than the saved position says; a saved position that is
-older than what the broker was told.
+older than the last report to the broker.
 
     evidence ──▶ note in the store ──▶ the bolt reads the Queue again, from its oldest message
                                           ├ it reaches back far enough: repaired, the note goes
@@ -55,7 +55,7 @@ class LostWrites(AnalyticsError):
         self.includes = dict(includes)
 
 
-class Loss(msgspec.Struct):
+class LossNote(msgspec.Struct):
     """A note of lost writes, kept in the store until they are repaired.
 
     Attributes:
@@ -152,16 +152,16 @@ class Losses:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def load(self, bolts: Iterable[str]) -> dict[str, Loss]:
+    def load(self, bolts: Iterable[str]) -> dict[str, LossNote]:
         """Return the notes that there are, by bolt."""
         names = {_id(bolt): bolt for bolt in bolts}
         found = self._store.load(POSITIONS, list(names))
         return {
-            names[id_]: msgspec.convert({key: one[key] for key in Loss.__struct_fields__}, Loss)
+            names[id_]: msgspec.convert({key: one[key] for key in LossNote.__struct_fields__}, LossNote)
             for id_, one in found.items()
         }
 
-    def save(self, losses: Mapping[str, Loss]) -> None:
+    def save(self, losses: Mapping[str, LossNote]) -> None:
         """Write notes, whatever was noted before."""
         writes = [Write(_id(bolt), msgspec.to_builtins(loss), None) for bolt, loss in losses.items()]
         if writes:

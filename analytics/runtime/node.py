@@ -18,8 +18,7 @@ from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
 from analytics import __version__
-from analytics.cluster import Node as Entry
-from analytics.cluster import Registry, open_registry
+from analytics.cluster import NodeEntry, Registry, open_registry
 from analytics.config import Config, fingerprint
 from analytics.runtime.logs import as_node
 from analytics.system.processes import process_started, usage
@@ -125,7 +124,7 @@ def resolve_apart() -> None:
 
 
 class _Runner:
-    """Runs one node in greenlets, and tells the registry how it does."""
+    """Runs one node in greenlets, and reports its state to the registry."""
 
     def __init__(self, node: Node, registry: Registry, ending: Event, games: str) -> None:
         self.error = ""
@@ -136,7 +135,7 @@ class _Runner:
         self._started = False
         self._total = 0
         self._tasks = TaskGroup(node.name, self._fail)
-        self._entry = Entry(
+        self._entry = NodeEntry(
             name=node.name,
             role=node.role,
             host=socket.gethostname(),
@@ -162,7 +161,7 @@ class _Runner:
         self._tasks.spawn(self._beat_for_ever)
 
     def stop(self) -> None:
-        """Stop the node if it was started; leave the registry, unless there is an error to tell."""
+        """Stop the node if it was started; leave the registry, unless there is an error to show."""
         self._tasks.stop()
         if self._started:
             try:
@@ -170,7 +169,7 @@ class _Runner:
             except Exception as error:
                 self._fail(error)
         if self.error:
-            self._tell(msgspec.structs.replace(self._entry, last_error=self.error, ended=True))
+            self._report(msgspec.structs.replace(self._entry, last_error=self.error, ended=True))
         else:
             self._registry.leave(self._node.name)
         log.info("%s stopped", self._node.name)
@@ -190,7 +189,7 @@ class _Runner:
             rate = max(0, total - self._total) / max(BEAT_SECONDS, now - self._entry.beat)
             self._total = total
             self._entry = msgspec.structs.replace(self._entry, beat=now, state=state, rate=rate)
-            self._tell(self._entry)
+            self._report(self._entry)
             gevent.sleep(BEAT_SECONDS)
 
     def _state(self) -> dict[str, Any]:
@@ -199,14 +198,14 @@ class _Runner:
         try:
             return {**self._node.state(), "process": msgspec.to_builtins(usage())}
         except Exception as error:
-            log.exception("%s can't tell its state", self._node.name)
+            log.exception("%s can't report its state", self._node.name)
             return {"error": f"state: {type(error).__name__}: {error}"}
 
-    def _tell(self, entry: Entry) -> None:
+    def _report(self, entry: NodeEntry) -> None:
         try:
             self._registry.beat(entry)
         except Exception as error:  # a full disk, say: the node works on
-            log.error("%s can't tell the registry how it does: %s", self._node.name, error)
+            log.error("%s can't report to the registry: %s", self._node.name, error)
 
     def _fail(self, error: BaseException) -> None:
         self.error = self.error or f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ METRICS = "metrics"
 DASHBOARD = "dashboard"
 CATALOGUE: Catalogue = {bolt.name: list(bolt.reads) for bolt in BOLTS.values()}
 READERS = frozenset({*BOLTS, TIMERS})
-"""Who reads the Queue where the configuration leaves nobody out."""
+"""The readers of the Queue if the configuration leaves none out."""
 
 
 def groups(config: Config) -> dict[str, list[str]]:

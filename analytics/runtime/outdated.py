@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from analytics.cluster import Node, open_registry
+from analytics.cluster import NodeEntry, open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config, fingerprint
 from analytics.errors import AnalyticsError
@@ -15,7 +15,7 @@ class Outdated(AnalyticsError):
     """Running bolts know other games and areas than the command that was called; the message says what to do."""
 
 
-def outdated(config: Config, nodes: Iterable[Node]) -> str:
+def outdated(config: Config, nodes: Iterable[NodeEntry]) -> str:
     """Return, in a sentence, which running workers and timers know other games and areas than ``config``, "" if none does.
 
     What a node of an older release knows is unknown.

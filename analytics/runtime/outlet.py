@@ -42,7 +42,7 @@ class Outlet:
     def send(
         self, bolt: str, tuples: Iterable[Mapping[str, Any]], list_fields: Sequence[str] = ()
     ) -> "Iterator[AsyncResult[Ack]]":
-        """Publish a bolt's tuples, batch by batch; yield for each batch what tells when it is durable.
+        """Publish a bolt's tuples, batch by batch; yield for each batch a result that is set when it is durable.
 
         Args:
             tuples: each with ``tuples``, the number of incoming ones that it accounts for.

@@ -9,8 +9,8 @@ from analytics.broker.wire import Head
 from analytics.errors import Unavailable
 from analytics.runtime.lost_writes import (
     NOTHING,
-    Loss,
     Losses,
+    LossNote,
     LostWrites,
     Numbers,
     check_queue,
@@ -42,7 +42,7 @@ class Recovery:
         self._refill = refill
         self._notes = Losses(store)
         self._lost = {one.bolt: one for one in lost}
-        self._losses: dict[str, Loss] = {}
+        self._losses: dict[str, LossNote] = {}
         self._refreshed = time.monotonic()
 
     @property
@@ -80,7 +80,7 @@ class Recovery:
                 check_queue(bolt, position, state)
                 older = older_position(bolt, position, state)
             if lost := self._lost.get(bolt) or older:
-                losses[bolt] = Loss(lost.what, lost.includes)
+                losses[bolt] = LossNote(lost.what, lost.includes)
         reading = {bolt: loss for bolt, loss in losses.items() if loss.reading}
         oldest = self._oldest({topic for bolt in reading for topic in heads[bolt]})
         for bolt, loss in reading.items():

@@ -1,7 +1,7 @@
 """What ``status`` says, as data: every node that should run or does, the balance, and who did not answer.
 
 ``status``, ``/metrics`` and the dashboard show the same report. What it needs of others is asked side by side,
-each within ``SECONDS``: whatever hangs, the rest is told in time.
+each within ``SECONDS``: a peer that hangs does not delay the report of the others.
 """
 
 import time
@@ -15,15 +15,14 @@ from gevent.event import Event
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
-from analytics.cluster import LocalRegistry, open_registry
-from analytics.cluster import Node as Entry
+from analytics.cluster import LocalRegistry, NodeEntry, open_registry
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import unset_variables
 from analytics.errors import Unavailable
-from analytics.runtime.asking import Answer, ask
 from analytics.runtime.balance import Balance, balance, together
+from analytics.runtime.fanout import Reply, ask_all
 from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
@@ -36,10 +35,10 @@ SECONDS = 1.2
 """For one answer. With the start of the interpreter ``status`` takes less than two."""
 
 PATIENCE = SECONDS * 0.9
-"""Whoever is asked gives up a little earlier, in its own words."""
+"""A peer's client times out a little earlier, with its own message."""
 
 MISSING = "not running"
-NONE = Answer()
+NONE = Reply()
 
 
 class NodeReport(msgspec.Struct, frozen=True):
@@ -84,7 +83,7 @@ class StatusReport(msgspec.Struct, frozen=True):
 
     @property
     def healthy(self) -> bool:
-        """Whether every node is well, everything answered, and the balance adds up."""
+        """Whether every node is healthy, everything answered, and the balance adds up."""
         return (
             not self.problem
             and self.balance is not None
@@ -100,7 +99,7 @@ class StatusReport(msgspec.Struct, frozen=True):
 
     @property
     def unwell(self) -> list[str]:
-        """Everything that is not well, in words, the gravest first; empty if ``healthy``."""
+        """Every problem, in words, the most severe first; empty if ``healthy``."""
         return [
             *([f"broker: {self.problem}"] if self.broker is not None and self.problem else []),
             *(f"{peer.name}: {peer.problem}" for peer in self.peers if peer.problem),
@@ -124,13 +123,13 @@ def facts(found: StatusReport) -> dict[str, Any]:
 def report(config: Config) -> StatusReport:
     """Return how the suite does at this moment, within two seconds whatever hangs."""
     local = LocalRegistry(config.data).list()
-    answers = ask(_questions(config), SECONDS)
+    answers = ask_all(_questions(config), SECONDS)
     peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
-    entries: list[Entry] | None = answers["etcd"].value if "etcd" in answers else None
+    entries: list[NodeEntry] | None = answers["etcd"].value if "etcd" in answers else None
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     late = outdated(config, local if entries is None else entries)
     warned = [*warnings(config, nodes), *([late] if late else [])]
-    broker: Answer = answers["broker"]
+    broker: Reply = answers["broker"]
     if broker.value is None:
         return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warned)
     state: BrokerState = broker.value
@@ -205,7 +204,7 @@ def _ask_store(config: Config) -> None:
         gevent.spawn(store.close)
 
 
-def _ask_etcd(config: Config, listed: Event) -> list[Entry]:
+def _ask_etcd(config: Config, listed: Event) -> list[NodeEntry]:
     registry = open_registry(config, PATIENCE)
     try:
         entries = registry.list()
@@ -228,7 +227,7 @@ def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
 
 
 def node_reports(
-    config: Config, entries: Sequence[Entry] | None = None, failed: Mapping[str, str] | None = None
+    config: Config, entries: Sequence[NodeEntry] | None = None, failed: Mapping[str, str] | None = None
 ) -> list[NodeReport]:
     """Return the nodes that the configuration needs, and any others.
 
@@ -254,7 +253,7 @@ def node_reports(
     ]
 
 
-def _of_entry(entry: Entry, reason: str, data: Path) -> NodeReport:
+def _of_entry(entry: NodeEntry, reason: str, data: Path) -> NodeReport:
     """Return what is known of a node; ``reason`` is why the supervisor can't keep it running."""
     error = str(entry.state.get("last_error") or entry.state.get("error") or entry.last_error)
     problem = _problem(entry, data) if alive(entry) or not reason else reason
@@ -265,7 +264,7 @@ def _of_entry(entry: Entry, reason: str, data: Path) -> NodeReport:
     )  # fmt: skip
 
 
-def _problem(entry: Entry, data: Path) -> str:
+def _problem(entry: NodeEntry, data: Path) -> str:
     """Return what is wrong with a node now, the cause first, "" if nothing is."""
     state = entry.state
     if not alive(entry):

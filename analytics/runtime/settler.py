@@ -4,7 +4,7 @@
                               │ refused: load it again, fold in what it lacks
                               └──────────────────────────────────────────────▶ again
 
-Two portions of documents are on their way at a time: while the store writes one, the next is worked out.
+Two portions of documents are in flight at a time: while the store writes one, the next is computed.
 
 A crash between any two steps is harmless: the positions still say that the messages are to be folded, and
 the documents say which of them they include.

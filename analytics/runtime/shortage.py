@@ -1,4 +1,4 @@
-"""What a process on this machine is short of, as far as the kernel tells: the cause behind what it can't write."""
+"""What a process on this machine lacks, by the kernel's figures: why it cannot write."""
 
 import errno
 import os

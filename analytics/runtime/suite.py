@@ -21,7 +21,7 @@ DOWN_SECONDS = 20.0
 LAST_WORDS = 5
 
 
-class NotUp(AnalyticsError):
+class ProcessNotUp(AnalyticsError):
     """A process of the suite ended at its start or did not come up; the message quotes its log."""
 
 
@@ -66,7 +66,7 @@ class Suite:
         return list(self._nodes)
 
     def start(self) -> None:
-        """Start every process and wait until all are up. Raise NotUp if one does not come up."""
+        """Start every process and wait until all are up. Raise ProcessNotUp if one does not come up."""
         for name in self._nodes:
             self._launch(name)
         for name in self._nodes:
@@ -111,18 +111,18 @@ class Suite:
         return self.config.data / "log" / f"{name}.log"
 
     def wait_until_up(self, name: str, timeout: float = UP_SECONDS) -> None:
-        """Return when all of the process's nodes beat. Raise NotUp if it ends, or after ``timeout`` seconds."""
+        """Return when all of the process's nodes beat. Raise ProcessNotUp if it ends, or after ``timeout`` seconds."""
         process = self._processes[name]
         registry = LocalRegistry(self.config.data)
         expected = set(registered(self.config, self._nodes[name]))
         until = time.monotonic() + timeout
         while expected - {node.name for node in registry.list() if node.pid == process.pid and alive(node)}:
             if process.poll() is not None:
-                raise NotUp(
+                raise ProcessNotUp(
                     f"{name} ended with status {process.returncode} at its start; {self._last_words(name)}"
                 )
             if time.monotonic() >= until:
-                raise NotUp(f"{name} did not come up within {timeout:g} s; {self._last_words(name)}")
+                raise ProcessNotUp(f"{name} did not come up within {timeout:g} s; {self._last_words(name)}")
             time.sleep(0.05)
 
     def _launch(self, name: str) -> None:

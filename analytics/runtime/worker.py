@@ -7,36 +7,30 @@ and the broker's log gives it back later.
 
 import logging
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import gevent
-from gevent.event import Event
 
 from analytics.bolts import BOLTS
-from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.wire import Head, Message
 from analytics.config import Config, areas
 from analytics.core.fold import Folder
-from analytics.errors import Unavailable
-from analytics.runtime.intake import NOTHING, Intake, NewLog
-from analytics.runtime.lost_writes import Loss, Losses, LostWrites
+from analytics.runtime.connections import Connections
+from analytics.runtime.consumer import NOTHING, Consumer, NewLog
+from analytics.runtime.flush_schedule import FlushSchedule
+from analytics.runtime.lost_writes import Losses, LossNote, LostWrites
 from analytics.runtime.node import Node
-from analytics.runtime.outlet import Outlet, new_session
-from analytics.runtime.pace import Pace
+from analytics.runtime.pending import Pending
 from analytics.runtime.recovery import Recovery
-from analytics.runtime.reports import Reports
-from analytics.runtime.settler import Changes, Settler
+from analytics.runtime.settler import Settler
 from analytics.spouts.rejected import Rejected
-from analytics.store import open_store
 from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
 IDLE_SECONDS = 0.5
-BYTES_A_TUPLE = 256
-"""What a tuple takes as a rule: one with a long list counts as several."""
+T = TypeVar("T")
 
 
 class Worker(Node):
@@ -48,40 +42,25 @@ class Worker(Node):
         self.name = name
         self._config = config
         self._bolts = {bolt: BOLTS[bolt] for bolt in bolts}
-        self._topics = sorted({topic for bolt in self._bolts.values() for topic in bolt.reads})
-        self._intake: Intake | None = None
+        self._pending = Pending(self._bolts, config.worker.max_pending_tuples)
+        self._schedule = FlushSchedule(config.worker.flush_seconds, config.worker.max_pending_tuples)
+        self._consumer: Consumer | None = None
         self._recovery: Recovery | None = None
-        self._heads: dict[str, dict[str, Head]] = {}
-        self._settling = False
-        self._room = Event()
-        self._work = Event()
-        self._error = ""
         self._folded = 0
-        self._pace = Pace(config.worker.flush_seconds, config.worker.max_pending_tuples)
         self._settled_at = time.time()
         self._newest = 0.0
 
     def start(self) -> None:
         """Connect to broker and store; the greenlets wait for them as long as it takes."""
-        config = self._config
-        self._areas = areas(config)
-        self._store = open_store(config)
-        session = f"{self.name}-{new_session()}"
-        self._publisher = Publisher(config.broker, session)
-        self._refill = Refill(config.broker)
-        self._reports = Reports(config.broker)
-        self._live = Subscriber(config.broker, self._topics)
+        config, found = self._config, areas(self._config)
+        self._connections = connections = Connections(config, self.name, self._topics())
         self._rejected = Rejected(config)
-        self._folder = Folder(self._bolts.values(), self._areas)
+        self._folder = Folder(self._bolts.values(), found)
         self._settler = Settler(
-            self._bolts,
-            self._areas,
-            self._store,
-            Outlet(self._publisher, session),
-            config.worker.max_known_accts,
+            self._bolts, found, connections.store, connections.outlet, config.worker.max_known_accts
         )
         self._tasks = TaskGroup(self.name)
-        self._tasks.include(self._reports.tasks)
+        self._tasks.include(connections.reporter.tasks)
         self._tasks.spawn(self._fold_for_ever)
 
     def step(self) -> None:
@@ -102,152 +81,124 @@ class Worker(Node):
     def stop(self) -> None:
         """Settle what was folded, then let go of everything."""
         self._tasks.stopping = True
-        self._work.set()
+        self._pending.work.set()
         self._tasks.stop(10)
-        if self._intake:
-            self._intake.close()
-            self._intake = None
-        self._publisher.close()
-        for client in (self._refill, self._reports, self._live):
-            client.close()
-        self._store.close()
+        if self._consumer:
+            self._consumer.close()
+            self._consumer = None
+        self._connections.close()
 
     def state(self) -> dict[str, Any]:
         """Return what ``status`` shows: positions per bolt, what is pending, and why nothing moves if nothing does."""
-        intake = self._intake
+        consumer, recovery = self._consumer, self._recovery
+        errors = [
+            self._connections.error,
+            recovery.error if recovery else "",
+            self._connections.reporter.error,
+            consumer.error if consumer else "",
+        ]
         return {
             "bolts": sorted(self._bolts),
             "folded": self._folded,
-            "pending": self._changes.tuples if intake else 0,
-            "skipped": intake.skipped if intake else 0,
-            "lost_writes": self._recovery.bolts if self._recovery else [],
+            "pending": self._pending.tuples if consumer else 0,
+            "skipped": consumer.skipped if consumer else 0,
+            "lost_writes": recovery.bolts if recovery else [],
             "newest": self._newest,
             "settled_at": self._settled_at,
-            "error": self._error
-            or (self._recovery.error if self._recovery else "")
-            or self._reports.error
-            or (intake.error if intake else ""),
+            "error": next(filter(None, errors), ""),
         }
 
+    def _topics(self) -> list[str]:
+        return sorted({topic for bolt in self._bolts.values() for topic in bolt.reads})
+
     def _fold_for_ever(self) -> None:
-        intake = self._intake = self._prepare()
+        consumer = self._consumer = self._prepare()
         self._tasks.spawn(self._settle_for_ever)
         while not self._tasks.stopping:
             try:
-                for message in intake.messages(IDLE_SECONDS):
-                    self._fold(message, intake.heads[message.topic])
+                for message in consumer.messages(IDLE_SECONDS):
+                    self._fold(message, consumer.heads[message.topic])
                     gevent.sleep(0)
-                    self._wait_for_room()
+                    self._pending.wait_for_room(self._tasks)
             except NewLog as other:
-                self._wait_until_settled()
+                self._pending.wait_until_settled(self._tasks)
                 if self._recovery is not None:
                     self._persist(self._recovery.abandon)
-                intake.restart(other.log)
-                self._heads = {bolt: dict.fromkeys(heads, NOTHING) for bolt, heads in self._heads.items()}
-                self._changes = Changes.nothing(other.log, self._bolts)
+                consumer.restart(other.log)
+                nothing = {bolt: dict.fromkeys(heads, NOTHING) for bolt, heads in self._pending.heads.items()}
+                self._pending.begin(other.log, nothing)
 
-    def _prepare(self) -> Intake:
-        """Learn from the store where each bolt stands, and tell the broker."""
-        self._persist(self._store.ensure_indexes, self._bolts)
+    def _prepare(self) -> Consumer:
+        """Learn from the store where each bolt stands, and report that to the broker."""
+        connections = self._connections
+        self._persist(connections.store.ensure_indexes, self._bolts)
         saved = self._persist(self._settler.load_positions)
         logs = {log for log, _ in saved.values()}
-        # Bolts that stand in different logs begin anew: their documents know what they include.
+        # Bolts that stand in different logs start from scratch: their documents know what they include.
         log = logs.pop() if len(logs) == 1 else ""
-        self._heads = {
+        heads = {
             name: {
                 topic: saved[name][1].get(topic, NOTHING) if log and name in saved else NOTHING
                 for topic in bolt.reads
             }
             for name, bolt in self._bolts.items()
         }
-        self._recovery = Recovery(self._store, self._refill, self._persist(self._settler.lost))
-        again = self._persist(self._recovery.begin, saved, self._heads)
+        self._recovery = Recovery(connections.store, connections.refill, self._persist(self._settler.lost))
+        again = self._persist(self._recovery.begin, saved, heads)
         log = log or (self._recovery.log if again else "")
         first = {
-            topic: min(
-                (heads[topic] for heads in self._heads.values() if topic in heads),
-                key=lambda head: head.number,
-            )
-            for topic in self._topics
+            topic: min((one[topic] for one in heads.values() if topic in one), key=lambda head: head.number)
+            for topic in self._topics()
         }
-        self._changes = Changes.nothing(log, self._bolts)
-        self._reports.tell(log, self._heads, again=bool(again))
-        return Intake(self._live, self._refill, log, first, again)
+        self._pending.begin(log, heads)
+        connections.reporter.tell(log, heads, again=bool(again))
+        return Consumer(connections.live, connections.refill, log, first, again)
 
     def _fold(self, message: Message, head: Head) -> None:
         topic, header = message.topic, message.header
-        lacking = {
-            bolt
-            for bolt, heads in self._heads.items()
-            if topic in heads and heads[topic].number < header.number
-        }
+        lacking = self._pending.lacking(message)
         folded, unusable = self._folder.fold(topic, header.number, message.body, lacking)
         for one in unusable:
             self._rejected.put(spout=self.name, source=header.source, reason=one.reason, raw=one.line)
-        for bolt, deltas in folded.items():
-            self._changes.add(bolt, deltas)
-            self._heads[bolt][topic] = head
-        self._changes.tuples += header.count
-        self._changes.bytes += len(message.body)
         self._folded += header.count
         self._newest = max(self._newest, header.at)
-        self._pace.folded(time.monotonic(), own=topic in self._bolts)
-        self._work.set()
-
-    def _wait_for_room(self) -> None:
-        most = self._config.worker.max_pending_tuples
-        while not self._tasks.stopping and (
-            self._changes.tuples >= most or self._changes.bytes >= most * BYTES_A_TUPLE
-        ):
-            self._room.clear()
-            self._room.wait(1.0)
-
-    def _wait_until_settled(self) -> None:
-        while (self._changes.tuples or self._settling) and not self._tasks.stopping:
-            self._room.clear()
-            self._room.wait(1.0)
+        self._schedule.folded(time.monotonic(), own=topic in self._bolts)
+        self._pending.add(message, head, folded)
 
     def _settle_for_ever(self) -> None:
         while not self._tasks.stopping:
-            self._work.wait()
-            self._work.clear()
+            self._pending.work.wait()
+            self._pending.work.clear()
             self._wait_for_more()
-            if self._changes.tuples:
+            if self._pending.tuples:
                 self._settle()
-        if self._changes.tuples:
+        if self._pending.tuples:
             self._settle()
 
     def _wait_for_more(self) -> None:
-        self._pace.begin(time.monotonic())
-        while not self._tasks.stopping and (wait := self._pace.wait(time.monotonic(), self._changes.tuples)):
+        self._schedule.begin(time.monotonic())
+        while not self._tasks.stopping and (
+            wait := self._schedule.wait(time.monotonic(), self._pending.tuples)
+        ):
             gevent.sleep(wait)
 
     def _settle(self) -> None:
-        changes, self._changes = self._changes, Changes.nothing(self._changes.log, self._bolts)
-        changes.heads = {bolt: dict(heads) for bolt, heads in self._heads.items()}
-        self._settling = True
-        self._room.set()
+        changes = self._pending.take()
         begin = time.monotonic()
         self._persist(self._settler.settle, changes)
-        self._pace.settled(time.monotonic() - begin)
-        self._settling = False
-        self._room.set()
+        self._schedule.settled(time.monotonic() - begin)
+        self._pending.settled()
         self._settled_at = time.time()
         if self._recovery is not None:
             self._persist(self._recovery.end, changes.heads)
-        self._reports.tell(changes.log, changes.heads)
+        self._connections.reporter.tell(changes.log, changes.heads)
 
-    def _persist(self, action: Any, *arguments: Any) -> Any:
-        """Do something with the store; while it is away, say so and try again."""
-        while True:
-            try:
-                result = action(*arguments)
-                self._error = ""
-                return result
-            except Unavailable as error:
-                self._error = str(error)
-                gevent.sleep(RETRY_SECONDS)
-            except LostWrites as lost:
-                # The next start reads the note, and then the Queue again.
-                self._persist(Losses(self._store).save, {lost.bolt: Loss(lost.what, lost.includes)})
-                raise
+    def _persist(self, action: Callable[..., T], *arguments: object) -> T:
+        """Do something with the store, however long it is away."""
+        try:
+            return self._connections.persist(action, *arguments)
+        except LostWrites as lost:
+            # The next start reads the note, and then the Queue again.
+            note = {lost.bolt: LossNote(lost.what, lost.includes)}
+            self._connections.persist(Losses(self._connections.store).save, note)
+            raise

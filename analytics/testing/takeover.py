@@ -16,7 +16,7 @@ import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, totals
-from analytics.cluster import LocalRegistry, Node, open_keys
+from analytics.cluster import LocalRegistry, NodeEntry, open_keys
 from analytics.cluster.registry import alive
 from analytics.config import areas
 from analytics.errors import AnalyticsError, Unavailable
@@ -150,7 +150,7 @@ class TakeoverTest:
             return set()
         finally:
             keys.close()
-        return {key for key, node in found.items() if msgspec.json.decode(node, type=Node).beat > since}
+        return {key for key, node in found.items() if msgspec.json.decode(node, type=NodeEntry).beat > since}
 
     def _working(self) -> set[int]:
         """Return the processes that work and do not stand by."""

@@ -17,7 +17,7 @@ from running_suite import ROOT, Run, RunningSuite
 from analytics.cli.main import COMMANDS
 from analytics.core.compiled import COMPILED
 from analytics.runtime.report import report
-from analytics.runtime.suite import NotUp, Suite
+from analytics.runtime.suite import ProcessNotUp, Suite
 
 
 def test_help_lists_every_command_and_is_quick(analytics: Run) -> None:
@@ -200,5 +200,5 @@ def test_a_killed_node_is_shown_and_comes_back(analytics: Run, running: RunningS
 def test_a_process_that_can_not_start_is_quoted(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.write_text('[[gamelog.sources]]\nname = "a"\nkind = "tcp"\nhost = "192.0.2.1"\nport = 5010\n')
-    with pytest.raises(NotUp, match="gamelog ended with status 1"), Suite(file, [["gamelog"]]):
+    with pytest.raises(ProcessNotUp, match="gamelog ended with status 1"), Suite(file, [["gamelog"]]):
         pass

@@ -17,7 +17,7 @@ from analytics.broker.broker import Broker
 from analytics.cli.rebuild import rebuild
 from analytics.cli.rejected import rejected
 from analytics.cli.timers import timers
-from analytics.cluster import LocalRegistry, Node
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import AreaSection, Game, Interface, Source, fingerprint
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import report
@@ -81,7 +81,7 @@ def test_a_replay_waits_for_bolts_that_know_the_areas(rejecting):
     games = {"dl": Game(areas={**config.games["dl"].areas, "f" * 4 + "0" * 20: AreaSection(plat="1")})}
     corrected = msgspec.structs.replace(config, games=games)
     registry = LocalRegistry(config.data)
-    bolts = Node(
+    bolts = NodeEntry(
         name="worker-main", role="bolts", host="here", pid=os.getpid(), started=process_started(), version="1",
         since=0, beat=time.time() + 3600, games=fingerprint(config),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from cluster_harness import NewEtcd, eventually, section
 
-from analytics.cluster import Node, Registry, open_registry
+from analytics.cluster import NodeEntry, Registry, open_registry
 from analytics.cluster.registry import LocalRegistry, alive
 from analytics.config import Config, EtcdSection
 from analytics.system.processes import process_started
@@ -18,12 +18,12 @@ Host = Callable[..., Registry]
 both = pytest.mark.parametrize("api", ["v2", "v3"])
 
 
-def node(name: str, **changes: object) -> Node:
+def node(name: str, **changes: object) -> NodeEntry:
     facts = {
         "name": name, "role": "bolts", "host": "here", "pid": 1, "started": process_started(1), "version": "1",
         "since": 1.0, "beat": time.time(), "state": {"folded": 3},
     }  # fmt: skip
-    return Node(**(facts | changes))  # type: ignore[arg-type]
+    return NodeEntry(**(facts | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
 from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
-from analytics.runtime import worker
+from analytics.runtime import connections
 from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import readers
@@ -65,7 +65,7 @@ class NearSuite:
     ) -> None:
         self.now, self.store = now, store
         monkeypatch.setattr(store, "close", lambda: None)
-        for module in (worker, timers_node):
+        for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
         monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.2)
         ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)

@@ -60,7 +60,7 @@ def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
     assert suite.stored() == sound
     assert suite.heads() == heads
     assert outcome.lines == len(records)
-    assert not outcome.holes
+    assert not outcome.gaps
 
     hand = damage(suite, 7)
     damaged = suite.stored()
@@ -85,7 +85,7 @@ def test_while_records_come_sound_documents_are_left_alone_and_others_mended(sui
     assert suite.rebuild()[1] == []
     damage(suite, 1)
     outcome, _ = suite.rebuild()
-    assert not outcome.holes
+    assert not outcome.gaps
     assert not outcome.done.restless
     coming.end()
     suite.settled(0)

@@ -14,8 +14,8 @@ from analytics.bolts import BOLTS
 from analytics.broker.wire import Head
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime import recovery, worker
-from analytics.runtime.lost_writes import EXPIRY_SECONDS, Loss, Losses, older_documents
+from analytics.runtime import connections, recovery
+from analytics.runtime.lost_writes import EXPIRY_SECONDS, Losses, LossNote, older_documents
 from analytics.runtime.worker import Worker
 from analytics.store import POSITIONS, MemoryStore, Write
 
@@ -49,7 +49,7 @@ class Restorable(MemoryStore):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Restorable:
     one = Restorable()
-    monkeypatch.setattr(worker, "open_store", lambda config: one)
+    monkeypatch.setattr(connections, "open_store", lambda config: one)
     monkeypatch.setattr(recovery, "REFRESH_SECONDS", 0.05)
     return one
 
@@ -193,7 +193,7 @@ def test_a_worker_that_dies_while_it_reads_again_begins_again(
     running.stop()
     store.restore(saved, ["coinday"])
     # The note of an earlier start, and a position that it has saved since.
-    Losses(store).save({"coinday": Loss("something", {COINS: 1}, {COINS: 2})})
+    Losses(store).save({"coinday": LossNote("something", {COINS: 1}, {COINS: 2})})
     one = running.start()
     eventually(lambda: count(store, "coinday")() == 7)
     eventually(lambda: one.state()["error"] == "")

@@ -11,7 +11,7 @@ import gevent
 import pytest
 from gevent import monkey
 
-from analytics.cluster import LocalRegistry, Node
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.runtime.node import RESOLVING_THREADS, Exit, resolve_apart, run
@@ -104,7 +104,7 @@ def test_an_error_while_stopping_is_told(tmp_path: Path) -> None:
 
 def test_a_node_that_can_not_tell_its_state_works_on(tmp_path: Path) -> None:
     node = Counting("a", [], fails="state")
-    seen: list[Node] = []
+    seen: list[NodeEntry] = []
 
     def told() -> bool:
         seen[:] = LocalRegistry(tmp_path).list()
@@ -130,7 +130,7 @@ def test_counting_goes_before_reading(
 
 
 def test_nodes_beat(tmp_path: Path) -> None:
-    seen: list[Node] = []
+    seen: list[NodeEntry] = []
     began = time.time()
 
     def told() -> bool:
@@ -154,13 +154,13 @@ def test_who_is_alive() -> None:
         "since": now,
         "beat": now,
     }
-    me = Node(pid=os.getpid(), started=process_started(), **facts)
+    me = NodeEntry(pid=os.getpid(), started=process_started(), **facts)
     assert alive(me)
     assert not alive(me, now + 6)
-    assert not alive(Node(pid=os.getpid(), started=process_started() - 1, **facts)), (
+    assert not alive(NodeEntry(pid=os.getpid(), started=process_started() - 1, **facts)), (
         "a pid that was used again"
     )
-    assert not alive(Node(pid=2**22 + 1, started=1, **facts)), "no such process"
+    assert not alive(NodeEntry(pid=2**22 + 1, started=1, **facts)), "no such process"
 
 
 def test_the_registry_passes_over_what_is_no_node(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from analytics.app import UnknownNode, build
 from analytics.bolts import BOLTS
 from analytics.broker.wire import BrokerState
-from analytics.cluster import LocalRegistry, Node
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import (
     Config,
     DashboardSection,
@@ -26,7 +26,7 @@ from analytics.config import (
 )
 from analytics.errors import AnalyticsError
 from analytics.runtime import shortage
-from analytics.runtime.asking import Answer
+from analytics.runtime.fanout import Reply
 from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.report import node_reports, report
 from analytics.store import MemoryStore, Store
@@ -35,12 +35,12 @@ from analytics.system.processes import process_started
 SOURCE = Source(name="a", kind="file", path="/x")
 
 
-def node_of(**changes: Any) -> Node:
+def node_of(**changes: Any) -> NodeEntry:
     facts: dict[str, Any] = {
         "name": "gamelog", "role": "spout", "host": "h", "pid": os.getpid(), "started": process_started(),
         "version": "1", "since": time.time(), "beat": time.time(),
     }  # fmt: skip
-    return Node(**{**facts, **changes})
+    return NodeEntry(**{**facts, **changes})
 
 
 def beating(data: Path, **changes: Any) -> None:
@@ -199,12 +199,12 @@ def test_a_name_that_no_node_has() -> None:
 def test_what_spouts_tell_is_not_newer_than_what_the_broker_tells(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ask(*_: Any) -> dict[str, Answer]:
+    def ask_all(*_: Any) -> dict[str, Reply]:
         beating(tmp_path, state={"published": 2})
-        return {"broker": Answer(BrokerState("log", {}, {}, {}, "", 0, 0, 0))}
+        return {"broker": Reply(BrokerState("log", {}, {}, {}, "", 0, 0, 0))}
 
     beating(tmp_path, state={"published": 1})
-    monkeypatch.setattr("analytics.runtime.report.ask", ask)
+    monkeypatch.setattr("analytics.runtime.report.ask_all", ask_all)
     [told] = [node.state for node in report(Config(data=tmp_path)).nodes if node.name == "gamelog"]
     assert told == {"published": 1}
 

@@ -9,8 +9,8 @@ from runtime_harness import RunningBroker, eventually
 from analytics.broker import clients
 from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.wire import Batch, BatchHeader, Part
-from analytics.runtime import intake
-from analytics.runtime.intake import NOTHING, Intake
+from analytics.runtime import consumer
+from analytics.runtime.consumer import NOTHING, Consumer
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def broker(tmp_path: Any) -> Any:
 def test_who_listens_to_a_frozen_broker_says_so(
     broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(consumer, "SILENT_SECONDS", 0.2)
     live, refill = Subscriber(broker.section, ["a"]), Refill(broker.section, 0.3)
     log = refill.state().log
-    listening = Intake(live, refill, log, {"a": NOTHING})
+    listening = Consumer(live, refill, log, {"a": NOTHING})
     with gevent.Timeout(120):
         for _ in range(3):
             assert list(listening.messages(0.01)) == [] and not listening.error

@@ -10,7 +10,7 @@ from runtime_harness import eventually
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.report import report
-from analytics.runtime.suite import NotUp, Suite
+from analytics.runtime.suite import ProcessNotUp, Suite
 from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
@@ -49,7 +49,9 @@ def test_stopping_is_orderly(file: Path) -> None:
 
 
 def test_a_process_that_ends_at_its_start_is_quoted(file: Path) -> None:
-    with pytest.raises(NotUp, match=r'nope ended with status 1 .*expected the name of a node, got "nope"'):
+    with pytest.raises(
+        ProcessNotUp, match=r'nope ended with status 1 .*expected the name of a node, got "nope"'
+    ):
         Suite(file, [["nope"]]).start()
 
 

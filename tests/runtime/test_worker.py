@@ -14,7 +14,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.errors import Unavailable
-from analytics.runtime import outlet, settler, worker
+from analytics.runtime import connections, outlet, settler
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore
 
@@ -47,8 +47,8 @@ class Shared(MemoryStore):
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Shared:
     shared = Shared()
-    monkeypatch.setattr(worker, "open_store", lambda config: shared)
-    monkeypatch.setattr(worker, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(connections, "open_store", lambda config: shared)
+    monkeypatch.setattr(connections, "RETRY_SECONDS", 0.01)
     return shared
 
 
@@ -135,7 +135,7 @@ def test_killed_between_documents_and_position(
     eventually(lambda: shown(store, "coinday", DAY)("count") == 2)
     workers.kill(first)
     monkeypatch.undo()
-    monkeypatch.setattr(worker, "open_store", lambda config: store)
+    monkeypatch.setattr(connections, "open_store", lambda config: store)
     assert "coinday" not in store.load("positions", ["coinday"])
     workers.start()
     send("gamelog.yuanbao_logchange", [coins(-4)])
@@ -152,7 +152,7 @@ def test_killed_before_publishing_the_day_still_gets_the_acct(
     eventually(lambda: shown(store, "loginhour", HOUR)("count") == 1)
     workers.kill(first)
     monkeypatch.undo()
-    monkeypatch.setattr(worker, "open_store", lambda config: store)
+    monkeypatch.setattr(connections, "open_store", lambda config: store)
     workers.start()
     eventually(lambda: shown(store, "loginday", DAY)("userlist") == ["a"])
 
@@ -180,7 +180,7 @@ def test_the_version_condition_is_what_protects(
 
     monkeypatch.setattr(Shared, "write", unguarded)
     both = workers.start(), workers.start()
-    eventually(lambda: all(one._intake for one in both))
+    eventually(lambda: all(one._consumer for one in both))
     for n in range(30):
         send("gamelog.yuanbao_logchange", [coins(-1, f"acct{n}")])
     eventually(lambda: len(versions) > len(set(versions)))  # two wrote the same version, and nobody noticed

@@ -15,7 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from needed import need_engine
 from pymongo import MongoClient
 
-from analytics.cluster import LocalRegistry, Node
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import Config, StoreSection
 from analytics.errors import AnalyticsError
 from analytics.store import Write, embedded_uri, open_store
@@ -150,7 +150,7 @@ def test_a_move_that_was_killed_leaves_the_source_in_use_and_starts_again(config
 
 def test_nothing_moves_while_nodes_run(config: Config) -> None:
     fill(config, "secantus")
-    worker = Node(
+    worker = NodeEntry(
         name="worker-main", role="bolts", host="h", pid=os.getpid(), started=process_started(), version="1",
         since=time.time(), beat=time.time(),
     )  # fmt: skip

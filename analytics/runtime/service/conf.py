@@ -1,4 +1,4 @@
-"""What the package ``supervisor`` is told to run: made from the suite's configuration at each start.
+"""The configuration of the package ``supervisor``, made from the suite's own at each start.
 
 Paths in it are relative to ``data/run``, where the supervisor is started, or come from its environment: so no
 folder's name can be taken for something else, and one too long for a socket's address does no harm.

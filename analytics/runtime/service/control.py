@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-from analytics.cluster import LocalRegistry, Node
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
@@ -69,7 +69,7 @@ def start(config: Config, say: Say) -> None:
                 _start_all(supervisor, config, say)
         finally:
             if systemd.waits() and supervisor.answers():  # also where a node does not come up
-                systemd.tell(supervisor.pid)
+                systemd.notify(supervisor.pid)
         _report_contradictions(config, say)
 
 
@@ -96,7 +96,7 @@ def stop(config: Config, say: Say) -> None:
 
 
 def restart(config: Config, say: Say) -> None:
-    """Stop and start; what would be refused at the start, as far as that can be told, is refused while all runs yet."""
+    """Stop and start; what a start would refuse is refused, as far as it is known, while everything still runs."""
     refuse_unset(config)
     stop(config, say)
     start(config, say)
@@ -111,7 +111,7 @@ def restart_node(supervisor: Supervisor, config: Config, name: str, say: Say) ->
 
 
 def lsb_status(config: Config, healthy: bool) -> int:
-    """Return what init scripts end ``status`` with: 0 well, 1 killed, 3 stopped; 150 where it runs and is not well."""
+    """Return what init scripts end ``status`` with: 0 healthy, 1 killed, 3 stopped; 150 if it runs and is not healthy."""
     supervisor = Supervisor(config)
     if supervisor.pid:
         return 0 if healthy else 150
@@ -141,7 +141,7 @@ def refuse_unset(config: Config) -> None:
 
 def _start_all(supervisor: Supervisor, config: Config, say: Say) -> None:
     if supervisor.noted_pid:
-        say(f"process {supervisor.noted_pid}, which ran the suite last, was killed; starting anew")
+        say(f"process {supervisor.noted_pid}, which ran the suite last, was killed; starting again")
     _wait_until_free(config, FREE_SECONDS if supervisor.noted_pid else 0.0)
     registry = LocalRegistry(config.data)
     for entry in registry.list():
@@ -193,7 +193,7 @@ def _in_the_way(config: Config) -> str:
     return ""
 
 
-def _running(config: Config) -> list[Node]:
+def _running(config: Config) -> list[NodeEntry]:
     """Return the nodes of this data folder whose process lives, whoever started them."""
     return [node for node in LocalRegistry(config.data).list() if process_started(node.pid) == node.started]
 

@@ -1,7 +1,7 @@
 """The suite's supervisor, a process of the package ``supervisor``: starting it, asking it, and what it knows.
 
-It keeps the nodes running, starts one that ended again after a wait that grows each time, and gives up on one that
-never lives long. All nodes die with it, however it ends: what runs is always what it knows of.
+It keeps the nodes running, restarts one that ended after a wait that grows each time, and gives up on one that
+never runs for long. All nodes end with it, however it ends: no node runs that it does not know.
 """
 
 import os
@@ -84,7 +84,7 @@ class Supervisor:
             return self._config
 
     def processes(self) -> dict[str, Process]:
-        """Return every node that it looks after, by name. Raise Unavailable where it does not answer."""
+        """Return every node that it supervises, by name. Raise Unavailable where it does not answer."""
         infos = self._ask("getAllProcessInfo")
         return {info["name"]: msgspec.convert(info, Process) for info in infos}
 
@@ -212,7 +212,7 @@ def failing(config: Config) -> dict[str, str]:
 
 
 def last_error(process: Process, config: Config) -> str:
-    """Return what ended a node last: what it told the registry, else the last line of its log."""
+    """Return what ended a node last: its error in the registry, else the last line of its log."""
     if process.spawnerr and not process.start:
         return process.spawnerr
     names = registered(config, [process.name])
@@ -238,7 +238,7 @@ def _reason(process: Process, config: Config) -> str:
 
 
 def _killed_by(node: str, config: Config) -> str:
-    """Return which signal ended a node last, "" where it ended by itself. Only the supervisor's log tells."""
+    """Return which signal ended a node last, "" where it ended by itself. Only the supervisor's log says it."""
     said = f" exited: {node} ("
     ends = [line.partition(said)[2] for line in _tail(config.data / "log" / conf.LOG) if said in line]
     return ends[-1].partition(";")[0] if ends and ends[-1].startswith("terminated by ") else ""

@@ -1,4 +1,4 @@
-"""Telling systemd, where it has called ``start``, which process runs the suite from now on; see sd_notify(3)."""
+"""Notifies systemd, if it has called ``start``, which process runs the suite from now on; see sd_notify(3)."""
 
 import os
 import socket
@@ -7,12 +7,12 @@ SOCKET = "NOTIFY_SOCKET"
 
 
 def waits() -> bool:
-    """Return whether systemd has called, and waits to be told."""
+    """Return whether systemd has called, and waits for the notification."""
     return SOCKET in os.environ
 
 
-def tell(pid: int) -> None:
-    """Tell it that all has been started, and that process ``pid`` is the one to look after."""
+def notify(pid: int) -> None:
+    """Report that all has been started, and that ``pid`` is the main process."""
     address = os.environ[SOCKET]
     if address.startswith("@"):  # no file, but a name that the kernel keeps
         address = "\0" + address[1:]

@@ -20,11 +20,11 @@ from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.wire import Head
 from analytics.config import Config, areas
 from analytics.errors import Unavailable
+from analytics.runtime.consumer import NOTHING, Consumer, NewLog
 from analytics.runtime.directory import write_directory
-from analytics.runtime.intake import NOTHING, Intake, NewLog
 from analytics.runtime.node import Node
 from analytics.runtime.outlet import Outlet, new_session
-from analytics.runtime.reports import Reports
+from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.dirty import Dirty, area_days
 from analytics.runtime.timers.facts import FactsReader, spans
@@ -63,7 +63,7 @@ class Timers(Node):
         self._config = config
         self._now = now
         self._timers = timers
-        self._intake: Intake | None = None
+        self._consumer: Consumer | None = None
         self._dirty = Dirty()
         self._under_way = Dirty()
         self._again = False
@@ -87,7 +87,7 @@ class Timers(Node):
         self._session = f"{NODE}-{new_session()}"
         self._publisher = Publisher(config.broker, self._session)
         self._refill = Refill(config.broker)
-        self._reports = Reports(config.broker)
+        self._reports = PositionReporter(config.broker)
         self._live = Subscriber(config.broker, READ_BY_TIMERS)
         self._outlet = Outlet(self._publisher, self._session)
         self._position = Position(self._store, self._session)
@@ -104,8 +104,8 @@ class Timers(Node):
     def stop(self) -> None:
         """Let a run that is under way end, for ten seconds, then let go of everything."""
         self._tasks.stop(10)
-        if self._intake:
-            self._intake.close()
+        if self._consumer:
+            self._consumer.close()
         self._publisher.close()
         for client in (self._refill, self._reports, self._live):
             client.close()
@@ -121,17 +121,17 @@ class Timers(Node):
             "documents": dict(self._changed),
             "changed_days": area_days(self._dirty, self._under_way),
             "unknown_areas": sorted(self._unknown),
-            "error": self._error or self._reports.error or (self._intake.error if self._intake else ""),
+            "error": self._error or self._reports.error or (self._consumer.error if self._consumer else ""),
         }
 
     def _work_for_ever(self) -> None:
         while not self._tasks.stopping:
-            intake = self._prepare()
-            gathering = gevent.spawn(self._gather_for_ever, intake)
+            consumer = self._prepare()
+            gathering = gevent.spawn(self._gather_for_ever, consumer)
             try:
                 while not self._tasks.stopping:
-                    if self._is_due(intake):
-                        if not self._run(intake):
+                    if self._is_due(consumer):
+                        if not self._run(consumer):
                             gevent.sleep(RETRY_SECONDS)
                     elif gathering.ready():
                         gathering.get()
@@ -142,9 +142,9 @@ class Timers(Node):
                 gevent.sleep(RETRY_SECONDS)
             finally:
                 gathering.kill()
-                intake.close()
+                consumer.close()
 
-    def _prepare(self) -> Intake:
+    def _prepare(self) -> Consumer:
         """Learn from the store where to go on, and forget what was known before."""
         self._persist(lambda: self._store.ensure_indexes([*self._timers, START, *READ_BY_TIMERS]))
         self._persist(lambda: write_directory(self._config, self._store))
@@ -157,24 +157,24 @@ class Timers(Node):
         heads = {topic: saved.heads.get(topic, NOTHING) for topic in READ_BY_TIMERS}
         self._reports.tell(saved.log, {NODE: heads})
         self._hear()
-        intake = self._intake = Intake(self._live, self._refill, saved.log, heads)
-        return intake
+        consumer = self._consumer = Consumer(self._live, self._refill, saved.log, heads)
+        return consumer
 
-    def _gather_for_ever(self, intake: Intake) -> None:
+    def _gather_for_ever(self, consumer: Consumer) -> None:
         """Note down what changes. Between taking a message and noting it nobody else gets a turn."""
         skipped = 0
         while True:
             try:
-                for message in intake.messages(IDLE_SECONDS):
+                for message in consumer.messages(IDLE_SECONDS):
                     self._dirty.note(message, self._areas)
                     self._hear()
                     self._folded += message.header.count
                     # What was gone before it could be read may have changed anything.
-                    self._dirty.everything |= intake.skipped > skipped
-                    skipped = intake.skipped
+                    self._dirty.everything |= consumer.skipped > skipped
+                    skipped = consumer.skipped
                     gevent.sleep(0)
             except NewLog as other:
-                intake.restart(other.log)
+                consumer.restart(other.log)
                 self._dirty = Dirty(everything=True)
                 self._hear()
 
@@ -183,15 +183,15 @@ class Timers(Node):
         self._heard = time.monotonic()
         self._waiting_since = self._waiting_since or self._heard
 
-    def _is_due(self, intake: Intake) -> bool:
+    def _is_due(self, consumer: Consumer) -> bool:
         saved = self._position.saved
-        if not intake.log or not (
+        if not consumer.log or not (
             self._dirty.everything
             or self._again
             or self._now() >= self._boundary
             or self._now()
             < saved.now - SKEW_SECONDS  # the clock was put right: what has begun or ended by it has not
-            or (intake.log, intake.heads) != (saved.log, saved.heads)
+            or (consumer.log, consumer.heads) != (saved.log, saved.heads)
         ):
             self._waiting_since = 0.0
             return False
@@ -201,10 +201,10 @@ class Timers(Node):
         overdue = self._waiting_since + self._config.timers.every_seconds
         return moment - self._heard >= QUIET_SECONDS or (self._waiting_since > 0 and moment >= overdue)
 
-    def _run(self, intake: Intake) -> bool:
+    def _run(self, consumer: Consumer) -> bool:
         """Run the bolts for everything that was noted down; where that fails, note it down again and return False."""
         dirty, self._dirty = self._dirty, Dirty()
-        log, heads = intake.log, dict(intake.heads)
+        log, heads = consumer.log, dict(consumer.heads)
         began, self._waiting_since = time.monotonic(), 0.0
         self._under_way = dirty
         try:

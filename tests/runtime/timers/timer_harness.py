@@ -16,7 +16,7 @@ from analytics.broker.wire import Batch, BatchHeader, Part, tagged
 from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
-from analytics.runtime import worker
+from analytics.runtime import connections
 from analytics.runtime.draining import drain
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers import node as timers_node
@@ -81,7 +81,7 @@ class Suite:
         self._games = games
         self._greenlets: dict[Any, Any] = {}
         self._sent = 0
-        for module in (worker, timers_node):
+        for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
             monkeypatch.setattr(module, "RETRY_SECONDS", 0.02)
         monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.1)

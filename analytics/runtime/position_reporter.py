@@ -1,4 +1,4 @@
-"""Reports to the broker how far bolts have come, so that it may delete what all of them have passed."""
+"""PositionReporter to the broker how far bolts have come, so that it may delete what all of them have passed."""
 
 import contextlib
 import time
@@ -25,8 +25,8 @@ Heads = Mapping[str, Mapping[str, Head]]
 """Per bolt and topic, the head that it has passed."""
 
 
-class Reports:
-    """Reports how far a node's bolts are, until the broker has heard. A greenlet of its own waits for the broker.
+class PositionReporter:
+    """PositionReporter how far a node's bolts are, until the broker has heard. A greenlet of its own waits for the broker.
 
     Without repetition, a bolt that has nothing more to do would seem to lag for ever where its last report was lost.
 
@@ -49,7 +49,7 @@ class Reports:
         self.tasks.spawn(self._report_for_ever)
 
     def tell(self, log: str, heads: Heads, again: bool = False) -> None:
-        """Report soon how far bolts are in the log of that name. Reports that are still owed are replaced.
+        """Report soon how far bolts are in the log of that name. PositionReporter that are still owed are replaced.
 
         ``again``: they went back, to read messages a second time.
         """

@@ -11,7 +11,7 @@ from analytics.errors import AnalyticsError
 
 
 @dataclass(slots=True)
-class Answer:
+class Reply:
     """What came of one question: ``value``, or why there is none in ``problem``, and the seconds that it took."""
 
     value: Any = None
@@ -19,7 +19,7 @@ class Answer:
     seconds: float = 0.0
 
 
-def ask(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Answer]:
+def ask_all(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Reply]:
     """Ask all ``questions`` side by side; return the answers by name within ``seconds``.
 
     A question that hangs is given up by name; its own clean-up goes on without anybody waiting for it.
@@ -29,20 +29,20 @@ def ask(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str,
     answers = {}
     for name, greenlet in asking.items():
         if greenlet.ready():
-            answers[name] = greenlet.value or Answer()
+            answers[name] = greenlet.value or Reply()
         else:
             greenlet.kill(block=False)
-            answers[name] = Answer(problem=f"{name} did not answer within {seconds:g} s", seconds=seconds)
+            answers[name] = Reply(problem=f"{name} did not answer within {seconds:g} s", seconds=seconds)
     return answers
 
 
-def _asked(question: Callable[[], Any]) -> Answer:
+def _asked(question: Callable[[], Any]) -> Reply:
     began = time.monotonic()
     try:
-        answer = Answer(question())
+        answer = Reply(question())
     except AnalyticsError as error:
-        answer = Answer(problem=str(error))
+        answer = Reply(problem=str(error))
     except Exception as error:  # one that can't be asked must not hide what the others say
-        answer = Answer(problem=f"{type(error).__name__}: {error}")
+        answer = Reply(problem=f"{type(error).__name__}: {error}")
     answer.seconds = time.monotonic() - began
     return answer

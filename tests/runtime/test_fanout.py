@@ -5,7 +5,7 @@ import time
 import gevent
 
 from analytics.errors import Unavailable
-from analytics.runtime.asking import ask
+from analytics.runtime.fanout import ask_all
 
 
 def _refuses() -> None:
@@ -27,7 +27,7 @@ def test_each_answer_is_told_by_name() -> None:
             ended.append("hangs")
 
     began = time.monotonic()
-    answers = ask({"well": lambda: 7, "away": _refuses, "broken": _breaks, "hangs": hangs}, 0.2)
+    answers = ask_all({"well": lambda: 7, "away": _refuses, "broken": _breaks, "hangs": hangs}, 0.2)
     assert time.monotonic() - began < 60
     assert {name: (one.value, one.problem) for name, one in answers.items()} == {
         "well": (7, ""),

@@ -23,7 +23,7 @@ class NewLog(Exception):
         self.log = log
 
 
-class Intake:
+class Consumer:
     """Live messages while they follow each other; from the broker's log whenever one is missing.
 
     ``again`` names topics that are read a second time, from the oldest message there is: what is gone before that one
@@ -33,7 +33,7 @@ class Intake:
         log: identity of the log that ``heads`` belong to, "" before the broker was first reached.
         heads: per topic the last message delivered.
         skipped: records that were gone from the log before this worker could read them.
-        error: why nothing comes at the moment, "" if all is well.
+        error: why nothing comes at the moment, "" if nothing is wrong.
     """
 
     def __init__(

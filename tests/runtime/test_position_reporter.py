@@ -10,19 +10,19 @@ from runtime_harness import RunningBroker, eventually, login
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, Head
 from analytics.config import BrokerSection
-from analytics.runtime import reports as module
-from analytics.runtime.reports import Reports
+from analytics.runtime import position_reporter as module
+from analytics.runtime.position_reporter import PositionReporter
 
 BOLTS = ("loginhour", "server")
 TOPIC = "gamelog.login_logcount"
 
 
 @pytest.fixture
-def reports(broker: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reports]:
-    """Reports that wait neither long for a broker nor long until they repeat what it has not heard."""
+def reports(broker: RunningBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[PositionReporter]:
+    """PositionReporter that wait neither long for a broker nor long until they repeat what it has not heard."""
     monkeypatch.setattr(module, "Refill", lambda section: Refill(section, 1.0))
     monkeypatch.setattr(module, "REPEAT_SECONDS", 0.05)
-    one = Reports(broker.section)
+    one = PositionReporter(broker.section)
     yield one
     one.close()
 
@@ -36,7 +36,7 @@ def state(broker: RunningBroker) -> BrokerState:
 
 
 def test_what_the_broker_did_not_hear_is_reported_again(
-    broker: RunningBroker, reports: Reports, send: Any
+    broker: RunningBroker, reports: PositionReporter, send: Any
 ) -> None:
     for acct in "abc":
         send(TOPIC, [login(acct)])
@@ -81,12 +81,12 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> SlowBroker:
     return one
 
 
-def tell(reports: Reports, number: int) -> None:
+def tell(reports: PositionReporter, number: int) -> None:
     reports.tell("log", {bolt: {TOPIC: Head(number, number, number)} for bolt in BOLTS})
 
 
 def test_nobody_waits_for_the_broker_and_the_newest_report_is_heard_once(slow: SlowBroker) -> None:
-    reports = Reports(BrokerSection())
+    reports = PositionReporter(BrokerSection())
     tell(reports, 1)
     gevent.sleep(0.01)
     for number in range(2, 50):
@@ -99,7 +99,7 @@ def test_nobody_waits_for_the_broker_and_the_newest_report_is_heard_once(slow: S
 
 
 def test_the_last_report_is_heard_before_the_node_stops(slow: SlowBroker) -> None:
-    reports = Reports(BrokerSection())
+    reports = PositionReporter(BrokerSection())
     tell(reports, 7)
     reports.close()
     assert slow.reports == [(bolt, 7) for bolt in BOLTS]

@@ -15,7 +15,7 @@ MUCH = 0.5
 """The share of what may be pending that is settled without waiting for more."""
 
 
-class Pace:
+class FlushSchedule:
     """Says how long to wait for more. Times are those of one monotonic clock, in seconds.
 
     While messages keep coming, changes are gathered until they are much, or for ``flush_seconds``. A worker that has
