@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 import zmq.green as zmq
 
-from analytics.broker.committer import ReceivedBatch
+from analytics.broker.inbox import ReceivedBatch
 from analytics.broker.limits import MOST_FRAMES
 from analytics.broker.wire import (
     BATCH,

@@ -3,30 +3,25 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import gevent
 import msgspec
 
-from analytics.broker.authentication import BROKER, Authenticator, make_keys, server_options
+from analytics.broker.authentication import BROKER, make_keys, server_options
 from analytics.broker.committer import Committer
-from analytics.broker.endpoints import listen
+from analytics.broker.disk import Disk
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
-from analytics.broker.limits import Port, Watch
+from analytics.broker.frontend import Frontend
 from analytics.broker.log import NOTHING, Log, Retention
 from analytics.broker.positions import Positions
-from analytics.broker.receiver import Receiver
-from analytics.broker.refill import Answer, RefillEndpoint
-from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Sender
+from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
-from analytics.broker.sockets import patience
 from analytics.broker.topics import LONGEST
 from analytics.broker.wire import (
-    MOST_REQUEST_BYTES,
     BrokerState,
     Head,
     Heartbeat,
@@ -97,51 +92,22 @@ class Broker:
         except BaseException:
             self._lock.close()
             raise
-        options = patience(section)
-        self._authenticator = Authenticator(Path(section.keys)) if section.keys else None
-        self._sender = Sender(**options)
+        self._frontend = Frontend(
+            section, security, lambda intake: self._committer.inbox.put(intake), self._answer
+        )
+        self.bound = self._frontend.bound
         self._committer = Committer(
             self._log,
             self._filter,
             self._store,
-            self._data / "queue",
-            int(section.min_free_mb * (1 << 20)),
-            self._sender.publish,
-            lambda intake, ack: self._receiver.acknowledge(intake, ack),
-            lambda intake, reason: self._receiver.refuse(intake, reason),
+            Disk(self._data / "queue", int(section.min_free_mb * (1 << 20))),
+            self._frontend.sender.publish,
+            self._frontend.receiver.acknowledge,
+            self._frontend.receiver.refuse,
         )
-        self._receiver = Receiver(self._committer.put, **options)
-        self._refill = RefillEndpoint(self._answer, **options)
-        self.bound = msgspec.structs.replace(
-            section,
-            receiver_port=listen(self._receiver.socket, section, "receiver", security),
-            sender_port=listen(self._sender.socket, section, "sender", security),
-            refill_port=listen(self._refill.socket, section, "refill", security),
-        )
-        ports = self._watched()
-        work: list[Callable[[], None]] = [
-            self._committer.run,
-            partial(self._receiver.run, ports[0]),
-            partial(self._refill.run, ports[1]),
-            partial(self._sender.follow_subscriptions, ports[2]),
-            *self._watch.loops(),
-        ]
-        if self._authenticator is not None:
-            work.append(self._authenticator.run)
-        for loop in work:
+        self._tasks = TaskGroup(self.name)
+        for loop in (self._committer.run, *self._frontend.loops()):
             self._tasks.spawn(loop)
-
-    def _watched(self) -> list[Port]:
-        """Return the ports of Receiver, refill and Sender, under a Watch."""
-        keyless = self._authenticator.note_keyless if self._authenticator is not None else lambda: None
-        ports = [
-            Port(self._receiver.socket, keyless),
-            # Clients wait for each answer before the next request. An empty frame costs fifty times its size on the wire.
-            Port(self._refill.socket, keyless, most_unseen=2 * MOST_REQUEST_BYTES),
-            Port(self._sender.socket, keyless, MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS),
-        ]
-        self._watch = Watch(*ports)
-        return ports
 
     def step(self) -> None:
         """Send the heartbeat when it is due. Return soon. Raise the error of any part of the broker that failed."""
@@ -150,26 +116,22 @@ class Broker:
         # Each commit makes new heads: a subscriber that lost the last message of a burst need not wait for a second.
         if heads is not self._published or time.monotonic() >= self._next_beat:
             self._published, self._next_beat = heads, time.monotonic() + _BEAT_SECONDS
-            self._sender.beat(Heartbeat(self._log.identity, heads))
+            self._frontend.sender.beat(Heartbeat(self._log.identity, heads))
 
     def stop(self) -> None:
         """Stop accepting batches, and close. Publishers send unacknowledged batches again."""
-        if self._tasks.stopping:
+        if not self._tasks.running:
             return
         self._tasks.stop()
-        self._watch.close()
-        for part in (self._receiver, self._sender, self._refill, self._committer, self._log, self._store):
+        self._frontend.close()
+        for part in (self._committer.disk, self._log, self._store):
             part.close()
-        if self._authenticator is not None:
-            self._authenticator.close()
         self._lock.close()
 
     def state(self) -> dict[str, Any]:
         """Return the BrokerState as plain data, the number of invalid messages, and the error of an unreadable log."""
         state: dict[str, Any] = msgspec.to_builtins(self.facts())
-        malformed = self._receiver.malformed + self._refill.malformed
-        more = {"malformed": malformed, "damage": self._refill.damage, "hung_up": self._watch.hung_up}
-        return state | more
+        return state | self._frontend.state()
 
     def facts(self) -> BrokerState:
         """Return the broker's state for ``status``."""
@@ -181,13 +143,17 @@ class Broker:
             staged=self._log.staged(heads),
             sources=self._filter.states(),
             bolts=self._positions.bolts,
-            blocked=self._committer.blocked,
+            blocked=self._committer.disk.blocked,
             disk_bytes=self._log.disk_bytes(),
             free_bytes=disk.f_bavail * disk.f_frsize,
             repeated=self._committer.repeated,
             waiting=self._waiting(),
-            refused_keys=self._authenticator.refused if self._authenticator is not None else 0,
-            refused_keyless=self._authenticator.keyless if self._authenticator is not None else 0,
+            refused_keys=self._frontend.authenticator.refused
+            if self._frontend.authenticator is not None
+            else 0,
+            refused_keyless=self._frontend.authenticator.keyless
+            if self._frontend.authenticator is not None
+            else 0,
         )
 
     def _waiting(self) -> dict[str, dict[str, float]]:
@@ -289,7 +255,7 @@ class Broker:
             since = time.time() - self.bound.keep_hours * 3600
             keep = (
                 Retention()
-                if self._committer.blocked
+                if self._committer.disk.blocked
                 else Retention(since, int(self.bound.keep_mb * (1 << 20)))
             )
             self._log.drop(passed, self._store.saved(self._log.identity), keep)

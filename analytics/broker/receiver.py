@@ -8,7 +8,7 @@ import gevent
 import zmq.green as zmq
 
 from analytics.broker.batches import checked
-from analytics.broker.committer import ReceivedBatch
+from analytics.broker.inbox import ReceivedBatch
 from analytics.broker.limits import MOST_FRAMES, Port, is_logged
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import ACK, MOST_BYTES, REFUSED, Ack, encode

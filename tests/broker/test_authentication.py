@@ -130,9 +130,9 @@ def test_who_takes_the_broker_for_another_is_counted(broker: Broker, tmp_path: P
 
 
 def test_nobody_gets_in_while_nobody_keeps_the_door(broker: Broker, tmp_path: Path) -> None:
-    assert broker._authenticator is not None
+    assert broker._frontend.authenticator is not None
     next(task for task in broker._tasks._tasks if "Authenticator" in task.name).kill()
-    broker._authenticator.close()
+    broker._frontend.authenticator.close()
     get_nothing(broker.bound)
 
 
