@@ -134,7 +134,7 @@ class _Runner:
         self._ending = ending
         self._started = False
         self._total = 0
-        self._tasks = TaskGroup(node.name, self._fail)
+        self._tasks = TaskGroup(node.name, self._end)
         self._entry = NodeEntry(
             name=node.name,
             role=node.role,
@@ -207,9 +207,13 @@ class _Runner:
         except Exception as error:  # a full disk, say: the node works on
             log.error("%s can't report to the registry: %s", self._node.name, error)
 
-    def _fail(self, error: BaseException) -> None:
-        self.error = self.error or f"{type(error).__name__}: {error}"
+    def _fail(self, error: Exception) -> None:
+        self._end(error)
         log.error("%s died: %s", self._node.name, self.error, exc_info=error)
+
+    def _end(self, error: BaseException) -> None:
+        """Keep the first error, and end the process."""
+        self.error = self.error or f"{type(error).__name__}: {error}"
         self._ending.set()
 
 
