@@ -44,7 +44,7 @@ def spout_topics(names: Iterable[str]) -> list[str]:
 
 
 def home_of(name: str, id_: str) -> tuple[str, int | None] | None:
-    """Return the area and, of documents that have one, the time that a document's id speaks of; None if of neither."""
+    """Return the area and, of documents that have one, the time in a document's id; None if it has neither."""
     area, *rest = id_.split(":")
     if BOLTS[name].period is None:
         return (area, None) if rest else None
@@ -149,11 +149,11 @@ class Group:
         return {bolt.id_of(key): key for key in states if self.wanted(name, key)}
 
     def derived(self, name: str) -> Mapping[Key, object]:
-        """Return the documents that records speak of, by key, of a bolt that reads spouts."""
+        """Return the documents that follow from records, by key, of a bolt that reads spouts."""
         return self._derivation.documents[name]
 
     def at(self, name: str, key: Key, numbers: Mapping[str, int] | None) -> States | None:
-        """Return what such a document says with all messages up to ``numbers``, None where nothing speaks of it."""
+        """Return what such a document says with all messages up to ``numbers``, None if no record does."""
         one = self._derivation.documents[name].get(key)
         return None if one is None else one.at(numbers)
 

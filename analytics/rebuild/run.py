@@ -1,6 +1,6 @@
 """Rebuilding: documents are derived again from the journals, while the suite goes on.
 
-    filter asked what is accepted ─▶ the cut: numbers of the Queue ─▶ journals read to their ends of then
+    filter asked what is accepted ─▶ the cut: numbers of the Queue ─▶ journals read up to that moment
         ─▶ records before the cut, by area-day, and messages after it as they come
         ─▶ area by area, some days at a time: derived, compared, repaired ─▶ timer bolts
 

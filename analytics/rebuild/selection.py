@@ -23,7 +23,7 @@ class Selection:
         area: only this one; "": all.
         since, until: only periods that begin on these days or between them; None: no bound.
         complete: a day from which on all records are in the journals, whatever seems to be missing.
-        remove_many: remove documents that no record speaks of even where they are many.
+        remove_many: remove documents that no record supports, even if they are many.
         dry: only say what would change.
         timeout: seconds to wait for bolts that make no progress.
         folders: where further journals lie, of other hosts or kept longer.
@@ -49,9 +49,9 @@ class RebuildResult:
         files, lines, unreadable: journals read, their lines, and those that are no records.
         damaged: gzipped journals that end too early.
         gaps: accepted records that no journal holds any more.
-        left_out: in words, documents that could not be derived, and of how many areas.
+        left_out: descriptions of documents that could not be derived, with the number of areas.
         unaccepted: journaled records that the filter has not accepted.
-        spared: per bolt, documents that no record speaks of, which were left alone as they are many.
+        spared: per bolt, documents that no record supports, left alone because they are many.
         kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
         resolved: records that workers had rejected and that count now.
         done: what became of documents.

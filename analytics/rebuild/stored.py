@@ -10,7 +10,7 @@ from analytics.core.settle import PART_SIZE, Position, part_ids
 from analytics.store import Document, Store
 
 ALL = 1 << 62
-"""More than any number: everything of a log that is over."""
+"""More than any number: everything of a log that was replaced."""
 
 
 class LogNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,7 +57,7 @@ def parts_of(document: Document) -> list[str]:
 
 
 def orphans_of(bolt: Bolt, document: Document, store: Store) -> list[str]:
-    """Return the ids of stored parts that a document has left behind: they are numbered below those that it speaks of.
+    """Return the ids of stored parts that a document has left behind: they are numbered below those that it lists.
 
     Nobody writes these numbers again. Later ones may belong to a change that is in flight.
     """

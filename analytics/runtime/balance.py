@@ -52,7 +52,7 @@ class BoltBalance(msgspec.Struct, frozen=True):
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """All of it. ``faults`` says in words what does not add up; empty if all does."""
+    """All of it. ``faults`` describes what does not add up; empty if everything does."""
 
     spouts: list[SpoutBalance]
     topics: dict[str, int]

@@ -37,8 +37,8 @@ class Periods:
 class Cache:
     """Documents as last written, up to so many list items in all.
 
-    Where that is too much, those go first whose period is over: an hour's, when the day's are still needed. Among
-    these, and then among the others, those that were used longest ago.
+    Documents of closed periods are evicted first: an hour's, while the day's are still needed. Among these, and then among
+    the others, the least recently used.
     """
 
     def __init__(self, max_items: int) -> None:

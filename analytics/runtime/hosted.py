@@ -1,6 +1,6 @@
 """Nodes that run on several hosts: they look up where the broker is, and one instance of each is active.
 
-A node is made for one place of the broker. When the broker turns up at another one, or this host's turn is over,
+A node is made for one place of the broker. When the broker moves to another one, or this host is no longer active,
 the node is stopped in order, and a new one is made when it is to work again; its state is in the store and on the disk,
 as for a restart.
 """
@@ -151,7 +151,7 @@ class OfferedBroker(Broker):
 
 
 def _patience(config: Config) -> float:
-    """Return how long a call may take: an instance whose etcd is gone has to know it before its own time is over."""
+    """Return how long a call may take: an instance whose etcd is gone has to know it before its own time ends."""
     section = config.etcd
     left = section.ttl_seconds * SAFE_SHARE - section.beat_seconds
     return min(section.timeout_seconds, max(0.2, 0.75 * left))

@@ -1,6 +1,6 @@
 """How nodes write to their log: one record a line, to stderr, as text, ``key=value`` or JSON.
 
-Each says when, how grave, of which node, from which module, and what. A process may run several nodes: what a
+Each says when, how severe, of which node, from which module, and what. A process may run several nodes: what a
 greenlet writes is the node's that started it, or that started the greenlet that did. What can't be attributed, as
 from a thread, is said of all of them.
 """

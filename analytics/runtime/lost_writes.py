@@ -107,13 +107,13 @@ def older_documents(store: Store, bolt: str, written: Written, log: str) -> Lost
 
 
 def older_position(bolt: str, saved: Mapping[str, Head], state: BrokerState) -> LostWrites | None:
-    """Return what is lost if the broker was told of more than ``saved``, which is a position in its log."""
+    """Return what is lost if more was reported to the broker than ``saved``, which is a position in its log."""
     for topic, reported in state.bolts.get(bolt, {}).items():
         number = saved.get(topic, NOTHING).number
         if number < reported.number:
             return LostWrites(
                 bolt,
-                f"its saved position in {topic} is {number}, the broker was told of {reported.number}",
+                f"its saved position in {topic} is {number}, {reported.number} was reported to the broker",
                 {topic: head.number for topic, head in saved.items()},
             )
     return None

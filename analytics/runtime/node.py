@@ -72,7 +72,7 @@ class Node(Protocol):
 def run(nodes: Sequence[Node], config: Config) -> int:
     """Run nodes in this process until SIGTERM, SIGINT or the death of one; return an :class:`Exit`.
 
-    They are started in the order given and stopped in reverse. The registry hears of each every second;
+    They are started in the order given and stopped in reverse. Each reports to the registry every second;
     one that died stays there with the error that ended it.
     """
     _tune()

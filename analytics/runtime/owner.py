@@ -30,7 +30,7 @@ def become(data: Path, writes: bool) -> None:
 
 
 def refuse_others(data: Path, as_root: str) -> None:
-    """Raise AnalyticsError where another user runs the suite. ``as_root``: what root may call all the same."""
+    """Raise AnalyticsError where another user runs the suite. ``as_root``: what root may call instead."""
     try:
         uid = (data / "run").stat().st_uid
     except (FileNotFoundError, NotADirectoryError):

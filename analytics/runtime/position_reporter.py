@@ -18,7 +18,7 @@ REPEAT_SECONDS = 1.0
 LAST_SECONDS = 1.0
 """How long the last report may take when the node stops."""
 KEEP_SECONDS = SESSION_SECONDS / 4
-"""How often the broker hears that this process is there, at least."""
+"""How often the broker's session is renewed, at least."""
 PATIENCE_SECONDS = 2 * SESSION_SECONDS
 """How long a refusal is not shown as an error."""
 Heads = Mapping[str, Mapping[str, Head]]
@@ -26,13 +26,13 @@ Heads = Mapping[str, Mapping[str, Head]]
 
 
 class PositionReporter:
-    """PositionReporter how far a node's bolts are, until the broker has heard. A greenlet of its own waits for the broker.
+    """Reports how far a node's bolts are, until the broker has received it. A greenlet of its own waits for the broker.
 
     Without repetition, a bolt that has nothing more to do would seem to lag for ever where its last report was lost.
 
     Attributes:
         tasks: the greenlet, which crashes with its owner.
-        error: why the broker has not heard the newest, empty where it has.
+        error: why the broker has not received the newest report, "" if it has.
     """
 
     def __init__(self, broker: BrokerSection) -> None:
@@ -60,7 +60,7 @@ class PositionReporter:
         self._new.set()
 
     def close(self) -> None:
-        """Give a broker that answers a moment to hear what is owed, then end; the next start reports again."""
+        """Give a broker that answers a moment to receive what is owed, then end; the next start reports again."""
         if not self.error:
             self._heard.wait(LAST_SECONDS)
         self.tasks.stop()
@@ -84,7 +84,7 @@ class PositionReporter:
             self._refill.keep_session()
 
     def _report_owed(self) -> None:
-        """Report what the broker has not heard yet, if there is anything. To hear it twice does it no harm."""
+        """Report what the broker has not received yet, if there is anything. A repeated report does no harm."""
         if (owed := self._owed) is None:
             return
         log, heads = owed

@@ -99,7 +99,7 @@ class StatusReport(msgspec.Struct, frozen=True):
 
     @property
     def unwell(self) -> list[str]:
-        """Every problem, in words, the most severe first; empty if ``healthy``."""
+        """Every problem, the most severe first; empty if ``healthy``."""
         return [
             *([f"broker: {self.problem}"] if self.broker is not None and self.problem else []),
             *(f"{peer.name}: {peer.problem}" for peer in self.peers if peer.problem),
@@ -167,8 +167,8 @@ def report_with_balance(config: Config) -> StatusReport:
 def _questions(config: Config) -> dict[str, Callable[[], Any]]:
     """Return what is asked, by whom. A store whose address only the nodes' environment holds is left out.
 
-    The broker is asked when the nodes have told where they are: else a spout would tell of records that the broker did
-    not know yet when it answered.
+    The broker is asked after the nodes: otherwise a spout could report records that the broker had not seen yet when it
+    answered.
     """
     listed = Event()
     questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config, listed)}

@@ -27,9 +27,9 @@ def _of_disk(folder: Path) -> str:
     if disk.f_flag & os.ST_RDONLY:
         return f"the file system of {folder} is read-only: see the kernel's log, repair it, and mount it writable"
     if disk.f_bavail * disk.f_frsize < FULL_BYTES:
-        return f"the disk of {folder} is full: make room, work goes on by itself"
+        return f"the disk of {folder} is full: make room, and work continues"
     if disk.f_files and not disk.f_favail:
-        return f"the disk of {folder} has no inodes left: delete small files, work goes on by itself"
+        return f"the disk of {folder} has no inodes left: delete small files, and work continues"
     return ""
 
 

@@ -55,11 +55,24 @@ CLEAN = [
     *("analytics/app.py", "analytics/errors.py"),
     *(
         f"analytics/{package}"
-        for package in ("bolts", "broker", "cluster", "config", "core", "simulate", "store", "timers")
+        for package in (
+            "bolts",
+            "broker",
+            "cluster",
+            "config",
+            "core",
+            "rebuild",
+            "simulate",
+            "store",
+            "system",
+            "timers",
+        )
     ),
+    "analytics/runtime/service",
     *sorted(
-        f"analytics/cli/{path.name}"
-        for path in (ROOT / "analytics" / "cli").glob("*.py")
+        f"analytics/{package}/{path.name}"
+        for package in ("cli", "runtime")
+        for path in (ROOT / "analytics" / package).glob("*.py")
         if not path.name.startswith("demo")
     ),
 ]

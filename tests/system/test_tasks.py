@@ -50,7 +50,7 @@ def test_a_task_may_return_only_where_that_is_said(group: TaskGroup) -> None:
     gevent.sleep(0.01)
     group.check()
     group.spawn(gevent.sleep, 0)
-    with pytest.raises(RuntimeError, match="owner: sleep ended by itself"):
+    with pytest.raises(RuntimeError, match="owner: sleep ended unexpectedly"):
         group.check(600)
 
 

@@ -21,7 +21,7 @@ RUN = "ANALYTICS_RUN"
 """The variable with the command line that a node's name is put behind."""
 
 UMASK = "ANALYTICS_UMASK"
-"""The variable with the file mode mask of whoever calls ``start``: the supervisor would take one of its own."""
+"""The variable with the file mode mask of the caller of ``start``: the supervisor would set one of its own."""
 
 LIVED_SECONDS = 10
 STOP_SECONDS = 20

@@ -119,7 +119,7 @@ def lsb_status(config: Config, healthy: bool) -> int:
 
 
 def _report_contradictions(config: Config, say: Say) -> None:
-    """Say where documents contradict the configuration. The suite runs all the same, and a store that is away is no news here."""
+    """Say where documents contradict the configuration. The suite runs anyway; that a store is away is reported elsewhere."""
     try:
         store = open_store(config, STORE_SECONDS)
         try:
@@ -194,7 +194,7 @@ def _in_the_way(config: Config) -> str:
 
 
 def _running(config: Config) -> list[NodeEntry]:
-    """Return the nodes of this data folder whose process lives, whoever started them."""
+    """Return the nodes of this data folder whose process lives, however they were started."""
     return [node for node in LocalRegistry(config.data).list() if process_started(node.pid) == node.started]
 
 
@@ -266,7 +266,7 @@ def _stop_some(supervisor: Supervisor, names: Collection[str]) -> None:
         for name, it in supervisor.processes().items()
         if name in names and it.statename in UNDER_WAY
     }:
-        # One that had just ended by itself, and was started again, is asked again.
+        # One that had just crashed, and was started again, is asked again.
         supervisor.stop([name for name, state in living.items() if state in STOPPABLE])
         if time.monotonic() > until:
             raise Unavailable(f"{' '.join(names)} did not end within {DOWN_SECONDS:g} s")

@@ -34,7 +34,7 @@ TAIL_BYTES = 16384
 RUNNING = ("STARTING", "RUNNING")
 STOPPABLE = (*RUNNING, "BACKOFF")
 UNDER_WAY = (*STOPPABLE, "STOPPING", "EXITED")
-"""The states of a node that lives, or will be started again by itself: one that has just ended is ``EXITED``."""
+"""The states of a node that lives, or will be restarted: one that has just ended is ``EXITED``."""
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -220,7 +220,7 @@ def last_error(process: Process, config: Config) -> str:
         if entry.name in names and entry.ended and entry.since >= process.start:
             return entry.last_error
     if signal := _killed_by(process.name, config):
-        return f"{signal}, sent by somebody or by the kernel for want of memory"
+        return f"{signal}, sent by somebody or by the kernel for lack of memory"
     return _last_line(config.data / "log" / f"{process.name}.log") or process.spawnerr or "it said nothing"
 
 
@@ -228,7 +228,7 @@ def _reason(process: Process, config: Config) -> str:
     if process.statename == "FATAL":
         return (
             f"failed, given up after {config.service.restarts + 1} starts in a row: {last_error(process, config)}. "
-            "Mend that, then `analytics start`"
+            "Fix that, then `analytics start`"
         )
     if process.statename == "BACKOFF":
         return f"ends soon after each start, is started again: {last_error(process, config)}"
@@ -238,7 +238,7 @@ def _reason(process: Process, config: Config) -> str:
 
 
 def _killed_by(node: str, config: Config) -> str:
-    """Return which signal ended a node last, "" where it ended by itself. Only the supervisor's log says it."""
+    """Return which signal ended a node last, "" if none did. Only the supervisor's log says it."""
     said = f" exited: {node} ("
     ends = [line.partition(said)[2] for line in _tail(config.data / "log" / conf.LOG) if said in line]
     return ends[-1].partition(";")[0] if ends and ends[-1].startswith("terminated by ") else ""
