@@ -1,6 +1,7 @@
 """Files that are replaced as a whole: a reader finds the old content or the new, never a part."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,11 +14,16 @@ def write(path: Path, data: bytes, mode: int = 0o666) -> None:
 def draft(path: Path, data: bytes, mode: int = 0o666, durable: bool = True) -> Path:
     """Write ``data`` to a new file beside ``path``, and return where that is. Its name is this process's alone."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    with open(beside, "wb", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, mode)) as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fdatasync(file.fileno())
+    try:
+        with open(beside, "wb", opener=lambda name, flags: os.open(name, flags | os.O_CLOEXEC, mode)) as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fdatasync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()  # what it takes is needed on a full disk
+        raise
     return beside
 
 

@@ -31,6 +31,8 @@ def test_a_failure_leaves_the_file_as_it_was(
     with pytest.raises(OSError, match="No space"):
         files.write(path, b"new")
     assert path.read_bytes() == b"old"
+    if fails == "fdatasync":
+        assert list(tmp_path.iterdir()) == [path]
 
 
 def test_content_and_name_are_synced_before_and_after_the_change(
