@@ -64,16 +64,11 @@ def change_of(bolt: Bolt, id_: str, check: Check, areas: Areas) -> Change:
             name: value for name, value in (check.document or {}).items() if name not in ("_id", "updated")
         }
         return Change(bolt.name, id_, "extra", {name: Changed(old, NOTHING) for name, old in shown.items()})
-    missing = differences(bolt, known_key(check.key), check.states or [], areas, {}, [])
+    assert check.key is not None  # what is missing has one
+    missing = differences(bolt, check.key, check.states or [], areas, {}, [])
     return Change(
         bolt.name,
         id_,
         "missing",
         {name: one for name, one in missing.items() if not isinstance(one, ListChanged) or one.more},
     )
-
-
-def known_key(key: Key | None) -> Key:
-    """Return the key of a document that should exist."""
-    assert key is not None
-    return key

@@ -51,6 +51,11 @@ def home_of(name: str, id_: str) -> tuple[str, int | None] | None:
     return (area, int(rest[0])) if rest and rest[0].isdecimal() else None
 
 
+def is_within(ts: int, since: int | None, until: int | None) -> bool:
+    """Whether a time lies between two bounds; None: no bound."""
+    return (since is None or since <= ts) and (until is None or ts < until)
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """Those documents whose ids fall on number ``k`` of ``of``: documents without a time are looked at in shares."""
@@ -97,11 +102,7 @@ class Group:
 
     def holds(self, area: str, day: int) -> bool:
         """Whether an area's day is among these."""
-        return (
-            area == self.area.id
-            and (self.since is None or self.since <= day)
-            and (self.until is None or day < self.until)
-        )
+        return area == self.area.id and is_within(day, self.since, self.until)
 
     def bounds(self, name: str) -> tuple[int | None, int | None]:
         """Return from when to when a bolt's documents are looked at."""
@@ -116,21 +117,14 @@ class Group:
 
     def wanted(self, name: str, key: Key) -> bool:
         """Whether a document can be derived and belongs to the group's days."""
-        since, until = self.bounds(name)
-        if BOLTS[name].period is None:
-            return True
-        return (since is None or since <= key[1]) and (until is None or key[1] < until)
+        return BOLTS[name].period is None or is_within(key[1], *self.bounds(name))
 
     def strays(self, name: str, id_: str) -> bool:
         """Whether a document belongs, by its id, to another area or other days than these."""
-        home = home_of(name, id_)
-        if home is None:
+        if (home := home_of(name, id_)) is None:
             return False
-        since, until = self.bounds(name)
         area, ts = home
-        return area != self.area.id or not (
-            ts is None or ((since is None or since <= ts) and (until is None or ts < until))
-        )
+        return area != self.area.id or not (ts is None or is_within(ts, *self.bounds(name)))
 
     @staticmethod
     def is_home(name: str, document: Document) -> bool:

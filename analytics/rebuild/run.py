@@ -25,7 +25,7 @@ from analytics.errors import AnalyticsError
 from analytics.rebuild import timers as rebuild_timers
 from analytics.rebuild.check import Change
 from analytics.rebuild.gaps import FOR_EVER, Gap, complete_from, gaps
-from analytics.rebuild.group import Bucket, Group, home_of, spout_topics
+from analytics.rebuild.group import Bucket, Group, home_of, is_within, spout_topics
 from analytics.rebuild.journals import (
     DamagedJournal,
     JournalLines,
@@ -246,9 +246,8 @@ class Rebuild:
         bounds = self._spans.get(area)
         if bounds is None or not EARLIEST_START <= ts <= LATEST:
             return None
-        begin, end = bounds
         day = self._areas[area].zone.start("day", ts)
-        return day if (begin is None or begin <= day) and (end is None or day < end) else None
+        return day if is_within(day, *bounds) else None
 
     def _repair(self, area: Area, repairer: Repairer, outcome: RebuildResult) -> None:
         """Compare and repair an area's documents."""
