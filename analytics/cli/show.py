@@ -153,7 +153,7 @@ def show(
 
 def _check(store: Store, claimed: Areas, query: ShowOptions) -> None:
     """Raise AnalyticsError for unknown names, with the known ones."""
-    stored = [name for name in store.collections() if name not in ("positions",)]
+    stored = [name for name in store.collections() if name not in ("positions", "games")]
     _expect("collection", query.collection, {*BOLTS, *stored})
     if query.game is not None:
         _expect("game", query.game, {area.game for area in claimed.values()})

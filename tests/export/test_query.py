@@ -1,9 +1,11 @@
 """SQL over journals gives what the documents say."""
 
 import csv
+import gzip
 import io
 import json
 import os
+import subprocess
 import sys
 from datetime import date
 
@@ -17,7 +19,7 @@ from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.export.calendar import macros
 from analytics.export.duck import connect
-from analytics.export.query import answer
+from analytics.export.query import answer, files_of
 from analytics.export.tables import Days
 
 pytest.importorskip("duckdb")
@@ -177,3 +179,47 @@ def test_the_command_writes_tables_json_and_csv(world, monkeypatch):
     table = list(csv.DictReader(io.StringIO(output("--format", "csv"))))
     assert [row["code"] for row in table] == [row["code"] for row in rows] and table[0]["none"] == ""
     assert "login_logcount" in output()
+
+
+def test_a_journal_that_is_gzipped_between_listing_and_reading_is_found(world, tmp_path, monkeypatch):
+    for path in world.config.data.glob("*"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = Config(data=tmp_path, games=world.config.games, timezone=world.config.timezone)
+    listed, plain = [], tmp_path / f"gamelog_{FIRST:%Y%m%d}0100.txt"
+
+    def gzipped_afterwards(config, days):
+        found = files_of(config, days)
+        if not listed:
+            subprocess.run(["gzip", "-f", plain], check=True)
+        listed.append(found)
+        return found
+
+    monkeypatch.setattr("analytics.export.query.files_of", gzipped_afterwards)
+    assert asked(config, "SELECT count(*) FROM gamelog") == [(len(world.lines),)]
+    assert len(listed) == 2 and not plain.exists()
+
+
+def test_a_damaged_journal_is_named(world, tmp_path):
+    packed = gzip.compress(b"".join(line + b"\n" for line in world.lines))
+    (tmp_path / "gamelog_202603060000.txt.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(AnalyticsError, match=r"gamelog_202603060000\.txt\.gz"):
+        asked(Config(data=tmp_path), "SELECT count(*) FROM gamelog")
+
+
+def test_while_a_journal_is_written_only_whole_records_are_seen(world, tmp_path):
+    """Each look sees no record that is not there, and never fewer than the one before."""
+    journal, source = tmp_path / "gamelog_202603060000.txt", tmp_path / "lines"
+    source.write_bytes(b"".join(line + b"\n" for line in world.lines))
+    write = (
+        "import sys\ntext = open(sys.argv[1], 'rb').read()\nwith open(sys.argv[2], 'ab', buffering=0) as file:\n"
+        "    for at in range(0, len(text), 997):\n        file.write(text[at : at + 997])\n"
+    )
+    config = Config(data=tmp_path, games=world.config.games, timezone=world.config.timezone)
+    writer = subprocess.Popen([sys.executable, "-c", write, source, journal])
+    ids = {json.loads(line)["id"] for line in world.lines}
+    seen, looks = set(), 0
+    while writer.poll() is None or looks < 2:
+        now = {id for (id,) in asked(config, "SELECT id FROM gamelog")}
+        assert seen <= now <= ids
+        seen, looks = now, looks + 1
+    assert {id for (id,) in asked(config, "SELECT id FROM gamelog")} == ids
