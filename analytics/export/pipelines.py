@@ -31,8 +31,8 @@ def pipeline(collection: str, zones: Iterable[str]) -> list[Stage]:
     stages = [documents(collection)]
     if has_ts(collection):
         stages += _with_zone("game" if collection.endswith(TOTAL) else "area")
-        shown |= _time("ts", "date")
-        shown |= {"day": _day(zones), "zone": 1}
+        # As it is stored, a search by it finds the collection's index.
+        shown |= {"ts": 1, "date": _date("ts"), "day": _day(zones), "zone": 1}
     for name, kind in columns(collection).items():
         shown |= _column(name, kind, f"${name}")
     if pairs := unfolded(collection):
