@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
+from itertools import chain
 from typing import Any
 
 from gevent.event import AsyncResult
@@ -9,6 +10,7 @@ from gevent.event import AsyncResult
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.store import Document, Store, Write
+from analytics.store.store import is_total
 
 
 class Overlay(Store):
@@ -63,21 +65,55 @@ class Overlay(Store):
         batch: int = 500,
     ) -> Iterator[Document]:
         mine = self.written.get(collection, {})
+        first = "game" if is_total(collection) else "area"
         below = self._below.find(collection, area=area, game=game, since=since, until=until, batch=batch)
-        timed = since is not None or until is not None
         new = [
             dict(one)
             for one in mine.values()
             if one is not None
-            and "area" in one
-            and area in (None, one["area"])
+            and first in one
+            and area in (None, one.get("area"))
             and game in (None, one.get("game"))
-            and (not timed or "ts" in one)
-            and (since is None or since <= one["ts"])
-            and (until is None or one["ts"] < until)
+            and _is_within(one, since, until)
         ]
         kept = (one for one in below if one["_id"] not in mine)
-        yield from merge(kept, sorted(new, key=_place), key=_place)
+
+        def place(document: Document) -> tuple[str, Any]:
+            ts = document.get("ts")
+            return document[first], ts if isinstance(ts, int | float) else 0
+
+        yield from merge(kept, sorted(new, key=place), key=place)
+
+    def rows(
+        self,
+        collection: str,
+        fields: Sequence[str],
+        *,
+        game: str,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[Document]:
+        mine = self.written.get(collection, {})
+        found = self._below.rows(collection, [*fields, "_id"], game=game, since=since, until=until)
+        kept = (one for one in found if one["_id"] not in mine)
+        new = (one for one in mine.values() if one is not None and one.get("game") == game)
+        for one in chain(kept, (one for one in new if _is_within(one, since, until))):
+            yield {name: one[name] for name in fields if name in one}
+
+    def sums(
+        self,
+        collection: str,
+        keys: Sequence[str],
+        fields: Sequence[str],
+        *,
+        game: str,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        if self.written.get(collection):
+            yield from super().sums(collection, keys, fields, game=game, since=since, until=until)
+        else:
+            yield from self._below.sums(collection, keys, fields, game=game, since=since, until=until)
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         mine = self.written.get(collection, {})
@@ -101,9 +137,11 @@ class Overlay(Store):
         """Do nothing: the store below is its opener's."""
 
 
-def _place(document: Document) -> tuple[str, Any]:
+def _is_within(document: Document, since: int | None, until: int | None) -> bool:
     ts = document.get("ts")
-    return document["area"], ts if isinstance(ts, int | float) else 0
+    return (since is None and until is None) or (
+        isinstance(ts, int) and (since is None or since <= ts) and (until is None or ts < until)
+    )
 
 
 class Silent(Publisher):

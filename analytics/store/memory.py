@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from analytics.store.encoding import decode, encode
-from analytics.store.store import Document, Store, Write
+from analytics.store.store import Document, Store, Write, is_total
 
 
 class MemoryStore(Store):
@@ -50,15 +50,16 @@ class MemoryStore(Store):
         until: int | None = None,
         batch: int = 500,
     ) -> Iterator[Document]:
+        first = "game" if is_total(collection) else "area"
         found = [
             document
             for document in map(decode, list(self._collections.get(collection, {}).values()))
-            if "area" in document
-            and area in (None, document["area"])
+            if first in document
+            and area in (None, document.get("area"))
             and game in (None, document.get("game"))
             and _within(document.get("ts"), since, until)
         ]
-        yield from sorted(found, key=lambda document: (document["area"], document.get("ts") or 0))
+        yield from sorted(found, key=lambda document: (document[first], document.get("ts") or 0))
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         listed = list(self._collections.get(collection, {}))

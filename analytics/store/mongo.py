@@ -21,12 +21,13 @@ from pymongo.read_concern import ReadConcern
 
 from analytics.bolts import BOLTS
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.store import grouping
 from analytics.store.clock import MajorityAfter, PrimaryListener
 from analytics.store.dialect import MONGODB, Dialect
 from analytics.store.encoding import OPTIONS
 from analytics.store.forking import forget_clients_in_children
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
-from analytics.store.store import POSITIONS, Document, Store, Write
+from analytics.store.store import POSITIONS, Document, Store, Write, is_total
 
 forget_clients_in_children()
 
@@ -39,6 +40,8 @@ BARRIER = "barrier"
 
 READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
 """For every collection. The suite never searches by ``ts`` alone: that index is for other readers."""
+TOTALS_INDEXES = (("game", "scope", "ts"), ("game", "plat", "ts"), ("game", "ts"), ("ts",))
+"""For documents of whole games and plats."""
 WITHOUT_TS = {bolt.name: tuple(bolt.indexes) for bolt in BOLTS.values() if bolt.indexes}
 """Indexes of collections whose documents have no ``ts``, as their bolts declare them."""
 
@@ -163,20 +166,47 @@ class MongoStore(Store):
         until: int | None = None,
         batch: int = 500,
     ) -> Iterator[Document]:
-        # Every document has an area and no part has one. This condition still uses the index on it.
-        wanted: Document = {"area": {"$gt": ""} if area is None else area}
-        if game is not None:
-            wanted["game"] = game
-        span = {"$gte": since, "$lt": until}
-        if bounds := {name: bound for name, bound in span.items() if bound is not None}:
-            wanted["ts"] = bounds
+        # Every document has an area or is a total, and no part is either. This condition still uses the index.
+        first = "game" if is_total(collection) else "area"
+        wanted: Document = {first: {"$gt": ""}}
+        wanted |= {name: value for name, value in {"area": area, "game": game}.items() if value is not None}
+        wanted |= _between(since, until)
         # Without ts, an index by area alone gives the order.
-        order = _keys(("area",) if collection in WITHOUT_TS else ("area", "ts"))
+        order = _keys((first,) if collection in WITHOUT_TS else (first, "ts"))
         with (
             translated_errors(collection),
             self._readable(collection).find(wanted, sort=order, batch_size=batch) as cursor,
         ):
             yield from cursor
+
+    def rows(
+        self,
+        collection: str,
+        fields: Sequence[str],
+        *,
+        game: str,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[Document]:
+        wanted, shown = {"game": game, **_between(since, until)}, {"_id": 0, **dict.fromkeys(fields, 1)}
+        found = self._readable(collection).find(wanted, shown, batch_size=IDS_AT_ONCE)
+        with translated_errors(collection), found as cursor:
+            yield from cursor
+
+    def sums(
+        self,
+        collection: str,
+        keys: Sequence[str],
+        fields: Sequence[str],
+        *,
+        game: str,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        stages = [{"$match": {"game": game, **_between(since, until)}}, grouping.group(keys, fields)]
+        with translated_errors(collection), self._readable(collection).aggregate(stages) as found:
+            for one in found:
+                yield grouping.read(one, keys, fields)
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         wanted: Document = {"_id": {"$gte": prefix, "$lt": prefix + LAST_CHARACTER}} if prefix else {}
@@ -275,7 +305,13 @@ def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
 
 def indexes(collection: str) -> tuple[tuple[str, ...], ...]:
     """Return the fields of each index of a collection, except the one on ``_id``."""
-    return WITHOUT_TS.get(collection, READERS_INDEXES)
+    return TOTALS_INDEXES if is_total(collection) else WITHOUT_TS.get(collection, READERS_INDEXES)
+
+
+def _between(since: int | None, until: int | None) -> Document:
+    span = {"$gte": since, "$lt": until}
+    bounds = {name: bound for name, bound in span.items() if bound is not None}
+    return {"ts": bounds} if bounds else {}
 
 
 def _keys(fields: Iterable[str]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, MongoClient, ReadPreference
 from pymongo.monitoring import CommandListener
 
+from analytics.store import grouping
 from analytics.store.encoding import OPTIONS
 from analytics.store.mongo import DEFAULTS, translated_errors
 from analytics.store.reading import Query, Reader
@@ -51,14 +52,8 @@ class MongoReader(Reader):
     def sums(
         self, query: Query, keys: Sequence[str], fields: Sequence[str]
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        grouped: Document = {"_id": {f"k{place}": f"${key}" for place, key in enumerate(keys)}}
-        if len(keys) == 1:
-            grouped["_id"] = f"${keys[0]}"
-        grouped |= {f"s{place}": {"$sum": f"${field}"} for place, field in enumerate(fields)}
-        for one in self._asked(query, [{"$group": grouped}]):
-            of = one["_id"]
-            key = (of,) if len(keys) == 1 else tuple(of.get(f"k{place}") for place in range(len(keys)))
-            yield key, tuple(one[f"s{place}"] for place in range(len(fields)))
+        for one in self._asked(query, [grouping.group(keys, fields)]):
+            yield grouping.read(one, keys, fields)
 
     def _found(self, query: Query, order: Document, limit: int, shown: Document) -> Iterator[Document]:
         """Yield the documents that an index alone finds, by ``find``: it takes the embedded server a third less than ``aggregate``."""

@@ -7,22 +7,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from analytics.errors import AnalyticsError
-from analytics.store.store import Document, Store, Write
-
-WHOLE = "*"
+from analytics.store.store import Document, Store, Write, summed
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which documents: of these areas, or of a game (and plat) but for those of the whole game.
+    """Which documents: of these areas, of a game or a plat of it, or in a collection of totals of the whole of either.
 
     Values are strings and numbers, so they can't be taken for operators.
 
     Attributes:
-        areas: ids, ``*`` for the documents of the whole game; empty: all areas of the game.
+        areas: ids; empty: all areas of the game.
+        scope: in a collection of totals ``game`` or ``plat``.
         since, until: ``since <= ts < until``; None: documents have no ``ts``, or it does not matter.
         at_least: an indexed field other than ``ts``, and the least that it may be.
     """
@@ -34,10 +33,15 @@ class Query:
     since: int | None = None
     until: int | None = None
     at_least: tuple[str, float] | None = None
+    scope: Literal["", "game", "plat"] = ""
 
     def indexed(self) -> Document:
         """Return the part of the filter that an index serves: one field by equality, one by range."""
         wanted: Document = {"game": str(self.game)}
+        if self.scope == "plat":
+            wanted["plat"] = str(self.plat)
+        elif self.scope:
+            wanted["scope"] = str(self.scope)
         if self.areas:
             ids = [str(area) for area in self.areas]
             wanted = {"area": ids[0] if len(ids) == 1 else {"$in": ids}}
@@ -50,15 +54,14 @@ class Query:
 
     def rest(self) -> Document:
         """Return the rest of the filter. An area's id implies its game and plat."""
-        if not self.areas:
-            return {"plat": str(self.plat)} if self.plat else {}
-        return {"game": str(self.game)} if WHOLE in self.areas else {}
+        return {"plat": str(self.plat)} if self.plat and not self.areas and not self.scope else {}
 
     def matches(self, document: Document) -> bool:
         """Whether it finds ``document``."""
         ts = document.get("ts", 0)
         return (
             document.get("game") == self.game
+            and self.scope in ("", document.get("scope"))
             and (not self.areas or document.get("area") in self.areas)
             and (bool(self.areas) or self.plat in ("", document.get("plat")))
             and (self.since is None or self.since <= ts)
@@ -131,13 +134,7 @@ class StoreReader(Reader):
     def sums(
         self, query: Query, keys: Sequence[str], fields: Sequence[str]
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        totals: dict[tuple[Any, ...], list[float]] = {}
-        for document in self.find(query, [*keys, *fields]):
-            total = totals.setdefault(tuple(document.get(key) for key in keys), [0] * len(fields))
-            for place, field in enumerate(fields):
-                total[place] += document.get(field, 0)
-        for key, sums in totals.items():
-            yield key, tuple(sums)
+        return summed(self.find(query, [*keys, *fields]), keys, fields)
 
     def close(self) -> None:
         """Do nothing: the store belongs to its owner."""

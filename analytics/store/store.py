@@ -28,11 +28,32 @@ Document = dict[str, Any]
 POSITIONS = "positions"
 """The collection of the positions of bolts and timer bolts, and of other notes about the store."""
 
+TOTAL = "_total"
+"""How the names of collections end that hold documents of whole games and plats. These have no ``area``."""
+
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit
 MOST_VERSIONS = 1 << 62  # leaves room below 64 bits for further versions
 PARTS_AT_ONCE = 16
 """Parts in memory while a list is read: about 53 kB each."""
 _OF_THE_PART = {"_id", "part_of", "part"}
+
+
+def is_total(collection: str) -> bool:
+    """Whether a collection holds documents of whole games and plats."""
+    return collection.endswith(TOTAL)
+
+
+def summed(
+    documents: Iterable[Document], keys: Sequence[str], fields: Sequence[str]
+) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+    """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is missing)."""
+    totals: dict[tuple[Any, ...], list[float]] = {}
+    for document in documents:
+        total = totals.setdefault(tuple(document.get(key) for key in keys), [0] * len(fields))
+        for place, field in enumerate(fields):
+            total[place] += document.get(field, 0)
+    for key, sums in totals.items():
+        yield key, tuple(sums)
 
 
 def is_version(document: Document) -> bool:
@@ -107,11 +128,41 @@ class Store(ABC):
     ) -> Iterator[Document]:
         """Yield documents, never parts, sorted by area, then ``ts``.
 
+        Those of a collection of totals, which have no area, are sorted by game instead.
+
         Args:
             since, until: Unix seconds, ``since <= ts < until``. Documents without ``ts`` are found only
                 if neither is given.
             batch: documents in memory at once.
         """
+
+    def rows(
+        self,
+        collection: str,
+        fields: Sequence[str],
+        *,
+        game: str,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[Document]:
+        """Yield, in no order, only these fields of a game's documents with ``since <= ts < until`` (None: no bound)."""
+        for document in self.find(collection, game=game, since=since, until=until):
+            yield {name: document[name] for name in fields if name in document}
+
+    def sums(
+        self,
+        collection: str,
+        keys: Sequence[str],
+        fields: Sequence[str],
+        *,
+        game: str,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        """Yield, for each different value of the fields ``keys``, the sums of ``fields`` over a game's documents."""
+        return summed(
+            self.rows(collection, [*keys, *fields], game=game, since=since, until=until), keys, fields
+        )
 
     @abstractmethod
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
@@ -127,7 +178,8 @@ class Store(ABC):
 
     @abstractmethod
     def ensure_indexes(self, collections: Iterable[str]) -> None:
-        """Create missing indexes: (area, ts), (game, ts) and ts, or those that a bolt declares instead."""
+        """Create missing indexes: (area, ts), (game, ts) and ts, or those that a bolt declares instead. Totals have
+        (game, scope, ts), (game, plat, ts), (game, ts) and ts."""
 
     @abstractmethod
     def barrier(self) -> None:
