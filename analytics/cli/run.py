@@ -13,7 +13,7 @@ from analytics.errors import AnalyticsError, ConfigError
 from analytics.runtime.logs import set_up
 from analytics.runtime.node import run as run_nodes
 from analytics.runtime.service.conf import noted_pid
-from analytics.system.processes import die_with
+from analytics.system.processes import allow_all_descriptors, die_with
 
 
 @click.command()
@@ -28,6 +28,7 @@ def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervi
     group, or of a bolt; bolts that are named together share one worker.
     """
     _close_to_others(config.data)
+    allow_all_descriptors()
     if supervised:
         with_parent = noted_pid(config)
     if with_parent is not None and not die_with(with_parent):

@@ -6,6 +6,7 @@ kernel's ticks since boot: seconds since 1970 would change whenever the clock is
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,15 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def allow_all_descriptors() -> None:
+    """Raise this process's limit of open files to what the system allows it.
+
+    The broker holds a descriptor for each file of the Queue: the usual soft limit of 1,024 would end it at a backlog of 64 GB.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Usage(msgspec.Struct, frozen=True):

@@ -1,10 +1,12 @@
 """Facts about processes, and ports."""
 
 import os
+import resource
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from analytics.system import ports
 from analytics.system.processes import command_line, process_started, usage
@@ -65,3 +67,27 @@ def test_a_program_dies_with_the_process_that_started_it() -> None:
     while process_started(child) == started:
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_node_may_open_as_many_files_as_the_system_allows(tmp_path: Path) -> None:
+    (tmp_path / "analytics.toml").write_text('data = "data"\n')
+    command = [
+        sys.executable,
+        "-m",
+        "analytics",
+        "--config",
+        str(tmp_path / "analytics.toml"),
+        "run",
+        "loginhour",
+    ]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with subprocess.Popen(
+        command, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+    ) as node:
+        try:
+            end = time.monotonic() + 60
+            while (found := resource.prlimit(node.pid, resource.RLIMIT_NOFILE)) != (most, most):
+                assert time.monotonic() < end and node.poll() is None, found
+                time.sleep(0.05)
+        finally:
+            node.terminate()
