@@ -1,4 +1,4 @@
-"""A stored document's version, numbers and parts, read without trust: somebody may have edited them by hand."""
+"""A stored document's version, numbers and parts, read without trust: they may have been edited by hand."""
 
 import time
 from collections.abc import Mapping

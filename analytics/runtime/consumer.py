@@ -12,7 +12,7 @@ from analytics.errors import Unavailable
 NOTHING = Head(0, 0, 0)
 RETRY_SECONDS = 0.5
 SILENT_SECONDS = 10.0
-"""A broker speaks every second. After so long without a word it is asked: one that is frozen keeps its connections."""
+"""The broker sends a heartbeat every second. After so long without one it is asked: a frozen broker keeps its connections."""
 
 
 class NewLog(Exception):

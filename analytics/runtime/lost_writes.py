@@ -1,7 +1,7 @@
 """Writes that the store had acknowledged and no longer holds: how that is noticed, and what repairs it.
 
 A majority's acknowledged writes survive any failover. They are gone after a database was restored from a backup, after
-somebody deleted documents, or where less than a majority was asked for. Three things show it: a document or a position
+documents were deleted, or where less than a majority was asked for. Three things show it: a document or a position
 that is older than the version a bolt wrote; one that is older than the saved position says; a saved position that is
 older than the last report to the broker.
 

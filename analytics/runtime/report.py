@@ -272,7 +272,7 @@ def _problem(entry: NodeEntry, data: Path) -> str:
             silent = f"it has reported nothing for {time.time() - entry.beat:.0f} s"
             cause = shortage(data / "run", entry.pid)
             return f"{cause} ({silent})" if cause else f"hangs: {silent}; see its log, or kill it"
-        return f"died: {entry.last_error}" if entry.last_error else "died without a word; see its log"
+        return f"died: {entry.last_error}" if entry.last_error else "died without an error; see its log"
     if entry.stale:
         cause = shortage(data / "run", entry.pid) or "it can't write to data/run; its log says why"
         return f"{cause} (it works, but has reported no figures for {entry.stale:.0f} s)"

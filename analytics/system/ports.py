@@ -4,7 +4,7 @@ import socket
 
 
 def refusal(host: str, port: int) -> OSError | None:
-    """Return why nobody can listen on a port now, None where somebody can."""
+    """Return why a port can't be listened on now, None if it can."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

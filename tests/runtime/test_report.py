@@ -59,7 +59,7 @@ def problem(data: Path) -> str:
         ({"state": {"error": "", "blocked": "", "errors": {}, "sources": {}}}, ""),
         ({"beat": 0.0}, "hangs: it has reported nothing for "),
         ({"beat": 0.0, "ended": True, "last_error": "ValueError: x"}, "died: ValueError: x"),
-        ({"started": 1}, "died without a word; see its log"),
+        ({"started": 1}, "died without an error; see its log"),
         ({"state": {"blocked": "disk full"}}, "disk full"),
         ({"state": {"error": "no store"}}, "no store"),
         ({"state": {"lost": 2, "lost_first": "a@1: all"}}, "lost: a@1: all (and 1 more)"),
@@ -146,7 +146,7 @@ def test_a_process_that_is_gone(tmp_path: Path) -> None:
     gone.kill()
     gone.wait()
     beating(tmp_path, pid=gone.pid, started=started)
-    assert problem(tmp_path) == "died without a word; see its log"
+    assert problem(tmp_path) == "died without an error; see its log"
 
 
 def test_nodes_that_should_run_are_shown_where_they_do_not(tmp_path: Path) -> None:

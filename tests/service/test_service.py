@@ -44,7 +44,7 @@ def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
         )
     )
     if problem is not True:
-        assert problem.endswith("terminated by SIGKILL, sent by somebody or by the kernel for lack of memory")
+        assert problem.endswith("terminated by SIGKILL, sent by a user or by the kernel for lack of memory")
     suite.write(500)
     until(lambda: suite.pids().get("worker-main", before["worker-main"]) != before["worker-main"])
     suite.write(20_000)

@@ -152,7 +152,7 @@ def test_nothing_moves_while_nodes_run(config: Config) -> None:
     fill(config, "secantus")
     worker = NodeEntry(
         name="worker-main", role="bolts", host="h", pid=os.getpid(), started=process_started(), version="1",
-        since=time.time(), beat=time.time(),
+        since=time.time(), beat=time.time() + 3600,
     )  # fmt: skip
     registry = LocalRegistry(config.data)
     registry.beat(worker)

@@ -50,7 +50,7 @@ class NotStarted(AnalyticsError):
 def start(config: Config, say: Say) -> None:
     """Start every node that the configuration needs, or those that are missing; return when all are up.
 
-    Where systemd has called, the suite is its own afterwards: what somebody had started beside it is stopped first.
+    Where systemd has called, the suite is its own afterwards: a suite that was started beside it is stopped first.
 
     Raises:
         ConfigError: a variable that the configuration names is not set.

@@ -220,7 +220,7 @@ def last_error(process: Process, config: Config) -> str:
         if entry.name in names and entry.ended and entry.since >= process.start:
             return entry.last_error
     if signal := _killed_by(process.name, config):
-        return f"{signal}, sent by somebody or by the kernel for lack of memory"
+        return f"{signal}, sent by a user or by the kernel for lack of memory"
     return _last_line(config.data / "log" / f"{process.name}.log") or process.spawnerr or "it said nothing"
 
 
