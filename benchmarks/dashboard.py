@@ -29,7 +29,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
 from analytics.store import MemoryStore
 from analytics.store.reading import ReadOnly
-from analytics.testing.asked import AskedReader
+from analytics.testing.queries import RecordingReader
 from analytics.web.data import Data
 from analytics.web.pages import BY_NAME
 from benchmarks import road, stores
@@ -202,7 +202,7 @@ def first(config: Config) -> None:
 
 def plans(config: Config, days: int) -> None:
     """Ask the server how it finds what pages search for; fail where it would read whole collections."""
-    reader = AskedReader()
+    reader = RecordingReader()
     data = Data(config, ReadOnly(MemoryStore()), reader, areas(config))
     last = date.today()
     for _, page, query in views(config, days, last):

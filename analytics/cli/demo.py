@@ -46,7 +46,7 @@ COUNT_SECONDS = 180.0
 AGREE_SECONDS = 30.0
 RECOVER_SECONDS = 5.0
 ROUNDS = 2
-TELL_SECONDS = 5.0
+SHOW_SECONDS = 5.0
 DAY = 86_400
 MACHINERY = [["store"], ["broker"], ["workers"], ["timers"], ["dashboard"]]
 SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
@@ -97,7 +97,7 @@ def demo(
     The game is served over HTTP as a real one is. Every document that the suite has made of it is compared with
     what the game itself noted down; the exit status is 1 if anything differs.
     """
-    _end_when_told()
+    _end_on_signals()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     first = _first_day(days, last)
     settings = WorldSettings(first, seed, area_count, players, days, TIMEZONE)
@@ -116,7 +116,7 @@ def demo(
     sys.exit(0 if right else 1)
 
 
-def _end_when_told() -> None:
+def _end_on_signals() -> None:
     """Let SIGTERM end it as Ctrl-C does, and both where a shell that started it in the background took SIGINT away.
 
     Raised wherever the interpreter happens to be, an interrupt may be lost among greenlets: it waits for the hub.
@@ -145,7 +145,7 @@ def _demo(
             with Suite(file, SPOUTS):
                 play(console, game, suite.config)
                 right = conclude(console, game, suite.config)
-                _tell_where(console, suite.config, once, keep)
+                _print_addresses(console, suite.config, once, keep)
                 if not once:
                     _go_on(game, suite.config)
         finally:
@@ -179,11 +179,11 @@ def play(console: Console, game: SimulatedGame, config: Config) -> None:
             *columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal
         ) as progress:
             task = progress.add_task("", total=game.clock.end - game.clock.start, text="")
-            told = 0.0
+            shown_at = 0.0
             while not _look(game, config, progress, task) or not running.ready():
-                if not console.is_terminal and time.monotonic() - told > TELL_SECONDS:
+                if not console.is_terminal and time.monotonic() - shown_at > SHOW_SECONDS:
                     console.print(progress.tasks[0].description, progress.tasks[0].fields["text"])
-                    told = time.monotonic()
+                    shown_at = time.monotonic()
                 gevent.sleep(0.5)
         running.get()
     finally:
@@ -217,17 +217,17 @@ def _raise_if_dead(config: Config) -> StatusReport:
 
 
 def _dead(found: StatusReport) -> dict[str, str]:
-    """Return what is wrong with the nodes that do not tell of themselves, by name."""
+    """Return what is wrong with the nodes that do not report their state, by name."""
     return {node.name: node.problem for node in found.nodes if not node.pid}
 
 
 def conclude(console: Console, game: SimulatedGame, config: Config, patience: float = AGREE_SECONDS) -> bool:
-    """Wait until everything is counted, show it, and say whether it agrees with the game's own books.
+    """Wait until everything is counted, show it, and say whether it agrees with the game's ledger.
 
     Args:
         patience: seconds after that in which what differs may still come right.
     """
-    console.print("\nThe days are over; what is still on its way is being counted …")
+    console.print("\nThe days have ended; counting the last records …")
     store = open_store(config)
     try:
         compared = count_and_compare(console, game, config, store, patience)
@@ -242,7 +242,7 @@ def conclude(console: Console, game: SimulatedGame, config: Config, patience: fl
         count = sum(one.documents for one in compared.values())
         console.print(
             f"All of it agrees: {game.ledger.records:,} records, and each of the {count:,} documents in "
-            f"{len(compared)} collections is what the game itself noted down. The balance adds up.",
+            f"{len(compared)} collections is what the game's ledger says. The balance adds up.",
             style="bold green",
         )
     return agrees and not faults
@@ -251,31 +251,31 @@ def conclude(console: Console, game: SimulatedGame, config: Config, patience: fl
 def count_and_compare(
     console: Console, game: SimulatedGame, config: Config, store: Store, patience: float = AGREE_SECONDS
 ) -> dict[str, Compared]:
-    """Wait until everything is counted; return how each collection compares with the game's own books."""
+    """Wait until everything is counted; return how each collection compares with the game's ledger."""
     _wait_for_polls(config)
     with console.status("") as line:
-        drain(config, COUNT_SECONDS, _teller(console, line))
+        drain(config, COUNT_SECONDS, _lag_printer(console, line))
         line.update("Comparing every document …")
         return _compare_at_last(game, config, store, patience)
 
 
-def _teller(console: Console, line: Status) -> Callable[[int], None]:
-    """Return what tells how many records are still to be counted: at once, or where nobody watches now and then."""
-    told = time.monotonic()
+def _lag_printer(console: Console, line: Status) -> Callable[[int], None]:
+    """Return a function that shows how many records are not counted yet; without a terminal, every few seconds."""
+    shown_at = time.monotonic()
 
-    def tell(lag: int) -> None:
-        nonlocal told
+    def show(lag: int) -> None:
+        nonlocal shown_at
         text = f"{lag:,} records are not counted yet …"
         line.update(text)
-        if lag and not console.is_terminal and time.monotonic() - told > TELL_SECONDS:
+        if lag and not console.is_terminal and time.monotonic() - shown_at > SHOW_SECONDS:
             console.print(text)
-            told = time.monotonic()
+            shown_at = time.monotonic()
 
-    return tell
+    return show
 
 
 def _wait_for_polls(config: Config) -> None:
-    """Return when whatever is polled has been asked about anew, from the first question to the last."""
+    """Return when every spout that polls has gone through all its requests again."""
     before = _rounds(config)
     until = time.monotonic() + COUNT_SECONDS
     while any(count < before.get(name, 0) + ROUNDS for name, count in _rounds(config).items()):
@@ -285,7 +285,7 @@ def _wait_for_polls(config: Config) -> None:
 
 
 def _rounds(config: Config) -> dict[str, int]:
-    """Return, per spout that polls, how often it has gone through all its questions."""
+    """Return, per spout that polls, how often it has gone through all its requests."""
     return {node.name: node.state["rounds"] for node in report(config).nodes if "rounds" in node.state}
 
 
@@ -294,7 +294,7 @@ def _compare_at_last(
 ) -> dict[str, Compared]:
     """Compare when all is counted; where anything differs, again until it does not or time is up.
 
-    The last answer of an interface may be on its way, or a day may have begun on the calendar.
+    The last answer of an interface may be in flight, or a day may have begun.
     """
     until = time.monotonic() + patience
     while True:
@@ -323,7 +323,7 @@ def _show(
     return agrees
 
 
-def _tell_where(console: Console, config: Config, once: bool, keep: bool) -> None:
+def _print_addresses(console: Console, config: Config, once: bool, keep: bool) -> None:
     """Say how to look at the documents, and last, where the suite runs on, the dashboard's address."""
     command = f"bin/analytics --config {config.file}"
     if not once:
@@ -345,12 +345,12 @@ def _tell_where(console: Console, config: Config, once: bool, keep: bool) -> Non
 def _first_day(days: int, last: datetime | None) -> date:
     """Return the first of so many days, of which ``last`` is the last; None: yesterday.
 
-    Raise UsageError for a last day that is not over: records ahead of the clock are rejected.
+    Raise UsageError for a last day that has not ended: records ahead of the clock are rejected.
     """
     yesterday = (datetime.now(ZoneInfo(TIMEZONE)) - timedelta(days=1)).date()
     if last is not None and last.date() > yesterday:
         raise click.UsageError(
-            f"--date: expected a day that is over, so {yesterday} at most, got {last:%Y-%m-%d}"
+            f"--date: expected a day that has ended, {yesterday} at the latest, got {last:%Y-%m-%d}"
         )
     return (yesterday if last is None else last.date()) - timedelta(days=days - 1)
 

@@ -1,4 +1,4 @@
-"""What the suite counted beside the simulated game's own books: each document of each collection."""
+"""What the suite counted compared with the simulated game's ledger: each document of each collection."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Expected = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 @dataclass
 class Compared:
-    """How one collection compares: how many documents there should be, and, in words, each that differs."""
+    """How one collection compares: how many documents there should be, and a description of each that differs."""
 
     collection: str
     documents: int

@@ -1,4 +1,4 @@
-"""Where the demo's documents go: the embedded server, or a database of its own on somebody's MongoDB."""
+"""Where the demo's documents go: the embedded server, or a database of its own on the user's MongoDB."""
 
 import secrets
 from collections.abc import Iterator

@@ -246,9 +246,9 @@ CHAPTERS = (
 """All tables, in the order in which they are shown; together they name every collection of the suite's own."""
 
 
-def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
+def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in words:
+    for name in texts:
         table.add_column(name)
     for name in numbers:
         table.add_column(name, justify="right")

@@ -46,7 +46,7 @@ def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None
         _run_several(range(seed, seed + processes), seconds, lines)
         return
     click.echo(f"seed {seed}")
-    progress = Progress(seed)
+    progress = ProgressPrinter(seed)
     done = compare(seed, seconds, lines or 0, lambda done: progress.show(done.lines, "lines"))
     click.echo(
         f"seed {seed}: {done.lines:,} lines, {done.accepted:,} accepted, {int(done.found is not None)} disagreements"
@@ -58,7 +58,7 @@ def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None
         )
 
 
-class Progress:
+class ProgressPrinter:
     """Prints now and then how much was done so far."""
 
     def __init__(self, seed: int) -> None:
@@ -76,7 +76,7 @@ class Progress:
 
 def _send_frames(frames: int, seed: int) -> None:
     """Start a broker without keys, and send it ``frames`` frames."""
-    progress = Progress(seed)
+    progress = ProgressPrinter(seed)
     with tempfile.TemporaryDirectory(prefix="analytics-fuzz-") as folder:
         file = Path(folder) / "analytics.toml"
         file.write_text(f'data = "data"\n{on_ports(*free_ports(4))}let_anyone_in = true\n{games()}')

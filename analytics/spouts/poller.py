@@ -37,13 +37,13 @@ FIRST_DELAY, LONGEST_DELAY = 0.25, 20.0
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 TOO_MANY = 429
 CALM_SECONDS = 60.0
-"""For so long after a refusal for the rate, requests go one at a time."""
+"""Seconds after a refusal for the rate in which requests go one at a time."""
 
 Page = dict[str, Any]
 
 
 class BadAnswer(RecordError):
-    """An answer came whole, as JSON, and is not what it should be. ``raw`` is its text, to be put aside."""
+    """An answer came whole, as JSON, and is not what it should be. ``raw`` is its text, to be rejected."""
 
     def __init__(self, reason: str, raw: bytes) -> None:
         super().__init__(reason)

@@ -54,7 +54,7 @@ class BrokenStore(ABC):
         """Return when everything is whole again. Raise NotUp where it is not in time."""
 
     def rollbacks(self) -> int:
-        """Return how many rollbacks its members' logs tell of."""
+        """Return how many rollbacks its members' logs report."""
         return 0
 
     def __enter__(self) -> Self:

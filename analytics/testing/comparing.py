@@ -26,7 +26,7 @@ def differences(store: Store, expected: Collections, most: int = 20) -> list[str
 
 
 def wrong_documents(store: Store, expected: Collections) -> dict[tuple[str, str], list[str]]:
-    """Return the documents that differ from ``expected``, by collection and id, each with what differs in words."""
+    """Return the documents that differ from ``expected``, by collection and id, each with a description of the difference."""
     found: dict[tuple[str, str], list[str]] = {}
     for collection, documents in expected.items():
         stored = {one["_id"]: _public(store.whole(collection, one)) for one in store.find(collection)}

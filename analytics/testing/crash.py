@@ -46,7 +46,7 @@ class Result:
 
     Attributes:
         kills: per process of the suite.
-        ended: per process, how often it ended by itself and was restarted.
+        ended: per process, how often it ended without being killed and was restarted.
         events: what was done to the store, by kind.
         rollbacks: of members of the store.
         unheard: lines sent over TCP that the spout did not live to journal; nothing acknowledged them.

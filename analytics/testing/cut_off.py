@@ -1,4 +1,4 @@
-"""A suite over several hosts with keys: a worker's host dies, links are cut and mended, the broker's host comes back.
+"""A suite over several hosts with keys: a worker's host dies, links are cut and restored, the broker's host comes back.
 
 Lines flow all the time. After each blow the numbers must move on; in the end every document must equal the reference
 runner's, nobody may be blocked, and the balance must add up.
@@ -45,7 +45,7 @@ class CutOff:
     Args:
         rate: lines a second.
         settings: what all hosts' configurations have besides, as TOML tables by their names.
-        say: told what happens.
+        say: called with what happens.
     """
 
     def __init__(self, folder: Path, rate: int, settings: dict[str, str], say: Callable[[str], None]) -> None:
@@ -97,10 +97,10 @@ class CutOff:
         return seconds
 
     def cut(self, name: str, seconds: float) -> float:
-        """Cut a host's link for so long; return how many seconds after its return numbers move again."""
+        """Cut a host's link for some seconds; return how many seconds after its return numbers move again."""
         self.hosts.cut(name)
         gevent.sleep(seconds)
-        self.hosts.mend(name)
+        self.hosts.restore(name)
         took = self.seconds_until_numbers_move()
         self._say(f"the link of {name} was cut for {seconds:g} s: work goes on {took:.1f} s after its return")
         return took
@@ -156,7 +156,7 @@ class CutOff:
         return found + self._unwell()
 
     def _unwell(self) -> list[str]:
-        """Return what ``status`` on the broker's host says is wrong, once it has had time to hear of all nodes."""
+        """Return what ``status`` on the broker's host says is wrong, once all nodes had time to report."""
         until = time.monotonic() + PATIENCE
         while unwell := list(facts(report(self._suites[MAIN].config))["unwell"]):
             if time.monotonic() > until:

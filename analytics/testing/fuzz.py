@@ -1,6 +1,6 @@
 """Lines of all kinds, many of them damaged, on every path that a record can take: all paths must say the same.
 
-A line may be taken by compiled code, decoded with its whole chunk, or read by itself; a journal brings it again; a worker
+A line may be taken by compiled code, decoded with its whole chunk, or read alone; a journal brings it again; a worker
 reads columns of it or decodes it. What becomes of it depends on the line alone, never on the lines around it.
 """
 

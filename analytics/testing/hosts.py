@@ -60,11 +60,11 @@ class Hosts:
         return ["ip", "netns", "exec", self._space(name)]
 
     def cut(self, name: str) -> None:
-        """Pull the plug of a host's link: nobody hears a word of it from now on, not even that it is gone."""
+        """Unplug a host: no packet leaves it from now on, not even the end of a connection."""
         _ip("-n", self._switch, "link", "set", _port(name), "down")
 
-    def mend(self, name: str) -> None:
-        """Put the plug back."""
+    def restore(self, name: str) -> None:
+        """Plug the host in again."""
         _ip("-n", self._switch, "link", "set", _port(name), "up")
 
     def lose(self, name: str) -> None:

@@ -27,7 +27,7 @@ RULES = Rules(AREAS, {"wsdx": {"enter_game": "login_logcount", "9": "signup_logc
 COLUMNS = {f"gamelog.{code}" for code, schema in RULES.codes.items() if schema.is_of_acct}
 """Topics of which workers read columns, where no line of the message is unusual."""
 SMALL = 9
-"""Up to so many lines, what a chunk has of these topics is folded by itself: more lines hide an unusual one."""
+"""Up to so many lines, what a chunk has of these topics is folded alone: more lines hide an unusual one."""
 DIVIDED = 8
 """One chunk in so many is also read in two parts."""
 Chunk = list[bytes]
@@ -49,7 +49,7 @@ class DecodingPaths:
     def disagreement(self, *chunks: Chunk) -> str | None:
         """Return on what two paths disagree, None where all agree.
 
-        Each chunk is read by itself. What is accepted of all of them is journaled and folded together, which costs less.
+        Each chunk is read alone. What is accepted of all of them is journaled and folded together, which costs less.
         """
         first = 1
         journals: list[list[Share]] = [[]]
@@ -66,9 +66,7 @@ class DecodingPaths:
             if taken:
                 journals[0].extend(shares)
             else:
-                journals.append(
-                    shares
-                )  # by itself: one unusual line takes all of a journal's lines to the slow path
+                journals.append(shares)  # alone: one unusual line has all of a journal read line by line
             first += len(lines)
         return next(filter(None, map(self._again, journals)), None) or self._folded(bodies)
 
@@ -108,7 +106,7 @@ class DecodingPaths:
         return None
 
     def _gather(self, shares: Iterable[Share], bodies: dict[str, list[bytes]], small: bool) -> str | None:
-        """Add what workers are to read to ``bodies``, by topic; what is best read by itself is folded at once."""
+        """Add what workers are to read to ``bodies``, by topic; small parts are folded at once."""
         for share in shares:
             for topic, lines in share.topics.items():
                 if small and topic in COLUMNS:

@@ -1,6 +1,6 @@
 """Ports for suites that run beside others.
 
-They lie below those that the kernel gives to whoever asks for any, so no client's connection ever sits on one. Each
+They lie below those that the kernel gives where a program asks for any, so no client's connection ever sits on one. Each
 process has blocks of its own, and holds a block's first port as long as it lives: no two processes give the same port.
 """
 

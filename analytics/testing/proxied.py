@@ -80,7 +80,7 @@ class ProxiedSet(ReplicaSet):
         """Let no other member reach this one. Its clients still do.
 
         The others elect a new primary. This one, if it was primary, takes writes that no majority gets, until it
-        hears of the election by its own heartbeats, which still leave it.
+        learns of the election from its own heartbeats, which still leave it.
         """
         self._proxies.command(how, self.members.index(member), "members")
 

@@ -42,7 +42,7 @@ CUT_OFF = ("cut", "hold", "kill", "freeze")
 """How the others lose the primary: connections refused or silent, or the others themselves killed or frozen."""
 
 ENDS = ("steps down", "kill", "freeze")
-"""What becomes of the primary while the others elect: it learns of its end by itself, is killed, or is frozen."""
+"""What becomes of the primary while the others elect: it steps down, is killed, or is frozen."""
 
 MOST_RESETS = 4
 
@@ -75,12 +75,12 @@ class Outcome:
     """What was done and found.
 
     Attributes:
-        rollbacks: rounds in which the server's log tells of a rollback that took something back.
+        rollbacks: rounds in which the server's log reports a rollback that took something back.
         taken_back: operations that rollbacks took back.
         by_means: rollbacks per means; one counts under each of its means.
-        ended: processes that ended by themselves and were restarted.
+        ended: processes that ended without being killed and were restarted.
         documents: compared after the last round.
-        wrong: those that differed, and where the balance did not add up, in words.
+        wrong: those that differed, and where the balance did not add up.
     """
 
     rounds: int = 0
@@ -225,7 +225,7 @@ class RollbackTest:
             feeder.kill()
 
     def _compare(self, with_timers: bool = False) -> list[list[str]]:
-        """Return, once all is counted, what is wrong: for each document, and for the balance, in words."""
+        """Return, once all is counted, what is wrong: for each document, and for the balance."""
         expected = self._feed.documents()
         refill = Refill(self._config.broker)
         store = open_store(self._config)

@@ -68,7 +68,7 @@ class Service:
         self._call("start", check=False)
 
     def runs(self, name: str) -> bool:
-        """Return whether somebody has to restart the process: nobody, if it is a node."""
+        """Return whether the process runs, or is restarted by the supervisor as every node is."""
         return name != SUPERVISOR or bool(self._supervisor.pid)
 
     def _call(self, command: str, check: bool) -> None:

@@ -1,4 +1,4 @@
-"""Restarts what ends by itself while a suite is being broken, as the service does."""
+"""Restarts processes that end while a suite is being broken, as the service does."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ LOOK_SECONDS = 0.5
 
 
 class Supervised:
-    """A running suite whose processes are restarted when they end by themselves.
+    """A running suite whose processes are restarted when they end without being killed.
 
     Attributes:
         ended: per process, how often it ended without being killed.

@@ -61,7 +61,7 @@ class TakeoverTest:
     Args:
         rate: lines a second.
         etcd: keys of the section ``[etcd]``, as TOML, besides its endpoints.
-        say: told what happens.
+        say: called with what happens.
     """
 
     def __init__(self, folder: Path, rate: int, etcd: str, members: int, say: Callable[[str], None]) -> None:
@@ -142,7 +142,7 @@ class TakeoverTest:
         return took
 
     def _known(self, since: float = 0.0) -> set[str]:
-        """Return the keys of nodes that told etcd of themselves since then: it keeps older entries through its own restart."""
+        """Return the keys of nodes that reported to etcd since then: it keeps older entries through its own restart."""
         keys = open_keys(self._main.config)
         try:
             found = keys.list("nodes/")

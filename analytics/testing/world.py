@@ -150,7 +150,7 @@ class Web:
         self._start()
 
     def restart(self, seconds: float) -> None:
-        """Be away for so long."""
+        """Refuse connections for some seconds."""
         self.close()
         gevent.sleep(seconds)
         self._start()

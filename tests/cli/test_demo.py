@@ -170,7 +170,7 @@ def test_the_demos_last_day_is_yesterday_or_the_one_that_is_asked_for() -> None:
         yesterday - timedelta(days=34),
     )  # midnight may pass
     assert _first_day(1, datetime(2026, 3, 2)) == date(2026, 3, 2)
-    with pytest.raises(UsageError, match="expected a day that is over"):
+    with pytest.raises(UsageError, match="expected a day that has ended"):
         _first_day(1, datetime.now() + timedelta(days=3))
 
 

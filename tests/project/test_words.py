@@ -56,25 +56,12 @@ CLEAN = [
     *(
         f"analytics/{package}"
         for package in (
-            "bolts",
-            "broker",
-            "cluster",
-            "config",
-            "core",
-            "rebuild",
-            "simulate",
-            "store",
-            "system",
-            "timers",
+            *("bolts", "broker", "cli", "cluster", "config", "core", "rebuild", "runtime/service"),
+            *("simulate", "spouts/sources", "store", "system", "testing", "timers"),
         )
     ),
-    "analytics/runtime/service",
-    *sorted(
-        f"analytics/{package}/{path.name}"
-        for package in ("cli", "runtime")
-        for path in (ROOT / "analytics" / package).glob("*.py")
-        if not path.name.startswith("demo")
-    ),
+    *sorted(f"analytics/runtime/{path.name}" for path in (ROOT / "analytics" / "runtime").glob("*.py")),
+    "analytics/spouts/poller.py",
 ]
 """Files and folders that are in plain English. The list only grows."""
 

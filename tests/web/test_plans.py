@@ -11,7 +11,7 @@ from month import FIRST, LAST, Month, a_month
 from pymongo import MongoClient
 
 from analytics.store import MongoReader, MongoStore, Write
-from analytics.testing.asked import Asked, AskedReader
+from analytics.testing.queries import RecordedQuery, RecordingReader
 from analytics.web.data import Data
 from analytics.web.kept import Kept
 from analytics.web.pages import BY_NAME, CSVS
@@ -28,7 +28,7 @@ class Searched:
 
     month: Month
     data: Data
-    reader: AskedReader
+    reader: RecordingReader
     database: pymongo.database.Database[dict[str, Any]]
 
 
@@ -42,7 +42,7 @@ def searched(module_database: Database, tmp_path_factory: pytest.TempPathFactory
         if collection in ("usercenter", "payorderdetail"):
             continue  # many documents, which no page reads
         store.write(collection, [Write(id, {**one, "_id": id}, None) for id, one in some.items()])
-    reader = AskedReader(MongoReader(uri, name))
+    reader = RecordingReader(MongoReader(uri, name))
     data = Data(
         month.data.config,
         month.data.store,
@@ -81,7 +81,7 @@ def everything(searched: Searched) -> None:
 
 def test_every_search_goes_by_an_index_and_ends_by_itself(searched: Searched) -> None:
     everything(searched)
-    by_shape: dict[str, Asked] = {one.shape(): one for one in searched.reader.asked}
+    by_shape: dict[str, RecordedQuery] = {one.shape(): one for one in searched.reader.asked}
     assert {one.query.collection for one in searched.reader.asked} >= {
         "kpi", "activeday", "loginhour", "signuphour", "loginretention", "paytraceday", "ltv", "userpay", "coinday",
         "coinhour", "cointype", "shop", "mainline", "gamecopy", "userlevel", "serverstarttime",

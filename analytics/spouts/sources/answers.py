@@ -55,7 +55,7 @@ def body(answer: requests.Response, start: int) -> Iterator[bytes]:
 
 
 def problem(error: Exception) -> str:
-    """Return what a request failed with, in words."""
+    """Return a description of why a request failed."""
     return str(error) if isinstance(error, Unusable) else reason(error)
 
 

@@ -91,7 +91,7 @@ class Carrier:
         return self.stream is not None and self.stream.position.offset < self.stream.offset
 
     def quiet(self, seconds: float) -> bool:
-        """Say whether nothing new came for so long."""
+        """Say whether nothing new came for that long."""
         return time.monotonic() - self.changed >= seconds
 
     def close(self) -> None:

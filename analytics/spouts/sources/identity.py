@@ -173,7 +173,7 @@ class Streams:
             self._catalogue.sizes.pop(name, None)
 
     def left(self, seconds: float) -> list[str]:
-        """Return the streams of which more was seen than read, and that nothing has carried for so long.
+        """Return the streams of which more was seen than read, and that nothing has carried for that long.
 
         Each is returned until ``saw`` says otherwise.
         """

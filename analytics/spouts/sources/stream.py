@@ -270,7 +270,7 @@ def _count_lines(data: bytes, begin: int, end: int) -> int:
 
 
 def _before_long_line(data: bytes, at: int) -> int:
-    """Return where the first line from ``at`` on begins that is over the limit, or the end of ``data``.
+    """Return where the first line from ``at`` on begins that exceeds the limit, or the end of ``data``.
 
     Such a line covers one of the places looked at, since no two neighbours are further apart than half its length.
     """

@@ -1,7 +1,7 @@
 """Game logs that come in over TCP, one record a line.
 
-What comes is one record source from start to stop, whatever connections it comes by, and nobody is told where one of
-them ended: senders may connect for each record, for years.
+All connections together are one record source from start to stop, and their ends are not reported: senders may
+connect for each record, for years.
 """
 
 import dataclasses
@@ -29,10 +29,10 @@ _KEEP_ALIVE = {
 
 
 class TcpSource:
-    """Listens. What a sender was told nothing about is not lost: it is journaled before anything else.
+    """Listens, and journals lines before anything else.
 
-    TCP tells a sender nothing about what was handled: what the spout has not journaled when it dies is gone,
-    unless the sender sends it again (under other names then).
+    TCP does not report to a sender which lines were handled: lines that the spout has not journaled when it dies are
+    gone, unless the sender sends them again (under other names then).
     """
 
     def __init__(self, source: Source, section: GamelogSection, emit: Emit) -> None:

@@ -1,4 +1,4 @@
-"""What was asked of a reader, and by which plans a server would find it."""
+"""The queries that a reader gets, and the plans by which a server would answer them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from analytics.store.store import Document
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedQuery:
     """A search: for documents sorted by ``by``, the first ``limit`` of them (0: all), or for their sums."""
 
     query: Query
@@ -39,18 +39,18 @@ class Asked:
 
     @property
     def bounded(self) -> bool:
-        """Whether it ends by itself, however long a game goes on: it has two ends in time, a limit, or a floor."""
+        """Whether its result is bounded, however long a game goes on: it has two ends in time, a limit, or a floor."""
         query = self.query
         in_time = query.since is not None and query.until is not None
         return in_time or bool(self.limit) or query.at_least is not None
 
 
-class AskedReader(Reader):
-    """Notes down what is asked, and has it answered by another reader; without one there is nothing to find."""
+class RecordingReader(Reader):
+    """Records queries and passes them to another reader; without one, nothing is found."""
 
     def __init__(self, reader: Reader | None = None) -> None:
         self._reader = reader
-        self.asked: list[Asked] = []
+        self.asked: list[RecordedQuery] = []
         self.found = 0
         """How many documents and sums came back."""
 
@@ -63,7 +63,7 @@ class AskedReader(Reader):
         descending: bool = False,
         limit: int = 0,
     ) -> Iterator[Document]:
-        self.asked.append(Asked(query, by, descending, limit))
+        self.asked.append(RecordedQuery(query, by, descending, limit))
         if self._reader is not None:
             for document in self._reader.find(query, fields, by=by, descending=descending, limit=limit):
                 self.found += 1
@@ -72,7 +72,7 @@ class AskedReader(Reader):
     def sums(
         self, query: Query, keys: Sequence[str], fields: Sequence[str]
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        self.asked.append(Asked(query, summed=True))
+        self.asked.append(RecordedQuery(query, summed=True))
         if self._reader is not None:
             for one in self._reader.sums(query, keys, fields):
                 self.found += 1
