@@ -20,9 +20,9 @@ json.dump([(answer.status_code, answer.text) for answer in answers], sys.stdout)
 
 
 def test_the_example_is_a_page(tmp_path: Path) -> None:
-    file, line = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs/how-to/add-a-page.md").read_text(), re.DOTALL
-    )
+    text = (ROOT / "docs/how-to/add-a-page.md").read_text()
+    (file,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (line,) = re.findall(r"^\+(.*\n)", text, re.MULTILINE)
     ignored = shutil.ignore_patterns("__pycache__", "simulate.egg-info")
     shutil.copytree(ROOT / "analytics", tmp_path / "analytics", ignore=ignored)
     pages = tmp_path / "analytics/web/pages"
