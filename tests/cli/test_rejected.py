@@ -87,7 +87,7 @@ def test_a_replay_waits_for_bolts_that_know_the_areas(rejecting):
     )  # fmt: skip
     registry.beat(bolts)
     for command, words in ((rejected, ["--replay"]), (rebuild, []), (timers, [])):
-        with pytest.raises(AnalyticsError, match=r"worker-main: running with other games.*restart"):
+        with pytest.raises(AnalyticsError, match=r"worker-main: running with other games.*reload"):
             CliRunner().invoke(command, words, obj=corrected, catch_exceptions=False)
     assert "worker-main: running with other games" in report(corrected).warnings[-1]
     assert len(waiting(config.data)) == 301
