@@ -173,7 +173,7 @@ def test_a_line_that_no_batch_can_hold_is_rejected_and_others_pass(tmp_path, sta
     kept = config.data / "gamelog_201501010000.txt"  # as an earlier version left it
     kept.write_bytes(too_long + payment(2, 50_000))
     node = started(GamelogSpout(config)).node
-    eventually(lambda: node.state()["idle"] and node._road.journal.acknowledged.get(kept.name))
+    eventually(lambda: node.state()["idle"] and node._pipeline.journal.acknowledged.get(kept.name))
 
 
 def test_without_a_broker_it_says_what_to_do(tmp_path):
