@@ -245,3 +245,4 @@ def test_a_reload_takes_a_new_area_up_while_the_broker_runs_on(suite: Background
     suite.configure("[games.dl.areas.short]\n")
     refused = suite("reload")
     assert refused.returncode == 2 and suite.pids() == after
+    suite.configure()
