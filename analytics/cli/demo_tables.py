@@ -71,7 +71,7 @@ def area_table(numbers: Numbers) -> RenderableType:
         area, total = numbers.areas[id], sums[id]
         counts = [f"{total[name]:,}" for name in ("reg", "create_role", "pay_count")]
         start = f"{area.zone.local(ts):%Y-%m-%d %H:%M}"
-        table.add_row(area.game, area.server_name, start, *counts, f"{total['pay_amout']:,.2f}")
+        table.add_row(area.game, area.name, start, *counts, f"{total['pay_amout']:,.2f}")
     return table
 
 

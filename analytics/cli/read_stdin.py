@@ -22,9 +22,14 @@ from analytics.spouts.stdin import Piped, Totals
     help="Name of lines without an id: line n of NAME counts once, whatever it contains. [default: the stream is recognised]",
 )
 @click.option("--game", default="", help="Accept only areas of this game. [default: of every game]")
+@click.option(
+    "--mapping", default="", metavar="SOURCE", help="Read the lines by the mapping of this configured source."
+)
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait for the broker.")
 @click.pass_obj
-def read_stdin(config: Config, word: str | None, source: str, game: str, timeout: float) -> None:
+def read_stdin(
+    config: Config, word: str | None, source: str, game: str, mapping: str, timeout: float
+) -> None:
     """Read a gamelog or journal from stdin.
 
     Records that were accepted before are ignored: those of a journal in any order, those of a log if the same log, byte
@@ -42,7 +47,7 @@ def read_stdin(config: Config, word: str | None, source: str, game: str, timeout
     if text := find_outdated(config):
         click.echo(f"warning: {text}; until then they reject records of unknown areas", err=True)
     console = Console(stderr=True)
-    piped = Piped(config, source, game, timeout)
+    piped = Piped(config, source, game, timeout, mapping)
     try:
         with console.status("reading") as status:
             totals = piped.read(sys.stdin.fileno(), _Progress(status).show)

@@ -214,6 +214,10 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
 
 def _report_problems(outcome: RebuildResult) -> None:
     """Report problems on stderr."""
+    if outcome.unmapped:
+        _say(
+            f"{outcome.unmapped:,} journaled lines are no records by the mapping of their source now, and count nowhere"
+        )
     if outcome.unreadable:
         _say(f"{outcome.unreadable:,} journaled lines are no records, and were skipped")
     for text in outcome.damaged:

@@ -3,7 +3,9 @@
 from analytics.config.addresses import is_any, is_loopback
 from analytics.config.areas import areas, fingerprint
 from analytics.config.catalogue import Catalogue, groups
+from analytics.config.mapped import EventSection, FieldSection, Mapped, TimeSection
 from analytics.config.reading import find, load
+from analytics.config.section import Section
 from analytics.config.sections import (
     AreaSection,
     BrokerSection,
@@ -18,7 +20,6 @@ from analytics.config.sections import (
     MongoDB,
     Polled,
     Roles,
-    Section,
     ServiceSection,
     Source,
     StoreSection,
@@ -33,10 +34,13 @@ __all__ = [
     "Config",
     "DashboardSection",
     "EtcdSection",
+    "EventSection",
+    "FieldSection",
     "Game",
     "GamelogSection",
     "Interface",
     "JournalSection",
+    "Mapped",
     "MetricsSection",
     "MongoDB",
     "Polled",
@@ -45,6 +49,7 @@ __all__ = [
     "ServiceSection",
     "Source",
     "StoreSection",
+    "TimeSection",
     "TimersSection",
     "WorkerSection",
     "areas",

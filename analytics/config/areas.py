@@ -26,6 +26,7 @@ def _area(id: str, area: AreaSection, game: str, local: Zone) -> Area:
         zone=local,
         corpid=str(area.corpid),
         server_name=area.server_name,
+        name=area.name or area.server_name,
         opened=local.day_of(area.opened) if area.opened else 0,
     )
 

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.config.addresses import is_any, is_loopback, is_network
+from analytics.config.mapped import faults_of_mapping
 from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
 from analytics.config.uris import weakening, without_secrets
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
 
 HASHED = re.compile(r"(scrypt|pbkdf2):[a-z0-9:]+\$[A-Za-z0-9]+\$[0-9a-f]+")
-AREA_ID = re.compile(r"[0-9a-f]{24}")
+AREA_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 FIRST_DAY = "2000-01-01"
@@ -189,7 +190,7 @@ def _areas(config: Config) -> Iterator[str]:
         for id, area in game.areas.items():
             key = f"games.{name}.areas.{id}"
             if not AREA_ID.fullmatch(id):
-                yield f'{key}: expected an area id of 24 digits 0-9a-f, got "{id}"'
+                yield f'{key}: expected an area id of 1 to 64 letters, digits, "_" and "-", got "{id}"'
             if id in game_of:
                 yield f"{key}: expected an area of one game, got one that is also in games.{game_of[id]}"
             game_of.setdefault(id, name)
@@ -217,6 +218,8 @@ def _sources(config: Config) -> Iterator[str]:
         if source.game and source.game not in config.games:
             yield f'{key}.game: expected one of {sorted(config.games)} or none, got "{source.game}"'
         yield from _kind(source, key)
+        claimed = {id for game in config.games.values() for id in game.areas}
+        yield from faults_of_mapping(source, key, claimed, source.kind)
 
 
 def _kind(source: Source, key: str) -> Iterator[str]:
@@ -226,7 +229,7 @@ def _kind(source: Source, key: str) -> Iterator[str]:
         yield f'{key}.{needed}: expected a value, as kind is "{source.kind}", found none'
     for field in msgspec.structs.fields(Source):
         kinds = [kind for kind, keys in KEYS_OF_KIND.items() if field.name in keys]
-        changed = field.name not in ("name", "kind", "game") and getattr(source, field.name) != field.default
+        changed = bool(kinds) and getattr(source, field.name) != field.default
         if field.name == "headers":
             changed = bool(source.headers)
         if changed and field.name not in allowed:

@@ -6,14 +6,16 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from analytics.config.addresses import is_loopback
 from analytics.config.catalogue import Catalogue, catalogue_faults
 from analytics.config.checks import faults
-from analytics.config.sections import BrokerSection, Config, Section
+from analytics.config.section import Section
+from analytics.config.sections import BrokerSection, Config
 from analytics.errors import ConfigError
 
 VARIABLE = "ANALYTICS_CONFIG"
@@ -106,6 +108,9 @@ def _own_sockets(broker: BrokerSection, data: Path) -> BrokerSection:
 def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:
     """Yield every fault of ``value``, which should be of type ``kind``, and of its members."""
     origin, arguments = get_origin(kind), get_args(kind)
+    tables = [one for one in arguments if isinstance(one, type) and issubclass(one, Section)]
+    if origin in (Union, UnionType) and tables and isinstance(value, dict):
+        kind = tables[0]  # the others are no tables
     if isinstance(kind, type) and issubclass(kind, Section):
         yield from _faults_of_table(value, kind, key)
     elif origin is dict and isinstance(value, dict):

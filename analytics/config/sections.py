@@ -10,6 +10,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from analytics.config.mapped import Mapped
+from analytics.config.section import Section
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -17,10 +20,6 @@ AtLeastOne = Annotated[int, Meta(ge=1)]
 PortOrAny = Annotated[int, Meta(ge=0, le=65535)]
 Language = Literal["en", "zh"]
 """Languages of the dashboard; their texts are in analytics/web/languages."""
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file. Unknown keys are errors."""
 
 
 class MongoDB(Section, frozen=True):
@@ -99,7 +98,7 @@ class JournalSection(Section, frozen=True):
     keep_days: NotNegative = 0
 
 
-class Source(Section, frozen=True):
+class Source(Mapped, frozen=True, kw_only=True):
     """One named source of game logs. ``kind`` decides which other keys apply. ``ca`` is absolute once loaded."""
 
     name: str
@@ -218,10 +217,11 @@ class DashboardSection(Section, frozen=True):
 
 
 class AreaSection(Section, frozen=True):
-    """One area of a game. ``corpid`` and ``server_name`` find it for logs that carry no ``area``. ``opened`` (YYYY-MM-DD): records of
+    """One area of a game. ``name`` is for people; empty: ``server_name``. ``corpid`` and ``server_name`` find it for logs that carry no ``area``. ``opened`` (YYYY-MM-DD): records of
     earlier days do not count as the area's start."""
 
     plat: str
+    name: str = ""
     opened: str = ""
     timezone: str = ""
     corpid: str | int = ""

@@ -8,7 +8,7 @@ from analytics.core.periods import Zone
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One game server. ``corpid`` and ``server_name`` are how its own logs name it, where they do. ``opened``: Unix seconds before
+    """One game server. ``name``: what people call it, "" where nothing says so. ``corpid`` and ``server_name`` are how its own logs name it, where they do. ``opened``: Unix seconds before
     which it can't have started; 0: unknown."""
 
     id: str
@@ -17,6 +17,7 @@ class Area:
     zone: Zone
     corpid: str = ""
     server_name: str = ""
+    name: str = ""
     opened: int = 0
 
 

@@ -1,10 +1,10 @@
 """What of the suite is compiled: without a C compiler it was installed without, and other code does the same, slower."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 try:
-    from analytics.core import plain
+    from analytics.core import plain, remap
     from analytics.core.scan import Scanner
 except ImportError:
     COMPILED = False
@@ -13,9 +13,10 @@ else:
 
 if TYPE_CHECKING:
     from analytics.core.plain import Plain
+    from analytics.core.remap import Remapper
     from analytics.core.schema import Schema
 
-__all__ = ["COMPILED", "named", "scanner"]
+__all__ = ["COMPILED", "named", "numbered", "remapper", "scanner"]
 
 
 def scanner(
@@ -31,3 +32,19 @@ def scanner(
 def named(plains: "Sequence[Plain]", source: str) -> dict[str, tuple[int, bytes]]:
     """Return, per op code, how many lines a scanner found, and these with their ids, one after the other."""
     return plain.named(plains, source.encode())
+
+
+def remapper(*options: Any) -> "Remapper | None":
+    """Return what rewrites JSON lines of another shape; None where it is not compiled, or where there is too much to rewrite."""
+    try:
+        return remap.Remapper(*options) if COMPILED else None
+    except ValueError:
+        return None
+
+
+def numbered(chunk: bytes, first: int, begin: bytes, end: bytes) -> bytes:
+    """Return whole lines, each between ``begin``, its number, ``end`` and a brace; the last one's newline left out."""
+    if COMPILED:
+        return remap.numbered(chunk, first, begin, end)
+    lines = enumerate(chunk.split(b"\n")[:-1], first)
+    return b"\n".join(b"%b%d%b%b}" % (begin, n, end, line) for n, line in lines)

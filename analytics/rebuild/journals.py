@@ -197,6 +197,12 @@ class Names:
                 self.unknown.setdefault(source, Intervals()).update(result[source])
         return result
 
+    def pass_over(self, unused: Mapping[str, list[int]]) -> int:
+        """Note lines that are here and are no records by their source's mapping as it is now; return how many."""
+        for source, ns in unused.items():
+            self.seen.setdefault(source, Intervals()).update(pairs(list(set(ns))))
+        return sum(map(len, unused.values()))
+
     def first(
         self, read: JournalLines, unaccepted: Mapping[str, Intervals], after_the_cut: Mapping[str, Intervals]
     ) -> Iterator[int]:

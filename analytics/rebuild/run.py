@@ -46,6 +46,8 @@ from analytics.rebuild.write import Writer, tuples_of
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.gamelog import rules_of
+from analytics.spouts.mapping.lines import plain_journal
 from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
 
@@ -89,6 +91,7 @@ class Rebuild:
         self._outlet = Outlet(self._publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
+        self._rules = rules_of(config)
         self._group: Group | None = None
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
         self._spans = {area.id: span(wanted, area) for area in chosen}
@@ -148,7 +151,7 @@ class Rebuild:
                 self._say(f"{error}: beginning again")
 
     def _once(self, outcome: RebuildResult) -> None:
-        outcome.files = outcome.lines = outcome.unreadable = 0
+        outcome.files = outcome.lines = outcome.unreadable = outcome.unmapped = 0
         outcome.damaged, outcome.left_out = [], Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
@@ -188,7 +191,9 @@ class Rebuild:
         for file in files:
             try:
                 for block in blocks(file):
-                    self._take(read(block), names, outcome)
+                    plain, unused = plain_journal(block, self._rules, int(time.time()))
+                    self._take(read(plain), names, outcome)
+                    outcome.unmapped += names.pass_over(unused)
                     gevent.sleep(0)
             except DamagedJournal as error:
                 outcome.damaged.append(str(error))

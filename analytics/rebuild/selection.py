@@ -47,6 +47,7 @@ class RebuildResult:
 
     Attributes:
         files, lines, unreadable: journals read, their lines, and those that are no records.
+        unmapped: lines that are no records by the mapping that their source has now.
         damaged: gzipped journals that end too early.
         gaps: accepted records that no journal holds any more.
         left_out: descriptions of documents that could not be derived, with the number of areas.
@@ -60,6 +61,7 @@ class RebuildResult:
     files: int = 0
     lines: int = 0
     unreadable: int = 0
+    unmapped: int = 0
     damaged: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)

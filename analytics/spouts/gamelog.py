@@ -21,10 +21,11 @@ from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
 from analytics.spouts.journal import Journal, Mark
 from analytics.spouts.lost import Lost
+from analytics.spouts.mapping.compiled import line_mappings
+from analytics.spouts.mapping.lines import convert, header_of
 from analytics.spouts.memory import Memory
 from analytics.spouts.outbox import alone
 from analytics.spouts.positions import Position, State
-from analytics.spouts.records import convert
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Share, by_source
@@ -132,8 +133,9 @@ class Pipeline:
             self.counts.read += chunk.last
             self.counts.rejected += chunk.last
             return Work(ending, [one], chunk.source, chunk.position)
-        shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()))
-        rejects = _rejects(shares)
+        header = _header(chunk, rules)
+        shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()), header)
+        rejects = _rejects(shares, rules, header)
         self.counts.read += sum(len(share.ns) + len(share.bad) for share in shares)
         self.counts.rejected += len(rejects)
         return Work(shares, rejects, chunk.source, chunk.position)
@@ -141,7 +143,7 @@ class Pipeline:
     def again(self, data: bytes, mark: Mark, rules: Rules) -> None:
         """Publish lines that the journal has already; ``mark`` is acknowledged with them."""
         shares = convert(data, "gamelog/journal", 1, rules, int(time.time()))
-        self._rejected.put_all(_rejects(shares))
+        self._rejected.put_all(_rejects(shares, rules))
         for share in shares:
             # Not counted: what was read again from its source since counts there, as repeated.
             self._publish(share.batch(), Counts())
@@ -171,10 +173,10 @@ class Pipeline:
     def _write_all(self) -> None:
         while True:
             works = self._next()
-            batches = [share.batch() for share in by_source(share for work in works for share in work.shares)]
-            mark = self._write(works, [body for batch in batches for body in batch.bodies])
-            for batch in batches:
-                self._publish(batch, self.counts)
+            shares = by_source(share for work in works for share in work.shares)
+            mark = self._write(works, [block for share in shares for block in share.journaled()])
+            for share in shares:
+                self._publish(share.batch(), self.counts)
             for work in works:
                 self._to_acknowledge.put(_Awaited(self.counts, work=work))
             if mark is not None:
@@ -204,7 +206,8 @@ class Pipeline:
     def _write(self, works: list[Work], bodies: list[bytes]) -> Mark | None:
         """Make the works durable, waiting as long as the disk is full.
 
-        The journal keeps the very bytes that are published: within a batch, lines stand by topic.
+        The journal keeps the very bytes that are published: within a batch, lines stand by topic. Of lines that a mapping
+        reads it keeps what they said.
         """
         rejects = [one for work in works for one in work.rejects]
         while True:
@@ -262,7 +265,6 @@ class GamelogSpout:
         self._lock = alone(self._config, self.name)
         self._memory = memory = Memory(self._config.data, self._fill)
         self._lost = Lost(self._config)
-        self._areas = areas(self._config)
         journal = Journal(self._config, "gamelog", memory.state.journal, memory.journals)
         self._pipeline = Pipeline(self._config, self.name, journal, memory.acknowledged)
         self._tasks.include(self._pipeline.tasks)
@@ -319,7 +321,7 @@ class GamelogSpout:
             self._lock.close()
 
     def _run(self) -> None:
-        rules = Rules(self._areas, opcodes(self._config))
+        rules = rules_of(self._config)
         files = [one for one in self._sources if isinstance(one, FileSource)]
         self._pipeline.path_of = lambda source: next(filter(None, (one.path_of(source) for one in files)), "")
         for block in self._pipeline.journal.unacknowledged():
@@ -329,7 +331,7 @@ class GamelogSpout:
 
     def _add(self, source: Source, memory: Memory) -> None:
         health = Health(source.name)
-        rules = Rules(self._areas, opcodes(self._config), source.game)
+        rules = rules_of(self._config, source.name, source.game)
 
         def emit(chunk: Chunk) -> None:
             work = self._pipeline.converted(chunk, rules)
@@ -354,9 +356,22 @@ class GamelogSpout:
         state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 
 
-def opcodes(config: Config) -> dict[str, dict[str, str]]:
-    """Return, per game that has any, its own op codes to the suite's."""
-    return {name: game.opcodes for name, game in config.games.items() if game.opcodes}
+def rules_of(config: Config, source: str = "", game: str = "") -> Rules:
+    """Return what records are held against. ``source``: the configured one whose lines they are, if that matters."""
+    opcodes = {name: one.opcodes for name, one in config.games.items() if one.opcodes}
+    return Rules(areas(config), opcodes, game, mappings=line_mappings(config), source=source)
+
+
+def _header(chunk: Chunk, rules: Rules) -> str:
+    """Return the first line of a chunk's log, where it names the columns; keep it with the position."""
+    if rules.mapping is None or not rules.mapping.needs_header:
+        return ""
+    if chunk.first == 1 and chunk.position is not None and not chunk.position.header:
+        # What follows in the stream begins from this very position, and so has it, too.
+        chunk.position.header = header_of(chunk.data)
+    elif chunk.first == 1 and chunk.position is None:
+        return header_of(chunk.data)
+    return chunk.position.header if chunk.position is not None else ""
 
 
 def _fit(works: list[Work]) -> bool:
@@ -365,7 +380,11 @@ def _fit(works: list[Work]) -> bool:
     return lines < _TOGETHER_LINES and sum(work.bytes for work in works) < _TOGETHER_BYTES
 
 
-def _rejects(shares: list[Share]) -> list[Reject]:
-    return [
+def _rejects(shares: list[Share], rules: Rules, header: str = "") -> list[Reject]:
+    found = [
         reject("gamelog", share.source, bad.reason, bad.raw, bad.n) for share in shares for bad in share.bad
     ]
+    if rules.mapping is not None:
+        for one in found:
+            one.mapping, one.header = rules.mapping.name, header
+    return found

@@ -131,7 +131,9 @@ def place(record: Record, areas: Areas, claimed: Collection[str], earliest: int,
     if type(ts) is not int:
         raise unlike("$.ts", "int", ts)
     if not earliest <= ts <= latest:
-        raise unlike("$.ts", "Unix seconds between 2000 and a day ahead", ts)
+        milliseconds = earliest <= ts // 1000 <= latest
+        hint = "; that looks like milliseconds: divide it by 1000" if milliseconds else ""
+        raise RecordError(f"{unlike('$.ts', 'Unix seconds between 2000 and a day ahead', ts)}{hint}")
     return area is not found
 
 

@@ -19,6 +19,7 @@ class Position(msgspec.Struct):
     ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``head`` are checksums of
     the stream's first lines, ``marks`` those at some offsets (see ``sources.stream``): both may speak of bytes
     that were read and not accepted yet. ``open``: the last line has no newline yet; one that follows belongs to it.
+    ``header``: the first line, where it names the columns of the others.
     """
 
     fingerprint: str
@@ -27,11 +28,17 @@ class Position(msgspec.Struct):
     marks: list[tuple[int, int]] = []
     open: bool = False
     head: bytes = b""
+    header: str = ""
 
     def with_marks(self, other: "Position") -> "Position":
         """Return this position with what ``other`` says of the stream's bytes, too."""
         marks = sorted({*self.marks, *(mark for mark in other.marks if mark[0] > self.offset)})
-        return replace(self, marks=marks, head=max(self.head, other.head, key=len))
+        return replace(
+            self,
+            marks=marks,
+            head=max(self.head, other.head, key=len),
+            header=self.header or other.header,
+        )
 
 
 class State(msgspec.Struct):

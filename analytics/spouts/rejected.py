@@ -17,7 +17,8 @@ PREFIX = "rejected"
 class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
     """One line of a rejected file. ``n`` is 0 where the record has no number in ``source``.
 
-    ``path`` is the file that it was read from, where it was one. A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so. ``replayed`` and ``dismissed``, which says
+    ``path`` is the file that it was read from, where it was one. ``mapping``: the configured source whose mapping reads it, and
+    ``header`` the first line of its log, where that names the columns. A line over 1 MiB is kept in pieces: ``part`` 1, 2 …, the last of which says so. ``replayed`` and ``dismissed``, which says
     why, end what was rejected before.
     """
 
@@ -33,6 +34,8 @@ class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
     replayed: bool = False
     dismissed: str = ""
     path: str = ""
+    mapping: str = ""
+    header: str = ""
 
     @property
     def key(self) -> tuple[object, ...]:

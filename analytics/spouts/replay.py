@@ -11,12 +11,12 @@ import gevent
 import msgspec
 
 from analytics.broker.clients import Refill
-from analytics.config import Config, areas
+from analytics.config import Config
 from analytics.errors import Unavailable
-from analytics.spouts.gamelog import Pipeline, Work, opcodes
+from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
+from analytics.spouts.mapping.lines import convert
 from analytics.spouts.piped import PipedStreams
-from analytics.spouts.records import convert
 from analytics.spouts.rejected import Reject, Rejected, waiting
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share, together
@@ -56,8 +56,10 @@ def replay(config: Config, timeout: float = 60.0) -> Replayed:
     rejected = Rejected(config)
     try:
         refill.state()
-        for source, ones in groupby(sorted(mine, key=attrgetter("source", "n")), key=attrgetter("source")):
-            rules = Rules(areas(config), opcodes(config), _game(config, source))
+        order = attrgetter("source", "mapping", "n")
+        for (source, mapping), ones in groupby(sorted(mine, key=order), key=attrgetter("source", "mapping")):
+            configured = _configured(source)
+            rules = rules_of(config, mapping or configured, _game(config, configured))
             for group in _groups(ones, config.gamelog.batch_lines):
                 usable = _put(pipeline, source, group, rules, timeout)
                 rejected.put_all(
@@ -82,7 +84,7 @@ def _put(pipeline: Pipeline, source: str, group: list[Reject], rules: Rules, tim
             continue
         found = [
             share
-            for share in convert(one.original() + b"\n", source, one.n, rules, int(time.time()))
+            for share in convert(one.original() + b"\n", source, one.n, rules, int(time.time()), one.header)
             if share.ns
         ]
         usable += [one] * len(found)
@@ -116,7 +118,11 @@ def _groups(ones: Iterable[Reject], size: int) -> Iterable[list[Reject]]:
         yield group
 
 
-def _game(config: Config, source: str) -> str:
-    """Return the game that the configured source behind ``source`` is held to."""
-    name = source.removeprefix("gamelog/").rpartition("@")[0]
+def _configured(source: str) -> str:
+    """Return the name of the configured source behind a record source."""
+    return source.removeprefix("gamelog/").rpartition("@")[0]
+
+
+def _game(config: Config, name: str) -> str:
+    """Return the game that a configured source is held to."""
     return next((one.game for one in config.gamelog.sources if one.name == name), "")

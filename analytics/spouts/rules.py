@@ -1,12 +1,16 @@
 """What a source's records are checked against: areas, op codes, and the schemas of topics."""
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
 from analytics.core.schema import GAMELOG, Schema
 from analytics.core.tuples import EARLIEST
 from analytics.spouts.schemas import SCHEMAS
+
+if TYPE_CHECKING:
+    from analytics.spouts.mapping.compiled import LineMapping
 
 _MOST_ALIKE = 100
 
@@ -20,8 +24,13 @@ class Rules:
         opcodes: Mapping[str, Mapping[str, str]],
         game: str = "",
         schemas: Mapping[str, Schema] = SCHEMAS,
+        mappings: "Mapping[str, LineMapping] | None" = None,
+        source: str = "",
     ) -> None:
-        """``opcodes``: per game, its own op codes to the suite's. ``schemas``: what a record has to say, by topic."""
+        """``opcodes``: per game, its own op codes to the suite's. ``schemas``: what a record has to say, by topic.
+        ``mappings``: of sources of another shape, by name; ``source`` is the one whose lines these are."""
+        self.mappings = mappings or {}
+        self.mapping = self.mappings.get(source)
         self.areas = areas
         self.game = game
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}

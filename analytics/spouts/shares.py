@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analytics.broker.wire import MOST_LINE_BYTES, Batch, BatchHeader, Part, number_of
-from analytics.core.compiled import named
+from analytics.core.compiled import named, numbered
 from analytics.core.intervals import Intervals, Pair
 
 if TYPE_CHECKING:
@@ -31,6 +31,36 @@ class Lines:
 
 
 @dataclass(slots=True)
+class Originals:
+    """Lines of another shape as the journal keeps them: not what they mean, but what they say.
+
+    Each is ``begin``, its number, ``end``, its text, and a brace. They are ``texts``, or where their numbers follow each other
+    ``chunk``, each with its newline.
+    """
+
+    begin: bytes
+    end: bytes
+    ns: Sequence[int]
+    texts: Sequence[bytes] = ()
+    chunk: bytes = b""
+
+    @property
+    def body(self) -> bytes:
+        """All of them, the last one's newline left out."""
+        if self.chunk:
+            return numbered(self.chunk, self.ns[0], self.begin, self.end)
+        end = self.end
+        lines = [b"%d%b%b" % (n, end, text) for n, text in zip(self.ns, self.texts, strict=True)]
+        return b"%b%b}" % (self.begin, (b"}\n" + self.begin).join(lines))
+
+    def only(self, ns: Container[int]) -> "Originals":
+        """Return those whose numbers are in ``ns``."""
+        texts = self.texts or self.chunk.split(b"\n")[:-1]
+        kept = [(n, text) for n, text in zip(self.ns, texts, strict=True) if n in ns]
+        return Originals(self.begin, self.end, [n for n, _ in kept], [text for _, text in kept])
+
+
+@dataclass(slots=True)
 class Share:
     """What chunks hold of one source: lines ready for wire and journal by topic, and their numbers, distinct.
 
@@ -45,6 +75,8 @@ class Share:
     doubled: int = 0
     """Lines left out because another one here has the same name."""
     plains: "Sequence[Plain]" = ()
+    originals: Sequence[Originals] = ()
+    """What the journal keeps of the lines, where that is not what is published."""
 
     @property
     def topics(self) -> dict[str, Lines]:
@@ -74,7 +106,15 @@ class Share:
             kept = [line for line in lines.body.split(b"\n") if number_of(self.source, line) in ns]
             if kept:
                 topics[topic] = Lines(len(kept), b"\n".join(kept))
-        return Share(self.source, [n for n in self.ns if n in ns], topics, self.bad, self.doubled)
+        kept_ns = [n for n in self.ns if n in ns]
+        originals = [one.only(ns) for one in self.originals] if kept_ns else ()
+        return Share(self.source, kept_ns, topics, self.bad, self.doubled, originals=originals)
+
+    def journaled(self) -> list[bytes]:
+        """Return what the journal keeps: whole lines, the last newline of each block left out."""
+        if self.originals:
+            return [one.body for one in self.originals if one.ns]
+        return [lines.body for lines in self.topics.values()]
 
     def batch(self) -> Batch:
         """Return the share as it is published."""
@@ -107,6 +147,7 @@ def together(shares: Sequence[Share], source: str) -> Share:
         _joined([share.ns for share in shares]),
         bad=[one for share in shares for one in share.bad],
         doubled=sum(share.doubled for share in shares),
+        originals=[one for share in shares for one in share.originals],
     )
     if all(share.plains for share in shares):
         whole.plains = [one for share in shares for one in share.plains]
@@ -134,8 +175,9 @@ def by_source(shares: Iterable[Share]) -> list[Share]:
     """Return shares, those of one source as one.
 
     A record that is named again begins another one: the filter finds repeats between batches, not within one. So does what
-    would be too much for one batch.
+    would be too much for one batch, and what the journal keeps in another way.
     """
+    kept: dict[str, bool] = {}
     sizes: defaultdict[str, int] = defaultdict(int)
     found: defaultdict[str, list[list[Share]]] = defaultdict(list)
     named: defaultdict[str, Intervals] = defaultdict(Intervals)
@@ -143,6 +185,9 @@ def by_source(shares: Iterable[Share]) -> list[Share]:
         seen, ns = named[share.source], pairs(share.ns)
         size = share.size
         full = sizes[share.source] + size > MOST_LINE_BYTES
+        if share.ns:
+            full |= kept.setdefault(share.source, bool(share.originals)) != bool(share.originals)
+            kept[share.source] = bool(share.originals)
         if not found[share.source] or full or any(seen.missing(*pair) != [pair] for pair in ns):
             found[share.source].append([])
             sizes[share.source] = 0

@@ -12,14 +12,13 @@ import gevent
 from gevent import monkey
 
 from analytics.broker.clients import Refill
-from analytics.config import Config, areas
+from analytics.config import Config
 from analytics.core.intervals import Intervals, Pair
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.spouts.gamelog import Pipeline, Work, opcodes
+from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
 from analytics.spouts.positions import Position
-from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.identity import beginning, fingerprint
 from analytics.spouts.sources.stream import BLOCK, HEAD, NUL, Chunk, Stream
@@ -52,16 +51,21 @@ class Piped:
     recognised if it was piped in before, or read by the gamelog spout: it counts once.
     """
 
-    def __init__(self, config: Config, source: str = "", game: str = "", timeout: float = 60.0) -> None:
-        """Raise AnalyticsError where ``source`` or ``game`` can't be."""
+    def __init__(
+        self, config: Config, source: str = "", game: str = "", timeout: float = 60.0, mapping: str = ""
+    ) -> None:
+        """``mapping``: the configured source whose mapping reads the lines. Raise AnalyticsError where a name can't be."""
         if source and not _NAME.fullmatch(source):
             raise AnalyticsError(f'--source: expected letters, digits, "_", ".", "@" and "-", got "{source}"')
         if game and game not in config.games:
             known = ", ".join(sorted(config.games)) or "none"
             raise AnalyticsError(f'--game: expected a game of the configuration ({known}), got "{game}"')
+        if mapping and not any(one.name == mapping and one.format for one in config.gamelog.sources):
+            known = ", ".join(one.name for one in config.gamelog.sources if one.format) or "none"
+            raise AnalyticsError(f'--mapping: expected a source with a format ({known}), got "{mapping}"')
         self._config = config
         self._source = source
-        self._rules = Rules(areas(config), opcodes(config), game)
+        self._rules = rules_of(config, mapping, game)
         self._timeout = timeout
         self._sent: dict[str, Intervals] = {}
         self._known = 0

@@ -128,7 +128,7 @@ def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
         "games": sorted({one.game for one in areas} | {scope.game}),
         "plats": sorted({one.plat for one in of_game}),
         "area_list": [one for one in of_game if scope.plat in ("", one.plat)],
-        "area_names": {one.id: one.server_name for one in of_game},
+        "area_names": {one.id: one.name for one in of_game},
         "day_count": (last - date.fromisoformat(scope.first)).days + 1,
         "last_days": lambda days: address(
             page.path, args, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}

@@ -101,7 +101,7 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         ("[worker]\nflush_seconds = 0.0", "worker.flush_seconds: expected float > 0.0, got 0.0"),
         ('timezone = "Mars/Base"', 'timezone: expected an IANA name like "Asia/Shanghai", got "Mars/Base"'),
         ('[games.dl]\ntimezone = "Mars"', "games.dl.timezone: expected an IANA name"),
-        ('[games.dl.areas.1009]\nplat = "1"', "games.dl.areas.1009: expected an area id of 24 digits"),
+        ('[games.dl.areas."s 9"]\nplat = "1"', "games.dl.areas.s 9: expected an area id of 1 to 64"),
         (f"[games.dl.areas.{AREA}]", f"games.dl.areas.{AREA}.plat: expected a value, found none"),
         (
             f'[games.dl.areas.{AREA}]\nplat = "1"\nopened = "8 January"',
@@ -246,7 +246,7 @@ def test_the_examples_in_the_shipped_file_load(tmp_path: Path) -> None:
     example = re.compile(r"# ((\[|\w+ = ).*)")
     uncommented = [match[1] if (match := example.fullmatch(line)) else line for line in lines]
     config = read(tmp_path, "\n".join(uncommented))
-    assert [source.kind for source in config.gamelog.sources] == ["http", "file", "tcp"]
+    assert [source.kind for source in config.gamelog.sources] == ["http", "file", "tcp", "file"]
     assert "549140c8dbdb67794fc0fa3b" in areas(config)
 
 

@@ -114,6 +114,10 @@ BAD = [
     (line(ts=1.5), "$.ts: expected int, got 1.5"),
     (line(ts=True), "$.ts: expected int, got true"),
     (line(ts=946_684_799), "$.ts: expected Unix seconds between 2000 and a day ahead, got 946684799"),
+    (
+        line(ts=NOW * 1000),
+        f"$.ts: expected Unix seconds between 2000 and a day ahead, got {NOW}000; that looks like milliseconds: divide it by 1000",
+    ),
     (line(ts=NOW + 86_401), "$.ts: expected Unix seconds between 2000 and a day ahead, got 1700086401"),
     (line(area="nowhere"), "$.area: expected an area that a game claims"),
     (line(area=None), "$.area: expected string, got null"),

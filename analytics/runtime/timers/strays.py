@@ -29,8 +29,8 @@ FEW = 20
 
 AT_ONCE = 200
 LATEST = 32_503_680_000
-_ID = re.compile(rf"([0-9a-f]{{24}}|[^:]+:{re.escape(WHOLE)}):(0|[1-9]\d{{0,10}})")
-_AREA = re.compile(r"[0-9a-f]{24}")
+_ID = re.compile(rf"([A-Za-z0-9_-]{{1,64}}|[^:]+:{re.escape(WHOLE)}):(0|[1-9]\d{{0,10}})")
+_AREA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Span = tuple[int, int]
 
 

@@ -202,7 +202,7 @@ class Stream:
             most = self._usual_bytes  # so that not all that is left is counted for each chunk
         while True:
             end = (data.rfind(b"\n", at, at + most) + 1) or data.find(b"\n", at) + 1
-            lines = _count_lines(data, at, end)
+            lines = count_lines(data, at, end)
             # As many bytes as that many lines should have: about right where lines are of one length.
             most = (end - at) * self._lines // lines
             if lines <= 2 * self._lines:
@@ -264,7 +264,7 @@ def is_record(line: bytes) -> bool:
     return True
 
 
-def _count_lines(data: bytes, begin: int, end: int) -> int:
+def count_lines(data: bytes, begin: int, end: int) -> int:
     """Return the newlines between two places, four times as fast as ``bytes.count``."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8, end - begin, begin) == ord("\n")))
 

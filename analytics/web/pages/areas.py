@@ -44,7 +44,7 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
     area: str
     game: str
     plat: Annotated[str, labelled("Plat")]
-    server_name: Annotated[str, means("The name that the area has in its logs; empty if the configuration does not give it.", "Area")]  # fmt: skip
+    server_name: Annotated[str, means("The area's name, or the one that it has in its logs; empty if the configuration gives neither.", "Area")]  # fmt: skip
     timezone: str
     opened: Annotated[Date | None, means("The day of the area's earliest record; nothing if it has none.", "Opened")]  # fmt: skip
     open_day: Annotated[
@@ -130,7 +130,7 @@ class AreaRows:
         found = [
             area
             for area in self._look.place.members
-            if any(wanted in text.casefold() for text in (area.id, area.plat, area.server_name))
+            if any(wanted in text.casefold() for text in (area.id, area.plat, area.name))
         ]
         found.sort(key=lambda area: area.id)
         known = [area for area in found if self._value(area, sort) is not None]
@@ -150,7 +150,7 @@ class AreaRows:
                 area=area.id,
                 game=area.game,
                 plat=area.plat,
-                server_name=area.server_name,
+                server_name=area.name,
                 timezone=area.zone.name,
                 opened=str(opened) if opened else None,
                 open_day=self._open_day(area),

@@ -1,0 +1,178 @@
+"""One configuration section becomes one mapping: from a source's own line to the record that it stands for. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from analytics.config import Config, EventSection, FieldSection, Mapped, areas
+from analytics.core.schema import GAMELOG, Kind, Schema, shown
+from analytics.errors import RecordError
+from analytics.spouts import normalizing
+from analytics.spouts.mapping.formats import parser
+from analytics.spouts.mapping.remapped import remapped
+from analytics.spouts.mapping.times import seconds
+from analytics.spouts.normalizing import Record
+from analytics.spouts.schemas import SCHEMAS
+
+
+def kinds_of(schemas: Mapping[str, Schema]) -> dict[str, Kind]:
+    """Return the fields that bolts read of game logs, and of which kind they are: numbers may come as text, texts as numbers.
+
+    A name that stands for different kinds in different topics is left as it comes.
+    """
+    found: dict[str, set[Kind]] = {}
+    for topic, schema in schemas.items():
+        for field in schema.fields if topic.startswith(GAMELOG) else ():
+            found.setdefault(field.name, set()).add(field.kind)
+    return {name: kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
+
+
+KINDS: Mapping[str, Kind] = kinds_of(SCHEMAS)
+
+_WHOLE = re.compile(r"\s*([+-]?[0-9]{1,19})(?:\.0*)?\s*")
+_FRACTION = re.compile(r"\s*[+-]?[0-9]{1,19}\.[0-9]{1,19}\s*")
+_REASON = re.compile(r"\$\.(?:data\.)?(\w+)(?=[:.\[])")
+_MOST_EXACT = 2**53
+_encode = msgspec.json.encode
+
+
+class LineMapping:
+    """How the lines of one source become records.
+
+    A record is written as it travels, without the outer braces: ``"op":{"code":…},"area":…,"ts":…,"data":{…}``. ``data`` has the
+    fields of ``fields`` under the suite's names, what an event sets, and all others of the line under their own names.
+
+    Attributes:
+        needs_header: the first line of a log says what the others mean.
+        keeps_json: every usable line is a JSON object.
+    """
+
+    def __init__(self, name: str, section: Mapped, zone: str) -> None:
+        """``name``: the source's; ``zone``: of its times, where they have none and the section names none."""
+        assert section.time is not None
+        self.name = name
+        self.needs_header = section.format == "csv" and not section.columns
+        self.keeps_json = section.format == "json" and not section.prefix
+        self._section = section
+        self._parse = parser(section)
+        self._seconds = seconds(section.time, zone)
+        self._nested = section.format == "json"
+        self._events = {
+            own: event if isinstance(event, EventSection) else EventSection(code=event)
+            for own, event in section.events.items()
+        }
+        self._compiled = remapped(section, self._events, KINDS, self._seconds)
+        self._origins = {name: own for name, own in section.fields.items() if name != own}
+        named = [section.time.field, section.event, *section.fields.values(), *self._origins]
+        if isinstance(section.area, FieldSection):
+            named.append(section.area.field)
+        self._moved = {*named} - {name for name, own in section.fields.items() if name == own}
+        self._origins["ts"] = section.time.field
+        if isinstance(section.area, FieldSection):
+            self._origins["area"] = section.area.field
+
+    def records(self, chunk: bytes) -> bytes | None:
+        """Return the records of whole JSON lines at once, each with its braces and newline.
+
+        None: one of them is unusual, the mapping is none of plain JSON, or nothing is compiled.
+        """
+        return None if self._compiled is None else self._compiled.records(chunk)
+
+    def piece(self, line: bytes, header: str = "") -> bytes | None:
+        """Return the record of one line, None where it is none and none was expected.
+
+        Raises:
+            RecordError: it can't be one; with the line's own field, what was expected, and what was found.
+        """
+        found = self._parse(line, header)
+        if found is None:
+            return None
+        section = self._section
+        assert section.time is not None
+        time = self._found(found, section.time.field)
+        try:
+            ts = self._seconds(time)
+        except RecordError as error:
+            raise RecordError(f"{section.time.field}: {error}") from error
+        event = self._event(found)
+        area = self._area(found)
+        data = {name: value for name, value in found.items() if name not in self._moved}
+        for name, own in section.fields.items():
+            value = self._look(found, own)
+            if value is not None:
+                data[name] = value
+        data |= event.set
+        for name in data.keys() & KINDS.keys():
+            data[name] = _as(KINDS[name], data[name])
+        return _encode({"op": {"code": event.code}, "area": area, "ts": ts, "data": data})[1:-1]
+
+    def reason(self, reason: str) -> str:
+        """Return why a record can't be used in terms of the line: the name of its own field first."""
+        match = _REASON.match(reason)
+        if match is None:
+            return reason
+        name = match[1]
+        origin = self._origins.get(name)
+        return f"{origin} (as {name}){reason[match.end() :]}" if origin else f"{name}{reason[match.end() :]}"
+
+    def _event(self, found: Record) -> EventSection:
+        if self._section.opcode:
+            return EventSection(code=self._section.opcode)
+        value = self._found(found, self._section.event)
+        code = str(value) if type(value) is int else value
+        if type(code) is not str or not normalizing.is_code(code):
+            raise RecordError(f"{self._section.event}: expected the name of an event, got {shown(value)}")
+        return self._events.get(code) or EventSection(code=code)
+
+    def _area(self, found: Record) -> str:
+        section = self._section.area
+        if isinstance(section, str):
+            return section
+        value = self._found(found, section.field)
+        area = str(value) if type(value) is int else value
+        if type(area) is not str:
+            raise RecordError(f"{section.field}: expected an area's id, got {shown(value)}")
+        return section.values.get(area, area)
+
+    def _found(self, found: Record, name: str) -> object:
+        """Return a field that must be there."""
+        value = self._look(found, name)
+        if value is None:
+            listed = ", ".join(list(found)[:20])
+            raise RecordError(f"{name}: expected a value, got nothing; the line has {listed}")
+        return value
+
+    def _look(self, found: Record, name: str) -> object:
+        if not self._nested:
+            return found.get(name)
+        value: Any = found
+        for part in name.split("."):
+            value = value.get(part) if type(value) is dict else None
+        return value
+
+
+def line_mappings(config: Config) -> dict[str, LineMapping]:
+    """Return the mapping of each source that has one, by its name."""
+    known = areas(config)
+    found = {}
+    for source in config.gamelog.sources:
+        if source.format:
+            zone = known[source.area].zone.name if isinstance(source.area, str) else config.timezone
+            found[source.name] = LineMapping(source.name, source, zone)
+    return found
+
+
+def _as(kind: Kind, value: object) -> object:
+    """Return a value as bolts want it, the value itself where it is not plainly that."""
+    if kind is Kind.INTEGER or kind is Kind.NUMBER:
+        if type(value) is str and (match := _WHOLE.fullmatch(value)):
+            return int(match[1])
+        if kind is Kind.NUMBER and type(value) is str and _FRACTION.fullmatch(value):
+            return float(value)
+        if kind is Kind.INTEGER and type(value) is float and value.is_integer() and abs(value) <= _MOST_EXACT:
+            return int(value)
+    elif kind is Kind.TEXT and type(value) is int:
+        return str(value)
+    return value

@@ -1,0 +1,200 @@
+"""Chunks of a mapped source: what is published are records, what is journaled are the lines as they came in. Pure.
+
+A journal keeps such a line as ``{"id":"<source>:<n>","as":"<configured source>","raw":…}``: ``raw`` is the line itself where
+that is a JSON object, else a string of it; ``header`` is there where the log's first line names its columns. So whatever reads a
+journal reads it by the mapping that the configuration has now.
+"""
+
+import re
+from codecs import BOM_UTF8
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from analytics.core.tuples import UNDECODABLE
+from analytics.errors import RecordError
+from analytics.spouts import records
+from analytics.spouts.mapping.compiled import LineMapping
+from analytics.spouts.rules import Rules
+from analytics.spouts.shares import Bad, Originals, Share
+from analytics.spouts.sources.stream import count_lines
+
+MARK = b'","as":"'
+_JOURNALED = re.compile(rb'\{"id":"gamelog/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}","as":"')
+
+
+class _Original(msgspec.Struct, gc=False):
+    """A line of a journal that is kept as it came in."""
+
+    id: str
+    source: str = msgspec.field(name="as")
+    raw: msgspec.Raw
+    header: str = ""
+
+
+_decode = msgspec.json.Decoder(_Original).decode
+_encode = msgspec.json.encode
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Lines of one record source that one mapping reads, with their numbers there. ``name``: the configured source.
+
+    ``chunk``: all of them, each with its newline.
+    """
+
+    name: str
+    source: str
+    ns: Sequence[int]
+    chunk: bytes
+    header: str = ""
+    doubled: int = 0
+
+    def lines(self) -> list[bytes]:
+        """Return them without their newlines."""
+        return self.chunk.split(b"\n")[:-1]
+
+
+def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int, header: str = "") -> list[Share]:
+    """Return the shares of a chunk, as :func:`analytics.spouts.records.convert` does, by the source's mapping if it has one.
+
+    Journal lines are read by the mapping of the source that they name.
+
+    Args:
+        header: the first line of the log, where that names its columns.
+    """
+    if rules.mapping is not None:
+        if b"\r" in chunk:
+            chunk = chunk.replace(b"\r\n", b"\n")
+        ns = range(first, first + count_lines(chunk, 0, len(chunk)))
+        return [_mapped(_Lines(rules.mapping.name, source, ns, chunk, header), rules, rules.mapping, now)]
+    if not chunk.startswith(b'{"id":"') or MARK not in chunk:
+        shares = records.convert(chunk, source, first, rules, now)
+        if not any(share.bad for share in shares) or MARK not in chunk:
+            return shares
+    originals, rest = _split(chunk)
+    shares = [_mapped(one, rules, rules.mappings.get(one.name), now) for one in originals]
+    return [*shares, *records.convert(rest, source, first, rules, now)] if rest.strip() else shares
+
+
+def plain_journal(block: bytes, rules: Rules, now: int) -> tuple[bytes, dict[str, list[int]]]:
+    """Return a journal's block with records in place of lines as they came in; and, by source, which are none now."""
+    if MARK not in block:
+        return block, {}
+    originals, rest = _split(block)
+    unused: defaultdict[str, list[int]] = defaultdict(list)
+    bodies = []
+    for one in originals:
+        share = _mapped(one, rules, rules.mappings.get(one.name), now)
+        bodies += [lines.body + b"\n" for lines in share.topics.values()]
+        used = {*share.ns}
+        unused[one.source] += [n for n in one.ns if n not in used]
+    return rest + b"".join(bodies), {source: ns for source, ns in unused.items() if ns}
+
+
+def header_of(chunk: bytes) -> str:
+    """Return the first line of a log, which names its columns."""
+    return chunk.split(b"\n", 1)[0].removeprefix(BOM_UTF8).rstrip(b"\r").decode(errors="replace")
+
+
+def _mapped(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
+    """Return what lines come to. Without a mapping, as the source has none any more, they are read as they are."""
+    share = _at_once(found, rules, mapping, now) or _each(found, rules, mapping, now)
+    share.doubled += found.doubled
+    if not share.ns:
+        return share
+    header = b'"header":%b,' % _encode(found.header) if found.header else b""
+    begin, end = (
+        b'{"id":"%b:' % found.source.encode(),
+        b'","as":"%b",%b"raw":' % (found.name.encode(), header),
+    )
+    if mapping is not None and mapping.keeps_json and isinstance(share.ns, range) and share.ns == found.ns:
+        share.originals = [Originals(begin, end, share.ns, chunk=found.chunk)]
+        return share
+    texts = dict(zip(found.ns, found.lines(), strict=True))
+    lines = [texts[n] for n in share.ns]
+    if mapping is None or not mapping.keeps_json:
+        lines = [_encode(line.decode()) for line in lines]
+    share.originals = [Originals(begin, end, share.ns, lines)]
+    return share
+
+
+def _at_once(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share | None:
+    """Return what many JSON lines come to; None where any of them is unusual."""
+    text = mapping.records(found.chunk) if mapping else None
+    if text is None:
+        return None
+    if not isinstance(found.ns, range):
+        begin = b'{"id":"%b:' % found.source.encode()
+        named = zip(found.ns, text.split(b"\n"), strict=False)
+        text = b"".join([b'%b%d",%b\n' % (begin, n, line[1:]) for n, line in named])
+    shares = records.convert(text, found.source, found.ns[0], rules, now)
+    return None if len(shares) != 1 or shares[0].bad or len(shares[0].ns) != len(found.ns) else shares[0]
+
+
+def _each(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
+    """Return what lines come to, one by one."""
+    texts: dict[int, bytes] = {}
+    bad: list[Bad] = []
+    pieces = []
+    for n, line in zip(found.ns, found.lines(), strict=True):
+        text = line.removeprefix(BOM_UTF8)
+        if not text.strip():
+            continue
+        texts[n] = line
+        try:
+            piece = mapping.piece(text, found.header) if mapping else text.strip()[1:-1]
+        except RecordError as error:
+            bad.append(Bad(n, str(error), line))
+            continue
+        if piece is not None:
+            pieces.append(b'{"id":"%b:%d",%b}' % (found.source.encode(), n, piece))
+    share = Share(found.source)
+    if pieces:
+        (share,) = records.convert(b"\n".join(pieces) + b"\n", found.source, 1, rules, now)
+    for one in share.bad:
+        bad.append(Bad(one.n, mapping.reason(one.reason) if mapping else one.reason, texts[one.n]))
+    share.bad = sorted(bad, key=lambda one: one.n)
+    return share
+
+
+def _split(chunk: bytes) -> tuple[list[_Lines], bytes]:
+    """Return the lines that are kept as they came in, by source, and the others, each at its place."""
+    groups: dict[tuple[str, str, str], dict[int, bytes]] = {}
+    doubled: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    rest = []
+    for line in chunk.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n"):
+        one = _original(line)
+        if one is None:
+            rest.append(line)
+            continue
+        rest.append(b"")
+        source, _, n = one.id.rpartition(":")
+        raw = bytes(one.raw)
+        key = one.source, source, one.header
+        lines = groups.setdefault(key, {})
+        doubled[key] += int(n) in lines
+        lines[int(n)] = msgspec.json.decode(raw, type=str).encode() if raw[:1] == b'"' else raw
+    found = [
+        _Lines(
+            name,
+            source,
+            list(lines),
+            b"\n".join(lines.values()) + b"\n",
+            header,
+            doubled[name, source, header],
+        )
+        for (name, source, header), lines in groups.items()
+    ]
+    return found, b"\n".join(rest) + b"\n"
+
+
+def _original(line: bytes) -> _Original | None:
+    if not _JOURNALED.match(line):
+        return None
+    try:
+        return _decode(line)
+    except UNDECODABLE:
+        return None

@@ -1,0 +1,99 @@
+"""What a line says of the time becomes Unix seconds. Pure."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from analytics.config import TimeSection
+from analytics.core.schema import shown
+from analytics.errors import RecordError
+
+_MOST_KNOWN = 20_000
+_FRACTION = re.compile(r"[.,]\d{1,9}$")
+_MILLISECONDS = 100_000_000_000
+"""Unix seconds of the year 5138: who says more says milliseconds."""
+
+Seconds = Callable[[object], int]
+"""Unix seconds of a value. Raises RecordError, with the value and without the field."""
+
+
+def seconds(section: TimeSection, zone: str) -> Seconds:
+    """Return how a mapping's times are read. ``zone``: where times are of that name none themselves."""
+    if section.format == "unix":
+        return _unix
+    if section.format == "unix_ms":
+        return _unix_ms
+    local = ZoneInfo(section.zone or zone)
+    if section.format == "iso8601":
+        return _Remembered(
+            lambda text: _in(datetime.fromisoformat(text), local), 'like "2026-11-28T13:45:00+08:00"'
+        )
+    format, cut = section.format, False
+    if format.endswith((".%f", ",%f")):
+        format, cut = format[:-3], True
+
+    def read(text: str) -> int:
+        return _in(datetime.strptime(_FRACTION.sub("", text) if cut else text, format), local)
+
+    return _Remembered(read, f'as "{section.format}"')
+
+
+def _in(time: datetime, zone: ZoneInfo) -> int:
+    return int((time if time.tzinfo else time.replace(tzinfo=zone)).timestamp() // 1)
+
+
+class _Remembered:
+    """Reads texts, each of them once: lines that follow each other say the same second."""
+
+    def __init__(self, read: Callable[[str], int], expected: str) -> None:
+        self._read = read
+        self._expected = expected
+        self._known: dict[object, int] = {}
+
+    def __call__(self, value: object) -> int:
+        found = self._known.get(value) if type(value) is str else None
+        if found is not None:
+            return found
+        try:
+            if type(value) is not str:
+                raise ValueError
+            found = self._read(value.strip())
+        except (ValueError, OverflowError, OSError) as error:
+            raise RecordError(f"expected a time {self._expected}, got {shown(value)}") from error
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[value] = found
+        return found
+
+
+def _number(value: object) -> float | int:
+    """Return a number, or a text that is one."""
+    try:
+        if type(value) is str:
+            return int(value) if value.strip().isdigit() else float(value)
+        if type(value) in (int, float):
+            return value  # type: ignore[return-value]
+    except ValueError:
+        pass
+    raise RecordError(f"expected a number of Unix time, got {shown(value)}")
+
+
+def _unix(value: object) -> int:
+    number = _number(value)
+    if not -_MILLISECONDS < number < _MILLISECONDS:
+        raise RecordError(
+            f'expected Unix seconds, got {shown(value)}; for milliseconds write format = "unix_ms"'
+        )
+    return int(number // 1)
+
+
+def _unix_ms(value: object) -> int:
+    number = _number(value)
+    if not -(2**63) < number < 2**63:
+        raise RecordError(f"expected Unix milliseconds, got {shown(value)}")
+    if 0 < number < _MILLISECONDS / 10:
+        raise RecordError(
+            f'expected Unix milliseconds, got {shown(value)}; for seconds write format = "unix"'
+        )
+    return int(number // 1000)

@@ -1,0 +1,127 @@
+"""A mapped source through the spout, in this process: restarts, crashes, headers, replays, and what the journal keeps."""
+
+import json
+
+import pytest
+from gamelogs import A, accts, configured, eventually, exactly
+
+from analytics.broker.broker import Broker
+from analytics.config import Source, TimeSection
+from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.rejected import waiting
+from analytics.spouts.replay import replay
+from analytics.spouts.stdin import Piped
+
+
+def table(path, **more):
+    keys = {
+        "format": "csv",
+        "area": A,
+        "time": TimeSection(field="at", format="unix"),
+        "opcode": "login_logcount",
+    }
+    keys |= {"fields": {"acct": "who"}} | more
+    return Source(name="s1", kind="file", path=str(path), poll_seconds=0.05, **keys)
+
+
+def rows(first, last):
+    return "".join(f"{1_420_688_000 + n};u{n};x\n" for n in range(first, last + 1)).encode()
+
+
+def append(path, data):
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def journal_lines(config):
+    texts = [path.read_bytes() for path in sorted(config.data.glob("gamelog_*.txt"))]
+    return [json.loads(line) for text in texts for line in text.splitlines()]
+
+
+def test_a_table_with_a_header_is_read_on_after_a_restart_and_a_crash(tmp_path, started):
+    log = tmp_path / "table.csv"
+    log.write_bytes(b"\xef\xbb\xbfat;who;more\r\n" + rows(1, 3).replace(b"\n", b"\r\n"))
+    config = configured(tmp_path, table(log, separator=";"))
+    started(Broker(config.broker, config.data))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 3)
+    spout.stop()
+    append(log, rows(4, 700))
+    spout = started(Gamelog(config))
+    exactly(config, 1, 700)
+    spout.vanish()
+    append(log, rows(701, 900))
+    started(Gamelog(config))
+    exactly(config, 1, 900)
+    found = journal_lines(config)
+    assert {(one["as"], one["header"]) for one in found} == {("s1", "at;who;more")}
+    # Numbers are those of the log's lines; the header is the first of them.
+    numbers = {int(one["id"].rpartition(":")[2]): one["raw"] for one in found}
+    assert sorted(numbers) == [*range(2, 902)]
+    assert numbers[901] == "1420688900;u900;x"
+
+
+def test_what_was_journaled_and_not_accepted_is_published_after_a_crash(tmp_path, started):
+    log = tmp_path / "game.log"
+    log.write_bytes(b"".join(b'{"at":%d,"who":"u%d"}\n' % (1_420_688_000 + n, n) for n in range(1, 301)))
+    config = configured(tmp_path, table(log, format="json"))
+    spout = started(Gamelog(config))  # there is no broker yet
+    eventually(lambda: spout.node.state()["journaled"] == 300)
+    spout.vanish()
+    log.unlink()
+    started(Broker(config.broker, config.data))
+    started(Gamelog(config))
+    exactly(config, 1, 300)
+    assert all(one["raw"]["who"] == f"u{one['id'].rpartition(':')[2]}" for one in journal_lines(config))
+
+
+@pytest.mark.parametrize("mapped_at_first", [True, False])
+def test_rejected_lines_are_put_in_again_by_the_corrected_mapping(tmp_path, started, mapped_at_first):
+    log = tmp_path / "game.log"
+    log.write_bytes(rows(1, 5))
+    wrong = table(log, columns=["at", "somebody", "more"], fields={"acct": "somebody"}, separator=",")
+    plain = Source(name="s1", kind="file", path=str(log), poll_seconds=0.05)
+    config = configured(tmp_path, wrong if mapped_at_first else plain)
+    started(Broker(config.broker, config.data))
+    spout = started(Gamelog(config))
+    eventually(lambda: spout.node.state()["rejected"] == 5)
+    eventually(spout.node._pipeline.idle)
+    spout.stop()
+    reasons = {one.reason.partition(":")[0] for one in waiting(config.data).values()}
+    assert reasons == {"line"} if mapped_at_first else {"$"}
+    right = table(log, columns=["at", "who", "more"], separator=";")
+    config = configured_again(config, right)
+    outcome = replay(config)
+    assert (outcome.accepted, outcome.rejected) == (5, 0)
+    exactly(config, 1, 5)
+    assert not waiting(config.data)
+    assert [one["as"] for one in journal_lines(config)] == ["s1"] * 5
+
+
+def configured_again(config, source):
+    import msgspec
+
+    section = msgspec.structs.replace(config.gamelog, sources=[source])
+    return msgspec.structs.replace(config, gamelog=section)
+
+
+def test_a_table_is_piped_in_by_the_mapping_of_a_source(tmp_path, started):
+    config = configured(tmp_path, table(tmp_path / "none", separator=";"))
+    started(Broker(config.broker, config.data))
+    text = b"at;who;more\n" + rows(1, 4)
+    (tmp_path / "in").write_bytes(text)
+    for expected in (
+        "read 4, accepted 4, repeated 0, rejected 0",
+        "read 4, accepted 0, repeated 4, rejected 0",
+    ):
+        with (tmp_path / "in").open("rb") as file:
+            piped = Piped(config, mapping="s1")
+            assert str(piped.read(file.fileno())) == expected
+            piped.close()
+    assert accts(config) == {f"u{n}": 1 for n in range(1, 5)}
+    journal = tmp_path / "journal"
+    journal.write_bytes(b"".join(path.read_bytes() for path in sorted(config.data.glob("gamelog_*.txt"))) * 2)
+    with journal.open("rb") as file:
+        piped = Piped(config)
+        assert str(piped.read(file.fileno())) == "read 8, accepted 0, repeated 8, rejected 0"
+        piped.close()
