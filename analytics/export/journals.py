@@ -6,6 +6,7 @@ beside the days, which names the journals and how long they were. Nothing is don
 export that was killed goes on where it was.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,6 +18,7 @@ from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.export.duck import quoted
 from analytics.export.files import SPOUTS, JournalFile, Spout, journal_files
+from analytics.export.mapped import plain_files
 from analytics.export.tables import create, prepare
 from analytics.export.target import Target
 
@@ -43,11 +45,16 @@ def export_journals(config: Config, connection: "DuckDBPyConnection", target: Ta
     for spout in SPOUTS:
         found = journal_files(config.data, spout)
         for unit, journals in groupby(found, key=lambda file: file.begun[:DATE_LETTERS]):
-            yield from _export_unit(connection, target, spout, unit, list(journals))
+            yield from _export_unit(config, connection, target, spout, unit, list(journals))
 
 
 def _export_unit(
-    connection: "DuckDBPyConnection", target: Target, spout: Spout, unit: str, journals: list[JournalFile]
+    config: Config,
+    connection: "DuckDBPyConnection",
+    target: Target,
+    spout: Spout,
+    unit: str,
+    journals: list[JournalFile],
 ) -> Iterator[Exported]:
     note_name = f"journals/{spout}/_units/{unit}.json"
     note: dict[str, Any] = target.json(note_name) or {"journals": {}, "files": []}
@@ -61,7 +68,9 @@ def _export_unit(
             skipped=f"{gone[0]} was exported and is gone, while others of that day have grown. Put it back into the data folder",
         )
         return
-    _load(connection, spout, journals)
+    plain = target.work / "plain"
+    _load(connection, spout, plain_files(config, journals, plain) if spout == "gamelog" else journals)
+    shutil.rmtree(plain, ignore_errors=True)
     written = []
     found = connection.execute("SELECT day, area, count(*) FROM unit GROUP BY ALL ORDER BY ALL").fetchall()
     for day, area, rows in found:

@@ -14,6 +14,7 @@ from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.export.duck import MEMORY_MB, connect
 from analytics.export.files import SPOUTS, JournalFile, Spout, journal_files
+from analytics.export.mapped import plain_files
 from analytics.export.tables import Days, create, prepare
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def answer(config: Config, sql: str, days: Days = Days(), limits: Limits = Limit
         try:
             _refuse_writing(connection, sql)
             prepare(connection, areas(config), zone(config.timezone))
-            yield _asked(connection, config, sql, days)
+            yield _asked(connection, config, sql, days, Path(spill))
         finally:
             connection.close()
 
@@ -87,12 +88,16 @@ def _refuse_writing(connection: "DuckDBPyConnection", sql: str) -> None:
         )
 
 
-def _asked(connection: "DuckDBPyConnection", config: Config, sql: str, days: Days) -> Answer:
-    """Run the query over the journals that there are; again where one of them is gone by the time it is read."""
+def _asked(connection: "DuckDBPyConnection", config: Config, sql: str, days: Days, folder: Path) -> Answer:
+    """Run the query over the journals that there are; again where one of them is gone by the time it is read.
+
+    ``folder``: for copies of journals that a mapping reads.
+    """
     import duckdb
 
     for left in reversed(range(TRIES)):
         files = files_of(config, days)
+        files["gamelog"] = plain_files(config, files["gamelog"], folder / "plain")
         for spout in SPOUTS:
             connection.execute(f"DROP VIEW IF EXISTS {spout}; DROP VIEW IF EXISTS {spout}_lines")
         try:
