@@ -27,6 +27,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.nodes import needed
 from analytics.spouts.httpclient import open_session, reason
+from analytics.spouts.mapping.sample import outcomes, sample_of, used
 from analytics.spouts.poller import Client
 from analytics.spouts.sources.matching import matching
 from analytics.store import MongoStore, open_store
@@ -217,7 +218,7 @@ def _etcd(config: Config, address: str) -> str:
 
 def _source(source: Source, config: Config) -> Outcome:
     if source.kind == "http":
-        return _log(source)
+        return [*_log(source), *_sample(source, config)]
     if source.kind == "file":
         found = matching(source.path)
         if not found:
@@ -228,10 +229,22 @@ def _source(source: Source, config: Config) -> Outcome:
         unreadable = [path for path in found if not os.access(path, os.R_OK)]
         if unreadable:
             raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
-        return f"{len(found)} files match"
+        return [Finding(Grade.OK, f"{len(found)} files match"), *_sample(source, config)]
     if _runs(config, "gamelog"):
         return f"the spout runs and listens on {source.host}:{source.port}"
     return f"port {_unused(source.port, source.host)} is free"
+
+
+def _sample(source: Source, config: Config) -> Iterator[Finding]:
+    """Try the first lines of a source: whether records come of them."""
+    sample = sample_of(source, min(source.timeout_seconds, TIMEOUT))
+    found = outcomes(config, sample, source.name, source.game)
+    if not found:
+        return
+    bad, good = any(one.reason for one in found), any(one.record for one in found)
+    grade = Grade.OK if not bad else Grade.WARNING if good else Grade.ERROR
+    advice = f"; `bin/analytics try {source.name}` shows them" if bad or not good else ""
+    yield Finding(grade if good or bad else Grade.WARNING, f"{sample.where}: {used(found)}{advice}")
 
 
 def _interface(interface: Polled, name: str, config: Config) -> str:

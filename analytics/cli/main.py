@@ -30,6 +30,7 @@ COMMANDS = {
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
     "export": ("analytics.cli.export", "export", "Write journals and documents as Parquet files."),
     "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all decoders of lines, on generated lines."),
+    "init": ("analytics.cli.init", "init", "Write a configuration for a log of yours."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
     "lost": ("analytics.cli.lost", "lost", "List parts of logs that were deleted before they were read."),
     "password": (
@@ -65,10 +66,11 @@ COMMANDS = {
     ),
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they arrive."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
+    "try": ("analytics.cli.try_lines", "try_lines", "Show what the first lines of a log become."),
     "views": ("analytics.cli.views", "views", "Create flat views of the documents, for BI tools."),
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
-NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password"}
+NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password", "init"}
 STAY_ROOT = {"start", "stop", "restart"}
 """Commands that refuse root if the suite is another user's: a service manager calls them as that user."""
 WRITE: dict[str, set[str]] = {

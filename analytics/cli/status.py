@@ -52,6 +52,17 @@ def _show(found: StatusReport, console: Console) -> None:
         return
     console.print(_spouts(found))
     console.print(_bolts(found))
+    for one in found.shares:
+        if one.rejected:
+            console.print(
+                f"Source {escape(one.source)} ({one.spout}): {one.rejected:,} of {one.accepted + one.rejected:,} records "
+                f"rejected ({one.percent:g} %); see `bin/analytics rejected`."
+            )
+    for topic in found.unread:
+        hint = f"; if that is {topic.nearest}, map it" if topic.nearest else ""
+        console.print(
+            f"Op code {escape(topic.op_code)}: {topic.records:,} records, which no bolt reads{hint}."
+        )
     for node in found.nodes:
         if node.state.get("runs"):
             console.print(_timers(node.state, found.at))

@@ -13,6 +13,7 @@ import gevent
 import msgspec
 from gevent.event import Event
 
+from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, NodeEntry, open_registry
@@ -27,6 +28,7 @@ from analytics.runtime.nodes import needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.shortage import shortage
+from analytics.runtime.usefulness import SourceShare, Unread, source_shares, unread_topics
 from analytics.store import open_store
 from analytics.system.processes import Usage, process_started
 
@@ -71,7 +73,7 @@ class StatusReport(msgspec.Struct, frozen=True):
     """All nodes, the balance and the peers. ``balance`` and ``broker`` are None where the broker does not answer;
     ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host. ``warnings``
     are risks that the configuration takes, changes of it that nodes do not know yet, and what costs more than it should;
-    they make nothing unhealthy."""
+    they make nothing unhealthy. ``shares``: what became of each source's records; ``unread``: op codes that no bolt reads."""
 
     at: float
     nodes: list[NodeReport]
@@ -80,6 +82,8 @@ class StatusReport(msgspec.Struct, frozen=True):
     problem: str
     peers: list[Peer] = []
     warnings: list[str] = []
+    shares: list[SourceShare] = []
+    unread: list[Unread] = []
 
     @property
     def healthy(self) -> bool:
@@ -134,7 +138,8 @@ def report(config: Config) -> StatusReport:
         return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warned)
     state: BrokerState = broker.value
     sums = balance(state, _spouts(nodes), readers(config))
-    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned)
+    shares, unread = source_shares(state), unread_topics(sums.topics, [bolt.reads for bolt in BOLTS.values()])
+    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned, shares, unread)
 
 
 def warnings(config: Config, nodes: Sequence[NodeReport] = ()) -> list[str]:

@@ -3,7 +3,6 @@
 Some counters start from 0 with their node; Prometheus' ``rate`` and ``increase`` allow for that.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from analytics.broker.wire import BrokerState
 from analytics.config import Config
 from analytics.runtime.balance import COUNTS
 from analytics.runtime.report import NodeReport, StatusReport
+from analytics.runtime.usefulness import source_shares
 
 Rows = Iterable[tuple[Sequence[str], float]]
 GAUGE, COUNTER = GaugeMetricFamily, CounterMetricFamily
@@ -139,20 +139,12 @@ def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
     yield _one(GAUGE, "disk_reserve_bytes", "Free space below which nothing is accepted", reserve)
     refused = [(("unknown_key",), state.refused_keys), (("no_key",), state.refused_keyless)]
     yield _family(COUNTER, "broker_refused_connections", "Refused attempts to connect", ["reason"], refused)
-    accepted: Counter[tuple[str, str]] = Counter()
-    rejected: Counter[tuple[str, str]] = Counter()
-    for source, known in state.sources.items():
-        spout, _, rest = source.partition("/")
-        name = rest.rpartition("@")[0] or rest
-        accepted[spout, name] += known.accepted
-        rejected[spout, name] += known.rejected
+    shares = {(one.spout, one.source): one for one in source_shares(state)}
+    accepted = [(names, one.accepted) for names, one in shares.items()]
+    rejected = [(names, one.rejected) for names, one in shares.items()]
     label = ["spout", "source"]
-    yield _family(
-        COUNTER, "source_accepted_records", "Distinct records accepted, ever", label, accepted.items()
-    )
-    yield _family(
-        COUNTER, "source_rejected_records", "Distinct records rejected, ever", label, rejected.items()
-    )
+    yield _family(COUNTER, "source_accepted_records", "Distinct records accepted, ever", label, accepted)
+    yield _family(COUNTER, "source_rejected_records", "Distinct records rejected, ever", label, rejected)
     topics = [((topic,), head.records) for topic, head in state.heads.items()]
     yield _family(COUNTER, "topic_records", "Records of the topic in the Queue, ever", ["topic"], topics)
 

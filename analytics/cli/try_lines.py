@@ -1,0 +1,122 @@
+"""``analytics try``: what the first lines of a source become, or why they can't be used, and what they may mean."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from analytics.bolts import BOLTS
+from analytics.cli.console import Console, console, escape
+from analytics.config import Config, Source, areas
+from analytics.core.areas import Areas
+from analytics.errors import AnalyticsError
+from analytics.spouts.mapping.sample import Outcome, Sample, outcomes, sample_of, sample_of_file, used
+from analytics.spouts.mapping.suggest import suggest
+from analytics.spouts.sources.matching import matching
+
+_SHOWN = 200
+
+
+class _Record(msgspec.Struct):
+    area: str
+    ts: int
+
+
+@click.command("try")
+@click.argument("what", metavar="SOURCE|FILE")
+@click.option("--lines", "count", default=10, show_default=True, help="How many lines to show.")
+@click.option("--mapping", default="", metavar="SOURCE", help="Read the file by the mapping of this source.")
+@click.pass_obj
+def try_lines(config: Config, what: str, count: int, mapping: str) -> None:
+    """Show what the first lines of a source or file become.
+
+    For each line: the tuple, its area and hour, and the bolts that count it; or why it can't be used. Nothing is
+    journaled or counted. For a file that no source of the configuration reads, a mapping is suggested.
+    """
+    out = console(highlight=False)
+    source, sample = _found(config, what, mapping)
+    if not sample.lines:
+        raise AnalyticsError(f"{sample.where}: expected lines, found none")
+    name, game = (source.name, source.game) if source else ("", "")
+    found = outcomes(config, sample, name, game)
+    for one in found[:count]:
+        _print(out, one, areas(config))
+    how = f"by the mapping of {name}" if source and source.format else "as lines of the documented shape"
+    out.print(f"{escape(sample.where)}, {how}: {escape(used(found))}.", soft_wrap=True)
+    if not any(one.record for one in found) or (source is None and all(_uncounted(one) for one in found)):
+        _suggest(out, config, sample)
+
+
+def _found(config: Config, what: str, mapping: str) -> tuple[Source | None, Sample]:
+    """Return the source whose mapping reads the lines, and the lines."""
+    by_name = {source.name: source for source in config.gamelog.sources}
+    if mapping and mapping not in by_name:
+        raise AnalyticsError(
+            f'--mapping: expected a source ({", ".join(by_name) or "none"}), got "{mapping}"'
+        )
+    if what in by_name and not mapping:
+        return by_name[what], sample_of(by_name[what])
+    path = Path(what)
+    if not path.exists():
+        raise AnalyticsError(f'expected a source ({", ".join(by_name) or "none"}) or a file, got "{what}"')
+    sources = (one for one in by_name.values() if one.kind == "file" and _matches(one, path))
+    return by_name[mapping] if mapping else next(sources, None), sample_of_file(path)
+
+
+def _matches(source: Source, path: Path) -> bool:
+    return any(Path(one).resolve() == path.resolve() for one in matching(source.path))
+
+
+def _uncounted(one: Outcome) -> bool:
+    return not one.topic or not list(bolts_of(one.topic))
+
+
+def _print(out: Console, one: Outcome, there: Areas) -> None:
+    line = one.line.decode(errors="replace")
+    out.print(f"[bold]{one.n}[/bold]  {escape(line[:_SHOWN])}", soft_wrap=True)
+    if one.record is None:
+        text = f"[red]rejected[/red]: {escape(one.reason)}" if one.reason else "skipped"
+        out.print(f"   {text}", soft_wrap=True)
+        return
+    record = msgspec.json.decode(one.record, type=_Record)
+    shown = json.loads(bytes(one.record))
+    del shown["id"]
+    area = there[record.area]
+    hour = f"{area.zone.local(area.zone.start('hour', record.ts)):%Y-%m-%d %H:%M} {area.zone.name}"
+    counted = ", ".join(bolts_of(one.topic)) or "no bolt"
+    called = f" ({area.name})" if area.name else ""
+    out.print(f"   {escape(json.dumps(shown, ensure_ascii=False))}", soft_wrap=True)
+    out.print(f"   area {escape(record.area + called)}, hour {hour}, counted by {counted}", soft_wrap=True)
+
+
+def bolts_of(topic: str) -> Iterator[str]:
+    """Yield the bolts that a topic's tuples reach, those that read other bolts, too."""
+    reached = {topic}
+    for name, bolt in BOLTS.items():
+        if reached & {*bolt.reads}:
+            reached.add(name)
+            yield name
+
+
+def _suggest(out: Console, config: Config, sample: Sample) -> None:
+    there = areas(config)
+    found = suggest(sample.lines, next(iter(there), "s1"), config.timezone)
+    if found is None:
+        out.print(
+            "The lines look like no format that is known. See docs/how-to/foreign-logs.md.", soft_wrap=True
+        )
+        return
+    text = table(Path(sample.where).stem or "s1", sample.where, found.toml())
+    out.print(
+        "\nThey may mean this; put it into the configuration, correct it, and try it again by its name:\n"
+    )
+    out.print(escape(text), soft_wrap=True)
+
+
+def table(name: str, path: str, mapping: str) -> str:
+    """Return the table of a source of files, as TOML."""
+    safe = "".join(char if char.isascii() and (char.isalnum() or char in "_.-") else "-" for char in name)
+    kind = f'name = "{safe}"\nkind = "file"\npath = {json.dumps(path)}'
+    return f"[[gamelog.sources]]\n{kind}\n{mapping}"

@@ -1,0 +1,130 @@
+"""The first lines of a source, and what each of them becomes: what ``try`` shows and ``check`` counts."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import requests
+
+from analytics.config import Config, Source
+from analytics.config.uris import without_secrets
+from analytics.errors import AnalyticsError
+from analytics.spouts.gamelog import rules_of
+from analytics.spouts.httpclient import open_session, reason
+from analytics.spouts.mapping.lines import convert, header_of
+from analytics.spouts.sources.matching import matching
+from analytics.spouts.sources.packed import START, Foreign, opener
+
+LINES = 100
+_BYTES = 256 << 10
+_SOURCE = "gamelog/try"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Lines, and where they are from."""
+
+    where: str
+    lines: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a line becomes: a record, or why it can't be one; neither where it is skipped."""
+
+    n: int
+    line: bytes
+    record: msgspec.Raw | None = None
+    topic: str = ""
+    reason: str = ""
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the line is no record, and none was expected."""
+        return self.record is None and not self.reason
+
+
+def sample_of(source: Source, timeout: float = 5.0) -> Sample:
+    """Return the first lines of a source; of files, those of the newest.
+
+    Raises:
+        AnalyticsError: there are none, or a kind of source that can't be looked into.
+    """
+    if source.kind == "file":
+        found = [Path(path) for path in matching(source.path)]
+        if not found:
+            raise AnalyticsError(f"no file matches {source.path}")
+        return sample_of_file(max(found, key=lambda path: path.stat().st_mtime))
+    if source.kind == "http":
+        return _of_url(source, timeout)
+    raise AnalyticsError(
+        f"source {source.name} listens, so there is nothing to look into; write some of its lines to a file and call "
+        f"`bin/analytics try FILE --mapping {source.name}`"
+    )
+
+
+def sample_of_file(path: Path) -> Sample:
+    """Return the first lines of a file, which may be packed. Raise AnalyticsError where it can't be read."""
+    try:
+        with path.open("rb") as plain:
+            packed = opener(plain.read(START))
+        with packed(path) if packed else path.open("rb") as file:
+            return Sample(str(path), _whole(file.read(_BYTES)))
+    except (OSError, EOFError, Foreign) as error:
+        raise AnalyticsError(f"{path}: {error.args[-1]}; name a file that this user may read") from error
+
+
+def outcomes(config: Config, sample: Sample, name: str, game: str = "") -> list[Outcome]:
+    """Return what each line becomes by the mapping of the configured source ``name``; without one, as it is."""
+    rules = rules_of(config, name, game)
+    header = ""
+    if rules.mapping is not None and rules.mapping.needs_header and sample.lines:
+        header = header_of(sample.lines[0])
+    found = []
+    for n, line in enumerate(sample.lines, 1):
+        shares = convert(line + b"\n", _SOURCE, n, rules, int(time.time()), header)
+        share = shares[0] if shares else None
+        if share is not None and share.bad:
+            found.append(Outcome(n, line, reason=share.bad[0].reason))
+        elif share is not None and share.ns:
+            ((topic, lines),) = share.topics.items()
+            found.append(Outcome(n, line, msgspec.Raw(lines.body), topic))
+        else:
+            found.append(Outcome(n, line))
+    return found
+
+
+def used(found: Sequence[Outcome]) -> str:
+    """Say how many of some lines would be used."""
+    skipped, bad = sum(one.skipped for one in found), [one for one in found if one.reason]
+    text = f"{len(found) - len(bad) - skipped} of the first {len(found)} lines would be used"
+    text += f", {skipped} skipped" if skipped else ""
+    return text + (f", {len(bad)} rejected: {bad[0].reason}" if bad else "")
+
+
+def _of_url(source: Source, timeout: float) -> Sample:
+    try:
+        with (
+            open_session(source) as session,
+            session.get(
+                source.url, headers={"Range": f"bytes=0-{_BYTES - 1}"}, timeout=timeout, stream=True
+            ) as answer,
+        ):
+            if answer.status_code not in (200, 206, 416):
+                raise AnalyticsError(
+                    f"{without_secrets(source.url)}: expected status 200, got {answer.status_code}"
+                )
+            data = b"" if answer.status_code == 416 else answer.raw.read(_BYTES, decode_content=True)
+    except (requests.RequestException, OSError, ValueError) as error:
+        raise AnalyticsError(f"{without_secrets(source.url)}: {reason(error)}") from error
+    return Sample(without_secrets(source.url), _whole(data))
+
+
+def _whole(data: bytes) -> list[bytes]:
+    """Return the first whole lines; the last one may have no newline where it is all there is."""
+    lines = data.replace(b"\r\n", b"\n").split(b"\n")
+    if len(data) >= _BYTES or not lines[-1]:
+        lines.pop()
+    return [line for line in lines if line.strip()][:LINES]

@@ -1,0 +1,142 @@
+"""``try``, ``init`` and what ``check`` says of a sample: from foreign lines to a configuration that reads them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from analytics.cli.check import _sample
+from analytics.cli.main import cli
+from analytics.config import load
+from analytics.spouts.mapping.suggest import op_code_of, suggest
+from analytics.store.probe import Grade
+
+AT = "2026-11-27T10:00:0{}Z"
+JSON = [json.dumps({"at": AT.format(n), "kind": kind, "player": n, "itemId": "a", "quantity": "2", "cost": 5.0})
+        for n, kind in enumerate(["login", "buy", "login", "chat"])]  # fmt: skip
+LOGS = {
+    "json": JSON,
+    "prefix": [f"INFO game - {line}" for line in JSON],
+    "logfmt": [f'time={AT.format(n)} msg="user logged in" user=u{n}' for n in range(3)],
+    "csv": ["when;what;account", "27.11.2026 10:00:00;login;a b", "27.11.2026 10:00:01;login;c"],
+    "columns": ["1795773600000,login,ann,5", "1795773601000,login,bob,6"],
+    "regex": ["[27Nov2026 12:34:56.789] [Server thread/INFO] [x/Y]: Steve joined the game",
+              "[27Nov2026 12:34:57.789] [Server thread/INFO] [x/Y]: <Steve> hi"],
+}  # fmt: skip
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def written(folder: Path, lines: list[str]) -> Path:
+    log = folder / "game.log"
+    log.write_text("".join(line + "\n" for line in lines))
+    return log
+
+
+def init(folder: Path, log: Path) -> Path:
+    file = folder / "analytics.toml"
+    answers = ("--game", "mine", "--area", "s1", "--plat", "1", "--timezone", "UTC")
+    done = call("init", file, "--log", log, *answers)
+    assert done.exit_code == 0, done.output + str(done.exception)
+    return file
+
+
+@pytest.mark.parametrize("name", [name for name in LOGS if name != "columns"])
+def test_init_writes_a_configuration_that_counts_logins(tmp_path: Path, name: str) -> None:
+    file = init(tmp_path, written(tmp_path, LOGS[name]))
+    done = call("--config", file, "try", "log")
+    assert "counted by loginhour, loginday, server" in done.output
+    assert "rejected" not in done.output
+    findings = list(_sample(load(file).gamelog.sources[0], load(file)))
+    assert [one.grade for one in findings] == [Grade.OK]
+
+
+def test_init_keeps_lines_of_the_documented_shape_without_a_mapping(tmp_path: Path) -> None:
+    line = {"op": {"code": "login_logcount"}, "area": "s1", "ts": 1_500_000_000, "data": {"acct": "a"}}
+    file = init(tmp_path, written(tmp_path, [json.dumps(line)]))
+    assert not load(file).gamelog.sources[0].format
+    again = call(
+        "init",
+        file,
+        "--log",
+        tmp_path / "game.log",
+        "--game",
+        "a",
+        "--area",
+        "s",
+        "--plat",
+        "1",
+        "--timezone",
+        "UTC",
+    )
+    assert "expected a new file" in str(again.exception)
+
+
+def test_a_csv_without_names_is_suggested_with_columns_to_name() -> None:
+    found = suggest([line.encode() for line in LOGS["columns"]], "s1", "UTC")
+    assert found is not None
+    assert found.keys["columns"] == ["column1", "column2", "column3", "column4"]
+    assert found.keys["time"] == {"field": "column1", "format": "unix_ms"}
+    assert any("account" in note for note in found.notes)
+
+
+def test_lines_of_no_known_format_have_no_suggestion() -> None:
+    assert suggest([b"hello there", b"whatever this is"], "s1", "UTC") is None
+
+
+@pytest.mark.parametrize(
+    ("event", "code"),
+    [
+        ("player_login", "login_logcount"),
+        ("UserLoggedIn", "login_logcount"),
+        ("logged in", "login_logcount"),
+        ("joined", "login_logcount"),
+        ("disconnected", ""),
+        ("logout", ""),
+        ("Register", "signup_logcount"),
+        ("create_role", "createrole_logcount"),
+        ("quest_finish", "trunk_task_finish"),
+        ("item_purchase", "shop_logbuy"),
+        ("chat", ""),
+    ],
+)
+def test_what_an_event_may_mean(event: str, code: str) -> None:
+    assert op_code_of(event) == code
+
+
+def test_a_file_of_no_source_gets_a_suggestion_and_a_bad_line_its_reason(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    file.write_text('[games.mine.areas.s1]\nplat = "1"\nname = "First"\n')
+    log = written(tmp_path, JSON)
+    done = call("--config", file, "try", log)
+    assert "rejected: $.op: expected object, got nothing" in done.output
+    begin = done.output.index("[[gamelog.sources]]")
+    file.write_text(file.read_text() + done.output[begin:])
+    log.write_text(log.read_text() + "broken\n")
+    done = call("--config", file, "try", "game", "--lines", "9")
+    assert "area s1 (First), hour 2026-11-27 18:00 Asia/Shanghai, counted by shop" in done.output
+    assert "counted by no bolt" in done.output
+    assert 'rejected: $: expected JSON, got "broken"' in done.output
+    config = load(file)
+    (finding,) = _sample(config.gamelog.sources[0], config)
+    assert finding.grade is Grade.WARNING
+    assert "4 of the first 5 lines would be used, 1 rejected" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["nothing"], "expected a source (none) or a file"),
+        (["/"], "Is a directory"),
+        (["analytics.toml", "--mapping", "x"], "--mapping: expected a source"),
+    ],
+)
+def test_what_try_cannot_look_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("analytics.toml").write_text('[games.mine.areas.s1]\nplat = "1"\n')
+    assert expected in str(call("--config", "analytics.toml", "try", *words).exception)
