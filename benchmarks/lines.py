@@ -8,6 +8,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -121,6 +122,34 @@ def write(path: Path, count: int, seed: int = 1, kind: Kind = ACCTS) -> None:
     with path.open("wb") as file:
         file.writelines(line + b"\n" for line in generate(count, seed, kind))
     mark.touch()
+
+
+MAPPING = """format = "json"
+area = { field = "server" }
+time = { field = "time" }
+event = "event"
+fields = { acct = "uid" }
+events = { login = "login_logcount", signup = "signup_logcount", createrole = "createrole_logcount" }
+"""
+
+
+def rewrite(path: Path, foreign: Path) -> None:
+    """Write the same lines as a game of another shape writes them, which ``MAPPING`` reads."""
+    own = {
+        code: code.partition("_")[0] for code in ("login_logcount", "signup_logcount", "createrole_logcount")
+    }
+    with path.open("rb") as plain, foreign.open("wb") as file:
+        for line in plain:
+            record = msgspec.json.decode(line)
+            data, code = record["data"], record["op"]["code"]
+            time = datetime.fromtimestamp(record["ts"], UTC).isoformat()
+            found = {
+                "time": time,
+                "event": own.get(code, code),
+                "server": record["area"],
+                "uid": data.pop("acct"),
+            }
+            file.write(msgspec.json.encode(found | data) + b"\n")
 
 
 def games() -> str:

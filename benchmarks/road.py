@@ -34,8 +34,8 @@ Groups = Mapping[str, Sequence[str]]
 """Worker processes by name, and the bolts that each one runs."""
 
 
-def configure(folder: Path, uri: str, groups: Groups, *, dashboard: bool = False) -> Path:
-    """Write a configuration that follows ``folder/in/*.log``, and return its path."""
+def configure(folder: Path, uri: str, groups: Groups, *, dashboard: bool = False, mapping: str = "") -> Path:
+    """Write a configuration that follows ``folder/in/*.log``, and return its path. ``mapping``: what its lines mean, as TOML."""
     (folder / "in").mkdir(parents=True)
     workers = "\n".join(f"{name} = {json.dumps(list(bolts))}" for name, bolts in groups.items())
     text = f"""
@@ -48,6 +48,7 @@ name = "bench"
 kind = "file"
 path = "in/*.log"
 game = "dl"
+{mapping}
 [worker]
 left_out = {json.dumps([name for name in BOLTS if not any(name in bolts for bolts in groups.values())])}
 [worker.groups]
@@ -105,16 +106,18 @@ def run(
     store: str,
     groups: Groups,
     check: Callable[[], None] = lambda: None,
+    mapping: str = "",
 ) -> tuple[float, dict[str, Usage]]:
     """Carry the lines of ``source`` through a suite of its own; return seconds, and the usage per process.
 
     Args:
         store: one of ``stores.STORES``.
         check: called while the suite still runs.
+        mapping: what the lines mean, as TOML; empty: they have the documented shape.
     """
     nodes = [["broker"], ["gamelog"], *([name] for name in groups)]
     with stores.opened(store, folder / "mongod") as (uri, servers):
-        path = configure(folder, uri, groups, dashboard=True)
+        path = configure(folder, uri, groups, dashboard=True, mapping=mapping)
         config = load(path)
         with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
             pids = servers | {name: suite.pid(name) for name in suite.names}

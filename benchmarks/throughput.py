@@ -30,7 +30,10 @@ PLAY = ["gamecopy", "mainline", "shop"]
 @click.option("--runs", default=3, show_default=True, help="Pairs of runs: medians are printed.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work; default: a temporary folder.")
 @click.option("--all-bolts", is_flag=True, help="Run every bolt over lines of all op codes.")
-def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool) -> None:
+@click.option(
+    "--mapped", is_flag=True, help="Have the suite read the lines as another game writes them, by a mapping."
+)
+def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool, mapped: bool) -> None:
     """Measure the road."""
     work = folder or Path(tempfile.mkdtemp(prefix="throughput-"))
     work.mkdir(parents=True, exist_ok=True)
@@ -38,12 +41,16 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
     kind = lines.PLAY if all_bolts else lines.ACCTS
     click.echo(f"{count:,} lines, {len(lines.AREAS)} areas, {lines.HOURS} hours, store: {store}")
     lines.write(source, count, kind=kind)
+    read, mapping = source, ""
+    if mapped:
+        read, mapping = source.with_name("foreign.jsonl"), lines.MAPPING
+        lines.rewrite(source, read)
     ratios, bare_rates, rates = [], [], []
     for number in range(1, runs + 1):
         bare = _bare(source, all_bolts)
         run_folder = work / f"run{number}"
         shutil.rmtree(run_folder, ignore_errors=True)
-        seconds, used = road.run(run_folder, source, count, store, groups(all_bolts))
+        seconds, used = road.run(run_folder, read, count, store, groups(all_bolts), mapping=mapping)
         shutil.rmtree(run_folder)
         ratios.append(bare["seconds"] / seconds)
         bare_rates.append(count / bare["seconds"])
