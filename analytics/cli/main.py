@@ -50,7 +50,7 @@ COMMANDS = {
         "rejected",
         "List rejected records, or put them in again.",
     ),
-    "reload": ("analytics.cli.service", "reload", "Take up what was changed in the configuration."),
+    "reload": ("analytics.cli.service", "reload", "Restart the nodes that a changed configuration concerns."),
     "restart": ("analytics.cli.service", "restart", "Stop the suite and start it again."),
     "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
     "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
