@@ -7,7 +7,7 @@ from gamelogs import A, accts, configured, eventually, exactly
 
 from analytics.broker.broker import Broker
 from analytics.config import Source, TimeSection
-from analytics.spouts.gamelog import Gamelog
+from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.rejected import waiting
 from analytics.spouts.replay import replay
 from analytics.spouts.stdin import Piped
@@ -43,15 +43,15 @@ def test_a_table_with_a_header_is_read_on_after_a_restart_and_a_crash(tmp_path, 
     log.write_bytes(b"\xef\xbb\xbfat;who;more\r\n" + rows(1, 3).replace(b"\n", b"\r\n"))
     config = configured(tmp_path, table(log, separator=";"))
     started(Broker(config.broker, config.data))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 3)
     spout.stop()
     append(log, rows(4, 700))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     exactly(config, 1, 700)
     spout.vanish()
     append(log, rows(701, 900))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 900)
     found = journal_lines(config)
     assert {(one["as"], one["header"]) for one in found} == {("s1", "at;who;more")}
@@ -65,12 +65,12 @@ def test_what_was_journaled_and_not_accepted_is_published_after_a_crash(tmp_path
     log = tmp_path / "game.log"
     log.write_bytes(b"".join(b'{"at":%d,"who":"u%d"}\n' % (1_420_688_000 + n, n) for n in range(1, 301)))
     config = configured(tmp_path, table(log, format="json"))
-    spout = started(Gamelog(config))  # there is no broker yet
+    spout = started(GamelogSpout(config))  # there is no broker yet
     eventually(lambda: spout.node.state()["journaled"] == 300)
     spout.vanish()
     log.unlink()
     started(Broker(config.broker, config.data))
-    started(Gamelog(config))
+    started(GamelogSpout(config))
     exactly(config, 1, 300)
     assert all(one["raw"]["who"] == f"u{one['id'].rpartition(':')[2]}" for one in journal_lines(config))
 
@@ -83,7 +83,7 @@ def test_rejected_lines_are_put_in_again_by_the_corrected_mapping(tmp_path, star
     plain = Source(name="s1", kind="file", path=str(log), poll_seconds=0.05)
     config = configured(tmp_path, wrong if mapped_at_first else plain)
     started(Broker(config.broker, config.data))
-    spout = started(Gamelog(config))
+    spout = started(GamelogSpout(config))
     eventually(lambda: spout.node.state()["rejected"] == 5)
     eventually(spout.node._pipeline.idle)
     spout.stop()
