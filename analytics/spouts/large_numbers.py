@@ -27,7 +27,7 @@ def has_large_exponent(chunk: bytes) -> bool:
     """Say whether a number may have an exponent of three digits: less can't be a number past 64 bits.
 
     A decoder with a type passes over what its type does not name, and does not see how large that is. Pairs of a digit
-    and an ``e`` are looked for in words of two bytes; most stand in the ids of areas.
+    and an ``e`` are searched two bytes at a time; most are in the ids of areas.
     """
     text = np.frombuffer(chunk, np.uint8)
     for shift in (0, 1):

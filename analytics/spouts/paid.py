@@ -1,6 +1,6 @@
 """What a payment interface may say of a day's payments, checked, and written as a tuple. Pure.
 
-Lines of the spout's journal are held against the same rules, which accept what :class:`analytics.core.tuples.Payment` does.
+Lines of the spout's journal are checked by the same rules, which follow from :class:`analytics.core.tuples.Payment`.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def _alone(acct: str, one: Paid) -> bytes:
 
 
 def payers_of(users: Mapping[str, Paid]) -> frozenset[str]:
-    """Return the accounts that paid at all. Who is left out of an answer and who paid nothing never are."""
+    """Return the accounts that paid anything: an answer may leave others out, or list them with nothing paid."""
     return frozenset(acct for acct, one in users.items() if one["times"] or one["amount"])
 
 

@@ -309,7 +309,7 @@ def _line_by_line(chunk: bytes, source: str, first: int, rules: Rules, now: int)
 
 
 def _as_journaled(line: bytes) -> bytes:
-    """Return a journal's line that a tool has written with other spaces, or in another order, as the journal has it."""
+    """Return a journal's line that a tool has rewritten with other spaces or in another order in the form of the journal."""
     try:
         record = msgspec.json.decode(line)
     except UNDECODABLE:

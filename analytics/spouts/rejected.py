@@ -1,4 +1,4 @@
-"""Records that can't be used: kept durably as JSON lines, with the raw text and the reason in words."""
+"""Records that can't be used: kept durably as JSON lines, with the raw text and the reason."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Rejected records put in again, under the names that they had, after what was wrong was mended."""
+"""Rejected records put in again under their names, after the cause was corrected."""
 
 import os
 import time
@@ -26,9 +26,8 @@ from analytics.spouts.shares import Share, together
 class Replayed:
     """What became of the records.
 
-    Those of ``payments``, ``roles`` and ``workers`` are not put in again. What is wrong with a payment or a role no
-    configuration can repair, only the interface's next answer. What a worker has rejected, the filter has accepted, and would
-    drop: a rebuild counts it.
+    Those of ``payments``, ``roles`` and ``workers`` are not put in again. Only the interface's next answer can correct a payment or
+    role. The filter has accepted what a worker rejected, so it would drop it as repeated: a rebuild counts it.
     """
 
     accepted: int = 0

@@ -19,8 +19,8 @@ from analytics.spouts.schemas import SCHEMAS
 Found = Mapping[str, Any]
 
 Role = dict[str, Any]
-"""A role as its game server has it at ``ts``: ``game``, ``area``, ``plat``, ``ts``, and what bolts read, in this order. What the
-interface left out is missing. ``left``: see :class:`analytics.core.tuples.Syncuser`."""
+"""A role's state at ``ts``: ``game``, ``area``, ``plat``, ``ts``, and the fields that bolts read, in this order. Fields that the
+interface left out are missing. ``left``: see :class:`analytics.core.tuples.Syncuser`."""
 
 _READ = schema("syncuser", [Syncuser, *SCHEMAS["syncuser"].types])
 _FIELDS = [one for one in _READ.fields if one.name not in ("area", "ts", "left", "at", "id")]

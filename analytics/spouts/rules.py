@@ -16,7 +16,7 @@ _MOST_ALIKE = 100
 
 
 class Rules:
-    """What a source's records are held against. ``game`` empty: any game's areas are right."""
+    """What a source's records are checked against. ``game`` empty: areas of any game are valid."""
 
     def __init__(
         self,

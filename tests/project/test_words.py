@@ -62,6 +62,20 @@ CLEAN = [
     ),
     *sorted(f"analytics/runtime/{path.name}" for path in (ROOT / "analytics" / "runtime").glob("*.py")),
     "analytics/spouts/poller.py",
+    *(
+        f"analytics/spouts/{name}.py"
+        for name in (
+            "normalizing",
+            "records",
+            "rules",
+            "schemas",
+            "polled",
+            "roles",
+            "paid",
+            "replay",
+            "rejected",
+        )
+    ),
 ]
 """Files and folders that are in plain English. The list only grows."""
 
