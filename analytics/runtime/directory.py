@@ -34,6 +34,7 @@ def write_directory(config: Config, store: Store) -> int:
 def _of_area(area: Area) -> Document:
     return {
         "area": area.id,
+        "name": area.name or area.id,
         "game": area.game,
         "plat": area.plat,
         "zone": area.zone.name,

@@ -73,7 +73,7 @@ def test_a_document_looks_so(name: str, database: Database[dict[str, Any]]) -> N
     stored = database[name].find_one(shown["_id"])
     assert stored is not None
     if name == "areas":
-        shown["opened"] = stored["opened"]
+        shown["opened"], shown["name"] = stored["opened"], stored["name"]
         shown["corpid"], shown["server_name"] = stored["corpid"], stored["server_name"]
     assert shown.keys() == stored.keys() - {"_v", "updated"}
     for field, value in shown.items():

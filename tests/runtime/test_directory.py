@@ -33,11 +33,11 @@ def test_an_area_and_its_game(store):
     assert write_directory(config(**{A: AREA_A, B: AREA_B}), store) == 3
     assert said(store, AREAS) == {
         A: {
-            "area": A, "game": "dl", "plat": "2001", "zone": "Asia/Tokyo", "server_name": "server1009",
+            "area": A, "name": "server1009", "game": "dl", "plat": "2001", "zone": "Asia/Tokyo", "server_name": "server1009",
             "corpid": "2001", "opened": "2015-01-08", "configured": True, "_v": 1,
         },
         B: {
-            "area": B, "game": "dl", "plat": "1059", "zone": "America/New_York", "server_name": "", "corpid": "",
+            "area": B, "name": B, "game": "dl", "plat": "1059", "zone": "America/New_York", "server_name": "", "corpid": "",
             "opened": None, "configured": True, "_v": 1,
         },
     }  # fmt: skip
