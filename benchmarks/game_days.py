@@ -55,10 +55,11 @@ class World:
         """Yield each collection's name and documents."""
         for name, fields in DAYS.items():
             yield name, self._days(name, fields)
-        for name, fields in WHOLE.items():
-            yield name, self._whole(fields)
+            yield f"{name}_total", self._totals(fields)
         for name in ("loginhour", "signuphour", "coinhour"):
             yield name, self._hours(name)
+            yield f"{name}_total", self._total_hours(name)
+        yield "areas_total", self._tables()
         yield "serverstarttime", self._starts()
         yield "userpay", self._payers()
 
@@ -71,12 +72,40 @@ class World:
                 for suffix, values in fields(random, 1, age):
                     yield {"_id": f"{area}:{ts}{suffix}", **key, **values, **_kept(name)}
 
-    def _whole(self, fields: "Fields") -> Iterator[Document]:
+    def _scopes(self) -> list[tuple[str, Document, int]]:
+        """Return the game and its plats: how their ids begin, what their documents say of them, and how many areas they have."""
+        game = (f"game:{GAME}", {"scope": "game", "game": GAME}, self.areas)
+        plats = [str(2001 + n) for n in range(min(PLATS, self.areas))]
+        of_plats = [
+            (f"plat:{GAME}:{plat}", {"scope": "plat", "game": GAME, "plat": plat}, self.areas // PLATS or 1)
+            for plat in plats
+        ]
+        return [game, *of_plats]
+
+    def _totals(self, fields: "Fields") -> Iterator[Document]:
         random = np.random.default_rng(self.seed)
         for age, ts in zip(range(self.days - 1, -1, -1), self.starts(), strict=True):
-            key = {"game": GAME, "area": "*", "plat": "*", "ts": ts}
-            for suffix, values in fields(random, self.areas, age):
-                yield {"_id": f"{GAME}:*:{ts}{suffix}", **key, **values, **_kept("")}
+            for stem, about, areas in self._scopes():
+                for suffix, values in fields(random, areas, age):
+                    final = {"final": age > 0}
+                    yield {"_id": f"{stem}:{ts}{suffix}", **about, "ts": ts, **final, **values, **_kept("")}
+
+    def _total_hours(self, name: str) -> Iterator[Document]:
+        random = np.random.default_rng(self.seed)
+        for ts in self.starts()[-HOUR_DAYS:]:
+            for stem, about, _ in self._scopes():
+                for at in range(ts, ts + 86_400, 3600):
+                    values = {key: value for key, value in _hour(name, random).items() if key != "userlist"}
+                    yield {"_id": f"{stem}:{at}", **about, "ts": at, **values, **_kept("")}
+
+    def _tables(self) -> Iterator[Document]:
+        random = np.random.default_rng(self.seed)
+        for age, ts in zip(range(self.days - 1, -1, -1), self.starts(), strict=True):
+            means = (("dau", 200), ("wau", 400), ("mau", 800), ("payers", 8), ("reg", 30), ("new_payers", 2))
+            columns = {name: random.poisson(mean, self.areas).tolist() for name, mean in means}
+            revenue = (random.poisson(40_000, self.areas) / 100).tolist()
+            about = {"scope": "game", "game": GAME, "ts": ts, "areas": sorted(self.ids()), "final": age > 0}
+            yield {"_id": f"game:{GAME}:{ts}", **about, **columns, "revenue": revenue, **_kept("")}
 
     def _hours(self, name: str) -> Iterator[Document]:
         random = np.random.default_rng([self.seed, len(name)])
@@ -244,5 +273,3 @@ DAYS: dict[str, Fields] = {
     "shop": _shop,
     "mainline": _mainline,
 }
-WHOLE = {name: DAYS[name] for name in ("kpi", "activeday", "loginretention", "paytraceday", "ltv")}
-"""Of these there is also one document a day for the whole game."""

@@ -23,6 +23,7 @@ def hour(what: str) -> Bolt:
         },
         constants={"type": what},
         publishes=True,
+        totals=True,
     )
 
 

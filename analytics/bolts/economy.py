@@ -36,7 +36,7 @@ def _measures() -> Mapping[str, Measure[Any]]:
 
 
 def _coins(name: str, period: PeriodName, by: Mapping[str, str]) -> Bolt:
-    return Bolt(name=name, reads=READS, period=period, by=by, measures=_measures())
+    return Bolt(name=name, reads=READS, period=period, by=by, measures=_measures(), totals=True)
 
 
 coinhour = _coins("coinhour", "hour", {})

@@ -40,6 +40,7 @@ gamecopy = Bolt(
         "results": Tally("data.result", ("enter", "pass", "fail")),
         "users": Distinct("data.acct", list_field="_users"),
     },
+    totals=True,
 )
 
 # A quest may be finished on a later day than it was taken: a day's rate can be above 100.
@@ -54,4 +55,5 @@ mainline = Bolt(
         "finish_users": Distinct("data.acct", list_field="_finish_users", on=FINISH),
     },
     finish=_finish_rate,
+    totals=True,
 )

@@ -28,4 +28,5 @@ shop = Bolt(
         "amount": Sum("data.price"),
         "users": Distinct("data.acct", list_field="_users"),
     },
+    totals=True,
 )

@@ -93,4 +93,5 @@ userlevel = Bolt(
     name="userlevel",
     reads=READS,
     measures={"roles": LatestBy("uid", "order", ("grade",), list_field="_roles", show=_levels)},
+    totals=True,
 )

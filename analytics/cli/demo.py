@@ -34,6 +34,7 @@ from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import serve
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.store import Store, open_store, store_uri
+from analytics.store.store import TOTAL
 from analytics.testing.ports import free_ports
 from analytics.web.dashboard_node import url
 
@@ -315,7 +316,8 @@ def _show(
     for chapter in CHAPTERS:
         console.print(f"\n[bold]{chapter.title}[/bold]: {chapter.text}")
         console.print(chapter.table(numbers))
-        right, lines = verdict(compared[name] for name in chapter.collections)
+        names = [name for of in chapter.collections for name in (of, f"{of}{TOTAL}")]
+        right, lines = verdict(compared[name] for name in names if name in compared)
         for line in lines:
             console.print(line, style="green" if right else "red", markup=False)
         agrees = agrees and right

@@ -65,7 +65,12 @@ def verdict(compared: Iterable[Compared]) -> tuple[bool, list[str]]:
 
 def _public(document: Document) -> Document:
     fields = {name: value for name, value in document.items() if name[0] != "_" and name not in OWN_FIELDS}
-    return {name: sorted(value) if isinstance(value, list) else value for name, value in fields.items()}
+    return {name: sorted(value) if _is_set(value) else value for name, value in fields.items()}
+
+
+def _is_set(value: object) -> bool:
+    """Whether a value is a list whose order means nothing: of accts, not of an area's numbers."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _difference(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -45,8 +45,8 @@ class Numbers:
 
     def of_game(self, collection: str, game: str) -> dict[date, Document]:
         """Return a whole game's documents by day."""
-        found = self.store.find(collection, game=game)
-        return {self.zone.local(one["ts"]).date(): one for one in found if one["area"] == "*"}
+        found = self.store.find(f"{collection}_total", game=game)
+        return {self.zone.local(one["ts"]).date(): one for one in found if one["scope"] == "game"}
 
     def days(self) -> list[date]:
         """Return every fifth day, the last one among them."""
@@ -214,7 +214,7 @@ CHAPTERS = (
         "Areas", "the game servers, and all that has happened in each", area_table,
         (
             "serverstarttime", "server", "loginhour", "loginday", "signuphour", "signupday", "createrolehour",
-            "createroleday",
+            "createroleday", "areas_total",
         ),
     ),
     Chapter(

@@ -21,9 +21,10 @@ from analytics.errors import AnalyticsError
 from analytics.rebuild.check import Change
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection, configured
-from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.runtime.outdated import refuse_outdated
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.store import open_store
+from analytics.timers import NAMES as TIMERS
 
 DAY = "%Y-%m-%d"
 ITEMS_SHOWN = 5  # of a list that differs
@@ -194,7 +195,7 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
     table = Table()
     for column in ("collection", "looked at", "changed", "missing", "extra"):
         table.add_column(column, justify="left" if column == "collection" else "right")
-    for name in [*wanted.bolts, *(name for name in TIMERS if any(one == name for one, _ in counts))]:
+    for name in [*wanted.bolts, *(name for name in WRITTEN if any(one == name for one, _ in counts))]:
         numbers = [counts[name, what] for what in ("changed", "missing", "extra")]
         table.add_row(name, f"{looked[name]:,}" if name in looked else "", *(f"{n:,}" for n in numbers))
     out = console()

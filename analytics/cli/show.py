@@ -4,7 +4,7 @@ import csv
 import difflib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -22,6 +22,7 @@ from analytics.core.periods import Zone, zone
 from analytics.core.tuples import EARLIEST_START
 from analytics.errors import AnalyticsError
 from analytics.store import Document, Store, open_store
+from analytics.store.store import is_total
 
 TABLE_ROWS = 100
 ITEMS_SHOWN = 3  # of a list, in a cell
@@ -58,14 +59,19 @@ class ShowOptions:
 class DocumentFinder:
     """Finds the documents of a query, by each area's time zone."""
 
-    def __init__(self, store: Store, areas: Areas, default: Zone, query: ShowOptions) -> None:
+    def __init__(
+        self, store: Store, areas: Areas, default: Zone, query: ShowOptions, games: Mapping[str, Zone]
+    ) -> None:
         self._store = store
         self._areas = areas
         self._default = default
+        self._games = games
         self._query = query
 
     def zone_of(self, document: Document) -> Zone:
-        """Return the zone of a document's area, the default for an area that is not configured."""
+        """Return the zone of a document's area, or of its whole plat or game; the default if it is not configured."""
+        if is_total(self._query.collection):
+            return self._games.get(document["game"], self._default)
         area = self._areas.get(document["area"])
         return self._default if area is None else area.zone
 
@@ -86,7 +92,8 @@ class DocumentFinder:
 
     def _found(self) -> Iterator[Document]:
         query = self._query
-        zones = {area.zone for id, area in self._areas.items() if query.area in (None, id)} | {self._default}
+        zones = {area.zone for id, area in self._areas.items() if query.area in (None, id)}
+        zones |= {self._default, *self._games.values()}
         bounds = {local: query.span.bounds(local) for local in zones}
         sinces = [since for since, _ in bounds.values() if since is not None]
         untils = [until for _, until in bounds.values() if until is not None]
@@ -107,7 +114,7 @@ class DocumentFinder:
 @click.command()
 @click.argument("collection")
 @click.option("--area", metavar="ID", help="Only this area.")
-@click.option("--game", metavar="NAME", help="Only this game's areas.")
+@click.option("--game", metavar="NAME", help="Only this game: its areas or totals.")
 @click.option(
     "--from", "since", metavar="WHEN", help="First day (2015-01-31, in the area's zone) or Unix second."
 )
@@ -141,7 +148,8 @@ def show(
     try:
         claimed = areas(config)
         _check(store, claimed, query)
-        reader = DocumentFinder(store, claimed, zone(config.timezone), query)
+        games = {name: zone(game.timezone or config.timezone) for name, game in config.games.items()}
+        reader = DocumentFinder(store, claimed, zone(config.timezone), query, games)
         _WRITERS[form](reader, query)
         sys.stdout.flush()
     except BrokenPipeError:

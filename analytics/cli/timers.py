@@ -12,12 +12,11 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
 from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.collections import WRITTEN, collections_of
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import open_store
-from analytics.timers import TIMERS
-from analytics.timers.start import NAME as START
+from analytics.timers import NAMES
 
-NAMES = (*TIMERS, START)
 BROKER_SECONDS = 5.0  # for the broker's answer
 DAY = "%Y-%m-%d"
 
@@ -30,8 +29,8 @@ DAY = "%Y-%m-%d"
     type=click.Choice(NAMES),
     help="Only this one; may be given several times.",
 )
-@click.option("--area", default="", metavar="ID", help="Only this area, without the whole game.")
-@click.option("--game", default="", metavar="NAME", help="Only this game: its areas and the whole.")
+@click.option("--area", default="", metavar="ID", help="Only this area, without totals.")
+@click.option("--game", default="", metavar="NAME", help="Only this game: its areas and totals.")
 @click.option(
     "--from",
     "since",
@@ -66,15 +65,17 @@ def timers(
         publisher.close()
         store.close()
     table = Table()
-    for column in ("timer", "computed", "changed", "removed"):
-        table.add_column(column, justify="left" if column == "timer" else "right")
+    for column in ("collection", "computed", "changed", "removed"):
+        table.add_column(column, justify="left" if column == "collection" else "right")
     for name in wanted.timers:
-        table.add_row(name, *(f"{counts[name]:,}" for counts in (done.computed, done.changed, done.removed)))
+        for collection in collections_of(name):
+            counts = (done.computed, done.changed, done.removed)
+            table.add_row(collection, *(f"{some[collection]:,}" for some in counts))
     console().print(table)
     for name, count in (done.spared + done.kept).items():
         click.echo(
             f"{count:,} documents of {name} were kept, although no stored data supports them: see "
-            f"`bin/analytics rebuild --bolt {name} --dry-run`",
+            f"`bin/analytics rebuild --bolt {WRITTEN[name]} --dry-run`",
             err=True,
         )
 

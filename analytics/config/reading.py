@@ -23,6 +23,9 @@ CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
 INSTALLED = Path("/etc/analytics/analytics.toml")
 SHOWN = 60  # characters of a value in a message
 NOT_KEYS = frozenset({"file", "sockets"})
+RETIRED = (("dashboard", "kept_seconds"),)
+"""Tables and keys in them that earlier versions took: a configuration may still have them, and they do nothing."""
+
 MAY_BE_SECRET = frozenset(
     {"uri", "url", "clock_url", "rotated_url", "proxy", "headers", "endpoints", "users"}
 )
@@ -58,6 +61,9 @@ def load(path: Path | None = None, bolts: Catalogue | None = None) -> Config:
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: expected a readable TOML file: {error}") from error
+    for table, key in RETIRED:
+        if isinstance(section := raw.get(table), dict):
+            section.pop(key, None)
     found = list(_faults(raw, Config, ""))
     if not found:
         config = _resolved(msgspec.convert(raw, Config, dec_hook=_decode), file)

@@ -200,8 +200,7 @@ class DashboardSection(Section, frozen=True):
 
     ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Unless ``host`` is on the loopback,
     users are required, and TLS or, with ``behind_proxy``, a web server that provides it at one of the addresses or
-    networks ``proxies``. ``language`` is for browsers that ask for none of the available ones. ``kept_seconds``: the
-    longest time that sums over areas are cached.
+    networks ``proxies``. ``language`` is for browsers that ask for none of the available ones.
     """
 
     host: str = "127.0.0.1"
@@ -213,7 +212,6 @@ class DashboardSection(Section, frozen=True):
     behind_proxy: bool = False
     proxies: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1", "::1"])
     language: Language = "en"
-    kept_seconds: Positive = 1800.0
 
 
 class AreaSection(Section, frozen=True):

@@ -13,6 +13,10 @@ Key = tuple[Any, ...]
 _EVERYWHERE = ("_id", "_v", "_at", "game", "plat", "area", "parts", "updated")
 
 
+CHANGES = "changes"
+"""The topic on which bolts with totals that publish nothing else report which periods of a game have changed."""
+
+
 @dataclass(frozen=True)
 class Reads:
     """How a bolt reads one topic.
@@ -43,6 +47,8 @@ class Bolt:
         constants: fields that every document carries as they are.
         finish: computes further fields from those that the measures show. It runs without rows, too.
         publishes: whether each change is published as a tuple of topic ``name``.
+        totals: whether the collection ``<name>_total`` has the sums over the areas of each plat and each game. Every number
+            that the measures show of no rows is added up, and so is every table of numbers.
         indexes: the fields of each index for readers, where documents have no ``ts`` to find them by.
     """
 
@@ -55,8 +61,11 @@ class Bolt:
     finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     publishes: bool = False
     indexes: Sequence[tuple[str, ...]] = ()
+    totals: bool = False
 
     def __post_init__(self) -> None:
+        if self.totals and self.period is None:
+            raise ValueError(f"bolt {self.name}: expected a period where there are totals, got None")
         for name, measure in self.measures.items():
             unread = (measure.on or frozenset()) - self.reads.keys()
             if unread:
@@ -159,16 +168,8 @@ class Bolt:
         return [getter(of) for of in self.by.values()]
 
     def id_of(self, key: Key) -> str:
-        """Return the document's ``_id``: the key's parts joined by ``:``.
-
-        ``#`` separates a document from the number of its part, and ``:`` the parts of a key, so both are
-        escaped; not ``:`` in the last part, which ends the id anyway.
-        """
-        plain = ":".join(map(str, key))
-        if "%" not in plain and "#" not in plain and plain.count(":") == len(key) - 1:
-            return plain
-        parts = [str(part).replace("%", "%25").replace("#", "%23") for part in key]
-        return ":".join([*(part.replace(":", "%3A") for part in parts[:-1]), parts[-1]])
+        """Return the document's ``_id``: see :func:`joined`."""
+        return joined(key)
 
     @cached_property
     def key_fields(self) -> list[str]:
@@ -178,3 +179,16 @@ class Bolt:
     def fields_of(self, key: Key) -> dict[str, Any]:
         """Return the fields that the key itself gives a document."""
         return dict(zip(self.key_fields, key, strict=True))
+
+
+def joined(key: Sequence[Any]) -> str:
+    """Return an ``_id``: the parts of a key joined by ``:``.
+
+    ``#`` separates a document from the number of its part, and ``:`` the parts of a key, so both are
+    escaped; not ``:`` in the last part, which ends the id anyway.
+    """
+    plain = ":".join(map(str, key))
+    if "%" not in plain and "#" not in plain and plain.count(":") == len(key) - 1:
+        return plain
+    parts = [str(part).replace("%", "%25").replace("#", "%23") for part in key]
+    return ":".join([*(part.replace(":", "%3A") for part in parts[:-1]), parts[-1]])

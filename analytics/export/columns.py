@@ -96,11 +96,7 @@ COLLECTIONS = (*BOLTS, *TIMERS, START)
 TOTAL = "_total"
 """How the names of collections end that hold documents of whole games and plats."""
 
-_SUMMED = (
-    *("loginhour", "signuphour", "createrolehour", "coinhour", "coinday", "cointype"),
-    *("gamecopy", "mainline", "shop", "userlevel"),
-)
-TOTALS = tuple(f"{name}{TOTAL}" for name in (*_SUMMED, *TIMERS))
+TOTALS = tuple(f"{name}{TOTAL}" for name in (*(bolt.name for bolt in BOLTS.values() if bolt.totals), *TIMERS))
 
 
 def ids(collection: str) -> tuple[str, ...]:

@@ -30,11 +30,15 @@ class Notes:
         self._file = None if path is None else StateFile(path, every=0)
         self.unfinished = Unfinished() if self._file is None else self._file.load(Unfinished)
 
-    def begin(self, bolt: str, ids: Iterable[str]) -> None:
-        """Note that documents of a bolt that publishes are about to be written or removed."""
+    def begin(self, bolt: str, ids: Iterable[str], timers: bool) -> None:
+        """Note that documents of a bolt that publishes are about to be written or removed.
+
+        Args:
+            timers: whether timer bolts look at them, more than to add them up.
+        """
         kept = self.unfinished.tuples
         kept[bolt] = sorted({*kept.get(bolt, ()), *ids})
-        self.unfinished.timers = True
+        self.unfinished.timers |= timers
         self._save()
 
     def published(self, bolt: str) -> None:

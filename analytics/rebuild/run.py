@@ -18,6 +18,7 @@ from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Message
 from analytics.config import Config, areas
 from analytics.core.areas import Area
+from analytics.core.bolt import CHANGES
 from analytics.core.intervals import Intervals
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import EARLIEST_START, LATEST
@@ -42,7 +43,7 @@ from analytics.rebuild.repair import Repairer
 from analytics.rebuild.resolved import resolved
 from analytics.rebuild.selection import RebuildResult, Selection, configured, kinds_of, span
 from analytics.rebuild.spool import Spool
-from analytics.rebuild.write import Writer, tuples_of
+from analytics.rebuild.write import Writer, marks_of, tuples_of
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted
@@ -50,6 +51,7 @@ from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.lines import plain_journal
 from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
+from analytics.timers import NAMES
 
 ANSWER_SECONDS = 30.0
 """A rebuild that starts again costs more than a wait for a busy disk."""
@@ -319,10 +321,12 @@ class Rebuild:
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""
         for name, ids in dict(self._notes.unfinished.tuples).items():
-            if name in BOLTS:
+            if name in BOLTS and BOLTS[name].publishes:
                 self._outlet.publish(
                     name, tuples_of(BOLTS[name], self._areas, self._store, ids), BOLTS[name].list_fields
                 )
+            if name in BOLTS and BOLTS[name].totals:
+                self._outlet.publish(CHANGES, marks_of(BOLTS[name], self._areas, ids))
             self._notes.published(name)
 
     def _timers(self, outcome: RebuildResult) -> None:
@@ -336,7 +340,7 @@ class Rebuild:
         since, until = rebuild_timers.days(wanted.since, wanted.until)
         many = wanted.remove_many
         asked = Wanted(wanted.timers, area=wanted.area, since=since, until=until, remove_many=many)
-        everything = Wanted(rebuild_timers.NAMES, remove_many=many)
+        everything = Wanted(NAMES, remove_many=many)
         self._say("computing timer bolts")
         chosen = everything if changed else asked
         found, left = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, self._now)

@@ -18,17 +18,16 @@ from analytics.rebuild.check import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.position import NODE
-from analytics.runtime.timers.run import Done
 from analytics.runtime.timers.wanted import Wanted
+from analytics.runtime.timers.writing import Done
 from analytics.store import Document, Store
 from analytics.store.store import is_version
-from analytics.timers import READ_BY_TIMERS, TIMERS
-from analytics.timers.start import NAME as START
+from analytics.timers import READ_BY_TIMERS
 
-NAMES = (*TIMERS, START)
 Found = dict[tuple[str, str], tuple[Document | None, Document | None]]
 
 
@@ -54,7 +53,7 @@ def repair(
     config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: Now
 ) -> None:
     """Compute the timer bolts of these documents."""
-    names = {change.collection for change in changes}
+    names = {WRITTEN[change.collection] for change in changes}
     by_hand(config, store, publisher, replace(wanted, timers=names), now)
 
 
@@ -67,7 +66,7 @@ def _differing(config: Config, store: Store, wanted: Wanted, now: Now) -> tuple[
     overlay = Overlay(store)
     done = by_hand(config, overlay, Silent(), wanted, now)
     found: Found = {}
-    for name in NAMES:
+    for name in WRITTEN:
         written = overlay.written.get(name, {})
         stored = store.load(name, list(written)) if written else {}
         for id_, document in written.items():

@@ -7,22 +7,23 @@ writes it again, and nothing is lost that came in between.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from msgspec.structs import astuple
 
 from analytics.core.areas import Areas
-from analytics.core.bolt import Bolt
+from analytics.core.bolt import CHANGES, Bolt
 from analytics.core.derive import Rewritten, rewritten, states_of
 from analytics.core.settle import Position
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.rebuild.check import Change, Check, DocumentCounts, change_of
-from analytics.rebuild.group import Group, reads_spouts
+from analytics.rebuild.group import Group, home_of, reads_spouts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.queue import Tail
 from analytics.rebuild.stored import counts_parts, next_part, orphans_of, parts_of
+from analytics.runtime.marks import Marks
 from analytics.runtime.outlet import Outlet
 from analytics.store import Document, Store, Write
 from analytics.store.store import is_version
@@ -72,8 +73,9 @@ class Writer:
         if not sound:
             return sorted(refused)
         texts = {id_: self._text(group, bolt, check) for id_, check in sound.items()}
-        if bolt.publishes:
-            self._notes.begin(bolt.name, [id_ for id_, check in sound.items() if check.states is not None])
+        if bolt.publishes or bolt.totals:
+            there = [id_ for id_, check in sound.items() if check.states is not None or bolt.totals]
+            self._notes.begin(bolt.name, there, timers=bolt.publishes)
         conflicts = self._write(bolt, sound, texts)
         for id_ in sound.keys() - conflicts:
             if sound[id_].states is None and not self._store.remove(
@@ -85,6 +87,11 @@ class Writer:
             self._outlet.publish(
                 bolt.name, [texts[id_].tuple for id_ in written if sound[id_].states is not None]
             )
+        if bolt.totals:
+            self._outlet.publish(
+                CHANGES, marks_of(bolt, self._areas, written, [sound[id_] for id_ in written])
+            )
+        if bolt.publishes or bolt.totals:
             self._notes.published(bolt.name)
         for id_ in written:
             group.versions.setdefault(bolt.name, {})[id_] = texts[id_].document["_v"]
@@ -175,6 +182,22 @@ class Writer:
         assert document is not None
         if self._store.remove(bolt.name, id_, document.get("_v")):
             self._dropped.add((bolt.name, id_))
+
+
+def marks_of(
+    bolt: Bolt, areas: Areas, ids: Iterable[str], checks: Iterable[Check] = ()
+) -> list[Mapping[str, Any]]:
+    """Return the tuples that report changes of these documents: of what their ids speak of, and of what was stored there."""
+    marks = Marks()
+    for id_ in ids:
+        home = home_of(bolt.name, id_)
+        if home is not None and home[0] in areas and home[1] is not None:
+            marks.note(bolt, areas[home[0]].game, home[1])
+    for check in checks:
+        game, ts = ((check.document or {}).get(name) for name in ("game", "ts"))
+        if isinstance(game, str) and isinstance(ts, int):
+            marks.note(bolt, game, ts)
+    return list(marks.tuples())
 
 
 def tuples_of(bolt: Bolt, areas: Areas, store: Store, ids: list[str]) -> Iterator[Mapping[str, Any]]:

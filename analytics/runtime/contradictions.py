@@ -6,7 +6,7 @@ from itertools import islice
 import gevent.pool
 
 from analytics.config import Config, areas
-from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
+from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.store import Store
 from analytics.store.store import Document
 
@@ -29,7 +29,7 @@ def contradictions(config: Config, store: Store) -> list[str]:
         Unavailable: the store does not answer.
     """
     claimed = areas(config)
-    scopes = [*map(area_scope, claimed.values()), *game_scopes(config, claimed)]
+    scopes = [scope for scope in all_scopes(config, claimed) if scope.kind != "plat"]
     pool = gevent.pool.Pool(AT_ONCE)
     return [text for text in pool.imap(lambda scope: _of_scope(scope, store), scopes) if text]
 
@@ -42,7 +42,7 @@ def summary(found: list[str]) -> str:
 
 def _of_scope(scope: Scope, store: Store) -> str:
     for document in _sample(scope, store):
-        said = {"game": scope.game, "plat": scope.plat}
+        said = {} if scope.is_total else {"game": scope.game, "plat": scope.plat}
         other = [
             f'{name} "{document.get(name)}" where the configuration says "{value}"'
             for name, value in said.items()
@@ -52,18 +52,26 @@ def _of_scope(scope: Scope, store: Store) -> str:
         if isinstance(ts, int) and scope.zone.start("day", ts) != ts:
             other.append(f"that a day begins at {scope.zone.local(ts):%H:%M} in {scope.zone.name}")
         if other:
-            which = f"the whole of {scope.game}" if scope.is_game else f"area {scope.area}"
+            which = f"the whole of {scope.game}" if scope.is_total else f"area {scope.area}"
             return f"{which}: documents say {' and '.join(other)}"
     return ""
 
 
 def _sample(scope: Scope, store: Store) -> Iterator[Document]:
     """Yield the oldest documents of a scope, and some of the seasons after them."""
-    game = scope.game if scope.is_game else None
+    game = scope.game if scope.is_total else None
     for name in SAMPLED:
         since = None
         for _ in range(SEASONS):
-            found = next(islice(store.find(name, area=scope.area, game=game, since=since, batch=1), 1), None)
+            found = next(
+                islice(
+                    store.find(
+                        scope.collection(name), area=scope.area or None, game=game, since=since, batch=1
+                    ),
+                    1,
+                ),
+                None,
+            )
             if found is None or not isinstance(found.get("ts"), int):
                 break
             yield found

@@ -10,6 +10,7 @@ from analytics.broker.wire import BrokerState, Head
 from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
+from analytics.core.bolt import CHANGES
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.balance import NOTHING
 from analytics.runtime.nodes import readers
@@ -53,6 +54,8 @@ def depth(bolts: Mapping[str, list[str]]) -> int:
     """Return how many bolts lie on the longest way from a spout's topic to a document."""
 
     def of(topic: str) -> int:
+        if topic == CHANGES:
+            return 1  # of bolts that read spouts
         return 1 + max(map(of, bolts[topic]), default=0) if topic in bolts else 0
 
     return max(map(of, bolts), default=0)

@@ -26,12 +26,13 @@ from gevent.event import AsyncResult
 
 from analytics.broker.wire import Ack, Head
 from analytics.core.areas import Areas
-from analytics.core.bolt import Bolt, Key
+from analytics.core.bolt import CHANGES, Bolt, Key
 from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
 from analytics.runtime.cache import Cache, Periods
 from analytics.runtime.lost_writes import SAMPLE, LostWrites, Written, older_documents
+from analytics.runtime.marks import Marks, reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.store import POSITIONS, Store, Write
 
@@ -108,6 +109,7 @@ class Settler:
     def _settle(self, changes: Changes) -> None:
         portions = self._portions(changes)  # shared: each greenlet takes the next
         published: list[AsyncResult[Ack]] = []
+        marks = Marks()
         failed: list[Exception] = []
 
         def settle_on() -> None:
@@ -116,6 +118,8 @@ class Settler:
                     tuples = self._settle_documents(bolt, changed, to)
                     if bolt.publishes:
                         published.extend(self._outlet.send(bolt.name, tuples, bolt.list_fields))
+                    if reports_changes(bolt):
+                        marks.note_keys(bolt, (key for key, _ in changed), self._areas)
                     gevent.sleep(0)
                     if failed:
                         break
@@ -129,6 +133,7 @@ class Settler:
             gevent.killall(greenlets)
         if failed:
             raise failed[0]
+        published.extend(self._outlet.send(CHANGES, marks.tuples()))
         for result in published:
             result.get()
         self.save_positions(changes.log, changes.heads)

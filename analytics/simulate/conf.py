@@ -40,7 +40,7 @@ def configuration(
         tables.append(("broker", {name: suite.ports + index for index, name in enumerate(names)}))
         tables.append(("store", {"port": suite.ports + 3, "engine": suite.engine}))
         # A day of the game passes in a moment: what was added up is old soon.
-        tables.append(("dashboard", {"port": suite.dashboard, "kept_seconds": 0.5}))
+        tables.append(("dashboard", {"port": suite.dashboard}))
     poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}
     if token_env:
         poll["token_env"] = token_env

@@ -11,6 +11,7 @@ from analytics.simulate.subledgers.periods import period_documents
 from analytics.simulate.subledgers.play import CoinLedger, ProgressLedger
 from analytics.simulate.subledgers.roles import RoleLedger
 from analytics.simulate.subledgers.scopes import scopes
+from analytics.simulate.subledgers.totals import totals
 
 
 class Ledger:
@@ -59,7 +60,7 @@ class Ledger:
         """
         today = self._calendar.day(int(time.time() if now is None else now))
         days = scopes(self._servers, self._calendar, self._accts, self._payments)
-        return {
+        documents: Documents = {
             **self._accts.documents(),
             **self._payments.documents(),
             "server": self._server_documents(),
@@ -69,6 +70,7 @@ class Ledger:
             "userpay": self._payer_documents(),
             **period_documents(days, self._calendar, today),
         }
+        return {**documents, **totals(documents, self._calendar, today)}
 
     def _server_documents(self) -> dict[str, Fields]:
         return {

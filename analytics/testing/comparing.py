@@ -9,12 +9,12 @@ from analytics.broker.clients import Publisher
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config
 from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.collections import WRITTEN, collections_of
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store, Write
 from analytics.store.memory import MemoryStore
 from analytics.testing.feed import Feed
-from analytics.timers import TIMERS
-from analytics.timers.start import NAME as START
+from analytics.timers import NAMES
 
 Collections = dict[str, dict[str, dict[str, Any]]]
 """Documents per collection and id."""
@@ -64,14 +64,15 @@ def timer_documents(config: Config, collections: Collections, found: Store) -> C
     store = MemoryStore()
     for name, documents in collections.items():
         store.write(name, [Write(id_, document, None) for id_, document in documents.items()])
-    emptied = [one for one in found.find("paytraceday") if not one["pay_user"]]
-    store.write("paytraceday", [Write(one["_id"], {"area": one["area"], "_v": 1}, 0) for one in emptied])
+    for name in collections_of("paytraceday"):
+        emptied = [one["_id"] for one in found.find(name) if not one["pay_user"]]
+        store.write(name, [Write(id_, {"area": "", "game": "", "_v": 1}, 0) for id_ in emptied])
     publisher = Publisher(config.broker, "comparing")
     try:
-        by_hand(config, store, publisher, Wanted([*TIMERS, START]), time.time)
+        by_hand(config, store, publisher, Wanted(NAMES), time.time)
     finally:
         publisher.close()
-    return {name: {one["_id"]: one for one in store.find(name)} for name in (*TIMERS, START)}
+    return {name: {one["_id"]: one for one in store.find(name)} for name in WRITTEN}
 
 
 def _differing(expected: dict[str, Any] | None, stored: dict[str, Any] | None) -> Iterator[str]:

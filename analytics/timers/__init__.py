@@ -1,9 +1,11 @@
 """Timer bolts, one file a family: numbers that need more than one day, computed from what the bolts have stored.
 
 To add one, add it to ``TIMERS``. ``serverstarttime`` is not among them, since it has one document per area: see
-:mod:`analytics.timers.start`.
+:mod:`analytics.timers.start`; nor are the sums over areas, which follow from the bolts: see :mod:`analytics.timers.rollup`.
 """
 
+from analytics.core.bolt import CHANGES
+from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.facts import COLLECTIONS
 from analytics.timers.kpi import kpi
@@ -16,5 +18,9 @@ TIMERS: dict[str, Timer] = {
     timer.name: timer for timer in (activeday, activeweek, activemonth, loginretention, paytraceday, kpi, ltv)
 }
 
-READ_BY_TIMERS = (*COLLECTIONS.values(), *READ_FOR_STARTS)
-"""The bolts whose documents are read, and whose tuples tell what has changed."""
+READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)
+READ_BY_TIMERS = (*COLLECTIONS.values(), *READ_BY_TOTALS)
+"""The topics that tell what has changed; totals need only those of ``READ_BY_TOTALS``."""
+
+NAMES = (*TIMERS, start.NAME, rollup.NAME)
+"""What can be asked for by name."""

@@ -37,7 +37,7 @@ class Timer:
             needs facts of ``pay`` from the scope's first day on.
         documents: takes facts and the first days of periods, in any order; yields a document for each that can have
             one by now. Many periods at once cost far less than one by one.
-        of_games: whether there are documents of whole games, too.
+        of_totals: whether there are documents of whole games and plats, too.
         uses_start: whether documents depend on the scope's start.
     """
 
@@ -45,7 +45,7 @@ class Timer:
     documents: Callable[[Facts, Iterable[int]], Iterator[Document]]
     looks: Looks
     period: TimerPeriod = "day"
-    of_games: bool = True
+    of_totals: bool = True
     uses_start: bool = False
 
     def affected(self, kind: Kind, day: int) -> Iterator[int]:

@@ -15,14 +15,13 @@ from analytics.web.context import EXTENSION, data, language, t
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter
 from analytics.web.hosts import LOOPBACK, reached_by
-from analytics.web.kept import NotYet
 from analytics.web.place import NothingThere
 from analytics.web.rendering import pages
 from analytics.web.translation import SOURCE, TranslatableError, msg
 from analytics.web.wsgi import LARGEST_REQUEST
 
-NOT_YET_SECONDS, AWAY_SECONDS = 2, 5
-"""``Retry-After``: while numbers are being added up, and while the store is down."""
+AWAY_SECONDS = 5
+"""``Retry-After`` while the store is down."""
 
 PACKED = ["text/html", "text/css", "text/csv", "text/javascript", "application/json", "image/svg+xml"]
 
@@ -61,8 +60,6 @@ def failed(error: Exception) -> Response:
     status, text = 500, OURS
     if isinstance(error, BadFilter):
         status, text = 400, str(error)
-    elif isinstance(error, NotYet):
-        return _not_yet(error)
     elif isinstance(error, Unavailable):
         status, text = 503, str(error)
     elif isinstance(error, HTTPException):
@@ -83,21 +80,6 @@ def failed(error: Exception) -> Response:
         answer.headers["Retry-After"] = str(AWAY_SECONDS)
     if isinstance(error, MethodNotAllowed):
         answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
-    return answer
-
-
-def _not_yet(error: NotYet) -> Response:
-    """Answer that numbers are being read, and when to ask again; the page does so automatically."""
-    answer = (
-        jsonify({"error": str(error)})
-        if request.path.startswith("/api/")
-        else make_response(
-            render_template("not_yet.html", there=error.there, wanted=error.wanted, again=NOT_YET_SECONDS)
-        )
-    )
-    answer.status_code = 503
-    answer.headers["Retry-After"] = str(NOT_YET_SECONDS)
-    answer.headers["Cache-Control"] = "no-store"
     return answer
 
 

@@ -16,10 +16,8 @@ from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app, names_of
 from analytics.web.data import Data
 from analytics.web.hosts import reached_by
-from analytics.web.kept import Kept
 from analytics.web.probes import Application, with_probes
 from analytics.web.proxies import behind, is_among
-from analytics.web.warm import Warmer
 from analytics.web.wsgi import LimitedServer
 
 STOP_SECONDS = 1.0
@@ -35,15 +33,12 @@ class Dashboard:
         self._config = config
         self._server: LimitedServer | None = None
         self._data: Data | None = None
-        self._warmer: Warmer | None = None
-        self._warming: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
         config = self._config
-        kept = Kept(most_seconds=config.dashboard.kept_seconds)
         store = ReadOnly(open_store(config))
-        self._data = Data(config, store, open_reader(config), areas(config), kept=kept)
+        self._data = Data(config, store, open_reader(config), areas(config))
         app = create_app(self._data)
         if config.dashboard.behind_proxy:
             app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]
@@ -53,8 +48,6 @@ class Dashboard:
                 address, served(config, app), exempt=partial(_is_proxy, config), **_tls(config)
             )
             self._server.start()
-            self._warmer = Warmer(self._data)
-            self._warming = gevent.spawn(self._warmer.run)
         except OSError as error:
             raise AnalyticsError(
                 f"the dashboard can't listen on {address[0]} port {address[1]}: {error.strerror or error}. Is another "
@@ -63,15 +56,11 @@ class Dashboard:
             ) from error
 
     def step(self) -> None:
-        """Wait: the server answers requests. Raise what ended the warming: nothing should."""
+        """Wait: the server answers requests."""
         gevent.sleep(1)
-        if self._warming is not None and self._warming.ready():
-            self._warming.get()
 
     def stop(self) -> None:
         """Refuse new requests, give those in flight a second, and close the store."""
-        if self._warming is not None:
-            self._warming.kill()
         if self._server is not None:
             self._server.stop(timeout=STOP_SECONDS)
         if self._data is not None:
@@ -79,19 +68,10 @@ class Dashboard:
             self._data.reader.close()
 
     def state(self) -> dict[str, Any]:
-        """Return the address, how many requests were answered and how many failed, and how much is kept in memory.
-
-        ``warm_after``: after how many seconds every page was looked at once; None: not yet.
-        """
+        """Return the address, and how many requests were answered and how many failed."""
         if self._data is None:
             return {}
-        warm = {"warm_after": None if self._warmer is None else self._warmer.took}
-        return {
-            "address": url(self._config),
-            **self._data.counts,
-            **warm,
-            "kept_rows": self._data.kept.rows(),
-        }
+        return {"address": url(self._config), **self._data.counts}
 
 
 def served(config: Config, app: Flask) -> Application:

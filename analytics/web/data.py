@@ -8,13 +8,11 @@ from datetime import date
 
 from analytics.config import Config
 from analytics.core.areas import Areas
+from analytics.core.periods import Zone, zone
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
 from analytics.web.filters import Filters
-from analytics.web.kept import Kept
-from analytics.web.place import ONE_DAY, WHOLE, Place, basis_of, date_of, members_of, span, start_of, zone_of
-
-LOOK_BACK = 40 * ONE_DAY
+from analytics.web.place import Place, basis_of, date_of, members_of, span, zone_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,6 @@ class Data:
         store: gives whole documents, with their lists completed. It is only read from.
         reader: gives chosen fields and sums.
         clock: the time, in Unix seconds.
-        kept: numbers that were read before.
         counts: requests answered, and those that failed, for ``status``.
     """
 
@@ -34,7 +31,6 @@ class Data:
     reader: Reader
     areas: Areas
     clock: Callable[[], float] = time.time
-    kept: Kept = field(default_factory=Kept)
     counts: Counter[str] = field(default_factory=Counter)
 
     def place(self, filters: Filters) -> Place:
@@ -46,30 +42,22 @@ class Data:
         """
         game, members = members_of(list(self.areas.values()), filters)
         basis = basis_of(filters, members)
-        of_game = self.config.games[game].timezone or self.config.timezone
-        local = zone_of(basis, members, of_game)
+        local = zone_of(basis, members, self.zone_of_game(game))
         now = int(self.clock())
         today = date_of(local, now)
-        newest = self._newest(game, today)
+        newest = self._newest(game)
         first, last = span(filters, today, newest)
         zones = frozenset(area.zone for area in members)
         return Place(
             game, filters.plat, filters.areas, members, basis, local, zones, now, today, newest, first, last
         )
 
-    def _newest(self, game: str, today: date) -> date | None:
+    def zone_of_game(self, game: str) -> Zone:
+        """Return the zone that gives the ``ts`` of a game's totals."""
+        return zone(self.config.games[game].timezone or self.config.timezone)
+
+    def _newest(self, game: str) -> date | None:
         """Return the newest day on which anybody of the game logged in or signed up."""
-        of_game = zone_of("game", [], self.config.games[game].timezone or self.config.timezone)
-
-        def newest(first: date, last: date) -> dict[date, date | None]:
-            since, until = start_of(of_game, today - LOOK_BACK), start_of(of_game, today + 2 * ONE_DAY)
-            lately = Query("activeday", game, areas=(WHOLE,), since=since, until=until)
-            found = list(self.reader.find(lately, ["ts"]))
-            if not found:
-                ever = Query("activeday", game, areas=(WHOLE,))
-                found = list(self.reader.find(ever, ["ts"], by="ts", descending=True, limit=1))
-            return {last: max((date_of(of_game, one["ts"]) for one in found), default=None)}
-
-        values, _ = self.kept.get(("newest", game), [today], today, newest)
-        found: date | None = values.get(today)
-        return found
+        query = Query("activeday_total", game, scope="game")
+        found = list(self.reader.find(query, ["ts"], by="ts", descending=True, limit=1))
+        return date_of(self.zone_of_game(game), found[0]["ts"]) if found else None

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from markupsafe import Markup
+
 from analytics.web.translation import Translate
 
 NOTHING = "–"
@@ -71,6 +73,14 @@ def shown(value: object, kind: str, currency: str = "") -> str:
     if value is None or value == "":
         return NOTHING
     return SHOWN[kind](value, currency) if kind == "money" else SHOWN[kind](value)
+
+
+def changed(value: float | None, of_whole: bool = True) -> Markup:
+    """Return a change in percent as markup, with an arrow and, for a period that is over (``of_whole``), a colour."""
+    if value is None:
+        return Markup("<span>–</span>")
+    direction, arrow = ("up", "▲") if value > 0 else ("down", "▼") if value < 0 else ("", "")
+    return Markup(f'<span class="{direction if of_whole else "muted"}">{arrow} {change(value)}</span>')
 
 
 def value_of(row: object, name: str) -> Any:

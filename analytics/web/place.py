@@ -6,12 +6,11 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from analytics.core.areas import Area
-from analytics.core.periods import Zone, zone
+from analytics.core.periods import Zone
 from analytics.web.answers import AnswerScope, Basis
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
 from analytics.web.translation import TranslatableError, TranslatableText
 
-WHOLE = "*"
 ONE_DAY = timedelta(days=1)
 
 
@@ -44,6 +43,11 @@ class Place:
     newest: date | None
     first: date
     last: date
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole game or plat, which has totals."""
+        return self.basis in ("game", "plat")
 
     def days(self) -> list[date]:
         """Return every day, in order."""
@@ -143,15 +147,15 @@ def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area
 
 def basis_of(filters: Filters, members: Sequence[Area]) -> Basis:
     """Return how the accts of these areas are counted."""
-    if not filters.plat and not filters.areas:
-        return "game"
+    if not filters.areas:
+        return "plat" if filters.plat else "game"
     return "area" if len(members) == 1 else "sum"
 
 
-def zone_of(basis: Basis, members: Sequence[Area], of_game: str) -> Zone:
-    """Return the zone that names the days: of whole games the game's own, as their documents have it."""
+def zone_of(basis: Basis, members: Sequence[Area], of_game: Zone) -> Zone:
+    """Return the zone that names the days: of whole games and plats the game's own, as their documents have it."""
     zones = {area.zone for area in members}
-    return zone(of_game) if basis == "game" or len(zones) > 1 else zones.pop()
+    return of_game if basis in ("game", "plat") or len(zones) > 1 else zones.pop()
 
 
 def span(filters: Filters, today: date, newest: date | None) -> tuple[date, date]:

@@ -54,6 +54,7 @@ def common() -> dict[str, Any]:
         "languages": LANGUAGES,
         "in_language": in_language,
         "with_language": with_language,
+        "changed": display.changed,
         "value_of": display.value_of,
         "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
         "page_list": PAGES,

@@ -25,12 +25,12 @@ from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers, retention_table,
 from analytics.cluster import LocalRegistry
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.store import MemoryStore, Write, open_store
 from analytics.store.embedded.choice import NAMES, Name
 from analytics.system.processes import process_started
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
-from analytics.timers import TIMERS
 
 SMALL = ("--areas", "2", "--players", "40", "--days", "4", "--seconds", "4")
 
@@ -108,7 +108,7 @@ def tables(text: str) -> list[str]:
 def test_every_collection_is_compared_once() -> None:
     """A bolt that somebody adds needs no chapter."""
     compared = [name for chapter in CHAPTERS for name in chapter.collections]
-    assert len(compared) == len({*compared}) and {*compared} <= {*BOLTS, *TIMERS, "serverstarttime"}
+    assert len(compared) == len({*compared}) and {*compared} <= {*BOLTS, *WRITTEN}
 
 
 def test_tables_show_what_a_last_day_says_that_is_not_over() -> None:
@@ -123,8 +123,8 @@ def test_tables_show_what_a_last_day_says_that_is_not_over() -> None:
     store = MemoryStore()
     for name, said in fields.items():
         for day, one in said.items():
-            about = {"game": "dl", "area": "*", "ts": local.day_of(f"{day}"), "reg": 2}
-            store.write(name, [Write(f"{day}", about | one, 0)])
+            about = {"scope": "game", "game": "dl", "ts": local.day_of(f"{day}"), "reg": 2}
+            store.write(f"{name}_total", [Write(f"{day}", about | one, 0)])
     numbers = Numbers(store, Areas([Area("5" * 24, "dl", "1", local)]), local, first, last)
     text = io.StringIO()
     for table in (retention_table, worth_table):
@@ -143,9 +143,9 @@ def test_a_document_that_was_tampered_with_is_shown(running: RunningSuite) -> No
     console = Console(file=said, width=WIDTH)
     assert conclude(console, running.game, running.suite.config), said.getvalue()
     store = open_store(running.suite.config)
-    whole_game = next(one for one in store.find("kpi") if one["area"] == "*" and one["dau"])
+    whole_game = next(one for one in store.find("kpi_total") if one["scope"] == "game" and one["dau"])
     item = next(store.find("shop"))
-    store.write("kpi", [Write(whole_game["_id"], {**whole_game, "dau": 10**6}, None)])
+    store.write("kpi_total", [Write(whole_game["_id"], {**whole_game, "dau": 10**6}, None)])
     store.delete("shop", [item["_id"]])
     store.close()
     assert not conclude(console, running.game, running.suite.config, patience=0)

@@ -57,24 +57,9 @@ def config(world: Journaled, module_database: Any) -> Config:
                 for id in list(by_id)[:3]
             ]
             store.write(name, parts)
-    for name in TOTALS:
-        found = total_documents(world.documents[name.removesuffix(TOTAL)])
-        store.write(name, [Write(id, one, None) for id, one in found.items()])
     store.close()
     assert "created" in command(config)
     return config
-
-
-def total_documents(of_areas: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return documents of the form that those of plats and games have."""
-    return {
-        f"plat:{id}": {
-            **{name: value for name, value in one.items() if name not in ("area", "userlist", "first_ts")},
-            **{"scope": "plat", "final": True},
-        }
-        for id, one in of_areas.items()
-        if one["area"] != "*"
-    }
 
 
 @pytest.fixture
@@ -91,7 +76,7 @@ def command(config: Config, *words: str) -> str:
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_a_view_has_every_field_flat(world, database, collection):
-    documents = {id: one for id, one in world.documents[collection].items() if one["area"] != "*"}
+    documents = world.documents[collection]
     unfolded = UNFOLDED.get(collection)
     rows = list(database[f"bi_{collection}"].find())
     assert len(rows) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
@@ -110,7 +95,7 @@ def test_a_view_has_every_field_flat(world, database, collection):
 def test_totals_are_as_flat(world, database, collection):
     base = collection.removesuffix(TOTAL)
     unfolded = UNFOLDED.get(base)
-    documents = total_documents(world.documents[base])
+    documents = world.documents[collection]
     rows = list(database[f"bi_{collection}"].find())
     assert len(rows) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
     for row in rows:

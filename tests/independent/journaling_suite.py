@@ -22,11 +22,12 @@ from analytics.core.reference import Reference
 from analytics.rebuild.check import Change
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection
-from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.runtime.nodes import readers
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore
 from analytics.store.store import Document, Write
+from analytics.timers import NAMES as TIMERS
 
 ALL = Selection(tuple(BOLTS), TIMERS)
 Stored = dict[tuple[str, str], dict[str, Any]]
@@ -173,7 +174,7 @@ class JournalingSuite(NearSuite):
     def stored(self) -> Stored:
         """Return everything in the store, parts included."""
         return {
-            (name, id_): document for name in [*BOLTS, *TIMERS] for id_, document in self.raw(name).items()
+            (name, id_): document for name in [*BOLTS, *WRITTEN] for id_, document in self.raw(name).items()
         }
 
     def raw(self, name: str) -> dict[str, dict[str, Any]]:
@@ -188,7 +189,7 @@ class JournalingSuite(NearSuite):
                 for field, value in self.store.whole(name, one).items()
                 if not field.startswith("_") and field not in ("updated", "parts")
             }
-            for name in [*BOLTS, *TIMERS]
+            for name in [*BOLTS, *WRITTEN]
             for one in self.store.find(name)
         }
 

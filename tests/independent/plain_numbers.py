@@ -21,7 +21,6 @@ Record = tuple[str, Fields]
 DAY = timedelta(days=1)
 LTV_DAYS = [*range(31), 60, 90]
 RETENTION_DAYS = range(1, 31)
-WHOLE = "*"
 
 
 @dataclass(frozen=True)
@@ -404,11 +403,12 @@ OF_RECORDS: dict[str, Callable[[Area], Documents]] = _accts_bolts() | {
 
 
 class Scope:
-    """An area, or all areas of a game together, at a moment."""
+    """An area, or all areas of a plat or a game together, at a moment."""
 
-    def __init__(self, key: str, game: str, plat: str, zone: str, areas: list[Area], now: int) -> None:
-        self.head = {"game": game, "area": WHOLE if key.endswith(f":{WHOLE}") else key, "plat": plat}
-        self.key, self.zone = key, zone
+    def __init__(self, key: str, head: Fields, zone: str, areas: list[Area], now: int) -> None:
+        self.key, self.head, self.zone = key, head, zone
+        self.areas = [area.id for area in areas]
+        self.zones = {area.place.zone for area in areas}
         self.logins = _union(area.who("login_logcount") for area in areas)
         self.signups = _union(area.who("signup_logcount") for area in areas)
         self.paid: dict[date, dict[str, int]] = defaultdict(dict)
@@ -570,10 +570,11 @@ def of_records(world: World, records: Iterable[Record]) -> dict[str, Documents]:
 def of_days(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
     """Return what the timers' collections should hold at ``now`` (Unix seconds)."""
     areas, scopes = _scopes(world, records, now)
-    found = {
-        name: {id_: one for scope in scopes for id_, one in documents(scope).items()}
-        for name, documents in OF_DAYS.items()
-    }
+    found: dict[str, Documents] = {}
+    for name, documents in OF_DAYS.items():
+        for of, total in ((name, False), (f"{name}_total", True)):
+            chosen = [scope for scope in scopes if ("scope" in scope.head) == total]
+            found[of] = {id_: one for scope in chosen for id_, one in documents(scope).items()}
     starts = {id_: one for area in areas for id_, one in serverstarttime(area, now).items()}
     return found | {"serverstarttime": starts}
 
@@ -581,14 +582,95 @@ def of_days(world: World, records: Iterable[Record], now: int) -> dict[str, Docu
 def emptied(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
     """Return what documents say that came to be, but whose cohort was found to have paid earlier, by late records."""
     _, scopes = _scopes(world, records, now)
-    found = [item for scope in scopes for item in _payers_again(scope).items()]
-    return {"paytraceday": {id_: one for id_, one in found if not one["pay_user"]}}
+    found = [item for scope in scopes for item in _payers_again(scope).items() if not item[1]["pay_user"]]
+    return {
+        "paytraceday": {id_: one for id_, one in found if "area" in one},
+        "paytraceday_total": {id_: one for id_, one in found if "area" not in one},
+    }
 
 
 def _scopes(world: World, records: Iterable[Record], now: int) -> tuple[list[Area], list[Scope]]:
     areas = _areas(world, records)
-    scopes = [Scope(one.id, one.place.game, one.place.plat, one.place.zone, [one], now) for one in areas]
+    scopes = [Scope(one.id, one.head()[1], one.place.zone, [one], now) for one in areas]
     for game, zone in world.zones.items():
         own = [area for area in areas if area.place.game == game]
-        scopes.append(Scope(f"{game}:{WHOLE}", game, WHOLE, zone, own, now))
+        scopes.append(Scope(f"game:{_escaped(game)}", {"scope": "game", "game": game}, zone, own, now))
+        for plat in {area.place.plat for area in own}:
+            some = [area for area in own if area.place.plat == plat]
+            head = {"scope": "plat", "game": game, "plat": plat}
+            scopes.append(Scope(f"plat:{_escaped(game)}:{_escaped(plat)}", head, zone, some, now))
     return areas, scopes
+
+
+def _escaped(part: str) -> str:
+    return part.replace("%", "%25").replace("#", "%23").replace(":", "%3A")
+
+
+# -- The sums over the areas of plats and games.
+
+SUMMED = {
+    "loginhour": ("count",),
+    "signuphour": ("count",),
+    "createrolehour": ("count",),
+    "coinhour": ("count", "amount", "users", "gain_count", "gain_amount"),
+    "coinday": ("count", "amount", "users", "gain_count", "gain_amount"),
+    "cointype": ("count", "amount", "users", "gain_count", "gain_amount"),
+    "gamecopy": ("enter", "pass", "fail", "users"),
+    "mainline": ("accept", "finish", "accept_users", "finish_users"),
+    "shop": ("count", "num", "amount", "users"),
+    "userlevel": ("users",),
+}
+FURTHER_KEYS = {"cointype": "reason", "gamecopy": "fuben", "mainline": "task", "shop": "item"}
+
+
+def sums(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
+    """Return what the collections of sums should hold at ``now`` (Unix seconds)."""
+    listed = list(records)
+    documents, (_, scopes) = of_records(world, listed), _scopes(world, listed, now)
+    totals = [scope for scope in scopes if "scope" in scope.head]
+    found = {f"{name}_total": _sums(world, name, documents[name].values(), totals, now) for name in SUMMED}
+    return found | {"areas_total": _tables(world, of_days(world, listed, now)["kpi"], scopes)}
+
+
+def _sums(world: World, name: str, documents: Iterable[Fields], totals: list[Scope], now: int) -> Documents:
+    found: Documents = {}
+    for one in documents:
+        for scope in totals:
+            if one["area"] not in scope.areas:
+                continue
+            if name.endswith("hour"):
+                ts = hour_start(scope.zone, one["ts"])
+                day = date_of(scope.zone, ts)
+            else:
+                day = date_of(world.areas[one["area"]].zone, one["ts"])
+                ts = day_start(scope.zone, day)
+            key = {FURTHER_KEYS[name]: one[FURTHER_KEYS[name]]} if name in FURTHER_KEYS else {}
+            last = [str(value).replace("%", "%25").replace("#", "%23") for value in key.values()]
+            total = found.setdefault(":".join([scope.key, str(ts), *last]), {**scope.head, "ts": ts, **key})
+            if "type" in one:
+                total["type"] = one["type"]
+            for field in SUMMED[name]:
+                total[field] = total.get(field, 0) + one[field]
+            if name == "userlevel":
+                levels = total.setdefault("levels", {})
+                for grade, roles in one["levels"].items():
+                    levels[grade] = levels.get(grade, 0) + roles
+            if name == "mainline":
+                total["finish_rate"] = shown(100 * total["finish_users"], total["accept_users"], 2)
+            total["final"] = all(date_of(zone, now) > day for zone in scope.zones | {scope.zone})
+    return found
+
+
+def _tables(world: World, kpi: Documents, scopes: list[Scope]) -> Documents:
+    """Return the table of each day of a game: the figures of every area in the order of their ids."""
+    found: Documents = {}
+    games = {scope.head["game"]: scope for scope in scopes if scope.head.get("scope") == "game"}
+    for one in sorted(kpi.values(), key=lambda one: one["area"]):
+        scope = games[one["game"]]
+        day = date_of(world.areas[one["area"]].zone, one["ts"])
+        id_, empty = scope.document(day, {"areas": [], "final": day <= scope.ended})
+        table = found.setdefault(id_, empty)
+        table["areas"].append(one["area"])
+        for field in ("dau", "wau", "mau", "payers", "revenue", "reg", "new_payers"):
+            table.setdefault(field, []).append(one[field])
+    return found

@@ -23,14 +23,15 @@ from analytics.rebuild import run as rebuild
 from analytics.rebuild.gaps import FOR_EVER, gaps
 from analytics.rebuild.journals import JournalInfo
 from analytics.rebuild.overlay import Silent
-from analytics.rebuild.timers import NAMES as TIMERS
 from analytics.runtime.draining import drain
 from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.rejected import waiting
 from analytics.store import MemoryStore
 from analytics.store.store import Write
+from analytics.timers import NAMES as TIMERS
 
 AREA = f"{1:024x}"
 DAY = 1538323200  # 2018-10-01 in Shanghai
@@ -412,11 +413,11 @@ def computed_anew(suite):
     for name in BOLTS:
         fresh._collections[name] = dict(suite.store._collections.get(name, {}))
     by_hand(suite.config, fresh, Silent(), Wanted(TIMERS), lambda: suite.now)
-    return {(name, one["_id"]): public(one) for name in TIMERS for one in fresh.find(name)}
+    return {(name, one["_id"]): public(one) for name in WRITTEN for one in fresh.find(name)}
 
 
 def of_timers(suite):
-    return {(name, one["_id"]): public(one) for name in TIMERS for one in suite.store.find(name)}
+    return {(name, one["_id"]): public(one) for name in WRITTEN for one in suite.store.find(name)}
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])

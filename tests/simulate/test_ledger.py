@@ -188,13 +188,16 @@ def test_roles_are_told_by_the_day_on_which_they_were_so(world):
 
 
 def scopes(world):
-    """Yield id, names and rows of each area and each whole game."""
+    """Yield id, names and rows of each area and of each whole game and plat."""
     servers, _, rows = world
     for server in servers:
         yield server.id, names(server), [row for row in rows if row[0] is server]
     for game in {server.game for server in servers}:
         of_game = [row for row in rows if row[0].game == game]
-        yield f"{game}:*", {"game": game, "area": "*", "plat": "*"}, of_game
+        yield f"game:{game}", {"scope": "game", "game": game}, of_game
+        for plat in {server.plat for server in servers if server.game == game}:
+            of_plat = [row for row in of_game if row[0].plat == plat]
+            yield f"plat:{game}:{plat}", {"scope": "plat", "game": game, "plat": plat}, of_plat
 
 
 def check(documents, collection, world, fields):
@@ -207,7 +210,7 @@ def check(documents, collection, world, fields):
             found = fields(by_day, day)
             if found is not None:
                 expected[f"{id}:{start(day)}"] = known | {"ts": start(day)} | found
-    assert documents[collection] == expected
+    assert documents[collection] | documents[f"{collection}_total"] == expected
     assert {one["final"] for one in expected.values()} <= {True, False} and len(expected) > 10
 
 
@@ -333,3 +336,15 @@ def test_a_role_interface_and_the_books_say_the_same(world):
         for id, one in ledger.documents(start(TODAY))["usercenter"].items()
     }
     assert sum(len(ledger.roles(server.id)) for server in servers) == len(newest)
+
+
+def test_totals_are_the_sums_over_areas(documents):
+    coins = documents["cointype_total"].values()
+    for scope in ("game", "plat"):
+        for field in ("amount", "users", "gain_count"):
+            expected = sum(one[field] for one in documents["cointype"].values())
+            assert sum(one[field] for one in coins if one["scope"] == scope) == expected > 0
+    for table in documents["areas_total"].values():
+        of_areas = [documents["kpi"][f"{area}:{table['ts']}"] for area in table["areas"]]
+        assert table["dau"] == [one["dau"] for one in of_areas]
+        assert table["revenue"] == [one["revenue"] for one in of_areas]

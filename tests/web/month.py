@@ -34,7 +34,7 @@ class Month:
 
     def of_game(self, collection: str, day: date, game: str = "dl") -> dict[str, Any]:
         """Return a whole game's document."""
-        return self.documents[collection][f"{game}:*:{start(day)}"]
+        return self.documents[f"{collection}_total"][f"game:{game}:{start(day)}"]
 
     def some(self, collection: str, **wanted: Any) -> list[dict[str, Any]]:
         """Return the documents whose fields have these values."""

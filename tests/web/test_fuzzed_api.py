@@ -26,12 +26,7 @@ def suite(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -
         yield running
 
 
-def test_every_answer_is_as_described_and_what_is_wrong_is_refused(
-    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "analytics.web.kept.PATIENCE", 300.0
-    )  # a machine that stands still is no fault of the API
+def test_every_answer_is_as_described_and_what_is_wrong_is_refused(suite: Suite, tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("schemathesis")
     options = ["--max-examples", EXAMPLES, "--checks", CHECKS, "--phases", "examples,coverage,fuzzing"]
     options += ["--continue-on-failure", "--no-color", "--workers", "2", "--request-timeout", "120"]

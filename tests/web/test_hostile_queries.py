@@ -37,8 +37,8 @@ endings = st.sampled_from(["", "", "", "", "", "[$ne]", "[$gt]", "[]", "[0]", ".
 values = st.sampled_from(HOSTILE) | st.binary(max_size=40) | st.text(max_size=40).map(str.encode)
 pairs = st.lists(st.tuples(names, endings, values), max_size=4)
 
-STAGES = {"$match", "$sort", "$limit", "$project", "$group"}
-OPERATORS = STAGES | {"$sum", "$in", "$gte", "$lt"}
+STAGES = {"$match", "$group"}
+OPERATORS = STAGES | {"$sort", "$limit", "$project", "$sum", "$in", "$gte", "$lt"}
 
 
 class Heard(CommandListener):

@@ -122,10 +122,19 @@ def test_a_plat_is_its_areas(month: Month, two: tuple[str, ...]) -> None:
     ids = tuple(one.id for one in month.data.areas.values() if (one.game, one.plat) == (area.game, area.plat))
     of_plat = Filters(area.game, area.plat, **WHOLE_MONTH)
     of_areas = Filters(area.game, areas=ids, **WHOLE_MONTH)
-    for view in (overview.view, economy.view, progress.view):
+    for view in (economy.view, progress.view):
         plat, named = view(month.data, of_plat), view(month.data, of_areas)
         for name in set(plat.__struct_fields__) - {"scope", "at"}:
             assert getattr(plat, name) == getattr(named, name), name
+
+
+def test_accts_of_a_plat_are_distinct(month: Month, two: tuple[str, ...]) -> None:
+    area = month.data.areas[two[0]]
+    shown = overview.view(month.data, Filters(area.game, area.plat, **WHOLE_MONTH))
+    assert shown.scope.basis == "plat"
+    stored = month.some("kpi_total", scope="plat", game=area.game, plat=area.plat)
+    expected = {one["ts"]: (one["dau"], one["mau"], one["payers"]) for one in stored}
+    assert {day.ts: (day.dau, day.mau, day.payers) for day in shown.days if day.mau} == expected
 
 
 def test_coins_and_sales_are_those_of_all_areas(month: Month) -> None:

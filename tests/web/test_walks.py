@@ -6,10 +6,8 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -24,17 +22,11 @@ from reader import LAST_DAY, LOOKS, PASSWORD, SPAN, SPAN_DAYS, USER, WALKS
 from running import Suite, a_suite
 from werkzeug.security import generate_password_hash
 
-from analytics.config import MongoDB, areas
-from analytics.store import Write, open_reader, open_store
+from analytics.config import MongoDB
+from analytics.store import Write, open_store
 from analytics.store.mongo import DEFAULTS
-from analytics.store.reading import ReadOnly
 from analytics.testing.mongod import Server as Mongod
 from analytics.testing.ports import free_ports
-from analytics.web.app import create_app
-from analytics.web.data import Data
-from analytics.web.filters import Filters
-from analytics.web.kept import Kept
-from analytics.web.wsgi import LimitedServer
 
 HERE = Path(__file__).parent
 SILENCE_SECONDS = 240
@@ -49,32 +41,18 @@ class Beside:
     def __init__(self, suite: Suite, mongod: Mongod) -> None:
         self._suite = suite
         self._mongod = mongod
-        self._ports = dict(zip(("open", "guarded", "cold"), free_ports(3), strict=True))
+        self._ports = dict(zip(("open", "guarded"), free_ports(2), strict=True))
         self._running: dict[str, ExitStack] = {}
-        self._kept = Kept(clock=lambda now=time.time(): now)  # so nothing in it grows old
-        self._cold: LimitedServer | None = None
 
     def addresses(self) -> list[str]:
-        """Return where the dashboards are: of all, of users, and the one that has added nothing up yet."""
+        """Return where the dashboards are: of all, and of users."""
         return [f"http://127.0.0.1:{port}" for port in self._ports.values()]
 
     def start(self) -> None:
         self._run("open")
         self._run("guarded", users=USERS)
-        config = self._suite.config
-        shown = Data(
-            config, ReadOnly(open_store(config)), open_reader(config), areas(config), kept=self._kept
-        )
-        shown.place(Filters("dl"))
-        self._kept._turn.acquire()
-        self._cold = LimitedServer(
-            ("127.0.0.1", self._ports["cold"]), create_app(replace(shown, kept=self._kept.patient(0)))
-        )
-        self._cold.start()
 
     def stop(self) -> None:
-        if self._cold is not None:
-            self._cold.stop(timeout=1)
         for running in self._running.values():
             running.close()
 
@@ -102,10 +80,9 @@ class Beside:
     def more_accts(self) -> None:
         id, document = newest(self._suite)
         with closing(open_store(self._suite.config)) as store:
-            store.write("kpi", [Write(id, {**document, "_id": id, "dau": document["dau"] + MORE}, None)])
-
-    def read_on(self) -> None:
-        self._kept._turn.release()
+            store.write(
+                "kpi_total", [Write(id, {**document, "_id": id, "dau": document["dau"] + MORE}, None)]
+            )
 
     def _run(self, name: str, **keys: Any) -> None:
         running = self._running[name] = ExitStack()
@@ -114,8 +91,8 @@ class Beside:
 
 def newest(suite: Suite) -> tuple[str, dict[str, Any]]:
     """Return the whole game's document of the last day that is looked at."""
-    id = f"dl:*:{start_of(LAST_DAY)}"
-    return id, suite.month.documents["kpi"][id]
+    id = f"game:dl:{start_of(LAST_DAY)}"
+    return id, suite.month.documents["kpi_total"][id]
 
 
 def start_of(day: str) -> int:
@@ -343,13 +320,6 @@ def test_pages_wait_for_a_dashboard_that_is_started_again_without_hammering_it(w
     assert met["then"] == "The store does not answer"
 
 
-def test_who_comes_before_the_numbers_sees_how_far_they_are_and_then_the_numbers(walks):
-    met = on(walks, "not yet")
-    assert met["status"] == 503 and met["done"] == [0, SPAN_DAYS]
-    assert f"0 of {SPAN_DAYS} days are done" in met["first"] and met["told"] == 0
-    assert met["url"].endswith(f"/economy?{SPAN}") and met["rows"] > 0
-
-
 def test_a_log_in_lands_on_the_page_that_was_asked_for(walks):
     met = on(walks, "log-in")
     assert met["sent to"] == "登录"
@@ -371,7 +341,7 @@ def test_who_guesses_is_told_to_wait(walks):
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_nothing_grave_is_found_where_something_is_in_the_way(walks, look):
-    seen = {"log-in": on(walks, "log-in")[look], "not yet": on(walks, "not yet")[look]}
+    seen = {"log-in": on(walks, "log-in")[look]}
     seen |= {path: on(walks, "wrong")[f"{path} {look}"] for path in ("/nowhere", "/?area=nope")}
     seen |= {"live": on(walks, "away")[look], "error": on(walks, "away")[f"error {look}"]}
     if look == "light en":

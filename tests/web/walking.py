@@ -50,7 +50,7 @@ LISTENING = """() => {
 """Notes what a screen reader is told."""
 
 
-def main(chromium: str, open_to_all: str, guarded: str, cold: str, *names: str) -> None:
+def main(chromium: str, open_to_all: str, guarded: str, *names: str) -> None:
     """Take the walks of these names, or every one, each in a context of its own."""
     walks: dict[str, Callable[[Browser, str], Any]] = {
         "theme": theme,
@@ -60,10 +60,9 @@ def main(chromium: str, open_to_all: str, guarded: str, cold: str, *names: str) 
         "csv": csv,
         "wrong": wrong_addresses,
         "away": away,
-        "not yet": not_yet,
         "log-in": log_in,
     }
-    addresses = {"not yet": cold, "log-in": guarded}
+    addresses = {"log-in": guarded}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
         for name in names or WALKS:
@@ -461,31 +460,6 @@ def gone(live: Page, waiting: Page) -> dict[str, Any]:
     until(waiting, f"document.querySelector('h1').innerText !== {nobody!r}")
     found["then"] = waiting.locator("h1").inner_text()
     return found
-
-
-def not_yet(browser: Browser, address: str) -> dict[str, Any]:
-    """Come before the numbers are there."""
-    page = a_page(browser, timed=True)
-    answer = page.goto(f"{address}/economy?{SPAN}")
-    end = time.monotonic() + WAIT_MS / 1000
-    while not page.locator("progress").count() and time.monotonic() < end:
-        time.sleep(1)  # the store came back a moment ago, and may not answer everybody yet
-        answer = page.goto(f"{address}/economy?{SPAN}")
-    page.evaluate(LISTENING)
-    found: dict[str, Any] = {
-        "status": answer and answer.status,
-        "first": page.locator("main").inner_text(),
-        "done": page.locator("progress").evaluate("node => [node.value, node.max]"),
-    }
-    for look, context in LOOKS.items():
-        found[look] = looked_at(a_page(browser, **context), f"{address}/economy?{SPAN}")
-    with page.expect_response("**/economy**"):
-        page.clock.fast_forward(3000)
-    page.wait_for_timeout(100)
-    found["told"] = page.evaluate("heard.length")
-    happen("read on")
-    until(page, "document.documentElement.dataset.drawn")
-    return found | {"url": page.url, "rows": rows(page, "reasons")}
 
 
 # Log-in ---------------------------------------------------------------------------------------------------------------

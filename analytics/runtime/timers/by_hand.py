@@ -5,21 +5,27 @@ Afterwards those are removed that no computation comes to.
 It works beside the node: each write is on condition of the version that was read before the facts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from analytics.broker.clients import Publisher
 from analytics.config import Config, areas
 from analytics.runtime.outlet import Outlet, new_session
+from analytics.runtime.timers.collections import INDEXED, collections_of
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planning import Plan, of_spans
-from analytics.runtime.timers.run import Done, Run
-from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes
+from analytics.runtime.timers.run import Run
+from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.runtime.timers.starts import Starts
-from analytics.runtime.timers.strays import Strays
+from analytics.runtime.timers.strays import FEW, Strays
+from analytics.runtime.timers.totals import ROLLUPS, Totals
 from analytics.runtime.timers.wanted import Wanted
+from analytics.runtime.timers.writing import Done
 from analytics.store import Store
-from analytics.timers import READ_BY_TIMERS, TIMERS
+from analytics.store.store import TOTAL
+from analytics.timers import TIMERS
+from analytics.timers.rollup import AREAS
+from analytics.timers.rollup import NAME as ROLLUP
 from analytics.timers.start import NAME as START
 
 LONGEST_PERIOD = 31
@@ -37,15 +43,15 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     claimed = areas(config)
     session = f"by-hand-{new_session()}"
     facts, starts = FactsReader(store, claimed), Starts(store, claimed)
-    scopes = [*map(area_scope, claimed.values()), *game_scopes(config, claimed)]
-    store.ensure_indexes([*TIMERS, START, *READ_BY_TIMERS])
+    scopes = all_scopes(config, claimed)
+    store.ensure_indexes(INDEXED)
     run = Run(
         store, Outlet(publisher, session), facts, starts, TIMERS,
         run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
     )  # fmt: skip
     moved: set[str] = set()
     if START in wanted.timers:
-        ids = [scope.area for scope in scopes if not scope.is_game and wanted.includes(scope)]
+        ids = [scope.area for scope in scopes if not scope.is_total and wanted.includes(scope)]
         while due := starts.computed(ids, now):
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
@@ -54,9 +60,14 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
         run.work(plan)
     strays = Strays(store, claimed, scopes, facts, starts, wanted, found, now)
     for name in wanted.timers:
-        strays.remove(name)
+        for collection in collections_of(name) if name != ROLLUP else ():
+            strays.remove(name, collection)
+    # They are sums of what is right by now.
+    games = sorted({scope.game for scope in scopes if wanted.includes(scope)})
+    _roll_up(Totals(store, claimed, scopes, run.writer, now), store, games, wanted, run.done)
     run.done.removed.update(strays.removed)
-    run.done.kept, run.done.spared = strays.kept, strays.spared
+    run.done.kept.update(strays.kept)
+    run.done.spared.update(strays.spared)
     return run.done
 
 
@@ -84,6 +95,31 @@ def _plans(
         # Where a start has moved, what looks at it is computed for all days: nobody else would.
         began_anew = [scope for scope in of_game if moved.intersection(scope.areas)]
         yield from of_spans(spans(facts, began_anew, users.values(), int(now())), users)
+
+
+def _roll_up(totals: Totals, store: Store, games: Iterable[str], wanted: Wanted, done: Done) -> None:
+    """Compute the totals of every day that is stored and wanted, and remove what can't be one."""
+    asked = {f"{name}{TOTAL}": name for name in ROLLUPS if ROLLUP in wanted.timers and not wanted.area}
+    if {"kpi", ROLLUP} & {*wanted.timers}:
+        asked[AREAS] = "kpi"
+    for collection, name in asked.items():
+        for game in games:
+            stored = totals.stored(name, game, collection)
+            days = {day for day in stored.areas | stored.totals.keys() if wanted.holds(day)}
+            alone = days - stored.areas
+            lost, every = sum(stored.totals[day] for day in alone), stored.totals.total()
+            if lost > min(every // 2, max(FEW, every // 10)) and not wanted.remove_many:
+                # It may be the areas' documents that are missing.
+                done.spared[collection] += lost
+                days -= alone
+            if collection == AREAS:
+                totals.bring_areas_up_to_date(game, days)
+            else:
+                totals.bring_up_to_date(name, game, totals.of_days(game, days))
+        if wanted.is_everything:
+            others = [id_ for id_ in store.ids(collection) if not totals.is_one(id_)]
+            for id_, one in store.load(collection, others).items():
+                done.removed[collection] += store.remove(collection, id_, one.get("_v"))
 
 
 def _bounded(span: tuple[int, int], wanted: Wanted) -> tuple[int, int]:

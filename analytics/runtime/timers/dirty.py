@@ -3,14 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
 from analytics.broker.wire import Message
 from analytics.core.areas import Areas
+from analytics.core.bolt import CHANGES
 from analytics.core.tuples import UNDECODABLE, PeriodStart
 from analytics.runtime.timers.scopes import day_of
+from analytics.runtime.timers.totals import ROLLUPS
 from analytics.timers.facts import COLLECTIONS, Stored
+
+T = TypeVar("T")
 
 KINDS: dict[str, Stored] = {name: kind for kind, name in COLLECTIONS.items()}
 
@@ -24,7 +29,16 @@ class Changed(msgspec.Struct, gc=False):
     first_ts: int | None = None
 
 
+class Mark(msgspec.Struct, gc=False):
+    """A tuple of the topic ``changes``: documents of ``bolt`` in ``game`` that begin at these times have changed."""
+
+    bolt: str
+    game: str
+    ts: list[PeriodStart]
+
+
 _decoder = msgspec.json.Decoder(Changed)
+_marks = msgspec.json.Decoder(Mark)
 
 
 @dataclass
@@ -35,6 +49,7 @@ class Dirty:
         days: per kind of fact, area and day the number of incoming tuples.
         starts: per area the earliest ``first_ts`` that was told.
         start_tuples: per area the tuples that told it.
+        totals: per bolt with totals and game, when periods begin whose documents have changed.
         everything: whether nobody knows what has changed, so that all may have.
         unknown: areas that no game of the configuration claims, which are left alone.
     """
@@ -42,19 +57,28 @@ class Dirty:
     days: Counter[tuple[Stored, str, int]] = field(default_factory=Counter)
     starts: dict[str, int] = field(default_factory=dict)
     start_tuples: Counter[str] = field(default_factory=Counter)
+    totals: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     everything: bool = False
     unknown: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Whether anything is known to have changed."""
-        return bool(self.days or self.starts)
+        return bool(self.days or self.starts or self.totals)
 
     def note(self, message: Message, areas: Areas) -> None:
         """Take up a message of a bolt."""
-        for changed in _read(message.body):
+        if message.topic == CHANGES:
+            for mark in _read(_marks, message.body):
+                if mark.bolt in ROLLUPS:
+                    self.totals.setdefault((mark.bolt, mark.game), set()).update(mark.ts)
+            return
+        for changed in _read(_decoder, message.body):
             if changed.area not in areas:
                 self.unknown.add(changed.area)
-            elif message.topic in KINDS:
+                continue
+            if message.topic in ROLLUPS:
+                self.totals.setdefault((message.topic, areas[changed.area].game), set()).add(changed.ts)
+            if message.topic in KINDS:
                 day = day_of(areas[changed.area].zone, changed.ts)
                 self.days[KINDS[message.topic], changed.area, day] += changed.tuples
             elif changed.first_ts is not None:
@@ -75,6 +99,8 @@ class Dirty:
         for area, ts in other.starts.items():
             self.starts[area] = min(ts, self.starts.get(area, ts))
         self.start_tuples.update(other.start_tuples)
+        for key, starts in other.totals.items():
+            self.totals.setdefault(key, set()).update(starts)
         self.everything |= other.everything
         self.unknown |= other.unknown
 
@@ -84,17 +110,17 @@ def area_days(*some: Dirty) -> int:
     return len({(area, day) for one in some for _, area, day in one.days})
 
 
-def _read(body: bytes) -> Iterable[Changed]:
-    """Return a message's tuples. A line that is none is a bolt's fault and can't be mended here."""
+def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> Iterable[T]:
+    """Return a message's tuples. A line that is none is a bolt's fault and can't be repaired here."""
     try:
-        return _decoder.decode_lines(body)
+        return decoder.decode_lines(body)
     except UNDECODABLE:
-        return list(_read_slowly(body))
+        return list(_read_slowly(decoder, body))
 
 
-def _read_slowly(body: bytes) -> Iterable[Changed]:
+def _read_slowly(decoder: msgspec.json.Decoder[T], body: bytes) -> Iterable[T]:
     for line in filter(bytes.strip, body.split(b"\n")):
         try:
-            yield _decoder.decode(line)
+            yield decoder.decode(line)
         except UNDECODABLE:
             continue

@@ -1,7 +1,7 @@
 """The facts that timer bolts compute from, read from what the bolts have stored.
 
-Each area numbers its own accts from 0 as they come, and so does each game; a table per area translates. So an
-area's documents cost what the area is large, not what its game is. What was read is kept, as arrays, until it is
+Each area numbers its own accts from 0 as they come, and so does each plat and each game; a table for each of an area's
+numbers translates. So an area's documents cost what the area is large, not what its game is. What was read is kept, as arrays, until it is
 said to have changed: whoever hears of every change reads an area-day only when it has one.
 """
 
@@ -18,7 +18,7 @@ from analytics.bolts.payments import is_payer
 from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
-from analytics.runtime.timers.scopes import Scope, day_of, start_of
+from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers import TIMERS
@@ -61,6 +61,10 @@ class FactsReader:
     def __init__(self, store: Store, areas: Areas) -> None:
         self._store = store
         self._areas = areas
+        self._pools = {
+            area.id: (area.id, stem_of("game", area.game), stem_of("plat", area.game, area.plat))
+            for area in areas.values()
+        }
         self.clear()
 
     def clear(self) -> None:
@@ -73,7 +77,7 @@ class FactsReader:
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
         self._numbers: dict[str, Accts] = defaultdict(new_accts)
-        self._translated: dict[str, Numbers] = defaultdict(lambda: NOBODY)
+        self._translated: dict[tuple[str, str], Numbers] = defaultdict(lambda: NOBODY)
 
     @property
     def bytes(self) -> int:
@@ -89,7 +93,7 @@ class FactsReader:
 
     def forget(self, kind: Stored, area: str, day: int) -> None:
         """Take it that an area's day has changed."""
-        for stem in (area, _whole(self._areas[area].game)):
+        for stem in self._pools[area]:
             if kind == "pay":
                 self._pay[stem].pop(day, None)
                 self._changed[stem].add(day)
@@ -115,9 +119,9 @@ class FactsReader:
         for kind, pairs in missing.items():
             self._read(kind, list(pairs))
         for scope, days in listed:
-            if scope.is_game:
+            if scope.is_total:
                 for kind, of_kind in days.items():
-                    for day in sorted(self._missing(kind, scope.stem, of_kind)):
+                    for day in sorted(self._missing(kind, scope.pool, of_kind)):
                         self._unite(kind, scope, day)
                         gevent.sleep(0)
 
@@ -128,18 +132,18 @@ class FactsReader:
                 self._read("pay", [(area, day) for day in self._changed[area]])
             else:
                 self._read_history(area)
-        if not scope.is_game:
+        if not scope.is_total:
             return
         days = {day for area in scope.areas for day in self._pay[area]}
-        unknown = self._changed[scope.stem] | (days - self._pay[scope.stem].keys())
+        unknown = self._changed[scope.pool] | (days - self._pay[scope.pool].keys())
         for day in sorted(unknown):
             self._unite("pay", scope, day)
             gevent.sleep(0)
-        self._whole.add(scope.stem)
+        self._whole.add(scope.pool)
 
     def facts(self, scope: Scope, clock: Clock, start: int | None, start_day: int | None) -> Facts:
         """Return what is known of the scope: load what is needed before."""
-        stem = scope.stem
+        stem = scope.pool
         return Facts(
             len(self._numbers[stem]),
             clock,
@@ -152,10 +156,10 @@ class FactsReader:
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:
         """Return the days on which those who paid on ``day`` paid next. The scope's history must be loaded."""
-        pay = self._pay[scope.stem]
+        pay = self._pay[scope.pool]
         if day not in pay:
             return set()
-        waiting = np.zeros(len(self._numbers[scope.stem]), np.bool_)
+        waiting = np.zeros(len(self._numbers[scope.pool]), np.bool_)
         waiting[pay[day].accts] = True
         found = set()
         for later in sorted(other for other in pay if other > day):
@@ -246,27 +250,27 @@ class FactsReader:
             self._accts[kind][stem][day] = what
 
     def _unite(self, kind: Stored, scope: Scope, day: int) -> None:
-        """Work out a game's day from its areas'."""
+        """Work out a plat's or game's day from its areas'."""
         if kind == "pay":
             paid = [(area, self._pay[area][day]) for area in scope.areas if day in self._pay[area]]
-            numbers = [self._translate(area, scope.stem, one.accts) for area, one in paid]
+            numbers = [self._translate(area, scope.pool, one.accts) for area, one in paid]
             cents = [one.cents for _, one in paid]
-            self._changed[scope.stem].discard(day)
+            self._changed[scope.pool].discard(day)
             if paid:
-                self._put("pay", scope.stem, day, _summed(np.concatenate(numbers), np.concatenate(cents)))
+                self._put("pay", scope.pool, day, _summed(np.concatenate(numbers), np.concatenate(cents)))
             else:
-                self._put("pay", scope.stem, day, NO_PAYMENTS)
+                self._put("pay", scope.pool, day, NO_PAYMENTS)
             return
         known = self._accts[kind]
-        groups = [self._translate(area, scope.stem, known[area][day]) for area in scope.areas]
-        self._put(kind, scope.stem, day, _united(groups, len(self._numbers[scope.stem])))
+        groups = [self._translate(area, scope.pool, known[area][day]) for area in scope.areas]
+        self._put(kind, scope.pool, day, _united(groups, len(self._numbers[scope.pool])))
 
     def _translate(self, area: str, stem: str, accts: Numbers) -> Numbers:
-        """Return an area's numbers as its game's."""
-        own, table = self._numbers[area], self._translated[area]
+        """Return an area's numbers as those of a plat or game."""
+        own, table = self._numbers[area], self._translated[area, stem]
         if len(table) < len(own):
             new = numbers_of(self._numbers[stem], own, len(table))
-            table = self._translated[area] = np.concatenate([table, new])
+            table = self._translated[area, stem] = np.concatenate([table, new])
         return table[accts]
 
 
@@ -288,10 +292,6 @@ def spans(
             last = max(last for _, last in days) + back
             result[scope] = min(first for first, _ in days), min(last, scope.last_day(now))
     return result
-
-
-def _whole(game: str) -> str:
-    return f"{game}:*"
 
 
 def _each_once(numbers: Numbers) -> Numbers:

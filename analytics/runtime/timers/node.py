@@ -11,7 +11,7 @@ followed by a pause of its length, but of no more than ``every_seconds``, lest a
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import gevent
@@ -26,18 +26,20 @@ from analytics.runtime.node import Node
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers import planning
+from analytics.runtime.timers.collections import INDEXED, remove_former
 from analytics.runtime.timers.dirty import Dirty, area_days
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import SKEW_SECONDS
 from analytics.runtime.timers.planning import Plan
-from analytics.runtime.timers.position import NODE, Overtaken, Position
-from analytics.runtime.timers.run import Done, Run
-from analytics.runtime.timers.scopes import Scope, area_scope, game_scopes, next_boundary
+from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, Position
+from analytics.runtime.timers.run import Run
+from analytics.runtime.timers.scopes import Scope, all_scopes, next_boundary
 from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.totals import ROLLUPS, Totals
+from analytics.runtime.timers.writing import Done
 from analytics.store import open_store
 from analytics.system.tasks import TaskGroup
-from analytics.timers import READ_BY_TIMERS, TIMERS
-from analytics.timers.start import NAME as START
+from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS, TIMERS
 from analytics.timers.timer import Timer
 
 RETRY_SECONDS = 1.0
@@ -45,6 +47,11 @@ IDLE_SECONDS = 0.5
 QUIET_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 REST = 1.0
+TOTALS_SHARE = 0.2
+"""Of the time, how much may go into totals: today's change all the time, and each look at them reads a day of every area."""
+
+TOTALS_REST = 600.0
+"""Seconds after which they are computed in any case."""
 
 
 class Timers(Node):
@@ -70,6 +77,7 @@ class Timers(Node):
         self._error = ""
         self._heard = self._waiting_since = self._resting_until = 0.0
         self._seconds = 0.0
+        self._totals_resting_until = 0.0
         self._boundary = 0
         self._ran_at = 0.0
         self._folded = self._runs = 0
@@ -80,9 +88,8 @@ class Timers(Node):
         """Connect to broker and store; the greenlet waits for them as long as it takes."""
         config = self._config
         self._areas = areas(config)
-        of_areas = [area_scope(area) for area in self._areas.values()]
-        self._scopes = [*of_areas, *game_scopes(config, self._areas)]
-        self._zones = {zone for scope in self._scopes for zone in scope.zones}
+        self._scopes = all_scopes(config, self._areas)
+        self._zones = {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
         self._store = open_store(config)
         self._session = f"{NODE}-{new_session()}"
         self._publisher = Publisher(config.broker, self._session)
@@ -146,12 +153,13 @@ class Timers(Node):
 
     def _prepare(self) -> Consumer:
         """Learn from the store where to go on, and forget what was known before."""
-        self._persist(lambda: self._store.ensure_indexes([*self._timers, START, *READ_BY_TIMERS]))
+        self._persist(lambda: self._store.ensure_indexes(INDEXED))
         self._persist(lambda: write_directory(self._config, self._store))
+        self._persist(lambda: remove_former(self._store))
         saved = self._persist(self._position.load)
         self._facts.clear()
         self._starts.clear()
-        self._dirty = Dirty()
+        self._dirty = Dirty(everything=saved.layout < LAYOUT)
         self._again = bool(saved.run)
         self._boundary = next_boundary(self._zones, saved.now) if saved.now else 0
         heads = {topic: saved.heads.get(topic, NOTHING) for topic in READ_BY_TIMERS}
@@ -191,7 +199,7 @@ class Timers(Node):
             or self._now() >= self._boundary
             or self._now()
             < saved.now - SKEW_SECONDS  # the clock was put right: what has begun or ended by it has not
-            or (consumer.log, consumer.heads) != (saved.log, saved.heads)
+            or (consumer.log, self._counted(consumer.heads)) != (saved.log, self._counted(saved.heads))
         ):
             self._waiting_since = 0.0
             return False
@@ -201,10 +209,23 @@ class Timers(Node):
         overdue = self._waiting_since + self._config.timers.every_seconds
         return moment - self._heard >= QUIET_SECONDS or (self._waiting_since > 0 and moment >= overdue)
 
+    def _counted(self, heads: Mapping[str, Head]) -> Mapping[str, Head]:
+        """Return those of ``heads`` that a run would take further now."""
+        return heads if self._totals_are_due() else _without(heads, READ_BY_TOTALS)
+
+    def _totals_are_due(self) -> bool:
+        return self._again or self._dirty.everything or time.monotonic() >= self._totals_resting_until
+
     def _run(self, consumer: Consumer) -> bool:
         """Run the bolts for everything that was noted down; where that fails, note it down again and return False."""
-        dirty, self._dirty = self._dirty, Dirty()
         log, heads = consumer.log, dict(consumer.heads)
+        due = self._totals_are_due()
+        dirty, self._dirty = self._dirty, Dirty()
+        if not due and log == self._position.saved.log:
+            # They are noted down on, and what reports them is saved as not read.
+            self._dirty.totals, dirty.totals = dirty.totals, {}
+            saved = self._position.saved.heads
+            heads |= {topic: saved.get(topic, NOTHING) for topic in READ_BY_TOTALS}
         began, self._waiting_since = time.monotonic(), 0.0
         self._under_way = dirty
         try:
@@ -244,6 +265,7 @@ class Timers(Node):
             run=name, now=self._now, again=self._again or bool(saved.run),
             check=self._position.check, max_bytes=int(self._config.timers.max_known_mb * (1 << 20)),
         )  # fmt: skip
+        totals = Totals(self._store, self._areas, self._scopes, run.writer, self._now, self._position.check)
         for kind, area, day in dirty.days:
             self._facts.forget(kind, area, day)
         if dirty.everything:
@@ -253,9 +275,26 @@ class Timers(Node):
             moved = self._move_starts(run, dirty)
             for plan in self._plans(dirty, saved.now, now, moved):
                 run.work(plan)
+                for game, days in planning.days_of_areas(plan).items():
+                    totals.bring_areas_up_to_date(game, days)
+            self._roll_up(totals, dirty, saved.now, now)
+            rest = totals.seconds * (1 / TOTALS_SHARE - 1)
+            self._totals_resting_until = time.monotonic() + min(rest, TOTALS_REST)
         self._position.finish(log, heads, now)
         self._boundary = next_boundary(self._zones, now)
         return run.done
+
+    def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
+        """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""
+        for game in sorted({scope.game for scope in self._scopes}):
+            for name in ROLLUPS:
+                if dirty.everything:
+                    stored = totals.stored(name, game)
+                    hours = totals.of_days(game, stored.areas | stored.totals.keys())
+                else:
+                    hours = totals.of_changes(name, game, dirty.totals.get((name, game), ()))
+                    hours |= totals.of_time(name, game, before, now) if before else {}
+                totals.bring_up_to_date(name, game, hours)
 
     def _move_starts(self, run: Run, dirty: Dirty) -> set[str]:
         """Bring starts up to date; return the areas that started on another day than was known."""
@@ -331,3 +370,7 @@ class Timers(Node):
             except Unavailable as error:
                 self._error = str(error)
                 gevent.sleep(RETRY_SECONDS)
+
+
+def _without(heads: Mapping[str, Head], topics: Iterable[str]) -> Mapping[str, Head]:
+    return {topic: head for topic, head in heads.items() if topic not in topics}

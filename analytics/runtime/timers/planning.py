@@ -98,9 +98,18 @@ def of_spans(
 
 def for_scope(timers: Mapping[str, Timer], scope: Scope) -> Mapping[str, Timer]:
     """Return the timer bolts that have documents of the scope."""
-    if not scope.is_game:
+    if not scope.is_total:
         return timers
-    return {name: timer for name, timer in timers.items() if timer.of_games}
+    return {name: timer for name, timer in timers.items() if timer.of_totals}
+
+
+def days_of_areas(plan: Plan) -> dict[str, set[int]]:
+    """Return, by game, the days of which a plan has figures of areas, the documents of ``kpi``."""
+    result: dict[str, set[int]] = defaultdict(set)
+    for scope, work in plan.items():
+        if not scope.is_total and (days := work.get("kpi")):
+            result[scope.game].update(days)
+    return result
 
 
 def merged(works: Iterable[Work]) -> Work:
@@ -128,12 +137,12 @@ def chunks(plan: Plan) -> Iterator[Plan]:
 
 
 def groups(plan: Plan) -> Iterator[Plan]:
-    """Yield a plan in pieces of limited size: areas together, each game by itself at the end."""
+    """Yield a plan in pieces of limited size: areas together, each plat and game by itself at the end."""
     piece: Plan = {}
     size = 0
-    for scope in sorted(plan, key=lambda scope: scope.is_game):
+    for scope in sorted(plan, key=lambda scope: scope.is_total):
         count = sum(map(len, plan[scope].values()))
-        if piece and (scope.is_game or size + count > DOCUMENTS_AT_ONCE):
+        if piece and (scope.is_total or size + count > DOCUMENTS_AT_ONCE):
             yield piece
             piece, size = {}, 0
         piece[scope] = plan[scope]

@@ -1,6 +1,6 @@
 """How far the timer bolts are, kept in the store, and who may go on from there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,10 @@ from analytics.errors import AnalyticsError
 from analytics.store import POSITIONS, Store, Write
 
 NODE = "timers"
+
+LAYOUT = 1
+"""Which collections a saved position is about; it is raised when there are new ones, which are then computed from all that is
+stored."""
 
 
 class Overtaken(AnalyticsError):
@@ -24,6 +28,7 @@ class Saved:
         now: the time that the documents were computed for, in Unix seconds; 0 before there was any.
         run: the run that is under way, or ended half-way; "" if none is.
         version: of the stored document, 0 if there is none.
+        layout: see ``LAYOUT``.
     """
 
     log: str = ""
@@ -31,6 +36,7 @@ class Saved:
     now: int = 0
     run: str = ""
     version: int = 0
+    layout: int = LAYOUT
 
 
 class Position:
@@ -53,7 +59,9 @@ class Position:
         self.saved = Saved()
         if found is not None:
             heads = {topic: Head(*head) for topic, *head in found["topics"]}
-            self.saved = Saved(found["log"], heads, found["now"], found.get("run", ""), found["_v"])
+            self.saved = Saved(
+                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0)
+            )
         return self.saved
 
     def begin(self, run: str) -> None:
@@ -63,7 +71,7 @@ class Position:
         if self._in_doubt:
             self._resolve()
         saved = self.saved
-        self._write(Saved(saved.log, saved.heads, saved.now, run, saved.version + 1))
+        self._write(replace(saved, run=run, version=saved.version + 1))
 
     def finish(self, log: str, heads: dict[str, Head], now: int) -> None:
         """Write that everything through ``heads`` and ``now`` is in the documents. Raise Overtaken as above."""
@@ -80,6 +88,7 @@ class Position:
             "log": new.log,
             "topics": [[topic, *_plain(head)] for topic, head in new.heads.items()],
             "now": new.now,
+            "layout": new.layout,
             "by": self._me,
             "_v": new.version,
             "updated": datetime.now(UTC),

@@ -11,59 +11,23 @@ computation again: a midnight may pass during a run.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import gevent
 
 from analytics.runtime.outlet import Outlet
-from analytics.runtime.timers.documents import MARK, public
 from analytics.runtime.timers.facts import FactsReader, Needs
 from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs
 from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.starts import Start, Starts
+from analytics.runtime.timers.writing import Changes, Done, Writer, tuple_of
 from analytics.store import Store, Write
-from analytics.store.store import Document, is_version
+from analytics.store.store import Document
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
 
 GROUPS_AT_ONCE = 3
 """One computes, one reads, one writes."""
-
-
-@dataclass
-class Done:
-    """What a run did: per timer bolt, how many documents it computed, how many of them it wrote, and how many it removed.
-
-    Of calls by hand, also how many were ``kept`` or ``spared``: see :class:`analytics.runtime.timers.strays.Strays`.
-    """
-
-    computed: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    removed: Counter[str] = field(default_factory=Counter)
-    kept: Counter[str] = field(default_factory=Counter)
-    spared: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass
-class _Changes:
-    """What a computation makes of a timer bolt's documents.
-
-    Attributes:
-        writes: each with the incoming tuples that it accounts for.
-        removals: ids, with the versions that were read.
-        damaged: ids of those removals that have to be computed again, since their version was none.
-    """
-
-    writes: list[tuple[Write, int]] = field(default_factory=list)
-    removals: dict[str, object] = field(default_factory=dict)
-    damaged: set[str] = field(default_factory=set)
-
-    def throw_away(self, id_: str, document: Document) -> None:
-        """Have a document removed that nobody could replace, and computed as one that is missing."""
-        self.removals[id_] = document.get("_v")
-        self.damaged.add(id_)
 
 
 class Run:
@@ -97,14 +61,13 @@ class Run:
         self._facts = facts
         self._starts = starts
         self._timers = timers
-        self._run = run
         self._now = now
-        self._again = again
         self._check = check
         # Facts that are read again after the versions are forgotten before: nobody else may be using them.
         self._groups_at_once = GROUPS_AT_ONCE if check is not None else 1
         self._max_bytes = max_bytes
         self.done = Done()
+        self.writer = Writer(store, outlet, run, again, self.done)
 
     def work(self, plan: Plan) -> None:
         """Bring every document of the plan, which is one game's, up to date.
@@ -116,9 +79,9 @@ class Run:
         for chunk in chunks(plan):
             self._keep_to(chunk)
             pieces = list(groups(chunk))
-            self._settle_all([piece for piece in pieces if not _is_game(piece)])
-            # A game's documents look at all of its areas' facts, which are in memory by now.
-            self._settle_all([piece for piece in pieces if _is_game(piece)])
+            self._settle_all([piece for piece in pieces if not _is_total(piece)])
+            # Documents of whole plats and games look at all of their areas' facts, which are in memory by now.
+            self._settle_all([piece for piece in pieces if _is_total(piece)])
         if self._facts.bytes > self._max_bytes:
             self._facts.clear()
 
@@ -129,7 +92,7 @@ class Run:
         """
         listed = list(starts)
         documents = {
-            one.area: self._stamped(one.area, one.document, one.expected + 1, one.now) for one in listed
+            one.area: self.writer.stamped(one.area, one.document, one.expected + 1, one.now) for one in listed
         }
         writes = [Write(one.area, documents[one.area], one.expected) for one in listed]
         refused = self._store.write(START, writes) if writes else set()
@@ -138,7 +101,9 @@ class Run:
             self._starts.forget(area)
         for one in written:
             self._starts.written(one.area, documents[one.area])
-        self._outlet.publish(START, [_tuple(documents[one.area], tuples.get(one.area, 0)) for one in written])
+        self._outlet.publish(
+            START, [tuple_of(documents[one.area], tuples.get(one.area, 0)) for one in written]
+        )
         self.done.computed[START] += len(listed)
         self.done.changed[START] += len(written)
         return {one.area for one in written if one.moved}
@@ -176,32 +141,18 @@ class Run:
             self._starts.clear()
         now = moment(self._now, (document for some in stored.values() for document in some.values()))
         self._load(group, now)
-        changes: dict[str, _Changes] = defaultdict(_Changes)
+        changes: dict[str, Changes] = defaultdict(Changes)
         for scope, work in group.items():
             self._compare(scope, work, stored, now, changes)
             gevent.sleep(0)
-        refused = {name: self._carry_out(name, some) for name, some in changes.items()}
+        refused = {name: self.writer.carry_out(name, some) for name, some in changes.items()}
         return _restricted(group, refused) if any(refused.values()) else {}
-
-    def _carry_out(self, name: str, changes: "_Changes") -> set[str]:
-        """Write, publish and remove documents of a timer bolt; return the ids of those that have to be looked at again."""
-        writes = [write for write, _ in changes.writes]
-        refused = self._store.write(name, writes) if writes else set()
-        written = [
-            _tuple(write.document, tuples) for write, tuples in changes.writes if write.id not in refused
-        ]
-        self._outlet.publish(name, written)
-        removed = {id_: self._store.remove(name, id_, version) for id_, version in changes.removals.items()}
-        self.done.changed[name] += len(written)
-        self.done.removed[name] += sum(gone and id_ not in changes.damaged for id_, gone in removed.items())
-        gevent.sleep(0)
-        return refused | changes.damaged | {id_ for id_, gone in removed.items() if not gone}
 
     def _stored(self, group: Plan) -> dict[str, dict[str, Document]]:
         ids: dict[str, list[str]] = {}
         for scope, work in group.items():
             for name, firsts in work.items():
-                ids.setdefault(name, []).extend(map(scope.id_of, firsts))
+                ids.setdefault(scope.collection(name), []).extend(map(scope.id_of, firsts))
         return {name: self._store.load(name, some) for name, some in ids.items()}
 
     def _load(self, group: Plan, now: int) -> None:
@@ -222,39 +173,30 @@ class Run:
         work: Work,
         stored: Mapping[str, Mapping[str, Document]],
         now: int,
-        changes: Mapping[str, "_Changes"],
+        changes: Mapping[str, Changes],
     ) -> None:
         """Note down which documents of a scope are to be written or removed."""
         facts = self._facts.facts(scope, scope.clock(now), *self._starts.of(scope))
         for name, firsts in work.items():
-            timer = self._timers[name]
-            left = {scope.id_of(first) for first in firsts} & stored[name].keys()
+            timer, collection = self._timers[name], scope.collection(name)
+            left = {scope.id_of(first) for first in firsts} & stored[collection].keys()
             for computed in timer.documents(facts, firsts):
                 if timer.period == "day" and not scope.has_day(computed.first):
                     continue
-                self.done.computed[name] += 1
+                self.done.computed[collection] += 1
                 id_ = scope.id_of(computed.first)
                 left.discard(id_)
-                old = stored[name].get(id_)
+                old = stored[collection].get(id_)
                 if old is None and computed.empty:
                     continue
                 document = scope.key_fields(computed.first) | computed.fields
-                if old is not None and not self._again and public(old) == document and is_version(old):
-                    continue
-                if scope.is_game:
+                differs = self.writer.compare(
+                    changes[collection], id_, old, document, now, firsts[computed.first]
+                )
+                if differs and scope.is_total:
                     gevent.sleep(0)
-                if old is not None and not is_version(old):
-                    changes[name].throw_away(id_, old)
-                    continue
-                version = old["_v"] if old is not None else 0
-                write = Write(id_, self._stamped(id_, document, version + 1, now), version)
-                changes[name].writes.append((write, firsts[computed.first]))
             # The day has not begun, say, as a clock was put back: there is nothing that such a document could say.
-            changes[name].removals.update({id_: stored[name][id_].get("_v") for id_ in left})
-
-    def _stamped(self, id_: str, document: Document, version: int, now: int) -> Document:
-        own = {"_v": version, "_run": self._run, MARK: now, "updated": datetime.now(UTC)}
-        return {"_id": id_} | document | own
+            changes[collection].removals.update({id_: stored[collection][id_].get("_v") for id_ in left})
 
     def _keep_to(self, chunk: Plan) -> None:
         """Where memory is short, forget the facts that the chunk does not look at."""
@@ -269,16 +211,8 @@ class Run:
         self._facts.trim(wanted)
 
 
-def _tuple(document: Document, tuples: int) -> Document:
-    """Return the tuple that says what a document says to readers; ``tuples``: the incoming ones it accounts for."""
-    shown = {
-        name: value for name, value in document.items() if not name.startswith("_") and name != "updated"
-    }
-    return {**shown, "version": document["_v"], "tuples": tuples}
-
-
-def _is_game(group: Plan) -> bool:
-    return any(scope.is_game for scope in group)
+def _is_total(group: Plan) -> bool:
+    return any(scope.is_total for scope in group)
 
 
 def _restricted(group: Plan, refused: Mapping[str, set[str]]) -> Plan:
@@ -287,7 +221,11 @@ def _restricted(group: Plan, refused: Mapping[str, set[str]]) -> Plan:
     for scope, work in group.items():
         left = {
             name: Counter(
-                {first: firsts[first] for first in firsts if scope.id_of(first) in refused.get(name, ())}
+                {
+                    first: firsts[first]
+                    for first in firsts
+                    if scope.id_of(first) in refused.get(scope.collection(name), ())
+                }
             )
             for name, firsts in work.items()
         }

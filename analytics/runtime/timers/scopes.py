@@ -1,47 +1,77 @@
-"""What timer bolts speak of: an area, or a whole game; and which calendar day it is there."""
+"""What timer bolts speak of: an area, a plat of a game, or a whole game; and which calendar day it is there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 from analytics.config import Config
 from analytics.core.areas import Area, Areas
+from analytics.core.bolt import joined
 from analytics.core.periods import Zone, zone
+from analytics.store.store import TOTAL
 from analytics.timers.facts import Clock
 
-WHOLE = "*"
 DAYS_AHEAD = 2
 """Records lie a day ahead at most, which a day of 23 hours makes two: no fact is later."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """An area by itself, or a game with all of its areas (``area`` and ``plat`` are then ``*``).
+    """An area by itself, or a plat or a game with all of its areas.
 
     Attributes:
-        zone: gives the ``ts`` of its documents.
+        area, plat: "" of a game; ``area`` is "" of a plat, too.
+        zone: gives the ``ts`` of its documents: of plats the zone of their game.
         areas: ids of what it unites.
         zones: the time zones of these.
+        same_as: of a plat that has all of its game's areas the game's stem: they share their facts.
     """
 
+    kind: Literal["area", "plat", "game"]
     game: str
     area: str
     plat: str
     zone: Zone
     areas: tuple[str, ...]
     zones: frozenset[Zone]
+    same_as: str = ""
 
     @cached_property
     def stem(self) -> str:
         """How the ids of its documents begin."""
-        return f"{self.game}:{WHOLE}" if self.is_game else self.area
+        if self.kind == "area":
+            return self.area
+        return stem_of(*self.key)
 
     @property
-    def is_game(self) -> bool:
-        """Whether it is a game's whole."""
-        return self.area == WHOLE
+    def pool(self) -> str:
+        """Under what its facts are kept."""
+        return self.same_as or self.stem
+
+    @property
+    def is_total(self) -> bool:
+        """Whether it unites areas."""
+        return self.kind != "area"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The parts of an id that stand for it."""
+        return {"area": (self.area,), "plat": ("plat", self.game, self.plat), "game": ("game", self.game)}[
+            self.kind
+        ]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The fields that every document of it carries."""
+        if self.kind == "area":
+            return {"game": self.game, "area": self.area, "plat": self.plat}
+        return {"scope": self.kind, "game": self.game} | ({"plat": self.plat} if self.kind == "plat" else {})
+
+    def collection(self, name: str) -> str:
+        """Return the collection that holds a timer bolt's documents of it."""
+        return f"{name}{TOTAL}" if self.is_total else name
 
     def id_of(self, first: int) -> str:
         """Return the id of its document of the period that begins on day ``first``."""
@@ -49,7 +79,7 @@ class Scope:
 
     def key_fields(self, first: int) -> dict[str, Any]:
         """Return what the key itself gives that document."""
-        return {"game": self.game, "area": self.area, "plat": self.plat, "ts": start_of(self.zone, first)}
+        return {**self.names, "ts": start_of(self.zone, first)}
 
     def has_day(self, day: int) -> bool:
         """Return whether the scope's zone has that day, and does not skip the date."""
@@ -67,19 +97,37 @@ class Scope:
 
 def area_scope(area: Area) -> Scope:
     """Return the scope of one area."""
-    return Scope(area.game, area.id, area.plat, area.zone, (area.id,), frozenset([area.zone]))
+    return Scope("area", area.game, area.id, area.plat, area.zone, (area.id,), frozenset([area.zone]))
 
 
-def game_scopes(config: Config, areas: Areas) -> list[Scope]:
-    """Return the scope of each game that has areas."""
+def total_scopes(config: Config, areas: Areas) -> list[Scope]:
+    """Return the scope of each game that has areas, and of each of its plats."""
     result = []
     for name, game in config.games.items():
         own = [area for area in areas.values() if area.game == name]
+        local = zone(game.timezone or config.timezone)
         if own:
-            ids = tuple(area.id for area in own)
-            local = zone(game.timezone or config.timezone)
-            result.append(Scope(name, WHOLE, WHOLE, local, ids, frozenset(area.zone for area in own)))
+            result.append(_total(own, local))
+        for plat in sorted({area.plat for area in own}):
+            some = [area for area in own if area.plat == plat]
+            same_as = stem_of("game", name) if len(some) == len(own) else ""
+            result.append(_total(some, local, plat, same_as))
     return result
+
+
+def _total(own: list[Area], local: Zone, plat: str | None = None, same_as: str = "") -> Scope:
+    ids, zones = tuple(area.id for area in own), frozenset(area.zone for area in own)
+    return Scope("game" if plat is None else "plat", own[0].game, "", plat or "", local, ids, zones, same_as)
+
+
+def stem_of(*key: str) -> str:
+    """Return how the ids of a plat's or game's documents begin. ``key``: see :attr:`Scope.key`."""
+    return joined((*key, "")).removesuffix(":")
+
+
+def all_scopes(config: Config, areas: Areas) -> list[Scope]:
+    """Return the scope of each area, plat and game."""
+    return [*map(area_scope, areas.values()), *total_scopes(config, areas)]
 
 
 def day_of(local: Zone, ts: int) -> int:

@@ -15,10 +15,11 @@ import gevent
 from analytics.core.areas import Areas
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
-from analytics.runtime.timers.scopes import WHOLE, Scope, day_of
+from analytics.runtime.timers.scopes import Scope, day_of
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store
+from analytics.store.store import is_total
 from analytics.timers import TIMERS
 from analytics.timers.facts import COLLECTIONS
 from analytics.timers.start import NAME as START
@@ -29,7 +30,7 @@ FEW = 20
 
 AT_ONCE = 200
 LATEST = 32_503_680_000
-_ID = re.compile(rf"([A-Za-z0-9_-]{{1,64}}|[^:]+:{re.escape(WHOLE)}):(0|[1-9]\d{{0,10}})")
+_ID = re.compile(r"([A-Za-z0-9_-]{1,64}|(?:game|plat):.+):(0|[1-9]\d{0,10})", re.DOTALL)
 _AREA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Span = tuple[int, int]
 
@@ -52,8 +53,8 @@ class Strays:
     the new zone, so nothing would take its place.
 
     Attributes:
-        removed, kept: per timer bolt, how many.
-        spared: per timer bolt, how many were left alone as they are many: the facts may be missing, not the documents wrong.
+        removed, kept: per collection, how many.
+        spared: per collection, how many were left alone as they are many: the facts may be missing, not the documents wrong.
 
     Args:
         found: the first and last day of each scope that has facts, as they were before the documents were computed.
@@ -83,27 +84,29 @@ class Strays:
         self.kept: Counter[str] = Counter()
         self.spared: Counter[str] = Counter()
 
-    def remove(self, name: str) -> None:
-        """Remove those of a timer bolt."""
+    def remove(self, name: str, collection: str) -> None:
+        """Remove those of a timer bolt in one of its collections."""
         candidates: dict[Any, Stray] = {}
         looked = 0
-        for n, id_ in enumerate(self._store.ids(name, f"{self._wanted.area}:" if self._wanted.area else "")):
+        for n, id_ in enumerate(
+            self._store.ids(collection, f"{self._wanted.area}:" if self._wanted.area else "")
+        ):
             looked += 1
-            if (stray := self._judge(name, id_)) is not None:
+            if (stray := self._judge(name, collection, id_)) is not None:
                 candidates[id_] = stray
             if n % AT_ONCE == 0:
                 gevent.sleep(0)
         doubtful = [id_ for id_, stray in candidates.items() if not self._is_certain(name, id_, stray)]
         most = min(looked // 2, max(FEW, looked // 10))
         if len(doubtful) > most and not self._wanted.remove_many:
-            self.spared[name] += len(doubtful)
+            self.spared[collection] += len(doubtful)
             for id_ in doubtful:
                 del candidates[id_]
         ids = list(candidates)
         for begin in range(0, len(ids), AT_ONCE):
-            self._remove(name, {id_: candidates[id_] for id_ in ids[begin : begin + AT_ONCE]})
+            self._remove(name, collection, {id_: candidates[id_] for id_ in ids[begin : begin + AT_ONCE]})
 
-    def _judge(self, name: str, id_: Any) -> Stray | None:
+    def _judge(self, name: str, collection: str, id_: Any) -> Stray | None:
         """Return why nothing comes to a document of that id; None where something does, or it was not asked about."""
         everything = self._wanted.is_everything
         if name == START:
@@ -115,6 +118,8 @@ class Strays:
         if match is None or int(match[2]) >= LATEST:
             return Stray.NO_ID if everything else None
         scope = self._scopes.get(match[1])
+        if is_total(collection) != (":" in match[1]):
+            return Stray.NO_ID if everything else None
         if scope is None or not self._wanted.includes(scope):
             return None
         first, period = day_of(scope.zone, int(match[2])), TIMERS[name].period
@@ -132,27 +137,29 @@ class Strays:
     def _scope_of(self, id_: str) -> Scope:
         return self._scopes[id_.rpartition(":")[0]]
 
-    def _remove(self, name: str, some: Mapping[Any, Stray]) -> None:
+    def _remove(self, name: str, collection: str, some: Mapping[Any, Stray]) -> None:
         """Remove documents, if they are what they were when it was still clear that nothing comes to them."""
-        documents = self._store.load(name, list(some))
-        facts = self._facts_now(name, [id_ for id_, stray in some.items() if stray is Stray.NO_FACTS])
+        documents = self._store.load(collection, list(some))
+        facts = self._facts_now(
+            name, collection, [id_ for id_, stray in some.items() if stray is Stray.NO_FACTS]
+        )
         for id_, document in documents.items():
             if id_ in facts:
                 continue
             if some[id_] is Stray.NO_PERIOD and self._begins_elsewhere(id_):
-                self.kept[name] += 1
-            elif self._store.remove(name, id_, document.get("_v")):
-                self.removed[name] += 1
+                self.kept[collection] += 1
+            elif self._store.remove(collection, id_, document.get("_v")):
+                self.removed[collection] += 1
         gevent.sleep(0)
 
-    def _facts_now(self, name: str, ids: Sequence[str]) -> set[str]:
+    def _facts_now(self, name: str, collection: str, ids: Sequence[str]) -> set[str]:
         """Return those of the ids for which there are facts meanwhile."""
         if name == START:
             return {id_ for id_ in ids if self._starts.first(id_) is not None}
         scopes = {self._scope_of(id_) for id_ in ids}
         self._spans = {**self._spans, **dict.fromkeys(scopes, (1, 0))}
         self._spans |= spans(self._facts, list(scopes), TIMERS.values(), int(self._now()))
-        return {id_ for id_ in ids if self._judge(name, id_) is None}
+        return {id_ for id_ in ids if self._judge(name, collection, id_) is None}
 
     def _begins_elsewhere(self, id_: str) -> bool:
         """Whether day documents of a scope, of that time or later, begin at no day of their area's zone."""

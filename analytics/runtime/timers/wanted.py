@@ -12,7 +12,7 @@ class Wanted:
 
     Attributes:
         timers: names of timer bolts.
-        area, game: only this area, without its game's whole; only this game. "": all.
+        area, game: only this area, without its game's and plat's whole; only this game. "": all.
         since, until: only periods that begin on these days or between them; None: no bound.
         remove_many: remove documents without facts even where they are many.
     """

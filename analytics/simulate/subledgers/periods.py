@@ -15,20 +15,27 @@ OfDay = Callable[[LedgerScope, int, int], Fields | None]
 
 def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: int) -> Documents:
     """Return the documents of every collection here, as of a moment within ``today``."""
-    names = ("activeday", "activeweek", "activemonth", *OF_DAYS, "serverstarttime")
-    result: Documents = {name: {} for name in names}
+    names = ("activeday", "activeweek", "activemonth", *OF_DAYS)
+    result: Documents = {
+        "serverstarttime": {},
+        **{of: {} for name in names for of in (name, f"{name}_total")},
+    }
     for scope in scopes:
         for name, fields_of in OF_DAYS.items():
             for day in scope.days(today):
-                _add(result[name], scope, calendar, day, fields_of(scope, day, today))
+                _add(result[_of(scope, name)], scope, calendar, day, fields_of(scope, day, today))
         for name, first_of in PERIODS.items():
             for first in {first_of(day) for day in scope.days(today)}:
                 days = [day for day in range(first, first + 31) if first_of(day) == first]
-                _add(result[name], scope, calendar, first, _active(scope, days, today))
+                _add(result[_of(scope, name)], scope, calendar, first, _active(scope, days, today))
         if scope.is_area and scope.first is not None and scope.first_day is not None:
             start = {"ts": scope.first, "day": calendar.start(scope.first_day)}
             result["serverstarttime"][scope.id] = scope.names | start | {"final": scope.first_day < today}
     return result
+
+
+def _of(scope: LedgerScope, name: str) -> str:
+    return name if scope.is_area else f"{name}_total"
 
 
 def _add(

@@ -1,4 +1,4 @@
-"""Logins, sign-ups and payments by day, of areas and of whole games."""
+"""Logins, sign-ups and payments by day, of areas, plats and whole games."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ AcctSets = dict[int, set[str]]
 
 @dataclass
 class LedgerScope:
-    """An area, or all areas of a game as one. Days are ordinals, payments in cents.
+    """An area, or all areas of a plat or game as one. Days are ordinals, payments in cents.
 
-    ``id`` begins its documents' ids; ``names`` are their game, area and plat. ``first`` is the time of its
+    ``id`` begins its documents' ids; ``names`` are their fields that name it. ``first`` is the time of its
     first event, in Unix seconds, and ``first_day`` its day; None before the first event.
     """
 
@@ -30,8 +30,8 @@ class LedgerScope:
 
     @property
     def is_area(self) -> bool:
-        """Whether this is an area, not a whole game."""
-        return bool(self.names["area"] != "*")
+        """Whether this is an area, not a whole plat or game."""
+        return "area" in self.names
 
     def payers(self, days: Iterable[int]) -> set[str]:
         """Return the accts that paid on any of ``days``."""
@@ -58,23 +58,26 @@ class LedgerScope:
 def scopes(
     servers: Servers, calendar: Calendar, accts: AcctLedger, payments: PaymentLedger
 ) -> list[LedgerScope]:
-    """Return every area and every game."""
+    """Return every area, plat and game."""
     areas = {area: LedgerScope(area, server.names) for area, server in servers.items()}
-    games = {
-        server.game: LedgerScope(f"{server.game}:*", {"game": server.game, "area": "*", "plat": "*"})
-        for server in servers.values()
-    }
+    totals: dict[tuple[str, ...], LedgerScope] = {}
+    of: dict[str, list[LedgerScope]] = {}
     for area, server in servers.items():
+        of[area] = [areas[area]]
+        for key in (("game", server.game), ("plat", server.game, server.plat)):
+            names = dict(zip(("scope", "game", "plat"), key, strict=False))
+            of[area].append(totals.setdefault(key, LedgerScope(":".join(key), names)))
+    for area in servers:
         first = accts.first(area)
-        for scope in (areas[area], games[server.game]):
+        for scope in of[area]:
             known = [ts for ts in (scope.first, first) if ts is not None]
             scope.first = min(known, default=None)
             scope.first_day = None if scope.first is None else calendar.day(scope.first)
     for area, ts in accts.days() | payments.days():
         day = calendar.day(ts)
-        for scope in (areas[area], games[servers[area].game]):
+        for scope in of[area]:
             scope.login[day] |= accts.of_day(LOGIN, area, ts)
             scope.signup[day] |= accts.of_day(SIGNUP, area, ts)
             for acct, (_, cents) in payments.of_day(area, ts).items():
                 scope.paid[day][acct] += cents
-    return [*areas.values(), *games.values()]
+    return [*areas.values(), *totals.values()]

@@ -1,23 +1,29 @@
 """*Areas*: every game server in a row, with the last month as a line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from functools import partial
 from itertools import repeat
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import numpy as np
+from markupsafe import Markup, escape
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from analytics.core.areas import Area
+from analytics.timers.rollup import AREAS as AREAS_TOTAL
 from analytics.web.answers import Change, Date, Final, Money, PageAnswer, PerHead, filled, labelled, means
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
+from analytics.web.display import changed
 from analytics.web.filters import Filters
 from analytics.web.look import Look
 from analytics.web.page import DashboardPage
 from analytics.web.place import ONE_DAY, start_of
 from analytics.web.reading.arithmetic import change
-from analytics.web.reading.figures import ADDED, NOTHING, figures_by_area, of_row
+from analytics.web.reading.figures import ADDED, NOTHING, of_row
 from analytics.web.reading.starts import openings
 from analytics.web.tables import Table
 from analytics.web.translation import Translate
@@ -87,7 +93,9 @@ class AreasAnswer(PageAnswer, frozen=True, kw_only=True):
 
 SPARK_HEIGHT = 50
 """Twice its pixels, whole numbers: a page may have 180,000 points, and short ones are written and packed sooner."""
-DAU, REVENUE = ADDED.index("dau"), ADDED.index("revenue")
+
+
+HEIGHTS = [str(SPARK_HEIGHT - n) for n in range(SPARK_HEIGHT + 1)]
 
 
 def view(data: Data, filters: Filters, options: AreasOptions = AreasOptions()) -> AreasAnswer:
@@ -112,6 +120,38 @@ def view(data: Data, filters: Filters, options: AreasOptions = AreasOptions()) -
     )
 
 
+class Columns:
+    """The figures of every area of the game, day by day: a document of ``areas_total`` each."""
+
+    def __init__(self, look: Look, first: date, last: date, fields: Sequence[str]) -> None:
+        self._fields = fields
+        self._listed: list[str] = []
+        self._places = np.zeros(0, np.int64)
+        self._days = look.of_all_areas(AREAS_TOTAL, ["areas", *fields], first, last)
+
+    def rows(self, day: date) -> Iterator[tuple[str, tuple[float, ...]]]:
+        """Yield each area's id and figures."""
+        if found := self._days.get(day):
+            yield from zip(
+                found["areas"], zip(*(found[name] for name in self._fields), strict=True), strict=True
+            )
+
+    def of(self, areas: Sequence[str], day: date) -> NDArray[np.float64]:
+        """Return the figures of ``areas``, a row for each field; 0 where an area has none."""
+        result = np.zeros((len(self._fields), len(areas)))
+        if (found := self._days.get(day)) is None:
+            return result
+        listed = found["areas"]
+        if listed != self._listed:
+            at = {area: n for n, area in enumerate(listed)}
+            self._listed, places = listed, [at.get(area, -1) for area in areas]
+            self._places = np.array(places, np.int64)
+        known = self._places >= 0
+        for row, name in enumerate(self._fields):
+            result[row, known] = np.array(found[name], np.float64)[self._places[known]]
+        return result
+
+
 class AreaRows:
     """All rows of the place."""
 
@@ -119,9 +159,9 @@ class AreaRows:
         self._look = look
         self._opened = openings(look)
         last = look.place.last
-        by_day = figures_by_area(look, [last - ONE_DAY, last])
+        columns = Columns(look, last - ONE_DAY, last, ADDED)
         self._now, self._before = (
-            {area: of_row(numbers) for area, numbers in by_day.get(day, ())} for day in (last, last - ONE_DAY)
+            {area: of_row(row) for area, row in columns.rows(day)} for day in (last, last - ONE_DAY)
         )
 
     def sorted(self, options: AreasOptions) -> list[Area]:
@@ -163,14 +203,13 @@ class AreaRows:
 
     def _points(self, areas: Sequence[Area]) -> tuple[list[list[int]], list[list[float]]]:
         """Return ``dau`` and ``revenue`` of every day, a list for each area; 0 where an area has none."""
-        by_day, ids = figures_by_area(self._look), [area.id for area in areas]
-        points = np.zeros((2, len(ids), len(self._look.place.days())))
-        for n, day in enumerate(self._look.place.days()):
-            if day in by_day:
-                points[:, :, n] = by_day[day].columns(ids, [DAU, REVENUE]).T
+        place, ids = self._look.place, [area.id for area in areas]
+        columns = Columns(self._look, place.first, place.last, ("dau", "revenue"))
+        points = np.zeros((2, len(ids), len(place.days())))
+        for n, day in enumerate(place.days()):
+            points[:, :, n] = columns.of(ids, day)
         dau: list[list[int]] = points[0].astype(np.int64).tolist()
-        cents = np.round(points[1], 2)  # like money(), for all at once
-        return dau, [[int(one) if one.is_integer() else one for one in of] for of in cents.tolist()]
+        return dau, [[int(one) if one.is_integer() else one for one in of] for of in points[1].tolist()]
 
     def _value(self, area: Area, sort: Sort) -> Any:
         if sort in ("area", "plat"):
@@ -191,18 +230,43 @@ def every_row(data: Data, filters: Filters, options: AreasOptions) -> Iterator[R
 
 
 def _context(answer: AreasAnswer, t: Translate) -> dict[str, Any]:
-    """Return each area with its sparklines, and which columns it can be sorted by."""
-    return {
-        "rows": [(row, spark(row.dau_days), spark(row.revenue_days)) for row in answer.rows],
-        "spark_box": f"0 0 {max(1, len(answer.days) - 1)} {SPARK_HEIGHT}",
-        "sortable": get_args(Sort),
+    """Return what writes an area's cells, and which columns areas can be sorted by."""
+    box = f"0 0 {max(1, len(answer.days) - 1)} {SPARK_HEIGHT}"
+    return {"cells": partial(cells, box), "sortable": get_args(Sort)}
+
+
+def cells(box: str, row: AreaRow, shown: Callable[[Any, str], str]) -> Markup:
+    """Return a row's cells but for the first and the last, sparklines behind their columns.
+
+    A page may have 10,000 cells: the template would take four times as long.
+
+    Args:
+        box: of a sparkline, in its own units.
+        shown: writes a value of a kind.
+    """
+    sparks: dict[str, tuple[str, Sequence[float]]] = {
+        "dau": ("spark", row.dau_days),
+        "revenue": ("spark second", row.revenue_days),
     }
+    parts = []
+    for column in AREAS.columns[1:]:
+        value = getattr(row, column.field)
+        text = changed(value, row.final) if column.kind == "change" else shown(value, column.kind)
+        kind = ' class="text"' if column.is_text else ""
+        parts.append(f'<td{kind} data-field="{column.field}">{escape(text) if column.is_text else text}</td>')
+        if column.field in sparks:
+            name, values = sparks[column.field]
+            parts.append(
+                f'<td class="text"><svg class="{name}" viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">'
+                f'<polyline points="{spark(values)}"/></svg></td>'
+            )
+    return Markup("".join(parts))
 
 
 def spark(values: Sequence[float]) -> str:
     """Return the points of a sparkline: x counts them, y falls from ``SPARK_HEIGHT`` for 0 to 0 for the largest value."""
     scale = SPARK_HEIGHT / (max(values, default=0) or 1)
-    return " ".join([f"{x},{SPARK_HEIGHT - int(value * scale)}" for x, value in enumerate(values)])
+    return " ".join([f"{x},{HEIGHTS[int(value * scale)]}" for x, value in enumerate(values)])
 
 
 AREAS = Table("areas", "Areas", AreaRow, "server_name plat opened open_day dau change reg payers revenue arppu")  # fmt: skip

@@ -1,6 +1,6 @@
 """*Economy*: coins spent and gained, for what, and what the shop sells."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from analytics.web.charts import Chart, Series
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
-from analytics.web.look import Look, Sums
+from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel, against_day_before
 from analytics.web.place import Place, start_of
 from analytics.web.reading.arithmetic import counts
@@ -106,11 +106,11 @@ NO_COINS = (0,) * len(COINS)
 def view(data: Data, filters: Filters) -> EconomyAnswer:
     """Return the page's numbers."""
     look = Look(data, data.place(filters))
-    by_day = look.sums("coinday", [], list(COINS))
+    by_day = look.by_day("coinday", list(COINS))
     hours = hours_of_two_days(look, "coinhour", {"spent": "amount", "gained": "gain_amount"})
     sold = items(look)
     return EconomyAnswer(
-        days=[_day(look.place, day, by_day.get(day, {})) for day in look.place.days()],
+        days=[_day(look.place, day, by_day.get(day, NO_COINS)) for day in look.place.days()],
         hours=[CoinsHour(**one) for one in hours],
         reasons=_reasons(look),
         items=sold[:TOP],
@@ -122,7 +122,7 @@ def view(data: Data, filters: Filters) -> EconomyAnswer:
 
 def items(look: Look) -> list[Item]:
     """Return every item that was sold, what took in most first."""
-    total = look.total(look.sums("shop", ["item"], list(SOLD)))
+    total = look.sums("shop", ["item"], list(SOLD))
     taken = sum(int(sums[0]) for sums in total.values())
     found = [
         Item(item=str(item), share=percent(int(sums[0]), taken), **counts(SOLD, sums))
@@ -131,13 +131,13 @@ def items(look: Look) -> list[Item]:
     return sorted(found, key=lambda one: (-one.amount, one.item))
 
 
-def _day(place: Place, day: date, sums: Sums) -> CoinsDay:
-    coins = counts(COINS, sums.get((), NO_COINS))
+def _day(place: Place, day: date, sums: Sequence[float]) -> CoinsDay:
+    coins = counts(COINS, sums)
     return CoinsDay(day=str(day), ts=start_of(place.local, day), final=place.ended(day), **coins)
 
 
 def _reasons(look: Look) -> list[Reason]:
-    total = look.total(look.sums("cointype", ["reason"], list(COINS)))
+    total = look.sums("cointype", ["reason"], list(COINS))
     spent = sum(int(sums[0]) for sums in total.values())
     found = [
         Reason(reason=str(reason), share=percent(int(sums[0]), spent), **counts(COINS, sums))

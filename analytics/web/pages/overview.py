@@ -123,9 +123,7 @@ def view(data: Data, filters: Filters) -> OverviewAnswer:
 
 def _new_users(look: Look) -> dict[date, int]:
     """Return who signed up and logged in, by day."""
-    if look.place.basis != "sum":
-        return {day: found["new_ac_user"] for day, found in look.own("activeday", ["new_ac_user"]).items()}
-    return {day: int(sums[()][0]) for day, sums in look.sums("activeday", [], ["new_ac_user"]).items()}
+    return {day: int(sums[0]) for day, sums in look.by_day("activeday", ["new_ac_user"]).items()}
 
 
 def _day(place: Place, day: date, one: Figures, new: int) -> Day:

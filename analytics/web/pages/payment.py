@@ -1,15 +1,17 @@
 """*Payment*: what was paid, by how many, and what a cohort is worth."""
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import lru_cache
+from operator import itemgetter
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.core.areas import Area
 from analytics.core.periods import Zone
 from analytics.store.reading import Query
 from analytics.timers.ltv import THROUGH
@@ -25,9 +27,8 @@ from analytics.web.answers import (
     labelled,
     means,
 )
-from analytics.web.area_table import AreaTable
 from analytics.web.charts import Chart, Curve, Series
-from analytics.web.csvs import Row, structs
+from analytics.web.csvs import Row
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
@@ -152,8 +153,10 @@ def ltv(look: Look) -> Iterator[LtvCohort]:
             for day, one in found.items()
         }
     else:
-        tables = look.tables("ltv", ["reg", "ltv"], _ltv_row)
-        curves = {day: _added(table) for day, table in tables.items()}
+        rows: dict[date, list[list[float]]] = defaultdict(list)
+        for document, day in look.documents("ltv", ["reg", "ltv"]):
+            rows[day].append(_ltv_row(document))
+        curves = {day: _added(np.array(some)) for day, some in rows.items()}
     for day, (size, values) in sorted(curves.items()):
         if size:
             points = [LtvPoint(n, money4(values[n])) for n in sorted(values)]
@@ -164,9 +167,9 @@ def _ltv_row(document: dict[str, Any]) -> list[float]:
     return [document["reg"], *(document["ltv"].get(n, math.nan) for n in _THROUGH)]
 
 
-def _added(table: AreaTable) -> tuple[int, dict[int, float]]:
+def _added(rows: NDArray[np.float64]) -> tuple[int, dict[int, float]]:
     """Return the size of all areas' cohorts of a day together, and what a head of those whose n-th day has come paid by it."""
-    sizes, values = table.numbers[:, :1], table.numbers[:, 1:]
+    sizes, values = rows[:, :1], rows[:, 1:]
     curve = {n: round(value, 4) for n, (_, _, value) in zip(THROUGH, _joined(sizes, values), strict=False)}
     return int(sizes.sum()), curve
 
@@ -213,54 +216,47 @@ def _has_ended(place: Place, day: date, n: int) -> bool:
 def top(look: Look, most: int = TOP) -> list[Payer]:
     """Return who paid most, ever; of equal ones the order is open."""
     data, place = look.data, look.place
-
-    def read(first: date, last: date) -> dict[date, list[dict[str, Any]]]:
-        found: list[dict[str, Any]] = []
-        for area in place.areas or ("",):
-            found += _richest(data, place, area, most)
-        return {last: sorted(found, key=lambda one: -one["pay_amout"])[:most]}
-
-    key = ("top", most, place.game, place.plat, place.areas)
-    values, at = data.kept.get(key, [place.today], place.today, read)
-    look.at = min(look.at, at)
-    return [_acct(data, place, one) for one in values[place.today]]
+    zones = {area.id: area.zone for area in place.members}
+    return [Payer(**_dated(place, zones, one)) for one in _richest(data, place, most)]
 
 
-def _richest(data: Data, place: Place, area: str, most: int) -> list[dict[str, Any]]:
+def _richest(data: Data, place: Place, most: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for floor in FLOORS:
-        query = Query(
-            "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", floor)
-        )
+        query = Query("userpay", place.game, place.plat, place.areas, at_least=("pay_amout", floor))
         found = list(data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True, limit=most))
         if len(found) >= most:
             break
     return found
 
 
-def every_payer(data: Data, place: Place) -> Iterator[Payer]:
-    """Yield everybody who ever paid in these areas, who paid most first (in each area, where areas were named)."""
+def every_payer(data: Data, filters: Filters) -> Iterator[Row]:
+    """Yield the CSV of everybody who ever paid in these areas, who paid most first (in each area, where areas were named)."""
+    place = data.place(filters)
+    zones = {area.id: area.zone for area in place.members}
+    yield ACCT_FIELDS
+    values = itemgetter(*ACCT_FIELDS)
     for area in place.areas or ("",):
         query = Query(
             "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", FLOORS[-1])
         )
         for one in data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True):
-            yield _acct(data, place, one)
+            yield values(_dated(place, zones, one))
 
 
-def _acct(data: Data, place: Place, one: dict[str, Any]) -> Payer:
-    area: Area | None = data.areas.get(one["area"])
-    local = place.local if area is None else area.zone
-    days = {name: _day(local, one[name]) for name in ("first_pay", "last_pay")}
-    return Payer(**{name: one[name] for name in ACCT_FIELDS} | days)
+def _dated(place: Place, zones: Mapping[str, Zone], one: dict[str, Any]) -> dict[str, Any]:
+    """Return an acct with its days as dates, each of its area's zone."""
+    local = zones.get(one["area"], place.local)
+    return {
+        **one,
+        "first_pay": _day(local, one["first_pay"]),
+        "last_pay": _day(local, one["last_pay"]),
+    }
 
 
+@lru_cache(10_000)
 def _day(local: Zone, ts: int | None) -> str | None:
     return None if ts is None else str(date_of(local, ts))
-
-
-def _payers(data: Data, filters: Filters) -> Iterator[Row]:
-    return structs(Payer, every_payer(data, data.place(filters)))
 
 
 def _ltv_rows(data: Data, filters: Filters) -> Iterator[Row]:
@@ -362,6 +358,6 @@ PAGE = DashboardPage(
         Panel(LTV, WORTH, note=_worth_note),
         Panel(TOP_ACCTS, note=lambda answer, t: t("since the beginning, in these areas")),
     ),
-    csvs={"top": _payers, "ltv": _ltv_rows},
+    csvs={"top": every_payer, "ltv": _ltv_rows},
     template="payment.html",
 )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -89,7 +89,7 @@ def view(data: Data, filters: Filters) -> ProgressAnswer:
 
 
 def _quests(look: Look) -> list[QuestRow]:
-    total = look.total(look.sums("mainline", ["task"], list(QUEST)))
+    total = look.sums("mainline", ["task"], list(QUEST))
     rows = sorted((int(task), counts(QUEST, sums)) for (task,), sums in total.items())
     quests = []
     for place, (task, one) in enumerate(rows):
@@ -108,7 +108,7 @@ def _quests(look: Look) -> list[QuestRow]:
 
 
 def _dungeons(look: Look) -> list[DungeonRow]:
-    total = look.total(look.sums("gamecopy", ["fuben"], list(DUNGEON)))
+    total = look.sums("gamecopy", ["fuben"], list(DUNGEON))
     found = []
     for (fuben,), sums in total.items():
         one = counts(DUNGEON, sums)
@@ -119,23 +119,18 @@ def _dungeons(look: Look) -> list[DungeonRow]:
 
 def _levels(look: Look) -> tuple[date | None, list[LevelRow]]:
     """Return the last day with synced roles, and how many of them had which grade."""
-    synced = look.sums("userlevel", [], ["users"])
-    day = max((day for day, sums in synced.items() if sums[()][0]), default=None)
+    synced = look.by_day("userlevel", ["users"])
+    day = max((day for day, (users,) in synced.items() if users), default=None)
     if day is None:
         return None, []
-    grades: Counter[int] = look.folded("userlevel", ["levels"], _add_levels, [day]).get(day, Counter())
+    grades: Counter[int] = Counter()
+    for document, _ in look.documents("userlevel", ["levels"], day, day):
+        grades.update({int(grade): roles for grade, roles in document["levels"].items()})
     total = sum(grades.values())
     return day, [
         LevelRow(grade=grade, roles=grades[grade], share=percent(grades[grade], total))
         for grade in sorted(grades)
     ]
-
-
-def _add_levels(so_far: Any, document: dict[str, Any], day: date) -> Counter[int]:
-    found: Counter[int] = Counter() if so_far is None else so_far
-    for grade, roles in document["levels"].items():
-        found[int(grade)] += roles
-    return found
 
 
 def _synced(answer: ProgressAnswer, t: Translate) -> str:

@@ -2,7 +2,8 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from analytics.core.rates import percent
 from analytics.web.answers import Date, Final, PageAnswer, Percent, RowName, definition, means
-from analytics.web.area_table import AreaTable
 from analytics.web.charts import Chart, Curve, Series
 from analytics.web.csvs import Row
 from analytics.web.data import Data
@@ -55,7 +55,7 @@ class Cohort(msgspec.Struct, frozen=True):
     """A row of the triangle: the accts of one day, or of one day since the opening."""
 
     day: Annotated[Date | None, means("the day of sign-up or first payment; null where `open_day` names the row")]  # fmt: skip
-    open_day: Annotated[int | None, means("days since the area (or game) opened, 0 on its first; null: unknown")]  # fmt: skip
+    open_day: Annotated[int | None, means("days since the area, plat or game opened, 0 on its first; null: unknown")]  # fmt: skip
     size: Annotated[int, means("The accts that signed up, or first paid, on the day.")]
     cells: Annotated[list[Cell], means("the days after that have begun, in order")]
     final: Final
@@ -107,23 +107,13 @@ class _Row:
         self.counts = np.zeros(LAST)
         self.sizes = np.zeros(LAST)
 
-    def add(self, day: date, cohorts: Numbers) -> None:
-        """Add cohorts of a day, each a row as :func:`_numbers` makes it."""
-        self.add_sums(day, _summable(cohorts).sum(axis=0))
-
-    def add_sums(self, day: date, sums: Numbers) -> None:
-        """Add the sum of rows that :func:`_summable` made of cohorts, the youngest of ``day``."""
+    def add(self, day: date, cohort: Numbers) -> None:
+        """Add a cohort of a day, as :func:`_numbers` gives it."""
+        begun = ~np.isnan(cohort[1:])
         self.youngest = max(self.youngest, day)
-        self.size += int(sums[0])
-        self.counts += sums[1 : 1 + LAST]
-        self.sizes += sums[1 + LAST :]
-
-
-def _summable(cohorts: Numbers) -> Numbers:
-    """Return rows of which sums make sense: a cohort's size; by n, how many came back; by n, of how many."""
-    sizes, counts = cohorts[:, :1], cohorts[:, 1:]
-    begun = ~np.isnan(counts)
-    return np.hstack([sizes, np.where(begun, counts, 0), begun * sizes])
+        self.size += int(cohort[0])
+        self.counts += np.where(begun, cohort[1:], 0)
+        self.sizes += begun * cohort[0]
 
 
 def view(data: Data, filters: Filters, options: RetentionOptions = RetentionOptions()) -> RetentionAnswer:
@@ -150,21 +140,17 @@ def _by_day(look: Look, of: Of) -> Iterator[Cohort]:
 
 
 def _rows(look: Look, of: Of) -> dict[date, _Row]:
-    collection, size = COLLECTIONS[of]
-    if look.place.basis == "sum":
-        cohorts = {day: table.numbers for day, table in _tables(look, of).items()}
-    else:
-        found = look.own(collection, [size, "retention"])
-        cohorts = {day: np.array([_numbers(document, size)]) for day, document in found.items()}
-    rows = {day: _Row() for day in cohorts}
-    for day, row in rows.items():
-        row.add(day, cohorts[day])
+    rows: dict[date, _Row] = defaultdict(_Row)
+    for day, _, cohort in _cohorts(look, of):
+        rows[day].add(day, cohort)
     return rows
 
 
-def _tables(look: Look, of: Of) -> dict[date, AreaTable]:
+def _cohorts(look: Look, of: Of) -> Iterator[tuple[date, str, Numbers]]:
+    """Yield the cohorts of the place, each with its day and area (of a whole game or plat "")."""
     collection, size = COLLECTIONS[of]
-    return look.tables(collection, [size, "retention"], lambda document: _numbers(document, size))
+    for document, day in look.documents(collection, [size, "retention"]):
+        yield day, document.get("area", ""), np.array(_numbers(document, size))
 
 
 def _numbers(document: dict[str, Any], size: str) -> list[float]:
@@ -174,40 +160,16 @@ def _numbers(document: dict[str, Any], size: str) -> list[float]:
 
 
 def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
-    """Yield a row for each day since the opening: of the area or game, or of each of several areas."""
-    rows: dict[int, _Row] = {}
-    if look.place.basis == "sum":
-        rows = _rows_by_opening(_tables(look, of), openings(look))
-    elif opened_on := opening(look):
-        rows = {(day - opened_on).days: row for day, row in _rows(look, of).items()}
+    """Yield a row for each day since the opening: of the area, plat or game, or of each of several areas."""
+    rows: dict[int, _Row] = defaultdict(_Row)
+    opened_on = opening(look)
+    opened = openings(look) if look.place.basis == "sum" else {}
+    for day, area, cohort in _cohorts(look, of):
+        if start := opened.get(area, opened_on):
+            rows[(day - start).days].add(day, cohort)
     for open_day in sorted(rows):
         if rows[open_day].size:
             yield _cohort(look, rows[open_day], None, open_day)
-
-
-def _rows_by_opening(tables: Mapping[date, AreaTable], opened: Mapping[str, date]) -> dict[int, _Row]:
-    """Return by open day the cohorts of all areas together.
-
-    Nearly every area may have an open day of its own on each day, so all of a day are added to all rows at once.
-    """
-    starts = {area: day.toordinal() for area, day in opened.items()}
-    if not tables or not starts:
-        return {}
-    lowest = min(tables).toordinal() - max(starts.values())
-    span = 1 + max(tables).toordinal() - min(starts.values()) - lowest
-    sums, youngest = np.zeros((span, 1 + 2 * LAST)), np.zeros(span, np.int64)
-    for day, table in sorted(tables.items()):
-        known = [n for n, area in enumerate(table.areas) if area in starts]
-        rows = day.toordinal() - lowest - np.array([starts[table.areas[n]] for n in known], np.int64)
-        order = np.argsort(rows, kind="stable")
-        found, begins = np.unique(rows[order], return_index=True)
-        if len(found):
-            sums[found] += np.add.reduceat(_summable(table.numbers[known])[order], begins)
-            youngest[found] = day.toordinal()
-    result = {int(n) + lowest: _Row() for n in np.flatnonzero(youngest)}
-    for open_day, row in result.items():
-        row.add_sums(date.fromordinal(int(youngest[open_day - lowest])), sums[open_day - lowest])
-    return result
 
 
 def _cohort(look: Look, row: _Row, day: str | None, open_day: int | None) -> Cohort:

@@ -1,12 +1,12 @@
 """The day in figures, as overview and payment show it: of an area or a whole game as stored, else added up."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from analytics.core.rates import ratio
-from analytics.web.area_table import AreaTable
+from analytics.timers.rollup import AREA_FIELDS
 from analytics.web.look import Look
 from analytics.web.reading.arithmetic import a_head, money
 
@@ -46,20 +46,14 @@ class Figures:
 
 
 NOTHING = Figures()
-ADDED = tuple(field.name for field in fields(Figures) if field.name != "open_day")
+ADDED = AREA_FIELDS
 
 
 def figures(look: Look) -> dict[date, Figures]:
     """Return the figures of each day of which there are any."""
     if look.place.basis != "sum":
-        found = look.own("kpi", [*ADDED, "open_day"])
-        return {day: of_document(document) for day, document in found.items()}
-    return {day: of_row(table.sums()) for day, table in figures_by_area(look).items()}
-
-
-def figures_by_area(look: Look, days: Sequence[date] | None = None) -> dict[date, AreaTable]:
-    """Return, by day, the figures of each area in the order of ``ADDED``; :func:`of_row` reads them."""
-    return look.tables("kpi", ADDED, lambda document: [document.get(name, 0) for name in ADDED], days)
+        return {day: of_document(one) for day, one in look.own("kpi", [*ADDED, "open_day"]).items()}
+    return {day: of_row(sums) for day, sums in look.by_day("kpi", ADDED).items()}
 
 
 def of_document(document: dict[str, Any]) -> Figures:
@@ -68,7 +62,7 @@ def of_document(document: dict[str, Any]) -> Figures:
 
 
 def of_row(numbers: Iterable[float]) -> Figures:
-    """Return the figures of an area's row, or of the sums of many."""
+    """Return the figures of an area, or of the sums of many, given in the order of ``ADDED``."""
     found: dict[str, float] = dict(zip(ADDED, map(float, numbers), strict=True))
     counts = {name: int(value) for name, value in found.items() if name != "revenue"}
     return Figures(**counts, revenue=money(found["revenue"]))

@@ -14,12 +14,11 @@ def hours_of_two_days(look: Look, collection: str, fields: Mapping[str, str]) ->
 
     They are None where an hour has not begun.
     """
-    by_day = look.hours(collection, list(fields.values()))
-    days = {"today": look.place.last, "yesterday": look.place.last - ONE_DAY}
+    by_hour = look.hours(collection, list(fields.values()))
     for label, *starts in clock_hours(look.place):
         row: dict[str, Any] = {"hour": label}
-        for (when, day), start in zip(days.items(), starts, strict=True):
-            sums = by_day.get(day, {}).get((start,), (0,) * len(fields))
+        for when, start in zip(("today", "yesterday"), starts, strict=True):
+            sums = by_hour.get((start,), (0,) * len(fields))
             row |= {
                 f"{name}_{when}": None if start is None else int(sum_)
                 for name, sum_ in zip(fields, sums, strict=True)

@@ -1,6 +1,6 @@
 """When areas opened."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from analytics.store.reading import Query
 from analytics.web.look import Look
@@ -10,26 +10,20 @@ from analytics.web.place import date_of
 def openings(look: Look) -> dict[str, date]:
     """Return the day of the earliest record of each area of the place that has one, in the area's own zone."""
     place = look.place
-    zones = {area.id: area.zone for area in look.data.areas.values()}
-
-    def read(first: date, last: date) -> dict[date, dict[str, date]]:
-        found = {}
-        for area in place.areas or ("",):
-            query = Query("serverstarttime", place.game, place.plat, (area,) if area else ())
-            for one in look.data.reader.find(query, ["area", "day"]):
-                found[one["area"]] = date_of(zones.get(one["area"], place.local), one["day"])
-        return {last: found}
-
-    key = ("openings", place.game, place.plat, place.areas)
-    values, at = look.data.kept.get(key, [place.today], place.today, read)
-    look.at = min(look.at, at)
-    found: dict[str, date] = values[place.today]
-    return found
+    areas = tuple(area.id for area in place.members) if place.areas else ()
+    query = Query("serverstarttime", place.game, place.plat, areas)
+    zones = {area.id: area.zone for area in place.members}
+    found = look.data.reader.find(query, ["area", "day"])
+    return {one["area"]: date_of(zones[one["area"]], one["day"]) for one in found if one["area"] in zones}
 
 
 def opening(look: Look) -> date | None:
-    """Return the day on which the one area opened, or the first area of the game; None for several, or none yet."""
-    if look.place.basis == "sum":
-        return None
-    members = {area.id for area in look.place.members}
-    return min((day for area, day in openings(look).items() if area in members), default=None)
+    """Return the day on which the one area opened, or the first area of the game or plat; None for several, or none yet."""
+    place = look.place
+    if not place.is_whole:
+        return min(openings(look).values(), default=None) if place.basis == "area" else None
+    query = Query("kpi_total", place.game, place.plat, scope="plat" if place.plat else "game")
+    for one in look.data.reader.find(query, ["ts", "open_day"], by="ts", descending=True, limit=1):
+        if one["open_day"] is not None:
+            return date_of(place.local, one["ts"]) - timedelta(days=one["open_day"])
+    return None

@@ -31,7 +31,6 @@ async function take(address, remember = false) {
   const words = fresh?.querySelector("h1")?.textContent;
   if (!words) return failed(trouble.dataset.away, address, remember);
   if (answer.redirected) return location.assign(address);
-  if (remember && fresh.querySelector("progress")) return location.assign(address); // that page says how far it has come
   if (fresh.dataset.again) return failed(words, address, remember);
   if (!answer.ok) return remember ? refused(words, fresh.querySelector(".detail")?.textContent ?? "") : location.reload();
   if (remember) document.querySelectorAll("[data-refused]").forEach((form) => delete form.dataset.refused);

@@ -11,7 +11,7 @@ let turn = null; // the timer of the next look; null while an answer is waited f
 function later() {
   clearTimeout(turn);
   const least = Number(main.dataset.again);
-  const seconds = main.querySelector("progress") ? least : Math.min(MOST_SECONDS, least * 1.5 ** tries);
+  const seconds = Math.min(MOST_SECONDS, least * 1.5 ** tries);
   tries += 1;
   turn = setTimeout(look, 1000 * seconds * (0.75 + Math.random() / 2)); // so that not all readers come at once
 }

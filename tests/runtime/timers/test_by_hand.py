@@ -3,11 +3,12 @@
 from datetime import date
 from typing import Any
 
-from timer_harness import COLLECTIONS, A, at, some_weeks
+from timer_harness import A, at, some_weeks
 
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Write
+from analytics.timers import NAMES
 
 
 def test_documents_come_back(suite: Any) -> None:
@@ -20,11 +21,11 @@ def test_documents_come_back(suite: Any) -> None:
     suite.store.write(
         "activeday", [Write(wrong["_id"], wrong | {"ac_user": 999, "_v": wrong["_v"] + 1}, wrong["_v"])]
     )
-    done = by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), lambda: suite.now)
+    done = by_hand(suite.config, suite.store, suite.publisher, Wanted(NAMES), lambda: suite.now)
     assert suite.documents() == expected
     assert suite.unpublished() == []
     assert (done.changed["kpi"], done.changed["activeday"], done.changed["ltv"]) == (len(gone), 1, 0)
-    again = by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), lambda: suite.now)
+    again = by_hand(suite.config, suite.store, suite.publisher, Wanted(NAMES), lambda: suite.now)
     assert not any(again.changed.values())
     assert again.computed["ltv"] >= len([1 for name, _ in expected if name == "ltv"])
 

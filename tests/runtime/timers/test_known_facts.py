@@ -15,7 +15,7 @@ from analytics.store import MemoryStore, Write
 
 SHANGHAI = zone("Asia/Shanghai")
 AREAS = Areas([Area(A, "dl", "1", SHANGHAI), Area(C, "dl", "2", SHANGHAI)])
-GAME = Scope("dl", "*", "*", SHANGHAI, tuple(AREAS), frozenset([SHANGHAI]))
+GAME = Scope("game", "dl", "", "", SHANGHAI, tuple(AREAS), frozenset([SHANGHAI]))
 DAYS = range(735_000, 735_010)
 ACCTS = 20_000
 

@@ -31,11 +31,11 @@ def test_golden_active_accts(new_suite: Any) -> None:
         suite.send(one["topic"], [one["tuple"]])
     suite.drain()
     [expected] = case["documents"]["activeday"]
-    found = suite.documents("activeday")
-    of_areas = [one for one in found.values() if one["area"] != "*"]
+    of_areas = suite.documents("activeday").values()
     assert [{name: one[name] for name in expected} for one in of_areas] == [expected]
-    whole = found["activeday", f"wsdx:*:{expected['ts']}"]
-    assert (whole["area"], whole["plat"], whole["ac_user"], whole["new_ac_user"]) == ("*", "*", 214, 109)
+    whole = suite.documents("activeday_total")["activeday_total", f"game:wsdx:{expected['ts']}"]
+    assert (whole["scope"], whole["ac_user"], whole["new_ac_user"]) == ("game", 214, 109)
+    assert "area" not in whole and "plat" not in whole
 
 
 def test_a_game_is_distinct_over_its_areas_by_their_own_calendar(suite: Any) -> None:
@@ -44,11 +44,14 @@ def test_a_game_is_distinct_over_its_areas_by_their_own_calendar(suite: Any) -> 
     late = at("2015-03-03", 23, NEW_YORK)  # in Shanghai that is the 4th
     suite.send("gamelog.login_logcount", [log("login", acct, late, C) for acct in "cd"])
     suite.drain()
-    found = suite.documents("activeday")
-    assert found["activeday", f"dl:*:{at('2015-03-03', 0)}"]["ac_user"] == 4
+    found = suite.documents("activeday", "activeday_total")
+    total = "activeday_total"
+    assert found[total, f"game:dl:{at('2015-03-03', 0)}"]["ac_user"] == 4
+    assert found[total, f"plat:dl:1:{at('2015-03-03', 0)}"]["ac_user"] == 3
+    assert found[total, f"plat:dl:2:{at('2015-03-03', 0)}"]["ac_user"] == 2
     assert found["activeday", f"{A}:{at('2015-03-03', 0)}"]["ac_user"] == 3
     assert found["activeday", f"{C}:{at('2015-03-03', 0, NEW_YORK)}"]["ac_user"] == 2
-    assert ("activeday", f"dl:*:{at('2015-03-04', 0)}") not in found
+    assert (total, f"game:dl:{at('2015-03-04', 0)}") not in found
 
 
 def test_the_start_of_an_area(suite: Any) -> None:
@@ -132,12 +135,12 @@ def test_an_earlier_payment_moves_an_acct_to_another_cohort(suite: Any) -> None:
         if ("paytraceday", f"{A}:{day}") in found
     }
     assert {day for day, users in cohorts.items() if users} == {days[-1]}
-    assert found["paytraceday", f"dl:*:{days[-1]}"]["pay_user"] == 1
+    assert found["paytraceday_total", f"game:dl:{days[-1]}"]["pay_user"] == 1
     assert found["paytraceday", f"{A}:{days[-1]}"]["retention"]["8"]["count"] == 1
 
 
 def test_what_changes_is_published_with_version_and_tuples(suite: Any) -> None:
-    listener = Subscriber(suite.config.broker, ["activeday"])
+    listener = Subscriber(suite.config.broker, ["activeday", "activeday_total"])
     eventually(lambda: listener.recv(1.0) is not None)  # the heartbeat: the subscription stands
     suite.send("gamelog.login_logcount", [log("login", acct, at("2015-03-03")) for acct in "abc"])
     suite.drain()
@@ -147,14 +150,14 @@ def test_what_changes_is_published_with_version_and_tuples(suite: Any) -> None:
         message = listener.recv(1.0)
         if message is not None and hasattr(message, "body"):
             tuples.extend(map(msgspec.json.decode, message.body.split(b"\n")))
-        return {one["area"] for one in tuples} >= {A, "*"}
+        return {one.get("area", one.get("scope")) for one in tuples} >= {A, "plat", "game"}
 
     eventually(heard)
     listener.close()
-    newest = max((one for one in tuples if one["area"] == A), key=lambda one: one["version"])
+    newest = max((one for one in tuples if one.get("area") == A), key=lambda one: one["version"])
     document = suite.documents("activeday")["activeday", f"{A}:{at('2015-03-03', 0)}"]
     assert {name: newest[name] for name in document} == document
-    assert sum(one["tuples"] for one in tuples if one["area"] == A) == 3
+    assert sum(one["tuples"] for one in tuples if one.get("area") == A) == 3
     assert not [name for name in newest if name.startswith("_") or name == "updated"]
 
 
@@ -186,7 +189,7 @@ def test_weeks_in_any_order_come_to_what_they_come_to_at_once(suite: Any, seed: 
     suite.drain()
     found = suite.documents()
     assert found == suite.anew()
-    assert {area for name, key in found for area in [key.split(":")[0]]} == {A, B, C, "dl", "wsdx"}
+    assert {area for name, key in found for area in [key.split(":")[0]]} == {A, B, C, "game", "plat"}
     assert {one["final"] for one in found.values()} == {True, False}
 
 

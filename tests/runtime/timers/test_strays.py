@@ -3,21 +3,20 @@
 from typing import Any
 
 import pytest
-from timer_harness import COLLECTIONS, A, at, some_weeks
+from timer_harness import READ, A, at, some_weeks
 
 from analytics.runtime.timers.by_hand import by_hand
-from analytics.runtime.timers.run import Done
 from analytics.runtime.timers.wanted import Wanted
+from analytics.runtime.timers.writing import Done
 from analytics.store import Write
+from analytics.timers import NAMES
 
 UTC = "UTC"
 DAY = at("2015-02-25", 0)
 
 
 def computed(suite: Any, **wanted: Any) -> Done:
-    return by_hand(
-        suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS, **wanted), lambda: suite.now
-    )
+    return by_hand(suite.config, suite.store, suite.publisher, Wanted(NAMES, **wanted), lambda: suite.now)
 
 
 def copied(suite: Any, name: str, id_: str, **fields: Any) -> None:
@@ -89,7 +88,7 @@ def test_many_that_may_be_right_are_left_alone(suite: Any) -> None:
     some_weeks(suite, "2015-02-20", 20, seed=4)
     suite.drain()
     documents = suite.documents()
-    for name in ("loginday", "signupday", "paysummary", "loginhour", "signuphour", "createrolehour"):
+    for name in READ:
         suite.store.delete(name, list(suite.store.ids(name)))
     done = computed(suite)
     assert done.spared["kpi"] == len([1 for name, _ in documents if name == "kpi"])

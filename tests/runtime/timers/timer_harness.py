@@ -20,6 +20,7 @@ from analytics.runtime import connections
 from analytics.runtime.draining import drain
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore, Write
@@ -27,9 +28,18 @@ from analytics.timers import TIMERS
 
 A, B, C = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576", "5461bb1bec8b9c686a8b4577"
 SHANGHAI = "Asia/Shanghai"
-READ = ["loginhour", "loginday", "signuphour", "signupday", "createrolehour", "paysummary"]
+READ = [
+    "loginhour",
+    "loginday",
+    "signuphour",
+    "signupday",
+    "createrolehour",
+    "paysummary",
+    "coinhour",
+    "cointype",
+]
 NOT_READ = [name for name in BOLTS if name not in READ]
-COLLECTIONS = [*TIMERS, "serverstarttime"]
+COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *TIMERS, "serverstarttime")]
 PATIENCE = 120.0
 
 
@@ -86,6 +96,7 @@ class Suite:
             monkeypatch.setattr(module, "RETRY_SECONDS", 0.02)
         monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.1)
         monkeypatch.setattr(timers_node, "REST", 0.0)
+        monkeypatch.setattr(timers_node, "TOTALS_REST", 0.0)
         monkeypatch.setattr(timers_node, "LOOK_SECONDS", 0.02)
         self.start_broker()
         self.publisher = Publisher(self.config.broker, "test")
@@ -175,26 +186,30 @@ class Suite:
         for name in READ:
             fresh._collections[name] = dict(self.store._collections.get(name, {}))
         # A cohort that lost all of its members stays, and says so.
-        emptied = [one for one in self.store.find("paytraceday") if not one["pay_user"]]
-        fresh.write("paytraceday", [Write(one["_id"], {"area": one["area"], "_v": 1}, 0) for one in emptied])
-        kept, self.store = self.store, fresh
+        for name in ("paytraceday", "paytraceday_total"):
+            emptied = [one for one in self.store.find(name) if not one["pay_user"]]
+            kept = [
+                {field: one[field] for field in ("_id", "area", "game") if field in one} for one in emptied
+            ]
+            fresh.write(name, [Write(one["_id"], one | {"_v": 1}, 0) for one in kept])
+        before, self.store = self.store, fresh
         node = self.start_timers()
         try:
             eventually(self.is_saved)
             return self.documents()
         finally:
             self.kill(node)
-            self.store = kept
+            self.store = before
 
     def is_saved(self) -> bool:
         """Return whether the timer bolts have a saved position, and no run is under way."""
         saved = self.store.load("positions", ["timers"]).get("timers")
         return saved is not None and "run" not in saved and bool(saved["now"])
 
-    def published(self) -> dict[tuple[str, str, int], dict[str, Any]]:
+    def published(self) -> dict[tuple[Any, ...], dict[str, Any]]:
         """Return, per timer bolt, area or game, and ``ts``, the newest tuple that the Queue holds."""
         refill = Refill(self.config.broker, PATIENCE)
-        newest: dict[tuple[str, str, int], dict[str, Any]] = {}
+        newest: dict[tuple[Any, ...], dict[str, Any]] = {}
         try:
             after = dict.fromkeys(COLLECTIONS, 0)
             more = True
@@ -205,11 +220,7 @@ class Suite:
                     after[message.topic] = message.header.number
                     for line in message.body.split(b"\n"):
                         one = msgspec.json.decode(line)
-                        key = (
-                            message.topic,
-                            _scope(one),
-                            0 if message.topic == "serverstarttime" else one["ts"],
-                        )
+                        key = (message.topic, *_key(message.topic, one))
                         if key not in newest or newest[key]["version"] <= one["version"]:
                             newest[key] = one
         finally:
@@ -221,8 +232,7 @@ class Suite:
         newest = self.published()
         result = []
         for (name, key), document in self.documents().items():
-            ts = 0 if name == "serverstarttime" else document["ts"]
-            told = newest.get((name, _scope(document), ts), {})
+            told = newest.get((name, *_key(name, document)), {})
             if {field: told.get(field) for field in document} != document:
                 result.append(f"{name} {key}")
         return result
@@ -233,8 +243,10 @@ class Suite:
         return node
 
 
-def _scope(document: Mapping[str, Any]) -> str:
-    return f"{document['game']}:{document['area']}"
+def _key(name: str, document: Mapping[str, Any]) -> tuple[str, int]:
+    """Return of what scope, reason and time a document is."""
+    scope = [document.get(one) for one in ("scope", "game", "plat", "area", "reason")]
+    return str(scope), 0 if name == "serverstarttime" else document["ts"]
 
 
 def _step_for_ever(node: Any) -> None:
@@ -270,6 +282,12 @@ def log(code: str, acct: str, ts: int, area: str = A) -> dict[str, Any]:
     return {"op": {"code": f"{code}_logcount", "id": 1}, "area": area, "ts": ts, "data": {"acct": acct}}
 
 
+def coins(acct: str, amount: int, reason: str, ts: int, area: str = A) -> dict[str, Any]:
+    """Return a game log record of coins that were spent (below 0) or gained."""
+    data = {"acct": acct, "amount": amount, "reason": reason}
+    return {"op": {"code": "yuanbao_logchange", "id": 1}, "area": area, "ts": ts, "data": data}
+
+
 def paid(amounts: Mapping[str, float], ts: int, area: str = A, at: int = 1) -> dict[str, Any]:
     """Return a snapshot of an area's payments of the day that begins at ``ts``."""
     users = {acct: {"times": 1, "amount": amount} for acct, amount in amounts.items()}
@@ -281,7 +299,7 @@ def some_weeks(suite: Suite, first: str, days: int, seed: int, accts: int = 40) 
     rng = random.Random(seed)
     begin = date.fromisoformat(first).toordinal()
     logs: dict[str, list[dict[str, Any]]] = {"login": [], "signup": [], "createrole": []}
-    payments = []
+    payments, spent = [], []
     zones = {A: SHANGHAI, B: SHANGHAI, C: "America/New_York"}
     for area, timezone in zones.items():
         names = [f"{area[-1]}{n}" if n % 3 else f"shared{n}" for n in range(accts)]
@@ -295,12 +313,23 @@ def some_weeks(suite: Suite, first: str, days: int, seed: int, accts: int = 40) 
             logs["createrole"] += [
                 log("createrole", acct, start + rng.randrange(80_000), area) for acct in new
             ]
+            spent += [
+                coins(
+                    acct,
+                    rng.randrange(-50, 20),
+                    "a:b" if acct < "c" else "shop",
+                    start + rng.randrange(80_000),
+                    area,
+                )
+                for acct in here[:3]
+            ]
             if payers := rng.sample(names, rng.randrange(4)):
                 payments.append(paid({acct: rng.randrange(1, 9999) / 100 for acct in payers}, start, area))
     for code, records in logs.items():
         rng.shuffle(records)
         suite.send(f"gamelog.{code}_logcount", records)
     suite.send("payment", payments)
+    suite.send("gamelog.yuanbao_logchange", spent)
 
 
 def failing(name: str, times: int = 1) -> Callable[[str, Any], None]:

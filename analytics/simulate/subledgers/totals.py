@@ -1,0 +1,71 @@
+"""What whole games and plats come to: the sums of the documents of their areas."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from analytics.simulate.subledgers.common import Calendar, Documents, Fields, share
+
+COINS = ("count", "amount", "users", "gain_count", "gain_amount")
+SUMMED: Mapping[str, tuple[str, ...]] = {
+    "loginhour": ("count",),
+    "signuphour": ("count",),
+    "createrolehour": ("count",),
+    "coinhour": COINS,
+    "coinday": COINS,
+    "cointype": COINS,
+    "gamecopy": ("enter", "pass", "fail", "users"),
+    "mainline": ("accept", "finish", "accept_users", "finish_users"),
+    "shop": ("count", "num", "amount", "users"),
+    "userlevel": ("users",),
+}
+KEYS = {"cointype": "reason", "gamecopy": "fuben", "mainline": "task", "shop": "item"}
+COLUMNS = ("dau", "wau", "mau", "payers", "revenue", "reg", "new_payers")
+
+
+def totals(documents: Documents, calendar: Calendar, today: int) -> Documents:
+    """Return the totals of every collection that has such sums, and the tables of all areas."""
+    found = {f"{name}_total": _summed(name, documents.get(name, {}), calendar, today) for name in SUMMED}
+    return {**found, "areas_total": _tables(documents["kpi"])}
+
+
+def _summed(name: str, documents: dict[str, Fields], calendar: Calendar, today: int) -> dict[str, Fields]:
+    result: dict[str, Fields] = {}
+    sums: dict[str, Counter[str]] = {}
+    levels: dict[str, Counter[int]] = {}
+    for one in documents.values():
+        key: Fields = {field: one[field] for field in (KEYS[name],)} if name in KEYS else {}
+        for about in _scopes(one):
+            id_ = ":".join([*map(str, about.values()), str(one["ts"]), *map(str, key.values())])
+            same: Fields = {"type": one["type"]} if "type" in one else {}
+            final = {"final": calendar.day(one["ts"]) < today}
+            result[id_] = {**about, "ts": one["ts"], **key, **same, **final}
+            sums.setdefault(id_, Counter()).update({field: one[field] for field in SUMMED[name]})
+            levels.setdefault(id_, Counter()).update({int(k): v for k, v in one.get("levels", {}).items()})
+    for id_, document in result.items():
+        document |= {field: sums[id_][field] for field in SUMMED[name]}
+        if name == "userlevel":
+            document["levels"] = {str(grade): levels[id_][grade] for grade in sorted(levels[id_])}
+        elif name == "mainline":
+            document["finish_rate"] = share(document["finish_users"], document["accept_users"])
+    return result
+
+
+def _scopes(one: Fields) -> list[dict[str, Any]]:
+    return [
+        {"scope": "game", "game": one["game"]},
+        {"scope": "plat", "game": one["game"], "plat": one["plat"]},
+    ]
+
+
+def _tables(kpi: dict[str, Fields]) -> dict[str, Fields]:
+    """Return, for each day of a game, the figures of its areas as columns."""
+    result: dict[str, Fields] = {}
+    for one in sorted(kpi.values(), key=lambda one: str(one["area"])):
+        about = {"scope": "game", "game": one["game"], "ts": one["ts"]}
+        empty: Fields = {"areas": [], **{name: [] for name in COLUMNS}}
+        table = result.setdefault(f"game:{one['game']}:{one['ts']}", about | empty | {"final": one["final"]})
+        table["areas"].append(one["area"])
+        for name in COLUMNS:
+            table[name].append(one[name])
+    return result

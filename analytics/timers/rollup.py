@@ -1,0 +1,65 @@
+"""What is added up over the areas of a plat or a game, as the bolts declare it. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analytics.core.bolt import Bolt
+
+NAME = "rollup"
+"""The family of timer bolts that writes these sums."""
+
+
+AREAS = "areas_total"
+"""The collection that has one document for each day of a game, with the figures of each of its areas as columns."""
+
+AREA_FIELDS = ("dau", "wau", "mau", "payers", "revenue", "reg", "new_payers")
+"""Its columns, fields of ``kpi``."""
+
+
+class Rollup:
+    """How the documents of a bolt become those of a plat or a game.
+
+    Every number that the bolt's measures show of no rows at all is summed, and in every table of numbers each entry. What
+    ``finish`` derives is derived from the sums. Distinct accts are summed, too: an acct counts once in each area.
+
+    Attributes:
+        numbers: fields that are summed.
+        tables: fields that hold a table; its entries are summed.
+    """
+
+    def __init__(self, bolt: Bolt) -> None:
+        self.bolt = bolt
+        shown: dict[str, Any] = {}
+        for name, measure in bolt.measures.items():
+            shown |= measure.save(name, measure.empty())
+        visible = {name: value for name, value in shown.items() if not name.startswith("_")}
+        self.numbers = tuple(name for name, value in visible.items() if isinstance(value, int))
+        self.tables = tuple(name for name, value in visible.items() if isinstance(value, dict))
+
+    def fields(self, sums: Sequence[float], tables: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        """Return a total's fields besides its key and ``final``, given the sums of ``numbers`` in order, and of ``tables``."""
+        shown: dict[str, Any] = dict(zip(self.numbers, map(_whole, sums), strict=True))
+        for name in self.tables:
+            shown[name] = {
+                entry: _whole(value) for entry, value in sorted(tables.get(name, {}).items(), key=_place)
+            }
+        if self.bolt.finish:
+            shown |= self.bolt.finish(shown)
+        return {**self.bolt.constants, **shown}
+
+
+def added(totals: dict[str, Counter[str]], tables: Mapping[str, Mapping[str, float]]) -> None:
+    """Add a document's tables to ``totals``."""
+    for name, entries in tables.items():
+        totals.setdefault(name, Counter()).update(entries)
+
+
+def _whole(value: float) -> float:
+    """Return a sum as an integer where it is one that stores take."""
+    return int(value) if value == int(value) and abs(value) < 2**63 else value
+
+
+def _place(entry: tuple[str, float]) -> tuple[bool, int, str]:
+    name = entry[0]
+    return (False, int(name), "") if name.isdecimal() else (True, 0, name)

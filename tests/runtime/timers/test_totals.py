@@ -1,0 +1,142 @@
+"""Totals of plats and games equal the sums over their areas, whatever comes late, ends half-way or was changed by hand."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from timer_harness import SHANGHAI, C, at, coins, eventually, failing, log, some_weeks
+
+from analytics.core.periods import zone
+from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.totals import ROLLUPS
+from analytics.runtime.timers.wanted import Wanted
+from analytics.store import Write
+from analytics.timers import NAMES
+
+ROLLED = ("loginhour", "signuphour", "createrolehour", "coinhour", "cointype")
+OLD_DAY = "2015-02-10"
+Sums = dict[tuple[Any, ...], Counter[str]]
+"""By collection, scope, start of the period, and reason."""
+
+
+def added(suite: Any) -> Sums:
+    """Return the sums over areas."""
+    claimed = {area: (game, one) for game, of in suite.config.games.items() for area, one in of.areas.items()}
+    found: Sums = {}
+    for name in ROLLED:
+        rollup = ROLLUPS[name]
+        for one in suite.store.find(name):
+            game, area = claimed[one["area"]]
+            of_game = zone(suite.config.games[game].timezone or SHANGHAI)
+            day = zone(area.timezone or SHANGHAI).local(one["ts"]).date().isoformat()
+            ts = of_game.day_of(day) if rollup.bolt.period == "day" else of_game.start("hour", one["ts"])
+            for scope in (("game", game, None), ("plat", game, area.plat)):
+                key = (name, *scope, ts, one.get("reason"))
+                found.setdefault(key, Counter()).update({field: one[field] for field in rollup.numbers})
+    return found
+
+
+def stored(suite: Any) -> Sums:
+    """Return what the totals say."""
+    result = {}
+    for name in ROLLED:
+        for one in suite.store.find(f"{name}_total"):
+            assert "area" not in one
+            key = (name, one["scope"], one["game"], one.get("plat"), one["ts"], one.get("reason"))
+            result[key] = Counter({field: one[field] for field in ROLLUPS[name].numbers})
+    return result
+
+
+def timers_of(suite: Any) -> Any:
+    return next(node for node in suite._greenlets if node.name == "timers")
+
+
+def test_after_weeks_and_what_comes_late(suite: Any) -> None:
+    some_weeks(suite, "2015-02-02", 20, seed=5)
+    suite.drain()
+    assert stored(suite) == added(suite)
+    before = suite.documents("cointype_total")
+    late = [coins("late", -7, "new", at(OLD_DAY)), coins("late", 9, "shop", at(OLD_DAY, 22), C)]
+    suite.send("gamelog.yuanbao_logchange", late)
+    suite.send("gamelog.login_logcount", [log("login", "late", at(OLD_DAY))])
+    suite.drain()
+    assert stored(suite) == added(suite)
+    changed = {key for key, one in suite.documents("cointype_total").items() if before.get(key) != one}
+    assert len(changed) == 4, "of the game and a plat, for each of two reasons"
+    assert suite.unpublished() == []
+
+
+@pytest.mark.parametrize("collection", ["cointype", "cointype_total", "loginhour_total", "positions"])
+def test_after_a_run_that_ended_half_way(suite: Any, collection: str) -> None:
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    suite.drain()
+    suite.store.before = failing(collection)
+    some_weeks(suite, "2015-02-22", 5, seed=7)
+    suite.drain()
+    assert stored(suite) == added(suite)
+    assert suite.unpublished() == []
+
+
+def test_after_a_kill(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    eventually(lambda: any(suite.store.find("coinhour_total")))
+    suite.kill(timers_of(suite))
+    some_weeks(suite, "2015-02-22", 5, seed=7)
+    suite.start_timers()
+    suite.drain()
+    assert stored(suite) == added(suite)
+    assert suite.unpublished() == []
+
+
+def test_final_when_the_day_has_ended_everywhere(suite: Any) -> None:
+    suite.now = at("2015-03-04", 1)
+    noon = at("2015-03-03")
+    late = at("2015-03-03", 1, "America/New_York")
+    suite.send("gamelog.yuanbao_logchange", [coins("a", -1, "shop", noon), coins("a", -1, "shop", late, C)])
+    suite.drain()
+
+    def final() -> dict[str, bool]:
+        found = suite.documents("cointype_total").values()
+        return {one["scope"] + one.get("plat", ""): one["final"] for one in found}
+
+    assert final() == {"game": False, "plat1": True, "plat2": False}
+    suite.now = at("2015-03-04", 20)
+    eventually(lambda: all(final().values()))
+
+
+def test_what_was_changed_by_hand_comes_right(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    suite.drain()
+    documents, store = suite.documents(), suite.store
+    ids = sorted(one["_id"] for one in store.find("cointype_total"))
+
+    def change(id_: str, new: str = "", **fields: Any) -> None:
+        document = store.load("cointype_total", [id_])[id_]
+        store.write("cointype_total", [Write(new or id_, document | {"_id": new or id_} | fields, None)])
+
+    change(ids[0], amount=999)
+    change(ids[1], ts=at("2015-02-21", 0), game="wsdx")
+    change(ids[2], _v="x")
+    change(ids[3], new="junk")
+    change(ids[4], new="plat:dl:9:1424361600:shop")
+    store.delete("cointype_total", ids[5:7])
+    by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
+    assert suite.documents() == documents
+    again = by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
+    assert not again.changed.total() + again.removed.total()
+
+
+def test_documents_of_whole_games_that_earlier_versions_wrote_go(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    suite.drain()
+    documents, store = suite.documents(), suite.store
+    suite.stop(timers_of(suite))
+    former = {"game": "dl", "area": "*", "plat": "*", "ts": 1424361600, "_v": 3}
+    store.write("kpi", [Write("dl:*:1424361600", former, 0)])
+    position = store.load("positions", ["timers"])["timers"]
+    del position["layout"]
+    store.write("positions", [Write("timers", position, position["_v"])])
+    for name in {name for name, _ in documents if name.endswith("_total")}:
+        store.delete(name, list(store.ids(name)))
+    suite.start_timers()
+    eventually(lambda: suite.documents() == documents)
