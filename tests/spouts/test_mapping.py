@@ -174,6 +174,7 @@ def test_lines_that_match_nothing_can_be_skipped_and_numbers_stay_those_of_lines
     (share,) = convert(chunk, SOURCE, 10, rules(one), NOW)
     assert sorted(records_of([share])) == [f"{SOURCE}:11", f"{SOURCE}:14"]
     assert not share.bad
+    assert not convert(b"starting\n\n", SOURCE, 15, rules(one), NOW)
 
 
 @pytest.mark.parametrize("amount", ["-30", -30, -30.0, "-30.0", " -30 ", "-30."])

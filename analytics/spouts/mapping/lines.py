@@ -69,7 +69,8 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int, heade
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n")
         ns = range(first, first + count_lines(chunk, 0, len(chunk)))
-        return [_mapped(_Lines(rules.mapping.name, source, ns, chunk, header), rules, rules.mapping, now)]
+        share = _mapped(_Lines(rules.mapping.name, source, ns, chunk, header), rules, rules.mapping, now)
+        return [share] if share.ns or share.bad else []
     if not chunk.startswith(b'{"id":"') or MARK not in chunk:
         shares = records.convert(chunk, source, first, rules, now)
         if not any(share.bad for share in shares) or MARK not in chunk:
