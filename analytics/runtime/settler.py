@@ -133,7 +133,8 @@ class Settler:
             gevent.killall(greenlets)
         if failed:
             raise failed[0]
-        published.extend(self._outlet.send(CHANGES, marks.tuples()))
+        if reported := marks.tuples():
+            published.extend(self._outlet.send(CHANGES, reported))
         for result in published:
             result.get()
         self.save_positions(changes.log, changes.heads)

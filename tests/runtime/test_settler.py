@@ -1,7 +1,6 @@
 """A settler holds few large documents at once, and many small ones, asks for none that is new, and stops where one fails."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
 
 import gevent
 import msgspec
@@ -14,6 +13,8 @@ from analytics.core.fold import Folder
 from analytics.core.periods import zone
 from analytics.core.settle import PART_SIZE, STEP_SIZE
 from analytics.errors import Unavailable
+from analytics.rebuild.overlay import Silent
+from analytics.runtime.outlet import Outlet
 from analytics.runtime.settler import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE, PORTIONS, Changes, Settler
 from analytics.store import Document, Write
 from analytics.store.memory import MemoryStore
@@ -50,7 +51,7 @@ class Watched(MemoryStore):
 
 
 def settler_of(store: MemoryStore, max_items: int = 1_000_000) -> Settler:
-    outlet = cast(Any, None)  # the bolt publishes nothing
+    outlet = Outlet(Silent(), "test")
     return Settler({BOLT.name: BOLT}, AREAS, store, outlet, max_items)
 
 
