@@ -32,7 +32,7 @@ def store() -> MemoryStore:
         fields = {"_v": 1, "game": "dl", "ts": ts}
         made.write("loginday", [Write(f"{A}:{ts}", fields | {"area": A, "plat": "1"}, 0)])
         made.write("kpi", [Write(f"{A}:{ts}", fields | {"area": A, "plat": "1"}, 0)])
-        made.write("kpi", [Write(f"dl:*:{ts}", fields | {"area": "*", "plat": "*"}, 0)])
+        made.write("kpi_total", [Write(f"game:dl:{ts}", fields | {"scope": "game"}, 0)])
     return made
 
 
