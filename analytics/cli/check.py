@@ -90,7 +90,7 @@ def tries(config: Config) -> Iterator[Try]:
     for address in config.etcd.endpoints:
         yield f"etcd {address}", partial(_etcd, config, address)
     for source in config.gamelog.sources:
-        yield f"gamelog source {source.name}", partial(_source, source, config)
+        yield f"gamelog source {source.name}", partial(SOURCE_CHECKS[source.kind], source, config)
     for name, interface in (("payment", config.payment), ("syncuser", config.syncuser)):
         if interface.url:
             yield f"{name} interface", partial(_interface, interface, name, config)
@@ -216,20 +216,24 @@ def _etcd(config: Config, address: str) -> str:
     return f"answers; {count} nodes of this suite are known there"
 
 
-def _source(source: Source, config: Config) -> Outcome:
-    if source.kind == "http":
-        return [*_log(source), *_sample(source, config)]
-    if source.kind == "file":
-        found = matching(source.path)
-        if not found:
-            folder = Path(source.path).parent
-            meant = "[" in str(folder) and folder.exists()
-            hint = "; write [[] for a [ that is part of a name" if meant else ""
-            raise CheckFailed(f"no file matches {source.path}; nothing is read until one does{hint}")
-        unreadable = [path for path in found if not os.access(path, os.R_OK)]
-        if unreadable:
-            raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
-        return [Finding(Grade.OK, f"{len(found)} files match"), *_sample(source, config)]
+def _files(source: Source, config: Config) -> list[Finding]:
+    found = matching(source.path)
+    if not found:
+        folder = Path(source.path).parent
+        meant = "[" in str(folder) and folder.exists()
+        hint = "; write [[] for a [ that is part of a name" if meant else ""
+        raise CheckFailed(f"no file matches {source.path}; nothing is read until one does{hint}")
+    unreadable = [path for path in found if not os.access(path, os.R_OK)]
+    if unreadable:
+        raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
+    return [Finding(Grade.OK, f"{len(found)} files match"), *_sample(source, config)]
+
+
+def _web_log(source: Source, config: Config) -> list[Finding]:
+    return [*_log(source), *_sample(source, config)]
+
+
+def _port(source: Source, config: Config) -> str:
     if _runs(config, "gamelog"):
         return f"the spout runs and listens on {source.host}:{source.port}"
     return f"port {_unused(source.port, source.host)} is free"
@@ -308,6 +312,14 @@ def _log(source: Source) -> list[Finding]:
         )
         return [Finding(Grade.WARNING, text)]
     return [Finding(Grade.OK, f"{shown} answers {status}")]
+
+
+SOURCE_CHECKS: dict[str, Callable[[Source, Config], Outcome]] = {
+    "http": _web_log,
+    "file": _files,
+    "tcp": _port,
+}
+"""The check of each kind of source."""
 
 
 def _runs(config: Config, name: str) -> bool:

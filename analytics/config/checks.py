@@ -13,7 +13,15 @@ import msgspec
 
 from analytics.config.addresses import is_any, is_loopback, is_network
 from analytics.config.mapped import faults_of_mapping
-from analytics.config.sections import BrokerSection, Config, DashboardSection, EtcdSection, Polled, Source
+from analytics.config.sections import (
+    SOURCE_KINDS,
+    BrokerSection,
+    Config,
+    DashboardSection,
+    EtcdSection,
+    Polled,
+    Source,
+)
 from analytics.config.uris import weakening, without_secrets
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
@@ -27,12 +35,6 @@ PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
     "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
 }
-KEYS_OF_KIND = {
-    "http": ("url", "rotated_url", "headers", "ca", "proxy", "poll_seconds", "timeout_seconds"),
-    "file": ("path", "poll_seconds"),
-    "tcp": ("host", "port"),
-}
-NEEDED_OF_KIND = {"http": "url", "file": "path", "tcp": "port"}
 
 
 def faults(config: Config) -> Iterator[str]:
@@ -224,11 +226,16 @@ def _sources(config: Config) -> Iterator[str]:
 
 def _kind(source: Source, key: str) -> Iterator[str]:
     """Yield faults of the keys that apply to one kind of source only."""
-    needed, allowed = NEEDED_OF_KIND[source.kind], KEYS_OF_KIND[source.kind]
+    if source.kind not in SOURCE_KINDS:
+        known = ", ".join(f'"{kind}"' for kind in SOURCE_KINDS)
+        yield f'{key}.kind: expected one of {known}, got "{source.kind}"'
+        return
+    allowed = SOURCE_KINDS[source.kind]
+    needed = allowed[0]
     if not getattr(source, needed):
         yield f'{key}.{needed}: expected a value, as kind is "{source.kind}", found none'
     for field in msgspec.structs.fields(Source):
-        kinds = [kind for kind, keys in KEYS_OF_KIND.items() if field.name in keys]
+        kinds = [kind for kind, keys in SOURCE_KINDS.items() if field.name in keys]
         changed = bool(kinds) and getattr(source, field.name) != field.default
         if field.name == "headers":
             changed = bool(source.headers)

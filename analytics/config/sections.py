@@ -98,11 +98,20 @@ class JournalSection(Section, frozen=True):
     keep_days: NotNegative = 0
 
 
+SOURCE_KINDS = {
+    "http": ("url", "rotated_url", "headers", "ca", "proxy", "poll_seconds", "timeout_seconds"),
+    "file": ("path", "poll_seconds"),
+    "tcp": ("port", "host"),
+}
+"""The keys that apply to each kind of source, beside those that apply to all. The first one is required."""
+
+
 class Source(Mapped, frozen=True, kw_only=True):
-    """One named source of game logs. ``kind`` decides which other keys apply. ``ca`` is absolute once loaded."""
+    """One named source of game logs. ``kind``, of :data:`SOURCE_KINDS`, decides which other keys apply. ``path`` and ``ca`` are
+    absolute once loaded."""
 
     name: str
-    kind: Literal["http", "file", "tcp"]
+    kind: str
     game: str = ""
     url: str = ""
     rotated_url: str = ""

@@ -31,9 +31,9 @@ from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Share, by_source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.http import HttpSource
+from analytics.spouts.sources.kinds import KINDS
+from analytics.spouts.sources.log_source import LogSource, SourceContext
 from analytics.spouts.sources.stream import LONGEST_LINE, Chunk
-from analytics.spouts.sources.tcp import TcpSource
 from analytics.system.locks import FileLock
 from analytics.system.tasks import TaskGroup
 
@@ -254,7 +254,7 @@ class GamelogSpout:
         self._config = config
         self._lock: FileLock | None = None
         self._tasks = TaskGroup(self.name)
-        self._sources: list[FileSource | HttpSource | TcpSource] = []
+        self._sources: list[LogSource] = []
         self._health: list[Health] = []
 
     def start(self) -> None:
@@ -272,8 +272,7 @@ class GamelogSpout:
             self._add(source, memory)
         memory.save(now=True)
         for one in self._sources:
-            if isinstance(one, TcpSource):
-                one.start()
+            one.start()
         self._tasks.spawn(self._run, may_end=True)
 
     def step(self) -> None:
@@ -322,8 +321,10 @@ class GamelogSpout:
 
     def _run(self) -> None:
         rules = rules_of(self._config)
-        files = [one for one in self._sources if isinstance(one, FileSource)]
-        self._pipeline.path_of = lambda source: next(filter(None, (one.path_of(source) for one in files)), "")
+        sources = self._sources
+        self._pipeline.path_of = lambda source: next(
+            filter(None, (one.path_of(source) for one in sources)), ""
+        )
         for block in self._pipeline.journal.unacknowledged():
             self._pipeline.again(block.data, block.mark, rules)
         for source in self._sources:
@@ -339,17 +340,9 @@ class GamelogSpout:
             health.converted(work.lines, reasons, rules.alike)
             self._pipeline.put(work)
 
-        section = self._config.gamelog
         self._health.append(health)
-        if source.kind == "tcp":
-            self._sources.append(TcpSource(source, section, emit))
-        elif source.kind == "http":
-            more = (emit, health, memory.begun, self._lost.put)
-            self._sources.append(HttpSource(source, section, memory.catalogue, *more))
-        else:
-            looked = memory.looked(source.name)
-            more = (emit, health, memory.begun, self._lost.put)
-            self._sources.append(FileSource(source, section, memory.catalogue, *more, looked))
+        given = SourceContext(self._config.gamelog, emit, health, memory, self._lost.put)
+        self._sources.append(KINDS[source.kind](source, given))
 
     def _fill(self, state: State) -> None:
         state.journal = dict(self._pipeline.journal.acknowledged or {})

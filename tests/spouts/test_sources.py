@@ -133,8 +133,8 @@ def test_a_file_name_that_is_no_utf8_can_be_told(tmp_path):
 def test_senders_that_vanish_are_asked_whether_they_are_there():
     source = TcpSource(Source(name="s1", kind="tcp", port=0), GamelogSection(), lambda chunk: None)
     served = []
-    chunks = source._chunks
-    source._chunks = lambda connection: served.append(connection) or chunks(connection)
+    received = source._received
+    source._received = lambda connection: served.append(connection) or received(connection)
     source.start()
     with socket.create_connection(("127.0.0.1", source.port)):
         eventually(lambda: served)

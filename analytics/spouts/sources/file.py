@@ -12,6 +12,7 @@ from analytics.spouts.lost import Loss
 from analytics.spouts.sources.carrier import ENDED_SECONDS, Carrier, Content, Inode, content_of
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
+from analytics.spouts.sources.log_source import LogSource
 from analytics.spouts.sources.matching import matching
 from analytics.spouts.sources.packed import OPENERS, START, UNPACKING, Forward, Open, opener
 from analytics.spouts.sources.stream import (
@@ -32,7 +33,7 @@ _QUIET_SECONDS = 60.0
 _MOST_OPEN = 100
 
 
-class FileSource:
+class FileSource(LogSource):
     """Follows every file that the glob ``path`` matches, and what was rotated away from it.
 
     A file beside them whose name goes on after ``.`` or ``-`` counts as rotated if a stream that was being read

@@ -20,6 +20,7 @@ from analytics.spouts.lost import Loss
 from analytics.spouts.sources.answers import Missing, Unusable, body, closing, problem, size_of, validators
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
+from analytics.spouts.sources.log_source import LogSource
 from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ _LATE_SECONDS = 10.0
 """How often to look whether a rotated log has grown: its writer may have lines in a buffer still."""
 
 
-class HttpSource:
+class HttpSource(LogSource):
     """Follows ``url``. When the log was rotated, the old one's rest is read from ``rotated_url`` if there is one.
 
     Each request asks for a little before the offset too: if that differs, or the log is shorter than it was,

@@ -1,12 +1,6 @@
-"""Game logs that come in over TCP, one record a line.
+"""Game logs that come in over TCP, one record a line."""
 
-All connections together are one record source from start to stop, and their ends are not reported: senders may
-connect for each record, for years.
-"""
-
-import dataclasses
 import logging
-import secrets
 import socket as sockets
 import time
 from collections.abc import Iterator
@@ -16,8 +10,9 @@ from gevent.socket import socket
 from gevent.socket import timeout as SocketTimeout
 
 from analytics.config import GamelogSection, Source
-from analytics.spouts.positions import Position
-from analytics.spouts.sources.stream import BLOCK, Chunk, Emit, Stream
+from analytics.spouts.sources.log_source import LogSource
+from analytics.spouts.sources.stream import BLOCK, Emit
+from analytics.spouts.sources.unrepeatable import Unrepeatable
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +23,7 @@ _KEEP_ALIVE = {
 }
 
 
-class TcpSource:
+class TcpSource(LogSource):
     """Listens, and journals lines before anything else.
 
     TCP does not report to a sender which lines were handled: lines that the spout has not journaled when it dies are
@@ -38,9 +33,7 @@ class TcpSource:
     def __init__(self, source: Source, section: GamelogSection, emit: Emit) -> None:
         self._source = source
         self._section = section
-        self._emit = emit
-        self._name = f"gamelog/{source.name}@{secrets.token_hex(8)}"
-        self._next = 1
+        self._lines = Unrepeatable(source, section, emit)
         self._server = StreamServer((source.host, source.port), self._serve)
 
     def start(self) -> None:
@@ -58,18 +51,7 @@ class TcpSource:
 
     def _serve(self, connection: "socket", _address: object) -> None:
         _keep_alive(connection)
-        first = 0
-        for chunk in self._chunks(connection):
-            if chunk.part <= 1:  # the parts of a long line share its number
-                first = self._next
-                self._next += 1 if chunk.part else chunk.data.count(b"\n")
-            self._emit(dataclasses.replace(chunk, first=first, position=None))
-
-    def _chunks(self, connection: "socket") -> Iterator[Chunk]:
-        stream = Stream(self._name, Position(""), self._section.batch_lines)
-        for data in self._received(connection):
-            yield from stream.feed(data)
-        yield from stream.give_up()
+        self._lines.take(self._received(connection))
 
     def _received(self, connection: "socket") -> Iterator[bytes]:
         """Yield what comes within ``batch_seconds``, up to a block, at a time."""
