@@ -67,6 +67,10 @@ class Mapped(Section, frozen=True):
     unmatched: Literal["reject", "skip"] = "reject"
 
 
+_HEADED_KINDS = ("http", "file")
+"""The kinds of sources that read a log from its first line, which may name the columns."""
+
+
 def faults_of_mapping(source: Mapped, key: str, areas: set[str], kind: str) -> Iterator[str]:
     """Yield what is wrong with a source's mapping. ``areas``: ids that games claim; ``kind``: the source's."""
     if not source.format:
@@ -106,8 +110,8 @@ def _format(source: Mapped, key: str, kind: str) -> Iterator[str]:
             yield f'{key}.separator: expected one character, like "," or "\\t", got "{source.separator}"'
         if len({*source.columns}) < len(source.columns):
             yield f"{key}.columns: expected names of their own, got one twice: {', '.join(source.columns)}"
-        if kind == "tcp" and not source.columns:
-            yield f'{key}.columns: expected names, as a connection has no header, found none; write columns = ["time", "event", "acct"]'
+        if kind not in _HEADED_KINDS and not source.columns:
+            yield f'{key}.columns: expected names, as a source of kind "{kind}" has no header, found none; write columns = ["time", "event", "acct"]'
     if source.format == "regex":
         try:
             groups = re.compile(source.pattern).groupindex

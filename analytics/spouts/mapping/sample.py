@@ -60,7 +60,7 @@ def sample_of(source: Source, timeout: float = 5.0) -> Sample:
     if source.kind == "http":
         return _of_url(source, timeout)
     raise AnalyticsError(
-        f"source {source.name} listens, so there is nothing to look into; write some of its lines to a file and call "
+        f'source {source.name}: lines of kind "{source.kind}" can be read once only, by the spout; write some to a file and call '
         f"`bin/analytics try FILE --mapping {source.name}`"
     )
 
