@@ -32,7 +32,8 @@ def ask_all(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[
             answers[name] = greenlet.value or Reply()
         else:
             greenlet.kill(block=False)
-            answers[name] = Reply(problem=f"{name} did not answer within {seconds:g} s", seconds=seconds)
+            problem = f"{name} did not answer within {seconds:g} s; it may be busy: ask again"
+            answers[name] = Reply(problem=problem, seconds=seconds)
     return answers
 
 

@@ -33,6 +33,6 @@ def test_each_answer_is_told_by_name() -> None:
         "well": (7, ""),
         "away": (None, "the store is away"),
         "broken": (None, "KeyError: 'x'"),
-        "hangs": (None, "hangs did not answer within 0.2 s"),
+        "hangs": (None, "hangs did not answer within 0.2 s; it may be busy: ask again"),
     }
     assert not ended
