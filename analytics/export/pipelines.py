@@ -28,6 +28,8 @@ def pipeline(collection: str, zones: Iterable[str]) -> list[Stage]:
         zones: the names of all time zones there are: not every server takes one from a field.
     """
     shown: Stage = {"_id": 1, **dict.fromkeys(ids(collection), 1)}
+    if collection.endswith(TOTAL):
+        shown["plat"] = {"$ifNull": ["$plat", None]}  # a total of a game has none
     stages = [documents(collection)]
     if has_ts(collection):
         stages += _with_zone("game" if collection.endswith(TOTAL) else "area")

@@ -48,8 +48,6 @@ def config(world: Journaled, module_database: Any) -> Config:
     config = msgspec.structs.replace(world.config, mongodb=module_database.section)
     store = open_store(config)
     for name, by_id in world.documents.items():
-        if name.endswith(TOTAL):
-            continue  # those of other scopes are made below
         store.write(name, [Write(id, {**one, "_v": 1}, 0) for id, one in by_id.items()])
         if name == "loginday":  # a long list continues in parts, which are no rows
             parts = [
