@@ -187,7 +187,7 @@ class Writer:
 def marks_of(
     bolt: Bolt, areas: Areas, ids: Iterable[str], checks: Iterable[Check] = ()
 ) -> list[Mapping[str, Any]]:
-    """Return the tuples that report changes of these documents: of what their ids speak of, and of what was stored there."""
+    """Return the tuples that report changes of these documents: those that their ids name, and those that were stored there."""
     marks = Marks()
     for id_ in ids:
         home = home_of(bolt.name, id_)

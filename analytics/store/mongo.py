@@ -28,6 +28,7 @@ from analytics.store.encoding import OPTIONS
 from analytics.store.forking import forget_clients_in_children
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
 from analytics.store.store import POSITIONS, Document, Store, Write, is_total
+from analytics.timers.rollup import AREAS
 
 forget_clients_in_children()
 
@@ -42,6 +43,8 @@ READERS_INDEXES = (("area", "ts"), ("game", "ts"), ("ts",))
 """For every collection. The suite never searches by ``ts`` alone: that index is for other readers."""
 TOTALS_INDEXES = (("game", "scope", "ts"), ("game", "plat", "ts"), ("game", "ts"), ("ts",))
 """For documents of whole games and plats."""
+GAME_INDEXES = (("game", "ts"), ("ts",))
+"""For documents of whole games alone."""
 WITHOUT_TS = {bolt.name: tuple(bolt.indexes) for bolt in BOLTS.values() if bolt.indexes}
 """Indexes of collections whose documents have no ``ts``, as their bolts declare them."""
 
@@ -305,7 +308,9 @@ def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
 
 def indexes(collection: str) -> tuple[tuple[str, ...], ...]:
     """Return the fields of each index of a collection, except the one on ``_id``."""
-    return TOTALS_INDEXES if is_total(collection) else WITHOUT_TS.get(collection, READERS_INDEXES)
+    if is_total(collection):
+        return GAME_INDEXES if collection == AREAS else TOTALS_INDEXES
+    return WITHOUT_TS.get(collection, READERS_INDEXES)
 
 
 def _between(since: int | None, until: int | None) -> Document:

@@ -211,7 +211,7 @@ ONE = Config(games={"dl": Game()}, payment=Interface(url="http://127.0.0.1/{day}
         ({}, []),
         ({"games": {"dl": Game(), "wsdx": Game()}}, ["main", "timers", "dashboard", "payment"]),
         ({"payment": Interface(url="http://127.0.0.1/{day}", every_seconds=9)}, ["payment"]),
-        ({"dashboard": DashboardSection(kept_seconds=9)}, ["dashboard"]),
+        ({"dashboard": DashboardSection(session_hours=9)}, ["dashboard"]),
         ({"worker": WorkerSection(flush_seconds=9)}, ["main"]),
         ({"worker": WorkerSection(left_out=["shop"])}, None),
         ({"dashboard": DashboardSection(port=0)}, None),
