@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from analytics.core.bolt import Bolt
@@ -56,8 +57,8 @@ def added(totals: dict[str, Counter[str]], tables: Mapping[str, Mapping[str, flo
 
 
 def _whole(value: float) -> float:
-    """Return a sum as an integer where it is one that stores take."""
-    return int(value) if value == int(value) and abs(value) < 2**63 else value
+    """Return a sum as stores take it: an integer where it is whole and fits 64 bits, else a float."""
+    return int(value) if isfinite(value) and value == int(value) and abs(value) < 2**63 else float(value)
 
 
 def _place(entry: tuple[str, float]) -> tuple[bool, int, str]:

@@ -140,3 +140,17 @@ def test_documents_of_whole_games_that_earlier_versions_wrote_go(suite: Any) -> 
         store.delete(name, list(store.ids(name)))
     suite.start_timers()
     eventually(lambda: suite.documents() == documents)
+
+
+def test_a_sum_past_64_bits(suite: Any) -> None:
+    most = 2**63 - 1
+    there = at("2015-03-03", 12, "America/New_York")
+    gains = [coins("a", most, "gift", at("2015-03-03")), coins("b", most, "gift", there, C)]
+    suite.send("gamelog.yuanbao_logchange", gains)
+    suite.drain()
+    found = {one["scope"] + one.get("plat", ""): one for one in suite.documents("cointype_total").values()}
+    assert {name: one["gain_amount"] for name, one in found.items()} == {
+        "game": 2.0**64,
+        "plat1": most,
+        "plat2": most,
+    }
