@@ -140,8 +140,11 @@ class Totals:
         scope, collection = self._games[game], collection or f"{name}{TOTAL}"
         starts = {ts for (ts,), _ in self._store.sums(name, ["ts"], [], game=game) if isinstance(ts, int)}
         totals = (one.get("ts") for one in self._store.rows(collection, ["ts"], game=game))
+        # Hours are told apart by the game's zone, days of the calendar by each area's own.
+        hourly = name in ROLLUPS and ROLLUPS[name].bolt.period == "hour"
+        zones = {scope.zone} if hourly else scope.zones
         return Stored(
-            {day_of(zone, ts) for zone in scope.zones for ts in starts},
+            {day_of(zone, ts) for zone in zones for ts in starts},
             Counter(day_of(scope.zone, ts) for ts in totals if isinstance(ts, int)),
         )
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from timer_harness import SHANGHAI, C, at, coins, eventually, failing, log, some_weeks
 
+from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.totals import ROLLUPS
@@ -154,3 +155,18 @@ def test_a_sum_past_64_bits(suite: Any) -> None:
         "plat1": most,
         "plat2": most,
     }
+
+
+def test_hours_of_areas_that_are_all_west_of_their_game(new_suite: Any) -> None:
+    west = "America/New_York"
+    suite = new_suite({"dl": Game(timezone=SHANGHAI, areas={C: AreaSection(plat="2", timezone=west)})})
+    suite.start_worker()
+    suite.start_timers()
+    eventually(suite.is_saved)
+    suite.send("gamelog.login_logcount", [log("login", "a", at("2015-03-03", 20, west), C)])
+    suite.drain()
+    documents, store = suite.documents(), suite.store
+    assert len(suite.documents("loginhour_total")) == 2
+    store.delete("loginhour_total", list(store.ids("loginhour_total")))
+    by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
+    assert suite.documents() == documents
