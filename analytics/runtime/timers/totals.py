@@ -19,6 +19,7 @@ import gevent
 from analytics.bolts import BOLTS
 from analytics.core.areas import Areas
 from analytics.core.bolt import joined
+from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.runtime.timers.writing import Changes, Writer
@@ -138,14 +139,14 @@ class Totals:
             collection: where the totals are; "": where those of a bolt are.
         """
         scope, collection = self._games[game], collection or f"{name}{TOTAL}"
-        starts = {ts for (ts,), _ in self._store.sums(name, ["ts"], [], game=game) if isinstance(ts, int)}
+        starts = {ts for (ts,), _ in self._store.sums(name, ["ts"], [], game=game) if _is_start(ts)}
         totals = (one.get("ts") for one in self._store.rows(collection, ["ts"], game=game))
         # Hours are told apart by the game's zone, days of the calendar by each area's own.
         hourly = name in ROLLUPS and ROLLUPS[name].bolt.period == "hour"
         zones = {scope.zone} if hourly else scope.zones
         return Stored(
             {day_of(zone, ts) for zone in zones for ts in starts},
-            Counter(day_of(scope.zone, ts) for ts in totals if isinstance(ts, int)),
+            Counter(day_of(scope.zone, ts) for ts in totals if _is_start(ts)),
         )
 
     def is_one(self, id_: Any) -> bool:
@@ -269,6 +270,11 @@ class Totals:
                 [one.get(name, 0) for name in numbers],
                 {name: one.get(name, {}) for name in tables},
             )
+
+
+def _is_start(ts: Any) -> bool:
+    """Whether a period can begin then; somebody may have changed a document by hand."""
+    return isinstance(ts, int) and EARLIEST_START <= ts <= LATEST
 
 
 def _ended(scope: Scope, now: int) -> int:

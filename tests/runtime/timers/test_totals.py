@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from timer_harness import SHANGHAI, C, at, coins, eventually, failing, log, some_weeks
+from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, log, some_weeks
 
 from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
@@ -168,5 +168,16 @@ def test_hours_of_areas_that_are_all_west_of_their_game(new_suite: Any) -> None:
     documents, store = suite.documents(), suite.store
     assert len(suite.documents("loginhour_total")) == 2
     store.delete("loginhour_total", list(store.ids("loginhour_total")))
+    by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
+    assert suite.documents() == documents
+
+
+def test_documents_of_impossible_times_stop_nothing(suite: Any) -> None:
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    suite.drain()
+    documents, store = suite.documents(), suite.store
+    odd = {"scope": "game", "game": "dl", "area": A, "plat": "1", "reason": "shop", "ts": 10**15, "_v": 1}
+    for name in ("cointype", "cointype_total"):
+        store.write(name, [Write("odd", odd, 0)])
     by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
     assert suite.documents() == documents
