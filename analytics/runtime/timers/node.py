@@ -229,7 +229,7 @@ class Timers(Node):
         began, self._waiting_since = time.monotonic(), 0.0
         self._under_way = dirty
         try:
-            done = self._bring_up_to_date(dirty, log, heads)
+            done = self._bring_up_to_date(dirty, log, heads, due)
         except Unavailable as error:
             self._take_back(dirty, error)
             self._waiting_since = began
@@ -256,7 +256,7 @@ class Timers(Node):
         self._starts.clear()
         self._error = str(error)
 
-    def _bring_up_to_date(self, dirty: Dirty, log: str, heads: dict[str, Head]) -> Done:
+    def _bring_up_to_date(self, dirty: Dirty, log: str, heads: dict[str, Head], due: bool) -> Done:
         now = int(self._now())
         saved = self._position.saved
         name = f"{self._session}:{self._runs}"
@@ -278,8 +278,9 @@ class Timers(Node):
                 for game, days in planning.days_of_areas(plan).items():
                     totals.bring_areas_up_to_date(game, days)
             self._roll_up(totals, dirty, saved.now, now)
-            rest = totals.seconds * (1 / TOTALS_SHARE - 1)
-            self._totals_resting_until = time.monotonic() + min(rest, TOTALS_REST)
+            if due:  # a run without them says nothing of their cost, and does not end their rest
+                rest = totals.seconds * (1 / TOTALS_SHARE - 1)
+                self._totals_resting_until = time.monotonic() + min(rest, TOTALS_REST)
         self._position.finish(log, heads, now)
         self._boundary = next_boundary(self._zones, now)
         return run.done

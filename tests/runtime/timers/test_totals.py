@@ -1,8 +1,10 @@
 """Totals of plats and games equal the sums over their areas, whatever comes late, ends half-way or was changed by hand."""
 
+import time
 from collections import Counter
 from typing import Any
 
+import gevent
 import pytest
 from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, log, some_weeks
 
@@ -181,3 +183,24 @@ def test_documents_of_impossible_times_stop_nothing(suite: Any) -> None:
         store.write(name, [Write("odd", odd, 0)])
     by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
     assert suite.documents() == documents
+
+
+def test_totals_rest_whatever_runs_meanwhile(suite: Any) -> None:
+    def said(name: str, field: str) -> list[Any]:
+        return [one[field] for one in suite.store.find(name)]
+
+    def come(acct: str) -> None:
+        suite.send("gamelog.login_logcount", [log("login", acct, at("2015-03-20", 1))])
+        suite.send("gamelog.yuanbao_logchange", [coins(acct, -1, "shop", at("2015-03-20", 1))])
+
+    come("a")
+    suite.drain()
+    node = timers_of(suite)
+    node._totals_resting_until = time.monotonic() + 600
+    for n in (2, 3, 4):
+        come(f"b{n}")
+        eventually(lambda n=n: said("kpi_total", "dau") == [n, n])  # type: ignore[misc]
+    gevent.sleep(1)
+    assert said("cointype_total", "count") == [1, 1]
+    node._totals_resting_until = 0.0
+    eventually(lambda: said("cointype_total", "count") == [4, 4])
