@@ -278,7 +278,8 @@ class Timers(Node):
                 for game, days in planning.days_of_areas(plan).items():
                     totals.bring_areas_up_to_date(game, days)
             self._roll_up(totals, dirty, saved.now, now)
-            if due:  # a run without them says nothing of their cost, and does not end their rest
+            # A run without them, or over all that is stored, says nothing of what the next one costs.
+            if due and not dirty.everything:
                 rest = totals.seconds * (1 / TOTALS_SHARE - 1)
                 self._totals_resting_until = time.monotonic() + min(rest, TOTALS_REST)
         self._position.finish(log, heads, now)

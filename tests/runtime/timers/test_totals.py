@@ -10,6 +10,7 @@ from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, log, s
 
 from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
+from analytics.runtime.timers import node as timers_node
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.totals import ROLLUPS
 from analytics.runtime.timers.wanted import Wanted
@@ -127,6 +128,21 @@ def test_what_was_changed_by_hand_comes_right(suite: Any) -> None:
     assert suite.documents() == documents
     again = by_hand(suite.config, store, suite.publisher, Wanted(NAMES), lambda: suite.now)
     assert not again.changed.total() + again.removed.total()
+
+
+def test_no_rest_after_a_run_over_everything(suite: Any, monkeypatch: Any) -> None:
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    suite.drain()
+    suite.stop(timers_of(suite))
+    position = suite.store.load("positions", ["timers"])["timers"]
+    del position["layout"]
+    suite.store.write("positions", [Write("timers", position, position["_v"])])
+    monkeypatch.setattr(timers_node, "TOTALS_REST", 600.0)
+    monkeypatch.setattr(timers_node, "TOTALS_SHARE", 1e-9)
+    suite.start_timers()
+    eventually(lambda: bool(suite.store.load("positions", ["timers"])["timers"].get("layout")))
+    suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
+    eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")), 20)
 
 
 def test_documents_of_whole_games_that_earlier_versions_wrote_go(suite: Any) -> None:
