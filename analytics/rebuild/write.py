@@ -67,9 +67,8 @@ class Writer:
         for id_, check in wrong.items():
             self._differing.setdefault((bolt.name, id_), change_of(bolt, id_, check, self._areas))
         sound = {id_: one for id_, one in wrong.items() if one.document is None or is_version(one.document)}
-        for id_ in wrong.keys() - sound.keys():
-            self._drop(bolt, id_, wrong[id_])
         refused = set(wrong.keys() - sound.keys())
+        self._drop(bolt, {id_: wrong[id_] for id_ in sorted(refused)})
         if not sound:
             return sorted(refused)
         texts = {id_: self._text(group, bolt, check) for id_, check in sound.items()}
@@ -174,14 +173,23 @@ class Writer:
     def remove_foreign(self, bolt: Bolt, document: Document) -> None:
         """Remove a document whose id is no text, as the suite's are."""
         if self._store.remove(bolt.name, document["_id"], document.get("_v")):
+            if bolt.totals:
+                self._outlet.publish(CHANGES, marks_of(bolt, self._areas, [], [Check(None, document, None)]))
             self._tell(Change(bolt.name, str(document["_id"]), "extra", {}))
 
-    def _drop(self, bolt: Bolt, id_: str, check: Check) -> None:
-        """Remove a document that no worker could use, as its version is none. The next check finds it missing."""
-        document = check.document
-        assert document is not None
-        if self._store.remove(bolt.name, id_, document.get("_v")):
-            self._dropped.add((bolt.name, id_))
+    def _drop(self, bolt: Bolt, checks: Mapping[str, Check]) -> None:
+        """Remove documents that no worker could use, as their versions are none. The next check finds them missing."""
+        if not checks:
+            return
+        if bolt.totals:
+            self._notes.begin(bolt.name, checks, timers=False)
+        for id_, check in checks.items():
+            assert check.document is not None
+            if self._store.remove(bolt.name, id_, check.document.get("_v")):
+                self._dropped.add((bolt.name, id_))
+        if bolt.totals:
+            self._outlet.publish(CHANGES, marks_of(bolt, self._areas, checks, checks.values()))
+            self._notes.published(bolt.name)
 
 
 def marks_of(

@@ -1,0 +1,75 @@
+"""What a rebuild removes counts in no total any more: the node ``timers`` hears of it."""
+
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from analytics.bolts import BOLTS
+from analytics.broker.wire import Batch
+from analytics.core.areas import Area, Areas
+from analytics.core.bolt import CHANGES
+from analytics.core.periods import zone
+from analytics.rebuild.check import Check, DocumentCounts
+from analytics.rebuild.notes import Notes
+from analytics.rebuild.overlay import Silent
+from analytics.rebuild.write import Writer
+from analytics.runtime.outlet import Outlet
+from analytics.store import MemoryStore, Write
+
+A = "549140c8dbdb67794fc0fa3b"
+DAY = 1420646400
+COINDAY = BOLTS["coinday"]
+STORED = {"game": "dl", "area": A, "plat": "1", "ts": DAY, "amount": 5}
+
+
+class Kept(Silent):
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+
+    def publish(self, batch: Batch) -> Any:
+        self.batches.append(batch)
+        return super().publish(batch)
+
+    def marks(self) -> list[tuple[str, str, list[int]]]:
+        found = []
+        for batch in self.batches:
+            assert [part.topic for part in batch.header.parts] == [CHANGES]
+            for line in batch.bodies[0].split(b"\n"):
+                one = msgspec.json.decode(line)
+                found.append((one["bolt"], one["game"], one["ts"]))
+        return found
+
+
+@pytest.fixture
+def publisher() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def writer(publisher: Kept, store: MemoryStore) -> Writer:
+    areas = Areas([Area(A, "dl", "1", zone("Asia/Shanghai"))])
+    outlet, tail = Outlet(publisher, "test"), cast(Any, None)
+    return Writer(areas, store, tail, outlet, Notes(None), lambda change: None, DocumentCounts())
+
+
+def test_a_document_that_no_worker_can_use(publisher: Kept, store: MemoryStore, writer: Writer) -> None:
+    id_ = f"{A}:{DAY}"
+    document = {"_id": id_, **STORED, "_v": "x"}
+    store.write("coinday", [Write(id_, document, None)])
+    assert writer.act(cast(Any, None), COINDAY, {id_: Check(None, document, None)}) == [id_]
+    assert not store.load("coinday", [id_])
+    assert publisher.marks() == [("coinday", "dl", [DAY])]
+
+
+def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer: Writer) -> None:
+    document = {"_id": 7, **STORED, "_v": 1}
+    store.write("coinday", [Write(cast(Any, 7), document, None)])
+    writer.remove_foreign(COINDAY, document)
+    assert not list(store.ids("coinday"))
+    assert publisher.marks() == [("coinday", "dl", [DAY])]
