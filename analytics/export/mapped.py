@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import IO, cast
 
 from analytics.config import Config
+from analytics.errors import AnalyticsError
 from analytics.export.files import JournalFile
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.lines import MARK, plain_journal
+from analytics.spouts.rules import Rules
 
 _BLOCK = 4 << 20
 
@@ -19,7 +21,7 @@ _BLOCK = 4 << 20
 def plain_files(config: Config, files: Sequence[JournalFile], folder: Path) -> list[JournalFile]:
     """Return the journals to read instead of ``files``: those without lines of a mapped source as they are.
 
-    Copies are made in ``folder``, unless they are there.
+    Copies are made in ``folder``, unless they are there. Raise AnalyticsError where it has no room for them.
     """
     rules = rules_of(config)
     if not rules.mappings:
@@ -31,15 +33,22 @@ def plain_files(config: Config, files: Sequence[JournalFile], folder: Path) -> l
         try:
             if copy.exists() or any(MARK in block for block in _blocks(file.path)):
                 if not copy.exists():
-                    with copy.open("wb") as to:
-                        to.writelines(
-                            plain_journal(block, rules, int(time.time()))[0] for block in _blocks(file.path)
-                        )
+                    _copy(file.path, copy, rules)
                 file = replace(file, path=copy)
-        except (OSError, EOFError, zlib.error):
+        except (FileNotFoundError, gzip.BadGzipFile, EOFError, zlib.error):
             copy.unlink(missing_ok=True)  # gone meanwhile, or damaged, which DuckDB will find, too
+        except OSError as error:
+            raise AnalyticsError(
+                f"{file.path.name} holds lines of a mapped log, and could not be copied to {folder} as records: "
+                f"{error.strerror or error}. Make room there, or name another folder in TMPDIR"
+            ) from error
         found.append(file)
     return found
+
+
+def _copy(path: Path, copy: Path, rules: Rules) -> None:
+    with copy.open("wb") as to:
+        to.writelines(plain_journal(block, rules, int(time.time()))[0] for block in _blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
