@@ -225,6 +225,12 @@ def _report_problems(outcome: RebuildResult) -> None:
         _say(f"a journal is damaged, and its records after that count as missing: {text}")
     if outcome.left_out:
         for hole in outcome.gaps:
+            if name := outcome.without_mapping.get(hole.source):
+                _say(
+                    f"{hole.records:,} accepted records of {hole.source} can't be read: the configuration has no source {name} "
+                    "with a format any more; put it back"
+                )
+                continue
             _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
         _say("these documents were left as they are, since their records are missing:")
         for text, count in sorted(outcome.left_out.items()):

@@ -48,7 +48,7 @@ def plain_files(config: Config, files: Sequence[JournalFile], folder: Path) -> l
 
 def _copy(path: Path, copy: Path, rules: Rules) -> None:
     with copy.open("wb") as to:
-        to.writelines(plain_journal(block, rules, int(time.time()))[0] for block in _blocks(path))
+        to.writelines(plain_journal(block, rules, int(time.time())).block for block in _blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ written: later days are complete. Where records in the middle of a source are mi
 is one where other hosts may have journals of their own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics.config import Config
@@ -39,10 +39,12 @@ def gaps(
     accepted: Mapping[str, Intervals],
     seen: Mapping[str, Intervals],
     files: Iterable[JournalInfo],
+    unread: Container[str] = (),
 ) -> list[Gap]:
     """Return what is missing.
 
     Args:
+        unread: sources of which the journals hold lines that can't be read.
         accepted: per source what the filter had accepted before the journals were listed.
         seen: per source what they hold.
         files: the journals that were read.
@@ -60,7 +62,7 @@ def gaps(
         if not missing:
             continue
         spout, first = source.partition("/")[0], missing[0][0]
-        from_the_middle = next(iter(there), (FOR_EVER, 0))[0] < first
+        from_the_middle = source in unread or next(iter(there), (FOR_EVER, 0))[0] < first
         # Whatever is piped in goes to journals of gamelog.
         left = max(oldest.get(spout, float(FOR_EVER)), oldest["gamelog"] if spout != "gamelog" else 0.0)
         known = one_host and not from_the_middle and left < FOR_EVER

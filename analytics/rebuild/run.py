@@ -154,7 +154,7 @@ class Rebuild:
 
     def _once(self, outcome: RebuildResult) -> None:
         outcome.files = outcome.lines = outcome.unreadable = outcome.unmapped = 0
-        outcome.damaged, outcome.left_out = [], Counter()
+        outcome.damaged, outcome.left_out, outcome.without_mapping = [], Counter(), {}
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
             accepted = self._accepted()
@@ -193,9 +193,10 @@ class Rebuild:
         for file in files:
             try:
                 for block in blocks(file):
-                    plain, unused = plain_journal(block, self._rules, int(time.time()))
-                    self._take(read(plain), names, outcome)
-                    outcome.unmapped += names.pass_over(unused)
+                    plain = plain_journal(block, self._rules, int(time.time()))
+                    self._take(read(plain.block), names, outcome)
+                    outcome.unmapped += names.pass_over(plain.unused)
+                    outcome.without_mapping |= plain.unmapped
                     gevent.sleep(0)
             except DamagedJournal as error:
                 outcome.damaged.append(str(error))
@@ -204,7 +205,7 @@ class Rebuild:
             there.append(file)
         outcome.files = len(there)
         self._check_accepted(names, outcome)
-        return gaps(self._config, accepted, names.seen, there)
+        return gaps(self._config, accepted, names.seen, there, outcome.without_mapping)
 
     def _check_accepted(self, names: Names, outcome: RebuildResult) -> None:
         """Refuse to go on where the filter does not know what the journals hold: numbers would be too small."""

@@ -48,6 +48,7 @@ class RebuildResult:
     Attributes:
         files, lines, unreadable: journals read, their lines, and those that are no records.
         unmapped: lines that are no records by the mapping that their source has now.
+        without_mapping: record sources whose lines can't be read, each with the configured source that is gone.
         damaged: gzipped journals that end too early.
         gaps: accepted records that no journal holds any more.
         left_out: descriptions of documents that could not be derived, with the number of areas.
@@ -62,6 +63,7 @@ class RebuildResult:
     lines: int = 0
     unreadable: int = 0
     unmapped: int = 0
+    without_mapping: dict[str, str] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)

@@ -349,6 +349,7 @@ def test_another_host_may_have_what_is_missing():
     there = Config(data=Path("/data"), broker=BrokerSection(host="10.0.0.1"))
     assert [one.until for one in gaps(here, accepted, seen, files)] == [DAY + 86_401]
     assert [one.until for one in gaps(there, accepted, seen, files)] == [FOR_EVER]
+    assert [one.until for one in gaps(here, accepted, seen, files, ["gamelog/b@2"])] == [FOR_EVER]
 
 
 def test_days_whose_journals_are_missing_in_the_middle_are_all_left_alone(suite):

@@ -8,8 +8,9 @@ journal reads it by the mapping that the configuration has now.
 import re
 from codecs import BOM_UTF8
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -80,19 +81,37 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int, heade
     return [*shares, *records.convert(rest, source, first, rules, now)] if rest.strip() else shares
 
 
-def plain_journal(block: bytes, rules: Rules, now: int) -> tuple[bytes, dict[str, list[int]]]:
-    """Return a journal's block with records in place of lines as they came in; and, by source, which are none now."""
+class PlainJournal(NamedTuple):
+    """A journal's block with records in place of lines as they came in.
+
+    Attributes:
+        unused: by record source, the numbers of lines that are no records by the mapping that there is now.
+        unmapped: record sources with lines that nothing can read, each with the configured source whose mapping is gone.
+    """
+
+    block: bytes
+    unused: Mapping[str, list[int]]
+    unmapped: Mapping[str, str]
+
+
+def plain_journal(block: bytes, rules: Rules, now: int) -> PlainJournal:
+    """Return a journal's block as records."""
     if MARK not in block:
-        return block, {}
+        return PlainJournal(block, {}, {})
     originals, rest = _split(block)
     unused: defaultdict[str, list[int]] = defaultdict(list)
     bodies = []
     for one in originals:
+    unmapped = {}
         share = _mapped(one, rules, rules.mappings.get(one.name), now)
         bodies += [lines.body + b"\n" for lines in share.topics.values()]
         used = {*share.ns}
-        unused[one.source] += [n for n in one.ns if n not in used]
-    return rest + b"".join(bodies), {source: ns for source, ns in unused.items() if ns}
+        left = [n for n in one.ns if n not in used]
+        if left and one.name in rules.mappings:
+            unused[one.source] += left
+        elif left:
+            unmapped[one.source] = one.name
+    return PlainJournal(rest + b"".join(bodies), unused, unmapped)
 
 
 def header_of(chunk: bytes) -> str:
