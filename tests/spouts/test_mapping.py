@@ -386,3 +386,33 @@ def test_lines_of_a_source_without_a_mapping_are_not_known_to_be_none() -> None:
     (share,) = convert(json.dumps(LOGIN).encode() + b"\n", SOURCE, 1, rules(mapping()), NOW)
     journal = b"\n".join(share.journaled()) + b"\n"
     assert plain_journal(journal, Rules(AREAS, {}), NOW) == (b"\n", {}, {SOURCE: "log"})
+
+
+@pytest.mark.parametrize("raw", [rb'"a\nb"', rb'"\ud800"', b'"\xff"', b'{"time":"\xff"}', b"5", b'""'])
+def test_a_journaled_line_that_nobody_can_read_stops_no_other(raw: bytes) -> None:
+    good = json.dumps(LOGIN).encode()
+    journal = b"".join(
+        b'{"id":"gamelog/log@1:%d","as":"log","raw":%b}\n' % (n, text)
+        for n, text in ((1, good), (2, raw), (3, good))
+    )
+    shares = convert(journal, "gamelog/other@1", 1, rules(mapping(), journal=True), NOW)
+    assert sorted(records_of(shares)) == ["gamelog/log@1:1", "gamelog/log@1:3"]
+    plain = plain_journal(journal, rules(mapping(), journal=True), NOW)
+    assert plain.block.count(b'"op":') == 2
+
+
+def test_an_object_inside_a_line_is_no_record_whatever_its_id() -> None:
+    inside = {"id": "gamelog/a:1", "op": {"code": "login_logcount"}, "area": "s1", "ts": NOW}
+    lines = [LOGIN, LOGIN | {"uid": None, "event": "login_logcount", "more": inside}]
+    chunk = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+    (share,) = convert(chunk, SOURCE, 1, rules(mapping()), NOW)
+    assert (list(share.ns), [bad.n for bad in share.bad]) == ([1], [2])
+
+
+def test_the_first_line_of_a_json_log_may_begin_with_a_byte_order_mark() -> None:
+    chunk = b"\xef\xbb\xbf" + json.dumps(LOGIN).encode() + b"\n" + json.dumps(LOGIN).encode() + b"\n"
+    shares = convert(chunk, SOURCE, 1, rules(mapping()), NOW)
+    assert len(records_of(shares)) == 2
+    journal = b"".join(block + b"\n" for share in shares for block in share.journaled())
+    again = convert(journal, "gamelog/other@1", 1, rules(mapping(), journal=True), NOW)
+    assert records_of(again) == records_of(shares)

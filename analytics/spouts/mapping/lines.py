@@ -23,6 +23,7 @@ from analytics.spouts.shares import Bad, Originals, Share
 from analytics.spouts.sources.stream import count_lines
 
 MARK = b'","as":"'
+_BEGIN = b'{"id":"'
 _JOURNALED = re.compile(rb'\{"id":"gamelog/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}","as":"')
 
 
@@ -36,6 +37,7 @@ class _Original(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Original).decode
+_decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 
 
@@ -100,9 +102,9 @@ def plain_journal(block: bytes, rules: Rules, now: int) -> PlainJournal:
         return PlainJournal(block, {}, {})
     originals, rest = _split(block)
     unused: defaultdict[str, list[int]] = defaultdict(list)
+    unmapped = {}
     bodies = []
     for one in originals:
-    unmapped = {}
         share = _mapped(one, rules, rules.mappings.get(one.name), now)
         bodies += [lines.body + b"\n" for lines in share.topics.values()]
         used = {*share.ns}
@@ -128,13 +130,13 @@ def _mapped(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) 
     header = b'"header":%b,' % _encode(found.header) if found.header else b""
     begin, end = (
         b'{"id":"%b:' % found.source.encode(),
-        b'","as":"%b",%b"raw":' % (found.name.encode(), header),
+        b'","as":%b,%b"raw":' % (_encode(found.name), header),
     )
     if mapping is not None and mapping.keeps_json and isinstance(share.ns, range) and share.ns == found.ns:
         share.originals = [Originals(begin, end, share.ns, chunk=found.chunk)]
         return share
     texts = dict(zip(found.ns, found.lines(), strict=True))
-    lines = [texts[n] for n in share.ns]
+    lines = [texts[n].removeprefix(BOM_UTF8) for n in share.ns]
     if mapping is None or not mapping.keeps_json:
         lines = [_encode(line.decode()) for line in lines]
     share.originals = [Originals(begin, end, share.ns, lines)]
@@ -170,6 +172,8 @@ def _each(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) ->
             bad.append(Bad(n, str(error), line))
             continue
         if piece is not None:
+            # An object inside is no record, even if it has the id of one: only a quote that begins a key follows a brace.
+            piece = piece.replace(_BEGIN, b'{ "id":"')
             pieces.append(b'{"id":"%b:%d",%b}' % (found.source.encode(), n, piece))
     share = Share(found.source)
     if pieces:
@@ -191,12 +195,12 @@ def _split(chunk: bytes) -> tuple[list[_Lines], bytes]:
             rest.append(line)
             continue
         rest.append(b"")
-        source, _, n = one.id.rpartition(":")
-        raw = bytes(one.raw)
-        key = one.source, source, one.header
+        journaled, text = one
+        source, _, n = journaled.id.rpartition(":")
+        key = journaled.source, source, journaled.header
         lines = groups.setdefault(key, {})
         doubled[key] += int(n) in lines
-        lines[int(n)] = msgspec.json.decode(raw, type=str).encode() if raw[:1] == b'"' else raw
+        lines[int(n)] = text
     found = [
         _Lines(
             name,
@@ -211,10 +215,14 @@ def _split(chunk: bytes) -> tuple[list[_Lines], bytes]:
     return found, b"\n".join(rest) + b"\n"
 
 
-def _original(line: bytes) -> _Original | None:
+def _original(line: bytes) -> tuple[_Original, bytes] | None:
+    """Return what a journal says of a line that is kept as it came in, and that line; None where it is none."""
     if not _JOURNALED.match(line):
         return None
     try:
-        return _decode(line)
-    except UNDECODABLE:
+        one = _decode(line)
+        raw = bytes(one.raw)
+        text = _decode_text(raw).encode() if raw[:1] == b'"' else raw
+    except (*UNDECODABLE, UnicodeEncodeError):
         return None
+    return None if b"\n" in text else (one, text)
