@@ -416,3 +416,13 @@ def test_the_first_line_of_a_json_log_may_begin_with_a_byte_order_mark() -> None
     journal = b"".join(block + b"\n" for share in shares for block in share.journaled())
     again = convert(journal, "gamelog/other@1", 1, rules(mapping(), journal=True), NOW)
     assert records_of(again) == records_of(shares)
+
+
+def test_columns_of_the_configuration_count_whatever_header_a_journal_has_kept() -> None:
+    line = b"2026-11-28 08:00:05,login,7"
+    named = mapping("csv", columns=["time", "event", "uid"])
+    assert one_record(named, line, "when,what,who") == one_record(named, line)
+    by_header = mapping("csv")
+    one_record(by_header, b"7,login,2026-11-28 08:00:05", "uid,event,time")
+    with pytest.raises(RecordError, match="expected a header"):
+        by_header.piece(b"7,login,2026-11-28 08:00:05")

@@ -60,16 +60,17 @@ def _logfmt(line: bytes, header: str) -> Record:
 
 
 class _Csv:
-    """``columns`` empty: the log's first line names them."""
+    """``columns`` empty: the log's first line names them; else that line means nothing."""
 
     def __init__(self, columns: Sequence[str], separator: str) -> None:
         self._columns = list(columns)
+        self._are_given = bool(columns)
         self._separator = separator
         self._header = ""
 
     def __call__(self, line: bytes, header: str) -> Record | None:
         text = _text(line)
-        if header and header != self._header:
+        if header != self._header and not self._are_given:
             self._columns, self._header = self._cells(header), header
         cells = self._cells(text)
         if not self._columns:
