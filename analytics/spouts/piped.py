@@ -7,6 +7,7 @@ they come.
 """
 
 import math
+import re
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -18,7 +19,7 @@ from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
 from analytics.system.locks import FileLock
 
 _PREFIX = "gamelog/stdin@"
-_JOURNALED = b'{"id":"'
+_JOURNALED = re.compile(rb'\{"id":"(?:gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}",')
 
 
 class PipedStreams:
@@ -60,7 +61,7 @@ class PipedStreams:
 
         A journal names its lines itself: nothing is kept of it.
         """
-        if lines[0].startswith(_JOURNALED):
+        if _JOURNALED.match(lines[0]):
             return _PREFIX + fingerprint(lines), Position("")
         with self.alone():
             catalogue = self._catalogue()

@@ -125,3 +125,25 @@ def test_a_table_is_piped_in_by_the_mapping_of_a_source(tmp_path, started):
         piped = Piped(config)
         assert str(piped.read(file.fileno())) == "read 8, accepted 0, repeated 8, rejected 0"
         piped.close()
+
+
+def test_a_json_log_whose_lines_begin_with_an_id_counts_once_whichever_way_it_comes(tmp_path, started):
+    log = tmp_path / "game.log"
+    log.write_bytes(
+        b"".join(b'{"id":"e%d","at":%d,"who":"u%d"}\n' % (n, 1_420_688_000 + n, n) for n in range(1, 6))
+    )
+    config = configured(tmp_path, table(log, format="json"))
+    started(Broker(config.broker, config.data))
+    spout = started(GamelogSpout(config))
+    exactly(config, 1, 5)
+    spout.stop()
+    assert piped_in(config, log) == "read 5, accepted 0, repeated 5, rejected 0"
+
+
+def piped_in(config, path):
+    piped = Piped(config, mapping="s1")
+    try:
+        with path.open("rb") as file:
+            return str(piped.read(file.fileno()))
+    finally:
+        piped.close()
