@@ -47,6 +47,7 @@ _FLOOD_SECONDS = 0.05
 _NEARLY = 0.9
 """A chunk of a flood has about so many lines as it should have, often a few less."""
 _OVERSIZE = f"$: expected a line of at most {LONGEST_LINE} bytes, got a longer one"
+_CUT_OFF = "line: expected a newline at its end, got none, so some of it may be missing"
 
 
 @dataclass(slots=True)
@@ -135,6 +136,8 @@ class Pipeline:
             return Work(ending, [one], chunk.source, chunk.position)
         header = _header(chunk, rules)
         shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()), header)
+        if chunk.cut_off and rules.mapping and rules.mapping.is_text and any(share.ns for share in shares):
+            shares = [Share(chunk.source, bad=[Bad(chunk.first, _CUT_OFF, chunk.data.removesuffix(b"\n"))])]
         rejects = _rejects(shares, rules, header)
         self.counts.read += sum(len(share.ns) + len(share.bad) for share in shares)
         self.counts.rejected += len(rejects)
@@ -364,7 +367,7 @@ def _header(chunk: Chunk, rules: Rules) -> str:
         chunk.position.header = header_of(chunk.data)
     elif chunk.first == 1 and chunk.position is None:
         return header_of(chunk.data)
-    return chunk.position.header if chunk.position is not None else ""
+    return chunk.position.header if chunk.position is not None else chunk.header
 
 
 def _fit(works: list[Work]) -> bool:

@@ -147,3 +147,23 @@ def piped_in(config, path):
             return str(piped.read(file.fileno()))
     finally:
         piped.close()
+
+
+@pytest.mark.parametrize("comes_whole", [True, False])
+def test_the_end_of_a_table_that_was_cut_off_does_not_count_for_the_whole_line(
+    tmp_path, started, comes_whole
+):
+    config = configured(tmp_path, table(tmp_path / "none", separator=";"))
+    started(Broker(config.broker, config.data))
+    log = tmp_path / "table.csv"
+    log.write_bytes(b"at;who;more\n" + rows(1, 51)[:-2])
+    assert piped_in(config, log) == "read 51, accepted 50, repeated 0, rejected 1"
+    (rejected,) = waiting(config.data).values()
+    assert (rejected.n, rejected.header, rejected.original()) == (52, "at;who;more", b"1420688051;u51;")
+    assert rejected.reason == "line: expected a newline at its end, got none, so some of it may be missing"
+    if comes_whole:
+        log.write_bytes(b"at;who;more\n" + rows(1, 51))
+        assert piped_in(config, log) == "read 51, accepted 1, repeated 50, rejected 0"
+    else:
+        assert replay(config).accepted == 1
+    exactly(config, 1, 51)

@@ -47,6 +47,7 @@ class LineMapping:
     Attributes:
         needs_header: the first line of a log says what the others mean.
         keeps_json: every usable line is a JSON object.
+        is_text: a line that was cut off may look like a whole one, with a shorter value.
     """
 
     def __init__(self, name: str, section: Mapped, zone: str) -> None:
@@ -55,6 +56,7 @@ class LineMapping:
         self.name = name
         self.needs_header = section.format == "csv" and not section.columns
         self.keeps_json = section.format == "json" and not section.prefix
+        self.is_text = section.format != "json"
         self._section = section
         self._parse = parser(section)
         self._seconds = seconds(section.time, zone)

@@ -41,7 +41,8 @@ class Chunk:
     """Whole lines of ``source``, the first of them number ``first``; ``position`` lies after them.
 
     ``part`` > 0: instead, the part of a line over 1 MiB, ``last`` its end; only then ``position`` is set. It is None, too,
-    where the chunk is a line that was cut off: if the rest of it turns up, the line is read again.
+    where the chunk is a line that was ``cut_off``: if the rest of it turns up, the line is read again. ``header`` is then what
+    the position before it says.
     """
 
     source: str
@@ -50,6 +51,8 @@ class Chunk:
     position: Position | None
     part: int = 0
     last: bool = False
+    cut_off: bool = False
+    header: str = ""
 
 
 Emit = Callable[[Chunk], None]
@@ -158,7 +161,10 @@ class Stream:
         if self._part or is_record(self._rest):
             yield from self._end_line()
         elif self._rest:
-            yield Chunk(self.source, self.position.n + 1, self._rest + b"\n", None)
+            before = self.position
+            yield Chunk(
+                self.source, before.n + 1, self._rest + b"\n", None, cut_off=True, header=before.header
+            )
 
     def _end_line(self) -> Iterator[Chunk]:
         """Yield the line that is open as it is."""
