@@ -4,10 +4,12 @@ from typing import Any
 
 import gevent
 import pytest
-from timer_harness import COLLECTIONS, at, eventually, some_weeks
+from timer_harness import at, eventually, some_weeks
 
 from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.wanted import Wanted
+from analytics.timers import NAMES
 
 BEFORE, AFTER = at("2015-03-19", 24) - 30, at("2015-03-20", 0) + 30
 
@@ -64,6 +66,6 @@ def test_a_host_whose_clock_is_late_takes_nothing_back(suite: Any) -> None:
     suite.drain()
     suite.now = AFTER
     eventually(lambda: ran_for(suite, AFTER))
-    documents = suite.documents()
-    by_hand(suite.config, suite.store, suite.publisher, Wanted(COLLECTIONS), lambda: BEFORE)
-    assert suite.documents() == documents
+    documents = suite.documents(*WRITTEN)
+    by_hand(suite.config, suite.store, suite.publisher, Wanted(NAMES), lambda: BEFORE)
+    assert suite.documents(*WRITTEN) == documents
