@@ -263,7 +263,7 @@ def test_a_csv_is_complete(walks, suite):
     days = list(csv.DictReader(io.StringIO(on(walks, "csv")["income"]["csv"])))
     assert len(days) == SPAN_DAYS
     for row in days:
-        document = suite.month.documents["kpi"][f"dl:*:{start_of(row['day'])}"]
+        document = suite.month.of_game("kpi", date.fromisoformat(row["day"]))
         assert float(row["revenue"]) == document["revenue"] and int(row["payers"]) == document["payers"]
 
 
