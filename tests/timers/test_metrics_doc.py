@@ -4,11 +4,12 @@ import re
 from itertools import zip_longest
 
 import pytest
-from metrics_page import Example, documents_of, examples, said, tables
+from metrics_page import PAGE, Example, documents_of, examples, said, tables
 
 from analytics.bolts import BOLTS
 from analytics.cli.demo_tables import CHAPTERS
-from analytics.timers import TIMERS, start
+from analytics.store.store import TOTAL, is_total
+from analytics.timers import TIMERS, rollup, start
 
 EXAMPLES = examples()
 COMMON = {"game", "area", "plat", "ts", "type"}
@@ -41,10 +42,19 @@ def test_an_example_comes_out_as_it_says(example: Example) -> None:
 
 
 def test_every_bolt_has_an_example_and_a_table_of_its_fields() -> None:
-    own = {name for chapter in CHAPTERS for name in chapter.collections}
+    own = {name for chapter in CHAPTERS for name in chapter.collections if not is_total(name)}
     assert own <= {*BOLTS, *TIMERS, start.NAME}
     assert {example.bolt for example in EXAMPLES} == own
     assert set(described()) == own
+
+
+def test_every_collection_of_totals_is_told_of() -> None:
+    """Their fields are those of the areas' documents; the columns of the table of areas are named."""
+    named = set(re.findall(r"`(\w+)`", PAGE))
+    of_timers = {f"{name}{TOTAL}" for name, timer in TIMERS.items() if timer.of_totals}
+    assert of_timers | {rollup.AREAS, *rollup.AREA_FIELDS} <= named
+    [sums] = re.findall(r"^- Of (`[^:]*?), numbers are \*\*sums\*\*", PAGE, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", sums)) == {name for name, bolt in BOLTS.items() if bolt.totals}
 
 
 @pytest.mark.parametrize("bolt", sorted(described()))
