@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import gevent
 
@@ -272,7 +272,7 @@ class Totals:
             )
 
 
-def _is_start(ts: Any) -> bool:
+def _is_start(ts: Any) -> TypeGuard[int]:
     """Whether a period can begin then; somebody may have changed a document by hand."""
     return isinstance(ts, int) and EARLIEST_START <= ts <= LATEST
 
