@@ -268,6 +268,7 @@ class GamelogSpout:
         self._lock = alone(self._config, self.name)
         self._memory = memory = Memory(self._config.data, self._fill)
         self._lost = Lost(self._config)
+        self._rules = rules_of(self._config)
         journal = Journal(self._config, "gamelog", memory.state.journal, memory.journals)
         self._pipeline = Pipeline(self._config, self.name, journal, memory.acknowledged)
         self._tasks.include(self._pipeline.tasks)
@@ -323,19 +324,18 @@ class GamelogSpout:
             self._lock.close()
 
     def _run(self) -> None:
-        rules = rules_of(self._config)
         sources = self._sources
         self._pipeline.path_of = lambda source: next(
             filter(None, (one.path_of(source) for one in sources)), ""
         )
         for block in self._pipeline.journal.unacknowledged():
-            self._pipeline.again(block.data, block.mark, rules)
+            self._pipeline.again(block.data, block.mark, self._rules)
         for source in self._sources:
             self._tasks.spawn(source.run)
 
     def _add(self, source: Source, memory: Memory) -> None:
         health = Health(source.name)
-        rules = rules_of(self._config, source.name, source.game)
+        rules = rules_of(self._config, source.name, source.game, self._rules)
 
         def emit(chunk: Chunk) -> None:
             work = self._pipeline.converted(chunk, rules)
@@ -352,10 +352,16 @@ class GamelogSpout:
         state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 
 
-def rules_of(config: Config, source: str = "", game: str = "") -> Rules:
-    """Return what records are held against. ``source``: the configured one whose lines they are, if that matters."""
+def rules_of(config: Config, source: str = "", game: str = "", others: Rules | None = None) -> Rules:
+    """Return what records are held against.
+
+    Args:
+        source: the configured one whose lines they are, if that matters.
+        others: those of another source, whose areas and mappings are taken: with many sources they are much.
+    """
     opcodes = {name: one.opcodes for name, one in config.games.items() if one.opcodes}
-    return Rules(areas(config), opcodes, game, mappings=line_mappings(config), source=source)
+    there, mappings = (others.areas, others.mappings) if others else (areas(config), line_mappings(config))
+    return Rules(there, opcodes, game, mappings=mappings, source=source)
 
 
 def _header(chunk: Chunk, rules: Rules) -> str:

@@ -57,8 +57,9 @@ def replay(config: Config, timeout: float = 60.0) -> Replayed:
         refill.state()
         order = attrgetter("source", "mapping", "n")
         for (source, mapping), ones in groupby(sorted(mine, key=order), key=attrgetter("source", "mapping")):
+        all_rules = rules_of(config)
             configured = _configured(source)
-            rules = rules_of(config, mapping or configured, _game(config, configured))
+            rules = rules_of(config, mapping or configured, _game(config, configured), all_rules)
             for group in _groups(ones, config.gamelog.batch_lines):
                 usable = _put(pipeline, source, group, rules, timeout)
                 rejected.put_all(

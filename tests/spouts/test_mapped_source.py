@@ -4,6 +4,7 @@ import json
 
 import pytest
 from gamelogs import A, accts, configured, eventually, exactly
+from msgspec.structs import replace
 
 from analytics.broker.broker import Broker
 from analytics.config import Source, TimeSection
@@ -167,3 +168,19 @@ def test_the_end_of_a_table_that_was_cut_off_does_not_count_for_the_whole_line(
     else:
         assert replay(config).accepted == 1
     exactly(config, 1, 51)
+
+
+def test_each_mapping_is_compiled_once_however_many_sources_there_are(tmp_path, started, monkeypatch):
+    from analytics.spouts.mapping import compiled
+
+    made = []
+
+    class Counted(compiled.LineMapping):
+        def __init__(self, name, *more):
+            made.append(name)
+            super().__init__(name, *more)
+
+    monkeypatch.setattr(compiled, "LineMapping", Counted)
+    sources = [replace(table(tmp_path / f"{n}.csv"), name=f"s{n}") for n in range(3)]
+    started(GamelogSpout(configured(tmp_path, *sources)))
+    assert sorted(made) == ["s0", "s1", "s2"]
