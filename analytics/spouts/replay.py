@@ -21,6 +21,8 @@ from analytics.spouts.rejected import Reject, Rejected, waiting
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share, together
 
+_SKIPPED = "the mapping of its source skips such lines now"
+
 
 @dataclass(slots=True)
 class Replayed:
@@ -55,17 +57,20 @@ def replay(config: Config, timeout: float = 60.0) -> Replayed:
     rejected = Rejected(config)
     try:
         refill.state()
+        all_rules = rules_of(config)
         order = attrgetter("source", "mapping", "n")
         for (source, mapping), ones in groupby(sorted(mine, key=order), key=attrgetter("source", "mapping")):
-        all_rules = rules_of(config)
             configured = _configured(source)
             rules = rules_of(config, mapping or configured, _game(config, configured), all_rules)
             for group in _groups(ones, config.gamelog.batch_lines):
-                usable = _put(pipeline, source, group, rules, timeout)
+                usable, skipped = _put(pipeline, source, group, rules, timeout)
                 rejected.put_all(
                     msgspec.structs.replace(one, at=time.time(), replayed=True) for one in usable
                 )
-                outcome.rejected += len(group) - len(usable)
+                rejected.put_all(
+                    msgspec.structs.replace(one, at=time.time(), dismissed=_SKIPPED) for one in skipped
+                )
+                outcome.rejected += len(group) - len(usable) - len(skipped)
         piped.accepted(journal)
     finally:
         refill.close()
@@ -75,24 +80,26 @@ def replay(config: Config, timeout: float = 60.0) -> Replayed:
     return outcome
 
 
-def _put(pipeline: Pipeline, source: str, group: list[Reject], rules: Rules, timeout: float) -> list[Reject]:
-    """Return those of ``group`` that could be used, once they are accepted."""
+def _put(
+    pipeline: Pipeline, source: str, group: list[Reject], rules: Rules, timeout: float
+) -> tuple[list[Reject], list[Reject]]:
+    """Return those of ``group`` that could be used, once they are accepted, and those that a mapping skips now."""
     usable: list[Reject] = []
+    skipped: list[Reject] = []
     shares: list[Share] = []
     for one in group:
         if one.part:
             continue
-        found = [
-            share
-            for share in convert(one.original() + b"\n", source, one.n, rules, int(time.time()), one.header)
-            if share.ns
-        ]
+        converted = convert(one.original() + b"\n", source, one.n, rules, int(time.time()), one.header)
+        if rules.mapping is not None and not converted:
+            skipped.append(one)
+        found = [share for share in converted if share.ns]
         usable += [one] * len(found)
         shares += found
     if usable:
         pipeline.put(Work([together(shares, source)], []))
         _wait(pipeline, timeout)
-    return usable
+    return usable, skipped
 
 
 def _wait(pipeline: Pipeline, timeout: float) -> None:

@@ -184,3 +184,18 @@ def test_each_mapping_is_compiled_once_however_many_sources_there_are(tmp_path, 
     sources = [replace(table(tmp_path / f"{n}.csv"), name=f"s{n}") for n in range(3)]
     started(GamelogSpout(configured(tmp_path, *sources)))
     assert sorted(made) == ["s0", "s1", "s2"]
+
+
+def test_rejected_lines_that_the_corrected_mapping_skips_leave_the_list(tmp_path, started):
+    log = tmp_path / "game.log"
+    log.write_bytes(b"starting up\n" + rows(1, 2))
+    text = {"format": "regex", "pattern": r"^(?P<at>\d+);(?P<who>\w+);x$"}
+    config = configured(tmp_path, table(log, **text))
+    started(Broker(config.broker, config.data))
+    spout = started(GamelogSpout(config))
+    exactly(config, 1, 2)
+    spout.stop()
+    assert len(waiting(config.data)) == 1
+    outcome = replay(configured_again(config, table(log, **text, unmatched="skip")))
+    assert (outcome.accepted, outcome.rejected) == (0, 0)
+    assert not waiting(config.data)
