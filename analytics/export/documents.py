@@ -65,10 +65,13 @@ def _parts(database: Database[dict[str, Any]], collection: str) -> Iterator[tupl
         "_id": month if dated else None,
         "documents": {"$sum": 1},
         "versions": {"$sum": {"$toLong": "$_v"}},
+        "updated": {"$max": "$updated"},
     }
     stages = [documents(collection), {"$group": found}, {"$sort": {"_id": 1}}]
     for one in _asked(database, collection, stages):
-        versions = {"documents": one["documents"], "versions": one["versions"]}
+        # One that was removed, and another that came instead, leave both sums as they were.
+        updated = one["updated"].isoformat() if one["updated"] else ""
+        versions = {"documents": one["documents"], "versions": one["versions"], "updated": updated}
         if not dated:
             yield _Part(collection, f"documents/{collection}/documents.parquet", {}), versions
             continue

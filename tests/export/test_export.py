@@ -164,6 +164,21 @@ def test_only_what_is_new_is_written_again(world, counted, tmp_path):
     assert set(files(tmp_path / "out")) >= set(before)
 
 
+def test_a_document_that_takes_the_place_of_another_is_exported(counted, tmp_path):
+    exported(counted, tmp_path / "out", "--only", "documents")
+    store = open_store(counted)
+    old = next(store.ids("server"))
+    one = store.load("server", [old])[old]
+    new = {**one, "_id": f"{old}0", "ts": one["ts"] + 60, "updated": datetime.now(UTC)}
+    store.write("server", [Write(new["_id"], new, None)])
+    assert store.remove("server", old, 1)
+    output = exported(counted, tmp_path / "out", "--only", "documents")
+    store.write("server", [Write(old, one, None)])
+    assert store.remove("server", new["_id"], 1)
+    store.close()
+    assert "/server/" in output
+
+
 def test_a_journal_that_was_gzipped_is_not_exported_again(world, tmp_path):
     exported(world.config, tmp_path / "out", "--only", "journals")
     folder = tmp_path / "data"
