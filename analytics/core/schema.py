@@ -251,6 +251,8 @@ def schema(topic: str, kinds: Iterable[type]) -> Schema:
                 )
             fields[field.name] = _both(before, field)
     complete &= all(field.kind is not Kind.OTHER for field in fields.values()) and not _HEAD & fields.keys()
+    # Where no field has to be there, the fields do not say whether ``data`` is.
+    complete &= not topic.startswith(GAMELOG) or any(field.required for field in fields.values())
     return Schema(types, tuple(fields.values()), complete)
 
 

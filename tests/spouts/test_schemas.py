@@ -169,3 +169,14 @@ def test_of_two_bolts_both_have_to_be_content():
     schema = schemas([*BOLTS, bolt("young", "pet_log", Gamelog[Young])])["gamelog.pet_log"]
     found = {field.name: (field.low, field.high, field.required) for field in schema.fields}
     assert found["level"] == (1, 10, True) and found["age"][2] and not found["kind"][2]
+
+
+def test_data_has_to_be_there_even_if_none_of_its_fields_has():
+    class Luck(msgspec.Struct):
+        luck: int = 0
+
+    rules = Rules(AREAS, {}, schemas=schemas([bolt("lucks", "luck_log", Gamelog[Luck])]))
+    bare = json.dumps({"op": {"code": "luck_log"}, "area": A, "ts": NOW}).encode()
+    (share,) = convert(line("luck_log") + b"\n" + bare + b"\n", SOURCE, 1, rules, NOW)
+    assert list(share.ns) == [1]
+    assert [one.reason for one in share.bad] == ["$.data: expected a value, got nothing"]
