@@ -1,5 +1,6 @@
 """``analytics try``: what the first lines of a source become, or why they can't be used, and what they may mean."""
 
+import glob
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,7 @@ def try_lines(config: Config, what: str, count: int, mapping: str) -> None:
     how = f"by the mapping of {name}" if source and source.format else "as lines of the documented shape"
     out.print(f"{escape(sample.where)}, {how}: {escape(used(found))}.", soft_wrap=True)
     if not any(one.record for one in found) or (source is None and all(_uncounted(one) for one in found)):
-        _suggest(out, config, sample)
+        _suggest(out, config, sample, name)
 
 
 def _found(config: Config, what: str, mapping: str) -> tuple[Source | None, Sample]:
@@ -100,7 +101,8 @@ def bolts_of(topic: str) -> Iterator[str]:
             yield name
 
 
-def _suggest(out: Console, config: Config, sample: Sample) -> None:
+def _suggest(out: Console, config: Config, sample: Sample, name: str) -> None:
+    """Suggest a table, or where there is the one of the source ``name``, what it has to say."""
     there = areas(config)
     found = suggest(sample.lines, next(iter(there), "s1"), config.timezone)
     if found is None:
@@ -108,15 +110,15 @@ def _suggest(out: Console, config: Config, sample: Sample) -> None:
             "The lines look like no format that is known. See docs/how-to/foreign-logs.md.", soft_wrap=True
         )
         return
-    text = table(Path(sample.where).stem or "s1", sample.where, found.toml())
-    out.print(
-        "\nThey may mean this; put it into the configuration, correct it, and try it again by its name:\n"
-    )
+    path = str(Path(sample.where).absolute())
+    text = found.toml() if name else table(Path(path).stem or "s1", path, found.toml())
+    where = f"the table of {escape(name)}" if name else "the configuration"
+    out.print(f"\nThey may mean this; put it into {where}, correct it, and try it again by its name:\n")
     out.print(escape(text), soft_wrap=True)
 
 
 def table(name: str, path: str, mapping: str) -> str:
     """Return the table of a source of files, as TOML."""
     safe = "".join(char if char.isascii() and (char.isalnum() or char in "_.-") else "-" for char in name)
-    kind = f'name = "{safe}"\nkind = "file"\npath = {json.dumps(path)}'
+    kind = f'name = "{safe}"\nkind = "file"\npath = {json.dumps(glob.escape(path), ensure_ascii=False)}'
     return f"[[gamelog.sources]]\n{kind}\n{mapping}"

@@ -140,3 +140,31 @@ def test_what_try_cannot_look_into(
     monkeypatch.chdir(tmp_path)
     Path("analytics.toml").write_text('[games.mine.areas.s1]\nplat = "1"\n')
     assert expected in str(call("--config", "analytics.toml", "try", *words).exception)
+
+
+def test_a_file_that_nothing_can_read_has_a_reason(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    file.write_text('[games.mine.areas.s1]\nplat = "1"\n')
+    packed = tmp_path / "game.log.xz"
+    packed.write_bytes(b"\xfd7zXZ\0" + bytes(50))
+    assert "game.log.xz: " in str(call("--config", file, "try", packed).exception)
+    text = tmp_path / "game.log"
+    text.write_bytes(b"one\rtwo\nthree\n")
+    assert "look like no format" in call("--config", file, "try", text).output
+
+
+def test_a_suggested_source_reads_the_file_wherever_the_configuration_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "logs [1]"
+    folder.mkdir()
+    written(folder, JSON)
+    file = tmp_path / "analytics.toml"
+    file.write_text('[games.mine.areas.s1]\nplat = "1"\n')
+    monkeypatch.chdir(folder)
+    output = call("--config", file, "try", "game.log").output
+    file.write_text(file.read_text() + output[output.index("[[gamelog.sources]]") :])
+    assert "4 of the first 4 lines would be used" in call("--config", file, "try", "game").output
+    file.write_text(file.read_text().replace('time = { field = "at"', 'time = { field = "when"'))
+    output = call("--config", file, "try", "game").output
+    assert "put it into the table of game" in output and "[[gamelog.sources]]" not in output

@@ -15,7 +15,7 @@ from analytics.spouts.gamelog import rules_of
 from analytics.spouts.httpclient import open_session, reason
 from analytics.spouts.mapping.lines import convert, header_of
 from analytics.spouts.sources.matching import matching
-from analytics.spouts.sources.packed import START, Foreign, opener
+from analytics.spouts.sources.packed import START, UNPACKING, opener
 
 LINES = 100
 _BYTES = 256 << 10
@@ -72,7 +72,7 @@ def sample_of_file(path: Path) -> Sample:
             packed = opener(plain.read(START))
         with packed(path) if packed else path.open("rb") as file:
             return Sample(str(path), _whole(file.read(_BYTES)))
-    except (OSError, EOFError, Foreign) as error:
+    except UNPACKING as error:
         raise AnalyticsError(f"{path}: {error.args[-1]}; name a file that this user may read") from error
 
 

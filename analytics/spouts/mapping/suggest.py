@@ -156,7 +156,7 @@ def _format(texts: Sequence[str]) -> dict[str, Any] | None:
     if sum(len(_PAIR.findall(text)) >= 2 for text in texts) >= most:
         return {"format": "logfmt"}
     for separator in _SEPARATORS:
-        widths = {len(row) for row in csv.reader(texts, delimiter=separator)}
+        widths = _widths(texts, separator)
         if len(widths) == 1 and (width := widths.pop()) > 2:
             first = next(csv.reader([texts[0]], delimiter=separator))
             names = all(re.fullmatch(r"[^\W\d][\w .-]*", cell) for cell in first) and len({*first}) == width
@@ -167,6 +167,14 @@ def _format(texts: Sequence[str]) -> dict[str, Any] | None:
             pattern = rf"^\W?(?P<time>{pattern})\W.*?(?P<acct>\w+)(?:\[[^\]]*\])? (?P<event>{_WORDS})"
             return {"format": "regex", "pattern": pattern, "unmatched": "skip"}
     return None
+
+
+def _widths(texts: Sequence[str], separator: str) -> set[int]:
+    """Return how many columns the lines of a CSV have, nothing where they are none."""
+    try:
+        return {len(row) for row in csv.reader(texts, delimiter=separator)}
+    except csv.Error:
+        return set()
 
 
 def _header(mapped: Mapped, lines: Sequence[bytes]) -> str:
