@@ -335,9 +335,9 @@ def test_journals_that_were_moved_away(suite):
     kept.mkdir()
     first.rename(kept / first.name)
     spoil(suite, "coinday", day_id(0), amount=1)
-    assert suite.rebuild()[1] == []
+    assert of_bolts(suite.rebuild()[1]) == []
     outcome, told = suite.rebuild(replace(ALL, folders=(kept,)))
-    assert [one.id for one in told] == [day_id(0)]
+    assert [one.id for one in of_bolts(told)] == [day_id(0)]
     assert (outcome.gaps, outcome.left_out) == ([], {})
 
 
@@ -360,8 +360,13 @@ def test_days_whose_journals_are_missing_in_the_middle_are_all_left_alone(suite)
     files[1].unlink()
     spoil(suite, "coinday", day_id(5), amount=1)
     outcome, told = suite.rebuild()
-    assert told == []
+    assert of_bolts(told) == []
     assert outcome.left_out
+
+
+def of_bolts(changes):
+    """Return the changes of bolts' documents. Totals say what these say, right or wrong."""
+    return [one for one in changes if one.collection in BOLTS]
 
 
 def written_in_time(suite):
@@ -523,10 +528,10 @@ def test_documents_of_another_data_folder_are_left_alone(suite):
     for n, id_ in enumerate(others, 1):
         suite.store.write("coinday", [Write(id_, document | {"_id": id_, "ts": DAY - n * 86400}, None)])
     outcome, told = suite.rebuild()
-    assert told == []
+    assert of_bolts(told) == []
     assert outcome.spared == {"coinday": len(others)}
     told = suite.rebuild(replace(ALL, remove_many=True))[1]
-    assert {one.id for one in told} == set(others)
+    assert {one.id for one in of_bolts(told)} == set(others)
 
 
 def test_versions_and_numbers_that_are_none(suite):
