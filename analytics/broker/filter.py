@@ -87,7 +87,7 @@ class Filter:
 
 
 def _state(known: KnownNumbers) -> SourceState:
-    last = max((pair[1] for numbers in (known.accepted, known.rejected) for pair in numbers), default=0)
+    last = max(known.accepted.last(), known.rejected.last())
     gaps = known.accepted.gaps() + known.rejected.gaps()
     return SourceState(known.accepted.count(), known.rejected.count(), last, gaps)
 
