@@ -84,7 +84,9 @@ class Writer:
         written = [id_ for id_ in sound if id_ not in conflicts]
         if bolt.publishes:
             self._outlet.publish(
-                bolt.name, [texts[id_].tuple for id_ in written if sound[id_].states is not None]
+                bolt.name,
+                [texts[id_].tuple for id_ in written if sound[id_].states is not None],
+                bolt.list_fields,
             )
         if bolt.totals:
             self._outlet.publish(

@@ -23,6 +23,7 @@ from analytics.rebuild import run as rebuild
 from analytics.rebuild.gaps import FOR_EVER, gaps
 from analytics.rebuild.journals import JournalInfo
 from analytics.rebuild.overlay import Silent
+from analytics.runtime import outlet
 from analytics.runtime.draining import drain
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN
@@ -167,6 +168,19 @@ def test_who_reads_a_mended_document_hears_of_it(suite):
         2,
         0,
     )
+
+
+def test_a_long_list_of_a_repaired_document_travels_in_several_tuples(suite, monkeypatch):
+    """As one tuple, the accts of a large day would be more than the broker takes."""
+    monkeypatch.setattr(outlet, "ITEMS_A_TUPLE", 2)
+    suite.send(logins(suite, "abcde"))
+    suite.settled(0)
+    spoil(suite, "loginhour", hour_id(), userlist=["a"], count=1)
+    before = suite.heads()["loginhour"]
+    suite.rebuild()
+    published = heard(suite, "loginhour", before)
+    assert [len(one["userlist"]) for one in published] == [2, 2, 1]
+    assert sorted(acct for one in published for acct in one["userlist"]) == list("abcde")
 
 
 @pytest.mark.parametrize("published", [False, True])
