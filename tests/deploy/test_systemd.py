@@ -126,6 +126,23 @@ def test_lines_in_and_numbers_out_while_it_is_restarted(service: Service) -> Non
     assert umask.split() == ["Umask:", "0027"]
 
 
+def test_a_reload_that_restarts_the_whole_suite_leaves_it_running(service: Service) -> None:
+    guest = service.guest
+    guest.told("systemctl", "start", "analytics")
+    before, text = service.living(), service.path(CONF).read_text()
+    service.path(CONF).write_text(f'log_level = "debug"\n{text}')
+    try:
+        with service.log.flowing():
+            guest.told("service", "analytics", "reload")
+            assert service.shown("ActiveState") == "active"
+            assert service.shown("MainPID") == service.path(PID).read_text().strip()
+        guest.until(service.is_all_supervised)
+        assert not service.living() & before
+        guest.until(service.has_counted)
+    finally:
+        service.path(CONF).write_text(text)
+
+
 def test_a_supervisor_that_is_killed_is_started_again_and_nothing_is_left_of_the_one_before(
     service: Service,
 ) -> None:
