@@ -30,7 +30,7 @@ class FileLock:
 
     Raises:
         LockTaken: another process holds the lock.
-        OSError: the file can't be opened.
+        OSError: the file can't be opened, or its file system has no locks.
     """
 
     def __init__(self, path: Path, refusal: str, seconds: float = 0.0) -> None:
@@ -66,9 +66,9 @@ class FileLock:
 
 
 def try_lock(fd: int) -> bool:
-    """Lock an open file until it is closed. Return False where another process has it."""
+    """Lock an open file until it is closed. Return False where another process has it; raise OSError without locks there."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
     return True

@@ -1,5 +1,7 @@
 """Locks between processes: one owner, named to others, and none after its death."""
 
+import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -53,6 +55,17 @@ def test_waiting_lets_other_greenlets_run(tmp_path: Path) -> None:
     lock.close()
     lock.close()
     waiting.get().close()
+
+
+def test_a_file_system_without_locks_is_reported_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(OSError, match="No locks available"):
+        FileLock(tmp_path / "lock", "stop it first")
 
 
 def test_a_full_disk_costs_the_owners_name_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
