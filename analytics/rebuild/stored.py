@@ -14,7 +14,7 @@ ALL = 1 << 62
 
 
 class LogNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """LogNumbers of messages by topic, in one log."""
+    """Numbers of messages by topic, in one log."""
 
     log: str
     numbers: dict[str, int]

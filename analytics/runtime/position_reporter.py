@@ -1,4 +1,4 @@
-"""PositionReporter to the broker how far bolts have come, so that it may delete what all of them have passed."""
+"""Reports to the broker how far bolts have come, so that it may delete what all of them have passed."""
 
 import contextlib
 import time
@@ -49,7 +49,7 @@ class PositionReporter:
         self.tasks.spawn(self._report_for_ever)
 
     def tell(self, log: str, heads: Heads, again: bool = False) -> None:
-        """Report soon how far bolts are in the log of that name. PositionReporter that are still owed are replaced.
+        """Report soon how far bolts are in the log of that name. A report that is still owed is replaced.
 
         ``again``: they went back, to read messages a second time.
         """
