@@ -7,20 +7,23 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from service_suite import Background, running, until
 
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import BrokerSection, Config, ServiceSection
 from analytics.config.sections import DashboardSection, Game, Interface, WorkerSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
+from analytics.runtime.service import control
 from analytics.runtime.service.conf import rank, text
-from analytics.runtime.service.control import drained, start
-from analytics.runtime.service.reloading import affected
-from analytics.runtime.service.supervisor import Process
+from analytics.runtime.service.control import drained, restart_node, start
+from analytics.runtime.service.reloading import affected, reload
+from analytics.runtime.service.supervisor import Process, Supervisor
+from analytics.system.processes import process_started
 
 
 def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
@@ -216,6 +219,10 @@ ONE = Config(games={"dl": Game()}, payment=Interface(url="http://127.0.0.1/{day}
         ({"worker": WorkerSection(left_out=["shop"])}, None),
         ({"dashboard": DashboardSection(port=0)}, None),
         ({"broker": BrokerSection(segment_mb=1)}, None),
+        (
+            {"file": Path("/etc/analytics/other.toml")},
+            None,
+        ),  # each node reads the one that the suite was started with
     ],
 )
 def test_a_reload_restarts_what_reads_the_change_and_bolts_first(
@@ -224,6 +231,56 @@ def test_a_reload_restarts_what_reads_the_change_and_bolts_first(
     found = affected(ONE, msgspec.structs.replace(ONE, **changed))
     assert (found and sorted(found)) == (restarted and sorted(restarted))
     assert found is None or "payment" not in found or found[-1] == "payment"
+
+
+def test_a_reload_restarts_all_where_it_is_not_known_what_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, restarted = Config(data=tmp_path), []
+    monkeypatch.setattr(Supervisor, "pid", 1)
+    monkeypatch.setattr(control, "restart", lambda config, say: restarted.append(config))
+    reload(config, print)
+    assert restarted == [config]
+    Supervisor(config).folder.mkdir()
+    Supervisor(config).note_configuration()
+    reload(config, print)
+    assert restarted == [config]
+
+
+class OneDown:
+    """A supervisor of two nodes, of which one was given up."""
+
+    def __init__(self) -> None:
+        self.found = {
+            "main": Process("main", "RUNNING", os.getpid(), 1, ""),
+            "dashboard": Process("dashboard", "FATAL", 0, 1, ""),
+        }
+
+    def processes(self) -> dict[str, Process]:
+        return self.found
+
+    def stop(self, names: list[str]) -> None:
+        self._change(names, "STOPPED")
+
+    def start(self, names: list[str]) -> None:
+        self._change(names, "RUNNING")
+
+    def _change(self, names: list[str], state: str) -> None:
+        self.found |= {name: msgspec.structs.replace(self.found[name], statename=state) for name in names}
+
+
+def test_a_node_is_restarted_although_another_one_is_down(tmp_path: Path) -> None:
+    supervisor, now = OneDown(), time.time()
+    LocalRegistry(tmp_path).beat(
+        NodeEntry(
+            name="worker-main", role="bolts", host="h", pid=os.getpid(), started=process_started(),
+            version="1", since=now, beat=now,
+        )
+    )  # fmt: skip
+    said: list[str] = []
+    restart_node(cast(Supervisor, supervisor), Config(data=tmp_path), "main", said.append)
+    assert said == ["restarting main"]
+    assert supervisor.found["main"].statename == "RUNNING"
 
 
 def test_a_reload_takes_a_new_area_up_while_the_broker_runs_on(suite: Background) -> None:

@@ -103,11 +103,11 @@ def restart(config: Config, say: Say) -> None:
 
 
 def restart_node(supervisor: Supervisor, config: Config, name: str, say: Say) -> None:
-    """Stop one node and start it again; return when it is up. Raise NotStarted if it does not come up."""
+    """Stop one node and start it again; return when it is up, whatever others do. Raise NotStarted if it does not come up."""
     say(f"restarting {name}")
     _stop_some(supervisor, [name])
     supervisor.start([name])
-    _wait_until_up(supervisor, config, lambda text: None)
+    _wait_until_up(supervisor, config, lambda text: None, [name])
 
 
 def lsb_status(config: Config, healthy: bool) -> int:
@@ -203,14 +203,22 @@ def _is_taken(host: str, port: int) -> bool:
     return error is not None and error.errno == errno.EADDRINUSE  # the node itself reports anything else
 
 
-def _wait_until_up(supervisor: Supervisor, config: Config, say: Say) -> None:
-    """Return when every node beats; say which is up. Raise NotStarted when the others end again and again, or hang."""
+def _wait_until_up(
+    supervisor: Supervisor, config: Config, say: Say, names: Collection[str] | None = None
+) -> None:
+    """Return when every node beats; say which is up. Raise NotStarted when the others end again and again, or hang.
+
+    Args:
+        names: the nodes to wait for, None for all.
+    """
     began = time.monotonic()
     until = began + UP_SECONDS
     starts: dict[str, set[int]] = {}
     waiting: set[str] | None = None
     while True:
-        processes = supervisor.processes()
+        processes = {
+            name: one for name, one in supervisor.processes().items() if names is None or name in names
+        }
         beating = {(node.name, node.pid) for node in LocalRegistry(config.data).list() if alive(node)}
         down = {name: one for name, one in processes.items() if not _up(one, config, beating)}
         for name in sorted((processes.keys() if waiting is None else waiting) - down.keys()):

@@ -16,7 +16,6 @@ READ_BY = {
     "timers": (TIMERS,),
     "metrics": (METRICS,),
     "dashboard": (DASHBOARD,),
-    "file": (),
 }
 """The nodes that read a key of the configuration, where these are few."""
 NO_GAMES = ("store", "broker")
@@ -65,9 +64,10 @@ def reload(config: Config, say: control.Say) -> None:
         raise AnalyticsError(
             "not running: `analytics start` starts the suite with the configuration as it is now"
         )
-    names = affected(supervisor.started_with, config)
+    before = supervisor.noted_configuration
+    names = None if before is None else affected(before, config)
     if names is None:
-        say("what was changed concerns all nodes: restarting the suite")
+        say("what was changed concerns all nodes, or is not known: restarting the suite")
         control.restart(config, say)
         return
     with control.alone(config, say):

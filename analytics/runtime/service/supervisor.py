@@ -25,6 +25,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.nodes import registered
 from analytics.runtime.service import conf
 from analytics.runtime.suite import python_path
+from analytics.system import files
 from analytics.system.processes import command_line, process_started
 
 ASK_SECONDS = 10.0
@@ -74,14 +75,19 @@ class Supervisor:
         return [self.folder / conf.PID, self.folder / conf.SOCKET]
 
     @property
-    def started_with(self) -> Config:
-        """The configuration that the nodes run with: the file may have been changed since."""
+    def noted_configuration(self) -> Config | None:
+        """The configuration that the nodes run with: the file may have been changed since. None where it is not known."""
         try:
             return msgspec.json.decode(
                 self._started.read_bytes(), type=Config, dec_hook=lambda kind, text: kind(text)
             )
         except (OSError, msgspec.MsgspecError):
-            return self._config
+            return None
+
+    @property
+    def started_with(self) -> Config:
+        """The same; where it is not known, the configuration as it is now."""
+        return self.noted_configuration or self._config
 
     def processes(self) -> dict[str, Process]:
         """Return every node that it supervises, by name. Raise Unavailable where it does not answer."""
@@ -149,8 +155,7 @@ class Supervisor:
 
     def note_configuration(self) -> None:
         """Note with which configuration the nodes run."""
-        self._started.touch(0o600)
-        self._started.write_bytes(msgspec.json.encode(self._config, enc_hook=str))
+        files.write(self._started, msgspec.json.encode(self._config, enc_hook=str), 0o600)
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         """Call a method of the supervisor's interface; see http://supervisord.org/api.html."""
