@@ -6,6 +6,7 @@ from itertools import islice
 import gevent.pool
 
 from analytics.config import Config, areas
+from analytics.errors import AnalyticsError
 from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.store import Store
 from analytics.store.store import Document
@@ -31,7 +32,19 @@ def contradictions(config: Config, store: Store) -> list[str]:
     claimed = areas(config)
     scopes = [scope for scope in all_scopes(config, claimed) if scope.kind != "plat"]
     pool = gevent.pool.Pool(AT_ONCE)
-    return [text for text in pool.imap(lambda scope: _of_scope(scope, store), scopes) if text]
+    failed: list[AnalyticsError] = []
+
+    def check(scope: Scope) -> str:
+        try:
+            return "" if failed else _of_scope(scope, store)
+        except AnalyticsError as error:  # gevent would print what it raises, once for each area
+            failed.append(error)
+            return ""
+
+    found = list(filter(None, pool.imap(check, scopes)))
+    if failed:
+        raise failed[0]
+    return found
 
 
 def summary(found: list[str]) -> str:

@@ -1,16 +1,23 @@
 """Documents that say something else of an area than the configuration does are reported, with what to do."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from msgspec.structs import replace
 
 from analytics.cli import check
 from analytics.config import AreaSection, Config, Game, MongoDB
 from analytics.core.periods import zone
+from analytics.errors import Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.service import control
+from analytics.runtime.service.reloading import reload
+from analytics.runtime.service.supervisor import Supervisor
 from analytics.store import MemoryStore, Write
+from analytics.store.store import Document
 
 A, B = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
 LONDON = "Europe/London"
@@ -71,11 +78,40 @@ def test_start_and_check_name_the_command(store: MemoryStore, monkeypatch: pytes
     for module in (check, control):
         monkeypatch.setattr(module, "open_store", lambda config, timeout: store)
     said: list[str] = []
-    control._report_contradictions(changed(plat="7"), said.append)
+    control.report_contradictions(changed(plat="7"), said.append)
     [finding] = check._areas(changed(plat="7"))
     assert said == [f"warning: {finding.text}"]
     assert "`bin/analytics rebuild`" in finding.text
     assert isinstance(check._areas(CONFIG), str)
+
+
+def test_a_reload_reports_what_it_makes_contradict(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Supervisor, "pid", 1)
+    monkeypatch.setattr(control, "open_store", lambda config, timeout: store)
+    monkeypatch.setattr(control, "restart_node", lambda *_: None)
+    Supervisor(replace(CONFIG, data=tmp_path)).folder.mkdir()
+    Supervisor(replace(CONFIG, data=tmp_path)).note_configuration()
+    said: list[str] = []
+    reload(replace(changed(plat="7"), data=tmp_path), said.append)
+    assert said[0].startswith("warning: area") and 'plat "1" where the configuration says "7"' in said[0]
+
+
+def test_a_store_that_is_away_is_reported_once(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def away(*arguments: object, **more: object) -> Iterator[Document]:
+        asked.append(arguments)
+        gevent.sleep(0)
+        raise Unavailable("away")
+
+    monkeypatch.setattr(store, "find", away)
+    with pytest.raises(Unavailable, match="away"):
+        contradictions(CONFIG, store)
+    assert asked and capfd.readouterr().err == ""
 
 
 def test_many_are_summed_up() -> None:

@@ -70,7 +70,7 @@ def start(config: Config, say: Say) -> None:
         finally:
             if systemd.waits() and supervisor.answers():  # also where a node does not come up
                 systemd.notify(supervisor.pid)
-        _report_contradictions(config, say)
+        report_contradictions(config, say)
 
 
 def stop(config: Config, say: Say) -> None:
@@ -118,7 +118,7 @@ def lsb_status(config: Config, healthy: bool) -> int:
     return 1 if supervisor.noted_pid else 3
 
 
-def _report_contradictions(config: Config, say: Say) -> None:
+def report_contradictions(config: Config, say: Say) -> None:
     """Say where documents contradict the configuration. The suite runs anyway; that a store is away is reported elsewhere."""
     try:
         store = open_store(config, STORE_SECONDS)

@@ -74,4 +74,6 @@ def reload(config: Config, say: control.Say) -> None:
         for name in names:
             control.restart_node(supervisor, config, name, say)
         supervisor.note_configuration()
+        if names:
+            control.report_contradictions(config, say)
     say(f"reloaded: {' '.join(names) or 'nothing was changed that a node reads'}")
