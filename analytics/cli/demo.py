@@ -49,6 +49,9 @@ RECOVER_SECONDS = 5.0
 ROUNDS = 2
 SHOW_SECONDS = 5.0
 DAY = 86_400
+EARLIEST_DAY = date(2000, 1, 2)
+"""The first day that lies in 2000 as a whole, in UTC, too."""
+
 MACHINERY = [["store"], ["broker"], ["workers"], ["timers"], ["dashboard"]]
 SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 
@@ -347,12 +350,17 @@ def _print_addresses(console: Console, config: Config, once: bool, keep: bool) -
 def _first_day(days: int, last: datetime | None) -> date:
     """Return the first of so many days, of which ``last`` is the last; None: yesterday.
 
-    Raise UsageError for a last day that has not ended: records ahead of the clock are rejected.
+    Raise UsageError for a last day that has not ended, or a first one before 2000: such records are rejected.
     """
     yesterday = (datetime.now(ZoneInfo(TIMEZONE)) - timedelta(days=1)).date()
     if last is not None and last.date() > yesterday:
         raise click.UsageError(
             f"--date: expected a day that has ended, {yesterday} at the latest, got {last:%Y-%m-%d}"
+        )
+    earliest = EARLIEST_DAY + timedelta(days=days - 1)
+    if last is not None and last.date() < earliest:
+        raise click.UsageError(
+            f"--date: expected {earliest} or later for {days} days, since 2000, got {last.date()}"
         )
     return (yesterday if last is None else last.date()) - timedelta(days=days - 1)
 

@@ -172,6 +172,10 @@ def test_the_demos_last_day_is_yesterday_or_the_one_that_is_asked_for() -> None:
     assert _first_day(1, datetime(2026, 3, 2)) == date(2026, 3, 2)
     with pytest.raises(UsageError, match="expected a day that has ended"):
         _first_day(1, datetime.now() + timedelta(days=3))
+    assert _first_day(36, datetime(2000, 2, 6)) == date(2000, 1, 2)
+    for last in (datetime(2000, 2, 5), datetime(1999, 12, 31), datetime(1, 1, 1)):
+        with pytest.raises(UsageError, match="expected 2000-02-06 or later for 36 days"):
+            _first_day(36, last)
 
 
 def ignore_interrupts() -> None:
