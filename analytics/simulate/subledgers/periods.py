@@ -71,7 +71,9 @@ def _retention(scope: LedgerScope, day: int, today: int) -> Fields | None:
 
 
 def _paytrace(scope: LedgerScope, day: int, today: int) -> Fields | None:
-    cohort = scope.payers([day]) - scope.payers(before for before in scope.days(day - 1))
+    payers = scope.payers([day])
+    # All days before are looked at only where somebody paid: there may be years after the last payment.
+    cohort = payers - scope.payers(scope.days(day - 1)) if payers else payers
     if not cohort:
         return None
     later = {n: len(cohort & scope.payers([day + n])) for n in RETENTION_DAYS if day + n <= today}
