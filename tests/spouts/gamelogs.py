@@ -66,7 +66,11 @@ def toml(config: Config, file: Path) -> Path:
     ]
     text += ["min_free_mb = 1", "[gamelog]", f"batch_lines = {section.batch_lines}"]
     for source in section.sources:
-        found = {key: value for key, value in msgspec.to_builtins(source).items() if value not in ("", {}, 0)}
+        # Some defaults are null, which TOML has no word for.
+        usual = msgspec.to_builtins(Source(name="", kind=source.kind))
+        found = {"name": source.name, "kind": source.kind} | {
+            key: value for key, value in msgspec.to_builtins(source).items() if value != usual[key]
+        }
         text += ["[[gamelog.sources]]", *(f"{key} = {json.dumps(value)}" for key, value in found.items())]
     text += [f'[games.dl.areas.{A}]\nplat = "2001"\ncorpid = 2001\nserver_name = "s1"\n']
     file.write_text("\n".join(text))

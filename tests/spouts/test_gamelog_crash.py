@@ -50,7 +50,9 @@ def test_killed_at_random_every_line_is_accepted_once(tmp_path, started, web):
     with (tmp_path / "spout.log").open("ab") as told:
         process = spout(file, told)
         # What was rotated away before a source was first looked at is not asked for.
-        eventually((config.data / "state" / "gamelog.json").exists, 120)
+        state = config.data / "state" / "gamelog.json"
+        eventually(lambda: state.exists() or process.poll() is not None, 120)
+        assert process.poll() is None, (tmp_path / "spout.log").read_text()[-2000:]
         writer = gevent.spawn(write)
         kills = 0
         try:
