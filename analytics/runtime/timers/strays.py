@@ -120,7 +120,10 @@ class Strays:
         scope = self._scopes.get(match[1])
         if is_total(collection) != (":" in match[1]):
             return Stray.NO_ID if everything else None
-        if scope is None or not self._wanted.includes(scope):
+        if scope is None:
+            # Documents of areas stay where nobody claims them; a total can be computed again.
+            return Stray.NO_ID if everything and is_total(collection) else None
+        if not self._wanted.includes(scope):
             return None
         first, period = day_of(scope.zone, int(match[2])), TIMERS[name].period
         if not self._wanted.holds(first):
