@@ -72,7 +72,7 @@ def _retention(scope: LedgerScope, day: int, today: int) -> Fields | None:
 
 def _paytrace(scope: LedgerScope, day: int, today: int) -> Fields | None:
     payers = scope.payers([day])
-    # All days before are looked at only where somebody paid: there may be years after the last payment.
+    # All days before are looked at only where an acct paid: there may be years after the last payment.
     cohort = payers - scope.payers(scope.days(day - 1)) if payers else payers
     if not cohort:
         return None
