@@ -73,6 +73,15 @@ def day_id(day=0):
     return f"{AREA}:{DAY + 86400 * day}"
 
 
+def total_ids(day=0):
+    """Return the ids of that day's totals of the game and of the plat."""
+    return [f"{stem}:{DAY + 86400 * day}" for stem in ("game:dl", "plat:dl:2000")]
+
+
+def places(told, collections=(*BOLTS, *WRITTEN)):
+    return {(one.collection, one.id) for one in told if one.collection in collections}
+
+
 def hour_id(day=0):
     return f"{AREA}:{DAY + 86400 * day + 3600}"
 
@@ -349,10 +358,14 @@ def test_journals_that_were_moved_away(suite):
     kept.mkdir()
     first.rename(kept / first.name)
     spoil(suite, "coinday", day_id(0), amount=1)
-    assert of_bolts(suite.rebuild()[1]) == []
+    # Totals say what the areas' documents say.
+    assert places(suite.rebuild()[1]) == {("coinday_total", id_) for id_ in total_ids(0)}
     outcome, told = suite.rebuild(replace(ALL, folders=(kept,)))
-    assert [one.id for one in of_bolts(told)] == [day_id(0)]
+    assert places(told, BOLTS) == {("coinday", day_id(0))}
     assert (outcome.gaps, outcome.left_out) == ([], {})
+    suite.settled(0)
+    assert of_timers(suite) == computed_anew(suite)
+    assert suite.rebuild(replace(ALL, folders=(kept,), dry=True))[1] == []
 
 
 def test_another_host_may_have_what_is_missing():
@@ -374,13 +387,10 @@ def test_days_whose_journals_are_missing_in_the_middle_are_all_left_alone(suite)
     files[1].unlink()
     spoil(suite, "coinday", day_id(5), amount=1)
     outcome, told = suite.rebuild()
-    assert of_bolts(told) == []
+    assert places(told) == {("coinday_total", id_) for id_ in total_ids(5)}
     assert outcome.left_out
-
-
-def of_bolts(changes):
-    """Return the changes of bolts' documents. Totals say what these say, right or wrong."""
-    return [one for one in changes if one.collection in BOLTS]
+    assert of_timers(suite) == computed_anew(suite)
+    assert suite.rebuild()[1] == []
 
 
 def written_in_time(suite):
@@ -537,15 +547,20 @@ def test_parts_that_nobody_speaks_of(suite):
 def test_documents_of_another_data_folder_are_left_alone(suite):
     suite.send(logins(suite, "abc"))
     suite.settled(0)
+    public = suite.public()
     document = suite.store.load("coinday", [day_id()])[day_id()]
     others = [day_id(-day) for day in range(1, 40)]
     for n, id_ in enumerate(others, 1):
         suite.store.write("coinday", [Write(id_, document | {"_id": id_, "ts": DAY - n * 86400}, None)])
     outcome, told = suite.rebuild()
-    assert of_bolts(told) == []
+    totals = {("coinday_total", id_) for day in range(1, 40) for id_ in total_ids(-day)}
+    assert places(told) == totals
     assert outcome.spared == {"coinday": len(others)}
+    assert suite.rebuild()[1] == []
     told = suite.rebuild(replace(ALL, remove_many=True))[1]
-    assert {one.id for one in of_bolts(told)} == set(others)
+    assert places(told, BOLTS) == {("coinday", id_) for id_ in others}
+    suite.settled(0)
+    assert suite.public() == public
 
 
 def test_versions_and_numbers_that_are_none(suite):
