@@ -1,8 +1,8 @@
 """Timer bolts after a rebuild: those of their documents are computed again that nobody else would.
 
 Documents of timer bolts are behind what bolts have stored for as long as the node `timers` has not run. So they are
-computed without being written, and once more when the node has passed what was in the Queue then: what differed both
-times, at the same version, is wrong.
+computed without being written, and once more when the bolts have passed what was in the Queue then, and the node what
+they published of it: what differed both times, at the same version, is wrong.
 """
 
 from contextlib import suppress
@@ -17,6 +17,7 @@ from analytics.core.agree import NOTHING, Changed, Differences
 from analytics.rebuild.check import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
+from analytics.runtime.nodes import readers
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.documents import public
@@ -28,6 +29,7 @@ from analytics.store import Document, Store
 from analytics.store.store import is_version
 from analytics.timers import READ_BY_TIMERS
 
+PATIENCE_SECONDS = 60.0
 Found = dict[tuple[str, str], tuple[Document | None, Document | None]]
 
 
@@ -38,8 +40,11 @@ def wrong(
     before, done = _differing(config, store, wanted, now)
     if not before:
         return [], done
+    bolts = {name: topics for name, topics in readers(config).items() if name != NODE}
+    with suppress(Behind):  # what they have stored may not be published yet
+        wait_for(refill, bolts, None, PATIENCE_SECONDS)
     with suppress(Behind):  # where the node does not run, nobody else will compute them
-        wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, config.timers.every_seconds + 60)
+        wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, config.timers.every_seconds + PATIENCE_SECONDS)
     after, done = _differing(config, store, wanted, now)
     changes = [
         Change(name, str(id_), _what(old, new), _differences(old, new))

@@ -52,9 +52,13 @@ class Killed(BaseException):
 
 
 class YieldingStore(MemoryStore):
-    """Gives others a turn at each call, as a real store does. While ``shut``, bolts wait for their writes."""
+    """Gives others a turn at each call, as a real store does. While ``shut``, bolts wait for their writes.
+
+    It answers them ``late`` seconds after a write.
+    """
 
     shut = False
+    late = 0.0
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         gevent.sleep(0)
@@ -64,7 +68,10 @@ class YieldingStore(MemoryStore):
         gevent.sleep(0)
         while self.shut:
             gevent.sleep(0.01)
-        return super().write(collection, writes)
+        refused = super().write(collection, writes)
+        if self.late and collection in BOLTS:
+            gevent.sleep(self.late)
+        return refused
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         gevent.sleep(0)

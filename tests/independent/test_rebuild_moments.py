@@ -135,6 +135,17 @@ def test_what_a_bolt_still_has_before_it_counts_once(suite, monkeypatch):
     assert suite.rebuild()[1] == []
 
 
+def test_what_bolts_have_stored_and_not_published_makes_no_timer_bolt_wrong(suite):
+    suite.send(logins(suite, "abc"))
+    suite.settled(0)
+    suite.store.late = 1.5
+    suite.send(logins(suite, "cdef"))
+    while suite.documents("coinday")[day_id()]["amount"] == 15:
+        gevent.sleep(0.01)
+    assert suite.rebuild(replace(ALL, bolts=(), dry=True))[1] == []
+    suite.store.late = 0.0
+
+
 def test_a_document_as_it_was_some_time_ago(suite, monkeypatch):
     """It says itself that it includes little, but its bolt is past that."""
     suite.send(logins(suite, "abc"))
