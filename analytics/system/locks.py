@@ -62,6 +62,9 @@ class FileLock:
         """Release the lock, if it is still held."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
+            # Closing alone would leave the lock to a child that was forked meanwhile and has not run its program yet.
+            with suppress(OSError):
+                fcntl.flock(fd, fcntl.LOCK_UN)
             os.close(fd)
 
 

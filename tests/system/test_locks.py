@@ -75,3 +75,11 @@ def test_a_full_disk_costs_the_owners_name_only(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "pwrite", full)
     with FileLock(tmp_path / "lock", ""), pytest.raises(LockTaken, match="held by process unknown"):
         FileLock(tmp_path / "lock", "")
+
+
+def test_a_child_that_is_being_started_does_not_keep_a_lock(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "lock", "stop it")
+    child = os.dup(lock._fd)  # what a fork leaves to the child until it runs its program
+    lock.close()
+    FileLock(tmp_path / "lock", "stop it").close()
+    os.close(child)
