@@ -81,8 +81,9 @@ def test_while_records_come_sound_documents_are_left_alone_and_others_mended(sui
     third = len(records) // 3
     counted(suite, records[:third])
     coming = Trickle(suite, records[third:])
-    assert suite.rebuild(replace(ALL, dry=True))[1] == []
-    assert suite.rebuild()[1] == []
+    # What follows the bolts' documents may be late while records come; a rebuild then brings it up to date.
+    for wanted in (replace(ALL, dry=True), ALL):
+        assert [one for one in suite.rebuild(wanted)[1] if one.collection in BOLTS] == []
     damage(suite, 1)
     outcome, _ = suite.rebuild()
     assert not outcome.gaps
