@@ -23,7 +23,7 @@ _FOREIGN = "Host: expected a name of this server, got another one, or none; ask 
 
 
 def reached_by(names: Sequence[str] | None, app: Application) -> Application:
-    """Return ``app`` for requests whose ``Host`` is one of ``names``, or any that is well formed where that is None.
+    """Return ``app`` for requests whose ``Host`` is one of ``names``, or, if that is None, any valid one.
 
     ``/healthz`` needs none.
     """

@@ -141,7 +141,7 @@ class Totals:
         scope, collection = self._games[game], collection or f"{name}{TOTAL}"
         starts = {ts for (ts,), _ in self._store.sums(name, ["ts"], [], game=game) if _is_start(ts)}
         totals = (one.get("ts") for one in self._store.rows(collection, ["ts"], game=game))
-        # Hours are told apart by the game's zone, days of the calendar by each area's own.
+        # An hour's day is that of the game's zone, a day's that of its area's.
         hourly = name in ROLLUPS and ROLLUPS[name].bolt.period == "hour"
         zones = {scope.zone} if hourly else scope.zones
         return Stored(
