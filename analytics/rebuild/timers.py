@@ -22,6 +22,7 @@ from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.node import TOTALS_REST
 from analytics.runtime.timers.position import NODE
 from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.timers.writing import Done
@@ -44,7 +45,8 @@ def wrong(
     with suppress(Behind):  # what they have stored may not be published yet
         wait_for(refill, bolts, None, PATIENCE_SECONDS)
     with suppress(Behind):  # where the node does not run, nobody else will compute them
-        wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, config.timers.every_seconds + PATIENCE_SECONDS)
+        longest = max(config.timers.every_seconds, TOTALS_REST)
+        wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, longest + PATIENCE_SECONDS)
     after, done = _differing(config, store, wanted, now)
     changes = [
         Change(name, str(id_), _what(old, new), _differences(old, new))

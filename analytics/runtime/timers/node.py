@@ -50,8 +50,11 @@ REST = 1.0
 TOTALS_SHARE = 0.2
 """Of the time, how much may go into totals: today's change all the time, and each look at them reads a day of every area."""
 
-TOTALS_REST = 600.0
-"""Seconds after which they are computed in any case."""
+TOTALS_REST = 120.0
+"""Seconds after which they are computed in any case: a bolt that is further behind for minutes raises an alert."""
+
+SILENT_SECONDS = 5.0
+"""Without a change, after which they are computed at once: the machine has nothing better to do, and ``drain`` waits for them."""
 
 
 class Timers(Node):
@@ -214,7 +217,8 @@ class Timers(Node):
         return heads if self._totals_are_due() else _without(heads, READ_BY_TOTALS)
 
     def _totals_are_due(self) -> bool:
-        return self._again or self._dirty.everything or time.monotonic() >= self._totals_resting_until
+        due_from = min(self._totals_resting_until, self._heard + SILENT_SECONDS)
+        return self._again or self._dirty.everything or time.monotonic() >= due_from
 
     def _run(self, consumer: Consumer) -> bool:
         """Run the bolts for everything that was noted down; where that fails, note it down again and return False."""

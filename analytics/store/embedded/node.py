@@ -52,6 +52,13 @@ class StoreNode:
         folder = self._config.data.absolute() / "store"
         make_folder(folder)
         self._lock = take_folder(folder)
+        try:
+            self._start_server()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_server(self) -> None:
         self._reason = reason(self._config)
         engine = chosen_at_start(self._config)
         self._engine = engine.describe()

@@ -138,6 +138,7 @@ def test_no_rest_after_a_run_over_everything(suite: Any, monkeypatch: Any) -> No
     del position["layout"]
     suite.store.write("positions", [Write("timers", position, position["_v"])])
     monkeypatch.setattr(timers_node, "TOTALS_REST", 600.0)
+    monkeypatch.setattr(timers_node, "SILENT_SECONDS", 600.0)
     monkeypatch.setattr(timers_node, "TOTALS_SHARE", 1e-9)
     suite.start_timers()
     eventually(lambda: bool(suite.store.load("positions", ["timers"])["timers"].get("layout")))
@@ -220,3 +221,12 @@ def test_totals_rest_whatever_runs_meanwhile(suite: Any) -> None:
     assert said("cointype_total", "count") == [1, 1]
     node._totals_resting_until = 0.0
     eventually(lambda: said("cointype_total", "count") == [4, 4])
+
+
+def test_totals_do_not_rest_once_nothing_comes_any_more(suite: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(timers_node, "SILENT_SECONDS", 0.5)
+    some_weeks(suite, "2015-02-20", 5, seed=6)
+    suite.drain()
+    timers_of(suite)._totals_resting_until = time.monotonic() + 600
+    suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
+    eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")), 20)
