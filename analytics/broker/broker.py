@@ -17,6 +17,7 @@ from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.frontend import Frontend
 from analytics.broker.log import NOTHING, Log, Retention
+from analytics.broker.opening import refuse_half_restored
 from analytics.broker.positions import Positions
 from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
@@ -168,6 +169,7 @@ class Broker:
 
     def _open(self) -> None:
         """Open filter and log, and add the log's records to the filter that its own files lack."""
+        refuse_half_restored(self._data)
         queue = self._data / "queue"
         self._store = FilterStore(self._data / "filter")
         expect = self._store.load(self._filter)

@@ -9,6 +9,17 @@ from analytics.broker.topics import bounded
 from analytics.broker.wire import Head
 from analytics.errors import LogError
 
+RESTORING = "restoring"
+"""A file that lies in the data folder while a backup is restored into it: part of what was counted is missing then."""
+
+
+def refuse_half_restored(data: Path) -> None:
+    """Raise LogError if a restoration into the data folder was interrupted."""
+    if (data / RESTORING).exists():
+        raise LogError(
+            f"{data}: a backup was being restored here, and that did not end. Call `bin/analytics restore` again"
+        )
+
 
 def open_segments(folder: Path, read: Iterable[str]) -> list[Segment]:
     """Open every segment of a folder. Return them, oldest first.

@@ -20,6 +20,7 @@ BAD_CONFIGURATION = 2  # exit status
 NOT_FOR_OTHERS = 0o027
 """The umask: files have accts and payments, so others may not read them and the group may not write them."""
 COMMANDS = {
+    "backup": ("analytics.cli.backup", "backup", "Back up the database and the data folder."),
     "check": ("analytics.cli.check", "check", "Check the configuration and everything that it names."),
     "crash-test": (
         "analytics.cli.crash_test",
@@ -52,6 +53,7 @@ COMMANDS = {
     ),
     "reload": ("analytics.cli.service", "reload", "Restart the nodes that a changed configuration concerns."),
     "restart": ("analytics.cli.service", "restart", "Stop the suite and start it again."),
+    "restore": ("analytics.cli.backup", "restore", "Restore a backup."),
     "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
     "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
     "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
@@ -74,11 +76,13 @@ NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "pas
 STAY_ROOT = {"start", "stop", "restart"}
 """Commands that refuse root if the suite is another user's: a service manager calls them as that user."""
 WRITE: dict[str, set[str]] = {
+    "backup": set(),
     "keys": set(),
     "lost": {"--accept"},
     "read-stdin-gamelog": set(),
     "rebuild": set(),
     "rejected": {"--replay", "--dismiss"},
+    "restore": set(),
     "run": set(),
     "state": {"--repair"},
     "store": {"move"},

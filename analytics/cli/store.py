@@ -9,8 +9,9 @@ from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.store import store_uri
+from analytics.store.copying import Content
 from analytics.store.embedded.choice import Name, open_engine
-from analytics.store.embedded.move import Content, direction, move
+from analytics.store.embedded.move import direction, move
 
 ENGINE = click.Choice(get_args(Name))
 

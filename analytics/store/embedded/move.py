@@ -5,19 +5,17 @@ they need. ``engine.json`` names the source until everything is compared. An int
 and the next one starts over.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from bson.raw_bson import RawBSONDocument
-from pymongo import MongoClient, WriteConcern
+from pymongo import MongoClient
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
+from analytics.store.copying import BATCH_DOCUMENTS, Content, collections, content, insert
 from analytics.store.embedded.choice import (
     EngineRecord,
     Name,
@@ -34,45 +32,12 @@ from analytics.store.embedded.server import EmbeddedServer
 from analytics.store.mongo import translated_errors
 from analytics.system.ports import free_port
 
-BATCH_BYTES = 8 * 1024 * 1024  # in one insert; MongoDB accepts 48 MB
-BATCH_DOCUMENTS = 2000  # bounds memory where documents are small
 OWN_DATABASES = frozenset(["admin", "config", "local", "health"])
 """The servers' own databases, and the one of the node's health checks."""
 
 
 class CopyDiffers(AnalyticsError):
     """The target returned other documents than the source has."""
-
-
-@dataclass(frozen=True)
-class Content:
-    """A collection's size and hash. ``digest`` does not depend on the order of documents."""
-
-    database: str
-    collection: str
-    documents: int
-    bytes: int
-    digest: str
-
-    @property
-    def name(self) -> str:
-        """``database.collection``."""
-        return f"{self.database}.{self.collection}"
-
-
-class _Digest:
-    """Counts documents, and adds up their hashes so that the order does not matter."""
-
-    def __init__(self) -> None:
-        self.documents = self.bytes = self._sum = 0
-
-    def add(self, raw: bytes | memoryview) -> None:
-        self.documents += 1
-        self.bytes += len(raw)
-        self._sum += int.from_bytes(hashlib.sha256(raw).digest())
-
-    def content(self, database: str, collection: str) -> Content:
-        return Content(database, collection, self.documents, self.bytes, f"{self._sum % (1 << 256):064x}")
 
 
 def direction(config: Config, source: Name | None, target: Name | None) -> tuple[Name, Name]:
@@ -119,28 +84,30 @@ def move(
     if not source.holds_data:
         raise AnalyticsError(f"{source.database} holds no data of {source_name}, so there is nothing to move")
     make_folder(source.folder)
+    log = config.data.absolute() / "log" / "store-move.log"
     with ExitStack() as stack:
         stack.enter_context(take_folder(source.folder))
-        theirs = stack.enter_context(_running(source, config))
-        ours = stack.enter_context(_running(open_engine(target_name, config, free_port(HOST)), config))
+        theirs = stack.enter_context(running(source, log))
+        ours = stack.enter_context(running(open_engine(target_name, config, free_port(HOST)), log))
         with translated_errors("moving"):
             _make_room(config, ours, source_name, target_name, overwrite)
             copied = []
             for collection in _collections(theirs):
-                copied.append(_copy(collection, ours[collection.database.name][collection.name]))
+                documents = collection.find(batch_size=BATCH_DOCUMENTS)
+                copied.append(insert(documents, ours[collection.database.name][collection.name]))
                 report("copied", copied[-1])
-            for content in copied:
-                _compare(content, ours[content.database][content.collection])
-                report("compared", content)
+            for one in copied:
+                _compare(one, ours[one.database][one.collection])
+                report("compared", one)
         # Stop the servers first, so that the target is complete on disk before it is used.
         stack.pop_all().close()
     write_record(config, EngineRecord(target_name, moved_from=source_name))
 
 
 @contextmanager
-def _running(engine: Engine, config: Config) -> Iterator[MongoClient[RawBSONDocument]]:
-    """Run an engine's server and connect to it."""
-    server = EmbeddedServer(engine, config.data.absolute() / "log" / "store-move.log")
+def running(engine: Engine, log: Path) -> Iterator[MongoClient[RawBSONDocument]]:
+    """Run an engine's server, whose output goes to ``log``, and connect to it."""
+    server = EmbeddedServer(engine, log)
     try:
         server.start()
         with MongoClient[RawBSONDocument](
@@ -168,48 +135,14 @@ def _make_room(
 
 
 def _collections(client: MongoClient[RawBSONDocument]) -> Iterator[Collection[RawBSONDocument]]:
-    """Yield every collection that is not a server's own. Views store nothing: `bin/analytics views` makes them."""
+    """Yield every collection that is not a server's own."""
     for database in sorted(set(client.list_database_names()) - OWN_DATABASES):
-        found = {str(one["name"]): one.get("type") for one in client[database].list_collections()}
-        for name, kind in sorted(found.items()):
-            if kind != "view" and not name.startswith("system."):
-                yield client[database][name]
-
-
-def _copy(source: Collection[RawBSONDocument], target: Collection[RawBSONDocument]) -> Content:
-    """Insert all documents of one collection into the other, as they are, and return what they were."""
-    digest = _Digest()
-    safe = target.with_options(write_concern=WriteConcern(w="majority", j=True))
-    batch: list[RawBSONDocument] = []
-    size = 0
-    for document in source.find(batch_size=BATCH_DOCUMENTS):
-        digest.add(document.raw)
-        batch.append(document)
-        size += len(document.raw)
-        if size >= BATCH_BYTES or len(batch) >= BATCH_DOCUMENTS:
-            _insert(safe, batch)
-            batch, size = [], 0
-    _insert(safe, batch)
-    return digest.content(source.database.name, source.name)
-
-
-def _insert(target: Collection[RawBSONDocument], batch: list[RawBSONDocument]) -> None:
-    if not batch:
-        return
-    try:
-        target.insert_many(batch, ordered=False)
-    except BulkWriteError as error:
-        failed: list[dict[str, Any]] = (error.details or {}).get("writeErrors", [])
-        first = failed[0].get("errmsg", error) if failed else error
-        raise AnalyticsError(f"{target.full_name}: {len(failed)} documents were refused: {first}") from error
+        yield from collections(client[database])
 
 
 def _compare(expected: Content, target: Collection[RawBSONDocument]) -> None:
     """Read the collection back. Raise CopyDiffers if it is not what was copied."""
-    digest = _Digest()
-    for document in target.find(batch_size=BATCH_DOCUMENTS):
-        digest.add(document.raw)
-    found = digest.content(expected.database, expected.collection)
+    found = content(target)
     if found != expected:
         raise CopyDiffers(
             f"{expected.name}: expected {expected.documents:,} documents with hash {expected.digest[:16]}, read back "

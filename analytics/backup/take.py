@@ -1,0 +1,206 @@
+"""Takes a backup while the suite runs, or stands still."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient, ReadPreference
+from pymongo.read_concern import ReadConcern
+
+from analytics import __version__
+from analytics.backup import documents
+from analytics.backup.folder import (
+    CHUNK,
+    DATA,
+    DATABASE,
+    Contents,
+    SavedFile,
+    Summing,
+    begin,
+    finish,
+)
+from analytics.backup.queue import Segments
+from analytics.config import Config
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.store import store_uri
+from analytics.store.copying import Content
+from analytics.store.mongo import translated_errors
+from analytics.system.files import sync_folder
+from analytics.system.locks import FileLock
+
+QUEUE, STATE, FILTER = "queue", "state", "filter"
+ELSEWHERE = {QUEUE, STATE, FILTER, "store", "run", "log"}
+"""What is copied in its own way, or not at all: the database is dumped, the rest is of the nodes that run."""
+MOST_TRIES = 50
+STEADY_SECONDS = 0.05
+DRAFTS = (".new", ".link", "-wal", "-shm", "-journal", ".lock")
+
+
+def take(config: Config, folder: Path, report: Callable[[str], None]) -> Contents:
+    """Back up documents and data folder into ``folder``, which is new or empty.
+
+    Args:
+        report: called with what was done.
+
+    Raises:
+        AnalyticsError: the folder is not empty, another backup runs, or something can't be read.
+        Unavailable: the database does not answer, or what is copied changes too fast.
+    """
+    data = config.data.absolute()
+    if folder.absolute().is_relative_to(data):
+        raise AnalyticsError(
+            f"{folder} is in the data folder: name a folder elsewhere, on another disk at best"
+        )
+    if not (data / QUEUE).is_dir():
+        raise AnalyticsError(
+            f"{data} has no Queue: the suite has never run with it, so there is nothing to back up"
+        )
+    with FileLock(data / "run" / "backup.lock", "another backup runs: wait until it ends"):
+        begin(folder)
+        return _Backup(config, data, folder, report).take()
+
+
+class _Backup:
+    def __init__(self, config: Config, data: Path, folder: Path, report: Callable[[str], None]) -> None:
+        self._config = config
+        self._data = data
+        self._folder = folder
+        self._report = report
+        self._files: dict[str, SavedFile] = {}
+        self._segments = Segments(data / QUEUE)
+
+    def take(self) -> Contents:
+        at = time.time()
+        try:
+            self._copy(Path(QUEUE, "bolts.json"))
+            collections = self._dump()
+            self._steady_state()
+            self._filter()
+            self._rest()
+            log = self._segments.copy(lambda name, fd: self._copy_open(Path(QUEUE, name), fd))
+        finally:
+            self._segments.close()
+        if self._config.file.is_file():
+            shutil.copyfile(self._config.file, self._folder / "analytics.toml")
+        self._report(f"{len(self._files):,} files of the data folder")
+        contents = Contents(__version__, at, log, self._files, collections)
+        finish(self._folder, contents)
+        return contents
+
+    def _dump(self) -> list[Content]:
+        result = []
+        with (
+            translated_errors("backing up"),
+            MongoClient[RawBSONDocument](
+                store_uri(self._config), document_class=RawBSONDocument, serverSelectionTimeoutMS=10_000
+            ) as client,
+        ):
+            database = client.get_database(
+                self._config.mongodb.database,
+                read_concern=ReadConcern("majority"),
+                read_preference=ReadPreference.PRIMARY,
+            )
+            for content, saved in documents.dump(database, self._folder / DATABASE, self._segments.hold):
+                self._files[f"{DATABASE}/{content.collection}{documents.SUFFIX}"] = saved
+                result.append(content)
+        self._report(f"{sum(one.documents for one in result):,} documents in {len(result)} collections")
+        return result
+
+    def _steady_state(self) -> None:
+        """Copy the state of spouts as it was at one moment: until nothing changes while it is copied."""
+        source = self._data / STATE
+        for _ in range(MOST_TRIES):
+            before = _signatures(source)
+            for path in before:
+                self._copy(path.relative_to(self._data))
+            if _signatures(source) == before:
+                return
+            self._segments.hold()
+            time.sleep(STEADY_SECONDS)
+        raise Unavailable(f"{source} changes all the time; back up again when less is going on")
+
+    def _filter(self) -> None:
+        """Copy the filter: a snapshot that is older than the tail is what a crash leaves, too; the Queue has the rest."""
+        names = (path.relative_to(self._data) for path in (self._data / FILTER).iterdir())
+        for name in sorted(names, key=lambda name: (not name.name.startswith("snapshot"), name)):
+            self._copy(name)
+
+    def _rest(self) -> None:
+        """Copy journals, rejected records, keys, and what else lies in the data folder."""
+        for path in sorted(self._data.rglob("*")):
+            name = path.relative_to(self._data)
+            if name.parts[0] not in ELSEWHERE and path.is_file() and not path.is_symlink():
+                self._copy(name)
+
+    def _copy(self, name: Path) -> None:
+        """Copy a file of the data folder, if it is there: a journal may be packed or deleted meanwhile."""
+        path = self._data / name
+        if path.suffix == ".sqlite":
+            self._copy_sqlite(name)
+            return
+        if name.name.endswith(DRAFTS):
+            return
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            self._copy_open(name, fd)
+        finally:
+            os.close(fd)
+
+    def _copy_open(self, name: Path, fd: int) -> None:
+        """Copy what an open file has now."""
+        target = self._target(name)
+        status = os.fstat(fd)
+        size, offset = status.st_size, 0
+        with open(target, "wb", opener=_private) as file:
+            summing = Summing(file)
+            while offset < size and (chunk := os.pread(fd, min(CHUNK, size - offset), offset)):
+                summing.write(chunk)
+                offset += len(chunk)
+                self._segments.hold()
+            file.flush()
+            os.fchmod(file.fileno(), status.st_mode & 0o740)
+            os.fsync(file.fileno())
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        self._files[f"{DATA}/{name}"] = summing.saved()
+
+    def _copy_sqlite(self, name: Path) -> None:
+        """Copy a database of SQLite's, with what its write-ahead log has."""
+        target = self._target(name)
+        copy = target.with_suffix(".copy")
+        with closing(sqlite3.connect(self._data / name)) as theirs, closing(sqlite3.connect(copy)) as ours:
+            theirs.backup(ours)
+        fd = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._copy_open(name, fd)
+        finally:
+            os.close(fd)
+            copy.unlink()
+
+    def _target(self, name: Path) -> Path:
+        target = self._folder / DATA / name
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, mode=0o750)
+            sync_folder(target.parent.parent)
+        return target
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o640)
+
+
+def _signatures(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """Return what tells versions of the folder's files apart. SQLite's log changes before its file does."""
+    found = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_file() and not path.name.endswith((".new", ".link", "-shm", ".lock")):
+            status = path.stat()
+            found[path] = (status.st_ino, status.st_size, status.st_mtime_ns)
+    return found
