@@ -6,17 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytics.bolts import BOLTS
-from analytics.config import Config, load
+from analytics.config import Config, catalogue, groups, load
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import (
-    CATALOGUE,
     DASHBOARD,
     METRICS,
-    READERS,
     TIMERS,
     WORKERS,
-    groups,
+    all_readers,
     readers,
     single_bolts,
 )
@@ -30,8 +27,8 @@ class UnknownNode(AnalyticsError):
 
 
 def configuration(path: Path | None = None) -> Config:
-    """Return the configuration, checked against the bolts that there are; see :func:`analytics.config.load`."""
-    return load(path, CATALOGUE)
+    """Return the configuration, see :func:`analytics.config.load`."""
+    return load(path)
 
 
 def build(names: Sequence[str], config: Config) -> "list[Node]":
@@ -41,7 +38,7 @@ def build(names: Sequence[str], config: Config) -> "list[Node]":
         UnknownNode: a name that no node has.
     """
     machines = ["broker", DASHBOARD, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
-    known = [*machines, WORKERS, *groups(config), *BOLTS]
+    known = [*machines, WORKERS, *groups(config), *catalogue(config)]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -75,8 +72,8 @@ def _machine(name: str, config: Config) -> "Node":
         from analytics.runtime.hosted import OfferedBroker
 
         if config.etcd.endpoints:
-            return OfferedBroker(config, readers(config), READERS)
-        return Broker(config.broker, config.data, readers(config), READERS)
+            return OfferedBroker(config, readers(config), all_readers(config))
+        return Broker(config.broker, config.data, readers(config), all_readers(config))
     if name == TIMERS:
         from analytics.runtime.hosted import Hosted
         from analytics.runtime.timers.node import Timers

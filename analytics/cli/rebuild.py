@@ -11,18 +11,17 @@ import click
 import msgspec
 from rich.table import Table
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher
 from analytics.cli.console import console
 from analytics.cli.streams import data_stream, visible
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.core.agree import NOTHING, Changed, ListChanged
 from analytics.errors import AnalyticsError
 from analytics.rebuild.check import Change
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection, configured
 from analytics.runtime.outdated import refuse_outdated
-from analytics.runtime.timers.collections import WRITTEN
+from analytics.runtime.timers.collections import written
 from analytics.store import open_store
 from analytics.timers import NAMES as TIMERS
 
@@ -129,7 +128,7 @@ def _wanted(
     config: Config, names: tuple[str, ...], area: str, since: date | None, until: date | None
 ) -> Selection:
     """Return the documents to check. Raise AnalyticsError for an unknown name."""
-    known = configured(config)
+    known, every = configured(config), catalogue(config)
     for name in names:
         if name not in known and name not in TIMERS:
             raise AnalyticsError(
@@ -140,14 +139,14 @@ def _wanted(
         raise AnalyticsError(f'--area: there is no area "{area}" in {config.file}')
     bolts = [name for name in known if name in names or not names]
     if since or until:
-        timeless = [name for name in bolts if BOLTS[name].period is None]
+        timeless = [name for name in bolts if every[name].period is None]
         if names and timeless:
             raise AnalyticsError(
                 f"--from, --to: documents of {', '.join(timeless)} have no day: leave the dates or these bolts out"
             )
         bolts = [name for name in bolts if name not in timeless]
     timers = tuple(name for name in TIMERS if name in names or not names)
-    return Selection(tuple(bolts), timers, area, since, until)
+    return Selection(tuple(bolts), timers, every, area, since, until)
 
 
 def _as_json(change: Change) -> str:
@@ -195,7 +194,10 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
     table = Table()
     for column in ("collection", "looked at", "changed", "missing", "extra"):
         table.add_column(column, justify="left" if column == "collection" else "right")
-    for name in [*wanted.bolts, *(name for name in WRITTEN if any(one == name for one, _ in counts))]:
+    for name in [
+        *wanted.bolts,
+        *(name for name in written(wanted.catalogue) if any(one == name for one, _ in counts)),
+    ]:
         numbers = [counts[name, what] for what in ("changed", "missing", "extra")]
         table.add_row(name, f"{looked[name]:,}" if name in looked else "", *(f"{n:,}" for n in numbers))
     out = console()

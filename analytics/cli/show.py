@@ -13,10 +13,9 @@ import click
 import msgspec
 from rich.table import Table
 
-from analytics.bolts import BOLTS
 from analytics.cli.console import UNCUT, console, text
 from analytics.cli.streams import data_stream
-from analytics.config import Config, areas
+from analytics.config import Catalogue, Config, areas, catalogue
 from analytics.core.areas import Areas
 from analytics.core.periods import Zone, zone
 from analytics.core.tuples import EARLIEST_START
@@ -147,7 +146,7 @@ def show(
     store = open_store(config)
     try:
         claimed = areas(config)
-        _check(store, claimed, query)
+        _check(store, catalogue(config), claimed, query)
         games = {name: zone(game.timezone or config.timezone) for name, game in config.games.items()}
         reader = DocumentFinder(store, claimed, zone(config.timezone), query, games)
         _WRITERS[form](reader, query)
@@ -159,10 +158,10 @@ def show(
         store.close()
 
 
-def _check(store: Store, claimed: Areas, query: ShowOptions) -> None:
+def _check(store: Store, bolts: Catalogue, claimed: Areas, query: ShowOptions) -> None:
     """Raise AnalyticsError for unknown names, with the known ones."""
     stored = [name for name in store.collections() if name not in ("positions", "games")]
-    _expect("collection", query.collection, {*BOLTS, *stored})
+    _expect("collection", query.collection, {*bolts, *stored})
     if query.game is not None:
         _expect("game", query.game, {area.game for area in claimed.values()})
     # An area that was removed from the configuration may still have documents.

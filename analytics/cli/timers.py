@@ -8,11 +8,11 @@ from rich.table import Table
 
 from analytics.broker.clients import Publisher, Refill
 from analytics.cli.console import console
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
 from analytics.runtime.timers.by_hand import by_hand
-from analytics.runtime.timers.collections import WRITTEN, collections_of
+from analytics.runtime.timers.collections import collections_of, written
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import open_store
 from analytics.timers import NAMES
@@ -68,14 +68,14 @@ def timers(
     for column in ("collection", "computed", "changed", "removed"):
         table.add_column(column, justify="left" if column == "collection" else "right")
     for name in wanted.timers:
-        for collection in collections_of(name):
+        for collection in collections_of(name, catalogue(config)):
             counts = (done.computed, done.changed, done.removed)
             table.add_row(collection, *(f"{some[collection]:,}" for some in counts))
     console().print(table)
     for name, count in (done.spared + done.kept).items():
         click.echo(
             f"{count:,} documents of {name} were kept, although no stored data supports them: see "
-            f"`bin/analytics rebuild --bolt {WRITTEN[name]} --dry-run`",
+            f"`bin/analytics rebuild --bolt {written(catalogue(config))[name]} --dry-run`",
             err=True,
         )
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from analytics.bolts import BOLTS
 from analytics.cli.console import Console, console, escape
-from analytics.config import Config, Source, areas
+from analytics.config import Catalogue, Config, Source, areas, catalogue
 from analytics.core.areas import Areas
 from analytics.errors import AnalyticsError
 from analytics.spouts.mapping.sample import Outcome, Sample, outcomes, sample_of, sample_of_file, used
@@ -36,17 +35,19 @@ def try_lines(config: Config, what: str, count: int, mapping: str) -> None:
     For each line: the tuple, its area and hour, and the bolts that count it; or why it can't be used. Nothing is
     journaled or counted. For a file that no source of the configuration reads, a mapping is suggested.
     """
-    out = console(highlight=False)
+    out, bolts = console(highlight=False), catalogue(config)
     source, sample = _found(config, what, mapping)
     if not sample.lines:
         raise AnalyticsError(f"{sample.where}: expected lines, found none")
     name, game = (source.name, source.game) if source else ("", "")
     found = outcomes(config, sample, name, game)
     for one in found[:count]:
-        _print(out, one, areas(config))
+        _print(out, one, areas(config), bolts)
     how = f"by the mapping of {name}" if source and source.format else "as lines of the documented shape"
     out.print(f"{escape(sample.where)}, {how}: {escape(used(found))}.", soft_wrap=True)
-    if not any(one.record for one in found) or (source is None and all(_uncounted(one) for one in found)):
+    if not any(one.record for one in found) or (
+        source is None and all(_uncounted(bolts, one) for one in found)
+    ):
         _suggest(out, config, sample, name)
 
 
@@ -70,11 +71,11 @@ def _matches(source: Source, path: Path) -> bool:
     return any(Path(one).resolve() == path.resolve() for one in matching(source.path))
 
 
-def _uncounted(one: Outcome) -> bool:
-    return not one.topic or not list(bolts_of(one.topic))
+def _uncounted(bolts: Catalogue, one: Outcome) -> bool:
+    return not one.topic or not list(bolts_of(bolts, one.topic))
 
 
-def _print(out: Console, one: Outcome, there: Areas) -> None:
+def _print(out: Console, one: Outcome, there: Areas, bolts: Catalogue) -> None:
     line = one.line.decode(errors="replace")
     out.print(f"[bold]{one.n}[/bold]  {escape(line[:_SHOWN])}", soft_wrap=True)
     if one.record is None:
@@ -86,16 +87,16 @@ def _print(out: Console, one: Outcome, there: Areas) -> None:
     del shown["id"]
     area = there[record.area]
     hour = f"{area.zone.local(area.zone.start('hour', record.ts)):%Y-%m-%d %H:%M} {area.zone.name}"
-    counted = ", ".join(bolts_of(one.topic)) or "no bolt"
+    counted = ", ".join(bolts_of(bolts, one.topic)) or "no bolt"
     called = f" ({area.name})" if area.name else ""
     out.print(f"   {escape(json.dumps(shown, ensure_ascii=False))}", soft_wrap=True)
     out.print(f"   area {escape(record.area + called)}, hour {hour}, counted by {counted}", soft_wrap=True)
 
 
-def bolts_of(topic: str) -> Iterator[str]:
+def bolts_of(bolts: Catalogue, topic: str) -> Iterator[str]:
     """Yield the bolts that a topic's tuples reach, those that read other bolts, too."""
     reached = {topic}
-    for name, bolt in BOLTS.items():
+    for name, bolt in bolts.items():
         if reached & {*bolt.reads}:
             reached.add(name)
             yield name

@@ -2,7 +2,7 @@
 
 from analytics.config.addresses import is_any, is_loopback
 from analytics.config.areas import areas, fingerprint
-from analytics.config.catalogue import Catalogue, groups
+from analytics.config.catalogue import Catalogue, catalogue, groups
 from analytics.config.mapped import EventSection, FieldSection, Mapped, TimeSection
 from analytics.config.reading import find, load
 from analytics.config.section import Section
@@ -53,6 +53,7 @@ __all__ = [
     "TimersSection",
     "WorkerSection",
     "areas",
+    "catalogue",
     "find",
     "fingerprint",
     "groups",

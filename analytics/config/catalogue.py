@@ -1,33 +1,44 @@
-"""What of a configuration names bolts, op codes and nodes: checked against the bolts that there are. The caller hands these in."""
+"""The bolts of a configuration; and what of it names bolts, op codes and nodes, checked against them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
+from analytics.bolts import BOLTS
 from analytics.config.checks import SOURCE_NAME
 from analytics.config.sections import Config
+from analytics.core.bolt import Bolt
 
-Catalogue = Mapping[str, Collection[str]]
-"""The bolts that there are: by name, the topics that each reads."""
+Catalogue = Mapping[str, Bolt]
+"""Bolts by name, each after those whose tuples it reads."""
 
 REST = "main"
 NODES = ("broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers")
 _GAMELOG = "gamelog."
 
 
-def catalogue_faults(config: Config, bolts: Catalogue) -> Iterator[str]:
+def catalogue(config: Config) -> Catalogue:
+    """Return the bolts of a configuration: the built-in ones, then its own.
+
+    Whatever runs with a configuration takes bolts from here.
+    """
+    return BOLTS
+
+
+def catalogue_faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``."""
+    bolts = catalogue(config)
     yield from _opcodes(config, bolts)
     yield from _groups(config, bolts)
     yield from _nodes(config, bolts)
 
 
-def groups(config: Config, bolts: Catalogue) -> dict[str, list[str]]:
+def groups(config: Config) -> dict[str, list[str]]:
     """Return the worker processes and their bolts: ``worker.groups``, and one more for bolts in no group.
 
     It is called ``main``, or ``main-rest`` if a group of that name is configured.
     """
     named = config.worker.groups
     placed = {bolt for members in named.values() for bolt in members} | {*config.worker.left_out}
-    rest = [bolt for bolt in bolts if bolt not in placed]
+    rest = [bolt for bolt in catalogue(config) if bolt not in placed]
     return named | {_rest_name(named): rest} if rest else named
 
 
@@ -37,7 +48,7 @@ def _rest_name(named: dict[str, list[str]]) -> str:
 
 
 def _opcodes(config: Config, bolts: Catalogue) -> Iterator[str]:
-    read = {topic for topics in bolts.values() for topic in topics}
+    read = {topic for bolt in bolts.values() for topic in bolt.reads}
     known = sorted(topic.removeprefix(_GAMELOG) for topic in read if topic.startswith(_GAMELOG))
     for name, game in config.games.items():
         for own, target in game.opcodes.items():
@@ -68,16 +79,16 @@ def _groups(config: Config, bolts: Catalogue) -> Iterator[str]:
         if bolt in group_of:
             yield f'{key}: expected a bolt in no group, got "{bolt}", which is in worker.groups.{group_of[bolt]}'
     out = {*config.worker.left_out}
-    for bolt, topics in bolts.items():
-        if bolt not in out and out.issuperset(topics):
-            yield f"worker.left_out: expected {bolt}, too, which reads {', '.join(topics)} alone, found it not"
+    for bolt, of in bolts.items():
+        if bolt not in out and out.issuperset(of.reads):
+            yield f"worker.left_out: expected {bolt}, too, which reads {', '.join(of.reads)} alone, found it not"
     if _rest_name(config.worker.groups) in config.worker.groups:
         name = _rest_name(config.worker.groups)
         yield f"worker.groups.{name}: expected another name, as bolts in no group run under this one"
 
 
 def _nodes(config: Config, bolts: Catalogue) -> Iterator[str]:
-    known = [*NODES, *groups(config, bolts), *bolts]
+    known = [*NODES, *groups(config), *bolts]
     for index, name in enumerate(config.service.nodes):
         if name not in known:
             yield f'service.nodes[{index}]: expected one of {", ".join(known)}, got "{name}"'

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from analytics.config.addresses import is_loopback
-from analytics.config.catalogue import Catalogue, catalogue_faults
+from analytics.config.catalogue import catalogue_faults
 from analytics.config.checks import faults
 from analytics.config.section import Section
 from analytics.config.sections import BrokerSection, Config
@@ -42,11 +42,8 @@ def find(path: Path | None = None) -> Path:
     return CHECKOUT if CHECKOUT.exists() else INSTALLED
 
 
-def load(path: Path | None = None, bolts: Catalogue | None = None) -> Config:
+def load(path: Path | None = None) -> Config:
     """Return the configuration of the file that :func:`find` finds.
-
-    Args:
-        bolts: the bolts that there are; None: what the file says of bolts, op codes and nodes is not checked.
 
     Raises:
         ConfigError: no file, no TOML, or invalid keys, each with what was found and expected.
@@ -67,7 +64,7 @@ def load(path: Path | None = None, bolts: Catalogue | None = None) -> Config:
     found = list(_faults(raw, Config, ""))
     if not found:
         config = _resolved(msgspec.convert(raw, Config, dec_hook=_decode), file)
-        found = [*faults(config), *(catalogue_faults(config, bolts) if bolts is not None else ())]
+        found = [*faults(config), *catalogue_faults(config)]
     if found:
         raise ConfigError("\n".join(f"{file}: {fault}" for fault in found))
     return config

@@ -21,6 +21,9 @@ from analytics.errors import RecordError
 GAMELOG = "gamelog."
 """What the topic of a game log record begins with; its op code follows."""
 
+POLLED = frozenset({"payment", "syncuser"})
+"""The topics of the spouts that poll."""
+
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 NO_LIMIT = 2**62
 """Characters of a text whose length nobody bounds."""
@@ -202,6 +205,11 @@ def schemas(bolts: Iterable[Bolt]) -> dict[str, Schema]:
         for topic, reads in bolt.reads.items():
             types[topic].append(reads.tuple_type)
     return {topic: schema(topic, kinds) for topic, kinds in types.items() if topic not in names}
+
+
+def is_of_spout(topic: str) -> bool:
+    """Return whether spouts publish a topic; the others are named after the bolts that publish them."""
+    return topic.startswith(GAMELOG) or topic in POLLED
 
 
 def unlike(where: str, expected: str, found: object = MISSING) -> RecordError:

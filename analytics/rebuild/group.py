@@ -6,25 +6,26 @@ from zlib import crc32
 
 import msgspec
 
-from analytics.bolts import BOLTS
+from analytics.config import Catalogue
 from analytics.core.agree import expected_fields
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import Derivation, States
 from analytics.core.measures import Growing
+from analytics.core.schema import is_of_spout
 from analytics.store import Document, Store
 
 VERSIONS_AT_ONCE = 100
 LINES_AT_ONCE = 500
 
 
-def upstream(names: Iterable[str]) -> list[str]:
+def upstream(bolts: Catalogue, names: Iterable[str]) -> list[str]:
     """Return these bolts and all that they read of, each after those that it reads."""
     found: dict[str, None] = {}
 
     def visit(name: str) -> None:
-        for topic in BOLTS[name].reads:
-            if topic in BOLTS and topic not in found:
+        for topic in bolts[name].reads:
+            if topic in bolts and topic not in found:
                 visit(topic)
         found.setdefault(name)
 
@@ -33,20 +34,21 @@ def upstream(names: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def reads_spouts(name: str) -> bool:
+def reads_spouts(bolt: Bolt) -> bool:
     """Whether a bolt reads spouts' topics, whose messages it counts by number; else it reads other bolts'."""
-    return not any(topic in BOLTS for topic in BOLTS[name].reads)
+    return all(map(is_of_spout, bolt.reads))
 
 
-def spout_topics(names: Iterable[str]) -> list[str]:
+def spout_topics(bolts: Catalogue, names: Iterable[str]) -> list[str]:
     """Return the spouts' topics that these bolts come from."""
-    return sorted({topic for name in upstream(names) for topic in BOLTS[name].reads if topic not in BOLTS})
+    read = {topic for name in upstream(bolts, names) for topic in bolts[name].reads}
+    return sorted(filter(is_of_spout, read))
 
 
-def home_of(name: str, id_: str) -> tuple[str, int | None] | None:
+def home_of(bolt: Bolt, id_: str) -> tuple[str, int | None] | None:
     """Return the area and, of documents that have one, the time in a document's id; None if it has neither."""
     area, *rest = id_.split(":")
-    if BOLTS[name].period is None:
+    if bolt.period is None:
         return (area, None) if rest else None
     return (area, int(rest[0])) if rest and rest[0].isdecimal() else None
 
@@ -73,6 +75,7 @@ class Group:
 
     Args:
         bolts: those whose documents are to be looked at.
+        catalogue: all bolts.
         since, until: Unix seconds; None: no bound.
         low: gives the time from which on a bolt's documents can be derived.
     """
@@ -82,6 +85,7 @@ class Group:
         area: Area,
         areas: Areas,
         bolts: Sequence[str],
+        catalogue: Catalogue,
         since: int | None,
         until: int | None,
         low: Callable[[str], int],
@@ -94,8 +98,9 @@ class Group:
         self.low = low
         self.versions: dict[str, dict[str, int]] = {}
         self._areas = areas
+        self._catalogue = catalogue
         self._derivation = Derivation(
-            [BOLTS[name] for name in upstream(bolts) if reads_spouts(name)],
+            [catalogue[name] for name in upstream(catalogue, bolts) if reads_spouts(catalogue[name])],
             areas,
             lambda bolt, key: bolt.name not in bolts or share.holds(bolt.id_of(key)),
         )
@@ -106,7 +111,7 @@ class Group:
 
     def bounds(self, name: str) -> tuple[int | None, int | None]:
         """Return from when to when a bolt's documents are looked at."""
-        if BOLTS[name].period is None:
+        if self._catalogue[name].period is None:
             return None, None
         low = self.low(name)
         return (max(low, self.since or 0) if low else self.since), self.until
@@ -117,29 +122,29 @@ class Group:
 
     def wanted(self, name: str, key: Key) -> bool:
         """Whether a document can be derived and belongs to the group's days."""
-        return BOLTS[name].period is None or is_within(key[1], *self.bounds(name))
+        return self._catalogue[name].period is None or is_within(key[1], *self.bounds(name))
 
     def strays(self, name: str, id_: str) -> bool:
         """Whether a document belongs, by its id, to another area or other days than these."""
-        if (home := home_of(name, id_)) is None:
+        if (home := home_of(self._catalogue[name], id_)) is None:
             return False
         area, ts = home
         return area != self.area.id or not (ts is None or is_within(ts, *self.bounds(name)))
 
     @staticmethod
-    def is_home(name: str, document: Document) -> bool:
+    def is_home(bolt: Bolt, document: Document) -> bool:
         """Whether a document's fields say what its id says."""
-        ts = document.get("ts") if BOLTS[name].period is not None else None
-        return home_of(name, document["_id"]) == (document.get("area"), ts)
+        ts = document.get("ts") if bolt.period is not None else None
+        return home_of(bolt, document["_id"]) == (document.get("area"), ts)
 
     def begins(self, name: str, document: Document) -> bool:
         """Whether an hour or a day of the area's zone begins at a document's ``ts``."""
-        period, ts = BOLTS[name].period, document.get("ts")
+        period, ts = self._catalogue[name].period, document.get("ts")
         return period is None or (isinstance(ts, int) and self.area.zone.start(period, ts) == ts)
 
     def keys(self, name: str, states: Iterable[Key]) -> dict[str, Key]:
         """Return, by id, those of a bolt's documents that are looked at."""
-        bolt = BOLTS[name]
+        bolt = self._catalogue[name]
         return {bolt.id_of(key): key for key in states if self.wanted(name, key)}
 
     def derived(self, name: str) -> Mapping[Key, object]:
@@ -153,13 +158,13 @@ class Group:
 
     def states(self, name: str, store: Store) -> dict[Key, States]:
         """Return what every document of a bolt says, with all records that have been read."""
-        bolt = BOLTS[name]
-        if reads_spouts(name):
+        bolt = self._catalogue[name]
+        if reads_spouts(bolt):
             found = {key: one.at(None) for key, one in self._derivation.documents[name].items()}
             return {key: states for key, states in found.items() if states is not None}
         derivation = Derivation([bolt], self._areas)
         for topic in bolt.reads:
-            above = BOLTS[topic]
+            above = self._catalogue[topic]
             states = self.states(topic, store)
             versions = self._versions(topic, [above.id_of(key) for key in states], store)
             lines = [

@@ -11,9 +11,9 @@ from itertools import islice
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
+from analytics.config import Catalogue
 from analytics.core.agree import NOTHING, Changed, Differences, agreed_states, differences
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
@@ -48,6 +48,7 @@ class Repairer:
 
     def __init__(
         self,
+        catalogue: Catalogue,
         areas: Areas,
         store: Store,
         refill: Refill,
@@ -57,6 +58,7 @@ class Repairer:
         done: DocumentCounts,
         remove_many: bool = False,
     ) -> None:
+        self._catalogue = catalogue
         self._areas = areas
         self._store = store
         self._refill = refill
@@ -71,8 +73,12 @@ class Repairer:
 
     def repair(self, group: Group, bolts: Iterable[str]) -> None:
         """Check the documents of these bolts, and repair what differs."""
-        for name in (name for name in upstream(bolts) if name in set(bolts)):
-            reads = {topic: self._tail.cut[topic] for topic in BOLTS[name].reads if topic in self._tail.cut}
+        for name in (name for name in upstream(self._catalogue, bolts) if name in set(bolts)):
+            reads = {
+                topic: self._tail.cut[topic]
+                for topic in self._catalogue[name].reads
+                if topic in self._tail.cut
+            }
             if reads:
                 self._wait({name: list(reads)}, heads_of(reads))
             doubtful, extra, looked = self._first_pass(group, name)
@@ -93,7 +99,8 @@ class Repairer:
         The pass is cheap, and misses no document that differs. Documents at no hour or day of the area's zone do not count as
         extra as far as others replace them: the zone was changed.
         """
-        bolt, plain = BOLTS[name], reads_spouts(name)
+        bolt = self._catalogue[name]
+        plain = reads_spouts(bolt)
         passed = self._passed(name)
         states = {} if plain else group.states(name, self._store)
         missing = group.keys(name, group.derived(name) if plain else states)
@@ -141,19 +148,21 @@ class Repairer:
     def repair_stray(self, group: Group, name: str, id_: str) -> None:
         """Remove a document whose fields contradict its id. Documents that should exist have been repaired before."""
         for _ in range(ROUNDS):
-            check = self._load(BOLTS[name], [id_])[id_]
-            if check.document is None or group.is_home(name, check.document):
+            check = self._load(self._catalogue[name], [id_])[id_]
+            if check.document is None or group.is_home(self._catalogue[name], check.document):
                 return
-            if not self._writer.act(group, BOLTS[name], {id_: check}):
+            if not self._writer.act(group, self._catalogue[name], {id_: check}):
                 return
 
     def _round(self, group: Group, name: str, ids: list[str]) -> list[str]:
         """Check some documents again, closely; repair those that differ. Return those that were refused."""
         again: list[str] = []
-        if reads_spouts(name):
+        if reads_spouts(self._catalogue[name]):
             for begin in range(0, len(ids), AT_ONCE):
                 again += self._writer.act(
-                    group, BOLTS[name], self._compare_closely(group, name, ids[begin : begin + AT_ONCE])
+                    group,
+                    self._catalogue[name],
+                    self._compare_closely(group, name, ids[begin : begin + AT_ONCE]),
                 )
             return again
         self._tail.pump()
@@ -163,7 +172,7 @@ class Repairer:
         loaded = {
             id_: check
             for begin in range(0, len(ids), AT_ONCE)
-            for id_, check in self._load(BOLTS[name], ids[begin : begin + AT_ONCE]).items()
+            for id_, check in self._load(self._catalogue[name], ids[begin : begin + AT_ONCE]).items()
         }
         self._tail.pump()
         self._passed(name)
@@ -174,14 +183,14 @@ class Repairer:
             check.key = keys.get(id_)
             if check.key is None or (check.document is None and check.key not in low):
                 continue
-            self._judge_by_meaning(BOLTS[name], check, low.get(check.key), high[check.key])
+            self._judge_by_meaning(self._catalogue[name], check, low.get(check.key), high[check.key])
         items = list(loaded.items())
         for begin in range(0, len(items), AT_ONCE):
-            again += self._writer.act(group, BOLTS[name], dict(items[begin : begin + AT_ONCE]))
+            again += self._writer.act(group, self._catalogue[name], dict(items[begin : begin + AT_ONCE]))
         return again
 
     def _compare_closely(self, group: Group, name: str, ids: list[str]) -> dict[str, Check]:
-        bolt, passed = BOLTS[name], self._passed(name)
+        bolt, passed = self._catalogue[name], self._passed(name)
         checks = self._load(bolt, ids)
         # What a stored document includes is in the Queue: having read that, we know all that it can say.
         self._tail.pump()
@@ -201,9 +210,9 @@ class Repairer:
 
     def _wait_for_chain(self, name: str) -> None:
         """Return when a bolt's documents include all that has been read of the spouts' topics."""
-        for one in upstream([name]):
-            topics = list(BOLTS[one].reads)
-            plain = reads_spouts(one)
+        for one in upstream(self._catalogue, [name]):
+            topics = list(self._catalogue[one].reads)
+            plain = reads_spouts(self._catalogue[one])
             goal = heads_of({topic: self._tail.numbers[topic] for topic in topics}) if plain else None
             self._wait({one: topics}, goal)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from analytics.bolts import BOLTS
+from analytics.config import Catalogue
 from analytics.core.areas import Areas
 from analytics.core.fold import Folder
 from analytics.core.tuples import UNDECODABLE
@@ -21,14 +21,14 @@ class _Area(msgspec.Struct):
 _areas = msgspec.json.Decoder(_Area)
 
 
-def resolved(rejects: Iterable[Reject], areas: Areas, only: str = "") -> list[Reject]:
+def resolved(rejects: Iterable[Reject], bolts: Catalogue, areas: Areas, only: str = "") -> list[Reject]:
     """Return those that workers have rejected and every bolt can use now.
 
     Args:
         only: an area, whose records alone are looked at; "": all.
     """
-    folder = Folder(BOLTS.values(), areas)
-    read = {topic for bolt in BOLTS.values() for topic in bolt.reads}
+    folder = Folder(bolts.values(), areas)
+    read = {topic for bolt in bolts.values() for topic in bolt.reads}
     found = []
     for one in rejects:
         if one.spout in SPOUTS:

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Message
-from analytics.config import Config, areas
+from analytics.config import Config, areas, catalogue
 from analytics.core.areas import Area
 from analytics.core.bolt import CHANGES
 from analytics.core.intervals import Intervals
@@ -93,6 +92,7 @@ class Rebuild:
         self._outlet = Outlet(self._publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
+        self._catalogue = catalogue(config)
         self._rules = rules_of(config)
         self._group: Group | None = None
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
@@ -130,7 +130,7 @@ class Rebuild:
 
     def _end_rejections(self) -> int:
         """Take records off the list of rejected ones that workers could not use, and that count now."""
-        found = resolved(waiting(self._config.data).values(), self._areas, self._wanted.area)
+        found = resolved(waiting(self._config.data).values(), self._catalogue, self._areas, self._wanted.area)
         if found:
             counted(self._config, found)
         return len(found)
@@ -158,13 +158,15 @@ class Rebuild:
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
             accepted = self._accepted()
-            self._tail = Tail(self._refill, spout_topics(self._wanted.bolts), self._take_later)
+            self._tail = Tail(
+                self._refill, spout_topics(self._catalogue, self._wanted.bolts), self._take_later
+            )
             outcome.gaps = self._read_journals(outcome, accepted)
             writer = Writer(
                 self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
             )
             repairer = Repairer(
-                self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
+                self._catalogue, self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
                 self._wanted.remove_many,
             )  # fmt: skip
             for area in self._spans:
@@ -259,7 +261,7 @@ class Rebuild:
 
     def _repair(self, area: Area, repairer: Repairer, outcome: RebuildResult) -> None:
         """Compare and repair an area's documents."""
-        for kind, bolts in kinds_of(self._wanted.bolts).items():
+        for kind, bolts in kinds_of(self._wanted).items():
             lows = {name: self._low(area, name, outcome) for name in bolts}
             some = [name for name in bolts if lows[name] < FOR_EVER and not (kind is None and lows[name])]
             outcome.left_out.update(
@@ -270,7 +272,9 @@ class Rebuild:
             if not some:
                 continue
             for since, until, share in self._cuts(area, kind):
-                group = self._group = Group(area, self._areas, some, since, until, lows.__getitem__, share)
+                group = self._group = Group(
+                    area, self._areas, some, self._catalogue, since, until, lows.__getitem__, share
+                )
                 days = [day for day in self._spool.sizes(area.id) if group.holds(area.id, day)]
                 for topic, number, body in self._spool.read(area.id, days):
                     group.fold(topic, number, body)
@@ -280,7 +284,7 @@ class Rebuild:
 
     def _repair_strays(self, repairer: Repairer, outcome: RebuildResult) -> None:
         for name, id_ in sorted(repairer.strays):
-            home = home_of(name, id_)
+            home = home_of(self._catalogue[name], id_)
             if home is None or home[0] not in self._spans:
                 continue
             area, low = self._areas[home[0]], self._low(self._areas[home[0]], name, outcome)
@@ -288,13 +292,15 @@ class Rebuild:
             ts = FOR_EVER - 1 if home[1] is None else home[1]
             if ts >= max(low, begin or 0) and (home[1] is None or end is None or ts < end):
                 repairer.repair_stray(
-                    Group(area, self._areas, [name], begin, end, lambda name: 0, Bucket()), name, id_
+                    Group(area, self._areas, [name], self._catalogue, begin, end, lambda name: 0, Bucket()),
+                    name,
+                    id_,
                 )
 
     def _low(self, area: Area, name: str, outcome: RebuildResult) -> int:
         """Return from when on a bolt's documents of an area can be derived."""
-        low = complete_from(outcome.gaps, area, spout_topics([name]))
-        if self._wanted.complete is not None and BOLTS[name].period is not None:
+        low = complete_from(outcome.gaps, area, spout_topics(self._catalogue, [name]))
+        if self._wanted.complete is not None and self._catalogue[name].period is not None:
             return min(low, area.zone.day_of(self._wanted.complete.isoformat()))
         return low
 
@@ -322,12 +328,14 @@ class Rebuild:
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""
         for name, ids in dict(self._notes.unfinished.tuples).items():
-            if name in BOLTS and BOLTS[name].publishes:
+            if name in self._catalogue and self._catalogue[name].publishes:
                 self._outlet.publish(
-                    name, tuples_of(BOLTS[name], self._areas, self._store, ids), BOLTS[name].list_fields
+                    name,
+                    tuples_of(self._catalogue[name], self._areas, self._store, ids),
+                    self._catalogue[name].list_fields,
                 )
-            if name in BOLTS and BOLTS[name].totals:
-                self._outlet.publish(CHANGES, marks_of(BOLTS[name], self._areas, ids))
+            if name in self._catalogue and self._catalogue[name].totals:
+                self._outlet.publish(CHANGES, marks_of(self._catalogue[name], self._areas, ids))
             self._notes.published(name)
 
     def _timers(self, outcome: RebuildResult) -> None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from analytics.bolts import BOLTS
-from analytics.config import Config
+from analytics.config import Catalogue, Config, catalogue
 from analytics.core.areas import Area
 from analytics.core.periods import PeriodName
 from analytics.rebuild.check import DocumentCounts
@@ -20,6 +19,7 @@ class Selection:
 
     Attributes:
         bolts, timers: names.
+        catalogue: all bolts.
         area: only this one; "": all.
         since, until: only periods that begin on these days or between them; None: no bound.
         complete: a day from which on all records are in the journals, whatever seems to be missing.
@@ -31,6 +31,7 @@ class Selection:
 
     bolts: tuple[str, ...]
     timers: tuple[str, ...]
+    catalogue: Catalogue
     area: str = ""
     since: date | None = None
     until: date | None = None
@@ -76,14 +77,14 @@ class RebuildResult:
 
 def configured(config: Config) -> list[str]:
     """Return the bolts that the configuration runs."""
-    return [name for name in readers(config) if name in BOLTS]
+    return [name for name in readers(config) if name in catalogue(config)]
 
 
-def kinds_of(names: tuple[str, ...]) -> dict[PeriodName | None, list[str]]:
-    """Return bolts by the periods that their documents fall into: those of hours go with those of days."""
+def kinds_of(wanted: Selection) -> dict[PeriodName | None, list[str]]:
+    """Return the bolts by the periods that their documents fall into: those of hours go with those of days."""
     found: dict[PeriodName | None, list[str]] = {}
-    for name in names:
-        period = BOLTS[name].period
+    for name in wanted.bolts:
+        period = wanted.catalogue[name].period
         found.setdefault("day" if period == "hour" else period, []).append(name)
     return found
 
@@ -95,6 +96,6 @@ def span(wanted: Selection, area: Area, kind: PeriodName | None = None) -> tuple
     if until is None:
         return begin, None
     end = local.day_after(local.day_of(until.isoformat()), 1)
-    kinds = [kind] if kind else kinds_of(wanted.bolts)
+    kinds = [kind] if kind else kinds_of(wanted)
     # The last week and month may end later.
     return begin, max(local.next(one, local.start(one, end - 1)) for one in kinds or ["day"] if one)

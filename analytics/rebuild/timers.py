@@ -12,14 +12,14 @@ from datetime import date
 import gevent
 
 from analytics.broker.clients import Publisher, Refill
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.core.agree import NOTHING, Changed, Differences
 from analytics.rebuild.check import Change
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers.by_hand import by_hand
-from analytics.runtime.timers.collections import WRITTEN
+from analytics.runtime.timers.collections import written
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.node import TOTALS_REST
@@ -60,7 +60,7 @@ def repair(
     config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: Now
 ) -> None:
     """Compute the timer bolts of these documents."""
-    names = {WRITTEN[change.collection] for change in changes}
+    names = {written(catalogue(config))[change.collection] for change in changes}
     by_hand(config, store, publisher, replace(wanted, timers=names), now)
 
 
@@ -73,10 +73,10 @@ def _differing(config: Config, store: Store, wanted: Wanted, now: Now) -> tuple[
     overlay = Overlay(store)
     done = by_hand(config, overlay, Silent(), wanted, now)
     found: Found = {}
-    for name in WRITTEN:
-        written = overlay.written.get(name, {})
-        stored = store.load(name, list(written)) if written else {}
-        for id_, document in written.items():
+    for name in written(catalogue(config)):
+        documents = overlay.written.get(name, {})
+        stored = store.load(name, list(documents)) if documents else {}
+        for id_, document in documents.items():
             old = stored.get(id_)
             if _public(old) != _public(document) or (old is not None and not is_version(old)):
                 found[name, id_] = old, document

@@ -119,9 +119,9 @@ class Writer:
         if key is None or states is None:
             key = (group.area.id, *(0 for _ in bolt.key_fields[1:]))
             states = [measure.empty() for measure in bolt.measures.values()]
-        elif reads_spouts(bolt.name):
+        elif reads_spouts(bolt):
             states = group.at(bolt.name, key, None) or states
-        if reads_spouts(bolt.name):
+        if reads_spouts(bolt):
             to = Position(log, {topic: self._tail.numbers[topic] for topic in bolt.reads})
             before = header.before_log(bolt, log) if header else None
         else:
@@ -200,7 +200,7 @@ def marks_of(
     """Return the tuples that report changes of these documents: those that their ids name, and those that were stored there."""
     marks = Marks()
     for id_ in ids:
-        home = home_of(bolt.name, id_)
+        home = home_of(bolt, id_)
         if home is not None and home[0] in areas and home[1] is not None:
             marks.note(bolt, areas[home[0]].game, home[1])
     for check in checks:

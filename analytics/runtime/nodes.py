@@ -2,27 +2,23 @@
 
 from collections.abc import Sequence
 
-from analytics.bolts import BOLTS
-from analytics.config import Catalogue, Config
-from analytics.config.catalogue import groups as groups_of
+from analytics.config import Config, catalogue, groups
 
 WORKERS = "workers"
 TIMERS = "timers"
 METRICS = "metrics"
 DASHBOARD = "dashboard"
-CATALOGUE: Catalogue = {bolt.name: list(bolt.reads) for bolt in BOLTS.values()}
-READERS = frozenset({*BOLTS, TIMERS})
-"""The readers of the Queue if the configuration leaves none out."""
 
 
-def groups(config: Config) -> dict[str, list[str]]:
-    """Return the worker processes that a configuration means, and the bolts of each."""
-    return groups_of(config, CATALOGUE)
+def all_readers(config: Config) -> frozenset[str]:
+    """Return the readers of the Queue if the configuration left none out."""
+    return frozenset({*catalogue(config), TIMERS})
 
 
 def readers(config: Config) -> dict[str, list[str]]:
     """Return who reads the Queue and which topics: every bolt that runs, and ``timers``."""
-    bolts = {bolt: list(CATALOGUE[bolt]) for members in groups(config).values() for bolt in members}
+    known = catalogue(config)
+    bolts = {bolt: list(known[bolt].reads) for members in groups(config).values() for bolt in members}
     if not config.timers.every_seconds:
         return bolts
     from analytics.timers import READ_BY_TIMERS  # with it comes numpy, which few commands need
@@ -57,7 +53,7 @@ def registered(config: Config, names: Sequence[str]) -> list[str]:
             result += [f"worker-{group}" for group in groups(config)]
         elif name in groups(config):
             result.append(f"worker-{name}")
-        elif name not in BOLTS:
+        elif name not in catalogue(config):
             result.append(name)
     bolts = single_bolts(config, names)
     return [*result, f"worker-{'+'.join(bolts)}"] if bolts else result
@@ -65,4 +61,4 @@ def registered(config: Config, names: Sequence[str]) -> list[str]:
 
 def single_bolts(config: Config, names: Sequence[str]) -> list[str]:
     """Return the bolts that are named one by one, which share a worker."""
-    return [name for name in dict.fromkeys(names) if name in BOLTS and name not in groups(config)]
+    return [name for name in dict.fromkeys(names) if name in catalogue(config) and name not in groups(config)]

@@ -13,13 +13,12 @@ import gevent
 import msgspec
 from gevent.event import Event
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState
 from analytics.cluster import LocalRegistry, NodeEntry, open_registry
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.config.checks import unset_variables
 from analytics.errors import Unavailable
 from analytics.runtime.balance import Balance, balance, together
@@ -138,7 +137,10 @@ def report(config: Config) -> StatusReport:
         return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warned)
     state: BrokerState = broker.value
     sums = balance(state, _spouts(nodes), readers(config))
-    shares, unread = source_shares(state), unread_topics(sums.topics, [bolt.reads for bolt in BOLTS.values()])
+    shares, unread = (
+        source_shares(state),
+        unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()]),
+    )
     return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned, shares, unread)
 
 

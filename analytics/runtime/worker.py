@@ -12,9 +12,8 @@ from typing import Any, TypeVar
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.broker.wire import Head, Message
-from analytics.config import Config, areas
+from analytics.config import Config, areas, catalogue
 from analytics.core.fold import Folder
 from analytics.runtime.connections import Connections
 from analytics.runtime.consumer import NOTHING, Consumer, NewLog
@@ -41,7 +40,8 @@ class Worker(Node):
     def __init__(self, config: Config, bolts: Iterable[str], name: str) -> None:
         self.name = name
         self._config = config
-        self._bolts = {bolt: BOLTS[bolt] for bolt in bolts}
+        known = catalogue(config)
+        self._bolts = {bolt: known[bolt] for bolt in bolts}
         self._pending = Pending(self._bolts, config.worker.max_pending_tuples)
         self._schedule = FlushSchedule(config.worker.flush_seconds, config.worker.max_pending_tuples)
         self._consumer: Consumer | None = None

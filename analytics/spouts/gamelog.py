@@ -28,6 +28,7 @@ from analytics.spouts.outbox import alone
 from analytics.spouts.positions import Position, State
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.rules import Rules
+from analytics.spouts.schemas import schemas_of
 from analytics.spouts.shares import Bad, Share, by_source
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
@@ -357,11 +358,15 @@ def rules_of(config: Config, source: str = "", game: str = "", others: Rules | N
 
     Args:
         source: the configured one whose lines they are, if that matters.
-        others: those of another source, whose areas and mappings are taken: with many sources they are much.
+        others: those of another source, whose areas, schemas and mappings are taken: with many sources they are much.
     """
     opcodes = {name: one.opcodes for name, one in config.games.items() if one.opcodes}
-    there, mappings = (others.areas, others.mappings) if others else (areas(config), line_mappings(config))
-    return Rules(there, opcodes, game, mappings=mappings, source=source)
+    if others:
+        there, schemas, mappings = others.areas, others.topics, others.mappings
+    else:
+        schemas = schemas_of(config)
+        there, mappings = areas(config), line_mappings(config, schemas)
+    return Rules(there, opcodes, game, schemas, mappings, source)
 
 
 def _header(chunk: Chunk, rules: Rules) -> str:

@@ -2,7 +2,7 @@
 
 import os
 
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.config.uris import weakening
 from analytics.errors import ConfigError, Unavailable
 from analytics.store.counting import CountingStore
@@ -10,7 +10,7 @@ from analytics.store.dialect import MONGODB, SECANTUS, Dialect
 from analytics.store.embedded.choice import known, settled
 from analytics.store.embedded.engine import Engine
 from analytics.store.memory import MemoryStore
-from analytics.store.mongo import MongoStore
+from analytics.store.mongo import MongoStore, indexes_without_ts
 from analytics.store.mongo_reading import MongoReader
 from analytics.store.reading import Reader
 from analytics.store.store import POSITIONS, Document, Store, Write
@@ -49,21 +49,23 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
             server's documents.
         Unavailable: the embedded server's folder is another user's.
     """
-    uri = _uri(config)
+    uri, without_ts = _uri(config), indexes_without_ts(catalogue(config))
     if not uri:
         engine = known(config) if timeout is not None else settled(config)
         uri = engine.uri() if timeout is None else _looking_uri(engine)
-        return MongoStore(uri, config.mongodb.database, timeout, dialect=engine.dialect)
+        return MongoStore(
+            uri, config.mongodb.database, timeout, dialect=engine.dialect, without_ts=without_ts
+        )
     scheme = uri.partition(":")[0]
     if scheme == "counting":
         return CountingStore()
     if scheme in ("mongodb", "mongodb+srv"):
         if config.mongodb.unsafe_uri_options:
-            return MongoStore(uri, config.mongodb.database, timeout, obey_uri=True)
+            return MongoStore(uri, config.mongodb.database, timeout, obey_uri=True, without_ts=without_ts)
         if reasons := list(weakening(uri)):
             key = "mongodb.uri_env" if config.mongodb.uri_env else "mongodb.uri"
             raise ConfigError("; ".join(f"{key}: {reason}" for reason in reasons))
-        return MongoStore(uri, config.mongodb.database, timeout)
+        return MongoStore(uri, config.mongodb.database, timeout, without_ts=without_ts)
     raise ConfigError(f'mongodb.uri: expected "mongodb://…", "mongodb+srv://…" or "", got {_beginning(uri)}')
 
 

@@ -1,7 +1,7 @@
 """Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 
 from analytics.bolts import BOLTS
+from analytics.config import Catalogue
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import grouping
 from analytics.store.clock import MajorityAfter, PrimaryListener
@@ -45,8 +46,17 @@ TOTALS_INDEXES = (("game", "scope", "ts"), ("game", "plat", "ts"), ("game", "ts"
 """For documents of whole games and plats."""
 GAME_INDEXES = (("game", "ts"), ("ts",))
 """For documents of whole games alone."""
-WITHOUT_TS = {bolt.name: tuple(bolt.indexes) for bolt in BOLTS.values() if bolt.indexes}
-"""Indexes of collections whose documents have no ``ts``, as their bolts declare them."""
+Indexes = Mapping[str, Sequence[tuple[str, ...]]]
+"""By collection whose documents have no ``ts``, the fields of each index."""
+
+
+def indexes_without_ts(bolts: Catalogue) -> Indexes:
+    """Return the indexes of collections whose documents have no ``ts``, as their bolts declare them."""
+    return {bolt.name: bolt.indexes for bolt in bolts.values() if bolt.indexes}
+
+
+WITHOUT_TS = indexes_without_ts(BOLTS)
+"""Those of the built-in bolts."""
 
 DEFAULTS: dict[str, Any] = {
     "appname": "analytics",
@@ -91,6 +101,7 @@ class MongoStore(Store):
         *,
         obey_uri: bool = False,
         dialect: Dialect = MONGODB,
+        without_ts: Indexes = WITHOUT_TS,
     ) -> None:
         """Connect in the background: the first operation waits for the connection, at most 3 s.
 
@@ -98,11 +109,13 @@ class MongoStore(Store):
             timeout: seconds for connecting and for an answer, instead of those of the URI or ``DEFAULTS``.
             obey_uri: take write concern, read concern and read preference from the URI, if it has any.
             dialect: the server's capabilities.
+            without_ts: indexes of collections whose documents have no ``ts``.
 
         Raises:
             ConfigError: the URI or the database's name is invalid.
         """
         self._dialect = dialect
+        self._without_ts = without_ts
         self._turn = dialect.turns()
         options = {name: value for name, value in DEFAULTS.items() if name.lower() not in uri.lower()}
         if timeout is not None:
@@ -175,7 +188,7 @@ class MongoStore(Store):
         wanted |= {name: value for name, value in {"area": area, "game": game}.items() if value is not None}
         wanted |= _between(since, until)
         # Without ts, an index by area alone gives the order.
-        order = _keys((first,) if collection in WITHOUT_TS else (first, "ts"))
+        order = _keys((first,) if collection in self._without_ts else (first, "ts"))
         with (
             translated_errors(collection),
             self._readable(collection).find(wanted, sort=order, batch_size=batch) as cursor,
@@ -234,7 +247,7 @@ class MongoStore(Store):
             quorum["commitQuorum"] = "majority"
         for collection in collections:
             with translated_errors(collection):
-                models = [IndexModel(_keys(fields)) for fields in indexes(collection)]
+                models = [IndexModel(_keys(fields)) for fields in indexes(collection, self._without_ts)]
                 self._database[collection].create_indexes(models, **quorum)
 
     def barrier(self) -> None:
@@ -306,11 +319,11 @@ def _of_uri(client: MongoClient[Document]) -> dict[str, Any]:
     return SAFE | named
 
 
-def indexes(collection: str) -> tuple[tuple[str, ...], ...]:
+def indexes(collection: str, without_ts: Indexes = WITHOUT_TS) -> Sequence[tuple[str, ...]]:
     """Return the fields of each index of a collection, except the one on ``_id``."""
     if is_total(collection):
         return GAME_INDEXES if collection == AREAS else TOTALS_INDEXES
-    return WITHOUT_TS.get(collection, READERS_INDEXES)
+    return without_ts.get(collection, READERS_INDEXES)
 
 
 def _between(since: int | None, until: int | None) -> Document:

@@ -1,7 +1,7 @@
 """What is added up over the areas of a plat or a game, as the bolts declare it. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -48,6 +48,11 @@ class Rollup:
         if self.bolt.finish:
             shown |= self.bolt.finish(shown)
         return {**self.bolt.constants, **shown}
+
+
+def rollups(bolts: Iterable[Bolt]) -> dict[str, Rollup]:
+    """Return, by name, how the documents become totals of those bolts that have some."""
+    return {bolt.name: Rollup(bolt) for bolt in bolts if bolt.totals}
 
 
 def added(totals: dict[str, Counter[str]], tables: Mapping[str, Mapping[str, float]]) -> None:

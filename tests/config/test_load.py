@@ -13,7 +13,6 @@ from analytics.config import AreaSection, Config, Game, Section, Source, areas, 
 from analytics.config.checks import unset_variables
 from analytics.config.reading import CHECKOUT, NOT_KEYS
 from analytics.errors import ConfigError
-from analytics.runtime.nodes import CATALOGUE
 
 AREA = "549140c8dbdb67794fc0fa3b"
 USABLE = f"""
@@ -38,7 +37,7 @@ server_name = "server1009"
 def read(folder: Path, text: str) -> Config:
     file = folder / "analytics.toml"
     file.write_text(text)
-    return load(file, CATALOGUE)
+    return load(file)
 
 
 def refusal(folder: Path, text: str) -> str:
@@ -229,7 +228,7 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
     assert len(shown) > 35
     for key, value, default in shown:
         assert value == (str(default) if isinstance(default, Path) else default), key
-    load(CHECKOUT, CATALOGUE)
+    load(CHECKOUT)
 
 
 @pytest.mark.parametrize("kind", [Source, Game, AreaSection])

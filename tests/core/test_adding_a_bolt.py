@@ -72,9 +72,9 @@ def test_the_rest_of_the_suite_knows_it(added):
     code = """
 from analytics.config import Config, Game
 from analytics.config.catalogue import catalogue_faults
-from analytics.runtime.nodes import CATALOGUE, groups, readers
+from analytics.runtime.nodes import groups, readers
 config = Config(games={"dl": Game(opcodes={"hatch": "pet_hatch"})})
-assert not list(catalogue_faults(config, CATALOGUE))
+assert not list(catalogue_faults(config))
 assert "pets" in groups(config)["main"] and readers(config)["pets"] == ["gamelog.pet_hatch"]
 """
     ran(added, code)

@@ -29,7 +29,7 @@ from analytics.store import MemoryStore
 from analytics.store.store import Document, Write
 from analytics.timers import NAMES as TIMERS
 
-ALL = Selection(tuple(BOLTS), TIMERS)
+ALL = Selection(tuple(BOLTS), TIMERS, BOLTS)
 Stored = dict[tuple[str, str], dict[str, Any]]
 
 

@@ -9,7 +9,7 @@ import gevent
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.config import BrokerSection
-from analytics.runtime.nodes import READERS
+from analytics.runtime.nodes import TIMERS
 
 AREA = "549140c8dbdb67794fc0fa3b"
 OTHER_AREA = "5461bb1bec8b9c686a8b4576"
@@ -26,7 +26,7 @@ class RunningBroker:
 
     def start(self, left_out: str = "") -> None:
         bolts = {name: list(bolt.reads) for name, bolt in BOLTS.items() if name != left_out}
-        self._broker = Broker(self.section, self.data, bolts, READERS)
+        self._broker = Broker(self.section, self.data, bolts, {*BOLTS, TIMERS})
         self._broker.start()
         self.section = self._broker.bound
         self._greenlet = gevent.spawn(self._run)

@@ -8,9 +8,9 @@ It works beside the node: each write is on condition of the version that was rea
 from collections.abc import Iterable, Iterator
 
 from analytics.broker.clients import Publisher
-from analytics.config import Config, areas
+from analytics.config import Config, areas, catalogue
 from analytics.runtime.outlet import Outlet, new_session
-from analytics.runtime.timers.collections import INDEXED, collections_of
+from analytics.runtime.timers.collections import collections_of, indexed
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planning import Plan, of_spans
@@ -18,13 +18,13 @@ from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.strays import FEW, Strays
-from analytics.runtime.timers.totals import ROLLUPS, Totals
+from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.timers.writing import Done
 from analytics.store import Store
 from analytics.store.store import TOTAL
 from analytics.timers import TIMERS
-from analytics.timers.rollup import AREAS
+from analytics.timers.rollup import AREAS, rollups
 from analytics.timers.rollup import NAME as ROLLUP
 from analytics.timers.start import NAME as START
 
@@ -40,11 +40,11 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     Raises:
         Unavailable: the store does not answer.
     """
-    claimed = areas(config)
+    claimed, bolts = areas(config), catalogue(config)
     session = f"by-hand-{new_session()}"
     facts, starts = FactsReader(store, claimed), Starts(store, claimed)
     scopes = all_scopes(config, claimed)
-    store.ensure_indexes(INDEXED)
+    store.ensure_indexes(indexed(bolts))
     run = Run(
         store, Outlet(publisher, session), facts, starts, TIMERS,
         run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
@@ -60,11 +60,12 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
         run.work(plan)
     strays = Strays(store, claimed, scopes, facts, starts, wanted, found, now)
     for name in wanted.timers:
-        for collection in collections_of(name) if name != ROLLUP else ():
+        for collection in collections_of(name, bolts) if name != ROLLUP else ():
             strays.remove(name, collection)
     # They are sums of what is right by now.
     games = sorted({scope.game for scope in scopes if wanted.includes(scope)})
-    _roll_up(Totals(store, claimed, scopes, run.writer, now), store, games, wanted, run.done)
+    totals = Totals(store, rollups(bolts.values()), claimed, scopes, run.writer, now)
+    _roll_up(totals, store, games, wanted, run.done)
     run.done.removed.update(strays.removed)
     run.done.kept.update(strays.kept)
     run.done.spared.update(strays.spared)
@@ -99,7 +100,7 @@ def _plans(
 
 def _roll_up(totals: Totals, store: Store, games: Iterable[str], wanted: Wanted, done: Done) -> None:
     """Compute the totals of every day that is stored and wanted, and remove what can't be one."""
-    asked = {f"{name}{TOTAL}": name for name in ROLLUPS if ROLLUP in wanted.timers and not wanted.area}
+    asked = {f"{name}{TOTAL}": name for name in totals.names if ROLLUP in wanted.timers and not wanted.area}
     if {"kpi", ROLLUP} & {*wanted.timers}:
         asked[AREAS] = "kpi"
     for collection, name in asked.items():

@@ -1,7 +1,7 @@
 """What has changed since the timer bolts last ran: which area-days, and by how many tuples; never the tuples."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,7 +12,6 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import CHANGES
 from analytics.core.tuples import UNDECODABLE, PeriodStart
 from analytics.runtime.timers.scopes import day_of
-from analytics.runtime.timers.totals import ROLLUPS
 from analytics.timers.facts import COLLECTIONS, Stored
 
 T = TypeVar("T")
@@ -65,18 +64,18 @@ class Dirty:
         """Whether anything is known to have changed."""
         return bool(self.days or self.starts or self.totals)
 
-    def note(self, message: Message, areas: Areas) -> None:
-        """Take up a message of a bolt."""
+    def note(self, message: Message, areas: Areas, with_totals: Container[str]) -> None:
+        """Take up a message of a bolt. ``with_totals``: the bolts that have totals."""
         if message.topic == CHANGES:
             for mark in _read(_marks, message.body):
-                if mark.bolt in ROLLUPS:
+                if mark.bolt in with_totals:
                     self.totals.setdefault((mark.bolt, mark.game), set()).update(mark.ts)
             return
         for changed in _read(_decoder, message.body):
             if changed.area not in areas:
                 self.unknown.add(changed.area)
                 continue
-            if message.topic in ROLLUPS:
+            if message.topic in with_totals:
                 self.totals.setdefault((message.topic, areas[changed.area].game), set()).add(changed.ts)
             if message.topic in KINDS:
                 day = day_of(areas[changed.area].zone, changed.ts)

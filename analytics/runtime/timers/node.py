@@ -18,7 +18,7 @@ import gevent
 
 from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.wire import Head
-from analytics.config import Config, areas
+from analytics.config import Config, areas, catalogue
 from analytics.errors import Unavailable
 from analytics.runtime.consumer import NOTHING, Consumer, NewLog
 from analytics.runtime.directory import write_directory
@@ -26,7 +26,7 @@ from analytics.runtime.node import Node
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers import planning
-from analytics.runtime.timers.collections import INDEXED, remove_former
+from analytics.runtime.timers.collections import indexed, remove_former
 from analytics.runtime.timers.dirty import Dirty, area_days
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import SKEW_SECONDS
@@ -35,11 +35,12 @@ from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, Position
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import Scope, all_scopes, next_boundary
 from analytics.runtime.timers.starts import Starts
-from analytics.runtime.timers.totals import ROLLUPS, Totals
+from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.writing import Done
 from analytics.store import open_store
 from analytics.system.tasks import TaskGroup
 from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS, TIMERS
+from analytics.timers.rollup import rollups
 from analytics.timers.timer import Timer
 
 RETRY_SECONDS = 1.0
@@ -91,6 +92,8 @@ class Timers(Node):
         """Connect to broker and store; the greenlet waits for them as long as it takes."""
         config = self._config
         self._areas = areas(config)
+        self._catalogue = catalogue(config)
+        self._rollups = rollups(self._catalogue.values())
         self._scopes = all_scopes(config, self._areas)
         self._zones = {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
         self._store = open_store(config)
@@ -156,7 +159,7 @@ class Timers(Node):
 
     def _prepare(self) -> Consumer:
         """Learn from the store where to go on, and forget what was known before."""
-        self._persist(lambda: self._store.ensure_indexes(INDEXED))
+        self._persist(lambda: self._store.ensure_indexes(indexed(self._catalogue)))
         self._persist(lambda: write_directory(self._config, self._store))
         self._persist(lambda: remove_former(self._store))
         saved = self._persist(self._position.load)
@@ -177,7 +180,7 @@ class Timers(Node):
         while True:
             try:
                 for message in consumer.messages(IDLE_SECONDS):
-                    self._dirty.note(message, self._areas)
+                    self._dirty.note(message, self._areas, self._rollups)
                     self._hear()
                     self._folded += message.header.count
                     # What was gone before it could be read may have changed anything.
@@ -269,7 +272,9 @@ class Timers(Node):
             run=name, now=self._now, again=self._again or bool(saved.run),
             check=self._position.check, max_bytes=int(self._config.timers.max_known_mb * (1 << 20)),
         )  # fmt: skip
-        totals = Totals(self._store, self._areas, self._scopes, run.writer, self._now, self._position.check)
+        totals = Totals(
+            self._store, self._rollups, self._areas, self._scopes, run.writer, self._now, self._position.check
+        )
         for kind, area, day in dirty.days:
             self._facts.forget(kind, area, day)
         if dirty.everything:
@@ -293,7 +298,7 @@ class Timers(Node):
     def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
         """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""
         for game in sorted({scope.game for scope in self._scopes}):
-            for name in ROLLUPS:
+            for name in totals.names:
                 if dirty.everything:
                     stored = totals.stored(name, game)
                     hours = totals.of_days(game, stored.areas | stored.totals.keys())

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeGuard
 
 import gevent
 
-from analytics.bolts import BOLTS
 from analytics.core.areas import Areas
 from analytics.core.bolt import joined
 from analytics.core.tuples import EARLIEST_START, LATEST
@@ -26,9 +25,6 @@ from analytics.runtime.timers.writing import Changes, Writer
 from analytics.store import Store
 from analytics.store.store import TOTAL, Document
 from analytics.timers.rollup import AREA_FIELDS, AREAS, Rollup, added
-
-ROLLUPS: Mapping[str, Rollup] = {name: Rollup(bolt) for name, bolt in BOLTS.items() if bolt.totals}
-COLLECTIONS = (*(f"{name}{TOTAL}" for name in ROLLUPS), AREAS)
 
 Hours = dict[int, tuple[int, int]]
 """By the ordinal of a day, from when to when (Unix seconds) the totals of the day are to be computed."""
@@ -53,6 +49,7 @@ class Totals:
     """Computes the totals of games.
 
     Args:
+        rollups: by bolt, what its totals say.
         scopes: all plats and games.
         check: called after versions were read; raises Overtaken. None: nobody else is expected.
     """
@@ -60,6 +57,7 @@ class Totals:
     def __init__(
         self,
         store: Store,
+        rollups: Mapping[str, Rollup],
         areas: Areas,
         scopes: Sequence[Scope],
         writer: Writer,
@@ -67,6 +65,7 @@ class Totals:
         check: Callable[[], None] | None = None,
     ) -> None:
         self._store = store
+        self._rollups = rollups
         self._zones = {area.id: area.zone for area in areas.values()}
         self._stems = {scope.stem for scope in scopes if scope.is_total}
         self._games: dict[str, Scope] = {}
@@ -81,6 +80,11 @@ class Totals:
         self._check = check or (lambda: None)
         self.seconds = 0.0
 
+    @property
+    def names(self) -> Iterable[str]:
+        """The bolts that have totals."""
+        return self._rollups
+
     def bring_up_to_date(self, name: str, game: str, hours: Hours) -> None:
         """Compute the totals of a bolt on some days.
 
@@ -89,7 +93,7 @@ class Totals:
             Overtaken: another instance is at work.
         """
         began = time.monotonic()
-        scope, rollup = self._games[game], ROLLUPS[name]
+        scope, rollup = self._games[game], self._rollups[name]
         for day, span in sorted(hours.items(), reverse=True):
             self._settle(
                 f"{name}{TOTAL}", scope, day, span, partial(self._documents, rollup, scope, day, span)
@@ -109,7 +113,7 @@ class Totals:
         scope = self._games[game]
         found: Hours = {}
         for ts in starts:
-            if ROLLUPS[name].bolt.period == "hour":
+            if self._rollups[name].bolt.period == "hour":
                 hour = scope.zone.start("hour", ts)
                 day, end = day_of(scope.zone, hour), scope.zone.next("hour", hour)
                 first, last = found.get(day, (hour, end))
@@ -142,7 +146,7 @@ class Totals:
         starts = {ts for (ts,), _ in self._store.sums(name, ["ts"], [], game=game) if _is_start(ts)}
         totals = (one.get("ts") for one in self._store.rows(collection, ["ts"], game=game))
         # An hour's day is that of the game's zone, a day's that of its area's.
-        hourly = name in ROLLUPS and ROLLUPS[name].bolt.period == "hour"
+        hourly = name in self._rollups and self._rollups[name].bolt.period == "hour"
         zones = {scope.zone} if hourly else scope.zones
         return Stored(
             {day_of(zone, ts) for zone in zones for ts in starts},

@@ -30,6 +30,8 @@ def kinds_of(schemas: Mapping[str, Schema]) -> dict[str, Kind]:
 
 
 KINDS: Mapping[str, Kind] = kinds_of(SCHEMAS)
+"""Of the fields that the built-in bolts read."""
+
 
 _WHOLE = re.compile(r"\s*([+-]?[0-9]{1,19})(?:\.0*)?\s*")
 _FRACTION = re.compile(r"\s*[+-]?[0-9]{1,19}\.[0-9]{1,19}\s*")
@@ -50,10 +52,11 @@ class LineMapping:
         is_text: a line that was cut off may look like a whole one, with a shorter value.
     """
 
-    def __init__(self, name: str, section: Mapped, zone: str) -> None:
-        """``name``: the source's; ``zone``: of its times, where they have none and the section names none."""
+    def __init__(self, name: str, section: Mapped, zone: str, kinds: Mapping[str, Kind] = KINDS) -> None:
+        """``name``: the source's; ``zone``: of its times, where they have none and the section names none; ``kinds``: of fields."""
         assert section.time is not None
         self.name = name
+        self._kinds = kinds
         self.needs_header = section.format == "csv" and not section.columns
         self.keeps_json = section.format == "json" and not section.prefix
         self.is_text = section.format != "json"
@@ -65,7 +68,7 @@ class LineMapping:
             own: event if isinstance(event, EventSection) else EventSection(code=event)
             for own, event in section.events.items()
         }
-        self._compiled = remapped(section, self._events, KINDS, self._seconds)
+        self._compiled = remapped(section, self._events, kinds, self._seconds)
         self._origins = {name: own for name, own in section.fields.items() if name != own}
         named = [section.time.field, section.event, *section.fields.values(), *self._origins]
         if isinstance(section.area, FieldSection):
@@ -106,8 +109,8 @@ class LineMapping:
             if value is not None:
                 data[name] = value
         data |= event.set
-        for name in data.keys() & KINDS.keys():
-            data[name] = _as(KINDS[name], data[name])
+        for name in data.keys() & self._kinds.keys():
+            data[name] = _as(self._kinds[name], data[name])
         return _encode({"op": {"code": event.code}, "area": area, "ts": ts, "data": data})[1:-1]
 
     def reason(self, reason: str) -> str:
@@ -155,14 +158,14 @@ class LineMapping:
         return value
 
 
-def line_mappings(config: Config) -> dict[str, LineMapping]:
-    """Return the mapping of each source that has one, by its name."""
-    known = areas(config)
+def line_mappings(config: Config, schemas: Mapping[str, Schema]) -> dict[str, LineMapping]:
+    """Return the mapping of each source that has one, by its name. ``schemas``: what bolts read, by topic."""
+    known, kinds = areas(config), kinds_of(schemas)
     found = {}
     for source in config.gamelog.sources:
         if source.format:
             zone = known[source.area].zone.name if isinstance(source.area, str) else config.timezone
-            found[source.name] = LineMapping(source.name, source, zone)
+            found[source.name] = LineMapping(source.name, source, zone, kinds)
     return found
 
 

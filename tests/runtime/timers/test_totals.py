@@ -8,15 +8,17 @@ import gevent
 import pytest
 from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, log, some_weeks
 
+from analytics.bolts import BOLTS
 from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
 from analytics.runtime.timers import node as timers_node
 from analytics.runtime.timers.by_hand import by_hand
-from analytics.runtime.timers.totals import ROLLUPS
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Write
 from analytics.timers import NAMES
+from analytics.timers.rollup import rollups
 
+ROLLUPS = rollups(BOLTS.values())
 ROLLED = ("loginhour", "signuphour", "createrolehour", "coinhour", "cointype")
 OLD_DAY = "2015-02-10"
 Sums = dict[tuple[Any, ...], Counter[str]]
