@@ -32,7 +32,7 @@ from analytics.store.reading import ReadOnly
 from analytics.testing.queries import RecordingReader
 from analytics.web.data import Data
 from analytics.web.pages import BY_NAME
-from benchmarks import road, stores
+from benchmarks import end_to_end, stores
 from benchmarks.game_days import GAME
 from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, address, filled, nodes
 
@@ -128,9 +128,9 @@ class Measured:
 def measure(client: Client, path: str, times: int, pid: int) -> Measured:
     """Ask several times; ``pid`` is the dashboard's process."""
     answers = [client.get(path)]
-    before = road.usage(pid).cpu
+    before = end_to_end.usage(pid).cpu
     answers += [client.get(path) for _ in range(times)]
-    return Measured(answers, (road.usage(pid).cpu - before) * 1000 / times)
+    return Measured(answers, (end_to_end.usage(pid).cpu - before) * 1000 / times)
 
 
 def resident(pid: int) -> float:
@@ -178,7 +178,7 @@ def main(area_count: int, days: int, times: int, folder: Path | None, chromium: 
         if chromium:
             load_page(suite.config, chromium)
         for name, pid in (servers | {name: suite.pid(name) for name in suite.names}).items():
-            used = road.usage(pid)
+            used = end_to_end.usage(pid)
             click.echo(f"{name:10} {used.cpu:6.1f} CPU s, {used.peak:6,.0f} MB at most")
         click.echo(f"over {GOAL_MS} ms: {', '.join(over) or 'none'}")
     sys.exit(bool(over))
@@ -231,7 +231,7 @@ def look(suite: Suite, days: int, times: int) -> list[str]:
             found = measure(client, f"/api/v1/{csv}.csv{query}", times, pid)
             row(f"{view:9} csv  {csv}", found)
             over += [f"{view} csv {csv}"] if found.mark else []
-    click.echo(f"then {resident(pid):.0f} MB, at most {road.usage(pid).peak:.0f} MB; {state(config)}")
+    click.echo(f"then {resident(pid):.0f} MB, at most {end_to_end.usage(pid).peak:.0f} MB; {state(config)}")
     return over
 
 

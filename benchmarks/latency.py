@@ -17,7 +17,7 @@ import msgspec
 from analytics.config import load
 from analytics.runtime.suite import Suite
 from analytics.store import Store, open_store
-from benchmarks import lines, road, stores, throughput
+from benchmarks import end_to_end, lines, stores, throughput
 
 PROBE_EVERY = 50
 PROBE_START = lines.START + 100 * 86400
@@ -94,13 +94,13 @@ def main(rate: int, seconds: float, store: str, all_bolts: bool) -> None:
     groups = throughput.groups(all_bolts)
     probes = Probes()
     with stores.opened(store, folder / "mongod") as (uri, servers):
-        path = road.configure(folder, uri, groups)
+        path = end_to_end.configure(folder, uri, groups)
         nodes = [["broker"], ["gamelog"], *([name] for name in groups)]
         with Suite(path, nodes if uri else [["store"], *nodes]) as suite:
             pids = servers | {name: suite.pid(name) for name in suite.names}
-            before = {name: road.usage(pid).cpu for name, pid in pids.items()}
+            before = {name: end_to_end.usage(pid).cpu for name, pid in pids.items()}
             measure(path, rate, seconds, lines.PLAY if all_bolts else lines.ACCTS, probes)
-            used = {name: road.usage(pid).cpu - before[name] for name, pid in pids.items()}
+            used = {name: end_to_end.usage(pid).cpu - before[name] for name, pid in pids.items()}
     shutil.rmtree(folder)
     took = sorted(probes.seconds)
     if probes.out or not took:

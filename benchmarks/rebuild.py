@@ -14,7 +14,7 @@ from analytics.bolts import BOLTS
 from analytics.config import load
 from analytics.runtime.suite import Suite
 from analytics.store import Store, open_store
-from benchmarks import lines, road
+from benchmarks import end_to_end, lines
 
 ROOT = Path(__file__).resolve().parents[1]
 AT_ONCE = 500
@@ -50,7 +50,7 @@ def delete_all(store: Store) -> None:
 def main(count: int, kind: str) -> None:
     """Count lines on the embedded store, then rebuild twice: sound documents, and none at all."""
     folder = Path(tempfile.mkdtemp(prefix="rebuild-"))
-    path = road.configure(folder, "", {"main": list(BOLTS)})
+    path = end_to_end.configure(folder, "", {"main": list(BOLTS)})
     config = load(path)
     source = folder / "source"
     some = lines.generate(count, kind=lines.PLAY if kind == "play" else lines.ACCTS)
@@ -59,7 +59,7 @@ def main(count: int, kind: str) -> None:
     try:
         with Suite(path, [["store"], ["broker"], ["gamelog"], ["main"], ["timers"]]):
             os.link(source, folder / "in" / "bench.log")
-            road.wait_until_settled(config, count)
+            end_to_end.wait_until_settled(config, count)
             store = open_store(config)
             for what in ("sound", "deleted"):
                 if what == "deleted":

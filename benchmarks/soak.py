@@ -24,7 +24,7 @@ from analytics.runtime.draining import drain
 from analytics.runtime.nodes import TIMERS
 from analytics.runtime.report import StatusReport, report, report_with_balance
 from analytics.runtime.suite import Suite
-from benchmarks import lines, road
+from benchmarks import end_to_end, lines
 from benchmarks.throughput import COMPARABLE
 
 NODES = [["store"], ["broker"], ["gamelog"], ["main"], ["timers"]]
@@ -150,7 +150,7 @@ def write(log: Path, rate: int, count: int) -> None:
 
 def configure(folder: Path, bolts: Sequence[str]) -> Path:
     """Write the configuration: little is kept in memory, so that the bounds are met soon."""
-    path = road.configure(folder, "", {"main": bolts})
+    path = end_to_end.configure(folder, "", {"main": bolts})
     text = path.read_text().replace("[store]", f"[store]\ncache_mb = {CACHE_MB}")
     text = text.replace(
         "[worker]\n",
@@ -189,7 +189,7 @@ def main(
     count, figures, slowest, unwell = int(rate * minutes * 60), Figures(), 0.0, set[str]()
     with Suite(path, NODES):
         write_history(work / "in" / "history.log", history)
-        road.wait_until_settled(config, history)
+        end_to_end.wait_until_settled(config, history)
         begin = time.monotonic()
         writing = gevent.spawn(write, work / "in" / "game.log", rate, count)
         while not writing.ready():

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from analytics.bolts import BOLTS
-from benchmarks import costs, lines, road, stores
+from benchmarks import costs, end_to_end, lines, stores
 
 # The bolts whose numbers the short bare loop computes, and the one that reads theirs.
 COMPARABLE = ["loginhour", "loginday", "signuphour", "signupday", "createrolehour", "createroleday", "server"]
@@ -34,7 +34,7 @@ PLAY = ["gamecopy", "mainline", "shop"]
     "--mapped", is_flag=True, help="Have the suite read the lines as another game writes them, by a mapping."
 )
 def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool, mapped: bool) -> None:
-    """Measure the road."""
+    """Measure the end_to_end."""
     work = folder or Path(tempfile.mkdtemp(prefix="throughput-"))
     work.mkdir(parents=True, exist_ok=True)
     source = work / "lines.log"
@@ -50,7 +50,7 @@ def main(count: int, store: str, runs: int, folder: Path | None, all_bolts: bool
         bare = _bare(source, all_bolts)
         run_folder = work / f"run{number}"
         shutil.rmtree(run_folder, ignore_errors=True)
-        seconds, used = road.run(run_folder, read, count, store, groups(all_bolts), mapping=mapping)
+        seconds, used = end_to_end.run(run_folder, read, count, store, groups(all_bolts), mapping=mapping)
         shutil.rmtree(run_folder)
         ratios.append(bare["seconds"] / seconds)
         bare_rates.append(count / bare["seconds"])

@@ -38,7 +38,7 @@ from analytics.store import embedded_uri, open_store
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 from analytics.timers import READ_BY_TIMERS
-from benchmarks import road, stores
+from benchmarks import end_to_end, stores
 
 FIRST_DAY = 1419955200
 DAY = 86_400
@@ -224,7 +224,7 @@ def report(what: str, suite: Suite, servers: Servers, seconds: float, written: i
     total: int = sum(state(suite.config)["documents"].values())
     click.echo(f"{what}: {seconds:.1f} s, {total - written:,} documents written; since their start")
     for name, pid in (dict(servers) | {name: suite.pid(name) for name in suite.names}).items():
-        used = road.usage(pid)
+        used = end_to_end.usage(pid)
         click.echo(f"    {name:8} {used.cpu:6.1f} CPU s, {used.peak:6,.0f} MB at most")
     return total
 
@@ -283,9 +283,9 @@ def measure(path: Path, world: World, share: float, servers: Servers) -> None:
     with Suite(path, [*nodes, [NODE]]) as suite:
         while not state(config):
             time.sleep(POLL_SECONDS)
-        before = road.usage(suite.pid(NODE)).cpu
+        before = end_to_end.usage(suite.pid(NODE)).cpu
         time.sleep(IDLE_SECONDS)
-        used = road.usage(suite.pid(NODE)).cpu - before
+        used = end_to_end.usage(suite.pid(NODE)).cpu - before
         click.echo(f"after a restart without change: {state(config)['runs']} runs, {used:.1f} s of CPU")
 
 

@@ -18,7 +18,7 @@ from analytics.core.periods import zone
 from analytics.core.settle import part_ids
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
-from benchmarks import lines, road, stores
+from benchmarks import end_to_end, lines, stores
 
 BOLTS = ["loginhour", "loginday", "server"]
 
@@ -47,7 +47,7 @@ def main(accts: int) -> None:
         look(work, accts)
         download(work, accts)
 
-    seconds, used = road.run(work / "run", source, accts, stores.EMBEDDED, {"main": BOLTS}, check=check)
+    seconds, used = end_to_end.run(work / "run", source, accts, stores.EMBEDDED, {"main": BOLTS}, check=check)
     click.echo(f"{accts:,} accts in one area-day, embedded store: {seconds:.1f} s")
     for name, one in used.items():
         click.echo(
@@ -87,7 +87,7 @@ def download(work: Path, accts: int) -> None:
     with Suite(path, [["dashboard"]]) as suite:
         pid = suite.pid("dashboard")
         asked(port, "/login").read()
-        before, took = road.usage(pid), 0.0
+        before, took = end_to_end.usage(pid), 0.0
         begin = time.monotonic()
         answer, found, bytes_ = asked(port, address), set(), 0
         for number, line in enumerate(answer):
@@ -97,7 +97,7 @@ def download(work: Path, accts: int) -> None:
                 one = time.monotonic()
                 asked(port, "/login").read()
                 took = max(took, time.monotonic() - one)
-        seconds, after = time.monotonic() - begin, road.usage(pid)
+        seconds, after = time.monotonic() - begin, end_to_end.usage(pid)
     if len(found) != accts + 1:
         raise click.ClickException(f"the CSV has {len(found) - 1:,} accts, expected {accts:,}")
     click.echo(

@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("here")
 FIRST = (
     "tests/deploy/",
     "tests/service/",
-    "tests/road/",
+    "tests/end_to_end/",
     "tests/independent/",
     "tests/cli/",
     "tests/web/test_walks",

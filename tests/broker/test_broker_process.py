@@ -521,7 +521,7 @@ def test_a_stopped_subscriber_costs_disk_not_memory(tmp_path: Path) -> None:
         lost = 0
         while isinstance(stopped.recv(0.3), Message):
             lost += 1
-        assert lost < len(results) * 3  # it did miss messages: the road for them is refill
+        assert lost < len(results) * 3  # it did miss messages: they come by refill
 
 
 def test_two_brokers_do_not_share_a_folder(tmp_path: Path) -> None:

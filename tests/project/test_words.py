@@ -27,7 +27,7 @@ PLAIN = {
     r"\bknock(s|ed)?\b": "tries to connect",
     r"\bmatter with\b": "wrong with",
     r"\bhears?\b|\bheard\b": "receives",
-    r"(?<!tests/)\broads?\b": "path",
+    r"\broads?\b": "path",
     r"\b(own|its) books\b": "ledger",
     r"\b(is|was|are|were) over\b": "has ended",
     r"\b(gives?|gave|given) way\b": "yields",

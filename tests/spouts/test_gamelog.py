@@ -612,7 +612,7 @@ def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_p
     pipeline.close(0)
 
 
-def test_an_error_of_the_road_comes_out_of_step(tmp_path, started):
+def test_an_error_behind_the_sources_comes_out_of_step(tmp_path, started):
     spout = GamelogSpout(configured(tmp_path))
     spout.start()
     next(iter(spout._pipeline.tasks._tasks)).kill(RuntimeError("gone"))

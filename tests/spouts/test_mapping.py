@@ -1,4 +1,4 @@
-"""Lines of other shapes: each format, and the compiled road held against reading line by line and against plain Python."""
+"""Lines of other shapes: each format, and compiled reading held against reading line by line and against plain Python."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Numbers of timer bolts that came the whole road: records, bolts, timers."""
+"""Numbers of timer bolts from end to end: records, bolts, timers."""
 
 import json
 from pathlib import Path

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from end_to_end_harness import NODES, configured, documents, pipe, settled
 from needed import EMBEDDED, need
-from roads import NODES, configured, documents, pipe, settled
 
 from analytics.runtime.suite import Suite
 from analytics.store.embedded import PROGRAM

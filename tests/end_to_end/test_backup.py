@@ -15,8 +15,8 @@ from typing import Any
 
 import gevent
 import pytest
+from end_to_end_harness import ROOT, pipe
 from pymongo import MongoClient
-from roads import ROOT, pipe
 
 from analytics.config import areas, load
 from analytics.runtime.draining import drain

@@ -1,4 +1,4 @@
-"""A suite of real processes, and what the tests of the whole road do with it."""
+"""A suite of real processes, and what the end-to-end tests do with it."""
 
 import os
 import subprocess

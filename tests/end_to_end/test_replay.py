@@ -2,7 +2,7 @@
 
 import json
 
-from roads import NODES, configured, documents, pipe, settled
+from end_to_end_harness import NODES, configured, documents, pipe, settled
 
 from analytics.runtime.suite import Suite
 

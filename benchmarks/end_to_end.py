@@ -1,4 +1,4 @@
-"""One run of the whole road over a file of lines: real processes, and what each of them took."""
+"""One run from end to end over a file of lines: real processes, and what each of them took."""
 
 import json
 import os

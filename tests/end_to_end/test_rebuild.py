@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
-from roads import NODES, ROOT, configured, pipe, settled
+from end_to_end_harness import NODES, ROOT, configured, pipe, settled
 
 from analytics.config import areas
 from analytics.core.areas import Areas

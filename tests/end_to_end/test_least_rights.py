@@ -12,8 +12,8 @@ from typing import Any
 
 import gevent
 import pytest
+from end_to_end_harness import ROOT
 from pymongo import MongoClient
-from roads import ROOT
 
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report

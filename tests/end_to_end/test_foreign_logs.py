@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import gevent
-from roads import NODES, ROOT, configured, documents, settled
+from end_to_end_harness import NODES, ROOT, configured, documents, settled
 
 from analytics.broker.clients import Refill
 from analytics.runtime.suite import Suite
