@@ -4,10 +4,8 @@ import os
 import sys
 
 import click
-import msgspec
 
-from analytics.broker.clients import Subscriber
-from analytics.broker.topics import CODES, shared_topic
+from analytics.broker.selection import TopicSelection
 from analytics.broker.wire import Message
 from analytics.cli.streams import data_stream
 from analytics.config import Config
@@ -27,9 +25,8 @@ def tail(config: Config, topic: str, count: int | None) -> None:
     TOPIC is exact (gamelog.login_logcount, payment, loginday) or a prefix with a star (gamelog.*). Earlier
     tuples are not printed, and a reader slower than the stream misses some.
     """
-    prefix = topic.removesuffix("*") if topic.endswith("*") else None
-    topics = [topic, shared_topic(topic)] if topic.startswith(CODES) and prefix is None else [topic]
-    subscriber = Subscriber(config.broker, topics, prefixes=[prefix] if prefix is not None else [])
+    selection = TopicSelection(topic)
+    subscriber = selection.subscriber(config.broker)
     left, out = count, data_stream()
     silent = 0  # counted in waits: after a pause of the machine, the broker gets its full time
     try:
@@ -42,7 +39,7 @@ def tail(config: Config, topic: str, count: int | None) -> None:
                     f"{WAITS * WAIT_SECONDS:g} s; see `analytics status`"
                 )
             if isinstance(got, Message):
-                lines = of_topic(topic, got)[:left]
+                lines = selection.lines(got)[:left]
                 out.write("".join(line.decode(errors="backslashreplace") + "\n" for line in lines))
                 out.flush()
                 left = None if left is None else left - len(lines)
@@ -51,12 +48,3 @@ def tail(config: Config, topic: str, count: int | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         subscriber.close()
-
-
-def of_topic(topic: str, message: Message) -> list[bytes]:
-    """Return the lines of ``message`` that belong to ``topic``: of a shared topic's those with its op code."""
-    lines = message.body.split(b"\n")
-    if topic.endswith("*") or message.topic == topic or message.topic != shared_topic(topic):
-        return lines
-    code = topic.removeprefix(CODES)
-    return [line for line in lines if msgspec.json.decode(line)["op"]["code"] == code]

@@ -1,9 +1,9 @@
-"""What ``analytics tail`` prints of a message."""
+"""Which tuples a reader of some topics gets."""
 
 import pytest
 
+from analytics.broker.selection import TopicSelection
 from analytics.broker.wire import Message, MessageHeader
-from analytics.cli.tail import of_topic
 
 HEADER = MessageHeader("log", 1, 2, 2, 2, "s", [(1, 2)], 0.0)
 
@@ -22,4 +22,5 @@ def test_lines_of_a_shared_topic_are_chosen_by_their_op_code(
 ) -> None:
     lines = {code: b'{"id":"s:1","op":{"code":"%s"}}' % code.encode() for code in ("rare", "other")}
     message = Message(passing, HEADER, b"\n".join(lines.values()))
-    assert of_topic(topic, message) == [lines[code] for code in printed]
+    selection = TopicSelection(topic)
+    assert selection.matches(passing) and selection.lines(message) == [lines[code] for code in printed]
