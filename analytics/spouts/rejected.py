@@ -1,6 +1,8 @@
 """Records that can't be used: kept durably as JSON lines, with the raw text and the reason."""
 
 import base64
+import contextlib
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -12,6 +14,9 @@ from analytics.config import Config
 from analytics.spouts.journal import Journal, files
 
 PREFIX = "rejected"
+_NEWEST_FILES = 4  # each spout and worker writes to its own
+_ENDS = (1 << 18, 1 << 23)
+"""Bytes of a file's end that are read for the newest records, and those if they have no whole record: each has up to some MB."""
 
 
 class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -84,14 +89,18 @@ class Rejected:
 
 def read(folder: Path) -> Iterator[Reject]:
     """Yield every line of the rejected files in ``folder``, oldest first. A torn line is passed over."""
-    decode = msgspec.json.Decoder(Reject).decode
     for path in files(folder, PREFIX):
         with path.open("rb") as file:
-            for line in file:
-                try:
-                    yield decode(line)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
-                    continue
+            yield from _decoded(file)
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[Reject]:
+    decode = msgspec.json.Decoder(Reject).decode
+    for line in lines:
+        try:
+            yield decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
 
 
 def waiting(folder: Path) -> dict[tuple[object, ...], Reject]:
@@ -107,6 +116,41 @@ def waiting(folder: Path) -> dict[tuple[object, ...], Reject]:
             found.pop(one.key, None)
             found[one.key] = one
     return found
+
+
+def newest(folder: Path) -> Iterator[Reject]:
+    """Yield the newest distinct rejected records that wait for a replay, the newest first, as far as the ends of the newest files reach."""
+    found = sorted((one for path in _newest_files(folder) for one in _at_end(path)), key=lambda one: one.at)
+    seen: set[tuple[object, ...]] = set()
+    for one in reversed(found):
+        if one.key not in seen and not (one.replayed or one.dismissed or one.part > 1):
+            yield one
+        if one.part <= 1:
+            seen.add(one.key)
+
+
+def _newest_files(folder: Path) -> list[Path]:
+    written = {}
+    for path in files(folder, PREFIX):
+        with contextlib.suppress(FileNotFoundError):  # too old: it has just been deleted
+            written[path] = path.stat().st_mtime
+    return sorted(written, key=lambda path: written[path])[-_NEWEST_FILES:]
+
+
+def _at_end(path: Path) -> Iterator[Reject]:
+    """Yield what the end of a file has: of at least one record, if it is not too long."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            for length in _ENDS:
+                file.seek(max(0, size - length))
+                text = file.read(length)
+                lines = text.split(b"\n") if length >= size else text.split(b"\n")[1:]
+                if len(lines) > 1 or length >= size:
+                    break
+    except FileNotFoundError:
+        return
+    yield from _decoded(lines)
 
 
 def dismissed(folder: Path) -> dict[tuple[object, ...], Reject]:

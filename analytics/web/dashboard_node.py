@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import gevent
 from flask import Flask
 
 from analytics.config import Config, areas
@@ -57,13 +56,15 @@ class Dashboard:
 
     def step(self) -> None:
         """Wait: the server answers requests."""
-        gevent.sleep(1)
+        if self._data is not None:
+            self._data.live.check(1)
 
     def stop(self) -> None:
         """Refuse new requests, give those in flight a second, and close the store."""
         if self._server is not None:
             self._server.stop(timeout=STOP_SECONDS)
         if self._data is not None:
+            self._data.live.close()
             self._data.store.close()
             self._data.reader.close()
 

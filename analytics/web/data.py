@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 from analytics.config import Config
 from analytics.core.areas import Areas
@@ -12,6 +13,7 @@ from analytics.core.periods import Zone, zone
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
 from analytics.web.filters import Filters
+from analytics.web.live_records import LiveRecords
 from analytics.web.place import Place, basis_of, date_of, members_of, span, zone_of
 
 
@@ -32,6 +34,11 @@ class Data:
     areas: Areas
     clock: Callable[[], float] = time.time
     counts: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def live(self) -> LiveRecords:
+        """The newest records that the broker publishes."""
+        return LiveRecords(self.config)
 
     def place(self, filters: Filters) -> Place:
         """Return which areas and days a filter means, by now.

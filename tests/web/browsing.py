@@ -12,6 +12,7 @@ from month import a_month
 from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import make_server
 
+from analytics.spouts.rejected import Rejected
 from analytics.web.pages import PAGES
 from analytics.web.translation import LANGUAGES
 
@@ -26,6 +27,7 @@ CUT = """[...document.querySelectorAll(".scroll")].filter((one) => one.checkVisi
   .map((one) => `${one.getAttribute("aria-label")}: ${one.scrollWidth} px in ${one.clientWidth}`)"""
 """Tables that are wider than their place: whoever looks sees only a part of them."""
 
+REASON = 'expected an integer, got "abc"'
 WIDTHS = (360, 400, 768, 1024, 1280, 1920)
 MISPLACED = """() => {
   const found = [];
@@ -54,6 +56,9 @@ MISPLACED = """() => {
 def main(chromium: str) -> None:
     """Serve the month, and look at it."""
     month = a_month(Path(tempfile.mkdtemp()))
+    rejected = Rejected(month.data.config)
+    for source, raw in (("gamelog/game-server-2@f0", b'{"acct":"kutheso@hotmail.com"}'), ("", b"x" * 700)):
+        rejected.put(spout="gamelog", source=source, reason=f"$.data.amount: {REASON}", raw=raw, n=12_345)
     server = make_server("127.0.0.1", 0, month.app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:

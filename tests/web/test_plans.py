@@ -13,7 +13,7 @@ from pymongo import MongoClient
 from analytics.store import MongoReader, MongoStore, Write
 from analytics.testing.queries import RecordedQuery, RecordingReader
 from analytics.web.data import Data
-from analytics.web.pages import BY_NAME, CSVS
+from analytics.web.pages import BY_NAME, CSVS, PAGES
 
 OF_AREAS = ("serverstarttime",)
 """Collections with a document for each area, and no more."""
@@ -24,7 +24,7 @@ READ = (
 )  # fmt: skip
 """Collections that pages read, of areas and of totals."""
 
-VIEWS_OF_NUMBERS = [page for page in BY_NAME if page != "system"]
+VIEWS_OF_NUMBERS = [page.name for page in PAGES if page.has_filter]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from analytics.web.csvs import Row
 from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
-from analytics.web.pages import areas, economy, overview, payment, progress, retention, system
+from analytics.web.pages import areas, economy, live, overview, payment, progress, retention, system
 
 PAGES: tuple[DashboardPage, ...] = (
     overview.PAGE,
@@ -17,6 +17,7 @@ PAGES: tuple[DashboardPage, ...] = (
     economy.PAGE,
     progress.PAGE,
     areas.PAGE,
+    live.PAGE,
     system.PAGE,
 )
 BY_NAME = {page.name: page for page in PAGES}

@@ -7,7 +7,7 @@ const trouble = document.getElementById("trouble");
 const MOST_SECONDS = 30;
 
 let asked = 0;
-let turn = null; // the timer of the next look; null while an answer is waited for
+let turn = null; // the timer of the next look; null while an answer is waited for, or the page is paused
 let failures = 0; // how many in a row
 let heading = ""; // what is in the way
 let behind = false; // the address is what the reader chose, the figures are those from before
@@ -51,6 +51,8 @@ function goto(address) {
 // Less and less often where they can't be had, and not all readers at once.
 function later() {
   clearTimeout(turn);
+  turn = null;
+  if (!failures && main.dataset.every === "0") return; // the reader has paused the page
   const seconds = failures ? Math.min(MOST_SECONDS, 2 ** failures) * (0.75 + Math.random() / 2) : Number(main.dataset.every);
   turn = setTimeout(look, 1000 * seconds);
 }

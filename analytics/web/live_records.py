@@ -1,0 +1,312 @@
+"""The newest records that the broker publishes, for the page of live events: a sample of bounded rate and size.
+
+A filter that somebody looks at has a subscriber to the Sender of its own, for as long as the page asks again. It has no position, so
+no segment of the Queue is kept for it, and the Sender drops what a subscriber does not read. Beyond its share of
+``MOST_BYTES_A_SECOND`` a subscriber disconnects until the second is over, which costs the broker nothing; heartbeats say how many
+records came in meanwhile.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+import msgspec
+
+from analytics.broker.selection import TopicSelection
+from analytics.broker.topics import CODES
+from analytics.broker.wire import Heartbeat, Message
+from analytics.cluster.place import located
+from analytics.config import BrokerSection, Config
+from analytics.core.tuples import UNDECODABLE
+from analytics.errors import AnalyticsError
+from analytics.system.tasks import TaskGroup
+
+MOST_ROWS = 100
+MOST_FILTERS = 16
+MOST_BYTES_A_SECOND = 2 << 20
+"""Of all filters together: several thousand records, which take about a hundredth of a processor."""
+IDLE_SECONDS = 10.0
+"""A filter that nobody has asked for since is forgotten."""
+SILENT_SECONDS = 3.0
+"""A broker sends a heartbeat every second."""
+RECORDS = ("gamelog.*", "payment", "syncuser")
+SAMPLE = 500
+"""Characters of a record that are kept."""
+_BREATH = 500  # records that are examined before other requests have their turn
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFilter:
+    """Which records: ``topic`` as ``tail`` takes it, an account, the name of a source. "": any."""
+
+    topic: str = ""
+    acct: str = ""
+    source: str = ""
+
+    @property
+    def selection(self) -> TopicSelection:
+        """The topics to subscribe to."""
+        return TopicSelection(*([self.topic] if self.topic else RECORDS))
+
+
+class LiveRecord(msgspec.Struct, frozen=True):
+    """A record as it came in. ``at``: Unix seconds; ``n``: its number in the source, 0 where it has none."""
+
+    at: float
+    topic: str
+    source: str
+    n: int
+    acct: str
+    text: str
+
+
+class _Op(msgspec.Struct, frozen=True):
+    code: str = ""
+
+
+class _Data(msgspec.Struct, frozen=True):
+    acct: Any = ""
+
+
+class _Tuple(msgspec.Struct):
+    """What is needed of a tuple of any topic."""
+
+    id: str = ""
+    op: _Op = _Op()
+    opname: Any = ""
+    data: _Data = _Data()
+    acct: Any = ""
+    acctid: Any = ""
+    uid: Any = ""
+    users: dict[str, msgspec.Raw] = {}
+    userlist: list[Any] = []
+
+    @property
+    def about(self) -> str:
+        """The account that it is about, "" for none or several."""
+        return str(self.data.acct or self.acct or self.acctid or "")
+
+    @property
+    def topic(self) -> str:
+        """The topic of a record of a game log, "" of others."""
+        code = self.op.code or self.opname
+        return f"{CODES}{code}" if code else ""
+
+    def concerns(self, acct: str) -> bool:
+        """Return whether ``acct`` is in it, as an account or as a role."""
+        own = (self.data.acct, self.acct, self.acctid, self.uid)
+        return acct in map(str, own) or acct in self.users or acct in map(str, self.userlist)
+
+
+_decode = msgspec.json.Decoder(_Tuple).decode
+
+
+def source_name(source: str) -> str:
+    """Return the configured name of a record source: ``s1`` of ``gamelog/s1@f00``."""
+    rest = source.partition("/")[2]
+    return rest.rpartition("@")[0] or rest or source
+
+
+class Sampler:
+    """Follows the Sender for one filter, while it is asked for.
+
+    Attributes:
+        since: when it began, in Unix seconds.
+        rows: the newest records that match.
+        came: records of the topics that the broker has published since; ``examined``: those that were read, and
+            ``matched``: those of them that match.
+        topics: all that the Queue has.
+        problem: why nothing comes, "" if the broker publishes.
+        connected: whether it has.
+    """
+
+    def __init__(self, config: Config, wanted: LiveFilter, most_bytes: Callable[[], float]) -> None:
+        self.since = time.time()
+        self.rows: deque[LiveRecord] = deque(maxlen=MOST_ROWS)
+        self.examined = self.matched = 0
+        self.topics: list[str] = []
+        self.problem = ""
+        self.connected = False
+        self.wanted = wanted
+        self._config = config
+        self._most_bytes = most_bytes
+        self._selection = wanted.selection
+        self._broker: BrokerSection | None = None
+        self._asked = time.monotonic()
+        self._log = ""
+        self._has_heads = False
+        self._first: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+
+    @property
+    def came(self) -> int:
+        """See the class."""
+        return sum(records - self._first[topic] for topic, records in self._newest.items())
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody has asked for it lately."""
+        return time.monotonic() - self._asked < IDLE_SECONDS
+
+    def ask(self) -> None:
+        """Keep it going."""
+        self._asked = time.monotonic()
+
+    def run(self) -> None:
+        """Follow the Sender until nobody asks any more."""
+        while self.is_wanted:
+            try:
+                self._broker = self._broker or located(self._config).broker
+                self._sample(self._broker)
+            except AnalyticsError as error:
+                self.problem = str(error)
+                gevent.sleep(1)
+
+    def _sample(self, broker: BrokerSection) -> None:
+        """Read until this second's share is used up, the broker is silent, or nobody asks any more."""
+        subscriber = self._selection.subscriber(broker)
+        second, silent = time.monotonic() + 1, 0.0
+        left = self._most_bytes()
+        try:
+            while left > 0 and self.is_wanted:
+                got = subscriber.recv(1.0)
+                if time.monotonic() >= second:
+                    second, left = time.monotonic() + 1, self._most_bytes()
+                silent = silent + 1 if got is None else 0
+                if (
+                    silent >= SILENT_SECONDS
+                ):  # counted in waits: after a pause of the machine, it gets its full time
+                    self._broker = None  # it may have moved
+                    self.problem = f"the broker has sent nothing for {SILENT_SECONDS:g} s"
+                    return
+                if got is not None:
+                    self.problem, self.connected = "", True
+                    left -= self._take(got)
+        finally:
+            subscriber.close()
+        gevent.sleep(max(0.0, second - time.monotonic()))
+
+    def _take(self, got: Message | Heartbeat) -> int:
+        """Count what came; return its bytes."""
+        if isinstance(got, Heartbeat):
+            self._follow(got)
+            return 0
+        header = got.header
+        self._be_in(header.log)
+        self._first.setdefault(got.topic, header.records - header.count)
+        self._newest[got.topic] = header.records
+        self.examined += header.count
+        if self.wanted.source in ("", source_name(header.source)):
+            self._keep(got)
+        return len(got.body)
+
+    def _follow(self, heartbeat: Heartbeat) -> None:
+        """Note how many records the topics have."""
+        self._be_in(heartbeat.log)
+        for topic, head in heartbeat.heads.items():
+            if self._selection.matches(topic):
+                # A topic that an earlier heartbeat did not have is new.
+                self._first.setdefault(topic, 0 if self._has_heads else head.records)
+                self._newest[topic] = max(head.records, self._newest.get(topic, 0))
+        self._has_heads = True
+        self.topics = sorted(heartbeat.heads)
+
+    def _be_in(self, log: str) -> None:
+        """Forget the numbers of another log: the Queue was replaced."""
+        if self._log not in ("", log):
+            self._first, self._newest, self._has_heads = {}, {}, False
+        self._log = log
+
+    def _keep(self, message: Message) -> None:
+        lines = self._selection.lines(message)
+        if not self.wanted.acct:
+            self.matched += len(lines)
+            self.rows.extend(_row(message, line) for line in lines[-MOST_ROWS:])
+            return
+        for at, line in enumerate(lines):
+            if at % _BREATH == _BREATH - 1:
+                gevent.sleep(0)
+            if _read(line).concerns(self.wanted.acct):
+                self.matched += 1
+                self.rows.append(_row(message, line))
+
+
+class LiveRecords:
+    """The samplers of the filters that are looked at. Nothing runs while nobody looks."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._samplers: dict[LiveFilter, Sampler] = {}
+        self._tasks = TaskGroup("live")
+
+    def sampler(self, wanted: LiveFilter) -> Sampler | None:
+        """Return the sampler of a filter, begun now if nobody has asked for it lately; None if there are too many."""
+        found = self._samplers.get(wanted)
+        if found is None or not found.is_wanted:
+            if len(self._samplers) >= MOST_FILTERS:
+                return None
+            found = self._samplers[wanted] = Sampler(self._config, wanted, self._share)
+            self._tasks.spawn(self._run, found, may_end=True)
+        found.ask()
+        return found
+
+    @property
+    def running(self) -> int:
+        """How many filters are followed."""
+        return len(self._samplers)
+
+    def check(self, seconds: float) -> None:
+        """Raise what a sampler has failed with, or fails with within ``seconds``."""
+        self._tasks.check(seconds)
+
+    def close(self) -> None:
+        """End all samplers."""
+        self._tasks.stop()
+
+    def _share(self) -> float:
+        """Return the bytes that one filter may take in a second."""
+        return MOST_BYTES_A_SECOND / max(1, len(self._samplers))
+
+    def _run(self, sampler: Sampler) -> None:
+        try:
+            sampler.run()
+        finally:
+            if self._samplers.get(sampler.wanted) is sampler:
+                del self._samplers[sampler.wanted]
+
+
+def topic_and_acct(line: bytes) -> tuple[str, str]:
+    """Return the topic of a record of a game log and the account that it is about; "" where it can't be read."""
+    read = _read(line)
+    return read.topic, read.about
+
+
+def _read(line: bytes) -> _Tuple:
+    try:
+        return _decode(line)
+    except UNDECODABLE:
+        return _Tuple()  # of another shape, as a subscriber's own topic may be
+
+
+def _row(message: Message, line: bytes) -> LiveRecord:
+    read = _read(line)
+    number = read.id.rpartition(":")[2]
+    head = b'{"id":"%s",' % read.id.encode()
+    text = b"{" + line.removeprefix(head) if line.startswith(head) else line
+    return LiveRecord(
+        at=message.header.at,
+        topic=read.topic or message.topic,
+        source=source_name(message.header.source),
+        n=int(number) if number.isdigit() else 0,
+        acct=read.about,
+        text=shortened(text),
+    )
+
+
+def shortened(text: bytes) -> str:
+    """Return the beginning of a record as text."""
+    some = text[: SAMPLE * 4].decode(errors="replace")
+    return some if len(some) <= SAMPLE else some[:SAMPLE] + "…"
