@@ -101,6 +101,9 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
     if found.broker is not None:
         yield from _of_broker(found.broker, config)
     if found.balance is not None:
+        unread = [((one.op_code, one.nearest), one.records) for one in found.unread]
+        help = "Records of an op code that no bolt reads, ever; nearest: the one that a bolt reads and that it is most like"
+        yield _family(COUNTER, "unread_records", help, ["op_code", "nearest"], unread)
         faults = len(found.balance.faults)
         yield _one(GAUGE, "balance_faults", "What does not add up; see `status`", faults)
         yield from _families(

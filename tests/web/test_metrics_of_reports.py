@@ -19,6 +19,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.balance import balance
 from analytics.runtime.nodes import needed
 from analytics.runtime.report import NodeReport, Peer, StatusReport
+from analytics.runtime.usefulness import Unread
 from analytics.system.processes import Usage
 from analytics.testing.ports import free_ports
 from analytics.web.metrics import registry
@@ -66,9 +67,9 @@ def reported(broker: BrokerState | None = BROKER) -> StatusReport:
         if broker
         else None
     )
-    return StatusReport(
-        2000.0, nodes, sums, broker, "", [Peer("broker", 0.01, ""), Peer("store", 1.2, "hangs")]
-    )
+    peers = [Peer("broker", 0.01, ""), Peer("store", 1.2, "hangs")]
+    unread = [Unread("Login", 8, "login_logcount")] if broker else []
+    return StatusReport(2000.0, nodes, sums, broker, "", peers, unread=unread)
 
 
 def text(found: StatusReport) -> str:
@@ -115,6 +116,7 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "source_accepted_records_total:a:gamelog": 9,
         "source_rejected_records_total:a:gamelog": 1,
         "topic_records_total:loginhour": 4,
+        "unread_records_total:login_logcount:Login": 8,
         "broker_repeated_records_total": 7,
         "broker_refused_connections_total:unknown_key": 2,
         "broker_refused_connections_total:no_key": 5,

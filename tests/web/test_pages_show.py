@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from month import HOUR, LAST, Month, a_month
 
+from analytics.runtime.report import NodeReport
+from analytics.runtime.usefulness import SourceShare, Unread
 from analytics.web.display import count, money, quotient, shown
 from analytics.web.filters import Filters
-from analytics.web.pages import CSVS, PAGES, overview
+from analytics.web.pages import CSVS, PAGES, overview, system
 from analytics.web.pages.progress import LEVELS, LevelRow
 from analytics.web.reading.arithmetic import change
 
@@ -165,6 +167,23 @@ def test_areas_are_sorted_and_searched(month):
 def test_system_says_what_is_wrong(month):
     page = read(month, "/system")
     assert "Something is wrong." in page and "not running" in page
+
+
+def test_system_shows_what_of_the_records_is_of_use(month, monkeypatch):
+    state = {"sources": {"s1": {"healthy": False, "last_error": "each of the last 20 records was rejected"}, "new": {"healthy": True}}}  # fmt: skip
+    usual = system.report(month.data.config)
+    spout = NodeReport("gamelog", "spout", False, "s1", "", "", 7, "", 0.0, 0.0, state)
+    shares = [SourceShare("gamelog", "s1", 0, 20), SourceShare("gamelog", "s2", 9, 1)]
+    shown = msgspec.structs.replace(
+        usual, nodes=[spout], shares=shares, unread=[Unread("Login", 8, "login_logcount")], warnings=["risky"]
+    )
+    monkeypatch.setattr(system, "report", lambda config: shown)
+    page = read(month, "/system?lang=en")
+    assert re.search(r">Login</a></th><td>8</td>.*login_logcount", page) and "risky" in page
+    found = rows(month, "/api/v1/system/sources.csv")
+    assert [(one["source"], one["percent"], bool(one["problem"])) for one in found] == [
+        ("s1", "100.0", True), ("s2", "10.0", False), ("new", "0.0", False)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("page", "table"), CSVS)

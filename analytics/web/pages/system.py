@@ -8,8 +8,9 @@ import msgspec
 
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import StatusReport, report
+from analytics.runtime.usefulness import SourceShare
 from analytics.spouts.rejected import Reject, kind_of, waiting
-from analytics.web.answers import means
+from analytics.web.answers import filled, means
 from analytics.web.csvs import structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
@@ -28,6 +29,17 @@ class RejectedKind(msgspec.Struct, frozen=True, kw_only=True):
     sample_n: Annotated[int, means("its number in the source; 0 where it has none")]
 
 
+class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A source of records: whether it can be read, and how many of its records could be used."""
+
+    spout: str
+    source: str
+    problem: Annotated[str, means('why it is not healthy; "" if it is')]
+    accepted: Annotated[int, means("distinct records accepted, ever")]
+    rejected: Annotated[int, means("distinct records rejected, ever")]
+    percent: Annotated[float, means("the share that was rejected, in percent")]
+
+
 class JournalSummary(msgspec.Struct, frozen=True):
     """A file of the data folder that keeps records as they came in."""
 
@@ -42,6 +54,7 @@ class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     healthy: Annotated[bool, means("whether every node is healthy and the balance adds up")]
     status: Annotated[StatusReport, means("nodes, balance and broker, as `bin/analytics status` has them")]
+    sources: Annotated[list[SourceRow], means("unhealthy ones first; at most 100, the CSV has all")]
     rejected: Annotated[list[RejectedKind], means("most frequent first; at most 100 kinds, the CSV has all")]
     rejected_count: Annotated[int, means("rejected records in all")]
     journals: Annotated[list[JournalSummary], means("newest first; at most 100, the CSV has all")]
@@ -67,12 +80,31 @@ def view(data: Data, filters: Filters) -> SystemAnswer:
     return SystemAnswer(
         healthy=status.healthy,
         status=status,
+        sources=sources(status)[:MOST],
         rejected=kinds[:MOST],
         rejected_count=sum(kind.count for kind in kinds),
         journals=files[:MOST],
         journal_bytes=sum(file.bytes for file in files),
         store_error=_store_error(data),
     )
+
+
+def sources(status: StatusReport) -> list[SourceRow]:
+    """Return the sources that a spout reads or has read: unhealthy ones first, then by the share that was rejected."""
+    shares = {(one.spout, one.source): one for one in status.shares}
+    problems = {
+        (node.name, name): "" if source.get("healthy", True) else str(source.get("last_error", ""))
+        for node in status.nodes
+        if node.role == "spout" and node.pid
+        for name, source in node.state.get("sources", {}).items()
+        if isinstance(source, dict)
+    }
+    found = []
+    for spout, source in {**shares, **problems}:
+        share = shares.get((spout, source), SourceShare(spout, source, 0, 0))
+        problem = problems.get((spout, source), "")
+        found.append(filled(SourceRow, share, problem=problem))
+    return sorted(found, key=lambda one: (not one.problem, -one.percent, one.spout, one.source))
 
 
 def rejected(data: Data) -> list[RejectedKind]:
@@ -128,6 +160,7 @@ PAGE = DashboardPage(
     view=view,
     icon="M1.5 8.5h3l2-5.5 3 10 2-4.5h3",
     csvs={
+        "sources": lambda data, filters: structs(SourceRow, sources(report(data.config))),
         "rejected": lambda data, filters: structs(RejectedKind, rejected(data)),
         "journals": lambda data, filters: structs(JournalSummary, journals(data.config.data)),
     },
