@@ -41,7 +41,9 @@ paysummary = Bolt(
     reads=READS,
     measures={
         "count": Members("acct", "order", VALUES, list_field="userlist", table="_payments", has=is_payer),
-        "payments": LatestBy("acct", "order", VALUES, list_field="_payments", show=_totals),
+        "payments": LatestBy(
+            "acct", "order", VALUES, list_field="_payments", show=_totals, adds=("pay_count", "pay_amout")
+        ),
     },
     constants={"type": "payorderuser"},
     publishes=True,
@@ -52,8 +54,8 @@ payorderdetail = Bolt(
     reads=READS,
     by={"acct": "acct"},
     measures={
-        "pay_count": Latest("times", "order"),
-        "pay_amout": Latest("cents", "order", show=money),
+        "pay_count": Latest("times", "order", adds=True),
+        "pay_amout": Latest("cents", "order", show=money, adds=True),
     },
     publishes=True,
 )

@@ -20,8 +20,8 @@ server = Bolt(
         "reg": Latest("count", "version", on="signupday"),
         "create_role": Latest("count", "version", on="createroleday"),
         "pay_user": Latest("count", "version", on="paysummary"),
-        "pay_count": Latest("pay_count", "version", on="paysummary"),
-        "pay_amout": Latest(_pay_cents, "version", show=money, on="paysummary"),
+        "pay_count": Latest("pay_count", "version", on="paysummary", adds=True),
+        "pay_amout": Latest(_pay_cents, "version", show=money, on="paysummary", adds=True),
     },
     publishes=True,
 )

@@ -162,6 +162,17 @@ class Bolt:
     def _saves(self) -> list[tuple[str, Callable[[str, Any], dict[str, Any]]]]:
         return [(name, measure.save) for name, measure in self.measures.items()]
 
+    @cached_property
+    def visible(self) -> Mapping[str, Any]:
+        """What a document without rows shows besides its key and constants: field to value. An ``Extreme`` shows none."""
+        shown = self.show(measure.empty() for measure in self.measures.values())
+        return {name: value for name, value in shown.items() if not name.startswith("_")}
+
+    @cached_property
+    def added(self) -> frozenset[str]:
+        """The shown fields that may be added up over documents; not those that count what is distinct in each."""
+        return frozenset(one for name, measure in self.measures.items() for one in measure.added(name))
+
     @property
     def key_getters(self) -> list[Getter]:
         """What reads the key's further parts from a row, in the order of ``by``."""

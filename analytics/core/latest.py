@@ -11,7 +11,10 @@ from analytics.core.measures import Document, Getter, Growing, Measure, getter
 
 
 class Latest(Measure[tuple[Any, Any] | None]):
-    """The value of the row with the highest ``order``, which is kept in the field ``_<field>``; ``default`` without rows."""
+    """The value of the row with the highest ``order``, which is kept in the field ``_<field>``; ``default`` without rows.
+
+    ``adds``: whether the values of several documents may be added up.
+    """
 
     def __init__(
         self,
@@ -21,8 +24,10 @@ class Latest(Measure[tuple[Any, Any] | None]):
         show: Callable[[Any], Any] = lambda value: value,
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
+        adds: bool = False,
     ) -> None:
         super().__init__(on, where)
+        self._adds = adds
         self._of = getter(of)
         self._order = getter(order)
         self._default = default
@@ -54,6 +59,9 @@ class Latest(Measure[tuple[Any, Any] | None]):
 
     def hidden(self, field: str) -> list[str]:
         return [f"_{field}"]
+
+    def added(self, field: str) -> list[str]:
+        return [field] if self._adds else []
 
 
 class LatestRow(Measure[tuple[Any, ...] | None]):
@@ -104,7 +112,8 @@ class LatestBy(Growing[Table]):
     """A table: for each ``key`` the values of the row with the highest ``order``.
 
     The document keeps it as rows ``[key, order, *values]`` in ``list_field``; a newer row of a key makes the
-    older one stale. What readers see is ``show(table)``, where the table maps a key to ``(order, *values)``.
+    older one stale. What readers see is ``show(table)``, where the table maps a key to ``(order, *values)``;
+    ``adds`` names those of its fields that may be added up over documents.
     """
 
     goes_stale = True
@@ -118,8 +127,10 @@ class LatestBy(Growing[Table]):
         show: Callable[[Table], dict[str, Any]],
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
+        adds: Sequence[str] = (),
     ) -> None:
         super().__init__(on, where)
+        self._adds = list(adds)
         self._key = getter(key)
         self._read = _joint_getter([order, *values])
         self._show = show
@@ -149,6 +160,9 @@ class LatestBy(Growing[Table]):
     def load(self, field: str, document: Document) -> Table:
         rows = document.get(self.list_field, ())
         return self._newest({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
+
+    def added(self, field: str) -> list[str]:
+        return self._adds
 
     @staticmethod
     def _newest(table: Table, entries: Iterable[tuple[str, tuple[Any, ...]]]) -> Table:

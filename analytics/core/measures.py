@@ -87,6 +87,10 @@ class Measure(ABC, Generic[S]):
         """Return the fields that :meth:`save` may add beyond those that it shows of an empty state."""
         return []
 
+    def added(self, field: str) -> list[str]:
+        """Return the shown fields that may be added up over documents: what two of them count is never the same thing."""
+        return []
+
 
 class Growing(Measure[S]):
     """A measure whose state is a list that only grows, so that a document can spread it over parts."""
@@ -149,6 +153,9 @@ class Count(Measure[int]):
     def load(self, field: str, document: Document) -> int:
         return int(document.get(field, 0))
 
+    def added(self, field: str) -> list[str]:
+        return [field]
+
 
 class Sum(_OfValue[int]):
     """The sum of an integer value over the rows.
@@ -180,6 +187,9 @@ class Sum(_OfValue[int]):
 
     def hidden(self, field: str) -> list[str]:
         return [f"_{field}"]
+
+    def added(self, field: str) -> list[str]:
+        return [field]
 
 
 class Tally(_OfValue[dict[Any, int]]):
@@ -214,6 +224,9 @@ class Tally(_OfValue[dict[Any, int]]):
 
     def load(self, field: str, document: Document) -> dict[Any, int]:
         return {value: int(document.get(value, 0)) for value in self._counted}
+
+    def added(self, field: str) -> list[str]:
+        return self._counted
 
 
 Moves = tuple[int, int, int, int]
@@ -268,6 +281,9 @@ class Flow(_OfValue[Moves]):
 
     def hidden(self, field: str) -> list[str]:
         return [f"_{self._out[1]}", f"_{self._into[1]}"]
+
+    def added(self, field: str) -> list[str]:
+        return [*self._out, *self._into]
 
 
 class Extreme(_OfValue[int | None]):

@@ -109,6 +109,18 @@ def test_merging_leaves_what_is_merged_alone(name, one, two):
 
 
 @pytest.mark.parametrize("name", MEASURES)
+@settings(max_examples=30)
+@given(one=drawn, two=drawn)
+def test_what_may_be_added_up_is_what_all_rows_show_together(name, one, two):
+    measure = MEASURES[name]
+    a, b = rows_of(one), rows_of(two, 100)
+    whole, of_a, of_b = (measure.save("field", measure.gather(rows)) for rows in (a + b, a, b))
+    for field in measure.added("field"):
+        assert whole[field] == of_a[field] + of_b[field]
+    assert bool(measure.added("field")) == isinstance(measure, Count | Sum | Tally | Flow)
+
+
+@pytest.mark.parametrize("name", MEASURES)
 @settings(max_examples=60)
 @given(one=drawn, two=drawn)
 def test_a_state_survives_storing(name, one, two):
