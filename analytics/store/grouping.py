@@ -15,6 +15,11 @@ def group(keys: Sequence[str], fields: Sequence[str]) -> Document:
     }
 
 
+def highest(most: int) -> list[Document]:
+    """Return the stages that keep the ``most`` keys with the highest sums of the first field; 0: none are needed."""
+    return [{"$sort": {"s0": -1, "_id": 1}}, {"$limit": most}] if most else []
+
+
 def read(
     one: Document, keys: Sequence[str], fields: Sequence[str]
 ) -> tuple[tuple[Any, ...], tuple[float, ...]]:

@@ -24,6 +24,7 @@ class Query:
         scope: in a collection of totals ``game`` or ``plat``.
         since, until: ``since <= ts < until``; None: documents have no ``ts``, or it does not matter.
         at_least: an indexed field other than ``ts``, and the least that it may be.
+        where: further fields, and the values that each may have.
     """
 
     collection: str
@@ -34,6 +35,7 @@ class Query:
     until: int | None = None
     at_least: tuple[str, float] | None = None
     scope: Literal["", "game", "plat"] = ""
+    where: tuple[tuple[str, tuple[str | int, ...]], ...] = ()
 
     def indexed(self) -> Document:
         """Return the part of the filter that an index serves: one field by equality, one by range."""
@@ -54,7 +56,8 @@ class Query:
 
     def rest(self) -> Document:
         """Return the rest of the filter. An area's id implies its game and plat."""
-        return {"plat": str(self.plat)} if self.plat and not self.areas and not self.scope else {}
+        wanted: Document = {"plat": str(self.plat)} if self.plat and not self.areas and not self.scope else {}
+        return wanted | {name: {"$in": [_plain(value) for value in values]} for name, values in self.where}
 
     def matches(self, document: Document) -> bool:
         """Whether it finds ``document``."""
@@ -67,7 +70,12 @@ class Query:
             and (self.since is None or self.since <= ts)
             and (self.until is None or ts < self.until)
             and (self.at_least is None or document.get(self.at_least[0], 0) >= self.at_least[1])
+            and all(document.get(name) in values for name, values in self.where)
         )
+
+
+def _plain(value: object) -> str | int:
+    return value if isinstance(value, int) else str(value)
 
 
 class Reader(ABC):
@@ -85,19 +93,25 @@ class Reader(ABC):
         by: str = "",
         descending: bool = False,
         limit: int = 0,
+        skip: int = 0,
     ) -> Iterator[Document]:
         """Yield the documents that ``query`` finds, with only these ``fields``.
 
         Args:
             by: ``ts`` or another indexed field to sort by; "": in no order.
             limit: the most documents; 0: all.
+            skip: how many to leave out first. The server reads them, too.
         """
 
     @abstractmethod
     def sums(
-        self, query: Query, keys: Sequence[str], fields: Sequence[str]
+        self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 if one is missing)."""
+        """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 if one is missing).
+
+        Args:
+            most: only so many, those with the highest sum of the first of ``fields``, highest first; 0: all, in no order.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -118,6 +132,7 @@ class StoreReader(Reader):
         by: str = "",
         descending: bool = False,
         limit: int = 0,
+        skip: int = 0,
     ) -> Iterator[Document]:
         found: Iterator[Document] = (
             document
@@ -128,13 +143,14 @@ class StoreReader(Reader):
         )
         if by:
             found = iter(sorted(found, key=lambda document: document[by], reverse=descending))
-        for document in islice(found, limit or None):
+        for document in islice(found, skip, skip + limit if limit else None):
             yield {name: document[name] for name in fields if name in document}
 
     def sums(
-        self, query: Query, keys: Sequence[str], fields: Sequence[str]
+        self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        return summed(self.find(query, [*keys, *fields]), keys, fields)
+        found = summed(self.find(query, [*keys, *fields]), keys, fields)
+        return iter(sorted(found, key=lambda one: (-one[1][0], one[0]))[:most]) if most else found
 
     def close(self) -> None:
         """Do nothing: the store belongs to its owner."""

@@ -62,19 +62,22 @@ class RecordingReader(Reader):
         by: str = "",
         descending: bool = False,
         limit: int = 0,
+        skip: int = 0,
     ) -> Iterator[Document]:
         self.asked.append(RecordedQuery(query, by, descending, limit))
         if self._reader is not None:
-            for document in self._reader.find(query, fields, by=by, descending=descending, limit=limit):
+            for document in self._reader.find(
+                query, fields, by=by, descending=descending, limit=limit, skip=skip
+            ):
                 self.found += 1
                 yield document
 
     def sums(
-        self, query: Query, keys: Sequence[str], fields: Sequence[str]
+        self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0
     ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
         self.asked.append(RecordedQuery(query, summed=True))
         if self._reader is not None:
-            for one in self._reader.sums(query, keys, fields):
+            for one in self._reader.sums(query, keys, fields, most=most):
                 self.found += 1
                 yield one
 

@@ -110,6 +110,8 @@ QUERIES = [
     Query("userpay", "g", at_least=("pay_amout", 20)),
     Query("userpay", "g", plat="p1", at_least=("pay_amout", 10.5)),
     Query("userpay", "g", areas=("a",), at_least=("pay_amout", 10)),
+    Query("userpay", "g", plat="p1", where=(("acct", ("a1", "b2", 7)),)),
+    Query("kpi", "g", since=0, where=(("dau", (97, 98)), ("area", ("a",)))),
 ]
 
 
@@ -128,6 +130,9 @@ def test_mongodb_finds_and_adds_up_what_the_reference_does(
     for keys in (["ts"], ["area", "plat"]):
         sums = {key: pytest.approx(values) for key, values in reference.sums(query, keys, summed)}
         assert dict(mongo.sums(query, keys, summed)) == sums
+        assert list(mongo.sums(query, keys, summed, most=2)) == [
+            (key, pytest.approx(values)) for key, values in reference.sums(query, keys, summed, most=2)
+        ]
     if query.collection.startswith("kpi") and query.game == "g":
         assert found(reference), "a query that finds nothing compares nothing"
 
@@ -140,6 +145,8 @@ def test_the_richest_come_first_and_no_more_than_asked(mongo: MongoReader, memor
         for limit in (3, 0):
             found = [one["acct"] for one in reader.find(query, ["acct"], limit=limit, **options)]
             assert found == expected[: limit or None]
+            found = [one["acct"] for one in reader.find(query, ["acct"], limit=limit, skip=2, **options)]
+            assert found == expected[2 : limit + 2 if limit else None]
         of_plat = Query("userpay", "g", plat="p1", at_least=("pay_amout", 0.01))
         assert [one["acct"] for one in reader.find(of_plat, ["acct"], limit=2, **options)] == ["a3", "a2"]
 
@@ -159,10 +166,10 @@ def test_only_searches_are_sent(mongo: MongoReader, heard: Heard) -> None:
     heard.commands.clear()
     for query in QUERIES:
         list(mongo.find(query, ["ts"], by="ts"))
-        list(mongo.sums(query, ["ts"], ["dau"]))
+        list(mongo.sums(query, ["ts"], ["dau"], most=1))
     assert {one["name"] for one in heard.commands} == {"find", "aggregate"}
     stages = {stage for one in heard.commands for step in one.get("pipeline", ()) for stage in step}
-    assert stages <= {"$match", "$sort", "$project", "$group"}
+    assert stages <= {"$match", "$sort", "$project", "$group", "$limit"}
 
 
 def test_what_a_filter_says_is_never_an_operator(mongo: MongoReader, memory: MemoryStore) -> None:
@@ -171,6 +178,7 @@ def test_what_a_filter_says_is_never_an_operator(mongo: MongoReader, memory: Mem
         Query("kpi", hostile),
         Query("kpi", "g", areas=(hostile,)),
         Query("kpi", "g", plat=hostile),
+        Query("kpi", "g", where=(("area", (hostile,)),)),
     ):
         assert list(mongo.find(query, ["ts"])) == []
 
