@@ -20,6 +20,8 @@ from analytics.core.intervals import Pair
 
 _OVERHEAD = 4096
 """The cost of a small batch beyond its bytes, in bytes."""
+_MOST_NUMBERS = 1 << 24
+"""More than the lines of what is sent at once, some megabytes."""
 _MOST_TUPLES = 1 << 40  # keeps the sums of headers within 64 bits
 _TAIL_BYTES = 1024  # read first for the last line; 16 times as many until it fits
 _SHORTEST_LINE = 2  # bytes: `{}`
@@ -56,17 +58,26 @@ def _check_numbers(header: BatchHeader) -> None:
     """Check that ``ns`` and ``rejected`` name each record once, and as many as the parts have lines."""
     if (header.ns or header.rejected) and not header.source:
         raise ValueError("$.source: expected a name, got an empty string")
-    for name, pairs in (("ns", header.ns), ("rejected", header.rejected)):
-        before = -1
-        for first, last in pairs:
-            if not 0 <= first <= last < 1 << 63:
-                raise ValueError(f"$.{name}: expected pairs of 0 <= first <= last, got {first}, {last}")
-            if first <= before:
-                raise ValueError(f"$.{name}: expected rising numbers, got {first} after {before}")
-            before = last
+    named = check_pairs("ns", header.ns)
+    check_pairs("rejected", header.rejected)
     count = sum(part.count for part in header.parts)
-    if header.ns and (named := sum(last - first + 1 for first, last in header.ns)) != count:
+    if header.ns and named != count:
         raise ValueError(f"$.ns: expected {count} numbers, as the parts have lines, got {named}")
+
+
+def check_pairs(name: str, pairs: Sequence[Pair]) -> int:
+    """Return how many numbers ``pairs`` name. Raise ValueError if they do not rise, or are more than a client may name at once."""
+    before, named = -1, 0
+    for first, last in pairs:
+        if not 0 <= first <= last < 1 << 63:
+            raise ValueError(f"$.{name}: expected pairs of 0 <= first <= last, got {first}, {last}")
+        if first <= before:
+            raise ValueError(f"$.{name}: expected rising numbers, got {first} after {before}")
+        before = last
+        named += last - first + 1
+    if named > _MOST_NUMBERS:
+        raise ValueError(f"$.{name}: expected at most {_MOST_NUMBERS} numbers, got {named}")
+    return named
 
 
 def _check_parts(header: BatchHeader, bodies: "Sequence[zmq.Frame]") -> None:

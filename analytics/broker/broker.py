@@ -11,6 +11,7 @@ import gevent
 import msgspec
 
 from analytics.broker.authentication import BROKER, make_keys, server_options
+from analytics.broker.batches import check_pairs
 from analytics.broker.committer import Committer
 from analytics.broker.disk import Disk
 from analytics.broker.filter import Filter
@@ -23,6 +24,7 @@ from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
 from analytics.broker.topics import LONGEST
 from analytics.broker.wire import (
+    Accepted,
     BrokerState,
     Head,
     Heartbeat,
@@ -74,7 +76,6 @@ class Broker:
         self._data = data
         self._bolts = bolts or {}
         self._own = own
-        self._filter = Filter()
         self._sessions = Sessions()
         self._tasks = TaskGroup(self.name)
         self._next_beat = 0.0
@@ -149,6 +150,7 @@ class Broker:
             free_bytes=disk.f_bavail * disk.f_frsize,
             repeated=self._committer.repeated,
             waiting=self._waiting(),
+            active_streams=len(self._filter.sources),
             refused_keys=self._frontend.authenticator.refused
             if self._frontend.authenticator is not None
             else 0,
@@ -172,6 +174,7 @@ class Broker:
         refuse_half_restored(self._data)
         queue = self._data / "queue"
         self._store = FilterStore(self._data / "filter")
+        self._filter = Filter(self._store.quiet.find)
         expect = self._store.load(self._filter)
         segment_bytes = int(self.bound.segment_mb * (1 << 20))
         read = {topic for topics in self._bolts.values() for topic in topics}
@@ -191,6 +194,9 @@ class Broker:
     def _save_filter(self) -> None:
         """Start with a short tail. On a full disk, the old snapshot and tail stay valid."""
         try:
+            quiet = self._filter.quiet()
+            self._store.quiet.put(quiet)
+            self._filter.leave(quiet)
             self._store.save(self._log.identity, self._log.seq, encoded(self._filter))
         except OSError as error:
             logger.warning("the filter's snapshot was not saved: %s", error)
@@ -212,13 +218,17 @@ class Broker:
                     self._drop()
                 return b"{}", []
             case Unknown():
+                check_pairs("ns", request.ns)
                 ns = self._filter.unknown(request.source, request.ns)
-                # The filter's newest records may not be on the disk yet: wait until they are durable.
-                return (
-                    (msgspec.json.encode({"ns": ns}), []) if self._committer.settle(_ANSWER_SECONDS) else None
-                )
+                return self._settled(msgspec.json.encode({"ns": ns}))
+            case Accepted():
+                return self._settled(encode(self._store.page(self._filter, request.after)))
             case State():
                 return encode(self.facts()), []
+
+    def _settled(self, answer: bytes) -> Answer | None:
+        """Return an answer of the filter, whose newest records may not be on the disk yet, once they are durable."""
+        return (answer, []) if self._committer.settle(_ANSWER_SECONDS) else None
 
     def _check_report(self, request: Report) -> None:
         """Raise ValueError for a position beyond what the Queue holds."""

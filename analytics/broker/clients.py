@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import gevent
@@ -23,6 +23,8 @@ from analytics.broker.wire import (
     MOST_BYTES,
     MOST_HEADER_BYTES,
     REFUSED,
+    Accepted,
+    AcceptedPage,
     Ack,
     Batch,
     BrokerState,
@@ -43,6 +45,7 @@ from analytics.broker.wire import (
 )
 from analytics.config import BrokerSection
 from analytics.core.intervals import Pair
+from analytics.core.numberset import NumberSet
 from analytics.errors import Refused, Unavailable
 from analytics.system.tasks import TaskGroup
 
@@ -292,6 +295,13 @@ class Refill:
             answer = self._ask(Unknown(source, list(ns[begin : begin + _PAIRS_AT_ONCE])))[0]
             found += msgspec.json.decode(answer, type=dict[str, list[Pair]])["ns"]
         return found
+
+    def accepted(self) -> Iterator[tuple[str, NumberSet]]:
+        """Yield each source of which the filter has accepted records, with all of their numbers."""
+        after = ""
+        while page := msgspec.json.decode(self._ask(Accepted(after))[0], type=AcceptedPage).sources:
+            yield from ((source, NumberSet.load(numbers)) for source, numbers in page.items())
+            after = max(page)
 
     def state(self) -> BrokerState:
         """Return the broker's state."""

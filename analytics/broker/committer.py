@@ -9,13 +9,16 @@ import zmq.green as zmq
 from gevent.event import Event
 
 from analytics.broker.disk import Disk
-from analytics.broker.filter import Filter
+from analytics.broker.filter import MOST_ACTIVE, Filter
 from analytics.broker.filterstore import FilterStore, Passed, encoded
 from analytics.broker.inbox import Inbox, ReceivedBatch
 from analytics.broker.log import Log
 from analytics.broker.wire import Ack, MessageHeader
 
 logger = logging.getLogger(__name__)
+
+_MORE_SOURCES = 1000
+"""So many sources beyond the most are in memory before some are stored together."""
 
 Buffer = bytes | memoryview
 
@@ -58,6 +61,7 @@ class Committer:
         self._refuse = refuse
         self._staged = 0
         self._durable = 0
+        self._most_sources = MOST_ACTIVE + _MORE_SOURCES
         self._settled = Event()
 
     def settle(self, timeout: float) -> bool:
@@ -94,6 +98,8 @@ class Committer:
             self._acknowledge(intake, ack)
         for intake, reason in group.refused:
             self._refuse(intake, reason)
+        if len(self._filter.sources) > self._most_sources:
+            self._store_quiet()
 
     def _stage(self, intake: ReceivedBatch, group: _Group) -> None:
         bodies = [frame.buffer for frame in intake.frames]
@@ -123,6 +129,16 @@ class Committer:
 
         if self.disk.write(write):
             self._snapshot()
+
+    def _store_quiet(self) -> None:
+        """Move the sources that were not used for longest from memory to the disk: all that is known of them is durable."""
+        quiet = self._filter.quiet()
+        failed = self.disk.try_once(lambda: self._store.quiet.put(quiet))
+        if failed:
+            logger.warning("quiet sources stay in memory: %s", failed)
+        else:
+            self._filter.leave(quiet)
+        self._most_sources = max(MOST_ACTIVE, len(self._filter.sources)) + _MORE_SOURCES
 
     def _snapshot(self) -> None:
         """Save the filter, so that the tail stays short and old segments can be deleted."""

@@ -1,10 +1,20 @@
-"""The filter bolt: the exact set of records accepted or rejected before, as intervals per source."""
+"""The filter bolt: the exact set of records accepted or rejected before, by source.
 
-from collections.abc import Iterable, Sequence
+The sources that were used last are in memory, the others on the disk (:mod:`analytics.broker.quiet`). Nothing is forgotten.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from analytics.broker.wire import BatchHeader, Part, SourceState, number_of
 from analytics.core.intervals import Intervals, Pair
+from analytics.core.numberset import NumberSet
+
+MOST_ACTIVE = 10_000
+"""So many sources stay in memory, about 1 KB each without gaps."""
+_MOST_GROUPS = 1000
+"""Names of configured sources that are counted apart; a sender may name any."""
+_OTHERS = "~"
 
 Buffer = bytes | memoryview
 
@@ -13,21 +23,29 @@ Buffer = bytes | memoryview
 class KnownNumbers:
     """The record numbers of one source. A number is in at most one of the sets: accepted wins."""
 
-    accepted: Intervals = field(default_factory=Intervals)
-    rejected: Intervals = field(default_factory=Intervals)
+    accepted: NumberSet = field(default_factory=NumberSet)
+    rejected: NumberSet = field(default_factory=NumberSet)
 
-    def accept(self, ns: Iterable[Pair]) -> None:
-        """Add accepted numbers, which may have been rejected before."""
-        for first, last in ns:
-            self.accepted.add(first, last)
-            if self.rejected:
-                self.rejected.discard(first, last)
+    def accept(self, ns: Sequence[Pair]) -> int:
+        """Add accepted numbers. Return how many of them had been rejected before."""
+        self.accepted.update(ns)
+        return self.rejected.discard(ns) if self.rejected else 0
 
-    def reject(self, ns: Iterable[Pair]) -> list[Pair]:
+    def reject(self, ns: Sequence[Pair]) -> Sequence[Pair]:
         """Add rejected numbers unless they are accepted. Return the new ones."""
+        if not ns:
+            return ns
         fresh = _minus(_minus(ns, self.accepted), self.rejected)
         self.rejected.update(fresh)
         return fresh
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many numbers were accepted and rejected."""
+        return self.accepted.count(), self.rejected.count()
+
+    def last(self) -> int:
+        """Return the greatest number."""
+        return max(self.accepted.last(), self.rejected.last())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +62,19 @@ class NewRecords:
 
 
 class Filter:
-    """Every source's known numbers."""
+    """Every source's known numbers.
 
-    def __init__(self) -> None:
+    Args:
+        stored: returns those of a source that is not in memory, None if it has none.
+
+    Attributes:
+        sources: those in memory, the one used last at the end.
+    """
+
+    def __init__(self, stored: Callable[[str], KnownNumbers | None] = lambda source: None) -> None:
         self.sources: dict[str, KnownNumbers] = {}
+        self._stored = stored
+        self._states: dict[str, SourceState] = {}
 
     def new_records(self, header: BatchHeader, bodies: Sequence[Buffer]) -> NewRecords:
         """Return the new records of a batch and add them. Raise ValueError, without adding any, if it can't be split.
@@ -57,42 +84,80 @@ class Filter:
         total = sum(part.count for part in header.parts)
         if not header.ns and not header.rejected:
             return NewRecords(header, bodies, total, 0)
-        known = self.sources.get(header.source) or KnownNumbers()
-        fresh = _minus(header.ns, known.accepted)
+        found = self._known(header.source)
+        fresh = _minus(header.ns, found.accepted) if found else header.ns
         new = NewRecords(header, bodies, total, 0)
         if header.ns and fresh != header.ns:
             new = _cut(header, bodies, Intervals(fresh), total)
-        known.accept(fresh)
-        rejected = known.reject(header.rejected)
-        self.sources[header.source] = known
+        rejected = self._add(header.source, found, fresh, header.rejected)
         if rejected != header.rejected:
-            kept = BatchHeader(header.source, new.header.ns, new.header.parts, rejected)
+            kept = BatchHeader(header.source, new.header.ns, new.header.parts, list(rejected))
             new = NewRecords(kept, new.bodies, new.accepted, new.repeated)
         return new
 
-    def note(self, source: str, ns: Iterable[Pair], rejected: Iterable[Pair]) -> None:
+    def note(self, source: str, ns: Sequence[Pair], rejected: Sequence[Pair]) -> None:
         """Add numbers that were accepted and rejected before."""
-        known = self.sources.setdefault(source, KnownNumbers())
-        known.accept(ns)
-        known.reject(rejected)
+        known = self._known(source)
+        self._add(source, known, _minus(ns, known.accepted) if known else ns, rejected)
 
-    def unknown(self, source: str, ns: Iterable[Pair]) -> list[Pair]:
+    def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
         """Return which of ``ns`` were not accepted yet."""
-        known = self.sources.get(source)
-        return _minus(ns, known.accepted) if known else list(ns)
+        known = self._known(source)
+        return list(_minus(ns, known.accepted)) if known else list(ns)
+
+    def put(self, source: str, known: KnownNumbers) -> None:
+        """Add a source that was saved."""
+        self.sources[source] = known
+        self.tally(source, *known.counts())
+
+    def tally(self, source: str, accepted: int, rejected: int, streams: int = 1) -> None:
+        """Add to the counts of a configured source."""
+        group = source.rpartition("@")[0] or source
+        if group not in self._states and len(self._states) >= _MOST_GROUPS:
+            group = source.partition("/")[0] + "/" + _OTHERS
+        before = self._states.get(group) or SourceState(0, 0, 0)
+        self._states[group] = SourceState(
+            before.accepted + accepted, before.rejected + rejected, before.streams + streams
+        )
 
     def states(self) -> dict[str, SourceState]:
-        """Return each source's counts."""
-        return {source: _state(known) for source, known in self.sources.items()}
+        """Return the counts of each configured source."""
+        return dict(self._states)
+
+    def quiet(self, most: int = MOST_ACTIVE) -> dict[str, KnownNumbers]:
+        """Return the sources that were not used for longest, so that ``most`` are left."""
+        names = list(self.sources)[: max(0, len(self.sources) - most)]
+        return {name: self.sources[name] for name in names}
+
+    def leave(self, sources: Iterable[str]) -> None:
+        """Drop sources from memory that were stored."""
+        for source in sources:
+            del self.sources[source]
+
+    def _known(self, source: str) -> KnownNumbers | None:
+        return self.sources.get(source) or self._stored(source)
+
+    def _add(
+        self, source: str, found: KnownNumbers | None, fresh: Sequence[Pair], rejected: Sequence[Pair]
+    ) -> Sequence[Pair]:
+        """Add numbers to what was ``found`` of a source, which is in memory then. Return the rejected ones that are new."""
+        known = found or KnownNumbers()
+        moved = known.accept(fresh)
+        new = known.reject(rejected)
+        self.sources.pop(source, None)
+        self.sources[source] = known
+        self.tally(source, _size(fresh), _size(new) - moved, 0 if found else 1)
+        return new
 
 
-def _state(known: KnownNumbers) -> SourceState:
-    last = max(known.accepted.last(), known.rejected.last())
-    gaps = known.accepted.gaps() + known.rejected.gaps()
-    return SourceState(known.accepted.count(), known.rejected.count(), last, gaps)
+def _size(ns: Iterable[Pair]) -> int:
+    return sum(last - first + 1 for first, last in ns)
 
 
-def _minus(ns: Iterable[Pair], known: Intervals) -> list[Pair]:
+def _minus(ns: Sequence[Pair], known: NumberSet) -> Sequence[Pair]:
+    """Return which of ``ns``, which rise, are not known: ``ns`` itself where none is, as most often."""
+    if not ns or known.holds_none(ns[0][0], ns[-1][1]):
+        return ns
     return [rest for first, last in ns for rest in known.missing(first, last)]
 
 

@@ -1,5 +1,7 @@
 """The filter's state on disk, separate from the Queue: a snapshot and a tail of later changes, in two generations.
 
+The snapshot has the sources in memory; the others are in the file of :mod:`analytics.broker.quiet`.
+
 The Queue makes records durable, so the tail is not synced: after a crash of the machine, the log has the records since the
 snapshot. If the Queue is removed, the tail has them. If the snapshot is damaged, the previous one and both tails replace it.
 """
@@ -14,23 +16,33 @@ import msgspec
 
 from analytics import sealed
 from analytics.broker.filter import Filter, KnownNumbers
-from analytics.core.intervals import Intervals, Pair
+from analytics.broker.quiet import QuietSources
+from analytics.broker.wire import AcceptedPage
+from analytics.core.intervals import Pair
+from analytics.core.numberset import NumberSet
 from analytics.system import files
 
 logger = logging.getLogger(__name__)
 
 
+_PAGE, _PAGE_BYTES = 1000, 4 << 20
+"""The most sources in one answer, and about how many bytes."""
+_Numbers = bytes | list[Pair]
+"""A dumped set; earlier versions wrote pairs."""
+
+
 class _SavedFilter(msgspec.Struct, frozen=True, array_like=True):
-    accepted: list[Pair]
-    rejected: list[Pair]
+    accepted: _Numbers
+    rejected: _Numbers
 
 
 class FilterSnapshot(msgspec.Struct, frozen=True):
-    """The filter after record ``seq`` of log ``log``."""
+    """The filter after record ``seq`` of log ``log``. ``quiet``: how many sources were in the other file at least."""
 
     log: str
     seq: int
     sources: dict[str, _SavedFilter]
+    quiet: int = 0
 
 
 class Passed(msgspec.Struct, frozen=True, array_like=True):
@@ -52,6 +64,7 @@ class FilterStore:
         self._fd = os.open(folder / "tail", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._size = os.fstat(self._fd).st_size
         self._log, self._seq = "", 0
+        self.quiet = QuietSources(folder / "quiet.sqlite")
 
     def saved(self, log: str) -> int:
         """Return the last seq of ``log`` that the snapshot includes."""
@@ -59,16 +72,19 @@ class FilterStore:
 
     def load(self, into: Filter) -> tuple[str, int]:
         """Fill the filter. Return log and seq of the newest record, or ``("", 0)``."""
-        newest = ("", 0)
+        newest, quiet = ("", 0), 0
         found = sealed.read(self._folder / "snapshot.json", msgspec.json.Decoder(FilterSnapshot).decode)
         if found is not None:
-            snapshot, again = found
-            self._log, self._seq = snapshot.log, snapshot.seq
+            snapshot, _ = found
+            self._log, self._seq, quiet = snapshot.log, snapshot.seq, snapshot.quiet
             for source, saved in snapshot.sources.items():
-                into.sources[source] = KnownNumbers(Intervals(saved.accepted), Intervals(saved.rejected))
+                into.put(source, KnownNumbers(_loaded(saved.accepted), _loaded(saved.rejected)))
             newest = (self._log, self._seq)
-            if again and (old := self._folder / "tail.old").exists():
-                newest, _ = self._take(old, old.read_bytes(), into, newest)
+        for source, *counts in self.quiet.counts(quiet):
+            if source not in into.sources:
+                into.tally(source, *counts)
+        if found is not None and found[1] and (old := self._folder / "tail.old").exists():
+            newest, _ = self._take(old, old.read_bytes(), into, newest)
         data = os.pread(self._fd, self._size, 0)
         newest, whole = self._take(self._folder / "tail", data, into, newest)
         os.ftruncate(self._fd, whole)
@@ -111,7 +127,7 @@ class FilterStore:
         Args:
             sources: the result of :func:`encoded` just after record ``seq``.
         """
-        head = msgspec.json.encode({"log": log, "seq": seq})
+        head = msgspec.json.encode({"log": log, "seq": seq, "quiet": self.quiet.count})
         sealed.write(self._folder / "snapshot.json", head[:-1] + b',"sources":' + sources + b"}")
         self._begin_tail()
         self._log, self._seq = log, seq
@@ -127,19 +143,36 @@ class FilterStore:
         self._fd, self._size = fd, 0
         files.sync_folder(self._folder)
 
+    def page(self, state: Filter, after: str) -> AcceptedPage:
+        """Return the next sources of ``state`` after one, in the order of their names, with what was accepted of each."""
+        found = dict(self.quiet.after(after, _PAGE))
+        found |= {name: state.sources[name] for name in sorted(state.sources) if name > after}
+        page, size = {}, 0
+        for name in sorted(found)[:_PAGE]:
+            page[name] = found[name].accepted.dump()
+            size += len(page[name])
+            if size > _PAGE_BYTES:
+                break
+        return AcceptedPage(page)
+
     def close(self) -> None:
-        """Close the tail."""
+        """Close the files."""
         os.close(self._fd)
+        self.quiet.close()
 
 
 def encoded(state: Filter) -> bytes:
     """Return the filter's sources as a snapshot holds them."""
     return msgspec.json.encode(
         {
-            source: _SavedFilter(list(known.accepted), list(known.rejected))
+            source: _SavedFilter(known.accepted.dump(), known.rejected.dump())
             for source, known in state.sources.items()
         }
     )
+
+
+def _loaded(saved: _Numbers) -> NumberSet:
+    return NumberSet.load(saved) if isinstance(saved, bytes) else NumberSet(saved)
 
 
 def _line(entry: Passed) -> bytes:

@@ -182,19 +182,31 @@ class State(msgspec.Struct, frozen=True, tag="state"):
     """Asks for the BrokerState."""
 
 
+class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+    """Asks for the sources after ``after``, in the order of their names. Answered with an AcceptedPage."""
+
+    after: str = ""
+
+
+class AcceptedPage(msgspec.Struct, frozen=True):
+    """Some sources, each with all numbers that the filter accepted (dumps of NumberSet). Empty: there are no more."""
+
+    sources: dict[str, bytes]
+
+
 class SourceState(msgspec.Struct, frozen=True):
-    """The filter's state of one source: distinct records accepted and rejected, highest number, gaps."""
+    """The filter's state of one configured source: distinct records accepted and rejected, and of how many streams."""
 
     accepted: int
     rejected: int
-    last: int
-    gaps: int
+    streams: int
 
 
 class BrokerState(msgspec.Struct, frozen=True):
     """The broker's state for ``status``. ``blocked``: why nothing is acknowledged, "" if healthy.
 
     ``staged``: per topic, the records that have passed the filter and are not durable yet.
+    ``sources``: per configured source; ``active_streams``: so many streams are in memory.
     ``waiting``: per bolt and topic, the age in seconds of the oldest message that the bolt has not passed.
     ``refused_keys``: connections with an unknown key; ``refused_keyless``: without a key, or with another broker's.
     """
@@ -209,11 +221,12 @@ class BrokerState(msgspec.Struct, frozen=True):
     repeated: int
     waiting: dict[str, dict[str, float]] = {}
     staged: dict[str, int] = {}
+    active_streams: int = 0
     refused_keys: int = 0
     refused_keyless: int = 0
 
 
-Request = Read | Join | Leave | Report | Unknown | State
+Request = Read | Join | Leave | Report | Unknown | Accepted | State
 
 _encode = msgspec.json.Encoder().encode
 

@@ -69,12 +69,21 @@ def _show(found: StatusReport, console: Console) -> None:
     if found.problem:
         console.print(f"[red]The broker accepts nothing:[/red] {escape(found.problem)}")
     if found.broker is not None:
+        _filter(found.broker, console)
         _refused(found.broker, console)
     for fault in found.balance.faults:
         console.print(f"[red]Does not add up:[/red] {escape(fault)}")
     if not found.balance.faults:
         lag = f"{found.balance.lag:,} records, {found.balance.lag_seconds:.1f} s"
         console.print(f"The balance adds up. Lag: {lag}.")
+
+
+def _filter(state: BrokerState, console: Console) -> None:
+    streams = sum(known.streams for known in state.sources.values())
+    if streams > state.active_streams:
+        console.print(
+            f"The filter knows {streams:,} streams, {state.active_streams:,} of them in memory. It forgets none."
+        )
 
 
 def _refused(state: BrokerState, console: Console) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analytics.config import Config
 from analytics.core.areas import Area
-from analytics.core.intervals import Intervals
+from analytics.core.numberset import NumberSet
 from analytics.rebuild.journals import SPOUTS, JournalInfo
 from analytics.spouts.records import DAY
 
@@ -36,8 +36,8 @@ class Gap:
 
 def gaps(
     config: Config,
-    accepted: Mapping[str, Intervals],
-    seen: Mapping[str, Intervals],
+    accepted: Mapping[str, NumberSet],
+    seen: Mapping[str, NumberSet],
     files: Iterable[JournalInfo],
     unread: Container[str] = (),
 ) -> list[Gap]:
@@ -57,18 +57,17 @@ def gaps(
     one_host = config.broker.host in LOOPBACK
     found = []
     for source, numbers in accepted.items():
-        there = seen.get(source, Intervals())
-        missing = [one for first, last in numbers for one in there.missing(first, last)]
+        there = seen.get(source, NumberSet())
+        missing = numbers - there
         if not missing:
             continue
-        spout, first = source.partition("/")[0], missing[0][0]
-        from_the_middle = source in unread or next(iter(there), (FOR_EVER, 0))[0] < first
+        spout = source.partition("/")[0]
+        from_the_middle = source in unread or (bool(there) and there.first() < missing.first())
         # Whatever is piped in goes to journals of gamelog.
         left = max(oldest.get(spout, float(FOR_EVER)), oldest["gamelog"] if spout != "gamelog" else 0.0)
         known = one_host and not from_the_middle and left < FOR_EVER
         until = int(left) + 1 + DAY if known else FOR_EVER
-        records = sum(last - first + 1 for first, last in missing)
-        found.append(Gap(source, _game(config, source), records, until))
+        found.append(Gap(source, _game(config, source), missing.count(), until))
     return found
 
 

@@ -17,6 +17,7 @@ import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
+from analytics.core.numberset import NumberSet
 from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.shares import pairs
 
@@ -184,7 +185,7 @@ class Names:
 
     def __init__(self, refill: Refill) -> None:
         self._refill = refill
-        self.seen: dict[str, Intervals] = {}
+        self.seen: dict[str, NumberSet] = {}
         self.unknown: dict[str, Intervals] = {}
 
     def unaccepted(self, read: JournalLines) -> dict[str, Intervals]:
@@ -200,7 +201,7 @@ class Names:
     def pass_over(self, unused: Mapping[str, list[int]]) -> int:
         """Note lines that are here and are no records by their source's mapping as it is now; return how many."""
         for source, ns in unused.items():
-            self.seen.setdefault(source, Intervals()).update(pairs(list(set(ns))))
+            self.seen.setdefault(source, NumberSet()).update(pairs(list(set(ns))))
         return sum(map(len, unused.values()))
 
     def first(
@@ -208,7 +209,7 @@ class Names:
     ) -> Iterator[int]:
         """Yield the places of those lines that count: each record once, where it comes first."""
         for source, ns in _by_source(read).items():
-            seen = self.seen.setdefault(source, Intervals())
+            seen = self.seen.setdefault(source, NumberSet())
             left_out = [unaccepted[source], after_the_cut.get(source, Intervals())]
             mine = pairs(list(set(ns)))
             fresh = Intervals(one for first, last in mine for one in seen.missing(first, last))

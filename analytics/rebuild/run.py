@@ -18,7 +18,7 @@ from analytics.broker.wire import Message
 from analytics.config import Config, areas, catalogue
 from analytics.core.areas import Area
 from analytics.core.bolt import CHANGES
-from analytics.core.intervals import Intervals
+from analytics.core.numberset import NumberSet
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError
@@ -157,7 +157,7 @@ class Rebuild:
         outcome.damaged, outcome.left_out, outcome.without_mapping = [], Counter(), {}
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
-            accepted = self._accepted()
+            accepted = dict(self._refill.accepted())  # all of them are before the cut
             self._tail = Tail(
                 self._refill, spout_topics(self._catalogue, self._wanted.bolts), self._take_later
             )
@@ -177,17 +177,7 @@ class Rebuild:
             self._group = None
             self._spool.close()
 
-    def _accepted(self) -> dict[str, Intervals]:
-        """Return per source which records the filter has accepted: all of them are before the cut."""
-        result = {}
-        for source, known in self._refill.state().sources.items():
-            numbers = Intervals([(1, known.last)])
-            for first, last in ask_unknown(self._refill, source, [(1, known.last)]):
-                numbers.discard(first, last)
-            result[source] = numbers
-        return result
-
-    def _read_journals(self, outcome: RebuildResult, accepted: dict[str, Intervals]) -> list[Gap]:
+    def _read_journals(self, outcome: RebuildResult, accepted: dict[str, NumberSet]) -> list[Gap]:
         """Take all records before the cut; return what is missing of them."""
         files = [one for folder in (self._config.data, *self._wanted.folders) for one in journals(folder)]
         there, names = [], Names(self._refill)

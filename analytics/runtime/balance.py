@@ -114,7 +114,7 @@ def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -
         name,
         **counts,
         on_its_way=max(0, counts["read"] - counts["rejected"] - counts["published"] - counts["repeated"]),
-        sources=len(mine),
+        sources=sum(known.streams for known in mine),
         ever_accepted=sum(known.accepted for known in mine),
         ever_rejected=sum(known.rejected for known in mine),
         lost=int((state or {}).get("lost", 0)),

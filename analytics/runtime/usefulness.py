@@ -38,13 +38,10 @@ class Unread(msgspec.Struct, frozen=True):
 
 def source_shares(state: BrokerState) -> list[SourceShare]:
     """Return what became of the records of each source, in the order of names."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
-    for source, known in state.sources.items():
-        spout, _, rest = source.partition("/")
-        key = spout, rest.rpartition("@")[0] or rest
-        accepted, rejected = found.get(key, (0, 0))
-        found[key] = accepted + known.accepted, rejected + known.rejected
-    return [SourceShare(*key, *counts) for key, counts in sorted(found.items())]
+    return [
+        SourceShare(*source.partition("/")[::2], known.accepted, known.rejected)
+        for source, known in sorted(state.sources.items())
+    ]
 
 
 def unread_topics(topics: Mapping[str, int], bolts: Iterable[Collection[str]]) -> list[Unread]:

@@ -47,6 +47,11 @@ def header(ns: Any, *parts: Any, **more: Any) -> dict[str, Any]:
         ),
         (header([], ["a", 2, 1 << 62]), [LINES], r"\$.parts: expected counts of topic a"),
         (header([[1, 2]], ["a", 2, 2], rejected=[[9, 9], [8, 8]]), [LINES], r"\$.rejected: expected rising"),
+        (
+            header([[1, 2]], ["a", 2, 2], rejected=[[3, 1 << 62]]),
+            [LINES],
+            r"\$.rejected: expected at most 16777216",
+        ),
     ],
 )
 def test_a_header_that_does_not_fit_its_lines_is_refused(

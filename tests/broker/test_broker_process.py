@@ -25,7 +25,7 @@ from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.broker.segment import Segment
 from analytics.broker.sockets import new_socket
-from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Heartbeat, Message, Part
+from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Heartbeat, Message, Part, SourceState
 from analytics.config import BrokerSection
 from analytics.errors import LogError, Refused, Unavailable
 
@@ -148,7 +148,7 @@ def test_killed_at_random_instants_every_record_is_there_once(
     last.join()
     assert seen == expected
     state = Refill(broker.section, PATIENCE).state()
-    assert (state.sources["s"].accepted, state.sources["s"].gaps) == (total[0], 1)
+    assert state.sources["s"] == SourceState(total[0], 0, 1)
     assert sum(head.records for head in state.heads.values()) == total[0]
 
 
@@ -557,6 +557,9 @@ def test_refill_says_so_when_no_broker_answers_and_goes_on_when_one_does(tmp_pat
 
         eventually(goes_on)
         assert patient.unknown("never", [(1, 3)]) == [(1, 3)]
+        for wrong in ([(-1, 3)], [(2, 3), (1, 1)], [(1, 1 << 62)]):
+            with pytest.raises(Refused, match=r"\$\.ns: expected"):
+                patient.unknown("never", wrong)
 
 
 def test_a_publisher_waits_while_its_window_is_full(tmp_path: Path) -> None:

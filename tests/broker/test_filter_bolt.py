@@ -1,17 +1,26 @@
 """The filter bolt: exactly the records that were not accepted before pass, in any order and batching."""
 
 import itertools
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import msgspec
 import pytest
 from brokers import batch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.broker.filter import Filter
+from analytics.broker import committer
+from analytics.broker.broker import Broker
+from analytics.broker.clients import Publisher, Refill
+from analytics.broker.filter import Filter, KnownNumbers, NewRecords
 from analytics.broker.filterstore import FilterStore, Passed, encoded
-from analytics.broker.wire import BatchHeader, Part, number_of
-from analytics.errors import StateError
+from analytics.broker.wire import BatchHeader, Part, SourceState, number_of
+from analytics.config import BrokerSection
+from analytics.core.numberset import NumberSet
+from analytics.errors import AnalyticsError, StateError
 
 numbers = st.lists(st.integers(0, 60), min_size=1, max_size=20, unique=True).map(sorted)
 
@@ -34,6 +43,7 @@ def test_any_order_and_batching_matches_plain_sets(
         accepted.update(new)
         rejected |= {(source, n) for n in refused if n not in ns}
     for source, state in filter_.states().items():
+        assert state.streams == 1
         assert state.accepted == sum(1 for name, _ in accepted if name == source)
         assert state.rejected == sum(1 for name, _ in rejected - accepted if name == source)
         unknown = [n for first, last in filter_.unknown(source, [(0, 70)]) for n in range(first, last + 1)]
@@ -90,10 +100,154 @@ def test_snapshot_and_tail_give_the_filter_back(tmp_path: Path) -> None:
     store.close()
     read, place = stored(tmp_path)
     assert place == ("L", 6)
-    assert {name: (list(k.accepted), list(k.rejected)) for name, k in read.sources.items()} == {
-        "s": ([(1, 11)], [(12, 12)]),
-        "t": ([(1, 1)], [(2, 2)]),
+    assert read.sources == {
+        "s": KnownNumbers(NumberSet([(1, 11)]), NumberSet([(12, 12)])),
+        "t": KnownNumbers(NumberSet([(1, 1)]), NumberSet([(2, 2)])),
     }
+
+
+def test_a_snapshot_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    sources = {"s": [[[1, 10], [12, 12]], [[11, 11]]]}
+    (tmp_path / "snapshot.json").write_bytes(msgspec.json.encode({"log": "L", "seq": 4, "sources": sources}))
+    read, place = stored(tmp_path)
+    assert place == ("L", 4)
+    assert read.unknown("s", [(1, 13)]) == [(11, 11), (13, 13)]
+    assert read.states() == {"s": SourceState(11, 1, 1)}
+
+
+class Disk:
+    """A filter and its files. A crash loses what is in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.seq = 0
+        self.restart()
+
+    def restart(self) -> None:
+        self.store = FilterStore(self.folder)
+        self.filter = Filter(self.store.quiet.find)
+        self.store.load(self.filter)
+
+    def send(self, source: str, ns: list[int], rejected: list[int]) -> NewRecords:
+        sent = batch(source, ns, rejected=[(n, n) for n in rejected])
+        new = self.filter.new_records(sent.header, sent.bodies)
+        self.seq += 1
+        self.store.append([Passed("L", self.seq, source, new.header.ns, new.header.rejected)])
+        return new
+
+    def store_quiet(self, most: int) -> None:
+        quiet = self.filter.quiet(most)
+        self.store.quiet.put(quiet)
+        self.filter.leave(quiet)
+
+
+events = st.one_of(
+    st.tuples(st.sampled_from(["s@1", "s@2", "t@1", "u"]), numbers, numbers),
+    st.sampled_from(["save", "crash", "damage"]),
+    st.integers(0, 2),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(events, max_size=25))
+def test_quiet_sources_on_the_disk_are_known_exactly_through_crashes(happened: list[Any]) -> None:
+    accepted: set[tuple[str, int]] = set()
+    rejected: set[tuple[str, int]] = set()
+    saves = 0
+    with TemporaryDirectory() as folder:
+        disk = Disk(Path(folder))
+        for event in happened:
+            if event == "save":
+                disk.store.save("L", disk.seq, encoded(disk.filter))
+                saves += 1
+            elif event == "crash":
+                disk.store.close()
+                disk.restart()
+            elif event == "damage" and saves > 1:
+                disk.store.close()
+                (Path(folder) / "snapshot.json").write_bytes(b"{")
+                disk.restart()
+                saves = 1
+            elif isinstance(event, int):
+                disk.store_quiet(event)
+                assert len(disk.filter.sources) <= event
+            elif isinstance(event, tuple):
+                source, ns, refused = event
+                new = disk.send(source, ns, [n for n in refused if n not in ns])
+                fresh = {(source, n) for n in ns} - accepted
+                assert (new.accepted, new.repeated) == (len(fresh), len(ns) - len(fresh))
+                accepted |= fresh
+                rejected = (rejected | {(source, n) for n in refused if n not in ns}) - accepted
+        found = {}
+        for source in {source for source, _ in accepted | rejected}:
+            mine = [sum(name == source for name, _ in some) for some in (accepted, rejected)]
+            before = found.get(group := source.partition("@")[0], SourceState(0, 0, 0))
+            found[group] = SourceState(
+                before.accepted + mine[0], before.rejected + mine[1], before.streams + 1
+            )
+        assert disk.filter.states() == found
+        listed, after = {}, ""
+        while page := disk.store.page(disk.filter, after).sources:
+            listed |= page
+            after = max(page)
+        assert {
+            (name, n) for name, data in listed.items() for n in range(61) if n in NumberSet.load(data)
+        } == accepted
+        disk.store.close()
+
+
+def test_quiet_sources_that_are_gone_or_changed_are_noticed(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    disk.send("s", [1, 2], [])
+    disk.store_quiet(0)
+    disk.store.save("L", disk.seq, encoded(disk.filter))
+    disk.store.close()
+    path = tmp_path / "quiet.sqlite"
+    whole = path.read_bytes()
+    path.unlink()
+    with pytest.raises(AnalyticsError, match="got 0 sources, expected at least 1"):
+        disk.restart()
+    path.write_bytes(whole.replace(NumberSet([(1, 2)]).dump(), NumberSet([(1, 3)]).dump()))
+    with pytest.raises(AnalyticsError, match="numbers of s that were changed"):
+        disk.restart()
+
+
+def test_skipped_lines_cost_a_bit_each() -> None:
+    filter_ = Filter()
+    for begin in range(0, 4_000_000, 40_000):
+        filter_.note("gamelog/skipping@1", [(n, n) for n in range(begin, begin + 40_000, 2)], [])
+    assert filter_.states()["gamelog/skipping"].accepted == 2_000_000
+    assert len(encoded(filter_)) < 1_000_000
+
+
+def test_the_committer_stores_quiet_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer, "MOST_ACTIVE", 5)
+    monkeypatch.setattr(committer, "_MORE_SOURCES", 2)
+    node = Broker(BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=0), tmp_path)
+    node.start()
+    try:
+        monkeypatch.setattr(node._filter, "quiet", partial(node._filter.quiet, 5))
+        publisher = Publisher(node.bound, "test")
+        for _ in range(2):
+            for n in range(20):
+                publisher.publish(batch(f"s@{n}", [1, 2])).get(timeout=60)
+        assert node.facts().active_streams <= 7
+        assert node.facts().sources == {"s": SourceState(40, 0, 20)}
+        assert node.facts().repeated == 40
+        refill = Refill(node.bound)
+        assert dict(refill.accepted()) == {f"s@{n}": NumberSet([(1, 2)]) for n in range(20)}
+        refill.close()
+        publisher.close()
+    finally:
+        node.stop()
+
+
+def test_names_of_a_sender_are_counted_apart_up_to_a_number() -> None:
+    filter_ = Filter()
+    for n in range(2000):
+        filter_.note(f"gamelog/{n}@1", [(1, 2)], [])
+    assert len(filter_.states()) <= 1001
+    assert sum(state.accepted for state in filter_.states().values()) == 4000
 
 
 def test_a_tail_cut_anywhere_gives_a_prefix(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_journal_again_in_reverse_and_around_a_crash(tmp_path, database):
         assert pipe(file, lines, "replay") == "read 3000, accepted 0, repeated 3000, rejected 0"
         assert pipe(file, lines[::-1], "replay") == "read 3000, accepted 0, repeated 3000, rejected 0"
         state = settled(suite.config)
-        assert state.sources["gamelog/s1@1"].accepted == 3_000
+        assert state.sources["gamelog/s1"].accepted == 3_000
         assert state.heads["gamelog.yuanbao_logchange"].records == 3_000
         found = {
             one["reason"]: {name: one[name] for name in MEASURES}

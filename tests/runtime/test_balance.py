@@ -17,7 +17,7 @@ def broker(**changes: Any) -> BrokerState:
     facts: dict[str, Any] = {
         "log": "l",
         "heads": {LOGINS: Head(3, 9, 9), "loginhour": Head(2, 4, 9), "payment": Head(1, 2, 2)},
-        "sources": {"gamelog/a@1": SourceState(9, 2, 12, 1), "payment/dl@2": SourceState(2, 0, 2, 0)},
+        "sources": {"gamelog/a": SourceState(9, 2, 1), "payment/dl": SourceState(2, 0, 1)},
         "bolts": {"loginhour": {LOGINS: Head(3, 9, 9)}, "loginday": {"loginhour": Head(1, 3, 6)}},
         "blocked": "",
         "disk_bytes": 1,
@@ -83,7 +83,7 @@ def test_what_is_on_its_way_is_no_fault() -> None:
 
 
 def test_what_is_on_its_way_to_the_disk_is_no_fault() -> None:
-    sources = {**broker().sources, "gamelog/a@1": SourceState(12, 2, 14, 1)}
+    sources = {**broker().sources, "gamelog/a": SourceState(12, 2, 1)}
     found = balance(broker(sources=sources, staged={LOGINS: 3, "loginhour": 8}), {"gamelog": GAMELOG}, BOLTS)
     assert found.faults == []
     missing = balance(broker(sources=sources, staged={LOGINS: 2}), {"gamelog": GAMELOG}, BOLTS)

@@ -40,12 +40,8 @@ def test_topics_that_no_bolt_reads() -> None:
     assert unread_topics(topics, READ) == [Unread("pvp", 7, ""), Unread("login", 5, "login_logcount")]
 
 
-def test_the_share_of_a_source_over_its_logs() -> None:
-    sources = {
-        "gamelog/s1@1": SourceState(6, 3, 9, 0),
-        "gamelog/s1@2": SourceState(3, 0, 3, 0),
-        "payment/dl@1": SourceState(2, 0, 2, 0),
-    }
+def test_the_share_of_a_source() -> None:
+    sources = {"gamelog/s1": SourceState(9, 3, 2), "payment/dl": SourceState(2, 0, 1)}
     found = source_shares(BrokerState("log", {}, sources, {}, "", 0, 0, 0))
     assert found == [SourceShare("gamelog", "s1", 9, 3), SourceShare("payment", "dl", 2, 0)]
     assert found[0].percent == 25.0
