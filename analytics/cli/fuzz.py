@@ -32,7 +32,7 @@ def fuzz(seconds: float, frames: int | None, lines: int | None, seed: int | None
     """Decode generated lines, many of them damaged, in every way, and compare the results.
 
     The ways are: compiled code, a chunk as a whole, line by line, with other lines around it, and from a journal; and
-    for accepted lines, the columns and the tuples that workers read. The first disagreement ends the run, reduced to
+    for accepted lines, the columns and the tuples that workers read. Half of the lines are read by mappings. The first disagreement ends the run, reduced to
     the few lines that show it.
 
     With --frames, malformed, oversized, partial and forged frames go to the three ports of a separate broker while

@@ -124,7 +124,7 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> li
 
 def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list[Share] | None:
     """Return None where the chunk is not plain, or nothing is compiled."""
-    if rules.scanner is None or not _is_utf8(chunk):
+    if rules.scanner is None or not is_utf8(chunk):
         return None
     found = rules.scanner.plain(chunk, first, now + DAY)
     if found is None or any(code in rules.foreign or not is_code(code) for code in found.op_codes()):
@@ -132,7 +132,8 @@ def _scanned(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> l
     return [Share(source, range(first, first + len(found)), plains=[found])]
 
 
-def _is_utf8(chunk: bytes) -> bool:
+def is_utf8(chunk: bytes) -> bool:
+    """Say whether lines are text in UTF-8."""
     try:
         return chunk.isascii() or bool(chunk.decode())
     except UnicodeDecodeError:
@@ -144,7 +145,7 @@ def _fast(chunk: bytes, source: str, first: int, rules: Rules, now: int) -> list
     if b"\0" in chunk or b"\\u0000" in chunk or has_many_digits(chunk) or has_large_exponent(chunk):
         return None
     fresh = not chunk.startswith(b'{"id":')
-    if not _is_utf8(chunk):
+    if not is_utf8(chunk):
         return None
     of_players, tuples = _decoded(chunk, _FRESH if fresh else _JOURNALS)
     pieces = _pieces(chunk)

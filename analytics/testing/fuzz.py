@@ -6,16 +6,22 @@ reads columns of it or decodes it. What becomes of it depends on the line alone,
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
+from typing import Protocol
 
+from analytics.config import Mapped
 from analytics.testing.lines import Lines, Pool
+from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
 from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths
 
 FEW_LINES, MOST_LINES = 8, 60
 GROUP_LINES = 1000
 """About so many lines are journaled and folded together: a call costs more than a line."""
+MAPPED_LINES = 200
+"""As many for each mapping: these paths are slower."""
 
 KINDS = {
     (False, False, False): 20,
@@ -25,6 +31,16 @@ KINDS = {
     (True, False, True): 5,
 }
 """How many of 100 groups have lines of a kind: journaled, plain, polled (see :meth:`Lines.good`)."""
+
+
+class Paths(Protocol):
+    """Takes chunks over several paths."""
+
+    accepted: int
+
+    def disagreement(self, *chunks: Chunk) -> str | None:
+        """Return on what two paths disagree, None where all agree."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +69,21 @@ def fuzz(seed: int, seconds: float, most: int = 0, report: Callable[[Fuzzed], No
         most: end after so many lines, or soon after; 0: only after ``seconds``.
         report: called with what is done so far, many times a second.
     """
-    done, paths = Fuzzed(), DecodingPaths()
+    done = Fuzzed()
     until = time.monotonic() + seconds
-    for chunks in groups(seed):
+    sources: list[tuple[Paths, Iterator[list[Chunk]]]] = [(DecodingPaths(), groups(seed))]
+    sources += [(MappedPaths(section), mapped_groups(seed, section)) for section in SECTIONS]
+    for paths, made in cycle(sources):
+        chunks = next(made)
         what = paths.disagreement(*chunks)
         done.lines += sum(map(len, chunks))
-        done.accepted = paths.accepted
+        done.accepted = sum(one.accepted for one, _ in sources)
         if what is not None:
             done.found = narrowed(chunks, what, paths.disagreement)
         report(done)
         if done.found or time.monotonic() >= until or (most and done.lines >= most):
             return done
-    raise AssertionError("groups() ended")
+    raise AssertionError("cycle() ended")
 
 
 def groups(seed: int) -> Iterator[list[Chunk]]:
@@ -72,9 +91,22 @@ def groups(seed: int) -> Iterator[list[Chunk]]:
     draw = random.Random(seed)
     lines = Lines(draw, list(AREAS), NOW)
     pools = [Pool(draw, partial(lines.good, *kind)) for kind in KINDS]
+    return _groups(draw, lines, pools, list(KINDS.values()), GROUP_LINES)
+
+
+def mapped_groups(seed: int, section: Mapped) -> Iterator[list[Chunk]]:
+    """Yield chunks of lines for a mapping without end."""
+    draw = random.Random(seed)
+    lines = MappedLines(draw, section)
+    return _groups(draw, lines, [Pool(draw, lines.good)], [1], MAPPED_LINES)
+
+
+def _groups(
+    draw: random.Random, lines: Lines, pools: Sequence[Pool], weights: Sequence[int], count: int
+) -> Iterator[list[Chunk]]:
     while True:
-        [pool] = draw.choices(pools, list(KINDS.values()))
-        good = pool.sample(GROUP_LINES + MOST_LINES)
+        [pool] = draw.choices(pools, weights)
+        good = pool.sample(count + MOST_LINES)
         kind = draw.random()
         chunks: list[Chunk] = []
         while len(good) > MOST_LINES:

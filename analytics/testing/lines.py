@@ -60,13 +60,18 @@ PLAIN_TYPES: dict[str, Callable[[Any], Any]] = {"reason": str, "fuben": str, "it
 
 
 class Lines:
-    """Draws lines of ``areas``, at about ``now`` (Unix seconds)."""
+    """Draws lines of ``areas``, at about ``now`` (Unix seconds).
+
+    Attributes:
+        keys: names of members that damaged lines get.
+    """
 
     def __init__(self, draw: random.Random, areas: list[str], now: int) -> None:
         self._draw = draw
         self._areas = areas
         self._now = now
         self._n = 0
+        self.keys = KEYS
         self._damages = (
             self._with_value, self._with_unread, self._with_member, self._with_scrap, self._without_some,
             self._with_some_twice, self._torn, self._spaced,
@@ -146,7 +151,7 @@ class Lines:
         if not braces:
             return line
         at = self._draw.choice(braces) + 1
-        key = msgspec.json.encode(self._draw.choice(KEYS))
+        key = msgspec.json.encode(self._draw.choice(self.keys))
         if self._draw.random() < 0.1:
             key = key.replace(b"a", b"\\u0061")
         return line[:at] + key + b":" + self._value() + b"," + line[at:]

@@ -370,6 +370,15 @@ def test_compiled_code_reads_a_documented_log() -> None:
     assert len(share.ns) == 3
 
 
+def test_a_member_that_the_mapping_leaves_out_is_text_all_the_same() -> None:
+    """The journal has the line whole, and could not be read back."""
+    one = mapping(fields={"acct": "uid", "num": "count"})
+    line = json.dumps(LOGIN | {"num": "x"}).encode().replace(b'"x"', b'"\xc3"')
+    (share,) = convert(json.dumps(LOGIN).encode() + b"\n" + line + b"\n", SOURCE, 1, rules(one), NOW)
+    assert list(share.ns) == [1]
+    assert "UTF-8" in share.bad[0].reason
+
+
 def test_a_corrected_mapping_reads_an_old_journal_otherwise() -> None:
     old, new = mapping(), mapping(fields={"acct": "player"}, events={"login": "login_logcount"})
     lines = [json.dumps(LOGIN | {"player": "p1"}).encode(), json.dumps(LOGIN).encode()]

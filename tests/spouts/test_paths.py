@@ -1,5 +1,7 @@
 """Every path that a line can take says the same of it, whatever stands around it."""
 
+import itertools
+import random
 from collections.abc import Callable
 
 import msgspec
@@ -8,9 +10,11 @@ from click.testing import CliRunner
 from test_records import RULES, line
 
 from analytics.cli.fuzz import fuzz as command
+from analytics.core.compiled import COMPILED
 from analytics.core.fold import Folder, UnusableLine
 from analytics.spouts import records
-from analytics.testing.fuzz import fuzz, groups, narrowed, smallest
+from analytics.testing.fuzz import fuzz, groups, mapped_groups, narrowed, smallest
+from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
 from analytics.testing.paths import SOURCE, DecodingPaths
 
 COIN = line("yuanbao_logchange", amount=-5, reason="shop")
@@ -78,6 +82,22 @@ def test_no_two_paths_disagree_on_generated_lines() -> None:
 
 def blind(name: str) -> Callable[[pytest.MonkeyPatch], None]:
     return lambda patch: patch.setattr(records, name, lambda *_: "")
+
+
+@pytest.mark.skipif(not COMPILED, reason="without a C compiler there is one path for mapped lines")
+def test_compiled_code_takes_chunks_of_every_mapping_and_a_fault_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for section in SECTIONS:
+        paths = MappedPaths(section)
+        for chunks in itertools.islice(mapped_groups(1, section), 4):
+            assert paths.disagreement(*chunks) is None
+        assert paths.accepted > 300 and paths.at_once > 20
+    section = SECTIONS[2]
+    line = MappedLines(random.Random(1), section).good().replace(b'"num":2', b'"num":"\xff"')
+    assert MappedPaths(section).disagreement([line]) is None
+    monkeypatch.setattr(records, "is_utf8", lambda chunk: True)
+    assert "compiled: ('good'" in str(MappedPaths(section).disagreement([line]))
 
 
 @pytest.mark.parametrize("name", ["has_large_exponent", "_fault"])

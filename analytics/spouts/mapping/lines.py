@@ -145,7 +145,8 @@ def _mapped(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) 
 
 def _at_once(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share | None:
     """Return what many JSON lines come to; None where any of them is unusual."""
-    text = mapping.records(found.chunk) if mapping else None
+    # What the mapping leaves out is not in its records, but in the journal.
+    text = mapping.records(found.chunk) if mapping and records.is_utf8(found.chunk) else None
     if text is None:
         return None
     if not isinstance(found.ns, range):
