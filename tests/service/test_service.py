@@ -252,15 +252,15 @@ class OneDown:
 
     def __init__(self) -> None:
         self.found = {
-            "main": Process("main", "RUNNING", os.getpid(), 1, ""),
+            "main": Process("main", "RUNNING", os.getppid(), 1, ""),
             "dashboard": Process("dashboard", "FATAL", 0, 1, ""),
         }
 
     def processes(self) -> dict[str, Process]:
         return self.found
 
-    def stop(self, names: list[str]) -> None:
-        self._change(names, "STOPPED")
+    def signal(self, name: str, signal: str) -> None:
+        self.found[name] = msgspec.structs.replace(self.found[name], pid=os.getpid())
 
     def start(self, names: list[str]) -> None:
         self._change(names, "RUNNING")

@@ -103,11 +103,30 @@ def restart(config: Config, say: Say) -> None:
 
 
 def restart_node(supervisor: Supervisor, config: Config, name: str, say: Say) -> None:
-    """Stop one node and start it again; return when it is up, whatever others do. Raise NotStarted if it does not come up."""
+    """Have one node end, so that the supervisor starts it again; return when it is up, whatever others do.
+
+    It is never stopped: if this command is killed, the node runs, or is being started. Raise NotStarted if it does not come up.
+    """
     say(f"restarting {name}")
-    _stop_some(supervisor, [name])
-    supervisor.start([name])
+    _end(supervisor, name)
+    if supervisor.processes()[name].statename not in UNDER_WAY:
+        supervisor.start([name])
     _wait_until_up(supervisor, config, lambda text: None, [name])
+
+
+def _end(supervisor: Supervisor, name: str) -> None:
+    """Return when the process of a node has ended, if it had one. One that does not end in time is killed."""
+    # A node that ends within its first seconds would be taken for one that can't start.
+    while (before := supervisor.processes()[name]).statename == "STARTING":
+        time.sleep(LOOK_SECONDS)
+    if before.statename != "RUNNING":
+        return
+    supervisor.signal(name, "TERM")
+    until = time.monotonic() + STOP_SECONDS
+    while supervisor.processes()[name].pid == before.pid:
+        if time.monotonic() > until:
+            supervisor.signal(name, "KILL")
+        time.sleep(LOOK_SECONDS)
 
 
 def lsb_status(config: Config, healthy: bool) -> int:

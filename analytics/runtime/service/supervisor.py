@@ -111,6 +111,10 @@ class Supervisor:
         for name in names:
             self._ask("stopProcess", name, False)
 
+    def signal(self, name: str, signal: str) -> None:
+        """Send a running node a signal (``TERM``). If it ends, it is started again."""
+        self._ask("signalProcess", name, signal)
+
     def shut_down(self) -> None:
         """Ask the supervisor itself to end, and whatever still runs."""
         self._ask("shutdown")
