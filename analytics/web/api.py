@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import gevent
 import msgspec
@@ -11,12 +12,12 @@ from flask import Blueprint, Response, abort, request
 from analytics import __version__
 from analytics.core.areas import Areas
 from analytics.web.acct_lists import LISTS
-from analytics.web.context import data
+from analytics.web.context import data, page_set
 from analytics.web.csvs import SHEET, pieces
 from analytics.web.filters import choice
 from analytics.web.options import Option
 from analytics.web.page import DashboardPage
-from analytics.web.pages import BY_NAME, CSVS, PAGES
+from analytics.web.page_set import PageSet
 
 ROOT = "/api/v1"
 SHEETS = ("", "1")
@@ -37,23 +38,27 @@ api = Blueprint("api", __name__, url_prefix=ROOT)
 @api.get("/openapi.json")
 def openapi() -> Response:
     """Describe the API."""
-    return _json(described(data().areas))
+    return _json(described(data().areas, page_set()))
 
 
 @api.get("/<page>")
-def numbers(page: str) -> Response:
+@api.get("/<group>/<page>")
+def numbers(page: str, group: str = "") -> Response:
     """Give a page's numbers."""
-    if page not in BY_NAME:
-        abort(404, f"there is no such page; there are: {', '.join(BY_NAME)}")
-    return _json(BY_NAME[page].read(data(), request.args.to_dict(flat=False)))
+    page, known = _name(group, page), page_set().by_name
+    if page not in known:
+        abort(404, f"there is no such page; there are: {', '.join(known)}")
+    return _json(known[page].read(data(), request.args.to_dict(flat=False)))
 
 
 @api.get("/<page>/<table>.csv")
-def table(page: str, table: str) -> Response:
+@api.get("/<group>/<page>/<table>.csv")
+def table(page: str, table: str, group: str = "") -> Response:
     """Give a whole table, row by row as it is read."""
-    rows = CSVS.get((page, table))
+    page, csvs = _name(group, page), page_set().csvs
+    rows = csvs.get((page, table))
     if rows is None:
-        known = [f"{of}/{name}.csv" for of, name in CSVS]
+        known = [f"{of}/{name}.csv" for of, name in csvs]
         abort(404, f"there is no such table; there are: {', '.join(known)}")
     given = request.args.to_dict(flat=False)
     sheet = choice({SHEET: given.pop(SHEET, [])}, SHEET, SHEETS, "") == "1"
@@ -61,9 +66,14 @@ def table(page: str, table: str) -> Response:
     # What is wrong with the filter shows at the first row, while the status can still say so.
     first = next(found)
     answer = Response(_in_turn(pieces(itertools.chain([first], found), sheet)), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{page}-{table}.csv"'
+    file = f"{quote(page.rpartition('/')[2])}-{table}.csv"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _name(group: str, page: str) -> str:
+    return f"{group}/{page}" if group else page
 
 
 def _in_turn(pieces: Iterator[str]) -> Iterator[str]:
@@ -79,10 +89,11 @@ def _json(value: Any) -> Response:
     return answer
 
 
-def described(areas: Areas) -> dict[str, Any]:
+def described(areas: Areas, every: PageSet) -> dict[str, Any]:
     """Return the description of the API, in OpenAPI 3.1, as the Structs and the areas of the configuration have it."""
+    pages = [*every.by_name.values()]
     schemas, components = msgspec.json.schema_components(
-        [page.answer for page in PAGES], ref_template="#/components/schemas/{name}"
+        [page.answer for page in pages], ref_template="#/components/schemas/{name}"
     )
     refused = {
         "description": "a parameter can't be used; `error` says which, what was found and what was expected",
@@ -94,19 +105,19 @@ def described(areas: Areas) -> dict[str, Any]:
     others = {"400": refused, "401": login, "404": nothing, "503": failed}
     known = _known(areas)
     paths: dict[str, Any] = {}
-    for page, schema in zip(PAGES, schemas, strict=True):
+    for page, schema in zip(pages, schemas, strict=True):
         parameters = [_parameter(option) | known.get(option.name, {}) for option in _options(page)]
         content = {"application/json": {"schema": schema}}
-        paths[f"{ROOT}/{page.name}"] = _operation(f"the page {page.name}", parameters, content, others)
-    for of, name in CSVS:
-        options = [option for option in _options(BY_NAME.get(of)) if option.name not in EACH_TABLE]
+        paths[f"{ROOT}/{quote(page.name)}"] = _operation(f"the page {page.name}", parameters, content, others)
+    for of, name in every.csvs:
+        options = [option for option in _options(every.by_name.get(of)) if option.name not in EACH_TABLE]
         options.append(Option(SHEET, SHEET_MEANS, choices=SHEETS[1:]))
         parameters = [_parameter(option) | known.get(option.name, {}) for option in options]
         summary = f"the table {name} of {of}, whole"
         if of == "accts":
             summary = f"{LISTS[name].who}: a row for each day, area and acct; an answer that breaks off is to be asked for again"
         content = {"text/csv": {"schema": {"type": "string"}}}
-        paths[f"{ROOT}/{of}/{name}.csv"] = _operation(summary, parameters, content, others)
+        paths[f"{ROOT}/{quote(of)}/{name}.csv"] = _operation(summary, parameters, content, others)
     error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     return {
         "openapi": "3.1.0",

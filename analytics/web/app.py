@@ -11,10 +11,11 @@ from analytics.config import Config, is_loopback
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.web.access import guard
 from analytics.web.api import api
-from analytics.web.context import EXTENSION, data, language, t
+from analytics.web.context import EXTENSION, PAGES, data, language, t
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter
 from analytics.web.hosts import LOOPBACK, reached_by
+from analytics.web.page_set import PageSet
 from analytics.web.place import NothingThere
 from analytics.web.rendering import pages
 from analytics.web.translation import SOURCE, TranslatableError, msg
@@ -33,6 +34,7 @@ def create_app(shown: Data) -> Flask:
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST
     app.extensions[EXTENSION] = shown
+    app.extensions[PAGES] = PageSet(shown)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_error_handler(Exception, failed)
     app.wsgi_app = reached_by(names_of(shown.config), app.wsgi_app)  # type: ignore[method-assign, assignment]

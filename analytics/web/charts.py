@@ -45,6 +45,8 @@ class Chart:
         rows: makes the rows of an answer, where they are not its ``days``, ``hours`` or the field named like the chart.
         unit: how the axis writes its numbers, as :mod:`analytics.web.display` names it.
         cohorts: makes the thin lines behind, one for each cohort of an answer.
+        names: what the series of an answer are called, where documents decide that. There may be fewer than series.
+        signed: whether values may be below 0.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Chart:
     x_title: str = ""
     cohorts: Callable[[Any], Sequence[Curve]] | None = None
     rows: Callable[[Any], Sequence[Any]] | None = None
+    names: Callable[[Any, Translate], Sequence[str]] | None = None
+    signed: bool = False
 
     @property
     def x(self) -> X:
@@ -70,14 +74,34 @@ class Chart:
 
 
 def content(chart: Chart, answer: Any, t: Translate, show: Show) -> dict[str, Any]:
-    """Return what the browser fills a figure with: columns by source, and the words of its axis."""
+    """Return what the browser fills a figure with: columns by source, the words of its axis, and attributes of its parts."""
     rows = columns(chart, chart.rows_of(answer), show, t("so far"))
     sources = {f"{chart.name}.rows": rows}
     if chart.cohorts:
         lines = [one for one in chart.cohorts(answer) if len(one[1]) > 1]
         sources[f"{chart.name}.cohorts"] = curves(lines, chart.series[0].kind, show)
     words = {f"{chart.name}.words": list(dict.fromkeys(rows["x"]))} if chart.x == "word" else {}
-    return {"sources": sources, "words": words}
+    fields = [series.field for series in chart.series]
+    models: dict[str, dict[str, Any]] = {}
+    if chart.names:
+        models[f"{chart.name}.hover"] = {"tooltips": tooltips(labels(chart, answer, t), fields)}
+    if chart.signed:
+        values = [value for field in fields for value in rows[field] if value is not None]
+        models[f"{chart.name}.y"] = {"start": min([0, *values])}
+    return {"sources": sources, "words": words} | ({"models": models} if models else {})
+
+
+def labels(chart: Chart, answer: Any, t: Translate) -> Sequence[str]:
+    """Return what the series are called that a chart has of an answer."""
+    return chart.names(answer, t) if chart.names else [t(series.label) for series in chart.series]
+
+
+def tooltips(labels: Sequence[str], fields: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the lines that are shown where a reader points: the row's name, and each series with its value."""
+    return [
+        ("", "@label"),
+        *((label, f"@{{{field}_text}}") for label, field in zip(labels, fields, strict=False)),
+    ]
 
 
 def columns(chart: Chart, rows: Sequence[Any], show: Show, so_far: str = "") -> dict[str, list[Any]]:

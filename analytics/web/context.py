@@ -7,10 +7,11 @@ from flask import current_app, request
 
 from analytics.web.data import Data
 from analytics.web.options import Args
+from analytics.web.page_set import PageSet
 from analytics.web.translation import LANGUAGES, Translate, negotiated, translator
 
-EXTENSION = "analytics"
-"""Where an application has its data."""
+EXTENSION, PAGES = "analytics", "pages"
+"""Where an application has its data and its pages."""
 
 LANGUAGE = "lang"
 """The parameter and the cookie. Only the switch sets the cookie, so a link from a colleague does not change your choice."""
@@ -19,6 +20,12 @@ LANGUAGE = "lang"
 def data() -> Data:
     """Return what the application of this request shows."""
     found: Data = current_app.extensions[EXTENSION]
+    return found
+
+
+def page_set() -> PageSet:
+    """Return the pages of the application of this request."""
+    found: PageSet = current_app.extensions[PAGES]
     return found
 
 

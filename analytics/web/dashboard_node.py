@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from analytics.config import Config, areas
+from analytics.config import Config, areas, catalogue
 from analytics.config.addresses import is_loopback
 from analytics.errors import AnalyticsError
 from analytics.store import open_reader, open_store
@@ -37,7 +37,7 @@ class Dashboard:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
         config = self._config
         store = ReadOnly(open_store(config))
-        self._data = Data(config, store, open_reader(config), areas(config))
+        self._data = Data(config, store, open_reader(config), areas(config), bolts=catalogue(config))
         app = create_app(self._data)
         if config.dashboard.behind_proxy:
             app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]

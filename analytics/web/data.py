@@ -2,13 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
+from analytics.bolts import BOLTS
 from analytics.config import Config
 from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt
 from analytics.core.periods import Zone, zone
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
@@ -25,6 +27,7 @@ class Data:
         store: gives whole documents, with their lists completed. It is only read from.
         reader: gives chosen fields and sums.
         clock: the time, in Unix seconds.
+        bolts: the bolts whose documents there are, by name.
         counts: requests answered, and those that failed, for ``status``.
     """
 
@@ -33,6 +36,7 @@ class Data:
     reader: Reader
     areas: Areas
     clock: Callable[[], float] = time.time
+    bolts: Mapping[str, Bolt] = field(default_factory=lambda: BOLTS)
     counts: Counter[str] = field(default_factory=Counter)
 
     @cached_property

@@ -21,6 +21,13 @@ def count(value: float) -> str:
     return f"{value:,.0f}".replace("-", "−")
 
 
+def number(value: float) -> str:
+    """Return a number of any size: 12,345, 3.14 or 0.0021."""
+    if value == int(value):
+        return count(value)
+    return f"{value:,.{2 if abs(value) >= 1 else 4}f}".replace("-", "−")
+
+
 def money(value: float, currency: str = "") -> str:
     """Return an amount with two decimals behind its currency: ¥1,234.50."""
     return f"{'−' if value < 0 else ''}{currency}{abs(value):,.2f}"
@@ -58,6 +65,7 @@ def text(value: object) -> str:
 
 SHOWN: dict[str, Callable[..., str]] = {
     "count": count,
+    "number": number,
     "money": money,
     "percent": percent,
     "quotient": quotient,

@@ -20,7 +20,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from analytics.web.charts import Chart, Series
+from analytics.web.charts import Chart, Series, tooltips
 from analytics.web.translation import Translate, translator
 
 TOKENS = ("c1", "c2", "c3", "c4", "c5", "c6", "text", "muted", "line", "surface", "strong-line")
@@ -133,6 +133,7 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
     if chart.unit == "count":
         plot.yaxis[0].ticker.min_interval = 1  # between whole numbers there is nothing to write
     plot.y_range.start = 0
+    plot.y_range.name = f"{chart.name}.y"
     if chart.x == "day":
         plot.xaxis[0].formatter = DatetimeTickFormatter(
             days="%m-%d", months="%Y-%m", hours="%m-%d", years="%Y"
@@ -148,10 +149,11 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
 
 
 def _hover(chart: Chart, drawn: Any, translate: Translate) -> HoverTool:
-    rows = [("", "@label"), *((translate(one.label), f"@{{{one.field}_text}}") for one in chart.series)]
+    rows = tooltips([translate(one.label) for one in chart.series], [one.field for one in chart.series])
     return HoverTool(
-        renderers=[drawn], tooltips=rows, mode="vline", line_policy="nearest", point_policy="follow_mouse"
-    )
+        name=f"{chart.name}.hover", renderers=[drawn], tooltips=rows,
+        mode="vline", line_policy="nearest", point_policy="follow_mouse",
+    )  # fmt: skip
 
 
 def _colour(series: Series) -> str:

@@ -17,13 +17,20 @@ Key = tuple[Any, ...]
 Sums = dict[Key, tuple[float, ...]]
 """By the values of the fields that were asked for as keys: the sums of the others."""
 
+Where = tuple[tuple[str, tuple[str | int, ...]], ...]
+"""Fields of documents, and the values that each may have."""
+
 
 class Look:
-    """Reads for one view. ``at`` is when the oldest of what it returned was computed or read, in Unix seconds."""
+    """Reads for one view, only documents that fit ``where``.
 
-    def __init__(self, data: Data, place: Place) -> None:
+    ``at`` is when the oldest of what it returned was computed or read, in Unix seconds.
+    """
+
+    def __init__(self, data: Data, place: Place, where: Where = ()) -> None:
         self.data = data
         self.place = place
+        self.where = where
         self.at = data.clock()
         self._zones = {area.id: area.zone for area in place.members}
 
@@ -55,7 +62,7 @@ class Look:
         if self.place.basis != "sum":
             found = self.own(collection, fields)
             return {day: tuple(one.get(name, 0) for name in fields) for day, one in found.items()}
-        summed = self._summed(collection, [], fields, self.place.first, self.place.last)
+        summed = self.sums_by_day(collection, [], fields)
         return {day: sums for (day,), sums in summed.items()}
 
     def sums(self, collection: str, keys: Sequence[str], fields: Sequence[str]) -> Sums:
@@ -64,9 +71,18 @@ class Look:
         result: Sums = {}
         if place.is_whole or len(place.zones) == 1:
             return dict(self.data.reader.sums(self._query(collection, place.first, place.last), keys, fields))
-        for (_, *key), sums in self._summed(collection, keys, fields, place.first, place.last).items():
+        for (_, *key), sums in self.sums_by_day(collection, keys, fields).items():
             _add(result, tuple(key), sums)
         return result
+
+    def highest(self, collection: str, keys: Sequence[str], fields: Sequence[str], most: int) -> Sums:
+        """Return what :meth:`sums` does, in order, of the ``most`` values of ``keys`` with the highest sum of the first field."""
+        place = self.place
+        if place.is_whole or len(place.zones) == 1:
+            query = self._query(collection, place.first, place.last)
+            return dict(self.data.reader.sums(query, keys, fields, most=most))
+        found = sorted(self.sums(collection, keys, fields).items(), key=lambda one: (-one[1][0], str(one[0])))
+        return dict(found[:most])
 
     def hours(self, collection: str, fields: Sequence[str]) -> Sums:
         """Return, of the last day of the place and the one before, the sums by the start of each hour (Unix seconds).
@@ -92,22 +108,30 @@ class Look:
         self._computed(found)
         return {date_of(local, one["ts"]): one for one in found}
 
-    def _summed(
-        self, collection: str, keys: Sequence[str], fields: Sequence[str], first: date, last: date
+    def sums_by_day(
+        self, collection: str, keys: Sequence[str], fields: Sequence[str], where: Where = ()
     ) -> Sums:
-        """Return sums over several areas by day and ``keys``; a day is each area's own."""
+        """Return sums over the place by day and ``keys``, of documents that fit ``where`` as well; a day is each area's own."""
         result: Sums = {}
-        query = self._query(collection, first, last)
-        own = [] if len(self.place.zones) == 1 else ["area"]
+        first, last = self.place.first, self.place.last
+        query = self._query(collection, first, last, where=where)
+        own = [] if self.place.is_whole or len(self.place.zones) == 1 else ["area"]
         for (ts, *key), sums in self.data.reader.sums(query, ["ts", *keys, *own], fields):
             day = self._day(key.pop() if own else None, ts)
             if first <= day <= last:
                 _add(result, (day, *key), sums)
         return result
 
-    def _query(self, collection: str, first: date, last: date, span: tuple[int, int] | None = None) -> Query:
+    def _query(
+        self,
+        collection: str,
+        first: date,
+        last: date,
+        span: tuple[int, int] | None = None,
+        where: Where = (),
+    ) -> Query:
         """Return what to ask for these days, or for a span in Unix seconds."""
-        place = self.place
+        place, where = self.place, self.where + where
         if place.is_whole:
             since, until = span or bounds([place.local], first, last)
             name = f"{collection}{TOTAL}"
@@ -118,10 +142,11 @@ class Look:
                 since=since,
                 until=until,
                 scope=place.basis if place.basis == "plat" else "game",
+                where=where,
             )
         since, until = span or bounds(place.zones, first, last)
         areas = tuple(area.id for area in place.members)
-        return Query(collection, place.game, areas=areas, since=since, until=until)
+        return Query(collection, place.game, areas=areas, since=since, until=until, where=where)
 
     def _day(self, area: str | None, ts: int) -> date:
         if area is None:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 
-from analytics.web.charts import Chart, Show, content
+from analytics.web.charts import Chart, Show, content, labels
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
@@ -51,12 +52,13 @@ class Panel:
 
 
 class PanelContent(NamedTuple):
-    """What a template shows of a panel: its rows, the chart's data for the browser, and its note."""
+    """What a template shows of a panel: its rows, the chart's data for the browser, its note, and what the chart's lines are called."""
 
     panel: Panel
     rows: Sequence[Any]
     data: dict[str, Any] | None
     note: str
+    labels: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,7 @@ class DashboardPage:
         context: whatever else the template needs of the answer.
         every: how often the browser asks for new numbers, in seconds.
         has_filter: whether it is about a game's areas and days, and its answer about a scope.
+        menu: the page whose entry of the menu stands for it, if it has none.
     """
 
     name: str
@@ -88,11 +91,12 @@ class DashboardPage:
     context: Callable[[Any, Translate], dict[str, Any]] = no_context
     every: int = 15
     has_filter: bool = True
+    menu: str = ""
 
     @property
     def path(self) -> str:
         """Its address."""
-        return "/" if self.name == "overview" else f"/{self.name}"
+        return "/" if self.name == "overview" else f"/{quote(self.name)}"
 
     @property
     def charts(self) -> tuple[Chart, ...]:
@@ -130,5 +134,8 @@ class DashboardPage:
 
 
 def _content(panel: Panel, answer: Any, t: Translate, show: Show) -> PanelContent:
-    data = content(panel.chart, answer, t, show) if panel.chart else None
-    return PanelContent(panel, panel.table.rows_of(answer), data, panel.note(answer, t) if panel.note else "")
+    chart, note = panel.chart, panel.note(answer, t) if panel.note else ""
+    data = content(chart, answer, t, show) if chart else None
+    return PanelContent(
+        panel, panel.table.rows_of(answer), data, note, labels(chart, answer, t) if chart else ()
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import bokeh
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
 from analytics.errors import AnalyticsError
 from analytics.web import display
@@ -22,6 +22,7 @@ from analytics.web.context import (
     in_language,
     language,
     language_args,
+    page_set,
     t,
     with_language,
 )
@@ -30,7 +31,7 @@ from analytics.web.figures import figures
 from analytics.web.filters import NAMES
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
-from analytics.web.pages import BY_NAME, PAGES
+from analytics.web.pages import PAGES
 from analytics.web.tables import Table
 from analytics.web.translation import FOLDER, LANGUAGES
 
@@ -57,14 +58,17 @@ def common() -> dict[str, Any]:
         "changed": display.changed,
         "value_of": display.value_of,
         "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
-        "page_list": PAGES,
+        "menu": page_set().menu,
+        "custom_menu": page_set().custom,
+        "is_current": page_set().is_current,
+        "pages_by_name": page_set().by_name,
     }
 
 
-@pages.get("/figures/<name>.<language>.json")
+@pages.get("/figures/<path:name>.<language>.json")
 def figures_of(name: str, language: str) -> Response:
     """Give a page's figures, without data."""
-    known = BY_NAME.get(name)
+    known = page_set().by_name.get(name)
     if known is None or language not in LANGUAGES:
         return make_response(("there is no such page", 404))
     return _asset(figures(known.charts, language), "application/json")
@@ -187,7 +191,7 @@ def _of_area(args: Args) -> Callable[[str], str]:
 
 
 def _csv(page: DashboardPage, table: str, args: Args) -> str:
-    return address(f"/api/v1/{page.name}/{table}.csv", args, {"page": "", LANGUAGE: "", SHEET: "1"})
+    return address(f"/api/v1/{quote(page.name)}/{table}.csv", args, {"page": "", LANGUAGE: "", SHEET: "1"})
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:
@@ -228,6 +232,13 @@ def _figures_stamp() -> str:
     made_of = [here / name for name in ("charts.py", "figures.py", "translation.py")]
     made_of += [*sorted((here / "pages").glob("*.py")), *sorted(FOLDER.glob("*.toml"))]
     return f"{zlib.crc32(b''.join(file.read_bytes() for file in made_of)):08x}-{bokeh.__version__}"
+
+
+@pages.get("/<group>/<name>")
+def show_custom(group: str, name: str) -> Response:
+    """Show a page that follows from a declaration."""
+    page = page_set().by_name.get(f"{group}/{name}")
+    return show(page) if page else abort(404)
 
 
 for _page in PAGES:

@@ -9,6 +9,7 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from month import a_month
+from own_bolts import OWN_PAGES, an_arena
 from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import make_server
 
@@ -59,8 +60,15 @@ def main(chromium: str) -> None:
     rejected = Rejected(month.data.config)
     for source, raw in (("gamelog/game-server-2@f0", b'{"acct":"kutheso@hotmail.com"}'), ("", b"x" * 700)):
         rejected.put(spout="gamelog", source=source, reason=f"$.data.amount: {REASON}", raw=raw, n=12_345)
-    server = make_server("127.0.0.1", 0, month.app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    arena = an_arena(Path(tempfile.mkdtemp()))
+    servers = [make_server("127.0.0.1", 0, one.app, threaded=True) for one in (month, arena)]
+    for one in servers:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+    server, other = servers
+    own = arena.app.extensions["pages"].by_name
+    pages = [(page, server.server_port) for page in PAGES] + [
+        (own[name], other.server_port) for name in OWN_PAGES
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
         seen: dict[str, Any] = {}
@@ -76,14 +84,14 @@ def main(chromium: str) -> None:
                     errors.append(message.text) if message.type == "error" else None
                 ),
             )
-            for one in PAGES:
+            for one, port in pages:
                 errors.clear()
-                page.goto(f"http://127.0.0.1:{server.server_port}{one.path}")
+                page.goto(f"http://127.0.0.1:{port}{one.path}")
                 seen[f"{one.name} {width} {theme}"] = look(page) | {
                     "errors": list(errors),
                     "charts": len(one.charts),
                 }
-                page.goto(f"http://127.0.0.1:{server.server_port}{one.path}?lang=zh")
+                page.goto(f"http://127.0.0.1:{port}{one.path}?lang=zh")
                 seen[f"{one.name} {width} {theme} zh"] = look(page) | {
                     "errors": list(errors),
                     "charts": len(one.charts),
@@ -97,9 +105,9 @@ def main(chromium: str) -> None:
             context.close()
         page = browser.new_page()
         page.set_default_timeout(WAIT_MS)
-        for one in PAGES:
+        for one, port in pages:
             for language in LANGUAGES:
-                page.goto(f"http://127.0.0.1:{server.server_port}{one.path}?lang={language}")
+                page.goto(f"http://127.0.0.1:{port}{one.path}?lang={language}")
                 seen[f"places {one.name} {language}"] = misplaced(page)
         browser.close()
     json.dump(seen, sys.stdout)

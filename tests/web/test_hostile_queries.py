@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from pymongo.monitoring import CommandListener
 from running import Suite, a_suite
 
+from analytics.bolts import BOLTS
+from analytics.web.custom.bolt_page import bolt_page
 from analytics.web.filters import NAMES
 from analytics.web.pages import CSVS, PAGES
 
@@ -22,8 +24,11 @@ LOG_IN = {"saslStart", "saslContinue"}
 MARK = "q1z"
 """Stands before and after everything that a browser must not take for markup."""
 
-PATHS = [page.path for page in PAGES] + [f"/api/v1/{page}/{table}.csv" for page, table in CSVS] + ["/login"]
-KNOWN = [*NAMES, *sorted({option.name for page in PAGES for option in page.parameters}), "lang", "next"]
+OF_BOLTS = [bolt_page(BOLTS[name]) for name in ("cointype", "userpay")]
+PATHS = [page.path for page in (*PAGES, *OF_BOLTS)] + [f"/api/v1/{page}/{table}.csv" for page, table in CSVS]
+PATHS += [*(f"/api/v1/{page.name}/{table}.csv" for page in OF_BOLTS for table in page.csv_names), "/login"]
+OWN = {option.name: page.path for page in (*OF_BOLTS, *PAGES) for option in page.parameters}
+KNOWN = [*NAMES, *sorted(OWN), "lang", "next"]
 MARKUP = (f"<script>{MARK}", f"<{MARK}", f'{MARK}"{MARK}', f"{MARK}'{MARK}")
 HOSTILE = [
     b"", b"\x00", b"null", b"None", b"undefined", b"NaN", b"-1", b"0", b"1e999", b"9" * 400, b"%", b"+", b"*", b"#1",
@@ -38,7 +43,7 @@ values = st.sampled_from(HOSTILE) | st.binary(max_size=40) | st.text(max_size=40
 pairs = st.lists(st.tuples(names, endings, values), max_size=4)
 
 STAGES = {"$match", "$group"}
-OPERATORS = STAGES | {"$sort", "$limit", "$project", "$sum", "$in", "$gte", "$lt"}
+OPERATORS = STAGES | {"$sort", "$limit", "$skip", "$project", "$sum", "$in", "$gte", "$lt"}
 
 
 class Heard(CommandListener):
@@ -110,9 +115,8 @@ def test_nothing_fails_and_nothing_is_given_back_as_markup(app: Flask, path: str
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_each_parameter_takes_everything_that_is_hostile(app: Flask, name: str) -> None:
-    own = {option.name: page.path for page in PAGES for option in page.parameters}
     for value in HOSTILE:
-        check(app, f"{own.get(name, '/')}?{encoded([(name, '', value)])}")
+        check(app, f"{OWN.get(name, '/')}?{encoded([(name, '', value)])}")
 
 
 def test_mongodb_was_sent_no_operator_but_ours() -> None:

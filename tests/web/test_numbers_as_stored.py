@@ -15,11 +15,13 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from month import Month, a_month
 
+from analytics.bolts import BOLTS
 from analytics.cli import show as show_command
 from analytics.config import Config
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly, StoreReader
 from analytics.web.app import create_app
+from analytics.web.custom.bolt_page import bolt_page
 from analytics.web.data import Data
 from analytics.web.pages import CSVS, PAGES
 
@@ -95,7 +97,13 @@ def same(one: Any, another: Any) -> bool:
     return bool(one == another)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.has_filter], ids=lambda page: page.name)  # fmt: skip
+OF_BOLTS = [bolt_page(BOLTS[name]) for name in ("cointype", "coinhour", "userpay", "server")]
+VIEWS = [page for page in PAGES if page.has_filter] + OF_BOLTS
+TABLES = [table for table in CSVS if table[0] not in ("system", "collections")]
+TABLES += [(page.name, table) for page in OF_BOLTS for table in page.csv_names]
+
+
+@pytest.mark.parametrize("page", VIEWS, ids=lambda page: page.name)
 def test_pages_and_api_take_every_kind_of_number(plain: FlaskClient, other: FlaskClient, page: Any) -> None:
     assert other.get(page.path).status_code == 200
     answers = [one.get(f"/api/v1/{page.name}") for one in (plain, other)]
@@ -104,7 +112,7 @@ def test_pages_and_api_take_every_kind_of_number(plain: FlaskClient, other: Flas
     assert str(MORE)[:2] in answers[1].text or page.name == "retention"
 
 
-@pytest.mark.parametrize("table", [table for table in CSVS if table[0] != "system"], ids="/".join)
+@pytest.mark.parametrize("table", TABLES, ids="/".join)
 def test_tables_take_every_kind_of_number(plain: FlaskClient, other: FlaskClient, table: Any) -> None:
     answers = [one.get("/api/v1/{}/{}.csv".format(*table)) for one in (plain, other)]
     assert [one.status_code for one in answers] == [200, 200]

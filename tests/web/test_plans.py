@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pymongo.database
@@ -13,7 +14,8 @@ from pymongo import MongoClient
 from analytics.store import MongoReader, MongoStore, Write
 from analytics.testing.queries import RecordedQuery, RecordingReader
 from analytics.web.data import Data
-from analytics.web.pages import BY_NAME, CSVS, PAGES
+from analytics.web.page_set import PageSet
+from analytics.web.pages import PAGES
 
 OF_AREAS = ("serverstarttime",)
 """Collections with a document for each area, and no more."""
@@ -24,10 +26,13 @@ READ = (
 )  # fmt: skip
 """Collections that pages read, of areas and of totals."""
 
-VIEWS_OF_NUMBERS = [page.name for page in PAGES if page.has_filter]
+OF_BOLTS = [f"collections/{name}" for name in ("cointype", "coinhour", "server", "userpay", "userlevel")]
+VIEWS_OF_NUMBERS = [*(page.name for page in PAGES if page.has_filter), *OF_BOLTS]
+ENDLESS = ("collections/userpay", "documents")
+"""The table of a collection without time. It has all of it, row by row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Searched:
     """The month in a real server, the dashboard's data over it, and what that is asked."""
 
@@ -63,18 +68,24 @@ def looks(searched: Searched) -> Iterator[tuple[str, dict[str, list[str]]]]:
         for page in VIEWS_OF_NUMBERS:
             given = {"game": ["dl"], **span, **who}
             yield page, given
-            for option in BY_NAME[page].parameters:
+            for option in _every(searched).by_name[page].parameters:
                 for value in option.choices:
                     yield page, {**given, option.name: [value]}
 
 
 def everything(searched: Searched) -> None:
     """Look at every page, and read every CSV to its end."""
+    every = _every(searched)
     for page, given in looks(searched):
-        BY_NAME[page].read(searched.data, given)
-        for (of, _), rows in CSVS.items():
-            if of == page and "sort" not in given:
+        every.by_name[page].read(searched.data, given)
+        for (of, table), rows in every.csvs.items():
+            if of == page and not {"sort", "field", "split"} & {*given} and (of, table) != ENDLESS:
                 list(rows(searched.data, given))
+
+
+@cache
+def _every(searched: Searched) -> PageSet:
+    return PageSet(searched.data)
 
 
 def test_every_search_goes_by_an_index_and_ends_by_itself(searched: Searched) -> None:

@@ -8,7 +8,17 @@ from analytics.web.csvs import Row
 from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
-from analytics.web.pages import areas, economy, live, overview, payment, progress, retention, system
+from analytics.web.pages import (
+    areas,
+    collections,
+    economy,
+    live,
+    overview,
+    payment,
+    progress,
+    retention,
+    system,
+)
 
 PAGES: tuple[DashboardPage, ...] = (
     overview.PAGE,
@@ -19,6 +29,7 @@ PAGES: tuple[DashboardPage, ...] = (
     areas.PAGE,
     live.PAGE,
     system.PAGE,
+    collections.PAGE,
 )
 BY_NAME = {page.name: page for page in PAGES}
 CSVS: Mapping[tuple[str, str], Callable[[Data, Args], Iterator[Row]]] = {

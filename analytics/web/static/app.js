@@ -28,6 +28,8 @@ function fill(node, content) {
     attributes.data = { type: "map", entries: Object.entries(filled(content.sources[attributes.name])) };
   } else if (attributes?.name in content.words) {
     attributes.factors = content.words[attributes.name];
+  } else if (attributes?.name in (content.models ?? {})) {
+    Object.assign(attributes, content.models[attributes.name]);
   } else {
     Object.values(node).forEach((child) => fill(child, content));
   }
@@ -52,6 +54,7 @@ function refill(name, text) {
   const content = JSON.parse(text);
   const known = drawn[name].view.model.document;
   for (const [range, words] of Object.entries(content.words)) known.get_model_by_name(range).factors = words;
+  for (const [model, values] of Object.entries(content.models ?? {})) known.get_model_by_name(model).setv(values);
   for (const [source, columns] of Object.entries(content.sources)) known.get_model_by_name(source).data = filled(columns);
   drawn[name].text = text;
 }

@@ -1,0 +1,1 @@
+"""Pages that follow from declarations: one for each bolt."""

@@ -1,0 +1,206 @@
+"""Reads a bolt's documents for its page: sums by day and by key, the lines of a chart, documents one by one.
+
+What may be added up is added up over areas and days: whole games and plats by their totals where the bolt has them. What
+counts distinct values of each document is shown where one document is all there is: of one area, period and key.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from analytics.core.bolt import Bolt
+from analytics.core.fields import BoltFields, NumberValues
+from analytics.store.reading import Query
+from analytics.store.store import Document
+from analytics.web.data import Data
+from analytics.web.look import Look, Where
+from analytics.web.place import Place, date_of, start_of
+
+LINES = 5
+"""The most values of a key that have a line of their own; the others are one together."""
+
+Sums = Mapping[str, float]
+
+
+class ChartLine(NamedTuple):
+    """The values of a field by period. ``name``: the key's value; None: all others."""
+
+    name: str | None
+    values: list[float | None]
+
+
+class BoltReading:
+    """What a page of ``bolt`` shows of a place, of documents whose keys have the values of ``chosen``."""
+
+    def __init__(self, data: Data, place: Place, bolt: Bolt, chosen: Mapping[str, str]) -> None:
+        self.bolt = bolt
+        self.fields = BoltFields(bolt)
+        self.place = place
+        self.where: Where = tuple((name, _values(text)) for name, text in chosen.items())
+        # Without totals a game is the sum of its areas.
+        own = place if bolt.totals or not place.is_whole else replace(place, basis="sum")
+        self.look = Look(data, own, self.where)
+
+    @cached_property
+    def starts(self) -> list[date]:
+        """The first days of the periods that begin in the place's days; of hours, the days."""
+        place, period = self.place, self.bolt.period or "day"
+        if period in ("hour", "day"):
+            return place.days()
+        starts = ((day, start_of(place.local, day)) for day in place.days())
+        return [day for day, ts in starts if place.local.start(period, ts) == ts]
+
+    def ended(self, day: date) -> bool:
+        """Whether the period that begins on ``day`` has ended in all areas."""
+        period = self.bolt.period
+        if period not in ("week", "month"):
+            return self.place.ended(day)
+        zones = self.place.zones
+        return all(zone.next(period, start_of(zone, day)) <= self.place.now for zone in zones)
+
+    def can_say(self, field: str, split: str = "") -> bool:
+        """Whether a field can be shown by period, or by period and the values of the key ``split``."""
+        sums = dict.fromkeys(self._summed(split), 1.0)
+        return self.fields.of_sums(sums)[field] is not None
+
+    def by_period(self) -> dict[date, NumberValues]:
+        """Return the numbers of each period that has begun."""
+        found = self._sums_by_day("")
+        return {
+            day: self.fields.of_sums(found.get((day,), self._nothing("")))
+            for day in self.starts
+            if self.place.begun(day)
+        }
+
+    def by_key(self, field: str, most: int = 0) -> Iterator[tuple[tuple[Any, ...], NumberValues]]:
+        """Yield each value of the keys and the numbers of all days, those with the most of ``field`` first; 0: all of them."""
+        added = self._ranked(field)
+        if not added or not self.fields.keys:
+            return
+        if most:
+            found = self.look.highest(self.bolt.name, self.fields.keys, added, most)
+        else:
+            every = self.look.sums(self.bolt.name, self.fields.keys, added)
+            found = dict(sorted(every.items(), key=lambda one: (-one[1][0], *map(str, one[0]))))
+        for key, sums in found.items():
+            yield key, self.fields.of_sums(dict(zip(added, sums, strict=True)))
+
+    def by_period_and_key(self) -> Iterator[tuple[date, tuple[Any, ...], NumberValues]]:
+        """Yield the numbers of each period and value of the keys, in order."""
+        summed = self._summed(*self.fields.keys)
+        found = self.look.sums_by_day(self.bolt.name, self.fields.keys, summed)
+        for (day, *key), sums in sorted(found.items(), key=lambda one: tuple(map(str, one[0]))):
+            yield day, tuple(key), self.fields.of_sums(dict(zip(summed, sums, strict=True)))
+
+    def lines(self, field: str, split: str, whole: Mapping[date, NumberValues]) -> list[ChartLine]:
+        """Return the lines of a chart: one of ``whole``, or one for each of the key's values with the most, and one for the others."""
+        if not split:
+            return [ChartLine("", [whole[day][field] if day in whole else None for day in self.starts])]
+        ranked = self._ranked(field) or (field,)
+        names = [key for (key,) in self.look.highest(self.bolt.name, [split], ranked[:1], LINES + 1)]
+        shown = names if len(names) <= LINES else names[:LINES]
+        found = self._sums_by_day(split, ((split, tuple(shown)),))
+        lines = [
+            ChartLine(str(name), [self._value(field, split, found, day, name) for day in self.starts])
+            for name in shown
+        ]
+        if len(names) > LINES and self.can_say(field):
+            lines.append(ChartLine(None, [self._rest(field, found, day, shown) for day in self.starts]))
+        return lines
+
+    def documents(self, skip: int = 0, limit: int = 0) -> Iterator[Document]:
+        """Yield documents of areas, with ``day`` and ``time`` if they have a period: the newest first, or by the declared index."""
+        yield from filter(None, self._documents(skip, limit))
+
+    def page_of_documents(self, page: int, size: int) -> tuple[list[Document], bool]:
+        """Return the documents of a page, from 1, and whether there is another."""
+        found = list(self._documents((page - 1) * size, size + 1))
+        return [one for one in found[:size] if one], len(found) > size
+
+    def _documents(self, skip: int, limit: int) -> Iterator[Document | None]:
+        """Yield documents; None for those of a day that is not among the place's in their area's zone."""
+        place = self.place
+        query = Query(self.bolt.name, place.game, place.plat, place.areas, where=self.where)
+        if self.bolt.period:
+            since, until = place.bounds(place.first, place.last)
+            query = replace(query, since=since, until=until)
+        own = self.fields
+        fields = dict.fromkeys(("area", "plat", "ts", *own.keys, *own.numbers, *own.extremes, *own.others))
+        found = self.look.data.reader.find(
+            query, list(fields), by=self._order, descending=True, limit=limit, skip=skip
+        )
+        zones = {area.id: area.zone for area in place.members}
+        for one in found:
+            if self.bolt.period:
+                local = zones.get(one["area"], place.local)
+                day = date_of(local, one["ts"])
+                timed = {**one, "day": str(day), "time": f"{local.local(one['ts']):%H:%M}"}
+                yield timed if place.first <= day <= place.last else None
+            else:
+                yield one
+
+    @property
+    def _order(self) -> str:
+        """The indexed field by which documents are sorted; "": none."""
+        if self.bolt.indexes:
+            return self.bolt.indexes[0][-1]
+        return "ts" if self.bolt.period or "ts" in self.bolt.visible else ""
+
+    def _summed(self, *split: str) -> tuple[str, ...]:
+        """Return the numbers to ask for as sums by period and ``split``: all where each sum is of one document."""
+        chosen = {name for name, values in self.where if values}
+        keys = {*self.fields.keys} <= {*split, *chosen}
+        single = self.place.basis == "area" and self.bolt.period != "hour" and keys
+        return (
+            tuple(one for one in self.fields.numbers if one not in self.fields.derived)
+            if single
+            else self.fields.added
+        )
+
+    def _nothing(self, split: str) -> Sums:
+        return dict.fromkeys(self._summed(split), 0)
+
+    def _sums_by_day(self, split: str, where: Where = ()) -> dict[tuple[Any, ...], Sums]:
+        summed = self._summed(split)
+        found = (
+            self.look.sums_by_day(self.bolt.name, [split] if split else [], summed, where) if summed else {}
+        )
+        return {key: dict(zip(summed, sums, strict=True)) for key, sums in found.items()}
+
+    def _ranked(self, field: str) -> tuple[str, ...]:
+        """Return what may be added up over all days, ``field`` first if it is among it."""
+        return tuple(sorted(self.fields.added, key=lambda one: one != field))
+
+    def _value(
+        self, field: str, split: str, found: Mapping[tuple[Any, ...], Sums], day: date, name: Any
+    ) -> float | None:
+        if not self.place.begun(day):
+            return None
+        return self.fields.of_sums(found.get((day, name), self._nothing(split)))[field]
+
+    @cached_property
+    def _all(self) -> dict[tuple[Any, ...], Sums]:
+        return self._sums_by_day("")
+
+    def _rest(
+        self, field: str, found: Mapping[tuple[Any, ...], Sums], day: date, names: Sequence[Any]
+    ) -> float | None:
+        """Return what is left of a day when ``names`` are taken away."""
+        if not self.place.begun(day):
+            return None
+        left = {
+            one: value - sum(found.get((day, name), {}).get(one, 0) for name in names)
+            for one, value in self._all.get((day,), self._nothing("")).items()
+        }
+        return self.fields.of_sums(left)[field]
+
+
+def _values(text: str) -> tuple[str | int, ...]:
+    """Return what a key may be where a query string says ``text``: keys are strings or integers."""
+    return (
+        (text, int(text))
+        if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 19
+        else (text,)
+    )
