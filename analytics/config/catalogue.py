@@ -1,11 +1,22 @@
 """The bolts of a configuration; and what of it names bolts, op codes and nodes, checked against them."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
+from hashlib import sha256
+
+import msgspec
 
 from analytics.bolts import BOLTS
+from analytics.config.bolt_drafts import name_faults
+from analytics.config.bolt_files import bolts_of_files, fingerprint_of
+from analytics.config.bolt_sections import BoltSection
 from analytics.config.checks import SOURCE_NAME
+from analytics.config.own_bolts import declared_bolts
 from analytics.config.sections import Config
 from analytics.core.bolt import Bolt
+from analytics.core.schema import is_of_spout, schemas
+from analytics.errors import ConfigError
 
 Catalogue = Mapping[str, Bolt]
 """Bolts by name, each after those whose tuples it reads."""
@@ -19,13 +30,35 @@ def catalogue(config: Config) -> Catalogue:
     """Return the bolts of a configuration: the built-in ones, then its own.
 
     Whatever runs with a configuration takes bolts from here.
+
+    Raises:
+        ConfigError: its own can't be; one that was loaded has been checked.
     """
-    return BOLTS
+    if not (config.bolts or config.bolt_files):
+        return BOLTS
+    bolts, faults = _with_own(_encoded(config))
+    if faults:
+        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in faults))
+    return bolts
+
+
+def fingerprints(config: Config) -> dict[str, str]:
+    """Return, for each bolt of the configuration's own, what tells its declaration from others."""
+    texts = {name: msgspec.json.encode(section, order="sorted") for name, section in config.bolts.items()}
+    found = {name: sha256(text).hexdigest()[:16] for name, text in texts.items()}
+    return found | {
+        bolt.name: fingerprint_of(config.bolt_files[path])
+        for path, bolt in bolts_of_files(config.bolt_files, BOLTS)[0]
+    }
 
 
 def catalogue_faults(config: Config) -> Iterator[str]:
-    """Yield every fault as ``key: expected …, got …``."""
-    bolts = catalogue(config)
+    """Yield every fault as ``key: expected …, got …``, or of a Python file with its line."""
+    bolts, faults = _with_own(_encoded(config))
+    yield from faults
+    if faults:
+        return
+    yield from _unsent(config, bolts)
     yield from _opcodes(config, bolts)
     yield from _groups(config, bolts)
     yield from _nodes(config, bolts)
@@ -40,6 +73,74 @@ def groups(config: Config) -> dict[str, list[str]]:
     placed = {bolt for members in named.values() for bolt in members} | {*config.worker.left_out}
     rest = [bolt for bolt in catalogue(config) if bolt not in placed]
     return named | {_rest_name(named): rest} if rest else named
+
+
+_Own = tuple[dict[str, BoltSection], dict[str, str]]
+
+
+def _encoded(config: Config) -> bytes:
+    return msgspec.json.encode((config.bolts, config.bolt_files))  # its order is that of the file
+
+
+@lru_cache(maxsize=16)
+def _with_own(encoded: bytes) -> tuple[Catalogue, list[str]]:
+    """Return all bolts, given what of a configuration declares its own, and what is wrong with these."""
+    sections, files = msgspec.json.decode(encoded, type=_Own)
+    found, faults = bolts_of_files(files, BOLTS)
+    own: dict[str, Bolt] = {}
+    for path, bolt in found:
+        faults += [
+            f"{path}: bolt {bolt.name}: {text}" for text in _file_faults(bolt, [one for _, one in found])
+        ]
+        faults += [
+            f"{path}: bolt {bolt.name}: {text}" for text in name_faults(bolt.name, {*BOLTS, *sections, *own})
+        ]
+        own[bolt.name] = bolt
+    try:
+        order = TopologicalSorter(
+            {name: [one for one in bolt.reads if one in own] for name, bolt in own.items()}
+        )
+        bolts = BOLTS | {name: own[name] for name in order.static_order()}
+    except CycleError as error:
+        return BOLTS, [*faults, f"bolts: expected none that reads itself, got {' ← '.join(error.args[1])}"]
+    declared, more = declared_bolts(sections, bolts)
+    bolts |= declared
+    faults += more
+    if not faults:
+        try:
+            schemas(bolts.values())
+        except ValueError as error:
+            faults.append(f"bolts: {error}")
+    return bolts, faults
+
+
+def _file_faults(bolt: Bolt, own: list[Bolt]) -> Iterator[str]:
+    """Yield what is wrong with a bolt of a Python file."""
+    published = {one.name for one in (*BOLTS.values(), *own) if one.publishes}
+    unsent = [topic for topic in bolt.reads if not is_of_spout(topic) and topic not in published]
+    if unsent:
+        yield (
+            f'expected topics that a spout or a bolt publishes, as "gamelog.pvp_log" or "loginday", got "{unsent[0]}", '
+            "which nobody sends"
+        )
+    if not bolt.reads or len({*map(is_of_spout, bolt.reads)}) > 1:
+        yield f"expected topics of spouts alone, or of bolts alone, got {', '.join(bolt.reads) or 'none'}"
+    if bolt.totals and bolt.period not in ("hour", "day"):
+        yield f'expected period "hour" or "day" where there are totals, got {bolt.period!r}'
+
+
+def _unsent(config: Config, bolts: Catalogue) -> Iterator[str]:
+    """Yield the own bolts that read an op code which every game turns into another."""
+    sent = {code for game in config.games.values() for code in game.opcodes.values()}
+    for name in bolts.keys() - BOLTS.keys():
+        for topic in bolts[name].reads:
+            code = topic.removeprefix(_GAMELOG)
+            turned = [game.opcodes[code] for game in config.games.values() if code in game.opcodes]
+            if turned and len(turned) == len(config.games) and code not in sent:
+                yield (
+                    f'bolts.{name}.reads: expected an op code that some record has, as "{turned[0]}", got "{code}", '
+                    "which the opcodes of every game turn into another"
+                )
 
 
 def _rest_name(named: dict[str, list[str]]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from analytics.config.addresses import is_loopback
+from analytics.config.bolt_files import read_bolt_files
 from analytics.config.catalogue import catalogue_faults
 from analytics.config.checks import faults
 from analytics.config.section import Section
@@ -22,7 +23,7 @@ VARIABLE = "ANALYTICS_CONFIG"
 CHECKOUT = Path(__file__).resolve().parents[2] / "conf" / "analytics.toml"
 INSTALLED = Path("/etc/analytics/analytics.toml")
 SHOWN = 60  # characters of a value in a message
-NOT_KEYS = frozenset({"file", "sockets"})
+NOT_KEYS = frozenset({"file", "sockets", "bolt_files"})
 RETIRED = (("dashboard", "kept_seconds"),)
 """Tables and keys in them that earlier versions took: a configuration may still have them, and they do nothing."""
 
@@ -96,6 +97,7 @@ def _resolved(config: Config, file: Path) -> Config:
         broker=broker,
         dashboard=with_absolute(config.dashboard, "tls_cert", "tls_key"),
         file=file,
+        bolt_files=read_bolt_files(file),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from analytics.config.bolt_sections import BoltSection
 from analytics.config.mapped import Mapped
 from analytics.config.section import Section
 
@@ -245,7 +246,10 @@ class Game(Section, frozen=True):
 
 
 class Config(Section, frozen=True):
-    """The whole configuration. ``data`` is absolute once loaded; ``file`` is the file it was read from."""
+    """The whole configuration. ``data`` is absolute once loaded; ``file`` is the file it was read from.
+
+    ``bolt_files`` is no key of the file: once loaded, the Python files in the folder ``bolts`` beside it, path to text.
+    """
 
     data: Path = Path("../data")
     timezone: str = "Asia/Shanghai"
@@ -265,4 +269,6 @@ class Config(Section, frozen=True):
     metrics: MetricsSection = MetricsSection()
     dashboard: DashboardSection = DashboardSection()
     games: dict[str, Game] = {}
+    bolts: dict[str, BoltSection] = {}
+    bolt_files: dict[str, str] = {}
     file: Path = Path()

@@ -21,6 +21,9 @@ from analytics.errors import RecordError
 GAMELOG = "gamelog."
 """What the topic of a game log record begins with; its op code follows."""
 
+LONGEST_CODE = 100
+"""Characters of an op code."""
+
 POLLED = frozenset({"payment", "syncuser"})
 """The topics of the spouts that poll."""
 
@@ -207,6 +210,11 @@ def schemas(bolts: Iterable[Bolt]) -> dict[str, Schema]:
     return {topic: schema(topic, kinds) for topic, kinds in types.items() if topic not in names}
 
 
+def is_code(code: str) -> bool:
+    """Say whether an op code can be part of a topic."""
+    return 0 < len(code) <= LONGEST_CODE and code.isprintable()
+
+
 def is_of_spout(topic: str) -> bool:
     """Return whether spouts publish a topic; the others are named after the bolts that publish them."""
     return topic.startswith(GAMELOG) or topic in POLLED
@@ -248,7 +256,7 @@ def schema(topic: str, kinds: Iterable[type]) -> Schema:
     fields: dict[str, Field] = {}
     complete = True
     for kind in types:
-        payload = _payload(kind) if topic.startswith(GAMELOG) else kind
+        payload = payload_of(kind) if topic.startswith(GAMELOG) else kind
         complete &= payload is not None and _is_plain(payload) and (payload is kind or _has_plain_head(kind))
         for field in fields_of(payload) if payload is not None else ():
             before = fields.get(field.name, field)
@@ -279,10 +287,10 @@ def _both(one: Field, other: Field) -> Field:
 
 def _data_alone(tuple_type: type) -> type:
     """Return a Struct that reads as little of a game log's line as ``data``."""
-    return msgspec.defstruct("_Data", [("data", _payload(tuple_type) or tuple_type)], gc=False)
+    return msgspec.defstruct("_Data", [("data", payload_of(tuple_type) or tuple_type)], gc=False)
 
 
-def _payload(tuple_type: type) -> type | None:
+def payload_of(tuple_type: type) -> type | None:
     """Return the Struct that ``data`` is, None where it is none."""
     for field in msgspec.structs.fields(tuple_type):
         if field.encode_name == "data" and isinstance(inspect.type_info(field.type), inspect.StructType):

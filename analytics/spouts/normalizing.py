@@ -10,12 +10,10 @@ from typing import Any
 import msgspec
 
 from analytics.core.areas import Areas
-from analytics.core.schema import HIGHEST, LOWEST, MISSING, Schema, shown, unlike
+from analytics.core.schema import HIGHEST, LONGEST_CODE, LOWEST, MISSING, Schema, is_code, shown, unlike
 from analytics.errors import RecordError
 
 Record = dict[str, Any]
-
-LONGEST_CODE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +23,6 @@ class Normalized:
     code: str
     record: Record
     changed: bool
-
-
-def is_code(code: str) -> bool:
-    """Say whether an op code can be part of a topic."""
-    return 0 < len(code) <= LONGEST_CODE and code.isprintable()
 
 
 def decode(line: bytes, many_digits: bool = True) -> Record:

@@ -23,11 +23,11 @@ import msgspec
 import numpy as np
 
 from analytics.broker.wire import MOST_LINE_BYTES
-from analytics.core.schema import GAMELOG, Schema, shown
+from analytics.core.schema import GAMELOG, Schema, is_code, shown
 from analytics.core.tuples import EARLIEST, LONGEST_NAME, UNDECODABLE, Ts
 from analytics.errors import RecordError
 from analytics.spouts.large_numbers import has_large_exponent, has_many_digits
-from analytics.spouts.normalizing import decode, is_code, normalize
+from analytics.spouts.normalizing import decode, normalize
 from analytics.spouts.polled import POLLED, check_polled
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Lines, Share, together

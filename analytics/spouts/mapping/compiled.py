@@ -7,9 +7,8 @@ from typing import Any
 import msgspec
 
 from analytics.config import Config, EventSection, FieldSection, Mapped, areas
-from analytics.core.schema import GAMELOG, Kind, Schema, shown
+from analytics.core.schema import GAMELOG, Kind, Schema, is_code, shown
 from analytics.errors import RecordError
-from analytics.spouts import normalizing
 from analytics.spouts.mapping.formats import parser
 from analytics.spouts.mapping.remapped import remapped
 from analytics.spouts.mapping.times import seconds
@@ -127,7 +126,7 @@ class LineMapping:
             return EventSection(code=self._section.opcode)
         value = self._found(found, self._section.event)
         code = str(value) if type(value) is int else value
-        if type(code) is not str or not normalizing.is_code(code):
+        if type(code) is not str or not is_code(code):
             raise RecordError(f"{self._section.event}: expected the name of an event, got {shown(value)}")
         return self._events.get(code) or EventSection(code=code)
 

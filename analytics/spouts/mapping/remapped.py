@@ -7,10 +7,9 @@ import msgspec
 
 from analytics.config import EventSection, FieldSection, Mapped
 from analytics.core.compiled import remapper
-from analytics.core.schema import Kind
+from analytics.core.schema import Kind, is_code
 from analytics.errors import RecordError
 from analytics.spouts.mapping.times import Seconds
-from analytics.spouts.normalizing import is_code
 
 if TYPE_CHECKING:
     from analytics.core.remap import Remapper

@@ -1,0 +1,155 @@
+"""Bolts in the configuration's tables become the same declarations as those in Python."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from analytics.config.bolt_drafts import BoltDraft, draft_of, fault_at, name_faults
+from analytics.config.bolt_sections import BoltSection
+from analytics.core.bolt import Bolt, Reads
+from analytics.core.declared import (
+    Declaration,
+    FieldType,
+    finish_of,
+    kinds_of,
+    known_fields,
+    measure_of,
+    path_of,
+    tuple_type,
+)
+from analytics.core.expressions import ExpressionError, Parsed, ValueKind
+
+_Wanted = tuple[str, tuple[ValueKind, ...]]
+"""How messages say what an expression should be, and the kinds that it may have."""
+
+_CONDITION: _Wanted = ("a condition", ("flag",))
+_NUMBER: _Wanted = ("a number", ("int", "number"))
+_WANTED: Mapping[str, _Wanted] = {
+    "distinct": ("a text or an integer", ("text", "int")),
+    "sum": ("an integer, as fractions do not add up exactly: log cents instead", ("int",)),
+    "min": ("an integer", ("int",)),
+    "max": ("an integer", ("int",)),
+}
+
+
+def declared_bolts(
+    sections: Mapping[str, BoltSection], others: Mapping[str, Bolt]
+) -> tuple[dict[str, Bolt], list[str]]:
+    """Return the bolts of the tables by name, and all faults as ``key: expected …, got …``.
+
+    Args:
+        others: the bolts that there are besides.
+    """
+    drafts = [draft_of(name, section, {*others, *sections}) for name, section in sections.items()]
+    for draft in drafts:
+        draft.faults[:0] = [f"{draft.key}: {text}" for text in name_faults(draft.name, others)]
+    fields, faults = _Fields(others.values(), drafts), [fault for one in drafts for fault in one.faults]
+    bolts = {}
+    for draft in drafts:
+        if draft.faults:
+            continue
+        try:
+            bolts[draft.name] = _bolt(draft, fields)
+        except ValueError as error:
+            draft.fault("", str(error))
+        faults += draft.faults
+    return bolts, faults
+
+
+class _Fields:
+    """What the fields of records are: as other bolts declare them, as tables do, or by what is done with them."""
+
+    def __init__(self, others: Iterable[Bolt], drafts: Sequence[BoltDraft]) -> None:
+        self._known = known_fields(others)
+        self._declared: dict[tuple[str, str], tuple[ValueKind, str]] = {}
+        self._implied: dict[tuple[str, str], ValueKind] = {}
+        for draft in drafts:
+            for topic, fields in draft.uses.items():
+                for name, kind in fields.items():
+                    said = draft.section.fields.get(name)
+                    if said is not None:
+                        self._declare(draft, topic, name, said.removesuffix("?"))  # type: ignore[arg-type]
+                    elif kind is not None:
+                        self._implied.setdefault((topic, name), kind)
+
+    def _declare(self, draft: BoltDraft, topic: str, name: str, kind: ValueKind) -> None:
+        known = self._known.get((topic, name))
+        before, where = self._declared.setdefault((topic, name), (kind, f"{draft.key}.fields.{name}"))
+        if known is not None and known.kind != kind:
+            draft.fault(f".fields.{name}", f'expected "{known.kind}", as other bolts read it, got "{kind}"')
+        elif before != kind:
+            draft.fault(f".fields.{name}", f'expected "{before}", as {where} says, got "{kind}"')
+
+    def of(self, draft: BoltDraft, topic: str) -> dict[str, FieldType]:
+        """Return the fields of a topic that a bolt reads."""
+        found = {}
+        for name in draft.uses[topic]:
+            declared, _ = self._declared.get((topic, name), (None, ""))
+            kind = declared or self._implied.get((topic, name), "text")
+            one = self._known.get((topic, name)) or FieldType.of(kind, name)
+            said = draft.section.fields.get(name)
+            found[name] = one.maybe() if said and said.endswith("?") else one
+        return found
+
+
+def _bolt(draft: BoltDraft, fields: _Fields) -> Bolt:
+    """Return the bolt; add what is wrong with kinds to the draft's faults. Raise ValueError where the bolt can't be."""
+    section = draft.section
+    by_topic = {topic: fields.of(draft, topic) for topic in draft.reads}
+    joined = {name: one for some in by_topic.values() for name, one in some.items()}
+    for topic, some in by_topic.items():
+        for name, one in some.items():
+            if one.kind != joined[name].kind:
+                draft.fault(
+                    "", f"expected {name} to be of one kind in all op codes, got {one.kind} in {topic}"
+                )
+    for name in section.by:
+        if name in joined and (joined[name].optional or joined[name].kind not in ("text", "int")):
+            kind = f"{joined[name].kind}{'?' if joined[name].optional else ''}"
+            draft.fault(
+                ".by", f'expected a text or an integer that is always there, got {name}, which is "{kind}"'
+            )
+    for name, said in draft.measures.items():
+        _check_kinds(draft, name, said, joined)
+    for name, parsed in draft.derived.items():
+        _check_derived(draft, name, parsed)
+    if draft.faults:
+        return Bolt(draft.name, {}, {})
+    struct = "".join(part.capitalize() for part in draft.name.split("_"))
+    path = path_of(draft.reads[0])
+    return Bolt(
+        name=draft.name,
+        reads={topic: Reads(tuple_type(struct, topic, some)) for topic, some in by_topic.items()},
+        measures={name: measure_of(name, said, draft.reads, joined) for name, said in draft.measures.items()},
+        period=section.period,
+        by={name: f"{path}{name}" for name in section.by},
+        finish=finish_of(draft.derived),
+        totals=section.totals,
+    )
+
+
+def _check_kinds(draft: BoltDraft, name: str, said: Declaration, fields: Mapping[str, FieldType]) -> None:
+    key, kinds = f".measures.{name}.{said.kind}", kinds_of(fields)
+    if said.where is not None:
+        _check_kind(draft, f"{key}.where", said.where, kinds, _CONDITION, "result == 'win'")
+    if said.of is not None:
+        _check_kind(draft, key, said.of, kinds, _WANTED[said.kind], "points")
+
+
+def _check_derived(draft: BoltDraft, name: str, parsed: Parsed) -> None:
+    numbers: dict[str, ValueKind] = dict.fromkeys(draft.measures, "number")
+    _check_kind(draft, f".derived.{name}", parsed, numbers, _NUMBER, "percent(wins, fights)")
+
+
+def _check_kind(
+    draft: BoltDraft,
+    key: str,
+    parsed: Parsed,
+    kinds: Mapping[str, ValueKind],
+    wanted: _Wanted,
+    example: str,
+) -> None:
+    try:
+        kind = parsed.kind(kinds)
+        if kind not in wanted[1]:
+            raise ExpressionError(1, f"expected {wanted[0]}, got {kind}")
+    except ExpressionError as error:
+        fault_at(draft, key, parsed.text, error, example)
