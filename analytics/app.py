@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analytics.config import Config, catalogue, groups, load
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import (
+    ALERTS,
     DASHBOARD,
     METRICS,
     TIMERS,
@@ -37,7 +38,7 @@ def build(names: Sequence[str], config: Config) -> "list[Node]":
     Raises:
         UnknownNode: a name that no node has.
     """
-    machines = ["broker", DASHBOARD, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
+    machines = [ALERTS, "broker", DASHBOARD, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
     known = [*machines, WORKERS, *groups(config), *catalogue(config)]
     for name in names:
         if name not in known:
@@ -83,6 +84,11 @@ def _machine(name: str, config: Config) -> "Node":
         from analytics.web.dashboard_node import Dashboard
 
         return Dashboard(config)
+    if name == ALERTS:
+        from analytics.alerts.node import Alerts
+        from analytics.runtime.hosted import Hosted
+
+        return Hosted(config, name, Alerts.role, Alerts, alone=True)
     if name == METRICS:
         from analytics.web.metrics_node import Metrics
 

@@ -20,6 +20,7 @@ BAD_CONFIGURATION = 2  # exit status
 NOT_FOR_OTHERS = 0o027
 """The umask: files have accts and payments, so others may not read them and the group may not write them."""
 COMMANDS = {
+    "alerts": ("analytics.cli.alerts", "alerts", "Show what alerts see, or try their channels."),
     "backup": ("analytics.cli.backup", "backup", "Back up the database and the data folder."),
     "check": ("analytics.cli.check", "check", "Check the configuration and everything that it names."),
     "crash-test": (

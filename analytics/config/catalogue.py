@@ -8,6 +8,7 @@ from hashlib import sha256
 import msgspec
 
 from analytics.bolts import BOLTS
+from analytics.config.alert_checks import alert_faults
 from analytics.config.bolt_drafts import name_faults
 from analytics.config.bolt_files import bolts_of_files, fingerprint_of
 from analytics.config.bolt_sections import BoltSection
@@ -62,6 +63,7 @@ def catalogue_faults(config: Config) -> Iterator[str]:
     yield from _opcodes(config, bolts)
     yield from _groups(config, bolts)
     yield from _nodes(config, bolts)
+    yield from alert_faults(config, bolts)
 
 
 def groups(config: Config) -> dict[str, list[str]]:

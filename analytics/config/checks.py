@@ -65,6 +65,8 @@ def unset_variables(config: Config) -> Iterator[str]:
         "etcd.password_env": config.etcd.password_env if config.etcd.endpoints else "",
         "payment.token_env": config.payment.token_env if config.payment.url else "",
         "syncuser.token_env": config.syncuser.token_env if config.syncuser.url else "",
+        **{f"channels.{name}.url_env": one.url_env for name, one in config.channels.items()},
+        **{f"channels.{name}.password_env": one.password_env for name, one in config.channels.items()},
     }
     for key, variable in named.items():
         if variable and not os.environ.get(variable):

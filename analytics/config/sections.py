@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from analytics.config.alert_sections import AlertSection, ChannelSection, DigestSection
 from analytics.config.bolt_sections import BoltSection
 from analytics.config.mapped import Mapped
 from analytics.config.section import Section
@@ -271,4 +272,7 @@ class Config(Section, frozen=True):
     games: dict[str, Game] = {}
     bolts: dict[str, BoltSection] = {}
     bolt_files: dict[str, str] = {}
+    alerts: dict[str, AlertSection] = {}
+    channels: dict[str, ChannelSection] = {}
+    digest: DigestSection = DigestSection()
     file: Path = Path()

@@ -8,6 +8,7 @@ WORKERS = "workers"
 TIMERS = "timers"
 METRICS = "metrics"
 DASHBOARD = "dashboard"
+ALERTS = "alerts"
 
 
 def all_readers(config: Config) -> frozenset[str]:
@@ -42,6 +43,7 @@ def needed(config: Config) -> list[str]:
         *(name for name, wanted in spouts.items() if wanted),
         *([METRICS] if config.metrics.port else []),
         *([DASHBOARD] if config.dashboard.port else []),
+        *([ALERTS] if config.alerts or config.digest.to else []),
     ]
 
 

@@ -1,0 +1,183 @@
+"""The node ``alerts``: judges each rule when a period has ended, and again as late records change it, and sends what is new."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from analytics.alerts import digest, numbers
+from analytics.alerts.channels import send
+from analytics.alerts.numbers import Place
+from analytics.alerts.rules import Judgement, Rule
+from analytics.config import Config
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.store import Reader, Store, Write, open_reader, open_store
+
+COLLECTION = "alerts"
+LOOK_SECONDS = 60.0
+"""Between two looks at all rules: late records may take an alert back."""
+
+log = logging.getLogger(__name__)
+
+Sender = Callable[[str, str, dict[str, Any]], None]
+
+
+def rules_of(config: Config) -> list[Rule]:
+    """Return the configured rules, which were checked when the configuration was loaded."""
+    return [
+        Rule(name, section, period)
+        for name, section in config.alerts.items()
+        if (period := numbers.period_of(config, section.collection))
+    ]
+
+
+class Alerts:
+    """Looks at the numbers each minute.
+
+    Args:
+        now: the clock, in Unix seconds.
+        send: sends a text and facts over a channel; raises Unavailable if that does not take it.
+    """
+
+    name = "alerts"
+    role = "alerts"
+
+    def __init__(
+        self, config: Config, now: Callable[[], float] = time.time, send: Sender | None = None
+    ) -> None:
+        self._config = config
+        self._now = now
+        self._send = send or self._over
+        self._rules = rules_of(config)
+        self._next = 0.0
+        self._firing: dict[str, str] = {}
+        self._error = ""
+        self._sent = 0
+
+    def start(self) -> None:
+        """Connect to the store; :meth:`step` waits for it."""
+        self._store: Store = open_store(self._config)
+        self._reader: Reader = open_reader(self._config)
+
+    def step(self) -> None:
+        """Look at all rules when it is time, else wait up to a second."""
+        if time.monotonic() < self._next:
+            gevent.sleep(min(1.0, self._next - time.monotonic()))
+            return
+        self._next = time.monotonic() + LOOK_SECONDS
+        self.look()
+
+    def look(self) -> None:
+        """Judge every rule for every place, send what has changed, and the digest when it is due."""
+        errors = []
+        for rule in self._rules:
+            for place in numbers.places(self._config, rule.section):
+                try:
+                    self._judge(rule, place)
+                except AnalyticsError as error:
+                    errors.append(f"{rule.name}: {error}")
+                gevent.sleep(0)
+        try:
+            self._send_digest()
+        except AnalyticsError as error:
+            errors.append(f"digest: {error}")
+        for text in set(errors) - {self._error}:
+            log.warning("%s", text)
+        self._error = errors[0] if errors else ""
+
+    def stop(self) -> None:
+        """Close connections."""
+        self._reader.close()
+        self._store.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return how many rules there are, which alerts last, and what went wrong at the last look."""
+        return {
+            "rules": len(self._rules),
+            "firing": dict(self._firing),
+            "sent": self._sent,
+            "error": self._error,
+        }
+
+    def _judge(self, rule: Rule, place: Place) -> None:
+        now = self._now()
+        found = rule.judge(place.zone, numbers.read(self._reader, rule, place, now), now)
+        if found is None:
+            return
+        id_ = f"{rule.name}:{place.key}"
+        stored = self._store.load(COLLECTION, [id_]).get(id_)
+        lasting = bool(stored and stored["firing"])
+        if found.applies:
+            self._firing[id_] = found.why
+        else:
+            self._firing.pop(id_, None)
+        if found.applies == lasting:
+            return
+        text = describe(rule, place, found, since=stored["since"] if stored and lasting else 0)
+        facts = {
+            "alert": rule.name,
+            "firing": found.applies,
+            "game": place.game,
+            "scope": place.scope,
+            "id": place.id,
+            "start": found.start,
+            "value": found.value,
+            "expected": found.expected,
+        }
+        for channel in rule.section.to:
+            self._send(channel, text, facts)
+        self._sent += 1
+        log.info("%s", text)
+        # Saved after it was sent: a crash in between repeats a message, and loses none.
+        since = found.start if found.applies else 0
+        document = {
+            "alert": rule.name, "game": place.game, "scope": place.scope, "id": place.id,
+            "firing": found.applies, "since": since, "value": found.value, "expected": found.expected,
+        }  # fmt: skip
+        self._save(id_, document, stored)
+
+    def _send_digest(self) -> None:
+        for day in digest.due(self._config, self._now()):
+            id_ = f"digest:{day.game}"
+            stored = self._store.load(COLLECTION, [id_]).get(id_)
+            if stored is not None and stored["since"] >= day.start:
+                continue
+            text = digest.text(self._reader, day)
+            if text is None:
+                continue  # the day is not final yet
+            for channel in self._config.digest.to:
+                self._send(channel, text, {"digest": day.game, "start": day.start})
+            self._sent += 1
+            self._save(id_, {"game": day.game, "since": day.start}, stored)
+
+    def _save(self, id_: str, document: dict[str, Any], stored: dict[str, Any] | None) -> None:
+        version = stored["_v"] if stored else 0
+        refused = self._store.write(COLLECTION, [Write(id_, {**document, "_v": version + 1}, version)])
+        if refused:
+            raise Unavailable(f"{COLLECTION}: another instance wrote {id_}; looking again")
+
+    def _over(self, channel: str, text: str, facts: dict[str, Any]) -> None:
+        try:
+            send(self._config.channels[channel], text, facts)
+        except Unavailable as error:
+            raise Unavailable(f"channel {channel}: {error}; the message is sent again in a minute") from error
+
+
+def describe(rule: Rule, place: Place, found: Judgement, since: int) -> str:
+    """Return a judgement in words.
+
+    Args:
+        since: when the alert began, if it is over.
+    """
+    form = "%Y-%m-%d %H:%M" if rule.period == "hour" else "%Y-%m-%d"
+    at = place.zone.local(found.start).strftime(form)
+    number = f"{rule.section.collection}: {rule.section.value}"
+    if not found.applies:
+        began = place.zone.local(since).strftime(form)
+        return (
+            f"Over: {rule.name}, {place.name}. {number} is {found.value:g} ({at}); it had begun at {began}."
+        )
+    times = f" for {rule.section.periods} {rule.period}s" if rule.section.periods > 1 else ""
+    return f"{rule.name}, {place.name}: {number} is {found.value:g} ({at}), {found.why} {found.expected:g}{times}."

@@ -1,0 +1,112 @@
+"""The numbers that rules look at, read from documents."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from analytics.alerts.rules import ENDED, Rule
+from analytics.config import Config, areas, catalogue
+from analytics.config.alert_sections import AlertSection
+from analytics.core.periods import PeriodName, Zone, zone
+from analytics.errors import AnalyticsError
+from analytics.store import Reader
+from analytics.store.reading import Query
+from analytics.store.store import TOTAL
+from analytics.timers import TIMERS
+
+Values = dict[int, float | None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a number is of: a game, a plat or an area of it. ``id`` is the area's or plat's, "" of a whole game."""
+
+    game: str
+    scope: str
+    id: str
+    name: str
+    zone: Zone
+
+    @property
+    def key(self) -> str:
+        """The place as a text, for ids."""
+        return f"{self.game}:{self.scope}:{self.id}"
+
+
+def places(config: Config, section: AlertSection) -> Iterator[Place]:
+    """Yield what a rule looks at."""
+    for game, of in config.games.items():
+        if section.games and game not in section.games:
+            continue
+        own = zone(of.timezone or config.timezone)
+        if section.scope == "game":
+            yield Place(game, "game", "", f"game {game}", own)
+        elif section.scope == "plat":
+            for plat in sorted({area.plat for area in of.areas.values()}):
+                yield Place(game, "plat", plat, f"plat {plat} of {game}", own)
+        else:
+            for area in areas(config).values():
+                if area.game == game and (not section.areas or area.id in section.areas):
+                    yield Place(game, "area", area.id, f"area {area.name or area.id} of {game}", area.zone)
+
+
+def period_of(config: Config, collection: str) -> PeriodName | None:
+    """Return the period of a collection's documents; None if there is no such collection, or none of hours or days."""
+    if collection in TIMERS:
+        return "day"
+    bolt = catalogue(config).get(collection)
+    return bolt.period if bolt is not None and bolt.period in ("hour", "day") else None
+
+
+def has_totals(config: Config, collection: str) -> bool:
+    """Whether there are documents of whole games and plats."""
+    return collection in TIMERS or bool(
+        collection in catalogue(config) and catalogue(config)[collection].totals
+    )
+
+
+def read(reader: Reader, rule: Rule, place: Place, now: float) -> Values:
+    """Return a rule's value in each period that it needs.
+
+    A period without documents counts as 0 for bolts, which count what comes in, and as not known yet for timer bolts. So
+    does a day that is not final.
+    """
+    judged = rule.judged(place.zone, now)
+    wanted = {one for start in judged for one in (start, *rule.compared(place.zone, start))}
+    by_timer = rule.section.collection in TIMERS
+    found: Values = {}
+    for start in sorted(wanted):
+        fields = _fields(reader, rule, place, start, by_timer)
+        if fields is not None:
+            found[start] = rule.value(fields)
+        elif start in judged and not by_timer:
+            found[start] = rule.value(dict.fromkeys(rule.fields, 0.0))
+        else:
+            found[start] = None
+    return found
+
+
+def _fields(
+    reader: Reader, rule: Rule, place: Place, start: int, by_timer: bool
+) -> Mapping[str, float] | None:
+    """Return the fields of one period, added up over its documents; None if there are none that are whole."""
+    query = Query(
+        rule.section.collection + ("" if place.scope == "area" else TOTAL),
+        place.game,
+        plat=place.id if place.scope == "plat" else "",
+        areas=(place.id,) if place.scope == "area" else (),
+        scope="" if place.scope == "area" else "plat" if place.scope == "plat" else "game",
+        since=start,
+        until=start + 1,
+    )
+    total: dict[str, float] = {}
+    asked = [*rule.fields, *([ENDED] if by_timer else [])]
+    for document in reader.find(query, asked):
+        if by_timer and not document.get(ENDED):
+            return None
+        if by_timer and (unknown := rule.fields - document.keys()):
+            raise AnalyticsError(
+                f"{rule.section.collection} has no field {min(unknown)}; see docs/metrics.md"
+            )
+        for name in rule.fields:
+            total[name] = total.get(name, 0.0) + (document.get(name) or 0)
+    return total or None

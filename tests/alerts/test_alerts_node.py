@@ -1,0 +1,177 @@
+"""The node: what it reads of documents, when it sends, and what survives a restart."""
+
+import logging
+
+import pytest
+
+from analytics.alerts import node as alerts_node
+from analytics.alerts.node import Alerts
+from analytics.config import AreaSection, Config, Game
+from analytics.config.alert_sections import AlertSection, ChannelSection, DigestSection
+from analytics.core.periods import zone
+from analytics.errors import Unavailable
+from analytics.store import MemoryStore
+from analytics.store.reading import StoreReader
+from analytics.store.store import Write
+
+SHANGHAI = zone("Asia/Shanghai")
+DAY = SHANGHAI.day_of("2026-03-09")
+NOW = DAY + 86_400 + 3_600
+A, B = "a" * 24, "b" * 24
+
+
+class Fixture:
+    """A node over a store in memory, whose channels are a list, and refuse while ``away``."""
+
+    def __init__(self, monkeypatch, alerts, digest=DigestSection()):
+        self.store, self.sent, self.away, self.now = MemoryStore(), [], False, NOW
+        monkeypatch.setattr(self.store, "close", lambda: None)
+        monkeypatch.setattr(alerts_node, "open_store", lambda config: self.store)
+        monkeypatch.setattr(alerts_node, "open_reader", lambda config: StoreReader(self.store))
+        areas = {A: AreaSection(plat="1", name="One"), B: AreaSection(plat="2")}
+        self.config = Config(
+            games={"dl": Game(timezone="Asia/Shanghai", currency="¥", areas=areas)},
+            channels={"ops": ChannelSection(kind="json", url="https://example.org/")},
+            alerts=alerts,
+            digest=digest,
+        )
+        self.restart()
+
+    def restart(self):
+        self.node = Alerts(self.config, now=lambda: self.now, send=self.send)
+        self.node.start()
+
+    def send(self, channel, text, facts):
+        if self.away:
+            raise Unavailable("the webhook does not answer")
+        self.sent.append((channel, text, facts))
+
+    def put(self, collection, id_, **fields):
+        stored = self.store.load(collection, [id_]).get(id_)
+        version = stored["_v"] if stored else 0
+        assert not self.store.write(collection, [Write(id_, {**fields, "_v": version + 1}, version)])
+
+    def texts(self):
+        self.node.look()
+        found, self.sent = [text for _, text, _ in self.sent], []
+        return found
+
+
+def kpi(fixture, dau, start=DAY, final=True, **more):
+    fixture.put(
+        "kpi_total", f"dl::{start}", game="dl", scope="game", ts=start, dau=dau, payers=1, final=final, **more
+    )
+
+
+@pytest.fixture
+def few(monkeypatch):
+    return Fixture(monkeypatch, {"few": AlertSection(collection="kpi", value="dau", below=100, to=["ops"])})
+
+
+def test_it_is_said_once_when_it_begins_and_once_when_it_is_over(few):
+    kpi(few, 80)
+    assert few.texts() == ["few, game dl: kpi: dau is 80 (2026-03-09), below 100."]
+    assert few.texts() == []
+    few.restart()
+    assert few.texts() == [], "a restart repeats nothing"
+    assert few.node.state()["firing"] == {"few:dl:game:": "below"}
+    kpi(few, 120)  # late records
+    assert few.texts() == ["Over: few, game dl. kpi: dau is 120 (2026-03-09); it had begun at 2026-03-09."]
+    assert few.texts() == []
+    assert few.node.state()["firing"] == {}
+
+
+def test_a_day_that_is_not_final_is_not_judged(few):
+    kpi(few, 80, final=False)
+    assert few.texts() == []
+    kpi(few, 80)
+    assert len(few.texts()) == 1
+
+
+def test_what_a_channel_does_not_take_is_sent_again(few, caplog):
+    kpi(few, 80)
+    few.away = True
+    with caplog.at_level(logging.WARNING):
+        assert few.texts() == []
+    assert "few: the webhook does not answer" in few.node.state()["error"]
+    few.away = False
+    assert len(few.texts()) == 1
+    assert few.node.state()["error"] == ""
+
+
+def test_a_field_that_documents_do_not_have_is_an_error(monkeypatch):
+    fixture = Fixture(monkeypatch, {"odd": AlertSection(collection="kpi", value="dua", below=1, to=["ops"])})
+    kpi(fixture, 80)
+    assert fixture.texts() == []
+    assert fixture.node.state()["error"] == "odd: kpi has no field dua; see docs/metrics.md"
+
+
+def test_an_area_whose_hour_has_no_document_counted_nothing(monkeypatch):
+    section = AlertSection(
+        collection="loginhour", value="count", scope="area", below=1, periods=2, to=["ops"]
+    )
+    fixture = Fixture(monkeypatch, {"silent": section})
+    for area, hours in ((A, (1, 2)), (B, (1,))):
+        for hour in hours:
+            ts = NOW - hour * 3600
+            fixture.put("loginhour", f"{area}:{ts}", game="dl", plat="1", area=area, ts=ts, count=5)
+    fixture.now = NOW + 600
+    assert fixture.texts() == []
+    fixture.now += 3600
+    assert fixture.texts() == []
+    fixture.now += 3600
+    assert fixture.texts() == [
+        "silent, area One of dl: loginhour: count is 0 (2026-03-10 02:00), below 1 for 2 hours.",
+        f"silent, area {B} of dl: loginhour: count is 0 (2026-03-10 02:00), below 1 for 2 hours.",
+    ]
+
+
+def test_keys_of_a_collection_are_added_up(monkeypatch):
+    section = AlertSection(collection="cointype", value="amount", scope="plat", above=100, to=["ops"])
+    fixture = Fixture(monkeypatch, {"spent": section})
+    for reason, plat, amount in (("shop", "1", 60), ("gift", "1", 50), ("shop", "2", 70)):
+        fixture.put(
+            "cointype_total",
+            f"{plat}{reason}",
+            game="dl",
+            scope="plat",
+            plat=plat,
+            ts=DAY,
+            reason=reason,
+            amount=amount,
+        )
+    assert fixture.texts() == ["spent, plat 1 of dl: cointype: amount is 110 (2026-03-09), above 100."]
+
+
+def test_a_fall_against_the_same_weekday(monkeypatch):
+    section = AlertSection(collection="kpi", value="percent(payers, dau)", falls=50, weeks=2, to=["ops"])
+    fixture = Fixture(monkeypatch, {"pay": section})
+    kpi(fixture, 100)
+    assert fixture.texts() == [], "there is nothing to compare it with"
+    for week, dau in ((1, 10), (2, 20)):
+        kpi(fixture, dau, SHANGHAI.day_after(DAY, -7 * week))
+    assert fixture.texts() == [
+        "pay, game dl: kpi: percent(payers, dau) is 1 (2026-03-09), more than 50 % below the usual 7.5."
+    ]
+
+
+def test_the_digest_is_sent_once_a_day_when_the_day_is_final(monkeypatch):
+    fixture = Fixture(monkeypatch, {}, DigestSection(at="09:00", to=["ops"]))
+    kpi(fixture, 80, reg=9, revenue=1234.5, arpu=15.43, arppu=1234.5)
+    kpi(fixture, 100, SHANGHAI.day_after(DAY, -7), reg=9, revenue=617.25, arpu=0, arppu=617.25)
+    assert fixture.texts() == [], "it is 1 o'clock"
+    fixture.now = DAY + 86_400 + 9 * 3600
+    (text,) = fixture.texts()
+    assert text.splitlines() == [
+        "dl, 2026-03-09",
+        "active accounts: 80 (-20 % against a week before)",
+        "new accounts: 9 (+0 % against a week before)",
+        "payers: 1 (+0 % against a week before)",
+        "revenue: ¥1,234.50 (+100 % against a week before)",
+        "ARPU: ¥15.43",
+        "ARPPU: ¥1,234.50 (+100 % against a week before)",
+    ]
+    fixture.restart()
+    assert fixture.texts() == []
+    fixture.now += 86_400
+    assert fixture.texts() == [], "the next day is not final"
