@@ -22,8 +22,8 @@ from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import written
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now
-from analytics.runtime.timers.node import TOTALS_REST
 from analytics.runtime.timers.position import NODE
+from analytics.runtime.timers.schedule import TOTALS_REST
 from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.timers.writing import Done
 from analytics.store import Document, Store

@@ -21,6 +21,7 @@ from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers import schedule
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.timers.wanted import Wanted
@@ -67,7 +68,7 @@ class NearSuite:
         monkeypatch.setattr(store, "close", lambda: None)
         for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
-        monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.2)
+        monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.2)
         ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
         self._running: dict[str, tuple[Node, gevent.Greenlet]] = {}
         broker = Broker(ports, data, readers(config_of(world, data, ports)))

@@ -10,8 +10,7 @@ import pytest
 from timer_harness import COLLECTIONS, A, C, at, eventually, log, paid, some_weeks
 
 from analytics.config import TimersSection
-from analytics.runtime.timers import node as timers_node
-from analytics.runtime.timers import planning
+from analytics.runtime.timers import planning, schedule
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.timers.run import Run
 
@@ -141,16 +140,6 @@ def test_while_one_piece_is_written_others_are_computed(suite: Any, monkeypatch:
     assert suite.documents() == suite.anew()
 
 
-def test_records_that_never_cease_do_not_keep_the_timers_from_running(
-    new_suite: Any, monkeypatch: Any
-) -> None:
-    suite = new_suite()
-    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 3600)
-    config = msgspec.structs.replace(suite.config, timers=TimersSection(every_seconds=0.2))
-    node = suite._start(Timers(config, now=lambda: suite.now))
-    eventually(lambda: node.state()["runs"] == 1)
-
-
 @pytest.mark.parametrize("restarted", [False, True])
 def test_what_comes_in_while_nothing_runs_waits_for_quiet(
     new_suite: Any, monkeypatch: Any, restarted: bool
@@ -164,8 +153,8 @@ def test_what_comes_in_while_nothing_runs_waits_for_quiet(
     if restarted:
         suite.stop(node)
         node = suite._start(Timers(config, now=lambda: suite.now))
-        eventually(lambda: node._consumer is not None)
-    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 3600)
+        eventually(lambda: node._feed.is_open)
+    monkeypatch.setattr(schedule, "QUIET_SECONDS", 3600)
     gevent.sleep(1.1)  # the last run is longer ago than it may take until the next
     sent, runs = time.monotonic(), node.state()["runs"]
     suite.send("gamelog.login_logcount", [log("login", "a", at(OLD_DAY))])
@@ -183,12 +172,12 @@ def test_days_count_as_changed_until_their_documents_are_written(suite: Any, mon
         work(run, plan)
 
     monkeypatch.setattr(Run, "work", looked_at)
-    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 3600)  # no run before all has been heard of
+    monkeypatch.setattr(schedule, "QUIET_SECONDS", 3600)  # no run before all has been heard of
     suite.send(
         "gamelog.login_logcount", [log("login", "a", at(OLD_DAY)), log("login", "a", at("2015-02-11"))]
     )
     eventually(lambda: node.state()["changed_days"] == 2)
-    monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.1)
+    monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.1)
     suite.drain()
     assert set(seen) == {2}
     eventually(lambda: node.state()["changed_days"] == 0)

@@ -11,7 +11,7 @@ from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, log, s
 from analytics.bolts import BOLTS
 from analytics.config import AreaSection, Game
 from analytics.core.periods import zone
-from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers import schedule
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Write
@@ -139,9 +139,9 @@ def test_no_rest_after_a_run_over_everything(suite: Any, monkeypatch: Any) -> No
     position = suite.store.load("positions", ["timers"])["timers"]
     del position["layout"]
     suite.store.write("positions", [Write("timers", position, position["_v"])])
-    monkeypatch.setattr(timers_node, "TOTALS_REST", 600.0)
-    monkeypatch.setattr(timers_node, "SILENT_SECONDS", 600.0)
-    monkeypatch.setattr(timers_node, "TOTALS_SHARE", 1e-9)
+    monkeypatch.setattr(schedule, "TOTALS_REST", 600.0)
+    monkeypatch.setattr(schedule, "SILENT_SECONDS", 600.0)
+    monkeypatch.setattr(schedule, "TOTALS_SHARE", 1e-9)
     suite.start_timers()
     eventually(lambda: bool(suite.store.load("positions", ["timers"])["timers"].get("layout")))
     suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
@@ -215,20 +215,20 @@ def test_totals_rest_whatever_runs_meanwhile(suite: Any) -> None:
     come("a")
     suite.drain()
     node = timers_of(suite)
-    node._totals_resting_until = time.monotonic() + 600
+    node._schedule._totals_resting_until = time.monotonic() + 600
     for n in (2, 3, 4):
         come(f"b{n}")
         eventually(lambda n=n: said("kpi_total", "dau") == [n, n])  # type: ignore[misc]
     gevent.sleep(1)
     assert said("cointype_total", "count") == [1, 1]
-    node._totals_resting_until = 0.0
+    node._schedule._totals_resting_until = 0.0
     eventually(lambda: said("cointype_total", "count") == [4, 4])
 
 
 def test_totals_do_not_rest_once_nothing_comes_any_more(suite: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(timers_node, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(schedule, "SILENT_SECONDS", 0.5)
     some_weeks(suite, "2015-02-20", 5, seed=6)
     suite.drain()
-    timers_of(suite)._totals_resting_until = time.monotonic() + 600
+    timers_of(suite)._schedule._totals_resting_until = time.monotonic() + 600
     suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
     eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")), 20)

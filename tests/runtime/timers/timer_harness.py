@@ -20,6 +20,7 @@ from analytics.runtime import connections
 from analytics.runtime.draining import drain
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers import node as timers_node
+from analytics.runtime.timers import schedule
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
@@ -94,9 +95,9 @@ class Suite:
         for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
             monkeypatch.setattr(module, "RETRY_SECONDS", 0.02)
-        monkeypatch.setattr(timers_node, "QUIET_SECONDS", 0.1)
-        monkeypatch.setattr(timers_node, "REST", 0.0)
-        monkeypatch.setattr(timers_node, "TOTALS_REST", 0.0)
+        monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.1)
+        monkeypatch.setattr(schedule, "REST", 0.0)
+        monkeypatch.setattr(schedule, "TOTALS_REST", 0.0)
         monkeypatch.setattr(timers_node, "LOOK_SECONDS", 0.02)
         self.start_broker()
         self.publisher = Publisher(self.config.broker, "test")

@@ -1,0 +1,108 @@
+"""What has changed since the last run, as the bolts' tuples report it: area-days and periods, never the tuples themselves."""
+
+from collections.abc import Callable, Container, Mapping
+
+import gevent
+
+from analytics.broker.clients import Refill, Subscriber
+from analytics.broker.wire import Head
+from analytics.config import BrokerSection
+from analytics.core.areas import Areas
+from analytics.runtime.consumer import Consumer, NewLog
+from analytics.runtime.timers.dirty import Dirty, area_days
+from analytics.timers import READ_BY_TIMERS
+
+IDLE_SECONDS = 0.5
+
+
+class ChangeFeed:
+    """Collects changes from the Queue, for one run after the other.
+
+    Args:
+        with_totals: the bolts that have totals.
+        heard: called whenever something has changed.
+
+    Attributes:
+        dirty: the changes that the next run takes.
+        folded: the tuples that were read.
+    """
+
+    def __init__(
+        self, broker: BrokerSection, areas: Areas, with_totals: Container[str], heard: Callable[[], None]
+    ) -> None:
+        self._areas = areas
+        self._with_totals = with_totals
+        self._hear = heard
+        self._live = Subscriber(broker, READ_BY_TIMERS)
+        self._refill = Refill(broker)
+        self._consumer: Consumer | None = None
+        self._taken = Dirty()
+        self.dirty = Dirty()
+        self.folded = 0
+
+    def open(self, log: str, heads: Mapping[str, Head], everything: bool) -> Consumer:
+        """Read on after ``heads``; forget what was collected before.
+
+        Args:
+            everything: whether anything may have changed.
+        """
+        self.dirty = Dirty(everything=everything)
+        self._hear()
+        self._consumer = Consumer(self._live, self._refill, log, heads)
+        return self._consumer
+
+    def collect(self, consumer: Consumer) -> None:
+        """Collect changes for ever. Between taking a message and noting it nobody else gets a turn."""
+        skipped = 0
+        while True:
+            try:
+                for message in consumer.messages(IDLE_SECONDS):
+                    self.dirty.note(message, self._areas, self._with_totals)
+                    self._hear()
+                    self.folded += message.header.count
+                    # What was gone before it could be read may have changed anything.
+                    self.dirty.everything |= consumer.skipped > skipped
+                    skipped = consumer.skipped
+                    gevent.sleep(0)
+            except NewLog as other:
+                consumer.restart(other.log)
+                self.dirty = Dirty(everything=True)
+                self._hear()
+
+    def take(self, with_totals: bool) -> Dirty:
+        """Return the changes for a run, which ends with :meth:`done` or :meth:`give_back`; without totals, theirs wait for a later one."""
+        self._taken, self.dirty = self.dirty, Dirty()
+        if not with_totals:
+            self.dirty.totals, self._taken.totals = self._taken.totals, {}
+        return self._taken
+
+    def done(self) -> None:
+        """The changes that were taken last are in documents."""
+        self._taken = Dirty()
+
+    def give_back(self) -> None:
+        """Collect what was taken once more: the run has failed."""
+        self._taken.add(self.dirty)
+        self.dirty, self._taken = self._taken, Dirty()
+
+    @property
+    def changed_days(self) -> int:
+        """Return how many days of areas have changes that are not in documents yet."""
+        return area_days(self.dirty, self._taken)
+
+    @property
+    def error(self) -> str:
+        """Return why nothing comes at the moment, "" if nothing is wrong."""
+        return self._consumer.error if self._consumer else ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the feed has begun to read."""
+        return self._consumer is not None
+
+    def close(self) -> None:
+        """Leave the broker."""
+        if self._consumer:
+            self._consumer.close()
+        self._refill.close()
+        self._live.close()

@@ -1,0 +1,79 @@
+"""What a run computes: the plans that follow from changes, from days that begin and end, and from what is stored."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import gevent
+
+from analytics.runtime.timers import planning
+from analytics.runtime.timers.dirty import Dirty
+from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.planning import Plan
+from analytics.runtime.timers.scopes import Scope
+from analytics.timers.timer import Timer
+
+
+class Planner:
+    """Plans runs over the scopes of a configuration."""
+
+    def __init__(self, facts: FactsReader, scopes: Sequence[Scope], timers: Mapping[str, Timer]) -> None:
+        self._facts = facts
+        self._scopes = scopes
+        self._timers = timers
+        self.games = sorted({scope.game for scope in scopes})
+
+    def plans(self, dirty: Dirty, before: int, now: int, moved: set[str]) -> Iterator[Plan]:
+        """Yield what is to be computed, game by game.
+
+        Args:
+            before: the time that documents were computed for so far, 0 if there is none.
+            moved: the areas that started on another day than was known.
+        """
+        by_area = dirty.by_area()
+        for game in self.games:
+            scopes = [scope for scope in self._scopes if scope.game == game]
+            if dirty.everything:
+                yield from self._everything(scopes, by_area, now)
+                continue
+            plan: Plan = {}
+            for scope in scopes:
+                changes = planning.changes_of(scope, by_area)
+                if work := self._work_of(scope, changes, before, now):
+                    plan[scope] = work
+                gevent.sleep(0)
+            yield plan
+            if restarted := [scope for scope in scopes if moved.intersection(scope.areas)]:
+                users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
+                yield from planning.of_spans(spans(self._facts, restarted, users.values(), now), users)
+
+    def _everything(
+        self, scopes: list[Scope], by_area: Mapping[str, planning.Changes], now: int
+    ) -> Iterator[Plan]:
+        """Yield plans of all that the store has; what is known to have changed is still accounted for."""
+        known = {
+            scope: planning.of_changes(
+                planning.for_scope(self._timers, scope),
+                planning.changes_of(scope, by_area),
+                scope.last_day(now),
+            )
+            for scope in scopes
+        }
+        for plan in planning.of_spans(spans(self._facts, scopes, self._timers.values(), now), self._timers):
+            for scope, work in plan.items():
+                for name, firsts in work.items():
+                    for first in firsts.keys() & known[scope][name].keys():
+                        firsts[first] = known[scope][name][first]
+            yield plan
+
+    def _work_of(self, scope: Scope, changes: planning.Changes, before: int, now: int) -> planning.Work:
+        """Return what changes, and the time that has passed since ``before``, make of work."""
+        timers = planning.for_scope(self._timers, scope)
+        if any(kind == "pay" for kind, _ in changes):
+            self._facts.load_history(scope)
+        works = [
+            planning.of_changes(
+                timers, changes, scope.last_day(now), lambda day: self._facts.days_paid_next(scope, day)
+            )
+        ]
+        if before:
+            works.append(planning.of_time(timers, scope.clock(before), scope.clock(now)))
+        return planning.merged(works)

@@ -1,0 +1,145 @@
+"""Brings the documents of timer bolts and the totals up to date, from the saved position to the present."""
+
+from collections.abc import Mapping
+
+from analytics.broker.wire import Head
+from analytics.config import Config, areas
+from analytics.runtime.outlet import Outlet
+from analytics.runtime.timers import planning
+from analytics.runtime.timers.dirty import Dirty
+from analytics.runtime.timers.facts import FactsReader
+from analytics.runtime.timers.moment import SKEW_SECONDS, Now
+from analytics.runtime.timers.planner import Planner
+from analytics.runtime.timers.position import Position
+from analytics.runtime.timers.run import Run
+from analytics.runtime.timers.scopes import all_scopes, next_boundary
+from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.totals import Totals
+from analytics.runtime.timers.writing import Done
+from analytics.store import Store
+from analytics.timers.rollup import Rollup
+from analytics.timers.timer import Timer
+
+
+class Updater:
+    """Computes what has changed, and what days that begin and end change, and saves the position afterwards.
+
+    Args:
+        now: the clock, in Unix seconds.
+
+    Attributes:
+        again: whether the run before ended half-way: the next writes and publishes everything that it touches.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        outlet: Outlet,
+        position: Position,
+        timers: Mapping[str, Timer],
+        rollups: Mapping[str, Rollup],
+        now: Now,
+    ) -> None:
+        self._store = store
+        self._outlet = outlet
+        self._position = position
+        self._timers = timers
+        self._rollups = rollups
+        self._now = now
+        self._max_bytes = int(config.timers.max_known_mb * (1 << 20))
+        self._areas = areas(config)
+        self._scopes = all_scopes(config, self._areas)
+        self._zones = {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
+        self._facts = FactsReader(store, self._areas)
+        self._starts = Starts(store, self._areas)
+        self._planner = Planner(self._facts, self._scopes, timers)
+        self._boundary = 0
+        self.again = False
+
+    def resume(self) -> None:
+        """Go on from the saved position, which was just loaded; forget what was known before."""
+        self.forget()
+        saved = self._position.saved
+        self.again = bool(saved.run)
+        self._boundary = next_boundary(self._zones, saved.now) if saved.now else 0
+
+    def forget(self) -> None:
+        """Read facts again: those in memory may be older than the store."""
+        self._facts.clear()
+        self._starts.clear()
+
+    def is_due(self) -> bool:
+        """Return whether there is work that no change reports: a day has begun, or a run ended half-way."""
+        now = self._now()
+        # The clock was corrected: what has begun or ended by it has not.
+        went_back = now < self._position.saved.now - SKEW_SECONDS
+        return self.again or now >= self._boundary or went_back
+
+    def update(self, run: str, dirty: Dirty, log: str, heads: dict[str, Head]) -> tuple[Done, float]:
+        """Bring up to date what is ``dirty``; return what was done, and the seconds that totals took of it.
+
+        Args:
+            run: the name of this run, which its documents carry.
+            log, heads: what ``dirty`` reaches to; saved when everything is written.
+
+        Raises:
+            Unavailable: the store does not answer.
+            Overtaken: another instance is at work.
+        """
+        now = int(self._now())
+        saved = self._position.saved
+        runner = Run(
+            self._store, self._outlet, self._facts, self._starts, self._timers,
+            run=run, now=self._now, again=self.again or bool(saved.run),
+            check=self._position.check, max_bytes=self._max_bytes,
+        )  # fmt: skip
+        totals = Totals(
+            self._store,
+            self._rollups,
+            self._areas,
+            self._scopes,
+            runner.writer,
+            self._now,
+            self._position.check,
+        )
+        for kind, area, day in dirty.days:
+            self._facts.forget(kind, area, day)
+        if dirty.everything:
+            self._facts.clear()
+        if dirty or dirty.everything or self.again or now >= self._boundary or now < saved.now:
+            self._position.begin(run)
+            moved = self._move_starts(runner, dirty)
+            for plan in self._planner.plans(dirty, saved.now, now, moved):
+                runner.work(plan)
+                for game, days in planning.days_of_areas(plan).items():
+                    totals.bring_areas_up_to_date(game, days)
+            self._roll_up(totals, dirty, saved.now, now)
+        self._position.finish(log, heads, now)
+        self._boundary = next_boundary(self._zones, now)
+        self.again = False
+        return runner.done, totals.seconds
+
+    def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
+        """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""
+        for game in self._planner.games:
+            for name in totals.names:
+                if dirty.everything:
+                    stored = totals.stored(name, game)
+                    hours = totals.of_days(game, stored.areas | stored.totals.keys())
+                else:
+                    hours = totals.of_changes(name, game, dirty.totals.get((name, game), ()))
+                    hours |= totals.of_time(name, game, before, now) if before else {}
+                totals.bring_up_to_date(name, game, hours)
+
+    def _move_starts(self, run: Run, dirty: Dirty) -> set[str]:
+        """Bring starts up to date; return the areas that started on another day than was known."""
+        again, moved = self.again, set[str]()
+        areas = self._areas if dirty.everything else ()
+        while starts := [
+            *self._starts.computed(areas, self._now, again),
+            *self._starts.due(dirty.starts, self._now, again),
+        ]:
+            moved |= run.write_starts({one.area: one for one in starts}.values(), dirty.start_tuples)
+            again = False
+        return moved
