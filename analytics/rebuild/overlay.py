@@ -115,6 +115,11 @@ class Overlay(Store):
         else:
             yield from self._below.sums(collection, keys, fields, game=game, since=since, until=until)
 
+    def starts(self, collection: str, *, game: str) -> Iterator[tuple[Any, int]]:
+        if self.written.get(collection):
+            return super().starts(collection, game=game)
+        return self._below.starts(collection, game=game)
+
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         mine = self.written.get(collection, {})
         kept = (id for id in self._below.ids(collection, prefix) if id not in mine)

@@ -20,6 +20,11 @@ def highest(most: int) -> list[Document]:
     return [{"$sort": {"s0": -1, "_id": 1}}, {"$limit": most}] if most else []
 
 
+def count_starts() -> Document:
+    """Return the stage that counts the documents with each ``ts``."""
+    return {"$group": {"_id": "$ts", "count": {"$sum": 1}}}
+
+
 def read(
     one: Document, keys: Sequence[str], fields: Sequence[str]
 ) -> tuple[tuple[Any, ...], tuple[float, ...]]:

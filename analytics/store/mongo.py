@@ -1,6 +1,7 @@
 """Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from pymongo.read_concern import ReadConcern
 
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
+from analytics.core.tuples import EARLIEST_START
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import grouping
 from analytics.store.clock import MajorityAfter, PrimaryListener
@@ -37,6 +39,7 @@ UPSERT_TRIES = 5
 """An upsert without a condition is a duplicate only while another one wins: more in a row are a fault."""
 IDS_AT_ONCE = 10_000  # ids in one reply: about 500 kB
 LAST_CHARACTER = "\U0010ffff"
+DAY_SECONDS = 86_400
 BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
 
@@ -223,6 +226,26 @@ class MongoStore(Store):
         with translated_errors(collection), self._readable(collection).aggregate(stages) as found:
             for one in found:
                 yield grouping.read(one, keys, fields)
+
+    def starts(self, collection: str, *, game: str) -> Iterator[tuple[Any, int]]:
+        if self._dialect.days_at_once is None:
+            yield from self._starts(collection, game)
+            return
+        since, now, step = EARLIEST_START, int(time.time()), DAY_SECONDS
+        while since < now:
+            found = self._starts(collection, game, since, since + step)
+            yield from found
+            since += step
+            step = DAY_SECONDS if found else min(2 * step, self._dialect.days_at_once * DAY_SECONDS)
+        # Hardly any document begins in the future.
+        yield from self._starts(collection, game, since)
+
+    def _starts(
+        self, collection: str, game: str, since: int | None = None, until: int | None = None
+    ) -> list[tuple[Any, int]]:
+        stages = [{"$match": {"game": game, **_between(since, until)}}, grouping.count_starts()]
+        with translated_errors(collection), self._readable(collection).aggregate(stages) as found:
+            return [(one["_id"], one["count"]) for one in found]
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         wanted: Document = {"_id": {"$gte": prefix, "$lt": prefix + LAST_CHARACTER}} if prefix else {}

@@ -164,6 +164,11 @@ class Store(ABC):
             self.rows(collection, [*keys, *fields], game=game, since=since, until=until), keys, fields
         )
 
+    def starts(self, collection: str, *, game: str) -> Iterator[tuple[Any, int]]:
+        """Yield each ``ts`` of a game's documents, and how many documents have it. One may come several times, with a part of them each."""
+        for one in self.rows(collection, ["ts"], game=game):
+            yield one.get("ts"), 1
+
     @abstractmethod
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         """Yield all ids, parts included, in order. No document is read.

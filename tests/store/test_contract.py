@@ -1,7 +1,9 @@
 """What every store must do, run on each of them."""
 
 import secrets
+import time
 import weakref
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -219,6 +221,17 @@ def test_find_by_area_game_and_time(store: Store) -> None:
     assert found(game="wsdx", until=200) == ["a:100"]
     assert found(area="none") == found(area="a", game="dl") == found(since=301) == []
     assert list(store.find("nowhere")) == []
+
+
+def test_starts_are_counted(store: Store) -> None:
+    future = int(time.time()) + 10 * 86_400
+    starts = [946_684_800, 1424361600, 1424361600 + 3600, 1424361600 + 9 * 86_400, future]
+    store.write("loginhour", [area(f"a{n}", ts) for n in range(3) for ts in starts[n:]])
+    store.write("loginhour", [area("b", 1424361600, game="other")])
+    found: Counter[int] = Counter()
+    for ts, count in store.starts("loginhour", game="dl"):
+        found[ts] += count
+    assert found == dict(zip(starts, [1, 2, 3, 3, 3], strict=True))
 
 
 def test_documents_without_time_are_found_without_a_span(store: Store) -> None:

@@ -1,9 +1,11 @@
 """Which store a configuration opens, how it connects, and how MongoDB's errors come out."""
 
+import itertools
 import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import CountingStore, MongoStore, Write, embedded_uri, open_store
 from analytics.store.clock import MajorityAfter
+from analytics.store.dialect import MONGODB
 from analytics.store.mongo import failure, translated_errors
 from analytics.testing.mongod import ReplicaSet
 
@@ -53,6 +56,31 @@ def test_indexes_are_built_while_a_member_is_down(tmp_path: Path) -> None:
             store.ensure_indexes(["loginday"])
         assert ["game", "ts"] in index_keys(client, "analytics", "loginday")
         store.close()
+
+
+def test_an_engine_that_reads_all_that_matches_counts_starts_some_days_at_a_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer for millions of documents would come after the client's time-out, again and again."""
+    day, now = 86_400, int(time.time())
+    store = MongoStore(database.uri, database.name, dialect=replace(MONGODB, days_at_once=8))
+    starts = [now - 300 * day, now - 299 * day, now - 200 * day, now - day, now + 40 * day]
+    store.write(
+        "loginday", [Write(f"a:{ts}", {"_v": 1, "game": "g", "area": "a", "ts": ts}, 0) for ts in starts]
+    )
+    asked: list[tuple[int, int]] = []
+    one_span = store._starts
+
+    def note(collection: str, game: str, since: int, until: int = now) -> list[tuple[Any, int]]:
+        asked.append((since, until))
+        return one_span(collection, game, since, until) if until != now else one_span(collection, game, since)
+
+    monkeypatch.setattr(store, "_starts", note)
+    monkeypatch.setattr("analytics.store.mongo.EARLIEST_START", now - 400 * day)
+    assert [ts for ts, _ in store.starts("loginday", game="g")] == starts
+    assert max(until - since for since, until in asked) == 8 * day
+    assert all(until == since for (_, until), (since, _) in itertools.pairwise(asked))
+    store.close()
 
 
 def test_readers_find_their_indexes(database: Database) -> None:

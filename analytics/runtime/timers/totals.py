@@ -143,15 +143,15 @@ class Totals:
             collection: where the totals are; "": where those of a bolt are.
         """
         scope, collection = self._games[game], collection or f"{name}{TOTAL}"
-        starts = {ts for (ts,), _ in self._store.sums(name, ["ts"], [], game=game) if _is_start(ts)}
-        totals = (one.get("ts") for one in self._store.rows(collection, ["ts"], game=game))
+        starts = {ts for ts, _ in self._store.starts(name, game=game) if _is_start(ts)}
+        totals: Counter[int] = Counter()
+        for ts, count in self._store.starts(collection, game=game):
+            if _is_start(ts):
+                totals[day_of(scope.zone, ts)] += count
         # An hour's day is that of the game's zone, a day's that of its area's.
         hourly = name in self._rollups and self._rollups[name].bolt.period == "hour"
         zones = {scope.zone} if hourly else scope.zones
-        return Stored(
-            {day_of(zone, ts) for zone in zones for ts in starts},
-            Counter(day_of(scope.zone, ts) for ts in totals if _is_start(ts)),
-        )
+        return Stored({day_of(zone, ts) for zone in zones for ts in starts}, totals)
 
     def is_one(self, id_: Any) -> bool:
         """Whether there may be a total of that id."""
