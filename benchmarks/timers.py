@@ -31,7 +31,7 @@ from analytics.core.tuples import PaidRow
 from analytics.runtime.draining import behind
 from analytics.runtime.node import BEAT_SECONDS
 from analytics.runtime.outlet import Outlet, new_session
-from analytics.runtime.settler import Changes, Settler
+from analytics.runtime.settler import PendingChanges, Settler
 from analytics.runtime.suite import Suite
 from analytics.runtime.timers.position import NODE
 from analytics.store import embedded_uri, open_store
@@ -90,8 +90,8 @@ class Writer:
         self._number = 0
         self._changes = self._nothing()
 
-    def _nothing(self) -> Changes:
-        return Changes.nothing(self._log, self._bolts)
+    def _nothing(self) -> PendingChanges:
+        return PendingChanges.nothing(self._log, self._bolts)
 
     def add(self, bolt: str, area: str, day: int, rows: list[Any]) -> None:
         """Add rows to the document of an area-day."""

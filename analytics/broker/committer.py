@@ -24,7 +24,7 @@ Buffer = bytes | memoryview
 
 
 @dataclass(slots=True)
-class _Group:
+class _Commit:
     """The batches of one commit, with their messages and acknowledgements."""
 
     messages: list[tuple[str, MessageHeader, "zmq.Frame | Buffer"]] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Committer:
 
     def _commit(self, taken: Sequence[ReceivedBatch]) -> None:
         """Commit batches as one group."""
-        group = _Group()
+        group = _Commit()
         self._staged += 1
         for intake in taken:
             self._stage(intake, group)
@@ -101,7 +101,7 @@ class Committer:
         if len(self._filter.sources) > self._most_sources:
             self._store_quiet()
 
-    def _stage(self, intake: ReceivedBatch, group: _Group) -> None:
+    def _stage(self, intake: ReceivedBatch, group: _Commit) -> None:
         bodies = [frame.buffer for frame in intake.frames]
         try:
             new = self._filter.new_records(intake.header, bodies)
@@ -119,7 +119,7 @@ class Committer:
         seq = self._log.staged_seq
         group.passed.append(Passed(self._log.identity, seq, header.source, header.ns, header.rejected))
 
-    def _make_durable(self, group: _Group) -> None:
+    def _make_durable(self, group: _Commit) -> None:
         lines = [passed for passed in group.passed if passed.ns or passed.rejected]
 
         def write() -> bool:

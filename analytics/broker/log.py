@@ -16,7 +16,7 @@ from pathlib import Path
 
 from analytics.broker.checksum import crc32
 from analytics.broker.opening import damaged, lost, open_segments
-from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored, encode_record
+from analytics.broker.records import Damaged, Entry, Record, SegmentHead, StoredPart, encode_record
 from analytics.broker.segment import Segment
 from analytics.broker.times import Times
 from analytics.broker.topics import Topics, bounded
@@ -101,7 +101,7 @@ class Log:
             self._note(part.topic, head.number, at)
             crc = crc32(body)
             parts.append(
-                Stored(part.topic, head.number, part.count, head.records, head.tuples, len(body), crc)
+                StoredPart(part.topic, head.number, part.count, head.records, head.tuples, len(body), crc)
             )
         self._next_seq += 1
         entry = Entry(header.source, header.ns, header.rejected, at, parts)
@@ -227,7 +227,7 @@ class Log:
     def _active(self) -> Segment:
         return self._segments[-1]
 
-    def _header(self, entry: Entry, part: Stored) -> MessageHeader:
+    def _header(self, entry: Entry, part: StoredPart) -> MessageHeader:
         totals = (part.number, part.count, part.records, part.tuples)
         return MessageHeader(self.identity, *totals, entry.source, entry.ns, entry.at)
 
@@ -297,7 +297,7 @@ class Log:
         except Damaged as damage:
             raise damaged(segment.path, damage) from damage
 
-    def _load(self, segment: Segment, record: Record, part: Stored) -> Message:
+    def _load(self, segment: Segment, record: Record, part: StoredPart) -> Message:
         assert isinstance(record.header, Entry)
         try:
             body = segment.body(record, part.topic)
@@ -386,7 +386,7 @@ def _advance(heads: dict[str, Head], record: Record) -> None:
             heads[part.topic] = Head(part.number, part.records, part.tuples)
 
 
-def _wanted_parts(record: Record, position: Mapping[str, int]) -> list[Stored]:
+def _wanted_parts(record: Record, position: Mapping[str, int]) -> list[StoredPart]:
     if not isinstance(record.header, Entry):
         return []
     return [part for part in record.header.parts if part.number > position.get(part.topic, part.number)]

@@ -23,7 +23,7 @@ _COVERED = struct.Struct("<IQ")
 _WINDOW = 64 << 10  # bytes that a scan reads at once
 
 
-class Stored(msgspec.Struct, frozen=True, array_like=True):
+class StoredPart(msgspec.Struct, frozen=True, array_like=True):
     """One topic's share of a record. ``records`` and ``tuples`` are the topic's totals through it."""
 
     topic: str
@@ -42,7 +42,7 @@ class Entry(msgspec.Struct, frozen=True, tag="batch"):
     ns: list[Pair]
     rejected: list[Pair]
     at: float
-    parts: list[Stored]
+    parts: list[StoredPart]
 
 
 class SegmentHead(msgspec.Struct, frozen=True, tag="head"):
@@ -126,7 +126,7 @@ def _record(text: bytes, crc: int, length: int, seq: int, offset: int) -> Record
     return Record(seq, header, offset, body, body + size)
 
 
-def read_body(fd: int, record: Record, part: Stored, offset: int) -> bytes:
+def read_body(fd: int, record: Record, part: StoredPart, offset: int) -> bytes:
     """Return the body of ``part``, which begins at ``offset``. Raise Damaged if it is not what was written."""
     body = os.pread(fd, part.size, offset)
     if len(body) != part.size or crc32(body) != part.crc:
@@ -134,7 +134,7 @@ def read_body(fd: int, record: Record, part: Stored, offset: int) -> bytes:
     return body
 
 
-def placed(record: Record) -> Iterator[tuple[Stored, int]]:
+def placed(record: Record) -> Iterator[tuple[StoredPart, int]]:
     """Yield the parts of a record with the offset of each one's body."""
     if isinstance(record.header, Entry):
         offset = record.body

@@ -16,8 +16,8 @@ from analytics.cli.console import UNCUT, console, text
 from analytics.cli.streams import data_stream
 from analytics.config import Config
 from analytics.export.duck import MEMORY_MB
-from analytics.export.query import Answer, Limits, answer, step_back
-from analytics.export.tables import Days
+from analytics.export.query import Limits, QueryResult, answer, step_back
+from analytics.export.tables import DayRange
 
 TABLE_ROWS = 100
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -52,7 +52,7 @@ def query(
     journals that can hold such records are read. Needs the extra `export`.
     """
     step_back()
-    days = Days(since and since.date(), until and until.date())
+    days = DayRange(since and since.date(), until and until.date())
     try:
         with answer(config, sql, days, Limits(memory, threads)) as found:
             _WRITERS[form](found)
@@ -62,7 +62,7 @@ def query(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _write_table(found: Answer) -> None:
+def _write_table(found: QueryResult) -> None:
     rows = list(islice((row for rows in found.rows for row in rows), TABLE_ROWS + 1))
     table = Table()
     for place, name in enumerate(found.columns):
@@ -75,14 +75,14 @@ def _write_table(found: Answer) -> None:
         click.echo(f"the first {TABLE_ROWS} rows; all with --format json or csv", err=True)
 
 
-def _write_json(found: Answer) -> None:
+def _write_json(found: QueryResult) -> None:
     out = data_stream()
     for rows in found.rows:
         for row in rows:
             out.write(_encoder.encode(dict(zip(found.columns, row, strict=True))).decode() + "\n")
 
 
-def _write_csv(found: Answer) -> None:
+def _write_csv(found: QueryResult) -> None:
     writer = csv.writer(data_stream(), lineterminator="\n")
     writer.writerow(found.columns)
     for rows in found.rows:
@@ -97,7 +97,7 @@ def _shown(value: Any) -> str:
     return _encoder.encode(value).decode().strip('"')
 
 
-_WRITERS: dict[str, Callable[[Answer], None]] = {
+_WRITERS: dict[str, Callable[[QueryResult], None]] = {
     "table": _write_table,
     "json": _write_json,
     "csv": _write_csv,

@@ -10,7 +10,7 @@ from rich.status import Status
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import find_outdated
-from analytics.spouts.stdin import Piped, Totals
+from analytics.spouts.stdin import LineCounts, Piped
 
 
 @click.command()
@@ -50,20 +50,20 @@ def read_stdin(
     piped = Piped(config, source, game, timeout, mapping)
     try:
         with console.status("reading") as status:
-            totals = piped.read(sys.stdin.fileno(), _Progress(status).show)
+            totals = piped.read(sys.stdin.fileno(), _ProgressLine(status).show)
     finally:
         piped.close()
     click.echo(str(totals))
 
 
-class _Progress:
+class _ProgressLine:
     """Shows the totals at intervals, if stderr is a terminal."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
         self._since = self._shown = time.monotonic()
 
-    def show(self, totals: Totals) -> None:
+    def show(self, totals: LineCounts) -> None:
         """Show ``totals`` and the rate so far."""
         now = time.monotonic()
         if now - self._shown >= 0.2:

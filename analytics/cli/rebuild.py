@@ -15,9 +15,9 @@ from analytics.broker.clients import Publisher
 from analytics.cli.console import console
 from analytics.cli.streams import data_stream, visible
 from analytics.config import Config, catalogue
-from analytics.core.agree import NOTHING, Changed, ListChanged
+from analytics.core.agree import NOTHING, ListChanged, ValueChanged
 from analytics.errors import AnalyticsError
-from analytics.rebuild.check import Change
+from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection, configured
 from analytics.runtime.outdated import refuse_outdated
@@ -106,7 +106,7 @@ def rebuild(
 
     lines = data_stream() if as_json else sys.stdout
 
-    def report(change: Change) -> None:
+    def report(change: DifferingDocument) -> None:
         if as_json:
             lines.write(_as_json(change))
         elif dry:
@@ -149,7 +149,7 @@ def _wanted(
     return Selection(tuple(bolts), timers, every, area, since, until)
 
 
-def _as_json(change: Change) -> str:
+def _as_json(change: DifferingDocument) -> str:
     fields = {}
     for name, one in change.differences.items():
         if isinstance(one, ListChanged):
@@ -160,11 +160,11 @@ def _as_json(change: Change) -> str:
     return _encoder.encode(line).decode() + "\n"
 
 
-def _sides(one: Changed) -> Mapping[str, Any]:
+def _sides(one: ValueChanged) -> Mapping[str, Any]:
     return {"old": one.old, "new": one.new}
 
 
-def _as_text(change: Change) -> Iterator[str]:
+def _as_text(change: DifferingDocument) -> Iterator[str]:
     yield f"{change.collection} {change.id}: {change.what}"
     width = max(map(len, change.differences), default=0)
     for name, one in change.differences.items():

@@ -19,7 +19,7 @@ from analytics.spouts.sources.matching import matching
 _SHOWN = 200
 
 
-class _Record(msgspec.Struct):
+class _AreaTime(msgspec.Struct):
     area: str
     ts: int
 
@@ -82,7 +82,7 @@ def _print(out: Console, one: Outcome, there: Areas, bolts: Catalogue) -> None:
         text = f"[red]rejected[/red]: {escape(one.reason)}" if one.reason else "skipped"
         out.print(f"   {text}", soft_wrap=True)
         return
-    record = msgspec.json.decode(one.record, type=_Record)
+    record = msgspec.json.decode(one.record, type=_AreaTime)
     shown = json.loads(bytes(one.record))
     del shown["id"]
     area = there[record.area]

@@ -17,7 +17,7 @@ from analytics.system.processes import process_started
 LOCK_SECONDS = 1.0  # the lock is held for microseconds, so a longer wait means a frozen process
 
 
-class _Entry(msgspec.Struct, frozen=True):
+class _StoredValue(msgspec.Struct, frozen=True):
     """A value, its expiry by :func:`analytics.cluster.keys.clock`, and the process that wrote it."""
 
     value: bytes
@@ -89,14 +89,14 @@ class LocalKeys:
         entry = self._entry(key)
         return entry.value if entry is not None and entry.alive else None
 
-    def _entry(self, key: str) -> _Entry | None:
+    def _entry(self, key: str) -> _StoredValue | None:
         try:
-            return msgspec.msgpack.decode(self._path(key).read_bytes(), type=_Entry)
+            return msgspec.msgpack.decode(self._path(key).read_bytes(), type=_StoredValue)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def _write(self, key: str, value: bytes, ttl: int) -> None:
-        entry = _Entry(value, clock() + ttl, ttl, os.getpid(), process_started())
+        entry = _StoredValue(value, clock() + ttl, ttl, os.getpid(), process_started())
         path = self._path(key)
         files.draft(path, msgspec.msgpack.encode(entry), durable=False).replace(path)
 

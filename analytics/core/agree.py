@@ -20,7 +20,7 @@ _DAMAGE = (TypeError, ValueError, KeyError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ValueChanged:
     """A field's value as it is stored and as it should be; NOTHING where there is none."""
 
     old: Any
@@ -35,7 +35,7 @@ class ListChanged:
     more: Sequence[Any]
 
 
-Differences = dict[str, Changed | ListChanged]
+Differences = dict[str, ValueChanged | ListChanged]
 
 
 def expected_fields(bolt: Bolt, key: Key, states: States, areas: Areas) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def differences(
     for name in [*expected, *sorted(document.keys() - expected.keys() - lists - _OWN)]:
         old, new = document.get(name, NOTHING), expected.get(name, NOTHING)
         if old is NOTHING or new is NOTHING or not _same(old, new):
-            found[name] = Changed(old, new)
+            found[name] = ValueChanged(old, new)
     for place, (name, measure) in enumerate(bolt.measures.items()):
         if isinstance(measure, Growing):
             upper = states[place] if most is None else most[place]

@@ -61,7 +61,7 @@ Keyed = dict[Key, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _MessageTuples:
     """A message's tuples, or their columns, by area, and the earliest and latest ``ts`` of them all."""
 
     by_area: Mapping[str, Any]
@@ -71,7 +71,7 @@ class _Read:
     @classmethod
     def of_columns(
         cls, by_area: Mapping[str, tuple[Sequence[int], list[str], bool]], earliest: int, latest: int
-    ) -> "_Read":
+    ) -> "_MessageTuples":
         columns = {
             area: Columns({"ts": times, "data.acct": accts}, ordered)
             for area, (times, accts, ordered) in by_area.items()
@@ -79,7 +79,7 @@ class _Read:
         return cls(columns, earliest, latest)
 
     @classmethod
-    def of(cls, tuples: Sequence[Any]) -> "_Read":
+    def of(cls, tuples: Sequence[Any]) -> "_MessageTuples":
         by_area: dict[str, list[Any]] = defaultdict(list)
         for one in tuples:
             by_area[one.area].append(one)
@@ -113,7 +113,7 @@ class Folder:
             body: newline-delimited JSON.
             only: names of the bolts to fold for; None: all that read the topic.
         """
-        read: dict[type, _Read] = {}
+        read: dict[type, _MessageTuples] = {}
         keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
         unusable: dict[bytes, UnusableLine] = {}
         result = {}
@@ -131,17 +131,19 @@ class Folder:
             result[plan.bolt.name] = plan.fold(number, keyed[shared])
         return result, list(unusable.values())
 
-    def _read(self, body: bytes, tuple_type: type, columns: bool) -> tuple[_Read, list[UnusableLine]]:
+    def _read(
+        self, body: bytes, tuple_type: type, columns: bool
+    ) -> tuple[_MessageTuples, list[UnusableLine]]:
         """Return a message's tuples, or their columns where these will do, and the lines that are no tuples."""
         if columns and self._scanner is not None:
             found = self._scanner.by_area(body, LATEST)
             if found is not None:
-                read = _Read.of_columns(*found)
+                read = _MessageTuples.of_columns(*found)
                 if read.latest - read.earliest <= COLUMNS_SECONDS:
                     return read, []
         decoder = self._decoders[tuple_type]
         try:
-            read = _Read.of(decoder.decode_lines(body))
+            read = _MessageTuples.of(decoder.decode_lines(body))
             if all(area in self._areas for area in read.by_area):
                 return read, []
         except UNDECODABLE:
@@ -150,7 +152,7 @@ class Folder:
 
     def _read_slowly(
         self, body: bytes, decoder: msgspec.json.Decoder[Any]
-    ) -> tuple[_Read, list[UnusableLine]]:
+    ) -> tuple[_MessageTuples, list[UnusableLine]]:
         tuples: list[Any] = []
         unusable: list[UnusableLine] = []
         for line in filter(bytes.strip, body.split(b"\n")):
@@ -164,9 +166,9 @@ class Folder:
             else:
                 reason = f"$.area: expected an area that a game of the configuration claims, got {one.area!r}"
                 unusable.append(UnusableLine(line, reason))
-        return _Read.of(tuples), unusable
+        return _MessageTuples.of(tuples), unusable
 
-    def _by_period(self, period: PeriodName | None, read: _Read) -> Keyed:
+    def _by_period(self, period: PeriodName | None, read: _MessageTuples) -> Keyed:
         """Return tuples by area and period: the part of a key that bolts have in common."""
         if period is None:
             return {(area,): tuples for area, tuples in read.by_area.items()}

@@ -32,7 +32,7 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _ExportFile:
     """Documents that go into one file: those of a UTC month, or all where they have no time."""
 
     collection: str
@@ -55,7 +55,9 @@ def export_documents(
             yield Exported(part.name, rows)
 
 
-def _parts(database: Database[dict[str, Any]], collection: str) -> Iterator[tuple[_Part, dict[str, Any]]]:
+def _parts(
+    database: Database[dict[str, Any]], collection: str
+) -> Iterator[tuple[_ExportFile, dict[str, Any]]]:
     """Yield the parts of a collection, each with what tells that a document of it has changed."""
     month = {
         "$dateToString": {"date": {"$toDate": {"$multiply": [{"$toLong": "$ts"}, 1000]}}, "format": "%Y-%m"}
@@ -73,19 +75,19 @@ def _parts(database: Database[dict[str, Any]], collection: str) -> Iterator[tupl
         updated = one["updated"].isoformat() if one["updated"] else ""
         versions = {"documents": one["documents"], "versions": one["versions"], "updated": updated}
         if not dated:
-            yield _Part(collection, f"documents/{collection}/documents.parquet", {}), versions
+            yield _ExportFile(collection, f"documents/{collection}/documents.parquet", {}), versions
             continue
         begin = datetime.fromisoformat(f"{one['_id']}-01").replace(tzinfo=UTC)
         end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
         where = {"ts": {"$gte": int(begin.timestamp()), "$lt": int(end.timestamp())}}
         yield (
-            _Part(collection, f"documents/{collection}/month={one['_id']}/documents.parquet", where),
+            _ExportFile(collection, f"documents/{collection}/month={one['_id']}/documents.parquet", where),
             versions,
         )
 
 
 def _write(
-    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", part: _Part, path: Path
+    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", part: _ExportFile, path: Path
 ) -> int:
     """Write the rows of a part's documents, sorted by id; return how many there are."""
     lines = path.with_name("rows.json")

@@ -15,7 +15,7 @@ from analytics.errors import AnalyticsError
 from analytics.export.duck import MEMORY_MB, connect
 from analytics.export.files import SPOUTS, JournalFile, Spout, journal_files
 from analytics.export.mapped import plain_files
-from analytics.export.tables import Days, create, prepare
+from analytics.export.tables import DayRange, create, prepare
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,14 +37,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """The names of the columns, and the rows, some at a time."""
 
     columns: list[str]
     rows: Iterator[Sequence[tuple[Any, ...]]]
 
 
-def files_of(config: Config, days: Days) -> dict[Spout, list[JournalFile]]:
+def files_of(config: Config, days: DayRange) -> dict[Spout, list[JournalFile]]:
     """Return the journals that may hold records of these days.
 
     Records come late, so no later journal can be left out; but none holds records of days that had not begun.
@@ -57,7 +57,9 @@ def files_of(config: Config, days: Days) -> dict[Spout, list[JournalFile]]:
 
 
 @contextmanager
-def answer(config: Config, sql: str, days: Days = Days(), limits: Limits = Limits()) -> Iterator[Answer]:
+def answer(
+    config: Config, sql: str, days: DayRange = DayRange(), limits: Limits = Limits()
+) -> Iterator[QueryResult]:
     """Run one statement over the journals; rows come while it runs, where it lets them.
 
     Raises:
@@ -88,7 +90,9 @@ def _refuse_writing(connection: "DuckDBPyConnection", sql: str) -> None:
         )
 
 
-def _asked(connection: "DuckDBPyConnection", config: Config, sql: str, days: Days, folder: Path) -> Answer:
+def _asked(
+    connection: "DuckDBPyConnection", config: Config, sql: str, days: DayRange, folder: Path
+) -> QueryResult:
     """Run the query over the journals that there are; again where one of them is gone by the time it is read.
 
     ``folder``: for copies of journals that a mapping reads.
@@ -109,7 +113,7 @@ def _asked(connection: "DuckDBPyConnection", config: Config, sql: str, days: Day
             if left and any(not file.path.exists() for found in files.values() for file in found):
                 continue
             raise AnalyticsError(f"the query failed: {error}") from error
-        return Answer(columns, _rows(connection, first))
+        return QueryResult(columns, _rows(connection, first))
     raise AssertionError
 
 

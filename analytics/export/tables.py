@@ -59,7 +59,7 @@ _ROWS: dict[Spout, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DayRange:
     """From which day to which, both included, each in its area's zone; None: no bound."""
 
     since: date | None = None
@@ -85,7 +85,9 @@ def prepare(connection: "DuckDBPyConnection", areas: Areas, default: Zone) -> No
 
 
 def create(
-    connection: "DuckDBPyConnection", files: Mapping[Spout, Sequence[JournalFile]], days: Days = Days()
+    connection: "DuckDBPyConnection",
+    files: Mapping[Spout, Sequence[JournalFile]],
+    days: DayRange = DayRange(),
 ) -> None:
     """Create the views of these journals. A row is of a day that ``days`` names."""
     for spout, journals in files.items():

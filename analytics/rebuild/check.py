@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from analytics.core.agree import NOTHING, Changed, Differences, ListChanged, differences
+from analytics.core.agree import NOTHING, Differences, ListChanged, ValueChanged, differences
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import States
@@ -12,7 +12,7 @@ from analytics.store import Document
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DifferingDocument:
     """A document that differed. ``what``: "changed", "missing" (it should exist) or "extra" (it should not)."""
 
     collection: str
@@ -55,18 +55,20 @@ class DocumentCounts:
     restless: list[tuple[str, str]] = field(default_factory=list)
 
 
-def change_of(bolt: Bolt, id_: str, check: Check, areas: Areas) -> Change:
+def change_of(bolt: Bolt, id_: str, check: Check, areas: Areas) -> DifferingDocument:
     """Return the report of a document that differs."""
     if check.what == "changed":
-        return Change(bolt.name, id_, "changed", check.differences or {})
+        return DifferingDocument(bolt.name, id_, "changed", check.differences or {})
     if check.what == "extra":
         shown = {
             name: value for name, value in (check.document or {}).items() if name not in ("_id", "updated")
         }
-        return Change(bolt.name, id_, "extra", {name: Changed(old, NOTHING) for name, old in shown.items()})
+        return DifferingDocument(
+            bolt.name, id_, "extra", {name: ValueChanged(old, NOTHING) for name, old in shown.items()}
+        )
     assert check.key is not None  # what is missing has one
     missing = differences(bolt, check.key, check.states or [], areas, {}, [])
-    return Change(
+    return DifferingDocument(
         bolt.name,
         id_,
         "missing",

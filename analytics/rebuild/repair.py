@@ -14,7 +14,7 @@ import gevent
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
 from analytics.config import Catalogue
-from analytics.core.agree import NOTHING, Changed, Differences, agreed_states, differences
+from analytics.core.agree import NOTHING, Differences, ValueChanged, agreed_states, differences
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.derive import States
@@ -22,7 +22,7 @@ from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.group import Group, reads_spouts, upstream
 from analytics.rebuild.queue import Tail, heads_of, wait_for
 from analytics.rebuild.stored import ALL, header_of, parts_of
-from analytics.rebuild.write import Writer
+from analytics.rebuild.write import DocumentWriter
 from analytics.store import Document, Store
 from analytics.store.store import is_version
 
@@ -53,7 +53,7 @@ class Repairer:
         store: Store,
         refill: Refill,
         tail: Tail,
-        writer: Writer,
+        writer: DocumentWriter,
         timeout: float,
         done: DocumentCounts,
         remove_many: bool = False,
@@ -247,13 +247,15 @@ class Repairer:
         """Return what is wrong with a document's version, and with the numbers that it includes."""
         found: Differences = {}
         if not is_version(document):
-            found["_v"] = Changed(document.get("_v", NOTHING), 1)
+            found["_v"] = ValueChanged(document.get("_v", NOTHING), 1)
         heads, header = self._heads | self._tail.numbers, header_of(document)
         if header is None or any(
             n > heads.get(topic, 0) for topic, n in header.included(self._tail.log).items()
         ):
             numbers = {topic: self._tail.numbers.get(topic, 0) for topic in bolt.reads}
-            found["_at"] = Changed(document.get("_at", NOTHING), {"log": self._tail.log, "topics": numbers})
+            found["_at"] = ValueChanged(
+                document.get("_at", NOTHING), {"log": self._tail.log, "topics": numbers}
+            )
         return found
 
     def _runs_ahead(self, bolt: Bolt, document: Document) -> bool:

@@ -14,11 +14,11 @@ from analytics.spouts.rejected import Reject
 _decoder = msgspec.json.Decoder(Line)
 
 
-class _Area(msgspec.Struct):
+class _AreaOnly(msgspec.Struct):
     area: str
 
 
-_areas = msgspec.json.Decoder(_Area)
+_areas = msgspec.json.Decoder(_AreaOnly)
 
 
 def resolved(rejects: Iterable[Reject], bolts: Catalogue, areas: Areas, only: str = "") -> list[Reject]:

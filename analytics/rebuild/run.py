@@ -23,7 +23,7 @@ from analytics.core.periods import PeriodName
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError
 from analytics.rebuild import timers as rebuild_timers
-from analytics.rebuild.check import Change
+from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.gaps import FOR_EVER, Gap, complete_from, gaps
 from analytics.rebuild.group import Bucket, Group, home_of, is_within, spout_topics
 from analytics.rebuild.journals import (
@@ -42,7 +42,7 @@ from analytics.rebuild.repair import Repairer
 from analytics.rebuild.resolved import resolved
 from analytics.rebuild.selection import RebuildResult, Selection, configured, kinds_of, span
 from analytics.rebuild.spool import Spool
-from analytics.rebuild.write import Writer, marks_of, tuples_of
+from analytics.rebuild.write import DocumentWriter, marks_of, tuples_of
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted
@@ -78,7 +78,7 @@ class Rebuild:
         store: Store,
         publisher: Publisher,
         wanted: Selection,
-        report: Callable[[Change], None] = lambda change: None,
+        report: Callable[[DifferingDocument], None] = lambda change: None,
         say: Callable[[str], None] = lambda text: None,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -88,12 +88,10 @@ class Rebuild:
         self._say = say
         self._now = now
         self._store = Overlay(store) if wanted.dry else store
-        self._publisher = Silent() if wanted.dry else publisher
-        self._outlet = Outlet(self._publisher, f"rebuild-{new_session()}")
+        self._outlet = Outlet(Silent() if wanted.dry else publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
         self._catalogue = catalogue(config)
-        self._rules = rules_of(config)
         self._group: Group | None = None
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
         self._spans = {area.id: span(wanted, area) for area in chosen}
@@ -162,7 +160,7 @@ class Rebuild:
                 self._refill, spout_topics(self._catalogue, self._wanted.bolts), self._take_later
             )
             outcome.gaps = self._read_journals(outcome, accepted)
-            writer = Writer(
+            writer = DocumentWriter(
                 self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
             )
             repairer = Repairer(
@@ -180,12 +178,12 @@ class Rebuild:
     def _read_journals(self, outcome: RebuildResult, accepted: dict[str, NumberSet]) -> list[Gap]:
         """Take all records before the cut; return what is missing of them."""
         files = [one for folder in (self._config.data, *self._wanted.folders) for one in journals(folder)]
-        there, names = [], Names(self._refill)
+        there, names, rules = [], Names(self._refill), rules_of(self._config)
         self._say(f"reading {len(files)} journals")
         for file in files:
             try:
                 for block in blocks(file):
-                    plain = plain_journal(block, self._rules, int(time.time()))
+                    plain = plain_journal(block, rules, int(time.time()))
                     self._take(read(plain.block), names, outcome)
                     outcome.unmapped += names.pass_over(plain.unused)
                     outcome.without_mapping |= plain.unmapped
@@ -344,7 +342,7 @@ class Rebuild:
         chosen = everything if changed else asked
         found, left = rebuild_timers.wrong(self._config, self._store, self._refill, chosen, self._now)
         if found and not wanted.dry:
-            rebuild_timers.repair(self._config, self._store, self._publisher, chosen, found, self._now)
+            rebuild_timers.repair(self._config, self._store, self._outlet.publisher, chosen, found, self._now)
         for change in found:
             outcome.done.changed[change.collection, change.what] += 1
             self._report(change)

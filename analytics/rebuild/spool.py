@@ -17,7 +17,7 @@ OF_A_LINE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Extent:
     topic: str
     later: bool
     offset: int
@@ -38,7 +38,7 @@ class Spool:
         self._end = 0
         self._waiting: dict[tuple[str, int, str, bool], list[bytes]] = {}
         self._bytes = 0
-        self._chunks: dict[str, dict[int, list[_Chunk]]] = {}
+        self._chunks: dict[str, dict[int, list[_Extent]]] = {}
 
     def add(self, area: str, day: int, topic: str, text: bytes, number: int = 0) -> None:
         """Keep a line; ``number`` is that of its message where it came after the cut."""
@@ -59,7 +59,7 @@ class Spool:
         for (area, day, topic, later), lines in self._waiting.items():
             body = b"\n".join(lines)
             self._file.write(body)
-            chunk = _Chunk(topic, later, self._end, len(body))
+            chunk = _Extent(topic, later, self._end, len(body))
             self._chunks.setdefault(area, {}).setdefault(day, []).append(chunk)
             self._end += len(body)
         self._file.flush()
@@ -82,7 +82,7 @@ class Spool:
         of = self._chunks.get(area, {})
         return self._bodies([chunk for day in days for chunk in of.get(day, ())])
 
-    def _bodies(self, chunks: list[_Chunk]) -> Iterator[tuple[str, int, bytes]]:
+    def _bodies(self, chunks: list[_Extent]) -> Iterator[tuple[str, int, bytes]]:
         for chunk in chunks:
             body = os.pread(self._file.fileno(), chunk.size, chunk.offset)
             if not chunk.later:

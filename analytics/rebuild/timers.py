@@ -13,8 +13,8 @@ import gevent
 
 from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config, catalogue
-from analytics.core.agree import NOTHING, Changed, Differences
-from analytics.rebuild.check import Change
+from analytics.core.agree import NOTHING, Differences, ValueChanged
+from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.overlay import Overlay, Silent
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import readers
@@ -36,7 +36,7 @@ Found = dict[tuple[str, str], tuple[Document | None, Document | None]]
 
 def wrong(
     config: Config, store: Store, refill: Refill, wanted: Wanted, now: Now
-) -> tuple[list[Change], Done]:
+) -> tuple[list[DifferingDocument], Done]:
     """Return the documents of timer bolts that differ from what they should say, and stay so; and what was left alone."""
     before, done = _differing(config, store, wanted, now)
     if not before:
@@ -49,7 +49,7 @@ def wrong(
         wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, longest + PATIENCE_SECONDS)
     after, done = _differing(config, store, wanted, now)
     changes = [
-        Change(name, str(id_), _what(old, new), _differences(old, new))
+        DifferingDocument(name, str(id_), _what(old, new), _differences(old, new))
         for (name, id_), (old, new) in after.items()
         if (name, id_) in before and _version(before[name, id_][0]) == _version(old)
     ]
@@ -57,7 +57,12 @@ def wrong(
 
 
 def repair(
-    config: Config, store: Store, publisher: Publisher, wanted: Wanted, changes: list[Change], now: Now
+    config: Config,
+    store: Store,
+    publisher: Publisher,
+    wanted: Wanted,
+    changes: list[DifferingDocument],
+    now: Now,
 ) -> None:
     """Compute the timer bolts of these documents."""
     names = {written(catalogue(config))[change.collection] for change in changes}
@@ -100,9 +105,9 @@ def _differences(old: Document | None, new: Document | None) -> Differences:
     was, will = _public(old) or {}, _public(new) or {}
     damaged: Differences = {}
     if old is not None and new is not None and not is_version(old):
-        damaged = {"_v": Changed(old.get("_v", NOTHING), new["_v"])}
+        damaged = {"_v": ValueChanged(old.get("_v", NOTHING), new["_v"])}
     return damaged | {
-        name: Changed(was.get(name, NOTHING), will.get(name, NOTHING))
+        name: ValueChanged(was.get(name, NOTHING), will.get(name, NOTHING))
         for name in [*will, *(was.keys() - will.keys())]
         if was.get(name, NOTHING) != will.get(name, NOTHING)
     }

@@ -18,7 +18,7 @@ from analytics.core.bolt import CHANGES, Bolt
 from analytics.core.derive import Rewritten, rewritten, states_of
 from analytics.core.settle import Position
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.rebuild.check import Change, Check, DocumentCounts, change_of
+from analytics.rebuild.check import Check, DifferingDocument, DocumentCounts, change_of
 from analytics.rebuild.group import Group, home_of, reads_spouts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.queue import Tail
@@ -31,7 +31,7 @@ from analytics.store.store import is_version
 AT_ONCE = 200
 
 
-class Writer:
+class DocumentWriter:
     """Writes documents of one group after the other.
 
     Args:
@@ -46,7 +46,7 @@ class Writer:
         tail: Tail,
         outlet: Outlet,
         notes: Notes,
-        report: Callable[[Change], None],
+        report: Callable[[DifferingDocument], None],
         done: DocumentCounts,
     ) -> None:
         self._areas = areas
@@ -56,7 +56,7 @@ class Writer:
         self._notes = notes
         self._report = report
         self._done = done
-        self._differing: dict[tuple[str, str], Change] = {}
+        self._differing: dict[tuple[str, str], DifferingDocument] = {}
         self._dropped: set[tuple[str, str]] = set()
 
     def act(self, group: Group, bolt: Bolt, checks: Mapping[str, Check]) -> list[str]:
@@ -105,7 +105,7 @@ class Writer:
         if change is not None and (not dropped or (bolt.name, id_) in self._dropped):
             self._tell(change)
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: DifferingDocument) -> None:
         self._done.changed[change.collection, change.what] += 1
         self._report(change)
 
@@ -170,14 +170,14 @@ class Writer:
         if found := orphans_of(bolt, document, self._store):
             self._store.delete(bolt.name, found)
             for id_ in found:
-                self._tell(Change(bolt.name, id_, "extra", {}))
+                self._tell(DifferingDocument(bolt.name, id_, "extra", {}))
 
     def remove_foreign(self, bolt: Bolt, document: Document) -> None:
         """Remove a document whose id is no text, as the suite's are."""
         if self._store.remove(bolt.name, document["_id"], document.get("_v")):
             if bolt.totals:
                 self._outlet.publish(CHANGES, marks_of(bolt, self._areas, [], [Check(None, document, None)]))
-            self._tell(Change(bolt.name, str(document["_id"]), "extra", {}))
+            self._tell(DifferingDocument(bolt.name, str(document["_id"]), "extra", {}))
 
     def _drop(self, bolt: Bolt, checks: Mapping[str, Check]) -> None:
         """Remove documents that no worker could use, as their versions are none. The next check finds them missing."""

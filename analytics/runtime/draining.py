@@ -43,7 +43,7 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
     try:
         _wait_for(lambda: _on_its_way(registry, called), until, progress)
         for _ in range(depth(bolts)):
-            look = _Look(refill, until, bolts)
+            look = _Goal(refill, until, bolts)
             _wait_for(look.missing, until, progress)
     finally:
         refill.close()
@@ -74,7 +74,7 @@ def behind(
     return result
 
 
-class _Look:
+class _Goal:
     """Compares the bolts' positions with the heads of the moment at which it was made."""
 
     def __init__(self, refill: Refill, until: float, bolts: Mapping[str, list[str]]) -> None:

@@ -28,7 +28,7 @@ class Outlet:
     """
 
     def __init__(self, publisher: Publisher, session: str) -> None:
-        self._publisher = publisher
+        self.publisher = publisher
         self._session = session
         self._published = 0
 
@@ -52,7 +52,7 @@ class Outlet:
         for batch in portions(lines, LINES_A_BATCH, lambda pair: len(pair[0])):
             part = Part(bolt, len(batch), sum(weight for _, weight in batch))
             header = BatchHeader(f"{bolt}@{self._session}", [], [part])
-            yield self._publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)]))
+            yield self.publisher.publish(Batch(header, [b"\n".join(line for line, _ in batch)]))
 
     def _lines(
         self, bolt: str, fields: Mapping[str, Any], list_fields: Sequence[str]

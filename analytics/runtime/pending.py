@@ -7,7 +7,7 @@ from gevent.event import Event
 from analytics.broker.wire import Head, Message
 from analytics.core.bolt import Key
 from analytics.core.fold import Delta
-from analytics.runtime.settler import Changes
+from analytics.runtime.settler import PendingChanges
 from analytics.system.tasks import TaskGroup
 
 BYTES_A_TUPLE = 256
@@ -32,14 +32,14 @@ class Pending:
         self.work = Event()
         self._bolts = list(bolts)
         self._most = most
-        self._changes = Changes.nothing("", self._bolts)
+        self._changes = PendingChanges.nothing("", self._bolts)
         self._settling = False
         self._room = Event()
 
     def begin(self, log: str, heads: dict[str, dict[str, Head]]) -> None:
         """Start in ``log``, where bolts are as far as ``heads`` say."""
         self.heads = heads
-        self._changes = Changes.nothing(log, self._bolts)
+        self._changes = PendingChanges.nothing(log, self._bolts)
         self._settling = False
 
     @property
@@ -61,9 +61,9 @@ class Pending:
         self._changes.bytes += len(message.body)
         self.work.set()
 
-    def take(self) -> Changes:
+    def take(self) -> PendingChanges:
         """Return all that waits, to be settled; call :meth:`settled` afterwards."""
-        changes, self._changes = self._changes, Changes.nothing(self._changes.log, self._bolts)
+        changes, self._changes = self._changes, PendingChanges.nothing(self._changes.log, self._bolts)
         changes.heads = {bolt: dict(heads) for bolt, heads in self.heads.items()}
         self._settling = True
         self._room.set()

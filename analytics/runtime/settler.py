@@ -45,7 +45,7 @@ _Portion = tuple[Bolt, Sequence[tuple[Key, list[Delta]]], Position]
 
 
 @dataclass(slots=True)
-class Changes:
+class PendingChanges:
     """What a stretch of messages changes: deltas per bolt and document, and how far each bolt then is.
 
     ``tuples`` and ``bytes`` say how much those messages held.
@@ -58,7 +58,7 @@ class Changes:
     bytes: int = 0
 
     @classmethod
-    def nothing(cls, log: str, bolts: Iterable[str]) -> "Changes":
+    def nothing(cls, log: str, bolts: Iterable[str]) -> "PendingChanges":
         """Return no changes at all."""
         return cls(log, {bolt: defaultdict(list) for bolt in bolts})
 
@@ -93,7 +93,7 @@ class Settler:
         self._periods = Periods()
         self._at_once = dict.fromkeys(bolts, DOCUMENTS_AT_FIRST)
 
-    def settle(self, changes: Changes) -> None:
+    def settle(self, changes: PendingChanges) -> None:
         """Bring ``changes`` into the store. Returns when documents and positions are durable.
 
         Raises:
@@ -106,7 +106,7 @@ class Settler:
         self._settle(changes)
         self._in_doubt = False
 
-    def _settle(self, changes: Changes) -> None:
+    def _settle(self, changes: PendingChanges) -> None:
         portions = self._portions(changes)  # shared: each greenlet takes the next
         published: list[AsyncResult[Ack]] = []
         marks = Marks()
@@ -148,7 +148,7 @@ class Settler:
                 raise lost
         self._elections = elections
 
-    def _portions(self, changes: Changes) -> Iterator[_Portion]:
+    def _portions(self, changes: PendingChanges) -> Iterator[_Portion]:
         """Yield a bolt's changes for as many documents as it may hold, and what position these are then complete to."""
         for name, deltas in changes.deltas.items():
             to = Position(changes.log, {topic: head.number for topic, head in changes.heads[name].items()})

@@ -19,13 +19,13 @@ from gevent.queue import Empty, Queue
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
-from analytics.spouts.journal import Journal, Mark
+from analytics.spouts.journal import Journal, JournalMark
 from analytics.spouts.lost import Lost
 from analytics.spouts.mapping.compiled import line_mappings
 from analytics.spouts.mapping.lines import convert, header_of
 from analytics.spouts.memory import Memory
 from analytics.spouts.outbox import alone
-from analytics.spouts.positions import Position, State
+from analytics.spouts.positions import SpoutState, StreamPosition
 from analytics.spouts.rejected import Reject, Rejected, reject
 from analytics.spouts.rules import Rules
 from analytics.spouts.schemas import schemas_of
@@ -58,7 +58,7 @@ class Work:
     shares: list[Share]
     rejects: list[Reject]
     source: str = ""
-    position: Position | None = None
+    position: StreamPosition | None = None
 
     @property
     def lines(self) -> int:
@@ -88,7 +88,7 @@ class _Awaited:
 
     counts: Counts
     result: "AsyncResult[Ack] | None" = None
-    mark: Mark | None = None
+    mark: JournalMark | None = None
     work: Work | None = None
 
 
@@ -100,7 +100,7 @@ class Pipeline:
         config: Config,
         name: str,
         journal: Journal,
-        acknowledged: Callable[[str, Position], None] = lambda source, position: None,
+        acknowledged: Callable[[str, StreamPosition], None] = lambda source, position: None,
     ) -> None:
         self.counts = Counts()
         self.blocked = ""
@@ -144,7 +144,7 @@ class Pipeline:
         self.counts.rejected += len(rejects)
         return Work(shares, rejects, chunk.source, chunk.position)
 
-    def again(self, data: bytes, mark: Mark, rules: Rules) -> None:
+    def again(self, data: bytes, mark: JournalMark, rules: Rules) -> None:
         """Publish lines that the journal has already; ``mark`` is acknowledged with them."""
         shares = convert(data, "gamelog/journal", 1, rules, int(time.time()))
         self._rejected.put_all(_rejects(shares, rules))
@@ -207,7 +207,7 @@ class Pipeline:
         self._pending += 1
         self._to_acknowledge.put(_Awaited(counts, result=self._publisher.publish(batch)))
 
-    def _write(self, works: list[Work], bodies: list[bytes]) -> Mark | None:
+    def _write(self, works: list[Work], bodies: list[bytes]) -> JournalMark | None:
         """Make the works durable, waiting as long as the disk is full.
 
         The journal keeps the very bytes that are published: within a batch, lines stand by topic. Of lines that a mapping
@@ -348,7 +348,7 @@ class GamelogSpout:
         given = SourceContext(self._config.gamelog, emit, health, memory, self._lost.put)
         self._sources.append(KINDS[source.kind](source, given))
 
-    def _fill(self, state: State) -> None:
+    def _fill(self, state: SpoutState) -> None:
         state.journal = dict(self._pipeline.journal.acknowledged or {})
         state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 

@@ -26,7 +26,7 @@ _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class JournalMark:
     """A place in a journal: everything in file ``name`` before byte ``end``."""
 
     name: str
@@ -38,7 +38,7 @@ class Block:
     """Whole lines read back from a journal, and the place after them."""
 
     data: bytes
-    mark: Mark
+    mark: JournalMark
 
 
 class Journal:
@@ -69,7 +69,7 @@ class Journal:
         self._end = 0
         self._opened = 0.0
 
-    def append(self, *blocks: bytes) -> Mark:
+    def append(self, *blocks: bytes) -> JournalMark:
         """Write ``blocks`` (whole lines, the last one's newline left out) and return when they are on the disk.
 
         Other greenlets run meanwhile. Raise OSError, with nothing of them left in the file, where the disk
@@ -84,9 +84,9 @@ class Journal:
             except OSError:
                 os.ftruncate(self._fd, self._end)
                 raise
-            return Mark(self._name, self._end)
+            return JournalMark(self._name, self._end)
 
-    def acknowledge(self, mark: Mark) -> None:
+    def acknowledge(self, mark: JournalMark) -> None:
         """Remember that everything before ``mark`` is accepted."""
         if self.acknowledged is not None:
             known = self.acknowledged.get(mark.name, 0)
@@ -210,6 +210,6 @@ def _left_over(path: Path, done: int) -> Iterator[Block]:
             rest = block[cut:]
             if cut:
                 done += cut
-                yield Block(block[:cut], Mark(path.name, done))
+                yield Block(block[:cut], JournalMark(path.name, done))
         if rest:
             os.ftruncate(file.fileno(), done)

@@ -37,7 +37,7 @@ class Progress(msgspec.Struct):
     full_at: float = 0.0
 
 
-class Known:
+class KnownRoles:
     """The file. Each call returns when what it wrote is on the disk; other greenlets run meanwhile.
 
     One greenlet at a time may use it. Every call raises AnalyticsError where the file can't be used.
@@ -48,6 +48,7 @@ class Known:
         self._db = self._file.connection
         rows = self._file.run(lambda: self._db.execute("SELECT id, number FROM areas").fetchall())
         self._numbers: dict[str, int] = dict(rows)
+        self._expected: dict[str, dict[str, bytes]] = {}
 
     @property
     def is_new(self) -> bool:
@@ -60,11 +61,25 @@ class Known:
         return {area: Progress(newest, full_at) for area, newest, full_at in rows}
 
     def digests(self, area: str, uids: Iterable[str]) -> dict[str, bytes]:
-        """Return the digests of those of ``uids`` that are known."""
+        """Return the digests of those of ``uids`` that the broker has, or is about to have."""
         number, wanted = self._numbers.get(area), list(uids)
-        if number is None:
-            return {}
-        return self._file.run(lambda: self._digests(number, wanted))
+        found = {} if number is None else self._file.run(lambda: self._digests(number, wanted))
+        expected = self._expected.get(area, {})
+        return found | {uid: expected[uid] for uid in wanted if uid in expected}
+
+    def expect(self, found: Mapping[str, Digests]) -> None:
+        """Take note, per area, of digests of roles that were sent and are not acknowledged yet."""
+        for area, some in found.items():
+            self._expected.setdefault(area, {}).update(some)
+
+    def arrived(self, found: Mapping[str, Digests]) -> None:
+        """Keep what was expected: the broker has it."""
+        self.put(found)
+        for area, some in found.items():
+            expected = self._expected[area]
+            for uid, digest in some.items():
+                if expected.get(uid) == digest:
+                    del expected[uid]
 
     def put(self, found: Mapping[str, Digests]) -> None:
         """Keep, per area, the digests of roles."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import gevent
 
 from analytics.spouts.piped import PipedStreams
-from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 from analytics.spouts.retired import MOST_ACTIVE
 from analytics.spouts.sources.identity import Catalogue
 
@@ -25,9 +25,9 @@ class Memory:
         fill: puts into the state, before it is saved, what others keep.
     """
 
-    def __init__(self, data: Path, fill: Callable[[State], None]) -> None:
+    def __init__(self, data: Path, fill: Callable[[SpoutState], None]) -> None:
         self._file = StateFile(data / "state" / "gamelog.json")
-        self.state = state = self._file.load(State)
+        self.state = state = self._file.load(SpoutState)
         piped = PipedStreams(data)
         self.journals = piped.journals
         self.catalogue = Catalogue(state.sources, state.sizes, piped.others, piped.alone)
@@ -44,15 +44,15 @@ class Memory:
         # One that lies ahead was noted by a wrong clock: files that came since may look older than they are.
         return looked if looked <= now else min(first, now)
 
-    def acknowledged(self, source: str, position: Position) -> None:
+    def acknowledged(self, source: str, position: StreamPosition) -> None:
         """Note that all before ``position`` is accepted."""
         known = self.state.sources.pop(source, position)
         self.state.sources[source] = position.with_marks(known)
         self._changed = True
 
-    def begun(self, source: str, position: Position) -> None:
+    def begun(self, source: str, position: StreamPosition) -> None:
         """Save how ``source`` begins, before records of it leave."""
-        known = self.state.sources.get(source) or Position(position.fingerprint)
+        known = self.state.sources.get(source) or StreamPosition(position.fingerprint)
         self.state.sources[source] = known.with_marks(position)
         while not self.save(now=True):
             gevent.sleep(1)

@@ -20,7 +20,7 @@ from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch, BatchHeader, Part, portions, tagged
 from analytics.config import Config
 from analytics.core.intervals import Intervals
-from analytics.spouts.journal import Journal, Mark
+from analytics.spouts.journal import Journal, JournalMark
 from analytics.spouts.rejected import Rejected
 from analytics.system.locks import FileLock
 
@@ -71,7 +71,7 @@ class _Sent:
     source: str
     last: int
     at: int
-    mark: Mark | None
+    mark: JournalMark | None
     then: list[Callable[[], None]] = field(default_factory=list)
 
 
@@ -209,7 +209,7 @@ class Outbox(Generic[L]):
         self._journal.close()
 
     def _publish(
-        self, source: str, numbers: Sequence[int], lines: list[bytes], at: int, mark: Mark | None
+        self, source: str, numbers: Sequence[int], lines: list[bytes], at: int, mark: JournalMark | None
     ) -> None:
         """Publish lines in as many batches as they take; ``mark`` is acknowledged with the last one."""
         begin = 0
@@ -221,7 +221,7 @@ class Outbox(Generic[L]):
             self._waiting.append(_Sent(result, source, ns[-1][1], at, mark if end == len(lines) else None))
             begin = end
 
-    def _unacknowledged(self) -> Iterator[tuple[list[L], list[bytes], Mark | None]]:
+    def _unacknowledged(self) -> Iterator[tuple[list[L], list[bytes], JournalMark | None]]:
         """Yield the journal's lines beyond what is acknowledged, those of one source together."""
         for block in self._journal.unacknowledged():
             runs = [list(run) for _, run in groupby(self._parsed(block.data), lambda pair: pair[0].source)]

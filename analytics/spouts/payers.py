@@ -37,15 +37,29 @@ class Payers:
         self._keys = {
             row[0] for row in self._file.run(lambda: self._db.execute("SELECT key FROM days").fetchall())
         }
+        self._expected: dict[str, Accts] = {}
 
     def of(self, key: str) -> Accts:
-        """Return who has paid on an area's day."""
+        """Return who has paid on an area's day, by all that the broker has or is about to have."""
+        if key in self._expected:
+            return self._expected[key]
         if key not in self._keys:
             return frozenset()
         row = self._file.run(
             lambda: self._db.execute("SELECT accts FROM days WHERE key = ?", [key]).fetchone()
         )
         return _decode(row[0])
+
+    def expect(self, found: Mapping[str, Accts]) -> None:
+        """Take note, per area's day, of who has paid by what was sent and is not acknowledged yet."""
+        self._expected.update(found)
+
+    def arrived(self, found: Mapping[str, Accts]) -> None:
+        """Keep what was expected: the broker has it."""
+        self.put(found)
+        for key, accts in found.items():
+            if self._expected.get(key) is accts:
+                del self._expected[key]
 
     def put(self, found: Mapping[str, Accts]) -> None:
         """Keep who has paid, per area's day."""

@@ -1,22 +1,18 @@
-"""The payment spout: polls who paid what, and publishes each snapshot that tells something new.
-
-interface ── poll ─▶ check ─▶ name ─▶ journal (durable) ─▶ Receiver ─▶ on acknowledgement: state
+"""The payment spout: polls who paid what, and publishes each snapshot that says something new.
 
 An answer is complete: an account that paid before and is left out of it has paid nothing, and the snapshot says so.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-
-import msgspec
 
 from analytics.config import Config
 from analytics.core.areas import Areas
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
-from analytics.spouts.outbox import JournalLine, Outbox, OutboxState, alone
+from analytics.spouts.outbox import JournalLine
 from analytics.spouts.paid import (
     NOTHING,
     Paid,
@@ -30,31 +26,27 @@ from analytics.spouts.paid import (
     users_of,
 )
 from analytics.spouts.payers import Accts, Payers
-from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer, Client, Poller
-from analytics.spouts.positions import StateFile
-from analytics.spouts.rejected import Reject, Rejected, reject
+from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer
+from analytics.spouts.polling import PollingSpout, PollingState
+from analytics.spouts.rejected import Reject, reject
 
 NAME = "payment"
-WAIT_SECONDS = 0.5
-BATCH_ANSWERS = 64
 BATCH_USERS = 200_000
 """So many accounts travel together, and one answer more: a message has a largest size."""
 
 Users = dict[str, Any]
 
 
-class PaymentState(msgspec.Struct):
+class PaymentState(PollingState):
     """What outlives the process. ``settled``: per area the last day that is not asked about any more.
 
     ``digests`` and ``put_aside``: of each day still asked about, the last answer that is in the broker's log, and
     what of its answers was rejected.
     """
 
-    outbox: OutboxState = msgspec.field(default_factory=OutboxState)
     settled: dict[str, int] = {}
     digests: dict[str, str] = {}
     put_aside: dict[str, list[str]] = {}
-    rejected: int = 0
 
 
 class PaymentLine(JournalLine):
@@ -80,84 +72,34 @@ class Snapshot:
     payers: Accts
 
 
-class PaymentSpout:
-    """The node ``payment``. Raise ConfigError where its token is not in the environment."""
+class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
+    """The node ``payment``."""
 
     name = NAME
-    role = "spout"
 
     def __init__(self, config: Config, areas: Areas) -> None:
-        self._config = config
-        self._areas = areas
         self._settings = config.payment
-        self._client = Client(self._settings, NAME)
-        self._file = StateFile(config.data / "state" / "payment.json")
-        self._errors: dict[str, str] = {}
-        self._unchanged = 0
-        self._changed = False
+        super().__init__(config, areas, self._settings, PaymentState, PaymentLine)
+        self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
 
     def start(self) -> None:
-        """Take up the state; asking begins once all is sent that was left. Raise AnalyticsError where another one has the data folder."""
-        self._lock = alone(self._config, NAME)
-        self._state = state = self._file.load(PaymentState)
-        self._payers = Payers(self._config.data / "state" / "payment.sqlite")
-        self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
-        self._sent: dict[str, Accts] = {}  # who has paid, by what is not acknowledged yet
-        self._file.save(state, now=True)  # before any record is named after it
-        settings = self._settings
-        self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
-        self._rejected = Rejected(self._config)
-        self._outbox = Outbox(self._config, NAME, state.outbox, PaymentLine, self._rejected)
+        super().start()
         self._accepted = self._outbox.accepted()
-        self._recovered = False
-        self._digests = dict(state.digests)  # of what was sent, acknowledged or not
-        self._poller = Poller(self._client, settings, self._plan, self._ask)
 
     def step(self) -> None:
-        """Take acknowledgements and answers, publish what is new; return within about a second.
-
-        While the broker does not acknowledge, answers wait, and with them the poller.
-        """
-        if self._outbox.full:
-            self._outbox.wait(WAIT_SECONDS)
-        elif not self._recovered:
-            self._recover()
-        else:
-            self._publish(self._answers())
+        super().step()
         if self._open_keys is not None:
             self._payers.keep(self._open_keys)
             self._open_keys = None
-        self._changed |= self._outbox.settle()
-        if self._changed and self._file.save(self._state):
-            self._changed = False
 
-    def stop(self) -> None:
-        """Ask no more, wait a little for what is not acknowledged, and keep the state."""
-        self._poller.stop()
-        self._outbox.close()
-        self._file.save(self._state, now=True)
+    def _open(self) -> None:
+        self._payers = Payers(self._config.data / "state" / "payment.sqlite")
+        state, settings = self._state, self._settings
+        self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
+        self._digests = dict(state.digests)  # of what was sent, acknowledged or not
+
+    def _close(self) -> None:
         self._payers.close()
-        self._rejected.close()
-        self._client.close()
-        self._lock.close()
-
-    def state(self) -> dict[str, Any]:
-        """Return the balance, and what goes wrong at the moment per area and day."""
-        state, journaled = self._state, self._outbox.last
-        errors = self._errors | self._poller.errors()
-        return {
-            "read": sum(journaled.values()) + state.rejected,
-            "journaled": sum(journaled.values()),
-            "published": self._outbox.published,
-            "repeated": state.outbox.repeated,
-            "rejected": state.rejected,
-            "unchanged": self._unchanged,
-            "rounds": self._poller.rounds,
-            "blocked": self._outbox.unanswered,
-            "sources": journaled,
-            "errors": errors,
-            "last_error": next(reversed(errors.values()), ""),
-        }
 
     def _plan(self, now: float) -> list[AreaDay]:
         known = dict(self._days.settled)
@@ -182,61 +124,17 @@ class PaymentSpout:
                 raise BadAnswer(str(error), raw) from error
         yield users
 
-    def _answers(self) -> Iterator[Answer[AreaDay, Users]]:
-        """Yield what has come in, waiting only for the first."""
-        timeout, users = WAIT_SECONDS, 0
-        for _ in range(BATCH_ANSWERS):
-            answer = self._poller.get(timeout) if users < BATCH_USERS else None
-            if answer is None:
-                return
-            timeout = 0.0
-            users += len(answer.result or ())
-            yield answer
-
-    def _recover(self) -> None:
-        if not self._payers.complete:
-            accepted = next(self._accepted, None)
-            if accepted is None:
-                self._payers.complete_now()
-            else:
-                self._payers.put(self._payers_after(accepted))
-            return
-        lines = self._outbox.recover()
-        if lines is None:
-            self._recovered = True
-            self._poller.start(self._outbox.at)
-            return
-        payers = self._payers_after(lines)
-        self._sent.update(payers)
-        newest: dict[str, tuple[int, dict[str, Paid]]] = {}
-        for line in lines:
-            at, users = newest.get(line.key, (line.at, {}))
-            # A long snapshot is several lines, all asked for at one time.
-            newest[line.key] = line.at, (users | line.users if at == line.at else line.users)
-        digests = {key: digest(users) for key, (_, users) in newest.items()}
-        self._digests.update(digests)
-        self._outbox.after(partial(self._arrived, digests, payers))
-
-    def _payers_after(self, lines: list[PaymentLine]) -> dict[str, Accts]:
-        """Return, by area's day, who has paid once these lines have arrived."""
-        payers: dict[str, Accts] = {}
-        for line in lines:
-            before = payers[line.key] if line.key in payers else self._paying(line.key)
-            # Who was rejected is not named, and has paid what was known before.
-            payers[line.key] = payers_of(line.users) | before.difference(line.users)
-        return payers
-
-    def _paying(self, key: str) -> Accts:
-        """Return who has paid on an area's day, by all that the broker has or is about to have."""
-        return self._sent[key] if key in self._sent else self._payers.of(key)
-
-    def _publish(self, answers: Iterable[Answer[AreaDay, Users]]) -> None:
+    def _work(self) -> None:
         """Publish the answers that tell something new: one batch a game."""
         batches: dict[str, list[Snapshot]] = {}
-        for answer in answers:
+        users = 0
+        for answer in self._answers():
             snapshot = self._snapshot(answer)
             if snapshot is not None:
                 batches.setdefault(answer.question.area.game, []).append(snapshot)
+            users += len(answer.result or ())
+            if users >= BATCH_USERS:
+                break
         for game, found in batches.items():
             tuples = [
                 part
@@ -248,16 +146,42 @@ class PaymentSpout:
             arrived = partial(self._arrived, digests, payers, [one.answer for one in found])
             self._outbox.send(game, tuples, max(one.answer.at for one in found), arrived)
 
+    def _recover(self) -> None:
+        if self._payers.complete:
+            super()._recover()
+        elif (accepted := next(self._accepted, None)) is None:
+            self._payers.complete_now()
+        else:
+            self._payers.put(self._payers_after(accepted))
+
+    def _resent(self, lines: list[PaymentLine]) -> Callable[[], None]:
+        payers = self._payers_after(lines)
+        self._payers.expect(payers)
+        newest: dict[str, tuple[int, dict[str, Paid]]] = {}
+        for line in lines:
+            at, users = newest.get(line.key, (line.at, {}))
+            # A long snapshot is several lines, all asked for at one time.
+            newest[line.key] = line.at, (users | line.users if at == line.at else line.users)
+        digests = {key: digest(users) for key, (_, users) in newest.items()}
+        self._digests.update(digests)
+        return partial(self._arrived, digests, payers)
+
+    def _payers_after(self, lines: list[PaymentLine]) -> dict[str, Accts]:
+        """Return, by area's day, who has paid once these lines have arrived."""
+        payers: dict[str, Accts] = {}
+        for line in lines:
+            before = payers[line.key] if line.key in payers else self._payers.of(line.key)
+            # Who was rejected is not named, and has paid what was known before.
+            payers[line.key] = payers_of(line.users) | before.difference(line.users)
+        return payers
+
     def _arrived(
         self,
         digests: dict[str, str],
         payers: dict[str, Accts],
         answers: Iterable[Answer[AreaDay, Users]] = (),
     ) -> None:
-        self._payers.put(payers)
-        for key, accts in payers.items():
-            if self._sent.get(key) is accts:
-                del self._sent[key]
+        self._payers.arrived(payers)
         self._state.digests.update(digests)
         for answer in answers:
             self._answered(answer.question, answer.begun)
@@ -268,17 +192,16 @@ class PaymentSpout:
         if not self._days.is_open(day):
             return None  # asked before its last answer settled it
         if answer.result is None:
-            self._errors.pop(day.key, None)
-            self._errors[day.key] = str(answer.error)
+            self._fails(day.key, str(answer.error))
             if isinstance(answer.error, BadAnswer):
                 self._put_aside(day, [("", str(answer.error), answer.error.raw)])
             return None
         good, bad = check(answer.result)
         self._errors.pop(day.key, None)
         if bad:
-            self._errors[day.key] = next(iter(bad.values()))
+            self._fails(day.key, next(iter(bad.values())))
             self._put_aside(day, [self._rejection(answer, acct, reason) for acct, reason in bad.items()])
-        before, payers = self._paying(day.key), payers_of(good)
+        before, payers = self._payers.of(day.key), payers_of(good)
         left_out = before.difference(answer.result)
         new, known = digest(good), self._digests.get(day.key)
         if (new == known and not left_out) or (not payers and known is None):
@@ -287,7 +210,7 @@ class PaymentSpout:
             return None
         self._digests[day.key] = new
         payers |= before & bad.keys()
-        self._sent[day.key] = payers
+        self._payers.expect({day.key: payers})
         return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers)
 
     def _rejection(self, answer: Answer[AreaDay, Users], acct: str, reason: str) -> tuple[str, str, bytes]:
@@ -306,9 +229,7 @@ class PaymentSpout:
             if name not in known:
                 known.append(name)
                 rejects.append(reject(NAME, source, f"{reason} (area {day.area.id}, {day.date})", raw))
-        self._rejected.put_all(rejects)
-        self._state.rejected += len(rejects)
-        self._changed |= bool(rejects)
+        self._reject(rejects)
 
     def _answered(self, day: AreaDay, begun: float) -> None:
         if self._days.answered(day, begun):

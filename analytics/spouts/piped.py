@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from analytics.spouts.journal import Journal
-from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 from analytics.spouts.retired import MOST_ACTIVE, Retired
 from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
 from analytics.system.locks import FileLock
@@ -31,21 +31,21 @@ class PipedStreams:
         self._file = StateFile(self._path)
         self._spout = StateFile(folder / "gamelog.json")
         self._lock = folder / "streams.lock"
-        self._read: tuple[int, dict[str, Position]] = (0, {})
+        self._read: tuple[int, dict[str, StreamPosition]] = (0, {})
         self.retired = Retired(folder / "streams.sqlite")
 
-    def others(self, fingerprints: list[str]) -> dict[str, Position]:
+    def others(self, fingerprints: list[str]) -> dict[str, StreamPosition]:
         """Return the streams with these fingerprints that were piped in, or are old."""
         known = {name: one for name, one in self._piped().items() if one.fingerprint in fingerprints}
         return self.retired.find(fingerprints) | known
 
-    def _piped(self) -> dict[str, Position]:
+    def _piped(self) -> dict[str, StreamPosition]:
         try:
             written = self._path.stat().st_mtime_ns
         except FileNotFoundError:
             return {}
         if written != self._read[0]:
-            self._read = written, self._file.load(State).sources
+            self._read = written, self._file.load(SpoutState).sources
         return self._read[1]
 
     def alone(self) -> FileLock:
@@ -56,13 +56,13 @@ class PipedStreams:
         """Say whether a known stream begins like this one."""
         return bool(self._catalogue().alike(lines))
 
-    def name(self, head: bytes, lines: list[bytes]) -> tuple[str, Position]:
+    def name(self, head: bytes, lines: list[bytes]) -> tuple[str, StreamPosition]:
         """Return the name of the stream that begins with ``head``, and how far it is known.
 
         A journal names its lines itself: nothing is kept of it.
         """
         if _JOURNALED.match(lines[0]):
-            return _PREFIX + fingerprint(lines), Position("")
+            return _PREFIX + fingerprint(lines), StreamPosition("")
         with self.alone():
             catalogue = self._catalogue()
             name = catalogue.find(lambda offset, length: head[offset : offset + length], lines)
@@ -70,13 +70,13 @@ class PipedStreams:
                 return name, catalogue.position(name)
             name = catalogue.new_name(_PREFIX, lines)
             self._put(name, begun(head, lines))
-        return name, Position("")
+        return name, StreamPosition("")
 
-    def grown(self, name: str, position: Position) -> None:
+    def grown(self, name: str, position: StreamPosition) -> None:
         """Keep how a stream begins, before more of it leaves."""
         self.keep(name, replace(position, n=0, offset=0, open=False))
 
-    def keep(self, name: str, position: Position) -> None:
+    def keep(self, name: str, position: StreamPosition) -> None:
         """Keep how far a stream was accepted, if it was piped in first, and no further before."""
         with self.alone():
             if name.startswith(_PREFIX):
@@ -84,22 +84,22 @@ class PipedStreams:
 
     def journals(self) -> dict[str, int]:
         """Return the accepted byte of each journal, also of those that the spout wrote."""
-        found = dict(self._spout.load(State).journal)
-        for name, end in self._file.load(State).journal.items():
+        found = dict(self._spout.load(SpoutState).journal)
+        for name, end in self._file.load(SpoutState).journal.items():
             found[name] = max(end, found.get(name, 0))
         return found
 
     def accepted(self, journal: Journal) -> None:
         """Keep what is accepted of the journal that this process wrote; forget those that are gone."""
         with self.alone():
-            state = self._file.load(State)
+            state = self._file.load(SpoutState)
             state.journal |= journal.acknowledged or {}
             for name in [name for name in state.journal if not list(journal.folder.glob(f"{name}*"))]:
                 del state.journal[name]
             self._file.save(state, now=True)
 
-    def _put(self, name: str, position: Position) -> None:
-        state = self._file.load(State)
+    def _put(self, name: str, position: StreamPosition) -> None:
+        state = self._file.load(SpoutState)
         known = state.sources.pop(name, None) or self.retired.find([position.fingerprint]).get(name, position)
         longer = max(position, known, key=lambda one: one.offset)
         state.sources[name] = longer.with_marks(known).with_marks(position)
@@ -110,5 +110,5 @@ class PipedStreams:
         self._file.save(state, now=True)
 
     def _catalogue(self) -> Catalogue:
-        known = self._spout.load(State).sources | self._file.load(State).sources
+        known = self._spout.load(SpoutState).sources | self._file.load(SpoutState).sources
         return Catalogue(known, others=self.retired.find)

@@ -13,7 +13,7 @@ SAVING_SHARE = 0.02
 """Of the time, what saving may take before it waits longer in between: positions of years of logs are many."""
 
 
-class Position(msgspec.Struct):
+class StreamPosition(msgspec.Struct):
     """A place in a stream of lines.
 
     ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``head`` are checksums of
@@ -30,7 +30,7 @@ class Position(msgspec.Struct):
     head: bytes = b""
     header: str = ""
 
-    def with_marks(self, other: "Position") -> "Position":
+    def with_marks(self, other: "StreamPosition") -> "StreamPosition":
         """Return this position with what ``other`` says of the stream's bytes, too."""
         marks = sorted({*self.marks, *(mark for mark in other.marks if mark[0] > self.offset)})
         return replace(
@@ -41,7 +41,7 @@ class Position(msgspec.Struct):
         )
 
 
-class State(msgspec.Struct):
+class SpoutState(msgspec.Struct):
     """What the spout must know after a crash.
 
     ``sources``: per record source, the accepted position. ``journal``: per file, the accepted byte. ``looked``: per
@@ -50,7 +50,7 @@ class State(msgspec.Struct):
     were seen of it.
     """
 
-    sources: dict[str, Position] = {}
+    sources: dict[str, StreamPosition] = {}
     journal: dict[str, int] = {}
     looked: dict[str, float] = {}
     first: dict[str, float] = {}

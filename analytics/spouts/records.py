@@ -41,7 +41,7 @@ _TAILS_COUNT = 10_000
 _TAILS = [b'%04d",' % lower for lower in range(_TAILS_COUNT)]
 
 
-class _Op(msgspec.Struct, gc=False):
+class _WithCode(msgspec.Struct, gc=False):
     code: str
 
 
@@ -52,7 +52,7 @@ class _Who(msgspec.Struct, gc=False, frozen=True):
 class _Fresh(msgspec.Struct, gc=False):
     """A tuple as a game server writes it."""
 
-    op: _Op
+    op: _WithCode
     area: str
     ts: Ts
     data: _Who = _Who()
@@ -62,38 +62,38 @@ class _Fresh(msgspec.Struct, gc=False):
 class _Journaled(msgspec.Struct, gc=False):
     """A tuple as the journal keeps it."""
 
-    op: _Op
+    op: _WithCode
     area: str
     ts: Ts
     id: str
     data: _Who = _Who()
 
 
-class _Player(_Who, gc=False, frozen=True):
+class _WithAcct(_Who, gc=False, frozen=True):
     acct: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
 
 
 class _FreshOfPlayer(_Fresh, gc=False, kw_only=True):
     """One that says who, as nearly all do."""
 
-    data: _Player
+    data: _WithAcct
 
 
 class _JournaledOfPlayer(_Journaled, gc=False, kw_only=True):
     """One that says who, as nearly all do."""
 
-    data: _Player
+    data: _WithAcct
 
 
-class _Head(msgspec.Struct, gc=False):
+class _Common(msgspec.Struct, gc=False):
     """What every tuple of a game log says."""
 
-    op: _Op
+    op: _WithCode
     area: str
     ts: int
 
 
-_decode_head = msgspec.json.Decoder(_Head).decode
+_decode_head = msgspec.json.Decoder(_Common).decode
 _Tuple = _Fresh | _Journaled
 _FRESH = [msgspec.json.Decoder(kind).decode_lines for kind in (_FreshOfPlayer, _Fresh)]
 _JOURNALS = [msgspec.json.Decoder(kind).decode_lines for kind in (_JournaledOfPlayer, _Journaled)]

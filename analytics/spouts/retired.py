@@ -12,7 +12,7 @@ from zlib import crc32
 import msgspec
 
 from analytics.errors import AnalyticsError
-from analytics.spouts.positions import Position
+from analytics.spouts.positions import StreamPosition
 
 MOST_ACTIVE = 1000
 """So many streams that were read last stay in memory, and those that are being read."""
@@ -31,9 +31,9 @@ class Retired:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._written = 0
-        self._found: dict[str, dict[str, Position]] = {}  # what was asked since then
+        self._found: dict[str, dict[str, StreamPosition]] = {}  # what was asked since then
 
-    def put(self, positions: Mapping[str, Position]) -> None:
+    def put(self, positions: Mapping[str, StreamPosition]) -> None:
         """Keep positions by name."""
         texts = [
             (name, one.fingerprint, msgspec.json.encode(one).decode()) for name, one in positions.items()
@@ -43,7 +43,7 @@ class Retired:
                 rows = [(name, begin, text, _checksum(name, text)) for name, begin, text in texts]
                 db.executemany("INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?)", rows)
 
-    def find(self, fingerprints: Iterable[str]) -> dict[str, Position]:
+    def find(self, fingerprints: Iterable[str]) -> dict[str, StreamPosition]:
         """Return the positions of streams with these fingerprints, by name."""
         try:
             written = self._path.stat().st_mtime_ns
@@ -53,7 +53,7 @@ class Retired:
             self._written, self._found = written, {}
         return {name: one for begin in fingerprints for name, one in self._of(begin).items()}
 
-    def _of(self, fingerprint: str) -> dict[str, Position]:
+    def _of(self, fingerprint: str) -> dict[str, StreamPosition]:
         if fingerprint not in self._found:
             query = "SELECT name, position, checksum FROM streams WHERE fingerprint = ?"
             with self._opened() as db:
@@ -62,7 +62,7 @@ class Retired:
                     if checksum != _checksum(name, text):
                         raise sqlite3.DatabaseError(f"a position of {name} that was changed")
             self._found[fingerprint] = {
-                name: msgspec.json.decode(text, type=Position) for name, text, _ in rows
+                name: msgspec.json.decode(text, type=StreamPosition) for name, text, _ in rows
             }
         return self._found[fingerprint]
 

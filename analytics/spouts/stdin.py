@@ -18,7 +18,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
-from analytics.spouts.positions import Position
+from analytics.spouts.positions import StreamPosition
 from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.identity import beginning, fingerprint
 from analytics.spouts.sources.stream import BLOCK, HEAD, NUL, Chunk, Stream
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Totals:
+class LineCounts:
     """What became of the lines so far. Once all is done, the last three add up to ``read``."""
 
     read: int = 0
@@ -76,12 +76,12 @@ class Piped:
         self._journal = Journal(config, "gamelog", {}, self._streams.journals)
         self._pipeline = Pipeline(config, f"stdin-{os.getpid()}", self._journal)
 
-    def totals(self) -> Totals:
+    def totals(self) -> LineCounts:
         """Return what became of the lines so far."""
         counts = self._pipeline.counts
-        return Totals(self._lines, counts.published, self._known + counts.repeated, counts.rejected)
+        return LineCounts(self._lines, counts.published, self._known + counts.repeated, counts.rejected)
 
-    def read(self, fd: int, progress: Callable[[Totals], None] = lambda totals: None) -> Totals:
+    def read(self, fd: int, progress: Callable[[LineCounts], None] = lambda totals: None) -> LineCounts:
         """Read ``fd`` to its end and return the totals once every record is acknowledged.
 
         Raise Unavailable where the broker does not answer for the timeout.
@@ -130,7 +130,9 @@ class Piped:
 
     def _stream(self, name: str, begin: str = "") -> Stream:
         grown = None if self._source else self._streams.grown
-        return Stream(name, Position(begin), self._config.gamelog.batch_lines, begun=grown, journals=True)
+        return Stream(
+            name, StreamPosition(begin), self._config.gamelog.batch_lines, begun=grown, journals=True
+        )
 
     def _put_all(self, stream: Stream, chunks: Iterator[Chunk]) -> None:
         for chunk in chunks:
@@ -138,7 +140,7 @@ class Piped:
                 self._compare(stream.source, chunk.position)
             self._publish(self._pipeline.converted(chunk, self._rules))
 
-    def _compare(self, source: str, position: Position) -> None:
+    def _compare(self, source: str, position: StreamPosition) -> None:
         """Raise AnalyticsError where the stream that is known by this name has gone on otherwise."""
         for offset, checksum in position.marks:
             if self._marks.get(offset, checksum) != checksum:
@@ -171,7 +173,7 @@ class Piped:
         sent.update(pairs(kept.ns))
         return kept
 
-    def _wait(self, progress: Callable[[Totals], None]) -> None:
+    def _wait(self, progress: Callable[[LineCounts], None]) -> None:
         before, since = self._pipeline.counts.published, time.monotonic()
         while not self._pipeline.idle():
             gevent.sleep(0.02)

@@ -18,7 +18,7 @@ while pages were asked for is asked for again. An answer that breaks off moves n
 
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -29,11 +29,11 @@ import msgspec
 from analytics.config import Config
 from analytics.core.areas import Area, Areas
 from analytics.errors import RecordError
-from analytics.spouts.known import Known, Progress
-from analytics.spouts.outbox import Outbox, OutboxState, alone
-from analytics.spouts.poller import Answer, BadAnswer, Client, Poller
-from analytics.spouts.positions import StateFile
-from analytics.spouts.rejected import Reject, Rejected, reject
+from analytics.spouts.known import KnownRoles, Progress
+from analytics.spouts.outbox import JournalLine
+from analytics.spouts.poller import Answer, BadAnswer
+from analytics.spouts.polling import PollingSpout, PollingState
+from analytics.spouts.rejected import Reject, reject
 from analytics.spouts.roles import (
     Role,
     RoleLine,
@@ -48,19 +48,10 @@ from analytics.spouts.roles import (
 )
 
 NAME = "syncuser"
-WAIT_SECONDS = 0.5
-BATCH_ANSWERS = 64
 BATCH_ROLES = 4_000
 DAY_SECONDS = 86_400
 
 Digests = dict[str, bytes]
-
-
-class SyncuserState(msgspec.Struct):
-    """What outlives the process beside what is known of roles."""
-
-    outbox: OutboxState = msgspec.field(default_factory=OutboxState)
-    rejected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,87 +95,37 @@ class _Ready:
             self.digests.setdefault(area, {}).update(digests)
 
 
-class SyncuserSpout:
-    """The node ``syncuser``. Raise ConfigError where its token is not in the environment."""
+class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
+    """The node ``syncuser``."""
 
     name = NAME
-    role = "spout"
 
     def __init__(self, config: Config, areas: Areas) -> None:
-        self._config = config
-        self._areas = areas
         self._settings = config.syncuser
-        self._client = Client(self._settings, NAME)
-        self._file = StateFile(config.data / "state" / "syncuser.json")
-        self._errors: dict[str, str] = {}
-        self._unchanged = 0
+        super().__init__(config, areas, self._settings, PollingState, RoleLine)
         self._full = 0
-        self._changed = False
         self._passes: dict[str, _Pass] = {}
         self._ready: deque[_Ready] = deque()
         self._now = 0.0  # the interface's time of the last round
-        self._sent: dict[str, Digests] = {}  # by area and uid, what is not acknowledged yet
 
-    def start(self) -> None:
-        """Take up the state; asking begins once all is sent that was left. Raise AnalyticsError where another one has the data folder."""
-        self._lock = alone(self._config, NAME)
-        self._state = state = self._file.load(SyncuserState)
-        self._known = Known(self._config.data / "state" / "syncuser.sqlite")
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"full": self._full}
+
+    def _open(self) -> None:
+        self._known = KnownRoles(self._config.data / "state" / "syncuser.sqlite")
         if self._known.is_new:
-            state.outbox.journal.clear()  # the journals tell what is known
+            self._state.outbox.journal.clear()  # the journals tell what is known
         self._progress = self._known.progress()
-        self._file.save(state, now=True)  # before any record is named after it
-        self._rejected = Rejected(self._config)
-        self._outbox = Outbox(self._config, NAME, state.outbox, RoleLine, self._rejected)
-        self._recovered = False
-        self._poller = Poller(self._client, self._settings, self._plan, self._ask)
 
-    def step(self) -> None:
-        """Take acknowledgements and answers, publish what is new; return within about a second.
+    def _close(self) -> None:
+        self._known.close()
 
-        While the broker does not acknowledge, answers wait, and with them the poller.
-        """
-        if self._outbox.full:
-            self._outbox.wait(WAIT_SECONDS)
-        elif not self._recovered:
-            self._recover()
-        elif self._ready:
+    def _work(self) -> None:
+        if self._ready:
             self._send()
         else:
             for answer in self._answers():
                 self._take(answer)
-        self._changed |= self._outbox.settle()
-        if self._changed and self._file.save(self._state):
-            self._changed = False
-
-    def stop(self) -> None:
-        """Ask no more, wait a little for what is not acknowledged, and keep the state."""
-        self._poller.stop()
-        self._outbox.close()
-        self._file.save(self._state, now=True)
-        self._known.close()
-        self._rejected.close()
-        self._client.close()
-        self._lock.close()
-
-    def state(self) -> dict[str, Any]:
-        """Return the balance, and what goes wrong at the moment per area."""
-        state, journaled = self._state, self._outbox.last
-        errors = self._errors | self._poller.errors()
-        return {
-            "read": sum(journaled.values()) + state.rejected,
-            "journaled": sum(journaled.values()),
-            "published": self._outbox.published,
-            "repeated": state.outbox.repeated,
-            "rejected": state.rejected,
-            "unchanged": self._unchanged,
-            "rounds": self._poller.rounds,
-            "full": self._full,
-            "blocked": self._outbox.unanswered,
-            "sources": journaled,
-            "errors": errors,
-            "last_error": next(reversed(errors.values()), ""),
-        }
 
     def _plan(self, now: float) -> list[Area]:
         self._now = now
@@ -221,40 +162,24 @@ class SyncuserSpout:
             or known.newest > self._now
         )
 
-    def _answers(self) -> Iterator[Answer[Area, RolePage]]:
-        """Yield what has come in, waiting only for the first."""
-        timeout = WAIT_SECONDS
-        for _ in range(BATCH_ANSWERS):
-            answer = self._poller.get(timeout)
-            if answer is None:
-                return
-            timeout = 0.0
-            yield answer
-
-    def _recover(self) -> None:
-        """Publish what an earlier process journaled; it is known once it arrives."""
-        lines = self._outbox.recover()
-        if lines is None:
-            self._recovered = True
-            self._poller.start(self._outbox.at)
-            return
+    def _resent(self, lines: list[JournalLine]) -> Callable[[], None]:
         uids: dict[str, set[str]] = {}
         roles = list(map(msgspec.structs.asdict, lines))
         for role in roles:
             uids.setdefault(role["area"], set()).add(role["uid"])
-        found = {area: self._remembered(area, some) for area, some in uids.items()}
+        found = {area: self._known.digests(area, some) for area, some in uids.items()}
         for role in roles:
             known = found[role["area"]]
             known[role["uid"]] = remembered(role, known.get(role["uid"]))
-        self._note_sent(found)
-        self._outbox.after(partial(self._arrived, found, []))
+        self._known.expect(found)
+        return partial(self._arrived, found, [])
 
     def _take(self, answer: Answer[Area, RolePage]) -> None:
         """Make ready what a page tells that is new."""
         area, page = answer.question, answer.result
         if page is None:
             del self._passes[area.id]
-            self._fails(area, str(answer.error))
+            self._fails(area.id, str(answer.error))
             if isinstance(answer.error, BadAnswer):
                 self._put_aside(area, [(str(answer.error), answer.error.raw)])
             return
@@ -263,7 +188,7 @@ class SyncuserSpout:
         under_way.newest = max([under_way.newest, *(role["ts"] for role in good)])
         if bad:
             under_way.fault = bad[0][0]
-            self._fails(area, under_way.fault)
+            self._fails(area.id, under_way.fault)
             self._put_aside(area, bad)
         new = self._new(area, good)
         self._unchanged += len(good) - len(new)
@@ -279,7 +204,7 @@ class SyncuserSpout:
         newest: dict[str, dict[int, Role]] = {}
         for role in sorted(roles, key=itemgetter("ts")):
             newest.setdefault(role["uid"], {})[area.zone.start("day", role["ts"])] = role
-        known = self._remembered(area.id, newest)
+        known = self._known.digests(area.id, newest)
         found: list[tuple[Role, bytes]] = []
         older: dict[str, bytes] = {}
         for uid, days in newest.items():
@@ -299,16 +224,11 @@ class SyncuserSpout:
             self._known.put({area.id: older})
         return found
 
-    def _remembered(self, area: str, uids: Collection[str]) -> Digests:
-        """Return what is remembered of roles that the broker has, or is about to have."""
-        sent = self._sent.get(area, {})
-        return self._known.digests(area, uids) | {uid: sent[uid] for uid in uids if uid in sent}
-
     def _make_ready(self, area: Area, new: list[tuple[Role, bytes]], at: int) -> None:
         for start in range(0, len(new), BATCH_ROLES):
             some = new[start : start + BATCH_ROLES]
             digests = {area.id: {role["uid"]: state for role, state in some}}
-            self._note_sent(digests)
+            self._known.expect(digests)
             self._ready.append(_Ready(area.game, at, [role_tuple(role, at) for role, _ in some], digests))
 
     def _end(self, area: Area, begun: float) -> Progress:
@@ -333,28 +253,15 @@ class SyncuserSpout:
         else:
             self._outbox.after(arrived)
 
-    def _note_sent(self, digests: dict[str, Digests]) -> None:
-        for area, found in digests.items():
-            self._sent.setdefault(area, {}).update(found)
-
     def _arrived(self, digests: dict[str, Digests], ends: list[tuple[str, Progress]]) -> None:
         if digests:
-            self._known.put(digests)
-        for area, found in digests.items():
-            sent = self._sent[area]
-            for uid, state in found.items():
-                if sent.get(uid) == state:
-                    del sent[uid]
+            self._known.arrived(digests)
         for area, progress in ends:
             if progress != self._progress.get(area):
                 self._known.went(area, progress)
                 self._full += progress.full_at != self._progress.get(area, Progress()).full_at
                 self._progress[area] = progress
             del self._passes[area]
-
-    def _fails(self, area: Area, problem: str) -> None:
-        self._errors.pop(area.id, None)
-        self._errors[area.id] = problem
 
     def _put_aside(self, area: Area, found: list[tuple[str, bytes]]) -> None:
         """Keep what can't be used, each once however often the interface says it: (reason, raw)."""
@@ -364,7 +271,5 @@ class SyncuserSpout:
             one = reject(NAME, source, f"{reason} (area {area.id})", raw)
             rejects[text_digest(area.id.encode() + b"\n" + raw)] = one
         new = self._known.new_aside(rejects)
-        self._rejected.put_all(rejects[name] for name in rejects if name in new)
+        self._reject([rejects[name] for name in rejects if name in new])
         self._known.put_aside(new)
-        self._state.rejected += len(new)
-        self._changed |= bool(new)

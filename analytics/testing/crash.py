@@ -7,8 +7,6 @@ what one run by hand makes of these, and the balance must add up: the same recor
 """
 
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -27,11 +25,12 @@ from analytics.store import open_store
 from analytics.testing.broken_store import EMBEDDED, open_broken
 from analytics.testing.comparing import balance_faults, differences, timer_documents
 from analytics.testing.feed import Feed
+from analytics.testing.pipes import Pipes
 from analytics.testing.service import Service
 from analytics.testing.setting import configure
 from analytics.testing.supervised import Supervised
 from analytics.testing.tcp_sender import TcpSender
-from analytics.testing.world import Payments, Roles, RotatedLog, Web
+from analytics.testing.world import PaymentInterface, RoleInterface, RotatedLog, Web
 
 NODES = [["broker"], ["gamelog"], ["payment"], ["syncuser"], ["workers"], ["timers"]]
 LINES_A_STREAM = 4_000
@@ -89,29 +88,30 @@ class CrashTest:
         self._pause = pause
         self._say = say
         self._result = Result()
-        self._streams: list[Path] = []
-        self._piped: set[Path] = set()
+        self._pipes = Pipes(folder, self._rng)
         self._feeding = True
         self._service = service
-        self._deaths: list[float] = []
         self._store = open_broken(store, folder / "store")
 
     def run(self, seconds: float) -> Result:
         """Feed and kill for ``seconds``, let everything settle, and compare."""
         folder, result = self._folder, self._result
-        web_log = folder / "web" / "game.log"
         conf = folder / "analytics.toml"
         with self._store:
             web_port, tcp_port = configure(conf, self._store.uri)
             config = load(conf)
             directory = areas(config)
             self._feed = Feed(directory, self._seed)
-            self._payments = Payments(directory, self._rng)
-            self._roles = Roles(directory, self._rng)
             self._sender = TcpSender(tcp_port, directory, random.Random(self._seed))
             self._rotated = RotatedLog(folder / "logs", self._rng)
-            self._web_log = web_log
-            self._web = Web(web_log, self._payments, self._roles, self._seed, faults=0.1, port=web_port)
+            self._web = Web(
+                folder / "web" / "game.log",
+                PaymentInterface(directory, self._rng),
+                RoleInterface(directory, self._rng),
+                self._seed,
+                faults=0.1,
+                port=web_port,
+            )
             try:
                 with Service(conf) if self._service else Suite(conf, [*self._store.nodes, *NODES]) as suite:
                     self._break_and_compare(config, suite, time.monotonic() + seconds)
@@ -138,10 +138,11 @@ class CrashTest:
             if isinstance(suite, Service):
                 suite.start_missing()
             self._store.settle()
-            self._pipe_the_rest()
+            result.replays, failed = self._pipes.count, self._pipes.rest()
+            result.differences += failed
             self._settle(config)
             drain(config, PATIENCE)
-            result.differences += self._compare(config)
+            result.differences += self._compare(config, supervised.deaths)
             result.rollbacks = self._store.rollbacks()
             result.ended = supervised.ended
         finally:
@@ -153,16 +154,16 @@ class CrashTest:
         while self._feeding:
             share = max(1, int(self._rate * FEED_SECONDS / 3))
             self._rotated.append(self._feed.lines(share))
-            with self._web_log.open("ab") as file:
+            with self._web.log.open("ab") as file:
                 file.writelines(line + b"\n" for line in self._feed.lines(share))
             waiting += self._feed.lines(share)
             if len(waiting) >= LINES_A_STREAM:
-                self._add_stream(waiting)
+                self._pipes.add(waiting)
                 waiting = []
-            self._payments.some()
-            self._roles.some()
+            self._web.payments.some()
+            self._web.roles.some()
             gevent.sleep(FEED_SECONDS)
-        self._add_stream(waiting)
+        self._pipes.add(waiting)
 
     def _send_for_ever(self) -> None:
         """Send lines over TCP, whether anybody listens or not."""
@@ -176,64 +177,17 @@ class CrashTest:
             self._sleep(rng, deadline)
             self._web.restart(rng.choice([0.1, 1, 5]))
 
-    def _add_stream(self, lines: list[bytes]) -> None:
-        path = self._folder / f"stream{len(self._streams)}.log"
-        path.write_bytes(b"".join(line + b"\n" for line in lines))
-        self._streams.append(path)
-
     def _replay_for_ever(self, config: Config) -> None:
         """Pipe streams and journals into the suite, in any order, and kill some of the pipes half-way."""
         while self._feeding:
             gevent.sleep(self._rng.uniform(0.5, 3))
-            journals = sorted(config.data.glob("gamelog_*.txt"))
-            if self._streams and self._rng.random() < 0.7:
-                path = self._rng.choice(self._streams[-3:])
-                pipe = self._pipe_stream(path)
-            elif journals:
-                path = self._rng.choice(journals)
-                lines = path.read_bytes().splitlines()[-20_000:]
-                if self._rng.random() < 0.5:
-                    lines.reverse()
-                pipe = self._pipe(b"\n".join(lines) + b"\n", "replay")
-            else:
-                continue
-            self._result.replays += 1
-            try:
-                if pipe.wait(self._rng.choice([0.5, 20])) == 0:
-                    self._piped.add(path)
-            except subprocess.TimeoutExpired:
-                pipe.kill()
-                pipe.wait()
-
-    def _pipe_the_rest(self) -> None:
-        """Every stream reaches the suite completely at last, and a few of them once more."""
-        for path in self._streams:
-            if path not in self._piped or self._rng.random() < 0.2:
-                pipe = self._pipe_stream(path)
-                if pipe.wait(120):
-                    self._result.differences.append(f"piping {path.name} ended with status {pipe.returncode}")
-
-    def _pipe_stream(self, path: Path) -> "subprocess.Popen[bytes]":
-        return self._pipe(path.read_bytes(), "--source", path.stem)
-
-    def _pipe(self, text: bytes, *arguments: str) -> "subprocess.Popen[bytes]":
-        source = self._folder / f"pipe{self._result.replays}"
-        source.write_bytes(text)
-        command = [sys.executable, "-m", "analytics", "--config", str(self._folder / "analytics.toml")]
-        with source.open("rb") as stdin, (self._folder / "pipes.log").open("ab") as output:
-            pipe = subprocess.Popen(
-                [*command, "read-stdin-gamelog", *arguments], stdin=stdin, stdout=output, stderr=output
-            )
-        source.unlink()
-        return pipe
+            self._pipes.some(sorted(config.data.glob("gamelog_*.txt")))
 
     def _kill_until(self, supervised: Supervised, names: list[str], deadline: float) -> None:
         while time.monotonic() < deadline:
             self._sleep(self._rng, deadline)
             victims = self._rng.sample(names, self._rng.choice([1, 1, 1, 2]))
-            self._deaths.append(time.monotonic())
             with supervised.killed(victims):
-                self._deaths.append(time.monotonic())
                 self._result.kills.update(victims)
                 gevent.sleep(self._rng.choice([0, 0.2, 1]))
             self._say(f"killed {self._result.kills.total()} times, last {' and '.join(victims)}")
@@ -276,15 +230,15 @@ class CrashTest:
             if topic in state.heads
         )
 
-    def _compare(self, config: Config) -> list[str]:
+    def _compare(self, config: Config, deaths: list[float]) -> list[str]:
         accepted = self._sender.accepted(config.data)
-        self._result.differences += self._sender.faults(accepted, self._deaths)
+        self._result.differences += self._sender.faults(accepted, deaths)
         self._result.unheard = len(self._sender.sent.keys() - accepted.keys())
         self._feed.log(
             self._sender.sent[number] for number in sorted(accepted) if number in self._sender.sent
         )
-        self._feed.pay(self._payments.tuples())
-        self._feed.sync(self._roles.tuples())
+        self._feed.pay(self._web.payments.tuples())
+        self._feed.sync(self._web.roles.tuples())
         expected = self._feed.documents()
         store = open_store(config)
         refill = Refill(config.broker)

@@ -22,7 +22,7 @@ class NoEtcd(AnalyticsError):
     """No etcd is installed, or it does not come up; the message says which and what to do."""
 
 
-class Member:
+class EtcdMember:
     """A member of a cluster: a process with a data folder and a port of its own.
 
     Args:
@@ -128,7 +128,9 @@ class Etcd:
     ) -> None:
         ports = free_ports(2 * count)
         self.members = [
-            Member(f"m{i}", folder / f"m{i}", (ports[2 * i], ports[2 * i + 1]), scheme, flags, host, within)
+            EtcdMember(
+                f"m{i}", folder / f"m{i}", (ports[2 * i], ports[2 * i + 1]), scheme, flags, host, within
+            )
             for i in range(count)
         ]
         self._cluster = ",".join(f"{member.name}={member.peer}" for member in self.members)
@@ -139,7 +141,7 @@ class Etcd:
         """Where clients find it."""
         return [member.address for member in self.members]
 
-    def start(self, *members: Member) -> None:
+    def start(self, *members: EtcdMember) -> None:
         """Start members, all if none is named, and wait until they are healthy."""
         for member in members or self.members:
             member.start(self._cluster)

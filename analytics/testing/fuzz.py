@@ -13,7 +13,7 @@ from itertools import cycle
 from typing import Protocol
 
 from analytics.config import Mapped
-from analytics.testing.lines import Lines, Pool
+from analytics.testing.lines import LineGenerator, Pool
 from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
 from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths
 
@@ -89,7 +89,7 @@ def fuzz(seed: int, seconds: float, most: int = 0, report: Callable[[Fuzzed], No
 def groups(seed: int) -> Iterator[list[Chunk]]:
     """Yield chunks of lines without end, some together."""
     draw = random.Random(seed)
-    lines = Lines(draw, list(AREAS), NOW)
+    lines = LineGenerator(draw, list(AREAS), NOW)
     pools = [Pool(draw, partial(lines.good, *kind)) for kind in KINDS]
     return _groups(draw, lines, pools, list(KINDS.values()), GROUP_LINES)
 
@@ -102,7 +102,7 @@ def mapped_groups(seed: int, section: Mapped) -> Iterator[list[Chunk]]:
 
 
 def _groups(
-    draw: random.Random, lines: Lines, pools: Sequence[Pool], weights: Sequence[int], count: int
+    draw: random.Random, lines: LineGenerator, pools: Sequence[Pool], weights: Sequence[int], count: int
 ) -> Iterator[list[Chunk]]:
     while True:
         [pool] = draw.choices(pools, weights)

@@ -59,7 +59,7 @@ PLAIN_CODES = [code for code in CODES if code != "enter_game"]
 PLAIN_TYPES: dict[str, Callable[[Any], Any]] = {"reason": str, "fuben": str, "item": str, "task": int}
 
 
-class Lines:
+class LineGenerator:
     """Draws lines of ``areas``, at about ``now`` (Unix seconds).
 
     Attributes:

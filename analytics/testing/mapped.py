@@ -14,7 +14,7 @@ from analytics.spouts.mapping import lines as mapping_lines
 from analytics.spouts.mapping.compiled import LineMapping
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share
-from analytics.testing.lines import PLAIN_ACCTS, Lines
+from analytics.testing.lines import PLAIN_ACCTS, LineGenerator
 from analytics.testing.paths import AREAS, DIVIDED, NOW, RULES, Chunk
 
 NAME, SOURCE = "mapped", "gamelog/mapped@0000000000000000"
@@ -71,7 +71,7 @@ KEYS = [
 Verdict = tuple[object, ...]
 
 
-class MappedLines(Lines):
+class MappedLines(LineGenerator):
     """Draws lines for a mapping."""
 
     def __init__(self, draw: random.Random, section: Mapped) -> None:
@@ -163,9 +163,9 @@ class MappedPaths:
         )
         return _difference("from a journal", _verdicts(again), good)
 
-    def _found(self, lines: Chunk, first: int) -> "mapping_lines._Lines":
+    def _found(self, lines: Chunk, first: int) -> "mapping_lines._SourceLines":
         text = b"".join([line + b"\n" for line in lines]).replace(b"\r\n", b"\n")
-        return mapping_lines._Lines(NAME, SOURCE, range(first, first + len(lines)), text)
+        return mapping_lines._SourceLines(NAME, SOURCE, range(first, first + len(lines)), text)
 
     def _whole(self, lines: Chunk, first: int) -> list[Share]:
         text = b"".join([line + b"\n" for line in lines])

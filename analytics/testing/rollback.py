@@ -71,7 +71,7 @@ def drawn_ways(seed: int, count: int) -> list[Way]:
 
 
 @dataclass
-class Outcome:
+class RollbackOutcome:
     """What was done and found.
 
     Attributes:
@@ -108,9 +108,9 @@ class RollbackTest:
         self._set = ProxiedSet(folder / "store", election_ms=ELECTION_MS)
         self._conf = folder / "analytics.toml"
         self._log = folder / "logs" / "game.log"
-        self._outcome = Outcome()
+        self._outcome = RollbackOutcome()
 
-    def run(self, ways: Iterable[Way]) -> Outcome:
+    def run(self, ways: Iterable[Way]) -> RollbackOutcome:
         """Provoke a rollback in each of these ways. Stop where documents are wrong after one.
 
         After the last the documents of timer bolts are compared, too.

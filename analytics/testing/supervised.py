@@ -1,5 +1,6 @@
 """Restarts processes that end while a suite is being broken, as the service does."""
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,10 +18,12 @@ class Supervised:
 
     Attributes:
         ended: per process, how often it ended without being killed.
+        deaths: when kills began and ended, by the monotonic clock.
     """
 
     def __init__(self, suite: Suite | Service) -> None:
         self.ended: Counter[str] = Counter()
+        self.deaths: list[float] = []
         self._suite = suite
         self._down: set[str] = set()
         self._watching = gevent.spawn(self._watch_for_ever)
@@ -34,8 +37,10 @@ class Supervised:
         """Kill these processes, and start them again at the end of the block."""
         names = list(names)
         self._down.update(names)
+        self.deaths.append(time.monotonic())
         for name in names:
             self._suite.kill(name)
+        self.deaths.append(time.monotonic())
         try:
             yield
         finally:

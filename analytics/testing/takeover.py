@@ -41,7 +41,7 @@ FEED_SECONDS = 0.1
 
 
 @dataclass
-class Outcome:
+class TakeoverOutcome:
     """What was measured: seconds from each end of the active one to the other's first numbers, from etcd's return
     until all nodes are known again, and what is wrong."""
 
@@ -73,9 +73,9 @@ class TakeoverTest:
         self._say = say
         self._feeding = True
         self._lost = False
-        self._outcome = Outcome()
+        self._outcome = TakeoverOutcome()
 
-    def run(self, kills: int, stops: int, away: float = 0.0) -> Outcome:
+    def run(self, kills: int, stops: int, away: float = 0.0) -> TakeoverOutcome:
         """Kill the active one ``kills`` times, freeze it ``stops`` times, take etcd away for ``away`` seconds.
 
         Where etcd has several members, the first is killed after the first takeover. Compare every document in the end.

@@ -52,7 +52,7 @@ class RotatedLog:
             oldest.unlink()
 
 
-class Payments:
+class PaymentInterface:
     """What the payment interface says: it only ever changes for today and yesterday, as a real one does."""
 
     def __init__(self, areas: Areas, rng: random.Random) -> None:
@@ -98,7 +98,7 @@ class Payments:
         ]
 
 
-class Roles:
+class RoleInterface:
     """What the role interface says. A role never changes: which of its states were asked for would be a matter of luck."""
 
     def __init__(self, areas: Areas, rng: random.Random) -> None:
@@ -138,13 +138,19 @@ class Web:
     """Serves one log file at ``/logs/game.log``, and the interfaces ``/payment`` and ``/roles``, not always well."""
 
     def __init__(
-        self, log: Path, payments: Payments, roles: Roles, seed: int, faults: float, port: int = 0
+        self,
+        log: Path,
+        payments: PaymentInterface,
+        roles: RoleInterface,
+        seed: int,
+        faults: float,
+        port: int = 0,
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.touch()
-        self._log = log
-        self._payments = payments
-        self._roles = roles
+        self.log = log
+        self.payments = payments
+        self.roles = roles
         self._application = Faults(self._site, faults, seed)
         self._port = port
         self._start()
@@ -166,12 +172,12 @@ class Web:
 
     def _site(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/logs/game.log":
-            return send_file(self._log, environ, start_response)
+            return send_file(self.log, environ, start_response)
         query = {key: values[-1] for key, values in parse_qs(environ["QUERY_STRING"]).items()}
         if environ["PATH_INFO"] == "/roles":
-            found = self._roles.answer(query["area"], int(query["since"]))
+            found = self.roles.answer(query["area"], int(query["since"]))
         else:
-            found = self._payments.answer(query["area"], query["day"])
+            found = self.payments.answer(query["area"], query["day"])
         body = msgspec.json.encode(found)
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         return [body]

@@ -28,7 +28,7 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
     it by day; nothing is forecast, and nothing subtracted.
     """
     for run in runs(days, RUN):
-        paid = _Paid(facts, run[0], run[-1] + LAST)
+        paid = _PaymentRow(facts, run[0], run[-1] + LAST)
         for day in run:
             cohort = facts.signups(day)
             through = [n for n in THROUGH if day + n <= facts.clock.ended]
@@ -41,7 +41,7 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
             yield Document(day, fields, empty=not len(cohort))
 
 
-class _Paid:
+class _PaymentRow:
     """All payments of the days ``first`` to ``last`` in one row, and where in it each day begins."""
 
     def __init__(self, facts: Facts, first: int, last: int) -> None:

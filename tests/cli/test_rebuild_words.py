@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from analytics.cli.rebuild import _as_json, _as_text, rebuild
 from analytics.config import AreaSection, Config, Game
-from analytics.core.agree import NOTHING, Changed, ListChanged
+from analytics.core.agree import NOTHING, ListChanged, ValueChanged
 from analytics.errors import AnalyticsError
-from analytics.rebuild.check import Change
+from analytics.rebuild.check import DifferingDocument
 
 CONFIG = Config(games={"dl": Game(areas={"549140c8dbdb67794fc0fa3b": AreaSection(plat="1")})})
 
@@ -27,13 +27,13 @@ def test_what_can_not_be_is_refused(words, told):
         CliRunner().invoke(rebuild, words, obj=CONFIG, catch_exceptions=False)
 
 
-CHANGE = Change(
+CHANGE = DifferingDocument(
     "loginday",
     "a:1",
     "changed",
     {
-        "count": Changed(999, 62),
-        "note": Changed("by hand", NOTHING),
+        "count": ValueChanged(999, 62),
+        "note": ValueChanged("by hand", NOTHING),
         "userlist": ListChanged(["x"], [f"acct{n}" for n in range(1_000)]),
     },
 )

@@ -14,10 +14,10 @@ from analytics.broker.positions import Positions
 from analytics.broker.wire import Head
 from analytics.cli.main import cli
 from analytics.errors import AnalyticsError, StateError
-from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 
-NEWER = State(sources={"gamelog/s@0": Position("f", 2000, 90_000)})
-OLDER = State(sources={"gamelog/s@0": Position("f", 1000, 45_000)})
+NEWER = SpoutState(sources={"gamelog/s@0": StreamPosition("f", 2000, 90_000)})
+OLDER = SpoutState(sources={"gamelog/s@0": StreamPosition("f", 1000, 45_000)})
 
 
 @pytest.fixture
@@ -36,28 +36,28 @@ def test_every_changed_byte_and_every_cut_is_noticed(path: Path) -> None:
         for bad in (changed, whole[:at], whole[:at] + bytes(len(whole) - at)):
             path.unlink()
             path.write_bytes(bad)
-            found = StateFile(path).load(State)
+            found = StateFile(path).load(SpoutState)
             # A change of the checksum's own name or quotes leaves the value as it was.
             assert found == OLDER or (bad is changed and at < begin and found == NEWER)
             if found == OLDER:
                 assert path.with_name("gamelog.json.damaged").read_bytes() == bad
     path.unlink()
     path.write_bytes(whole)
-    assert StateFile(path).load(State) == NEWER
+    assert StateFile(path).load(SpoutState) == NEWER
 
 
 def test_what_the_generation_before_restored_is_damaged_without_loss(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"2000", b"3000"))
     file = StateFile(path, every=0)
-    assert file.load(State) == OLDER
+    assert file.load(SpoutState) == OLDER
     assert file.save(NEWER, now=True)
     path.write_bytes(b"")
-    assert StateFile(path).load(State) == OLDER
+    assert StateFile(path).load(SpoutState) == OLDER
 
 
 def test_a_file_of_an_earlier_version_is_read(path: Path) -> None:
     path.write_bytes(msgspec.json.encode(NEWER))
-    assert StateFile(path).load(State) == NEWER
+    assert StateFile(path).load(SpoutState) == NEWER
 
 
 def test_a_crash_while_it_is_written_leaves_one_of_both(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_a_crash_while_it_is_written_leaves_one_of_both(path: Path, monkeypatch:
         with monkeypatch.context() as patched, pytest.raises(RuntimeError, match="power"):
             patched.setattr(Path, step, crash)
             StateFile(path, every=0).save(OLDER, now=True)
-        assert StateFile(path).load(State) == NEWER
+        assert StateFile(path).load(SpoutState) == NEWER
 
 
 def test_where_no_hard_link_is_granted_a_copy_does(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,10 +78,10 @@ def test_where_no_hard_link_is_granted_a_copy_does(path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     file = StateFile(path, every=0)
-    assert file.save(OLDER, now=True) and file.load(State) == OLDER
+    assert file.save(OLDER, now=True) and file.load(SpoutState) == OLDER
     path.write_bytes(b"{")
-    assert file.load(State) == NEWER
-    assert StateFile(path).load(State) == NEWER
+    assert file.load(SpoutState) == NEWER
+    assert StateFile(path).load(SpoutState) == NEWER
 
 
 def test_damaged_positions_of_bolts_delete_nothing(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_the_command_finds_damage_and_repairs_what_can_be_spared(path: Path) -> 
     for one in (path, sealed.older(path)):
         one.write_bytes(b"{")
     with pytest.raises(StateError, match="bin/analytics state"):
-        StateFile(path).load(State)
+        StateFile(path).load(SpoutState)
     (data / "filter").mkdir()
     shutil.copy(path, data / "filter" / "snapshot.json")
     found = command(data)
@@ -115,7 +115,7 @@ def test_the_command_finds_damage_and_repairs_what_can_be_spared(path: Path) -> 
     repaired = command(data, "--repair")
     assert "moved away: all logs are read again" in repaired.output
     assert isinstance(repaired.exception, AnalyticsError) and "1 state files" in str(repaired.exception)
-    assert StateFile(path).load(State) == State()
+    assert StateFile(path).load(SpoutState) == SpoutState()
 
 
 def test_what_pipes_have_put_in_is_checked_and_can_be_spared(path: Path) -> None:

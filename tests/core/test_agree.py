@@ -3,7 +3,7 @@
 import pytest
 
 from analytics.bolts import BOLTS
-from analytics.core.agree import NOTHING, Changed, ListChanged, differences, fits
+from analytics.core.agree import NOTHING, ListChanged, ValueChanged, differences, fits
 from analytics.core.areas import Area, Areas
 from analytics.core.derive import Derivation, rewritten
 from analytics.core.periods import zone
@@ -88,9 +88,9 @@ def test_each_kind_of_damage_is_named():
     key, states = derived("loginhour", 3)
     sound = rewritten(bolt, key, states, AREAS, version=1, at=Position("log", {})).document
     for damage, found in (
-        ({"count": 4}, {"count": Changed(4, 3)}),
-        ({"plat": "9"}, {"plat": Changed("9", "2001")}),
-        ({"note": "x"}, {"note": Changed("x", NOTHING)}),
+        ({"count": 4}, {"count": ValueChanged(4, 3)}),
+        ({"plat": "9"}, {"plat": ValueChanged("9", "2001")}),
+        ({"note": "x"}, {"note": ValueChanged("x", NOTHING)}),
         ({"userlist": ["acct0", "acct1", "x"]}, {"userlist": ListChanged(["x"], ["acct2"])}),
         ({"userlist": None}, {"userlist": ListChanged([], ["acct0", "acct1", "acct2"])}),
         ({"userlist": [["acct0"]]}, {"userlist": ListChanged([["acct0"]], ["acct0", "acct1", "acct2"])}),
@@ -98,5 +98,5 @@ def test_each_kind_of_damage_is_named():
     ):
         assert differences(bolt, key, states, AREAS, sound | damage, []) == found
     del sound["first_ts"]
-    assert differences(bolt, key, states, AREAS, sound, []) == {"first_ts": Changed(NOTHING, 1420648004)}
+    assert differences(bolt, key, states, AREAS, sound, []) == {"first_ts": ValueChanged(NOTHING, 1420648004)}
     assert "userlist" in differences(bolt, key, states, AREAS, sound, None)

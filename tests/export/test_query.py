@@ -20,7 +20,7 @@ from analytics.errors import AnalyticsError
 from analytics.export.calendar import macros
 from analytics.export.duck import connect
 from analytics.export.query import answer, files_of
-from analytics.export.tables import Days
+from analytics.export.tables import DayRange
 
 pytest.importorskip("duckdb")
 QUARTER = 900
@@ -32,7 +32,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return journaled(tmp_path_factory.mktemp("world"), request.param)
 
 
-def asked(config, sql, days=Days()):
+def asked(config, sql, days=DayRange()):
     with answer(config, sql, days) as found:
         return [row for rows in found.rows for row in rows]
 
@@ -100,14 +100,14 @@ def test_days_choose_records_and_spare_journals_that_are_too_old(world, tmp_path
     sql = "SELECT day, count(*) FROM gamelog GROUP BY day"
     every = dict(asked(world.config, sql))
     last = max(every)
-    assert asked(world.config, sql, Days(last, last)) == [(last, every[last])]
-    assert asked(world.config, sql, Days(until=FIRST)) == [(FIRST, every[FIRST])]
+    assert asked(world.config, sql, DayRange(last, last)) == [(last, every[last])]
+    assert asked(world.config, sql, DayRange(until=FIRST)) == [(FIRST, every[FIRST])]
     # A journal that was last written to long before holds no records of the day.
     old = tmp_path / "gamelog_202001010000.txt"
     old.write_bytes(b"".join(line + b"\n" for line in world.lines))
     os.utime(old, (1, 1))
     config = Config(data=tmp_path, games=world.config.games, timezone=world.config.timezone)
-    assert asked(config, sql, Days(last)) == [] and dict(asked(config, sql)) == every
+    assert asked(config, sql, DayRange(last)) == [] and dict(asked(config, sql)) == every
 
 
 @pytest.mark.parametrize(

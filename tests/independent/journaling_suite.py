@@ -19,7 +19,7 @@ from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
 from analytics.config import Game, areas
 from analytics.core.reference import Reference
-from analytics.rebuild.check import Change
+from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection
 from analytics.runtime.nodes import readers
@@ -171,9 +171,9 @@ class JournalingSuite(NearSuite):
             name = f"{spout}_{201801010000 + self.files}.txt"
             (self.config.data / name).write_bytes(b"".join(some))
 
-    def rebuild(self, wanted: Selection = ALL) -> tuple[RebuildResult, list[Change]]:
+    def rebuild(self, wanted: Selection = ALL) -> tuple[RebuildResult, list[DifferingDocument]]:
         """Rebuild; return what came of it and the documents that it told of."""
-        told: list[Change] = []
+        told: list[DifferingDocument] = []
         store, publisher = MortalStore(self), MortalPublisher(self, self._publisher)
         outcome = Rebuild(self.config, store, publisher, wanted, told.append, now=lambda: self.now).run()
         return outcome, told

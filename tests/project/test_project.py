@@ -15,6 +15,30 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "analytics"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
+MOST_ATTRIBUTES = 15
+AS_LARGE_AS_WHAT_THEY_DESCRIBE = {"Config", "AreaRow", "Known"}
+"""A configuration file, a row of a page, a stored document: their fields are the formats'."""
+
+
+def classes() -> Iterator[tuple[Path, ast.ClassDef]]:
+    """Yield every class of the package."""
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ClassDef):
+                yield file, node
+
+
+def attributes(node: ast.ClassDef) -> set[str]:
+    """Return the fields that a class declares, and what its methods assign to ``self``."""
+    fields = {one.target for one in node.body if isinstance(one, ast.AnnAssign)}
+    return {one.id for one in fields if isinstance(one, ast.Name)} | {
+        one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Attribute)
+        and isinstance(one.ctx, ast.Store)
+        and isinstance(one.value, ast.Name)
+        and one.value.id == "self"
+    }
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -71,6 +95,18 @@ def test_files_are_small_and_say_what_they_are_for(file: Path) -> None:
     text = file.read_text()
     assert len(text.splitlines()) <= LONGEST
     assert ast.get_docstring(ast.parse(text)), "a module says in a docstring what it is for"
+
+
+def test_a_class_name_stands_once() -> None:
+    found: dict[str, list[str]] = {}
+    for file, node in classes():
+        found.setdefault(node.name.lstrip("_"), []).append(f"{file.relative_to(ROOT)}:{node.lineno}")
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_a_class_can_be_understood_alone() -> None:
+    large = {node.name for _, node in classes() if len(attributes(node)) > MOST_ATTRIBUTES}
+    assert large == AS_LARGE_AS_WHAT_THEY_DESCRIBE
 
 
 def test_the_gpl_program_is_never_imported() -> None:

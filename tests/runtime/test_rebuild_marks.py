@@ -13,7 +13,7 @@ from analytics.core.periods import zone
 from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.overlay import Silent
-from analytics.rebuild.write import Writer
+from analytics.rebuild.write import DocumentWriter
 from analytics.runtime.outlet import Outlet
 from analytics.store import MemoryStore, Write
 
@@ -52,13 +52,15 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def writer(publisher: Kept, store: MemoryStore) -> Writer:
+def writer(publisher: Kept, store: MemoryStore) -> DocumentWriter:
     areas = Areas([Area(A, "dl", "1", zone("Asia/Shanghai"))])
     outlet, tail = Outlet(publisher, "test"), cast(Any, None)
-    return Writer(areas, store, tail, outlet, Notes(None), lambda change: None, DocumentCounts())
+    return DocumentWriter(areas, store, tail, outlet, Notes(None), lambda change: None, DocumentCounts())
 
 
-def test_a_document_that_no_worker_can_use(publisher: Kept, store: MemoryStore, writer: Writer) -> None:
+def test_a_document_that_no_worker_can_use(
+    publisher: Kept, store: MemoryStore, writer: DocumentWriter
+) -> None:
     id_ = f"{A}:{DAY}"
     document = {"_id": id_, **STORED, "_v": "x"}
     store.write("coinday", [Write(id_, document, None)])
@@ -67,7 +69,7 @@ def test_a_document_that_no_worker_can_use(publisher: Kept, store: MemoryStore, 
     assert publisher.marks() == [("coinday", "dl", [DAY])]
 
 
-def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer: Writer) -> None:
+def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer: DocumentWriter) -> None:
     document = {"_id": 7, **STORED, "_v": 1}
     store.write("coinday", [Write(cast(Any, 7), document, None)])
     writer.remove_foreign(COINDAY, document)

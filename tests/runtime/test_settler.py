@@ -15,7 +15,7 @@ from analytics.core.settle import PART_SIZE, STEP_SIZE
 from analytics.errors import Unavailable
 from analytics.rebuild.overlay import Silent
 from analytics.runtime.outlet import Outlet
-from analytics.runtime.settler import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE, PORTIONS, Changes, Settler
+from analytics.runtime.settler import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE, PORTIONS, PendingChanges, Settler
 from analytics.store import Document, Write
 from analytics.store.memory import MemoryStore
 
@@ -55,7 +55,9 @@ def settler_of(store: MemoryStore, max_items: int = 1_000_000) -> Settler:
     return Settler({BOLT.name: BOLT}, AREAS, store, outlet, max_items)
 
 
-def changed(number: int, accts: Iterable[int], areas: Iterable[str] = AREAS, ts: int = NOON) -> Changes:
+def changed(
+    number: int, accts: Iterable[int], areas: Iterable[str] = AREAS, ts: int = NOON
+) -> PendingChanges:
     """Return what a message changes in which each of these accts spends a coin in each of these areas."""
     body = b"\n".join(
         msgspec.json.encode(
@@ -64,7 +66,7 @@ def changed(number: int, accts: Iterable[int], areas: Iterable[str] = AREAS, ts:
         for area in areas
         for acct in accts
     )
-    changes = Changes.nothing("log", [BOLT.name])
+    changes = PendingChanges.nothing("log", [BOLT.name])
     changes.add(BOLT.name, Folder([BOLT], AREAS).fold(TOPIC, number, body)[0][BOLT.name])
     changes.heads = {BOLT.name: {TOPIC: Head(number, 0, 0)}}
     return changes

@@ -20,7 +20,7 @@ from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import GamelogSpout, Pipeline, Work
 from analytics.spouts.journal import Journal
 from analytics.spouts.lost import accept
-from analytics.spouts.positions import State, StateFile
+from analytics.spouts.positions import SpoutState, StateFile
 from analytics.spouts.rejected import read
 from analytics.spouts.shares import Share
 from analytics.spouts.sources import file
@@ -236,7 +236,7 @@ def test_rotations_while_the_spout_was_away_after_a_clock_was_ahead(tmp_path, st
     config, log = read_and_away(tmp_path, started)
     folder = log.parent
     file = StateFile(config.data / "state" / "gamelog.json")
-    state = file.load(State)
+    state = file.load(SpoutState)
     state.looked["s1"] += 3 * 86400
     file.save(state, now=True)
     log.rename(folder / "game.log.2")

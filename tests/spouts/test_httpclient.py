@@ -145,14 +145,14 @@ def test_a_log_server_that_limits_requests_is_left_alone_as_long_as_it_says(web,
 
 def test_a_server_without_ranges_is_asked_less_often_and_only_for_changes(web, monkeypatch):
     """It would send the whole log each second."""
-    monkeypatch.setattr("analytics.spouts.sources.http._WHOLE_BYTES_PER_SECOND", 1000)
+    monkeypatch.setattr("analytics.spouts.sources.log_client._WHOLE_BYTES_PER_SECOND", 1000)
     log = web.folder / "game.log"
     log.write_bytes(lines(1, 30))
     web.ranges, web.etags = False, True
     source, health = source_of(web.url("game.log"), taken := [])
     source.turn()
     assert b"".join(taken) == lines(1, 30)
-    assert source._whole_at - time.monotonic() > 1
+    assert source._client.whole_at - time.monotonic() > 1
     assert "206" in health.warning and "Range" in health.warning
     sent = web.sent
     assert source.turn() == 0 and web.sent == sent, "nothing has changed, so nothing is sent"

@@ -12,14 +12,14 @@ from analytics.config import Source
 from analytics.errors import AnalyticsError
 from analytics.spouts import piped
 from analytics.spouts.gamelog import GamelogSpout
-from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 from analytics.spouts.retired import Retired
 from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.stdin import Piped
 
 
 def saved(config, name="gamelog"):
-    return StateFile(config.data / "state" / f"{name}.json").load(State).sources
+    return StateFile(config.data / "state" / f"{name}.json").load(SpoutState).sources
 
 
 def pipe(config, data):
@@ -34,7 +34,9 @@ def pipe(config, data):
 
 
 def test_those_read_longest_ago_leave_unless_they_may_be_read_on():
-    known = {f"gamelog/a@{n}": Position(str(n)) for n in range(9)} | {"gamelog/b@x": Position("x")}
+    known = {f"gamelog/a@{n}": StreamPosition(str(n)) for n in range(9)} | {
+        "gamelog/b@x": StreamPosition("x")
+    }
     catalogue = Catalogue(known, {"gamelog/a@0": 5})
     catalogue.drivers["gamelog/a@1"] = object()
     assert catalogue.idle(100) == []
@@ -90,7 +92,7 @@ def test_a_damaged_file_is_reported(tmp_path):
     with pytest.raises(AnalyticsError, match=r"streams.sqlite: expected the positions of old logs, got"):
         Retired(path).find(["1"])
     path.unlink()
-    Retired(path).put({"gamelog/s1@1": Position("1", 5, 600), "gamelog/s1@2": Position("2")})
+    Retired(path).put({"gamelog/s1@1": StreamPosition("1", 5, 600), "gamelog/s1@2": StreamPosition("2")})
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE streams SET position = replace(position, '600', '700')")
     assert list(Retired(path).find(["2"])) == ["gamelog/s1@2"]

@@ -3,7 +3,7 @@
 import time
 
 from analytics import sealed
-from analytics.spouts.positions import Position, State, StateFile
+from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 
 
 def test_saving_that_takes_long_is_done_seldom(tmp_path, monkeypatch):
@@ -17,12 +17,12 @@ def test_saving_that_takes_long_is_done_seldom(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(sealed, "write", slow)
     file = StateFile(tmp_path / "state.json", every=0.5)
-    assert file.save(State())
+    assert file.save(SpoutState())
     clock[0] += 90.0
-    later = State(sources={"gamelog/s1@1": Position("1", 5)})
+    later = SpoutState(sources={"gamelog/s1@1": StreamPosition("1", 5)})
     assert not file.save(later)
-    assert file.load(State).sources == {}
+    assert file.load(SpoutState).sources == {}
     assert file.save(later, now=True)
-    assert file.load(State).sources["gamelog/s1@1"].n == 5
+    assert file.load(SpoutState).sources["gamelog/s1@1"].n == 5
     clock[0] += 101.0
-    assert file.save(State())
+    assert file.save(SpoutState())

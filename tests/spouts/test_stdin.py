@@ -18,7 +18,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts import gamelog
 from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.rejected import read
-from analytics.spouts.stdin import Piped, Totals
+from analytics.spouts.stdin import LineCounts, Piped
 
 sleep = monkey.get_original("time", "sleep")
 COMMAND = [sys.executable, "-m", "analytics", "read-stdin-gamelog"]
@@ -52,8 +52,8 @@ def test_the_same_log_piped_twice_counts_once(tmp_path, started):
     config = configured(tmp_path)
     started(Broker(config.broker, config.data))
     data = lines(1, 3000) + b"broken\n" + b"\n" + lines(3001, 3100)[:-1]
-    assert pipe(config, data) == Totals(3101, 3100, 0, 1)
-    assert pipe(config, data) == Totals(3101, 0, 3100, 1)
+    assert pipe(config, data) == LineCounts(3101, 3100, 0, 1)
+    assert pipe(config, data) == LineCounts(3101, 0, 3100, 1)
     exactly(config, 1, 3100)
     assert journal(config).count(b"\n") == 3100
 
@@ -66,9 +66,9 @@ def test_a_journal_piped_reversed_doubled_and_in_halves(tmp_path, started):
     assert pipe(config, lines(1, 2000)).accepted == 2000
     kept = journal(config).splitlines(keepends=True)
     backwards = b"".join(reversed(kept))
-    assert pipe(config, backwards) == Totals(2000, 0, 2000, 0)
+    assert pipe(config, backwards) == LineCounts(2000, 0, 2000, 0)
     assert pipe(other, b"".join(kept[700:1300])).accepted == 600
-    assert pipe(other, backwards + backwards) == Totals(4000, 1400, 2600, 0)
+    assert pipe(other, backwards + backwards) == LineCounts(4000, 1400, 2600, 0)
     exactly(other, 1, 2000)
     assert sorted(journal(other).splitlines()) == sorted(text.rstrip() for text in kept)
 
@@ -98,7 +98,7 @@ def test_a_stream_that_comes_in_pieces_is_the_same(tmp_path, started):
     data = HEADER + lines(1, 50)
     assert pipe(config, data).accepted == 50
     for pieces in ([data[:5], data[5:]], [data[: len(HEADER) + 40], data[len(HEADER) + 40 :]]):
-        assert pipe(config, *pieces) == Totals(52, 0, 50, 2)
+        assert pipe(config, *pieces) == LineCounts(52, 0, 50, 2)
 
 
 def test_a_log_that_goes_on_otherwise_than_the_known_one_is_not_taken_for_it(tmp_path, started):
@@ -126,15 +126,17 @@ def test_a_log_that_the_spout_has_read_counts_once(tmp_path, started):
     spout = started(GamelogSpout(config))
     eventually(lambda: accts(config)["u400"] == 1)
     spout.stop()
-    assert pipe(config, line("v1") + lines(301, 450)) == Totals(151, 50, 101, 0)
+    assert pipe(config, line("v1") + lines(301, 450)) == LineCounts(151, 50, 101, 0)
     assert set(accts(config).values()) == {1}
 
 
 def test_a_named_source_and_a_game(tmp_path, started):
     config = configured(tmp_path)
     started(Broker(config.broker, config.data))
-    assert pipe(config, line("a") + line("b"), source="backup") == Totals(2, 2, 0, 0)
-    assert pipe(config, line("a") + line("b") + line("c"), source="backup", game="dl") == Totals(3, 1, 2, 0)
+    assert pipe(config, line("a") + line("b"), source="backup") == LineCounts(2, 2, 0, 0)
+    assert pipe(config, line("a") + line("b") + line("c"), source="backup", game="dl") == LineCounts(
+        3, 1, 2, 0
+    )
     assert b'{"id":"gamelog/backup:3",' in journal(config)
     for wrong in ({"source": "a b"}, {"game": "nobody's"}):
         with pytest.raises(AnalyticsError, match="expected"):
@@ -152,8 +154,8 @@ def test_a_journal_of_payments_may_have_lines_of_many_accounts(tmp_path, started
     many = b"".join(b'{"id":"payment/dl@1:%d",%b%b}\n' % (n, head, users) for n in range(1, 4))
     too_long = b'{"id":"gamelog/s1@1:1",%b%b}\n' % (head, users)
     data = lines(1, 10) + many + lines(11, 20) + too_long
-    assert pipe(config, data) == Totals(24, 23, 0, 1)
-    assert pipe(config, data) == Totals(24, 0, 23, 1)
+    assert pipe(config, data) == LineCounts(24, 23, 0, 1)
+    assert pipe(config, data) == LineCounts(24, 0, 23, 1)
 
 
 def test_a_line_that_no_batch_can_hold_is_rejected_and_others_pass(tmp_path, started):
@@ -167,7 +169,7 @@ def test_a_line_that_no_batch_can_hold_is_rejected_and_others_pass(tmp_path, sta
 
     too_long = payment(3, 80_000)
     data = lines(1, 10) + payment(1, 29_000) + payment(2, 50_000) + too_long + lines(11, 20)
-    assert pipe(config, data) == Totals(23, 22, 0, 1)
+    assert pipe(config, data) == LineCounts(23, 22, 0, 1)
     (one,) = read(config.data)
     assert one.reason.startswith("$: expected a line of at most") and one.raw.encode() == too_long[:-1]
     kept = config.data / "gamelog_201501010000.txt"  # as an earlier version left it

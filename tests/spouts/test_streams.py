@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from analytics.spouts.positions import Position
+from analytics.spouts.positions import StreamPosition
 from analytics.spouts.sources import stream as streams
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning, carries
 from analytics.spouts.sources.stream import LONGEST_LINE, WINDOW, Stream
@@ -26,7 +26,7 @@ def test_the_longest_lines_are_kept_whole_and_longer_ones_come_in_parts():
     data = b"one\n" + longest + b"\n" + longest + b"b\ntwo\n" + longest + longest
     for size in (1 << 16, 1 << 20, 1 << 23):
         chunks = feed(
-            Stream("s", Position("f"), 10), [data[at : at + size] for at in range(0, len(data), size)]
+            Stream("s", StreamPosition("f"), 10), [data[at : at + size] for at in range(0, len(data), size)]
         )
         whole = {chunk.first: chunk.data for chunk in chunks if not chunk.part}
         assert b"".join(whole.values()) == b"one\n" + longest + b"\ntwo\n"
@@ -51,7 +51,7 @@ def test_however_it_comes_lines_numbers_and_marks_are_the_same(lines, sizes, mos
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(data[at : at + size])
         at += size
-    stream = Stream("s", Position("f"), most)
+    stream = Stream("s", StreamPosition("f"), most)
     n = offset = 0
     for chunk in feed(stream, pieces):
         assert chunk.first == n + 1 and chunk.data.count(b"\n") <= 2 * most
@@ -75,7 +75,7 @@ def test_a_stream_that_began_is_told_from_another_with_the_same_first_line():
     saved = {}
 
     def begun(source, position):
-        saved[source] = saved.get(source, Position(position.fingerprint)).with_marks(position)
+        saved[source] = saved.get(source, StreamPosition(position.fingerprint)).with_marks(position)
 
     stream = Streams("s1", Catalogue({}), 100, begun).find(reader(data[:7]), [b"line 0"], "a")
     assert len(saved[stream.source].head) == 2
@@ -141,7 +141,7 @@ def test_a_stream_is_named_after_its_first_record_and_the_header_before_it():
 
 def numbered(data, sizes=(1 << 20,), more=b""):
     """Return the number and text of every line of ``data``, read in pieces of those sizes, and the last position."""
-    stream = Stream("s", Position("f"), 3)
+    stream = Stream("s", StreamPosition("f"), 3)
     found, at, turn = [], 0, 0
     while at < len(data):
         piece = data[at : at + sizes[turn % len(sizes)]]

@@ -37,7 +37,7 @@ from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
 from analytics.simulate.world import WorldSettings
 from analytics.spouts import poller
-from analytics.spouts.stdin import Piped, Totals
+from analytics.spouts.stdin import LineCounts, Piped
 from analytics.spouts.syncuser import SyncuserSpout
 
 SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "8"))
@@ -166,18 +166,18 @@ def test_a_journal_played_back_twice_and_reversed(tmp_path, broker, hall):
     node.stop()
     lines, before = journal(config.data), broker.tuples()
     assert len(lines) == len(before) > 250
-    assert pipe(config, b"".join(lines)) == Totals(len(lines), 0, len(lines), 0)
+    assert pipe(config, b"".join(lines)) == LineCounts(len(lines), 0, len(lines), 0)
     other = RunningBroker(tmp_path / "other" / "broker")
     elsewhere = msgspec.structs.replace(config, data=tmp_path / "other", broker=other.section)
     backwards = b"".join(reversed(lines))
     try:
         assert pipe(elsewhere, b"".join(lines[50:120])).accepted == 70
-        assert pipe(elsewhere, backwards + backwards) == Totals(
+        assert pipe(elsewhere, backwards + backwards) == LineCounts(
             2 * len(lines), len(lines) - 70, len(lines) + 70, 0
         )
         assert sorted(other.tuples(), key=str) == sorted(before, key=str)
         bad = lines[0].replace(b'"grade":3', b'"grade":"x"').replace(b':1",', b':900001",')
-        assert pipe(elsewhere, bad) == Totals(1, 0, 0, 1)
+        assert pipe(elsewhere, bad) == LineCounts(1, 0, 0, 1)
     finally:
         other.stop()
 

@@ -24,7 +24,7 @@ from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers.collections import indexed, remove_former
 from analytics.runtime.timers.feed import ChangeFeed
-from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, Position
+from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, TimersPosition
 from analytics.runtime.timers.schedule import Schedule
 from analytics.runtime.timers.updater import Updater
 from analytics.store import open_store
@@ -78,7 +78,7 @@ class Timers(Node):
         self._reports = PositionReporter(config.broker)
         with_totals = rollups(catalogue(config).values())
         self._feed = ChangeFeed(config.broker, areas(config), with_totals, self._schedule.hear)
-        self._position = Position(self._store, self._session)
+        self._position = TimersPosition(self._store, self._session)
         outlet = Outlet(self._publisher, self._session)
         self._updater = Updater(
             config, self._store, outlet, self._position, self._timers, with_totals, self._now

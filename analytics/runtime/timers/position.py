@@ -39,7 +39,7 @@ class Saved:
     layout: int = LAYOUT
 
 
-class Position:
+class TimersPosition:
     """The saved position. Whoever begins a run writes so there, on condition that nobody else has since it looked.
 
     So an instance that was overtaken while it slept learns it before it writes from what it remembers; and who

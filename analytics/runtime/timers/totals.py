@@ -38,7 +38,7 @@ class _Sums:
     tables: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-class Stored(NamedTuple):
+class StoredDays(NamedTuple):
     """Ordinals of days: of which areas have documents; and of which there are totals, and how many."""
 
     areas: set[int]
@@ -136,7 +136,7 @@ class Totals:
             days.update(range(min(was, is_) + 1, max(was, is_) + 1))
         return self.of_days(game, days)
 
-    def stored(self, name: str, game: str, collection: str = "") -> Stored:
+    def stored(self, name: str, game: str, collection: str = "") -> StoredDays:
         """Return the days of which areas have documents, and of which there are totals.
 
         Args:
@@ -151,7 +151,7 @@ class Totals:
         # An hour's day is that of the game's zone, a day's that of its area's.
         hourly = name in self._rollups and self._rollups[name].bolt.period == "hour"
         zones = {scope.zone} if hourly else scope.zones
-        return Stored({day_of(zone, ts) for zone in zones for ts in starts}, totals)
+        return StoredDays({day_of(zone, ts) for zone in zones for ts in starts}, totals)
 
     def is_one(self, id_: Any) -> bool:
         """Whether there may be a total of that id."""

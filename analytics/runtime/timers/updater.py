@@ -10,7 +10,7 @@ from analytics.runtime.timers.dirty import Dirty
 from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import SKEW_SECONDS, Now
 from analytics.runtime.timers.planner import Planner
-from analytics.runtime.timers.position import Position
+from analytics.runtime.timers.position import TimersPosition
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import all_scopes, next_boundary
 from analytics.runtime.timers.starts import Starts
@@ -36,7 +36,7 @@ class Updater:
         config: Config,
         store: Store,
         outlet: Outlet,
-        position: Position,
+        position: TimersPosition,
         timers: Mapping[str, Timer],
         rollups: Mapping[str, Rollup],
         now: Now,

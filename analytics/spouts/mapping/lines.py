@@ -42,7 +42,7 @@ _encode = msgspec.json.encode
 
 
 @dataclass(slots=True)
-class _Lines:
+class _SourceLines:
     """Lines of one record source that one mapping reads, with their numbers there. ``name``: the configured source.
 
     ``chunk``: all of them, each with its newline.
@@ -72,7 +72,9 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int, heade
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n")
         ns = range(first, first + count_lines(chunk, 0, len(chunk)))
-        share = _mapped(_Lines(rules.mapping.name, source, ns, chunk, header), rules, rules.mapping, now)
+        share = _mapped(
+            _SourceLines(rules.mapping.name, source, ns, chunk, header), rules, rules.mapping, now
+        )
         return [share] if share.ns or share.bad else []
     if not chunk.startswith(b'{"id":"') or MARK not in chunk:
         shares = records.convert(chunk, source, first, rules, now)
@@ -121,7 +123,7 @@ def header_of(chunk: bytes) -> str:
     return chunk.split(b"\n", 1)[0].removeprefix(BOM_UTF8).rstrip(b"\r").decode(errors="replace")
 
 
-def _mapped(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
+def _mapped(found: _SourceLines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
     """Return what lines come to. Without a mapping, as the source has none any more, they are read as they are."""
     share = _at_once(found, rules, mapping, now) or _each(found, rules, mapping, now)
     share.doubled += found.doubled
@@ -143,7 +145,7 @@ def _mapped(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) 
     return share
 
 
-def _at_once(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share | None:
+def _at_once(found: _SourceLines, rules: Rules, mapping: LineMapping | None, now: int) -> Share | None:
     """Return what many JSON lines come to; None where any of them is unusual."""
     # What the mapping leaves out is not in its records, but in the journal.
     text = mapping.records(found.chunk) if mapping and records.is_utf8(found.chunk) else None
@@ -157,7 +159,7 @@ def _at_once(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int)
     return None if len(shares) != 1 or shares[0].bad or len(shares[0].ns) != len(found.ns) else shares[0]
 
 
-def _each(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
+def _each(found: _SourceLines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
     """Return what lines come to, one by one."""
     texts: dict[int, bytes] = {}
     bad: list[Bad] = []
@@ -185,7 +187,7 @@ def _each(found: _Lines, rules: Rules, mapping: LineMapping | None, now: int) ->
     return share
 
 
-def _split(chunk: bytes) -> tuple[list[_Lines], bytes]:
+def _split(chunk: bytes) -> tuple[list[_SourceLines], bytes]:
     """Return the lines that are kept as they came in, by source, and the others, each at its place."""
     groups: dict[tuple[str, str, str], dict[int, bytes]] = {}
     doubled: defaultdict[tuple[str, str, str], int] = defaultdict(int)
@@ -203,7 +205,7 @@ def _split(chunk: bytes) -> tuple[list[_Lines], bytes]:
         doubled[key] += int(n) in lines
         lines[int(n)] = text
     found = [
-        _Lines(
+        _SourceLines(
             name,
             source,
             list(lines),

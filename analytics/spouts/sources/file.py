@@ -54,7 +54,6 @@ class FileSource(LogSource):
         lost: Callable[[Loss], None],
         looked: float,
     ) -> None:
-        self.name = source.name
         self.looked = looked
         self._source = source
         self._emit = emit
@@ -70,6 +69,11 @@ class FileSource(LogSource):
         self._stuck = 0  # open files that hold no whole line yet
         self._empty = True  # whether the glob finds nothing
         self._left_out = False  # whether a file waits until others are closed
+
+    @property
+    def name(self) -> str:
+        """The source's name in the configuration."""
+        return self._source.name
 
     def run(self) -> None:
         """Follow for ever."""

@@ -7,7 +7,7 @@ each line that is added changes the log's ETag, and the whole of it would come.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import gevent
@@ -15,11 +15,11 @@ import requests
 
 from analytics.config import GamelogSection, Source
 from analytics.config.uris import without_secrets
-from analytics.spouts.httpclient import open_session, retry_after
 from analytics.spouts.lost import Loss
-from analytics.spouts.sources.answers import Missing, Unusable, body, closing, problem, size_of, validators
+from analytics.spouts.sources.answers import Missing, Unusable, body, closing, problem, size_of
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
+from analytics.spouts.sources.log_client import LogClient
 from analytics.spouts.sources.log_source import LogSource
 from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream
 
@@ -27,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 _REQUEST = 16 * BLOCK
 _LONGEST_PAUSE = 30.0
-_WHOLE_BYTES_PER_SECOND = 1 << 20
-"""How much a server that sends whole logs may send on average."""
-_LONGEST_WHOLE_PAUSE = 600.0
 _ROTATED_TRIES = 5
 _QUIET_SECONDS = 5.0
 _LATE_SECONDS = 10.0
@@ -59,14 +56,10 @@ class HttpSource(LogSource):
         self._health = health
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._stream: Stream | None = None
-        self._session = open_session(source)
-        self._session.headers.setdefault("Accept-Encoding", "identity")
-        self._whole_at = 0.0  # when a server that sends the whole log may be asked for it again
-        self._unchanged: dict[str, str] = {}  # headers by which it may say that the log is as it was
+        self._client = LogClient(source, health)
         # What was being read may have been rotated away while the spout was not running.
         self._unfinished = next(iter(self._streams.names()), "") if source.rotated_url else ""
         self._tries = _ROTATED_TRIES
-        self._answered = False
         self._changed = time.monotonic()  # when something new came
         self._old: Stream | None = None  # the rotated log, read to its end so far
         self._past = object()  # what drives it
@@ -84,18 +77,18 @@ class HttpSource(LogSource):
                 read = self.turn()
                 self._health.well()
                 pause = self._source.poll_seconds
-                whole = self._whole_at - time.monotonic()
+                whole = self._client.whole_at - time.monotonic()
                 gevent.sleep(max(whole, pause) if whole > 0 else 0 if read >= BLOCK else pause)
             except (requests.RequestException, OSError, Unusable) as error:
                 self._health.failed(f"{without_secrets(self._source.url)}: {problem(error)}")
-                pause = self._source.poll_seconds if self._answered else pause
-                self._answered = False
+                pause = self._source.poll_seconds if self._client.answered else pause
+                self._client.answered = False
                 gevent.sleep(max(pause, getattr(error, "after", 0.0)))
                 pause = min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._client.close()
 
     def turn(self) -> int:
         """Ask once for what is new; return how many bytes came."""
@@ -123,7 +116,7 @@ class HttpSource(LogSource):
             self._emit(chunk)
 
     def _find(self) -> Stream | None:
-        read_at = partial(self._read_at, self._source.url)
+        read_at = partial(self._client.read_at, self._source.url)
         if self._unfinished:
             try:
                 stream = self._streams.resume(self._unfinished, read_at, self)
@@ -148,7 +141,7 @@ class HttpSource(LogSource):
         if self._old is not None:
             self._emit_all(self._old.give_up())
         self._stream = self._old = None
-        self._unchanged = {}
+        self._client.unchanged = {}
         self._streams.abandon(self)
         self._streams.abandon(self._past)
         self._unfinished = stream.source if self._source.rotated_url else ""
@@ -194,13 +187,13 @@ class HttpSource(LogSource):
     def _read_other(self) -> None:
         """Read the log at ``rotated_url`` if it came after the one that is missing, and was rotated, too."""
         lines = self._beginning_of_rotated()
-        read_at = partial(self._read_at, self._source.rotated_url)
+        read_at = partial(self._client.read_at, self._source.rotated_url)
         if lines and lines != self._before and (stream := self._streams.find(read_at, lines, self._past)):
             self._read_to_end(stream)
 
     def _beginning_of_rotated(self) -> list[bytes]:
         try:
-            return beginning(partial(self._read_at, self._source.rotated_url), final=True)
+            return beginning(partial(self._client.read_at, self._source.rotated_url), final=True)
         except Missing:
             return []
 
@@ -214,7 +207,7 @@ class HttpSource(LogSource):
         """Read the rest of ``name`` if it is at ``rotated_url``; return whether it is."""
         url = self._source.rotated_url
         try:
-            stream = self._streams.resume(name, partial(self._read_at, url), self._past)
+            stream = self._streams.resume(name, partial(self._client.read_at, url), self._past)
         except Missing:
             logger.info("source %s: nothing at %s", self._source.name, without_secrets(url))
             return False
@@ -230,14 +223,14 @@ class HttpSource(LogSource):
         compared = b""
         zeros = 0  # these may be overwritten still, unless something follows them
         ours = url == self._source.url
-        answer = self._get(url, start, len(seen) + _REQUEST, self._unchanged if ours else {})
+        answer = self._client.get(url, start, len(seen) + _REQUEST, self._client.unchanged if ours else {})
         if answer is None:
             return None if seen else 0
         with closing(answer):
             if answer.status_code == 304:
                 return 0
             if ours:
-                self._unchanged = {}
+                self._client.unchanged = {}
             for data in body(answer, start):
                 if len(compared) < len(seen):
                     compared += data
@@ -252,7 +245,7 @@ class HttpSource(LogSource):
                 zeros += len(data) - len(text)
                 if zeros >= BLOCK:
                     size = size_of(answer)
-                    if not self._read_at(url, size - WINDOW, WINDOW).strip(NUL):
+                    if not self._client.read_at(url, size - WINDOW, WINDOW).strip(NUL):
                         zeros = size - stream.offset
                         break  # a log that was set to its size before it is written
                     self._emit_all(stream.feed(NUL * zeros))
@@ -262,76 +255,5 @@ class HttpSource(LogSource):
             self._health.well(behind)
         if len(compared) < len(seen):
             return None
-        self._spare(answer, url)
+        self._client.spare(answer, url)
         return total
-
-    def _spare(self, answer: requests.Response, url: str) -> None:
-        """Ask a server that has sent the whole log again only after a while, and for changes."""
-        if answer.status_code == 206:
-            self._health.warn("")
-            return
-        size = size_of(answer)
-        pause = self._wait_after(size)
-        if url == self._source.url:
-            self._unchanged = validators(answer)
-        self._health.warn(
-            f"{without_secrets(url)}: expected the part of the log that was asked for (206), got all of it (200, "
-            f"{size / 1e6:,.1f} MB), so it is asked for every {max(pause, self._source.poll_seconds):,.0f} s; have the "
-            "server answer Range requests"
-        )
-
-    def _read_at(self, url: str, offset: int, length: int) -> bytes:
-        if not length:
-            return b""
-        answer = self._get(url, offset, length)
-        if answer is None:
-            return b""
-        gathered = b""
-        with closing(answer):
-            if answer.status_code == 200:
-                self._wait_after(offset)
-            for data in body(answer, offset):
-                gathered += data
-                if len(gathered) >= length:
-                    break
-        return gathered[:length]
-
-    def _wait_after(self, size: int) -> float:
-        """Return how many seconds the server is left alone, having sent ``size`` bytes of which most were not wanted."""
-        pause = min(size / _WHOLE_BYTES_PER_SECOND, _LONGEST_WHOLE_PAUSE)
-        self._whole_at = time.monotonic() + pause
-        return pause
-
-    def _get(
-        self, url: str, offset: int, length: int, unchanged: Mapping[str, str] | None = None
-    ) -> requests.Response | None:
-        """Return the answer, its body unread; None where the log ends before ``offset``.
-
-        ``unchanged``: headers by which the server may answer 304, for a log that is as it was.
-        """
-        answer = self._session.get(
-            url,
-            headers={"Range": f"bytes={offset}-{offset + length - 1}", **(unchanged or {})},
-            timeout=self._source.timeout_seconds,
-            stream=True,
-        )
-        if answer.raw is None:
-            raise Unusable("expected an answer with a body, got the headers alone")
-        kind = answer.headers.get("Content-Type", "")
-        if answer.status_code == 416:
-            answer.close()
-            return None
-        if answer.status_code == 304 and unchanged:
-            return answer
-        if answer.status_code not in (200, 206) or kind.startswith("text/html"):
-            answer.close()
-            failure = Missing if answer.status_code in (404, 410) else Unusable
-            raise failure(
-                f"expected the log (200 or 206), got {answer.status_code} {answer.reason} ({kind})",
-                retry_after(answer.status_code, answer.headers),
-            )
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            answer.close()
-            raise Unusable("expected the log as it is, got it packed: turn Content-Encoding off for this URL")
-        self._answered = True
-        return answer

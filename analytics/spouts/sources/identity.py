@@ -16,7 +16,7 @@ from zlib import crc32
 from msgspec.structs import replace
 
 from analytics.spouts.lost import Loss
-from analytics.spouts.positions import Position
+from analytics.spouts.positions import StreamPosition
 from analytics.spouts.sources.stream import (
     BLOCK,
     HEAD,
@@ -24,7 +24,7 @@ from analytics.spouts.sources.stream import (
     NUL,
     WINDOW,
     Begun,
-    Head,
+    HeadSums,
     ReadAt,
     Stream,
     is_record,
@@ -57,12 +57,12 @@ class Catalogue:
 
     def __init__(
         self,
-        known: Mapping[str, Position],
+        known: Mapping[str, StreamPosition],
         sizes: dict[str, int] | None = None,
-        others: Callable[[list[str]], Mapping[str, Position]] = lambda fingerprints: {},
+        others: Callable[[list[str]], Mapping[str, StreamPosition]] = lambda fingerprints: {},
         alone: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.known: dict[str, Stream | Position] = {}
+        self.known: dict[str, Stream | StreamPosition] = {}
         self._alike: defaultdict[str, list[str]] = defaultdict(list)
         for name, position in known.items():
             self.put(name, position)
@@ -73,12 +73,12 @@ class Catalogue:
         self.alone = alone
         self._others = others
 
-    def position(self, name: str) -> Position:
+    def position(self, name: str) -> StreamPosition:
         """Return how far a stream was read."""
         known = self.known[name]
         return known.position if isinstance(known, Stream) else known
 
-    def put(self, name: str, known: Stream | Position) -> None:
+    def put(self, name: str, known: Stream | StreamPosition) -> None:
         """Know a stream, as the newest."""
         if self.known.pop(name, None) is None:
             position = known.position if isinstance(known, Stream) else known
@@ -218,9 +218,9 @@ class Streams:
         marks = [mark for mark in position.marks if mark[0] <= position.offset]
         if isinstance(other, Driver) and other is not driver:
             other.stream = None
-        head = Head()
+        head = HeadSums()
         if position.offset < HEAD or not position.head:
-            head = Head(read_at(0, min(position.offset, HEAD)))
+            head = HeadSums(read_at(0, min(position.offset, HEAD)))
         longest = max(position.head, head.sums, key=len)
         return self._drive(name, replace(position, marks=marks, head=longest), driver, tail, head)
 
@@ -252,10 +252,15 @@ class Streams:
             name = self._catalogue.new_name(self._prefix, lines)
             self._begun(name, position)
             self._catalogue.put(name, position)
-        return self._drive(name, Position(position.fingerprint), driver)
+        return self._drive(name, StreamPosition(position.fingerprint), driver)
 
     def _drive(
-        self, name: str, position: Position, driver: object, tail: bytes = b"", head: Head | None = None
+        self,
+        name: str,
+        position: StreamPosition,
+        driver: object,
+        tail: bytes = b"",
+        head: HeadSums | None = None,
     ) -> Stream:
         saved = max((place for place, _ in self._catalogue.position(name).marks), default=0)
         stream = Stream(name, position, self._lines, tail, self._begun, head=head, saved=saved)
@@ -265,10 +270,10 @@ class Streams:
         return stream
 
 
-def begun(data: bytes, lines: list[bytes]) -> Position:
+def begun(data: bytes, lines: list[bytes]) -> StreamPosition:
     """Return the position at the beginning of a stream, with head and marks of its first bytes."""
     data = data.rstrip(NUL)  # these may be overwritten still
-    return Position(fingerprint(lines), marks=marks_of(data), head=Head(data).sums)
+    return StreamPosition(fingerprint(lines), marks=marks_of(data), head=HeadSums(data).sums)
 
 
 def fingerprint(lines: list[bytes]) -> str:
@@ -276,9 +281,9 @@ def fingerprint(lines: list[bytes]) -> str:
     return blake2b(b"\n".join(lines), digest_size=8).hexdigest()
 
 
-def carries(read_at: ReadAt, position: Position) -> bool:
+def carries(read_at: ReadAt, position: StreamPosition) -> bool:
     """Say whether the first lines, and the stretches before each mark, are as they were, as far as the carrier goes."""
-    found = Head(read_at(0, HEAD)).sums if position.head else b""
+    found = HeadSums(read_at(0, HEAD)).sums if position.head else b""
     if any(one != other for one, other in zip(found, position.head, strict=False)):
         return False
     for offset, checksum in position.marks:

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from analytics.core.tuples import UNDECODABLE
-from analytics.spouts.positions import Position
+from analytics.spouts.positions import StreamPosition
 
 BLOCK = 1 << 20
 LONGEST_LINE = 1 << 20
@@ -48,7 +48,7 @@ class Chunk:
     source: str
     first: int
     data: bytes
-    position: Position | None
+    position: StreamPosition | None
     part: int = 0
     last: bool = False
     cut_off: bool = False
@@ -58,14 +58,14 @@ class Chunk:
 Emit = Callable[[Chunk], None]
 """Takes a chunk over; blocks while the spout has enough to do."""
 
-Begun = Callable[[str, Position], None]
+Begun = Callable[[str, StreamPosition], None]
 """Makes durable how a record source begins: head and marks of what is read now; blocks until it is.
 
 Records must not leave before: after a crash another log that begins alike would take the name.
 """
 
 
-class Head:
+class HeadSums:
     """Checksums of a stream's first lines, two bytes each: of all that lies before the line's end, up to HEAD."""
 
     def __init__(self, data: bytes = b"") -> None:
@@ -93,12 +93,12 @@ class Stream:
     def __init__(
         self,
         source: str,
-        position: Position,
+        position: StreamPosition,
         lines: int,
         tail: bytes = b"",
         begun: Begun | None = None,
         *,
-        head: "Head | None" = None,
+        head: "HeadSums | None" = None,
         saved: int = 0,
         journals: bool = False,
     ) -> None:
@@ -112,7 +112,7 @@ class Stream:
         """
         self.source = source
         self.position = position
-        self._first = head or Head()
+        self._first = head or HeadSums()
         self._saved = saved
         self._lines = lines
         self._usual_bytes = 0  # what that many lines took last time

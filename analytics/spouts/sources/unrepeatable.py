@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 
 from analytics.config import GamelogSection, Source
-from analytics.spouts.positions import Position
+from analytics.spouts.positions import StreamPosition
 from analytics.spouts.sources.stream import Chunk, Emit, Stream
 
 
@@ -31,7 +31,7 @@ class Unrepeatable:
             self._emit(dataclasses.replace(chunk, first=first, position=None))
 
     def _chunks(self, blocks: Iterable[bytes]) -> Iterator[Chunk]:
-        stream = Stream(self._name, Position(""), self._lines)
+        stream = Stream(self._name, StreamPosition(""), self._lines)
         for data in blocks:
             yield from stream.feed(data)
         yield from stream.give_up()

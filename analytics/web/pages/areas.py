@@ -120,7 +120,7 @@ def view(data: Data, filters: Filters, options: AreasOptions = AreasOptions()) -
     )
 
 
-class Columns:
+class AreaColumns:
     """The figures of every area of the game, day by day: a document of ``areas_total`` each."""
 
     def __init__(self, look: Look, first: date, last: date, fields: Sequence[str]) -> None:
@@ -159,7 +159,7 @@ class AreaRows:
         self._look = look
         self._opened = openings(look)
         last = look.place.last
-        columns = Columns(look, last - ONE_DAY, last, ADDED)
+        columns = AreaColumns(look, last - ONE_DAY, last, ADDED)
         self._now, self._before = (
             {area: of_row(row) for area, row in columns.rows(day)} for day in (last, last - ONE_DAY)
         )
@@ -204,7 +204,7 @@ class AreaRows:
     def _points(self, areas: Sequence[Area]) -> tuple[list[list[int]], list[list[float]]]:
         """Return ``dau`` and ``revenue`` of every day, a list for each area; 0 where an area has none."""
         place, ids = self._look.place, [area.id for area in areas]
-        columns = Columns(self._look, place.first, place.last, ("dau", "revenue"))
+        columns = AreaColumns(self._look, place.first, place.last, ("dau", "revenue"))
         points = np.zeros((2, len(ids), len(place.days())))
         for n, day in enumerate(place.days()):
             points[:, :, n] = columns.of(ids, day)
