@@ -1,9 +1,13 @@
 """Sums that the server makes: the stage of a pipeline, and how its results are read."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from analytics.core.tuples import EARLIEST_START
 from analytics.store.store import Document
+
+DAY_SECONDS = 86_400
 
 
 def group(keys: Sequence[str], fields: Sequence[str]) -> Document:
@@ -23,6 +27,28 @@ def highest(most: int) -> list[Document]:
 def count_starts() -> Document:
     """Return the stage that counts the documents with each ``ts``."""
     return {"$group": {"_id": "$ts", "count": {"$sum": 1}}}
+
+
+def in_steps(
+    count: Callable[[int | None, int | None], list[tuple[Any, int]]], days_at_once: int | None
+) -> Iterator[tuple[Any, int]]:
+    """Yield the starts of documents, and how many there are of each.
+
+    Args:
+        count: returns those from one time until before another, in Unix seconds; None: no bound.
+        days_at_once: see :class:`analytics.store.dialect.Dialect`.
+    """
+    if days_at_once is None:
+        yield from count(None, None)
+        return
+    since, now, step = EARLIEST_START, int(time.time()), DAY_SECONDS
+    while since < now:
+        found = count(since, since + step)
+        yield from found
+        since += step
+        step = DAY_SECONDS if found else min(2 * step, days_at_once * DAY_SECONDS)
+    # Hardly any document begins in the future.
+    yield from count(since, None)
 
 
 def read(

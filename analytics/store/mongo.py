@@ -1,10 +1,10 @@
 """Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pymongo
@@ -22,7 +22,6 @@ from pymongo.read_concern import ReadConcern
 
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
-from analytics.core.tuples import EARLIEST_START
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import grouping
 from analytics.store.clock import MajorityAfter, PrimaryListener
@@ -39,7 +38,6 @@ UPSERT_TRIES = 5
 """An upsert without a condition is a duplicate only while another one wins: more in a row are a fault."""
 IDS_AT_ONCE = 10_000  # ids in one reply: about 500 kB
 LAST_CHARACTER = "\U0010ffff"
-DAY_SECONDS = 86_400
 BARRIER = "barrier"
 """The document of the collection ``positions`` that :meth:`MongoStore.barrier` writes."""
 
@@ -228,17 +226,7 @@ class MongoStore(Store):
                 yield grouping.read(one, keys, fields)
 
     def starts(self, collection: str, *, game: str) -> Iterator[tuple[Any, int]]:
-        if self._dialect.days_at_once is None:
-            yield from self._starts(collection, game)
-            return
-        since, now, step = EARLIEST_START, int(time.time()), DAY_SECONDS
-        while since < now:
-            found = self._starts(collection, game, since, since + step)
-            yield from found
-            since += step
-            step = DAY_SECONDS if found else min(2 * step, self._dialect.days_at_once * DAY_SECONDS)
-        # Hardly any document begins in the future.
-        yield from self._starts(collection, game, since)
+        return grouping.in_steps(partial(self._starts, collection, game), self._dialect.days_at_once)
 
     def _starts(
         self, collection: str, game: str, since: int | None = None, until: int | None = None

@@ -71,12 +71,12 @@ def test_an_engine_that_reads_all_that_matches_counts_starts_some_days_at_a_time
     asked: list[tuple[int, int]] = []
     one_span = store._starts
 
-    def note(collection: str, game: str, since: int, until: int = now) -> list[tuple[Any, int]]:
-        asked.append((since, until))
-        return one_span(collection, game, since, until) if until != now else one_span(collection, game, since)
+    def note(collection: str, game: str, since: int, until: int | None) -> list[tuple[Any, int]]:
+        asked.append((since, until or now))
+        return one_span(collection, game, since, until)
 
     monkeypatch.setattr(store, "_starts", note)
-    monkeypatch.setattr("analytics.store.mongo.EARLIEST_START", now - 400 * day)
+    monkeypatch.setattr("analytics.store.grouping.EARLIEST_START", now - 400 * day)
     assert [ts for ts, _ in store.starts("loginday", game="g")] == starts
     assert max(until - since for since, until in asked) == 8 * day
     assert all(until == since for (_, until), (since, _) in itertools.pairwise(asked))
