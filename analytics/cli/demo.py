@@ -68,7 +68,7 @@ SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 @click.option("--days", type=click.IntRange(1, 365), default=DAYS, show_default=True, help="Days to count.")
 @click.option(
     "--date", "last", type=click.DateTime(["%Y-%m-%d"]),
-    help="The last of these days. [default: yesterday; then the game goes on as time passes]",
+    help="The last of these days. [default: yesterday, after which the game goes on as time passes]",
 )  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same game.")
 @click.option(
@@ -149,7 +149,7 @@ def _demo(
             with Suite(file, SPOUTS):
                 play(console, game, suite.config)
                 right = conclude(console, game, suite.config)
-                _print_addresses(console, suite.config, once, keep)
+                _print_addresses(console, suite.config, once, keep, _is_recent(game))
                 if not once:
                     _go_on(game, suite.config)
         finally:
@@ -160,8 +160,8 @@ def _demo(
 
 def _go_on(game: SimulatedGame, config: Config) -> None:
     """Let the game go on as time passes, if its last day was yesterday, until Ctrl-C. Raise AnalyticsError if a node dies."""
-    start = game.clock.end
-    if time.time() - start < DAY:
+    if _is_recent(game):
+        start = game.clock.end
         game.clock = SimulatedClock.of_this_moment(start, start + LIVE_DAYS * DAY)
     running = gevent.spawn(game.run)
     try:
@@ -172,6 +172,11 @@ def _go_on(game: SimulatedGame, config: Config) -> None:
                 running.get()
     finally:
         running.kill()
+
+
+def _is_recent(game: SimulatedGame) -> bool:
+    """Return whether the game's last day was yesterday."""
+    return time.time() - game.clock.end < DAY
 
 
 def play(console: Console, game: SimulatedGame, config: Config) -> None:
@@ -328,11 +333,12 @@ def _show(
     return agrees
 
 
-def _print_addresses(console: Console, config: Config, once: bool, keep: bool) -> None:
+def _print_addresses(console: Console, config: Config, once: bool, keep: bool, recent: bool) -> None:
     """Say how to look at the documents, and last, where the suite runs on, the dashboard's address."""
     command = f"bin/analytics --config {config.file}"
     if not once:
-        console.print("\nThe game goes on. Ctrl-C ends it, and the suite.")
+        going_on = "The game goes on" if recent else "The game has ended; the suite keeps running"
+        console.print(f"\n{going_on}. Ctrl-C ends it{', and the suite' if recent else ''}.")
     elif config.mongodb.uri:
         console.print("\nThe suite ends now.")
         if not keep:

@@ -62,7 +62,11 @@ def added(totals: dict[str, Counter[str]], tables: Mapping[str, Mapping[str, flo
 
 
 def _whole(value: float) -> float:
-    """Return a sum as stores take it: an integer where it is whole and fits 64 bits, else a float."""
+    """Return a sum as stores take it: an integer where it is whole and fits 64 bits, else a float.
+
+    Numbers that bolts show are whole, or money with two decimals. Sums of the latter are off by what floats lack, far less than a cent.
+    """
+    value = round(value, 2)
     return int(value) if isfinite(value) and value == int(value) and abs(value) < 2**63 else float(value)
 
 
