@@ -1,6 +1,6 @@
 """Journals as Parquet, by day and area: ``journals/gamelog/day=2026-11-28/area=…/20261128.parquet``.
 
-Journals that were begun on one day are one unit, and of each day and area that they speak of there is a file with the
+Journals that were begun on one day are one unit, and of each day and area that they concern there is a file with the
 unit's name: late records are in files of later units. A unit whose files are complete has a note, ``_units/20261128.json``
 beside the days, which names the journals and how long they were. Nothing is done again for a unit while its note holds; so an
 export that was killed goes on where it was.

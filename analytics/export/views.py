@@ -1,4 +1,4 @@
-"""The views ``bi_<collection>``: documents as flat rows, which MongoDB makes when somebody reads them. They store nothing."""
+"""The views ``bi_<collection>``: documents as flat rows, which MongoDB makes when they are read. They store nothing."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -53,7 +53,7 @@ _CUT_OFF = "line: expected a newline at its end, got none, so some of it may be 
 
 @dataclass(slots=True)
 class Work:
-    """One chunk on its way. ``position`` is the source's once all ``shares`` are acknowledged."""
+    """One chunk in flight. ``position`` is the source's once all ``shares`` are acknowledged."""
 
     shares: list[Share]
     rejects: list[Reject]
@@ -354,7 +354,7 @@ class GamelogSpout:
 
 
 def rules_of(config: Config, source: str = "", game: str = "", others: Rules | None = None) -> Rules:
-    """Return what records are held against.
+    """Return what records are checked against.
 
     Args:
         source: the configured one whose lines they are, if that matters.

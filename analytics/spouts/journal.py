@@ -127,7 +127,7 @@ class Journal:
         old = self._fd >= 0 and (
             now - self._opened >= self._limits.rotate_minutes * 60
             or self._end >= self._limits.rotate_mb * 1e6
-            or not os.fstat(self._fd).st_nlink  # somebody has deleted it
+            or not os.fstat(self._fd).st_nlink  # it was deleted by hand
         )
         if self._fd >= 0 and not old:
             return
@@ -175,13 +175,13 @@ def _age(path: Path) -> tuple[str, int]:
 
 
 def _create(folder: Path, stem: str, known: Collection[str]) -> tuple[int, str]:
-    """Make a file that nobody has had. ``known``: names of which is remembered how much was accepted."""
+    """Make a file whose name was never used. ``known``: names of which is remembered how much was accepted."""
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         name = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"
         if name in known or (folder / f"{name}.gz").exists():
-            number += 1  # somebody has deleted or packed the journal of that name
+            number += 1  # the journal of that name was deleted or packed by hand
             continue
         try:
             fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)

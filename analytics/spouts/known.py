@@ -90,12 +90,12 @@ class KnownRoles:
         self._file.run(lambda: self._went(area, progress))
 
     def new_aside(self, digests: Iterable[bytes]) -> set[bytes]:
-        """Return those of ``digests`` that were not put aside before."""
+        """Return those of ``digests`` that were not rejected before."""
         wanted = set(digests)
         return wanted - self._file.run(lambda: self._aside(list(wanted)))
 
     def put_aside(self, digests: Iterable[bytes]) -> None:
-        """Remember what was put aside."""
+        """Remember what was rejected."""
         rows = [(digest,) for digest in digests]
         self._file.run(lambda: self._file.many("INSERT OR IGNORE INTO put_aside VALUES (?)", rows))
 

@@ -1,4 +1,4 @@
-"""Parts of logs that are certainly gone before they were read: kept in ``data/lost_YYYYmmddHHMM.txt`` until somebody accepts it."""
+"""Parts of logs that are certainly gone before they were read: kept in ``data/lost_YYYYmmddHHMM.txt`` until they are accepted."""
 
 import time
 from pathlib import Path
@@ -75,7 +75,7 @@ def waiting(folder: Path) -> list[Loss]:
 
 
 def accept(config: Config) -> list[Loss]:
-    """Note that somebody knows of all losses so far, and return them."""
+    """Note that all losses so far are known, and return them."""
     lost = Lost(config)
     found = lost.waiting()
     for loss in found:

@@ -1,4 +1,4 @@
-"""Who has paid on the days that are still asked about, as the broker's log has it, on the disk.
+"""The payers of the days that are still asked about, according to the broker's log, on the disk.
 
 An answer names an area's payers of a day. Whom a later answer leaves out has paid nothing any more, and a tuple has to say
 so; so the last answer's payers are kept. A row holds those of one area's day.

@@ -17,7 +17,7 @@ class StreamPosition(msgspec.Struct):
     """A place in a stream of lines.
 
     ``n`` lines, ``offset`` bytes of it (unpacked, where it is gzipped), lie before it. ``head`` are checksums of
-    the stream's first lines, ``marks`` those at some offsets (see ``sources.stream``): both may speak of bytes
+    the stream's first lines, ``marks`` those at some offsets (see ``sources.stream``): both may concern bytes
     that were read and not accepted yet. ``open``: the last line has no newline yet; one that follows belongs to it.
     ``header``: the first line, where it names the columns of the others.
     """

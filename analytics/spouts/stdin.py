@@ -167,7 +167,7 @@ class Piped:
         if not share.ns:
             return share
         unknown: list[Pair] = self._ask(lambda: self._refill.unknown(share.source, pairs(share.ns)))
-        # What is still on its way is unknown to the broker too.
+        # What is still in flight is unknown to the broker too.
         sent = self._sent.setdefault(share.source, Intervals())
         kept = share.only({n for first, last in unknown for n in range(first, last + 1) if n not in sent})
         sent.update(pairs(kept.ns))

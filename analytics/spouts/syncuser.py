@@ -4,7 +4,7 @@ interface ── poll ─▶ check ─▶ known? ─▶ name ─▶ journal (dur
 
 An area is asked for the roles that changed ``since`` its newest one, and at its first time and every
 ``full_every_seconds`` for all. ``since`` lies ``overlap_seconds`` before the newest role, at least one: so none is
-missed that changes in a second that was told of already, whether the interface means "at or after" by it or "after".
+missed that changes in a second whose roles were read already, whether the interface means "at or after" by it or "after".
 What comes again by that, or by asking for all, is recognised: a role is published only where its state is another one
 than the last that the broker has of it (see ``known``).
 

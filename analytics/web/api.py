@@ -132,7 +132,7 @@ def described(areas: Areas, every: PageSet) -> dict[str, Any]:
 
 
 def _known(areas: Areas) -> dict[str, dict[str, Any]]:
-    """Return what the configuration says of parameters. What is empty is as good as left out."""
+    """Return what the configuration says of parameters. An empty parameter counts as left out."""
     games, plats = {one.game for one in areas.values()}, {one.plat for one in areas.values()}
     examples = {one.game: {"value": one.id} for one in areas.values()}
     return {

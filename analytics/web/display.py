@@ -84,7 +84,7 @@ def shown(value: object, kind: str, currency: str = "") -> str:
 
 
 def changed(value: float | None, of_whole: bool = True) -> Markup:
-    """Return a change in percent as markup, with an arrow and, for a period that is over (``of_whole``), a colour."""
+    """Return a change in percent as markup, with an arrow and, for a period that has ended (``of_whole``), a colour."""
     if value is None:
         return Markup("<span>–</span>")
     direction, arrow = ("up", "▲") if value > 0 else ("down", "▼") if value < 0 else ("", "")

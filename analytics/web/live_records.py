@@ -1,8 +1,8 @@
 """The newest records that the broker publishes, for the page of live events: a sample of bounded rate and size.
 
-A filter that somebody looks at has a subscriber to the Sender of its own, for as long as the page asks again. It has no position, so
+A filter that a reader looks at has a subscriber to the Sender of its own, for as long as the page asks again. It has no position, so
 no segment of the Queue is kept for it, and the Sender drops what a subscriber does not read. Beyond its share of
-``MOST_BYTES_A_SECOND`` a subscriber disconnects until the second is over, which costs the broker nothing; heartbeats say how many
+``MOST_BYTES_A_SECOND`` a subscriber disconnects until the second has ended, which costs the broker nothing; heartbeats say how many
 records came in meanwhile.
 """
 
@@ -148,7 +148,7 @@ class Sampler:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody has asked for it lately."""
+        """Whether a reader has asked for it lately."""
         return time.monotonic() - self._asked < IDLE_SECONDS
 
     def ask(self) -> None:

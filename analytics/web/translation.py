@@ -80,7 +80,7 @@ class TranslatableText:
 
 
 class TranslatableError(AnalyticsError):
-    """An error that readers of pages see in their language; everybody else gets it in English."""
+    """An error that readers of pages see in their language; the API returns it in English."""
 
     def __init__(self, text: str, **values: object) -> None:
         self.message = TranslatableText(text, values)

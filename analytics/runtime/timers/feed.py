@@ -20,7 +20,7 @@ class ChangeFeed:
 
     Args:
         with_totals: the bolts that have totals.
-        heard: called whenever something has changed.
+        changed: called whenever something has changed.
 
     Attributes:
         dirty: the changes that the next run takes.
@@ -28,11 +28,11 @@ class ChangeFeed:
     """
 
     def __init__(
-        self, broker: BrokerSection, areas: Areas, with_totals: Container[str], heard: Callable[[], None]
+        self, broker: BrokerSection, areas: Areas, with_totals: Container[str], changed: Callable[[], None]
     ) -> None:
         self._areas = areas
         self._with_totals = with_totals
-        self._hear = heard
+        self._changed = changed
         self._live = Subscriber(broker, READ_BY_TIMERS)
         self._refill = Refill(broker)
         self._consumer: Consumer | None = None
@@ -47,7 +47,7 @@ class ChangeFeed:
             everything: whether anything may have changed.
         """
         self.dirty = Dirty(everything=everything)
-        self._hear()
+        self._changed()
         self._consumer = Consumer(self._live, self._refill, log, heads)
         return self._consumer
 
@@ -58,7 +58,7 @@ class ChangeFeed:
             try:
                 for message in consumer.messages(IDLE_SECONDS):
                     self.dirty.note(message, self._areas, self._with_totals)
-                    self._hear()
+                    self._changed()
                     self.folded += message.header.count
                     # What was gone before it could be read may have changed anything.
                     self.dirty.everything |= consumer.skipped > skipped
@@ -67,7 +67,7 @@ class ChangeFeed:
             except NewLog as other:
                 consumer.restart(other.log)
                 self.dirty = Dirty(everything=True)
-                self._hear()
+                self._changed()
 
     def take(self, with_totals: bool) -> Dirty:
         """Return the changes for a run, which ends with :meth:`done` or :meth:`give_back`; without totals, theirs wait for a later one."""

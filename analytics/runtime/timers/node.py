@@ -77,7 +77,7 @@ class Timers(Node):
         self._publisher = Publisher(config.broker, self._session)
         self._reports = PositionReporter(config.broker)
         with_totals = rollups(catalogue(config).values())
-        self._feed = ChangeFeed(config.broker, areas(config), with_totals, self._schedule.hear)
+        self._feed = ChangeFeed(config.broker, areas(config), with_totals, self._schedule.note_change)
         self._position = TimersPosition(self._store, self._session)
         outlet = Outlet(self._publisher, self._session)
         self._updater = Updater(

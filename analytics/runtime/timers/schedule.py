@@ -33,13 +33,13 @@ class Schedule:
     def __init__(self, every_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._every = every_seconds
         self._clock = clock
-        self._heard = self._waiting_since = self._began = 0.0
+        self._changed_at = self._waiting_since = self._began = 0.0
         self._resting_until = self._totals_resting_until = 0.0
 
-    def hear(self) -> None:
+    def note_change(self) -> None:
         """Something has changed: it waits from now on, if nothing did before."""
-        self._heard = self._clock()
-        self._waiting_since = self._waiting_since or self._heard
+        self._changed_at = self._clock()
+        self._waiting_since = self._waiting_since or self._changed_at
 
     def forget(self) -> None:
         """Nothing is left to compute: what comes next waits for quiet again."""
@@ -51,11 +51,11 @@ class Schedule:
         if moment < self._resting_until:
             return False
         overdue = self._waiting_since > 0 and moment >= self._waiting_since + self._every
-        return overdue or moment - self._heard >= QUIET_SECONDS
+        return overdue or moment - self._changed_at >= QUIET_SECONDS
 
     def totals_are_due(self) -> bool:
         """Return whether a run that begins now computes totals, too."""
-        return self._clock() >= min(self._totals_resting_until, self._heard + SILENT_SECONDS)
+        return self._clock() >= min(self._totals_resting_until, self._changed_at + SILENT_SECONDS)
 
     def begin(self) -> None:
         """A run begins; it takes everything that waits."""

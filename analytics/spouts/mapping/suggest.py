@@ -111,7 +111,7 @@ _LATEST = EARLIEST + 100 * 366 * 86_400
 
 @dataclass(slots=True)
 class Suggestion:
-    """Keys of a source, and what somebody who knows the log has to look at."""
+    """Keys of a source, and what a person who knows the log has to check."""
 
     keys: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

@@ -51,7 +51,7 @@ class LiveRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LiveAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The page *live*: what has come in since somebody began to look with this filter. Ask again within ten seconds, or it ends."""
+    """The page *live*: what has come in since the first request with this filter. Ask again within ten seconds, or it ends."""
 
     at: float
     asked: Annotated[LiveOptions, means("which records were asked for")]

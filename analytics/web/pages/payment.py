@@ -231,7 +231,7 @@ def _richest(data: Data, place: Place, most: int) -> list[dict[str, Any]]:
 
 
 def every_payer(data: Data, filters: Filters) -> Iterator[Row]:
-    """Yield the CSV of everybody who ever paid in these areas, who paid most first (in each area, where areas were named)."""
+    """Yield the CSV of all payers of these areas, those who paid most first (in each area, where areas were named)."""
     place = data.place(filters)
     zones = {area.id: area.zone for area in place.members}
     yield ACCT_FIELDS

@@ -35,7 +35,7 @@ def run(schedule: Schedule, clock: Clock, seconds: float) -> None:
 
 def test_a_run_waits_for_a_quiet_second(schedule: Schedule, clock: Clock) -> None:
     assert schedule.is_due()
-    schedule.hear()
+    schedule.note_change()
     assert not schedule.is_due()
     clock.seconds += 1
     assert schedule.is_due()
@@ -43,19 +43,19 @@ def test_a_run_waits_for_a_quiet_second(schedule: Schedule, clock: Clock) -> Non
 
 def test_a_run_waits_no_longer_than_every_seconds(schedule: Schedule, clock: Clock) -> None:
     waited = 0.0
-    schedule.hear()
+    schedule.note_change()
     while not schedule.is_due():
         clock.seconds += 0.5
         waited += 0.5
-        schedule.hear()
+        schedule.note_change()
     assert waited == EVERY
 
 
 def test_changes_after_nothing_was_to_do_wait_for_quiet_again(schedule: Schedule, clock: Clock) -> None:
-    schedule.hear()
+    schedule.note_change()
     schedule.forget()
     clock.seconds += 2 * EVERY
-    schedule.hear()
+    schedule.note_change()
     assert not schedule.is_due()
 
 
@@ -71,11 +71,11 @@ def test_a_run_is_followed_by_a_pause_of_its_length(
 
 
 def test_changes_of_a_run_that_failed_have_waited_since_it_began(schedule: Schedule, clock: Clock) -> None:
-    schedule.hear()
+    schedule.note_change()
     schedule.begin()
     clock.seconds += EVERY
     schedule.fail()
-    schedule.hear()
+    schedule.note_change()
     assert schedule.is_due()
 
 
@@ -83,14 +83,14 @@ def test_changes_of_a_run_that_failed_have_waited_since_it_began(schedule: Sched
 def test_totals_rest_in_proportion(schedule: Schedule, clock: Clock, took: float, rest: float) -> None:
     schedule.rest_totals(took)
     for _ in range(int(rest)):
-        schedule.hear()
+        schedule.note_change()
         assert not schedule.totals_are_due()
         clock.seconds += 1
     assert schedule.totals_are_due()
 
 
 def test_totals_do_not_rest_while_nothing_comes(schedule: Schedule, clock: Clock) -> None:
-    schedule.hear()
+    schedule.note_change()
     schedule.rest_totals(100.0)
     clock.seconds += 5
     assert schedule.totals_are_due()
