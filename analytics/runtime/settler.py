@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count, islice
 
-import gevent
 from gevent.event import AsyncResult
 
 from analytics.broker.wire import Ack, Head
@@ -35,6 +34,7 @@ from analytics.runtime.lost_writes import SAMPLE, LostWrites, Written, older_doc
 from analytics.runtime.marks import Marks, reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.store import POSITIONS, Store, Write
+from analytics.system.tasks import share
 
 DOCUMENTS_AT_FIRST = 10
 DOCUMENTS_AT_ONCE = 500
@@ -107,32 +107,18 @@ class Settler:
         self._in_doubt = False
 
     def _settle(self, changes: PendingChanges) -> None:
-        portions = self._portions(changes)  # shared: each greenlet takes the next
         published: list[AsyncResult[Ack]] = []
         marks = Marks()
-        failed: list[Exception] = []
 
-        def settle_on() -> None:
-            try:
-                for bolt, changed, to in portions:
-                    tuples = self._settle_documents(bolt, changed, to)
-                    if bolt.publishes:
-                        published.extend(self._outlet.send(bolt.name, tuples, bolt.list_fields))
-                    if reports_changes(bolt):
-                        marks.note_keys(bolt, (key for key, _ in changed), self._areas)
-                    gevent.sleep(0)
-                    if failed:
-                        break
-            except Exception as error:
-                failed.append(error)
+        def settle_portion(portion: _Portion) -> None:
+            bolt, changed, to = portion
+            tuples = self._settle_documents(bolt, changed, to)
+            if bolt.publishes:
+                published.extend(self._outlet.send(bolt.name, tuples, bolt.list_fields))
+            if reports_changes(bolt):
+                marks.note_keys(bolt, (key for key, _ in changed), self._areas)
 
-        greenlets = [gevent.spawn(settle_on) for _ in range(PORTIONS)]
-        try:
-            gevent.joinall(greenlets)
-        finally:
-            gevent.killall(greenlets)
-        if failed:
-            raise failed[0]
+        share(self._portions(changes), settle_portion, PORTIONS)
         if reported := marks.tuples():
             published.extend(self._outlet.send(CHANGES, reported))
         for result in published:

@@ -7,14 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from analytics.cluster import LocalRegistry
 from analytics.cluster.registry import alive
 from analytics.config import Config, load
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed, registered
+from analytics.system.started import Started
 
 UP_SECONDS = 180.0
 DOWN_SECONDS = 20.0
@@ -25,7 +24,7 @@ class ProcessNotUp(AnalyticsError):
     """A process of the suite ended at its start or did not come up; the message quotes its log."""
 
 
-class Suite:
+class Suite(Started):
     """Starts nodes as processes, each list of names one process, and ends them whatever happens.
 
     The processes die with this one even if it is killed. Each writes to ``data/log/<its names>.log``.
@@ -46,19 +45,6 @@ class Suite:
             "+".join(names): list(names) for names in nodes or [[name] for name in needed(self.config)]
         }
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def names(self) -> list[str]:

@@ -1,8 +1,8 @@
 """Greenlets that live and die together: none of them fails unnoticed, and none outlives its owner."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
 
 import gevent
 from gevent.event import Event
@@ -11,6 +11,32 @@ KILL_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 Task: TypeAlias = "gevent.Greenlet[..., Any]"
+
+
+T = TypeVar("T")
+
+
+def share(items: Iterator[T], work: Callable[[T], object], count: int) -> None:
+    """Do ``work`` for each item, in ``count`` greenlets. After one failed none takes a further item, and the first error is raised."""
+    failed: list[Exception] = []
+
+    def work_on() -> None:
+        try:
+            for item in items:
+                work(item)
+                gevent.sleep(0)
+                if failed:
+                    break
+        except Exception as error:
+            failed.append(error)
+
+    greenlets = [gevent.spawn(work_on) for _ in range(count)]
+    try:
+        gevent.joinall(greenlets)
+    finally:
+        gevent.killall(greenlets)
+    if failed:
+        raise failed[0]
 
 
 class TaskGroup:

@@ -8,7 +8,6 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import gevent
@@ -60,21 +59,19 @@ class CutOff:
         self.hosts = Hosts(NODES).__enter__()
         try:
             self._start()
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
+        except BaseException:
+            self.__exit__()
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._feeding = False
         for suite in reversed(self._suites.values()):
             suite.stop()
         if hasattr(self, "_mongod"):
             self._mongod.kill()
             self._etcd.stop()
-        self.hosts.__exit__(kind, error, trace)
+        self.hosts.__exit__()
 
     def active(self) -> str:
         """Return the host whose worker works, once one works and the other stands by or is gone."""

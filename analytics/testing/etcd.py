@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import requests
 
 from analytics.errors import AnalyticsError
 from analytics.testing.ports import free_ports
+from analytics.testing.server_process import ServerProcess
 
 UP_SECONDS = 60.0
 
@@ -22,7 +22,7 @@ class NoEtcd(AnalyticsError):
     """No etcd is installed, or it does not come up; the message says which and what to do."""
 
 
-class EtcdMember:
+class EtcdMember(ServerProcess):
     """A member of a cluster: a process with a data folder and a port of its own.
 
     Args:
@@ -48,7 +48,6 @@ class EtcdMember:
         self.name = name
         self._folder = folder
         self._flags = flags
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, cluster: str) -> None:
         """Start the process; it keeps its data."""
@@ -68,7 +67,7 @@ class EtcdMember:
         """Return when it says that it is healthy; ``request`` is for :func:`requests.get`. Raise NoEtcd else."""
         until = time.monotonic() + UP_SECONDS
         while time.monotonic() < until:
-            if self._process is None or self._process.poll() is not None:
+            if not self.running:
                 break
             try:
                 answer = requests.get(f"{self.address}/health", timeout=2, **request)
@@ -78,35 +77,6 @@ class EtcdMember:
                 pass
             time.sleep(0.05)
         raise NoEtcd(f"{self.address} did not come up; see {self._folder / 'log'}")
-
-    def kill(self) -> None:
-        """Kill the process at once, frozen or not."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self) -> None:
-        """Stop the process where it is: connections stay open, nothing answers."""
-        self._signal(signal.SIGSTOP)
-        while self._process is not None and not _stands(self._process.pid):
-            time.sleep(0.005)  # until all of its threads have taken the signal, some of them answer
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    def _signal(self, number: int) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-
-
-def _stands(pid: int) -> bool:
-    """Return whether each thread of a process is stopped."""
-    states = (
-        one.read_text().rpartition(")")[2].split()[0] for one in Path(f"/proc/{pid}/task").glob("*/stat")
-    )
-    return all(state in "TtZX" for state in states)  # what has ended answers nothing, either
 
 
 class Etcd:

@@ -10,8 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -19,7 +18,9 @@ from pymongo.errors import PyMongoError
 from analytics.errors import AnalyticsError
 from analytics.store.mongod import find_mongod
 from analytics.system.processes import dying_with_us
+from analytics.system.started import Started
 from analytics.testing.ports import free_ports
+from analytics.testing.server_process import ServerProcess
 
 UP_SECONDS = 60.0
 CACHE_GB = 0.25
@@ -33,7 +34,7 @@ class NotUp(AnalyticsError):
     """A server ended at its start or did not answer in time; the message names its log."""
 
 
-class Server:
+class Server(ServerProcess, Started):
     """One ``mongod``: a process that can be killed, frozen and started again on the same data.
 
     Args:
@@ -57,16 +58,6 @@ class Server:
         self.log = folder / "mongod.log"
         self._folder = folder
         self._flags = list(flags)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def address(self) -> str:
@@ -77,11 +68,6 @@ class Server:
     def uri(self) -> str:
         """Where clients find this one server, whatever set it belongs to."""
         return f"mongodb://{self.address}/?directConnection=true"
-
-    @property
-    def running(self) -> bool:
-        """Whether the process was started and has not ended."""
-        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -134,21 +120,6 @@ class Server:
         lines = self.log.read_text(errors="replace").splitlines()
         return [sum(json.loads(line)["attr"].values()) for line in lines if ROLLED_BACK in line]
 
-    def kill(self) -> None:
-        """Kill the process at once, frozen or not."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def freeze(self) -> None:
-        """Stop the process where it is: connections stay open, nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let a frozen process go on."""
-        self._signal(signal.SIGCONT)
-
     def stop(self) -> None:
         """End the process in order, or kill it after 20 s."""
         if self._process is None:
@@ -166,12 +137,8 @@ class Server:
             return False
         return True
 
-    def _signal(self, number: int) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
 
-
-class ReplicaSet:
+class ReplicaSet(Started):
     """A replica set of ``count`` members on this machine.
 
     Args:
@@ -195,15 +162,6 @@ class ReplicaSet:
             Server(folder / f"m{number}", port, ["--replSet", name, *flags])
             for number, port in enumerate(free_ports(count))
         ]
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def hosts(self) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from gevent.event import Event
 
 from analytics.system import tasks
-from analytics.system.tasks import TaskGroup
+from analytics.system.tasks import TaskGroup, share
 
 
 @pytest.fixture
@@ -134,3 +134,19 @@ def test_a_task_may_stop_its_own_group(group: TaskGroup) -> None:
     group.spawn(forever)
     assert stopped.wait(600)
     group.check()
+
+
+def test_shared_work_is_done_once_and_ends_with_the_first_error() -> None:
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        gevent.sleep(0)
+        if item == 5:
+            raise ValueError("five")
+        done.append(item)
+
+    share(iter(range(5)), work, 3)
+    assert sorted(done) == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="five"):
+        share(iter(range(4, 100)), work, 2)
+    assert len(done) < 10

@@ -21,7 +21,6 @@ from analytics.core.numbering import numbers as numbers_in
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
 from analytics.store import Store
 from analytics.store.store import Document
-from analytics.timers import TIMERS
 from analytics.timers.facts import (
     COLLECTIONS,
     NO_PAYMENTS,
@@ -43,10 +42,6 @@ BYTES_A_DAY = 250
 """What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 SPARSE = 16
 NEARLY = 8
-STRIDE = 31
-"""Days: looking for the end of what is stored takes a look for so many days, and may stop so many too late."""
-FURTHEST_BACK = max(-first for timer in TIMERS.values() for first, _ in timer.looks.values())
-"""Days for which a day is looked back at."""
 
 _payments = BOLTS["paysummary"].measures["payments"]
 

@@ -23,6 +23,7 @@ from analytics.runtime.timers.starts import Start, Starts
 from analytics.runtime.timers.writing import Changes, Done, Writer, tuple_of
 from analytics.store import Store, Write
 from analytics.store.store import Document
+from analytics.system.tasks import share
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Timer
 
@@ -110,26 +111,13 @@ class Run:
 
     def _settle_all(self, pieces: Sequence[Plan]) -> None:
         """Settle groups, a few at a time: while one waits for the store, another is computed."""
-        remaining = iter(pieces)  # shared: each greenlet takes the next
-        failed: list[Exception] = []
 
-        def settle_on() -> None:
-            try:
-                for group in remaining:
-                    waiting = group
-                    while waiting and not failed:
-                        waiting = self._settle(waiting)
-                        gevent.sleep(0)
-            except Exception as error:
-                failed.append(error)
+        def settle(group: Plan) -> None:
+            while group:
+                group = self._settle(group)
+                gevent.sleep(0)
 
-        greenlets = [gevent.spawn(settle_on) for _ in range(min(self._groups_at_once, len(pieces)))]
-        try:
-            gevent.joinall(greenlets)
-        finally:
-            gevent.killall(greenlets)
-        if failed:
-            raise failed[0]
+        share(iter(pieces), settle, min(self._groups_at_once, len(pieces)))
 
     def _settle(self, group: Plan) -> Plan:
         """Compute and write the documents of a group; return what was refused, since somebody else wrote it."""
