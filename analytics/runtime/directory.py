@@ -14,6 +14,8 @@ from analytics.store import Document, Store, Write
 
 AREAS, GAMES = "areas", "games"
 IDS_AT_ONCE = 1_000
+"""As one query of the store has at most."""
+
 _OWN = ("_id", "_v", "updated")
 
 

@@ -26,11 +26,19 @@ from analytics.system.tasks import TaskGroup
 
 BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
+"""A tenth of Python's default."""
+
 GC_THRESHOLDS = (500_000, 5, 100)
+"""Python's are 700, 10, 10. A batch alone makes tens of thousands of objects, none of them in a cycle."""
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT_BYTES = 64 << 20
+"""Several of the largest batches."""
+
 SPOUT_NICENESS = 5
 RESOLVING_THREADS = 10
+"""As many as gevent's own pool has."""
+
 log = logging.getLogger(__name__)
 
 

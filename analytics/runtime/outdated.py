@@ -8,6 +8,8 @@ from analytics.config import Config, fingerprint
 from analytics.errors import AnalyticsError
 
 PATIENCE = 3.0
+"""Seconds for etcd to answer."""
+
 ROLE = "bolts"
 
 

@@ -11,6 +11,8 @@ from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch, BatchHeader, Part, portions
 
 LINES_A_BATCH = 2_000
+"""A tuple is some 200 bytes: far below the largest message."""
+
 ITEMS_A_TUPLE = 5_000
 """A longer list travels in several tuples: a reader, who unions them, holds one at a time."""
 

@@ -15,6 +15,8 @@ from analytics.errors import Refused, Unavailable
 from analytics.system.tasks import TaskGroup
 
 REPEAT_SECONDS = 1.0
+"""Between attempts while the broker is away."""
+
 LAST_SECONDS = 1.0
 """How long the last report may take when the node stops."""
 KEEP_SECONDS = SESSION_SECONDS / 4

@@ -19,6 +19,8 @@ from analytics.runtime.lost_writes import (
 from analytics.store import Store
 
 REFRESH_SECONDS = 5.0
+"""Between looks for notes that a rebuild has removed."""
+
 
 logger = logging.getLogger(__name__)
 

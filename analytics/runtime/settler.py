@@ -37,8 +37,13 @@ from analytics.store import POSITIONS, Store, Write
 from analytics.system.tasks import share
 
 DOCUMENTS_AT_FIRST = 10
+"""In a portion, before the size of a bolt's documents is known."""
+
 DOCUMENTS_AT_ONCE = 500
+"""In a portion: one bulk write."""
+
 PORTIONS = 2
+"""At a time: one is prepared while the store writes another."""
 
 
 _Portion = tuple[Bolt, Sequence[tuple[Key, list[Delta]]], Position]

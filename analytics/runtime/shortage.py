@@ -7,7 +7,11 @@ import tempfile
 from pathlib import Path
 
 FULL_BYTES = 1 << 20
+"""Less than a batch and its index take."""
+
 TRIAL_BYTES = 1 << 16
+"""More than what a file system keeps in an inode without using space."""
+
 REFUSALS = {errno.EROFS, errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EUCLEAN}
 """Of these others than this process suffer, too."""
 SPARE_FILES = 4

@@ -16,6 +16,8 @@ from analytics.runtime.nodes import needed, registered
 from analytics.system.started import Started
 
 UP_SECONDS = 180.0
+"""A node starts within seconds; a loaded machine of tests may take a minute."""
+
 DOWN_SECONDS = 20.0
 LAST_WORDS = 5
 

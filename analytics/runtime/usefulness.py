@@ -11,6 +11,7 @@ _PREFIX = "gamelog."
 _REST = "gamelog.~"
 _MOST = 20
 _NEAR = 0.6
+"""As `difflib` suggests: `login_logcont` finds `login_logcount`, and other words find nothing."""
 
 
 class SourceShare(msgspec.Struct, frozen=True):

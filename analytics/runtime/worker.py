@@ -29,6 +29,8 @@ from analytics.system.tasks import TaskGroup
 logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.5
+"""Between looks at what is due while nothing comes."""
+
 T = TypeVar("T")
 
 

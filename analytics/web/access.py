@@ -33,7 +33,11 @@ from analytics.web.login_limit import LoginLimit, network
 from analytics.web.translation import msg
 
 TOKEN_BYTES = 24
+"""Of random bytes in a form's token: nobody guesses 192 bits."""
+
 MOST_NAME = 80
+"""Characters of a user's name that are shown again and counted against: a form may send 64 KB."""
+
 WRONG = msg("User or password is wrong.")
 TOO_MANY = msg("Too many wrong passwords. Wait five minutes, then try again.")
 OLD_FORM = msg("csrf: this form has expired or comes from another site; reload the page and send it again")

@@ -12,6 +12,8 @@ import msgspec
 
 Row = Sequence[Any]
 ROWS_A_PIECE = 500
+"""Some 50 KB: a download of a million rows starts at once and takes no memory."""
+
 SHEET = "sheet"
 """The parameter that asks for CSV as spreadsheets open it."""
 BOM = "\ufeff"

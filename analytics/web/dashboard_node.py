@@ -20,6 +20,7 @@ from analytics.web.proxies import behind, is_among
 from analytics.web.wsgi import LimitedServer
 
 STOP_SECONDS = 1.0
+"""For requests in flight at a stop: a page takes a fifth of that."""
 
 
 class Dashboard:

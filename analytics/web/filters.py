@@ -14,7 +14,11 @@ from analytics.web.translation import TranslatableError, TranslatableText
 
 NAMES = ("game", "plat", "area", "from", "to")
 MOST_AREAS = 100
+"""Areas that are named are read on demand: a document for each, and for each day and collection."""
+
 MOST_DAYS = 366
+"""A leap year."""
+
 DEFAULT_DAYS = 30
 FIRST_DAY, LAST_DAY = date(1999, 12, 31), date(2099, 12, 31)
 """When the first record can be, at 2000 in UTC, it is still 1999 west of Greenwich."""

@@ -14,7 +14,10 @@ from analytics.config.addresses import parsed
 OF_ADDRESS, OF_USER = 5, 50
 """Wrong passwords within WINDOW_SECONDS, from one address, and for one user from all addresses that are not known."""
 WINDOW_SECONDS = 300.0
+"""The text of the form says "five minutes"."""
+
 MOST_KNOWN = 10_000
+"""Entries of each kind in memory, a few hundred bytes each: the oldest go first, so no attacker fills memory."""
 
 
 class LoginLimit:

@@ -12,6 +12,7 @@ from analytics.web.wsgi import LimitedServer
 
 HOST = "127.0.0.1"
 AT_ONCE = 100
+"""Connections, all from this machine: some scrapers and a probe."""
 
 
 class Metrics:

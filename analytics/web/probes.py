@@ -17,6 +17,8 @@ from analytics.runtime.report import StatusReport, report
 from analytics.web.metrics import registry
 
 FRESH_SECONDS = 1.0
+"""As often as nodes report."""
+
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]

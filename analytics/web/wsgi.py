@@ -15,6 +15,8 @@ from analytics.web.login_limit import network
 AT_ONCE, OF_ONE_ADDRESS = 400, 100
 """Connections in total, and of one address (of IPv6: one /64 network)."""
 LARGEST_REQUEST = 64 * 1024
+"""Bytes of a body: the only forms are those to log in and out."""
+
 REQUEST_SECONDS = 20.0
 """The limit for receiving a whole request, for a TLS handshake, and for an idle connection."""
 SILENT_SECONDS = 60.0

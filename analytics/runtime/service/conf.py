@@ -24,7 +24,10 @@ UMASK = "ANALYTICS_UMASK"
 """The variable with the file mode mask of the caller of ``start``: the supervisor would set one of its own."""
 
 LIVED_SECONDS = 10
+"""A node that lives longer has started: the supervisor counts its next end as a new one."""
+
 STOP_SECONDS = 20
+"""Then the supervisor kills a node that still runs; nodes give their last work ten seconds."""
 
 
 def nodes(config: Config) -> list[str]:

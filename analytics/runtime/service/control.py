@@ -34,9 +34,13 @@ from analytics.system.locks import FileLock, LockTaken
 from analytics.system.processes import process_started
 
 FREE_SECONDS = 5.0
+"""For the kernel to end the nodes of a supervisor that was killed."""
+
 DOWN_SECONDS = STOP_SECONDS + 10.0
 LOOK_SECONDS = 0.1
 STORE_SECONDS = 5.0
+"""For the store to answer before `start` goes on without that check."""
+
 STARTS = 2
 """A node that ended after so many starts is reported; it goes on being started again."""
 

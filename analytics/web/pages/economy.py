@@ -90,6 +90,8 @@ class EconomyAnswer(PageAnswer, frozen=True, kw_only=True):
 
 
 TOP = 50
+"""Rows of the table; the CSV has all of them."""
+
 COINS = {
     "amount": "spent",
     "count": "spent_count",

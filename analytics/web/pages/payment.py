@@ -114,7 +114,11 @@ class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
 
 
 TOP = 20
+"""Rows of the table; the CSV has all of them."""
+
 LAST_DAY = 90
+"""The last day of a cohort that `ltv` shows."""
+
 _THROUGH = tuple(map(str, THROUGH))
 FLOORS = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3, 1, 0.01)
 """Amounts to look for the top accts above: the first of these that enough accts have paid."""

@@ -90,8 +90,14 @@ COLLECTIONS: dict[Of, tuple[str, str]] = {
     "payment": ("paytraceday", "pay_user"),
 }
 LAST = 30
+"""The last day of a cohort that `loginretention` and `paytraceday` show."""
+
 MOST_HEAT = 10
+"""Shades of a cell, as the style sheet has them."""
+
 LEAST_DAYS = 7
+"""Columns of the table while all cohorts are younger."""
+
 _DAYS = tuple(str(n) for n in range(1, LAST + 1))
 
 

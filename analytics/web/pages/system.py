@@ -68,7 +68,11 @@ class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 MOST = 100
+"""Rows of each list: a suite with more sources or files has `status --json`."""
+
 SAMPLE = 500
+"""Characters of a rejected record: enough to see what it is, on one screen."""
+
 KINDS = ("gamelog", "payment", "syncuser", "rejected")
 
 
