@@ -63,11 +63,11 @@ class LiveRecord(msgspec.Struct, frozen=True):
     text: str
 
 
-class _Op(msgspec.Struct, frozen=True):
+class _OpField(msgspec.Struct, frozen=True):
     code: str = ""
 
 
-class _Data(msgspec.Struct, frozen=True):
+class _DataField(msgspec.Struct, frozen=True):
     acct: Any = ""
 
 
@@ -75,9 +75,9 @@ class _Tuple(msgspec.Struct):
     """What is needed of a tuple of any topic."""
 
     id: str = ""
-    op: _Op = _Op()
+    op: _OpField = _OpField()
     opname: Any = ""
-    data: _Data = _Data()
+    data: _DataField = _DataField()
     acct: Any = ""
     acctid: Any = ""
     uid: Any = ""
@@ -110,15 +110,58 @@ def source_name(source: str) -> str:
     return rest.rpartition("@")[0] or rest or source
 
 
+class Arrivals:
+    """How many records of some topics the broker has published since this began, read or not.
+
+    Attributes:
+        topics: all that the Queue has.
+    """
+
+    def __init__(self, matches: Callable[[str], bool]) -> None:
+        self._matches = matches
+        self._log = ""
+        self._has_heads = False
+        self._first: dict[str, int] = {}
+        self._newest: dict[str, int] = {}
+        self.topics: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """See the class."""
+        return sum(records - self._first[topic] for topic, records in self._newest.items())
+
+    def take(self, message: Message) -> None:
+        """Note a message."""
+        header = message.header
+        self._be_in(header.log)
+        self._first.setdefault(message.topic, header.records - header.count)
+        self._newest[message.topic] = header.records
+
+    def follow(self, heartbeat: Heartbeat) -> None:
+        """Note how many records the topics have."""
+        self._be_in(heartbeat.log)
+        for topic, head in heartbeat.heads.items():
+            if self._matches(topic):
+                # A topic that an earlier heartbeat did not have is new.
+                self._first.setdefault(topic, 0 if self._has_heads else head.records)
+                self._newest[topic] = max(head.records, self._newest.get(topic, 0))
+        self._has_heads = True
+        self.topics = sorted(heartbeat.heads)
+
+    def _be_in(self, log: str) -> None:
+        """Forget the numbers of another log: the Queue was replaced."""
+        if self._log not in ("", log):
+            self._first, self._newest, self._has_heads = {}, {}, False
+        self._log = log
+
+
 class Sampler:
     """Follows the Sender for one filter, while it is asked for.
 
     Attributes:
         since: when it began, in Unix seconds.
         rows: the newest records that match.
-        came: records of the topics that the broker has published since; ``examined``: those that were read, and
-            ``matched``: those of them that match.
-        topics: all that the Queue has.
+        arrivals: of records of the topics; ``examined``: how many of them were read, and ``matched``: how many of those match.
         problem: why nothing comes, "" if the broker publishes.
         connected: whether it has.
     """
@@ -127,24 +170,15 @@ class Sampler:
         self.since = time.time()
         self.rows: deque[LiveRecord] = deque(maxlen=MOST_ROWS)
         self.examined = self.matched = 0
-        self.topics: list[str] = []
         self.problem = ""
         self.connected = False
         self.wanted = wanted
         self._config = config
         self._most_bytes = most_bytes
         self._selection = wanted.selection
+        self.arrivals = Arrivals(self._selection.matches)
         self._broker: BrokerSection | None = None
         self._asked = time.monotonic()
-        self._log = ""
-        self._has_heads = False
-        self._first: dict[str, int] = {}
-        self._newest: dict[str, int] = {}
-
-    @property
-    def came(self) -> int:
-        """See the class."""
-        return sum(records - self._first[topic] for topic, records in self._newest.items())
 
     @property
     def is_wanted(self) -> bool:
@@ -192,33 +226,13 @@ class Sampler:
     def _take(self, got: Message | Heartbeat) -> int:
         """Count what came; return its bytes."""
         if isinstance(got, Heartbeat):
-            self._follow(got)
+            self.arrivals.follow(got)
             return 0
-        header = got.header
-        self._be_in(header.log)
-        self._first.setdefault(got.topic, header.records - header.count)
-        self._newest[got.topic] = header.records
-        self.examined += header.count
-        if self.wanted.source in ("", source_name(header.source)):
+        self.arrivals.take(got)
+        self.examined += got.header.count
+        if self.wanted.source in ("", source_name(got.header.source)):
             self._keep(got)
         return len(got.body)
-
-    def _follow(self, heartbeat: Heartbeat) -> None:
-        """Note how many records the topics have."""
-        self._be_in(heartbeat.log)
-        for topic, head in heartbeat.heads.items():
-            if self._selection.matches(topic):
-                # A topic that an earlier heartbeat did not have is new.
-                self._first.setdefault(topic, 0 if self._has_heads else head.records)
-                self._newest[topic] = max(head.records, self._newest.get(topic, 0))
-        self._has_heads = True
-        self.topics = sorted(heartbeat.heads)
-
-    def _be_in(self, log: str) -> None:
-        """Forget the numbers of another log: the Queue was replaced."""
-        if self._log not in ("", log):
-            self._first, self._newest, self._has_heads = {}, {}, False
-        self._log = log
 
     def _keep(self, message: Message) -> None:
         lines = self._selection.lines(message)

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "analytics"
 FILES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 400
 MOST_ATTRIBUTES = 15
-AS_LARGE_AS_WHAT_THEY_DESCRIBE = {"Config", "AreaRow", "Known", "Sampler"}
+AS_LARGE_AS_WHAT_THEY_DESCRIBE = {"Config", "AreaRow", "Known"}
 """A configuration file, a row of a page, a stored document: their fields are the formats'."""
 
 
