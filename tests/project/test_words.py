@@ -70,7 +70,10 @@ CLEAN = [
         )
     ),
     *sorted(f"analytics/runtime/{path.name}" for path in (ROOT / "analytics" / "runtime").glob("*.py")),
-    *(f"analytics/runtime/timers/{name}.py" for name in ("feed", "node", "planner", "schedule", "updater")),
+    *(
+        f"analytics/runtime/timers/{name}.py"
+        for name in ("feed", "moment", "node", "planner", "schedule", "starts", "updater")
+    ),
 ]
 """Files and folders that are in plain English. The list only grows."""
 

@@ -1,4 +1,4 @@
-"""For which time a document of a timer bolt is computed. A later computation never makes it speak of an earlier time."""
+"""For which time a document of a timer bolt is computed. A later computation never dates it back."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

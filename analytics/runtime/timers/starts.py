@@ -42,7 +42,7 @@ class Starts:
         for area in unknown:
             document = found.get(area)
             if document is not None and not (is_version(document) and isinstance(document.get("ts"), int)):
-                # Somebody has changed it by hand: nobody could replace it.
+                # It was changed by hand: no conditional write could replace it.
                 self._store.remove(NAME, area, document.get("_v"))
                 document = None
             self._known[area] = document
@@ -54,8 +54,8 @@ class Starts:
         days = (day_of(self._areas[area].zone, document["ts"]) for area, document in found)
         return start, min(days, default=None)
 
-    def due(self, told: Mapping[str, int], now: Now, again: bool) -> list[Start]:
-        """Return the documents to write, given the earliest ``first_ts`` that was told of areas since.
+    def due(self, reported: Mapping[str, int], now: Now, again: bool) -> list[Start]:
+        """Return the documents to write, given the earliest ``first_ts`` that was reported of each area since.
 
         Args:
             again: the run before may have written a start without what follows from it.
@@ -63,14 +63,14 @@ class Starts:
         self.load(self._areas)
         result = []
         for area in self._areas:
-            known, heard = self._known[area], [told[area]] if area in told else []
+            known, later = self._known[area], [reported[area]] if area in reported else []
             start = known["ts"] if known else None
-            if (known is None and heard) or not self._are_plausible(area, start, *heard):
-                found = self.first(area, *heard)
+            if (known is None and later) or not self._are_plausible(area, start, *later):
+                found = self.first(area, *later)
             else:
-                found = earliest(start, heard)
+                found = earliest(start, later)
             if found is not None:
-                result += self._start(area, found, now, again and told.get(area) == found)
+                result += self._start(area, found, now, again and reported.get(area) == found)
         return result
 
     def computed(self, areas: Iterable[str], now: Now, again: bool = False) -> list[Start]:
@@ -85,17 +85,17 @@ class Starts:
         self._known[area] = document
 
     def forget(self, area: str) -> None:
-        """Take it that somebody else has written an area's document."""
+        """Read an area's document again when it is needed: another process has written it."""
         self._known.pop(area, None)
 
-    def first(self, area: str, *told: int) -> int | None:
+    def first(self, area: str, *reported: int) -> int | None:
         """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
         found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
         firsts = [
             one["first_ts"] for one in (next(iter(documents), {}) for documents in found) if "first_ts" in one
         ]
-        return earliest(None, [ts for ts in (*told, *firsts) if ts >= opened])
+        return earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
 
     def _are_plausible(self, area: str, *starts: int | None) -> bool:
         """Whether an area can have started then, as the configuration says when it opened."""
