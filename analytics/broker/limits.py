@@ -12,6 +12,7 @@ import os
 import socket as sockets
 import struct
 import termios
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
@@ -37,6 +38,9 @@ _AMPLIFIED = 2
 """Memory may grow by this factor of the bytes of unfinished messages."""
 _MOST_AMPLIFIED = 40
 """An empty frame has two bytes and takes 64 bytes of memory."""
+_LOCAL_MESSAGES = 6
+"""Complete messages of a client over a unix socket that are in memory at once: four wait, one arrives, one is committed."""
+_LOCAL_SECONDS = 2.0  # after a client's last message, until which more of them may wait
 _HANDSHAKE_BYTES = 2048
 """More than what precedes a connection's first message."""
 _BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.1
@@ -62,13 +66,19 @@ def is_logged(count: int) -> bool:
 
 @dataclass(slots=True)
 class _Connection:
-    """``taken``, ``seen``: all bytes that ZeroMQ has read, and those through the last complete message; 0 for unix sockets."""
+    """A client.
+
+    ``taken``, ``seen``: all bytes that ZeroMQ has read, and those through the last complete message; 0 for unix sockets.
+    ``size``, ``at``: of its last message, in bytes and seconds.
+    """
 
     socket: sockets.socket
     address: str
     taken: int = 0
     seen: int = 0
     messages: int = 0
+    size: int = 0
+    at: float = 0.0
 
     @property
     def unseen(self) -> int:
@@ -127,15 +137,16 @@ class Port:
         frame = self._socket.recv(copy=False)
         self.waiting = False
         frames = [frame]
-        count = 1
+        count, size = 1, len(frame)
         while frame.more:
             frame = self._socket.recv(copy=False)
             count += 1
+            size += len(frame)
             if count <= most_frames + 1:
                 frames.append(frame)
             elif count % _BREATH == 0:
                 gevent.sleep(0)
-        self._note(frame, count if count > most_frames + 1 else 0)
+        self._note(frame, size, count if count > most_frames + 1 else 0)
         return frames
 
     def follow(self) -> None:
@@ -172,6 +183,15 @@ class Port:
         """
         return [(fd, one.unseen) for fd, one in self._connections.items() if one.unseen > _HANDSHAKE_BYTES]
 
+    def local_bytes(self) -> int:
+        """Return how many bytes complete messages that came over unix sockets may take: no other client is to blame for them."""
+        since = time.monotonic() - _LOCAL_SECONDS
+        return _LOCAL_MESSAGES * sum(
+            one.size
+            for one in self._connections.values()
+            if one.at > since and one.socket.family == sockets.AF_UNIX
+        )
+
     def disconnect(self, fd: int, why: str) -> None:
         """Close a connection, and discard what the kernel has buffered, which ZeroMQ would still read."""
         one = self._connections[fd]
@@ -199,7 +219,7 @@ class Port:
         self._socket.disable_monitor()
         self._monitor.close()
 
-    def _note(self, frame: "zmq.Frame", too_many: int) -> None:
+    def _note(self, frame: "zmq.Frame", size: int, too_many: int) -> None:
         try:
             fd = int(frame.get("__fd"))
         except (zmq.ZMQError, ValueError, TypeError):
@@ -210,6 +230,7 @@ class Port:
             one.refresh()
         one.seen = one.taken
         one.messages += 1
+        one.size, one.at = size, time.monotonic()
         if too_many:
             self.disconnect(fd, f"it sent a message of {too_many} frames")
         elif self._most_messages is not None and one.messages > self._most_messages:
@@ -276,7 +297,7 @@ class Watch:
         unfinished = [(unseen, port, fd) for port in self._ports for fd, unseen in port.unfinished()]
         unseen = sum(one[0] for one in unfinished)
         self._base = min(memory, max(self._base, memory - _MOST_AMPLIFIED * unseen))
-        growth = memory - self._base
+        growth = memory - self._base - sum(port.local_bytes() for port in self._ports)
         all_taken = all(port.waiting for port in self._ports)
         if growth <= (MOST_GROWTH_BYTES if all_taken else MOST_BUSY_GROWTH_BYTES):
             return

@@ -12,7 +12,7 @@ import zmq.green as zmq
 from brokers import BrokerProcess, batch, eventually, running
 
 from analytics.broker.clients import Publisher, Refill
-from analytics.broker.limits import MOST_GROWTH_BYTES, Port, Watch
+from analytics.broker.limits import MOST_BUSY_GROWTH_BYTES, MOST_GROWTH_BYTES, Port, Watch
 from analytics.broker.sockets import bound_port, new_socket
 from analytics.broker.wire import MOST_BYTES, PORTION_BYTES, Batch, BatchHeader, Part, portions
 from analytics.config import BrokerSection
@@ -188,6 +188,34 @@ def test_tiny_frames_without_end_are_cut_off_except_over_unix_sockets(
     following.kill()
     port.close()
     server.close(linger=0)
+
+
+def test_a_flood_over_a_unix_socket_is_not_held_against_a_slow_client_over_tcp(tmp_path: Path) -> None:
+    server = new_socket(zmq.ROUTER)
+    port = Port(server, lambda: None)
+    following = gevent.spawn(port.follow)
+    server.bind(f"ipc://{tmp_path}/port")
+    server.bind("tcp://127.0.0.1:*")
+    flooding = new_socket(zmq.DEALER)
+    flooding.connect(f"ipc://{tmp_path}/port")
+    with socket.create_connection(("127.0.0.1", bound_port(server))) as slow:
+        greet(slow, b"DEALER")
+        slow.sendall(b"\2" + (8 << 20).to_bytes(8, "big") + bytes(5 << 20))
+        flooding.send(bytes(4 << 20))
+        port.receive(2)
+        port.waiting = False
+        eventually(lambda: port.check() or sum(unseen for _, unseen in port.unfinished()) > 5 << 20)
+        local = port.local_bytes()
+        assert local > 4 << 20
+        watch = Watch(port)
+        watch._check_memory(watch._base + MOST_BUSY_GROWTH_BYTES + local)
+        assert port.hung_up == 0
+        watch._check_memory(watch._base + MOST_BUSY_GROWTH_BYTES + local + (1 << 20))
+        assert port.hung_up == 1
+    following.kill()
+    port.close()
+    server.close(linger=0)
+    flooding.close(linger=0)
 
 
 def test_shares_of_one_source_become_several_batches_where_one_would_be_too_large() -> None:
