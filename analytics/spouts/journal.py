@@ -66,6 +66,7 @@ class Journal:
         self._fd = -1
         self._appender = Appender(-1)
         self._name = ""
+        self._named: set[str] = set()
         self._end = 0
         self._opened = 0.0
 
@@ -133,10 +134,14 @@ class Journal:
             return
         self.close()
         stem = f"{self.prefix}_{self._zone.local(int(time.time())):%Y%m%d%H%M}"
-        known = {*(self.acknowledged or ()), *self._others()}
+        # A name of this minute may still be acknowledged, although its file is gone.
+        self._named = {name for name in self._named if name.startswith(stem)}
+        known = {*(self.acknowledged or ()), *self._others(), *self._named}
         self._fd, self._name = _create(self.folder, stem, known)
+        self._named.add(self._name)
         self._appender = Appender(self._fd)
         self._opened = now
+        self._forget_gone()
         self._delete_old()
 
     def _write(self, pieces: list[bytes]) -> int:
@@ -144,6 +149,12 @@ class Journal:
         end = self._appender.write(pieces, self._end)
         os.fdatasync(self._fd)
         return end
+
+    def _forget_gone(self) -> None:
+        """Forget what is accepted of files that somebody has deleted, plain or gzipped."""
+        there = {path.name.removesuffix(".gz") for path in self.folder.glob(f"{self.prefix}_*")}
+        if self.acknowledged is not None:
+            self.acknowledged = {name: end for name, end in self.acknowledged.items() if name in there}
 
     def _delete_old(self) -> None:
         """Delete what is too old, measured by the newest of the other files: a clock that jumps makes none of them old."""

@@ -44,6 +44,34 @@ def test_a_clock_that_jumps_ahead_makes_no_journal_old(tmp_path, monkeypatch):
     journal.close()
 
 
+def test_what_was_accepted_of_deleted_journals_is_forgotten(tmp_path):
+    config = configured(tmp_path, journal=JournalSection(keep_days=0))
+    there = config.data / "gamelog_202601010000.txt"
+    packed = config.data / "gamelog_202601010001.txt.gz"
+    for path in (there, packed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"line\n")
+    known = {there.name: 5, packed.name.removesuffix(".gz"): 5, "gamelog_202601010002.txt": 5}
+    journal = Journal(config, "gamelog", known)
+    journal.append(b"line")
+    assert journal.acknowledged == {there.name: 5, packed.name.removesuffix(".gz"): 5}
+    journal.close()
+
+
+def test_a_deleted_journals_name_is_not_given_again_while_it_may_be_acknowledged(tmp_path, monkeypatch):
+    config, now = configured(tmp_path), time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    journal = Journal(config, "gamelog", {})
+    first = journal.append(b"a line that is longer")
+    (config.data / first.name).unlink()
+    second = journal.append(b"line")
+    journal.acknowledge(first)
+    journal.close()
+    assert [block.mark for block in Journal(config, "gamelog", journal.acknowledged).unacknowledged()] == [
+        second
+    ]
+
+
 def test_what_a_crashed_spout_has_journaled_outlives_a_pipe(tmp_path, started):
     """Its TCP senders can't be asked again. What pipes have put in is deleted, whoever comes first."""
     config = configured(tmp_path, journal=JournalSection(keep_days=2))
