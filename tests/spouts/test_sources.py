@@ -95,6 +95,25 @@ def test_check_and_the_spout_mean_the_same_files(tmp_path, pattern):
     assert first.text == f"{len(expected)} files match"
 
 
+@pytest.mark.parametrize("cut", ["within", "plain"])
+def test_a_packed_log_that_is_not_whole_stays_in_status_until_it_is(tmp_path, cut):
+    """What is missing of it may never come, and is in no other file."""
+    followed, path = Followed(tmp_path / "game.log*"), tmp_path / "game.log.1.gz"
+    whole = gzip.compress(lines(1, 5))
+    path.write_bytes(whole[:-20] if cut == "within" else lines(1, 5))
+    followed.turns()
+    assert followed.health.failing_since and "game.log.1.gz: expected a whole" in followed.health.last_error
+    path.write_bytes(whole)
+    assert followed.turns() == sorted(lines(1, 5).splitlines(keepends=True))
+    assert not followed.health.failing_since
+    path.write_bytes(whole[:-20])
+    followed.turns()
+    assert followed.health.failing_since
+    path.unlink()
+    followed.turns()
+    assert not followed.health.failing_since
+
+
 def test_a_file_whose_handle_is_stale_is_opened_again_and_holds_up_no_other(tmp_path, monkeypatch):
     """As NFS answers where its server has put another file in the place of one that is open."""
     log = tmp_path / "a.log"

@@ -65,6 +65,7 @@ class FileSource(LogSource):
         self._open: dict[Inode, Carrier] = {}
         self._done: dict[Inode, Content] = {}
         self._unreadable: dict[Inode | Path, str] = {}
+        self._torn: dict[Inode, str] = {}  # packed files that are not whole, read as far as they go
         self._retry_at: dict[Inode, float] = {}  # when a file whose handle failed is opened again
         self._stuck = 0  # open files that hold no whole line yet
         self._empty = True  # whether the glob finds nothing
@@ -105,8 +106,8 @@ class FileSource(LogSource):
     def _tell(self) -> None:
         """Say how reading goes: well only if every file can be read."""
         lag = sum(carrier.lag() for carrier in self._open.values())
-        if self._unreadable:
-            self._health.failed(next(iter(self._unreadable.values())), lag)
+        if why := [*self._unreadable.values(), *self._torn.values()]:
+            self._health.failed(why[0], lag)
         else:
             self._health.well(lag)
 
@@ -141,6 +142,7 @@ class FileSource(LogSource):
         self._empty = not present
         there = present.keys() | beside.keys()
         self._done = {inode: content for inode, content in self._done.items() if inode in there}
+        self._torn = {inode: why for inode, why in self._torn.items() if inode in there}
         self._close_quiet()
         for inode, path in [*present.items(), *beside.items()]:
             try:
@@ -338,12 +340,13 @@ class FileSource(LogSource):
                     self._emit_all(stream.give_up())
                     self._streams.saw(stream.source, 0)
             except UNPACKING as error:
-                self._health.failed(
-                    f"{path}: expected a whole packed file ({error}); it is read again when it has grown"
+                self._torn[inode] = (
+                    f"{path}: expected a whole packed file ({error}); it is read again when it has changed"
                 )
                 self._done[inode] = content
                 return
             finally:
                 self._streams.release(path)
+        self._torn.pop(inode, None)
         if stream is not None or not self._streams.busy:
             self._done[inode] = content
