@@ -63,9 +63,9 @@ def table(page: str, table: str, group: str = "") -> Response:
     given = request.args.to_dict(flat=False)
     sheet = choice({SHEET: given.pop(SHEET, [])}, SHEET, SHEETS, "") == "1"
     found = rows(data(), given)
-    # What is wrong with the filter shows at the first row, while the status can still say so.
-    first = next(found)
-    answer = Response(_in_turn(pieces(itertools.chain([first], found), sheet)), mimetype="text/csv")
+    # What is wrong with the filter or the store shows at the headings and the first row, while the status can still say so.
+    first = list(itertools.islice(found, 2))
+    answer = Response(_in_turn(pieces(itertools.chain(first, found), sheet)), mimetype="text/csv")
     file = f"{quote(page.rpartition('/')[2])}-{table}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     answer.headers["Cache-Control"] = "no-store"

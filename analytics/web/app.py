@@ -45,7 +45,7 @@ def create_app(shown: Data) -> Flask:
         COMPRESS_MIMETYPES=PACKED,
         COMPRESS_LEVEL=3,
         COMPRESS_ALGORITHM=["br", "gzip"],
-        COMPRESS_ALGORITHM_STREAMING=["br"],
+        COMPRESS_ALGORITHM_STREAMING=["gzip"],  # brotli would keep all of a CSV back until its end
     )
     Compress(app)
     return app

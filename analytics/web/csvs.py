@@ -1,11 +1,10 @@
 """Rows of texts and numbers as CSV, one after the other, however many there are."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import attrgetter
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -19,14 +18,11 @@ SHEET = "sheet"
 BOM = "\ufeff"
 _BEGINNING = "(?:[\t\r\n]|[\\s\0-\x1f\ufeff\u200b-\u200f\u2060]*[=+\\-@＝＋－＠])"
 _FORMULA = re.compile(_BEGINNING)
-_UNSAFE = re.compile(f'(?:\\A|[,"\n])(?:{_BEGINNING}|True|False)')
-"""In a piece of CSV: a cell that may be a formula, or is a truth value. Other cells may look so, too."""
-
-_SUSPICIOUS = (*"=+@", *map(chr, {*range(33)} - {10, 13}), ",-", '"-', "\n-", '"\n', '"\r', "True", "False")
-"""ASCII without any of these has no such cell, but for its first one: each is found at the speed of memory."""
-
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _NUMERIC = re.compile(r"[.,]?[0-9]", re.ASCII)
+_TO_QUOTE = re.compile('[",\r\n]')
+_NOTHING = '""'
+"""A row of one empty cell: an empty line would be no row."""
 _LONGEST_QUOTED = 255
 """Characters that a text within a spreadsheet's formula may have."""
 
@@ -40,38 +36,49 @@ def pieces(rows: Iterable[Row], sheet: bool = False) -> Iterator[str]:
     """
     if sheet:
         yield BOM
+    cell = _sheet_cell if sheet else _cell
     remaining = iter(rows)
     while some := list(islice(remaining, ROWS_A_PIECE)):
-        text = _written([map(_quoted, row) for row in some] if sheet else some)
-        # One look at a piece costs a fraction of one at each cell, and most pieces need nothing.
-        yield _written(map(_safe, row) for row in some) if not sheet and _may_be_unsafe(text) else text
+        # By columns, since most of them are numbers or repeat few texts.
+        columns = [_column(values, cell) for values in zip(*some, strict=True)]
+        yield "".join([f"{line or _NOTHING}\r\n" for line in map(",".join, zip(*columns, strict=True))])
 
 
-def _may_be_unsafe(text: str) -> bool:
-    plain = text.isascii() and text[:1] != "-" and not any(part in text for part in _SUSPICIOUS)
-    return not plain and _UNSAFE.search(text) is not None
+def _column(values: Sequence[Any], cell: Callable[[Any], str]) -> Iterable[str]:
+    """Return the cells of a column as CSV has them."""
+    kinds = set(map(type, values))
+    if kinds <= {int, float}:
+        return map(str, values)
+    if kinds == {str} and cell is _cell and "".join(values).isalnum():
+        return values
+    if kinds <= {str, NoneType} or kinds == {bool}:  # not both: 1 and True would be one text
+        texts = {value: cell(value) for value in set(values)}
+        return map(texts.__getitem__, values)
+    return map(cell, values)
 
 
-def _written(rows: Iterable[Iterable[Any]]) -> str:
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, lineterminator="\r\n").writerows(rows)
-    return buffer.getvalue()
-
-
-def _safe(value: Any) -> Any:
+def _cell(value: Any) -> str:
+    """Return a value as CSV has it; a text that may be a formula gets an apostrophe."""
+    if isinstance(value, str):
+        if value.isalnum():
+            return value
+        return _quoted(f"'{value}" if _FORMULA.match(value) else value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    return "" if value is None else _quoted(str(value))
 
 
-def _quoted(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+def _sheet_cell(value: Any) -> str:
+    """Return a value as CSV has it; a text that a spreadsheet would take for a number becomes a formula of that text."""
     number = isinstance(value, str) and _NUMERIC.match(value) and not _DAY.fullmatch(value)
     if not number or len(value) > _LONGEST_QUOTED:
-        return _safe(value)
+        return _cell(value)
     text = value.replace('"', '""')
-    return f'="{text}"'
+    return _quoted(f'="{text}"')
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
 
 
 def structs(

@@ -310,6 +310,6 @@ def test_what_is_long_comes_packed_to_who_takes_that(
     plain = client.get(f"{path}?{SPAN}")
     packed = client.get(f"{path}?{SPAN}", headers={"Accept-Encoding": packing})
     assert "Content-Encoding" not in plain.headers
-    if packing == "br" or not path.endswith(".csv"):  # streams are packed in one way alone
+    if packing == "gzip" or not path.endswith(".csv"):  # streams are packed in one way alone
         assert packed.headers["Content-Encoding"] == packing and len(packed.data) < len(plain.data) / 2
     assert "Accept-Encoding" in packed.headers["Vary"]

@@ -2,9 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
-from functools import lru_cache
 from operator import itemgetter
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from analytics.core.periods import Zone
 from analytics.store.reading import Query
+from analytics.store.store import Document
 from analytics.timers.ltv import THROUGH
 from analytics.web.answers import (
     Date,
@@ -220,8 +220,7 @@ def _has_ended(place: Place, day: date, n: int) -> bool:
 def top(look: Look, most: int = TOP) -> list[Payer]:
     """Return who paid most, ever; of equal ones the order is open."""
     data, place = look.data, look.place
-    zones = {area.id: area.zone for area in place.members}
-    return [Payer(**_dated(place, zones, one)) for one in _richest(data, place, most)]
+    return [Payer(**one) for one in _dated(place, _richest(data, place, most))]
 
 
 def _richest(data: Data, place: Place, most: int) -> list[dict[str, Any]]:
@@ -237,30 +236,29 @@ def _richest(data: Data, place: Place, most: int) -> list[dict[str, Any]]:
 def every_payer(data: Data, filters: Filters) -> Iterator[Row]:
     """Yield the CSV of all payers of these areas, those who paid most first (in each area, where areas were named)."""
     place = data.place(filters)
-    zones = {area.id: area.zone for area in place.members}
     yield ACCT_FIELDS
     values = itemgetter(*ACCT_FIELDS)
     for area in place.areas or ("",):
         query = Query(
             "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", FLOORS[-1])
         )
-        for one in data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True):
-            yield values(_dated(place, zones, one))
+        found = data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True)
+        yield from map(values, _dated(place, found))
 
 
-def _dated(place: Place, zones: Mapping[str, Zone], one: dict[str, Any]) -> dict[str, Any]:
-    """Return an acct with its days as dates, each of its area's zone."""
-    local = zones.get(one["area"], place.local)
-    return {
-        **one,
-        "first_pay": _day(local, one["first_pay"]),
-        "last_pay": _day(local, one["last_pay"]),
-    }
-
-
-@lru_cache(10_000)
-def _day(local: Zone, ts: int | None) -> str | None:
-    return None if ts is None else str(date_of(local, ts))
+def _dated(place: Place, found: Iterable[Document]) -> Iterator[Document]:
+    """Yield accts with their days as dates, each of its area's zone."""
+    zones = {area.id: area.zone for area in place.members}
+    days: dict[Zone, dict[int | None, str | None]] = defaultdict(lambda: {None: None})
+    for one in found:
+        local = zones.get(one["area"], place.local)
+        known = days[local]
+        for field in ("first_pay", "last_pay"):
+            ts = one[field]
+            if ts not in known:
+                known[ts] = str(date_of(local, ts))
+            one[field] = known[ts]
+        yield one
 
 
 def _ltv_rows(data: Data, filters: Filters) -> Iterator[Row]:
