@@ -18,7 +18,7 @@ from analytics.web.answers import Change, Date, Final, Money, PageAnswer, PerHea
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.display import changed
-from analytics.web.filters import Filters
+from analytics.web.filters import MOST_DAYS, Filters
 from analytics.web.look import Look
 from analytics.web.page import DashboardPage
 from analytics.web.place import ONE_DAY, start_of
@@ -95,7 +95,10 @@ SPARK_HEIGHT = 50
 """Twice its pixels, whole numbers: a page may have 180,000 points, and short ones are written and packed sooner."""
 
 
-HEIGHTS = [str(SPARK_HEIGHT - n) for n in range(SPARK_HEIGHT + 1)]
+POINTS = np.array(
+    [[f"{x},{SPARK_HEIGHT - n}" for n in range(SPARK_HEIGHT + 1)] for x in range(MOST_DAYS)], object
+)
+"""The points of sparklines, by day and height."""
 
 
 def view(data: Data, filters: Filters, options: AreasOptions = AreasOptions()) -> AreasAnswer:
@@ -209,7 +212,11 @@ class AreaRows:
         for n, day in enumerate(place.days()):
             points[:, :, n] = columns.of(ids, day)
         dau: list[list[int]] = points[0].astype(np.int64).tolist()
-        return dau, [[int(one) if one.is_integer() else one for one in of] for of in points[1].tolist()]
+        whole = points[1] == np.trunc(points[1])
+        revenue = points[1].astype(object)
+        revenue[whole] = points[1][whole].astype(np.int64)
+        paid: list[list[float]] = revenue.tolist()
+        return dau, paid
 
     def _value(self, area: Area, sort: Sort) -> Any:
         if sort in ("area", "plat"):
@@ -230,46 +237,57 @@ def every_row(data: Data, filters: Filters, options: AreasOptions) -> Iterator[R
 
 
 def _context(answer: AreasAnswer, t: Translate) -> dict[str, Any]:
-    """Return what writes an area's cells, and which columns areas can be sorted by."""
-    box = f"0 0 {max(1, len(answer.days) - 1)} {SPARK_HEIGHT}"
-    return {"cells": partial(cells, box), "sortable": get_args(Sort)}
+    """Return what writes the rows' cells, and which columns areas can be sorted by."""
+    return {"with_cells": partial(with_cells, answer), "sortable": get_args(Sort)}
 
 
-def cells(box: str, row: AreaRow, shown: Callable[[Any, str], str]) -> Markup:
-    """Return a row's cells but for the first and the last, sparklines behind their columns.
+def with_cells(answer: AreasAnswer, shown: Callable[[Any, str], str]) -> Iterator[tuple[AreaRow, Markup]]:
+    """Yield each row with its cells but for the first and the last, sparklines behind their columns.
 
     A page may have 10,000 cells: the template would take four times as long.
 
     Args:
-        box: of a sparkline, in its own units.
         shown: writes a value of a kind.
     """
-    sparks: dict[str, tuple[str, Sequence[float]]] = {
-        "dau": ("spark", row.dau_days),
-        "revenue": ("spark second", row.revenue_days),
-    }
-    parts = []
-    for column in AREAS.columns[1:]:
-        value = getattr(row, column.field)
-        text = changed(value, row.final) if column.kind == "change" else shown(value, column.kind)
-        kind = ' class="text"' if column.is_text else ""
-        parts.append(f'<td{kind} data-field="{column.field}">{escape(text) if column.is_text else text}</td>')
-        if column.field in sparks:
-            name, values = sparks[column.field]
-            parts.append(
-                f'<td class="text"><svg class="{name}" viewBox="{box}" preserveAspectRatio="none" aria-hidden="true">'
-                f'<polyline points="{spark(values)}"/></svg></td>'
-            )
-    return Markup("".join(parts))
+    box = f"0 0 {max(1, len(answer.days) - 1)} {SPARK_HEIGHT}"
+    lines = {field: iter(sparklines(answer.rows, days)) for field, (_, days) in SPARKS.items()}
+    for row in answer.rows:
+        parts: list[str] = []
+        for column, opening in CELLS:
+            value = getattr(row, column.field)
+            text = changed(value, row.final) if column.kind == "change" else shown(value, column.kind)
+            parts += (opening, escape(text) if column.is_text else text, "</td>")
+            if column.field in SPARKS:
+                parts.append(
+                    f'<td class="text"><svg class="{SPARKS[column.field][0]}" viewBox="{box}" preserveAspectRatio="none" '
+                    f'aria-hidden="true"><polyline points="{next(lines[column.field])}"/></svg></td>'
+                )
+        yield row, Markup("".join(parts))
 
 
-def spark(values: Sequence[float]) -> str:
-    """Return the points of a sparkline: x counts them, y falls from ``SPARK_HEIGHT`` for 0 to 0 for the largest value."""
-    scale = SPARK_HEIGHT / (max(values, default=0) or 1)
-    return " ".join([f"{x},{HEIGHTS[int(value * scale)]}" for x, value in enumerate(values)])
+def sparklines(rows: Sequence[AreaRow], days: str) -> list[str]:
+    """Return the points of each row's sparkline of the field ``days``: x counts, y falls from ``SPARK_HEIGHT`` for 0 to 0 for the largest."""
+    values = np.array([getattr(row, days) for row in rows], np.float64)
+    most = values.max(axis=1, initial=0)
+    most[most == 0] = 1
+    heights = (values * (SPARK_HEIGHT / most)[:, np.newaxis]).astype(np.intp)
+    return [" ".join(points) for points in POINTS[np.arange(values.shape[1]), heights].tolist()]
 
 
 AREAS = Table("areas", "Areas", AreaRow, "server_name plat opened open_day dau change reg payers revenue arppu")  # fmt: skip
+SPARKS = {"dau": ("spark", "dau_days"), "revenue": ("spark second", "revenue_days")}
+"""The columns with a sparkline behind them: its class, and the field with its values."""
+
+CELLS = [
+    (
+        column,
+        f'<td class="text" data-field="{column.field}">'
+        if column.is_text
+        else f'<td data-field="{column.field}">',
+    )
+    for column in AREAS.columns[1:]
+]
+"""The columns of ``with_cells``, and the beginning of their cells."""
 
 
 PAGE = DashboardPage(
