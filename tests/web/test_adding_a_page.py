@@ -28,7 +28,7 @@ def test_the_example_is_a_page(tmp_path: Path) -> None:
     pages = tmp_path / "analytics/web/pages"
     (pages / "roles.py").write_text(file)
     listed = (pages / "__init__.py").read_text()
-    listed = listed.replace("progress, retention", "progress, roles, retention")
+    listed = listed.replace("    progress,\n", "    progress,\n    roles,\n")
     (pages / "__init__.py").write_text(listed.replace("    areas.PAGE,\n", f"    areas.PAGE,\n{line}"))
 
     asked = [
