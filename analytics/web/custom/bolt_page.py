@@ -10,9 +10,10 @@ import msgspec
 from analytics.core.bolt import Bolt
 from analytics.web.charts import Chart, Series
 from analytics.web.csvs import Row, structs
-from analytics.web.custom.bolt_reading import LINES, BoltReading
-from analytics.web.custom.structs import ALL, TOP, BoltHour, BoltLine, BoltStructs
+from analytics.web.custom.bolt_reading import LINES, TOP, BoltReading
+from analytics.web.custom.structs import ALL, BoltHour, BoltLine, BoltStructs
 from analytics.web.data import Data
+from analytics.web.display import NOTHING
 from analytics.web.filters import Filters
 from analytics.web.page import DashboardPage, Panel, against_day_before
 from analytics.web.reading.hours import hours_of_two_days
@@ -64,13 +65,13 @@ class BoltPage:
             hours = hours_of_two_days(reading.look, self.bolt.name, {"value": field})
             found["hours"] = [BoltHour(**one) for one in hours]
         if own.has_keys:
-            found["keys"] = [self._key(*one) for one in reading.by_key(field, TOP)]
+            found["keys"] = [self._key(*one) for one in reading.by_key(field)]
         return found
 
     def every_key(self, data: Data, filters: Filters, options: Any) -> Iterator[Row]:
         """Yield the CSV of all keys."""
         reading = self._reading(data, filters, options)
-        return structs(self.structs.key, (self._key(*one) for one in reading.by_key(options.field)))
+        return structs(self.structs.key, (self._key(*one) for one in reading.by_every_key(options.field)))
 
     def every_cell(self, data: Data, filters: Filters, options: Any) -> Iterator[Row]:
         """Yield the CSV by period and key."""
@@ -135,7 +136,9 @@ def _points(answer: Any) -> list[LinePoint]:
 
 
 def _names(answer: Any, t: Translate) -> list[str]:
-    return [t("others") if one.name is None else one.name or answer.field for one in answer.lines]
+    if not answer.split:
+        return [answer.field]
+    return [t("others") if one.name is None else one.name or NOTHING for one in answer.lines]
 
 
 def _of_field(answer: Any, t: Translate) -> str:

@@ -21,6 +21,9 @@ from analytics.web.place import Place, date_of, start_of
 LINES = 5
 """The most values of a key that have a line of their own; the others are one together."""
 
+TOP = 50
+"""The most keys of a table."""
+
 Sums = Mapping[str, float]
 
 
@@ -42,6 +45,7 @@ class BoltReading:
         # Without totals a game is the sum of its areas.
         own = place if bolt.totals or not place.is_whole else replace(place, basis="sum")
         self.look = Look(data, own, self.where)
+        self._found: dict[tuple[str, tuple[str, ...]], Mapping[tuple[Any, ...], tuple[float, ...]]] = {}
 
     @cached_property
     def starts(self) -> list[date]:
@@ -67,25 +71,29 @@ class BoltReading:
 
     def by_period(self) -> dict[date, NumberValues]:
         """Return the numbers of each period that has begun."""
-        found = self._sums_by_day("")
         return {
-            day: self.fields.of_sums(found.get((day,), self._nothing("")))
+            day: self.fields.of_sums(self._all.get((day,), self._nothing("")))
             for day in self.starts
             if self.place.begun(day)
         }
 
-    def by_key(self, field: str, most: int = 0) -> Iterator[tuple[tuple[Any, ...], NumberValues]]:
-        """Yield each value of the keys and the numbers of all days, those with the most of ``field`` first; 0: all of them."""
-        added = self._ranked(field)
-        if not added or not self.fields.keys:
-            return
-        if most:
-            found = self.look.highest(self.bolt.name, self.fields.keys, added, most)
-        else:
-            every = self.look.sums(self.bolt.name, self.fields.keys, added)
-            found = dict(sorted(every.items(), key=lambda one: (-one[1][0], *map(str, one[0]))))
+    def by_key(self, field: str) -> Iterator[tuple[tuple[Any, ...], NumberValues]]:
+        """Yield the keys with the most of ``field`` and their numbers of all days, the most first."""
+        if self.fields.added and self.fields.keys:
+            yield from self._of_keys(field, self._most(field, self.fields.keys))
+
+    def by_every_key(self, field: str) -> Iterator[tuple[tuple[Any, ...], NumberValues]]:
+        """Yield all keys, as :meth:`by_key` does."""
+        if self.fields.added and self.fields.keys:
+            every = self.look.sums(self.bolt.name, self.fields.keys, self._ranked(field))
+            ordered = sorted(every.items(), key=lambda one: (-one[1][0], *map(str, one[0])))
+            yield from self._of_keys(field, dict(ordered))
+
+    def _of_keys(
+        self, field: str, found: Mapping[tuple[Any, ...], tuple[float, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], NumberValues]]:
         for key, sums in found.items():
-            yield key, self.fields.of_sums(dict(zip(added, sums, strict=True)))
+            yield key, self.fields.of_sums(dict(zip(self._ranked(field), sums, strict=True)))
 
     def by_period_and_key(self) -> Iterator[tuple[date, tuple[Any, ...], NumberValues]]:
         """Yield the numbers of each period and value of the keys, in order."""
@@ -98,9 +106,8 @@ class BoltReading:
         """Return the lines of a chart: one of ``whole``, or one for each of the key's values with the most, and one for the others."""
         if not split:
             return [ChartLine("", [whole[day][field] if day in whole else None for day in self.starts])]
-        ranked = self._ranked(field) or (field,)
-        names = [key for (key,) in self.look.highest(self.bolt.name, [split], ranked[:1], LINES + 1)]
-        shown = names if len(names) <= LINES else names[:LINES]
+        names = [key for (key,) in self._most(field, (split,))]
+        shown = names[:LINES]
         found = self._sums_by_day(split, ((split, tuple(shown)),))
         lines = [
             ChartLine(str(name), [self._value(field, split, found, day, name) for day in self.starts])
@@ -170,8 +177,15 @@ class BoltReading:
         return {key: dict(zip(summed, sums, strict=True)) for key, sums in found.items()}
 
     def _ranked(self, field: str) -> tuple[str, ...]:
-        """Return what may be added up over all days, ``field`` first if it is among it."""
-        return tuple(sorted(self.fields.added, key=lambda one: one != field))
+        """Return what may be added up over all days, ``field`` first if it is among it; without any, ``field`` alone."""
+        return tuple(sorted(self.fields.added, key=lambda one: one != field)) or (field,)
+
+    def _most(self, field: str, keys: tuple[str, ...]) -> Mapping[tuple[Any, ...], tuple[float, ...]]:
+        """Return the values of ``keys`` with the most of ``field``, and their sums."""
+        if (field, keys) not in self._found:
+            found = self.look.highest(self.bolt.name, keys, self._ranked(field), TOP)
+            self._found[field, keys] = found
+        return self._found[field, keys]
 
     def _value(
         self, field: str, split: str, found: Mapping[tuple[Any, ...], Sums], day: date, name: Any

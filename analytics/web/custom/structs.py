@@ -11,13 +11,16 @@ from msgspec import Meta
 from analytics.core.bolt import Bolt
 from analytics.core.fields import BoltFields
 from analytics.web.answers import Date, Final, PageAnswer, labelled, means
+from analytics.web.custom.bolt_reading import TOP
 from analytics.web.filters import NAMES
 from analytics.web.translation import msg
 
-TOP = 50
-"""Rows of keys, and of documents if nobody says otherwise."""
+ROWS = 50
+"""Documents of a page if nobody says otherwise."""
 
-MOST_PAGES, MOST_ROWS = 200, 200
+MOST_PAGES, MOST_ROWS = 100, 100
+"""Of documents: the server reads those of earlier pages, too."""
+
 ALL = "all"
 """The choice not to divide the chart."""
 
@@ -170,7 +173,7 @@ class BoltStructs:
         number = Meta(ge=1, le=MOST_PAGES, description="the page of the documents, from 1")
         found.append(("page", Annotated[int, number], 1))
         number = Meta(ge=1, le=MOST_ROWS, description=f"documents a page, up to {MOST_ROWS}")
-        found.append(("size", Annotated[int, number], TOP))
+        found.append(("size", Annotated[int, number], ROWS))
         return _struct(self.bolt.name, "Options", "What the page takes beside the filter.", found)
 
 
