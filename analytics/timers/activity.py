@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from analytics.core.rates import percent
 from analytics.timers.facts import Facts
 from analytics.timers.timer import Document, Timer, TimerPeriod, last_of
@@ -30,17 +28,17 @@ def _activity(name: str, period: TimerPeriod) -> Timer:
             days = range(first, last + 1)
             active = facts.among(map(facts.logins, days))
             signed_up = facts.among(map(facts.signups, days))
-            users = int(np.count_nonzero(active))
-            new = int(np.count_nonzero(active & signed_up))
-            fields = {
-                "ac_user": users,
-                "new_ac_user": new,
-                "new_ac_rate": percent(new, users),
-                "old_ac_user": users - new,
-                "old_ac_rate": percent(users - new, users),
-                "final": last <= facts.clock.ended,
-            }
-            yield Document(first, fields, empty=not users and not signed_up.any())
+            counts = (facts.counted(mask, last) for mask in (active, active & signed_up, signed_up))
+            for part, (users, new, signups) in enumerate(zip(*counts, strict=True)):
+                fields = {
+                    "ac_user": users,
+                    "new_ac_user": new,
+                    "new_ac_rate": percent(new, users),
+                    "old_ac_user": users - new,
+                    "old_ac_rate": percent(users - new, users),
+                    "final": last <= facts.clock.ended,
+                }
+                yield Document(first, fields, not (users or signups), part)
 
     return Timer(name, documents, looks={"login": (0, 0), "signup": (0, 0)}, period=period)
 

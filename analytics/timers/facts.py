@@ -7,7 +7,7 @@ in all time zones. Accts are numbers below ``Facts.accts``, assigned by the read
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.uint32]
 Cents = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-Kind = Literal["login", "signup", "pay", "first_pay"]
+Kind = Literal["login", "signup", "pay", "first_pay", "segment"]
 Stored = Literal["login", "signup", "pay"]
 """The kinds that a bolt's documents hold as they are."""
+
+Changing = Stored | Literal["segment"]
+"""The kinds that change with a bolt's documents."""
 
 COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
 """The bolts whose documents hold them."""
@@ -44,6 +47,31 @@ class Payments:
 
 NO_PAYMENTS = Payments(NOBODY, np.empty(0, np.int64))
 
+NEVER = np.iinfo(np.int32).max
+"""Later than any day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Which value of a segment each acct has.
+
+    Attributes:
+        values: how many values there are; the last one is of accts that have no other.
+        since: by acct number, the day from which on it has its value. Before that it has the last one.
+        places: by acct number, the place of its value.
+    """
+
+    values: int
+    since: NDArray[np.int32]
+    places: NDArray[np.uint8]
+
+    def places_on(self, accts: NDArray[np.integer[Any]], day: int) -> NDArray[np.uint8]:
+        """Return the place of the value that each of ``accts`` has on ``day``."""
+        found: NDArray[np.uint8] = np.where(
+            self.since[accts] <= day, self.places[accts], np.uint8(self.values - 1)
+        )
+        return found
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -56,6 +84,7 @@ class Facts:
         pay: per day who paid how much. Where first payments matter, from the scope's very first on.
         start: Unix seconds of the scope's earliest record, None before there is one.
         start_day: the day on which that was.
+        split: how a segment divides the accts; None: they are counted as a whole.
     """
 
     accts: int
@@ -65,6 +94,37 @@ class Facts:
     pay: Mapping[int, Payments] = field(default_factory=dict)
     start: int | None = None
     start_day: int | None = None
+    split: Split | None = None
+
+    def divided(self, accts: Numbers, day: int) -> list[Numbers]:
+        """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""
+        if self.split is None:
+            return [accts]
+        places = self.split.places_on(accts, day)
+        return np.split(accts[np.argsort(places, kind="stable")], self._bounds(places))
+
+    def counted(self, mask: Mask, day: int) -> list[int]:
+        """Return how many accts ``mask`` has of each value that they have on ``day``; where nothing divides them, of all."""
+        if self.split is None:
+            return [int(np.count_nonzero(mask))]
+        places = self.split.places_on(np.flatnonzero(mask), day)
+        counts: list[int] = np.bincount(places, minlength=self.split.values).tolist()
+        return counts
+
+    def divided_payments(self, payments: Payments, day: int) -> list[Payments]:
+        """Return payments by the value that the payers have on ``day``."""
+        if self.split is None:
+            return [payments]
+        places = self.split.places_on(payments.accts, day)
+        order, bounds = np.argsort(places, kind="stable"), self._bounds(places)
+        accts, cents = np.split(payments.accts[order], bounds), np.split(payments.cents[order], bounds)
+        return list(map(Payments, accts, cents))
+
+    def _bounds(self, places: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Return where each value but the first begins among sorted ``places``."""
+        assert self.split is not None
+        counts = np.bincount(places, minlength=self.split.values)
+        return np.cumsum(counts)[:-1]
 
     def logins(self, day: int) -> Numbers:
         """Return who logged in on ``day``."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from analytics.core.rates import per_head, ratio
-from analytics.timers.facts import Facts, Numbers
+from analytics.timers.facts import Facts, Mask, Numbers
 from analytics.timers.timer import Document, Timer
 
 WEEK, MONTH = 7, 30
@@ -32,30 +32,38 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
     trailing 30 days are no calendar month: `activemonth` is.
     """
     asked = sorted({day for day in days if day <= facts.clock.begun})
-    for day, wau, mau in _trailing(facts, asked):
-        dau, signups, payments = len(facts.logins(day)), facts.signups(day), facts.payments(day)
-        payers, cents = len(payments.accts), int(payments.cents.sum())
-        new_payers = _in_both(payments.accts, signups)
-        fields = {
-            "dau": dau,
-            "wau": wau,
-            "mau": mau,
-            "stickiness": ratio(dau, mau),
-            "payers": payers,
-            "revenue": per_head(cents, 1),
-            "pay_rate": ratio(payers, dau),
-            "arpu": per_head(cents, dau),
-            "arppu": per_head(cents, payers),
-            "reg": len(signups),
-            "new_payers": new_payers,
-            "new_pay_rate": ratio(new_payers, len(signups)),
-            "open_day": day - facts.start_day if facts.start_day is not None else None,
-            "final": day <= facts.clock.ended,
-        }
-        yield Document(day, fields, empty=not (dau or mau or payers or len(signups)))
+    for day, week, month in _trailing(facts, asked):
+        groups = zip(
+            facts.divided(facts.logins(day), day),
+            facts.counted(week, day),
+            facts.counted(month, day),
+            facts.divided(facts.signups(day), day),
+            facts.divided_payments(facts.payments(day), day),
+            strict=True,
+        )
+        for part, (active, wau, mau, signups, payments) in enumerate(groups):
+            dau, reg, payers = len(active), len(signups), len(payments.accts)
+            cents, new_payers = int(payments.cents.sum()), _in_both(payments.accts, signups)
+            fields = {
+                "dau": dau,
+                "wau": wau,
+                "mau": mau,
+                "stickiness": ratio(dau, mau),
+                "payers": payers,
+                "revenue": per_head(cents, 1),
+                "pay_rate": ratio(payers, dau),
+                "arpu": per_head(cents, dau),
+                "arppu": per_head(cents, payers),
+                "reg": reg,
+                "new_payers": new_payers,
+                "new_pay_rate": ratio(new_payers, reg),
+                "open_day": day - facts.start_day if facts.start_day is not None else None,
+                "final": day <= facts.clock.ended,
+            }
+            yield Document(day, fields, not (dau or mau or payers or reg), part)
 
 
-def _trailing(facts: Facts, days: list[int]) -> Iterator[tuple[int, int, int]]:
+def _trailing(facts: Facts, days: list[int]) -> Iterator[tuple[int, Mask, Mask]]:
     """Yield each of ``days``, which ascend, with the distinct accts of its trailing week and month.
 
     An acct is among them if the last day on which it was seen so far is: so one pass over the logins does for all.
@@ -66,7 +74,7 @@ def _trailing(facts: Facts, days: list[int]) -> Iterator[tuple[int, int, int]]:
         for login in range(max(upto, day - MONTH) + 1, day + 1):
             seen[facts.logins(login)] = login
         upto = day
-        yield day, int(np.count_nonzero(seen > day - WEEK)), int(np.count_nonzero(seen > day - MONTH))
+        yield day, seen > day - WEEK, seen > day - MONTH
 
 
 def _in_both(few: Numbers, many: Numbers) -> int:

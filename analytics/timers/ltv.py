@@ -30,15 +30,17 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
     for run in runs(days, RUN):
         paid = _PaymentRow(facts, run[0], run[-1] + LAST)
         for day in run:
-            cohort = facts.signups(day)
             through = [n for n in THROUGH if day + n <= facts.clock.ended]
-            cents = paid.by(cohort, day, through)
-            fields = {
-                "reg": len(cohort),
-                "ltv": {str(n): per_head(sum_, len(cohort)) for n, sum_ in zip(through, cents, strict=True)},
-                "final": day + LAST <= facts.clock.ended,
-            }
-            yield Document(day, fields, empty=not len(cohort))
+            for part, cohort in enumerate(facts.divided(facts.signups(day), day)):
+                cents = paid.by(cohort, day, through)
+                fields = {
+                    "reg": len(cohort),
+                    "ltv": {
+                        str(n): per_head(sum_, len(cohort)) for n, sum_ in zip(through, cents, strict=True)
+                    },
+                    "final": day + LAST <= facts.clock.ended,
+                }
+                yield Document(day, fields, not len(cohort), part)
 
 
 class _PaymentRow:

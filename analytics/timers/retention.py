@@ -62,15 +62,15 @@ def _documents(size: str, facts: Facts, days: Iterable[int], cohort: Day, active
         first = run[0] + 1
         seen = _bits(facts.accts, map(active, range(first, min(run[-1] + LAST, begun) + 1)))
         for day in run:
-            accts = cohort(day)
-            counts = _counts(seen[accts] >> np.uint64(day + 1 - first), min(LAST, begun - day))
-            fields: dict[str, Any] = {size: len(accts)}
-            fields["retention"] = {
-                str(n): {"count": count, "rate": percent(count, len(accts))}
-                for n, count in enumerate(counts, 1)
-            }
-            fields["final"] = day + LAST <= ended
-            yield Document(day, fields, empty=not len(accts))
+            for part, accts in enumerate(facts.divided(cohort(day), day)):
+                counts = _counts(seen[accts] >> np.uint64(day + 1 - first), min(LAST, begun - day))
+                fields: dict[str, Any] = {size: len(accts)}
+                fields["retention"] = {
+                    str(n): {"count": count, "rate": percent(count, len(accts))}
+                    for n, count in enumerate(counts, 1)
+                }
+                fields["final"] = day + LAST <= ended
+                yield Document(day, fields, not len(accts), part)
 
 
 def _bits(accts: int, days: Iterable[Numbers]) -> NDArray[np.uint64]:

@@ -20,11 +20,13 @@ class Document:
         fields: the document's fields besides its key. They carry ``final``: whether the period and every day
             that the document looks at has ended.
         empty: whether this is no reason to create a document. An existing one is written anyway.
+        part: the place of the value whose accts it counts, where a segment divides them.
     """
 
     first: int
     fields: dict[str, Any]
     empty: bool
+    part: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Timer:
             For documents of a week or month: ``(0, 0)``, which stands for every day of it. ``first_pay``
             needs facts of ``pay`` from the scope's first day on.
         documents: takes facts and the first days of periods, in any order; yields a document for each that can have
-            one by now. Many periods at once cost far less than one by one.
+            one by now, where a segment divides the accts one for each value. Many periods at once cost far less than one by
+            one.
         of_totals: whether there are documents of whole games and plats, too.
         uses_start: whether documents depend on the scope's start.
     """
@@ -53,6 +56,15 @@ class Timer:
         if kind in self.looks:
             first, last = self.looks[kind]
             yield from self._periods(day - last, day - first)
+
+    def divided_since(self, day: int, last: int) -> Iterator[int]:
+        """Yield the first day of every period through ``last`` that divides accts by the values that they have on ``day`` or later.
+
+        A period of one day divides them by the values of that day, a week or month by those of its last day.
+        """
+        for first in range(first_of(self.period, day), last + 1):
+            if first_of(self.period, first) == first:
+                yield first
 
     def aged(self, day: int) -> Iterator[int]:
         """Yield the first day of every period whose document may change because ``day`` has begun or ended.

@@ -1,6 +1,7 @@
 """Every timer bolt equals its formula written down naively, over random small worlds."""
 
 import calendar
+from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
 
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 from worlds import World
 
 from analytics.timers import TIMERS
+from analytics.timers.timer import last_of
 
 DAY = date(2024, 2, 1).toordinal()
 """Near the end of a February of 29 days, some days before the Monday of a week."""
 SPAN = 100
 law = settings(max_examples=30)
 ACCTS = "abcdefg"
+VALUES = 4
 
 
 @st.composite
@@ -33,6 +36,13 @@ def worlds(draw):
         pays={day: {acct: random.randint(-300, 100_000) for acct in some(random)} for day in days},
         start_day=draw(st.none() | st.integers(DAY - 5, DAY + 5)),
     )
+
+
+@st.composite
+def divisions(draw):
+    """Since when some accts have which value."""
+    accts = draw(st.lists(st.sampled_from(ACCTS), unique=True))
+    return {acct: (DAY + draw(st.integers(-3, SPAN)), draw(st.integers(0, VALUES - 1))) for acct in accts}
 
 
 def some(random):
@@ -164,6 +174,61 @@ def test_a_timer_says_what_its_formula_says(naive, world, strangers):
     assert said(timer, world, periods(timer), strangers) == {
         first: one for first, one in expected.items() if one is not None
     }
+
+
+@pytest.mark.parametrize("naive", NAIVE, ids=lambda naive: naive.__name__)
+@law
+@given(world=worlds(), values=divisions(), strangers=st.integers(0, 3))
+def test_of_each_value_a_timer_says_what_its_formula_says_of_the_accts_with_it(
+    naive, world, values, strangers
+):
+    timer = TIMERS[naive.__name__]
+    world.values, world.many = values, VALUES
+    documents = list(timer.documents(world.facts(strangers), periods(timer)))
+    found = {(one.first, one.part): one.fields for one in documents if not one.empty}
+    assert len({(one.first, one.part) for one in documents}) == len(documents)
+    expected = {
+        (first, part): naive(of_value(world, part, last_of(timer.period, first)), first)
+        for first in periods(timer)
+        for part in range(VALUES)
+    }
+    assert found == {key: one for key, one in expected.items() if one is not None}
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+@law
+@given(world=worlds(), values=divisions(), data=st.data())
+def test_what_a_value_changes_is_among_what_its_day_divides(timer, world, values, data):
+    world.values, world.many = values, VALUES
+    before = divided(timer, world)
+    acct, since = data.draw(st.sampled_from(ACCTS)), data.draw(st.integers(DAY - 3, DAY + SPAN))
+    known = values.get(acct, (since, VALUES - 1))[0]
+    values[acct] = since, data.draw(st.integers(0, VALUES - 1))
+    after = divided(timer, world)
+    differ = {
+        first for first, part in before | after if before.get((first, part)) != after.get((first, part))
+    }
+    assert differ <= set(timer.divided_since(min(since, known), DAY + SPAN + 3))
+
+
+def divided(timer, world):
+    return {(one.first, one.part): one.fields for one in timer.documents(world.facts(), periods(timer))}
+
+
+def of_value(world, part, day):
+    """Return what those did that have a value on a day."""
+
+    def has(acct):
+        since, place = world.values.get(acct, (day + 1, 0))
+        return part == (place if since <= day else VALUES - 1)
+
+    def only(by_day):
+        return {one: {acct for acct in accts if has(acct)} for one, accts in by_day.items()}
+
+    pays = {
+        one: {acct: cents for acct, cents in paid.items() if has(acct)} for one, paid in world.pays.items()
+    }
+    return replace(world, signs_up=only(world.signs_up), logs_in=only(world.logs_in), pays=pays)
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analytics.timers.facts import Clock, Facts, Payments
+from analytics.timers.facts import NEVER, Clock, Facts, Payments, Split
 
 
 @dataclass
 class World:
     """What happened in one scope. Accts are names; ``pays`` in integer cents; days are ordinals.
 
-    ``begun``, ``ended``: the last day that has.
+    ``begun``, ``ended``: the last day that has. ``values``: per acct since which day it has which value, as its place among
+    ``many`` values; 0: no segment divides the accts.
     """
 
     begun: int
@@ -20,6 +21,8 @@ class World:
     logs_in: dict[int, set[str]] = field(default_factory=dict)
     pays: dict[int, dict[str, int]] = field(default_factory=dict)
     start_day: int | None = None
+    values: dict[str, tuple[int, int]] = field(default_factory=dict)
+    many: int = 0
 
     def facts(self, strangers: int = 0) -> Facts:
         """Return the same as facts. ``strangers``: accts with a number of whom nothing is known."""
@@ -41,4 +44,12 @@ class World:
             pay={day: paid(cents) for day, cents in self.pays.items()},
             start=None if self.start_day is None else 1,
             start_day=self.start_day,
+            split=self._split(numbers, strangers) if self.many else None,
         )
+
+    def _split(self, numbers: dict[str, int], strangers: int) -> Split:
+        since = np.full(len(numbers) + strangers, NEVER, np.int32)
+        places = np.zeros(len(numbers) + strangers, np.uint8)
+        for acct, number in numbers.items():
+            since[number], places[number] = self.values.get(acct, (NEVER, 0))
+        return Split(self.many, since, places)
