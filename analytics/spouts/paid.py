@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from analytics.broker.wire import PORTION_BYTES, portions
-from analytics.core.schema import fields_of, schema, shown, unlike
+from analytics.core.schema import Schema, fields_of, schema, shown, unlike
 from analytics.core.tuples import EARLIEST, LONGEST_NAME, Payment, cents
 from analytics.core.tuples import Paid as PaidOfTuple
 from analytics.errors import RecordError
@@ -20,8 +20,15 @@ from analytics.spouts.schemas import SCHEMAS
 Paid = dict[str, int | float]
 
 _FIELDS = fields_of(PaidOfTuple)
-_others = schema("payment", [one for one in SCHEMAS["payment"].types if one is not Payment])
-"""How bolts of one's own read payments."""
+
+
+def read_otherwise(schemas: Mapping[str, Schema]) -> Schema:
+    """Return what bolts of one's own want of payments, given what bolts read, by topic."""
+    types = schemas["payment"].types if "payment" in schemas else ()
+    return schema("payment", [one for one in types if one is not Payment])
+
+
+_BUILT_IN = read_otherwise(SCHEMAS)
 
 NOTHING: Paid = {"times": 0, "amount": 0.0}
 """What an account has paid that an answer leaves out."""
@@ -52,8 +59,8 @@ def paid(value: Any) -> Paid:
     return {"times": value["times"], "amount": cents(value["amount"]) / 100}
 
 
-def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:
-    """Return the accounts that can be used, and for each other one the reason why not."""
+def check(users: Mapping[str, Any], others: Schema = _BUILT_IN) -> tuple[dict[str, Paid], dict[str, str]]:
+    """Return the accounts that can be used, and for each other one the reason why not. ``others``: see :func:`read_otherwise`."""
     good: dict[str, Paid] = {}
     bad: dict[str, str] = {}
     for acct, value in users.items():
@@ -63,7 +70,7 @@ def check(users: Mapping[str, Any]) -> tuple[dict[str, Paid], dict[str, str]]:
                     f"$.users: expected accounts' names of 1 to {LONGEST_NAME} characters, got {shown(acct)}"
                 )
             one = paid(value)
-            if _others.types and (fault := _others.fault(_alone(acct, one))):
+            if others.types and (fault := others.fault(_alone(acct, one))):
                 raise RecordError(fault)
             good[acct] = one
         except RecordError as error:

@@ -22,6 +22,7 @@ from analytics.spouts.paid import (
     payers_of,
     payment_tuple,
     payment_tuples,
+    read_otherwise,
     text_digest,
     users_of,
 )
@@ -29,6 +30,7 @@ from analytics.spouts.payers import Accts, Payers
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer
 from analytics.spouts.polling import PollingSpout, PollingState
 from analytics.spouts.rejected import Reject, reject
+from analytics.spouts.schemas import schemas_of
 
 NAME = "payment"
 BATCH_USERS = 200_000
@@ -80,6 +82,7 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
     def __init__(self, config: Config, areas: Areas) -> None:
         self._settings = config.payment
         super().__init__(config, areas, self._settings, PaymentState, PaymentLine)
+        self._others = read_otherwise(schemas_of(config))
         self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
 
     def start(self) -> None:
@@ -196,7 +199,7 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
             if isinstance(answer.error, BadAnswer):
                 self._put_aside(day, [("", str(answer.error), answer.error.raw)])
             return None
-        good, bad = check(answer.result)
+        good, bad = check(answer.result, self._others)
         self._errors.pop(day.key, None)
         if bad:
             self._fails(day.key, next(iter(bad.values())))

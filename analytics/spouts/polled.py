@@ -7,11 +7,21 @@ from analytics.core.schema import Schema, schema
 from analytics.core.tuples import EARLIEST, EARLIEST_START, Payment, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts.normalizing import Record, place
-from analytics.spouts.paid import check, users_of
-from analytics.spouts.roles import role_of
+from analytics.spouts.paid import check, read_otherwise, users_of
+from analytics.spouts.roles import RoleFields, role_of
 
 POLLED = {"payment": schema("payment", [Payment]), "syncuser": schema("syncuser", [Syncuser])}
 """By spout that polls, what its tuples say, whatever bolts read."""
+
+
+class PolledReaders:
+    """What bolts read of payments and roles."""
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        """``schemas``: by topic."""
+        self.roles = RoleFields(schemas)
+        self.payments = read_otherwise(schemas)
+        self.by_spout = {spout: (own, schemas.get(spout)) for spout, own in POLLED.items()}
 
 
 def check_polled(
@@ -21,20 +31,19 @@ def check_polled(
     areas: Areas,
     claimed: Collection[str],
     latest: int,
-    topics: Mapping[str, Schema],
+    readers: PolledReaders,
 ) -> None:
     """Raise RecordError unless a journal line of a spout that polls says what that spout would have published.
 
     Args:
         latest: the greatest ``ts`` that can be (Unix seconds).
-        topics: what bolts read, by topic.
     """
     place(record, areas, claimed, EARLIEST_START if spout == "payment" else EARLIEST, latest)
     if spout == "payment":
-        for reason in check(users_of(record))[1].values():
+        for reason in check(users_of(record), readers.payments)[1].values():
             raise RecordError(reason)
     else:
-        role_of(record, areas[record["area"]], latest)
-    for one in (POLLED[spout], topics.get(spout)):
+        role_of(record, areas[record["area"]], latest, readers.roles)
+    for one in readers.by_spout[spout]:
         if one is not None and (fault := one.fault(line)):
             raise RecordError(fault)

@@ -336,7 +336,7 @@ def _one(
             raise RecordError(f"$.id: expected one id, got two, the second one {shown(record['id'])}")
         del record["id"]
     if spout in POLLED:
-        check_polled(record, line, spout, rules.areas, rules.claimed, now + DAY, rules.topics)
+        check_polled(record, line, spout, rules.areas, rules.claimed, now + DAY, rules.polled)
         return spout, line
     tuple_ = normalize(record, rules.areas, rules.claimed, rules.opcodes, rules.codes, EARLIEST, now + DAY)
     schema = rules.codes.get(tuple_.code)

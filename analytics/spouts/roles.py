@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from analytics.core.areas import Area
-from analytics.core.schema import MISSING, schema, shown, unlike
+from analytics.core.schema import MISSING, Schema, schema, shown, unlike
 from analytics.core.tuples import EARLIEST, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts.outbox import JournalLine
@@ -22,19 +22,39 @@ Role = dict[str, Any]
 """A role's state at ``ts``: ``game``, ``area``, ``plat``, ``ts``, and the fields that bolts read, in this order. Fields that the
 interface left out are missing. ``left``: see :class:`analytics.core.tuples.Syncuser`."""
 
-_READ = schema("syncuser", [Syncuser, *SCHEMAS["syncuser"].types])
-_FIELDS = [one for one in _READ.fields if one.name not in ("area", "ts", "left", "at", "id")]
-_VALUES = ("game", "area", "plat", "ts", *(field.name for field in _FIELDS))
-_PLAT = replace(next(one for one in _FIELDS if one.name == "uid"), name="plat")
 _IDS = ("game", "area", "plat", "uid", "acctid")
 
-_LINE: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-    *((name, str) for name in _IDS),
-    ("ts", int),
-    *((field.name, Any, None) for field in _FIELDS if field.name not in _IDS),
-]
-RoleLine = cast(type[JournalLine], msgspec.defstruct("RoleLine", _LINE, bases=(JournalLine,)))
-"""A line of the syncuser journal: a role with its record's name and the time at which it was asked for."""
+
+class RoleFields:
+    """What bolts read of a role.
+
+    Attributes:
+        schema: what a tuple has to say.
+        fields: those that an interface gives.
+        values: the names of all fields of a role, in their order.
+        line: the Struct of a line of the syncuser journal: a role with its record's name and the time at which it was asked for.
+    """
+
+    def __init__(self, schemas: Mapping[str, Schema]) -> None:
+        """``schemas``: what bolts read, by topic."""
+        types = schemas["syncuser"].types if "syncuser" in schemas else ()
+        self.schema = schema("syncuser", [Syncuser, *types])
+        self.fields = [
+            one for one in self.schema.fields if one.name not in ("area", "ts", "left", "at", "id")
+        ]
+        self.values = ("game", "area", "plat", "ts", *(field.name for field in self.fields))
+        line: list[tuple[str, Any] | tuple[str, Any, Any]] = [
+            *((name, str) for name in _IDS),
+            ("ts", int),
+            *((field.name, Any, None) for field in self.fields if field.name not in _IDS),
+        ]
+        self.line = cast(type[JournalLine], msgspec.defstruct("RoleLine", line, bases=(JournalLine,)))
+
+
+BUILT_IN = RoleFields(SCHEMAS)
+"""What the built-in bolts read."""
+
+_PLAT = replace(next(one for one in BUILT_IN.fields if one.name == "uid"), name="plat")
 
 _DIGEST_BYTES = 16
 _TIME_BYTES = 8
@@ -48,7 +68,7 @@ def roles_of(page: Found) -> list[Any]:
     return roles
 
 
-def role_of(found: Found, area: Area, latest: int) -> Role:
+def role_of(found: Found, area: Area, latest: int, of: RoleFields = BUILT_IN) -> Role:
     """Return a role of ``area`` as a tuple says it. Raise RecordError naming the field.
 
     Ids that arrive as numbers become text. Fields that no bolt reads are left out: a role is new only where one of those that
@@ -56,6 +76,7 @@ def role_of(found: Found, area: Area, latest: int) -> Role:
 
     Args:
         latest: the greatest ``ts`` that can be (Unix seconds).
+        of: what bolts read.
     """
     ts = found.get("ts", MISSING)
     if type(ts) is not int:
@@ -66,24 +87,26 @@ def role_of(found: Found, area: Area, latest: int) -> Role:
     if found.get("plat") is not None:
         role["plat"] = found["plat"]
         _PLAT.correct(role, "$")
-    for field in _FIELDS:
+    for field in of.fields:
         value = found.get(field.name)
         if value is not None or field.required:
             if field.name in found:
                 role[field.name] = value
             field.correct(role, "$")
-    if len(_READ.types) > 1 and (fault := _READ.fault(msgspec.json.encode(role))):
+    if len(of.schema.types) > 1 and (fault := of.schema.fault(msgspec.json.encode(role))):
         raise RecordError(fault)
     return role
 
 
-def sorted_out(found: Iterable[Any], area: Area, latest: int) -> tuple[list[Role], list[tuple[str, bytes]]]:
+def sorted_out(
+    found: Iterable[Any], area: Area, latest: int, of: RoleFields = BUILT_IN
+) -> tuple[list[Role], list[tuple[str, bytes]]]:
     """Return the roles that can be used, and of each other one the reason why not and its text."""
     good: list[Role] = []
     bad: list[tuple[str, bytes]] = []
     for one in found:
         try:
-            good.append(role_of(_asked_for(one, area), area, latest))
+            good.append(role_of(_asked_for(one, area), area, latest, of))
         except RecordError as error:
             bad.append((str(error), json.dumps(one, ensure_ascii=False).encode()))
     return good, bad
@@ -99,7 +122,7 @@ def _asked_for(found: Any, area: Area) -> Found:
     return found
 
 
-def remembered(role: Role, before: bytes | None) -> bytes:
+def remembered(role: Role, before: bytes | None, of: RoleFields = BUILT_IN) -> bytes:
     """Return what the spout remembers of a role once this state of it is published.
 
     That is a digest of the state, and the newest ``ts`` with the acct at which the role was then.
@@ -109,7 +132,7 @@ def remembered(role: Role, before: bytes | None) -> bytes:
     """
     ts: int
     acct: str
-    digest = text_digest(msgspec.json.encode([role.get(name) for name in _VALUES]))
+    digest = text_digest(msgspec.json.encode([role.get(name) for name in of.values]))
     newer = (role["ts"], role["acctid"]), _seen(before)
     ts, acct = max(newer, key=itemgetter(0))  # of one ts what comes later
     return digest + ts.to_bytes(_TIME_BYTES, "big") + acct.encode()

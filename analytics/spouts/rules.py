@@ -1,12 +1,14 @@
 """What a source's records are checked against: areas, op codes, and the schemas of topics."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analytics.core.areas import Areas
 from analytics.core.compiled import scanner
 from analytics.core.schema import GAMELOG, Schema
 from analytics.core.tuples import EARLIEST
+from analytics.spouts.polled import PolledReaders
 from analytics.spouts.schemas import SCHEMAS
 
 if TYPE_CHECKING:
@@ -47,6 +49,11 @@ class Rules:
         self._known = {*self.foreign, *self.codes}
         self._spellings = {_spelling(code): code for code in self._known}
         self.scanner = scanner(self.claimed, EARLIEST, self.codes)
+
+    @cached_property
+    def polled(self) -> PolledReaders:
+        """What bolts read of payments and roles."""
+        return PolledReaders(self.topics)
 
     def notice(self, codes: Iterable[str]) -> None:
         """Notice those of ``codes`` that seem to be misspelt."""

@@ -36,7 +36,7 @@ from analytics.spouts.polling import PollingSpout, PollingState
 from analytics.spouts.rejected import Reject, reject
 from analytics.spouts.roles import (
     Role,
-    RoleLine,
+    RoleFields,
     is_known,
     lacks_acct,
     left_acct,
@@ -46,6 +46,7 @@ from analytics.spouts.roles import (
     sorted_out,
     text_digest,
 )
+from analytics.spouts.schemas import schemas_of
 
 NAME = "syncuser"
 BATCH_ROLES = 4_000
@@ -102,7 +103,8 @@ class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
 
     def __init__(self, config: Config, areas: Areas) -> None:
         self._settings = config.syncuser
-        super().__init__(config, areas, self._settings, PollingState, RoleLine)
+        self._fields = RoleFields(schemas_of(config))
+        super().__init__(config, areas, self._settings, PollingState, self._fields.line)
         self._full = 0
         self._passes: dict[str, _Pass] = {}
         self._ready: deque[_Ready] = deque()
@@ -170,7 +172,7 @@ class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
         found = {area: self._known.digests(area, some) for area, some in uids.items()}
         for role in roles:
             known = found[role["area"]]
-            known[role["uid"]] = remembered(role, known.get(role["uid"]))
+            known[role["uid"]] = remembered(role, known.get(role["uid"]), self._fields)
         self._known.expect(found)
         return partial(self._arrived, found, [])
 
@@ -183,7 +185,7 @@ class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
             if isinstance(answer.error, BadAnswer):
                 self._put_aside(area, [(str(answer.error), answer.error.raw)])
             return
-        good, bad = sorted_out(page.roles, area, int(time.time()) + DAY_SECONDS)
+        good, bad = sorted_out(page.roles, area, int(time.time()) + DAY_SECONDS, self._fields)
         under_way = self._passes[area.id]
         under_way.newest = max([under_way.newest, *(role["ts"] for role in good)])
         if bad:
@@ -209,13 +211,13 @@ class SyncuserSpout(PollingSpout[Area, RolePage, PollingState, JournalLine]):
         older: dict[str, bytes] = {}
         for uid, days in newest.items():
             before = known.get(uid)
-            last = remembered(next(reversed(days.values())), before)
+            last = remembered(next(reversed(days.values())), before, self._fields)
             if before is not None and is_known(last, before):
                 # Only the newest state is remembered: where it is known, so are those of the days before.
                 older |= {uid: last} if lacks_acct(before) else {}
                 continue
             for role in days.values():
-                state = remembered(role, before)
+                state = remembered(role, before, self._fields)
                 if not is_known(state, known.get(uid)):
                     left = left_acct(role, before)
                     found.append((role if left is None else role | {"left": left}, state))
