@@ -19,12 +19,14 @@ from analytics.cluster import LocalRegistry, open_keys
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
 from analytics.config import Config, Source, areas
+from analytics.config.catalogue import fingerprints
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
 from analytics.config.uris import UNSAFE_KEY, without_secrets
 from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
+from analytics.runtime.declarations import Declarations
 from analytics.runtime.nodes import needed
 from analytics.spouts.httpclient import open_session, reason
 from analytics.spouts.mapping.sample import outcomes, sample_of, used
@@ -86,6 +88,8 @@ def tries(config: Config) -> Iterator[Try]:
         yield "embedded server", partial(_embedded, config)
     yield "store", partial(_store, config)
     yield "areas", partial(_areas, config)
+    if config.bolts or config.bolt_files:
+        yield "bolts of your own", partial(_own_bolts, config)
     yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
         yield f"etcd {address}", partial(_etcd, config, address)
@@ -174,6 +178,19 @@ def _areas(config: Config) -> Outcome:
     if found:
         return [Finding(Grade.WARNING, summary(found))]
     return "game, plat and time zone are those of the documents"
+
+
+def _own_bolts(config: Config) -> Outcome:
+    """Compare the documents of the configuration's own bolts with their declarations and the journals."""
+    names = ", ".join(fingerprints(config))
+    if "store" in needed(config) and not _runs(config, "store"):
+        return f"{names}; not compared with their documents, as the embedded server is not running"
+    store = open_store(config, PROBE_SECONDS)
+    try:
+        found = list(Declarations(config, store).disagreements(config))
+    finally:
+        store.close()
+    return [Finding(Grade.WARNING, text) for text in found] or f"{names}: counted as they are declared"
 
 
 def _unsafe(config: Config) -> list[Finding]:

@@ -32,6 +32,7 @@ def _area(id: str, area: AreaSection, game: str, local: Zone) -> Area:
 
 
 def fingerprint(config: Config) -> str:
-    """Return a hash of games, areas and time zones, which decide which records count and where."""
-    text = msgspec.json.encode((config.timezone, config.games), order="sorted")
+    """Return a hash of games, areas, time zones and own bolts, which decide which records count, where, and as what."""
+    own = (config.bolts, config.bolt_files) if config.bolts or config.bolt_files else ()
+    text = msgspec.json.encode((config.timezone, config.games, *own), order="sorted")
     return sha256(text).hexdigest()[:16]

@@ -43,6 +43,7 @@ from analytics.rebuild.resolved import resolved
 from analytics.rebuild.selection import RebuildResult, Selection, configured, kinds_of, span
 from analytics.rebuild.spool import Spool
 from analytics.rebuild.write import DocumentWriter, marks_of, tuples_of
+from analytics.runtime.declarations import Declarations
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted
@@ -114,6 +115,8 @@ class Rebuild:
                 self._timers(outcome)
                 if self._is_complete(outcome):
                     Losses(self._store).remove(self._wanted.bolts)
+                if self._is_of_all_days(outcome):
+                    Declarations(self._config, self._store).note_rebuilt(self._wanted.bolts)
                 if self._counts_everything(outcome):
                     outcome.resolved = self._end_rejections()
         finally:
@@ -133,12 +136,15 @@ class Rebuild:
             counted(self._config, found)
         return len(found)
 
-    def _is_complete(self, outcome: RebuildResult) -> bool:
-        """Whether every document of the wanted bolts is right now, whatever the store had lost."""
+    def _is_of_all_days(self, outcome: RebuildResult) -> bool:
+        """Whether the wanted bolts' documents say now all that the journals hold, of every area and day."""
         wanted = self._wanted
         chosen = wanted.dry or wanted.area or wanted.since or wanted.until
-        spared = outcome.spared.keys() & set(wanted.bolts)
-        return not (chosen or outcome.left_out or spared or outcome.done.restless)
+        return not (chosen or outcome.spared.keys() & set(wanted.bolts) or outcome.done.restless)
+
+    def _is_complete(self, outcome: RebuildResult) -> bool:
+        """Whether every document of the wanted bolts is right now, whatever the store had lost."""
+        return self._is_of_all_days(outcome) and not outcome.left_out
 
     def _from_journals(self, outcome: RebuildResult) -> None:
         for turn in range(TRIES):

@@ -28,7 +28,7 @@ def outdated(config: Config, nodes: Iterable[NodeEntry]) -> str:
         return ""
     names = ", ".join(f"{one.name} on {one.host}" if one.remote else one.name for one in others)
     return (
-        f"{names}: running with other games, areas or time zones than {config.file} has now; "
+        f"{names}: running with other games, areas, time zones or bolts than {config.file} has now; "
         "call `bin/analytics reload` on each host to take the change up"
     )
 

@@ -17,6 +17,7 @@ from analytics.config import Config, areas, catalogue
 from analytics.core.fold import Folder
 from analytics.runtime.connections import Connections
 from analytics.runtime.consumer import NOTHING, Consumer, NewLog
+from analytics.runtime.declarations import Declarations
 from analytics.runtime.flush_schedule import FlushSchedule
 from analytics.runtime.lost_writes import Losses, LossNote, LostWrites
 from analytics.runtime.node import Node
@@ -147,6 +148,9 @@ class Worker(Node):
         }
         self._recovery = Recovery(connections.store, connections.refill, self._persist(self._settler.lost))
         again = self._persist(self._recovery.begin, saved, heads)
+        self._persist(
+            Declarations(self._config, connections.store).note_first_runs, self._bolts, connections.refill
+        )
         log = log or (self._recovery.log if again else "")
         first = {
             topic: min((one[topic] for one in heads.values() if topic in one), key=lambda head: head.number)

@@ -8,7 +8,7 @@ import gevent
 
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
-from analytics.config import BrokerSection
+from analytics.config import BrokerSection, Catalogue
 from analytics.runtime.nodes import TIMERS
 
 AREA = "549140c8dbdb67794fc0fa3b"
@@ -19,14 +19,15 @@ NOON = 1420688004
 class RunningBroker:
     """A broker that a test can stop and start again, at the same ports."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, bolts: Catalogue = BOLTS) -> None:
         self.data = data
+        self.bolts = bolts
         self.section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
         self.start()
 
     def start(self, left_out: str = "") -> None:
-        bolts = {name: list(bolt.reads) for name, bolt in BOLTS.items() if name != left_out}
-        self._broker = Broker(self.section, self.data, bolts, {*BOLTS, TIMERS})
+        bolts = {name: list(bolt.reads) for name, bolt in self.bolts.items() if name != left_out}
+        self._broker = Broker(self.section, self.data, bolts, {*self.bolts, TIMERS})
         self._broker.start()
         self.section = self._broker.bound
         self._greenlet = gevent.spawn(self._run)

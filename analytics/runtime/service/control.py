@@ -14,6 +14,7 @@ from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
+from analytics.runtime.declarations import Declarations
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
 from analytics.runtime.owner import refuse_others
@@ -142,17 +143,20 @@ def lsb_status(config: Config, healthy: bool) -> int:
 
 
 def report_contradictions(config: Config, say: Say) -> None:
-    """Say where documents contradict the configuration. The suite runs anyway; that a store is away is reported elsewhere."""
+    """Say where documents contradict the configuration, and what those of its own bolts lack. The suite runs anyway; that a store is away is reported elsewhere."""
     try:
         store = open_store(config, STORE_SECONDS)
         try:
             found = contradictions(config, store)
+            lacking = list(Declarations(config, store).disagreements(config))
         finally:
             store.close()
     except AnalyticsError:
         return
     if found:
         say(f"warning: {summary(found)}")
+    for one in lacking:
+        say(f"warning: {one}")
 
 
 def refuse_unset(config: Config) -> None:

@@ -1,0 +1,153 @@
+"""Whether the documents of a configuration's own bolts say what their declarations say, and all that the journals hold.
+
+Where a bolt first runs, its worker notes by which declaration, and since when it counts: in the collection ``positions``,
+``{"_id": "declared:pvp", "declaration": "24f771e5485b6e48", "since": 1764374400}``. ``since`` is 0 where nothing came before, or all of
+it was still in the Queue. A whole rebuild notes the same. So a look at a few documents and at the names of journals is enough.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+
+import msgspec
+
+from analytics.broker.clients import Refill
+from analytics.config import Catalogue, Config, catalogue
+from analytics.config.catalogue import fingerprints
+from analytics.core.bolt import Bolt
+from analytics.core.periods import zone
+from analytics.core.schema import is_of_spout
+from analytics.errors import AnalyticsError
+from analytics.runtime.nodes import readers
+from analytics.store import POSITIONS, Store, Write
+
+_JOURNAL = re.compile(r"(gamelog|payment|syncuser)_(\d{8})\d{4}(-\d+)?\.txt(\.gz)?")
+PATIENCE = 3.0
+"""Seconds for the broker's answer."""
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What a bolt's documents are of: the fingerprint of a declaration, and records since a time in Unix seconds."""
+
+    declaration: str
+    since: int
+
+
+class Declarations:
+    """The notes of a configuration's own bolts."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._own = fingerprints(config)
+        self._store = store
+
+    def load(self) -> dict[str, Declared]:
+        """Return the notes that there are, by bolt. Raise Unavailable where the store does not answer."""
+        found = self._store.load(POSITIONS, [_id(bolt) for bolt in self._own])
+        return {
+            bolt: Declared(one["declaration"], one["since"])
+            for bolt in self._own
+            if (one := found.get(_id(bolt))) is not None
+        }
+
+    def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill) -> None:
+        """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet.
+
+        Raises:
+            Unavailable: broker or store do not answer. Call again.
+        """
+        own = {name: bolt for name, bolt in bolts.items() if name in self._own}
+        known = self.load() if own else {}
+        for name, bolt in own.items():
+            noted = known.get(name)
+            if noted is None:
+                since = 0 if reaches_back(bolt, refill) else int(time.time())
+                self._write(name, since, expected=0)
+            elif noted.declaration != self._own[name] and not any(self._store.find(name, batch=1)):
+                self._write(name, noted.since)
+
+    def note_rebuilt(self, bolts: Iterable[str]) -> None:
+        """Note that the documents of these bolts say all that the journals hold, by their declarations."""
+        for name in bolts:
+            if name in self._own:
+                self._write(name, 0)
+
+    def _write(self, bolt: str, since: int, expected: int | None = None) -> None:
+        """Write a note; with ``expected`` 0 only where there is none."""
+        note = {"declaration": self._own[bolt], "since": since, "_v": 1}
+        self._store.write(POSITIONS, [Write(_id(bolt), note, expected)])
+
+    def disagreements(self, config: Config) -> Iterator[str]:
+        """Yield, a sentence for each bolt that runs here, what its documents lack or say otherwise, and what to do.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        known, bolts, running = self.load(), catalogue(config), readers(config)
+        for name, declaration in self._own.items():
+            if name not in running:
+                continue
+            command = f"`bin/analytics rebuild --bolt {name}`"
+            noted = known.get(name)
+            if noted is not None and noted.declaration != declaration:
+                yield (
+                    f"bolt {name}: its documents were counted by another declaration than it has now; {command} derives them "
+                    "again, or change it back"
+                )
+                continue
+            since = _since(config, bolts[name]) if noted is None else noted.since
+            if days := journal_days(config, _spouts(bolts, name), since):
+                yield (
+                    f"bolt {name}: it counts what comes in since it first ran, and lacks {len(days)} "
+                    f"day{'s' if len(days) > 1 else ''} of which there are journals, {_shown(days)}; {command} counts them"
+                )
+
+
+def reaches_back(bolt: Bolt, refill: Refill) -> bool:
+    """Whether the Queue still holds every message of all that a bolt reads. Raise Unavailable where the broker does not answer."""
+    oldest = refill.read(dict.fromkeys(bolt.reads, 0), 1)[0].oldest
+    return all(oldest.get(topic, 1) <= 1 for topic in bolt.reads)
+
+
+def journal_days(config: Config, spouts: Iterable[str], until: int) -> list[date]:
+    """Return the days, in the configuration's zone, on which journals of these spouts on this host were written before ``until``."""
+    local, found = zone(config.timezone), set[date]()
+    for path in config.data.iterdir() if until and config.data.is_dir() else ():
+        match = _JOURNAL.fullmatch(path.name)
+        if match is None or match[1] not in spouts:
+            continue
+        first = datetime.strptime(match[2], "%Y%m%d").date()
+        try:
+            last = local.local(min(until, int(path.stat().st_mtime))).date()
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+        found.update(first + timedelta(n) for n in range((last - first).days + 1))
+    return sorted(found)
+
+
+def _since(config: Config, bolt: Bolt) -> int:
+    """Return since when a bolt will count that has not run yet; now where the broker can't be asked."""
+    refill = Refill(config.broker, PATIENCE)
+    try:
+        return 0 if reaches_back(bolt, refill) else int(time.time())
+    except AnalyticsError:
+        return int(time.time())
+    finally:
+        refill.close()
+
+
+def _spouts(bolts: Catalogue, name: str) -> set[str]:
+    """Return the spouts that a bolt's numbers come from."""
+    return {
+        spout
+        for topic in bolts[name].reads
+        for spout in ([topic.partition(".")[0]] if is_of_spout(topic) else _spouts(bolts, topic))
+    }
+
+
+def _shown(days: list[date]) -> str:
+    return f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _id(bolt: str) -> str:
+    return f"declared:{bolt}"

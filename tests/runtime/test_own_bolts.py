@@ -1,0 +1,296 @@
+"""A configuration's own bolts in a worker: killed, sent things again and late, added later, and changed."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import gevent
+import msgspec
+import pytest
+from msgspec.structs import replace
+from runtime_harness import AREA, NOON, OTHER_AREA, RunningBroker, eventually
+
+from analytics.bolts import BOLTS
+from analytics.broker.clients import Publisher, Refill
+from analytics.broker.wire import Batch, BatchHeader, Part, tagged
+from analytics.cli import check
+from analytics.config import (
+    AreaSection,
+    Config,
+    Game,
+    TimersSection,
+    WorkerSection,
+    areas,
+    catalogue,
+    fingerprint,
+)
+from analytics.config.bolt_sections import BoltSection
+from analytics.core.reference import Reference
+from analytics.rebuild.run import Rebuild
+from analytics.rebuild.selection import Selection
+from analytics.runtime import connections, declarations
+from analytics.runtime.declarations import Declarations, Declared, journal_days, reaches_back
+from analytics.runtime.service import control
+from analytics.runtime.worker import Worker
+from analytics.store import MemoryStore, Store
+from analytics.store.store import Document
+
+TOPIC = "gamelog.pvp_log"
+PVP = {
+    "reads": "pvp_log",
+    "by": ["bracket"],
+    "measures": {
+        "fights": "count",
+        "wins": {"count": {"where": "result == 'win'"}},
+        "players": {"distinct": "acct"},
+        "points": {"sum": "points"},
+    },
+    "derived": {"win_rate": "percent(wins, fights)"},
+}
+CHANGED = PVP | {"measures": PVP["measures"] | {"wins": {"count": {"where": "result != 'loss'"}}}}  # type: ignore[operator]
+
+
+def sections(**tables: Any) -> dict[str, BoltSection]:
+    return msgspec.convert(tables, type=dict[str, BoltSection])
+
+
+class Kept(MemoryStore):
+    """A store that outlives its users."""
+
+    def close(self) -> None:
+        """Stay."""
+
+
+def fights(random: Random, count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "op": {"code": "pvp_log"}, "area": random.choice([AREA, OTHER_AREA]), "ts": NOON - random.choice([0, 60, 3 * 86_400]),
+            "data": {
+                "acct": random.choice("abcde"), "bracket": random.choice(["2v2", "3v3"]), "points": random.randint(-3, 30),
+                "result": random.choice(["win", "loss", "draw"]),
+            },
+        }
+        for _ in range(count)
+    ]  # fmt: skip
+
+
+class Suite:
+    """A broker and a worker in this process, with journals of what is sent."""
+
+    def __init__(self, data: Path, store: Store, tables: dict[str, BoltSection]) -> None:
+        self.store = store
+        self.sent: list[dict[str, Any]] = []
+        self.worker: Worker | None = None
+        self.config = Config(
+            data=data,
+            worker=WorkerSection(flush_seconds=0.05),
+            timers=TimersSection(every_seconds=0),
+            games={
+                "dl": Game(areas={AREA: AreaSection(plat="2001")}),
+                "wsdx": Game(areas={OTHER_AREA: AreaSection(plat="1059")}),
+            },
+            bolts=tables,
+        )
+        self.broker = RunningBroker(data, catalogue(self.config))
+        self.config = replace(self.config, broker=self.broker.section)
+        self.publisher = Publisher(self.config.broker, "test")
+
+    def restart(self, tables: dict[str, BoltSection], without_queue: bool = False) -> None:
+        """Start again with other bolts."""
+        self.kill()
+        self.publisher.close()
+        self.broker.stop()
+        if without_queue:
+            shutil.rmtree(self.config.data / "queue")
+        self.config = replace(self.config, bolts=tables)
+        self.broker.bolts = catalogue(self.config)
+        self.broker.start()
+        self.publisher = Publisher(self.config.broker, "test")
+        self.start()
+
+    def start(self) -> None:
+        self.worker = one = Worker(self.config, list(catalogue(self.config)), "worker-main")
+        one.start()
+
+        def run() -> None:
+            while True:
+                one.step()
+
+        self._greenlet = gevent.spawn(run)
+
+    def kill(self) -> None:
+        """End the worker wherever it is: nothing is settled or saved."""
+        if self.worker is not None:
+            self._greenlet.kill()
+            self.worker._tasks.stop()
+            self.worker.stop()
+            self.worker = None
+
+    def send(self, records: Sequence[dict[str, Any]], begin: int | None = None) -> None:
+        """Journal and publish records; those from number ``begin`` on are sent once more."""
+        first = len(self.sent) + 1 if begin is None else begin
+        numbers = range(first, first + len(records))
+        lines = tagged("gamelog/test", numbers, [msgspec.json.encode(one) for one in records])
+        if begin is None:
+            self.sent += records
+            (self.config.data / f"gamelog_{201501080000 + first}.txt").write_bytes(b"\n".join(lines) + b"\n")
+        header = BatchHeader(
+            "gamelog/test", [(numbers[0], numbers[-1])], [Part(TOPIC, len(lines), len(lines))]
+        )
+        self.publisher.publish(Batch(header, [b"\n".join(lines)])).get(timeout=120)
+
+    def documents(self, name: str = "pvp") -> dict[str, Document]:
+        """Return what readers see."""
+        return {
+            one["_id"]: {
+                field: value
+                for field, value in one.items()
+                if not field.startswith("_") and field not in ("updated", "parts")
+            }
+            for one in self.store.find(name)
+        }
+
+    def expected(
+        self, name: str = "pvp", records: Sequence[dict[str, Any]] | None = None
+    ) -> dict[str, Document]:
+        """Return the same, as the reference counts in memory."""
+        reference = Reference([catalogue(self.config)[name]], areas(self.config))
+        reference.put(TOPIC, self.sent if records is None else records)
+        return reference.documents(name)
+
+    def rebuild(self, *names: str) -> None:
+        bolts = catalogue(self.config)
+        Rebuild(self.config, self.store, self.publisher, Selection(names, (), bolts)).run()
+
+    def disagreements(self) -> list[str]:
+        return list(Declarations(self.config, self.store).disagreements(self.config))
+
+    def close(self) -> None:
+        self.kill()
+        self.publisher.close()
+        self.broker.stop()
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
+    store = Kept()
+    monkeypatch.setattr(connections, "open_store", lambda config: store)
+    monkeypatch.setattr(connections, "RETRY_SECONDS", 0.01)
+    made = Suite(tmp_path / "data", store, sections(pvp=PVP))
+    yield made
+    made.close()
+
+
+def test_killed_and_sent_again_it_counts_each_record_once(suite: Suite) -> None:
+    random = Random(7)
+    suite.start()
+    for n in range(6):
+        suite.send(fights(random, 40))
+        if n % 2:
+            again = random.randint(1, len(suite.sent) - 20)
+            suite.send(suite.sent[again - 1 : again + 19], begin=again)
+        gevent.sleep(random.random() / 10)
+        suite.kill()
+        suite.start()
+    eventually(lambda: suite.documents() == suite.expected(), 60)
+    assert suite.disagreements() == []
+    assert Declarations(suite.config, suite.store).load()["pvp"].since == 0
+
+
+def test_one_that_is_added_later_has_its_past_after_a_rebuild(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(8)
+    suite.restart({})
+    suite.send(fights(random, 50))
+    monkeypatch.setattr(declarations, "reaches_back", lambda bolt, refill: False)
+    suite.restart(sections(pvp=PVP, rows=PVP | {"by": []}), without_queue=True)
+    before = len(suite.sent)
+    suite.send(fights(random, 10))
+    eventually(lambda: suite.documents() == suite.expected(records=suite.sent[before:]))
+    for path in suite.config.data.glob("gamelog_*"):
+        os.utime(path, (NOON, NOON))
+    lacking = suite.disagreements()
+    assert [one.partition(":")[0] for one in lacking] == ["bolt pvp", "bolt rows"]
+    assert (
+        "lacks 1 day of which there are journals, 2015-01-08; `bin/analytics rebuild --bolt pvp` counts them"
+        in lacking[0]
+    )
+    suite.rebuild("pvp")
+    assert suite.documents() == suite.expected()
+    assert [one.partition(":")[0] for one in suite.disagreements()] == ["bolt rows"]
+
+
+def test_one_that_was_changed_agrees_after_a_rebuild(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(9)
+    suite.start()
+    suite.send(fights(random, 60))
+    eventually(lambda: suite.documents() == suite.expected(), 60)
+    agreed = fingerprint(suite.config)
+    suite.restart(sections(pvp=CHANGED))
+    assert fingerprint(suite.config) != agreed
+    suite.send(fights(random, 20))
+    eventually(lambda: sum(one["fights"] for one in suite.documents().values()) == 80)
+    assert suite.documents() != suite.expected()
+    said: list[str] = []
+    for module in (check, control):
+        monkeypatch.setattr(module, "open_store", lambda config, timeout: suite.store)
+    monkeypatch.setattr(check, "_runs", lambda config, node: True)
+    control.report_contradictions(suite.config, said.append)
+    [finding] = check._own_bolts(suite.config)
+    assert isinstance(finding, check.Finding) and said == [f"warning: {finding.text}"]
+    assert (
+        "counted by another declaration than it has now; `bin/analytics rebuild --bolt pvp` derives them again"
+        in said[0]
+    )
+    suite.rebuild("pvp")
+    assert suite.documents() == suite.expected()
+    assert check._own_bolts(suite.config) == "pvp: counted as they are declared"
+
+
+def test_a_declaration_that_counted_nothing_yet_may_change(suite: Suite) -> None:
+    notes = Declarations(suite.config, suite.store)
+    refill = Refill(suite.config.broker)
+    notes.note_first_runs(catalogue(suite.config), refill)
+    changed = Declarations(replace(suite.config, bolts=sections(pvp=CHANGED)), suite.store)
+    assert notes.load() != {} and notes.load().keys() == {"pvp"}
+    changed.note_first_runs(catalogue(suite.config), refill)
+    assert changed.load()["pvp"] == Declared(changed._own["pvp"], 0)
+    refill.close()
+
+
+def test_a_queue_that_holds_all_lacks_nothing(suite: Suite) -> None:
+    refill = Refill(suite.config.broker)
+    pvp = catalogue(suite.config)["pvp"]
+    assert reaches_back(pvp, refill)
+    suite.send(fights(Random(1), 3))
+    assert reaches_back(pvp, refill)
+    refill.close()
+
+
+def test_days_of_journals(tmp_path: Path) -> None:
+    config = Config(data=tmp_path, timezone="Asia/Shanghai")
+    day = 86_400
+    for name, written in (
+        ("gamelog_201501072330.txt", NOON), ("gamelog_201501051200.txt.gz", NOON - 3 * day), ("gamelog_201501091200-2.txt", NOON + day),
+        ("payment_201412011200.txt", NOON), ("rejected_201412011200.txt", NOON),
+    ):  # fmt: skip
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (written, written))
+    days = [date(2015, 1, 5), date(2015, 1, 7), date(2015, 1, 8), date(2015, 1, 9)]
+    assert journal_days(config, ["gamelog"], int(time.time())) == days
+    assert journal_days(config, ["gamelog"], NOON) == days[:3]
+    assert journal_days(config, ["gamelog"], 0) == []
+    assert journal_days(replace(config, data=tmp_path / "none"), ["gamelog"], NOON) == []
+
+
+def test_built_in_bolts_are_noted_nowhere(suite: Suite) -> None:
+    refill = Refill(suite.config.broker)
+    Declarations(Config(), suite.store).note_first_runs(BOLTS, refill)
+    assert suite.store.load("positions", [f"declared:{name}" for name in BOLTS]) == {}
+    refill.close()
