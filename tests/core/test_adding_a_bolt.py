@@ -2,22 +2,25 @@
 
 import inspect
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 import pytest
 
+from analytics.config import areas, catalogue, load
+from analytics.config.bolt_sections import BoltSection, FieldKind, MeasureSection
 from analytics.core import latest, measures, tuples
 from analytics.core.bolt import Bolt
+from analytics.core.expressions import parse
+from analytics.core.reference import Reference
 from analytics.core.schema import schema
 from analytics.errors import RecordError
+from analytics.runtime.nodes import groups, readers
+from analytics.spouts.gamelog import rules_of
+from analytics.spouts.records import convert
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/add-a-bolt.md").read_text()
@@ -28,116 +31,68 @@ def blocks(name):
     return re.findall(rf"```\w+ {re.escape(name)}\n(.*?)```", PAGE, re.DOTALL)
 
 
-SHOW = "print(json.dumps([reasons, document, runner.collections['pets'], sorted(BOLTS)]))"
+CONFIG = """
+[games.dl.areas.549140c8dbdb67794fc0fa3b]
+plat = "2001"
+
+[games.dl.areas.s1]
+plat = "2001"
+"""
 
 
 @pytest.fixture(scope="module")
 def added(tmp_path_factory):
-    """A copy of the suite to which the bolt was added as the page says."""
-    root = tmp_path_factory.mktemp("suite")
-    shutil.copytree(ROOT / "analytics", root / "analytics", ignore=shutil.ignore_patterns("__pycache__"))
-    bolts = root / "analytics" / "bolts"
-    (bolts / "pets.py").write_text(*blocks("pets.py"))
-    imported, listed = blocks("__init__.py")
-    text = (bolts / "__init__.py").read_text()
-    head, tail = text.split("        userlevel,\n")
-    first, rest = head.split("from analytics.bolts.accts", 1)
-    (bolts / "__init__.py").write_text(
-        f"{first}{imported}from analytics.bolts.accts{rest}        userlevel,\n{listed}{tail}"
-    )
-    return root
+    """A folder with a configuration to which both bolts of the page were added."""
+    folder = tmp_path_factory.mktemp("conf")
+    (folder / "analytics.toml").write_text(f"{CONFIG}\n{''.join(blocks('analytics.toml'))}")
+    (folder / "bolts").mkdir()
+    (folder / "bolts" / "pets.py").write_text(*blocks("pets.py"))
+    return folder
 
 
-def ran(root, code):
-    """Return what ``code`` prints, run with the suite in ``root``."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def test_the_table_counts_what_the_page_says(added):
+    config = load(added / "analytics.toml")
+    lines = "".join(blocks("pvp_log"))
+    (found,) = convert(lines.encode(), "gamelog/try", 1, rules_of(config), now=1420700000)
+    assert not found.bad
+    runner = Reference([catalogue(config)["pvp"]], areas(config))
+    runner.put("gamelog.pvp_log", map(json.loads, lines.splitlines()))
+    ((id_, document),) = runner.documents("pvp").items()
+    assert (f"`{id_}`" in PAGE, json.dumps(document, indent=2)) == (True, blocks("pvp")[0].strip())
 
 
-def test_the_example_is_one_file_and_its_place_in_the_list(added):
-    (code,) = blocks("try")
-    reasons, document, stored, bolts = json.loads(ran(added, code + SHOW))
+def test_the_file_counts_what_the_page_says(added, monkeypatch):
+    monkeypatch.chdir(added)
+    names = {}
+    exec(*blocks("try"), names)  # the page is ours
+    reasons, document = names["reasons"], names["document"]
     assert [reasons, document] == [json.loads(*blocks("reasons")), json.loads(*blocks("document"))]
     assert list(document) == list(json.loads(*blocks("document")))
-    assert "pets" in bolts
-    ((id_, whole),) = stored.items()
+    ((id_, whole),) = names["runner"].collections["pets"].items()
     assert f"`{id_}`" in PAGE and sorted(whole["_users"]) == ["a", "b"]
 
 
-def test_the_rest_of_the_suite_knows_it(added):
-    code = """
-from analytics.config import Config, Game
-from analytics.config.catalogue import catalogue_faults
-from analytics.runtime.nodes import groups, readers
-config = Config(games={"dl": Game(opcodes={"hatch": "pet_hatch"})})
-assert not list(catalogue_faults(config))
-assert "pets" in groups(config)["main"] and readers(config)["pets"] == ["gamelog.pet_hatch"]
-"""
-    ran(added, code)
-
-
-POLLED = """
-from typing import Annotated
-import msgspec
-from analytics.core.bolt import Bolt, Reads
-from analytics.core.latest import Latest
-from analytics.core.measures import Count
-
-class Vip(msgspec.Struct):
-    area: str
-    ts: int
-    uid: str
-    vip: Annotated[int, msgspec.Meta(ge=0, le=10)] = 0
-
-class Times(msgspec.Struct):
-    times: Annotated[int, msgspec.Meta(le=5)]
-
-class Few(msgspec.Struct):
-    area: str
-    ts: int
-    users: dict[str, Times]
-
-vips = Bolt("vips", {"syncuser": Reads(Vip)}, {"vip": Latest("vip", "ts")}, period=None, by={"uid": "uid"})
-few = Bolt("few", {"payment": Reads(Few)}, {"count": Count()})
-"""
-CHECK_POLLED = """
-import json
-from analytics.core.areas import Area, Areas
-from analytics.core.periods import zone
-from analytics.spouts.paid import check
-from analytics.spouts.records import convert
-from analytics.spouts.roles import role_tuple, sorted_out
-from analytics.spouts.rules import Rules
-
-area, now = Area("5" * 24, "dl", "2001", zone("UTC")), 1_700_000_000
-role = {"ts": now, "uid": 7, "acctid": "a", "grade": 3, "rest_yuanbao": 5, "nobody_reads": 1}
-good, bad = sorted_out([role | {"vip": 4}, role, role | {"vip": 11}], area, now)
-paid, wrong = check({"a": {"times": 5, "amount": 1}, "b": {"times": 6, "amount": 1}})
-lines = [b'{"id":"syncuser/dl@1:%d",' % n + role_tuple(one, 5)[1:] for n, one in enumerate([*good, good[0] | {"vip": -1}], 1)]
-(share,) = convert(b"".join(line + b"\\n" for line in lines), "gamelog/x", 1, Rules(Areas([area]), {}), now)
-reasons = [one.reason for one in share.bad]
-print(json.dumps([[one.get("vip") for one in good], [why for why, _ in bad], list(paid), wrong, list(share.ns), reasons]))
-"""
-
-
-def test_roles_and_payments_are_checked_by_bolts_of_ones_own(added):
-    bolts = added / "analytics" / "bolts"
-    text = (bolts / "__init__.py").read_text()
-    (bolts / "polled.py").write_text(POLLED)
-    (bolts / "__init__.py").write_text(
-        text.replace("        pets,", "        pets, few, vips,").replace(
-            "from analytics.bolts.pets",
-            "from analytics.bolts.polled import few, vips\nfrom analytics.bolts.pets",
-        )
+def test_the_rest_of_the_suite_knows_them(added):
+    (added / "other.toml").write_text(
+        (added / "analytics.toml").read_text() + '[games.dl.opcodes]\nhatch = "pet_hatch"\n'
     )
-    roles, bad, paid, wrong, taken, reasons = json.loads(ran(added, CHECK_POLLED))
-    assert (roles, bad) == ([4, None], ["$.vip: expected int from 0 to 10, got 11"])
-    assert (paid, wrong) == (["a"], {"b": '$.users[...].times: expected int <= 5 for account "b"'})
-    assert (taken, reasons) == ([1, 2], ["$.vip: expected int from 0 to 10, got -1"])
+    config = load(added / "other.toml")
+    assert groups(config)["main"][-2:] == ["pets", "pvp"]
+    assert readers(config)["pets"] == ["gamelog.pet_hatch"]
+
+
+def test_the_tables_list_every_key_and_kind():
+    assert [one.name for one in msgspec.structs.fields(BoltSection) if f"| `{one.name}` |" not in PAGE] == []
+    assert [kind for kind in get_args(FieldKind) if f'`"{kind}"`' not in PAGE] == []
+    assert [
+        one.name for one in msgspec.structs.fields(MeasureSection) if f"{{ {one.name} = " not in PAGE
+    ] == []
+
+
+@pytest.mark.parametrize("text", re.search(r"the rest\.\n\n((?:    .*\n)+)", PAGE)[1].splitlines())
+def test_expressions_of_the_page_are_some(text):
+    parsed = parse(text.strip())
+    assert parsed.kind({name: parsed.implied.get(name, "text") for name in parsed.names}) == "flag"
 
 
 @pytest.mark.parametrize(("kind", "accepts", "reason"), re.findall(r"^\| `([\w\[].*?)` \| (.*?) \| `(expected .*?)` \|$", PAGE, re.MULTILINE))  # fmt: skip
