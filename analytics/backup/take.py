@@ -87,6 +87,9 @@ class _Backup:
             self._segments.close()
         if self._config.file.is_file():
             shutil.copyfile(self._config.file, self._folder / "analytics.toml")
+        for path, text in self._config.bolt_files.items():
+            (self._folder / "bolts").mkdir(exist_ok=True)
+            (self._folder / "bolts" / Path(path).name).write_text(text)
         self._report(f"{len(self._files):,} files of the data folder")
         contents = Contents(__version__, at, log, self._files, collections)
         finish(self._folder, contents)

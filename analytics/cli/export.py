@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pymongo.database import Database
 
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.export.documents import export_documents
 from analytics.export.duck import MEMORY_MB, connect
@@ -64,7 +64,7 @@ def _exported(config: Config, goal: Target, what: str, memory: int, threads: int
                 return
             store = open_store(config)
             try:
-                yield from export_documents(database_of(store), connection, goal)
+                yield from export_documents(database_of(store), connection, goal, catalogue(config))
             finally:
                 store.close()
         finally:

@@ -3,7 +3,7 @@
 import click
 
 from analytics.cli.export import database_of
-from analytics.config import Config
+from analytics.config import Config, catalogue
 from analytics.export.views import create_views, drop_views
 from analytics.runtime.directory import write_directory
 from analytics.store import open_store
@@ -23,7 +23,8 @@ def views(config: Config, drop: bool) -> None:
         database = database_of(store)
         if not drop:
             write_directory(config, store)
-        names = list(drop_views(database) if drop else create_views(database))
+        bolts = catalogue(config)
+        names = list(drop_views(database, bolts) if drop else create_views(database, bolts))
     finally:
         store.close()
     done = "removed" if drop else "created or replaced"

@@ -22,6 +22,9 @@ from analytics.errors import ConfigError
 Catalogue = Mapping[str, Bolt]
 """Bolts by name, each after those whose tuples it reads."""
 
+MOST_OWN = 100
+"""Bolts of one configuration: the broker bounds how many report to it."""
+
 REST = "main"
 NODES = ("broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers")
 _GAMELOG = "gamelog."
@@ -108,6 +111,8 @@ def _with_own(encoded: bytes) -> tuple[Catalogue, list[str]]:
     declared, more = declared_bolts(sections, bolts)
     bolts |= declared
     faults += more
+    if len(sections) + len(own) > MOST_OWN:
+        faults.append(f"bolts: expected at most {MOST_OWN} bolts of your own, got {len(sections) + len(own)}")
     if not faults:
         try:
             schemas(bolts.values())

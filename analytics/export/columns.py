@@ -11,7 +11,9 @@ from typing import Any, Literal
 import msgspec
 
 from analytics.bolts import BOLTS
+from analytics.config import Catalogue
 from analytics.core.bolt import Bolt
+from analytics.core.fields import BoltFields
 from analytics.core.measures import Extreme
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
@@ -91,12 +93,28 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
 )
 """Of these collections a document becomes several rows."""
 
-COLLECTIONS = (*BOLTS, *TIMERS, START)
+
+def collections(bolts: Catalogue) -> tuple[str, ...]:
+    """Return the collections of areas."""
+    return (*bolts, *TIMERS, START)
+
+
+COLLECTIONS = collections(BOLTS)
+"""With the built-in bolts alone."""
 
 TOTAL = "_total"
 """How the names of collections end that hold documents of whole games and plats."""
 
-TOTALS = tuple(f"{name}{TOTAL}" for name in (*(bolt.name for bolt in BOLTS.values() if bolt.totals), *TIMERS))
+
+def totals(bolts: Catalogue) -> tuple[str, ...]:
+    """Return the collections of plats and games."""
+    return tuple(
+        f"{name}{TOTAL}" for name in (*(bolt.name for bolt in bolts.values() if bolt.totals), *TIMERS)
+    )
+
+
+TOTALS = totals(BOLTS)
+"""With the built-in bolts alone."""
 
 
 def ids(collection: str) -> tuple[str, ...]:
@@ -109,19 +127,19 @@ def unfolded(collection: str) -> Unfolded | None:
     return UNFOLDED.get(collection.removesuffix(TOTAL))
 
 
-def columns(collection: str) -> Columns:
+def columns(collection: str, bolts: Catalogue = BOLTS) -> Columns:
     """Return what a document of the collection says besides its ids, ``ts`` and lists."""
     if collection.endswith(TOTAL):
-        of_area = columns(collection.removesuffix(TOTAL))
+        of_area = columns(collection.removesuffix(TOTAL), bolts)
         return {name: kind for name, kind in of_area.items() if name != "first_ts"} | {"final": "flag"}
     if collection in _OF_TIMERS:
         return _OF_TIMERS[collection]
-    return _of_bolt(BOLTS[collection])
+    return _of_bolt(BOLTS[collection]) if collection in BOLTS else _of_own(bolts[collection])
 
 
-def has_ts(collection: str) -> bool:
+def has_ts(collection: str, bolts: Catalogue = BOLTS) -> bool:
     """Return whether the documents have a time."""
-    return collection not in BOLTS or BOLTS[collection].period is not None or collection == "usercenter"
+    return collection not in bolts or bolts[collection].period is not None or collection == "usercenter"
 
 
 def _of_bolt(bolt: Bolt) -> Columns:
@@ -134,6 +152,17 @@ def _of_bolt(bolt: Bolt) -> Columns:
         if not name.startswith("_") and name != "ts" and not isinstance(value, dict):
             found[name] = _OF_ROLES[name] if bolt.name == "usercenter" else _kind(name, value)
     return found
+
+
+def _of_own(bolt: Bolt) -> Columns:
+    """Return the columns of a bolt of the configuration, whose names mean nothing here."""
+    fields = BoltFields(bolt)
+    found: dict[str, Kind] = {name: _kind_of_key(bolt, of) for name, of in bolt.by.items()}
+    found |= dict.fromkeys([*bolt.constants, *fields.others], "text")
+    shown = bolt.show([measure.empty() for measure in bolt.measures.values()])
+    for name in fields.numbers:
+        found[name] = "integer" if isinstance(shown[name], int) and name not in fields.derived else "double"
+    return found | dict.fromkeys(fields.extremes, "integer")
 
 
 def _kind(name: str, empty: Any) -> Kind:

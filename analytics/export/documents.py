@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pymongo.database import Database
 
-from analytics.export.columns import COLLECTIONS, TOTALS, has_ts
+from analytics.config import Catalogue
+from analytics.export.columns import collections, has_ts, totals
 from analytics.export.duck import quoted
 from analytics.export.journals import Exported, write_parquet
 from analytics.export.pipelines import Stage, documents, pipeline, types
@@ -41,28 +42,28 @@ class _ExportFile:
 
 
 def export_documents(
-    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", target: Target
+    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", target: Target, bolts: Catalogue
 ) -> Iterator[Exported]:
     """Write what documents say now where the target does not have it; yield each file once it is there."""
-    for collection in (*COLLECTIONS, *TOTALS):
-        for part, versions in _parts(database, collection):
+    for collection in (*collections(bolts), *totals(bolts)):
+        for part, versions in _parts(database, collection, bolts):
             note = part.name.replace("documents.parquet", "_note.json")
             if target.json(note) == versions:
                 continue
-            rows = _write(database, connection, part, target.work / "part.parquet")
+            rows = _write(database, connection, part, target.work / "part.parquet", bolts)
             target.put(target.work / "part.parquet", part.name)
             target.put_json(versions, note)
             yield Exported(part.name, rows)
 
 
 def _parts(
-    database: Database[dict[str, Any]], collection: str
+    database: Database[dict[str, Any]], collection: str, bolts: Catalogue
 ) -> Iterator[tuple[_ExportFile, dict[str, Any]]]:
     """Yield the parts of a collection, each with what tells that a document of it has changed."""
     month = {
         "$dateToString": {"date": {"$toDate": {"$multiply": [{"$toLong": "$ts"}, 1000]}}, "format": "%Y-%m"}
     }
-    dated = has_ts(collection)
+    dated = has_ts(collection, bolts)
     found: Stage = {
         "_id": month if dated else None,
         "documents": {"$sum": 1},
@@ -87,7 +88,11 @@ def _parts(
 
 
 def _write(
-    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", part: _ExportFile, path: Path
+    database: Database[dict[str, Any]],
+    connection: "DuckDBPyConnection",
+    part: _ExportFile,
+    path: Path,
+    bolts: Catalogue,
 ) -> int:
     """Write the rows of a part's documents, sorted by id; return how many there are."""
     lines = path.with_name("rows.json")
@@ -96,11 +101,13 @@ def _write(
         for row in _asked(
             database,
             part.collection,
-            [{"$match": part.where}, *pipeline(part.collection, zones_of(database))],
+            [{"$match": part.where}, *pipeline(part.collection, zones_of(database), bolts)],
         ):
             file.write(_encode({name: _plain(value) for name, value in row.items()}) + b"\n")
             rows += 1
-    columns = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in types(part.collection).items())
+    columns = ", ".join(
+        f"{quoted(name)}: {quoted(kind)}" for name, kind in types(part.collection, bolts).items()
+    )
     read = f"read_json({quoted(str(lines))}, columns = {{{columns}}}, format = 'newline_delimited')"
     write_parquet(connection, f"SELECT * FROM {read} ORDER BY _id", path)
     lines.unlink()

@@ -6,6 +6,8 @@ MongoDB runs them, as views or for an export.
 from collections.abc import Iterable
 from typing import Any
 
+from analytics.bolts import BOLTS
+from analytics.config import Catalogue
 from analytics.export.columns import TOTAL, Kind, columns, has_ts, ids, unfolded
 
 Stage = dict[str, Any]
@@ -21,21 +23,22 @@ def documents(collection: str) -> Stage:
     return {"$match": {"scope": {"$gt": ""}} if collection.endswith(TOTAL) else {"area": {"$gt": NO_AREA}}}
 
 
-def pipeline(collection: str, zones: Iterable[str]) -> list[Stage]:
+def pipeline(collection: str, zones: Iterable[str], bolts: Catalogue = BOLTS) -> list[Stage]:
     """Return the stages that make rows of a collection's documents.
 
     Args:
         zones: the names of all time zones there are: not every server takes one from a field.
+        bolts: those of the configuration.
     """
     shown: Stage = {"_id": 1, **dict.fromkeys(ids(collection), 1)}
     if collection.endswith(TOTAL):
         shown["plat"] = {"$ifNull": ["$plat", None]}  # a total of a game has none
     stages = [documents(collection)]
-    if has_ts(collection):
+    if has_ts(collection, bolts):
         stages += _with_zone("game" if collection.endswith(TOTAL) else "area")
         # As it is stored, a search by it finds the collection's index.
         shown |= {"ts": 1, "date": _date("ts"), "day": _day(zones), "zone": 1}
-    for name, kind in columns(collection).items():
+    for name, kind in columns(collection, bolts).items():
         shown |= _column(name, kind, f"${name}")
     if pairs := unfolded(collection):
         stages += [
@@ -49,12 +52,12 @@ def pipeline(collection: str, zones: Iterable[str]) -> list[Stage]:
     return [*stages, {"$project": shown}]
 
 
-def types(collection: str) -> dict[str, str]:
+def types(collection: str, bolts: Catalogue = BOLTS) -> dict[str, str]:
     """Return the columns of :func:`pipeline` in their order, with the types of SQL that hold them."""
     found = dict.fromkeys(("_id", *ids(collection)), "VARCHAR")
-    if has_ts(collection):
+    if has_ts(collection, bolts):
         found |= {"ts": "BIGINT", "date": "TIMESTAMP", "day": "DATE", "zone": "VARCHAR"}
-    for name, kind in columns(collection).items():
+    for name, kind in columns(collection, bolts).items():
         found |= _types(name, kind)
     if pairs := unfolded(collection):
         found[pairs.key] = "BIGINT"

@@ -5,27 +5,31 @@ from typing import Any
 
 from pymongo.database import Database
 
+from analytics.bolts import BOLTS
+from analytics.config import Catalogue
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS, TOTALS
+from analytics.export.columns import collections, totals
 from analytics.export.pipelines import pipeline
 from analytics.store.mongo import translated_errors
 
 PREFIX = "bi_"
-NAMES = {f"{PREFIX}{collection}": collection for collection in (*COLLECTIONS, *TOTALS)}
-"""By the view's name, the collection that it shows."""
-
 MongoDatabase = Database[dict[str, Any]]
 
 
-def create_views(database: MongoDatabase) -> Iterator[str]:
+def names(bolts: Catalogue = BOLTS) -> dict[str, str]:
+    """Return, by the view's name, the collection that it shows."""
+    return {f"{PREFIX}{collection}": collection for collection in (*collections(bolts), *totals(bolts))}
+
+
+def create_views(database: MongoDatabase, bolts: Catalogue = BOLTS) -> Iterator[str]:
     """Create the views that are missing and replace those that differ; yield the names of both.
 
     Raises:
         AnalyticsError: a collection has the name of a view, or the server or its user may not do it.
     """
-    there, zones = _stored(database), zones_of(database)
-    for name, collection in NAMES.items():
-        wanted = {"viewOn": collection, "pipeline": pipeline(collection, zones)}
+    there, zones = _stored(database, bolts), zones_of(database)
+    for name, collection in names(bolts).items():
+        wanted = {"viewOn": collection, "pipeline": pipeline(collection, zones, bolts)}
         if (found := there.get(name)) == wanted:
             continue
         with translated_errors(name):
@@ -35,9 +39,9 @@ def create_views(database: MongoDatabase) -> Iterator[str]:
         yield name
 
 
-def drop_views(database: MongoDatabase) -> Iterator[str]:
+def drop_views(database: MongoDatabase, bolts: Catalogue = BOLTS) -> Iterator[str]:
     """Remove the views; yield the names of those that were there."""
-    for name in _stored(database):
+    for name in _stored(database, bolts):
         with translated_errors(name):
             database.command("drop", name)
         yield name
@@ -49,10 +53,11 @@ def zones_of(database: MongoDatabase) -> set[str]:
         return {"UTC", *database.areas.distinct("zone"), *database.games.distinct("zone")}
 
 
-def _stored(database: MongoDatabase) -> dict[str, dict[str, Any]]:
+def _stored(database: MongoDatabase, bolts: Catalogue) -> dict[str, dict[str, Any]]:
     """Return the views that are there, with what they show. Raise AnalyticsError where one is a collection."""
     with translated_errors(database.name):
-        found = {one["name"]: one for one in database.list_collections() if one["name"] in NAMES}
+        known = names(bolts)
+        found = {one["name"]: one for one in database.list_collections() if one["name"] in known}
     if taken := [name for name, one in found.items() if one["type"] != "view"]:
         raise AnalyticsError(
             f"{database.name}.{taken[0]}: expected a view or nothing, found a collection. Rename or drop it"

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from analytics.broker.clients import Refill
+from analytics.broker.topics import shared_topic
 from analytics.config import Catalogue, Config, catalogue
 from analytics.config.catalogue import fingerprints
 from analytics.core.bolt import Bolt
@@ -106,7 +107,12 @@ class Declarations:
 def reaches_back(bolt: Bolt, refill: Refill) -> bool:
     """Whether the Queue still holds every message of all that a bolt reads. Raise Unavailable where the broker does not answer."""
     oldest = refill.read(dict.fromkeys(bolt.reads, 0), 1)[0].oldest
-    return all(oldest.get(topic, 1) <= 1 for topic in bolt.reads)
+    heads = refill.state().heads
+    # Until a bolt read it, an op code may have been one of the many that share a topic.
+    return all(
+        oldest.get(topic, 1) <= 1 and (topic in heads or shared_topic(topic) not in heads)
+        for topic in bolt.reads
+    )
 
 
 def journal_days(config: Config, spouts: Iterable[str], until: int) -> list[date]:

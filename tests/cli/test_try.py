@@ -44,6 +44,16 @@ def init(folder: Path, log: Path) -> Path:
     return file
 
 
+def test_it_names_bolts_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    file.write_text(
+        '[games.dl.areas.s1]\nplat = "1"\n[bolts.pvp]\nreads = "pvp_log"\nmeasures.points = { sum = "points" }\n'
+    )
+    line = '{"op":{"code":"pvp_log"},"area":"s1","ts":1420688004,"data":{"points":%s}}'
+    done = call("--config", file, "try", written(tmp_path, [line % 3, line % '"x"']))
+    assert "counted by pvp" in done.output and '$.data.points: expected int, got "x"' in done.output
+
+
 @pytest.mark.parametrize("name", [name for name in LOGS if name != "columns"])
 def test_init_writes_a_configuration_that_counts_logins(tmp_path: Path, name: str) -> None:
     file = init(tmp_path, written(tmp_path, LOGS[name]))

@@ -177,6 +177,12 @@ def test_a_table_that_cannot_be_is_refused(written: Any, tmp_path: Path, text: s
     assert fault in str(caught.value), caught.value
 
 
+def test_there_are_not_more_than_the_broker_takes(written: Any) -> None:
+    many = "".join(f'[bolts.b{n}]\nreads = "b_log"\nmeasures.n = "count"\n' for n in range(101))
+    with pytest.raises(ConfigError, match="bolts: expected at most 100 bolts of your own, got 101"):
+        written(many)
+
+
 def test_the_suites_own_names_are_taken() -> None:
     assert {*NODES, *NAMES, *(name for name in WRITTEN if not name.endswith("_total"))} <= TAKEN_NAMES
 

@@ -15,12 +15,13 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from analytics.cli.views import views
-from analytics.config import Config
+from analytics.config import Config, catalogue
+from analytics.config.bolt_sections import BoltSection
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.export.columns import COLLECTIONS, TOTAL, TOTALS, UNFOLDED
 from analytics.export.pipelines import types
-from analytics.export.views import NAMES
+from analytics.export.views import create_views, names
 from analytics.store import Write, open_store
 from analytics.store.encoding import OPTIONS
 from analytics.testing.mongod import Server
@@ -113,6 +114,26 @@ def test_a_column_has_one_type(database, collection):
         assert set(found[name]) - {"null"} <= kinds_of_column, name
 
 
+def test_bolts_of_the_configuration_have_views(database):
+    measures = {"fights": "count", "best": {"max": "points"}}
+    table = {
+        "reads": "pvp_log",
+        "by": ["bracket"],
+        "measures": measures,
+        "derived": {"win_rate": "percent(best, fights)"},
+    }
+    bolts = catalogue(Config(bolts={"pvp": msgspec.convert(table | {"totals": True}, BoltSection)}))
+    assert {"bi_pvp", "bi_pvp_total"} <= {*create_views(database, bolts)}
+    fields = {"bracket": "3v3", "fights": 3, "win_rate": 0, "_v": 1}
+    database.pvp.insert_one({"_id": "x", "area": "x", "game": "g", "plat": "p", "ts": 1, **fields})
+    (row,) = database.bi_pvp.find()
+    assert (row["bracket"], row["fights"], row["best"], row["win_rate"]) == ("3v3", 3, None, 0.0)
+    assert set(row) == set(types("pvp", bolts))
+    assert types("pvp", bolts)["win_rate"] == "DOUBLE" and types("pvp", bolts)["best"] == "BIGINT"
+    for name in ("bi_pvp", "bi_pvp_total", "pvp"):
+        database.drop_collection(name)
+
+
 def test_a_sum_past_64_bits_stays_a_double(database):
     database.shop.insert_one(
         {"_id": "big", "area": "big", "game": "g", "plat": "p", "ts": 1, "amount": 2.0**70}
@@ -144,7 +165,7 @@ def test_views_are_replaced_where_they_differ_and_removed_on_demand(config, data
     with pytest.raises(AnalyticsError, match="bi_kpi: expected a view or nothing, found a collection"):
         command(config)
     database.bi_kpi.drop()
-    assert all(name in command(config) for name in list(NAMES)[:1])
+    assert all(name in command(config) for name in list(names())[:1])
 
 
 def commands() -> Iterator[dict[str, Any]]:

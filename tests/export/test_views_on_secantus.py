@@ -6,7 +6,7 @@ from needed import EMBEDDED, need
 
 from analytics.config import Config
 from analytics.config.sections import StoreSection
-from analytics.export.views import NAMES, create_views, drop_views
+from analytics.export.views import create_views, drop_views, names
 from analytics.store import MongoStore, Write, open_store
 from analytics.store.embedded import PROGRAM, StoreNode
 from analytics.testing.ports import free_ports
@@ -28,12 +28,12 @@ def test_views_of_the_embedded_server(tmp_path: Path) -> None:
         store.write("paysummary", [Write("p", {**key, "pay_amout": 2.5, "pay_count": 1}, 0)])
         retention = {"1": {"count": 2, "rate": 50}, "2": {"count": 1, "rate": 25.0}}
         store.write("loginretention", [Write("r", {**key, "reg": 4, "retention": retention}, 0)])
-        assert set(create_views(store.database)) == set(NAMES)
+        assert set(create_views(store.database)) == set(names())
         paid = store.database.bi_paysummary.find_one()
         assert paid and (paid["day"], paid["pay_amout_cents"]) == ("2026-03-06", 250)
         rows = store.database.bi_loginretention.find()
         assert {(row["n"], row["count"], row["rate"]) for row in rows} == {(1, 2, 50.0), (2, 1, 25.0)}
-        assert set(drop_views(store.database)) == set(NAMES)
+        assert set(drop_views(store.database)) == set(names())
         store.close()
     finally:
         node.stop()

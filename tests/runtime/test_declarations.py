@@ -17,7 +17,7 @@ from runtime_harness import AREA, NOON, OTHER_AREA, RunningBroker, eventually
 
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill
-from analytics.broker.wire import Batch, BatchHeader, Part, tagged
+from analytics.broker.wire import Batch, BatchHeader, Head, Part, tagged
 from analytics.cli import check
 from analytics.config import (
     AreaSection,
@@ -264,12 +264,21 @@ def test_a_declaration_that_counted_nothing_yet_may_change(suite: Suite) -> None
     refill.close()
 
 
-def test_a_queue_that_holds_all_lacks_nothing(suite: Suite) -> None:
+def test_a_queue_that_holds_all_lacks_nothing(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     refill = Refill(suite.config.broker)
     pvp = catalogue(suite.config)["pvp"]
     assert reaches_back(pvp, refill)
     suite.send(fights(Random(1), 3))
     assert reaches_back(pvp, refill)
+    read, state = Refill.read, Refill.state
+    page = msgspec.structs.replace(refill.read({TOPIC: 0}, 1)[0], oldest={TOPIC: 2})
+    monkeypatch.setattr(Refill, "read", lambda self, after, most: (page, []))
+    assert not reaches_back(pvp, refill)
+    shared = msgspec.structs.replace(refill.state(), heads={"gamelog.~": Head(1, 1, 1)})
+    monkeypatch.setattr(Refill, "read", read)
+    monkeypatch.setattr(Refill, "state", lambda self: shared)
+    assert not reaches_back(pvp, refill)
+    monkeypatch.setattr(Refill, "state", state)
     refill.close()
 
 
