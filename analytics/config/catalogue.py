@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
@@ -40,28 +41,27 @@ def catalogue(config: Config) -> Catalogue:
     """
     if not (config.bolts or config.bolt_files):
         return BOLTS
-    bolts, faults = _with_own(_encoded(config))
-    if faults:
-        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in faults))
-    return bolts
+    found = _with_own(_encoded(config))
+    if found.faults:
+        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in found.faults))
+    return found.bolts
 
 
 def fingerprints(config: Config) -> dict[str, str]:
     """Return, for each bolt of the configuration's own, what tells its declaration from others."""
     texts = {name: msgspec.json.encode(section, order="sorted") for name, section in config.bolts.items()}
     found = {name: sha256(text).hexdigest()[:16] for name, text in texts.items()}
-    return found | {
-        bolt.name: fingerprint_of(config.bolt_files[path])
-        for path, bolt in bolts_of_files(config.bolt_files, BOLTS)[0]
-    }
+    files = _with_own(_encoded(config)).files
+    return found | {name: fingerprint_of(config.bolt_files[path]) for name, path in files.items()}
 
 
 def catalogue_faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``, or of a Python file with its line."""
-    bolts, faults = _with_own(_encoded(config))
-    yield from faults
-    if faults:
+    found = _with_own(_encoded(config))
+    yield from found.faults
+    if found.faults:
         return
+    bolts = found.bolts
     yield from _unsent(config, bolts)
     yield from _opcodes(config, bolts)
     yield from _groups(config, bolts)
@@ -80,7 +80,15 @@ def groups(config: Config) -> dict[str, list[str]]:
     return named | {_rest_name(named): rest} if rest else named
 
 
-_Own = tuple[dict[str, BoltSection], dict[str, str]]
+_Sources = tuple[dict[str, BoltSection], dict[str, str]]
+
+
+class _Found(NamedTuple):
+    """All bolts, what is wrong with the configuration's own, and by name the files of those in Python."""
+
+    bolts: Catalogue
+    faults: list[str]
+    files: Mapping[str, str] = {}
 
 
 def _encoded(config: Config) -> bytes:
@@ -88,9 +96,9 @@ def _encoded(config: Config) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _with_own(encoded: bytes) -> tuple[Catalogue, list[str]]:
-    """Return all bolts, given what of a configuration declares its own, and what is wrong with these."""
-    sections, files = msgspec.json.decode(encoded, type=_Own)
+def _with_own(encoded: bytes) -> _Found:
+    """Return the bolts, given what of a configuration declares its own."""
+    sections, files = msgspec.json.decode(encoded, type=_Sources)
     found, faults = bolts_of_files(files, BOLTS)
     own: dict[str, Bolt] = {}
     for path, bolt in found:
@@ -107,7 +115,9 @@ def _with_own(encoded: bytes) -> tuple[Catalogue, list[str]]:
         )
         bolts = BOLTS | {name: own[name] for name in order.static_order()}
     except CycleError as error:
-        return BOLTS, [*faults, f"bolts: expected none that reads itself, got {' ← '.join(error.args[1])}"]
+        return _Found(
+            BOLTS, [*faults, f"bolts: expected none that reads itself, got {' ← '.join(error.args[1])}"]
+        )
     declared, more = declared_bolts(sections, bolts)
     bolts |= declared
     faults += more
@@ -118,7 +128,7 @@ def _with_own(encoded: bytes) -> tuple[Catalogue, list[str]]:
             schemas(bolts.values())
         except ValueError as error:
             faults.append(f"bolts: {error}")
-    return bolts, faults
+    return _Found(bolts, faults, {bolt.name: path for path, bolt in found})
 
 
 def _file_faults(bolt: Bolt, own: list[Bolt]) -> Iterator[str]:

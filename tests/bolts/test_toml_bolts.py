@@ -162,6 +162,14 @@ def test_an_empty_document_and_a_total_are_equal(name):
     )
 
 
+def test_a_flag_is_checked_by_decoding():
+    rules = Rules(AREAS, {}, schemas=schemas([BOLTS["ranks"]]))
+    lines = [LINE % (AREA, f'{{"result":"win","points":3,"vip":{vip}}}') for vip in ("true", "null", '"yes"')]
+    (share,) = convert("".join(lines).encode(), "gamelog/x", 1, rules, 1_710_000_000)
+    assert [one.reason for one in share.bad] == ["$.data.vip: expected bool | null, got str"]
+    assert list(share.ns) == [1, 2]
+
+
 LINE = '{"op":{"code":"pvp_log"},"area":"%s","ts":1710000000,"data":%s}\n'
 
 

@@ -209,7 +209,7 @@ def test_one_that_is_added_later_has_its_past_after_a_rebuild(
     suite.restart({})
     suite.send(fights(random, 50))
     monkeypatch.setattr(declarations, "reaches_back", lambda bolt, refill: False)
-    suite.restart(sections(pvp=PVP, rows=PVP | {"by": []}), without_queue=True)
+    suite.restart(sections(pvp=PVP, rows=PVP | {"by": [], "period": "week"}), without_queue=True)
     before = len(suite.sent)
     suite.send(fights(random, 10))
     eventually(lambda: suite.documents() == suite.expected(records=suite.sent[before:]))
@@ -224,6 +224,9 @@ def test_one_that_is_added_later_has_its_past_after_a_rebuild(
     suite.rebuild("pvp")
     assert suite.documents() == suite.expected()
     assert [one.partition(":")[0] for one in suite.disagreements()] == ["bolt rows"]
+    suite.rebuild("rows")
+    assert suite.documents("rows") == suite.expected("rows")
+    assert suite.disagreements() == []
 
 
 def test_one_that_was_changed_agrees_after_a_rebuild(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Spouts hold records against what the configuration's own bolts read, too."""
 
 import msgspec
+from msgspec.structs import replace
 
-from analytics.config import AreaSection, Config, Game
+from analytics.config import AreaSection, Config, Game, GamelogSection, Source, TimeSection
 from analytics.config.bolt_sections import BoltSection
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.paid import check, read_otherwise
@@ -63,6 +64,46 @@ def test_payments_are_what_a_file_says() -> None:
     assert (list(good), list(bad)) == (["a"], ["b"])
     line = msgspec.json.encode({"area": "s1", "ts": NOW, "at": 5, "users": {"b": users["b"]}})
     assert len(accepted(line, "payment")) == 1
+
+
+def test_own_bolts_change_nothing_that_the_built_in_ones_read() -> None:
+    table = {
+        "reads": "gift_log",
+        "by": ["num"],
+        "fields": {"num": "text"},
+        "measures": {"n": {"sum": "coins"}},
+    }
+    source = Source(
+        name="log",
+        kind="file",
+        path="x",
+        area="s1",
+        format="json",
+        time=TimeSection(field="t", format="unix"),
+        event="e",
+    )
+    config = replace(CONFIG, bolts=msgspec.convert({"gifts": table}, type=dict[str, BoltSection]))
+    config = replace(config, gamelog=GamelogSection(sources=[source]))
+    mapping = rules_of(config, "log").mapping
+    assert mapping is not None
+    bought = {
+        "t": NOW,
+        "e": "shop_logbuy",
+        "acct": "a",
+        "item": "x",
+        "num": "3",
+        "price": "-30.0",
+        "coins": "5",
+    }
+    piece = mapping.piece(msgspec.json.encode(bought))
+    assert piece is not None
+    assert msgspec.json.decode(b"{%s}" % piece)["data"] == {
+        "acct": "a",
+        "item": "x",
+        "num": 3,
+        "price": -30,
+        "coins": 5,
+    }
 
 
 def test_game_logs_are_held_against_them() -> None:

@@ -159,7 +159,8 @@ class LineMapping:
 
 def line_mappings(config: Config, schemas: Mapping[str, Schema]) -> dict[str, LineMapping]:
     """Return the mapping of each source that has one, by its name. ``schemas``: what bolts read, by topic."""
-    known, kinds = areas(config), kinds_of(schemas)
+    # What the built-in bolts read is read as before, whatever others call by the same name.
+    known, kinds = areas(config), {**kinds_of(schemas), **KINDS}
     found = {}
     for source in config.gamelog.sources:
         if source.format:
