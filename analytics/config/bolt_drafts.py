@@ -16,7 +16,7 @@ MOST_PARTS = 3
 """Fields in ``by``: each combination of their values is a document."""
 
 TAKEN_FIELDS = frozenset(
-    {"game", "plat", "area", "ts", "parts", "updated", "scope", "final", "date", "day", "zone"}
+    {"game", "plat", "area", "ts", "parts", "part_of", "updated", "scope", "final", "date", "day", "zone"}
 )
 """Fields that documents and views have already; those that begin with ``_`` are the suite's, too."""
 
@@ -35,6 +35,9 @@ TAKEN_NAMES = frozenset(
     | {"syncuser", "broker", "store", "dashboard", "metrics"}
 )
 """Names of collections, timer bolts, topics and nodes."""
+
+_HIDDEN = frozenset({"_id", "_v", "_at"})
+"""The suite's own fields. A measure may keep what it needs in a field of its name with ``_`` before it."""
 
 _TAKEN_IN_RECORDS = frozenset({"op", "area", "ts", "id", "at", "left"})
 _EXAMPLES = {
@@ -65,9 +68,11 @@ class BoltDraft:
 
     @property
     def key(self) -> str:
+        """The key of the table."""
         return f"bolts.{self.name}"
 
     def fault(self, key: str, text: str) -> None:
+        """Add what is wrong with a key of the table, which begins with a dot; "": with the table."""
         self.faults.append(f"{self.key}{key}: {text}")
 
 
@@ -80,6 +85,7 @@ def name_faults(name: str, others: Collection[str]) -> Iterator[str]:
 
 
 def draft_of(name: str, section: BoltSection, bolts: Collection[str]) -> BoltDraft:
+    """Return a table as it is read. ``bolts``: the names of all bolts."""
     draft = BoltDraft(name, section)
     draft.reads = tuple(_topics(draft, ".reads", section.reads, bolts))
     draft.uses = {topic: {} for topic in draft.reads}
@@ -212,6 +218,7 @@ def _parsed(
 
 
 def fault_at(draft: BoltDraft, key: str, text: str, error: ExpressionError, example: str) -> None:
+    """Add what is wrong with an expression to a draft's faults, with the column and an example that would work."""
     shown = text if len(text) <= 60 else f"{text[:60]}…"
     draft.fault(key, f'{error}, at column {error.column} of "{shown}"; an example is "{example}"')
 
@@ -226,7 +233,7 @@ def _check_names(draft: BoltDraft) -> None:
                 draft.fault(
                     f"{key}.{name}", f'expected a name of letters, digits and "_", as wins, got "{name}"'
                 )
-            elif name in TAKEN_FIELDS:
+            elif name in TAKEN_FIELDS or f"_{name}" in _HIDDEN:
                 draft.fault(
                     f"{key}.{name}",
                     f"expected a field that no document has already, as my_{name}, got {name}",

@@ -1,6 +1,6 @@
 """The bolts of a configuration; and what of it names bolts, op codes and nodes, checked against them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from hashlib import sha256
@@ -98,37 +98,38 @@ def _encoded(config: Config) -> bytes:
 @lru_cache(maxsize=16)
 def _with_own(encoded: bytes) -> _Found:
     """Return the bolts, given what of a configuration declares its own."""
-    sections, files = msgspec.json.decode(encoded, type=_Sources)
-    found, faults = bolts_of_files(files, BOLTS)
-    own: dict[str, Bolt] = {}
+    sections, sources = msgspec.json.decode(encoded, type=_Sources)
+    found, faults = bolts_of_files(sources, BOLTS)
+    files = {bolt.name: path for path, bolt in found}
+    seen = {*BOLTS, *sections}
     for path, bolt in found:
-        faults += [
-            f"{path}: bolt {bolt.name}: {text}" for text in _file_faults(bolt, [one for _, one in found])
-        ]
-        faults += [
-            f"{path}: bolt {bolt.name}: {text}" for text in name_faults(bolt.name, {*BOLTS, *sections, *own})
-        ]
-        own[bolt.name] = bolt
+        said = [*_file_faults(bolt, [one for _, one in found]), *name_faults(bolt.name, seen)]
+        faults += [f"{path}: bolt {bolt.name}: {text}" for text in said]
+        seen.add(bolt.name)
     try:
-        order = TopologicalSorter(
-            {name: [one for one in bolt.reads if one in own] for name, bolt in own.items()}
-        )
-        bolts = BOLTS | {name: own[name] for name in order.static_order()}
-    except CycleError as error:
-        return _Found(
-            BOLTS, [*faults, f"bolts: expected none that reads itself, got {' ← '.join(error.args[1])}"]
-        )
-    declared, more = declared_bolts(sections, bolts)
-    bolts |= declared
-    faults += more
-    if len(sections) + len(own) > MOST_OWN:
-        faults.append(f"bolts: expected at most {MOST_OWN} bolts of your own, got {len(sections) + len(own)}")
-    if not faults:
-        try:
+        bolts = BOLTS | _sorted(bolt for _, bolt in found)
+        declared, more = declared_bolts(sections, bolts)
+        faults += more
+        bolts |= declared
+        if not faults:
             schemas(bolts.values())
-        except ValueError as error:
-            faults.append(f"bolts: {error}")
-    return _Found(bolts, faults, {bolt.name: path for path, bolt in found})
+    except ValueError as error:
+        return _Found(BOLTS, [*faults, f"bolts: {error}"])
+    if len(sections) + len(files) > MOST_OWN:
+        faults.append(
+            f"bolts: expected at most {MOST_OWN} bolts of your own, got {len(sections) + len(files)}"
+        )
+    return _Found(bolts, faults, files)
+
+
+def _sorted(bolts: Iterable[Bolt]) -> dict[str, Bolt]:
+    """Return bolts by name, each after those that it reads. Raise ValueError where some read each other."""
+    own = {bolt.name: bolt for bolt in bolts}
+    order = TopologicalSorter({name: [one for one in bolt.reads if one in own] for name, bolt in own.items()})
+    try:
+        return {name: own[name] for name in order.static_order()}
+    except CycleError as error:
+        raise ValueError(f"expected none that reads itself, got {' ← '.join(error.args[1])}") from error
 
 
 def _file_faults(bolt: Bolt, own: list[Bolt]) -> Iterator[str]:

@@ -6,7 +6,6 @@ from analytics.config.bolt_drafts import BoltDraft, draft_of, fault_at, name_fau
 from analytics.config.bolt_sections import BoltSection
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.declared import (
-    Declaration,
     FieldType,
     finish_of,
     kinds_of,
@@ -41,17 +40,18 @@ def declared_bolts(
     drafts = [draft_of(name, section, {*others, *sections}) for name, section in sections.items()]
     for draft in drafts:
         draft.faults[:0] = [f"{draft.key}: {text}" for text in name_faults(draft.name, others)]
-    fields, faults = _Fields(others.values(), drafts), [fault for one in drafts for fault in one.faults]
+    fields = _Fields(others.values(), drafts)
     bolts = {}
     for draft in drafts:
-        if draft.faults:
-            continue
-        try:
-            bolts[draft.name] = _bolt(draft, fields)
-        except ValueError as error:
-            draft.fault("", str(error))
-        faults += draft.faults
-    return bolts, faults
+        types = {topic: fields.of(draft, topic) for topic in draft.reads}
+        if not draft.faults:
+            _check_kinds(draft, types)
+        if not draft.faults:
+            try:
+                bolts[draft.name] = _bolt(draft, types)
+            except ValueError as error:
+                draft.fault("", str(error))
+    return bolts, [fault for draft in drafts for fault in draft.faults]
 
 
 class _Fields:
@@ -90,53 +90,54 @@ class _Fields:
         return found
 
 
-def _bolt(draft: BoltDraft, fields: _Fields) -> Bolt:
-    """Return the bolt; add what is wrong with kinds to the draft's faults. Raise ValueError where the bolt can't be."""
-    section = draft.section
-    by_topic = {topic: fields.of(draft, topic) for topic in draft.reads}
-    joined = {name: one for some in by_topic.values() for name, one in some.items()}
-    for topic, some in by_topic.items():
-        for name, one in some.items():
+_Types = Mapping[str, Mapping[str, FieldType]]
+"""By topic and name, what the fields are that a bolt reads."""
+
+
+def _joined(types: _Types) -> dict[str, FieldType]:
+    return {name: one for fields in types.values() for name, one in fields.items()}
+
+
+def _check_kinds(draft: BoltDraft, types: _Types) -> None:
+    """Add to the draft's faults where a field is not of the kind that it has to be."""
+    joined = _joined(types)
+    for topic, fields in types.items():
+        for name, one in fields.items():
             if one.kind != joined[name].kind:
-                draft.fault(
-                    "", f"expected {name} to be of one kind in all op codes, got {one.kind} in {topic}"
-                )
-    for name in section.by:
-        if name in joined and (joined[name].optional or joined[name].kind not in ("text", "int")):
-            kind = f"{joined[name].kind}{'?' if joined[name].optional else ''}"
-            draft.fault(
-                ".by", f'expected a text or an integer that is always there, got {name}, which is "{kind}"'
-            )
+                text = f"expected {name} to be of one kind in all op codes, got {one.kind} in {topic}"
+                draft.fault("", text)
+    for name in draft.section.by:
+        one = joined[name]
+        if one.optional or one.kind not in ("text", "int"):
+            kind = f"{one.kind}{'?' if one.optional else ''}"
+            text = f'expected a text or an integer that is always there, got {name}, which is "{kind}"'
+            draft.fault(".by", text)
+    kinds = kinds_of(joined)
     for name, said in draft.measures.items():
-        _check_kinds(draft, name, said, joined)
+        key = f".measures.{name}.{said.kind}"
+        if said.where is not None:
+            _check_kind(draft, f"{key}.where", said.where, kinds, _CONDITION, "result == 'win'")
+        if said.of is not None:
+            _check_kind(draft, key, said.of, kinds, _WANTED[said.kind], "points")
+    numbers: dict[str, ValueKind] = dict.fromkeys(draft.measures, "number")
     for name, parsed in draft.derived.items():
-        _check_derived(draft, name, parsed)
-    if draft.faults:
-        return Bolt(draft.name, {}, {})
+        _check_kind(draft, f".derived.{name}", parsed, numbers, _NUMBER, "percent(wins, fights)")
+
+
+def _bolt(draft: BoltDraft, types: _Types) -> Bolt:
+    """Return the bolt of a draft without faults. Raise ValueError where two of its fields have one name."""
+    section, joined = draft.section, _joined(types)
     struct = "".join(part.capitalize() for part in draft.name.split("_"))
     path = path_of(draft.reads[0])
     return Bolt(
         name=draft.name,
-        reads={topic: Reads(tuple_type(struct, topic, some)) for topic, some in by_topic.items()},
+        reads={topic: Reads(tuple_type(struct, topic, fields)) for topic, fields in types.items()},
         measures={name: measure_of(name, said, draft.reads, joined) for name, said in draft.measures.items()},
         period=section.period,
         by={name: f"{path}{name}" for name in section.by},
         finish=finish_of(draft.derived),
         totals=section.totals,
     )
-
-
-def _check_kinds(draft: BoltDraft, name: str, said: Declaration, fields: Mapping[str, FieldType]) -> None:
-    key, kinds = f".measures.{name}.{said.kind}", kinds_of(fields)
-    if said.where is not None:
-        _check_kind(draft, f"{key}.where", said.where, kinds, _CONDITION, "result == 'win'")
-    if said.of is not None:
-        _check_kind(draft, key, said.of, kinds, _WANTED[said.kind], "points")
-
-
-def _check_derived(draft: BoltDraft, name: str, parsed: Parsed) -> None:
-    numbers: dict[str, ValueKind] = dict.fromkeys(draft.measures, "number")
-    _check_kind(draft, f".derived.{name}", parsed, numbers, _NUMBER, "percent(wins, fights)")
 
 
 def _check_kind(

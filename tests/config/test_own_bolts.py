@@ -150,6 +150,8 @@ measures.n = "count"
         (BASE + 'measures._x = "count"', 'bolts.b.measures._x: expected a name of letters, digits and "_", as wins'),
         (BASE + 'measures.ts = "count"', "bolts.b.measures.ts: expected a field that no document has already, as my_ts, got ts"),
         (BASE + 'measures.updated = "count"', "bolts.b.measures.updated: expected a field that no document has already"),
+        (BASE + 'measures.part_of = "count"', "bolts.b.measures.part_of: expected a field that no document has already"),
+        (BASE + 'measures.v = { distinct = "acct" }', "bolts.b.measures.v: expected a field that no document has already, as my_v, got v"),
         (BASE + 'by = ["n"]', "bolts.b.measures.n: expected another name, as n_2, got one that by has"),
         (BASE + 'derived.n = "n + 1"', "bolts.b.derived.n: expected another name, as n_2, got one that measures has"),
         (BASE + 'measures.x = { sum = "a.b" }', 'bolts.b.measures.x.sum: expected comparisons, and, or'),
