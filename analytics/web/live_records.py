@@ -10,19 +10,16 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gevent
-import msgspec
 
 from analytics.broker.selection import TopicSelection
-from analytics.broker.topics import CODES
 from analytics.broker.wire import Heartbeat, Message
 from analytics.cluster.place import located
 from analytics.config import BrokerSection, Config
-from analytics.core.tuples import UNDECODABLE
 from analytics.errors import AnalyticsError
 from analytics.system.tasks import TaskGroup
+from analytics.web.live_tuples import LiveRecord, read, shown, source_name
 
 MOST_ROWS = 100
 MOST_FILTERS = 16
@@ -33,8 +30,6 @@ IDLE_SECONDS = 10.0
 SILENT_SECONDS = 3.0
 """A broker sends a heartbeat every second."""
 RECORDS = ("gamelog.*", "payment", "syncuser")
-SAMPLE = 500
-"""Characters of a record that are kept."""
 _BREATH = 500  # records that are examined before other requests have their turn
 
 
@@ -50,64 +45,6 @@ class LiveFilter:
     def selection(self) -> TopicSelection:
         """The topics to subscribe to."""
         return TopicSelection(*([self.topic] if self.topic else RECORDS))
-
-
-class LiveRecord(msgspec.Struct, frozen=True):
-    """A record as it came in. ``at``: Unix seconds; ``n``: its number in the source, 0 where it has none."""
-
-    at: float
-    topic: str
-    source: str
-    n: int
-    acct: str
-    text: str
-
-
-class _OpField(msgspec.Struct, frozen=True):
-    code: str = ""
-
-
-class _DataField(msgspec.Struct, frozen=True):
-    acct: Any = ""
-
-
-class _Tuple(msgspec.Struct):
-    """What is needed of a tuple of any topic."""
-
-    id: str = ""
-    op: _OpField = _OpField()
-    opname: Any = ""
-    data: _DataField = _DataField()
-    acct: Any = ""
-    acctid: Any = ""
-    uid: Any = ""
-    users: dict[str, msgspec.Raw] = {}
-    userlist: list[Any] = []
-
-    @property
-    def about(self) -> str:
-        """The account that it is about, "" for none or several."""
-        return str(self.data.acct or self.acct or self.acctid or "")
-
-    @property
-    def topic(self) -> str:
-        """The topic of a record of a game log, "" of others."""
-        code = self.op.code or self.opname
-        return f"{CODES}{code}" if code else ""
-
-    def concerns(self, acct: str) -> bool:
-        """Return whether ``acct`` is in it, as an account or as a role."""
-        own = (self.data.acct, self.acct, self.acctid, self.uid)
-        return acct in map(str, own) or acct in self.users or acct in map(str, self.userlist)
-
-
-_decode = msgspec.json.Decoder(_Tuple).decode
-
-
-def source_name(source: str) -> str:
-    """Return the configured name of a record source: ``s1`` of ``gamelog/s1@f00``."""
-    rest = source.partition("/")[2]
-    return rest.rpartition("@")[0] or rest or source
 
 
 class Arrivals:
@@ -209,10 +146,9 @@ class Sampler:
                 got = subscriber.recv(1.0)
                 if time.monotonic() >= second:
                     second, left = time.monotonic() + 1, self._most_bytes()
+                # Counted in waits: after a pause of the machine, the broker gets its full time.
                 silent = silent + 1 if got is None else 0
-                if (
-                    silent >= SILENT_SECONDS
-                ):  # counted in waits: after a pause of the machine, it gets its full time
+                if silent >= SILENT_SECONDS:
                     self._broker = None  # it may have moved
                     self.problem = f"the broker has sent nothing for {SILENT_SECONDS:g} s"
                     return
@@ -238,14 +174,14 @@ class Sampler:
         lines = self._selection.lines(message)
         if not self.wanted.acct:
             self.matched += len(lines)
-            self.rows.extend(_row(message, line) for line in lines[-MOST_ROWS:])
+            self.rows.extend(shown(message, line) for line in lines[-MOST_ROWS:])
             return
         for at, line in enumerate(lines):
             if at % _BREATH == _BREATH - 1:
                 gevent.sleep(0)
-            if _read(line).concerns(self.wanted.acct):
+            if read(line).concerns(self.wanted.acct):
                 self.matched += 1
-                self.rows.append(_row(message, line))
+                self.rows.append(shown(message, line))
 
 
 class LiveRecords:
@@ -290,37 +226,3 @@ class LiveRecords:
         finally:
             if self._samplers.get(sampler.wanted) is sampler:
                 del self._samplers[sampler.wanted]
-
-
-def topic_and_acct(line: bytes) -> tuple[str, str]:
-    """Return the topic of a record of a game log and the account that it is about; "" where it can't be read."""
-    read = _read(line)
-    return read.topic, read.about
-
-
-def _read(line: bytes) -> _Tuple:
-    try:
-        return _decode(line)
-    except UNDECODABLE:
-        return _Tuple()  # of another shape, as a subscriber's own topic may be
-
-
-def _row(message: Message, line: bytes) -> LiveRecord:
-    read = _read(line)
-    number = read.id.rpartition(":")[2]
-    head = b'{"id":"%s",' % read.id.encode()
-    text = b"{" + line.removeprefix(head) if line.startswith(head) else line
-    return LiveRecord(
-        at=message.header.at,
-        topic=read.topic or message.topic,
-        source=source_name(message.header.source),
-        n=int(number) if number.isdigit() else 0,
-        acct=read.about,
-        text=shortened(text),
-    )
-
-
-def shortened(text: bytes) -> str:
-    """Return the beginning of a record as text."""
-    some = text[: SAMPLE * 4].decode(errors="replace")
-    return some if len(some) <= SAMPLE else some[:SAMPLE] + "…"

@@ -98,7 +98,7 @@ def test_records_appear_as_they_come_in(live: Live) -> None:
     live.look()
     live.publish("gamelog.login_logcount", login("ann"), login(12))
     live.publish("syncuser", role("bob"), source="syncuser/dl@f1")
-    live.publish("loginday", {"id": "x", "area": "a1"}, source="")
+    live.publish("loginday", {"id": "x", "area": "a1", "users": 5}, source="")
     answer = live.until(lambda answer: answer["came"] == answer["examined"] == 3)
     assert [(row["topic"], row["source"], row["acct"], row["usable"]) for row in answer["rows"]] == [
         ("syncuser", "dl", "bob", True),
@@ -119,6 +119,7 @@ def test_records_appear_as_they_come_in(live: Live) -> None:
         ("source=s2", ["dan"], 4),
         ("topic=syncuser", ["bob"], 1),
         ("topic=gamelog.login_logcount", ["dan", "ann"], 2),
+        ("topic=login*&acct=eve", [""], 1),
         ("topic=gamelog.login_logcount&acct=ann", ["ann"], 2),
     ],
 )
@@ -128,6 +129,7 @@ def test_a_filter_leaves_what_it_says(live: Live, query: str, accts: list[str], 
     live.publish("syncuser", role("bob"), source="syncuser/dl@f1")
     live.publish("payment", {"area": "a1", "users": {"cat": {"times": 1}}}, source="payment/dl@f1")
     live.publish("gamelog.login_logcount", login("dan"), source="gamelog/s2@f2")
+    live.publish("loginday", {"area": "a1", "users": 1, "userlist": ["eve"]}, source="")
     answer = live.until(lambda answer: answer["came"] == answer["examined"] == came, query)
     assert [row["acct"] for row in answer["rows"]] == accts and answer["matched"] == len(accts)
 

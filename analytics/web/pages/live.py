@@ -11,16 +11,8 @@ from analytics.spouts.rejected import Reject, newest
 from analytics.web.answers import means
 from analytics.web.data import Data
 from analytics.web.filters import BadFilter, Filters
-from analytics.web.live_records import (
-    MOST_FILTERS,
-    MOST_ROWS,
-    RECORDS,
-    LiveFilter,
-    LiveRecord,
-    shortened,
-    source_name,
-    topic_and_acct,
-)
+from analytics.web.live_records import MOST_FILTERS, MOST_ROWS, RECORDS, LiveFilter
+from analytics.web.live_tuples import LiveRecord, shortened, source_name, topic_and_acct
 from analytics.web.page import DashboardPage
 from analytics.web.translation import Translate
 
