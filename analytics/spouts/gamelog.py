@@ -22,7 +22,7 @@ from analytics.config import Config, Source, areas
 from analytics.spouts.journal import Journal, JournalMark
 from analytics.spouts.lost import Lost
 from analytics.spouts.mapping.compiled import line_mappings
-from analytics.spouts.mapping.lines import convert, header_of
+from analytics.spouts.mapping.lines import convert, tables
 from analytics.spouts.memory import Memory
 from analytics.spouts.outbox import alone
 from analytics.spouts.positions import SpoutState, StreamPosition
@@ -135,11 +135,14 @@ class Pipeline:
             self.counts.read += chunk.last
             self.counts.rejected += chunk.last
             return Work(ending, [one], chunk.source, chunk.position)
-        header = _header(chunk, rules)
-        shares = convert(chunk.data, chunk.source, chunk.first, rules, int(time.time()), header)
-        if chunk.cut_off and rules.mapping and rules.mapping.is_text and any(share.ns for share in shares):
-            shares = [Share(chunk.source, bad=[Bad(chunk.first, _CUT_OFF, chunk.data.removesuffix(b"\n"))])]
-        rejects = _rejects(shares, rules, header)
+        shares: list[Share] = []
+        rejects: list[Reject] = []
+        for data, first, header in tables(chunk, rules):
+            some = convert(data, chunk.source, first, rules, int(time.time()), header)
+            if chunk.cut_off and rules.mapping and rules.mapping.is_text and any(share.ns for share in some):
+                some = [Share(chunk.source, bad=[Bad(first, _CUT_OFF, data.removesuffix(b"\n"))])]
+            shares += some
+            rejects += _rejects(some, rules, header)
         self.counts.read += sum(len(share.ns) + len(share.bad) for share in shares)
         self.counts.rejected += len(rejects)
         return Work(shares, rejects, chunk.source, chunk.position)
@@ -367,18 +370,6 @@ def rules_of(config: Config, source: str = "", game: str = "", others: Rules | N
         schemas = schemas_of(config)
         there, mappings = areas(config), line_mappings(config, schemas)
     return Rules(there, opcodes, game, schemas, mappings, source)
-
-
-def _header(chunk: Chunk, rules: Rules) -> str:
-    """Return the first line of a chunk's log, where it names the columns; keep it with the position."""
-    if rules.mapping is None or not rules.mapping.needs_header:
-        return ""
-    if chunk.first == 1 and chunk.position is not None and not chunk.position.header:
-        # What follows in the stream begins from this very position, and so has it, too.
-        chunk.position.header = header_of(chunk.data)
-    elif chunk.first == 1 and chunk.position is None:
-        return header_of(chunk.data)
-    return chunk.position.header if chunk.position is not None else chunk.header
 
 
 def _fit(works: list[Work]) -> bool:

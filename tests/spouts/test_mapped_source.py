@@ -62,6 +62,27 @@ def test_a_table_with_a_header_is_read_on_after_a_restart_and_a_crash(tmp_path, 
     assert numbers[901] == "1420688900;u900;x"
 
 
+def test_a_table_whose_columns_change_is_read_by_the_header_before_each_line(tmp_path, started):
+    """A program writes its header whenever it starts, and a newer one has other columns."""
+    log = tmp_path / "table.csv"
+    first = b"\n".join(rows(n, n).strip() for n in range(1, 6))
+    log.write_bytes(b"at;who;more\n" + first + b"\n")
+    config = configured(tmp_path, table(log, separator=";"))
+    started(Broker(config.broker, config.data))
+    spout = started(GamelogSpout(config))
+    exactly(config, 1, 5)
+    swapped = b"".join(b"x;%d;u%d\n" % (1_420_688_000 + n, n) for n in range(6, 9))
+    append(log, b"at;who;more\n" + rows(6, 6) + b"more;at;who\r\n" + swapped.partition(b"\n")[2] + b"at;x\n")
+    exactly(config, 1, 8)
+    spout.vanish()
+    append(log, b"x;1420688009;u9\n")
+    started(GamelogSpout(config))
+    exactly(config, 1, 9)
+    assert {one["header"] for one in journal_lines(config)} == {"at;who;more", "more;at;who"}
+    [bad] = waiting(config.data).values()
+    assert bad.raw == "at;x" and bad.header == "more;at;who"
+
+
 def test_what_was_journaled_and_not_accepted_is_published_after_a_crash(tmp_path, started):
     log = tmp_path / "game.log"
     log.write_bytes(b"".join(b'{"at":%d,"who":"u%d"}\n' % (1_420_688_000 + n, n) for n in range(1, 301)))

@@ -9,7 +9,7 @@ import msgspec
 from analytics.config import Config, EventSection, FieldSection, Mapped, areas
 from analytics.core.schema import GAMELOG, Kind, Schema, is_code, shown
 from analytics.errors import RecordError
-from analytics.spouts.mapping.formats import parser
+from analytics.spouts.mapping.formats import cells_of, parser
 from analytics.spouts.mapping.remapped import remapped
 from analytics.spouts.mapping.times import seconds
 from analytics.spouts.normalizing import Record
@@ -48,6 +48,7 @@ class LineMapping:
     Attributes:
         needs_header: the first line of a log says what the others mean.
         keeps_json: every usable line is a JSON object.
+        time_field: the member or column that says when.
         is_text: a line that was cut off may look like a whole one, with a shorter value.
     """
 
@@ -59,6 +60,7 @@ class LineMapping:
         self.needs_header = section.format == "csv" and not section.columns
         self.keeps_json = section.format == "json" and not section.prefix
         self.is_text = section.format != "json"
+        self.time_field = section.time.field
         self._section = section
         self._parse = parser(section)
         self._seconds = seconds(section.time, zone)
@@ -73,9 +75,12 @@ class LineMapping:
         if isinstance(section.area, FieldSection):
             named.append(section.area.field)
         self._moved = {*named} - {name for name, own in section.fields.items() if name == own}
+        needed = [section.time.field, section.event]
         self._origins["ts"] = section.time.field
         if isinstance(section.area, FieldSection):
             self._origins["area"] = section.area.field
+            needed.append(section.area.field)
+        self._needed = {name for name in needed if name}
 
     def records(self, chunk: bytes) -> bytes | None:
         """Return the records of whole JSON lines at once, each with its braces and newline.
@@ -111,6 +116,22 @@ class LineMapping:
         for name in data.keys() & self._kinds.keys():
             data[name] = _as(self._kinds[name], data[name])
         return _encode({"op": {"code": event.code}, "area": area, "ts": ts, "data": data})[1:-1]
+
+    def header_in(self, line: bytes, header: str) -> str:
+        """Return the header that a line is, as a program writes one whenever it starts, "" if it is none.
+
+        It names all columns that the mapping reads and ``header`` has, and has no time where a line below ``header`` has it.
+        """
+        assert self._section.time is not None
+        text = line.decode(errors="replace")
+        try:
+            cells, columns = ({*cells_of(one, self._section.separator)} for one in (text, header))
+            if not cells >= self._needed | columns.intersection(self._section.fields.values()):
+                return ""
+            self._seconds((self._parse(line, header) or {}).get(self._section.time.field))
+        except RecordError:
+            return text
+        return ""
 
     def reason(self, reason: str) -> str:
         """Return why a record can't be used in terms of the line: the name of its own field first."""

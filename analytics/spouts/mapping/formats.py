@@ -71,8 +71,8 @@ class _Csv:
     def __call__(self, line: bytes, header: str) -> Record | None:
         text = _text(line)
         if header != self._header and not self._are_given:
-            self._columns, self._header = self._cells(header), header
-        cells = self._cells(text)
+            self._columns, self._header = cells_of(header, self._separator), header
+        cells = cells_of(text, self._separator)
         if not self._columns:
             raise RecordError(
                 "line: expected a header before it that names the columns, got none; name them in columns"
@@ -86,12 +86,14 @@ class _Csv:
             )
         return dict(zip(self._columns, cells, strict=True))
 
-    def _cells(self, text: str) -> list[str]:
-        try:
-            rows = list(csv.reader([text], delimiter=self._separator, strict=True))
-        except csv.Error as error:
-            raise RecordError(f"line: expected CSV, got {shown(text)} ({error})") from error
-        return rows[0] if rows else []
+
+def cells_of(text: str, separator: str) -> list[str]:
+    """Return the cells of a line of CSV. Raise RecordError if it is none."""
+    try:
+        rows = list(csv.reader([text], delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise RecordError(f"line: expected CSV, got {shown(text)} ({error})") from error
+    return rows[0] if rows else []
 
 
 def _pattern(section: Mapped) -> Parse:

@@ -8,7 +8,7 @@ journal reads it by the mapping that the configuration has now.
 import re
 from codecs import BOM_UTF8
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from analytics.spouts import records
 from analytics.spouts.mapping.compiled import LineMapping
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Originals, Share
-from analytics.spouts.sources.stream import count_lines
+from analytics.spouts.sources.stream import Chunk, count_lines
 
 MARK = b'","as":"'
 _BEGIN = b'{"id":"'
@@ -121,6 +121,33 @@ def plain_journal(block: bytes, rules: Rules, now: int) -> PlainJournal:
 def header_of(chunk: bytes) -> str:
     """Return the first line of a log, which names its columns."""
     return chunk.split(b"\n", 1)[0].removeprefix(BOM_UTF8).rstrip(b"\r").decode(errors="replace")
+
+
+def tables(chunk: Chunk, rules: Rules) -> Iterator[tuple[bytes, int, str]]:
+    """Yield the lines of a chunk below each header: lines, the first one's number, and the header, "" if lines need none.
+
+    The last header is kept with the chunk's position.
+    """
+    mapping, position = rules.mapping, chunk.position
+    data, first, header = chunk.data, chunk.first, ""
+    if mapping is not None and mapping.needs_header:
+        header = chunk.header if position is None else position.header
+        if not header and first == 1:
+            header = header_of(data)
+        mark, begin, at = mapping.time_field.encode(), 0, 0
+        while (at := data.find(mark, at)) >= 0:
+            line = data.rfind(b"\n", 0, at) + 1
+            at = (data.find(b"\n", at) + 1) or len(data)
+            if new := mapping.header_in(data[line:at].removeprefix(BOM_UTF8).rstrip(b"\r\n"), header):
+                if line > begin:
+                    yield data[begin:line], first, header
+                    first += count_lines(data, begin, line)
+                begin, header = line, new
+        data = data[begin:]
+        if position is not None:
+            # What follows in the stream begins from this very position, and so has it, too.
+            position.header = header
+    yield data, first, header
 
 
 def _mapped(found: _SourceLines, rules: Rules, mapping: LineMapping | None, now: int) -> Share:
