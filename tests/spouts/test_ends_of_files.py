@@ -115,6 +115,27 @@ def test_the_last_record_of_a_quiet_file_counts_without_its_newline(folder):
         assert [n for _, n in one.found][-1] == 4 and one.text().endswith(line("u4"))
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b" \n"])
+def test_a_log_whose_first_line_ended_late_is_known_again(folder, end):
+    """It was named before the carriage return had come, and is told from others by its first line."""
+    log, texts = folder / "game.log", lines(1, 3).splitlines()
+    reading = Reading(log)
+    log.write_bytes(texts[0])
+    reading.follow(quiet=True)
+    append(log, end + texts[1] + end)
+    reading.follow()
+    log.rename(folder / "game.log.1")
+    append(folder / "game.log.1", texts[2] + end)
+    again = Reading(folder / "game.log*", reading.positions)
+    again.follow()
+    assert len({source for source, _ in [*reading.found, *again.found]}) == 1
+    found = reading.found | again.found
+    assert {n: text.strip() for (_, n), text in found.items()} == dict(enumerate(texts, 1))
+    afresh = Reading(folder / "game.log*")
+    afresh.follow()
+    assert [(n, text.strip()) for (_, n), text in afresh.found.items()] == list(enumerate(texts, 1))
+
+
 def test_a_packed_log_that_ends_within_a_line_is_read_on_where_it_grows(folder):
     packed = folder / "game.log.1.gz"
     reading = Reading(folder / "game.log*")

@@ -176,6 +176,10 @@ def test_a_last_line_counts_without_its_newline_only_if_nothing_can_follow():
     lines, position = numbered(b'{"a":1}\n{"b":1}', more=b'\n{"c":1}\n')
     assert lines == [(1, b'{"a":1}'), (2, b'{"b":1}'), (3, b'{"c":1}')]
     assert position.n == 3 and not position.open
+    for end in (b"\r\n", b" \r\n", b"  \n"):
+        lines, position = numbered(b'{"a":1}' + end + b'{"b":1}', more=end + b'{"c":1}' + end)
+        assert [(n, text.strip()) for n, text in lines] == [(1, b'{"a":1}'), (2, b'{"b":1}'), (3, b'{"c":1}')]
+        assert position.n == 3 and not position.open
     lines, position = numbered(b'{"a":1}\n{"b"', more=b':1}\n{"c":1}\n')
     assert lines == [(1, b'{"a":1}'), (2, b'{"b":1}'), (3, b'{"c":1}')]
     lines, position = numbered(b'{"a":1}\n{"b"')

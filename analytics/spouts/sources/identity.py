@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from analytics.spouts.lost import Loss
 from analytics.spouts.positions import StreamPosition
 from analytics.spouts.sources.stream import (
+    BLANK,
     BLOCK,
     HEAD,
     LONGEST_LINE,
@@ -106,6 +107,9 @@ class Catalogue:
     def alike(self, lines: list[bytes]) -> list[str]:
         """Return the names of the streams that begin with these lines, or with the first of them."""
         begins = [fingerprint(lines[:count]) for count in range(1, len(lines) + 1)]
+        if lines and (record := lines[-1].rstrip(BLANK)) != lines[-1]:
+            # A stream that began before the end of its first record's line had come was named without that.
+            begins.append(fingerprint([*lines[:-1], record]))
         for name, position in self._others(begins).items():
             if name not in self.known:
                 self.put(name, position)

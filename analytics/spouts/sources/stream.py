@@ -27,10 +27,15 @@ _FIRST_MARK = 64
 HEAD = 64 << 10
 _HEAD_LINES = 256
 NUL = b"\0"
+BLANK = b" \t\r\0"
+"""What may surround a record on its line."""
 LONG_GAP = 64
 """So many NUL bytes in a row are a stretch of a file that was never written."""
 _GAP = re.compile(rb"\0{%d,}|\0+(?=\{)|(?m:^)\0+" % LONG_GAP)
 """A stretch of them, or fewer where a line begins or may begin: NUL bytes inside a line stay, and make it unusable."""
+
+_END = re.compile(rb"[ \t\r]*\n")
+"""What may follow a whole record on its line."""
 
 ReadAt = Callable[[int, int], bytes]
 """``read_at(offset, length)``: the bytes there, fewer only at the end."""
@@ -179,9 +184,9 @@ class Stream:
 
     def _text(self, data: bytes) -> Iterator[Chunk]:
         """Yield the lines of what begins at the start of a line, or, where ``_part``, within one."""
-        if self.position.open and not self._part and data.startswith(b"\n"):
-            self._advance(b"\n", 0, 0)  # of the line before
-            data = data[1:]
+        if self.position.open and not self._part and (ending := _END.match(data)):
+            self._advance(ending[0], 0, 0)  # of the line before
+            data = data[ending.end() :]
         at = 0
         while at < len(data):
             newline = data.find(b"\n", at)
@@ -260,7 +265,7 @@ class Stream:
 
 def is_record(line: bytes) -> bool:
     """Say whether ``line`` is a whole JSON object, to which nothing but white space can be added."""
-    text = line.strip(b" \t\r\0")
+    text = line.strip(BLANK)
     if not text.startswith(b"{") or not text.endswith(b"}"):
         return False
     try:
