@@ -3,6 +3,7 @@
 import gzip
 import os
 import time
+from hashlib import blake2b
 
 import pytest
 from gamelogs import line, lines
@@ -11,7 +12,7 @@ from analytics.config import GamelogSection, Source
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.identity import Catalogue
+from analytics.spouts.sources.identity import Catalogue, begun
 
 
 class Reading:
@@ -115,14 +116,14 @@ def test_the_last_record_of_a_quiet_file_counts_without_its_newline(folder):
         assert [n for _, n in one.found][-1] == 4 and one.text().endswith(line("u4"))
 
 
-@pytest.mark.parametrize("end", [b"\r\n", b" \n"])
-def test_a_log_whose_first_line_ended_late_is_known_again(folder, end):
+@pytest.mark.parametrize(("end", "come"), [(b"\r\n", 0), (b"  \r\n", 1)])
+def test_a_log_whose_first_line_ended_late_is_known_again(folder, end, come):
     """It was named before the carriage return had come, and is told from others by its first line."""
     log, texts = folder / "game.log", lines(1, 3).splitlines()
     reading = Reading(log)
-    log.write_bytes(texts[0])
+    log.write_bytes(texts[0] + end[:come])
     reading.follow(quiet=True)
-    append(log, end + texts[1] + end)
+    append(log, end[come:] + texts[1] + end)
     reading.follow()
     log.rename(folder / "game.log.1")
     append(folder / "game.log.1", texts[2] + end)
@@ -134,6 +135,16 @@ def test_a_log_whose_first_line_ended_late_is_known_again(folder, end):
     afresh = Reading(folder / "game.log*")
     afresh.follow()
     assert [(n, text.strip()) for (_, n), text in afresh.found.items()] == list(enumerate(texts, 1))
+
+
+def test_a_log_that_an_earlier_version_named_after_its_carriage_return_is_known(folder):
+    whole = lines(1, 3).replace(b"\n", b"\r\n")
+    (folder / "game.log").write_bytes(whole)
+    known = begun(whole, [b"x"])
+    known.fingerprint = blake2b(whole.partition(b"\n")[0], digest_size=8).hexdigest()
+    reading = Reading(folder / "game.log", {"gamelog/s1@named-before": known})
+    reading.follow()
+    assert {source for source, _ in reading.found} == {"gamelog/s1@named-before"}
 
 
 def test_a_packed_log_that_ends_within_a_line_is_read_on_where_it_grows(folder):

@@ -106,10 +106,11 @@ class Catalogue:
 
     def alike(self, lines: list[bytes]) -> list[str]:
         """Return the names of the streams that begin with these lines, or with the first of them."""
-        begins = [fingerprint(lines[:count]) for count in range(1, len(lines) + 1)]
-        if lines and (record := lines[-1].rstrip(BLANK)) != lines[-1]:
-            # A stream that began before the end of its first record's line had come was named without that.
-            begins.append(fingerprint([*lines[:-1], record]))
+        counts = range(1, len(lines) + 1)
+        # Earlier versions named streams after what followed the record on its line, too, as far as it had come.
+        begins = list(
+            dict.fromkeys(name(lines[:count]) for count in counts for name in (fingerprint, _digest))
+        )
         for name, position in self._others(begins).items():
             if name not in self.known:
                 self.put(name, position)
@@ -281,7 +282,11 @@ def begun(data: bytes, lines: list[bytes]) -> StreamPosition:
 
 
 def fingerprint(lines: list[bytes]) -> str:
-    """Return what a stream that begins with these lines is named after."""
+    """Return what a stream that begins with these lines is named after, whether the end of the last one has come or not."""
+    return _digest([*lines[:-1], *(line.rstrip(BLANK) for line in lines[-1:])])
+
+
+def _digest(lines: list[bytes]) -> str:
     return blake2b(b"\n".join(lines), digest_size=8).hexdigest()
 
 
