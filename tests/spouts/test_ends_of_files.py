@@ -282,3 +282,21 @@ def test_a_log_that_was_copied_truncated_and_is_as_long_again(folder, noticed):
     reading.follow()
     expected = lines(1000, 1299) + lines(2000, 2300)
     assert sorted(reading.found.values()) == sorted(expected.splitlines(keepends=True))
+
+
+@pytest.mark.parametrize("count", [3, 9])
+def test_a_quiet_log_that_is_truncated_and_written_to_just_before_it_is_closed(folder, count):
+    """What it holds now is shorter than what was read, or as long: neither is the end that was read."""
+    log = folder / "game.log"
+    log.write_bytes(lines(1001, 1009))
+    reading = Reading(folder / "game.log*")
+    reading.follow()
+    for carrier in reading.source._open.values():
+        carrier.changed = -1000.0
+    (folder / "game.log.1").write_bytes(log.read_bytes())
+    os.truncate(log, 0)
+    append(log, lines(2001, 2000 + count))
+    reading.source.scan()  # which closes quiet files
+    reading.follow()
+    expected = lines(1001, 1009) + lines(2001, 2000 + count)
+    assert sorted(reading.found.values()) == sorted(expected.splitlines(keepends=True))

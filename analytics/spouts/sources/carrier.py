@@ -82,6 +82,12 @@ class Carrier:
         """Say whether all is read."""
         return self.behind() == 0
 
+    def is_done(self, content: Content) -> bool:
+        """Say whether ``content`` is what was read: a file that was truncated since may be shorter, or as long again."""
+        if self.stream is None:
+            return not content[0]
+        return self.is_at_end() and content[0] >= self.stream.offset and content[1] == self.checked
+
     def is_spent(self) -> bool:
         """Say whether all is read and the file is gone from its place."""
         return self.gone and self.is_at_end()

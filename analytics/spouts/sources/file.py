@@ -219,7 +219,7 @@ class FileSource(LogSource):
                 continue
             if content[0] and (carrier.stream is None or (carrier.is_at_end() and carrier.has_open_line())):
                 self._stuck += 1  # keeps no other waiting
-            elif carrier.is_at_end() and not carrier.gone and carrier.quiet(patience):
+            elif carrier.is_done(content) and not carrier.gone and carrier.quiet(patience):
                 self._streams.abandon(carrier)
                 del self._open[inode]
                 self._done[inode] = content
@@ -303,8 +303,8 @@ class FileSource(LogSource):
                 self._streams.saw(stream.source, 0)
         self._streams.abandon(carrier)
         del self._open[inode]
-        if carrier.is_at_end():
-            self._done[inode] = carrier.content()  # else it has grown meanwhile, and is looked at again
+        if carrier.is_done(content := carrier.content()):
+            self._done[inode] = content  # else it has changed meanwhile, and is looked at again
         carrier.close()
 
     def _files(self, pattern: str) -> Iterator[tuple[Inode, Path]]:
