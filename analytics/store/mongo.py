@@ -29,8 +29,7 @@ from analytics.store.dialect import MONGODB, Dialect
 from analytics.store.encoding import OPTIONS
 from analytics.store.forking import forget_clients_in_children
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
-from analytics.store.store import POSITIONS, Document, Store, Write, is_total
-from analytics.timers.rollup import AREAS
+from analytics.store.store import AREAS, POSITIONS, Document, Store, Write, is_total
 
 forget_clients_in_children()
 

@@ -31,6 +31,9 @@ POSITIONS = "positions"
 TOTAL = "_total"
 """How the names of collections end that hold documents of whole games and plats. These have no ``area``."""
 
+AREAS = f"areas{TOTAL}"
+"""The collection that has one document for each day of a game, with the figures of each of its areas as columns."""
+
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit
 MOST_VERSIONS = 1 << 62  # leaves room below 64 bits for further versions
 PARTS_AT_ONCE = 16

@@ -11,11 +11,8 @@ NAME = "rollup"
 """The family of timer bolts that writes these sums."""
 
 
-AREAS = "areas_total"
-"""The collection that has one document for each day of a game, with the figures of each of its areas as columns."""
-
 AREA_FIELDS = ("dau", "wau", "mau", "payers", "revenue", "reg", "new_payers")
-"""Its columns, fields of ``kpi``."""
+"""The columns of ``areas_total``, fields of ``kpi``."""
 
 
 class Rollup:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import gevent
 from flask import Flask
 
 from analytics.config import Config, areas, catalogue
@@ -21,6 +22,8 @@ from analytics.web.wsgi import LimitedServer
 
 STOP_SECONDS = 1.0
 """For requests in flight at a stop: a page takes a fifth of that."""
+FIGURES_SECONDS = 10.0
+"""How long after its start the node imports what draws figures, if no reader has asked for one before."""
 
 
 class Dashboard:
@@ -33,6 +36,7 @@ class Dashboard:
         self._config = config
         self._server: LimitedServer | None = None
         self._data: Data | None = None
+        self._importing: gevent.Greenlet[[], None] | None = None
 
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
@@ -48,6 +52,7 @@ class Dashboard:
                 address, served(config, app), exempt=partial(_is_proxy, config), **_tls(config)
             )
             self._server.start()
+            self._importing = gevent.spawn_later(FIGURES_SECONDS, _import_figures)
         except OSError as error:
             raise AnalyticsError(
                 f"the dashboard can't listen on {address[0]} port {address[1]}: {error.strerror or error}. Is another "
@@ -62,6 +67,8 @@ class Dashboard:
 
     def stop(self) -> None:
         """Refuse new requests, give those in flight a second, and close the store."""
+        if self._importing is not None:
+            self._importing.kill()
         if self._server is not None:
             self._server.stop(timeout=STOP_SECONDS)
         if self._data is not None:
@@ -88,6 +95,11 @@ def served(config: Config, app: Flask) -> Application:
         return (probes if local else app)(environ, start_response)
 
     return answer
+
+
+def _import_figures() -> None:
+    """Import Bokeh, which takes half a second: while nobody waits for it, neither at the start nor in the first request."""
+    import analytics.web.figures  # noqa: F401
 
 
 def _is_proxy(config: Config, address: str) -> bool:

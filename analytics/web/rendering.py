@@ -27,7 +27,6 @@ from analytics.web.context import (
     with_language,
 )
 from analytics.web.csvs import SHEET
-from analytics.web.figures import figures
 from analytics.web.filters import NAMES
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
@@ -68,6 +67,9 @@ def common() -> dict[str, Any]:
 @pages.get("/figures/<path:name>.<language>.json")
 def figures_of(name: str, language: str) -> Response:
     """Give a page's figures, without data."""
+    # With it comes Bokeh, which takes longer to import than the rest of the dashboard.
+    from analytics.web.figures import figures
+
     known = page_set().by_name.get(name)
     if known is None or language not in LANGUAGES:
         return make_response(("there is no such page", 404))

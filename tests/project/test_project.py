@@ -116,9 +116,28 @@ def test_the_gpl_program_is_never_imported() -> None:
 
 def test_the_core_imports_in_a_bare_process() -> None:
     """Neither directly nor through anything else does the core pull in machinery."""
-    code = "import sys, analytics.bolts, analytics.core.reference; print(*sys.modules)"
+    found = imported_with("analytics.bolts", "analytics.core.reference")
+    assert not {"gevent", "zmq", "pymongo", "requests"} & found
+
+
+@pytest.mark.parametrize(
+    ("module", "slow"),
+    [
+        ("analytics.broker.broker", {"numpy", "pymongo"}),
+        ("analytics.runtime.worker", {"numpy", "rich"}),
+        ("analytics.store.embedded", {"numpy", "zmq"}),
+        ("analytics.web.dashboard_node", {"bokeh.models"}),
+    ],
+)
+def test_a_node_imports_nothing_slow_that_it_does_not_need(module: str, slow: set[str]) -> None:
+    assert not slow & imported_with(module)
+
+
+def imported_with(*modules: str) -> set[str]:
+    """Return all that a process has imported after ``modules``."""
+    code = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    assert not {"gevent", "zmq", "pymongo", "requests"} & set(done.stdout.split())
+    return set(done.stdout.split())

@@ -8,7 +8,7 @@ from metrics_page import PAGE, Example, documents_of, examples, said, tables
 
 from analytics.bolts import BOLTS
 from analytics.cli.demo_tables import CHAPTERS
-from analytics.store.store import TOTAL, is_total
+from analytics.store.store import AREAS, TOTAL, is_total
 from analytics.timers import TIMERS, rollup, start
 
 EXAMPLES = examples()
@@ -52,7 +52,7 @@ def test_every_collection_of_totals_is_told_of() -> None:
     """Their fields are those of the areas' documents; the columns of the table of areas are named."""
     named = set(re.findall(r"`(\w+)`", PAGE))
     of_timers = {f"{name}{TOTAL}" for name, timer in TIMERS.items() if timer.of_totals}
-    assert of_timers | {rollup.AREAS, *rollup.AREA_FIELDS} <= named
+    assert of_timers | {AREAS, *rollup.AREA_FIELDS} <= named
     [sums] = re.findall(r"^- Of (`[^:]*?), numbers are \*\*sums\*\*", PAGE, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", sums)) == {name for name, bolt in BOLTS.items() if bolt.totals}
 

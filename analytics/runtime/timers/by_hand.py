@@ -22,10 +22,10 @@ from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.timers.writing import Done
 from analytics.store import Store
-from analytics.store.store import TOTAL
+from analytics.store.store import AREAS, TOTAL
 from analytics.timers import TIMERS
-from analytics.timers.rollup import AREAS, rollups
 from analytics.timers.rollup import NAME as ROLLUP
+from analytics.timers.rollup import rollups
 from analytics.timers.start import NAME as START
 
 LONGEST_PERIOD = 31

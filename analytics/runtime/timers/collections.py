@@ -3,7 +3,7 @@
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
 from analytics.store import Store
-from analytics.store.store import TOTAL
+from analytics.store.store import AREAS, TOTAL
 from analytics.timers import NAMES, TIMERS, rollup
 from analytics.timers.facts import COLLECTIONS as READ
 
@@ -11,7 +11,7 @@ from analytics.timers.facts import COLLECTIONS as READ
 def collections_of(name: str, bolts: Catalogue = BOLTS) -> tuple[str, ...]:
     """Return the collections of a timer bolt or family. ``bolts``: whose totals are among them."""
     if name == rollup.NAME:
-        return (*(f"{bolt.name}{TOTAL}" for bolt in bolts.values() if bolt.totals), rollup.AREAS)
+        return (*(f"{bolt.name}{TOTAL}" for bolt in bolts.values() if bolt.totals), AREAS)
     return (name, f"{name}{TOTAL}") if name in TIMERS and TIMERS[name].of_totals else (name,)
 
 

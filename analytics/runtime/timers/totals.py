@@ -23,8 +23,8 @@ from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.runtime.timers.writing import Changes, Writer
 from analytics.store import Store
-from analytics.store.store import TOTAL, Document
-from analytics.timers.rollup import AREA_FIELDS, AREAS, Rollup, added
+from analytics.store.store import AREAS, TOTAL, Document
+from analytics.timers.rollup import AREA_FIELDS, Rollup, added
 
 Hours = dict[int, tuple[int, int]]
 """By the ordinal of a day, from when to when (Unix seconds) the totals of the day are to be computed."""

@@ -13,7 +13,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from analytics.core.areas import Area
-from analytics.timers.rollup import AREAS as AREAS_TOTAL
+from analytics.store.store import AREAS as AREAS_TOTAL
 from analytics.web.answers import Change, Date, Final, Money, PageAnswer, PerHead, filled, labelled, means
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
