@@ -34,6 +34,7 @@ class Consumer:
         heads: per topic the last message delivered.
         skipped: records that were gone from the log before this worker could read them.
         error: why nothing comes at the moment, "" if nothing is wrong.
+        caught_up: whether all that the log held when this was made has been delivered.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Consumer:
         self.heads = dict(heads)
         self.skipped = 0
         self.error = ""
+        self.caught_up = False
 
     def restart(self, log: str) -> None:
         """Go on at the beginning of ``log``, after NewLog."""
@@ -112,6 +114,7 @@ class Consumer:
             if message.header.number > self.heads[message.topic].number:
                 yield self._deliver(message)
         self._behind = page.more
+        self.caught_up |= not page.more
 
     def _deliver(self, message: Message) -> Message:
         header = message.header

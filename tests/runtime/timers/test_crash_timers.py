@@ -7,6 +7,7 @@ import gevent
 import pytest
 from timer_harness import COLLECTIONS, A, at, eventually, failing, log, some_weeks
 
+from analytics.broker.clients import Refill
 from analytics.runtime.timers.node import Timers
 
 
@@ -44,6 +45,31 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
     for node in timers_of(suite):
         suite.kill(node)
     unblock(suite)
+    suite.start_timers()
+    suite.drain()
+    assert suite.unpublished() == []
+    assert suite.documents() == suite.anew()
+
+
+@pytest.mark.parametrize("collection", ["serverstarttime", "kpi"])
+def test_killed_and_the_broker_is_late(suite: Any, collection: str, monkeypatch: Any) -> None:
+    """What the run had read that ended half-way is read before the next: else nobody would hear of what it wrote."""
+    some_weeks(suite, "2015-02-20", 12, seed=1)
+    suite.drain()
+    there = blocked_at(suite, "after", collection)
+    some_weeks(suite, "2015-02-16", 20, seed=2)
+    assert there.wait(120)
+    for node in timers_of(suite):
+        suite.kill(node)
+    unblock(suite)
+    read = Refill.read
+
+    def read_late(*arguments: Any) -> Any:
+        monkeypatch.setattr(Refill, "read", read)
+        gevent.sleep(1)  # longer than the quiet after which a run is due
+        return read(*arguments)
+
+    monkeypatch.setattr(Refill, "read", read_late)
     suite.start_timers()
     suite.drain()
     assert suite.unpublished() == []
