@@ -12,7 +12,7 @@ from analytics.broker.wire import BrokerState
 from analytics.cli.console import Console, console, escape
 from analytics.cli.streams import data_stream
 from analytics.config import Config
-from analytics.runtime.report import StatusReport, facts, report
+from analytics.runtime.report import SECONDS, StatusReport, facts, report
 from analytics.runtime.service.control import lsb_status
 
 
@@ -23,14 +23,22 @@ from analytics.runtime.service.control import lsb_status
     is_flag=True,
     help="Exit statuses of init scripts: 0 healthy, 1 killed, 3 stopped, 150 unhealthy.",
 )
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0, min_open=True),
+    default=SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long broker and store may take to answer. More on a machine that is busy.",
+)
 @click.pass_obj
-def status(config: Config, as_json: bool, lsb: bool) -> None:
+def status(config: Config, as_json: bool, lsb: bool, patience: float) -> None:
     """Show every node, healthy or not, and the balance of records.
 
     The exit status is 0 only if every node that the configuration needs is healthy, broker and store answer, and
     the balance adds up.
     """
-    found = report(config)
+    found = report(config, patience)
     if as_json:
         data_stream().write(msgspec.json.format(msgspec.json.encode(facts(found))).decode() + "\n")
     else:

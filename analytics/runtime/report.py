@@ -1,7 +1,7 @@
 """What ``status`` says, as data: every node that should run or does, the balance, and who did not answer.
 
 ``status``, ``/metrics`` and the dashboard show the same report. What it needs of others is asked side by side,
-each within ``SECONDS``: a peer that hangs does not delay the report of the others.
+each within the same time: a peer that hangs does not delay the report of the others.
 """
 
 import time
@@ -33,10 +33,10 @@ from analytics.system.processes import Usage, process_started
 
 BALANCE_TRIES = 40
 SECONDS = 1.2
-"""For one answer. With the start of the interpreter ``status`` takes less than two."""
+"""For one answer, as a rule. With the start of the interpreter ``status`` takes less than two."""
 
-PATIENCE = SECONDS * 0.9
-"""A peer's client times out a little earlier, with its own message."""
+CLIENTS_SHARE = 0.9
+"""Of this time, what a peer's client has: it times out a little earlier, with its own message."""
 
 MISSING = "not running"
 NONE = Reply()
@@ -123,10 +123,10 @@ def facts(found: StatusReport) -> dict[str, Any]:
     }
 
 
-def report(config: Config) -> StatusReport:
-    """Return how the suite does at this moment, within two seconds whatever hangs."""
+def report(config: Config, seconds: float = SECONDS) -> StatusReport:
+    """Return how the suite does at this moment, within two seconds whatever hangs; ``seconds``: for each answer."""
     local = LocalRegistry(config.data).list()
-    answers = ask_all(_questions(config), SECONDS)
+    answers = ask_all(_questions(config, seconds * CLIENTS_SHARE), seconds)
     peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
     entries: list[NodeEntry] | None = answers["etcd"].value if "etcd" in answers else None
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
@@ -171,39 +171,39 @@ def report_with_balance(config: Config) -> StatusReport:
     return found
 
 
-def _questions(config: Config) -> dict[str, Callable[[], Any]]:
+def _questions(config: Config, patience: float) -> dict[str, Callable[[], Any]]:
     """Return what is asked, by whom. A store whose address only the nodes' environment holds is left out.
 
     The broker is asked after the nodes: otherwise a spout could report records that the broker had not seen yet when it
     answered.
     """
     listed = Event()
-    questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config, listed)}
+    questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config, listed, patience)}
     if Supervisor(config).noted_pid:
         questions["supervisor"] = lambda: failing(config)
     if not any(fault.startswith("mongodb.") for fault in unset_variables(config)):
-        questions["store"] = lambda: _ask_store(config)
+        questions["store"] = lambda: _ask_store(config, patience)
     if config.etcd.endpoints:
-        questions["etcd"] = lambda: _ask_etcd(config, listed)
+        questions["etcd"] = lambda: _ask_etcd(config, listed, patience)
     else:
         listed.set()
     return questions
 
 
-def _ask_broker(config: Config, listed: Event) -> BrokerState:
+def _ask_broker(config: Config, listed: Event, patience: float) -> BrokerState:
     """Ask it where the cluster knows it to be; an etcd that hangs leaves it less time."""
     began = time.monotonic()
-    listed.wait(PATIENCE / 4)
+    listed.wait(patience / 4)
     broker = located(config).broker
-    refill = Refill(broker, PATIENCE - (time.monotonic() - began))
+    refill = Refill(broker, patience - (time.monotonic() - began))
     try:
         return refill.state()
     finally:
         refill.close()
 
 
-def _ask_store(config: Config) -> None:
-    store = open_store(config, PATIENCE)
+def _ask_store(config: Config, patience: float) -> None:
+    store = open_store(config, patience)
     try:
         store.ping()
     finally:
@@ -211,8 +211,8 @@ def _ask_store(config: Config) -> None:
         gevent.spawn(store.close)
 
 
-def _ask_etcd(config: Config, listed: Event) -> list[NodeEntry]:
-    registry = open_registry(config, PATIENCE)
+def _ask_etcd(config: Config, listed: Event, patience: float) -> list[NodeEntry]:
+    registry = open_registry(config, patience)
     try:
         entries = registry.list()
         if registry.problem:
@@ -243,7 +243,7 @@ def node_reports(
         failed: the nodes that the supervisor can't keep running, and why.
     """
     if entries is None:
-        registry = open_registry(config, PATIENCE)
+        registry = open_registry(config, SECONDS * CLIENTS_SHARE)
         entries = registry.list()
         registry.close()
     names = {entry.name for entry in entries}
