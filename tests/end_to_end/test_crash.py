@@ -6,20 +6,24 @@
 import os
 import random
 
+from forms import LONG
+
 from analytics.store.memory import MemoryStore
 from analytics.store.store import Write
 from analytics.testing.broken_store import EMBEDDED, REPLICA_SET
 from analytics.testing.comparing import differences
 from analytics.testing.crash import CrashTest
 
-SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20"))
+SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "10"))
 LEAST_KILLS = 3
 
 
 def _run(folder, store, service=False):
     seed = random.SystemRandom().randrange(2**32)
     said = []
-    test = CrashTest(folder, seed, rate=1_000, pause=2, say=said.append, store=store, service=service)
+    test = CrashTest(
+        folder, seed, rate=1_000, pause=2 if LONG else 1, say=said.append, store=store, service=service
+    )
     result = test.run(SECONDS)
     where = f"seed {seed}, folder {folder}; {said[-1]}"
     assert not result.differences, "\n".join([where, *result.differences])

@@ -7,6 +7,7 @@ from random import Random
 import gevent
 import near_suite
 import pytest
+from forms import LONG
 from journaling_suite import ALL, Hand, JournalingSuite, Killed, YieldingStore, expected
 from plain_numbers import DAY, day_start
 from raw_months import Months, sent, world
@@ -14,7 +15,7 @@ from raw_months import Months, sent, world
 from analytics.bolts import BOLTS
 from analytics.config import TimersSection
 
-DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=5)
+DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=5 if LONG else 2)
 NOW = day_start("UTC", DAYS.last + 3 * DAY)
 FEW = 3
 

@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import gevent
 from databases import Database
+from forms import LONG
 from plain_numbers import Record, World, emptied, of_days, of_records
 from raw_months import AUTUMN, sent, world
 from role_interface import RoleInterface
@@ -26,6 +28,7 @@ from analytics.testing.setting import on_ports
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers"], ["timers"], ["syncuser"]]
 WITHIN_SECONDS = 240
+MONTHS = AUTUMN if LONG else replace(AUTUMN, players=6)
 ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
 
 
@@ -82,7 +85,7 @@ def until_collected(config: Config, roles: int) -> None:
 
 def test_a_month_through_the_suite(tmp_path: Path, database: Database):
     random = Random(21)
-    records = [one.record for one in sent(21, AUTUMN)]
+    records = [one.record for one in sent(21, MONTHS)]
     piped = [one for one in records if one[0] != "syncuser"]
     newest = {
         (one["area"], one["uid"]): (topic, one) for topic, one in in_order(records) if topic == "syncuser"

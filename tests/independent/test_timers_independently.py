@@ -1,12 +1,14 @@
 """The timers' documents equal the second opinion at every moment, however the months come in."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
 
 import pytest
 from databases import Database
+from forms import LONG
 from near_suite import NearSuite
 from plain_numbers import DAY, Fields, Record, date_of, day_start, emptied, of_days, of_records, sums
 from raw_months import AUTUMN, SPRING, Months, moments, sent, world
@@ -15,7 +17,8 @@ from sameness import differences, public
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.store import MongoStore
 
-SLICES = 7
+SLICES = 7 if LONG else 4
+PLAYERS = 24 if LONG else 5
 Begun = Callable[[int], NearSuite]
 
 
@@ -40,7 +43,7 @@ def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -
 def test_timers_keep_up(seed: int, months: Months, begun: Begun):
     """After each of many slices of records, at the moment at which they came; timers start anew now and then."""
     random = Random(seed)
-    left, arrived = sent(seed, months), []
+    left, arrived = sent(seed, replace(months, players=PLAYERS)), []
     steps = moments(months, random, SLICES)
     suite = begun(steps[0])
     for moment in steps:
@@ -110,7 +113,7 @@ def snapshot(number: int, area: str, day: int, acct: str) -> Record:
 def test_timers_by_hand(days: tuple[str, str] | None, begun: Begun):
     """From nothing, for all days or some, at a moment in the midst of them."""
     moment = day_start("UTC", AUTUMN.last - 3 * DAY) + 50_000
-    records = [one.record for one in sent(13, AUTUMN) if one.at <= moment]
+    records = [one.record for one in sent(13, replace(AUTUMN, players=PLAYERS)) if one.at <= moment]
     suite = begun(moment)
     suite.send(records)
     suite.settled(0)

@@ -5,6 +5,7 @@ from typing import Any
 
 import gevent
 import pytest
+from forms import LONG
 from timer_harness import COLLECTIONS, A, at, eventually, failing, log, some_weeks
 
 from analytics.broker.clients import Refill
@@ -104,7 +105,7 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
 
 
 def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
-    for n, collection in enumerate([*COLLECTIONS, "positions"] * 2):
+    for n, collection in enumerate([*COLLECTIONS, "positions"] * (2 if LONG else 1)):
         suite.store.before = failing(collection)
         suite.store.after = failing(collection, 2)
         some_weeks(suite, "2015-02-20", 10, seed=n, accts=20)
