@@ -41,14 +41,14 @@ def in_steps(
     if days_at_once is None:
         yield from count(None, None)
         return
-    since, now, step = EARLIEST_START, int(time.time()), DAY_SECONDS
-    while since < now:
-        found = count(since, since + step)
+    until, step = int(time.time()), DAY_SECONDS
+    yield from count(until, None)  # hardly any document begins in the future
+    while until > EARLIEST_START:
+        since = max(until - step, EARLIEST_START)
+        found = count(since, until)
         yield from found
-        since += step
-        step = DAY_SECONDS if found else min(2 * step, days_at_once * DAY_SECONDS)
-    # Hardly any document begins in the future.
-    yield from count(since, None)
+        # Backwards: the last day of a game is known, and before its first one the steps may be long.
+        until, step = since, DAY_SECONDS if found else min(2 * step, days_at_once * DAY_SECONDS)
 
 
 def read(

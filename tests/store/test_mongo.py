@@ -72,14 +72,14 @@ def test_an_engine_that_reads_all_that_matches_counts_starts_some_days_at_a_time
     one_span = store._starts
 
     def note(collection: str, game: str, since: int, until: int | None) -> list[tuple[Any, int]]:
-        asked.append((since, until or now))
+        asked.append((since, until or since))
         return one_span(collection, game, since, until)
 
     monkeypatch.setattr(store, "_starts", note)
     monkeypatch.setattr("analytics.store.grouping.EARLIEST_START", now - 400 * day)
-    assert [ts for ts, _ in store.starts("loginday", game="g")] == starts
+    assert sorted(ts for ts, _ in store.starts("loginday", game="g")) == starts
     assert max(until - since for since, until in asked) == 8 * day
-    assert all(until == since for (_, until), (since, _) in itertools.pairwise(asked))
+    assert all(until == since for (since, _), (_, until) in itertools.pairwise(asked))
     store.close()
 
 

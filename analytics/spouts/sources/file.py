@@ -2,7 +2,7 @@
 
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gevent
@@ -12,14 +12,13 @@ from analytics.spouts.lost import Loss
 from analytics.spouts.sources.carrier import ENDED_SECONDS, Carrier, Content, Inode, content_of
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
-from analytics.spouts.sources.log_source import LogSource
+from analytics.spouts.sources.log_source import FollowingSource
 from analytics.spouts.sources.matching import matching
 from analytics.spouts.sources.packed import OPENERS, START, UNPACKING, Forward, Open, opener
 from analytics.spouts.sources.stream import (
     BLOCK,
     NUL,
     Begun,
-    Chunk,
     Emit,
 )
 
@@ -33,7 +32,7 @@ _QUIET_SECONDS = 60.0
 _MOST_OPEN = 100
 
 
-class FileSource(LogSource):
+class FileSource(FollowingSource):
     """Follows every file that the glob ``path`` matches, and what was rotated away from it.
 
     A file beside them whose name goes on after ``.`` or ``-`` counts as rotated if a stream that was being read
@@ -55,10 +54,8 @@ class FileSource(LogSource):
         looked: float,
     ) -> None:
         self.looked = looked
+        super().__init__(emit, health, lost)
         self._source = source
-        self._emit = emit
-        self._lost = lost
-        self._health = health
         self._since = looked - CLOCKS_DIFFER_SECONDS
         self._pause = min(source.poll_seconds, section.batch_seconds)
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
@@ -320,10 +317,6 @@ class FileSource(LogSource):
                 continue
             if stat.S_ISREG(status.st_mode):
                 yield (status.st_dev, status.st_ino), path
-
-    def _emit_all(self, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self._emit(chunk)
 
     def _unpack(self, inode: Inode, path: Path, open_packed: Open, make: bool) -> None:
         """Read a packed file to its end, from where its stream was read up to before it was packed."""

@@ -7,7 +7,7 @@ each line that is added changes the log's ETag, and the whole of it would come.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 import gevent
@@ -20,8 +20,8 @@ from analytics.spouts.sources.answers import Missing, Unusable, body, closing, p
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
 from analytics.spouts.sources.log_client import LogClient
-from analytics.spouts.sources.log_source import LogSource
-from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Chunk, Emit, Stream
+from analytics.spouts.sources.log_source import FollowingSource
+from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Emit, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _LATE_SECONDS = 10.0
 """How often to look whether a rotated log has grown: its writer may have lines in a buffer still."""
 
 
-class HttpSource(LogSource):
+class HttpSource(FollowingSource):
     """Follows ``url``. When the log was rotated, the old one's rest is read from ``rotated_url`` if there is one.
 
     Each request asks for a little before the offset too: if that differs, or the log is shorter than it was,
@@ -50,10 +50,8 @@ class HttpSource(LogSource):
         begun: Begun,
         lost: Callable[[Loss], None],
     ) -> None:
+        super().__init__(emit, health, lost)
         self._source = source
-        self._emit = emit
-        self._lost = lost
-        self._health = health
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._stream: Stream | None = None
         self._client = LogClient(source, health)
@@ -110,10 +108,6 @@ class HttpSource(LogSource):
 
     def _is_quiet(self) -> bool:
         return time.monotonic() - self._changed >= _QUIET_SECONDS
-
-    def _emit_all(self, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self._emit(chunk)
 
     def _find(self) -> Stream | None:
         read_at = partial(self._client.read_at, self._source.url)

@@ -1,14 +1,14 @@
 """What every kind of source has in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from analytics.config import GamelogSection
 from analytics.spouts.lost import Loss
 from analytics.spouts.memory import Memory
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.stream import Emit
+from analytics.spouts.sources.stream import Chunk, Emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +47,20 @@ class LogSource(ABC):
     def path_of(self, source: str) -> str:
         """Return the path of the file that a record source's lines are read from, "" if there is none."""
         return ""
+
+
+class FollowingSource(LogSource):
+    """A source of logs that grow, and that can be read again from where they were left.
+
+    Args:
+        emit, health, lost: see :class:`SourceContext`.
+    """
+
+    def __init__(self, emit: Emit, health: Health, lost: Callable[[Loss], None]) -> None:
+        self._emit = emit
+        self._health = health
+        self._lost = lost
+
+    def _emit_all(self, chunks: Iterable[Chunk]) -> None:
+        for chunk in chunks:
+            self._emit(chunk)
