@@ -9,7 +9,7 @@ import gevent
 
 from analytics.alerts import digest, numbers
 from analytics.alerts.channels import send
-from analytics.alerts.numbers import Place
+from analytics.alerts.numbers import WatchedScope
 from analytics.alerts.rules import Judgement, Rule
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
@@ -101,7 +101,7 @@ class Alerts:
             "error": self._error,
         }
 
-    def _judge(self, rule: Rule, place: Place) -> None:
+    def _judge(self, rule: Rule, place: WatchedScope) -> None:
         now = self._now()
         found = rule.judge(place.zone, numbers.read(self._reader, rule, place, now), now)
         if found is None:
@@ -165,7 +165,7 @@ class Alerts:
             raise Unavailable(f"channel {channel}: {error}; the message is sent again in a minute") from error
 
 
-def describe(rule: Rule, place: Place, found: Judgement, since: int) -> str:
+def describe(rule: Rule, place: WatchedScope, found: Judgement, since: int) -> str:
     """Return a judgement in words.
 
     Args:

@@ -17,7 +17,7 @@ Values = dict[int, float | None]
 
 
 @dataclass(frozen=True)
-class Place:
+class WatchedScope:
     """What a number is of: a game, a plat or an area of it. ``id`` is the area's or plat's, "" of a whole game."""
 
     game: str
@@ -32,21 +32,23 @@ class Place:
         return f"{self.game}:{self.scope}:{self.id}"
 
 
-def places(config: Config, section: AlertSection) -> Iterator[Place]:
+def places(config: Config, section: AlertSection) -> Iterator[WatchedScope]:
     """Yield what a rule looks at."""
     for game, of in config.games.items():
         if section.games and game not in section.games:
             continue
         own = zone(of.timezone or config.timezone)
         if section.scope == "game":
-            yield Place(game, "game", "", f"game {game}", own)
+            yield WatchedScope(game, "game", "", f"game {game}", own)
         elif section.scope == "plat":
             for plat in sorted({area.plat for area in of.areas.values()}):
-                yield Place(game, "plat", plat, f"plat {plat} of {game}", own)
+                yield WatchedScope(game, "plat", plat, f"plat {plat} of {game}", own)
         else:
             for area in areas(config).values():
                 if area.game == game and (not section.areas or area.id in section.areas):
-                    yield Place(game, "area", area.id, f"area {area.name or area.id} of {game}", area.zone)
+                    yield WatchedScope(
+                        game, "area", area.id, f"area {area.name or area.id} of {game}", area.zone
+                    )
 
 
 def period_of(config: Config, collection: str) -> PeriodName | None:
@@ -64,7 +66,7 @@ def has_totals(config: Config, collection: str) -> bool:
     )
 
 
-def read(reader: Reader, rule: Rule, place: Place, now: float) -> Values:
+def read(reader: Reader, rule: Rule, place: WatchedScope, now: float) -> Values:
     """Return a rule's value in each period that it needs.
 
     A period without documents counts as 0 for bolts, which count what comes in, and as not known yet for timer bolts. So
@@ -86,7 +88,7 @@ def read(reader: Reader, rule: Rule, place: Place, now: float) -> Values:
 
 
 def _fields(
-    reader: Reader, rule: Rule, place: Place, start: int, by_timer: bool
+    reader: Reader, rule: Rule, place: WatchedScope, start: int, by_timer: bool
 ) -> Mapping[str, float] | None:
     """Return the fields of one period, added up over its documents; None if there are none that are whole."""
     query = Query(
