@@ -14,6 +14,7 @@ from analytics.config.bolt_drafts import name_faults
 from analytics.config.bolt_files import bolts_of_files, fingerprint_of
 from analytics.config.bolt_sections import BoltSection
 from analytics.config.checks import SOURCE_NAME
+from analytics.config.numbers import number_faults
 from analytics.config.own_bolts import declared_bolts
 from analytics.config.sections import Config
 from analytics.core.bolt import Bolt
@@ -67,6 +68,7 @@ def catalogue_faults(config: Config) -> Iterator[str]:
     yield from _groups(config, bolts)
     yield from _nodes(config, bolts)
     yield from alert_faults(config, bolts)
+    yield from number_faults(config, bolts)
 
 
 def groups(config: Config) -> dict[str, list[str]]:

@@ -246,6 +246,14 @@ class Game(Section, frozen=True):
     areas: dict[str, AreaSection] = {}
 
 
+class NumberSection(Section, frozen=True):
+    """A formula over numbers of documents, which the dashboard shows by day. ``page``: the title of its page."""
+
+    value: str
+    title: str = ""
+    page: Annotated[str, Meta(max_length=40)] = "Numbers"
+
+
 class Config(Section, frozen=True):
     """The whole configuration. ``data`` is absolute once loaded; ``file`` is the file it was read from.
 
@@ -275,4 +283,5 @@ class Config(Section, frozen=True):
     alerts: dict[str, AlertSection] = {}
     channels: dict[str, ChannelSection] = {}
     digest: DigestSection = DigestSection()
+    numbers: dict[str, NumberSection] = {}
     file: Path = Path()

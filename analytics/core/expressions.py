@@ -56,6 +56,7 @@ class Parsed:
         text: as it was written.
         tree: its root.
         functions: names that are called.
+        dotted: whether names have two parts, with a dot between.
         offset: characters of ``text`` before the tree's first column.
     """
 
@@ -63,6 +64,7 @@ class Parsed:
     tree: ast.expr
     functions: frozenset[str]
     offset: int
+    dotted: bool = False
 
     @property
     def is_name(self) -> bool:
@@ -72,9 +74,10 @@ class Parsed:
     @cached_property
     def names(self) -> list[str]:
         """The names of fields, in the order in which they come."""
-        found = [node for node in ast.walk(self.tree) if isinstance(node, ast.Name)]
+        kind = ast.Attribute if self.dotted else ast.Name
+        found = [node for node in ast.walk(self.tree) if isinstance(node, kind)]
         ordered = sorted(found, key=lambda node: node.col_offset)
-        return [name for name in dict.fromkeys(node.id for node in ordered) if name not in self.functions]
+        return [name for name in dict.fromkeys(map(ast.unparse, ordered)) if name not in self.functions]
 
     @cached_property
     def implied(self) -> dict[str, ValueKind]:
@@ -150,11 +153,12 @@ def derived_of(parsed: Parsed, functions: Mapping[str, Callable[..., Any]]) -> G
     return _function(_Reading(None, functions).read(parsed), parsed.text, None, functions)
 
 
-def parse(text: str, functions: frozenset[str] = frozenset()) -> Parsed:
+def parse(text: str, functions: frozenset[str] = frozenset(), dotted: bool = False) -> Parsed:
     """Return an expression.
 
     Args:
         functions: names that may be called, each with two values.
+        dotted: whether every other name has two parts, with a dot between.
 
     Raises:
         ExpressionError: it is none, or too long.
@@ -172,7 +176,7 @@ def parse(text: str, functions: frozenset[str] = frozenset()) -> Parsed:
         raise ExpressionError(1, f"expected an expression, got something else ({error})") from error
     if "\n" in stripped:
         raise ExpressionError(stripped.index("\n") + offset + 1, "expected one line, got several")
-    parsed = Parsed(text, tree, functions, offset)
+    parsed = Parsed(text, tree, functions, offset, dotted)
     _check(parsed)
     return parsed
 
@@ -186,6 +190,10 @@ def _check(parsed: Parsed) -> None:
         seen += 1
         if depth > DEEPEST or seen > MOST_NODES:
             raise _error(parsed, node, f"expected at most {MOST_NODES} parts, {DEEPEST} deep, got more")
+        if parsed.dotted and isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            continue
+        if parsed.dotted and isinstance(node, ast.Name) and node.id not in parsed.functions:
+            raise _error(parsed, node, f"expected a name with a dot, got {node.id}")
         if reason := _refused(node, parsed.functions):
             raise _error(parsed, node, f"expected {_ALLOWED}, got {reason}")
         waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
@@ -273,7 +281,8 @@ class _Typing:
     def kind(self, node: ast.expr) -> ValueKind:
         """Return the kind of a part. Raise ExpressionError where operands don't fit."""
         match node:
-            case ast.Name(id=name):
+            case ast.Name() | ast.Attribute():
+                name = ast.unparse(node)
                 if name not in self._kinds:
                     raise self._error(
                         node, f"expected one of {', '.join(self._kinds) or 'no names'}, got {name}"
@@ -361,6 +370,9 @@ class _Reading(ast.NodeTransformer):
         """Return a tree of its own."""
         tree: ast.expr = self.visit(ast.parse(parsed.text.strip(), mode="eval").body)
         return tree
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return ast.Subscript(ast.Name(_ROW, ast.Load()), ast.Constant(ast.unparse(node)), ast.Load())
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in self._functions:

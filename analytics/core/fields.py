@@ -29,12 +29,14 @@ class BoltFields:
         self._finish = bolt.finish
         self._shown = {name: value for name, value in visible.items() if name in measured}
         numbers = [name for name, value in self._shown.items() if isinstance(value, int | float)]
-        self._base: dict[str, float] = {name: 1009 + 10 * n for n, name in enumerate(numbers)}
+        self.extremes = tuple(name for name, one in bolt.measures.items() if isinstance(one, Extreme))
+        self._base: dict[str, float] = {
+            name: 1009 + 10 * n for n, name in enumerate((*numbers, *self.extremes))
+        }
         derived = self._derived(self._base)
         self.derived = tuple(name for name in visible if isinstance(derived.get(name), int | float))
         self.keys = tuple(bolt.by)
         self.numbers = (*numbers, *self.derived)
-        self.extremes = tuple(name for name, one in bolt.measures.items() if isinstance(one, Extreme))
         self.others = tuple(
             name for name, value in visible.items()
             if name not in self.numbers and (value is None or isinstance(value, str))

@@ -86,5 +86,12 @@ def _in_both(few: Numbers, many: Numbers) -> int:
 
 
 kpi = Timer(
-    "kpi", _documents, looks={"login": (1 - MONTH, 0), "signup": (0, 0), "pay": (0, 0)}, uses_start=True
-)
+    "kpi",
+    _documents,
+    looks={"login": (1 - MONTH, 0), "signup": (0, 0), "pay": (0, 0)},
+    uses_start=True,
+    numbers=(
+        "dau", "wau", "mau", "stickiness", "payers", "revenue", "pay_rate", "arpu", "arppu", "reg", "new_payers", "new_pay_rate",
+    ),
+    added=("revenue",),
+)  # fmt: skip

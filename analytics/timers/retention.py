@@ -92,5 +92,9 @@ def _counts(bits: NDArray[np.uint64], days: int) -> list[int]:
     return counts[: max(days, 0)]
 
 
-loginretention = Timer("loginretention", _login_documents, looks={"signup": (0, 0), "login": (1, LAST)})
-paytraceday = Timer("paytraceday", _pay_documents, looks={"first_pay": (0, 0), "pay": (1, LAST)})
+loginretention = Timer(
+    "loginretention", _login_documents, looks={"signup": (0, 0), "login": (1, LAST)}, numbers=("reg",)
+)
+paytraceday = Timer(
+    "paytraceday", _pay_documents, looks={"first_pay": (0, 0), "pay": (1, LAST)}, numbers=("pay_user",)
+)

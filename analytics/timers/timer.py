@@ -42,6 +42,8 @@ class Timer:
             one.
         of_totals: whether there are documents of whole games and plats, too.
         uses_start: whether documents depend on the scope's start.
+        numbers: the fields of documents that hold a number; ``added``: those of them that may be added up over
+            areas. The others count distinct accts, or follow from such counts.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Timer:
     period: TimerPeriod = "day"
     of_totals: bool = True
     uses_start: bool = False
+    numbers: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
 
     def affected(self, kind: Kind, day: int) -> Iterator[int]:
         """Yield the first day of every period whose document changes with facts of that kind on ``day``."""

@@ -1,4 +1,4 @@
-"""Every page of a dashboard: those in :mod:`analytics.web.pages`, and one for each bolt."""
+"""Every page of a dashboard: those in :mod:`analytics.web.pages`, one for each bolt, and those of the configuration's numbers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -7,6 +7,7 @@ from analytics.bolts import BOLTS
 from analytics.web import acct_lists
 from analytics.web.csvs import Row
 from analytics.web.custom.bolt_page import bolt_page
+from analytics.web.custom.numbers import numbers_pages
 from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
@@ -28,10 +29,11 @@ class PageSet:
 
     def __init__(self, data: Data) -> None:
         collections = [bolt_page(bolt) for bolt in data.bolts.values()]
+        numbers = [*numbers_pages(data.config)]
         own = [page for page in collections if page.title not in BOLTS]
         self.menu = tuple(page for page in PAGES if page is not INDEX)
-        self.custom = (*own[:MOST_IN_MENU], INDEX)
-        self.by_name = {page.name: page for page in (*PAGES, *collections)}
+        self.custom = (*numbers, *own[:MOST_IN_MENU], INDEX)
+        self.by_name = {page.name: page for page in (*PAGES, *collections, *numbers)}
         self.csvs: Mapping[tuple[str, str], Callable[[Data, Args], Iterator[Row]]] = {
             (page.name, name): partial(page.csv, name)
             for page in self.by_name.values()

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 from analytics.errors import AnalyticsError
 from analytics.web import display
 from analytics.web.answers import AnswerScope
+from analytics.web.charts import Chart
 from analytics.web.context import (
     LANGUAGE,
     address,
@@ -108,7 +109,9 @@ def show(page: DashboardPage) -> Response:
                 f"/api/v1/accts/{name}.csv", _filter(args), {LANGUAGE: "", SHEET: "1"}
             ),
             option=lambda **changed: address(page.path, args, changed),
-            figures_url=url_for("pages.figures_of", name=page.name, language=language(), v=_figures_stamp()),
+            figures_url=url_for(
+                "pages.figures_of", name=page.name, language=language(), v=_figures_stamp(page.charts)
+            ),
             bokeh_version=bokeh.__version__,
             moment=display.moment,
             lasting=lambda seconds: display.lasting(seconds, translate),
@@ -228,18 +231,22 @@ def _stamp(name: str) -> str:
 
 
 @lru_cache
-def _figures_stamp() -> str:
-    """Return what changes when a figure may: the code that makes them, their texts, or Bokeh."""
+def _figures_stamp(charts: tuple[Chart, ...]) -> str:
+    """Return what changes when a figure may: the code that makes them, their texts and titles, or Bokeh."""
     here = Path(__file__).parent
     made_of = [here / name for name in ("charts.py", "figures.py", "translation.py")]
     made_of += [*sorted((here / "pages").glob("*.py")), *sorted(FOLDER.glob("*.toml"))]
-    return f"{zlib.crc32(b''.join(file.read_bytes() for file in made_of)):08x}-{bokeh.__version__}"
+    titles = "".join(f"{chart.name}{chart.title}{chart.unit}" for chart in charts).encode()
+    return (
+        f"{zlib.crc32(b''.join([*(file.read_bytes() for file in made_of), titles])):08x}-{bokeh.__version__}"
+    )
 
 
+@pages.get("/<name>")
 @pages.get("/<group>/<name>")
-def show_custom(group: str, name: str) -> Response:
+def show_custom(name: str, group: str = "") -> Response:
     """Show a page that follows from a declaration."""
-    page = page_set().by_name.get(f"{group}/{name}")
+    page = page_set().by_name.get(f"{group}/{name}" if group else name)
     return show(page) if page else abort(404)
 
 

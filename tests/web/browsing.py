@@ -9,7 +9,7 @@ from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
 from month import a_month
-from own_bolts import OWN_PAGES, an_arena
+from own_bolts import NUMBERS, OWN_PAGES, an_arena
 from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import make_server
 
@@ -60,7 +60,7 @@ def main(chromium: str) -> None:
     rejected = Rejected(month.data.config)
     for source, raw in (("gamelog/game-server-2@f0", b'{"acct":"kutheso@hotmail.com"}'), ("", b"x" * 700)):
         rejected.put(spout="gamelog", source=source, reason=f"$.data.amount: {REASON}", raw=raw, n=12_345)
-    arena = an_arena(Path(tempfile.mkdtemp()))
+    arena = an_arena(Path(tempfile.mkdtemp()), numbers=NUMBERS)
     servers = [make_server("127.0.0.1", 0, one.app, threaded=True) for one in (month, arena)]
     for one in servers:
         threading.Thread(target=one.serve_forever, daemon=True).start()

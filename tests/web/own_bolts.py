@@ -12,7 +12,7 @@ import msgspec
 from flask import Flask
 
 from analytics.bolts import BOLTS
-from analytics.config import AreaSection, Config, Game, areas
+from analytics.config import AreaSection, Config, Game, NumberSection, areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.measures import Count, Distinct, Extreme, Sum
 from analytics.core.periods import zone
@@ -84,7 +84,13 @@ HOURLY = a_bolt("pvp_hours", period="hour", by={}, totals=False)
 WEEKLY = a_bolt("pvp_weeks", period="week", by={}, totals=False)
 EVER = a_bolt("pvp_accts", period=None, by={"acct": "data.acct"}, totals=False)
 OWN = {bolt.name: bolt for bolt in (PVP, SUMMED, HOURLY, WEEKLY, EVER)}
-OWN_PAGES = ("collections/pvp", "collections/pvp_hours", "collections/pvp_accts")
+NUMBERS = {
+    "points": NumberSection("pvp.points / pvp.fights", "Points per fight"),
+    "won": NumberSection("percent(pvp.wins, pvp.fights)", "Share of fights that were won"),
+    "below_0": NumberSection("pvp_hours.fights - 120", "Fights above 120"),
+    "heads": NumberSection("pvp_hours.fights / kpi.dau", "Fights per active acct"),
+}
+OWN_PAGES = ("collections/pvp", "collections/pvp_hours", "collections/pvp_accts", "numbers")
 """Pages to look at with a browser."""
 
 

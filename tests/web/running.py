@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pymongo.monitoring import CommandListener
 
 from analytics.broker.broker import Broker
-from analytics.config import BrokerSection, Config, DashboardSection, areas
+from analytics.config import BrokerSection, Config, DashboardSection, NumberSection, areas
 from analytics.config.sections import MongoDB
 from analytics.store import MongoReader, Write, open_store
 from analytics.store.reading import ReadOnly
@@ -59,7 +59,8 @@ def a_suite(folder: Path, mongodb: MongoDB, areas: int = 3, players: int = 40) -
     broker = Broker(section, folder)
     broker.start()
     turning = gevent.spawn(_turn, broker)
-    config = replace(month.data.config, mongodb=mongodb, broker=broker.bound)
+    numbers = {"spent": NumberSection("cointype.amount / kpi.dau", "Coins spent a head")}
+    config = replace(month.data.config, mongodb=mongodb, broker=broker.bound, numbers=numbers)
     try:
         _fill(config, month)
         yield Suite(config, month)

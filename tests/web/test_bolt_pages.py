@@ -10,11 +10,16 @@ import pytest
 from own_bolts import AREAS, BRACKETS, DAYS, FIRST, LAST, OWN, Arena, Fight, a_bolt, an_arena, day
 
 from analytics.bolts import BOLTS
+from analytics.config import areas, catalogue, load
 from analytics.core.fields import BoltFields
 from analytics.core.measures import Count, Distinct
+from analytics.store import MemoryStore
+from analytics.store.reading import StoreReader
 from analytics.testing.queries import RecordingReader
+from analytics.web.app import create_app
 from analytics.web.custom.bolt_reading import LINES, TOP
 from analytics.web.custom.structs import FieldNames
+from analytics.web.data import Data
 
 SPAN = f"from={FIRST}&to={LAST}"
 
@@ -238,6 +243,56 @@ def test_what_is_derived_needs_what_it_is_derived_from() -> None:
     assert fields.derived == ("finish_rate",) and fields.added == ("accept", "finish")
     assert fields.of_sums({"accept": 4, "finish": 2})["finish_rate"] is None
     assert fields.of_sums({"accept_users": 4, "finish_users": 2})["finish_rate"] == 50
+
+
+def test_what_is_derived_of_a_table_in_the_configuration_is_found_by_what_it_changes_with(
+    tmp_path: Path,
+) -> None:
+    bolts = catalogue(load(_file(tmp_path, TOML)))
+    fields = BoltFields(bolts["duel"])
+    assert fields.added == ("fights", "wins") and fields.extremes == ("best",)
+    assert fields.derived == ("win_rate", "a_head", "surplus", "of_best")
+    assert fields.of_sums({"fights": 8, "wins": 2}) == {
+        "fights": 8, "wins": 2, "players": None, "win_rate": 25, "a_head": None, "surplus": -4, "of_best": None,
+    }  # fmt: skip
+    assert fields.of_sums({"fights": 8, "wins": 2, "players": 4})["a_head"] == 2
+
+
+def test_a_bolt_of_the_configuration_has_a_page(tmp_path: Path) -> None:
+    config = load(_file(tmp_path, TOML))
+    store = MemoryStore()
+    data = Data(config, store, StoreReader(store), areas(config), bolts=catalogue(config))
+    client = create_app(data).test_client()
+    assert client.get("/collections/duel").status_code == client.get("/numbers").status_code == 200
+    assert 'href="/collections/duel"' in client.get("/").text
+    assert "bracket" in str(client.get("/api/v1/openapi.json").json["paths"]["/api/v1/collections/duel"])
+
+
+TOML = """
+[games.g.areas.s1]
+plat = "p"
+
+[bolts.duel]
+reads = "duel_log"
+by = ["bracket"]
+measures.fights = "count"
+measures.wins = { count = { where = "result == 'win'" } }
+measures.players = { distinct = "acct" }
+measures.best = { max = "points" }
+derived.win_rate = "percent(wins, fights)"
+derived.a_head = "fights / players"
+derived.surplus = "wins * 2 - fights"
+derived.of_best = "fights / best"
+
+[numbers.lost]
+title = "Fights lost"
+value = "duel.fights - duel.wins"
+"""
+
+
+def _file(folder: Path, text: str) -> Path:
+    (folder / "analytics.toml").write_text(text)
+    return folder / "analytics.toml"
 
 
 def test_a_page_asks_for_few_sums_and_little_of_each(arena: Arena) -> None:

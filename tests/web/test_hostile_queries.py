@@ -26,6 +26,7 @@ MARK = "q1z"
 
 OF_BOLTS = [bolt_page(BOLTS[name]) for name in ("cointype", "userpay")]
 PATHS = [page.path for page in (*PAGES, *OF_BOLTS)] + [f"/api/v1/{page}/{table}.csv" for page, table in CSVS]
+PATHS += ["/numbers", "/api/v1/numbers", "/api/v1/numbers/days.csv"]
 PATHS += [*(f"/api/v1/{page.name}/{table}.csv" for page in OF_BOLTS for table in page.csv_names), "/login"]
 OWN = {option.name: page.path for page in (*OF_BOLTS, *PAGES) for option in page.parameters}
 KNOWN = [*NAMES, *sorted(OWN), "lang", "next"]

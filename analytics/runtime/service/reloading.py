@@ -16,6 +16,7 @@ READ_BY = {
     "timers": (TIMERS,),
     "metrics": (METRICS,),
     "dashboard": (DASHBOARD,),
+    "numbers": (DASHBOARD,),
 }
 """The nodes that read a key of the configuration, where these are few."""
 NO_GAMES = ("store", "broker")

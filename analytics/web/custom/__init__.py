@@ -1,1 +1,1 @@
-"""Pages that follow from declarations: one for each bolt."""
+"""Pages that follow from declarations: one for each bolt, and those of numbers."""

@@ -1,0 +1,194 @@
+"""The pages of ``[numbers.NAME]``: formulas over numbers of documents, by day, computed when they are asked for."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+
+from analytics.config import Config
+from analytics.config.numbers import slug
+from analytics.core.fields import NumberValues
+from analytics.core.formula import Formula
+from analytics.timers import TIMERS
+from analytics.web.answers import Date, Final, PageAnswer, Percent, means
+from analytics.web.charts import Chart, Series
+from analytics.web.custom.bolt_reading import BoltReading
+from analytics.web.custom.structs import Number
+from analytics.web.data import Data
+from analytics.web.filters import Filters
+from analytics.web.look import Look
+from analytics.web.page import DashboardPage, Panel
+from analytics.web.place import Place
+from analytics.web.tables import Table
+from analytics.web.translation import Translate, msg
+
+GROUP = "numbers"
+TITLE = msg("Numbers")
+"""The page of numbers that name none."""
+
+ICON = "M3 13L13 3M4.5 6.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM11.5 13.5a2 2 0 1 0 0-4 2 2 0 0 0 0 4z"
+
+
+class NumberAnswer(msgspec.Struct, frozen=True):
+    """A number of the page."""
+
+    name: Annotated[str, means("its name, which is its field in `days`")]
+    title: str
+    formula: str
+    unsaid: Annotated[
+        bool, means("whether it is null since it needs what can't be added up over these areas")
+    ]
+
+
+class NumbersAnswer(PageAnswer, frozen=True, kw_only=True):
+    """What pages of numbers have in common. Each adds ``days``, with a field for each of its numbers."""
+
+    numbers: list[NumberAnswer]
+
+
+@dataclass(frozen=True)
+class NamedNumber:
+    """A number of the configuration."""
+
+    name: str
+    title: str
+    formula: Formula
+
+
+class NumbersPage:
+    """Answers for the numbers of one page."""
+
+    def __init__(self, name: str, numbers: list[NamedNumber]) -> None:
+        self.numbers = numbers
+        stem = re.sub(r"\W", "_", name)
+        fields: list[Any] = [("day", Date), *map(_column, numbers), ("final", Final)]
+        make = partial(msgspec.defstruct, frozen=True, kw_only=True, module=__name__)
+        self.day = make(
+            f"{stem}_Day", fields, namespace={"__doc__": "One day. null: the number has no value."}
+        )
+        days = [("days", list[self.day])]  # type: ignore[name-defined]
+        says = {"__doc__": f"The page {name}."}
+        self.answer = make(f"{stem}_Answer", days, bases=(NumbersAnswer,), namespace=says)
+
+    def view(self, data: Data, filters: Filters) -> Any:
+        """Return the page's numbers."""
+        place = data.place(filters)
+        looks = {one: _values(data, place, one) for one in self._collections()}
+        unsayable = {
+            name for name in self._operands() if name.partition(".")[2] in looks[_collection(name)].unsaid
+        }
+        return self.answer(
+            scope=place.scope(),
+            at=min(look.at for look in looks.values()),
+            numbers=[
+                NumberAnswer(one.name, one.title, one.formula.text, bool({*one.formula.names} & unsayable))
+                for one in self.numbers
+            ],
+            days=[self._of_day(place, day, looks) for day in place.days()],
+        )
+
+    def _of_day(self, place: Place, day: date, looks: "Mapping[str, _DayValues]") -> msgspec.Struct:
+        values = {
+            name: looks[_collection(name)].value(day, name.partition(".")[2]) for name in self._operands()
+        }
+        begun = place.begun(day)
+        found = {one.name: one.formula.value(values) if begun else None for one in self.numbers}
+        return self.day(day=str(day), final=place.ended(day), **found)
+
+    def _operands(self) -> list[str]:
+        return list(dict.fromkeys(name for one in self.numbers for name in one.formula.names))
+
+    def _collections(self) -> Iterator[str]:
+        yield from dict.fromkeys(map(_collection, self._operands()))
+
+
+@dataclass(frozen=True)
+class _DayValues:
+    """What a collection says of each day. ``unsaid``: fields that can't be had of this place."""
+
+    by_day: Mapping[date, NumberValues]
+    unsaid: frozenset[str]
+    at: float
+
+    def value(self, day: date, field: str) -> float | None:
+        """Return a number; 0 on a day of which there is nothing."""
+        return None if field in self.unsaid else self.by_day.get(day, {}).get(field, 0)
+
+
+def _values(data: Data, place: Place, collection: str) -> _DayValues:
+    if collection in TIMERS:
+        return _of_timer(Look(data, place), collection)
+    reading = BoltReading(data, place, data.bolts[collection], {})
+    unsaid = frozenset(one for one in reading.fields.numbers if not reading.can_say(one))
+    return _DayValues(reading.by_period(), unsaid, reading.look.at)
+
+
+def _of_timer(look: Look, collection: str) -> _DayValues:
+    """Return the numbers of a timer bolt: as stored for an area, a plat or a game, which it computes from accts."""
+    timer = TIMERS[collection]
+    if look.place.basis != "sum":
+        found = look.own(collection, timer.numbers)
+        return _DayValues({day: dict(one) for day, one in found.items()}, frozenset(), look.at)
+    sums = look.by_day(collection, timer.added) if timer.added else {}
+    by_day = {day: dict(zip(timer.added, values, strict=True)) for day, values in sums.items()}
+    return _DayValues(by_day, frozenset({*timer.numbers} - {*timer.added}), look.at)
+
+
+def _collection(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _column(number: NamedNumber) -> tuple[str, Any]:
+    kind = Percent if number.formula.is_percent else Number
+    return number.name, Annotated[kind | None, means(number.formula.text, number.title)]
+
+
+def numbers_pages(config: Config) -> Iterator[DashboardPage]:
+    """Yield the pages of a configuration's numbers, in the order in which it names them first."""
+    titles: dict[str, str] = {}
+    pages: dict[str, list[NamedNumber]] = {}
+    for name, section in config.numbers.items():
+        number = NamedNumber(name, section.title or name, Formula(section.value))
+        pages.setdefault(slug(section.page), []).append(number)
+        titles.setdefault(slug(section.page), section.page)
+    for address, numbers in pages.items():
+        yield _page(GROUP if address == GROUP else f"{GROUP}/{address}", titles[address], numbers)
+
+
+def _page(name: str, title: str, numbers: list[NamedNumber]) -> DashboardPage:
+    made = NumbersPage(name, numbers)
+    days = Table(
+        "days", msg("Days"), made.day, " ".join(["day", *(one.name for one in numbers)]), has_final=True
+    )
+    return DashboardPage(
+        name=name,
+        title=title,
+        answer=made.answer,
+        view=made.view,
+        icon=ICON,
+        tables=(days,),
+        panels=tuple(
+            Panel(days.only(one.name), _chart(one), "half", note=partial(_note, one)) for one in numbers
+        ),
+        template="numbers.html",
+    )
+
+
+def _chart(number: NamedNumber) -> Chart:
+    kind = "percent" if number.formula.is_percent else "number"
+    return Chart(
+        f"number_{number.name}",
+        number.title,
+        "day",
+        (Series(number.name, number.title, 1, kind),),
+        unit="percent" if number.formula.is_percent else "money",
+        signed=True,
+    )
+
+
+def _note(number: NamedNumber, answer: Any, t: Translate) -> str:
+    return number.formula.text
