@@ -87,8 +87,15 @@ def content(chart: Chart, answer: Any, t: Translate, show: Show) -> dict[str, An
         models[f"{chart.name}.hover"] = {"tooltips": tooltips(labels(chart, answer, t), fields)}
     if chart.signed:
         values = [value for field in fields for value in rows[field] if value is not None]
-        models[f"{chart.name}.y"] = {"start": min([0, *values])}
+        low, high = min([0, *values]), max([0, *values])
+        models[f"{chart.name}.y"] = {"start": low - 0.05 * (high - low) if low else 0}
     return {"sources": sources, "words": words} | ({"models": models} if models else {})
+
+
+def has_values(chart: Chart, answer: Any) -> bool:
+    """Whether there is anything to draw."""
+    rows = chart.rows_of(answer)
+    return any(getattr(row, series.field) is not None for row in rows for series in chart.series)
 
 
 def labels(chart: Chart, answer: Any, t: Translate) -> Sequence[str]:

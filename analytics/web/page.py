@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from analytics.web.charts import Chart, Show, content, labels
+from analytics.web.charts import Chart, Show, content, has_values, labels
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
@@ -52,13 +52,17 @@ class Panel:
 
 
 class PanelContent(NamedTuple):
-    """What a template shows of a panel: its rows, the chart's data for the browser, its note, and what the chart's lines are called."""
+    """What a template shows of a panel: its rows, the chart's data for the browser, its note, and what the chart's lines are called.
+
+    ``is_drawn``: whether the chart has anything to draw.
+    """
 
     panel: Panel
     rows: Sequence[Any]
     data: dict[str, Any] | None
     note: str
     labels: Sequence[str]
+    is_drawn: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +139,8 @@ class DashboardPage:
 
 def _content(panel: Panel, answer: Any, t: Translate, show: Show) -> PanelContent:
     chart, note = panel.chart, panel.note(answer, t) if panel.note else ""
-    data = content(chart, answer, t, show) if chart else None
-    return PanelContent(
-        panel, panel.table.rows_of(answer), data, note, labels(chart, answer, t) if chart else ()
-    )
+    rows = panel.table.rows_of(answer)
+    if chart is None:
+        return PanelContent(panel, rows, None, note, (), False)
+    data = content(chart, answer, t, show)
+    return PanelContent(panel, rows, data, note, labels(chart, answer, t), has_values(chart, answer))
