@@ -31,7 +31,7 @@ from analytics.store import MemoryStore
 from analytics.store.reading import ReadOnly
 from analytics.testing.queries import RecordingReader
 from analytics.web.data import Data
-from analytics.web.pages import BY_NAME
+from analytics.web.page_set import PageSet
 from benchmarks import end_to_end, stores
 from benchmarks.game_days import GAME
 from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, address, filled, nodes
@@ -39,15 +39,17 @@ from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, address, filled, 
 BROWSER = Path(__file__).with_name("dashboard_browser.py")
 GOAL_MS = 200
 """Of the 95th percentile of each page, API call and CSV."""
-PAGES = ("overview", "retention", "payment", "economy", "progress", "areas", "system")
+PAGES = ("overview", "retention", "payment", "economy", "progress", "areas", "system", "collections/cointype")
 OPTIONS: dict[str, list[dict[str, str]]] = {
     "retention": [{}, {"of": "payment"}, {"axis": "open_day"}],
+    "collections/cointype": [{}, {"field": "gain_amount", "split": "all"}, {"reason": "shop"}],
     "areas": [{}, {"sort": "revenue", "order": "asc", "page": "7"}, {"search": "server12"}, {"size": "1000"}],
 }
 CSVS = (
     "overview/days", "overview/hours", "retention/cohorts", "retention/average", "payment/days", "payment/top", "payment/ltv",
     "economy/days", "economy/hours", "economy/reasons", "economy/items", "progress/quests", "progress/dungeons",
     "progress/levels", "areas/areas", "system/rejected", "system/journals",
+    "collections/cointype/periods", "collections/cointype/keys", "collections/cointype/cells",
 )  # fmt: skip
 
 
@@ -194,10 +196,10 @@ def plans(config: Config, days: int) -> None:
     """Ask the server how it finds what pages search for; fail where it would read whole collections."""
     reader = RecordingReader()
     data = Data(config, ReadOnly(MemoryStore()), reader, areas(config))
-    last = date.today()
+    last, pages = date.today(), PageSet(data).by_name
     for _, page, query in views(config, days, last):
         if page != "system":
-            BY_NAME[page].read(data, parse_qs(query))
+            pages[page].read(data, parse_qs(query))
     shapes = {one.shape(): one for one in reader.asked}
     client: MongoClient[dict[str, Any]] = MongoClient(address(config))
     with client:
@@ -235,7 +237,7 @@ def look(suite: Suite, days: int, times: int) -> list[str]:
     return over
 
 
-OPTION_NAMES = ("of", "axis", "sort", "order", "search", "page", "size")
+OPTION_NAMES = ("of", "axis", "sort", "order", "search", "page", "size", "field", "split", "reason")
 
 
 def _body(config: Config, path: str) -> bytes:

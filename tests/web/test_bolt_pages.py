@@ -12,7 +12,8 @@ from own_bolts import AREAS, BRACKETS, DAYS, FIRST, LAST, OWN, Arena, Fight, a_b
 from analytics.bolts import BOLTS
 from analytics.config import areas, catalogue, load
 from analytics.core.fields import BoltFields
-from analytics.core.measures import Count, Distinct
+from analytics.core.latest import Latest
+from analytics.core.measures import Count, Distinct, Extreme
 from analytics.store import MemoryStore
 from analytics.store.reading import StoreReader
 from analytics.testing.queries import RecordingReader
@@ -236,6 +237,16 @@ def test_names_of_fields_that_a_row_has_already(tmp_path: Path) -> None:
         "a__": 2,
         "_1b": 3,
     }
+
+
+def test_a_bolt_without_a_number_shows_its_documents(tmp_path: Path) -> None:
+    best = {"best": Extreme("data.points", max), "newest": Latest("data.result", "ts", default=None)}
+    arena = an_arena(tmp_path, {"peaks": a_bolt("peaks", measures=best, finish=None, totals=False)})
+    answer = got(arena, "peaks", "area=s1&size=100")
+    assert len(answer["documents"]) == len([one for one in arena.documents["peaks"] if one["area"] == "s1"])
+    assert answer["documents"][0]["best"] > 0 and answer["documents"][0]["newest"] in ("win", "loss")
+    assert answer["lines"] == [] and len(answer["periods"]) == DAYS
+    assert arena.app.test_client().get("/collections/peaks").status_code == 200
 
 
 def test_what_is_derived_needs_what_it_is_derived_from() -> None:

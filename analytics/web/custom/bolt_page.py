@@ -215,7 +215,11 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
 def _context(made: BoltPage, answer: Any, t: Translate) -> dict[str, Any]:
     own = made.structs
     period = made.bolt.period is not None
+    over = [*([t("areas")] if answer.scope.basis != "area" else []), *own.fields.keys]
+    if made.bolt.period == "hour":
+        over.append(t("hours"))
     return {
+        "over": ", ".join(over),
         "fields": own.fields.numbers if period else (),
         "splits": [*((key, key) for key in own.fields.keys), (ALL, t("everything"))]
         if own.fields.keys and period
