@@ -21,12 +21,14 @@ from analytics.config.sections import (
     NumberSection,
     Polled,
     Roles,
+    SegmentSection,
     ServiceSection,
     Source,
     StoreSection,
     TimersSection,
     WorkerSection,
 )
+from analytics.config.segments import segments
 
 __all__ = [
     "AreaSection",
@@ -48,6 +50,7 @@ __all__ = [
     "Polled",
     "Roles",
     "Section",
+    "SegmentSection",
     "ServiceSection",
     "Source",
     "StoreSection",
@@ -62,4 +65,5 @@ __all__ = [
     "is_any",
     "is_loopback",
     "load",
+    "segments",
 ]

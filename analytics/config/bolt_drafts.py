@@ -8,6 +8,7 @@ from analytics.config.bolt_sections import BoltSection, CountSection, MeasureSec
 from analytics.core.declared import FUNCTIONS, Declaration
 from analytics.core.expressions import ExpressionError, Parsed, ValueKind, parse
 from analytics.core.schema import GAMELOG, is_code
+from analytics.core.segments import PROPERTIES
 
 BOLT_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -32,7 +33,7 @@ TAKEN_NAMES = frozenset(
         "serverstarttime",
     }
     | {"rollup", "areas", "games", "positions", "changes", "main", "workers", "timers", "gamelog", "payment"}
-    | {"syncuser", "broker", "store", "dashboard", "metrics"}
+    | {"syncuser", "broker", "store", "dashboard", "metrics", PROPERTIES}
 )
 """Names of collections, timer bolts, topics and nodes."""
 
@@ -80,7 +81,12 @@ def name_faults(name: str, others: Collection[str]) -> Iterator[str]:
     """Yield what is wrong with the name of a bolt of one's own."""
     if not BOLT_NAME.fullmatch(name):
         yield f'expected a name of at most 48 small letters, digits and "_", as pvp_wins, got "{name}"'
-    if name in others or name in TAKEN_NAMES or name.endswith("_total") or name.startswith(("bi_", "system")):
+    if (
+        name in others
+        or name in TAKEN_NAMES
+        or name.endswith(("_total", "_segment"))
+        or name.startswith(("bi_", "system"))
+    ):
         yield f'expected a name that the suite does not use itself, as my_{name}, got "{name}"'
 
 

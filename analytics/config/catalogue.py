@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from analytics.bolts import BOLTS
+from analytics.bolts.segments import acctsegment
 from analytics.config.alert_checks import alert_faults
 from analytics.config.bolt_drafts import name_faults
 from analytics.config.bolt_files import bolts_of_files, fingerprint_of
@@ -17,6 +18,7 @@ from analytics.config.checks import SOURCE_NAME
 from analytics.config.numbers import number_faults
 from analytics.config.own_bolts import declared_bolts
 from analytics.config.sections import Config
+from analytics.config.segments import segments
 from analytics.core.bolt import Bolt
 from analytics.core.schema import is_of_spout, schemas
 from analytics.errors import ConfigError
@@ -40,12 +42,15 @@ def catalogue(config: Config) -> Catalogue:
     Raises:
         ConfigError: its own can't be; one that was loaded has been checked.
     """
-    if not (config.bolts or config.bolt_files):
-        return BOLTS
-    found = _with_own(_encoded(config))
-    if found.faults:
-        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in found.faults))
-    return found.bolts
+    bolts: Catalogue = BOLTS
+    if config.bolts or config.bolt_files:
+        found = _with_own(_encoded(config))
+        if found.faults:
+            raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in found.faults))
+        bolts = found.bolts
+    games = {id: name for name, game in config.games.items() for id in game.areas}
+    properties = acctsegment(segments(config), games)
+    return {**bolts, properties.name: properties} if properties else bolts
 
 
 def fingerprints(config: Config) -> dict[str, str]:
@@ -62,9 +67,10 @@ def catalogue_faults(config: Config) -> Iterator[str]:
     yield from found.faults
     if found.faults:
         return
-    bolts = found.bolts
+    bolts = catalogue(config)
     yield from _unsent(config, bolts)
     yield from _opcodes(config, bolts)
+    yield from _segments(config, bolts)
     yield from _groups(config, bolts)
     yield from _nodes(config, bolts)
     yield from alert_faults(config, bolts)
@@ -175,6 +181,23 @@ def _opcodes(config: Config, bolts: Catalogue) -> Iterator[str]:
         for own, target in game.opcodes.items():
             if target not in known:
                 yield f'games.{name}.opcodes.{own}: expected one of {", ".join(known)}, got "{target}"'
+
+
+def _segments(config: Config, bolts: Catalogue) -> Iterator[str]:
+    """Yield segments of records that no log has under that name: of a bolt's tuples, or of an op code that stands for another."""
+    for name, of_game in segments(config).items():
+        for segment in of_game:
+            key, code = f"games.{name}.segments.{segment.name}.from", segment.op_code
+            if code in bolts or code in ("payment", "syncuser"):
+                yield (
+                    f'{key}: expected the op code of a game log, as in "signup_logcount.data.{segment.field}", got "{code}", '
+                    "whose tuples a bolt or another spout publishes"
+                )
+            elif target := config.games[name].opcodes.get(code):
+                yield (
+                    f'{key}: expected "{target}.data.{segment.field}", as games.{name}.opcodes.{code} makes all its records '
+                    f'"{target}", got "{code}.data.{segment.field}"'
+                )
 
 
 def _groups(config: Config, bolts: Catalogue) -> Iterator[str]:

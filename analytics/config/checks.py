@@ -22,6 +22,7 @@ from analytics.config.sections import (
     Polled,
     Source,
 )
+from analytics.config.segments import segment_faults
 from analytics.config.uris import weakening, without_secrets
 from analytics.core.periods import zone
 from analytics.errors import ConfigError
@@ -47,6 +48,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _etcd(config.etcd)
     yield from _timezones(config)
     yield from _areas(config)
+    yield from segment_faults(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)

@@ -139,7 +139,9 @@ def _faults_of_table(value: Any, kind: type[Section], key: str) -> Iterator[str]
     if not isinstance(value, dict):
         yield f"{key}: expected a table, got {_found(key, value)}"
         return
-    fields = {field.name: field for field in msgspec.structs.fields(kind) if field.name not in NOT_KEYS}
+    fields = {
+        field.encode_name: field for field in msgspec.structs.fields(kind) if field.name not in NOT_KEYS
+    }
     for name, item in value.items():
         if name in fields:
             yield from _faults(item, fields[name].type, _join(key, name))

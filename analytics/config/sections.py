@@ -237,12 +237,21 @@ class AreaSection(Section, frozen=True):
     server_name: str = ""
 
 
+class SegmentSection(Section, frozen=True):
+    """A property of a game's accts by which numbers are divided. ``from_`` is the key ``from``: ``<op code>.data.<field>``."""
+
+    from_: str = msgspec.field(name="from")
+    values: list[str]
+    other: bool = False
+
+
 class Game(Section, frozen=True):
-    """One game: its areas by id, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
+    """One game: its areas by id, its segments, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
 
     timezone: str = ""
     currency: Annotated[str, Meta(max_length=8)] = ""
     opcodes: dict[str, str] = {}
+    segments: dict[str, SegmentSection] = {}
     areas: dict[str, AreaSection] = {}
 
 

@@ -50,6 +50,7 @@ class Bolt:
         totals: whether the collection ``<name>_total`` has the sums over the areas of each plat and each game. Every number
             that the measures show of no rows is added up, and so is every table of numbers.
         indexes: the fields of each index for readers, where documents have no ``ts`` to find them by.
+        lenient: whether its types take whatever records say, so that spouts need not check any for it.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Bolt:
     publishes: bool = False
     indexes: Sequence[tuple[str, ...]] = ()
     totals: bool = False
+    lenient: bool = False
 
     def __post_init__(self) -> None:
         if self.totals and self.period is None:

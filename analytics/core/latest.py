@@ -1,4 +1,4 @@
-"""Measures that say what the newest row says, in the same algebra as those of ``analytics.core.measures``.
+"""Measures that say what the newest or the oldest row says, in the same algebra as those of ``analytics.core.measures``.
 
 ``order`` tells which of two rows is newer. It must be comparable, storable, and decide: equal orders mean equal values.
 """
@@ -141,10 +141,10 @@ class LatestBy(Growing[Table]):
 
     def gather(self, rows: Sequence[Any]) -> Table:
         chosen = self.chosen(rows)
-        return self._newest({}, ((self._key(row), self._read(row)) for row in chosen))
+        return self._chosen({}, ((self._key(row), self._read(row)) for row in chosen))
 
     def merge(self, state: Table, more: Table) -> Table:
-        return self._newest(state, more.items())
+        return self._chosen(state, more.items())
 
     def absorb(self, state: Table, more: Table) -> list[Any]:
         newer = {key: entry for key, entry in more.items() if key not in state or entry[0] > state[key][0]}
@@ -159,16 +159,33 @@ class LatestBy(Growing[Table]):
 
     def load(self, field: str, document: Document) -> Table:
         rows = document.get(self.list_field, ())
-        return self._newest({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
+        return self._chosen({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
 
     def added(self, field: str) -> list[str]:
         return self._adds
 
     @staticmethod
-    def _newest(table: Table, entries: Iterable[tuple[str, tuple[Any, ...]]]) -> Table:
+    def _chosen(table: Table, entries: Iterable[tuple[str, tuple[Any, ...]]]) -> Table:
         for key, entry in entries:
             kept = table.get(key)
             if kept is None or entry[0] > kept[0]:
+                table[key] = entry
+        return table
+
+
+class EarliestBy(LatestBy):
+    """A table as :class:`LatestBy` keeps it, but of the row with the lowest ``order`` for each ``key``."""
+
+    def absorb(self, state: Table, more: Table) -> list[Any]:
+        older = {key: entry for key, entry in more.items() if key not in state or entry[0] < state[key][0]}
+        state.update(older)
+        return [[key, *_storable(entry)] for key, entry in older.items()]
+
+    @staticmethod
+    def _chosen(table: Table, entries: Iterable[tuple[str, tuple[Any, ...]]]) -> Table:
+        for key, entry in entries:
+            kept = table.get(key)
+            if kept is None or entry[0] < kept[0]:
                 table[key] = entry
         return table
 
@@ -213,7 +230,7 @@ class Members(LatestBy):
 
     def load(self, field: str, document: Document) -> Table:
         rows = document.get(self._table_field, ())
-        return self._newest({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
+        return self._chosen({}, ((row[0], (_comparable(row[1]), *row[2:])) for row in rows))
 
 
 def _storable(entry: tuple[Any, ...]) -> list[Any]:

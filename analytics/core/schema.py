@@ -205,7 +205,7 @@ def schemas(bolts: Iterable[Bolt]) -> dict[str, Schema]:
     names = set()
     for bolt in bolts:
         names.add(bolt.name)
-        for topic, reads in bolt.reads.items():
+        for topic, reads in bolt.reads.items() if not bolt.lenient else ():
             types[topic].append(reads.tuple_type)
     return {topic: schema(topic, kinds) for topic, kinds in types.items() if topic not in names}
 

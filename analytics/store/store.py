@@ -34,6 +34,9 @@ TOTAL = "_total"
 AREAS = f"areas{TOTAL}"
 """The collection that has one document for each day of a game, with the figures of each of its areas as columns."""
 
+DIVIDED = "_segment"
+"""How the names of collections end that hold the documents of each value of segments. ``TOTAL`` may follow."""
+
 MAX_DOCUMENT_BYTES = 16 * 1024 * 1024  # MongoDB's limit
 MOST_VERSIONS = 1 << 62  # leaves room below 64 bits for further versions
 PARTS_AT_ONCE = 16
@@ -44,6 +47,11 @@ _OF_THE_PART = {"_id", "part_of", "part"}
 def is_total(collection: str) -> bool:
     """Whether a collection holds documents of whole games and plats."""
     return collection.endswith(TOTAL)
+
+
+def is_divided(collection: str) -> bool:
+    """Whether a collection holds documents of values of segments."""
+    return collection.removesuffix(TOTAL).endswith(DIVIDED)
 
 
 def summed(

@@ -5,6 +5,7 @@ To add one, add it to ``TIMERS``. ``serverstarttime`` is not among them, since i
 """
 
 from analytics.core.bolt import CHANGES
+from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.facts import COLLECTIONS
@@ -19,7 +20,7 @@ TIMERS: dict[str, Timer] = {
 }
 
 READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)
-READ_BY_TIMERS = (*COLLECTIONS.values(), *READ_BY_TOTALS)
+READ_BY_TIMERS = (*COLLECTIONS.values(), PROPERTIES, *READ_BY_TOTALS)
 """The topics that tell what has changed; totals need only those of ``READ_BY_TOTALS``."""
 
 NAMES = (*TIMERS, start.NAME, rollup.NAME)

@@ -64,6 +64,27 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
     assert area.zone.name == "Asia/Kolkata"
 
 
+GAME = f'[games.dl]\nopcodes.join = "signup_logcount"\n[games.dl.areas.{AREA}]\nplat = "1"\n'
+SEGMENT_FAULTS = {
+    'c = { from = "signup_logcount.channel", values = ["a"] }': 'c.from: expected "<op code>.data.<field>", got',
+    'c = { from = "signup_logcount.data.acct", values = ["a"] }': "c.from: expected a property that has few values",
+    'c = { from = "signuphour.data.x", values = ["a"] }': "c.from: expected the op code of a game log",
+    'c = { from = "payment.data.x", values = ["a"] }': "c.from: expected the op code of a game log",
+    'c = { from = "join.data.x", values = ["a"] }': 'c.from: expected "signup_logcount.data.x", as games.dl.opcodes.join',
+    'c = { from = "login_logcount.data.x", values = [] }': "c.values: expected 1 to 32 values, got 0",
+    'c = { from = "login_logcount.data.x", values = ["a", "unknown"] }': 'c.values[1]: expected a value of logs, got "unknown"',
+    'c = { from = "login_logcount.data.x", values = ["other"] }': 'c.values[0]: expected a value of logs, got "other"',
+    'c = { from = "login_logcount.data.x", values = ["a", "a"] }': "c.values[1]: expected each value once",
+    'c = { from = "login_logcount.data.x", values = [" a"] }': "c.values[0]: expected 1 to 64 printable characters",
+    'c = { values = ["a"] }': "c.from: expected a value, found none",
+    'c = { form = "login_logcount.data.x", values = ["a"] }': "c.form: unknown key; did you mean from?",
+    'Ch = { from = "login_logcount.data.x", values = ["a"] }': "Ch: expected a name of a lower-case letter",
+    "\n".join(f'c{n} = {{ from = "login_logcount.data.x", values = ["a"] }}' for n in range(9)): (
+        ": expected at most 8 segments"
+    ),
+}
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -110,6 +131,17 @@ def test_an_area_takes_its_zone_from_its_game(tmp_path: Path) -> None:
         (
             f'[games.a.areas.{AREA}]\nplat = "1"\n[games.b.areas.{AREA}]\nplat = "1"',
             f"games.b.areas.{AREA}: expected an area of one game, got one that is also in games.a",
+        ),
+        (
+            '[games.typo.segments]\nc = { from = "signup_logcount.data.c", values = ["a"] }',
+            "games.typo.segments: expected segments of a game that has areas",
+        ),
+        *(
+            (
+                f"{GAME}[games.dl.segments]\n{segment}",
+                f"games.dl.segments{'' if fault[0] == ':' else '.'}{fault}",
+            )
+            for segment, fault in SEGMENT_FAULTS.items()
         ),
         ('[games.dl.opcodes]\nx = "login_logcout"', "games.dl.opcodes.x: expected one of"),
         ('[service]\nnodes = ["worker"]', "service.nodes[0]: expected one of broker, "),
@@ -235,9 +267,9 @@ def test_the_shipped_file_shows_every_key_with_its_default() -> None:
 def test_the_shipped_file_explains_tables_that_it_leaves_empty(kind: type[Section]) -> None:
     text = CHECKOUT.read_text()
     for field in msgspec.structs.fields(kind):
-        if field.name not in ("areas", "opcodes"):
+        if field.name not in ("areas", "opcodes", "segments"):
             assert re.search(rf"^# {field.name} = ", text, re.MULTILINE), f"{kind.__name__}.{field.name}"
-    assert "[games.dl.opcodes]" in text and "[games.dl.areas." in text
+    assert "[games.dl.opcodes]" in text and "[games.dl.segments]" in text and "[games.dl.areas." in text
 
 
 def test_the_examples_in_the_shipped_file_load(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.core.latest import Latest, LatestBy, LatestRow
+from analytics.core.latest import EarliestBy, Latest, LatestBy, LatestRow
 from analytics.core.measures import Count, Distinct, Extreme, Flow, Growing, Sum, Tally, money
 
 
@@ -47,6 +47,7 @@ MEASURES = {
     "latest row": LatestRow("order", ["amount", "who"]),
     "latest row where": LatestRow("order", ["amount"], where=_odd),
     "latest by": LatestBy("who", "order", ["amount", "who"], list_field="list", show=_show),
+    "earliest by": EarliestBy("who", "order", ["amount"], list_field="list", show=_show),
     "latest by where": LatestBy("who", "order", ["amount"], list_field="list", show=_show, where=_odd),
 }
 drawn = st.lists(
@@ -181,3 +182,18 @@ def test_money_is_whole_where_it_can_be():
 @given(st.integers(-(10**15), 10**15))
 def test_money_prints_as_its_cents(cents):
     assert round(money(cents) * 100) == cents
+
+
+def test_earliest_by_says_what_the_oldest_row_of_each_key_says():
+    some = [
+        Row("a", 1, (0, 2), ()),
+        Row("a", 2, (0, 1), ()),
+        Row("b", 3, (0, 3), ()),
+        Row("a", 4, (1, 0), ()),
+    ]
+    assert MEASURES["earliest by"].gather(some) == {"a": ((0, 1), 2), "b": ((0, 3), 3)}
+    table = MEASURES["earliest by"].gather(some[:1])
+    assert MEASURES["earliest by"].absorb(table, MEASURES["earliest by"].gather(some[3:])) == []
+    assert MEASURES["earliest by"].absorb(table, MEASURES["earliest by"].gather(some[1:2])) == [
+        ["a", [0, 1], 2]
+    ]

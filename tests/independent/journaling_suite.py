@@ -17,7 +17,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
-from analytics.config import Game, areas
+from analytics.config import Game, areas, catalogue
 from analytics.core.reference import Reference
 from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.run import Rebuild
@@ -35,14 +35,14 @@ Stored = dict[tuple[str, str], dict[str, Any]]
 
 def expected(suite: "JournalingSuite", records: Iterable[Record]) -> Stored:
     """Return what bolts should have, by the reference runner."""
-    reference = Reference(BOLTS.values(), areas(suite.config))
+    reference = Reference(catalogue(suite.config).values(), areas(suite.config))
     for topic, one in records:
         reference.put(topic, [one])
     return {
         (name, id_): {
             field: sorted(value) if isinstance(value, list) else value for field, value in document.items()
         }
-        for name in BOLTS
+        for name in catalogue(suite.config)
         for id_, document in reference.documents(name).items()
     }
 
@@ -132,7 +132,7 @@ class JournalingSuite(NearSuite):
         for name in ("timers", "worker"):
             self._stop(name)
         self.config = replace(self.config, games=games)
-        self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
+        self._start("worker", Worker(self.config, list(catalogue(self.config)), "worker-main"))
         self.start_timers()
 
     def without_queue(self, action: Callable[[], None]) -> None:
@@ -143,7 +143,7 @@ class JournalingSuite(NearSuite):
         self._stop("broker")
         shutil.rmtree(self.config.data / "queue")
         self._start("broker", Broker(self.config.broker, self.config.data, readers(self.config)))
-        self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
+        self._start("worker", Worker(self.config, list(catalogue(self.config)), "worker-main"))
         self.start_timers()
 
     def step(self, action: Callable[[], Any]) -> Any:
@@ -181,7 +181,9 @@ class JournalingSuite(NearSuite):
     def stored(self) -> Stored:
         """Return everything in the store, parts included."""
         return {
-            (name, id_): document for name in [*BOLTS, *WRITTEN] for id_, document in self.raw(name).items()
+            (name, id_): document
+            for name in [*catalogue(self.config), *WRITTEN]
+            for id_, document in self.raw(name).items()
         }
 
     def raw(self, name: str) -> dict[str, dict[str, Any]]:
@@ -196,7 +198,7 @@ class JournalingSuite(NearSuite):
                 for field, value in self.store.whole(name, one).items()
                 if not field.startswith("_") and field not in ("updated", "parts")
             }
-            for name in [*BOLTS, *WRITTEN]
+            for name in [*catalogue(self.config), *WRITTEN]
             for one in self.store.find(name)
         }
 
@@ -249,7 +251,7 @@ class Hand:
         """Make a document that no record speaks of, by copying one to another day or acct."""
         _, document = self._some(name)
         document = deepcopy(document)
-        bolt = BOLTS[name]
+        bolt = catalogue(self._suite.config)[name]
         if bolt.period is not None:
             document["ts"] += 86400 * 365 * 2
         else:

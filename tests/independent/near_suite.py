@@ -11,11 +11,19 @@ import msgspec
 import pytest
 from plain_numbers import Record, World
 
-from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part
-from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
+from analytics.config import (
+    AreaSection,
+    BrokerSection,
+    Config,
+    Game,
+    SegmentSection,
+    TimersSection,
+    WorkerSection,
+    catalogue,
+)
 from analytics.runtime import connections
 from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
@@ -40,6 +48,12 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
                 id_: AreaSection(plat=one.plat, timezone=one.zone)
                 for id_, one in world.areas.items()
                 if one.game == game
+            },
+            segments={
+                name: SegmentSection(
+                    from_=f"{cut.code}.data.{cut.field}", values=list(cut.listed), other=cut.other
+                )
+                for name, cut in world.segments.get(game, {}).items()
             },
         )
         for game, zone in world.zones.items()
@@ -75,7 +89,7 @@ class NearSuite:
         self._start("broker", broker)
         self.config = config_of(world, data, broker.bound)
         self._publisher = Publisher(self.config.broker, "test")
-        self._start("worker", Worker(self.config, list(BOLTS), "worker-main"))
+        self._start("worker", Worker(self.config, list(catalogue(self.config)), "worker-main"))
         self.start_timers()
 
     def start_timers(self) -> None:

@@ -4,8 +4,10 @@ It follows the contract's table of documents and nothing else: sets, dictionarie
 nothing of the suite is imported. ``expected`` returns what every collection should hold at a moment.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -33,11 +35,30 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """A segment: the property is a field of ``data`` of an op code's records. ``other``: what is not listed counts as that."""
+
+    code: str
+    field: str
+    listed: tuple[str, ...]
+    other: bool
+
+    def value(self, property_: str) -> str:
+        """Return the value that a property counts as."""
+        return property_ if property_ in self.listed else "other" if self.other else "unknown"
+
+    def values(self) -> list[str]:
+        """Return all values."""
+        return [*self.listed, *(["other"] if self.other else []), "unknown"]
+
+
+@dataclass(frozen=True)
 class World:
-    """All areas by id, and per game the name of its own time zone."""
+    """All areas by id, per game the name of its own time zone, and its segments by name."""
 
     areas: dict[str, Place]
     zones: dict[str, str]
+    segments: dict[str, dict[str, Cut]] = dataclasses.field(default_factory=dict)
 
 
 # -- Time: an instant's place on the wall's clock and calendar, and the first instant of such a place.
@@ -425,11 +446,46 @@ class Scope:
         self.begun, self.ended = max(todays), min(todays) - DAY
         starts = [date_of(area.place.zone, start) for area in areas if (start := area.start()) is not None]
         self.opened = min(starts, default=None)
+        self.value = ""
+        self.values: dict[str, tuple[date, str]] = {}
+        """Per acct its value, and since which day."""
+        self.suffix = ""
+        self.nobody: set[str] = set()
+        """Ids of documents of a value that count nobody."""
+
+    def by_value(self, name: str, cut: Cut, areas: list[Area]) -> Iterable["Scope"]:
+        """Yield the same scope for each value of a segment."""
+        firsts: dict[str, tuple[Any, ...]] = {}
+        for area in areas:
+            for one in area.records[cut.code]:
+                property_ = one["data"].get(cut.field)
+                if isinstance(property_, bool) or not isinstance(property_, str | int) or property_ == "":
+                    continue
+                day, log = date_of(area.place.zone, one["ts"]), one["id"].rpartition(":")[0]
+                first = day, one["ts"], area.id, _number(one), log, cut.value(str(property_))
+                acct = one["data"]["acct"]
+                firsts[acct] = min(firsts.get(acct, first), first)
+        for value in cut.values():
+            same = copy(self)
+            same.nobody = set()
+            same.value, same.values = value, {acct: (one[0], one[-1]) for acct, one in firsts.items()}
+            escaped = value if ":" in value else value.replace("%", "%25").replace("#", "%23")
+            same.head, same.suffix = self.head | {"segment": name, "value": value}, f":{name}:{escaped}"
+            yield same
+
+    def has(self, acct: str, day: date) -> bool:
+        """Return whether an acct counts, by the value that it has on that day."""
+        since, value = self.values.get(acct, (day, "unknown"))
+        return not self.value or self.value == (value if since <= day else "unknown")
+
+    def only(self, accts: Iterable[str], day: date) -> set[str]:
+        """Return those of some accts that count."""
+        return {acct for acct in accts if self.has(acct, day)}
 
     def document(self, day: date, fields: Fields) -> tuple[str, Fields]:
         """Return a document's ``_id`` and all its fields."""
         ts = day_start(self.zone, day)
-        return f"{self.key}:{ts}", self.head | {"ts": ts} | fields
+        return f"{self.key}:{ts}{self.suffix}", self.head | {"ts": ts} | fields
 
     def among(self, facts: dict[date, set[str]], days: Iterable[date]) -> set[str]:
         """Return who did it on any of ``days``."""
@@ -452,8 +508,9 @@ def _union(many: Iterable[dict[date, set[str]]]) -> dict[date, set[str]]:
 def _activity(scope: Scope, period: Callable[[date], list[date]]) -> Documents:
     documents = {}
     for days in {tuple(period(day)) for day in [*scope.logins, *scope.signups]}:
-        active = scope.among(scope.logins, days)
-        new = active & scope.among(scope.signups, days)
+        active = scope.only(scope.among(scope.logins, days), days[-1])
+        signed_up = scope.only(scope.among(scope.signups, days), days[-1])
+        new = active & signed_up
         fields = {
             "ac_user": len(active),
             "new_ac_user": len(new),
@@ -464,6 +521,8 @@ def _activity(scope: Scope, period: Callable[[date], list[date]]) -> Documents:
         }
         id_, document = scope.document(days[0], fields)
         documents[id_] = document
+        if not (active or signed_up):
+            scope.nobody.add(id_)
     return documents
 
 
@@ -471,7 +530,8 @@ def _retention(
     scope: Scope, size: str, cohorts: dict[date, set[str]], active: dict[date, set[str]]
 ) -> Documents:
     documents = {}
-    for day, cohort in cohorts.items():
+    for day, everybody in cohorts.items():
+        cohort = scope.only(everybody, day)
         table = {}
         for n in RETENTION_DAYS:
             if day + n * DAY <= scope.begun:
@@ -480,6 +540,8 @@ def _retention(
         final = day + RETENTION_DAYS[-1] * DAY <= scope.ended
         id_, document = scope.document(day, {size: len(cohort), "retention": table, "final": final})
         documents[id_] = document
+        if not cohort:
+            scope.nobody.add(id_)
     return documents
 
 
@@ -499,11 +561,13 @@ def _payers_again(scope: Scope) -> Documents:
 def kpi(scope: Scope) -> Documents:
     documents = {}
     for day in scope.days():
-        active = {n: scope.among(scope.logins, [day - back * DAY for back in range(n)]) for n in (1, 7, 30)}
+        trailing = {n: scope.among(scope.logins, [day - back * DAY for back in range(n)]) for n in (1, 7, 30)}
+        active = {n: scope.only(accts, day) for n, accts in trailing.items()}
         dau, wau, mau = map(len, active.values())
-        payers, reg = scope.paid.get(day, {}), scope.signups.get(day, set())
+        payers = {acct: cents for acct, cents in scope.paid.get(day, {}).items() if scope.has(acct, day)}
+        reg = scope.only(scope.signups.get(day, set()), day)
         revenue = sum(payers.values())
-        if not (mau or payers or reg):
+        if not (mau or payers or reg or scope.value):
             continue
         fields = {
             **{"dau": dau, "wau": wau, "mau": mau, "stickiness": shown(dau, mau, 4)},
@@ -516,12 +580,15 @@ def kpi(scope: Scope) -> Documents:
         }
         id_, document = scope.document(day, fields)
         documents[id_] = document
+        if not (mau or payers or reg):
+            scope.nobody.add(id_)
     return documents
 
 
 def ltv(scope: Scope) -> Documents:
     documents = {}
-    for day, cohort in scope.signups.items():
+    for day, everybody in scope.signups.items():
+        cohort = scope.only(everybody, day)
         table = {}
         for n in LTV_DAYS:
             if day + n * DAY <= scope.ended:
@@ -532,6 +599,8 @@ def ltv(scope: Scope) -> Documents:
         final = day + LTV_DAYS[-1] * DAY <= scope.ended
         id_, document = scope.document(day, {"reg": len(cohort), "ltv": table, "final": final})
         documents[id_] = document
+        if not cohort:
+            scope.nobody.add(id_)
     return documents
 
 
@@ -577,6 +646,27 @@ def of_days(world: World, records: Iterable[Record], now: int) -> dict[str, Docu
             found[of] = {id_: one for scope in chosen for id_, one in documents(scope).items()}
     starts = {id_: one for area in areas for id_, one in serverstarttime(area, now).items()}
     return found | {"serverstarttime": starts}
+
+
+def by_values(
+    world: World, records: Iterable[Record], now: int
+) -> tuple[dict[str, Documents], dict[str, Documents]]:
+    """Return what the collections of segments should hold at ``now``, and what they may hold: documents that count nobody, too."""
+    areas, scopes = _scopes(world, records, now)
+    some: dict[str, Documents] = {}
+    every: dict[str, Documents] = {}
+    for scope in scopes:
+        own = [area for area in areas if area.id in scope.areas]
+        for name, cut in world.segments.get(scope.head["game"], {}).items():
+            for part in scope.by_value(name, cut, own):
+                for of, documents in OF_DAYS.items():
+                    collection = f"{of}_segment{'_total' if 'scope' in scope.head else ''}"
+                    part.nobody.clear()
+                    all_of_them = _payers_again(part) if of == "paytraceday" else documents(part)
+                    every.setdefault(collection, {}).update(all_of_them)
+                    counting = {id_: one for id_, one in all_of_them.items() if id_ not in part.nobody}
+                    some.setdefault(collection, {}).update(counting)
+    return some, every
 
 
 def emptied(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:

@@ -7,8 +7,9 @@ a game; some pay without ever having logged in. Records come late and out of ord
 from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
+from typing import Any
 
-from plain_numbers import DAY, Place, Record, World, day_start, hour_start
+from plain_numbers import DAY, Cut, Place, Record, World, day_start, hour_start
 
 HOUR = 3600
 AREAS = {
@@ -30,6 +31,16 @@ UNDATED = f"{2:024x}"
 
 NAMES = ["a:b", "c#1", "5%", "d.e", "$f", "-", "名", "*", "null", "7", "07"]
 """Accts, reasons and items that are names as good as any."""
+
+
+SEGMENTS = {
+    "dl": {
+        "channel": Cut("signup_logcount", "channel", ("a", "b:c", "5%", "7"), other=True),
+        "device": Cut("login_logcount", "device", ("ios", "名"), other=False),
+    },
+    "solo": {"channel": Cut("login_logcount", "device", ("ios",), other=True)},
+}
+"""Known from the day of the sign-up as a rule, or from some login on."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,12 @@ def world() -> World:
     return World(areas, {game: one["zone"] for game, one in AREAS.items()})
 
 
+def divided_world() -> World:
+    """Return the same areas with segments."""
+    there = world()
+    return World(there.areas, there.zones, SEGMENTS)
+
+
 def sent(seed: int, months: Months) -> list[Sent]:
     """Return the records of those months in the order in which they arrive."""
     players = _Players(Random(seed), months)
@@ -79,6 +96,7 @@ class _Players:
         self.random, self.months, self.world = random, months, world()
         self.sent: list[Sent] = []
         self._numbers: dict[str, int] = {}
+        self._properties = Random(0)
 
     def play(self) -> None:
         for area, place in self.world.areas.items():
@@ -190,10 +208,19 @@ class _Players:
         return {"game": place.game, "plat": place.plat}
 
     def _log(self, area: str, day: date, code: str, acct: str, **fields: str | int) -> None:
-        data = {"corpid": self.world.areas[area].plat, "acct": acct, **fields}
+        data = {"corpid": self.world.areas[area].plat, "acct": acct, **fields, **self._property(code)}
         self._send(
             f"gamelog.{code}", area, self._ts(area, day), {"op": {"code": code, "id": 1}, "data": data}
         )
+
+    def _property(self, code: str) -> dict[str, Any]:
+        """Return a property of the acct, which other records may contradict."""
+        chosen = self._properties.choice
+        if code == "signup_logcount" and self._properties.random() < 0.8:
+            return {"channel": chosen(["a", "a", "b:c", "5%", 7, "zzz", "", None, ["a"], 0.5, True])}
+        if code == "login_logcount" and self._properties.random() < 0.2:
+            return {"device": chosen(["ios", "名", "x" * 300, None])}
+        return {}
 
     def _ts(self, area: str, day: date) -> int:
         """Return a time of the day, often on the border of a period."""

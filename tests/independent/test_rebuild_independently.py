@@ -2,28 +2,32 @@
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from random import Random
 
 import gevent
 import near_suite
 import pytest
 from forms import LONG
-from journaling_suite import ALL, Hand, JournalingSuite, Killed, YieldingStore, expected
+from journaling_suite import Hand, JournalingSuite, Killed, YieldingStore, expected
 from plain_numbers import DAY, day_start
-from raw_months import Months, sent, world
+from raw_months import Months, divided_world, sent
 
-from analytics.bolts import BOLTS
-from analytics.config import TimersSection
+from analytics.config import BrokerSection, TimersSection, catalogue
+from analytics.rebuild.selection import Selection
+from analytics.timers import NAMES as TIMERS
 
 DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=5 if LONG else 2)
 NOW = day_start("UTC", DAYS.last + 3 * DAY)
 FEW = 3
+EVERY = catalogue(near_suite.config_of(divided_world(), Path(), BrokerSection()))
+ALL = Selection(tuple(EVERY), TIMERS, EVERY)
 
 
 @pytest.fixture
 def suite(tmp_path, monkeypatch):
     monkeypatch.setattr(near_suite, "TimersSection", lambda every_seconds: TimersSection(every_seconds=0.5))
-    running = JournalingSuite(world(), tmp_path / "data", monkeypatch, NOW, YieldingStore())
+    running = JournalingSuite(divided_world(), tmp_path / "data", monkeypatch, NOW, YieldingStore())
     yield running
     running.stop()
 
@@ -40,12 +44,12 @@ def counted(suite, records, pieces=3):
 
 
 def of_bolts(public):
-    return {key: document for key, document in public.items() if key[0] in BOLTS}
+    return {key: document for key, document in public.items() if key[0] in ALL.bolts}
 
 
 def damage(suite, seed):
     hand = Hand(suite, Random(seed))
-    for name in BOLTS:
+    for name in ALL.bolts:
         for do in (hand.change, hand.change, hand.delete, hand.invent):
             do(name)
     return hand
@@ -56,7 +60,7 @@ def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
     counted(suite, records)
     sound, heads, public = suite.stored(), suite.heads(), suite.public()
 
-    outcome, told = suite.rebuild()
+    outcome, told = suite.rebuild(ALL)
     assert told == []
     assert suite.stored() == sound
     assert suite.heads() == heads
@@ -70,10 +74,10 @@ def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
     assert suite.stored() == damaged
     assert suite.heads() == heads
 
-    suite.rebuild()
+    suite.rebuild(ALL)
     suite.settled(0)
     assert suite.public() == public
-    assert suite.rebuild()[1] == []
+    assert suite.rebuild(ALL)[1] == []
 
 
 def test_while_records_come_sound_documents_are_left_alone_and_others_mended(suite):
@@ -84,15 +88,15 @@ def test_while_records_come_sound_documents_are_left_alone_and_others_mended(sui
     coming = Trickle(suite, records[third:])
     # What follows the bolts' documents may be late while records come; a rebuild then brings it up to date.
     for wanted in (replace(ALL, dry=True), ALL):
-        assert [one for one in suite.rebuild(wanted)[1] if one.collection in BOLTS] == []
+        assert [one for one in suite.rebuild(wanted)[1] if one.collection in ALL.bolts] == []
     damage(suite, 1)
-    outcome, _ = suite.rebuild()
+    outcome, _ = suite.rebuild(ALL)
     assert not outcome.gaps
     assert not outcome.done.restless
     coming.end()
     suite.settled(0)
     assert of_bolts(suite.public()) == expected(suite, records)
-    assert suite.rebuild()[1] == []
+    assert suite.rebuild(ALL)[1] == []
 
 
 class Trickle:
@@ -122,7 +126,7 @@ def test_killed_at_any_step_and_called_again_it_ends_right(suite):
     while True:
         suite.kill_after(random.randrange(1, 12), random.random() < 0.5)
         try:
-            suite.rebuild()
+            suite.rebuild(ALL)
             break
         except Killed:
             kills += 1
@@ -130,4 +134,4 @@ def test_killed_at_any_step_and_called_again_it_ends_right(suite):
     assert kills > 10
     suite.settled(0)
     assert suite.public() == public
-    assert suite.rebuild()[1] == []
+    assert suite.rebuild(ALL)[1] == []

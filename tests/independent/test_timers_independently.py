@@ -10,8 +10,20 @@ import pytest
 from databases import Database
 from forms import LONG
 from near_suite import NearSuite
-from plain_numbers import DAY, Fields, Record, date_of, day_start, emptied, of_days, of_records, sums
-from raw_months import AUTUMN, SPRING, Months, moments, sent, world
+from plain_numbers import (
+    DAY,
+    Fields,
+    Record,
+    World,
+    by_values,
+    date_of,
+    day_start,
+    emptied,
+    of_days,
+    of_records,
+    sums,
+)
+from raw_months import AUTUMN, SPRING, Months, divided_world, moments, sent, world
 from sameness import differences, public
 
 from analytics.runtime.timers.collections import WRITTEN
@@ -19,7 +31,7 @@ from analytics.store import MongoStore
 
 SLICES = 7 if LONG else 4
 PLAYERS = 24 if LONG else 5
-Begun = Callable[[int], NearSuite]
+Begun = Callable[..., NearSuite]
 
 
 @pytest.fixture
@@ -29,8 +41,8 @@ def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -
     store = MongoStore(database.uri, database.name)
     close = store.close
 
-    def begin(now: int) -> NearSuite:
-        suites.append(NearSuite(world(), tmp_path / "data", monkeypatch, now, store))
+    def begin(now: int, there: World | None = None) -> NearSuite:
+        suites.append(NearSuite(there or world(), tmp_path / "data", monkeypatch, now, store))
         return suites[-1]
 
     yield begin
@@ -39,13 +51,17 @@ def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -
     close()
 
 
-@pytest.mark.parametrize(("seed", "months"), [(11, AUTUMN), (12, SPRING)], ids=["autumn", "spring"])
-def test_timers_keep_up(seed: int, months: Months, begun: Begun):
+@pytest.mark.parametrize(
+    ("seed", "months", "there"),
+    [(11, AUTUMN, world()), (12, SPRING, divided_world())],
+    ids=["autumn", "spring, with segments"],
+)
+def test_timers_keep_up(seed: int, months: Months, there: World, begun: Begun):
     """After each of many slices of records, at the moment at which they came; timers start anew now and then."""
     random = Random(seed)
     left, arrived = sent(seed, replace(months, players=PLAYERS)), []
     steps = moments(months, random, SLICES)
-    suite = begun(steps[0])
+    suite = begun(steps[0], there)
     for moment in steps:
         now = [one.record for one in left if one.at <= moment]
         left = [one for one in left if one.at > moment]
@@ -60,9 +76,11 @@ def test_timers_keep_up(seed: int, months: Months, begun: Begun):
             runs = 0
         suite.send(now)
         suite.settled(runs)
-        expected = of_days(world(), arrived, moment) | sums(world(), arrived, moment)
+        expected = of_days(there, arrived, moment) | sums(there, arrived, moment)
+        of_values, may_be_of_values = by_values(there, arrived, moment)
+        expected |= of_values
         found = {name: public(suite.documents(name)) for name in expected}
-        may_stand = emptied(world(), arrived, moment)
+        may_stand = emptied(there, arrived, moment) | may_be_of_values
         assert differences(expected, found, may_stand) == [], f"at {moment}"
     assert not left
     assert all(one["final"] for documents in expected.values() for one in documents.values())

@@ -13,6 +13,7 @@ from analytics.app import UnknownNode, build
 from analytics.bolts import BOLTS
 from analytics.cli.main import COMMANDS, cli
 from analytics.config import Config
+from analytics.runtime.timers.collections import WRITTEN
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -60,7 +61,7 @@ def test_a_command_that_is_told_exists(line: str) -> None:
         except UnknownNode as error:
             pytest.fail(str(error))
     if name == "show":
-        assert rest[0] in BOLTS
+        assert rest[0] in {*BOLTS, *WRITTEN}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))

@@ -22,6 +22,7 @@ from analytics.timers import TIMERS, start
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
 ABSENT = "-"
+VALUES = ["a", "b", "other", "unknown"]
 FIRST = "first column"
 SHANGHAI = "Asia/Shanghai"
 OP_CODES = {"login": "login_logcount", "signup": "signup_logcount", "createrole": "createrole_logcount"}
@@ -118,9 +119,11 @@ def _of_days(example: Example) -> Iterator[dict]:
     for row in example.said.records():
         first = row[example.said.columns[0]]
         facts = _world(example.happened, row.get("area", "*")).facts()
-        (document,) = list(timer.documents(facts, [date.fromisoformat(first).toordinal()])) or [None]
+        part = VALUES.index(row["value"]) if "value" in row else 0
+        documents = {one.part: one for one in timer.documents(facts, [date.fromisoformat(first).toordinal()])}
+        document = documents.get(part)
         fields = {} if document is None or document.empty else document.fields
-        yield {FIRST: first, "area": row.get("area", ABSENT)} | fields
+        yield {FIRST: first, "area": row.get("area", ABSENT), "value": row.get("value", ABSENT)} | fields
 
 
 def _world(happened: Table, area: str) -> World:
@@ -139,6 +142,9 @@ def _world(happened: Table, area: str) -> World:
         for acct, _, amount in (one.partition(" ") for one in _listed(row.get("pays", ABSENT))):
             paid = world.pays.setdefault(day, {})
             paid[acct] = paid.get(acct, 0) + round(100 * float(amount))
+        for acct, _, property_ in (one.partition(" ") for one in _listed(row.get("channel", ABSENT))):
+            world.many = len(VALUES)
+            world.values.setdefault(acct, (day, VALUES.index(property_ if property_ in VALUES else "other")))
         if _accts(row["signs up"]) | _accts(row["logs in"]):
             world.start_day = min(day, world.start_day or day)
     world.begun, world.ended = max(today.values()), min(today.values()) - 1

@@ -8,11 +8,11 @@ from metrics_page import PAGE, Example, documents_of, examples, said, tables
 
 from analytics.bolts import BOLTS
 from analytics.cli.demo_tables import CHAPTERS
-from analytics.store.store import AREAS, TOTAL, is_total
+from analytics.store.store import AREAS, DIVIDED, TOTAL, is_total
 from analytics.timers import TIMERS, rollup, start
 
 EXAMPLES = examples()
-COMMON = {"game", "area", "plat", "ts", "type"}
+COMMON = {"game", "area", "plat", "ts", "type", "value"}
 """Fields that every document has, or that say the same in all."""
 
 
@@ -52,7 +52,8 @@ def test_every_collection_of_totals_is_told_of() -> None:
     """Their fields are those of the areas' documents; the columns of the table of areas are named."""
     named = set(re.findall(r"`(\w+)`", PAGE))
     of_timers = {f"{name}{TOTAL}" for name, timer in TIMERS.items() if timer.of_totals}
-    assert of_timers | {AREAS, *rollup.AREA_FIELDS} <= named
+    of_segments = {f"{name}{DIVIDED}" for name in TIMERS} | {f"kpi{DIVIDED}{TOTAL}"}
+    assert of_timers | of_segments | {AREAS, *rollup.AREA_FIELDS} <= named
     [sums] = re.findall(r"^- Of (`[^:]*?), numbers are \*\*sums\*\*", PAGE, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", sums)) == {name for name, bolt in BOLTS.items() if bolt.totals}
 

@@ -8,14 +8,14 @@ It works beside the node: each write is on condition of the version that was rea
 from collections.abc import Iterable, Iterator
 
 from analytics.broker.clients import Publisher
-from analytics.config import Config, areas, catalogue
+from analytics.config import Config, areas, catalogue, segments
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.collections import collections_of, indexed
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planning import Plan, of_spans
 from analytics.runtime.timers.run import Run
-from analytics.runtime.timers.scopes import Scope, all_scopes
+from analytics.runtime.timers.scopes import Scope, all_scopes, divided
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.strays import FEW, Strays
 from analytics.runtime.timers.totals import Totals
@@ -42,7 +42,7 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     """
     claimed, bolts = areas(config), catalogue(config)
     session = f"by-hand-{new_session()}"
-    facts, starts = FactsReader(store, claimed), Starts(store, claimed)
+    facts, starts = FactsReader(store, claimed, segments(config)), Starts(store, claimed)
     scopes = all_scopes(config, claimed)
     store.ensure_indexes(indexed(bolts))
     run = Run(
@@ -56,9 +56,9 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
     found: dict[Scope, tuple[int, int]] = {}
-    for plan in _plans(facts, scopes, wanted, moved, now, found):
+    for plan in _plans(facts, [*scopes, *divided(scopes, segments(config))], wanted, moved, now, found):
         run.work(plan)
-    strays = Strays(store, claimed, scopes, facts, starts, wanted, found, now)
+    strays = Strays(store, claimed, scopes, segments(config), facts, starts, wanted, found, now)
     for name in wanted.timers:
         for collection in collections_of(name, bolts) if name != ROLLUP else ():
             strays.remove(name, collection)

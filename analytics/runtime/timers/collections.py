@@ -2,8 +2,9 @@
 
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
+from analytics.core.segments import PROPERTIES
 from analytics.store import Store
-from analytics.store.store import AREAS, TOTAL
+from analytics.store.store import AREAS, DIVIDED, TOTAL, is_divided
 from analytics.timers import NAMES, TIMERS, rollup
 from analytics.timers.facts import COLLECTIONS as READ
 
@@ -12,7 +13,10 @@ def collections_of(name: str, bolts: Catalogue = BOLTS) -> tuple[str, ...]:
     """Return the collections of a timer bolt or family. ``bolts``: whose totals are among them."""
     if name == rollup.NAME:
         return (*(f"{bolt.name}{TOTAL}" for bolt in bolts.values() if bolt.totals), AREAS)
-    return (name, f"{name}{TOTAL}") if name in TIMERS and TIMERS[name].of_totals else (name,)
+    if name not in TIMERS:
+        return (name,)
+    ends = ("", TOTAL) if TIMERS[name].of_totals else ("",)
+    return tuple(f"{name}{of}{end}" for of in ("", DIVIDED) for end in ends)
 
 
 def written(bolts: Catalogue) -> dict[str, str]:
@@ -26,8 +30,10 @@ WRITTEN = written(BOLTS)
 
 def indexed(bolts: Catalogue) -> list[str]:
     """Return the collections that are searched here."""
+    own = [name for name in written(bolts) if PROPERTIES in bolts or not is_divided(name)]
+    properties = [PROPERTIES] if PROPERTIES in bolts else []
     totalled = [bolt.name for bolt in bolts.values() if bolt.totals]
-    return list(dict.fromkeys((*written(bolts), *READ.values(), *totalled)))
+    return list(dict.fromkeys((*own, *READ.values(), *properties, *totalled)))
 
 
 def remove_former(store: Store) -> None:

@@ -10,13 +10,14 @@ import msgspec
 from analytics.broker.wire import Message
 from analytics.core.areas import Areas
 from analytics.core.bolt import CHANGES
+from analytics.core.segments import PROPERTIES
 from analytics.core.tuples import UNDECODABLE, PeriodStart
 from analytics.runtime.timers.scopes import day_of
-from analytics.timers.facts import COLLECTIONS, Stored
+from analytics.timers.facts import COLLECTIONS, Changing
 
 T = TypeVar("T")
 
-KINDS: dict[str, Stored] = {name: kind for kind, name in COLLECTIONS.items()}
+KINDS: dict[str, Changing] = {**{name: kind for kind, name in COLLECTIONS.items()}, PROPERTIES: "segment"}
 
 
 class Changed(msgspec.Struct, gc=False):
@@ -53,7 +54,7 @@ class Dirty:
         unknown: areas that no game of the configuration claims, which are left alone.
     """
 
-    days: Counter[tuple[Stored, str, int]] = field(default_factory=Counter)
+    days: Counter[tuple[Changing, str, int]] = field(default_factory=Counter)
     starts: dict[str, int] = field(default_factory=dict)
     start_tuples: Counter[str] = field(default_factory=Counter)
     totals: dict[tuple[str, str], set[int]] = field(default_factory=dict)
@@ -85,9 +86,9 @@ class Dirty:
                 self.starts[changed.area] = min(known, changed.first_ts)
                 self.start_tuples[changed.area] += changed.tuples
 
-    def by_area(self) -> dict[str, Counter[tuple[Stored, int]]]:
+    def by_area(self) -> dict[str, Counter[tuple[Changing, int]]]:
         """Return the changed days per area."""
-        result: dict[str, Counter[tuple[Stored, int]]] = {}
+        result: dict[str, Counter[tuple[Changing, int]]] = {}
         for (kind, area, day), tuples in self.days.items():
             result.setdefault(area, Counter())[kind, day] += tuples
         return result

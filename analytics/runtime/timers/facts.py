@@ -18,6 +18,8 @@ from analytics.bolts.payments import is_payer
 from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
+from analytics.core.segments import Segments
+from analytics.runtime.timers.assigned import Assigned
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
 from analytics.store import Store
 from analytics.store.store import Document
@@ -25,6 +27,7 @@ from analytics.timers.facts import (
     COLLECTIONS,
     NO_PAYMENTS,
     NOBODY,
+    Changing,
     Clock,
     Facts,
     Numbers,
@@ -53,8 +56,9 @@ class FactsReader:
         bytes: about how much memory they take.
     """
 
-    def __init__(self, store: Store, areas: Areas) -> None:
+    def __init__(self, store: Store, areas: Areas, segments: Segments | None = None) -> None:
         self._store = store
+        self._values = Assigned(store, areas, segments or {}, self._number, self._translate)
         self._areas = areas
         self._pools = {
             area.id: (area.id, stem_of("game", area.game), stem_of("plat", area.game, area.plat))
@@ -73,6 +77,7 @@ class FactsReader:
         self._changed: dict[str, set[int]] = defaultdict(set)
         self._numbers: dict[str, Accts] = defaultdict(new_accts)
         self._translated: dict[tuple[str, str], Numbers] = defaultdict(lambda: NOBODY)
+        self._values.clear()
 
     @property
     def bytes(self) -> int:
@@ -84,10 +89,14 @@ class FactsReader:
             arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
         days = sum(array.nbytes for array in arrays) + len(arrays) * BYTES_A_DAY
         names = sum(accts.nbytes for accts in self._numbers.values())
-        return days + names + sum(table.nbytes for table in self._translated.values())
+        translated = sum(table.nbytes for table in self._translated.values())
+        return days + names + translated + self._values.bytes
 
-    def forget(self, kind: Stored, area: str, day: int) -> None:
+    def forget(self, kind: Changing, area: str, day: int) -> None:
         """Take it that an area's day has changed."""
+        if kind == "segment":
+            self._values.forget(area, day)
+            return
         for stem in self._pools[area]:
             if kind == "pay":
                 self._pay[stem].pop(day, None)
@@ -136,17 +145,23 @@ class FactsReader:
             gevent.sleep(0)
         self._whole.add(scope.pool)
 
+    def load_values(self, scope: Scope) -> None:
+        """Read which values of its segment the scope's accts have, where it is not known yet."""
+        self._values.load(scope)
+
     def facts(self, scope: Scope, clock: Clock, start: int | None, start_day: int | None) -> Facts:
         """Return what is known of the scope: load what is needed before."""
         stem = scope.pool
+        accts = len(self._numbers[stem])
         return Facts(
-            len(self._numbers[stem]),
+            accts,
             clock,
             self._accts["login"][stem],
             self._accts["signup"][stem],
             self._pay[stem],
             start,
             start_day,
+            self._values.split(scope, accts) if scope.segment else None,
         )
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:
@@ -259,6 +274,10 @@ class FactsReader:
         known = self._accts[kind]
         groups = [self._translate(area, scope.pool, known[area][day]) for area in scope.areas]
         self._put(kind, scope.pool, day, _united(groups, len(self._numbers[scope.pool])))
+
+    def _number(self, area: str, accts: list[str]) -> Numbers:
+        """Return the numbers of accts in an area."""
+        return numbers_in(self._numbers[area], accts)
 
     def _translate(self, area: str, stem: str, accts: Numbers) -> Numbers:
         """Return an area's numbers as those of a plat or game."""

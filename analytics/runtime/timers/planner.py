@@ -21,12 +21,15 @@ class Planner:
         self._timers = timers
         self.games = sorted({scope.game for scope in scopes})
 
-    def plans(self, dirty: Dirty, before: int, now: int, moved: set[str]) -> Iterator[Plan]:
+    def plans(
+        self, dirty: Dirty, before: int, now: int, moved: set[str], other_segments: bool = False
+    ) -> Iterator[Plan]:
         """Yield what is to be computed, game by game.
 
         Args:
             before: the time that documents were computed for so far, 0 if there is none.
             moved: the areas that started on another day than was known.
+            other_segments: whether everything that segments divide is to be computed.
         """
         by_area = dirty.by_area()
         for game in self.games:
@@ -34,6 +37,8 @@ class Planner:
             if dirty.everything:
                 yield from self._everything(scopes, by_area, now)
                 continue
+            if other_segments:
+                yield from self._everything([scope for scope in scopes if scope.segment], by_area, now)
             plan: Plan = {}
             for scope in scopes:
                 changes = planning.changes_of(scope, by_area)
@@ -74,6 +79,8 @@ class Planner:
                 timers, changes, scope.last_day(now), lambda day: self._facts.days_paid_next(scope, day)
             )
         ]
+        if scope.segment:
+            works.append(planning.of_divisions(timers.values(), changes, scope.last_day(now)))
         if before:
             works.append(planning.of_time(timers, scope.clock(before), scope.clock(now)))
         return planning.merged(works)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from analytics.runtime.timers.facts import Needs
 from analytics.runtime.timers.scopes import Scope
-from analytics.timers.facts import Clock, Stored
+from analytics.timers.facts import Changing, Clock
 from analytics.timers.timer import Timer, first_of, last_of, runs
 
 DAYS_AT_ONCE = 31
@@ -18,7 +18,7 @@ Work = dict[str, Counter[int]]
 
 Plan = dict[Scope, Work]
 
-Changes = Counter[tuple[Stored, int]]
+Changes = Counter[tuple[Changing, int]]
 """Per kind of fact and day the number of incoming tuples that changed it."""
 
 
@@ -55,6 +55,19 @@ def of_changes(
             _add(work, timer, timer.affected("first_pay", day), last, changes["pay", day])
             for later in paid_next(day):
                 _add(work, timer, timer.affected("first_pay", later), last, 0)
+    return work
+
+
+def of_divisions(timers: Iterable[Timer], changes: Changes, last: int) -> Work:
+    """Return what changed days of properties change where a segment divides accts: whatever looks at values of these days or later.
+
+    Whom the change concerns is not asked: an acct that came today is looked at today and later alone, and one whose first
+    record came in late is a rare thing.
+    """
+    work = _nothing()
+    begin = min((day for kind, day in changes if kind == "segment"), default=last + 1)
+    for timer in timers:
+        _add(work, timer, timer.divided_since(begin, last), last, 0)
     return work
 
 
@@ -107,7 +120,7 @@ def days_of_areas(plan: Plan) -> dict[str, set[int]]:
     """Return, by game, the days of which a plan has figures of areas, the documents of ``kpi``."""
     result: dict[str, set[int]] = defaultdict(set)
     for scope, work in plan.items():
-        if not scope.is_total and (days := work.get("kpi")):
+        if not scope.is_total and scope.segment is None and (days := work.get("kpi")):
             result[scope.game].update(days)
     return result
 
@@ -141,7 +154,7 @@ def groups(plan: Plan) -> Iterator[Plan]:
     piece: Plan = {}
     size = 0
     for scope in sorted(plan, key=lambda scope: scope.is_total):
-        count = sum(map(len, plan[scope].values()))
+        count = sum(map(len, plan[scope].values())) * len(scope.parts)
         if piece and (scope.is_total or size + count > DOCUMENTS_AT_ONCE):
             yield piece
             piece, size = {}, 0
@@ -160,6 +173,8 @@ def needs(work: Work, timers: Mapping[str, Timer], last: int) -> tuple[Needs, bo
         for kind, (begin, end) in timer.looks.items():
             if kind == "first_pay":
                 history = True
+                continue
+            if kind == "segment":
                 continue
             for first in firsts:
                 days[kind].update(range(first + begin, min(last_of(timer.period, first) + end, last) + 1))

@@ -29,6 +29,7 @@ class Saved:
         run: the run that is under way, or ended half-way; "" if none is.
         version: of the stored document, 0 if there is none.
         layout: see ``LAYOUT``.
+        segments: the configuration's segments by which documents are divided: see :func:`~analytics.runtime.timers.assigned.described`.
     """
 
     log: str = ""
@@ -37,6 +38,7 @@ class Saved:
     run: str = ""
     version: int = 0
     layout: int = LAYOUT
+    segments: str = ""
 
 
 class TimersPosition:
@@ -60,8 +62,9 @@ class TimersPosition:
         if found is not None:
             heads = {topic: Head(*head) for topic, *head in found["topics"]}
             self.saved = Saved(
-                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0)
-            )
+                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0),
+                found.get("segments", ""),
+            )  # fmt: skip
         return self.saved
 
     def begin(self, run: str) -> None:
@@ -73,9 +76,9 @@ class TimersPosition:
         saved = self.saved
         self._write(replace(saved, run=run, version=saved.version + 1))
 
-    def finish(self, log: str, heads: dict[str, Head], now: int) -> None:
+    def finish(self, log: str, heads: dict[str, Head], now: int, segments: str = "") -> None:
         """Write that everything through ``heads`` and ``now`` is in the documents. Raise Overtaken as above."""
-        self._write(Saved(log, heads, now, "", self.saved.version + 1))
+        self._write(Saved(log, heads, now, "", self.saved.version + 1, segments=segments))
 
     def check(self) -> None:
         """Raise Overtaken if another instance has written since."""
@@ -89,6 +92,7 @@ class TimersPosition:
             "topics": [[topic, *_plain(head)] for topic, head in new.heads.items()],
             "now": new.now,
             "layout": new.layout,
+            "segments": new.segments,
             "by": self._me,
             "_v": new.version,
             "updated": datetime.now(UTC),

@@ -140,7 +140,9 @@ class Run:
         ids: dict[str, list[str]] = {}
         for scope, work in group.items():
             for name, firsts in work.items():
-                ids.setdefault(scope.collection(name), []).extend(map(scope.id_of, firsts))
+                ids.setdefault(scope.collection(name), []).extend(
+                    scope.id_of(first, part) for first in firsts for part in scope.parts
+                )
         return {name: self._store.load(name, some) for name, some in ids.items()}
 
     def _load(self, group: Plan, now: int) -> None:
@@ -150,6 +152,8 @@ class Run:
             days, history = needs(work, self._timers, scope.last_day(now))
             if history:
                 self._facts.load_history(scope)
+            if scope.segment:
+                self._facts.load_values(scope)
             wanted.append((scope, days))
         self._facts.load(wanted)
         if any(self._timers[name].uses_start for work in group.values() for name in work):
@@ -167,17 +171,19 @@ class Run:
         facts = self._facts.facts(scope, scope.clock(now), *self._starts.of(scope))
         for name, firsts in work.items():
             timer, collection = self._timers[name], scope.collection(name)
-            left = {scope.id_of(first) for first in firsts} & stored[collection].keys()
+            left = {scope.id_of(first, part) for first in firsts for part in scope.parts} & stored[
+                collection
+            ].keys()
             for computed in timer.documents(facts, firsts):
                 if timer.period == "day" and not scope.has_day(computed.first):
                     continue
                 self.done.computed[collection] += 1
-                id_ = scope.id_of(computed.first)
+                id_ = scope.id_of(computed.first, computed.part)
                 left.discard(id_)
                 old = stored[collection].get(id_)
                 if old is None and computed.empty:
                     continue
-                document = scope.key_fields(computed.first) | computed.fields
+                document = scope.key_fields(computed.first, computed.part) | computed.fields
                 differs = self.writer.compare(
                     changes[collection], id_, old, document, now, firsts[computed.first]
                 )
@@ -212,7 +218,9 @@ def _restricted(group: Plan, refused: Mapping[str, set[str]]) -> Plan:
                 {
                     first: firsts[first]
                     for first in firsts
-                    if scope.id_of(first) in refused.get(scope.collection(name), ())
+                    if not refused.get(scope.collection(name), set()).isdisjoint(
+                        scope.id_of(first, part) for part in scope.parts
+                    )
                 }
             )
             for name, firsts in work.items()

@@ -1,7 +1,8 @@
-"""What timer bolts speak of: an area, a plat of a game, or a whole game; and which calendar day it is there."""
+"""What timer bolts speak of: an area, a plat of a game, or a whole game, as a whole or by the values of a segment; and which
+calendar day it is there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -10,7 +11,8 @@ from analytics.config import Config
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import joined
 from analytics.core.periods import Zone, zone
-from analytics.store.store import TOTAL
+from analytics.core.segments import Segment, Segments
+from analytics.store.store import DIVIDED, TOTAL
 from analytics.timers.facts import Clock
 
 DAYS_AHEAD = 2
@@ -27,6 +29,7 @@ class Scope:
         areas: ids of what it unites.
         zones: the time zones of these.
         same_as: of a plat that has all of its game's areas the game's stem: they share their facts.
+        segment: what divides its accts; it then has a document for each value, or part. None: they are counted as a whole.
     """
 
     kind: Literal["area", "plat", "game"]
@@ -37,6 +40,7 @@ class Scope:
     areas: tuple[str, ...]
     zones: frozenset[Zone]
     same_as: str = ""
+    segment: Segment | None = None
 
     @cached_property
     def stem(self) -> str:
@@ -71,15 +75,25 @@ class Scope:
 
     def collection(self, name: str) -> str:
         """Return the collection that holds a timer bolt's documents of it."""
-        return f"{name}{TOTAL}" if self.is_total else name
+        return f"{name}{DIVIDED if self.segment else ''}{TOTAL if self.is_total else ''}"
 
-    def id_of(self, first: int) -> str:
-        """Return the id of its document of the period that begins on day ``first``."""
-        return f"{self.stem}:{start_of(self.zone, first)}"
+    @cached_property
+    def parts(self) -> range:
+        """The places of the values that it has documents of; of a whole only 0."""
+        return range(len(self.segment.values) if self.segment else 1)
 
-    def key_fields(self, first: int) -> dict[str, Any]:
+    def id_of(self, first: int, part: int = 0) -> str:
+        """Return the id of its document of the period that begins on day ``first``, and of that value."""
+        return f"{self.stem}:{start_of(self.zone, first)}{self._suffixes[part]}"
+
+    def key_fields(self, first: int, part: int = 0) -> dict[str, Any]:
         """Return what the key itself gives that document."""
-        return {**self.names, "ts": start_of(self.zone, first)}
+        of_value = {"segment": self.segment.name, "value": self.segment.values[part]} if self.segment else {}
+        return {**self.names, "ts": start_of(self.zone, first), **of_value}
+
+    @cached_property
+    def _suffixes(self) -> list[str]:
+        return [f":{suffix}" for suffix in suffixes(self.segment)] if self.segment else [""]
 
     def has_day(self, day: int) -> bool:
         """Return whether the scope's zone has that day, and does not skip the date."""
@@ -118,6 +132,16 @@ def total_scopes(config: Config, areas: Areas) -> list[Scope]:
 def _total(own: list[Area], local: Zone, plat: str | None = None, same_as: str = "") -> Scope:
     ids, zones = tuple(area.id for area in own), frozenset(area.zone for area in own)
     return Scope("game" if plat is None else "plat", own[0].game, "", plat or "", local, ids, zones, same_as)
+
+
+def divided(scopes: Iterable[Scope], segments: Segments) -> list[Scope]:
+    """Return each scope once for each segment of its game."""
+    return [replace(scope, segment=segment) for scope in scopes for segment in segments.get(scope.game, ())]
+
+
+def suffixes(segment: Segment) -> list[str]:
+    """Return how the ids of a segment's documents end, by value."""
+    return [joined((segment.name, value)) for value in segment.values]
 
 
 def stem_of(*key: str) -> str:

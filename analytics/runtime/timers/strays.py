@@ -13,13 +13,14 @@ from typing import Any
 import gevent
 
 from analytics.core.areas import Areas
+from analytics.core.segments import Segments
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
-from analytics.runtime.timers.scopes import Scope, day_of
+from analytics.runtime.timers.scopes import Scope, day_of, suffixes
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store
-from analytics.store.store import is_total
+from analytics.store.store import DIVIDED, TOTAL, is_divided, is_total
 from analytics.timers import TIMERS
 from analytics.timers.facts import COLLECTIONS
 from analytics.timers.start import NAME as START
@@ -31,6 +32,11 @@ FEW = 20
 AT_ONCE = 200
 LATEST = 32_503_680_000
 _ID = re.compile(r"([A-Za-z0-9_-]{1,64}|(?:game|plat):.+):(0|[1-9]\d{0,10})", re.DOTALL)
+_DIVIDED = re.compile(
+    r"((?:[A-Za-z0-9_-]{1,64}|game:[^:]+|plat:[^:]+:[^:]*):\d+):([a-z][a-z0-9_]*:.+)", re.DOTALL
+)
+"""An id of a document of a segment's value: the id of the whole, and what says which value."""
+
 _AREA = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Span = tuple[int, int]
 
@@ -65,6 +71,7 @@ class Strays:
         store: Store,
         areas: Areas,
         scopes: Iterable[Scope],
+        segments: Segments,
         facts: FactsReader,
         starts: Starts,
         wanted: Wanted,
@@ -74,6 +81,7 @@ class Strays:
         self._store = store
         self._areas = areas
         self._scopes = {scope.stem: scope for scope in scopes}
+        self._suffixes = _declared(segments)
         self._facts = facts
         self._starts = starts
         self._wanted = wanted
@@ -96,7 +104,7 @@ class Strays:
                 candidates[id_] = stray
             if n % AT_ONCE == 0:
                 gevent.sleep(0)
-        doubtful = [id_ for id_, stray in candidates.items() if not self._is_certain(name, id_, stray)]
+        doubtful = [id_ for id_, stray in candidates.items() if not self._is_certain(collection, id_, stray)]
         most = min(looked // 2, max(FEW, looked // 10))
         if len(doubtful) > most and not self._wanted.remove_many:
             self.spared[collection] += len(doubtful)
@@ -114,7 +122,8 @@ class Strays:
                 return Stray.NO_ID if everything else None
             asked = id_ in self._areas and everything
             return Stray.NO_FACTS if asked and self._starts.first(id_) is None else None
-        match = _ID.fullmatch(id_) if isinstance(id_, str) else None
+        plain, suffix = _parted(collection, id_)
+        match = _ID.fullmatch(plain) if isinstance(plain, str) else None
         if match is None or int(match[2]) >= LATEST:
             return Stray.NO_ID if everything else None
         scope = self._scopes.get(match[1])
@@ -125,20 +134,24 @@ class Strays:
             return Stray.NO_ID if everything and is_total(collection) else None
         if not self._wanted.includes(scope):
             return None
+        if suffix and suffix not in self._suffixes.get(scope.game, ()):
+            return Stray.NO_ID
         first, period = day_of(scope.zone, int(match[2])), TIMERS[name].period
         if not self._wanted.holds(first):
             return None
-        if scope.id_of(first) != id_ or first_of(period, first) != first:
+        if scope.id_of(first) != plain or first_of(period, first) != first:
             return Stray.NO_PERIOD
         begin, end = self._spans.get(scope, (1, 0))
         return None if first_of(period, begin) <= first <= end else Stray.NO_FACTS
 
-    def _is_certain(self, name: str, id_: Any, stray: Stray) -> bool:
+    def _is_certain(self, collection: str, id_: Any, stray: Stray) -> bool:
         """Whether a document is wrong even where facts have been lost."""
-        return stray is Stray.NO_ID or (stray is Stray.NO_PERIOD and self._scope_of(id_) in self._spans)
+        return stray is Stray.NO_ID or (
+            stray is Stray.NO_PERIOD and self._scope_of(collection, id_) in self._spans
+        )
 
-    def _scope_of(self, id_: str) -> Scope:
-        return self._scopes[id_.rpartition(":")[0]]
+    def _scope_of(self, collection: str, id_: str) -> Scope:
+        return self._scopes[_parted(collection, id_)[0].rpartition(":")[0]]
 
     def _remove(self, name: str, collection: str, some: Mapping[Any, Stray]) -> None:
         """Remove documents, if they are what they were when it was still clear that nothing comes to them."""
@@ -149,7 +162,7 @@ class Strays:
         for id_, document in documents.items():
             if id_ in facts:
                 continue
-            if some[id_] is Stray.NO_PERIOD and self._begins_elsewhere(id_):
+            if some[id_] is Stray.NO_PERIOD and self._begins_elsewhere(collection, id_):
                 self.kept[collection] += 1
             elif self._store.remove(collection, id_, document.get("_v")):
                 self.removed[collection] += 1
@@ -159,15 +172,15 @@ class Strays:
         """Return those of the ids for which there are facts meanwhile."""
         if name == START:
             return {id_ for id_ in ids if self._starts.first(id_) is not None}
-        scopes = {self._scope_of(id_) for id_ in ids}
+        scopes = {self._scope_of(collection, id_) for id_ in ids}
         self._spans = {**self._spans, **dict.fromkeys(scopes, (1, 0))}
         self._spans |= spans(self._facts, list(scopes), TIMERS.values(), int(self._now()))
         return {id_ for id_ in ids if self._judge(name, collection, id_) is None}
 
-    def _begins_elsewhere(self, id_: str) -> bool:
+    def _begins_elsewhere(self, collection: str, id_: str) -> bool:
         """Whether day documents of a scope, of that time or later, begin at no day of their area's zone."""
-        ts = int(id_.rpartition(":")[2])
-        return any(ts <= self._last_elsewhere(area) for area in self._scope_of(id_).areas)
+        ts = int(_parted(collection, id_)[0].rpartition(":")[2])
+        return any(ts <= self._last_elsewhere(area) for area in self._scope_of(collection, id_).areas)
 
     def _last_elsewhere(self, area: str) -> int:
         """Return the latest of those times, 0 where there is none."""
@@ -181,3 +194,35 @@ class Strays:
             )
             self._elsewhere[area] = max((ts for ts in found if zone.start("day", ts) != ts), default=0)
         return self._elsewhere[area]
+
+
+def remove_undeclared(store: Store, scopes: Iterable[Scope], segments: Segments) -> None:
+    """Remove documents of values that no segment of their game has any more."""
+    games, declared = {scope.stem: scope.game for scope in scopes}, _declared(segments)
+    for name in TIMERS:
+        for collection in (f"{name}{DIVIDED}", f"{name}{DIVIDED}{TOTAL}"):
+            gone = []
+            for id_ in store.ids(collection):
+                plain, suffix = _parted(collection, id_)
+                game = games.get(plain.rpartition(":")[0]) if plain else None
+                if game is not None and suffix not in declared.get(game, ()):
+                    gone.append(id_)
+            for begin in range(0, len(gone), AT_ONCE):
+                store.delete(collection, gone[begin : begin + AT_ONCE])
+                gevent.sleep(0)
+
+
+def _declared(segments: Segments) -> dict[str, set[str]]:
+    """Return, by game, how the ids of documents of its segments end."""
+    return {game: {suffix for one in some for suffix in suffixes(one)} for game, some in segments.items()}
+
+
+def _parted(collection: str, id_: Any) -> tuple[Any, str]:
+    """Return an id without what says which value of a segment it is of, and that; "" where it is of none.
+
+    In a collection of such documents an id that says none is no id.
+    """
+    if not is_divided(collection):
+        return id_, ""
+    match = _DIVIDED.fullmatch(id_) if isinstance(id_, str) else None
+    return (match[1], match[2]) if match else (None, "")

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 
 from analytics.broker.wire import Head
-from analytics.config import Config, areas
+from analytics.config import Config, areas, segments
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers import planning
+from analytics.runtime.timers.assigned import described
 from analytics.runtime.timers.dirty import Dirty
 from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import SKEW_SECONDS, Now
 from analytics.runtime.timers.planner import Planner
 from analytics.runtime.timers.position import TimersPosition
 from analytics.runtime.timers.run import Run
-from analytics.runtime.timers.scopes import all_scopes, next_boundary
+from analytics.runtime.timers.scopes import all_scopes, divided, next_boundary
 from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.strays import remove_undeclared
 from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.writing import Done
 from analytics.store import Store
@@ -51,9 +53,11 @@ class Updater:
         self._areas = areas(config)
         self._scopes = all_scopes(config, self._areas)
         self._zones = {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
-        self._facts = FactsReader(store, self._areas)
+        self._segments = segments(config)
+        self._described = described(self._segments)
+        self._facts = FactsReader(store, self._areas, self._segments)
         self._starts = Starts(store, self._areas)
-        self._planner = Planner(self._facts, self._scopes, timers)
+        self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
         self._boundary = 0
         self.again = False
 
@@ -70,11 +74,11 @@ class Updater:
         self._starts.clear()
 
     def is_due(self) -> bool:
-        """Return whether there is work that no change reports: a day has begun, or a run ended half-way."""
+        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments are others."""
         now = self._now()
         # The clock was corrected: what has begun or ended by it has not.
         went_back = now < self._position.saved.now - SKEW_SECONDS
-        return self.again or now >= self._boundary or went_back
+        return self.again or now >= self._boundary or went_back or self._are_others()
 
     def update(self, run: str, dirty: Dirty, log: str, heads: dict[str, Head]) -> tuple[Done, float]:
         """Bring up to date what is ``dirty``; return what was done, and the seconds that totals took of it.
@@ -89,6 +93,7 @@ class Updater:
         """
         now = int(self._now())
         saved = self._position.saved
+        others = self._are_others()
         runner = Run(
             self._store, self._outlet, self._facts, self._starts, self._timers,
             run=run, now=self._now, again=self.again or bool(saved.run),
@@ -107,18 +112,24 @@ class Updater:
             self._facts.forget(kind, area, day)
         if dirty.everything:
             self._facts.clear()
-        if dirty or dirty.everything or self.again or now >= self._boundary or now < saved.now:
+        if dirty or dirty.everything or others or self.again or now >= self._boundary or now < saved.now:
             self._position.begin(run)
             moved = self._move_starts(runner, dirty)
-            for plan in self._planner.plans(dirty, saved.now, now, moved):
+            for plan in self._planner.plans(dirty, saved.now, now, moved, others):
                 runner.work(plan)
                 for game, days in planning.days_of_areas(plan).items():
                     totals.bring_areas_up_to_date(game, days)
+            if others:
+                remove_undeclared(self._store, self._scopes, self._segments)
             self._roll_up(totals, dirty, saved.now, now)
-        self._position.finish(log, heads, now)
+        self._position.finish(log, heads, now, self._described)
         self._boundary = next_boundary(self._zones, now)
         self.again = False
         return runner.done, totals.seconds
+
+    def _are_others(self) -> bool:
+        """Return whether the documents were computed with other segments than the configuration has."""
+        return self._position.saved.segments != self._described
 
     def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
         """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""

@@ -13,8 +13,17 @@ from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch, BatchHeader, Part, tagged
-from analytics.config import AreaSection, BrokerSection, Config, Game, TimersSection, WorkerSection
+from analytics.config import (
+    AreaSection,
+    BrokerSection,
+    Config,
+    Game,
+    SegmentSection,
+    TimersSection,
+    WorkerSection,
+)
 from analytics.core.periods import zone
+from analytics.core.segments import PROPERTIES
 from analytics.errors import Unavailable
 from analytics.runtime import connections
 from analytics.runtime.draining import drain
@@ -25,6 +34,7 @@ from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore, Write
+from analytics.store.store import is_divided
 from analytics.timers import TIMERS
 
 A, B, C = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576", "5461bb1bec8b9c686a8b4577"
@@ -41,6 +51,7 @@ READ = [
 ]
 NOT_READ = [name for name in BOLTS if name not in READ]
 COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *TIMERS, "serverstarttime")]
+OF_SEGMENTS = [name for name in WRITTEN if is_divided(name)]
 PATIENCE = 120.0
 
 
@@ -103,11 +114,25 @@ class Suite:
         self.publisher = Publisher(self.config.broker, "test")
 
     @property
+    def read(self) -> list[str]:
+        """The bolts that run."""
+        return [*READ, *([PROPERTIES] if self.has_segments else [])]
+
+    @property
+    def has_segments(self) -> bool:
+        return any(game.segments for game in self._games.values())
+
+    @property
+    def collections(self) -> list[str]:
+        """The collections that the timer bolts write."""
+        return [*COLLECTIONS, *(OF_SEGMENTS if self.has_segments else [])]
+
+    @property
     def config(self) -> Config:
         return Config(
             data=self.data,
             broker=self._bound,
-            worker=WorkerSection(flush_seconds=0.02, groups={"days": READ}, left_out=NOT_READ),
+            worker=WorkerSection(flush_seconds=0.02, groups={"days": self.read}, left_out=NOT_READ),
             timers=TimersSection(every_seconds=30),
             games=self._games,
         )
@@ -123,7 +148,7 @@ class Suite:
         self._broker.stop()
 
     def start_worker(self) -> Worker:
-        return self._start(Worker(self.config, READ, "worker"))
+        return self._start(Worker(self.config, self.read, "worker"))
 
     def start_timers(self) -> Timers:
         return self._start(Timers(self.config, now=lambda: self.now))
@@ -174,17 +199,17 @@ class Suite:
             (name, one["_id"]): {
                 key: value for key, value in one.items() if key[0] != "_" and key != "updated"
             }
-            for name in collections or COLLECTIONS
+            for name in collections or self.collections
             for one in self.store.find(name)
         }
 
     def versions(self) -> dict[tuple[str, str], int]:
-        return {(name, one["_id"]): one["_v"] for name in COLLECTIONS for one in self.store.find(name)}
+        return {(name, one["_id"]): one["_v"] for name in self.collections for one in self.store.find(name)}
 
     def anew(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Return what a node that has never run before makes of the bolts' documents. It publishes them, too."""
         fresh = SharedStore()
-        for name in READ:
+        for name in self.read:
             fresh._collections[name] = dict(self.store._collections.get(name, {}))
         # A cohort that lost all of its members stays, and says so.
         for name in ("paytraceday", "paytraceday_total"):
@@ -212,7 +237,7 @@ class Suite:
         refill = Refill(self.config.broker, PATIENCE)
         newest: dict[tuple[Any, ...], dict[str, Any]] = {}
         try:
-            after = dict.fromkeys(COLLECTIONS, 0)
+            after = dict.fromkeys(self.collections, 0)
             more = True
             while more:
                 page, messages = refill.read(after)
@@ -246,7 +271,7 @@ class Suite:
 
 def _key(name: str, document: Mapping[str, Any]) -> tuple[str, int]:
     """Return of what scope, reason and time a document is."""
-    scope = [document.get(one) for one in ("scope", "game", "plat", "area", "reason")]
+    scope = [document.get(one) for one in ("scope", "game", "plat", "area", "reason", "segment", "value")]
     return str(scope), 0 if name == "serverstarttime" else document["ts"]
 
 
@@ -293,6 +318,11 @@ def paid(amounts: Mapping[str, float], ts: int, area: str = A, at: int = 1) -> d
     """Return a snapshot of an area's payments of the day that begins at ``ts``."""
     users = {acct: {"times": 1, "amount": amount} for acct, amount in amounts.items()}
     return {"area": area, "ts": ts, "at": at, "users": users}
+
+
+def channel(values: list[str], other: bool = False) -> dict[str, SegmentSection]:
+    """Return a segment of the channel that sign-ups have."""
+    return {"channel": SegmentSection(from_="signup_logcount.data.channel", values=values, other=other)}
 
 
 def some_weeks(suite: Suite, first: str, days: int, seed: int, accts: int = 40) -> None:
