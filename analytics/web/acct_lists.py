@@ -32,7 +32,7 @@ LISTS = {
 
 def rows(name: str, data: Data, args: Args) -> Iterator[Row]:
     """Yield the rows of one of ``LISTS``, headings first."""
-    place = data.place(Filters.parse(args))
+    place = data.place(Filters.parse(args).of_all_accts())
     yield HEADINGS
     yield from every_acct(data, place, LISTS[name].collection)
 

@@ -73,6 +73,12 @@ class AnswerScope(msgspec.Struct, frozen=True):
     last: Annotated[str, Meta(description="the last day looked at, included, YYYY-MM-DD")]
     today: Annotated[str, Meta(description="the present day in that zone, YYYY-MM-DD")]
     newest: Annotated[str | None, Meta(description="the newest day of which there are records; null: there are none")]  # fmt: skip
+    segment: Annotated[
+        str, Meta(description='the segment by whose `value` accts are chosen, "" for all accts')
+    ] = ""
+    value: Annotated[
+        str, Meta(description='the value that these accts have, "" for all accts; see docs/metrics.md')
+    ] = ""
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):

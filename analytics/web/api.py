@@ -14,7 +14,7 @@ from analytics.core.areas import Areas
 from analytics.web.acct_lists import LISTS
 from analytics.web.context import data, page_set
 from analytics.web.csvs import SHEET, pieces
-from analytics.web.filters import choice
+from analytics.web.filters import SEGMENT, choice
 from analytics.web.options import Option
 from analytics.web.page import DashboardPage
 from analytics.web.page_set import PageSet
@@ -27,6 +27,7 @@ FILTER = {
     "area": "ids of areas, with commas between them; left out: all of the game",
     "from": "the first day, YYYY-MM-DD; left out: 30 days up to the last",
     "to": "the last day, included, YYYY-MM-DD; left out: the newest day with records",
+    SEGMENT: "only accts with this value of a segment, written `segment:value`; left out: all accts",
 }
 SHEET_MEANS = "1: as spreadsheets open it, with a byte order mark, and ids that stay texts"
 EACH_TABLE = ("page", "size")
@@ -110,7 +111,9 @@ def described(areas: Areas, every: PageSet) -> dict[str, Any]:
         content = {"application/json": {"schema": schema}}
         paths[f"{ROOT}/{quote(page.name)}"] = _operation(f"the page {page.name}", parameters, content, others)
     for of, name in every.csvs:
-        options = [option for option in _options(every.by_name.get(of)) if option.name not in EACH_TABLE]
+        owner = every.by_name.get(of)
+        unused = EACH_TABLE if owner and owner.divides(name) else (*EACH_TABLE, SEGMENT)
+        options = [option for option in _options(owner) if option.name not in unused]
         options.append(Option(SHEET, SHEET_MEANS, choices=SHEETS[1:]))
         parameters = [_parameter(option) | known.get(option.name, {}) for option in options]
         summary = f"the table {name} of {of}, whole"
@@ -152,7 +155,8 @@ def _operation(
 def _options(page: DashboardPage | None) -> list[Option]:
     """Return the parameters of a page, or of the lists of accts, which belong to none."""
     own = page.parameters if page else ()
-    filters = [Option(name, meaning) for name, meaning in FILTER.items()]
+    divided = page is not None and page.has_segments
+    filters = [Option(name, meaning) for name, meaning in FILTER.items() if divided or name != SEGMENT]
     return [*filters, *own] if page is None or page.has_filter else [*own]
 
 

@@ -2,21 +2,22 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
 from analytics.bolts import BOLTS
-from analytics.config import Config
+from analytics.config import Config, segments
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.periods import Zone, zone
+from analytics.core.segments import Segment
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
 from analytics.web.filters import Filters
 from analytics.web.live_records import LiveRecords
-from analytics.web.place import Place, basis_of, date_of, members_of, span, zone_of
+from analytics.web.place import Place, basis_of, date_of, members_of, span, value_of, zone_of
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,15 @@ class Data:
         newest = self._newest(game)
         first, last = span(filters, today, newest)
         zones = frozenset(area.zone for area in members)
+        value = value_of(filters, self.segments_of(game))
         return Place(
-            game, filters.plat, filters.areas, members, basis, local, zones, now, today, newest, first, last
-        )
+            game, filters.plat, filters.areas, members, basis, local, zones, now, today, newest, first, last,
+            value,
+        )  # fmt: skip
+
+    def segments_of(self, game: str) -> Sequence[Segment]:
+        """Return the segments of a game."""
+        return segments(self.config).get(game, ())
 
     def zone_of_game(self, game: str) -> Zone:
         """Return the zone that gives the ``ts`` of a game's totals."""

@@ -1,7 +1,8 @@
 """What a page is asked about, as its URL says it: game, plat, areas and days. Pure.
 
-A filter is written ``?game=dl&plat=2001&area=a,b&from=2026-10-01&to=2026-10-30``; what is left out has a default. The
-same query string means the same on every page, in the API and in every CSV.
+A filter is written ``?game=dl&plat=2001&area=a,b&from=2026-10-01&to=2026-10-30&segment=channel:a``; what is left out has a
+default. The same query string means the same on every page, in the API and in every CSV; those that don't divide accts refuse
+a segment.
 """
 
 import difflib
@@ -12,7 +13,8 @@ from datetime import date
 
 from analytics.web.translation import TranslatableError, TranslatableText
 
-NAMES = ("game", "plat", "area", "from", "to")
+SEGMENT = "segment"
+NAMES = ("game", "plat", "area", "from", "to", SEGMENT)
 MOST_AREAS = 100
 """Areas that are named are read on demand: a document for each, and for each day and collection."""
 
@@ -39,6 +41,7 @@ class Filters:
     areas: tuple[str, ...] = ()
     since: date | None = None
     until: date | None = None
+    segment: str = ""
 
     @classmethod
     def parse(cls, given: Mapping[str, Sequence[str]], others: Iterable[str] = ()) -> "Filters":
@@ -75,7 +78,23 @@ class Filters:
                 until=until,
                 since=since,
             )
-        return cls(one(given, "game"), one(given, "plat"), tuple(dict.fromkeys(areas)), since, until)
+        return cls(
+            one(given, "game"),
+            one(given, "plat"),
+            tuple(dict.fromkeys(areas)),
+            since,
+            until,
+            one(given, SEGMENT),
+        )
+
+    def of_all_accts(self) -> "Filters":
+        """Return the same. Raise BadFilter where a segment is asked for."""
+        if self.segment:
+            raise BadFilter(
+                "segment: expected none, as these numbers are of all accts, got {value}; leave it out",
+                value=_shown(self.segment),
+            )
+        return self
 
 
 def one(given: Mapping[str, Sequence[str]], name: str, default: str = "") -> str:

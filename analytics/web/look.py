@@ -1,7 +1,7 @@
 """One look at the documents: what a view reads for its place, day by day, and when the oldest of it was computed.
 
 Whole games and plats, and single areas, have documents of their own. Of several areas that were named the documents are read
-and added up.
+and added up. Of one value of a segment, the documents of timer bolts are read that count the accts with it; the views read no others then.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,8 @@ from datetime import UTC, date
 from typing import Any
 
 from analytics.store.reading import Query
-from analytics.store.store import TOTAL, Document
+from analytics.store.store import DIVIDED, TOTAL, Document
+from analytics.timers import TIMERS
 from analytics.web.data import Data
 from analytics.web.place import ONE_DAY, Place, bounds, date_of
 
@@ -132,6 +133,11 @@ class Look:
     ) -> Query:
         """Return what to ask for these days, or for a span in Unix seconds."""
         place, where = self.place, self.where + where
+        if place.value and collection in TIMERS:
+            collection = f"{collection}{DIVIDED}"
+            where += tuple(
+                (name, (one,)) for name, one in zip(("segment", "value"), place.value, strict=True)
+            )
         if place.is_whole:
             since, until = span or bounds([place.local], first, last)
             name = f"{collection}{TOTAL}"

@@ -40,6 +40,7 @@ class Panel:
     Attributes:
         width: "" for the whole page, or "half", "third", "two-thirds"; ``height``: "" or "low".
         open: whether the table below the chart is unfolded from the start.
+        of_all: whether it counts all accts, so that it is left out where the page is about a value of a segment.
         note: the words beside the heading, of the answer.
     """
 
@@ -49,6 +50,7 @@ class Panel:
     height: str = ""
     note: Note | None = None
     open: bool = False
+    of_all: bool = False
 
 
 class PanelContent(NamedTuple):
@@ -80,6 +82,7 @@ class DashboardPage:
         every: how often the browser asks for new numbers, in seconds.
         has_filter: whether it is about a game's areas and days, and its answer about a scope.
         menu: the page whose entry of the menu stands for it, if it has none.
+        has_segments: whether it can be about the accts with one value of a segment.
     """
 
     name: str
@@ -96,6 +99,7 @@ class DashboardPage:
     every: int = 15
     has_filter: bool = True
     menu: str = ""
+    has_segments: bool = False
 
     @property
     def path(self) -> str:
@@ -123,17 +127,28 @@ class DashboardPage:
 
     def csv(self, name: str, data: Data, args: Args) -> Iterator[Row]:
         """Yield the rows of a CSV, headings first."""
+        arguments = self._arguments(args)
+        if not self.divides(name):
+            arguments[0].of_all_accts()
         if name in self.csvs:
-            return self.csvs[name](data, *self._arguments(args))
+            return self.csvs[name](data, *arguments)
         table = next(table for table in self.tables if table.name == name)
         return structs(table.struct, getattr(self.read(data, args), name))
 
+    def divides(self, csv: str) -> bool:
+        """Whether a CSV can be of the accts with one value of a segment."""
+        of_all = {panel.table.name for panel in self.panels if panel.of_all}
+        return self.has_segments and csv not in of_all
+
     def contents(self, answer: Any, t: Translate, show: Show) -> list[PanelContent]:
         """Return what the panels show of an answer. ``show`` writes its values."""
-        return [_content(panel, answer, t, show) for panel in self.panels]
+        divided = self.has_segments and answer.scope.segment
+        return [_content(panel, answer, t, show) for panel in self.panels if not (divided and panel.of_all)]
 
     def _arguments(self, args: Args) -> tuple[Any, ...]:
         filters = Filters.parse(args, [option.name for option in self.parameters])
+        if not self.has_segments:
+            filters.of_all_accts()
         return (filters, read_options(self.options, args)) if self.options else (filters,)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from analytics.bolts import BOLTS
+from analytics.core.segments import PROPERTIES
 from analytics.web import acct_lists
 from analytics.web.csvs import Row
 from analytics.web.custom.bolt_page import bolt_page
@@ -30,7 +31,7 @@ class PageSet:
     def __init__(self, data: Data) -> None:
         collections = [bolt_page(bolt) for bolt in data.bolts.values()]
         numbers = [*numbers_pages(data.config)]
-        own = [page for page in collections if page.title not in BOLTS]
+        own = [page for page in collections if page.title not in (*BOLTS, PROPERTIES)]
         self.menu = tuple(page for page in PAGES if page is not INDEX)
         self.custom = (*numbers, *own[:MOST_IN_MENU], INDEX)
         self.by_name = {page.name: page for page in (*PAGES, *collections, *numbers)}

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from analytics.core.areas import Area
 from analytics.core.periods import Zone
+from analytics.core.segments import Segment
 from analytics.web.answers import AnswerScope, Basis
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
 from analytics.web.translation import TranslatableError, TranslatableText
@@ -29,6 +30,7 @@ class Place:
         zones: the zones of the members; a day is each area's own.
         now: Unix seconds.
         newest: the newest day of which the game has records, if there is any.
+        value: the segment, and which value of it the accts looked at have; None: all accts.
     """
 
     game: str
@@ -43,6 +45,7 @@ class Place:
     newest: date | None
     first: date
     last: date
+    value: tuple[str, str] | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -70,7 +73,7 @@ class Place:
         return AnswerScope(
             self.game, self.plat, list(self.areas), len(self.members), self.basis, self.local.name,
             sorted(each.name for each in self.zones), str(self.first), str(self.last), str(self.today),
-            str(self.newest) if self.newest else None,
+            str(self.newest) if self.newest else None, *(self.value or ()),
         )  # fmt: skip
 
 
@@ -143,6 +146,30 @@ def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area
                 plat=by_id[id].plat,
             )
     return game, tuple(by_id[id] for id in filters.areas) or tuple(own)
+
+
+def value_of(filters: Filters, segments: Sequence[Segment]) -> tuple[str, str] | None:
+    """Return the segment and the value that a filter names, None where it names none.
+
+    Raises:
+        BadFilter: the game has no such segment, or that no such value.
+    """
+    if not filters.segment:
+        return None
+    name, _, value = filters.segment.partition(":")
+    values = {one.name: one.values for one in segments}
+    if name not in values:
+        raise BadFilter(
+            'segment: the game has no segment "{name}"; {near}', name=name[:40], near=nearest(name, values)
+        )
+    if value not in values[name]:
+        raise BadFilter(
+            'segment: {name} has no value "{value}"; {near}',
+            name=name,
+            value=value[:40],
+            near=nearest(value, values[name]),
+        )
+    return name, value
 
 
 def basis_of(filters: Filters, members: Sequence[Area]) -> Basis:

@@ -28,7 +28,7 @@ from analytics.web.context import (
     with_language,
 )
 from analytics.web.csvs import SHEET
-from analytics.web.filters import NAMES
+from analytics.web.filters import NAMES, SEGMENT
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.pages import PAGES
@@ -106,7 +106,7 @@ def show(page: DashboardPage) -> Response:
             link=lambda one: _link(one, args),
             csv_link=lambda table: _csv(page, table, args),
             accts_link=lambda name: address(
-                f"/api/v1/accts/{name}.csv", _filter(args), {LANGUAGE: "", SHEET: "1"}
+                f"/api/v1/accts/{name}.csv", _filter(args), {LANGUAGE: "", SHEET: "1", SEGMENT: ""}
             ),
             option=lambda **changed: address(page.path, args, changed),
             figures_url=url_for(
@@ -138,6 +138,7 @@ def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
         "games": sorted({one.game for one in areas} | {scope.game}),
         "plats": sorted({one.plat for one in of_game}),
         "area_list": [one for one in of_game if scope.plat in ("", one.plat)],
+        "segments": data().segments_of(scope.game) if page.has_segments else (),
         "area_names": {one.id: one.name for one in of_game},
         "day_count": (last - date.fromisoformat(scope.first)).days + 1,
         "last_days": lambda days: address(
@@ -179,7 +180,7 @@ def _store_answers() -> bool:
 
 def _link(page: DashboardPage, args: Args) -> str:
     """Return another page's address with the same filter, in the same language."""
-    return address(page.path, _filter(args), {})
+    return address(page.path, _filter(args), {} if page.has_segments else {SEGMENT: ""})
 
 
 def _filter(args: Args) -> Args:

@@ -22,7 +22,7 @@ OTHERS = [code for code in LANGUAGES if code != SOURCE]
 NAMES = {
     "analytics", "bin", "status", "rejected", "replay", "password", "csrf", "CSV", "DAU", "WAU", "MAU", "ARPU",
     "ARPPU", "LTV", "N", "B", "KiB", "MiB", "GiB", "TiB", "Asia", "Shanghai", "UTC", "from", "to", "area",
-    "game", "plat", "lang", "Cookie",
+    "game", "plat", "lang", "segment", "Cookie",
 }  # fmt: skip
 """What stays as it is in every language: names, acronyms, units, commands, parameters."""
 
@@ -51,6 +51,7 @@ BAD = [
     "/?game=nowhere", "/?plat=nowhere", "/?area=nowhere", "/?from=soon", "/?from=1999-01-01", "/?gme=dl",
     "/?game=dl&game=dl", "/?from=2026-03-09&to=2026-03-08", "/?from=2020-01-01&to=2026-03-08",
     "/?from=2020-01-01", "/?area=" + ",".join("x" * 101), "/areas?sort=x", "/areas?page=x", "/nowhere",
+    "/?segment=channel", "/economy?segment=channel:a",
 ]  # fmt: skip
 GOOD = [page.path for page in PAGES] + [
     "/retention?of=payment", "/retention?axis=open_day", "/areas?search=nowhere", "/areas?size=1&page=2",

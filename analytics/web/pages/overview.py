@@ -92,7 +92,7 @@ class OverviewAnswer(PageAnswer, frozen=True, kw_only=True):
 
     tiles: list[Tile]
     days: list[Day]
-    hours: list[Hour]
+    hours: Annotated[list[Hour], means("of all accts; none where a segment is asked for")]
 
 
 TILES: tuple[tuple[TileName, str], ...] = (
@@ -113,12 +113,17 @@ def view(data: Data, filters: Filters) -> OverviewAnswer:
     by_day = figures(wider)
     new = _new_users(wider)
     days = [_day(place, day, by_day.get(day, NOTHING), new.get(day, 0)) for day in place.days()]
-    logins = hours_of_two_days(wider, "loginhour", {"logins": "count"})
-    signups = hours_of_two_days(wider, "signuphour", {"signups": "count"})
-    hours = [Hour(**one | other) for one, other in zip(logins, signups, strict=True)]
+    hours = [] if place.value else list(_hours(wider))
     return OverviewAnswer(
         scope=place.scope(), at=wider.at, tiles=list(_tiles(place, by_day)), days=days, hours=hours
     )
+
+
+def _hours(look: Look) -> Iterator[Hour]:
+    logins = hours_of_two_days(look, "loginhour", {"logins": "count"})
+    signups = hours_of_two_days(look, "signuphour", {"signups": "count"})
+    for one, other in zip(logins, signups, strict=True):
+        yield Hour(**one | other)
 
 
 def _new_users(look: Look) -> dict[date, int]:
@@ -220,13 +225,28 @@ PAGE = DashboardPage(
     title="Overview",
     answer=OverviewAnswer,
     view=view,
+    has_segments=True,
     icon="M2 2h5v6H2zM9 2h5v3H9zM9 7h5v7H9zM2 10h5v4H2z",
     tables=(DAYS, HOURS),
     panels=(
         Panel(DAYS.only("dau", "new_users", "old_users"), ACTIVE, "two-thirds"),
         Panel(DAYS.only("revenue", "payers"), REVENUE, "third"),
-        Panel(HOURS.only("logins_today", "logins_yesterday"), LOGINS, "half", "low", against_day_before),
-        Panel(HOURS.only("signups_today", "signups_yesterday"), SIGNUPS, "half", "low", against_day_before),
+        Panel(
+            HOURS.only("logins_today", "logins_yesterday"),
+            LOGINS,
+            "half",
+            "low",
+            against_day_before,
+            of_all=True,
+        ),
+        Panel(
+            HOURS.only("signups_today", "signups_yesterday"),
+            SIGNUPS,
+            "half",
+            "low",
+            against_day_before,
+            of_all=True,
+        ),
         Panel(DAYS, REACH),
     ),
     template="overview.html",

@@ -110,7 +110,12 @@ class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
     total: Annotated[Money, means("All money that was paid on the days shown.")]
     ltv: Annotated[list[LtvCohort], means("one curve for each day of the scope with sign-ups")]
     ltv_average: list[LtvAverage]
-    top: Annotated[list[Payer], means("who paid most, ever, in these areas: 20 of them; the CSV has all")]
+    top: Annotated[
+        list[Payer],
+        means(
+            "who paid most, ever, in these areas: 20 of them; the CSV has all. None where a segment is asked for"
+        ),
+    ]
 
 
 TOP = 20
@@ -139,7 +144,7 @@ def view(data: Data, filters: Filters) -> PaymentAnswer:
         total=money(sum(day.revenue for day in days)),
         ltv=cohorts,
         ltv_average=list(_average(cohorts)),
-        top=top(look),
+        top=[] if look.place.value else top(look),
     )
 
 
@@ -350,6 +355,7 @@ PAGE = DashboardPage(
     title="Payment",
     answer=PaymentAnswer,
     view=view,
+    has_segments=True,
     icon="M2 4h12v8H2zM2 7h12M5 10h2",
     tables=(DAYS, TOP_ACCTS, LTV),
     panels=(
@@ -358,7 +364,7 @@ PAGE = DashboardPage(
         Panel(DAYS.only("pay_rate", "new_pay_rate", "payers", "dau"), PAY_RATE, "half"),
         Panel(DAYS.only("arpu", "arppu", "revenue", "payers", "dau"), HEADS, "half"),
         Panel(LTV, WORTH, note=_worth_note),
-        Panel(TOP_ACCTS, note=lambda answer, t: t("since the beginning, in these areas")),
+        Panel(TOP_ACCTS, of_all=True, note=lambda answer, t: t("since the beginning, in these areas")),
     ),
     csvs={"top": every_payer, "ltv": _ltv_rows},
     template="payment.html",

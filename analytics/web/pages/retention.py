@@ -281,6 +281,7 @@ PAGE = DashboardPage(
     title="Retention",
     answer=RetentionAnswer,
     view=view,
+    has_segments=True,
     icon="M2 2v12M2 2h12M6 2v9M2 6h9M10 2v5M2 10h5",
     options=RetentionOptions,
     tables=(AVERAGE,),
