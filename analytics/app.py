@@ -70,7 +70,7 @@ def _machine(name: str, config: Config) -> "Node":
     """Return a node that is no worker. Only what it needs is imported."""
     if name == "broker":
         from analytics.broker.broker import Broker
-        from analytics.runtime.hosted import OfferedBroker
+        from analytics.runtime.offered_broker import OfferedBroker
 
         if config.etcd.endpoints:
             return OfferedBroker(config, readers(config), all_readers(config))

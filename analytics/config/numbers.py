@@ -9,7 +9,6 @@ from analytics.core.bolt import Bolt
 from analytics.core.expressions import ExpressionError
 from analytics.core.fields import BoltFields
 from analytics.core.formula import Formula
-from analytics.timers import TIMERS
 
 EXAMPLE = 'for example "cointype.amount / kpi.dau"'
 TAKEN = ("day", "final")
@@ -43,6 +42,8 @@ def slug(title: str) -> str:
 
 def _fault(name: str, bolts: Mapping[str, Bolt]) -> str:
     """Return why a number can't be read by day; "" if it can."""
+    from analytics.timers import TIMERS  # with it comes numpy, which few commands need
+
     collection, field = name.split(".")
     if collection in TIMERS:
         period, numbers = TIMERS[collection].period, TIMERS[collection].numbers

@@ -5,17 +5,16 @@ the node is stopped in order, and a new one is made when it is to work again; it
 as for a restart.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 import msgspec
 from gevent.event import Event
 
-from analytics.broker.broker import Broker
 from analytics.cluster import Election, open_keys
 from analytics.cluster.election import SAFE_SHARE
-from analytics.cluster.place import Finder, Offering
+from analytics.cluster.place import Finder
 from analytics.config import BrokerSection, Config
 from analytics.runtime.node import Node
 from analytics.system.tasks import TaskGroup
@@ -49,7 +48,7 @@ class Hosted(Node):
     def start(self) -> None:
         """Begin to contend and to look for the broker. The node itself starts in :meth:`step`."""
         config = self._config
-        self._keys = open_keys(config, _patience(config))
+        self._keys = open_keys(config, patience(config))
         if config.etcd.endpoints:
             self._finder = Finder(self._keys, config)
             self._finder.look()
@@ -119,38 +118,7 @@ class Hosted(Node):
                 self._turned.set()
 
 
-class OfferedBroker(Broker):
-    """The broker of a cluster: it registers its address as long as it runs."""
-
-    def __init__(self, config: Config, readers: dict[str, list[str]], own: Collection[str] = ()) -> None:
-        super().__init__(config.broker, config.data, readers, own)
-        self._config = config
-
-    def start(self) -> None:
-        """Start, then offer."""
-        super().start()
-        self._keys = open_keys(self._config, _patience(self._config))
-        self._offering = Offering(self._keys, self._config, self.bound)
-        self._renewing = self._tasks.spawn(self._renew_for_ever)
-
-    def stop(self) -> None:
-        """Take the offer back, then stop."""
-        self._renewing.kill()
-        self._offering.stop()
-        self._keys.close()
-        super().stop()
-
-    def state(self) -> dict[str, Any]:
-        """Return the broker's state, and whether nodes of other hosts go elsewhere."""
-        return super().state() | {"error": self._offering.problem}
-
-    def _renew_for_ever(self) -> None:
-        while True:
-            self._offering.renew()
-            gevent.sleep(self._config.etcd.beat_seconds)
-
-
-def _patience(config: Config) -> float:
+def patience(config: Config) -> float:
     """Return how long a call may take: an instance whose etcd is gone has to know it before its own time ends."""
     section = config.etcd
     left = section.ttl_seconds * SAFE_SHARE - section.beat_seconds

@@ -15,7 +15,8 @@ from analytics.cli.check import tries
 from analytics.cluster.place import KEY, located
 from analytics.config import BrokerSection, Config, EtcdSection
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.runtime.hosted import Hosted, OfferedBroker
+from analytics.runtime.hosted import Hosted
+from analytics.runtime.offered_broker import OfferedBroker
 from analytics.testing.etcd import Etcd
 
 both = pytest.mark.parametrize("api", ["v2", "v3"])

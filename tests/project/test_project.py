@@ -123,14 +123,15 @@ def test_the_core_imports_in_a_bare_process() -> None:
 @pytest.mark.parametrize(
     ("module", "slow"),
     [
-        ("analytics.broker.broker", {"numpy", "pymongo"}),
-        ("analytics.runtime.worker", {"numpy", "rich"}),
+        ("analytics.broker.broker", {"pymongo"}),
+        ("analytics.runtime.worker, analytics.runtime.hosted", {"numpy", "rich"}),
         ("analytics.store.embedded", {"numpy", "zmq"}),
         ("analytics.web.dashboard_node", {"bokeh.models"}),
+        ("analytics.cli.service", {"numpy"}),
     ],
 )
 def test_a_node_imports_nothing_slow_that_it_does_not_need(module: str, slow: set[str]) -> None:
-    assert not slow & imported_with(module)
+    assert not slow & imported_with("analytics.app", module)
 
 
 def imported_with(*modules: str) -> set[str]:

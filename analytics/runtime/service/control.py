@@ -13,7 +13,6 @@ from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
 from analytics.errors import AnalyticsError, ConfigError, Unavailable
-from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
@@ -144,6 +143,9 @@ def lsb_status(config: Config, healthy: bool) -> int:
 
 def report_contradictions(config: Config, say: Say) -> None:
     """Say where documents contradict the configuration, and what those of its own bolts lack. The suite runs anyway; that a store is away is reported elsewhere."""
+    # With it comes numpy, while every node is up by now.
+    from analytics.runtime.contradictions import contradictions, summary
+
     try:
         store = open_store(config, STORE_SECONDS)
         try:
