@@ -36,7 +36,7 @@ from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.worker import Worker
 from analytics.store import Store
 
-WITHIN_SECONDS = 300
+WITHIN_SECONDS = 900
 
 
 def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
