@@ -45,7 +45,7 @@ def pieces(rows: Iterable[Row], sheet: bool = False) -> Iterator[str]:
 
 
 def _column(values: Sequence[Any], cell: Callable[[Any], str]) -> Iterable[str]:
-    """Return the cells of a column as CSV has them."""
+    """Return the cells of a column, quoted for CSV."""
     kinds = set(map(type, values))
     if kinds <= {int, float}:
         return map(str, values)
@@ -58,7 +58,7 @@ def _column(values: Sequence[Any], cell: Callable[[Any], str]) -> Iterable[str]:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as CSV has it; a text that may be a formula gets an apostrophe."""
+    """Return a value quoted for CSV; a text that may be a formula gets an apostrophe."""
     if isinstance(value, str):
         if value.isalnum():
             return value
@@ -69,7 +69,7 @@ def _cell(value: Any) -> str:
 
 
 def _sheet_cell(value: Any) -> str:
-    """Return a value as CSV has it; a text that a spreadsheet would take for a number becomes a formula of that text."""
+    """Return a value quoted for CSV; a text that a spreadsheet would take for a number becomes a formula of that text."""
     number = isinstance(value, str) and _NUMERIC.match(value) and not _DAY.fullmatch(value)
     if not number or len(value) > _LONGEST_QUOTED:
         return _cell(value)
