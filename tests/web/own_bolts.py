@@ -1,7 +1,7 @@
 """A bolt of a game's own, *pvp*, over generated fights, in a store that the dashboard reads; and its numbers by plain counting."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -84,6 +84,7 @@ HOURLY = a_bolt("pvp_hours", period="hour", by={}, totals=False)
 WEEKLY = a_bolt("pvp_weeks", period="week", by={}, totals=False)
 EVER = a_bolt("pvp_accts", period=None, by={"acct": "data.acct"}, totals=False)
 OWN = {bolt.name: bolt for bolt in (PVP, SUMMED, HOURLY, WEEKLY, EVER)}
+NO_ZONES: Mapping[str, str] = {}
 NUMBERS = {
     "points": NumberSection("pvp.points / pvp.fights", "Points per fight"),
     "won": NumberSection("percent(pvp.wins, pvp.fights)", "Share of fights that were won"),
@@ -118,9 +119,14 @@ def day(fight: Fight) -> str:
     return str(LOCAL.local(fight.ts).date())
 
 
-def an_arena(folder: Path, bolts: dict[str, Bolt] = OWN, **config: Any) -> Arena:
-    """Fight, count, and show."""
-    sections = {area: AreaSection(plat=plat, name=f"Server {area}") for area, plat in AREAS.items()}
+def an_arena(
+    folder: Path, bolts: dict[str, Bolt] = OWN, zones: Mapping[str, str] = NO_ZONES, **config: Any
+) -> Arena:
+    """Fight, count, and show. ``zones``: time zones of areas that have one of their own."""
+    sections = {
+        area: AreaSection(plat=plat, name=f"Server {area}", timezone=zones.get(area, ""))
+        for area, plat in AREAS.items()
+    }
     settings = Config(data=folder, timezone=TIMEZONE, games={"g": Game(areas=sections)}, **config)
     fights = list(_fights())
     runner = Reference(bolts.values(), areas(settings))

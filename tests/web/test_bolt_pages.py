@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_bolts import AREAS, BRACKETS, DAYS, FIRST, LAST, OWN, Arena, Fight, a_bolt, an_arena, day
+from own_bolts import AREAS, BRACKETS, DAYS, FIRST, LAST, OWN, SUMMED, Arena, Fight, a_bolt, an_arena, day
 
 from analytics.bolts import BOLTS
 from analytics.config import areas, catalogue, load
 from analytics.core.fields import BoltFields
 from analytics.core.latest import Latest
 from analytics.core.measures import Count, Distinct, Extreme
+from analytics.core.periods import zone
 from analytics.store import MemoryStore
 from analytics.store.reading import StoreReader
 from analytics.testing.queries import RecordingReader
@@ -126,6 +127,21 @@ def test_weeks_begin_on_mondays_and_end_on_sundays(arena: Arena) -> None:
             one for one in arena.some(area="s1") if (day(one) < "2026-03-09") == (row["day"] == "2026-03-02")
         ]
         assert row["players"] == counted(week)["players"]
+
+
+def test_a_day_is_each_areas_own(tmp_path: Path) -> None:
+    zones = {"s1": "Asia/Shanghai", "s2": "Asia/Shanghai", "s3": "America/New_York"}
+    arena = an_arena(tmp_path, {"pvp_untotalled": SUMMED}, zones)
+    by_day: Counter[str] = Counter(str(zone(zones[one.area]).local(one.ts).date()) for one in arena.fights)
+    assert by_day != Counter(map(day, arena.fights))
+    answer = got(arena, "pvp_untotalled")
+    assert [row["fights"] for row in answer["periods"]] == [by_day[row["day"]] for row in answer["periods"]]
+    inside = [one for one in arena.fights if str(zone(zones[one.area]).local(one.ts).date()) >= str(FIRST)]
+    most = Counter(one.bracket for one in inside).most_common()
+    assert [row["fights"] for row in answer["keys"]] == [count for _, count in most]
+    assert [line["name"] for line in answer["lines"]] == [*(name for name, _ in most[:LINES]), None]
+    rows = got(arena, "pvp_untotalled/documents.csv")
+    assert sum(int(row["fights"]) for row in rows) == len(inside) == sum(count for _, count in most)
 
 
 def test_documents_come_in_pages_and_all_of_them_as_csv(arena: Arena) -> None:
