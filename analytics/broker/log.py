@@ -17,7 +17,7 @@ from pathlib import Path
 from analytics.broker.checksum import crc32
 from analytics.broker.opening import damaged, lost, open_segments
 from analytics.broker.records import Damaged, Entry, Record, SegmentHead, StoredPart, encode_record
-from analytics.broker.segment import Segment
+from analytics.broker.segment import LogSegment
 from analytics.broker.times import Times
 from analytics.broker.topics import Topics, bounded
 from analytics.broker.wire import BatchHeader, Head, Message, MessageHeader
@@ -78,7 +78,7 @@ class Log:
             self._recover(expect)
         else:
             head = SegmentHead(secrets.token_hex(8), 0, {})
-            self._segments.append(Segment.create(folder, 1, head, sync))
+            self._segments.append(LogSegment.create(folder, 1, head, sync))
         self.identity = self._segments[0].log
         self._holes = self._find_holes()
         self._bound_topics(set(read))
@@ -132,7 +132,7 @@ class Log:
         rotated = self._active.size >= self._segment_bytes
         if rotated:
             head = SegmentHead(self.identity, self._active.first, self.heads)
-            self._segments.append(Segment.create(self._folder, self.seq + 1, head, self._sync))
+            self._segments.append(LogSegment.create(self._folder, self.seq + 1, head, self._sync))
             for segment in self._segments[:-2][-1:]:
                 segment.cool()
         self._active.write(self._staged, self._sync)
@@ -224,7 +224,7 @@ class Log:
     # Inside
 
     @property
-    def _active(self) -> Segment:
+    def _active(self) -> LogSegment:
         return self._segments[-1]
 
     def _header(self, entry: Entry, part: StoredPart) -> MessageHeader:
@@ -239,7 +239,7 @@ class Log:
         return any(heads.get(topic, NOTHING).number > number for topic, number in position.items())
 
     def _find(self, after: Mapping[str, int]) -> Place:
-        def ahead(segment: Segment) -> bool:
+        def ahead(segment: LogSegment) -> bool:
             return any(segment.start.get(topic, NOTHING).number > number for topic, number in after.items())
 
         segment = self._segments[max(bisect_right(self._segments, False, key=ahead) - 1, 0)]
@@ -291,13 +291,13 @@ class Log:
             return self.heads.get(topic, NOTHING).number + 1
         return max(self._segments[index].start.get(topic, NOTHING).number, after) + 1
 
-    def _records(self, segment: Segment, offset: int) -> Iterator[Record]:
+    def _records(self, segment: LogSegment, offset: int) -> Iterator[Record]:
         try:
             yield from segment.records(offset)
         except Damaged as damage:
             raise damaged(segment.path, damage) from damage
 
-    def _load(self, segment: Segment, record: Record, part: StoredPart) -> Message:
+    def _load(self, segment: LogSegment, record: Record, part: StoredPart) -> Message:
         assert isinstance(record.header, Entry)
         try:
             body = segment.body(record, part.topic)
@@ -348,7 +348,7 @@ class Log:
         newest = self._active
         empty = newest.first == self.seq + 1
         head = SegmentHead(self.identity, newest.previous if empty else newest.first, heads)
-        segment = Segment.create(self._folder, self.seq + 1, head, self._sync)
+        segment = LogSegment.create(self._folder, self.seq + 1, head, self._sync)
         if empty:
             newest.close()
             self._segments.pop()

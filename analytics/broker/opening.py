@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from analytics.broker.records import Damaged
-from analytics.broker.segment import Segment
+from analytics.broker.segment import LogSegment
 from analytics.broker.topics import bounded
 from analytics.broker.wire import Head
 from analytics.errors import LogError
@@ -21,18 +21,18 @@ def refuse_half_restored(data: Path) -> None:
         )
 
 
-def open_segments(folder: Path, read: Iterable[str]) -> list[Segment]:
+def open_segments(folder: Path, read: Iterable[str]) -> list[LogSegment]:
     """Open every segment of a folder. Return them, oldest first.
 
     The newest is opened first; older ones keep only the numbers of its topics in memory.
     """
     for unfinished in folder.glob("*.new"):
         unfinished.unlink()
-    segments: list[Segment] = []
+    segments: list[LogSegment] = []
     kept: Mapping[str, Head] = {}
     for path in sorted(folder.glob("*.log"), reverse=True):
         try:
-            segment = Segment.open(path)
+            segment = LogSegment.open(path)
         except Damaged as damage:
             raise damaged(path, damage) from damage
         if segments:

@@ -17,7 +17,7 @@ _WARM_BYTES = 8 << 20  # kept in the page cache for readers that are nearly up t
 Numbers = dict[str, int]
 
 
-class Segment:
+class LogSegment:
     """A segment file that is open for reading, and for writing while it is the newest.
 
     ``first`` is the seq of its first batch, ``start`` every topic's Head before that one, ``size`` its
@@ -39,7 +39,7 @@ class Segment:
         self._numbers: list[Numbers] = [{topic: value.number for topic, value in head.heads.items()}]
 
     @classmethod
-    def create(cls, folder: Path, first: int, head: SegmentHead, sync: bool) -> "Segment":
+    def create(cls, folder: Path, first: int, head: SegmentHead, sync: bool) -> "LogSegment":
         """Make a segment on disk, durably if ``sync``. Raise OSError, leaving nothing, if that fails.
 
         It is renamed once its head record is written, so a segment without one is damaged, not incomplete.
@@ -60,7 +60,7 @@ class Segment:
         return segment
 
     @classmethod
-    def open(cls, path: Path) -> "Segment":
+    def open(cls, path: Path) -> "LogSegment":
         """Open a segment on disk. Raise Damaged if its head record is damaged."""
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:

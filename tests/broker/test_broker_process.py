@@ -23,7 +23,7 @@ from needed import missing
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber
-from analytics.broker.segment import Segment
+from analytics.broker.segment import LogSegment
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import Ack, Batch, BatchHeader, Head, Heartbeat, Message, Part, SourceState
 from analytics.config import BrokerSection
@@ -227,11 +227,11 @@ def test_a_segment_that_can_not_be_deleted_is_no_fault_of_who_reports(
         publisher.publish(batch("s", [at], ("a",), pad=3000)).get(timeout=60)
     state, tried = refill.state(), []
 
-    def refuse(segment: Segment) -> None:
+    def refuse(segment: LogSegment) -> None:
         tried.append(segment)
         raise OSError("not today")
 
-    monkeypatch.setattr(Segment, "remove", refuse)
+    monkeypatch.setattr(LogSegment, "remove", refuse)
     refill.report("bolt", state.log, state.heads)
     assert tried
     assert refill.state().bolts["bolt"] == state.heads
