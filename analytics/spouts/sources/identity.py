@@ -137,8 +137,9 @@ class Catalogue:
         other: ReadAt | None = getattr(self.drivers.get(name), "read_at", None)
         if other is None or self.drivers[name] is driver:
             return False
-        position = self.position(name)
-        if not carries(other, position):
+        position, stream = self.position(name), getattr(self.drivers[name], "stream", None)
+        seen = stream.seen() if stream is not None else b""
+        if not carries(other, position) or (seen and other(stream.offset - len(seen), len(seen)) != seen):
             return False  # another log is there since, and the driver has not noticed yet
         start = 0
         for offset, _ in position.marks:
