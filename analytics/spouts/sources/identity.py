@@ -138,9 +138,14 @@ class Catalogue:
         if other is None or self.drivers[name] is driver:
             return False
         position, stream = self.position(name), getattr(self.drivers[name], "stream", None)
-        seen = stream.seen() if stream is not None else b""
-        if not carries(other, position) or (seen and other(stream.offset - len(seen), len(seen)) != seen):
+        if not carries(other, position):
             return False  # another log is there since, and the driver has not noticed yet
+        if (
+            stream is not None
+            and (seen := stream.seen())
+            and other(stream.offset - len(seen), len(seen)) != seen
+        ):
+            return False
         start = 0
         for offset, _ in position.marks:
             if len(read_at(offset, 1)) == 1:
