@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from analytics.broker.wire import Head
 from analytics.config import Config, areas, segments
+from analytics.core.periods import Zone
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.assigned import described
@@ -52,9 +53,7 @@ class Updater:
         self._max_bytes = int(config.timers.max_known_mb * (1 << 20))
         self._areas = areas(config)
         self._scopes = all_scopes(config, self._areas)
-        self._zones = {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
         self._segments = segments(config)
-        self._described = described(self._segments)
         self._facts = FactsReader(store, self._areas, self._segments)
         self._starts = Starts(store, self._areas)
         self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
@@ -66,7 +65,7 @@ class Updater:
         self.forget()
         saved = self._position.saved
         self.again = bool(saved.run)
-        self._boundary = next_boundary(self._zones, saved.now) if saved.now else 0
+        self._boundary = next_boundary(self._zones(), saved.now) if saved.now else 0
 
     def forget(self) -> None:
         """Read facts again: those in memory may be older than the store."""
@@ -122,14 +121,17 @@ class Updater:
             if others:
                 remove_undeclared(self._store, self._scopes, self._segments)
             self._roll_up(totals, dirty, saved.now, now)
-        self._position.finish(log, heads, now, self._described)
-        self._boundary = next_boundary(self._zones, now)
+        self._position.finish(log, heads, now, described(self._segments))
+        self._boundary = next_boundary(self._zones(), now)
         self.again = False
         return runner.done, totals.seconds
 
+    def _zones(self) -> set[Zone]:
+        return {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
+
     def _are_others(self) -> bool:
         """Return whether the documents were computed with other segments than the configuration has."""
-        return self._position.saved.segments != self._described
+        return self._position.saved.segments != described(self._segments)
 
     def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
         """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""
