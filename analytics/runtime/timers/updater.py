@@ -1,6 +1,7 @@
 """Brings the documents of timer bolts and the totals up to date, from the saved position to the present."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from analytics.broker.wire import Head
 from analytics.config import Config, areas, segments
@@ -45,12 +46,9 @@ class Updater:
         now: Now,
     ) -> None:
         self._store = store
-        self._outlet = outlet
         self._position = position
-        self._timers = timers
         self._rollups = rollups
         self._now = now
-        self._max_bytes = int(config.timers.max_known_mb * (1 << 20))
         self._areas = areas(config)
         self._scopes = all_scopes(config, self._areas)
         self._segments = segments(config)
@@ -59,6 +57,10 @@ class Updater:
         self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
         self._boundary = 0
         self.again = False
+        self._new_run = partial(
+            Run, store, outlet, self._facts, self._starts, timers,
+            now=now, check=position.check, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
+        )  # fmt: skip
 
     def resume(self) -> None:
         """Go on from the saved position, which was just loaded; forget what was known before."""
@@ -93,11 +95,7 @@ class Updater:
         now = int(self._now())
         saved = self._position.saved
         others = self._are_others()
-        runner = Run(
-            self._store, self._outlet, self._facts, self._starts, self._timers,
-            run=run, now=self._now, again=self.again or bool(saved.run),
-            check=self._position.check, max_bytes=self._max_bytes,
-        )  # fmt: skip
+        runner = self._new_run(run=run, again=self.again or bool(saved.run))
         totals = Totals(
             self._store,
             self._rollups,
