@@ -7,7 +7,6 @@ over whenever the pictures are made. They are taken when every document agrees w
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 import gevent
 import time_machine
+from gevent import subprocess
 from rich.console import Console
 
 from analytics.cli.demo import MACHINERY, SPOUTS, count_and_compare, play
@@ -41,7 +41,9 @@ DAYS = 60
 AREAS, PLAYERS = 10, 500
 SECONDS = 150.0
 GOING_ON = 300.0
-"""Seconds of the game in one, while the page *System* is taken."""
+"""Seconds of the game in one, while the pages in ``GOING`` are taken."""
+
+GOING = ("/live", "/system")
 
 WARM_SECONDS = 15.0
 IN_CHINESE = ("/", "/retention")
@@ -97,11 +99,11 @@ def _make(console: Console, seed: int, data: Path, folder: Path) -> None:
             with Suite(file, SPOUTS):
                 play(console, game, suite.config)
                 _check(console, game, suite.config)
-                _take(address, folder, [path for path in _paths() if path != "/system"])
+                _take(address, folder, [path for path in _paths() if path not in GOING])
                 game.clock = SimulatedClock(now, now + 86_400, GOING_ON)
                 going = gevent.spawn(game.run)
                 gevent.sleep(WARM_SECONDS)
-                _take(address, folder, ["/system"])
+                _take(address, folder, list(GOING))
                 going.kill()
         finally:
             server.stop(timeout=1)
@@ -125,7 +127,7 @@ def _paths() -> list[str]:
 
 
 def _take(address: str, folder: Path, paths: list[str]) -> None:
-    """Take pictures of these pages, in a browser whose clock is everybody's."""
+    """Take pictures of these pages, in a browser whose clock is that of the machine. The game's server answers meanwhile."""
     own = ("ANALYTICS_BEHIND", "PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if name not in own}
     command = [sys.executable, str(BROWSER), address, str(folder), *paths]
