@@ -32,7 +32,19 @@ TAKEN_NAMES = frozenset(
         "ltv",
         "serverstarttime",
     }
-    | {"rollup", "areas", "games", "positions", "changes", "main", "workers", "timers", "gamelog", "payment"}
+    | {
+        "acctsegment",
+        "rollup",
+        "areas",
+        "games",
+        "positions",
+        "changes",
+        "main",
+        "workers",
+        "timers",
+        "gamelog",
+        "payment",
+    }
     | {"syncuser", "broker", "store", "dashboard", "metrics", PROPERTIES}
 )
 """Names of collections, timer bolts, topics and nodes."""

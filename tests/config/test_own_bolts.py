@@ -123,6 +123,7 @@ measures.n = "count"
         ('[bolts.shop]\nreads = "b"\nmeasures.n = "count"', "bolts.shop: expected a name that the suite does not use itself, as my_shop"),
         ('[bolts.kpi]\nreads = "b"\nmeasures.n = "count"', "bolts.kpi: expected a name that the suite does not use"),
         ('[bolts.areas]\nreads = "b"\nmeasures.n = "count"', "bolts.areas: expected a name that the suite does not use"),
+        ('[bolts.acctsegment]\nreads = "b"\nmeasures.n = "count"', "bolts.acctsegment: expected a name that the suite does not use"),
         ('[bolts.timers]\nreads = "b"\nmeasures.n = "count"', "bolts.timers: expected a name that the suite does not use"),
         ('[bolts.b_total]\nreads = "b"\nmeasures.n = "count"', "bolts.b_total: expected a name that the suite does not use"),
         ('[bolts.b]\nmeasures.n = "count"', "bolts.b.reads: expected a value, found none"),
