@@ -64,6 +64,7 @@ class FilterStore:
         self._fd = os.open(folder / "tail", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._size = os.fstat(self._fd).st_size
         self._log, self._seq = "", 0
+        self._recovered = False
         self.quiet = QuietSources(folder / "quiet.sqlite")
 
     def saved(self, log: str) -> int:
@@ -83,8 +84,12 @@ class FilterStore:
         for source, *counts in self.quiet.counts(quiet):
             if source not in into.sources:
                 into.tally(source, *counts)
-        if found is not None and found[1] and (old := self._folder / "tail.old").exists():
-            newest, _ = self._take(old, old.read_bytes(), into, newest)
+        old = self._folder / "tail.old"
+        if found is not None and old.exists():
+            # After a damaged snapshot, the one before needs it, until the next one is saved.
+            place, _ = self._take(old, old.read_bytes(), into, newest)
+            if found[1] or (place[0] == newest[0] and place[1] > newest[1]):
+                newest, self._recovered = place, True
         data = os.pread(self._fd, self._size, 0)
         newest, whole = self._take(self._folder / "tail", data, into, newest)
         os.ftruncate(self._fd, whole)
@@ -128,7 +133,10 @@ class FilterStore:
             sources: the result of :func:`encoded` just after record ``seq``.
         """
         head = msgspec.json.encode({"log": log, "seq": seq, "quiet": self.quiet.count})
-        sealed.write(self._folder / "snapshot.json", head[:-1] + b',"sources":' + sources + b"}")
+        # The generation before is complete with the tail that ends now, unless it had to take a damaged one's place.
+        for _ in range(2 if self._recovered else 1):
+            sealed.write(self._folder / "snapshot.json", head[:-1] + b',"sources":' + sources + b"}")
+        self._recovered = False
         self._begin_tail()
         self._log, self._seq = log, seq
 

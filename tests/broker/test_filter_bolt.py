@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from brokers import batch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analytics.broker import committer
@@ -150,6 +150,20 @@ events = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(events, max_size=25))
+@example([("s@1", [1], []), "save", ("s@1", [2], []), "save", "damage", "crash"])
+@example(
+    [
+        ("s@1", [1], []),
+        "save",
+        ("s@1", [2], []),
+        "save",
+        "damage",
+        "crash",
+        "save",
+        "damage",
+        ("s@1", [2], []),
+    ]
+)
 def test_quiet_sources_on_the_disk_are_known_exactly_through_crashes(happened: list[Any]) -> None:
     accepted: set[tuple[str, int]] = set()
     rejected: set[tuple[str, int]] = set()
