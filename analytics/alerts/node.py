@@ -166,10 +166,10 @@ class Alerts:
 
 
 def describe(rule: Rule, place: WatchedScope, found: Judgement, since: int) -> str:
-    """Return a judgement in words.
+    """Return the text of a judgement.
 
     Args:
-        since: when the alert began, if it is over.
+        since: when the alert began, if it has ended.
     """
     form = "%Y-%m-%d %H:%M" if rule.period == "hour" else "%Y-%m-%d"
     at = place.zone.local(found.start).strftime(form)

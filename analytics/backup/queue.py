@@ -19,7 +19,7 @@ class Segments:
         self._first = max(self._held, default="")
 
     def hold(self) -> None:
-        """Open new segments: an open file is there until it is closed, whoever deletes its name."""
+        """Open new segments: an open file is there until it is closed, even if its name is deleted."""
         for path in sorted(self._folder.glob("*.log")):
             if path.name not in self._held:
                 with suppress(

@@ -51,29 +51,7 @@ PLAIN = {
 
 CLEAN = [
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "data/README.md"),
-    *(".ci", "bin", "conf", "deploy.sh", "init.d"),
-    *("analytics/app.py", "analytics/appending.py", "analytics/errors.py", "analytics/sealed.py"),
-    *(
-        f"analytics/{package}"
-        for package in (
-            *("bolts", "broker", "cli", "cluster", "config", "core", "export", "rebuild"),
-            *(
-                "runtime/service",
-                "simulate",
-                "spouts",
-                "store",
-                "system",
-                "testing",
-                "timers",
-                "web",
-            ),
-        )
-    ),
-    *sorted(f"analytics/runtime/{path.name}" for path in (ROOT / "analytics" / "runtime").glob("*.py")),
-    *(
-        f"analytics/runtime/timers/{name}.py"
-        for name in ("feed", "moment", "node", "planner", "schedule", "starts", "updater")
-    ),
+    *(".ci", "bin", "conf", "deploy.sh", "init.d", "analytics"),
 ]
 """Files and folders that are in plain English. The list only grows."""
 

@@ -47,8 +47,8 @@ class Dirty:
 
     Attributes:
         days: per kind of fact, area and day the number of incoming tuples.
-        starts: per area the earliest ``first_ts`` that was told.
-        start_tuples: per area the tuples that told it.
+        starts: per area the earliest ``first_ts`` that was reported.
+        start_tuples: per area the tuples that reported it.
         totals: per bolt with totals and game, when periods begin whose documents have changed.
         everything: whether nobody knows what has changed, so that all may have.
         unknown: areas that no game of the configuration claims, which are left alone.

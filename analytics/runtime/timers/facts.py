@@ -1,8 +1,8 @@
 """The facts that timer bolts compute from, read from what the bolts have stored.
 
 Each area numbers its own accts from 0 as they come, and so does each plat and each game; a table for each of an area's
-numbers translates. So an area's documents cost what the area is large, not what its game is. What was read is kept, as arrays, until it is
-said to have changed: whoever hears of every change reads an area-day only when it has one.
+numbers translates. So an area's documents cost what the area is large, not what its game is. What was read is kept, as arrays, until a
+change of it is reported: the node, which receives every change, reads an area-day only when it has one.
 """
 
 from collections import defaultdict
@@ -229,7 +229,7 @@ class FactsReader:
 
     def _read_history(self, area: str) -> None:
         zone = self._areas[area].zone
-        # What has changed meanwhile will be told: what is read from here on is at least as new as this.
+        # Later changes will be reported: what is read from here on is at least as new as this.
         self._changed[area].clear()
         for document in self._store.find("paysummary", area=area, batch=HISTORY_AT_ONCE):
             day = day_of(zone, document["ts"])

@@ -38,9 +38,9 @@ def of_changes(
 ) -> Work:
     """Return what changed days change.
 
-    Who paid earlier than was known may leave the cohort of a later day: so the day on which each payer of a changed
-    day paid next is looked at, too. That is enough whatever is stored already of changes that are told later: of
-    all the new days that an acct has before the one that was its first, the last leads there.
+    A late, earlier payment moves an acct to an earlier cohort: so the day on which each payer of a changed day paid
+    next is looked at, too. That is enough, whatever is stored already of changes that are reported later: of all the
+    new days that an acct has before the one that was its first, the last leads there.
 
     Args:
         paid_next: takes a day; returns the days on which its payers paid next. Left out where all days are looked at.
@@ -150,7 +150,7 @@ def chunks(plan: Plan) -> Iterator[Plan]:
 
 
 def groups(plan: Plan) -> Iterator[Plan]:
-    """Yield a plan in pieces of limited size: areas together, each plat and game by itself at the end."""
+    """Yield a plan in pieces of limited size: areas together, each plat and game alone at the end."""
     piece: Plan = {}
     size = 0
     for scope in sorted(plan, key=lambda scope: scope.is_total):

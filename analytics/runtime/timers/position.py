@@ -42,10 +42,10 @@ class Saved:
 
 
 class TimersPosition:
-    """The saved position. Whoever begins a run writes so there, on condition that nobody else has since it looked.
+    """The saved position. An instance that begins a run writes that there, on condition that no other has since it looked.
 
-    So an instance that was overtaken while it slept learns it before it writes from what it remembers; and who
-    finds a run that did not end knows that documents may be written whose tuples were never published.
+    So an instance that was overtaken while it was stalled learns it before it writes from what it remembers; and one
+    that finds a run that did not end knows that documents may be written whose tuples were never published.
     """
 
     def __init__(self, store: Store, me: str) -> None:
@@ -99,7 +99,7 @@ class TimersPosition:
         }
         if new.run:
             document["run"] = new.run
-        self._in_doubt = True  # until the store has answered: the write may take effect all the same
+        self._in_doubt = True  # until the store has answered: the write may still take effect
         if self._store.write(POSITIONS, [Write(NODE, document, self.saved.version)]):
             raise Overtaken(_OVERTAKEN)
         self._in_doubt = False

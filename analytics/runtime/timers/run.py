@@ -4,8 +4,8 @@
          ▲                                                          │ refused
          └──────────────────────────────────────────────────────────┘
 
-The versions are read before the facts, or with a look at the saved position in between: so whoever slept over
-another's work and wakes with facts of yesterday finds its writes refused. The time is read after the versions, too, and for each
+The versions are read before the facts, or with a look at the saved position in between: so the
+writes of a process that was stalled, and has older facts than another one used meanwhile, are refused. The time is read after the versions, too, and for each
 computation again: a midnight may pass during a run.
 """
 
@@ -38,8 +38,8 @@ class Run:
         run: its name, which its documents carry.
         now: the clock.
         again: write and publish every document, since the run before ended half-way: nobody knows which of its
-            tuples went out, and its documents may still be on their way from a process that sleeps.
-        check: called after versions were read; raises Overtaken. None: facts are read anew after the versions.
+            tuples went out, and its documents may still be in flight from a process that is stalled.
+        check: called after versions were read; raises Overtaken. None: facts are read again after the versions.
         max_bytes: facts kept in memory, where fewer would do.
     """
 
@@ -89,7 +89,7 @@ class Run:
     def write_starts(self, starts: Iterable[Start], tuples: Mapping[str, int]) -> set[str]:
         """Write documents of ``serverstarttime``; return the areas whose start is on another day than before.
 
-        One that somebody else wrote meanwhile is forgotten, so that the next look finds theirs.
+        One that another process wrote meanwhile is forgotten, so that the next look finds its document.
         """
         listed = list(starts)
         documents = {
@@ -120,7 +120,7 @@ class Run:
         share(iter(pieces), settle, min(self._groups_at_once, len(pieces)))
 
     def _settle(self, group: Plan) -> Plan:
-        """Compute and write the documents of a group; return what was refused, since somebody else wrote it."""
+        """Compute and write the documents of a group; return what was refused, since another process wrote it."""
         stored = self._stored(group)
         if self._check is not None:
             self._check()

@@ -1,4 +1,4 @@
-"""What timer bolts speak of: an area, a plat of a game, or a whole game, as a whole or by the values of a segment; and which
+"""What a document of a timer bolt covers: an area, a plat of a game, or a whole game, as a whole or by the values of a segment; and which
 calendar day it is there."""
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ DAYS_AHEAD = 2
 
 @dataclass(frozen=True)
 class Scope:
-    """An area by itself, or a plat or a game with all of its areas.
+    """An area alone, or a plat or a game with all of its areas.
 
     Attributes:
         area, plat: "" of a game; ``area`` is "" of a plat, too.

@@ -1,7 +1,7 @@
 """Documents of timer bolts that no computation comes to. They are found by their ids, and removed.
 
-A changed zone leaves documents at the midnights of before, a clock that was wrong leaves days without facts, and somebody may
-have changed an ``_id`` or made a document up. What is under an id that a computation does come to is compared there.
+A changed zone leaves documents at the midnights of before, a clock that was wrong leaves days without facts, and an ``_id`` may
+have been changed, or a document made up, by hand. What is under an id that a computation does come to is compared there.
 """
 
 import re

@@ -3,7 +3,7 @@
     documents stored ──▶ (still mine?) ──▶ sums of the areas' documents ──▶ written, if the version is as read ──▶ published
 
 A day of a bolt is computed as a whole, or of an hour bolt the hours between the first and the last that changed. The server
-adds up what is numbers. What is stored and no area speaks of any more is removed.
+adds up what is numbers. What is stored and has no document of an area any more is removed.
 """
 
 import time
@@ -173,7 +173,7 @@ class Totals:
         Args:
             documents: computes them for a time, each with its id.
         """
-        # Of a document that was refused somebody may have changed what it says of its game or time: it is found by its id.
+        # A document that was refused may have another game or time by now, changed by hand: it is found by its id.
         refused: set[str] = set()
         while game.has_day(day):
             found = self._store.find(collection, game=game.game, since=span[0], until=span[1])
@@ -277,7 +277,7 @@ class Totals:
 
 
 def _is_start(ts: Any) -> TypeGuard[int]:
-    """Whether a period can begin then; somebody may have changed a document by hand."""
+    """Whether a period can begin then; a document may have been changed by hand."""
     return isinstance(ts, int) and EARLIEST_START <= ts <= LATEST
 
 
