@@ -151,7 +151,7 @@ class Journal:
         return end
 
     def _forget_gone(self) -> None:
-        """Forget what is accepted of files that were deleted by hand, plain or gzipped."""
+        """Forget what is accepted of files that are no longer there, plain or gzipped."""
         there = {path.name.removesuffix(".gz") for path in self.folder.glob(f"{self.prefix}_*")}
         if self.acknowledged is not None:
             self.acknowledged = {name: end for name, end in self.acknowledged.items() if name in there}

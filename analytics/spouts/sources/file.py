@@ -1,5 +1,6 @@
 """Game logs in files of this machine, found by glob and followed through rotation."""
 
+import os
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -60,9 +61,9 @@ class FileSource(FollowingSource):
         self._pause = min(source.poll_seconds, section.batch_seconds)
         self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
         self._open: dict[Inode, Carrier] = {}
-        self._done: dict[Inode, Content] = {}
+        # Files that were read, with what they held and what was wrong with it.
+        self._done: dict[Inode, tuple[Content, str]] = {}
         self._unreadable: dict[Inode | Path, str] = {}
-        self._torn: dict[Inode, str] = {}  # packed files that are not whole, read as far as they go
         self._retry_at: dict[Inode, float] = {}  # when a file whose handle failed is opened again
         self._stuck = 0  # open files that hold no whole line yet
         self._empty = True  # whether the glob finds nothing
@@ -103,7 +104,8 @@ class FileSource(FollowingSource):
     def _tell(self) -> None:
         """Say how reading goes: well only if every file can be read."""
         lag = sum(carrier.lag() for carrier in self._open.values())
-        if why := [*self._unreadable.values(), *self._torn.values()]:
+        why = [*self._unreadable.values(), *(fault for _, fault in self._done.values() if fault)]
+        if why:
             self._health.failed(why[0], lag)
         else:
             self._health.well(lag)
@@ -138,8 +140,7 @@ class FileSource(FollowingSource):
             carrier.path = path or carrier.path
         self._empty = not present
         there = present.keys() | beside.keys()
-        self._done = {inode: content for inode, content in self._done.items() if inode in there}
-        self._torn = {inode: why for inode, why in self._torn.items() if inode in there}
+        self._done = {inode: done for inode, done in self._done.items() if inode in there}
         self._close_quiet()
         for inode, path in [*present.items(), *beside.items()]:
             try:
@@ -151,13 +152,16 @@ class FileSource(FollowingSource):
     def _consider(self, inode: Inode, path: Path, matched: bool) -> None:
         """Open or unpack a file that may carry something new. ``matched``: the glob itself names it."""
         status = path.stat()
-        if inode in self._open or inode in self._retry_at or self._done.get(inode) == content_of(status):
+        if inode in self._open or inode in self._retry_at or self._is_done(inode, status):
             return
         make = matched or status.st_mtime >= self._since
         if path.suffix in OPENERS:
             self._unpack(inode, path, OPENERS[path.suffix], make)
         else:
             self._look(inode, path, make, not matched)
+
+    def _is_done(self, inode: Inode, status: os.stat_result) -> bool:
+        return inode in self._done and self._done[inode][0] == content_of(status)
 
     def _report_losses(self) -> None:
         """Report streams that no file carries any more, unless files may be there that can't be seen or read now."""
@@ -219,7 +223,7 @@ class FileSource(FollowingSource):
             elif carrier.is_done(content) and not carrier.gone and carrier.quiet(patience):
                 self._streams.abandon(carrier)
                 del self._open[inode]
-                self._done[inode] = content
+                self._done[inode] = content, ""
                 carrier.close()
 
     def _look(self, inode: Inode, path: Path, make: bool, gone: bool) -> None:
@@ -249,7 +253,7 @@ class FileSource(FollowingSource):
         content = carrier.content()
         if carrier.stream is not None and carrier.stream.offset < content[0]:
             return True
-        self._done[inode] = content
+        self._done[inode] = content, ""
         self._streams.release(carrier)
         return False
 
@@ -301,7 +305,7 @@ class FileSource(FollowingSource):
         self._streams.abandon(carrier)
         del self._open[inode]
         if carrier.is_done(content := carrier.content()):
-            self._done[inode] = content  # else it has changed meanwhile, and is looked at again
+            self._done[inode] = content, ""  # else it has changed meanwhile, and is looked at again
         carrier.close()
 
     def _files(self, pattern: str) -> Iterator[tuple[Inode, Path]]:
@@ -333,13 +337,12 @@ class FileSource(FollowingSource):
                     self._emit_all(stream.give_up())
                     self._streams.saw(stream.source, 0)
             except UNPACKING as error:
-                self._torn[inode] = (
+                fault = (
                     f"{path}: expected a whole packed file ({error}); it is read again when it has changed"
                 )
-                self._done[inode] = content
+                self._done[inode] = content, fault
                 return
             finally:
                 self._streams.release(path)
-        self._torn.pop(inode, None)
         if stream is not None or not self._streams.busy:
-            self._done[inode] = content
+            self._done[inode] = content, ""

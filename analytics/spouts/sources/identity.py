@@ -137,15 +137,10 @@ class Catalogue:
         other: ReadAt | None = getattr(self.drivers.get(name), "read_at", None)
         if other is None or self.drivers[name] is driver:
             return False
-        position, stream = self.position(name), getattr(self.drivers[name], "stream", None)
-        if not carries(other, position):
+        position = self.position(name)
+        stream: Stream | None = getattr(self.drivers[name], "stream", None)
+        if not carries(other, position) or (stream is not None and not _has_seen(other, stream)):
             return False  # another log is there since, and the driver has not noticed yet
-        if (
-            stream is not None
-            and (seen := stream.seen())
-            and other(stream.offset - len(seen), len(seen)) != seen
-        ):
-            return False
         start = 0
         for offset, _ in position.marks:
             if len(read_at(offset, 1)) == 1:
@@ -309,6 +304,12 @@ def carries(read_at: ReadAt, position: StreamPosition) -> bool:
         if crc32(data) != checksum:
             return False
     return True
+
+
+def _has_seen(read_at: ReadAt, stream: Stream) -> bool:
+    """Say whether what was read last is there still."""
+    seen = stream.seen()
+    return read_at(stream.offset - len(seen), len(seen)) == seen
 
 
 def beginning(read_at: ReadAt, start: int = 0, *, quiet: bool = False, final: bool = False) -> list[bytes]:
