@@ -124,14 +124,22 @@ class LineMapping:
         """
         assert self._section.time is not None
         text = line.decode(errors="replace")
+        if not all(name in text for name in self._needed):
+            return ""  # as nearly all lines
+        cells, columns = self._cells(text), self._cells(header)
+        if not cells >= self._needed | columns.intersection(self._section.fields.values()):
+            return ""
         try:
-            cells, columns = ({*cells_of(one, self._section.separator)} for one in (text, header))
-            if not cells >= self._needed | columns.intersection(self._section.fields.values()):
-                return ""
             self._seconds((self._parse(line, header) or {}).get(self._section.time.field))
         except RecordError:
             return text
         return ""
+
+    def _cells(self, text: str) -> set[str]:
+        try:
+            return {*cells_of(text, self._section.separator)}
+        except RecordError:
+            return set()
 
     def reason(self, reason: str) -> str:
         """Return why a record can't be used in terms of the line: the name of its own field first."""
