@@ -9,7 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from analytics.config import AreaSection, Config, Game, Section, Source, areas, find, load
+from analytics.config import (
+    AreaSection,
+    Config,
+    Game,
+    Section,
+    Source,
+    areas,
+    catalogue,
+    find,
+    load,
+    segments,
+)
 from analytics.config.checks import unset_variables
 from analytics.config.reading import CHECKOUT, NOT_KEYS
 from analytics.errors import ConfigError
@@ -285,3 +296,12 @@ def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
     file = tmp_path / "analytics.toml"
     file.write_bytes(b"\xef\xbb\xbf" + USABLE.encode())
     assert load(file).data == tmp_path / "records"
+
+
+def test_segments_bring_a_bolt_that_a_group_may_have(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    segment = 'c = { from = "sold.data.shop", values = ["a"] }'
+    file.write_text(f'{GAME}[games.dl.segments]\n{segment}\n[worker.groups]\na = ["acctsegment"]\n')
+    config = load(file)
+    assert list(catalogue(config)["acctsegment"].reads) == ["gamelog.sold"]
+    assert segments(config)["dl"][0].values == ("a", "unknown")

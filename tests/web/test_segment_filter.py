@@ -47,7 +47,14 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlaskClient, Memory
     for name, documents in reference.collections.items():
         store.write(name, [Write(id_, one, None) for id_, one in documents.items()])
     by_hand(config, store, Silent(), Wanted(NAMES), lambda: moment(3))
-    data = Data(config, ReadOnly(store), StoreReader(store), areas(config), lambda: float(moment(3)))
+    data = Data(
+        config,
+        ReadOnly(store),
+        StoreReader(store),
+        areas(config),
+        lambda: float(moment(3)),
+        bolts=catalogue(config),
+    )
     return create_app(data).test_client(), store
 
 
@@ -146,3 +153,10 @@ def test_other_pages_offer_none(shown):
     }
     assert {path.split("/")[3] for path in offered} == {"overview", "retention", "payment"}
     assert not any(path.endswith(("hours.csv", "top.csv")) for path in offered)
+
+
+def test_the_properties_have_a_page_among_the_collections(shown):
+    answer = shown[0].get("/api/v1/collections/acctsegment", query_string={"from": "2026-03-02"})
+    assert answer.status_code == 200, answer.text
+    menu = shown[0].get("/").text
+    assert "/collections/acctsegment" not in menu
