@@ -78,6 +78,41 @@ def test_a_rotated_web_log_is_read_on_when_its_writer_empties_its_buffer(web, fo
     assert sorted(one.text().splitlines()) == sorted((lines(1, 5) + line("v1") + line("v2")).splitlines())
 
 
+@pytest.mark.parametrize("another", [False, True])
+def test_a_web_log_is_read_to_its_end_where_it_was_rotated_to_before_another_begins(web, following, another):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    log.write_bytes(lines(1, 3))
+    one = following()
+    one.follow()
+    log.write_bytes(lines(1, 6) + line("u7")[:30])
+    log.rename(old)
+    for _ in range(4):
+        with pytest.raises(Missing):
+            one.follow(1)
+    assert one.text() == lines(1, 6)
+    if another:
+        old.write_bytes(lines(1, 7))
+        log.write_bytes(lines(8, 9))
+        one.follow()
+        assert sorted(one.text().splitlines()) == sorted(lines(1, 9).splitlines())
+    assert not one.lost
+
+
+def test_a_web_log_that_is_away_for_a_while_is_read_on(web, following):
+    log, old = web.folder / "game.log", web.folder / "game.log.1"
+    old.write_bytes(lines(101, 103))
+    log.write_bytes(lines(1, 3) + line("u4")[:30])
+    one = following()
+    one.follow()
+    log.rename(web.folder / "away")
+    for _ in range(9):
+        with pytest.raises(Missing):
+            one.follow(1)
+    log.write_bytes(lines(1, 5))
+    one.follow()
+    assert one.text() == lines(1, 5) and not one.lost
+
+
 def test_a_web_log_that_ends_without_a_newline(web, following):
     log = web.folder / "game.log"
     log.write_bytes(lines(1, 3)[:-1])

@@ -94,7 +94,12 @@ class HttpSource(FollowingSource):
             self._stream = self._find()
         if self._stream is None:
             return 0
-        read = self._follow(self._source.url, self._stream)
+        try:
+            read = self._follow(self._source.url, self._stream)
+        except Missing:
+            if self._source.rotated_url:  # which has the rest, perhaps long before another log begins
+                self._leave(self._stream)
+            raise
         if read is None:
             self._rotate(self._stream)
             return 0
@@ -134,10 +139,15 @@ class HttpSource(FollowingSource):
             self._emit_all(stream.give_up())
         if self._old is not None:
             self._emit_all(self._old.give_up())
-        self._stream = self._old = None
+        self._old = None
+        self._streams.abandon(self._past)
+        self._leave(stream)
+
+    def _leave(self, stream: Stream) -> None:
+        """Look for the rest of the log where it was rotated to, if that is known."""
+        self._stream = None
         self._client.unchanged = {}
         self._streams.abandon(self)
-        self._streams.abandon(self._past)
         self._unfinished = stream.source if self._source.rotated_url else ""
         self._tries = _ROTATED_TRIES
 
