@@ -17,7 +17,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import BrokerSection, Config, TimersSection
 from analytics.core import periods
-from analytics.core.intervals import Intervals
+from analytics.core.numberset import NumberSet
 from analytics.core.settle import PART_SIZE, part_ids
 from analytics.rebuild import run as rebuild
 from analytics.rebuild.gaps import FOR_EVER, gaps
@@ -381,8 +381,8 @@ def test_journals_that_were_moved_away(suite):
 
 def test_another_host_may_have_what_is_missing():
     files = [JournalInfo(Path("/data/gamelog_201801010000.txt"), "gamelog", 1, DAY)]
-    accepted = {"gamelog/a@1": Intervals([(1, 9)]), "gamelog/b@2": Intervals([(1, 9)])}
-    seen = {"gamelog/a@1": Intervals([(1, 9)])}
+    accepted = {"gamelog/a@1": NumberSet([(1, 9)]), "gamelog/b@2": NumberSet([(1, 9)])}
+    seen = {"gamelog/a@1": NumberSet([(1, 9)])}
     here = Config(data=Path("/data"))
     there = Config(data=Path("/data"), broker=BrokerSection(host="10.0.0.1"))
     assert [one.until for one in gaps(here, accepted, seen, files)] == [DAY + 86_401]
