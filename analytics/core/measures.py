@@ -287,7 +287,10 @@ class Flow(_OfValue[Moves]):
 
 
 class Extreme(_OfValue[int | None]):
-    """The least (``pick=min``) or greatest (``pick=max``) value of the rows; the field is absent without rows."""
+    """The least (``pick=min``) or greatest (``pick=max``) value of the rows; the field is absent without rows.
+
+    Past 64 bits, where a product may lie, it shows as :class:`Sum` does.
+    """
 
     def __init__(
         self,
@@ -313,11 +316,13 @@ class Extreme(_OfValue[int | None]):
         return self._pick(state, more)
 
     def save(self, field: str, state: int | None) -> dict[str, Any]:
-        return {} if state is None else {field: state}
+        return {} if state is None else _sum(field, state)
 
     def load(self, field: str, document: Document) -> int | None:
-        value = document.get(field)
-        return None if value is None else int(value)
+        return None if document.get(field) is None else _loaded_sum(field, document)
+
+    def hidden(self, field: str) -> list[str]:
+        return [f"_{field}"]
 
 
 Values = dict[str, None]
