@@ -256,6 +256,10 @@ def _check_names(draft: BoltDraft) -> None:
                     f"{key}.{name}",
                     f"expected a field that no document has already, as my_{name}, got {name}",
                 )
+            elif name in FUNCTIONS and section.derived:
+                draft.fault(
+                    f"{key}.{name}", f"expected another name, as my_{name}, got that of the function {name}"
+                )
             elif name in seen:
                 draft.fault(
                     f"{key}.{name}",

@@ -154,6 +154,7 @@ measures.n = "count"
         (BASE + 'measures.part_of = "count"', "bolts.b.measures.part_of: expected a field that no document has already"),
         (BASE + 'measures.v = { distinct = "acct" }', "bolts.b.measures.v: expected a field that no document has already, as my_v, got v"),
         (BASE + 'by = ["n"]', "bolts.b.measures.n: expected another name, as n_2, got one that by has"),
+        (BASE + 'measures.ratio = "count"\nderived.r = "n / ratio"', "bolts.b.measures.ratio: expected another name, as my_ratio, got that of the function ratio"),
         (BASE + 'derived.n = "n + 1"', "bolts.b.derived.n: expected another name, as n_2, got one that measures has"),
         (BASE + 'measures.x = { sum = "a.b" }', 'bolts.b.measures.x.sum: expected comparisons, and, or'),
         (BASE + 'measures.x = { count = { where = "r == \'w\' and q(1)" } }', 'got a call, at column 14 of "r == \'w\' and q(1)"; an example is "result == \'win\'"'),
