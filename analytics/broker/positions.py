@@ -14,8 +14,11 @@ logger = logging.getLogger(__name__)
 
 
 class _SavedPositions(msgspec.Struct, frozen=True):
+    """``configured``: those of ``bolts`` that the configuration had."""
+
     log: str
     bolts: dict[str, dict[str, Head]]
+    configured: list[str] = []
 
 
 class Positions:
@@ -24,7 +27,8 @@ class Positions:
     Args:
         bolts: the configured bolts and their topics. Segments wait for them from the start, for others from their
             first report.
-        own: the names of the suite's bolts. Those that are not configured are dropped.
+        own: the names of the suite's bolts. Those that are not configured are dropped, and so is what was configured before:
+            a bolt that the configuration no longer has would hold the segments for ever.
     """
 
     def __init__(
@@ -32,12 +36,14 @@ class Positions:
     ) -> None:
         self._path = path
         self._log = log
+        self._configured = list(bolts)
         self.bolts: dict[str, dict[str, Head]] = {}
         if path.exists():
             saved = _read(path)
+            known = {*own, *saved.configured}
             if saved.log == log:
                 self.bolts = {
-                    bolt: heads for bolt, heads in saved.bolts.items() if bolt in bolts or bolt not in own
+                    bolt: heads for bolt, heads in saved.bolts.items() if bolt in bolts or bolt not in known
                 }
         for bolt, topics in bolts.items():
             reported = self.bolts.setdefault(bolt, {})
@@ -70,7 +76,7 @@ class Positions:
 
     def _save(self) -> None:
         """Save the reports. On a full disk they may be lost: bolts report again."""
-        saved = sealed(msgspec.json.encode(_SavedPositions(self._log, self.bolts)))
+        saved = sealed(msgspec.json.encode(_SavedPositions(self._log, self.bolts, self._configured)))
         try:
             files.draft(self._path, saved, durable=False).replace(self._path)
         except OSError as error:

@@ -93,6 +93,19 @@ def test_damaged_positions_of_bolts_delete_nothing(tmp_path: Path) -> None:
     assert Positions(path, "log", {"b": ["t"]}).passed() == {"t": 0}
 
 
+def test_a_bolt_that_the_configuration_no_longer_has_holds_no_segments(tmp_path: Path) -> None:
+    path = tmp_path / "bolts.json"
+    positions = Positions(path, "log", {"b": ["t"], "mine": ["t"]}, own={"b", "mine"})
+    positions.report("foreign", "log", {"t": Head(4, 4, 4)})
+    positions.report("mine", "log", {"t": Head(1, 1, 1)})
+    positions.report("b", "log", {"t": Head(5, 5, 5)})
+    for _ in range(2):
+        later = Positions(path, "log", {"b": ["t"]}, own={"b"})
+        assert later.bolts.keys() == {"b", "foreign"}
+        assert later.passed() == {"t": 4}
+        later.report("b", "log", {"t": Head(6, 6, 6)})
+
+
 def command(data: Path, *words: str) -> Result:
     file = data.parent / "analytics.toml"
     file.write_text(f'data = "{data.name}"\n')
