@@ -1,4 +1,4 @@
-"""What bolts with totals that publish nothing else report when their documents have changed: a tuple of the topic ``changes``.
+"""What bolts with totals report when their documents have changed, unless ``timers`` reads what they publish: a tuple of ``changes``.
 
     {"id": "changes@worker:7", "bolt": "coinday", "game": "dl", "ts": [1420646400], "tuples": 0}
 
@@ -8,14 +8,15 @@ It says of a game when the periods begin of which a document of any area has cha
 from collections import defaultdict
 from collections.abc import Iterable
 
+from analytics.bolts import BOLTS
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.document import Fields
 
 
 def reports_changes(bolt: Bolt) -> bool:
-    """Whether a bolt reports its changes by such tuples: others with totals publish their documents."""
-    return bolt.totals and not bolt.publishes
+    """Whether a bolt reports its changes by such tuples: the node ``timers`` reads what built-in bolts with totals publish."""
+    return bolt.totals and not (bolt.publishes and bolt.name in BOLTS)
 
 
 class Marks:

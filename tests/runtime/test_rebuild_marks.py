@@ -1,5 +1,6 @@
 """What a rebuild removes counts in no total any more: the node ``timers`` hears of it."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -14,8 +15,10 @@ from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.overlay import Silent
 from analytics.rebuild.write import DocumentWriter
+from analytics.runtime.marks import reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.store import MemoryStore, Write
+from analytics.timers import READ_BY_TIMERS
 
 A = "549140c8dbdb67794fc0fa3b"
 DAY = 1420646400
@@ -75,3 +78,12 @@ def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer:
     writer.remove_foreign(COINDAY, document)
     assert not list(store.ids("coinday"))
     assert publisher.marks() == [("coinday", "dl", [DAY])]
+
+
+def test_the_node_hears_of_every_bolt_with_totals() -> None:
+    """It reads what built-in bolts publish, but not what a bolt of the configuration does."""
+    own = replace(BOLTS["loginhour"], name="own_hour")
+    assert own.publishes
+    for bolt in [own, *BOLTS.values()]:
+        if bolt.totals:
+            assert reports_changes(bolt) != (bolt.name in READ_BY_TIMERS)
