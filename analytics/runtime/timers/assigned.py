@@ -152,9 +152,11 @@ class Assigned:
             self._take(area, known.tables[segment.name], segment, day, found.get(id_))
             for id_, (segment, day) in asked.items()
         ]
-        known.changed.difference_update(days)
         self._revision += 1
         known.revision = self._revision
+        if all(complete):
+            known.changed.difference_update(days)
+        # Else others that look at the area read it, too, until all of it is known anew.
         return all(complete)
 
     def _take(self, area: str, table: _Table, segment: Segment, day: int, document: Document | None) -> bool:
