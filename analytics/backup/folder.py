@@ -30,13 +30,21 @@ class SavedFile(msgspec.Struct, frozen=True):
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """What a backup has. ``at`` is when it was begun, in Unix seconds; ``files`` are paths within the folder."""
+    """What a backup has. ``at`` is when it was begun, in Unix seconds; ``files`` are paths within the folder.
+
+    ``log`` is the identity of the Queue, "" for a host without one, whose backup has no documents either.
+    """
 
     version: str
     at: float
     log: str
     files: dict[str, SavedFile]
     collections: list[Content]
+
+    @property
+    def has_documents(self) -> bool:
+        """Whether it is of the broker's host."""
+        return bool(self.log)
 
 
 class Summing:

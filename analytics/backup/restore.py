@@ -30,7 +30,7 @@ MAY_STAY = {"README.md", "run", "log", "store", RESTORING, "broker.lock"}
 
 
 def restore(config: Config, folder: Path, report: Callable[[str], None]) -> Contents:
-    """Restore the backup in ``folder``. No node may run: see the command.
+    """Restore the backup in ``folder``: of a host without a Queue the data folder alone. No node may run: see the command.
 
     One that was interrupted is made again from the beginning; until one ends, the broker does not start.
 
@@ -52,37 +52,47 @@ def restore(config: Config, folder: Path, report: Callable[[str], None]) -> Cont
         raise AnalyticsError(
             f"{data} already has {occupied[0]}: restore into an empty data folder; move what is there away"
         )
-    with _database(config) as client, translated_errors("restoring"):
-        database = client[config.mongodb.database]
-        for collection in collections(database):
-            if interrupted:
-                collection.delete_many({})  # needs no more rights than the suite has
-            elif collection.find_one() is not None:
-                raise AnalyticsError(
-                    f"the database already has documents, in {collection.full_name} for one: restore into an empty one. "
-                    "Name another mongodb.database, or drop this one"
-                )
+    with _database(config, contents) as database, translated_errors("restoring"):
+        if database is not None:
+            _empty(database, interrupted)
         files.write(marker, b"", 0o640)
         for name in occupied:
             _remove(data / name)
         _copy_data(folder / DATA, data, contents)
         report("the data folder")
-        loaded = documents.load(database, folder / DATABASE, contents.collections)
-        restored = sum(one.documents for one in loaded)
-        report(f"{restored:,} documents")
+        if database is not None:
+            loaded = documents.load(database, folder / DATABASE, contents.collections)
+            restored = sum(one.documents for one in loaded)
+            report(f"{restored:,} documents")
     marker.unlink()
     files.sync_folder(data)
     return contents
 
 
+def _empty(database: documents.Raw, interrupted: bool) -> None:
+    """Remove what an interrupted restoration has inserted. Raise AnalyticsError if there are documents without one."""
+    for collection in collections(database):
+        if interrupted:
+            collection.delete_many({})  # needs no more rights than the suite has
+        elif collection.find_one() is not None:
+            raise AnalyticsError(
+                f"the database already has documents, in {collection.full_name} for one: restore into an empty one. "
+                "Name another mongodb.database, or drop this one"
+            )
+
+
 @contextmanager
-def _database(config: Config) -> Iterator[MongoClient[RawBSONDocument]]:
-    """Connect to the configured server. The embedded one is run for as long."""
+def _database(config: Config, contents: Contents) -> Iterator[documents.Raw | None]:
+    """Connect to the configured database, None if the backup has no documents. The embedded server is run for as long."""
+    if not contents.has_documents:
+        yield None
+        return
+    name = config.mongodb.database
     if config.mongodb.uri or config.mongodb.uri_env:
         with MongoClient[RawBSONDocument](
             store_uri(config), document_class=RawBSONDocument, serverSelectionTimeoutMS=10_000
         ) as client:
-            yield client
+            yield client[name]
         return
     folder = config.data.absolute() / "store"
     make_folder(folder)
@@ -90,7 +100,7 @@ def _database(config: Config) -> Iterator[MongoClient[RawBSONDocument]]:
         chosen_at_start(config)
         engine = open_engine(engine_name(config), config, free_port(HOST))
         with running(engine, config.data.absolute() / "log" / "store-restore.log") as client:
-            yield client
+            yield client[name]
 
 
 def _copy_data(source: Path, data: Path, contents: Contents) -> None:

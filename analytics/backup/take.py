@@ -42,7 +42,7 @@ DRAFTS = (".new", ".link", "-wal", "-shm", "-journal", ".lock")
 
 
 def take(config: Config, folder: Path, report: Callable[[str], None]) -> Contents:
-    """Back up documents and data folder into ``folder``, which is new or empty.
+    """Back up documents and data folder into ``folder``, which is new or empty; of a host without a Queue the data folder alone.
 
     Args:
         report: called with what was done.
@@ -56,9 +56,9 @@ def take(config: Config, folder: Path, report: Callable[[str], None]) -> Content
         raise AnalyticsError(
             f"{folder} is in the data folder: name a folder elsewhere, on another disk at best"
         )
-    if not (data / QUEUE).is_dir():
+    if not (data / QUEUE).is_dir() and not (data / STATE).is_dir():
         raise AnalyticsError(
-            f"{data} has no Queue: the suite has never run with it, so there is nothing to back up"
+            f"{data} has neither a Queue nor the state of a spout: the suite has never run with it, so there is nothing to back up"
         )
     with FileLock(data / "run" / "backup.lock", "another backup runs: wait until it ends"):
         begin(folder)
@@ -72,15 +72,20 @@ class _Backup:
         self._folder = folder
         self._report = report
         self._files: dict[str, SavedFile] = {}
+        # Documents belong to the Queue that they count: another host's backup has both.
+        self._has_queue = (data / QUEUE).is_dir()
         self._segments = Segments(data / QUEUE)
 
     def take(self) -> Contents:
         at = time.time()
         try:
-            self._copy(Path(QUEUE, "bolts.json"))
-            collections = self._dump()
+            collections = []
+            if self._has_queue:
+                self._copy(Path(QUEUE, "bolts.json"))
+                collections = self._dump()
             self._steady_state()
-            self._filter()
+            if self._has_queue:
+                self._filter()
             self._rest()
             log = self._segments.copy(lambda name, fd: self._copy_open(Path(QUEUE, name), fd))
         finally:

@@ -109,6 +109,23 @@ def test_everything_comes_back_but_parts_of_nothing_and_what_runs(config: Config
     log.close()
 
 
+def test_a_host_of_spouts_alone_has_no_documents_to_restore(config: Config, tmp_path: Path) -> None:
+    """Its backup has its data folder; the broker's host has Queue and documents, and may have been restored before it."""
+    data = tmp_path / "spouts"
+    (data / "state").mkdir(parents=True)
+    (data / "state" / "gamelog.json").write_text("{}")
+    (data / "gamelog_201501010000.txt").write_text("{}\n")
+    contents = backed_up(msgspec.structs.replace(config, data=data), tmp_path / "backup")
+    assert contents.collections == []
+    before = all_documents(config)
+    elsewhere = msgspec.structs.replace(config, data=tmp_path / "restored")
+    restored(elsewhere, tmp_path / "backup")
+    assert {str(path.relative_to(elsewhere.data)) for path in elsewhere.data.rglob("*") if path.is_file()} == {
+        "state/gamelog.json", "gamelog_201501010000.txt",
+    }  # fmt: skip
+    assert all_documents(config) == before
+
+
 def test_a_list_whose_parts_are_replaced_while_it_is_read_is_the_newer_one(config: Config) -> None:
     with MongoClient[RawBSONDocument](config.mongodb.uri, document_class=RawBSONDocument) as client:
         collection = client[config.mongodb.database]["loginday"]
@@ -161,7 +178,7 @@ def test_a_folder_that_is_used_or_in_the_data_folder_is_refused(config: Config, 
     (tmp_path / "used" / "file").touch()
     with pytest.raises(AnalyticsError, match="is not empty: name a new folder"):
         backed_up(config, tmp_path / "used")
-    with pytest.raises(AnalyticsError, match="has no Queue"):
+    with pytest.raises(AnalyticsError, match="has neither a Queue nor the state of a spout"):
         backed_up(msgspec.structs.replace(config, data=tmp_path / "nothing"), tmp_path / "backup")
 
 
