@@ -34,9 +34,9 @@ def _of_channel(channel: ChannelSection) -> Iterator[str]:
         host, _, port = channel.server.rpartition(":")
         if not host or not port.isdecimal():
             yield f'server: expected host and port as "smtp.example.org:587", got "{channel.server}"'
-        for address in (channel.sender, *(channel.recipients or [""])):
+        recipients = [("recipients", address) for address in channel.recipients or [""]]
+        for key, address in (("sender", channel.sender), *recipients):
             if not ADDRESS.fullmatch(address):
-                key = "sender" if address == channel.sender else "recipients"
                 yield f'{key}: expected an address as "ops@example.org", got "{address}"'
         if channel.user and channel.security == "none" and not is_loopback(host):
             yield 'security: expected "tls" or "starttls" where a password is sent, got "none"'
@@ -73,7 +73,10 @@ def _of_value(alert: AlertSection, bolts: Mapping[str, Bolt]) -> Iterator[str]:
     from analytics.timers import TIMERS  # with it comes numpy, which few commands need
 
     bolt = bolts.get(alert.collection)
-    judged = sorted([*TIMERS, *(name for name, one in bolts.items() if one.period in ("hour", "day"))])
+    periods = {name: one.period for name, one in bolts.items()} | {
+        name: one.period for name, one in TIMERS.items()
+    }
+    judged = sorted(name for name, period in periods.items() if period in ("hour", "day"))
     if alert.collection not in judged:
         near = difflib.get_close_matches(alert.collection, judged, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(judged)}"
@@ -89,12 +92,14 @@ def _of_value(alert: AlertSection, bolts: Mapping[str, Bolt]) -> Iterator[str]:
     if not parsed.names:
         yield f'value: expected fields of {alert.collection}, got "{alert.value}". For example: {EXAMPLE}'
     if bolt is None:
-        return
-    fields = BoltFields(bolt)
-    allowed = fields.added if fields.keys or alert.scope != "area" else fields.numbers
+        allowed, which = TIMERS[alert.collection].numbers, ""
+    else:
+        fields = BoltFields(bolt)
+        allowed = fields.added if fields.keys or alert.scope != "area" else fields.numbers
+        which = " that can be added up"
     for name in parsed.names:
         if name not in allowed:
-            yield f'value: expected numbers of {alert.collection} that can be added up: {_listed(allowed)}, got "{name}"'
+            yield f'value: expected numbers of {alert.collection}{which}: {_listed(allowed)}, got "{name}"'
 
 
 def _of_recipients(config: Config, to: Iterable[str]) -> Iterator[str]:
