@@ -45,7 +45,7 @@ TAKEN_NAMES = frozenset(
         "gamelog",
         "payment",
     }
-    | {"syncuser", "broker", "store", "dashboard", "metrics", PROPERTIES}
+    | {"syncuser", "broker", "store", "dashboard", "metrics", "alerts", PROPERTIES}
 )
 """Names of collections, timer bolts, topics and nodes."""
 

@@ -30,7 +30,9 @@ MOST_OWN = 100
 """Bolts of one configuration: the broker bounds how many report to it."""
 
 REST = "main"
-NODES = ("broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers")
+NODES = (
+    "alerts", "broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers",
+)  # fmt: skip
 _GAMELOG = "gamelog."
 
 

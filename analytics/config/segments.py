@@ -15,7 +15,7 @@ LONGEST_VALUE = 64
 assert LONGEST_VALUE < LONGEST_NAME, "a property that is cut off must not look like a listed value"
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-FROM = re.compile(r"(?P<op_code>[^\x00]{1,100}?)\.data\.(?P<field>[^.\x00]{1,100})")
+FROM = re.compile(r"(?:gamelog\.)?(?P<op_code>[^\x00]{1,100}?)\.data\.(?P<field>[^.\x00]{1,100})")
 EXAMPLE = 'channel = { from = "signup_logcount.data.channel", values = ["a", "b"], other = true }'
 
 

@@ -80,6 +80,7 @@ SEGMENT_FAULTS = {
     'c = { from = "signup_logcount.channel", values = ["a"] }': 'c.from: expected "<op code>.data.<field>", got',
     'c = { from = "signup_logcount.data.acct", values = ["a"] }': "c.from: expected a property that has few values",
     'c = { from = "signuphour.data.x", values = ["a"] }': "c.from: expected the op code of a game log",
+    'c = { from = "gamelog.signuphour.data.x", values = ["a"] }': "c.from: expected the op code of a game log",
     'c = { from = "payment.data.x", values = ["a"] }': "c.from: expected the op code of a game log",
     'c = { from = "join.data.x", values = ["a"] }': 'c.from: expected "signup_logcount.data.x", as games.dl.opcodes.join',
     'c = { from = "login_logcount.data.x", values = [] }': "c.values: expected 1 to 32 values, got 0",
@@ -155,7 +156,7 @@ SEGMENT_FAULTS = {
             for segment, fault in SEGMENT_FAULTS.items()
         ),
         ('[games.dl.opcodes]\nx = "login_logcout"', "games.dl.opcodes.x: expected one of"),
-        ('[service]\nnodes = ["worker"]', "service.nodes[0]: expected one of broker, "),
+        ('[service]\nnodes = ["worker"]', "service.nodes[0]: expected one of alerts, broker, "),
         ('[worker.groups]\na = ["nope"]', "worker.groups.a: expected some of"),
         ('[worker.groups]\nstore = ["server"]', "worker.groups.store: expected a name that is no node's"),
         ('[worker]\nleft_out = ["nope"]', "worker.left_out[0]: expected one of loginhour, "),
@@ -300,7 +301,7 @@ def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:
 
 def test_segments_bring_a_bolt_that_a_group_may_have(tmp_path: Path) -> None:
     file = tmp_path / "analytics.toml"
-    segment = 'c = { from = "sold.data.shop", values = ["a"] }'
+    segment = 'c = { from = "sold.data.shop", values = ["a"] }\nd = { from = "gamelog.sold.data.shop", values = ["b"] }'
     file.write_text(f'{GAME}[games.dl.segments]\n{segment}\n[worker.groups]\na = ["acctsegment"]\n')
     config = load(file)
     assert list(catalogue(config)["acctsegment"].reads) == ["gamelog.sold"]
