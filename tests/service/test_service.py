@@ -15,6 +15,7 @@ from service_suite import Background, running, until
 
 from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import BrokerSection, Config, ServiceSection
+from analytics.config.alert_sections import AlertSection, ChannelSection, DigestSection
 from analytics.config.sections import DashboardSection, Game, Interface, WorkerSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
@@ -206,6 +207,8 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 
 
 ONE = Config(games={"dl": Game()}, payment=Interface(url="http://127.0.0.1/{day}"))
+FEW = {"few": AlertSection(collection="kpi", value="dau", below=1, to=["ops"])}
+ALERTING = msgspec.structs.replace(ONE, alerts=FEW)
 
 
 @pytest.mark.parametrize(
@@ -231,6 +234,22 @@ def test_a_reload_restarts_what_reads_the_change_and_bolts_first(
     found = affected(ONE, msgspec.structs.replace(ONE, **changed))
     assert (found and sorted(found)) == (restarted and sorted(restarted))
     assert found is None or "payment" not in found or found[-1] == "payment"
+
+
+@pytest.mark.parametrize(
+    ("changed", "restarted"),
+    [
+        ({"alerts": {"few": msgspec.structs.replace(FEW["few"], below=2)}}, ["alerts"]),
+        ({"digest": DigestSection(at="08:00")}, ["alerts"]),
+        ({"worker": WorkerSection(flush_seconds=9)}, ["main"]),
+        ({"channels": {"ops": ChannelSection("json", url_env="NEW")}}, None),
+        ({"alerts": {}}, None),
+    ],
+)
+def test_a_reload_of_rules_restarts_the_node_that_judges_them(
+    changed: dict[str, Any], restarted: list[str] | None
+) -> None:
+    assert affected(ALERTING, msgspec.structs.replace(ALERTING, **changed)) == restarted
 
 
 def test_a_reload_restarts_all_where_it_is_not_known_what_runs(

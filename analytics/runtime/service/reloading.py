@@ -2,7 +2,7 @@
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.nodes import DASHBOARD, METRICS, TIMERS, readers
+from analytics.runtime.nodes import ALERTS, DASHBOARD, METRICS, TIMERS, readers
 from analytics.runtime.service import control
 from analytics.runtime.service.conf import nodes, rank, text
 from analytics.runtime.service.supervisor import Supervisor
@@ -17,8 +17,12 @@ READ_BY = {
     "metrics": (METRICS,),
     "dashboard": (DASHBOARD,),
     "numbers": (DASHBOARD,),
+    "alerts": (ALERTS,),
+    "digest": (ALERTS,),
 }
-"""The nodes that read a key of the configuration, where these are few."""
+"""The nodes that read a key of the configuration, where these are few.
+
+``channels`` is not among them: a new one may name a variable of the environment that only a restart takes up."""
 NO_GAMES = ("store", "broker")
 """The nodes to which games and areas are nothing."""
 
@@ -39,7 +43,9 @@ def affected(before: Config, after: Config) -> list[str] | None:
             names.update(name for name in running if name not in NO_GAMES)
         elif key == "worker":
             names.update(
-                name for name in running if name not in (*NO_GAMES, *SPOUTS, TIMERS, METRICS, DASHBOARD)
+                name
+                for name in running
+                if name not in (*NO_GAMES, *SPOUTS, TIMERS, METRICS, DASHBOARD, ALERTS)
             )
         elif key in READ_BY:
             names.update(READ_BY[key])
