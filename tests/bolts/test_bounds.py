@@ -100,7 +100,7 @@ def test_timers_see_a_change_of_every_such_day(ts: int, topic: str) -> None:
     days = [{"area": one.id, "ts": one.zone.start("day", ts), "tuples": 1} for one in AREAS.values()]
     body = b"\n".join(map(msgspec.json.encode, days))
     header = MessageHeader("log", 1, len(days), len(days), len(days), topic, [(1, len(days))], 0.0)
-    dirty.note(Message(topic, header, body), AREAS)
+    dirty.note(Message(topic, header, body), AREAS, ())
     assert {area for _, area, _ in dirty.days} == set(AREAS)
 
 
