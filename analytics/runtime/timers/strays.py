@@ -6,7 +6,7 @@ have been changed, or a document made up, by hand. What is under an id that a co
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -196,8 +196,14 @@ class Strays:
         return self._elsewhere[area]
 
 
-def remove_undeclared(store: Store, scopes: Iterable[Scope], segments: Segments) -> None:
-    """Remove documents of values that no segment of their game has any more."""
+def remove_undeclared(
+    store: Store, scopes: Iterable[Scope], segments: Segments, check: Callable[[], None]
+) -> None:
+    """Remove documents of values that no segment of their game has any more.
+
+    Args:
+        check: called after versions were read; raises Overtaken. An instance that was stalled may have an older configuration.
+    """
     games, declared = {scope.stem: scope.game for scope in scopes}, _declared(segments)
     for name in TIMERS:
         for collection in (f"{name}{DIVIDED}", f"{name}{DIVIDED}{TOTAL}"):
@@ -208,7 +214,10 @@ def remove_undeclared(store: Store, scopes: Iterable[Scope], segments: Segments)
                 if game is not None and suffix not in declared.get(game, ()):
                     gone.append(id_)
             for begin in range(0, len(gone), AT_ONCE):
-                store.delete(collection, gone[begin : begin + AT_ONCE])
+                documents = store.load(collection, gone[begin : begin + AT_ONCE])
+                check()
+                for id_, document in documents.items():
+                    store.remove(collection, id_, document.get("_v"))
                 gevent.sleep(0)
 
 

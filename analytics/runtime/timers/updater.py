@@ -117,7 +117,7 @@ class Updater:
                 for game, days in planning.days_of_areas(plan).items():
                     totals.bring_areas_up_to_date(game, days)
             if others:
-                remove_undeclared(self._store, self._scopes, self._segments)
+                remove_undeclared(self._store, self._scopes, self._segments, self._position.check)
             self._roll_up(totals, dirty, saved.now, now)
         self._position.finish(log, heads, now, described(self._segments))
         self._boundary = next_boundary(self._zones(), now)

@@ -1,9 +1,10 @@
-"""Which value an acct has, while several groups of documents are computed at once."""
+"""Documents of values, while several groups of them are computed at once, and while another instance has other segments."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import gevent
+import pytest
 from timer_harness import A, C
 
 from analytics.core.areas import Area, Areas
@@ -11,7 +12,9 @@ from analytics.core.bolt import joined
 from analytics.core.periods import zone
 from analytics.core.segments import PROPERTIES, Segment
 from analytics.runtime.timers.facts import FactsReader
+from analytics.runtime.timers.position import Overtaken
 from analytics.runtime.timers.scopes import area_scope, divided, start_of
+from analytics.runtime.timers.strays import remove_undeclared
 from analytics.store import Document, MemoryStore, Write
 from analytics.timers.facts import NEVER, Clock
 
@@ -63,3 +66,23 @@ def test_no_group_computes_with_what_a_day_has_lost() -> None:
     found = [gevent.spawn(since, scope) for scope in scopes]
     gevent.joinall(found, raise_error=True)
     assert [one.value for one in found] == [[NEVER, DAY + 1]] * 2
+
+
+def test_an_instance_that_was_overtaken_removes_nothing() -> None:
+    """It was stalled, and another one has more values by now."""
+    store, scope = MemoryStore(), area_scope(AREAS[A])
+    ids = [f"{A}:{start_of(SHANGHAI, DAY)}:channel:{value}" for value in ("a", "new")]
+    store.write("kpi_segment", [Write(id_, {"_id": id_, "_v": 1}, 0) for id_ in ids])
+
+    def overtaken() -> None:
+        raise Overtaken("another instance has gone on")
+
+    def rewritten() -> None:
+        store.write("kpi_segment", [Write(ids[1], {"_id": ids[1], "_v": 2}, 1)])
+
+    with pytest.raises(Overtaken):
+        remove_undeclared(store, [scope], {"dl": (CHANNEL,)}, overtaken)
+    remove_undeclared(store, [scope], {"dl": (CHANNEL,)}, rewritten)
+    assert list(store.ids("kpi_segment")) == ids
+    remove_undeclared(store, [scope], {"dl": (CHANNEL,)}, lambda: None)
+    assert list(store.ids("kpi_segment")) == ids[:1]
