@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gevent
@@ -53,6 +53,7 @@ class Alerts:
         self._rules = rules_of(config)
         self._next = 0.0
         self._firing: dict[str, str] = {}
+        self._reached: dict[tuple[str, bool, int], set[str]] = {}
         self._error = ""
         self._sent = 0
 
@@ -126,9 +127,7 @@ class Alerts:
             "value": found.value,
             "expected": found.expected,
         }
-        for channel in rule.section.to:
-            self._send(channel, text, facts)
-        self._sent += 1
+        self._send_over(rule.section.to, (id_, found.applies, found.start), text, facts)
         log.info("%s", text)
         # Saved after it was sent: a crash in between repeats a message, and loses none.
         since = found.start if found.applies else 0
@@ -147,10 +146,32 @@ class Alerts:
             text = digest.text(self._reader, day)
             if text is None:
                 continue  # the day is not final yet
-            for channel in self._config.digest.to:
-                self._send(channel, text, {"digest": day.game, "start": day.start})
-            self._sent += 1
+            facts = {"digest": day.game, "start": day.start}
+            self._send_over(self._config.digest.to, (id_, True, day.start), text, facts)
             self._save(id_, {"game": day.game, "since": day.start}, stored)
+
+    def _send_over(
+        self, channels: Iterable[str], message: tuple[str, bool, int], text: str, facts: dict[str, Any]
+    ) -> None:
+        """Send a message over all channels; where one does not take it, the next look sends it over that one alone.
+
+        Args:
+            message: what tells it from others.
+        """
+        reached = self._reached.setdefault(message, set())
+        failed: list[Unavailable] = []
+        for channel in channels:
+            if channel in reached:
+                continue
+            try:
+                self._send(channel, text, facts)
+                reached.add(channel)
+            except Unavailable as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        self._reached = {one: some for one, some in self._reached.items() if one[0] != message[0]}
+        self._sent += 1
 
     def _save(self, id_: str, document: dict[str, Any], stored: dict[str, Any] | None) -> None:
         version = stored["_v"] if stored else 0

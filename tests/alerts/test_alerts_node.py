@@ -24,7 +24,7 @@ class Fixture:
     """A node over a store in memory, whose channels are a list, and refuse while ``away``."""
 
     def __init__(self, monkeypatch, alerts, digest=DigestSection()):
-        self.store, self.sent, self.away, self.now = MemoryStore(), [], False, NOW
+        self.store, self.sent, self.away, self.now = MemoryStore(), [], set(), NOW
         monkeypatch.setattr(self.store, "close", lambda: None)
         monkeypatch.setattr(alerts_node, "open_store", lambda config: self.store)
         monkeypatch.setattr(alerts_node, "open_reader", lambda config: StoreReader(self.store))
@@ -42,7 +42,7 @@ class Fixture:
         self.node.start()
 
     def send(self, channel, text, facts):
-        if self.away:
+        if channel in self.away:
             raise Unavailable("the webhook does not answer")
         self.sent.append((channel, text, facts))
 
@@ -90,13 +90,28 @@ def test_a_day_that_is_not_final_is_not_judged(few):
 
 def test_what_a_channel_does_not_take_is_sent_again(few, caplog):
     kpi(few, 80)
-    few.away = True
+    few.away = {"ops"}
     with caplog.at_level(logging.WARNING):
         assert few.texts() == []
     assert "few: the webhook does not answer" in few.node.state()["error"]
-    few.away = False
+    few.away = set()
     assert len(few.texts()) == 1
     assert few.node.state()["error"] == ""
+
+
+def test_one_channel_that_is_away_keeps_no_other_waiting(monkeypatch):
+    section = AlertSection(collection="kpi", value="dau", below=100, to=["ops", "mail"])
+    fixture = Fixture(monkeypatch, {"few": section}, DigestSection(at="00:00", to=["ops", "mail"]))
+    kpi(fixture, 80)
+    fixture.away = {"ops"}
+    fixture.node.look()
+    assert [channel for channel, _, _ in fixture.sent] == ["mail", "mail"]
+    fixture.node.look()
+    fixture.away = set()
+    fixture.node.look()
+    fixture.node.look()
+    assert [channel for channel, _, _ in fixture.sent] == ["mail", "mail", "ops", "ops"]
+    assert fixture.node.state()["sent"] == 2
 
 
 def test_a_field_that_documents_do_not_have_is_an_error(monkeypatch):
