@@ -100,6 +100,11 @@ def _of_value(alert: AlertSection, bolts: Mapping[str, Bolt]) -> Iterator[str]:
     for name in parsed.names:
         if name not in allowed:
             yield f'value: expected numbers of {alert.collection}{which}: {_listed(allowed)}, got "{name}"'
+    try:
+        if (kind := parsed.kind(dict.fromkeys(parsed.names, "number"))) not in ("int", "number"):
+            yield f"value: expected a number, got a {kind}. For example: {EXAMPLE}"
+    except ExpressionError as error:
+        yield f"value: column {error.column}: {error}. For example: {EXAMPLE}"
 
 
 def _of_recipients(config: Config, to: Iterable[str]) -> Iterator[str]:
