@@ -15,6 +15,10 @@ AREA_FIELDS = ("dau", "wau", "mau", "payers", "revenue", "reg", "new_payers")
 """The columns of ``areas_total``, fields of ``kpi``."""
 
 
+_NOISE = 1e-12
+"""Of a sum of some thousand floats, the part that may be wrong."""
+
+
 class Rollup:
     """How the documents of a bolt become those of a plat or a game.
 
@@ -61,9 +65,11 @@ def added(totals: dict[str, Counter[str]], tables: Mapping[str, Mapping[str, flo
 def _whole(value: float) -> float:
     """Return a sum as stores take it: an integer where it is whole and fits 64 bits, else a float.
 
-    Numbers that bolts show are whole, or money with two decimals. Sums of the latter are off by what floats lack, far less than a cent.
+    Money has two decimals. Its sums are off by what floats lack, far less than a cent; other fractions stay as they are.
     """
-    value = round(value, 2)
+    cents = round(value, 2)
+    if abs(value - cents) <= _NOISE * (1 + abs(value)):
+        value = cents
     return int(value) if isfinite(value) and value == int(value) and abs(value) < 2**63 else float(value)
 
 
