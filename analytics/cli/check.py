@@ -88,7 +88,7 @@ def tries(config: Config) -> Iterator[Try]:
         yield "embedded server", partial(_embedded, config)
     yield "store", partial(_store, config)
     yield "areas", partial(_areas, config)
-    if config.bolts or config.bolt_files:
+    if fingerprints(config):
         yield "bolts of your own", partial(_own_bolts, config)
     yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
@@ -181,7 +181,7 @@ def _areas(config: Config) -> Outcome:
 
 
 def _own_bolts(config: Config) -> Outcome:
-    """Compare the documents of the configuration's own bolts with their declarations and the journals."""
+    """Compare the documents of the bolts that the configuration declares with their declarations and the journals."""
     names = ", ".join(fingerprints(config))
     if "store" in needed(config) and not _runs(config, "store"):
         return f"{names}; not compared with their documents, as the embedded server is not running"

@@ -21,6 +21,7 @@ from analytics.config.sections import Config
 from analytics.config.segments import segments
 from analytics.core.bolt import Bolt
 from analytics.core.schema import is_of_spout, schemas
+from analytics.core.segments import PROPERTIES
 from analytics.errors import ConfigError
 
 Catalogue = Mapping[str, Bolt]
@@ -56,11 +57,16 @@ def catalogue(config: Config) -> Catalogue:
 
 
 def fingerprints(config: Config) -> dict[str, str]:
-    """Return, for each bolt of the configuration's own, what tells its declaration from others."""
+    """Return, for each bolt that the configuration declares, what tells its declaration from others: its own, and that of segments."""
     texts = {name: msgspec.json.encode(section, order="sorted") for name, section in config.bolts.items()}
     found = {name: sha256(text).hexdigest()[:16] for name, text in texts.items()}
     files = _with_own(_encoded(config)).files
-    return found | {name: fingerprint_of(config.bolt_files[path]) for name, path in files.items()}
+    found |= {name: fingerprint_of(config.bolt_files[path]) for name, path in files.items()}
+    if properties := sorted(
+        (game, one.name, one.source) for game, some in segments(config).items() for one in some
+    ):
+        found[PROPERTIES] = sha256(msgspec.json.encode(properties)).hexdigest()[:16]
+    return found
 
 
 def catalogue_faults(config: Config) -> Iterator[str]:

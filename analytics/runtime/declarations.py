@@ -1,4 +1,4 @@
-"""Whether the documents of a configuration's own bolts say what their declarations say, and all that the journals hold.
+"""Whether the documents of bolts that a configuration declares say what their declarations say, and all that the journals hold.
 
 Where a bolt first runs, its worker notes by which declaration, and since when it counts: in the collection ``positions``,
 ``{"_id": "declared:pvp", "declaration": "24f771e5485b6e48", "since": 1764374400}``. ``since`` is 0 where nothing came before, or all of
@@ -36,7 +36,7 @@ class Declared(msgspec.Struct, frozen=True):
 
 
 class Declarations:
-    """The notes of a configuration's own bolts."""
+    """The notes of the bolts that a configuration declares: its own, and that of its segments."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._own = fingerprints(config)

@@ -23,6 +23,7 @@ from analytics.config import (
     AreaSection,
     Config,
     Game,
+    SegmentSection,
     TimersSection,
     WorkerSection,
     areas,
@@ -254,6 +255,32 @@ def test_one_that_was_changed_agrees_after_a_rebuild(suite: Suite, monkeypatch: 
     suite.rebuild("pvp")
     assert suite.documents() == suite.expected()
     assert check._own_bolts(suite.config) == "pvp: counted as they are declared"
+
+
+def test_a_segment_that_is_added_later_lacks_its_past_until_a_rebuild(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite.send(fights(Random(11), 20))
+    for path in suite.config.data.glob("gamelog_*"):
+        os.utime(path, (NOON, NOON))
+    segment = SegmentSection(from_="pvp_log.data.bracket", values=["2v2"])
+    games = {"dl": replace(suite.config.games["dl"], segments={"bracket": segment})}
+    suite.config = replace(suite.config, games={**suite.config.games, **games})
+    monkeypatch.setattr(declarations, "reaches_back", lambda bolt, refill: False)
+    suite.restart({}, without_queue=True)
+    suite.send(fights(Random(12), 20))
+    eventually(lambda: suite.documents("acctsegment") != {})
+    [lacking] = suite.disagreements()
+    assert "bolt acctsegment: it counts what comes in since it first ran, and lacks" in lacking
+    suite.rebuild("acctsegment")
+    assert suite.documents("acctsegment") == suite.expected("acctsegment")
+    assert suite.disagreements() == []
+    other = replace(
+        games["dl"], segments={"bracket": segment, "result": replace(segment, from_="pvp_log.data.result")}
+    )
+    suite.config = replace(suite.config, games={**suite.config.games, "dl": other})
+    [changed] = suite.disagreements()
+    assert "counted by another declaration than it has now" in changed
 
 
 def test_a_declaration_that_counted_nothing_yet_may_change(suite: Suite) -> None:
