@@ -156,7 +156,7 @@ class Assigned:
         known.revision = self._revision
         if all(complete):
             known.changed.difference_update(days)
-        # Else others that look at the area read it, too, until all of it is known anew.
+        # Else others that look at the area read it, too, until all of it was read again.
         return all(complete)
 
     def _take(self, area: str, table: _Table, segment: Segment, day: int, document: Document | None) -> bool:
