@@ -328,7 +328,7 @@ class Rebuild:
                     tuples_of(self._catalogue[name], self._areas, self._store, ids),
                     self._catalogue[name].list_fields,
                 )
-            if name in self._catalogue and self._catalogue[name].totals:
+            if name in self._catalogue:
                 self._outlet.publish(CHANGES, marks_of(self._catalogue[name], self._areas, ids))
             self._notes.published(name)
 

@@ -73,8 +73,7 @@ class DocumentWriter:
             return sorted(refused)
         texts = {id_: self._text(group, bolt, check) for id_, check in sound.items()}
         if bolt.publishes or bolt.totals:
-            there = [id_ for id_, check in sound.items() if check.states is not None or bolt.totals]
-            self._notes.begin(bolt.name, there, timers=bolt.publishes)
+            self._notes.begin(bolt.name, sound, timers=bolt.publishes)
         conflicts = self._write(bolt, sound, texts)
         for id_ in sound.keys() - conflicts:
             if sound[id_].states is None and not self._store.remove(
@@ -88,11 +87,10 @@ class DocumentWriter:
                 [texts[id_].tuple for id_ in written if sound[id_].states is not None],
                 bolt.list_fields,
             )
-        if bolt.totals:
-            self._outlet.publish(
-                CHANGES, marks_of(bolt, self._areas, written, [sound[id_] for id_ in written])
-            )
         if bolt.publishes or bolt.totals:
+            # What is gone has no tuple of its own: the node `timers` would compute on with what it has read of it.
+            marked = [id_ for id_ in written if bolt.totals or sound[id_].states is None]
+            self._outlet.publish(CHANGES, marks_of(bolt, self._areas, marked, [sound[id_] for id_ in marked]))
             self._notes.published(bolt.name)
         for id_ in written:
             group.versions.setdefault(bolt.name, {})[id_] = texts[id_].document["_v"]
@@ -175,7 +173,7 @@ class DocumentWriter:
     def remove_foreign(self, bolt: Bolt, document: Document) -> None:
         """Remove a document whose id is no text, as the suite's are."""
         if self._store.remove(bolt.name, document["_id"], document.get("_v")):
-            if bolt.totals:
+            if bolt.totals or bolt.publishes:
                 self._outlet.publish(CHANGES, marks_of(bolt, self._areas, [], [Check(None, document, None)]))
             self._tell(DifferingDocument(bolt.name, str(document["_id"]), "extra", {}))
 
@@ -183,13 +181,13 @@ class DocumentWriter:
         """Remove documents that no worker could use, as their versions are none. The next check finds them missing."""
         if not checks:
             return
-        if bolt.totals:
+        if bolt.totals or bolt.publishes:
             self._notes.begin(bolt.name, checks, timers=False)
         for id_, check in checks.items():
             assert check.document is not None
             if self._store.remove(bolt.name, id_, check.document.get("_v")):
                 self._dropped.add((bolt.name, id_))
-        if bolt.totals:
+        if bolt.totals or bolt.publishes:
             self._outlet.publish(CHANGES, marks_of(bolt, self._areas, checks, checks.values()))
             self._notes.published(bolt.name)
 

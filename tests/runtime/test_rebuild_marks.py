@@ -1,13 +1,15 @@
 """What a rebuild removes counts in no total any more: the node ``timers`` hears of it."""
 
 from dataclasses import replace
+from datetime import date
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import pytest
 
 from analytics.bolts import BOLTS
-from analytics.broker.wire import Batch
+from analytics.broker.wire import Batch, Message, MessageHeader
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import CHANGES
 from analytics.core.periods import zone
@@ -17,11 +19,14 @@ from analytics.rebuild.overlay import Silent
 from analytics.rebuild.write import DocumentWriter
 from analytics.runtime.marks import reports_changes
 from analytics.runtime.outlet import Outlet
+from analytics.runtime.timers.dirty import KINDS, Dirty
 from analytics.store import MemoryStore, Write
 from analytics.timers import READ_BY_TIMERS
 
 A = "549140c8dbdb67794fc0fa3b"
 DAY = 1420646400
+DAY_NUMBER = date(2015, 1, 8).toordinal()
+AREAS = Areas([Area(A, "dl", "1", zone("Asia/Shanghai"))])
 COINDAY = BOLTS["coinday"]
 STORED = {"game": "dl", "area": A, "plat": "1", "ts": DAY, "amount": 5}
 
@@ -56,9 +61,8 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def writer(publisher: Kept, store: MemoryStore) -> DocumentWriter:
-    areas = Areas([Area(A, "dl", "1", zone("Asia/Shanghai"))])
     outlet, tail = Outlet(publisher, "test"), cast(Any, None)
-    return DocumentWriter(areas, store, tail, outlet, Notes(None), lambda change: None, DocumentCounts())
+    return DocumentWriter(AREAS, store, tail, outlet, Notes(None), lambda change: None, DocumentCounts())
 
 
 def test_a_document_that_no_worker_can_use(
@@ -70,6 +74,26 @@ def test_a_document_that_no_worker_can_use(
     assert writer.act(cast(Any, None), COINDAY, {id_: Check(None, document, None)}) == [id_]
     assert not store.load("coinday", [id_])
     assert publisher.marks() == [("coinday", "dl", [DAY])]
+
+
+@pytest.mark.parametrize("name", ["loginday", "signupday", "paysummary"])
+def test_a_day_that_is_gone_is_not_computed_with_any_more(
+    publisher: Kept, store: MemoryStore, writer: DocumentWriter, name: str
+) -> None:
+    """The node has read it, and keeps that until it is told."""
+    group = cast(Any, SimpleNamespace(area=AREAS[A], versions={}))
+    writer._tail = cast(Any, SimpleNamespace(log="log", numbers=dict.fromkeys(BOLTS[name].reads, 0)))
+    id_ = f"{A}:{DAY}"
+    document = {"_id": id_, **STORED, "_v": 3}
+    store.write(name, [Write(id_, document, None)])
+    assert writer.act(group, BOLTS[name], {id_: Check(None, document, None)}) == []
+    assert not store.load(name, [id_])
+    assert publisher.marks() == [(name, "dl", [DAY])]
+    dirty = Dirty()
+    for batch in publisher.batches:
+        header = MessageHeader("log", 1, 1, 1, 0, "source", [], 0.0)
+        dirty.note(Message(CHANGES, header, batch.bodies[0]), AREAS, ())
+    assert dirty and dirty.days == {(KINDS[name], A, DAY_NUMBER): 0}
 
 
 def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer: DocumentWriter) -> None:

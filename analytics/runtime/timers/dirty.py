@@ -30,7 +30,7 @@ class Changed(msgspec.Struct, gc=False):
 
 
 class Mark(msgspec.Struct, gc=False):
-    """A tuple of the topic ``changes``: documents of ``bolt`` in ``game`` that begin at these times have changed."""
+    """A tuple of the topic ``changes``: documents of ``bolt`` in ``game`` that begin at these times have changed, or are gone."""
 
     bolt: str
     game: str
@@ -71,6 +71,8 @@ class Dirty:
             for mark in _read(_marks, message.body):
                 if mark.bolt in with_totals:
                     self.totals.setdefault((mark.bolt, mark.game), set()).update(mark.ts)
+                if mark.bolt in KINDS:
+                    self._note_removed(KINDS[mark.bolt], mark, areas)
             return
         for changed in _read(_decoder, message.body):
             if changed.area not in areas:
@@ -85,6 +87,12 @@ class Dirty:
                 known = self.starts.get(changed.area, changed.first_ts)
                 self.starts[changed.area] = min(known, changed.first_ts)
                 self.start_tuples[changed.area] += changed.tuples
+
+    def _note_removed(self, kind: Changing, mark: Mark, areas: Areas) -> None:
+        """Take up documents that were removed from some area of a game: they have no tuple that says from which."""
+        for area in areas.values():
+            if area.game == mark.game:
+                self.days.update({(kind, area.id, day_of(area.zone, ts)): 0 for ts in mark.ts})
 
     def by_area(self) -> dict[str, Counter[tuple[Changing, int]]]:
         """Return the changed days per area."""
