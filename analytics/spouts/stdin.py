@@ -122,7 +122,7 @@ class Piped:
             return None, b""
         name, known = self._streams.name(data[:HEAD], lines)
         self._marks = dict(known.marks)
-        return self._stream(name, fingerprint(lines)), data
+        return self._stream(name, known.fingerprint or fingerprint(lines)), data
 
     def _beginning(self, data: bytes, final: bool = False) -> list[bytes]:
         zeros = len(data) - len(data.lstrip(NUL))

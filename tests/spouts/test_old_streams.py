@@ -10,10 +10,11 @@ from gamelogs import configured, eventually, exactly, line, lines
 from analytics.broker.broker import Broker
 from analytics.config import Source
 from analytics.errors import AnalyticsError
-from analytics.spouts import piped
+from analytics.spouts import piped, stdin
 from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 from analytics.spouts.retired import Retired
+from analytics.spouts.sources import identity
 from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.stdin import Piped
 
@@ -84,6 +85,24 @@ def test_a_pipe_knows_what_left_memory(tmp_path, started, monkeypatch):
     assert len(saved(config, "stdin")) == 2
     assert pipe(config, logs[0] + line("more")).accepted == 1
     assert pipe(config, logs[1][: len(logs[1]) // 2]).accepted == 0
+
+
+def test_a_pipe_knows_all_of_what_an_earlier_version_named(tmp_path, started, monkeypatch):
+    """It named a log with CRLF otherwise: a short copy of it must not make the suite forget how it goes on."""
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    logs = [lines(10 * n + 1, 10 * n + 10).replace(b"\n", b"\r\n") for n in range(4)]
+    monkeypatch.setattr(piped, "MOST_ACTIVE", 2)
+    with monkeypatch.context() as earlier:
+        for module in (identity, piped, stdin):
+            earlier.setattr(module, "fingerprint", identity._digest)
+        for log in logs:
+            assert pipe(config, log).accepted == 10
+    half = logs[0][: len(logs[0]) // 2]
+    assert pipe(config, half[: half.rindex(b"\n") + 1]).accepted == 0
+    begin = [logs[0].split(b"\n")[0]]
+    _, position = piped.PipedStreams(config.data).name(logs[0], begin)
+    assert (position.n, position.offset) == (10, len(logs[0]))
 
 
 def test_a_damaged_file_is_reported(tmp_path):
