@@ -129,7 +129,7 @@ class Alerts:
         }
         self._send_over(rule.section.to, (id_, found.applies, found.start), text, facts)
         log.info("%s", text)
-        # Saved after it was sent: a crash in between repeats a message, and loses none.
+        # Saved after it was sent: a crash in between repeats a message, and loses none. A store that is away repeats none.
         since = found.start if found.applies else 0
         document = {
             "alert": rule.name, "game": place.game, "scope": place.scope, "id": place.id,
@@ -159,6 +159,7 @@ class Alerts:
             message: what tells it from others.
         """
         reached = self._reached.setdefault(message, set())
+        before = len(reached)
         failed: list[Unavailable] = []
         for channel in channels:
             if channel in reached:
@@ -170,14 +171,14 @@ class Alerts:
                 failed.append(error)
         if failed:
             raise failed[0]
-        self._reached = {one: some for one, some in self._reached.items() if one[0] != message[0]}
-        self._sent += 1
+        self._sent += len(reached) > before
 
     def _save(self, id_: str, document: dict[str, Any], stored: dict[str, Any] | None) -> None:
         version = stored["_v"] if stored else 0
         refused = self._store.write(COLLECTION, [Write(id_, {**document, "_v": version + 1}, version)])
         if refused:
             raise Unavailable(f"{COLLECTION}: another instance wrote {id_}; looking again")
+        self._reached = {message: some for message, some in self._reached.items() if message[0] != id_}
 
     def _over(self, channel: str, text: str, facts: dict[str, Any]) -> None:
         try:

@@ -114,6 +114,23 @@ def test_one_channel_that_is_away_keeps_no_other_waiting(monkeypatch):
     assert fixture.node.state()["sent"] == 2
 
 
+def test_a_store_that_does_not_take_the_note_repeats_no_message(few, monkeypatch):
+    def away(collection, writes):
+        raise Unavailable("the store is away")
+
+    kpi(few, 80)
+    with monkeypatch.context() as at_first:
+        at_first.setattr(few.store, "write", away)
+        assert len(few.texts()) == 1
+        assert few.texts() == []
+        assert few.node.state()["error"] == "few: the store is away"
+    assert few.texts() == []
+    assert few.node.state()["error"] == ""
+    kpi(few, 120)
+    assert len(few.texts()) == 1
+    assert few.node.state()["sent"] == 2
+
+
 def test_a_field_that_documents_do_not_have_is_an_error(monkeypatch):
     fixture = Fixture(monkeypatch, {"odd": AlertSection(collection="kpi", value="dua", below=1, to=["ops"])})
     kpi(fixture, 80)
