@@ -17,6 +17,7 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import CHANGES, Bolt
 from analytics.core.derive import Rewritten, rewritten, states_of
 from analytics.core.settle import Position
+from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.rebuild.check import Check, DifferingDocument, DocumentCounts, change_of
 from analytics.rebuild.group import Group, home_of, reads_spouts
@@ -197,14 +198,18 @@ def marks_of(
 ) -> list[Mapping[str, Any]]:
     """Return the tuples that report changes of these documents: those that their ids name, and those that were stored there."""
     marks = Marks()
+
+    def note(game: object, ts: object, area: object) -> None:
+        # What no period can begin at has no total, and a reader would not take the tuple.
+        if isinstance(game, str) and isinstance(ts, int) and EARLIEST_START <= ts <= LATEST:
+            marks.note(bolt, game, ts, area if bolt.publishes and isinstance(area, str) else "")
+
     for id_ in ids:
         home = home_of(bolt, id_)
-        if home is not None and home[0] in areas and home[1] is not None:
-            marks.note(bolt, areas[home[0]].game, home[1])
+        if home is not None and home[0] in areas:
+            note(areas[home[0]].game, home[1], home[0])
     for check in checks:
-        game, ts = ((check.document or {}).get(name) for name in ("game", "ts"))
-        if isinstance(game, str) and isinstance(ts, int):
-            marks.note(bolt, game, ts)
+        note(*((check.document or {}).get(name) for name in ("game", "ts", "area")))
     return list(marks.tuples())
 
 

@@ -23,11 +23,11 @@ class Marks:
     """Gathers what has changed."""
 
     def __init__(self) -> None:
-        self._starts: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self._starts: dict[tuple[str, str, str], set[int]] = defaultdict(set)
 
-    def note(self, bolt: Bolt, game: str, ts: int) -> None:
-        """Note that a document was written, or may have been."""
-        self._starts[bolt.name, game].add(ts)
+    def note(self, bolt: Bolt, game: str, ts: int, area: str = "") -> None:
+        """Note that a document was written, or may have been. ``area``: whose, where readers need to know."""
+        self._starts[bolt.name, game, area].add(ts)
 
     def note_keys(self, bolt: Bolt, keys: Iterable[Key], areas: Areas) -> None:
         """Note the documents of these keys."""
@@ -35,8 +35,14 @@ class Marks:
             self.note(bolt, areas[area].game, ts)
 
     def tuples(self) -> list[Fields]:
-        """Return a tuple for each bolt and game."""
+        """Return a tuple for each bolt and game, and area that was noted."""
         return [
-            {"bolt": bolt, "game": game, "ts": sorted(starts), "tuples": 0}
-            for (bolt, game), starts in self._starts.items()
+            {
+                "bolt": bolt,
+                "game": game,
+                **({"area": area} if area else {}),
+                "ts": sorted(starts),
+                "tuples": 0,
+            }
+            for (bolt, game, area), starts in self._starts.items()
         ]

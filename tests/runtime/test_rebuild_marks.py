@@ -16,7 +16,7 @@ from analytics.core.periods import zone
 from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.overlay import Silent
-from analytics.rebuild.write import DocumentWriter
+from analytics.rebuild.write import DocumentWriter, marks_of
 from analytics.runtime.marks import reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.dirty import KINDS, Dirty
@@ -94,6 +94,13 @@ def test_a_day_that_is_gone_is_not_computed_with_any_more(
         header = MessageHeader("log", 1, 1, 1, 0, "source", [], 0.0)
         dirty.note(Message(CHANGES, header, batch.bodies[0]), AREAS, ())
     assert dirty and dirty.days == {(KINDS[name], A, DAY_NUMBER): 0}
+
+
+def test_a_time_that_no_period_begins_at_hides_no_other(writer: DocumentWriter) -> None:
+    """The node takes no tuple with such a time."""
+    checks = [Check(None, {**STORED, "ts": ts}, None) for ts in (5, DAY, True, None)]
+    found = marks_of(COINDAY, AREAS, [f"{A}:7", f"{A}:{DAY + 1}"], checks)
+    assert [(one["bolt"], one["game"], one["ts"]) for one in found] == [("coinday", "dl", [DAY, DAY + 1])]
 
 
 def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer: DocumentWriter) -> None:

@@ -30,11 +30,15 @@ class Changed(msgspec.Struct, gc=False):
 
 
 class Mark(msgspec.Struct, gc=False):
-    """A tuple of the topic ``changes``: documents of ``bolt`` in ``game`` that begin at these times have changed, or are gone."""
+    """A tuple of the topic ``changes``: documents of ``bolt`` in ``game`` that begin at these times have changed, or are gone.
+
+    ``area``: whose they are, if that matters to a reader.
+    """
 
     bolt: str
     game: str
     ts: list[PeriodStart]
+    area: str = ""
 
 
 _decoder = msgspec.json.Decoder(Changed)
@@ -89,10 +93,10 @@ class Dirty:
                 self.start_tuples[changed.area] += changed.tuples
 
     def _note_removed(self, kind: Changing, mark: Mark, areas: Areas) -> None:
-        """Take up documents that were removed from some area of a game: they have no tuple that says from which."""
-        for area in areas.values():
-            if area.game == mark.game:
-                self.days.update({(kind, area.id, day_of(area.zone, ts)): 0 for ts in mark.ts})
+        """Take up documents of an area that were removed: they have no tuples of their own."""
+        if mark.area in areas:
+            local = areas[mark.area].zone
+            self.days.update({(kind, mark.area, day_of(local, ts)): 0 for ts in mark.ts})
 
     def by_area(self) -> dict[str, Counter[tuple[Changing, int]]]:
         """Return the changed days per area."""
