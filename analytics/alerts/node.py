@@ -198,8 +198,11 @@ def describe(rule: Rule, place: WatchedScope, found: Judgement, since: int) -> s
     number = f"{rule.section.collection}: {rule.section.value}"
     if not found.applies:
         began = place.zone.local(since).strftime(form)
-        return (
-            f"Over: {rule.name}, {place.name}. {number} is {found.value:g} ({at}); it had begun at {began}."
-        )
+        return f"Over: {rule.name}, {place.name}. {number} is {_shown(found.value)} ({at}); it had begun at {began}."
     times = f" for {rule.section.periods} {rule.period}s" if rule.section.periods > 1 else ""
-    return f"{rule.name}, {place.name}: {number} is {found.value:g} ({at}), {found.why} {found.expected:g}{times}."
+    return f"{rule.name}, {place.name}: {number} is {_shown(found.value)} ({at}), {found.why} {_shown(found.expected)}{times}."
+
+
+def _shown(value: float) -> str:
+    """Return a number with all of its digits before the point, and at most four behind it."""
+    return f"{round(value, 4):.15g}"

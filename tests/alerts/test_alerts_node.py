@@ -81,6 +81,13 @@ def test_it_is_said_once_when_it_begins_and_once_when_it_is_over(few):
     assert few.node.state()["firing"] == {}
 
 
+def test_a_large_number_is_said_with_all_of_its_digits(monkeypatch):
+    section = AlertSection(collection="kpi", value="dau / 3", above=1_000_000.5, to=["ops"])
+    fixture = Fixture(monkeypatch, {"many": section})
+    kpi(fixture, 12_345_678)
+    assert fixture.texts() == ["many, game dl: kpi: dau / 3 is 4115226 (2026-03-09), above 1000000.5."]
+
+
 def test_a_day_that_is_not_final_is_not_judged(few):
     kpi(few, 80, final=False)
     assert few.texts() == []
