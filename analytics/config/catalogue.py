@@ -21,7 +21,7 @@ from analytics.config.sections import Config
 from analytics.config.segments import segments
 from analytics.core.bolt import Bolt
 from analytics.core.schema import is_of_spout, schemas
-from analytics.core.segments import PROPERTIES
+from analytics.core.segments import PROPERTIES, Segment
 from analytics.errors import ConfigError
 
 Catalogue = Mapping[str, Bolt]
@@ -51,9 +51,11 @@ def catalogue(config: Config) -> Catalogue:
         if found.faults:
             raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in found.faults))
         bolts = found.bolts
-    games = {id: name for name, game in config.games.items() for id in game.areas}
-    properties = acctsegment(segments(config), games)
-    return {**bolts, properties.name: properties} if properties else bolts
+    if divided := segments(config):
+        games = tuple((id, name) for name, game in config.games.items() for id in game.areas)
+        properties = _properties(tuple(divided.items()), games)
+        return {**bolts, properties.name: properties}
+    return bolts
 
 
 def fingerprints(config: Config) -> dict[str, str]:
@@ -94,6 +96,16 @@ def groups(config: Config) -> dict[str, list[str]]:
     placed = {bolt for members in named.values() for bolt in members} | {*config.worker.left_out}
     rest = [bolt for bolt in catalogue(config) if bolt not in placed]
     return named | {_rest_name(named): rest} if rest else named
+
+
+@lru_cache(maxsize=4)
+def _properties(
+    divided: tuple[tuple[str, tuple[Segment, ...]], ...], games: tuple[tuple[str, str], ...]
+) -> Bolt:
+    """Return the bolt of segments, each time the same: it has types of its own, and a report asks for it several times."""
+    properties = acctsegment(dict(divided), dict(games))
+    assert properties is not None
+    return properties
 
 
 _Sources = tuple[dict[str, BoltSection], dict[str, str]]

@@ -305,4 +305,5 @@ def test_segments_bring_a_bolt_that_a_group_may_have(tmp_path: Path) -> None:
     file.write_text(f'{GAME}[games.dl.segments]\n{segment}\n[worker.groups]\na = ["acctsegment"]\n')
     config = load(file)
     assert list(catalogue(config)["acctsegment"].reads) == ["gamelog.sold"]
+    assert catalogue(load(file))["acctsegment"] is catalogue(config)["acctsegment"], "its types are made once"
     assert segments(config)["dl"][0].values == ("a", "unknown")
