@@ -136,6 +136,18 @@ def test_a_file_of_no_source_gets_a_suggestion_and_a_bad_line_its_reason(tmp_pat
     assert "4 of the first 5 lines would be used, 1 rejected" in finding.text
 
 
+def test_a_table_is_tried_by_the_newest_header_as_the_spout_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    log = written(tmp_path, ["at;who", "1795773600;ann", "level;who;at\r", "7;bob;1795773601"])
+    file.write_text(
+        '[games.mine.areas.s1]\nplat = "1"\n[[gamelog.sources]]\nname = "game"\nkind = "file"\n'
+        f'path = "{log}"\nformat = "csv"\nseparator = ";"\narea = "s1"\nopcode = "login_logcount"\n'
+        'time = { field = "at", format = "unix" }\nfields = { acct = "who" }\n'
+    )
+    (finding,) = _sample(load(file).gamelog.sources[0], load(file))
+    assert "2 of the first 4 lines would be used, 2 skipped" in finding.text
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

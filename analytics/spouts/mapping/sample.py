@@ -80,10 +80,13 @@ def outcomes(config: Config, sample: Sample, name: str, game: str = "") -> list[
     """Return what each line becomes by the mapping of the configured source ``name``; without one, as it is."""
     rules = rules_of(config, name, game)
     header = ""
-    if rules.mapping is not None and rules.mapping.needs_header and sample.lines:
+    mapping = rules.mapping if rules.mapping is not None and rules.mapping.needs_header else None
+    if mapping is not None and sample.lines:
         header = header_of(sample.lines[0])
     found = []
     for n, line in enumerate(sample.lines, 1):
+        if mapping is not None:
+            header = mapping.header_in(header_of(line).encode(), header) or header
         shares = convert(line + b"\n", _SOURCE, n, rules, int(time.time()), header)
         share = shares[0] if shares else None
         if share is not None and share.bad:
