@@ -53,9 +53,11 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
 def depth(bolts: Mapping[str, list[str]]) -> int:
     """Return how many bolts lie on the longest way from a spout's topic to a document."""
 
+    reporting = [bolt for bolt, topics in bolts.items() if CHANGES not in topics]
+
     def of(topic: str) -> int:
-        if topic == CHANGES:
-            return 1  # of bolts that read spouts
+        if topic == CHANGES:  # of any bolt with totals; one of the configuration may read bolts
+            return max(map(of, reporting), default=0)
         return 1 + max(map(of, bolts[topic]), default=0) if topic in bolts else 0
 
     return max(map(of, bolts), default=0)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from analytics.broker.wire import BrokerState, Head, SourceState
+from analytics.core.bolt import CHANGES
 from analytics.runtime.balance import balance, together
 from analytics.runtime.draining import behind, depth
 
@@ -110,6 +111,9 @@ def test_the_depth_of_the_graph_of_bolts() -> None:
     assert depth({}) == 0
     assert depth(BOLTS) == 2
     assert depth({**BOLTS, "server": ["loginday", "paysummary"]}) == 3
+    of_bolts = {**BOLTS, "own_totals": ["loginday"], "timers": [CHANGES]}
+    assert depth(of_bolts) == depth(BOLTS) + 2
+    assert depth({"loginhour": ["gamelog.login"], "timers": [CHANGES]}) == 2
 
 
 def test_who_is_behind() -> None:
