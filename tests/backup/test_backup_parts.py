@@ -17,6 +17,7 @@ from analytics.backup.folder import Contents
 from analytics.backup.queue import Segments
 from analytics.broker.broker import Broker
 from analytics.broker.log import Log
+from analytics.broker.opening import RESTORING
 from analytics.broker.wire import BatchHeader, Part
 from analytics.config import BrokerSection, Config
 from analytics.errors import AnalyticsError, LogError, Unavailable
@@ -218,6 +219,12 @@ def test_what_is_there_is_not_written_over(config: Config, tmp_path: Path) -> No
     with pytest.raises(AnalyticsError, match=r"the database already has documents, in .*loginday"):
         restored(elsewhere, tmp_path / "backup")
     assert all_documents(config) == before
+
+
+def test_a_half_restored_folder_is_not_backed_up(config: Config, tmp_path: Path) -> None:
+    (config.data / RESTORING).touch()
+    with pytest.raises(LogError, match="a backup was being restored here, and that did not end"):
+        backed_up(config, tmp_path / "backup")
 
 
 def test_a_restoration_that_was_interrupted_starts_over(
