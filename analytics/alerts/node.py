@@ -103,8 +103,7 @@ class Alerts:
         }
 
     def _judge(self, rule: Rule, place: WatchedScope) -> None:
-        now = self._now()
-        found = rule.judge(place.zone, numbers.read(self._reader, rule, place, now), now)
+        found = numbers.judged(self._reader, rule, place, self._now())
         if found is None:
             return
         id_ = f"{rule.name}:{place.key}"

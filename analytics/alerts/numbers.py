@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from analytics.alerts.rules import ENDED, Rule
+from analytics.alerts.rules import ENDED, Judgement, Rule
 from analytics.config import Config, areas, catalogue
 from analytics.config.alert_sections import AlertSection
 from analytics.core.periods import PeriodName, Zone, zone
@@ -18,18 +18,28 @@ Values = dict[int, float | None]
 
 @dataclass(frozen=True)
 class WatchedScope:
-    """What a number is of: a game, a plat or an area of it. ``id`` is the area's or plat's, "" of a whole game."""
+    """What a number is of: a game, a plat or an area of it. ``id`` is the area's or plat's, "" of a whole game.
+
+    Attributes:
+        zone: names the days; ``zones`` are those of the areas, whose days make up one of the game or plat.
+    """
 
     game: str
     scope: str
     id: str
     name: str
     zone: Zone
+    zones: frozenset[Zone] = frozenset()
 
     @property
     def key(self) -> str:
         """The place as a text, for ids."""
         return f"{self.game}:{self.scope}:{self.id}"
+
+
+def judged(reader: Reader, rule: Rule, place: WatchedScope, now: float) -> Judgement | None:
+    """Return a rule's judgement of a place; None while that is not known."""
+    return rule.judge(place.zone, read(reader, rule, place, now), now, place.zones)
 
 
 def places(config: Config, section: AlertSection) -> Iterator[WatchedScope]:
@@ -38,14 +48,16 @@ def places(config: Config, section: AlertSection) -> Iterator[WatchedScope]:
         if section.games and game not in section.games:
             continue
         own = zone(of.timezone or config.timezone)
+        of_game = [area for area in areas(config).values() if area.game == game]
         if section.scope == "game":
-            yield WatchedScope(game, "game", "", f"game {game}", own)
+            yield WatchedScope(game, "game", "", f"game {game}", own, frozenset(one.zone for one in of_game))
         elif section.scope == "plat":
-            for plat in sorted({area.plat for area in of.areas.values()}):
-                yield WatchedScope(game, "plat", plat, f"plat {plat} of {game}", own)
+            for plat in sorted({area.plat for area in of_game}):
+                zones = frozenset(area.zone for area in of_game if area.plat == plat)
+                yield WatchedScope(game, "plat", plat, f"plat {plat} of {game}", own, zones)
         else:
-            for area in areas(config).values():
-                if area.game == game and (not section.areas or area.id in section.areas):
+            for area in of_game:
+                if not section.areas or area.id in section.areas:
                     yield WatchedScope(
                         game, "area", area.id, f"area {area.name or area.id} of {game}", area.zone
                     )
@@ -72,7 +84,7 @@ def read(reader: Reader, rule: Rule, place: WatchedScope, now: float) -> Values:
     A period without documents counts as 0 for bolts, which count what comes in, and as not known yet for timer bolts. So
     does a day that is not final.
     """
-    judged = rule.judged(place.zone, now)
+    judged = rule.judged(place.zone, now, place.zones)
     wanted = {one for start in judged for one in (start, *rule.compared(place.zone, start))}
     by_timer = rule.section.collection in TIMERS
     found: Values = {}

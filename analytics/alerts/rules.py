@@ -1,7 +1,7 @@
 """A rule and its judgement. Pure."""
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,9 +55,17 @@ class Rule:
         found = self._value(fields)
         return None if found is None else float(found)
 
-    def judged(self, zone: Zone, now: float) -> list[int]:
-        """Return the starts of the last ended periods, newest first."""
-        start = zone.start(self.period, int(now) - SETTLE_SECONDS)
+    def judged(self, zone: Zone, now: float, others: Iterable[Zone] = ()) -> list[int]:
+        """Return the starts of the last ended periods, newest first.
+
+        Args:
+            others: a day has ended when it has in these zones, too.
+        """
+        settled = int(now) - SETTLE_SECONDS
+        start = zone.start(self.period, settled)
+        if self.period == "day":
+            today = min(one.local(one.start("day", settled)).date() for one in (zone, *others))
+            start = zone.day_of(today.isoformat())
         found = []
         for _ in range(self.section.periods):
             start = zone.start(self.period, start - 1)
@@ -72,9 +80,11 @@ class Rule:
         days = [zone.day_after(day, -WEEK_DAYS * week) for week in range(1, self.section.weeks + 1)]
         return [zone.start(self.period, one + start - day) for one in days]
 
-    def judge(self, zone: Zone, values: Mapping[int, float | None], now: float) -> Judgement | None:
+    def judge(
+        self, zone: Zone, values: Mapping[int, float | None], now: float, others: Iterable[Zone] = ()
+    ) -> Judgement | None:
         """Return the judgement of what ended last; None while a number is not known, or there is nothing to compare it with."""
-        starts = self.judged(zone, now)
+        starts = self.judged(zone, now, others)
         found = []
         for start in starts:
             value = values.get(start)

@@ -30,7 +30,7 @@ def show(config: Config) -> None:
     try:
         for rule in rules_of(config):
             for place in numbers.places(config, rule.section):
-                found = rule.judge(place.zone, numbers.read(reader, rule, place, now), now)
+                found = numbers.judged(reader, rule, place, now)
                 value = "-" if found is None else f"{found.value:g}"
                 says = (
                     "not known yet" if found is None

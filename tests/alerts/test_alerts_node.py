@@ -2,10 +2,12 @@
 
 import logging
 
+import msgspec
 import pytest
 
 from analytics.alerts import node as alerts_node
 from analytics.alerts.node import Alerts
+from analytics.alerts.rules import SETTLE_SECONDS
 from analytics.config import AreaSection, Config, Game
 from analytics.config.alert_sections import AlertSection, ChannelSection, DigestSection
 from analytics.core.periods import zone
@@ -14,7 +16,7 @@ from analytics.store import MemoryStore
 from analytics.store.reading import StoreReader
 from analytics.store.store import Write
 
-SHANGHAI = zone("Asia/Shanghai")
+SHANGHAI, NEW_YORK = zone("Asia/Shanghai"), zone("America/New_York")
 DAY = SHANGHAI.day_of("2026-03-09")
 NOW = DAY + 86_400 + 3_600
 A, B = "a" * 24, "b" * 24
@@ -180,6 +182,24 @@ def test_keys_of_a_collection_are_added_up(monkeypatch):
             amount=amount,
         )
     assert fixture.texts() == ["spent, plat 1 of dl: cointype: amount is 110 (2026-03-09), above 100."]
+
+
+def test_a_day_of_a_game_is_judged_when_it_has_ended_in_all_of_its_areas(monkeypatch):
+    section = AlertSection(collection="cointype", value="amount", below=100, to=["ops"])
+    fixture = Fixture(monkeypatch, {"spent": section})
+    late = AreaSection(plat="2", timezone="America/New_York")
+    games = {
+        "dl": msgspec.structs.replace(fixture.config.games["dl"], areas={A: AreaSection(plat="1"), B: late})
+    }
+    fixture.config = msgspec.structs.replace(fixture.config, games=games)
+    fixture.restart()
+    for day, amount in ((SHANGHAI.day_after(DAY, -1), 200), (DAY, 60)):
+        fixture.put("cointype_total", f"{day}", game="dl", scope="game", ts=day, reason="shop", amount=amount)
+    assert fixture.texts() == [], "it is 1 o'clock in Shanghai, and noon of the day before in New York"
+    fixture.now = NEW_YORK.day_of("2026-03-10") + SETTLE_SECONDS - 1
+    assert fixture.texts() == []
+    fixture.now += 1
+    assert fixture.texts() == ["spent, game dl: cointype: amount is 60 (2026-03-09), below 100."]
 
 
 def test_a_fall_against_the_same_weekday(monkeypatch):
