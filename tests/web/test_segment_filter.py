@@ -160,3 +160,5 @@ def test_the_properties_have_a_page_among_the_collections(shown):
     assert answer.status_code == 200, answer.text
     menu = shown[0].get("/").text
     assert "/collections/acctsegment" not in menu
+    listed = shown[0].get("/api/v1/collections").json["collections"]
+    assert [one["own"] for one in listed if one["name"] == "acctsegment"] == [False]

@@ -8,6 +8,7 @@ import msgspec
 from analytics.bolts import BOLTS
 from analytics.core.bolt import Bolt
 from analytics.core.fields import BoltFields
+from analytics.core.segments import PROPERTIES
 from analytics.web.answers import means
 from analytics.web.data import Data
 from analytics.web.filters import Filters
@@ -43,7 +44,7 @@ def _row(bolt: Bolt) -> CollectionRow:
     fields = BoltFields(bolt)
     return CollectionRow(
         name=bolt.name,
-        own=bolt.name not in BOLTS,
+        own=bolt.name not in (*BOLTS, PROPERTIES),
         documents=", ".join([*([bolt.period] if bolt.period else []), *bolt.by]),
         fields=", ".join((*fields.numbers, *fields.extremes, *fields.others)),
         reads=", ".join(_topics(bolt)),
