@@ -101,8 +101,8 @@ class Declarations:
             since = _since(config, bolts[name]) if noted is None else noted.since
             if days := journal_days(config, _spouts(bolts, name), since):
                 yield (
-                    f"bolt {name}: it counts what comes in since it first ran, and lacks {len(days)} "
-                    f"day{'s' if len(days) > 1 else ''} of which there are journals, {_shown(days)}; {command} counts them"
+                    f"bolt {name}: it counts what comes in since it first ran, and lacks what came in before, on {len(days)} "
+                    f"day{'s' if len(days) > 1 else ''} of which there are journals, {_shown(days)}; {command} counts it"
                 )
 
 

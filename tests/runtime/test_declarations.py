@@ -219,8 +219,8 @@ def test_one_that_is_added_later_has_its_past_after_a_rebuild(
     lacking = suite.disagreements()
     assert [one.partition(":")[0] for one in lacking] == ["bolt pvp", "bolt rows"]
     assert (
-        "lacks 1 day of which there are journals, 2015-01-08; `bin/analytics rebuild --bolt pvp` counts them"
-        in lacking[0]
+        "lacks what came in before, on 1 day of which there are journals, 2015-01-08; "
+        "`bin/analytics rebuild --bolt pvp` counts it" in lacking[0]
     )
     suite.rebuild("pvp")
     assert suite.documents() == suite.expected()
