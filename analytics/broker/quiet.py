@@ -17,6 +17,9 @@ CREATE TABLE IF NOT EXISTS sources (
     name TEXT PRIMARY KEY, accepted BLOB NOT NULL, rejected BLOB NOT NULL, checksum INTEGER NOT NULL
 ) WITHOUT ROWID
 """
+_BUSY_MS = 100
+"""A write waits no longer for a backup that reads: the broker's lookups would wait with it. It is tried again later."""
+
 _ROW = "name, accepted, rejected, checksum"
 _Row = tuple[str, bytes, bytes, int]
 
@@ -34,6 +37,7 @@ class QuietSources:
             path.chmod(0o640)
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute(_TABLE)
+            self._db.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         except sqlite3.Error as error:
             raise self._damaged(error) from error
         self.count = 0

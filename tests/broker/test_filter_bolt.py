@@ -1,6 +1,9 @@
 """The filter bolt: exactly the records that were not accepted before pass, in any order and batching."""
 
 import itertools
+import sqlite3
+import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +20,7 @@ from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.filter import Filter, KnownNumbers, NewRecords
 from analytics.broker.filterstore import FilterStore, Passed, encoded
+from analytics.broker.quiet import QuietSources
 from analytics.broker.wire import BatchHeader, Part, SourceState, number_of
 from analytics.config import BrokerSection
 from analytics.core.numberset import NumberSet
@@ -224,6 +228,24 @@ def test_quiet_sources_that_are_gone_or_changed_are_noticed(tmp_path: Path) -> N
     path.write_bytes(whole.replace(NumberSet([(1, 2)]).dump(), NumberSet([(1, 3)]).dump()))
     with pytest.raises(AnalyticsError, match="numbers of s that were changed"):
         disk.restart()
+
+
+def test_a_backup_that_reads_for_long_keeps_nobody_waiting(tmp_path: Path) -> None:
+    quiet = QuietSources(tmp_path / "quiet.sqlite")
+    known = KnownNumbers(NumberSet([(1, 5)]), NumberSet())
+    quiet.put({"s": known})
+    with closing(sqlite3.connect(tmp_path / "quiet.sqlite")) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT * FROM sources").fetchall()
+        began = time.monotonic()
+        with pytest.raises(OSError, match="locked"):
+            quiet.put({"later": known})
+        assert time.monotonic() - began < 2
+        assert quiet.find("s") == known and quiet.find("later") is None
+        backup.rollback()
+    quiet.put({"later": known})
+    assert quiet.find("later") == known
+    quiet.close()
 
 
 def test_skipped_lines_cost_a_bit_each() -> None:
