@@ -1,6 +1,7 @@
 """Checks of ``[alerts]``, ``[channels]`` and ``[digest]``: whether they can work with this configuration."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
@@ -57,6 +58,9 @@ def _of_alert(config: Config, alert: AlertSection, bolts: Mapping[str, Bolt]) ->
         yield f"to: expected names of [channels], found none; there are: {_listed(config.channels)}"
     if alert.below is alert.above is alert.falls is alert.rises is None:
         yield "below: expected one of below, above, falls and rises, found none"
+    for name, bound in (("below", alert.below), ("above", alert.above)):
+        if bound is not None and not math.isfinite(bound):
+            yield f"{name}: expected a number, got {bound}"
     for game in alert.games:
         if game not in config.games:
             yield f'games: expected one of {_listed(config.games)}, got "{game}"'

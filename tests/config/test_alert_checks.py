@@ -41,6 +41,7 @@ def test_what_works_is_taken(tmp_path):
         ('collection = "activeweek"\nvalue = "active"\nbelow = 1', 'alerts.few.collection: expected one with documents by hour or day, got "activeweek"'),
         ('collection = "kpi"\nvalue = "dau > 3"\nbelow = 1', "alerts.few.value: expected a number, got a flag"),
         ('collection = "kpi"\nvalue = "[dau]"\nbelow = 1', "alerts.few.value: column 1: expected a list only after `in`"),
+        ('collection = "kpi"\nvalue = "dau"\nbelow = nan', "alerts.few.below: expected a number, got nan"),
         ('collection = "kpi"\nvalue = "dau"', "alerts.few.below: expected one of below, above, falls and rises"),
         ('collection = "loginday"\nvalue = "count"\nbelow = 1', 'alerts.few.scope: expected "area", since loginday has no totals'),
         ('collection = "cointype"\nvalue = "users"\nabove = 1', "alerts.few.value: expected numbers of cointype that can be added up"),
