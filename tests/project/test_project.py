@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,12 @@ def test_a_class_name_stands_once() -> None:
     for file, node in classes():
         found.setdefault(node.name, []).append(f"{file.relative_to(ROOT)}:{node.lineno}")
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Their folders are no packages, so the second one could not be imported in a run of all."""
+    names = Counter(file.name for file in (ROOT / "tests").rglob("*.py") if file.name != "conftest.py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_a_class_can_be_understood_alone() -> None:
