@@ -435,3 +435,13 @@ def test_columns_of_the_configuration_count_whatever_header_a_journal_has_kept()
     one_record(by_header, b"7,login,2026-11-28 08:00:05", "uid,event,time")
     with pytest.raises(RecordError, match="expected a header"):
         by_header.piece(b"7,login,2026-11-28 08:00:05")
+
+
+def test_a_field_without_a_name_is_kept_where_no_field_says_the_event() -> None:
+    one = mapping(event="", opcode="yuanbao_logchange", fields={"acct": "uid"})
+    line = b'{"time":"2026-11-28 08:00:05","uid":"7","":"x"}'
+    assert one_record(one, line)["data"] == {"acct": "7", "": "x"}
+    if COMPILED:
+        text = one.records(line + b"\n")
+        assert text is not None
+        assert json.loads(text)["data"] == {"acct": "7", "": "x"}

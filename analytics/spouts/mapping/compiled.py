@@ -74,7 +74,7 @@ class LineMapping:
         named = [section.time.field, section.event, *section.fields.values(), *self._origins]
         if isinstance(section.area, FieldSection):
             named.append(section.area.field)
-        self._moved = {*named} - {name for name, own in section.fields.items() if name == own}
+        self._moved = {*filter(None, named)} - {name for name, own in section.fields.items() if name == own}
         needed = [section.time.field, section.event]
         self._origins["ts"] = section.time.field
         if isinstance(section.area, FieldSection):
