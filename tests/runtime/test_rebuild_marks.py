@@ -80,7 +80,7 @@ def test_a_document_that_no_worker_can_use(
 def test_a_day_that_is_gone_is_not_computed_with_any_more(
     publisher: Kept, store: MemoryStore, writer: DocumentWriter, name: str
 ) -> None:
-    """The node has read it, and keeps that until it is told."""
+    """The node has read it, and keeps that until a change is reported."""
     group = cast(Any, SimpleNamespace(area=AREAS[A], versions={}))
     writer._tail = cast(Any, SimpleNamespace(log="log", numbers=dict.fromkeys(BOLTS[name].reads, 0)))
     id_ = f"{A}:{DAY}"

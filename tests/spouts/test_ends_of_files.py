@@ -118,7 +118,7 @@ def test_the_last_record_of_a_quiet_file_counts_without_its_newline(folder):
 
 @pytest.mark.parametrize(("end", "come"), [(b"\r\n", 0), (b"  \r\n", 1)])
 def test_a_log_whose_first_line_ended_late_is_known_again(folder, end, come):
-    """It was named before the carriage return had come, and is told from others by its first line."""
+    """It was named before the carriage return had come; its first line tells it from others."""
     log, texts = folder / "game.log", lines(1, 3).splitlines()
     reading = Reading(log)
     log.write_bytes(texts[0] + end[:come])

@@ -94,8 +94,8 @@ def _plans(
             within=wanted.since is not None,
         )
         # Where a start has moved, what looks at it is computed for all days: nobody else would.
-        began_anew = [scope for scope in of_game if moved.intersection(scope.areas)]
-        yield from of_spans(spans(facts, began_anew, users.values(), int(now())), users)
+        moved_scopes = [scope for scope in of_game if moved.intersection(scope.areas)]
+        yield from of_spans(spans(facts, moved_scopes, users.values(), int(now())), users)
 
 
 def _roll_up(totals: Totals, store: Store, games: Iterable[str], wanted: Wanted, done: Done) -> None:

@@ -44,7 +44,7 @@ def test_records_of_an_old_day_change_exactly_what_depends_on_it(suite: Any, wha
         suite.send(topic, tuples)
     suite.drain()
     assert suite.unpublished() == []
-    expected = suite.anew()
+    expected = suite.recomputed()
     assert suite.documents() == expected, "all of them"
     changed = differing(documents, expected)
     assert changed, "the case is of no use"
@@ -85,7 +85,7 @@ def test_a_day_begins_without_any_record(suite: Any) -> None:
     eventually(lambda: list(suite.documents("loginretention")[key]["retention"]) == ["1", "2", "3"])
     eventually(suite.is_saved)
     assert suite.unpublished() == []
-    expected = suite.anew()
+    expected = suite.recomputed()
     assert suite.documents() == expected
     assert differing(versions, suite.versions()) == differing(documents, expected)
 
@@ -98,7 +98,7 @@ def test_days_that_began_while_nobody_looked(suite: Any) -> None:
     suite.now = at("2015-04-29")
     suite.start_timers()
     eventually(lambda: suite.store.load("positions", ["timers"])["timers"]["now"] == suite.now)
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
@@ -113,7 +113,7 @@ def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(planning, "DOCUMENTS_AT_ONCE", 10**6)
     monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 1000)
     assert {name for name, _ in found} == set(COLLECTIONS)
-    assert found == suite.anew()
+    assert found == suite.recomputed()
 
 
 def test_while_one_piece_is_written_others_are_computed(suite: Any, monkeypatch: Any) -> None:
@@ -137,7 +137,7 @@ def test_while_one_piece_is_written_others_are_computed(suite: Any, monkeypatch:
     some_weeks(suite, "2015-02-20", 3, seed=8)
     suite.drain()
     assert len(under_way) > 1
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -49,7 +49,7 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
     suite.start_timers()
     suite.drain()
     assert suite.unpublished() == []
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 @pytest.mark.parametrize("collection", ["serverstarttime", "kpi"])
@@ -74,7 +74,7 @@ def test_killed_and_the_broker_is_late(suite: Any, collection: str, monkeypatch:
     suite.start_timers()
     suite.drain()
     assert suite.unpublished() == []
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
@@ -101,7 +101,7 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
     suite.start_timers()
     suite.drain()
     assert suite.unpublished() == []
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
@@ -112,7 +112,7 @@ def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
         suite.drain()
     unblock(suite)
     assert suite.unpublished() == []
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 @pytest.mark.parametrize("collection", ["serverstarttime", "kpi", "positions"])
@@ -140,19 +140,19 @@ def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: st
     suite.drain()
     eventually(lambda: other.state()["runs"] > 0)
     suite.store.before = lambda collection, writes: None
-    runs, begun_anew, prepare = sleeper.state()["runs"], [], Timers._prepare
+    runs, begun_again, prepare = sleeper.state()["runs"], [], Timers._prepare
 
     def prepared(node: Timers) -> Any:
-        begun_anew.append(node)
+        begun_again.append(node)
         return prepare(node)
 
     monkeypatch.setattr(Timers, "_prepare", prepared)
     wakes.set()
-    eventually(lambda: sleeper in begun_anew or sleeper.state()["runs"] > runs)
+    eventually(lambda: sleeper in begun_again or sleeper.state()["runs"] > runs)
     suite.kill(sleeper)  # whatever it did last, another one finds the truth
     suite.send("gamelog.login_logcount", [log("login", "z", at("2015-03-04"))])
     suite.drain()
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_a_worker_may_die_too(suite: Any) -> None:
@@ -163,7 +163,7 @@ def test_a_worker_may_die_too(suite: Any) -> None:
     suite.start_worker()
     suite.drain()
     assert suite.unpublished() == []
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_the_queue_is_replaced(suite: Any) -> None:
@@ -177,7 +177,7 @@ def test_the_queue_is_replaced(suite: Any) -> None:
     some_weeks(suite, "2015-03-01", 12, seed=2)
     suite.drain()
     eventually(suite.is_saved)
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_a_broker_that_comes_back(suite: Any) -> None:
@@ -188,7 +188,7 @@ def test_a_broker_that_comes_back(suite: Any) -> None:
     some_weeks(suite, "2015-02-25", 8, seed=2)
     suite.drain()
     assert suite.unpublished() == []
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()
 
 
 def test_restarted_without_a_change_nothing_is_written(suite: Any) -> None:
@@ -204,4 +204,4 @@ def test_restarted_without_a_change_nothing_is_written(suite: Any) -> None:
     suite.send("gamelog.login_logcount", [log("login", "z", at("2015-03-04"))])
     suite.drain()
     assert node.state()["runs"] > 0
-    assert suite.documents() == suite.anew()
+    assert suite.documents() == suite.recomputed()

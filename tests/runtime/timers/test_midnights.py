@@ -43,7 +43,7 @@ def test_a_midnight_passes_between_a_computation_and_its_write(suite: Any, colle
     assert writing.is_set()
     assert node.state()["error"] == ""
     assert suite.documents(collection) == {
-        key: one for key, one in suite.anew().items() if key[0] == collection
+        key: one for key, one in suite.recomputed().items() if key[0] == collection
     }
 
 

@@ -189,7 +189,7 @@ def test_weeks_in_any_order_come_to_what_they_come_to_at_once(suite: Any, seed: 
     some_weeks(suite, "2015-02-02", 45, seed)
     suite.drain()
     found = suite.documents()
-    assert found == suite.anew()
+    assert found == suite.recomputed()
     assert {area for name, key in found for area in [key.split(":")[0]]} == {A, B, C, "game", "plat"}
     assert {one["final"] for one in found.values()} == {True, False}
 

@@ -80,7 +80,7 @@ def test_killed_while_values_are_written(divided: Divided, moment: str, collecti
     suite.start_worker()
     suite.drain()
     assert suite.unpublished() == []
-    assert counting(suite.documents()) == counting(suite.anew())
+    assert counting(suite.documents()) == counting(suite.recomputed())
     assert {one["value"] for one in suite.documents("kpi_segment").values()} == {"a", "b", "other", "unknown"}
 
 
@@ -103,7 +103,7 @@ def test_a_late_record_changes_the_value_from_its_day_on(divided: Divided) -> No
     suite.drain()
     assert values(suite, "dau") == {"08": "unknown", "10": "other", "14": "other"}
     assert values(suite, "dau", "kpi_segment_total", "game:dl:") == {"08": "b", "10": "b", "14": "b"}
-    assert counting(suite.documents()) == counting(suite.anew())
+    assert counting(suite.documents()) == counting(suite.recomputed())
 
 
 def values(suite: Any, field: str, collection: str = "kpi_segment", of: str = A) -> dict[str, str]:
@@ -134,7 +134,7 @@ def test_other_values_are_computed_and_those_of_before_removed(divided: Divided)
     found = suite.documents()
     assert {one["value"] for one in found.values() if "value" in one} == {"a", "x", "unknown"}
     assert {one["game"] for one in found.values() if "value" in one} == {"dl"}
-    assert counting(found) == counting(suite.anew())
+    assert counting(found) == counting(suite.recomputed())
     assert list(segment_contradictions(suite.config, suite.store)) == [
         "segment channel of wsdx: documents have signup_logcount.data.channel, which the configuration does not name"
     ]

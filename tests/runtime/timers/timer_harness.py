@@ -206,7 +206,7 @@ class Suite:
     def versions(self) -> dict[tuple[str, str], int]:
         return {(name, one["_id"]): one["_v"] for name in self.collections for one in self.store.find(name)}
 
-    def anew(self) -> dict[tuple[str, str], dict[str, Any]]:
+    def recomputed(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Return what a node that has never run before makes of the bolts' documents. It publishes them, too."""
         fresh = SharedStore()
         for name in self.read:
