@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Block(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class JournalBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece of a journal: the lines that begin at byte ``begin`` or after it, and before ``end``.
 
     So the last line may end after ``end``, and ``begin`` and ``end`` need not be known to be at lines.

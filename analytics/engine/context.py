@@ -22,12 +22,12 @@ class Context:
     uri: str
     log: str
 
-    def process(self) -> "Process":
+    def process(self) -> "TaskProcess":
         """Return what this process has made of the context: it is made once, and kept."""
         raise NotImplementedError
 
 
-class Process:
+class TaskProcess:
     """One process that runs tasks: bolts, areas, folder, store, writer, made when they are first needed."""
 
     context: Context

@@ -7,7 +7,7 @@ import msgspec
 from analytics.core.bolt import Key
 from analytics.core.fold import Delta
 from analytics.core.intervals import Pair
-from analytics.engine.blocks import Block
+from analytics.engine.blocks import JournalBlock
 
 Names = dict[str, list[Pair]]
 """Names of records: per source their numbers, as sorted pairs of first and last."""
@@ -19,7 +19,7 @@ AreaDeltas = dict[str, dict[Key, list[Delta]]]
 class FoldTask(msgspec.Struct, frozen=True):
     """A block to fold, ``without`` these records."""
 
-    block: Block
+    block: JournalBlock
     without: Names = {}
 
 

@@ -3,11 +3,11 @@
 from typing import Any
 
 from analytics.config import Config
-from analytics.engine.engines import Engine
+from analytics.engine.engines import BatchEngine
 from analytics.store import Store
 
 
-class Driver:
+class EngineDriver:
     """Plans, freezes and commits batches, and has an engine fold and settle them. One at a time may; a second one is refused.
 
     Args:
@@ -16,7 +16,13 @@ class Driver:
     """
 
     def __init__(
-        self, config: Config, store: Store, engine: Engine, shared: str, block_bytes: int, batch_bytes: int
+        self,
+        config: Config,
+        store: Store,
+        engine: BatchEngine,
+        shared: str,
+        block_bytes: int,
+        batch_bytes: int,
     ) -> None:
         raise NotImplementedError
 
@@ -32,7 +38,7 @@ class Driver:
 
         Raises:
             Unavailable: store, engine or shared folder do not answer. Call again.
-            Overtaken: another driver has gone on. Call :meth:`start` again once this one is elected.
+            DriverOvertaken: another driver has gone on. Call :meth:`start` again once this one is elected.
             LostWrites, JournalGone: see there; this driver can't go on.
         """
         raise NotImplementedError

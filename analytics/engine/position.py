@@ -14,7 +14,7 @@ ENGINE = "engine"
 """The document of the collection ``positions``."""
 
 
-class Overtaken(AnalyticsError):
+class DriverOvertaken(AnalyticsError):
     """Another driver has gone on from the saved position."""
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from analytics.engine.context import Process
+from analytics.engine.context import TaskProcess
 from analytics.engine.fold import AreaDeltas
 
 
@@ -23,7 +23,7 @@ class AreaSettled:
     written: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
 
-def settle_area(process: Process, area: str, deltas: AreaDeltas, number: int) -> AreaSettled:
+def settle_area(process: TaskProcess, area: str, deltas: AreaDeltas, number: int) -> AreaSettled:
     """Bring an area's part of batch ``number`` into the store. Any number of processes may do so at once, and again.
 
     Raises:

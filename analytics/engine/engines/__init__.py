@@ -32,7 +32,7 @@ class FoldedBatch(Protocol):
         """Drop the deltas."""
 
 
-class Engine(Protocol):
+class BatchEngine(Protocol):
     """Runs the tasks of one batch after the other. Only :mod:`analytics.engine.live` calls it."""
 
     def start(self, context: Context) -> None:
