@@ -19,40 +19,16 @@ from typing import Any
 import msgspec
 
 from analytics.broker.wire import BrokerState, Head
+from analytics.core.writing import LostWrites, Written
 from analytics.errors import AnalyticsError
 from analytics.store import POSITIONS, Document, Store, Write
 
 NOTHING = Head(0, 0, 0)
-SAMPLE = 8
-"""So many of the documents that a bolt wrote last are named in its position: a majority of them would show a loss."""
-
 EXPIRY_SECONDS = 86_400.0
 """A document that was written longer ago may be missing because it was let expire: that is no loss."""
 
-Written = dict[str, tuple[int, float]]
-"""Per id of a document the version that was written, and when, in Unix seconds."""
-
 Numbers = dict[str, int]
 """Per topic the number of a message."""
-
-
-class LostWrites(AnalyticsError):
-    """The store holds less than it had acknowledged of a bolt's documents.
-
-    Attributes:
-        bolt: its name.
-        what: what was found and what was expected.
-        includes: per topic the number through which what is left is complete, as far as is known; no topic: nothing is.
-    """
-
-    def __init__(self, bolt: str, what: str, includes: Mapping[str, int]) -> None:
-        super().__init__(
-            f"{bolt}: the database has lost acknowledged writes: {what}. Was it restored from a backup, or were documents "
-            "deleted? Its worker begins again and reads what the Queue still holds"
-        )
-        self.bolt = bolt
-        self.what = what
-        self.includes = dict(includes)
 
 
 class LossNote(msgspec.Struct):

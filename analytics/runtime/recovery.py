@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
+from analytics.core.writing import LostWrites
 from analytics.errors import Unavailable
 from analytics.runtime.lost_writes import (
     NOTHING,
     Losses,
     LossNote,
-    LostWrites,
     Numbers,
     check_queue,
     older_position,

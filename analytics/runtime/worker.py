@@ -15,11 +15,12 @@ import gevent
 from analytics.broker.wire import Head, Message
 from analytics.config import Config, areas, catalogue
 from analytics.core.fold import Folder
+from analytics.core.writing import LostWrites
 from analytics.runtime.connections import Connections
 from analytics.runtime.consumer import NOTHING, Consumer, NewLog
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.flush_schedule import FlushSchedule
-from analytics.runtime.lost_writes import Losses, LossNote, LostWrites
+from analytics.runtime.lost_writes import Losses, LossNote
 from analytics.runtime.node import Node
 from analytics.runtime.pending import Pending
 from analytics.runtime.recovery import Recovery

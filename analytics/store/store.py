@@ -18,9 +18,10 @@ rewritten gets parts with new numbers, and then the old parts are deleted.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from analytics.core.settle import part_ids
+from analytics.core.writing import Write as Write
 from analytics.errors import AnalyticsError, Unavailable
 
 Document = dict[str, Any]
@@ -71,20 +72,6 @@ def is_version(document: Document) -> bool:
     """Whether a stored document has a valid version; it may have been changed by hand."""
     version = document.get("_v")
     return isinstance(version, int) and not isinstance(version, bool) and 0 < version < MOST_VERSIONS
-
-
-class Write(NamedTuple):
-    """Replace the document ``id`` by ``document``, if the condition holds.
-
-    Args:
-        document: the whole new document; its ``_id`` may be left out.
-        expected: the ``_v`` that the stored document must have. 0: it must not exist. None: no condition,
-            for documents that carry no ``_v`` (parts).
-    """
-
-    id: str
-    document: Document
-    expected: int | None
 
 
 class Store(ABC):

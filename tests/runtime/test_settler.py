@@ -12,10 +12,11 @@ from analytics.core.areas import Area, Areas
 from analytics.core.fold import Folder
 from analytics.core.periods import zone
 from analytics.core.settle import PART_SIZE, STEP_SIZE
+from analytics.core.writing import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE
 from analytics.errors import Unavailable
 from analytics.rebuild.overlay import Silent
 from analytics.runtime.outlet import Outlet
-from analytics.runtime.settler import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE, PORTIONS, PendingChanges, Settler
+from analytics.runtime.settler import PORTIONS, PendingChanges, Settler
 from analytics.store import Document, Write
 from analytics.store.memory import MemoryStore
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from analytics.core.bolt import Bolt, Key
-from analytics.core.settle import Known
+from analytics.core.document import Known
 
 DOCUMENT_ITEMS = 4
 """A document without lists takes as much memory as so many list items."""

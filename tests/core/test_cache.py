@@ -1,8 +1,8 @@
 """Which documents a worker keeps in memory, and of which periods it knows."""
 
 from analytics.bolts import BOLTS
+from analytics.core.cache import DOCUMENT_ITEMS, Cache, Periods
 from analytics.core.settle import Known, unknown
-from analytics.runtime.cache import DOCUMENT_ITEMS, Cache, Periods
 
 BOLT = BOLTS["loginhour"]
 AREA = "549140c8dbdb67794fc0fa3b"
