@@ -221,11 +221,11 @@ def test_answers_of_many_accounts_do_not_travel_together(narrow, broker, till, s
     """The broker hangs up on a message that is too large, however often it comes."""
     for day in range(1, 9):
         till.paid[DL, f"2015-01-0{day}"] = users(**{f"u{n}": 2.0 for n in range(3_000)})
-    node = spout(since="2015-01-01")
-    node.step()  # begins to ask
-    until = time.monotonic() + 60
-    while sum(till.asked.values()) < 16 and time.monotonic() < until:
-        gevent.sleep(0.05)  # all answers wait for the next step
+    node = spout(since="2015-01-01", concurrency=16)
+    step_until(node, lambda: till.asked)
+    with gevent.Timeout(60):
+        while len(till.asked) < 16:
+            gevent.sleep(0.05)  # the other answers wait for the next step
     step_until(node, lambda: node.state()["published"] == 8)
 
 
