@@ -20,7 +20,7 @@ from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs
 from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.starts import Start, Starts
-from analytics.runtime.timers.writing import Changes, Done, Writer, tuple_of
+from analytics.runtime.timers.writing import Changes, Done, TimerWriter, tuple_of
 from analytics.store import Store, Write
 from analytics.store.store import Document
 from analytics.system.tasks import share
@@ -68,7 +68,7 @@ class Run:
         self._groups_at_once = GROUPS_AT_ONCE if check is not None else 1
         self._max_bytes = max_bytes
         self.done = Done()
-        self.writer = Writer(store, outlet, run, again, self.done)
+        self.writer = TimerWriter(store, outlet, run, again, self.done)
 
     def work(self, plan: Plan) -> None:
         """Bring every document of the plan, which is one game's, up to date.

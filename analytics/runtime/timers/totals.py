@@ -21,7 +21,7 @@ from analytics.core.bolt import joined
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
-from analytics.runtime.timers.writing import Changes, Writer
+from analytics.runtime.timers.writing import Changes, TimerWriter
 from analytics.store import Store
 from analytics.store.store import AREAS, TOTAL, Document
 from analytics.timers.rollup import AREA_FIELDS, Rollup, added
@@ -60,7 +60,7 @@ class Totals:
         rollups: Mapping[str, Rollup],
         areas: Areas,
         scopes: Sequence[Scope],
-        writer: Writer,
+        writer: TimerWriter,
         now: Now,
         check: Callable[[], None] | None = None,
     ) -> None:

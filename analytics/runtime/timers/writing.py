@@ -41,7 +41,7 @@ class Changes:
     damaged: set[str] = field(default_factory=set)
 
 
-class Writer:
+class TimerWriter:
     """Writes, publishes and removes documents of timer bolts.
 
     Args:
