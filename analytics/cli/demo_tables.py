@@ -15,7 +15,11 @@ from rich.table import Table
 from analytics.core.areas import Areas
 from analytics.core.periods import Zone
 from analytics.core.rates import percent
+from analytics.core.segments import PROPERTIES
+from analytics.simulate.channels import GAMES, SEGMENT
 from analytics.store import Document, Store
+from analytics.store.store import DIVIDED, TOTAL
+from analytics.timers import TIMERS
 
 WIDTH = 100
 EVERY = 5
@@ -199,6 +203,32 @@ def payment_table(numbers: Numbers) -> RenderableType:
     return table
 
 
+def channel_table(numbers: Numbers) -> RenderableType:
+    """Return what became of the players from each channel, in the games that are divided by it."""
+    table = _table(("game", SEGMENT), ("sign-ups", *(f"day {n} %" for n in RETENTION), "revenue"))
+    for game in sorted(GAMES & {*numbers.games}):
+        sums: dict[str, Counter[str]] = defaultdict(Counter)
+        for name in ("loginretention", "kpi"):
+            for one in numbers.store.find(f"{name}{DIVIDED}{TOTAL}", game=game):
+                if one["scope"] == "game" and one["segment"] == SEGMENT:
+                    sums[one["value"]].update(
+                        _of_cohort(one) if "retention" in one else {"revenue": one["revenue"]}
+                    )
+        for value, total in sorted(sums.items(), key=lambda one: -one[1]["reg"]):
+            shares = [(total[f"back {n}"], total[f"cohort {n}"]) for n in RETENTION]
+            cells = (f"{percent(back, cohort):.1f}" if cohort else "" for back, cohort in shares)
+            table.add_row(game, value, f"{total['reg']:,}", *cells, f"{total['revenue']:,.2f}")
+    return table
+
+
+def _of_cohort(document: Document) -> dict[str, int]:
+    """Return a cohort's accts, and for each n that has passed, these again and how many came back."""
+    found = {"reg": document["reg"]}
+    for n, one in document["retention"].items():
+        found |= {f"cohort {n}": document["reg"], f"back {n}": one["count"]}
+    return found
+
+
 @dataclass(frozen=True)
 class Chapter:
     """A table with a word on how to read it, and the collections that it is made of or that belong to its subject."""
@@ -241,6 +271,10 @@ CHAPTERS = (
     Chapter(
         "Lifetime value", "what a day's sign-ups have paid through the n-th day after, per head", worth_table,
         ("ltv",),
+    ),
+    Chapter(
+        "Channels", "the accts of a game divided by where they signed up from; % of sign-ups that logged in on the n-th day after",
+        channel_table, (PROPERTIES, *(f"{name}{DIVIDED}" for name in TIMERS)),
     ),
 )  # fmt: skip
 """All tables, in the order in which they are shown; together they name every collection of the suite's own."""

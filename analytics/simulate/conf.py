@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analytics.simulate import channels
 from analytics.simulate.events import GameServer
 from analytics.simulate.game import LOG_NAME
 
@@ -50,6 +51,8 @@ def configuration(
     tables.append(("syncuser", {"url": f"{url}/syncuser?since={{since}}&{query}", **poll}))
     for server in servers:
         tables.append(("[gamelog.sources]", _source(server, url, suite)))
+    for game in sorted(channels.GAMES & {server.game for server in servers}):
+        tables.append((f"games.{game}.segments.{channels.SEGMENT}", channels.SECTION))
     for server in servers:
         area = {"plat": server.plat, "corpid": server.corpid, "server_name": server.server_name}
         tables.append((f"games.{server.game}.areas.{server.id}", area))

@@ -47,7 +47,7 @@ class Op:
 
 
 LOGGED = {
-    SIGNUP: Op("signup_logcount", 1001, "signup"),
+    SIGNUP: Op("signup_logcount", 1001, "signup", ', "channel": "%s"'),
     CREATEROLE: Op("createrole_logcount", 1002, "createrole"),
     LOGIN: Op("login_logcount", 1003, "signin"),
     COIN: Op("yuanbao_logchange", 1101, "yuanbao", ', "amount": %d, "reason": "%s"'),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from analytics.simulate.events import CREATEROLE, LOGIN, PAY, SIGNUP, Event, GameServer
 from analytics.simulate.subledgers.accts import AcctLedger
+from analytics.simulate.subledgers.channels import ChannelLedger
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money
 from analytics.simulate.subledgers.payments import PaymentLedger
 from analytics.simulate.subledgers.periods import period_documents
@@ -26,6 +27,7 @@ class Ledger:
         self._calendar = Calendar(timezone)
         self._accts = AcctLedger(self._servers)
         self._payments = PaymentLedger(self._servers)
+        self._channels = ChannelLedger(self._servers)
         self._coins = CoinLedger()
         self._deeds = ProgressLedger()
         self._roles = RoleLedger(self._servers, self._calendar)
@@ -35,6 +37,7 @@ class Ledger:
         """Enter events of ``area`` on the day that starts at ``day``."""
         self._accts.note(area, day, events)
         self._payments.note(area, day, events)
+        self._channels.note(area, day, events)
         self._coins.note(area, day, events)
         self._deeds.note(area, day, events)
         self._roles.note(area, events)
@@ -60,15 +63,17 @@ class Ledger:
         """
         today = self._calendar.day(int(time.time() if now is None else now))
         days = scopes(self._servers, self._calendar, self._accts, self._payments)
+        parts = self._channels.parts(days, self._calendar)
         documents: Documents = {
             **self._accts.documents(),
             **self._payments.documents(),
+            **self._channels.documents(),
             "server": self._server_documents(),
             **self._coins.documents(self._servers),
             **self._deeds.documents(self._servers),
             **self._roles.documents(),
             "userpay": self._payer_documents(),
-            **period_documents(days, self._calendar, today),
+            **period_documents([*days, *parts], self._calendar, today),
         }
         return {**documents, **totals(documents, self._calendar, today)}
 

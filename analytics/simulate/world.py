@@ -15,6 +15,7 @@ from operator import itemgetter
 from random import Random
 from zoneinfo import ZoneInfo
 
+from analytics.simulate.channels import channel
 from analytics.simulate.events import CREATEROLE, LOGIN, ROLE, SIGNUP, Event, GameServer
 from analytics.simulate.players import PAYER_SHARE, WHALE_SHARE, Draw, Player, account, play
 
@@ -105,7 +106,8 @@ class AreaWorld:
         player = self._new_player(index, random)
         self._players.append(player)
         ts = min(_moment(random, start), end - 60)
-        events.append((ts, SIGNUP, (ts, player.acct)))
+        came_from = channel(player.acct, self.server.id, player.keenness > 1)
+        events.append((ts, SIGNUP, (ts, player.acct, came_from)))
         if random() < 0.03:
             player.keenness = 0.0  # left for good after the first screen
             return

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from analytics.simulate.channels import LISTED
 from analytics.simulate.events import ACCEPT, COIN, CREATEROLE, FINISH, FUBEN, LOGIN, PAY, ROLE, SHOP, SIGNUP
 from analytics.simulate.ledger import Ledger
 from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
@@ -246,6 +247,38 @@ def test_activity(world, documents, collection, is_first, length):
         }
 
     check(documents, collection, world, fields)
+
+
+@pytest.mark.parametrize(
+    ("collection", "field", "back", "ahead"),
+    [("kpi", "dau", 0, 0), ("kpi", "mau", 29, 0), ("activeweek", "ac_user", 0, 6)],
+)
+@pytest.mark.parametrize("total", ["", "_total"])
+def test_channels(world, documents, total, collection, field, back, ahead):
+    """An acct has the channel of its first sign-up that names one, from that day on, in a game by its sign-ups in all areas."""
+    _, _, rows = world
+    for of, some in grouped(rows, lambda server, *_: server.game if total else server.id).items():
+        divided = some[0][0].game == "dl"
+        first = {}
+        for server, day, ts, op, args in some:
+            if op == SIGNUP and args[2]:
+                first[args[1]] = min(first.get(args[1], (date.max,)), (day, ts, server.id, args[2]))
+        by_day, values = grouped(some, lambda _, day, *__: day), Counter()
+        for day in {
+            day - timedelta(days=day.weekday() if ahead else 0) for day in by_day if divided and day <= TODAY
+        }:
+            last = day + timedelta(days=ahead)
+            for acct in accts(during(by_day, day - timedelta(days=back), back + ahead + 1), LOGIN):
+                since, *_, channel = first.get(acct, (date.max, ""))
+                value = "unknown" if since > last else channel if channel in LISTED else "other"
+                values[f"{start(day)}:channel:{value}"] += 1
+        stem = f"game:{of}" if total else of
+        found = {
+            id.removeprefix(f"{stem}:"): one[field]
+            for id, one in documents[f"{collection}_segment{total}"].items()
+            if id.startswith(f"{stem}:") and one[field] and one["ts"] <= start(max(by_day))
+        }
+        assert found == values and (len(values) > 15 or not divided)
 
 
 def later(by_day, day, cohort, op):

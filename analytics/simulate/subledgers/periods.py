@@ -18,24 +18,26 @@ def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: i
     names = ("activeday", "activeweek", "activemonth", *OF_DAYS)
     result: Documents = {
         "serverstarttime": {},
-        **{of: {} for name in names for of in (name, f"{name}_total")},
+        **{f"{name}{of}": {} for name in names for of in ("", "_total", "_segment", "_segment_total")},
     }
     for scope in scopes:
         for name, fields_of in OF_DAYS.items():
             for day in scope.days(today):
-                _add(result[_of(scope, name)], scope, calendar, day, fields_of(scope, day, today))
+                _add(result[_of(scope, name)], scope, calendar, day, fields_of(scope.on(day), day, today))
         for name, first_of in PERIODS.items():
             for first in {first_of(day) for day in scope.days(today)}:
                 days = [day for day in range(first, first + 31) if first_of(day) == first]
-                _add(result[_of(scope, name)], scope, calendar, first, _active(scope, days, today))
-        if scope.is_area and scope.first is not None and scope.first_day is not None:
+                _add(
+                    result[_of(scope, name)], scope, calendar, first, _active(scope.on(days[-1]), days, today)
+                )
+        if scope.is_area and not scope.part and scope.first is not None and scope.first_day is not None:
             start = {"ts": scope.first, "day": calendar.start(scope.first_day)}
             result["serverstarttime"][scope.id] = scope.names | start | {"final": scope.first_day < today}
     return result
 
 
 def _of(scope: LedgerScope, name: str) -> str:
-    return name if scope.is_area else f"{name}_total"
+    return f"{name}{'_segment' if scope.part else ''}{'' if scope.is_area else '_total'}"
 
 
 def _add(
@@ -43,7 +45,7 @@ def _add(
 ) -> None:
     if fields is not None:
         ts = calendar.start(day)
-        into[f"{scope.id}:{ts}"] = scope.names | {"ts": ts} | fields
+        into[f"{scope.id}:{ts}{scope.part}"] = scope.names | {"ts": ts} | fields
 
 
 def _active(scope: LedgerScope, days: list[int], today: int) -> Fields | None:

@@ -16,7 +16,7 @@ AcctSets = dict[int, set[str]]
 class LedgerScope:
     """An area, or all areas of a plat or game as one. Days are ordinals, payments in cents.
 
-    ``id`` begins its documents' ids; ``names`` are their fields that name it. ``first`` is the time of its
+    ``id`` begins its documents' ids, ``part`` ends them; ``names`` are their fields that name it. ``first`` is the time of its
     first event, in Unix seconds, and ``first_day`` its day; None before the first event.
     """
 
@@ -27,15 +27,24 @@ class LedgerScope:
     paid: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     first: int | None = None
     first_day: int | None = None
+    part: str = ""
 
     @property
     def is_area(self) -> bool:
         """Whether this is an area, not a whole plat or game."""
         return "area" in self.names
 
+    def on(self, day: int) -> "LedgerScope":
+        """Return the scope of a document of ``day``: the last day of its period."""
+        return self
+
+    def only(self, accts: Iterable[str]) -> set[str]:
+        """Return those of ``accts`` that belong to the scope."""
+        return set(accts)
+
     def payers(self, days: Iterable[int]) -> set[str]:
         """Return the accts that paid on any of ``days``."""
-        return {acct for day in days for acct in self.paid.get(day, ())}
+        return self.only(acct for day in days for acct in self.paid.get(day, ()))
 
     def cents(self, accts: Iterable[str], days: Iterable[int]) -> int:
         """Return the cents that ``accts`` paid on ``days``."""
@@ -44,11 +53,11 @@ class LedgerScope:
 
     def logged_in(self, days: Iterable[int]) -> set[str]:
         """Return the accts that logged in on any of ``days``."""
-        return {acct for day in days for acct in self.login.get(day, ())}
+        return self.only(acct for day in days for acct in self.login.get(day, ()))
 
     def signed_up(self, days: Iterable[int]) -> set[str]:
         """Return the accts that signed up on any of ``days``."""
-        return {acct for day in days for acct in self.signup.get(day, ())}
+        return self.only(acct for day in days for acct in self.signup.get(day, ()))
 
     def days(self, last: int) -> range:
         """Return every day from the first with an event to ``last``."""
