@@ -15,6 +15,8 @@ from analytics.config import Catalogue
 from analytics.core.bolt import Bolt
 from analytics.core.fields import BoltFields
 from analytics.core.measures import Extreme
+from analytics.core.segments import PROPERTIES
+from analytics.store.store import DIVIDED, TOTAL, is_divided
 from analytics.timers import TIMERS
 from analytics.timers.start import NAME as START
 
@@ -94,22 +96,26 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
 """Of these collections a document becomes several rows."""
 
 
+def _of_timers(bolts: Catalogue) -> list[str]:
+    """Return the collections of the timer bolts; with segments also those of their values."""
+    ends = ("", DIVIDED) if PROPERTIES in bolts else ("",)
+    return [f"{name}{end}" for end in ends for name in TIMERS]
+
+
 def collections(bolts: Catalogue) -> tuple[str, ...]:
     """Return the collections of areas."""
-    return (*bolts, *TIMERS, START)
+    return (*bolts, *_of_timers(bolts), START)
 
 
 COLLECTIONS = collections(BOLTS)
 """With the built-in bolts alone."""
 
-TOTAL = "_total"
-"""How the names of collections end that hold documents of whole games and plats."""
-
 
 def totals(bolts: Catalogue) -> tuple[str, ...]:
     """Return the collections of plats and games."""
     return tuple(
-        f"{name}{TOTAL}" for name in (*(bolt.name for bolt in bolts.values() if bolt.totals), *TIMERS)
+        f"{name}{TOTAL}"
+        for name in (*(bolt.name for bolt in bolts.values() if bolt.totals), *_of_timers(bolts))
     )
 
 
@@ -119,12 +125,16 @@ TOTALS = totals(BOLTS)
 
 def ids(collection: str) -> tuple[str, ...]:
     """Return the columns that say where a document's numbers come from."""
-    return ("scope", "game", "plat") if collection.endswith(TOTAL) else ("game", "plat", "area")
+    of_value = ("segment", "value") if is_divided(collection) else ()
+    return (
+        *(("scope", "game", "plat") if collection.endswith(TOTAL) else ("game", "plat", "area")),
+        *of_value,
+    )
 
 
 def unfolded(collection: str) -> Unfolded | None:
     """Return what makes several rows of a document; None where it is one row."""
-    return UNFOLDED.get(collection.removesuffix(TOTAL))
+    return UNFOLDED.get(collection.removesuffix(TOTAL).removesuffix(DIVIDED))
 
 
 def columns(collection: str, bolts: Catalogue = BOLTS) -> Columns:
@@ -132,8 +142,8 @@ def columns(collection: str, bolts: Catalogue = BOLTS) -> Columns:
     if collection.endswith(TOTAL):
         of_area = columns(collection.removesuffix(TOTAL), bolts)
         return {name: kind for name, kind in of_area.items() if name != "first_ts"} | {"final": "flag"}
-    if collection in _OF_TIMERS:
-        return _OF_TIMERS[collection]
+    if (timer := collection.removesuffix(DIVIDED)) in _OF_TIMERS:
+        return _OF_TIMERS[timer]
     return _of_bolt(BOLTS[collection]) if collection in BOLTS else _of_own(bolts[collection])
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
-from analytics.export.columns import TOTAL, Kind, columns, has_ts, ids, unfolded
+from analytics.export.columns import Kind, columns, has_ts, ids, unfolded
+from analytics.store.store import TOTAL
 
 Stage = dict[str, Any]
 NO_AREA = "*"

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from analytics.config import AreaSection, Config, Game, areas
+from analytics.config.sections import SegmentSection
+from analytics.simulate import channels
 from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.spouts.days import AreaDay
@@ -19,6 +21,7 @@ from analytics.spouts.rules import Rules
 
 FIRST = date(2026, 3, 6)
 DAYS = 4
+CHANNEL = msgspec.convert(channels.SECTION, SegmentSection)
 Documents = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -37,7 +40,10 @@ def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journ
     servers = game_servers(settings)
     sections = {server.id: AreaSection(plat=server.plat) for server in servers}
     games = {
-        name: Game(areas={one.id: sections[one.id] for one in servers if one.game == name})
+        name: Game(
+            areas={one.id: sections[one.id] for one in servers if one.game == name},
+            segments={channels.SEGMENT: CHANNEL} if name in channels.GAMES else {},
+        )
         for name in {server.game for server in servers}
     }
     config = Config(data=folder / "data", timezone=zone, games=games, file=folder / "analytics.toml")

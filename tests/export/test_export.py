@@ -1,6 +1,7 @@
 """Parquet files of journals and documents: what they hold, and what a kill in the middle leaves."""
 
 import hashlib
+import json
 import os
 import random
 import subprocess
@@ -20,8 +21,9 @@ from journaled import DAYS, FIRST, Journaled, journaled
 from analytics.cli.export import export
 from analytics.config import Config
 from analytics.core.periods import zone
+from analytics.core.segments import PROPERTIES
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS, UNFOLDED
+from analytics.export.columns import COLLECTIONS, unfolded
 from analytics.export.target import Target
 from analytics.store import Write, open_store
 
@@ -112,20 +114,20 @@ def test_columns_have_types(whole):
     assert (document["date"], document["day"]) == ("TIMESTAMP", "DATE")
 
 
-@pytest.mark.parametrize("collection", COLLECTIONS)
+@pytest.mark.parametrize("collection", [*COLLECTIONS, PROPERTIES, "kpi_segment", "ltv_segment"])
 def test_a_document_is_a_row_or_one_for_each_pair(world, whole, collection):
     asked = duckdb.connect().execute(f"SELECT * FROM '{whole}/documents/{collection}/**/*.parquet'")
     names = [column[0] for column in asked.description]
     found = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     documents = world.documents[collection]
-    unfolded = UNFOLDED.get(collection)
-    assert len(found) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
+    pairs = unfolded(collection)
+    assert len(found) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values()) > 0
     local = zone(world.config.timezone)
     for row in found:
-        one = documents[row["_id"].rpartition(":")[0] if unfolded else row["_id"]]
-        if unfolded:
-            value = one[unfolded.field][str(row[unfolded.key])]
-            for field, (name, _) in unfolded.values.items():
+        one = documents[row["_id"].rpartition(":")[0] if pairs else row["_id"]]
+        if pairs:
+            value = one[pairs.field][str(row[pairs.key])]
+            for field, (name, _) in pairs.values.items():
                 assert row[name] == (value[field] if field else value)
         for name, value in one.items():
             if name not in ("userlist", "retention", "ltv", "levels", "day"):
@@ -214,6 +216,9 @@ def test_an_export_that_is_killed_again_and_again_ends_with_the_same_files(count
     for name, game in counted.games.items():
         for id, area in game.areas.items():
             text += f'[games.{name}.areas.{id}]\nplat = "{area.plat}"\n'
+        for segment, section in game.segments.items():
+            text += f'[games.{name}.segments.{segment}]\nfrom = "{section.from_}"\n'
+            text += f"values = {json.dumps(section.values)}\nother = {json.dumps(section.other)}\n"
     (tmp_path / "analytics.toml").write_text(text)
     command = [sys.executable, "-m", "analytics", "--config", "analytics.toml", "export", "killed"]
     rng, kills, reader = random.Random(1), 0, duckdb.connect()

@@ -19,14 +19,17 @@ from analytics.config import Config, catalogue
 from analytics.config.bolt_sections import BoltSection
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS, TOTAL, TOTALS, UNFOLDED
+from analytics.export.columns import COLLECTIONS, TOTALS, unfolded
 from analytics.export.pipelines import types
 from analytics.export.views import create_views, names
 from analytics.store import Write, open_store
 from analytics.store.encoding import OPTIONS
+from analytics.store.store import DIVIDED, TOTAL
 from analytics.testing.mongod import Server
 from analytics.testing.mongod_users import PASSWORD, add_root, as_user
+from analytics.timers import TIMERS
 
+OF_SEGMENTS = [f"{name}{DIVIDED}" for name in TIMERS]
 ROOT = Path(__file__).resolve().parents[2]
 BSON_TYPES = {
     "VARCHAR": {"string"},
@@ -73,38 +76,37 @@ def command(config: Config, *words: str) -> str:
     return done.output
 
 
-@pytest.mark.parametrize("collection", COLLECTIONS)
+@pytest.mark.parametrize("collection", [*COLLECTIONS, *OF_SEGMENTS])
 def test_a_view_has_every_field_flat(world, database, collection):
     documents = world.documents[collection]
-    unfolded = UNFOLDED.get(collection)
+    pairs = unfolded(collection)
     rows = list(database[f"bi_{collection}"].find())
-    assert len(rows) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
+    assert len(rows) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values()) > 0
     local = zone(world.config.timezone)
     for row in rows:
         assert set(row) == set(types(collection))
-        one = documents[row["_id"].rpartition(":")[0] if unfolded else row["_id"]]
-        lists = {"userlist", "day", *([unfolded.field] if unfolded else [])}
+        one = documents[row["_id"].rpartition(":")[0] if pairs else row["_id"]]
+        lists = {"userlist", "day", *([pairs.field] if pairs else [])}
         assert {name: value for name, value in one.items() if name not in lists}.items() <= row.items()
         if "ts" in one:
             assert row["date"].timestamp() == one["ts"] and row["zone"] == local.name
             assert row["day"] == f"{local.local(one['ts']):%Y-%m-%d}"
 
 
-@pytest.mark.parametrize("collection", TOTALS)
+@pytest.mark.parametrize("collection", [*TOTALS, *(f"{name}{TOTAL}" for name in OF_SEGMENTS)])
 def test_totals_are_as_flat(world, database, collection):
-    base = collection.removesuffix(TOTAL)
-    unfolded = UNFOLDED.get(base)
+    pairs = unfolded(collection)
     documents = world.documents[collection]
     rows = list(database[f"bi_{collection}"].find())
-    assert len(rows) == sum(len(one[unfolded.field]) if unfolded else 1 for one in documents.values())
+    assert len(rows) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values())
     for row in rows:
         assert set(row) == set(types(collection)) and row["zone"] == world.config.timezone
-        one = documents[row["_id"].rpartition(":")[0] if unfolded else row["_id"]]
-        lists = {unfolded.field} if unfolded else set()
+        one = documents[row["_id"].rpartition(":")[0] if pairs else row["_id"]]
+        lists = {pairs.field} if pairs else set()
         assert {name: value for name, value in one.items() if name not in lists}.items() <= row.items()
 
 
-@pytest.mark.parametrize("collection", [*COLLECTIONS, *TOTALS])
+@pytest.mark.parametrize("collection", [*COLLECTIONS, *TOTALS, *OF_SEGMENTS])
 def test_a_column_has_one_type(database, collection):
     wanted = types(collection)
     kinds = {name: {"$addToSet": {"$type": f"${name}"}} for name in wanted if name != "_id"}
