@@ -18,6 +18,7 @@ from analytics.config.sections import (
     BrokerSection,
     Config,
     DashboardSection,
+    EngineSection,
     EtcdSection,
     Polled,
     Source,
@@ -31,6 +32,7 @@ HASHED = re.compile(r"(scrypt|pbkdf2):[a-z0-9:]+\$[A-Za-z0-9]+\$[0-9a-f]+")
 AREA_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+SPARK_MASTER = re.compile(r"(spark|k8s)://.+|yarn$|local(\[.+\])?$")
 FIRST_DAY = "2000-01-01"
 PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
@@ -46,6 +48,7 @@ def faults(config: Config) -> Iterator[str]:
         yield from (f"mongodb.uri: {reason}" for reason in weakening(config.mongodb.uri))
     yield from _broker(config.broker)
     yield from _etcd(config.etcd)
+    yield from _engine(config.engine)
     yield from _timezones(config)
     yield from _areas(config)
     yield from segment_faults(config)
@@ -80,12 +83,13 @@ def unset_variables(config: Config) -> Iterator[str]:
 
 def endpoints(config: Config) -> dict[str, tuple[str, int]]:
     """Return the addresses that the suite's nodes listen on, by the key of the port."""
-    broker = config.broker
-    found = {
-        "broker.receiver_port": (broker.host, broker.receiver_port),
-        "broker.sender_port": (broker.host, broker.sender_port),
-        "broker.refill_port": (broker.host, broker.refill_port),
-    }
+    broker, found = config.broker, dict[str, tuple[str, int]]()
+    if not config.engine.kind:
+        found = {
+            "broker.receiver_port": (broker.host, broker.receiver_port),
+            "broker.sender_port": (broker.host, broker.sender_port),
+            "broker.refill_port": (broker.host, broker.refill_port),
+        }
     if not config.mongodb.uri and not config.mongodb.uri_env:
         found["store.port"] = ("127.0.0.1", config.store.port)
     if config.metrics.port:
@@ -158,6 +162,16 @@ def _etcd(section: EtcdSection) -> Iterator[str]:
             f"etcd.beat_seconds: expected at most half of etcd.ttl_seconds = {section.ttl_seconds}, "
             f"got {section.beat_seconds:g}"
         )
+
+
+def _engine(section: EngineSection) -> Iterator[str]:
+    if section.kind == "spark" and not SPARK_MASTER.match(section.master):
+        yield (
+            'engine.master: expected the address of a master, like "spark://10.0.0.1:7077", "yarn" or '
+            f'"k8s://https://10.0.0.1:6443", as engine.kind is "spark", got "{section.master}"'
+        )
+    if section.block_mb > section.batch_mb:
+        yield f"engine.block_mb: expected at most engine.batch_mb = {section.batch_mb:g}, got {section.block_mb:g}"
 
 
 def _is_address(text: str) -> bool:

@@ -95,6 +95,7 @@ def _resolved(config: Config, file: Path) -> Config:
         syncuser=with_absolute(config.syncuser, "ca"),
         etcd=with_absolute(config.etcd, "ca", "cert", "key"),
         broker=broker,
+        engine=with_absolute(config.engine, "shared"),
         dashboard=with_absolute(config.dashboard, "tls_cert", "tls_key"),
         file=file,
         bolt_files=read_bolt_files(file),

@@ -183,6 +183,22 @@ class WorkerSection(Section, frozen=True):
     max_known_accts: AtLeastOne = 2_000_000
 
 
+class EngineSection(Section, frozen=True):
+    """The engine that counts instead of broker and workers. ``kind`` "": there is none.
+
+    ``shared`` is absolute once loaded, "" if all nodes run on this host: then the journals lie in the data folder.
+    """
+
+    kind: Literal["", "local", "spark"] = ""
+    master: str = ""
+    shared: str = ""
+    batch_seconds: Positive = 5.0
+    block_mb: Positive = 16
+    batch_mb: Positive = 512
+    tasks: AtLeastOne = 2
+    conf: dict[str, str] = {}
+
+
 class TimersSection(Section, frozen=True):
     """How timer bolts run. ``every_seconds`` 0: they don't."""
 
@@ -282,6 +298,7 @@ class Config(Section, frozen=True):
     payment: Interface = Interface()
     syncuser: Roles = Roles()
     worker: WorkerSection = WorkerSection()
+    engine: EngineSection = EngineSection()
     timers: TimersSection = TimersSection()
     service: ServiceSection = ServiceSection()
     metrics: MetricsSection = MetricsSection()

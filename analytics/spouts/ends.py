@@ -1,45 +1,160 @@
-"""Durable ends: how far each journal is final, as its spout reports it in ``<shared>/ends``.
+"""How far journals are durable, which spouts report to the engine: small files in the folder ``ends`` beside the journals.
 
-A journal's size says less: what an append that failed has left behind is cut off later. Each process that writes journals
-keeps one sealed file there, ``<process>.json``: ``{"journals": {"gamelog_202501010000.txt": 4096}}``. It goes on reporting
-a journal until that is deleted, also those that it found from a process that is gone. Of several reports of a journal, the
-furthest counts.
+    <shared>/ends/gamelog.json              where all nodes run on one host, and journals lie in the data folder
+    <shared>/web1/ends/gamelog.json         where hosts share storage: each has a folder of its own there
+    {"checksum":"…","ends":{"gamelog_201502061738.txt":482113}}
+
+All before such a byte is on the disk, ends a line, and never changes. The file's size says less: an append that fails is cut
+off again. ``counted.json`` is the answer: the bytes before which all is counted, so that a spout may delete old journals.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 
 from analytics import sealed
+from analytics.cluster import host_name
+from analytics.config import Config
+from analytics.system import files
 
-FOLDER = "ends"
+logger = logging.getLogger(__name__)
+
+_FOLDER = "ends"
+_COUNTED = "counted.json"
+_NOTE = "journals"
 
 
-class _Report(msgspec.Struct):
-    journals: dict[str, int]
+class _Ends(msgspec.Struct):
+    ends: dict[str, int]
 
 
-_decode = msgspec.json.Decoder(_Report).decode
+_decode = msgspec.json.Decoder(_Ends).decode
 
 
-def report(shared: Path, process: str, ends: Mapping[str, int]) -> None:
-    """Replace what ``process`` reports, durably."""
-    folder = shared / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    sealed.write(folder / f"{process}.json", msgspec.json.encode(_Report(dict(ends))))
+def shared_folder(config: Config) -> Path:
+    """Return the folder under which the journals of all hosts lie."""
+    return Path(config.engine.shared) if config.engine.kind and config.engine.shared else config.data
+
+
+def journal_folder(config: Config) -> Path:
+    """Return the folder of this host's journals. On shared storage, its name is chosen once for a data folder, and noted in it.
+
+    Another host's name must never lead here, nor a changed name of this host elsewhere: what a killed spout left here is found again.
+    """
+    shared = shared_folder(config)
+    if shared == config.data:
+        return shared
+    note = config.data / "state" / _NOTE
+    try:
+        return shared / note.read_text().strip()
+    except FileNotFoundError:
+        folder = _new_folder(shared, host_name(config))
+        note.parent.mkdir(parents=True, exist_ok=True)
+        files.write(note, f"{folder.name}\n".encode())
+        return folder
+
+
+def journal_folders(config: Config) -> list[Path]:
+    """Return the folders of all hosts' journals."""
+    shared = shared_folder(config)
+    if shared == config.data:
+        return [shared]
+    return sorted(folder.parent for folder in shared.glob(f"*/{_FOLDER}"))
+
+
+class Ends:
+    """What one spout reports. Without an engine nobody reads it, and nothing is written.
+
+    Args:
+        name: of the file; each has one writer at a time.
+    """
+
+    def __init__(self, config: Config, name: str) -> None:
+        self._path = journal_folder(config) / _FOLDER / f"{name}.json" if config.engine.kind else None
+        self._reported: dict[str, int] | None = None
+
+    def report(self, ends: Mapping[str, int]) -> None:
+        """Replace what was reported before, if it differs. On a full disk the next report makes up for it."""
+        if self._path is None or ends == self._reported:
+            return
+        try:
+            _write(self._path, ends)
+        except OSError as error:
+            logger.error("the ends of journals can't be reported: %s; the engine waits for them", error)
+            return
+        self._reported = dict(ends)
 
 
 def durable_ends(shared: Path) -> dict[str, int]:
-    """Return, per journal, the byte before which everything is durable and final.
+    """Return the byte before which each journal is durable, by its path in the shared folder.
 
-    Raises:
-        OSError: the shared folder is away.
-        StateError: a report is damaged, and so is the generation before.
+    What a damaged file said is left out: the spout that wrote it reports again when it runs. Raise OSError if the shared folder is
+    away.
     """
-    ends: dict[str, int] = {}
-    for path in sorted((shared / FOLDER).glob("*.json")):
-        found = sealed.read(path, _decode)
-        for name, end in found[0].journals.items() if found else ():
-            ends[name] = max(end, ends.get(name, 0))
-    return ends
+    shared.stat()
+    found: dict[str, int] = {}
+    for path in (*shared.glob(f"{_FOLDER}/*.json"), *shared.glob(f"*/{_FOLDER}/*.json")):
+        if path.name == _COUNTED:
+            continue
+        for name, end in _read(path).items():
+            journal = str((path.parent.parent / name).relative_to(shared))
+            found[journal] = max(end, found.get(journal, 0))
+    return found
+
+
+def report_counted(shared: Path, ends: Mapping[str, int]) -> None:
+    """Report to the spouts of each folder up to which byte its journals are counted. Raise OSError where that can't be written.
+
+    Args:
+        ends: by the journal's path in the shared folder.
+    """
+    folders: dict[Path, dict[str, int]] = {}
+    for journal, end in ends.items():
+        path = shared / journal
+        folders.setdefault(path.parent, {})[path.name] = end
+    for folder, its in folders.items():
+        _write(folder / _FOLDER / _COUNTED, its)
+
+
+def read_counted(folder: Path) -> dict[str, int]:
+    """Return the byte before which each journal of ``folder`` is counted."""
+    return _read(folder / _FOLDER / _COUNTED)
+
+
+def _write(path: Path, ends: Mapping[str, int]) -> None:
+    """Replace a file; it need not survive a power loss, after which it is written again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.draft(path, sealed.sealed(msgspec.json.encode(_Ends(dict(ends)))), durable=False).replace(path)
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        return _decode(sealed.opened(path.read_bytes())).ends
+    except FileNotFoundError:
+        return {}
+    except (ValueError, msgspec.MsgspecError) as error:
+        logger.error("%s is damaged: %s; it is left out until it is written again", path, error)
+        return {}
+
+
+def _new_folder(shared: Path, host: str) -> Path:
+    """Make a folder that no other data folder has used."""
+    for name in _names(host):
+        try:
+            (shared / name).mkdir()
+        except FileExistsError:
+            continue
+        (shared / name / _FOLDER).mkdir()
+        files.sync_folder(shared)
+        return shared / name
+    raise AssertionError("names never end")
+
+
+def _names(host: str) -> Iterator[str]:
+    yield host
+    number = 2
+    while True:
+        yield f"{host}-{number}"
+        number += 1

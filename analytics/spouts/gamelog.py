@@ -16,9 +16,10 @@ import gevent
 from gevent.event import AsyncResult
 from gevent.queue import Empty, Queue
 
-from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config, Source, areas
+from analytics.spouts.acknowledging import publisher
+from analytics.spouts.ends import Ends
 from analytics.spouts.journal import Journal, JournalMark
 from analytics.spouts.lost import Lost
 from analytics.spouts.mapping.compiled import line_mappings
@@ -108,7 +109,7 @@ class Pipeline:
         self._rejected = Rejected(config)
         self.path_of: Callable[[str], str] = lambda source: ""  # the file that a record source is read from
         self._acknowledged = acknowledged
-        self._publisher = Publisher(config.broker, name, config.gamelog.window)
+        self._publisher = publisher(config, name, config.gamelog.window)
         self._to_write: Queue[Work] = Queue(_TOGETHER)
         self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _TOGETHER)
         self._much = config.gamelog.batch_lines * _NEARLY
@@ -274,6 +275,7 @@ class GamelogSpout:
         self._lost = Lost(self._config)
         self._rules = rules_of(self._config)
         journal = Journal(self._config, "gamelog", memory.state.journal, memory.journals)
+        self._ends = Ends(self._config, self.name)
         self._pipeline = Pipeline(self._config, self.name, journal, memory.acknowledged)
         self._tasks.include(self._pipeline.tasks)
         for source in self._config.gamelog.sources:
@@ -287,11 +289,13 @@ class GamelogSpout:
         """Save positions; raise what ended any greenlet."""
         self._tasks.check(0.2)
         self._memory.step(self._pipeline.journal.acknowledged != self._memory.state.journal)
+        self._ends.report(self._pipeline.journal.acknowledged or {})
 
     def stop(self) -> None:
         """Stop reading, wait a little for acknowledgements, save."""
         self._end(5.0)
         self._memory.save(now=True)
+        self._ends.report(self._pipeline.journal.acknowledged or {})
         self._unlock()
 
     def abandon(self) -> None:

@@ -18,11 +18,14 @@ from gevent.lock import RLock
 from analytics.appending import Appender
 from analytics.config import Config
 from analytics.core.periods import zone
+from analytics.spouts.ends import journal_folder, read_counted
 from analytics.system.files import sync_folder
 from analytics.system.locks import try_lock
 
 _NAME = re.compile(r"_(\d{12})(?:-(\d+))?\.txt$")
 _BLOCK = 1 << 20
+_SPOUTS = frozenset({"gamelog", "payment", "syncuser"})
+"""Their journals lie where the engine reads them, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Journal:
 
     ``acknowledged`` maps file names to the byte before which everything is accepted: a file is deleted after
     ``keep_days`` only where that is all of it. ``others`` returns the same of what other processes wrote to their own files of
-    that prefix. Journals that nobody acknowledges pass ``acknowledged=None``.
+    that prefix. Journals that nobody acknowledges pass ``acknowledged=None``. With an engine, it has to have counted the file, too.
     """
 
     def __init__(
@@ -56,8 +59,9 @@ class Journal:
         acknowledged: Mapping[str, int] | None = None,
         others: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        self.folder = config.data
+        self.folder = journal_folder(config) if prefix in _SPOUTS else config.data
         self.prefix = prefix
+        self._of_engine = bool(config.engine.kind) and prefix in _SPOUTS
         self.acknowledged: dict[str, int] | None = None if acknowledged is None else dict(acknowledged)
         self._others = others
         self._limits = config.journal
@@ -162,9 +166,12 @@ class Journal:
             return
         found = {path: path.stat() for path in files(self.folder, self.prefix) if path.name != self._name}
         others = self._others()
+        counted = read_counted(self.folder) if self._of_engine else None
         newest = max((status.st_mtime for status in found.values()), default=0.0)
         for path, status in found.items():
             if newest - status.st_mtime <= self._limits.keep_days * 86400 or _has_writer(path):
+                continue
+            if counted is not None and counted.get(path.name, 0) < status.st_size:
                 continue
             if self.acknowledged is None:
                 path.unlink()
@@ -213,6 +220,7 @@ def _left_over(path: Path, done: int) -> Iterator[Block]:
     with path.open("r+b") as file:
         if not try_lock(file.fileno()):
             return
+        os.fdatasync(file.fileno())  # a process that was killed may not have come to it
         file.seek(done)
         rest = b""
         while block := file.read(_BLOCK):

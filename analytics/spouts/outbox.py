@@ -16,10 +16,11 @@ from typing import Generic, TypeVar
 import msgspec
 from gevent.event import AsyncResult
 
-from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch, BatchHeader, Part, portions, tagged
 from analytics.config import Config
 from analytics.core.intervals import Intervals
+from analytics.spouts.acknowledging import publisher
+from analytics.spouts.ends import Ends
 from analytics.spouts.journal import Journal, JournalMark
 from analytics.spouts.rejected import Rejected
 from analytics.system.locks import FileLock
@@ -92,7 +93,8 @@ class Outbox(Generic[L]):
         self._decode = msgspec.json.Decoder(line).decode
         self._journal = Journal(config, name, state.journal)
         # One round of answers may make a batch a game: they must not wait for each other inside the publisher.
-        self._publisher = Publisher(config.broker, f"{name}-{os.getpid()}", WINDOW + len(config.games))
+        self._publisher = publisher(config, f"{name}-{os.getpid()}", WINDOW + len(config.games))
+        self._ends = Ends(config, name)
         self._waiting: deque[_Sent] = deque()
         self._last = dict(state.acknowledged)
         self._at = state.at
@@ -200,6 +202,7 @@ class Outbox(Generic[L]):
             for then in sent.then:
                 then()
             moved = True
+        self._ends.report(self._state.journal)
         return moved
 
     def close(self) -> None:

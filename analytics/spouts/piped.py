@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from analytics.spouts.ends import Ends
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
 from analytics.spouts.retired import MOST_ACTIVE, Retired
@@ -89,14 +90,15 @@ class PipedStreams:
             found[name] = max(end, found.get(name, 0))
         return found
 
-    def accepted(self, journal: Journal) -> None:
-        """Keep what is accepted of the journal that this process wrote; forget those that are gone."""
+    def accepted(self, journal: Journal, ends: Ends) -> None:
+        """Keep and report what is accepted of the journal that this process wrote; forget those that are gone."""
         with self.alone():
             state = self._file.load(SpoutState)
             state.journal |= journal.acknowledged or {}
             for name in [name for name in state.journal if not list(journal.folder.glob(f"{name}*"))]:
                 del state.journal[name]
             self._file.save(state, now=True)
+            ends.report(state.journal)
 
     def _put(self, name: str, position: StreamPosition) -> None:
         state = self._file.load(SpoutState)

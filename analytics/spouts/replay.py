@@ -13,6 +13,7 @@ import msgspec
 from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.errors import Unavailable
+from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.mapping.lines import convert
@@ -71,7 +72,7 @@ def replay(config: Config, timeout: float = 60.0) -> Replayed:
                     msgspec.structs.replace(one, at=time.time(), dismissed=_SKIPPED) for one in skipped
                 )
                 outcome.rejected += len(group) - len(usable) - len(skipped)
-        piped.accepted(journal)
+        piped.accepted(journal, Ends(config, "stdin"))
     finally:
         refill.close()
         pipeline.close(0)

@@ -15,6 +15,7 @@ from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.core.intervals import Intervals, Pair
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.piped import PipedStreams
@@ -25,6 +26,8 @@ from analytics.spouts.sources.stream import BLOCK, HEAD, NUL, Chunk, Stream
 
 _NAME = re.compile(r"[A-Za-z0-9_.@-]{1,100}")
 _TOGETHER_SECONDS = 0.2
+_REPORT_SECONDS = 1.0
+"""How often it is reported to an engine how much of the journal is accepted."""
 
 T = TypeVar("T")
 
@@ -72,6 +75,8 @@ class Piped:
         self._lines = 0
         self._streams = PipedStreams(config.data)
         self._marks: dict[int, int] = {}
+        self._ends = Ends(config, "stdin")
+        self._report_due = time.monotonic() + _REPORT_SECONDS
         self._refill = Refill(config.broker)
         self._journal = Journal(config, "gamelog", {}, self._streams.journals)
         self._pipeline = Pipeline(config, f"stdin-{os.getpid()}", self._journal)
@@ -91,12 +96,13 @@ class Piped:
         stream, data = self._begun(blocks)
         while stream is not None and data:
             self._put_all(stream, stream.feed(data))
+            self._report()
             progress(self.totals())
             data = next(blocks, b"")
         if stream is not None:
             self._put_all(stream, stream.give_up())
         self._wait(progress)
-        self._streams.accepted(self._journal)
+        self._streams.accepted(self._journal, self._ends)
         if stream is not None and not self._source:
             self._streams.keep(stream.source, stream.position)
         return self.totals()
@@ -105,6 +111,12 @@ class Piped:
         """End, whatever is still unacknowledged."""
         self._pipeline.close(0)
         self._refill.close()
+
+    def _report(self) -> None:
+        """With an engine, report now and then what is accepted of the journal."""
+        if self._config.engine.kind and time.monotonic() >= self._report_due:
+            self._streams.accepted(self._journal, self._ends)
+            self._report_due = time.monotonic() + _REPORT_SECONDS
 
     def _begun(self, blocks: Iterator[bytes]) -> tuple[Stream | None, bytes]:
         """Read as much as says which stream this is. Return it, None where nothing comes, and what was read."""

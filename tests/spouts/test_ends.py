@@ -1,0 +1,99 @@
+"""With an engine: journals acknowledge, and spouts report how far they are durable."""
+
+import os
+
+import pytest
+from gamelogs import Web, configured, eventually, line, lines
+from msgspec.structs import replace
+
+from analytics.config import EngineSection, JournalSection, Source
+from analytics.spouts.ends import (
+    Ends,
+    durable_ends,
+    journal_folder,
+    journal_folders,
+    read_counted,
+    report_counted,
+)
+from analytics.spouts.gamelog import GamelogSpout
+from analytics.spouts.journal import Journal
+
+
+def with_engine(config, **section):
+    return replace(config, engine=EngineSection(kind="local", **section))
+
+
+def followed(tmp_path, web: Web, **section):
+    (web.folder / "game.log").write_bytes(lines(1, 1200))
+    source = Source(name="s1", kind="http", url=web.url("game.log"), poll_seconds=0.05, game="dl")
+    return with_engine(configured(tmp_path, source), **section)
+
+
+def journaled(folder, ends):
+    """Return the lines before the reported ends."""
+    return b"".join((folder / name).read_bytes()[:end] for name, end in sorted(ends.items())).count(b"\n")
+
+
+def test_records_are_accepted_once_they_are_durable_without_a_broker(tmp_path, web, started):
+    config = followed(tmp_path, web)
+    spout = started(GamelogSpout(config))
+    eventually(lambda: journaled(config.data, durable_ends(config.data)) == 1200)
+    eventually(lambda: spout.node.state()["published"] == 1200)
+    assert spout.node.state()["idle"] and not spout.node.state()["blocked"]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"id":"gamelog/s1@x:9'])
+def test_what_a_killed_spout_left_is_reported_by_the_next(tmp_path, web, started, torn):
+    config = followed(tmp_path, web)
+    left = Journal(config, "gamelog", {})
+    mark = left.append(line("u1").replace(b"{", b'{"id":"gamelog/old@1:1",', 1)[:-1])
+    left.close()
+    with (config.data / mark.name).open("ab") as file:
+        file.write(torn)
+    started(GamelogSpout(config))
+    eventually(lambda: durable_ends(config.data).get(mark.name) == mark.end)
+    assert (config.data / mark.name).stat().st_size == mark.end
+
+
+def test_an_old_journal_is_deleted_once_it_is_counted(tmp_path):
+    config = with_engine(configured(tmp_path, journal=JournalSection(keep_days=2)))
+    acknowledged = {}
+    old = Journal(config, "gamelog", acknowledged)
+    mark = old.append(b"line")
+    old.close()
+    acknowledged[mark.name] = mark.end
+    os.utime(config.data / mark.name, (1, 1))
+    for counted in ({}, {mark.name: mark.end - 1}, {mark.name: mark.end}):
+        report_counted(config.data, counted)
+        journal = Journal(config, "gamelog", acknowledged)
+        journal.append(b"line")
+        journal.close()
+        assert (config.data / mark.name).exists() == (counted.get(mark.name) != mark.end)
+
+
+def test_hosts_that_share_storage_have_folders_of_their_own(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    hosts = [with_engine(configured(tmp_path / name), shared=str(shared)) for name in "ab"]
+    folders = [journal_folder(config) for config in hosts]
+    assert len(set(folders)) == 2 and [journal_folder(config) for config in hosts] == folders
+    for config, folder in zip(hosts, folders, strict=True):
+        journal = Journal(config, "gamelog", {})
+        journal.acknowledge(mark := journal.append(b"line"))
+        Ends(config, "gamelog").report(journal.acknowledged)
+        assert durable_ends(shared)[f"{folder.name}/{mark.name}"] == 5
+        journal.close()
+    assert journal_folders(hosts[0]) == sorted(folders)
+    report_counted(shared, durable_ends(shared))
+    assert [list(read_counted(folder).values()) for folder in folders] == [[5], [5]]
+
+
+def test_a_damaged_report_is_left_out_until_it_is_written_again(tmp_path):
+    config = with_engine(configured(tmp_path))
+    ends = Ends(config, "gamelog")
+    ends.report({"gamelog_202601010000.txt": 5})
+    path = config.data / "ends" / "gamelog.json"
+    path.write_bytes(path.read_bytes().replace(b":5}", b":6}"))
+    assert durable_ends(config.data) == {}
+    ends.report({"gamelog_202601010000.txt": 7})
+    assert durable_ends(config.data) == {"gamelog_202601010000.txt": 7}
