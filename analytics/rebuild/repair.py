@@ -6,7 +6,7 @@ stored ──▶ Queue read to its end ──▶ derived to the same numbers ─
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 import gevent
@@ -36,7 +36,7 @@ class Repairer:
     """Works on one group after the other.
 
     If many documents should not exist, the journals may belong to another data folder: the bolt's documents of the group
-    are then left alone.
+    are then left alone. But if the bolt was declared otherwise when they were counted, they are what it made then.
 
     ``strays`` are documents whose ids put them into another area or period; ``spared`` counts, by bolt, documents that
     should not exist and were left alone.
@@ -44,6 +44,7 @@ class Repairer:
     Args:
         done: what became of documents is added to it.
         timeout: seconds to wait for bolts that make no progress.
+        redeclared: bolts whose documents were counted by another declaration than they have now.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Repairer:
         timeout: float,
         done: DocumentCounts,
         remove_many: bool = False,
+        redeclared: Collection[str] = (),
     ) -> None:
         self._catalogue = catalogue
         self._areas = areas
@@ -68,6 +70,7 @@ class Repairer:
         self.done = done
         self._heads: dict[str, int] = {}
         self._remove_many = remove_many
+        self._redeclared = redeclared
         self.strays: set[tuple[str, str]] = set()
         self.spared: Counter[str] = Counter()
 
@@ -81,9 +84,9 @@ class Repairer:
             }
             if reads:
                 self._wait({name: list(reads)}, heads_of(reads))
-            doubtful, extra, looked = self._first_pass(group, name)
-            if extra > max(FEW, looked // 10) and not self._remove_many:
-                self.spared[name] += extra
+            doubtful, too_many = self._first_pass(group, name)
+            if too_many and not self._remove_many:
+                self.spared[name] += too_many
                 continue
             for turn in range(ROUNDS):
                 if not doubtful:
@@ -93,8 +96,8 @@ class Repairer:
                 doubtful = self._round(group, name, doubtful)
             self.done.restless += [(name, id_) for id_ in doubtful]
 
-    def _first_pass(self, group: Group, name: str) -> tuple[list[str], int, int]:
-        """Return the ids of documents that may differ, how many may have to go, and how many were checked.
+    def _first_pass(self, group: Group, name: str) -> tuple[list[str], int]:
+        """Return the ids of documents that may differ, and how many would have to go, if that is suspiciously many.
 
         The pass is cheap, and misses no document that differs. Documents at no hour or day of the area's zone do not count as
         extra as far as others replace them: the zone was changed.
@@ -105,6 +108,7 @@ class Repairer:
         states = {} if plain else group.states(name, self._store)
         missing = group.keys(name, group.derived(name) if plain else states)
         replacing, extra, looked = len(missing), 0, 0
+        explained = name in self._redeclared and bool(missing)
         doubtful, versions = [], group.versions.setdefault(name, {})
         since, until = group.bounds(name)
         found = self._store.find(name, area=group.area.id, since=since, until=until, batch=AT_ONCE)
@@ -143,7 +147,7 @@ class Repairer:
         else:
             doubtful += missing
         self.done.looked[name] += looked
-        return doubtful, extra, looked
+        return doubtful, extra if extra > max(FEW, looked // 10) and not explained else 0
 
     def repair_stray(self, group: Group, name: str, id_: str) -> None:
         """Remove a document whose fields contradict its id. Documents that should exist have been repaired before."""

@@ -171,7 +171,7 @@ class Rebuild:
             )
             repairer = Repairer(
                 self._catalogue, self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
-                self._wanted.remove_many,
+                self._wanted.remove_many, Declarations(self._config, self._store).changed(),
             )  # fmt: skip
             for area in self._spans:
                 self._repair(self._areas[area], repairer, outcome)

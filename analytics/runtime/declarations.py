@@ -51,6 +51,10 @@ class Declarations:
             if (one := found.get(_id(bolt))) is not None
         }
 
+    def changed(self) -> set[str]:
+        """Return the bolts whose documents were counted by another declaration. Raise Unavailable as :meth:`load` does."""
+        return {bolt for bolt, noted in self.load().items() if noted.declaration != self._own[bolt]}
+
     def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill) -> None:
         """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet.
 

@@ -32,13 +32,14 @@ from analytics.config import (
 )
 from analytics.config.bolt_sections import BoltSection
 from analytics.core.reference import Reference
+from analytics.rebuild import repair
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import Selection
 from analytics.runtime import connections, declarations
 from analytics.runtime.declarations import Declarations, Declared, journal_days, reaches_back
 from analytics.runtime.service import control
 from analytics.runtime.worker import Worker
-from analytics.store import MemoryStore, Store
+from analytics.store import MemoryStore, Store, Write
 from analytics.store.store import Document
 
 TOPIC = "gamelog.pvp_log"
@@ -281,6 +282,39 @@ def test_a_segment_that_is_added_later_lacks_its_past_until_a_rebuild(
     suite.config = replace(suite.config, games={**suite.config.games, "dl": other})
     [changed] = suite.disagreements()
     assert "counted by another declaration than it has now" in changed
+
+
+@pytest.mark.parametrize("renamed", ["segment", "bolt"])
+def test_documents_of_a_former_key_go_with_a_rebuild(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, renamed: str
+) -> None:
+    """However many they are: the declaration says why no record supports them. Without that, they are left alone."""
+    monkeypatch.setattr(repair, "FEW", 0)
+    segment = SegmentSection(from_="pvp_log.data.bracket", values=["2v2"])
+    games = [
+        {**suite.config.games, "dl": replace(suite.config.games["dl"], segments={name: segment})}
+        for name in ("bracket", "arena")
+    ]
+    suite.config = replace(suite.config, games=games[0])
+    suite.restart(sections(pvp=PVP))
+    suite.send(fights(Random(11), 40))
+    name = "acctsegment" if renamed == "segment" else "pvp"
+    eventually(lambda: {} != suite.documents(name) == suite.expected(name))
+    before = suite.documents(name)
+    if renamed == "segment":
+        suite.config = replace(suite.config, games=games[1])
+        suite.restart(sections(pvp=PVP))
+    else:
+        suite.restart(sections(pvp=PVP | {"by": ["result"]}))
+    [changed] = suite.disagreements()
+    assert f"`bin/analytics rebuild --bolt {name}` derives them again" in changed
+    suite.rebuild(name)
+    assert suite.documents(name) == suite.expected(name)
+    assert not suite.documents(name).keys() & before.keys()
+    assert suite.disagreements() == []
+    suite.store.write(name, [Write(id_, {**one, "_v": 1}, 0) for id_, one in before.items()])
+    suite.rebuild(name)
+    assert suite.documents(name).keys() > before.keys()
 
 
 def test_a_declaration_that_counted_nothing_yet_may_change(suite: Suite) -> None:
