@@ -272,3 +272,27 @@ def test_without_fsspec_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     with pytest.raises(AnalyticsError, match=r"pip install .*fsspec"):
         Target(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("words", "patched"), [("--config a.toml export x", False), ("--config export status", True)]
+)
+def test_what_carries_files_may_have_an_event_loop(words: str, patched: bool):
+    """As s3fs has: fsspec runs its loop in a thread and waits for it, which can't be where a greenlet stands for the thread."""
+    code = f"""
+import runpy, sys
+sys.argv[1:] = {words.split()}
+runpy.run_module("analytics")
+from fsspec.asyn import get_loop, sync
+async def answer():
+    return "carried"
+try:
+    print(sync(get_loop(), answer))
+except NotImplementedError as error:
+    print(error)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert (done.stdout == "carried\n") is not patched, done
