@@ -55,5 +55,6 @@ mainline = Bolt(
         "finish_users": Distinct("data.acct", list_field="_finish_users", on=FINISH),
     },
     finish=_finish_rate,
+    percents=["finish_rate"],
     totals=True,
 )

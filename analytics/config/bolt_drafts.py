@@ -120,10 +120,6 @@ def draft_of(name: str, section: BoltSection, bolts: Collection[str]) -> BoltDra
             draft.derived[one] = parsed
     _check_names(draft)
     _check_declared(draft)
-    if section.totals and section.period not in ("hour", "day"):
-        draft.fault(
-            ".totals", f'expected period "hour" or "day" where there are totals, got "{section.period}"'
-        )
     return draft
 
 

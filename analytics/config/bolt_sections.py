@@ -34,7 +34,10 @@ class MeasureSection(Section, frozen=True):
 
 
 class BoltSection(Section, frozen=True):
-    """A bolt: see docs/how-to/add-a-bolt.md. ``measures`` and ``derived``: by the field of the document."""
+    """A bolt: see docs/how-to/add-a-bolt.md. ``measures`` and ``derived``: by the field of the document.
+
+    ``totals`` None: where a measure adds up over areas.
+    """
 
     reads: str | list[str]
     measures: dict[str, str | MeasureSection]
@@ -42,4 +45,4 @@ class BoltSection(Section, frozen=True):
     by: list[str] = []
     fields: dict[str, FieldKind] = {}
     derived: dict[str, str] = {}
-    totals: bool = False
+    totals: bool | None = None

@@ -171,8 +171,6 @@ def _file_faults(bolt: Bolt, own: list[Bolt]) -> Iterator[str]:
         )
     if not bolt.reads or len({*map(is_of_spout, bolt.reads)}) > 1:
         yield f"expected topics of spouts alone, or of bolts alone, got {', '.join(bolt.reads) or 'none'}"
-    if bolt.totals and bolt.period not in ("hour", "day"):
-        yield f'expected period "hour" or "day" where there are totals, got {bolt.period!r}'
 
 
 def _unsent(config: Config, bolts: Catalogue) -> Iterator[str]:

@@ -7,6 +7,7 @@ from analytics.config.bolt_sections import BoltSection
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.declared import (
     FieldType,
+    adds_up,
     finish_of,
     kinds_of,
     known_fields,
@@ -15,6 +16,7 @@ from analytics.core.declared import (
     tuple_type,
 )
 from analytics.core.expressions import ExpressionError, Parsed, ValueKind
+from analytics.core.formula import PERCENT
 
 _Wanted = tuple[str, tuple[ValueKind, ...]]
 """How messages say what an expression should be, and the kinds that it may have."""
@@ -136,7 +138,8 @@ def _bolt(draft: BoltDraft, types: _Types) -> Bolt:
         period=section.period,
         by={name: f"{path}{name}" for name in section.by},
         finish=finish_of(draft.derived),
-        totals=section.totals,
+        percents=[name for name, parsed in draft.derived.items() if parsed.called == PERCENT],
+        totals=section.totals if section.totals is not None else adds_up(draft.measures.values()),
     )
 
 

@@ -1,6 +1,6 @@
 """A bolt is a declaration: what it reads, which document a tuple belongs to, and what that document says."""
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -46,6 +46,7 @@ class Bolt:
         by: further parts of the key: field of the document to the value of a row, a string or integer.
         constants: fields that every document carries as they are.
         finish: computes further fields from those that the measures show. It runs without rows, too.
+        percents: the shown numbers that are in percent, as pages write them.
         publishes: whether each change is published as a tuple of topic ``name``.
         totals: whether the collection ``<name>_total`` has the sums over the areas of each plat and each game. Every number
             that the measures show of no rows is added up, and so is every table of numbers.
@@ -60,6 +61,7 @@ class Bolt:
     by: Mapping[str, str | Getter] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
     finish: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    percents: Collection[str] = ()
     publishes: bool = False
     indexes: Sequence[tuple[str, ...]] = ()
     totals: bool = False

@@ -77,6 +77,10 @@ def tuple_type(name: str, topic: str, fields: Mapping[str, FieldType]) -> type:
     return msgspec.defstruct(name, [("area", str), ("ts", Ts), *required, *optional], gc=False)
 
 
+ADDED = ("count", "sum")
+"""Kinds of measures whose numbers may be added up."""
+
+
 @dataclass(frozen=True)
 class Declaration:
     """A measure: its kind, the value that it looks at, and the condition. ``on``: topics, empty for all."""
@@ -90,6 +94,11 @@ class Declaration:
     def expressions(self) -> list[Parsed]:
         """Those that there are."""
         return [one for one in (self.of, self.where) if one is not None]
+
+
+def adds_up(measures: Iterable[Declaration]) -> bool:
+    """Whether the numbers of several documents may be added up: those of any measure."""
+    return any(one.kind in ADDED for one in measures)
 
 
 def measure_of(

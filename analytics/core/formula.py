@@ -1,6 +1,5 @@
 """Formulas over numbers of documents, as the configuration has them: ``percent(pvp.wins, pvp.fights)``. Pure."""
 
-import ast
 import re
 from collections.abc import Mapping
 from math import isfinite
@@ -28,7 +27,7 @@ class Formula:
             raise ExpressionError(1, "expected at least one COLLECTION.FIELD, got none")
         self.text = text
         self.names = tuple(parsed.names)
-        self.is_percent = isinstance(parsed.tree, ast.Call)
+        self.is_percent = parsed.called == PERCENT
         self._compiled = derived_of(parsed, {PERCENT: _percent})
 
     def value(self, numbers: Mapping[str, float | None]) -> float | None:

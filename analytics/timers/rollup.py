@@ -6,6 +6,7 @@ from math import isfinite
 from typing import Any
 
 from analytics.core.bolt import Bolt
+from analytics.timers.timer import TimerPeriod, first_of, last_of
 
 NAME = "rollup"
 """The family of timer bolts that writes these sums."""
@@ -32,12 +33,21 @@ class Rollup:
 
     def __init__(self, bolt: Bolt) -> None:
         self.bolt = bolt
+        self._period: TimerPeriod = bolt.period if bolt.period in ("week", "month") else "day"
         shown: dict[str, Any] = {}
         for name, measure in bolt.measures.items():
             shown |= measure.save(name, measure.empty())
         visible = {name: value for name, value in shown.items() if not name.startswith("_")}
         self.numbers = tuple(name for name, value in visible.items() if isinstance(value, int))
         self.tables = tuple(name for name, value in visible.items() if isinstance(value, dict))
+
+    def first(self, day: int) -> int:
+        """Return the ordinal of the day under which the totals of a day are computed: the first one of its week or month."""
+        return first_of(self._period, day)
+
+    def last(self, first: int) -> int:
+        """Return the last day of the period whose totals are computed under ``first``."""
+        return last_of(self._period, first)
 
     def fields(self, sums: Sequence[float], tables: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
         """Return a total's fields besides its key and ``final``, given the sums of ``numbers`` in order, and of ``tables``."""

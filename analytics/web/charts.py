@@ -46,6 +46,7 @@ class Chart:
         unit: how the axis writes its numbers, as :mod:`analytics.web.display` names it.
         cohorts: makes the thin lines behind, one for each cohort of an answer.
         names: what the series of an answer are called, where documents decide that. There may be fewer than series.
+        kind: how the values of an answer are shown, where it is not as the series say.
         signed: whether values may be below 0.
     """
 
@@ -59,6 +60,7 @@ class Chart:
     cohorts: Callable[[Any], Sequence[Curve]] | None = None
     rows: Callable[[Any], Sequence[Any]] | None = None
     names: Callable[[Any, Translate], Sequence[str]] | None = None
+    kind: Callable[[Any], str] | None = None
     signed: bool = False
 
     @property
@@ -75,7 +77,13 @@ class Chart:
 
 def content(chart: Chart, answer: Any, t: Translate, show: Show) -> dict[str, Any]:
     """Return what the browser fills a figure with: columns by source, the words of its axis, and attributes of its parts."""
-    rows = columns(chart, chart.rows_of(answer), show, t("so far"))
+    of_answer = chart.kind(answer) if chart.kind else ""
+    rows = columns(
+        chart,
+        chart.rows_of(answer),
+        lambda value, kind: show(value, of_answer or kind),
+        t("so far"),
+    )
     sources = {f"{chart.name}.rows": rows}
     if chart.cohorts:
         lines = [one for one in chart.cohorts(answer) if len(one[1]) > 1]

@@ -60,9 +60,10 @@ def test_a_table_becomes_a_bolt(written: Any) -> None:
     assert (pvp.period, dict(pvp.by), pvp.totals, pvp.publishes) == (
         "day",
         {"bracket": "data.bracket"},
-        False,
+        True,
         False,
     )
+    assert list(pvp.percents) == ["win_rate"]
     assert {name: type(one) for name, one in pvp.measures.items()} == {
         "fights": Count, "wins": Count, "players": Distinct, "points": Sum,
     }  # fmt: skip
@@ -74,6 +75,21 @@ def test_a_table_becomes_a_bolt(written: Any) -> None:
         "win_rate": 25.0,
     }
     assert list(pvp.reads) == ["gamelog.pvp_log"]
+
+
+@pytest.mark.parametrize(
+    ("said", "totals"),
+    [
+        ('measures.best = { max = "points" }\nmeasures.players = { distinct = "acct" }', False),
+        ('measures.players = { distinct = "acct" }\ntotals = true', True),
+        ('measures.points = { sum = "points" }\nperiod = "week"', True),
+        ('measures.fights = "count"\ntotals = false', False),
+    ],
+)
+def test_what_adds_up_has_totals_unless_the_table_says_otherwise(
+    written: Any, said: str, totals: bool
+) -> None:
+    assert catalogue(written(f'[bolts.pvp]\nreads = "pvp_log"\n{said}'))["pvp"].totals is totals
 
 
 def test_the_example_of_the_shipped_file_is_one(written: Any) -> None:
@@ -136,7 +152,6 @@ measures.n = "count"
         ('[bolts.b]\nreads = "a\\tb"\nmeasures.n = "count"', "bolts.b.reads: expected op codes alone"),
         ('[games.dl.opcodes]\nb_log = "login_logcount"\n' + BASE, 'bolts.b.reads: expected an op code that some record has, as "login_logcount", got "b_log"'),
         (BASE + 'period = "year"', 'bolts.b.period: expected one of "hour", "day", "week", "month", got "year"'),
-        (BASE + 'totals = true\nperiod = "week"', 'bolts.b.totals: expected period "hour" or "day" where there are totals, got "week"'),
         (BASE + 'by = ["a", "b", "c", "d"]', "bolts.b.by: expected at most 3 different fields"),
         (BASE + 'by = ["level // 10"]', 'bolts.b.by: expected the name of a field of the record, as bracket, got "level // 10"'),
         (BASE + 'by = ["area"]', "bolts.b.by: expected a field of the record's own"),
@@ -217,7 +232,6 @@ def test_files_beside_the_configuration_declare_bolts(written: Any, tmp_path: Pa
         (PETS.replace('Bolt("pets"', 'Bolt("pvp"'), "bolt pvp: expected a name that the suite does not use itself"),
         (PETS.replace("gamelog.pet_hatch", "pet_hatch"), 'expected topics that a spout or a bolt publishes, as "gamelog.pvp_log" or "loginday", got "pet_hatch"'),
         (PETS.replace('{"gamelog.pet_hatch"', '{"loginday": Reads(Acct), "gamelog.pet_hatch"'), "expected topics of spouts alone"),
-        (PETS.replace("publishes=True", 'totals=True, period="month"'), 'expected period "hour" or "day" where there are totals'),
         (PETS.replace('{"count": Count()}', '{"ts": Count()}'), "line 9: ValueError: bolt pets: expected a field of its own for each"),
         (PETS.replace("gamelog.pet_hatch", "pets"), "expected none that reads itself, got pets ← pets"),
         (PETS.replace("Gamelog[Acct]", 'Gamelog[msgspec.defstruct("D", [("num", str)])]').replace("pet_hatch", "shop_logbuy"), "gamelog.shop_logbuy: expected one kind of num"),

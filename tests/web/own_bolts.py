@@ -72,6 +72,7 @@ def a_bolt(name: str = "pvp", **keys: Any) -> Bolt:
                 "best": Extreme("data.points", max),
             },
             "finish": rates,
+            "percents": ["win_rate"],
             "totals": True,
             **keys,
         }

@@ -1,7 +1,9 @@
 """The page of every bolt, as its declaration has it: its numbers are those of plain counting, and nothing is added up that can't be."""
 
 import csv
+import html
 import json
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,20 @@ def test_the_lines_are_the_keys_with_the_most_and_all_others(arena: Arena, field
                 one for one in of_day if one.bracket == name or (name is None and one.bracket not in names)
             ]
             assert value == counted(some)[field]
+
+
+def test_shares_have_a_percent_sign_in_tables_and_charts(arena: Arena) -> None:
+    def page(field: str) -> str:
+        asked = arena.app.test_client().get(f"/collections/pvp?{SPAN}&field={field}&area=s2")
+        return html.unescape(asked.text)
+
+    row = got(arena, "pvp", "area=s2")["periods"][0]
+    [cells] = re.findall(rf'<th scope="row">{row["day"]}</th>(.*?)</tr>', page("win_rate"))
+    shown = dict(re.findall(r'data-field="(\w+)">(.*?)</td>', cells))
+    assert (shown["win_rate"], shown["fights"]) == (f"{row['win_rate']:.2f}%", str(row["fights"]))
+    for field, signs in {"win_rate": {"%"}, "fights": set()}.items():
+        [texts] = re.findall(r'"v0_text": ?\[(.*?)\]', page(field))
+        assert {one for one in texts if not re.match(r'[\d.,"– ]', one)} == signs
 
 
 def test_what_is_distinct_shows_of_one_area_and_key(arena: Arena) -> None:

@@ -2,7 +2,8 @@
 
     documents stored ──▶ (still mine?) ──▶ sums of the areas' documents ──▶ written, if the version is as read ──▶ published
 
-A day of a bolt is computed as a whole, or of an hour bolt the hours between the first and the last that changed. The server
+A day of a bolt is computed as a whole, or of an hour bolt the hours between the first and the last that changed. A week or month
+is one of its first day. The server
 adds up what is numbers. What is stored and has no document of an area any more is removed.
 """
 
@@ -129,12 +130,12 @@ class Totals:
         return {day: (start_of(zone, day), start_of(zone, day + 1)) for day in days}
 
     def of_time(self, name: str, game: str, before: int, now: int) -> Hours:
-        """Return the days that have ended somewhere since ``before``; also where the clock was put back."""
+        """Return the days of periods that may have ended somewhere since ``before``; also where the clock was put back."""
         days: set[int] = set()
         for scope in (self._games[game], *self._plats[game].values()):
             was, is_ = _ended(scope, before), _ended(scope, now)
             days.update(range(min(was, is_) + 1, max(was, is_) + 1))
-        return self.of_days(game, days)
+        return self.of_days(game, {self._rollups[name].first(day) for day in days})
 
     def stored(self, name: str, game: str, collection: str = "") -> StoredDays:
         """Return the days of which areas have documents, and of which there are totals.
@@ -222,7 +223,7 @@ class Totals:
                 "ts": ts,
                 **dict(zip(by, key, strict=True)),
                 **rollup.fields(sums.numbers, sums.tables),
-                "final": day <= _ended(scope, now),
+                "final": rollup.last(day) <= _ended(scope, now),
             }
             yield joined((*scope.key, ts, *key)), document
 

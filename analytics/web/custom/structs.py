@@ -109,7 +109,7 @@ class BoltStructs:
         self.parameters = FieldNames(PARAMETERS, fields.keys)
         make = partial(_struct, bolt.name)
         number = Number | None
-        numbers = self._typed(fields.numbers, number)
+        numbers = self._numbers()
         keys = self._typed(fields.keys, Annotated[str | int, labelled("", "text")])
         extremes = self._typed(fields.extremes, number)
         others = self._typed(fields.others, Annotated[Any, labelled("", "text")])
@@ -142,6 +142,16 @@ class BoltStructs:
 
     def _typed(self, fields: Sequence[str], kind: Any) -> Fields:
         return [(self.names[field], Annotated[kind, labelled(field)]) for field in fields]
+
+    def _numbers(self) -> Fields:
+        return [
+            (self.names[field], Annotated[float | None, labelled(field, self.kind(field))])
+            for field in self.fields.numbers
+        ]
+
+    def kind(self, field: str) -> str:
+        """Return how pages show the values of a number."""
+        return "percent" if field in self.bolt.percents else "number"
 
     def _answer(self) -> type[msgspec.Struct]:
         rows: list[Any] = [("documents", list[self.document], "those of this page, the newest first")]  # type: ignore[name-defined]

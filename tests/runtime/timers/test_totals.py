@@ -2,20 +2,26 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
-from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, log, some_weeks
+from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, games, log, some_weeks
 
 from analytics.bolts import BOLTS
-from analytics.config import AreaSection, Game
+from analytics.config import AreaSection, Config, Game, areas, catalogue
+from analytics.config.bolt_sections import BoltSection
 from analytics.core.periods import zone
+from analytics.core.reference import Reference
+from analytics.rebuild.overlay import Silent
 from analytics.runtime.timers import schedule
 from analytics.runtime.timers.by_hand import by_hand
+from analytics.runtime.timers.scopes import total_scopes
+from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.wanted import Wanted
-from analytics.store import Write
-from analytics.timers import NAMES
+from analytics.store import MemoryStore, Write
+from analytics.timers import NAMES, rollup
 from analytics.timers.rollup import rollups
 
 ROLLUPS = rollups(BOLTS.values())
@@ -30,15 +36,15 @@ def added(suite: Any) -> Sums:
     claimed = {area: (game, one) for game, of in suite.config.games.items() for area, one in of.areas.items()}
     found: Sums = {}
     for name in ROLLED:
-        rollup = ROLLUPS[name]
+        rolled = ROLLUPS[name]
         for one in suite.store.find(name):
             game, area = claimed[one["area"]]
             of_game = zone(suite.config.games[game].timezone or SHANGHAI)
             day = zone(area.timezone or SHANGHAI).local(one["ts"]).date().isoformat()
-            ts = of_game.day_of(day) if rollup.bolt.period == "day" else of_game.start("hour", one["ts"])
+            ts = of_game.day_of(day) if rolled.bolt.period == "day" else of_game.start("hour", one["ts"])
             for scope in (("game", game, None), ("plat", game, area.plat)):
                 key = (name, *scope, ts, one.get("reason"))
-                found.setdefault(key, Counter()).update({field: one[field] for field in rollup.numbers})
+                found.setdefault(key, Counter()).update({field: one[field] for field in rolled.numbers})
     return found
 
 
@@ -232,3 +238,35 @@ def test_totals_do_not_rest_once_nothing_comes_any_more(suite: Any, monkeypatch:
     timers_of(suite)._schedule._totals_resting_until = time.monotonic() + 600
     suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
     eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")), 20)
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "last"), [("week", "2015-03-02", "2015-03-08"), ("month", "2015-03-01", "2015-03-31")]
+)
+def test_weeks_and_months_are_final_when_their_last_day_has_ended(
+    tmp_path: Path, period: str, first: str, last: str
+) -> None:
+    """They begin and end in each area's own zone, like days."""
+    section = BoltSection(reads="fight", measures={"fights": "count"}, period=period, by=["bracket"])  # type: ignore[arg-type]
+    config = Config(data=tmp_path, games=games(), bolts={"fights": section})
+    reference = Reference([catalogue(config)["fights"]], areas(config))
+    for area, zone_of in ((A, SHANGHAI), (C, "America/New_York")):
+        ts = [at("2015-03-03", 9, zone_of), at("2015-03-06", 9, zone_of)]
+        data = {"bracket": "2v2"}
+        reference.put("gamelog.fight", [{"area": area, "ts": one, "data": data} for one in ts])
+    store = MemoryStore()
+    found = reference.documents("fights")
+    store.write("fights", [Write(id_, {**one, "_v": 1}, 0) for id_, one in found.items()])
+    assert {one["fights"] for one in found.values()} == {2}
+    for now, final in ((at(last), False), (at(last, 38), True)):
+        by_hand(config, store, Silent(), Wanted((rollup.NAME,)), lambda now=now: now)  # type: ignore[misc]
+        total = store.load("fights_total", [f"game:dl:{at(first, 0)}:2v2"]).popitem()[1]
+        assert (total["fights"], total["final"]) == (4, final)
+    rolled = rollups(catalogue(config).values())
+    totals = Totals(store, rolled, areas(config), total_scopes(config, areas(config)), None, lambda: 0)  # type: ignore[arg-type]
+    ended = totals.of_time("fights", "dl", at(last), at(last, 38))
+    assert [span[0] for span in ended.values()] == [at(first, 0)]
+    assert (
+        totals.of_changes("fights", "dl", [at(first, 0), at(first, 0, "America/New_York")]).keys()
+        == ended.keys()
+    )
