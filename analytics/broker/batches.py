@@ -20,12 +20,16 @@ from analytics.core.intervals import Pair
 
 _OVERHEAD = 4096
 """The cost of a small batch beyond its bytes, in bytes."""
+_PAIR_BYTES, _PART_BYTES = 150, 600
+"""What a pair and a part of the header take in memory, beside their text: some two dozen times its length."""
 _MOST_NUMBERS = 1 << 24
 """More than the lines of what is sent at once, some megabytes."""
 _MOST_TUPLES = 1 << 40  # keeps the sums of headers within 64 bits
 _TAIL_BYTES = 1024  # read first for the last line; 16 times as many until it fits
 _SHORTEST_LINE = 2  # bytes: `{}`
 _LONGEST_NUMBER = 24  # characters of a number and the quote after it, and more
+MOST_PAIRS = 150_000
+"""Of a header or request. More would take long to read, while a hostile client fills the memory."""
 _LEAST_NAME, _MOST_NAME = 16, 255
 """Bytes. A short name could be guessed, and its acknowledgements received by another client."""
 
@@ -45,13 +49,21 @@ def checked(frames: "Sequence[zmq.Frame]") -> ReceivedBatch:
         raise ValueError(f"expected a publisher of {_LEAST_NAME} to {_MOST_NAME} bytes, got {len(publisher)}")
     if len(frames[4]) > MOST_HEADER_BYTES:
         raise ValueError(f"expected a header of at most {MOST_HEADER_BYTES} bytes, got {len(frames[4])}")
-    header = _decode(frames[4].buffer)
+    header = _decode(not_too_many_pairs(frames[4].bytes))
     bodies = frames[5:]
     if len(bodies) != len(header.parts):
         raise ValueError(f"the header names {len(header.parts)} bodies, the message has {len(bodies)}")
     _check_numbers(header)
     _check_parts(header, bodies)
+    size += _PAIR_BYTES * (len(header.ns) + len(header.rejected)) + _PART_BYTES * len(bodies)
     return ReceivedBatch(frames[0].bytes, publisher, seq, header, bodies, size)
+
+
+def not_too_many_pairs(text: bytes) -> bytes:
+    """Return the text of a header or request. Raise ValueError if it has more lists than one may have, before it is decoded."""
+    if len(text) > MOST_PAIRS and (found := text.count(b"[")) > MOST_PAIRS:
+        raise ValueError(f"expected at most {MOST_PAIRS} pairs of numbers, got {found}")
+    return text
 
 
 def _check_numbers(header: BatchHeader) -> None:

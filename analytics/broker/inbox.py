@@ -15,7 +15,7 @@ _STUCK_SECONDS = 2.0  # of waiting for the disk, after which batches are dropped
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBatch:
-    """A received batch: its connection, its publisher, and its bodies in ZeroMQ's frames."""
+    """A received batch: its connection, its publisher, and its bodies in ZeroMQ's frames. ``size``: the memory it takes, in bytes."""
 
     connection: bytes
     publisher: bytes

@@ -7,6 +7,7 @@ import gevent
 import msgspec
 import zmq.green as zmq
 
+from analytics.broker.batches import not_too_many_pairs
 from analytics.broker.limits import Port, is_logged
 from analytics.broker.sockets import new_socket
 from analytics.broker.wire import MOST_REQUEST_BYTES, Message, Request, encode
@@ -14,7 +15,7 @@ from analytics.errors import AnalyticsError, Refused
 
 logger = logging.getLogger(__name__)
 
-_HIGH_WATER_MARK = 2  # answers that wait for a slow client, each of up to 16 MB
+_HIGH_WATER_MARK = 1  # answers that wait for a slow client, each of up to 16 MB; it asks again
 _MOST_REQUESTS = 16  # requests that wait
 
 _decode = msgspec.json.Decoder(Request).decode
@@ -58,7 +59,7 @@ class RefillEndpoint:
             return
         peer, tag, text = frames
         try:
-            answer = self._answer(_decode(text))
+            answer = self._answer(_decode(not_too_many_pairs(text)))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             reason = f"{text[:200]!r} is no request: {error}"
             self._count_malformed(reason)

@@ -66,3 +66,19 @@ def test_lines_of_any_length_are_accepted(length: int) -> None:
     lines = b"\n".join(b'{"id":"s:%d","a":"%s"}' % (n, b"x" * length) for n in (4, 1, 2))
     intake = checked(message(header([[1, 2], [4, 4]], ["a", 3, 3], rejected=[[3, 3]]), lines))
     assert (intake.seq, intake.header.ns, bytes(intake.frames[0].buffer)) == (7, [(1, 2), (4, 4)], lines)
+
+
+def test_a_batch_counts_with_the_memory_that_its_header_takes() -> None:
+    """An inbox of 32 MB held sixteen headers of 2 MB, each of them 40 MB once it was decoded."""
+    long = header([], ["a", 1, 1], rejected=[[n, n] for n in range(0, 200_000, 2)])
+    assert checked(message(long, b"{}")).size > 14 << 20
+    parts = [[f"topic{n}", 1, 1] for n in range(10_000)]
+    assert checked(message(header([], *parts), *[b"{}"] * 10_000)).size > 5 << 20
+
+
+def test_a_header_of_too_many_pairs_is_refused_before_it_is_decoded() -> None:
+    long = b"[" * 150_001 + b"not JSON"
+    frames = message({}, b"{}")
+    frames[4] = zmq.Frame(long)
+    with pytest.raises(ValueError, match="expected at most 150000 pairs of numbers, got 150001"):
+        checked(frames)
