@@ -48,6 +48,7 @@ _BEAT_SECONDS = 1.0  # between heartbeats without news
 _NEWS_SECONDS = 0.1  # between heartbeats with news
 _ANSWER_SECONDS = 3.0  # the most time to wait for the disk before an answer
 _MAX_PAGE_BYTES = 16_000_000  # of messages in one answer of refill
+_CROWDED_PAGE_BYTES = 256_000  # while the memory is full of what clients do not read
 _MOST_POSITIONS = 500
 """Topics that one bolt may report."""
 
@@ -103,7 +104,7 @@ class Broker:
             self._filter,
             self._store,
             Disk(self._data / "queue", int(section.min_free_mb * (1 << 20))),
-            self._frontend.sender.publish,
+            self._frontend.publish,
             self._frontend.receiver.acknowledge,
             self._frontend.receiver.refuse,
         )
@@ -251,8 +252,9 @@ class Broker:
 
     def _page(self, request: Read) -> Answer:
         until = time.monotonic() + _ANSWER_SECONDS
+        most = _CROWDED_PAGE_BYTES if self._frontend.crowded else _MAX_PAGE_BYTES
         while True:
-            messages, more, oldest = self._log.read(request.after, min(request.max_bytes, _MAX_PAGE_BYTES))
+            messages, more, oldest = self._log.read(request.after, min(request.max_bytes, most))
             if messages or not more or time.monotonic() > until:
                 break
             gevent.sleep(0)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import zmq.green as zmq
 
 from analytics.broker.authentication import Authenticator
 from analytics.broker.endpoints import listen
@@ -13,9 +14,9 @@ from analytics.broker.inbox import ReceivedBatch
 from analytics.broker.limits import Port, Watch
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, RefillEndpoint
-from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Sender
+from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Buffer, Sender
 from analytics.broker.sockets import patience
-from analytics.broker.wire import MOST_REQUEST_BYTES, Request
+from analytics.broker.wire import MOST_REQUEST_BYTES, MessageHeader, Request
 from analytics.config import BrokerSection
 
 
@@ -67,6 +68,16 @@ class Frontend:
         yield from self._watch.loops()
         if self.authenticator is not None:
             yield self.authenticator.run
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the memory is full of what clients do not read."""
+        return self._watch.crowded
+
+    def publish(self, topic: str, header: MessageHeader, body: "zmq.Frame | Buffer") -> None:
+        """Send subscribers a message. While the memory is full they read it from the log later."""
+        if not self._watch.crowded:
+            self.sender.publish(topic, header, body)
 
     def close(self) -> None:
         """Close the sockets, when no loop runs any more."""

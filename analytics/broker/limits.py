@@ -1,13 +1,15 @@
 """Limits on what a client may send and on the memory it may take. The broker closes connections that exceed them.
 
 ZeroMQ bounds the size of a frame and the number of complete messages that wait. It bounds neither the frames of a message nor
-their sum, and a message is visible only when its last frame has arrived. So :class:`Watch` checks the connections themselves:
-the bytes that ZeroMQ has read since the last complete message, and the allocated memory.
+their sum, and a message is visible only when its last frame has arrived. Nor does it bound the bytes of messages that wait for
+a client to read them. So :class:`Watch` checks the connections themselves: the bytes that ZeroMQ has read since the last complete
+message, whether the client reads what was sent to it, and the allocated memory.
 """
 
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import socket as sockets
 import struct
@@ -38,6 +40,12 @@ _AMPLIFIED = 2
 """Memory may grow by this factor of the bytes of unfinished messages."""
 _MOST_AMPLIFIED = 40
 """An empty frame has two bytes and takes 64 bytes of memory."""
+_MOST_UNREAD_GROWTH_BYTES = 64 << 20
+"""The most growth of allocated memory while a client does not read what was sent to it."""
+_STUCK_SECONDS = (
+    0.25  # without reading _PROGRESS_BYTES, after which a client counts as one that does not read
+)
+_PROGRESS_BYTES = 256 << 10
 _LOCAL_MESSAGES = 6
 """Complete messages of a client over a unix socket that are in memory at once: four wait, one arrives, one is committed."""
 _LOCAL_SECONDS = 2.0  # after a client's last message, until which more of them may wait
@@ -45,14 +53,18 @@ _HANDSHAKE_BYTES = 2048
 """More than what precedes a connection's first message."""
 _BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.1
 """The interval of checks while data arrives, and otherwise."""
+_FREED_SECONDS = 2.0
+"""After connections were closed, until which their memory may still be allocated on a slow machine, and is no one else's."""
+_TURN_SECONDS = 0.02
+"""After so long, reading messages waits for the loop's timers: `gevent.sleep(0)` alone may keep them waiting for fifty messages."""
 _GIVE_BACK_SECONDS = 0.5  # after which memory of closed connections is free
 _BREATH = 1000
 """Unwanted frames are freed in groups of this size, so that other greenlets can run."""
 _EVENTS = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 _EVENT = struct.Struct("<HI")
-_UNREAD = struct.Struct("i")
-_RECEIVED = struct.Struct("<128xQ")
-"""``tcpi_bytes_received`` in Linux' ``struct tcp_info``."""
+_COUNT = struct.Struct("i")
+_INFO = struct.Struct("<120xQQ8xI")
+"""``tcpi_bytes_acked``, ``tcpi_bytes_received`` and ``tcpi_notsent_bytes`` in Linux' ``struct tcp_info``."""
 
 _MOST_DISCARDED = 16 << 20  # of a closed connection's buffered bytes
 _discarded = bytearray(1 << 16)
@@ -70,6 +82,8 @@ class _Connection:
 
     ``taken``, ``seen``: all bytes that ZeroMQ has read, and those through the last complete message; 0 for unix sockets.
     ``size``, ``at``: of its last message, in bytes and seconds.
+    ``unsent``: bytes that wait in the kernel until it reads what was sent before.
+    ``read``, ``read_at``: how many bytes it had acknowledged when it last made progress in reading, and when that was.
     """
 
     socket: sockets.socket
@@ -79,6 +93,9 @@ class _Connection:
     messages: int = 0
     size: int = 0
     at: float = 0.0
+    unsent: int = 0
+    read: int = 0
+    read_at: float = 0.0
 
     @property
     def unseen(self) -> int:
@@ -87,17 +104,23 @@ class _Connection:
 
     def refresh(self) -> bool:
         """Read the kernel's counters; return whether any data arrived. Raise OSError if the connection has ended."""
-        if self.socket.family == sockets.AF_UNIX:
-            return False
         before = self.taken
-        [received] = _RECEIVED.unpack(
-            self.socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _RECEIVED.size)
-        )
-        if received != before:
-            [unread] = _UNREAD.unpack(fcntl.ioctl(self.socket, termios.FIONREAD, bytes(_UNREAD.size)))
-            # Bytes that arrived in between are unread, but not in the first number.
-            self.taken = max(before, received - unread)
+        if self.socket.family == sockets.AF_UNIX:
+            self.unsent, acked = self._count(termios.TIOCOUTQ), 0
+        else:
+            acked, received, self.unsent = _INFO.unpack(
+                self.socket.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, _INFO.size)
+            )
+            if received != before:
+                # Bytes that arrived in between are unread, but not in the first number.
+                self.taken = max(before, received - self._count(termios.FIONREAD))
+        if not self.unsent or acked - self.read >= _PROGRESS_BYTES:
+            self.read, self.read_at = acked, time.monotonic()
         return self.taken != before
+
+    def _count(self, kind: int) -> int:
+        [count] = _COUNT.unpack(fcntl.ioctl(self.socket, kind, bytes(_COUNT.size)))
+        return int(count)
 
 
 class Port:
@@ -128,11 +151,16 @@ class Port:
         self._most_ever = most_ever
         self._most_messages = most_messages
         self._most_unseen = most_unseen
+        self._turn_ends = 0.0
         self._monitor: Socket = socket.get_monitor_socket(_EVENTS)
         self._connections: dict[int, _Connection] = {}
 
     def receive(self, most_frames: int) -> "list[zmq.Frame]":
         """Return the next message, truncated to ``most_frames`` + 1 frames."""
+        if time.monotonic() > self._turn_ends:
+            hub = gevent.get_hub()
+            hub.wait(hub.loop.timer(0))
+            self._turn_ends = time.monotonic() + _TURN_SECONDS
         self.waiting = True
         frame = self._socket.recv(copy=False)
         self.waiting = False
@@ -182,6 +210,10 @@ class Port:
         None over a unix socket: they have no counters, and only the suite's user can reach them.
         """
         return [(fd, one.unseen) for fd, one in self._connections.items() if one.unseen > _HANDSHAKE_BYTES]
+
+    def unread(self) -> list[tuple[float, int]]:
+        """Return connections to which bytes wait to be sent, each with the time when its client last made progress in reading."""
+        return [(one.read_at, fd) for fd, one in self._connections.items() if one.unsent]
 
     def local_bytes(self) -> int:
         """Return how many bytes complete messages that came over unix sockets may take: no other client is to blame for them."""
@@ -252,11 +284,17 @@ class Port:
 
 
 class Watch:
-    """Looks at all ports, often enough that no client can fill the memory in between."""
+    """Looks at all ports, often enough that no client can fill the memory in between.
+
+    Attributes:
+        crowded: whether what clients do not read fills the memory, so that nothing large is to be sent now.
+    """
 
     def __init__(self, *ports: Port) -> None:
+        self.crowded = False
         self._ports = ports
-        self._base = allocated()
+        self._base = self._all_read = allocated()
+        self._closed = -math.inf
 
     @property
     def hung_up(self) -> int:
@@ -280,10 +318,28 @@ class Watch:
             memory = allocated()
             came = [port.check() for port in self._ports]
             busy = any(came)
+            self._check_unread(memory)
             self._check_memory(memory)
             if self.hung_up != before:
                 before = self.hung_up
                 gevent.spawn_later(_GIVE_BACK_SECONDS, give_back)
+
+    def _check_unread(self, memory: int) -> None:
+        """Close the connection whose client has not read for longest, where such ones fill the memory.
+
+        ZeroMQ bounds what waits for a client in messages alone, and a frozen or hostile one keeps its share for ever. A
+        worker that is disconnected reads from the log what it missed.
+        """
+        unread = [(since, port, fd) for port in self._ports for since, fd in port.unread()]
+        self._all_read = memory if not unread else min(memory, self._all_read)
+        growth = memory - self._all_read - sum(port.local_bytes() for port in self._ports)
+        self.crowded = growth > _MOST_UNREAD_GROWTH_BYTES
+        if self.crowded:
+            since, port, fd = min(unread, key=itemgetter(0))
+            if time.monotonic() - since > _STUCK_SECONDS:
+                port.disconnect(
+                    fd, f"memory grew by {growth >> 20} MB, and it does not read what is sent to it"
+                )
 
     def _check_memory(self, memory: int) -> None:
         """Close connections whose unfinished messages fill the memory.
@@ -296,7 +352,8 @@ class Watch:
         """
         unfinished = [(unseen, port, fd) for port in self._ports for fd, unseen in port.unfinished()]
         unseen = sum(one[0] for one in unfinished)
-        self._base = min(memory, max(self._base, memory - _MOST_AMPLIFIED * unseen))
+        settled = time.monotonic() > self._closed + _FREED_SECONDS
+        self._base = min(memory, max(self._base, memory - _MOST_AMPLIFIED * unseen if settled else 0))
         growth = memory - self._base - sum(port.local_bytes() for port in self._ports)
         all_taken = all(port.waiting for port in self._ports)
         if growth <= (MOST_GROWTH_BYTES if all_taken else MOST_BUSY_GROWTH_BYTES):
@@ -305,6 +362,7 @@ class Watch:
             if growth <= MOST_BUSY_GROWTH_BYTES or not all_taken:
                 return
             unfinished = [max(unfinished, key=itemgetter(0))]
+        self._closed = time.monotonic()
         for unseen, port, fd in unfinished:
             port.disconnect(
                 fd, f"memory grew by {growth >> 20} MB, and it sent {unseen} bytes of an incomplete message"

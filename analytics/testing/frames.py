@@ -10,6 +10,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+import gevent
+
 PORTS = ("receiver", "sender", "refill")
 MORE, LARGE, COMMAND = 1, 2, 4
 BLOCK_MESSAGES = 64
@@ -31,6 +33,8 @@ SCRAPS = [
 LARGE_SCRAPS = [MB, 3 * MB, b"[" * (1 << 20), b'{"a":' * (1 << 18)]
 LARGE_SHARE = 0.01
 """More of them would leave time for little else."""
+UNREAD_SHARE, UNREAD_SECONDS = 0.05, 1.0
+"""So many connections stay open for so long without reading what they asked for."""
 NUMBERS: list[Any] = [
     -1,
     0,
@@ -52,6 +56,7 @@ NUMBERS: list[Any] = [
 REQUESTS: list[dict[str, object]] = [
     {"type": "state"},
     {"type": "read", "after": {"a": 0}, "max_bytes": 1000},
+    {"type": "read", "after": {"a": 0}, "max_bytes": 2**62},
     {"type": "read", "after": {"a": 2**63}, "max_bytes": 2**62},
     {"type": "join", "bolts": ["loginday", "x" * 500]},
     {"type": "join", "bolts": ["server"], "session": "0" * 32},
@@ -66,6 +71,7 @@ REQUESTS: list[dict[str, object]] = [
     {"type": "report", "bolt": "server", "log": "", "positions": {"a": [2**62, 1, 1]}, "again": True},
     {"type": "unknown", "source": "real", "ns": [[1, 2**62]]},
     {"type": "unknown", "source": "", "ns": [[5, 1], [1, 1]]},
+    {"type": "unknown", "source": "many", "ns": [[n, n] for n in range(0, 100_000, 2)]},
 ]
 
 
@@ -197,6 +203,8 @@ def attack(port: str, number: int, frames: Frames, draw: random.Random, sent: Ca
                 text, count = frames.block(port)
                 client.sendall(text)
                 sent(count)
+            if draw.random() < UNREAD_SHARE:
+                gevent.sleep(UNREAD_SECONDS)
             if draw.random() < 0.5:  # reset
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     except OSError:

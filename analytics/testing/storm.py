@@ -19,6 +19,8 @@ MOST_MB = 200
 SOURCE = "real"
 TOPIC = "a"
 LINES = 100
+PAD = b"x" * 1000
+"""Makes lines so long that those who ask for them and don't read could fill the memory."""
 CLIENTS = 6
 ANSWER_SECONDS = 60.0
 LOOK_SECONDS = 0.05
@@ -89,7 +91,7 @@ def _publish(broker: BrokerSection, done: Storm, over: Event) -> None:
     publisher = Publisher(broker, SOURCE)
     while not over.wait(PUBLISH_SECONDS):
         ns = range(done.records + 1, done.records + 1 + LINES)
-        body = b"\n".join([b'{"id":"%b:%d","ts":1}' % (SOURCE.encode(), n) for n in ns])
+        body = b"\n".join([b'{"id":"%b:%d","pad":"%b"}' % (SOURCE.encode(), n, PAD) for n in ns])
         publisher.publish(Batch(BatchHeader(SOURCE, [(ns[0], ns[-1])], [Part(TOPIC, LINES, LINES)]), [body]))
         done.records += LINES
     if not publisher.close(ANSWER_SECONDS):

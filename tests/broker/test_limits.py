@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,47 @@ def test_one_client_can_neither_fill_the_memory_nor_stop_the_others(tmp_path: Pa
         assert refill.state().sources["s"].accepted == 10
         assert broker.memory_mb() < MOST_MB
         publisher.close()
+
+
+def test_attacks_at_once_can_not_fill_the_memory_either(tmp_path: Path) -> None:
+    """Reading long headers and requests must not keep the limits from being checked."""
+    names = [
+        "an endless message of empty frames",
+        "long questions",
+        "a longest header of pairs",
+        "large batches",
+    ]
+    with running(tmp_path / "data") as broker:
+        gevent.joinall(
+            [gevent.spawn(send, broker, port, pieces()) for port, pieces in map(ATTACKS.__getitem__, names)],
+            raise_error=True,
+        )
+        refill = Refill(broker.section, PATIENCE)
+        assert refill.state()
+        assert broker.memory_mb() < MOST_MB
+
+
+def test_reading_messages_does_not_keep_timers_waiting() -> None:
+    server, client = new_socket(zmq.ROUTER), new_socket(zmq.DEALER)
+    server.bind("tcp://127.0.0.1:*")
+    client.connect(server.getsockopt(zmq.LAST_ENDPOINT).decode())
+    port, fired = Port(server, lambda: None), []
+    timer = gevent.spawn(lambda: [fired.append(gevent.sleep(0.01)) for _ in range(1000)])
+    for _ in range(50):
+        client.send(b"x")
+    gevent.sleep(0.2)
+    fired.clear()
+    for _ in range(50):
+        port.receive(1)
+        until = time.monotonic() + 0.01
+        while time.monotonic() < until:  # blocks all, as reading a long header does
+            pass
+        gevent.sleep(0)
+    assert len(fired) >= 10
+    timer.kill()
+    port.close()
+    server.close(linger=0)
+    client.close(linger=0)
 
 
 def test_a_batch_that_the_broker_would_not_take_is_refused_at_once() -> None:
