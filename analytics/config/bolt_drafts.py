@@ -13,6 +13,7 @@ from analytics.core.segments import PROPERTIES
 BOLT_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 MOST_MEASURES = 32
+MOST_VALUES = 32
 MOST_PARTS = 3
 """Fields in ``by``: each combination of their values is a document."""
 
@@ -59,7 +60,12 @@ _EXAMPLES = {
     "distinct": '{ distinct = "acct" }',
     "min": '{ min = "points" }',
     "max": '{ max = "points" }',
+    "latest": '{ latest = "level" }',
+    "tally": '{ tally = "result", values = ["win", "loss"] }',
 }
+
+
+_PER = '{ latest = "level", per = "acct" }'
 
 
 @dataclass
@@ -78,6 +84,31 @@ class BoltDraft:
     measures: dict[str, Declaration] = field(default_factory=dict)
     derived: dict[str, Parsed] = field(default_factory=dict)
     uses: dict[str, dict[str, ValueKind | None]] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> list[str]:
+        """The fields that its measures show: that of each name, but of a tally one for each value."""
+        tables = {
+            name: one.values for name, one in self.section.measures.items() if isinstance(one, MeasureSection)
+        }
+        return [shown for name in self.section.measures for shown in tables.get(name) or [name]]
+
+    @property
+    def looks_for_newest(self) -> bool:
+        """Whether it matters which record is the newest."""
+        return any(one.kind == "latest" for one in self.measures.values())
+
+    @property
+    def graded(self) -> set[str]:
+        """The fields whose values have a table."""
+        return {one.of.names[0] for one in self.measures.values() if one.per and one.of}
+
+    @property
+    def numbers(self) -> list[str]:
+        """Those of them that hold a number, whatever records say."""
+        return [
+            name for name in self.shown if name not in self.measures or self.measures[name].kind != "latest"
+        ]
 
     @property
     def key(self) -> str:
@@ -196,17 +227,49 @@ def _read_measure(draft: BoltDraft, name: str, said: str | MeasureSection, bolts
             f"expected some of {', '.join(draft.reads)}, which the bolt reads, got {unread[0]}",
         )
         return
-    where = of = None
+    if said.per and kind != "latest":
+        draft.fault(f"{key}.per", f"expected it beside latest alone, as {_PER}, got it beside {kind}")
+        return
+    if bool(said.values) != (kind == "tally") or len(said.values) > MOST_VALUES:
+        draft.fault(
+            f"{key}.values",
+            f"expected 1 to {MOST_VALUES} values beside tally, and none elsewhere, as {_EXAMPLES['tally']}, "
+            f"got {len(said.values)} beside {kind}",
+        )
+        return
+    where = of = per = None
     if value.where:
         where = _parsed(draft, f"{key}.{kind}.where", value.where, "result == 'win'")
     if isinstance(value, ValueSection):
         of = _parsed(draft, f"{key}.{kind}", value.of, "points")
-    if (where is None and value.where) or (of is None and isinstance(value, ValueSection)):
+    if said.per:
+        per = _parsed(draft, f"{key}.per", said.per, "acct")
+    if (
+        (where is None and value.where)
+        or (of is None and isinstance(value, ValueSection))
+        or (per is None and said.per)
+    ):
         return
-    draft.measures[name] = Declaration(kind, of, where, on)
+    if kind == "latest" and not _reads_newest(draft, key, of, per):
+        return
+    draft.measures[name] = Declaration(kind, of, where, on, per, tuple(said.values))
     for topic in on or draft.reads:
         _use(draft, topic, where, "flag")
-        _use(draft, topic, of, None if kind == "distinct" else "int")
+        _use(draft, topic, of, "int" if kind in ("sum", "min", "max") or per else None)
+        _use(draft, topic, per, None)
+
+
+def _reads_newest(draft: BoltDraft, key: str, of: Parsed | None, per: Parsed | None) -> bool:
+    """Say whether the newest value of a field can be had; add to the draft's faults if not."""
+    before = len(draft.faults)
+    for part, one in (("latest", of), ("per", per)):
+        if one is not None and not one.is_name:
+            draft.fault(f"{key}.{part}", f'expected the name of a field, as {_PER}, got "{one.text}"')
+    if draft.reads == ("syncuser",):
+        draft.fault(
+            f"{key}.latest", "expected it of op codes; usercenter and userlevel have the newest of roles"
+        )
+    return len(draft.faults) == before
 
 
 def _use(draft: BoltDraft, topic: str, parsed: Parsed | None, whole: ValueKind | None) -> None:
@@ -241,7 +304,7 @@ def _check_names(draft: BoltDraft) -> None:
     """Say which fields of the document have names that they cannot have."""
     section = draft.section
     seen = dict.fromkeys(section.by, ".by")
-    for key, names in ((".measures", section.measures), (".derived", section.derived)):
+    for key, names in ((".measures", draft.shown), (".derived", section.derived)):
         for name in names:
             if not FIELD_NAME.fullmatch(name) or name.startswith("_"):
                 draft.fault(

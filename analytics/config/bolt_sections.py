@@ -24,13 +24,17 @@ class ValueSection(Section, frozen=True):
 
 
 class MeasureSection(Section, frozen=True):
-    """One measure: exactly one key."""
+    """One measure: exactly one key, and ``per`` with ``latest``, ``values`` with ``tally``."""
 
     count: CountSection | None = None
     sum: str | ValueSection | None = None
     distinct: str | ValueSection | None = None
     min: str | ValueSection | None = None
     max: str | ValueSection | None = None
+    latest: str | ValueSection | None = None
+    per: str = ""
+    tally: str | ValueSection | None = None
+    values: list[str] = []
 
 
 class BoltSection(Section, frozen=True):

@@ -1,6 +1,7 @@
 """Bolts in the configuration's tables become the same declarations as those in Python."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from analytics.config.bolt_drafts import BoltDraft, draft_of, fault_at, name_faults
 from analytics.config.bolt_sections import BoltSection
@@ -17,6 +18,7 @@ from analytics.core.declared import (
 )
 from analytics.core.expressions import ExpressionError, Parsed, ValueKind
 from analytics.core.formula import PERCENT
+from analytics.core.tuples import Grade
 
 _Wanted = tuple[str, tuple[ValueKind, ...]]
 """How messages say what an expression should be, and the kinds that it may have."""
@@ -28,6 +30,8 @@ _WANTED: Mapping[str, _Wanted] = {
     "sum": ("an integer, as fractions do not add up exactly: log cents instead", ("int",)),
     "min": ("an integer", ("int",)),
     "max": ("an integer", ("int",)),
+    "latest": ("a text or a number", ("text", "int", "number")),
+    "tally": ("a text", ("text",)),
 }
 
 
@@ -88,6 +92,9 @@ class _Fields:
             kind = declared or self._implied.get((topic, name), "text")
             one = self._known.get((topic, name)) or FieldType.of(kind, name)
             said = draft.section.fields.get(name)
+            if name in draft.graded and one.kind == "int":
+                graded = replace(one, type=Grade, optional=False)
+                one = graded.maybe() if one.optional else graded
             found[name] = one.maybe() if said and said.endswith("?") else one
         return found
 
@@ -121,7 +128,14 @@ def _check_kinds(draft: BoltDraft, types: _Types) -> None:
             _check_kind(draft, f"{key}.where", said.where, kinds, _CONDITION, "result == 'win'")
         if said.of is not None:
             _check_kind(draft, key, said.of, kinds, _WANTED[said.kind], "points")
-    numbers: dict[str, ValueKind] = dict.fromkeys(draft.measures, "number")
+        if said.per is not None:
+            if said.of is not None and kinds.get(said.of.text.strip()) != "int":
+                draft.fault(key, "expected an integer beside per, as only such values have a table")
+            if joined[said.per.names[0]].optional:
+                draft.fault(
+                    f".measures.{name}.per", f"expected a field that is always there, got {said.per.text}"
+                )
+    numbers: dict[str, ValueKind] = dict.fromkeys(draft.numbers, "number")
     for name, parsed in draft.derived.items():
         _check_kind(draft, f".derived.{name}", parsed, numbers, _NUMBER, "percent(wins, fights)")
 
@@ -133,7 +147,10 @@ def _bolt(draft: BoltDraft, types: _Types) -> Bolt:
     path = path_of(draft.reads[0])
     return Bolt(
         name=draft.name,
-        reads={topic: Reads(tuple_type(struct, topic, fields)) for topic, fields in types.items()},
+        reads={
+            topic: Reads(tuple_type(struct, topic, fields, draft.looks_for_newest))
+            for topic, fields in types.items()
+        },
         measures={name: measure_of(name, said, draft.reads, joined) for name, said in draft.measures.items()},
         period=section.period,
         by={name: f"{path}{name}" for name in section.by},

@@ -1,7 +1,9 @@
 """Parts of bolts that are declared as data: fields of records, and measures of expressions over them. Pure."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -9,15 +11,17 @@ import msgspec
 
 from analytics.core.bolt import Bolt
 from analytics.core.expressions import Parsed, ValueKind, condition_of, derived_of, value_of
-from analytics.core.measures import Count, Distinct, Extreme, Getter, Measure, Sum, fitting
+from analytics.core.latest import Latest, LatestBy, StoredKind, Table
+from analytics.core.measures import Count, Distinct, Extreme, Getter, Measure, Sum, Tally, fitting
 from analytics.core.rates import percent, ratio
 from analytics.core.schema import GAMELOG, Kind, fields_of, payload_of
-from analytics.core.tuples import Acct, AcctName, Amount, Gamelog, Name, Ts
+from analytics.core.tuples import Acct, AcctName, Amount, Gamelog, Name, NamedGamelog, Ts
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {"percent": percent, "ratio": ratio}
 """What an expression over a document's measures may call."""
 
 _TYPES: Mapping[ValueKind, Any] = {"text": Name, "int": Amount, "number": float, "flag": bool}
+_STORED: Mapping[ValueKind, StoredKind] = {"int": "integer", "number": "double"}
 _KINDS: Mapping[Kind, ValueKind] = {
     Kind.TEXT: "text",
     Kind.CHOICE: "text",
@@ -65,35 +69,35 @@ def path_of(topic: str) -> str:
     return "data." if topic.startswith(GAMELOG) else ""
 
 
-def tuple_type(name: str, topic: str, fields: Mapping[str, FieldType]) -> type:
-    """Return the Struct of a topic's tuples that reads these fields."""
-    if fields == {"acct": FieldType.of("text", "acct")} and topic.startswith(GAMELOG):
+def tuple_type(name: str, topic: str, fields: Mapping[str, FieldType], named: bool = False) -> type:
+    """Return the Struct of a topic's tuples that reads these fields. ``named``: and the record's name, which tells what is newer."""
+    if fields == {"acct": FieldType.of("text", "acct")} and topic.startswith(GAMELOG) and not named:
         return Gamelog[Acct]  # as other bolts do, which share its decoding
     required = [(field, one.type) for field, one in fields.items() if not one.optional]
     optional = [(field, one.type, None) for field, one in fields.items() if one.optional]
     if topic.startswith(GAMELOG):
         struct = msgspec.defstruct(name, [*required, *optional], gc=False)
-        return Gamelog[struct]  # type: ignore[valid-type]
+        return NamedGamelog[struct] if named else Gamelog[struct]  # type: ignore[valid-type]
     return msgspec.defstruct(name, [("area", str), ("ts", Ts), *required, *optional], gc=False)
 
 
-ADDED = ("count", "sum")
+ADDED = ("count", "sum", "tally")
 """Kinds of measures whose numbers may be added up."""
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A measure: its kind, the value that it looks at, and the condition. ``on``: topics, empty for all."""
+    """A measure: its kind, the value that it looks at, and the condition. ``on``: topics, empty for all.
+
+    ``per``: of each value of which there is a newest one; ``values``: those that are counted.
+    """
 
     kind: str
     of: Parsed | None
     where: Parsed | None
     on: tuple[str, ...]
-
-    @property
-    def expressions(self) -> list[Parsed]:
-        """Those that there are."""
-        return [one for one in (self.of, self.where) if one is not None]
+    per: Parsed | None = None
+    values: tuple[str, ...] = ()
 
 
 def adds_up(measures: Iterable[Declaration]) -> bool:
@@ -115,7 +119,8 @@ def measure_of(
         return Count(condition_of(said.where, None, path), on)
     optional = [field for field, one in fields.items() if one.optional]
     lacks = said.of.may_lack_value(optional)
-    as_text = said.kind == "distinct" and said.of.kind(kinds_of(fields)) != "text"
+    kind = said.of.kind(kinds_of(fields))
+    as_text = said.kind == "distinct" and kind != "text"
     of: str | Getter = "".join([path, *said.of.names])  # a path is read more quickly
     if lacks or as_text or not said.of.is_name:
         of = value_of(said.of, path, 0 if said.kind == "sum" else None, as_text)
@@ -124,7 +129,23 @@ def measure_of(
     where = condition_of(said.where, said.of if lacks else None, path)
     if said.kind == "distinct":
         return Distinct(of, list_field=f"_{name}", where=where, on=on)
+    if said.kind == "tally":
+        return Tally(of, said.values, where=where, on=on)
+    if said.per is not None:
+        each: str | Getter = f"{path}{said.per.names[0]}"
+        if fields[said.per.names[0]].kind != "text":
+            each = value_of(said.per, path, as_text=True)
+        show = partial(_how_many, name)
+        return LatestBy(each, "order", (of,), list_field=f"_{name}", show=show, where=where, on=on)
+    if said.kind == "latest":
+        return Latest(of, "order", None, where=where, on=on, kind=_STORED.get(kind, "text"))
     return Extreme(of, min if said.kind == "min" else max, where=where, on=on)
+
+
+def _how_many(name: str, table: Table) -> dict[str, Any]:
+    """Return, by value, of how many keys it is the newest."""
+    counts = Counter(value for _, value in table.values())
+    return {name: {str(value): counts[value] for value in sorted(counts)}}
 
 
 def kinds_of(fields: Mapping[str, FieldType]) -> dict[str, ValueKind]:

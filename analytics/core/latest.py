@@ -5,15 +5,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 from analytics.core.measures import Document, Getter, Growing, Measure, getter
+
+StoredKind = Literal["text", "integer", "double"]
 
 
 class Latest(Measure[tuple[Any, Any] | None]):
     """The value of the row with the highest ``order``, which is kept in the field ``_<field>``; ``default`` without rows.
 
-    ``adds``: whether the values of several documents may be added up.
+    ``adds``: whether the values of several documents may be added up. ``kind``: what other tools take a value for that is null without rows.
     """
 
     def __init__(
@@ -25,9 +27,11 @@ class Latest(Measure[tuple[Any, Any] | None]):
         on: str | Iterable[str] | None = None,
         where: str | Getter | None = None,
         adds: bool = False,
+        kind: StoredKind = "text",
     ) -> None:
         super().__init__(on, where)
         self._adds = adds
+        self.kind = kind
         self._of = getter(of)
         self._order = getter(order)
         self._default = default

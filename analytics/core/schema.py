@@ -305,7 +305,7 @@ def _has_plain_head(tuple_type: type) -> bool:
     }
     area, ts = members.get("area"), members.get("ts")
     return (
-        members.keys() == {"area", "ts", "data"}
+        members.keys() - {"id"} == {"area", "ts", "data"}  # every accepted record has a name
         and _is_plain(tuple_type)
         and isinstance(area, inspect.StrType)
         and (area.min_length, area.max_length, area.pattern) == (None, None, None)

@@ -69,6 +69,10 @@ MOST_GRADE = 100_000
 """More levels than any game has; a document that counts the roles of each can hold so many."""
 
 
+Grade = Annotated[int, msgspec.Meta(ge=0, le=MOST_GRADE)]
+"""A level."""
+
+
 class Acct(msgspec.Struct, gc=False):
     """What every game log record says: who."""
 
@@ -83,6 +87,17 @@ class Gamelog(msgspec.Struct, Generic[D], gc=False):
     data: D
 
     acct = property(attrgetter("data.acct"))
+
+
+class NamedGamelog(Gamelog[D], Generic[D], gc=False):
+    """The same with its name, for bolts to which it matters which record is the newest."""
+
+    id: RecordId = ":0"
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Later records compare greater; of one ``ts`` those that their log has later."""
+        return self.ts, *_named(self.id)
 
 
 class Paid(msgspec.Struct, gc=False):
@@ -142,7 +157,7 @@ class Syncuser(msgspec.Struct):
     area: str
     ts: Ts
     uid: Player
-    grade: Annotated[int, msgspec.Meta(ge=0, le=MOST_GRADE)]
+    grade: Grade
     rest_yuanbao: Amount
     acctid: Player
     name: Text | None = None

@@ -14,6 +14,7 @@ from analytics.bolts import BOLTS
 from analytics.config import Catalogue
 from analytics.core.bolt import Bolt
 from analytics.core.fields import BoltFields
+from analytics.core.latest import Latest
 from analytics.core.measures import Extreme
 from analytics.core.segments import PROPERTIES
 from analytics.store.store import DIVIDED, TOTAL, is_divided
@@ -169,6 +170,11 @@ def _of_own(bolt: Bolt) -> Columns:
     fields = BoltFields(bolt)
     found: dict[str, Kind] = {name: _kind_of_key(bolt, of) for name, of in bolt.by.items()}
     found |= dict.fromkeys([*bolt.constants, *fields.others], "text")
+    found |= {
+        name: one.kind
+        for name, one in bolt.measures.items()
+        if name in fields.others and isinstance(one, Latest)
+    }
     shown = bolt.show([measure.empty() for measure in bolt.measures.values()])
     for name in fields.numbers:
         found[name] = "integer" if isinstance(shown[name], int) and name not in fields.derived else "double"

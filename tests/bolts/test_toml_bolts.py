@@ -1,6 +1,7 @@
 """A bolt in TOML and its twin in Python say the same, and the spout accepts the same records for both."""
 
 import tomllib
+from collections import Counter
 from random import Random
 
 import msgspec
@@ -12,11 +13,12 @@ from hypothesis import strategies as st
 from analytics.config import Config, catalogue
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
-from analytics.core.measures import Count, Distinct, Extreme, Sum
+from analytics.core.latest import Latest, LatestBy
+from analytics.core.measures import Count, Distinct, Extreme, Sum, Tally
 from analytics.core.periods import zone
 from analytics.core.rates import percent
 from analytics.core.schema import schemas
-from analytics.core.tuples import AcctName, Amount, Gamelog, Name
+from analytics.core.tuples import AcctName, Amount, Gamelog, Grade, Name, NamedGamelog
 from analytics.spouts.records import convert
 from analytics.spouts.rules import Rules
 from analytics.timers.rollup import Rollup
@@ -43,6 +45,16 @@ measures.double  = { sum = { of = "2 * bonus + 1", where = "bonus is not None an
 measures.levels  = { distinct = "points // 10" }
 derived.rest     = "double - bonuses"
 derived.share    = "ratio(bonuses, double) * 2"
+
+[newest]
+reads = ["pvp_log", "duel_log"]
+by = ["bracket"]
+fields = { "bonus" = "int?" }
+measures.results = { tally = { of = "result", where = "points > 0" }, values = ["win", "draw"] }
+measures.last    = { latest = "result" }
+measures.bonus   = { latest = { of = "bonus", where = "points > 10", on = "pvp_log" } }
+measures.levels  = { latest = { of = "level", where = "result != 'loss'" }, per = "acct" }
+derived.decided  = "percent(win, win + draw)"
 """
 BOLTS = catalogue(Config(bolts=msgspec.convert(tomllib.loads(TABLES), type=Config.__annotations__["bolts"])))
 PVP_LOG, DUEL_LOG = "gamelog.pvp_log", "gamelog.duel_log"
@@ -107,6 +119,40 @@ TWINS = {
     ),
 }  # fmt: skip
 
+
+class Graded(msgspec.Struct, gc=False):
+    bracket: Name
+    result: Name
+    points: Amount
+    acct: AcctName
+    level: Grade
+    bonus: Amount | None = None
+
+
+def _levels(table):
+    counts = Counter(level for _, level in table.values())
+    return {"levels": {str(level): counts[level] for level in sorted(counts)}}
+
+
+TWINS["newest"] = Bolt(
+    name="newest",
+    reads={PVP_LOG: Reads(NamedGamelog[Graded]), DUEL_LOG: Reads(NamedGamelog[Graded])},
+    by={"bracket": "data.bracket"},
+    measures={
+        "results": Tally("data.result", ["win", "draw"], where=lambda row: row.data.points > 0),
+        "last": Latest("data.result", "order", None),
+        "bonus": Latest(
+            "data.bonus", "order", None, on=PVP_LOG,
+            where=lambda row: row.data.points > 10 and row.data.bonus is not None,
+        ),
+        "levels": LatestBy(
+            "data.acct", "order", ["data.level"], "_levels", _levels, where=lambda row: row.data.result != "loss"
+        ),
+    },
+    finish=lambda shown: {"decided": percent(shown["win"], shown["win"] + shown["draw"])},
+    totals=True,
+)  # fmt: skip
+
 AREA, OTHER = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
 AREAS = Areas(
     [
@@ -118,21 +164,23 @@ BEGIN = 1_710_000_000
 
 
 def records(random, most=60):
-    def one():
+    def one(n):
         bonus = random.choice([None, 0, 2, -3, 7])
         data = {
             "acct": random.choice("abcde"), "bracket": random.choice(["3v3", "2:2", "#"]), "points": random.randint(-9, 99),
             "result": random.choice(["win", "loss", "draw"]), "vip": random.choice([True, False, None]), "bonus": bonus,
+            "level": random.randint(0, 4),
         }  # fmt: skip
         late = random.choice([0, 0, 0, -3 * 86_400])
         topic = random.choice([PVP_LOG, DUEL_LOG])
         return topic, {
             "area": random.choice([AREA, OTHER]),
-            "ts": BEGIN + random.randint(0, 9**5) + late,
+            "ts": BEGIN + random.choice([7, random.randint(0, 9**5)]) + late,
+            "id": f"gamelog/x{n % 2}:{n + 1}",
             "data": data,
         }
 
-    return [one() for _ in range(random.randint(0, most))]
+    return [one(n) for n in range(random.randint(0, most))]
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -168,6 +216,20 @@ def test_a_flag_is_checked_by_decoding():
     (share,) = convert("".join(lines).encode(), "gamelog/x", 1, rules, 1_710_000_000)
     assert [one.reason for one in share.bad] == ["$.data.vip: expected bool | null, got str"]
     assert list(share.ns) == [1, 2]
+
+
+@pytest.mark.parametrize("bolt", [BOLTS["newest"], TWINS["newest"]])
+def test_the_spout_checks_levels_without_decoding(bolt):
+    of_topics = schemas([bolt])
+    assert all(schema.complete for schema in of_topics.values())
+    rules = Rules(AREAS, {}, schemas=of_topics)
+    data = '{"acct":"a","bracket":"x","result":"win","points":3,"level":%s}'
+    lines = [LINE % (AREA, data % level) for level in (3, 100_001, '"3"')]
+    (share,) = convert("".join(lines).encode(), "gamelog/x", 1, rules, 1_710_000_000)
+    assert [one.reason for one in share.bad] == [
+        "$.data.level: expected int from 0 to 100000, got 100001",
+        '$.data.level: expected int, got "3"',
+    ]
 
 
 LINE = '{"op":{"code":"pvp_log"},"area":"%s","ts":1710000000,"data":%s}\n'
