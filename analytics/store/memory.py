@@ -6,12 +6,25 @@ from typing import Any
 from analytics.store.encoding import decode, encode
 from analytics.store.store import Document, Store, Write, is_total
 
+SEARCHED = ("area", "game", "ts", "_v")
+
+
+class Stored(bytes):
+    """A document as BSON, and beside it the fields by which documents are searched: to decode all of them takes long."""
+
+    def __new__(cls, raw: bytes, document: Document) -> "Stored":
+        made = super().__new__(cls, raw)
+        made.fields = {name: document[name] for name in SEARCHED if name in document}
+        return made
+
+    fields: Document
+
 
 class MemoryStore(Store):
     """Stores each document as BSON. So it refuses what MongoDB would refuse, and shares no object with its callers."""
 
     def __init__(self) -> None:
-        self._collections: dict[str, dict[str, bytes]] = {}
+        self._collections: dict[str, dict[str, Stored]] = {}
 
     def load(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
         stored = self._collections.get(collection, {})
@@ -25,7 +38,7 @@ class MemoryStore(Store):
             if _conflicts(stored.get(write.id), write.expected):
                 conflicts.add(write.id)
             else:
-                stored[write.id] = raw
+                stored[write.id] = Stored(raw, write.document)
         return conflicts
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
@@ -35,7 +48,7 @@ class MemoryStore(Store):
 
     def remove(self, collection: str, id: str, version: object) -> bool:
         stored = self._collections.get(collection, {})
-        if id not in stored or decode(stored[id]).get("_v") != version:
+        if id not in stored or stored[id].fields.get("_v") != version:
             return False
         del stored[id]
         return True
@@ -52,14 +65,15 @@ class MemoryStore(Store):
     ) -> Iterator[Document]:
         first = "game" if is_total(collection) else "area"
         found = [
-            document
-            for document in map(decode, list(self._collections.get(collection, {}).values()))
-            if first in document
-            and area in (None, document.get("area"))
-            and game in (None, document.get("game"))
-            and _within(document.get("ts"), since, until)
+            one
+            for one in self._collections.get(collection, {}).values()
+            if first in one.fields
+            and area in (None, one.fields.get("area"))
+            and game in (None, one.fields.get("game"))
+            and _within(one.fields.get("ts"), since, until)
         ]
-        yield from sorted(found, key=lambda document: (document[first], document.get("ts") or 0))
+        found.sort(key=lambda one: (one.fields[first], one.fields.get("ts") or 0))
+        yield from map(decode, found)
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         listed = list(self._collections.get(collection, {}))
@@ -81,10 +95,10 @@ class MemoryStore(Store):
         """Do nothing: the documents go with the object."""
 
 
-def _conflicts(stored: bytes | None, expected: int | None) -> bool:
+def _conflicts(stored: Stored | None, expected: int | None) -> bool:
     if stored is None or expected is None:
         return False
-    return expected == 0 or decode(stored).get("_v") != expected
+    return expected == 0 or stored.fields.get("_v") != expected
 
 
 def _within(ts: int | None, since: int | None, until: int | None) -> bool:
