@@ -176,6 +176,12 @@ def _active(random: np.random.Generator, times: int, age: int) -> Iterator[tuple
     )
 
 
+def _lifecycle(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    before, new, returned, lost = (int(random.poisson(mean) * times) for mean in (500, 30, 10, 35))
+    counts = {"new": new, "retained": before - lost, "returned": returned, "lost": lost}
+    yield "", {"active": before + new + returned - lost, "before": before, **counts, "final": age > 0}
+
+
 def _cohort(size: str) -> Fields:
     def fields(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
         reg = int(random.poisson(30) * times)
@@ -192,6 +198,36 @@ def _ltv(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[st
     reg = int(random.poisson(30) * times)
     curve = {str(n): round(0.8 * (1 + n) ** 0.5, 4) for n in THROUGH if n < age}
     yield "", {"reg": reg, "ltv": curve, "final": age > 90}
+
+
+def _payers(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    payers = int(random.poisson(60) * times)
+    whales, dolphins = payers // 20, payers // 4
+    sums = {
+        "minnow": 300 * (payers - whales - dolphins),
+        "dolphin": 3_000 * dolphins,
+        "whale": 30_000 * whales,
+    }
+    revenue, lost = sum(sums.values()), payers // 3
+    yield (
+        "",
+        {
+            "payers": payers, "revenue": per_head(revenue, 1), "minnows": payers - whales - dolphins,
+            "dolphins": dolphins, "whales": whales,
+            **{f"{tier}_revenue": per_head(cents, 1) for tier, cents in sums.items()},
+            **{f"top{top}_revenue": per_head(revenue * (top + 20) // 100, 1) for top in (1, 5, 10)},
+            **{f"top{top}_rate": float(top + 20) for top in (1, 5, 10)},
+            "repeat_payers": payers // 2, "repeat_rate": percent(payers // 2, payers), "non_payers": payers * 9,
+            "before": payers, "lost_payers": lost, "churn_rate": percent(lost, payers), "final": age > 0,
+        },
+    )  # fmt: skip
+
+
+def _firstpay(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    reg = int(random.poisson(30) * times)
+    counts = {n: int(reg * 0.04 * (1 + n) ** 0.2) for n in THROUGH if n < age}
+    paid = {str(n): {"count": count, "rate": percent(count, reg)} for n, count in counts.items()}
+    yield "", {"reg": reg, "paid": paid, "median_days": 1 if age else None, "final": age > 90}
 
 
 def _coins(random: np.random.Generator) -> Document:
@@ -263,9 +299,12 @@ def _hour(name: str, random: np.random.Generator) -> Document:
 DAYS: dict[str, Fields] = {
     "kpi": _kpi,
     "activeday": _active,
+    "lifecycle": _lifecycle,
     "loginretention": _cohort("reg"),
     "paytraceday": _cohort("pay_user"),
+    "payers": _payers,
     "ltv": _ltv,
+    "firstpay": _firstpay,
     "coinday": _coinday,
     "userlevel": _userlevel,
     "gamecopy": _gamecopy,

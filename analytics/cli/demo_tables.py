@@ -249,7 +249,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Activity", "accts that logged in on a day, and in the 7 and 30 days up to it; new: signed up that day",
-        activity_table, ("kpi", "activeday", "activeweek", "activemonth"),
+        activity_table, ("kpi", "activeday", "activeweek", "activemonth", "lifecycle"),
     ),
     Chapter(
         "Retention", "% of a day's sign-ups that logged in on the n-th day after", retention_table,
@@ -266,11 +266,11 @@ CHAPTERS = (
     Chapter("Levels", "roles by grade", level_table, ("usercenter", "userlevel")),
     Chapter(
         "Payments", "ARPU: revenue per active acct, ARPPU: per payer; new: of those who signed up that day",
-        payment_table, ("paysummary", "payorderdetail", "paytraceday", "userpay"),
+        payment_table, ("paysummary", "payorderdetail", "paytraceday", "payers", "userpay"),
     ),
     Chapter(
         "Lifetime value", "what a day's sign-ups have paid through the n-th day after, per head", worth_table,
-        ("ltv",),
+        ("ltv", "firstpay"),
     ),
     Chapter(
         "Channels", "the accts of a game divided by where they signed up from; % of sign-ups that logged in on the n-th day after",

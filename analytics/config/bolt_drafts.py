@@ -27,10 +27,13 @@ TAKEN_NAMES = frozenset(
         "activeday",
         "activeweek",
         "activemonth",
+        "lifecycle",
         "loginretention",
         "paytraceday",
         "kpi",
+        "payers",
         "ltv",
+        "firstpay",
         "serverstarttime",
     }
     | {

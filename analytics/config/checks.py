@@ -51,6 +51,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _engine(config.engine)
     yield from _timezones(config)
     yield from _areas(config)
+    yield from _tiers(config)
     yield from segment_faults(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
@@ -201,6 +202,15 @@ def _timezones(config: Config) -> Iterator[str]:
             zone(timezone)
         except ConfigError:
             yield f'{key}: expected an IANA name like "Asia/Shanghai", got "{timezone}"'
+
+
+def _tiers(config: Config) -> Iterator[str]:
+    for name, game in config.games.items():
+        if game.tiers.whale <= game.tiers.dolphin:
+            yield (
+                f"games.{name}.tiers.whale: expected more than games.{name}.tiers.dolphin, {game.tiers.dolphin:g}, "
+                f"got {game.tiers.whale:g}"
+            )
 
 
 def _areas(config: Config) -> Iterator[str]:

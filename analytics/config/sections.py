@@ -200,10 +200,11 @@ class EngineSection(Section, frozen=True):
 
 
 class TimersSection(Section, frozen=True):
-    """How timer bolts run. ``every_seconds`` 0: they don't."""
+    """How timer bolts run. ``every_seconds`` 0: they don't. ``absent_days``: days without a login after which an acct is lost."""
 
     every_seconds: NotNegative = 60.0
     max_known_mb: Positive = 1536
+    absent_days: Annotated[int, Meta(ge=2, le=30)] = 7
 
 
 class ServiceSection(Section, frozen=True):
@@ -261,12 +262,20 @@ class SegmentSection(Section, frozen=True):
     other: bool = False
 
 
+class TiersSection(Section, frozen=True):
+    """From how much in 30 days on, in currency units, a payer is a dolphin and a whale. Below that it is a minnow."""
+
+    dolphin: Positive = 10
+    whale: Positive = 100
+
+
 class Game(Section, frozen=True):
     """One game: its areas by id, its segments, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
 
     timezone: str = ""
     currency: Annotated[str, Meta(max_length=8)] = ""
     opcodes: dict[str, str] = {}
+    tiers: TiersSection = TiersSection()
     segments: dict[str, SegmentSection] = {}
     areas: dict[str, AreaSection] = {}
 

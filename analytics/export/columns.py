@@ -55,9 +55,22 @@ _OF_TIMERS: dict[str, Columns] = {
         "open_day": "integer",
         "final": "flag",
     },
+    "lifecycle": {
+        **dict.fromkeys(("active", "before", "new", "retained", "returned", "lost"), "integer"),
+        "final": "flag",
+    },
     "loginretention": {"reg": "integer", "final": "flag"},
     "paytraceday": {"pay_user": "integer", "final": "flag"},
+    "payers": {
+        **dict.fromkeys(("payers", "non_payers", "minnows", "dolphins", "whales"), "integer"),
+        **dict.fromkeys(("revenue", "minnow_revenue", "dolphin_revenue", "whale_revenue"), "money"),
+        **dict.fromkeys(("top1_revenue", "top5_revenue", "top10_revenue"), "money"),
+        **dict.fromkeys(("top1_rate", "top5_rate", "top10_rate", "repeat_rate", "churn_rate"), "double"),
+        **dict.fromkeys(("repeat_payers", "before", "lost_payers"), "integer"),
+        "final": "flag",
+    },
     "ltv": {"reg": "integer", "final": "flag"},
+    "firstpay": {"reg": "integer", "median_days": "integer", "final": "flag"},
     START: {"final": "flag"},
 }
 _OF_ROLES: Columns = {
@@ -82,14 +95,12 @@ class Unfolded(msgspec.Struct, frozen=True):
     values: dict[str, tuple[str, Kind]]
 
 
+_COUNT_AND_RATE: dict[str, tuple[str, Kind]] = {"count": ("count", "integer"), "rate": ("rate", "double")}
 UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
     {
-        "loginretention": Unfolded(
-            "retention", "n", {"count": ("count", "integer"), "rate": ("rate", "double")}
-        ),
-        "paytraceday": Unfolded(
-            "retention", "n", {"count": ("count", "integer"), "rate": ("rate", "double")}
-        ),
+        "loginretention": Unfolded("retention", "n", _COUNT_AND_RATE),
+        "paytraceday": Unfolded("retention", "n", _COUNT_AND_RATE),
+        "firstpay": Unfolded("paid", "n", _COUNT_AND_RATE),
         "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
         "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),
     }

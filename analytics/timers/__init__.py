@@ -9,14 +9,29 @@ from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.facts import COLLECTIONS
+from analytics.timers.firstpay import firstpay
 from analytics.timers.kpi import kpi
+from analytics.timers.lifecycle import lifecycle
 from analytics.timers.ltv import ltv
+from analytics.timers.payers import payers
 from analytics.timers.retention import loginretention, paytraceday
 from analytics.timers.start import READS as READ_FOR_STARTS
 from analytics.timers.timer import Timer
 
 TIMERS: dict[str, Timer] = {
-    timer.name: timer for timer in (activeday, activeweek, activemonth, loginretention, paytraceday, kpi, ltv)
+    timer.name: timer
+    for timer in (
+        activeday,
+        activeweek,
+        activemonth,
+        lifecycle,
+        loginretention,
+        paytraceday,
+        kpi,
+        payers,
+        ltv,
+        firstpay,
+    )
 }
 
 READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)

@@ -47,6 +47,9 @@ class Payments:
 
 NO_PAYMENTS = Payments(NOBODY, np.empty(0, np.int64))
 
+TIERS = (1_000, 10_000)
+"""Where no others are configured: from how many cents in 30 days on a payer is a dolphin, and from how many a whale."""
+
 NEVER = np.iinfo(np.int32).max
 """Later than any day."""
 
@@ -84,6 +87,7 @@ class Facts:
         pay: per day who paid how much. Where first payments matter, from the scope's very first on.
         start: Unix seconds of the scope's earliest record, None before there is one.
         start_day: the day on which that was.
+        tiers: from how many cents in 30 days on a payer is a dolphin, and from how many a whale.
         split: how a segment divides the accts; None: they are counted as a whole.
     """
 
@@ -95,6 +99,7 @@ class Facts:
     start: int | None = None
     start_day: int | None = None
     split: Split | None = None
+    tiers: tuple[int, int] = TIERS
 
     def divided(self, accts: Numbers, day: int) -> list[Numbers]:
         """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""

@@ -102,6 +102,11 @@ SEGMENT_FAULTS = {
     [
         ("[broker]\nreciever_port = 1", "broker.reciever_port: unknown key; did you mean receiver_port?"),
         ('file = "x"', "file: unknown key"),
+        ("[timers]\nabsent_days = 1", "timers.absent_days: expected int >= 2, got 1"),
+        (
+            "[games.dl.tiers]\nwhale = 5",
+            "games.dl.tiers.whale: expected more than games.dl.tiers.dolphin, 10, got 5",
+        ),
         ('[broker]\nsender_port = "abc"', 'broker.sender_port: expected int, got "abc"'),
         ("[broker]\nsender_port = 70000", "broker.sender_port: expected int <= 65535, got 70000"),
         ("[broker]\nsender_port = 0", "broker.sender_port: expected a port from 1 to 65535, got 0"),

@@ -526,6 +526,27 @@ def _activity(scope: Scope, period: Callable[[date], list[date]]) -> Documents:
     return documents
 
 
+def lifecycle(scope: Scope) -> Documents:
+    documents = {}
+    for day in scope.days():
+        week = [day - back * DAY for back in range(7)]
+        active = scope.only(scope.among(scope.logins, week), day)
+        before = scope.only(scope.among(scope.logins, [one - DAY for one in week]), day)
+        if not (active or before or scope.value):
+            continue
+        new = {acct for acct in active - before if acct in scope.among(scope.signups, week)}
+        fields = {
+            **{"active": len(active), "before": len(before), "new": len(new)},
+            **{"retained": len(active & before), "returned": len(active - before - new)},
+            **{"lost": len(before - active), "final": day <= scope.ended},
+        }
+        id_, document = scope.document(day, fields)
+        documents[id_] = document
+        if not (active or before):
+            scope.nobody.add(id_)
+    return documents
+
+
 def _retention(
     scope: Scope, size: str, cohorts: dict[date, set[str]], active: dict[date, set[str]]
 ) -> Documents:
@@ -604,14 +625,90 @@ def ltv(scope: Scope) -> Documents:
     return documents
 
 
+def payers(scope: Scope) -> Documents:
+    documents = {}
+    for day in scope.days():
+        month = [day - back * DAY for back in range(30)]
+        paid = _month_of_payments(scope, month, day)
+        before = _month_of_payments(scope, [one - 30 * DAY for one in month], day)
+        active = scope.only(scope.among(scope.logins, month), day)
+        if not (paid or before or active or scope.value):
+            continue
+        amounts = sorted((sum(some) for some in paid.values()), reverse=True)
+        again = [acct for acct, some in paid.items() if len(some) > 1]
+        lost = set(before) - set(paid)
+        fields = {
+            **{"payers": len(paid), "revenue": money(sum(amounts)), "non_payers": len(active - set(paid))},
+            **{"repeat_payers": len(again), "repeat_rate": shown(100 * len(again), len(paid), 2)},
+            **{"before": len(before), "lost_payers": len(lost)},
+            **{"churn_rate": shown(100 * len(lost), len(before), 2), "final": day <= scope.ended},
+        }
+        for tier, holds in TIERS.items():
+            some = [cents for cents in amounts if holds(cents)]
+            fields |= {f"{tier}s": len(some), f"{tier}_revenue": money(sum(some))}
+        for top in (1, 5, 10):
+            most = sum(
+                cents for place, cents in enumerate(amounts) if place < Fraction(len(amounts) * top, 100)
+            )
+            fields |= {f"top{top}_revenue": money(most), f"top{top}_rate": shown(100 * most, sum(amounts), 2)}
+        id_, document = scope.document(day, fields)
+        documents[id_] = document
+        if not (paid or before or active):
+            scope.nobody.add(id_)
+    return documents
+
+
+TIERS: dict[str, Callable[[int], bool]] = {
+    "minnow": lambda cents: cents < 10_00,
+    "dolphin": lambda cents: 10_00 <= cents < 100_00,
+    "whale": lambda cents: cents >= 100_00,
+}
+
+
+def _month_of_payments(scope: Scope, days: list[date], day: date) -> dict[str, list[int]]:
+    """Return, by acct that counts on ``day``, what it paid on each of the days on which it did."""
+    found: dict[str, list[int]] = {}
+    for one in days:
+        for acct, cents in scope.paid.get(one, {}).items():
+            if scope.has(acct, day):
+                found.setdefault(acct, []).append(cents)
+    return found
+
+
+def firstpay(scope: Scope) -> Documents:
+    documents = {}
+    for day, everybody in scope.signups.items():
+        cohort = scope.only(everybody, day)
+        waited = []
+        for acct in cohort:
+            paid = [n for n in range(91) if acct in scope.paid.get(day + n * DAY, {})]
+            waited += [n for n in paid[:1] if day + n * DAY <= scope.ended]
+        table = {}
+        for n in LTV_DAYS:
+            if day + n * DAY <= scope.ended:
+                count = len([one for one in waited if one <= n])
+                table[str(n)] = {"count": count, "rate": shown(100 * count, len(cohort), 2)}
+        half = [n for n in waited if 2 * len([one for one in waited if one <= n]) >= len(waited)]
+        final = day + 90 * DAY <= scope.ended
+        fields = {"reg": len(cohort), "paid": table, "median_days": min(half, default=None), "final": final}
+        id_, document = scope.document(day, fields)
+        documents[id_] = document
+        if not cohort:
+            scope.nobody.add(id_)
+    return documents
+
+
 OF_DAYS: dict[str, Callable[[Scope], Documents]] = {
     "activeday": lambda scope: _activity(scope, lambda day: [day]),
     "activeweek": lambda scope: _activity(scope, week_of),
     "activemonth": lambda scope: _activity(scope, month_of),
+    "lifecycle": lifecycle,
     "loginretention": lambda scope: _retention(scope, "reg", scope.signups, scope.logins),
     "paytraceday": paytraceday,
     "kpi": kpi,
+    "payers": payers,
     "ltv": ltv,
+    "firstpay": firstpay,
 }
 
 

@@ -1,5 +1,6 @@
 """The ledger against a recount: every document once more, by looking through all events of a small game."""
 
+import math
 from collections import Counter
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -281,6 +282,26 @@ def test_channels(world, documents, total, collection, field, back, ahead):
         assert found == values and (len(values) > 15 or not divided)
 
 
+def test_who_is_new_returned_and_lost(world, documents):
+    def fields(by_day, day):
+        here = accts(during(by_day, day - timedelta(days=6), 7), LOGIN)
+        before = accts(during(by_day, day - timedelta(days=7), 7), LOGIN)
+        new = (here - before) & accts(during(by_day, day - timedelta(days=6), 7), SIGNUP)
+        if day > TODAY or not (here or before):
+            return None
+        return {
+            "active": len(here),
+            "before": len(before),
+            "new": len(new),
+            "retained": len(here & before),
+            "returned": len(here - before - new),
+            "lost": len(before - here),
+            "final": day < TODAY,
+        }
+
+    check(documents, "lifecycle", world, fields)
+
+
 def later(by_day, day, cohort, op):
     counts = {}
     for n in range(1, 31):
@@ -348,6 +369,63 @@ def test_what_a_player_is_worth(world, documents):
         return {"reg": len(cohort), "ltv": worth, "final": False} if cohort else None
 
     check(documents, "ltv", world, fields)
+
+
+def test_who_paid_how_much_in_a_month(world, documents):
+    def paid_in(by_day, day):
+        found = {}
+        for _, of, _, op, args in during(by_day, day - timedelta(days=29), 30):
+            if op == PAY:
+                found.setdefault(args[1], []).append((of, args[2]))
+        return found
+
+    def fields(by_day, day):
+        paid, before = paid_in(by_day, day), paid_in(by_day, day - timedelta(days=30))
+        active = accts(during(by_day, day - timedelta(days=29), 30), LOGIN)
+        if day > TODAY or not (paid or before or active):
+            return None
+        sums = sorted((sum(cents for _, cents in some) for some in paid.values()), reverse=True)
+        again = sum(len({of for of, _ in some}) > 1 for some in paid.values())
+        said = {
+            "payers": len(paid),
+            "revenue": sum(sums) / 100,
+            "non_payers": len(active - paid.keys()),
+            "repeat_payers": again,
+            "repeat_rate": percent(again, len(paid)),
+            "before": len(before),
+            "lost_payers": len(before.keys() - paid.keys()),
+            "churn_rate": percent(len(before.keys() - paid.keys()), len(before)),
+            "final": day < TODAY,
+        }
+        bounds = {"minnow": range(1_000), "dolphin": range(1_000, 10_000), "whale": range(10_000, 10**9)}
+        for tier, within in bounds.items():
+            own = [cents for cents in sums if cents in within]
+            said |= {f"{tier}s": len(own), f"{tier}_revenue": sum(own) / 100}
+        for top in (1, 5, 10):
+            most = sum(sums[: math.ceil(len(sums) * top / 100)])
+            said |= {f"top{top}_revenue": most / 100, f"top{top}_rate": percent(most, sum(sums))}
+        return said
+
+    check(documents, "payers", world, fields)
+
+
+def test_how_long_accts_take_to_pay(world, documents):
+    def fields(by_day, day):
+        cohort = accts(by_day.get(day, []), SIGNUP)
+        if not cohort:
+            return None
+        ended = [n for n in range(91) if day + timedelta(days=n) < TODAY]
+        paid = [accts(during(by_day, day, n + 1), PAY) & cohort for n in ended]
+        table = {
+            str(n): {"count": len(paid[n]), "rate": percent(len(paid[n]), len(cohort))}
+            for n in (*range(31), 60, 90)
+            if n in ended
+        }
+        half = len(paid[-1]) / 2 if paid else 0
+        median = next(n for n in ended if len(paid[n]) >= half) if half else None
+        return {"reg": len(cohort), "paid": table, "median_days": median, "final": False}
+
+    check(documents, "firstpay", world, fields)
 
 
 def test_when_areas_started(world, documents):

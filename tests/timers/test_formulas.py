@@ -1,8 +1,10 @@
 """Every timer bolt equals its formula written down naively, over random small worlds."""
 
 import calendar
+import math
 from dataclasses import replace
 from datetime import date, timedelta
+from fractions import Fraction
 from random import Random
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from worlds import World
 
 from analytics.timers import TIMERS
+from analytics.timers.lifecycle import lifecycle_after
 from analytics.timers.timer import last_of
 
 DAY = date(2024, 2, 1).toordinal()
@@ -34,6 +37,7 @@ def worlds(draw):
         signs_up={day: some(random) for day in days},
         logs_in={day: some(random) for day in days},
         pays={day: {acct: random.randint(-300, 100_000) for acct in some(random)} for day in days},
+        tiers=(20_000, 90_000),
         start_day=draw(st.none() | st.integers(DAY - 5, DAY + 5)),
     )
 
@@ -88,6 +92,23 @@ def activemonth(world, first):
     return activity(world, first, first + calendar.monthrange(one.year, one.month)[1] - 1)
 
 
+def lifecycle(world, day, absent=7):
+    active, before = (everybody(world.logs_in, last - absent + 1, last) for last in (day, day - 1))
+    came, lost = active - before, before - active
+    new = came & everybody(world.signs_up, day - absent + 1, day)
+    said = {
+        "active": len(active),
+        "before": len(before),
+        "new": len(new),
+        "retained": len(active & before),
+        "returned": len(came - new),
+        "lost": len(lost),
+        "final": day <= world.ended,
+    }
+    assert said["active"] == said["before"] + said["new"] + said["returned"] - said["lost"]
+    return said if day <= world.begun and (active or before) else None
+
+
 def returning(size, world, cohort, active, day):
     retention = {}
     for n in range(1, 31):
@@ -130,6 +151,67 @@ def kpi(world, day):
     return said if day <= world.begun and (mau or paid or signed_up) else None
 
 
+def payers(world, day):
+    paid, days_paid = totals(world, day - 29, day)
+    before, _ = totals(world, day - 59, day - 30)
+    active, lost = everybody(world.logs_in, day - 29, day), set(before) - set(paid)
+    dolphin, whale = world.tiers
+    tiers = {
+        "minnow": [cents for cents in paid.values() if cents < dolphin],
+        "dolphin": [cents for cents in paid.values() if dolphin <= cents < whale],
+        "whale": [cents for cents in paid.values() if cents >= whale],
+    }
+    revenue, highest = sum(paid.values()), sorted(paid.values(), reverse=True)
+    again = [acct for acct, times in days_paid.items() if times > 1]
+    said = {
+        "payers": len(paid),
+        "revenue": revenue / 100,
+        **{f"{tier}s": len(cents) for tier, cents in tiers.items()},
+        **{f"{tier}_revenue": sum(cents) / 100 for tier, cents in tiers.items()},
+        "repeat_payers": len(again),
+        "repeat_rate": percent(len(again), len(paid)),
+        "non_payers": len(active - set(paid)),
+        "before": len(before),
+        "lost_payers": len(lost),
+        "churn_rate": percent(len(lost), len(before)),
+        "final": day <= world.ended,
+    }
+    for top in (1, 5, 10):
+        most = sum(highest[: math.ceil(Fraction(len(paid) * top, 100))])
+        said |= {f"top{top}_revenue": most / 100, f"top{top}_rate": percent(most, max(0, revenue))}
+    return said if day <= world.begun and (paid or before or active) else None
+
+
+def totals(world, first, last):
+    """Return what each payer paid on some days, and on how many of them."""
+    paid, times = {}, {}
+    for day in range(first, last + 1):
+        for acct, cents in world.pays.get(day, {}).items():
+            paid[acct], times[acct] = paid.get(acct, 0) + cents, times.get(acct, 0) + 1
+    return paid, times
+
+
+def firstpay(world, day):
+    cohort = world.signs_up.get(day, set())
+    waited = sorted(
+        min(n for n in range(91) if acct in world.pays.get(day + n, {}))
+        for acct in cohort
+        if any(acct in world.pays.get(day + n, {}) for n in range(91))
+    )
+    waited = [n for n in waited if day + n <= world.ended]
+    table = {}
+    for n in [*range(31), 60, 90]:
+        if day + n <= world.ended:
+            count = len([one for one in waited if one <= n])
+            table[str(n)] = {"count": count, "rate": percent(count, len(cohort))}
+    return {
+        "reg": len(cohort),
+        "paid": table,
+        "median_days": waited[(len(waited) - 1) // 2] if waited else None,
+        "final": day + 90 <= world.ended,
+    } if cohort else None  # fmt: skip
+
+
 def ltv(world, day):
     cohort = world.signs_up.get(day, set())
     worth = {}
@@ -142,7 +224,9 @@ def ltv(world, day):
     return {"reg": len(cohort), "ltv": worth, "final": day + 90 <= world.ended} if cohort else None
 
 
-NAIVE = [activeday, activeweek, activemonth, loginretention, paytraceday, kpi, ltv]
+NAIVE = [
+    activeday, activeweek, activemonth, lifecycle, loginretention, paytraceday, kpi, payers, ltv, firstpay,
+]  # fmt: skip
 
 
 def periods(timer, first=DAY - 3, last=DAY + SPAN + 3):
@@ -251,8 +335,20 @@ def test_a_document_of_nothing_says_it_in_zeros(timer):
     assert (of_nothing.empty, of_some.empty) == (True, False)
     assert list(of_nothing.fields) == list(of_some.fields)
     assert not any(
-        value for name, value in of_nothing.fields.items() if name not in ("final", "retention", "ltv")
+        value
+        for name, value in of_nothing.fields.items()
+        if name not in ("final", "retention", "ltv", "paid")
     )
+
+
+@law
+@given(world=worlds(), absent=st.integers(1, 40))
+def test_an_acct_is_lost_after_as_many_days_as_are_configured(world, absent):
+    timer = lifecycle_after(absent)
+    expected = {day: lifecycle(world, day, absent) for day in periods(timer)}
+    assert said(timer, world, periods(timer)) == {
+        day: one for day, one in expected.items() if one is not None
+    }
 
 
 ADDED = {"login": "logs_in", "signup": "signs_up", "pay": "pays"}
@@ -276,20 +372,22 @@ def test_what_a_change_changes_is_among_what_it_affects(timer, world, kind, data
 
 
 @pytest.mark.parametrize("kind", ["login", "signup", "pay"])
-@pytest.mark.parametrize("name", ["activeday", "loginretention", "paytraceday", "kpi", "ltv"])
+@pytest.mark.parametrize(
+    "name", ["activeday", "lifecycle", "loginretention", "paytraceday", "kpi", "payers", "ltv", "firstpay"]
+)
 def test_a_document_looks_at_the_days_that_it_says_and_no_others(name, kind):
     timer = TIMERS[name]
     changing = set()
-    for offset in range(-31, 93):
-        for acct in ("signed up, logged in and paid", "logged in", "nothing yet"):
+    for offset in range(-61, 93):
+        for acct in ("signed up, logged in and paid", "logged in", "signed up", "nothing yet"):
             world = lively()
             before = said(timer, world, [DAY])
             add(world, kind, DAY + offset, acct)
             if said(timer, world, [DAY]) != before:
                 changing.add(offset)
     if "first_pay" in timer.looks and kind == "pay":
-        assert changing >= set(range(-31, 1))
-        changing -= set(range(-31, 1))
+        assert changing >= set(range(-61, 1))
+        changing -= set(range(-61, 1))
     first, last = timer.looks.get(kind, (0, -1))
     assert changing == set(range(first, last + 1))
 
@@ -297,7 +395,12 @@ def test_a_document_looks_at_the_days_that_it_says_and_no_others(name, kind):
 def lively():
     accts = ["signed up, logged in and paid", "logged in"]
     return World(
-        DAY + 200, DAY + 200, {DAY: set(accts[:1])}, {DAY: set(accts)}, {DAY: {accts[0]: 100}}, start_day=DAY
+        DAY + 200,
+        DAY + 200,
+        {DAY: {accts[0], "signed up"}},
+        {DAY: set(accts)},
+        {DAY: {accts[0]: 100}},
+        start_day=DAY,
     )
 
 

@@ -27,10 +27,13 @@ def test_a_login_affects_the_day_the_trailing_month_and_the_cohorts_before():
         "activeday": [0],
         "activeweek": [-3],
         "activemonth": [-28],
+        "lifecycle": list(range(8)),
         "loginretention": list(range(-30, 0)),
         "paytraceday": [],
         "kpi": list(range(30)),
+        "payers": list(range(30)),
         "ltv": [],
+        "firstpay": [],
     }
 
 
@@ -39,7 +42,9 @@ def test_a_payment_affects_the_day_and_the_cohorts_before():
     assert {name: days for name, days in affected.items() if days} == {
         "paytraceday": list(range(-30, 0)),
         "kpi": [0],
+        "payers": list(range(60)),
         "ltv": list(range(-90, 1)),
+        "firstpay": list(range(-90, 1)),
     }
     assert [name for name, timer in TIMERS.items() if list(timer.affected("first_pay", DAY))] == [
         "paytraceday"
@@ -52,10 +57,13 @@ def test_time_affects_what_looks_forward_to_the_day():
         "activeday": [0],
         "activeweek": [-3],
         "activemonth": [-28],
+        "lifecycle": [0],
         "loginretention": list(range(-30, 1)),
         "paytraceday": list(range(-30, 1)),
         "kpi": [0],
+        "payers": [0],
         "ltv": list(range(-90, 1)),
+        "firstpay": list(range(-90, 1)),
     }
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analytics.timers.facts import NEVER, Clock, Facts, Payments, Split
+from analytics.timers.facts import NEVER, TIERS, Clock, Facts, Payments, Split
 
 
 @dataclass
 class World:
     """What happened in one scope. Accts are names; ``pays`` in integer cents; days are ordinals.
 
-    ``begun``, ``ended``: the last day that has. ``values``: per acct since which day it has which value, as its place among
+    ``tiers``: in cents. ``begun``, ``ended``: the last day that has. ``values``: per acct since which day it has which value, as its place among
     ``many`` values; 0: no segment divides the accts.
     """
 
@@ -23,6 +23,7 @@ class World:
     start_day: int | None = None
     values: dict[str, tuple[int, int]] = field(default_factory=dict)
     many: int = 0
+    tiers: tuple[int, int] = TIERS
 
     def facts(self, strangers: int = 0) -> Facts:
         """Return the same as facts. ``strangers``: accts with a number of whom nothing is known."""
@@ -45,6 +46,7 @@ class World:
             start=None if self.start_day is None else 1,
             start_day=self.start_day,
             split=self._split(numbers, strangers) if self.many else None,
+            tiers=self.tiers,
         )
 
     def _split(self, numbers: dict[str, int], strangers: int) -> Split:

@@ -151,7 +151,7 @@ def test_other_pages_offer_none(shown):
         for path, one in described.items()
         if any(of["name"] == "segment" for of in one["get"]["parameters"])
     }
-    assert {path.split("/")[3] for path in offered} == {"overview", "retention", "payment"}
+    assert {path.split("/")[3] for path in offered} == {"overview", "retention", "payment", "payers"}
     assert not any(path.endswith(("hours.csv", "top.csv")) for path in offered)
 
 

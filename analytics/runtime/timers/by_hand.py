@@ -5,7 +5,7 @@ Afterwards those are removed that no computation comes to.
 It works beside the node: each write is on condition of the version that was read before the facts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from analytics.broker.clients import Publisher
 from analytics.config import Config, areas, catalogue, segments
@@ -14,6 +14,7 @@ from analytics.runtime.timers.collections import collections_of, indexed
 from analytics.runtime.timers.facts import FactsReader, spans
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planning import Plan, of_spans
+from analytics.runtime.timers.rules import tiers, timers_of
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import Scope, all_scopes, divided
 from analytics.runtime.timers.starts import Starts
@@ -23,10 +24,10 @@ from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.timers.writing import Done
 from analytics.store import Store
 from analytics.store.store import AREAS, TOTAL
-from analytics.timers import TIMERS
 from analytics.timers.rollup import NAME as ROLLUP
 from analytics.timers.rollup import rollups
 from analytics.timers.start import NAME as START
+from analytics.timers.timer import Timer
 
 LONGEST_PERIOD = 31
 
@@ -42,11 +43,11 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     """
     claimed, bolts = areas(config), catalogue(config)
     session = f"by-hand-{new_session()}"
-    facts, starts = FactsReader(store, claimed, segments(config)), Starts(store, claimed)
+    facts, starts = FactsReader(store, claimed, segments(config), tiers(config)), Starts(store, claimed)
     scopes = all_scopes(config, claimed)
     store.ensure_indexes(indexed(bolts))
     run = Run(
-        store, Outlet(publisher, session), facts, starts, TIMERS,
+        store, Outlet(publisher, session), facts, starts, timers_of(config),
         run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
     )  # fmt: skip
     moved: set[str] = set()
@@ -56,7 +57,9 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
     found: dict[Scope, tuple[int, int]] = {}
-    for plan in _plans(facts, [*scopes, *divided(scopes, segments(config))], wanted, moved, now, found):
+    for plan in _plans(
+        facts, [*scopes, *divided(scopes, segments(config))], timers_of(config), wanted, moved, now, found
+    ):
         run.work(plan)
     strays = Strays(store, claimed, scopes, segments(config), facts, starts, wanted, found, now)
     for name in wanted.timers:
@@ -75,18 +78,19 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
 def _plans(
     facts: FactsReader,
     scopes: list[Scope],
+    known: Mapping[str, Timer],
     wanted: Wanted,
     moved: set[str],
     now: Now,
     found: dict[Scope, tuple[int, int]],
 ) -> Iterator[Plan]:
     """Yield what is to be computed, game by game; put the first and last day of each scope that has facts into ``found``."""
-    timers = {name: timer for name, timer in TIMERS.items() if name in wanted.timers}
-    users = {name: timer for name, timer in TIMERS.items() if timer.uses_start}
+    timers = {name: timer for name, timer in known.items() if name in wanted.timers}
+    users = {name: timer for name, timer in known.items() if timer.uses_start}
     for game in sorted({scope.game for scope in scopes}):
         of_game = [scope for scope in scopes if scope.game == game]
         asked = [scope for scope in of_game if wanted.includes(scope)]
-        here = spans(facts, asked, TIMERS.values(), int(now()))
+        here = spans(facts, asked, known.values(), int(now()))
         found |= here
         yield from of_spans(
             {scope: _bounded(span, wanted) for scope, span in here.items()},

@@ -27,6 +27,7 @@ from analytics.timers.facts import (
     COLLECTIONS,
     NO_PAYMENTS,
     NOBODY,
+    TIERS,
     Changing,
     Clock,
     Facts,
@@ -52,12 +53,22 @@ _payments = BOLTS["paysummary"].measures["payments"]
 class FactsReader:
     """Reads facts and keeps them.
 
+    Args:
+        tiers: by game, the bounds of its payers; see :class:`~analytics.timers.facts.Facts`.
+
     Attributes:
         bytes: about how much memory they take.
     """
 
-    def __init__(self, store: Store, areas: Areas, segments: Segments | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        areas: Areas,
+        segments: Segments | None = None,
+        tiers: Mapping[str, tuple[int, int]] | None = None,
+    ) -> None:
         self._store = store
+        self._tiers = tiers or {}
         self._values = Assigned(store, areas, segments or {}, self._number, self._translate)
         self._areas = areas
         self._pools = {
@@ -162,6 +173,7 @@ class FactsReader:
             start,
             start_day,
             self._values.split(scope, accts) if scope.segment else None,
+            self._tiers.get(scope.game, TIERS),
         )
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:

@@ -25,11 +25,12 @@ from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers.collections import indexed, remove_former
 from analytics.runtime.timers.feed import ChangeFeed
 from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, TimersPosition
+from analytics.runtime.timers.rules import timers_of
 from analytics.runtime.timers.schedule import Schedule
 from analytics.runtime.timers.updater import Updater
 from analytics.store import open_store
 from analytics.system.tasks import TaskGroup
-from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS, TIMERS
+from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS
 from analytics.timers.rollup import rollups
 from analytics.timers.timer import Timer
 
@@ -60,11 +61,11 @@ class Timers(Node):
     role = "bolts"
 
     def __init__(
-        self, config: Config, now: Callable[[], float] = time.time, timers: Mapping[str, Timer] = TIMERS
+        self, config: Config, now: Callable[[], float] = time.time, timers: Mapping[str, Timer] | None = None
     ) -> None:
         self._config = config
         self._now = now
-        self._timers = timers
+        self._timers = timers or timers_of(config)
         self._schedule = Schedule(config.timers.every_seconds)
         self._made = _Runs()
         self._error = ""

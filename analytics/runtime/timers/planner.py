@@ -1,6 +1,6 @@
 """What a run computes: the plans that follow from changes, from days that begin and end, and from what is stored."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import gevent
 
@@ -22,7 +22,13 @@ class Planner:
         self.games = sorted({scope.game for scope in scopes})
 
     def plans(
-        self, dirty: Dirty, before: int, now: int, moved: set[str], other_segments: bool = False
+        self,
+        dirty: Dirty,
+        before: int,
+        now: int,
+        moved: set[str],
+        other_segments: bool = False,
+        other_rules: Container[str] = (),
     ) -> Iterator[Plan]:
         """Yield what is to be computed, game by game.
 
@@ -30,8 +36,10 @@ class Planner:
             before: the time that documents were computed for so far, 0 if there is none.
             moved: the areas that started on another day than was known.
             other_segments: whether everything that segments divide is to be computed.
+            other_rules: timer bolts of which everything is to be computed, since they count by other rules now.
         """
         by_area = dirty.by_area()
+        ruled = {name: timer for name, timer in self._timers.items() if name in other_rules}
         for game in self.games:
             scopes = [scope for scope in self._scopes if scope.game == game]
             if dirty.everything:
@@ -39,6 +47,8 @@ class Planner:
                 continue
             if other_segments:
                 yield from self._everything([scope for scope in scopes if scope.segment], by_area, now)
+            if ruled:
+                yield from planning.of_spans(spans(self._facts, scopes, ruled.values(), now), ruled)
             plan: Plan = {}
             for scope in scopes:
                 changes = planning.changes_of(scope, by_area)

@@ -10,7 +10,7 @@ from analytics.store import POSITIONS, Store, Write
 
 NODE = "timers"
 
-LAYOUT = 1
+LAYOUT = 2
 """Which collections a saved position is about; it is raised when there are new ones, which are then computed from all that is
 stored."""
 
@@ -30,6 +30,7 @@ class Saved:
         version: of the stored document, 0 if there is none.
         layout: see ``LAYOUT``.
         segments: the configuration's segments by which documents are divided: see :func:`~analytics.runtime.timers.assigned.described`.
+        rules: those by which documents were counted: see :func:`~analytics.runtime.timers.rules.rules`.
     """
 
     log: str = ""
@@ -39,6 +40,7 @@ class Saved:
     version: int = 0
     layout: int = LAYOUT
     segments: str = ""
+    rules: dict[str, str] = field(default_factory=dict)
 
 
 class TimersPosition:
@@ -63,7 +65,7 @@ class TimersPosition:
             heads = {topic: Head(*head) for topic, *head in found["topics"]}
             self.saved = Saved(
                 found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0),
-                found.get("segments", ""),
+                found.get("segments", ""), found.get("rules", {}),
             )  # fmt: skip
         return self.saved
 
@@ -76,9 +78,17 @@ class TimersPosition:
         saved = self.saved
         self._write(replace(saved, run=run, version=saved.version + 1))
 
-    def finish(self, log: str, heads: dict[str, Head], now: int, segments: str = "") -> None:
+    def finish(
+        self,
+        log: str,
+        heads: dict[str, Head],
+        now: int,
+        segments: str = "",
+        rules: dict[str, str] | None = None,
+    ) -> None:
         """Write that everything through ``heads`` and ``now`` is in the documents. Raise Overtaken as above."""
-        self._write(Saved(log, heads, now, "", self.saved.version + 1, segments=segments))
+        version = self.saved.version + 1
+        self._write(Saved(log, heads, now, "", version, segments=segments, rules=rules or {}))
 
     def check(self) -> None:
         """Raise Overtaken if another instance has written since."""
@@ -93,6 +103,7 @@ class TimersPosition:
             "now": new.now,
             "layout": new.layout,
             "segments": new.segments,
+            "rules": new.rules,
             "by": self._me,
             "_v": new.version,
             "updated": datetime.now(UTC),

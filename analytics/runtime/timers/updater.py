@@ -14,6 +14,7 @@ from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import SKEW_SECONDS, Now
 from analytics.runtime.timers.planner import Planner
 from analytics.runtime.timers.position import TimersPosition
+from analytics.runtime.timers.rules import rules, tiers
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import all_scopes, divided, next_boundary
 from analytics.runtime.timers.starts import Starts
@@ -52,7 +53,8 @@ class Updater:
         self._areas = areas(config)
         self._scopes = all_scopes(config, self._areas)
         self._segments = segments(config)
-        self._facts = FactsReader(store, self._areas, self._segments)
+        self._rules = rules(config)
+        self._facts = FactsReader(store, self._areas, self._segments, tiers(config))
         self._starts = Starts(store, self._areas)
         self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
         self._boundary = 0
@@ -75,11 +77,17 @@ class Updater:
         self._starts.clear()
 
     def is_due(self) -> bool:
-        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments are others."""
+        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments or rules are others."""
         now = self._now()
         # The clock was corrected: what has begun or ended by it has not.
         went_back = now < self._position.saved.now - SKEW_SECONDS
-        return self.again or now >= self._boundary or went_back or self._are_others()
+        return (
+            self.again
+            or now >= self._boundary
+            or went_back
+            or self._are_others()
+            or bool(self._other_rules())
+        )
 
     def update(self, run: str, dirty: Dirty, log: str, heads: dict[str, Head]) -> tuple[Done, float]:
         """Bring up to date what is ``dirty``; return what was done, and the seconds that totals took of it.
@@ -94,7 +102,8 @@ class Updater:
         """
         now = int(self._now())
         saved = self._position.saved
-        others = self._are_others()
+        others, ruled = self._are_others(), self._other_rules()
+        due = bool(others or ruled or self.again or now >= self._boundary or now < saved.now)
         runner = self._new_run(run=run, again=self.again or bool(saved.run))
         totals = Totals(
             self._store,
@@ -109,17 +118,17 @@ class Updater:
             self._facts.forget(kind, area, day)
         if dirty.everything:
             self._facts.clear()
-        if dirty or dirty.everything or others or self.again or now >= self._boundary or now < saved.now:
+        if dirty or dirty.everything or due:
             self._position.begin(run)
             moved = self._move_starts(runner, dirty)
-            for plan in self._planner.plans(dirty, saved.now, now, moved, others):
+            for plan in self._planner.plans(dirty, saved.now, now, moved, others, ruled):
                 runner.work(plan)
                 for game, days in planning.days_of_areas(plan).items():
                     totals.bring_areas_up_to_date(game, days)
             if others:
                 remove_undeclared(self._store, self._scopes, self._segments, self._position.check)
             self._roll_up(totals, dirty, saved.now, now)
-        self._position.finish(log, heads, now, described(self._segments))
+        self._position.finish(log, heads, now, described(self._segments), self._rules)
         self._boundary = next_boundary(self._zones(), now)
         self.again = False
         return runner.done, totals.seconds
@@ -130,6 +139,11 @@ class Updater:
     def _are_others(self) -> bool:
         """Return whether the documents were computed with other segments than the configuration has."""
         return self._position.saved.segments != described(self._segments)
+
+    def _other_rules(self) -> set[str]:
+        """Return the timer bolts whose documents were computed by other rules than the configuration has."""
+        saved = self._position.saved.rules
+        return {name for name, rule in self._rules.items() if saved.get(name) != rule}
 
     def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
         """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""

@@ -7,6 +7,7 @@ from analytics.simulate.subledgers.common import Calendar, Documents, Fields, mo
 from analytics.simulate.subledgers.scopes import LedgerScope
 
 WEEK, MONTH = 7, 30
+ABSENT = 7
 RETENTION_DAYS = range(1, 31)
 WORTH_DAYS = (*range(31), 60, 90)
 
@@ -61,6 +62,24 @@ def _active(scope: LedgerScope, days: list[int], today: int) -> Fields | None:
         "new_ac_rate": share(new, len(active)),
         "old_ac_rate": share(old, len(active)),
         "final": days[-1] < today,
+    }
+
+
+def _lifecycle(scope: LedgerScope, day: int, today: int) -> Fields | None:
+    active = scope.logged_in(range(day - ABSENT + 1, day + 1))
+    before = scope.logged_in(range(day - ABSENT, day))
+    if not active and not before:
+        return None
+    came = active - before
+    new = came & scope.signed_up(range(day - ABSENT + 1, day + 1))
+    return {
+        "active": len(active),
+        "before": len(before),
+        "new": len(new),
+        "retained": len(active & before),
+        "returned": len(came - new),
+        "lost": len(before - active),
+        "final": day < today,
     }
 
 
@@ -124,6 +143,56 @@ def _worth(scope: LedgerScope, day: int, today: int) -> Fields | None:
     return {"reg": len(cohort), "ltv": worth, "final": day + WORTH_DAYS[-1] < today}
 
 
+def _payers(scope: LedgerScope, day: int, today: int) -> Fields | None:
+    last, earlier = range(day - MONTH + 1, day + 1), range(day - 2 * MONTH + 1, day - MONTH + 1)
+    accts, before = scope.payers(last), scope.payers(earlier)
+    amounts = {
+        acct: [scope.paid[one][acct] for one in last if acct in scope.paid.get(one, ())] for acct in accts
+    }
+    active = scope.logged_in(last)
+    if not (accts or before or active):
+        return None
+    paid = sorted((sum(some) for some in amounts.values()), reverse=True)
+    again = [acct for acct, some in amounts.items() if len(some) > 1]
+    fields: Fields = {
+        "payers": len(accts),
+        "revenue": money(sum(paid)),
+        "non_payers": len(active - accts),
+        "repeat_payers": len(again),
+        "repeat_rate": share(len(again), len(accts)),
+        "before": len(before),
+        "lost_payers": len(before - accts),
+        "churn_rate": share(len(before - accts), len(before)),
+        "final": day < today,
+    }
+    for tier, least, most in (("minnow", 0, 1_000), ("dolphin", 1_000, 10_000), ("whale", 10_000, 10**18)):
+        own = [cents for cents in paid if least <= cents < most]
+        fields |= {f"{tier}s": len(own), f"{tier}_revenue": money(sum(own))}
+    for top in (1, 5, 10):
+        most = sum(paid[: (len(paid) * top + 99) // 100])
+        fields |= {f"top{top}_revenue": money(most), f"top{top}_rate": share(most, sum(paid))}
+    return fields
+
+
+def _first_payment(scope: LedgerScope, day: int, today: int) -> Fields | None:
+    cohort = scope.signed_up([day])
+    if not cohort:
+        return None
+    waited: list[int] = []
+    left = set(cohort)
+    for n in range(min(WORTH_DAYS[-1] + 1, today - day)):
+        now = left & scope.payers([day + n])
+        waited += [n] * len(now)
+        left -= now
+    counts = {n: sum(one <= n for one in waited) for n in WORTH_DAYS if day + n < today}
+    return {
+        "reg": len(cohort),
+        "paid": _shares(counts, len(cohort)),
+        "median_days": waited[(len(waited) - 1) // 2] if waited else None,
+        "final": day + WORTH_DAYS[-1] < today,
+    }
+
+
 def _quotient(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0
 
@@ -142,8 +211,11 @@ PERIODS: dict[str, Callable[[int], int]] = {
     "activemonth": _first_of_month,
 }
 OF_DAYS: dict[str, OfDay] = {
+    "lifecycle": _lifecycle,
     "loginretention": _retention,
     "paytraceday": _paytrace,
     "kpi": _kpi,
+    "payers": _payers,
     "ltv": _worth,
+    "firstpay": _first_payment,
 }

@@ -1,4 +1,4 @@
-"""*Retention*: which part of a day's new accts came back, day by day."""
+"""*Retention*: which part of a day's new accts came back, day by day, and how the active accts change."""
 
 import math
 from bisect import bisect_left
@@ -70,6 +70,19 @@ class Average(msgspec.Struct, frozen=True):
     rate: Annotated[Percent, means("The share of the cohort that came back on that day.", "Rate")]
 
 
+class LifecycleDay(msgspec.Struct, frozen=True, kw_only=True):
+    """How the active accts have changed since the day before. ``active`` = ``before`` + ``new`` + ``returned`` - ``lost``."""
+
+    day: Date
+    active: Annotated[int, means("The accts that logged in on the day or the days before it that absence takes, usually 7 in all.", "Active")]  # fmt: skip
+    before: Annotated[int, means("The active accts of the day before.", "Day before")]
+    new: Annotated[int, means("Accts that became active on the day and had just signed up.", "New")]
+    retained: Annotated[int, means("Accts that were active on the day before and still are.", "Retained")]
+    returned: Annotated[int, means("Accts that logged in again after an absence.", "Returned")]
+    lost: Annotated[int, means("Accts that have been absent too long since their last login.", "Lost")]
+    final: Final
+
+
 class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
     """The page *retention*. ``cohorts`` has a row for each day of the scope that has a cohort."""
 
@@ -83,6 +96,7 @@ class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
     axis: Annotated[Axis, means('what rows are: "day", days of the calendar; "open_day", days since the opening')]  # fmt: skip
     cohorts: list[Cohort]
     average: Annotated[list[Average], means("by n; only n with a cohort whose n-th day has ended")]
+    lifecycle: Annotated[list[LifecycleDay], means("every day of the scope; see docs/metrics.md")]
 
 
 COLLECTIONS: dict[Of, tuple[str, str]] = {
@@ -131,9 +145,18 @@ def view(data: Data, filters: Filters, options: RetentionOptions = RetentionOpti
         axis=options.axis,
         cohorts=cohorts,
         average=list(_average(cohorts)),
+        lifecycle=list(_lifecycle(look)),
         scope=look.place.scope(),
         at=look.at,
     )
+
+
+def _lifecycle(look: Look) -> Iterator[LifecycleDay]:
+    fields = [name for name in LifecycleDay.__struct_fields__ if name not in ("day", "final")]
+    by_day = look.by_day("lifecycle", fields)
+    for day in look.place.days():
+        sums = map(int, by_day.get(day, (0,) * len(fields)))
+        yield LifecycleDay(day=str(day), final=look.place.ended(day), **dict(zip(fields, sums, strict=True)))
 
 
 def _by_day(look: Look, of: Of) -> Iterator[Cohort]:
@@ -276,6 +299,17 @@ COMEBACK = Chart(
     rows=lambda answer: answer.average,
 )
 
+LIFECYCLE = Table(
+    "lifecycle", "Lifecycle", LifecycleDay, "day active before new retained returned lost", has_final=True
+)
+CHANGES = Chart(
+    "changes",
+    "New, returned and lost",
+    "day",
+    (Series("new", "New", 2), Series("returned", "Returned", 1), Series("lost", "Lost", 5)),
+    rows=lambda answer: answer.lifecycle,
+)
+
 PAGE = DashboardPage(
     name="retention",
     title="Retention",
@@ -284,9 +318,14 @@ PAGE = DashboardPage(
     has_segments=True,
     icon="M2 2v12M2 2h12M6 2v9M2 6h9M10 2v5M2 10h5",
     options=RetentionOptions,
-    tables=(AVERAGE,),
+    tables=(AVERAGE, LIFECYCLE),
     panels=(
         Panel(AVERAGE, COMEBACK, note=lambda answer, t: t("by days after; thin lines are single cohorts")),
+        Panel(
+            LIFECYCLE,
+            CHANGES,
+            note=lambda answer, t: t("how the active accts have changed since the day before"),
+        ),
     ),
     csvs={"cohorts": _triangle},
     template="retention.html",

@@ -1,0 +1,29 @@
+"""The rules of a configuration that timer bolts count by."""
+
+from collections.abc import Mapping
+
+from analytics.config import Config
+from analytics.timers import TIMERS
+from analytics.timers.facts import TIERS
+from analytics.timers.lifecycle import lifecycle, lifecycle_after
+from analytics.timers.payers import payers
+from analytics.timers.timer import Timer
+
+
+def timers_of(config: Config) -> Mapping[str, Timer]:
+    """Return the timer bolts, by name, with the rules of a configuration."""
+    return {**TIMERS, lifecycle.name: lifecycle_after(config.timers.absent_days)}
+
+
+def tiers(config: Config) -> dict[str, tuple[int, int]]:
+    """Return, by game, from how many cents in 30 days on a payer is a dolphin and a whale."""
+    return {
+        name: (round(100 * game.tiers.dolphin), round(100 * game.tiers.whale))
+        for name, game in config.games.items()
+    }
+
+
+def rules(config: Config) -> dict[str, str]:
+    """Return, by timer bolt, a text that changes with the rules that its documents depend on."""
+    others = sorted((game, bounds) for game, bounds in tiers(config).items() if bounds != TIERS)
+    return {lifecycle.name: f"absent_days {config.timers.absent_days}", payers.name: f"tiers {others}"}

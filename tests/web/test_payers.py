@@ -1,0 +1,53 @@
+"""*Payers* and the lifecycle show what documents say, and of several areas their sums."""
+
+from datetime import date
+
+import pytest
+from month import LAST, Month, a_month
+
+from analytics.timers.payers import NUMBERS
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    return a_month(tmp_path_factory.mktemp("data"), areas=3, players=60)
+
+
+def days(month: Month, address: str, table: str) -> dict[str, dict]:
+    answer = month.app.test_client().get(f"/api/v1/{address}").json
+    return {one["day"]: one for one in answer[table]}
+
+
+def test_a_game_is_shown_as_it_is_stored(month: Month) -> None:
+    stored = month.of_game("payers", LAST)
+    shown = days(month, "payers?game=dl", "months")[str(LAST)]
+    assert {name: shown[name] for name in NUMBERS} == pytest.approx({name: stored[name] for name in NUMBERS})
+    assert stored["payers"] > 3 and stored["repeat_payers"] > 0
+    lifecycle = month.of_game("lifecycle", LAST)
+    assert days(month, "retention?game=dl", "lifecycle")[str(LAST)].items() >= {
+        (name, lifecycle[name])
+        for name in ("active", "before", "new", "retained", "returned", "lost", "final")
+    }
+
+
+def test_areas_are_added_up(month: Month) -> None:
+    areas = [id_ for id_, area in month.data.areas.items() if area.game == "dl"][:2]
+    shown = days(month, f"payers?area={','.join(areas)}", "months")[str(LAST)]
+    of_areas = [one for one in month.some("payers", ts=shown_ts(month)) if one["area"] in areas]
+    for name in ("payers", "before", "lost_payers", "top10_revenue"):
+        assert shown[name] == pytest.approx(sum(one[name] for one in of_areas))
+    rate = 100 * shown["top10_revenue"] / shown["revenue"]
+    assert len(of_areas) == 2 and shown["top10_rate"] == pytest.approx(rate, abs=0.01)
+
+
+def shown_ts(month: Month) -> int:
+    return month.of_game("payers", LAST)["ts"]
+
+
+def test_the_conversion_of_a_cohort_is_the_stored_one(month: Month) -> None:
+    found = days(month, "payers?game=dl", "cohorts")
+    day = min(found)
+    stored = month.of_game("firstpay", date.fromisoformat(day))
+    assert (found[day]["size"], found[day]["median_days"]) == (stored["reg"], stored["median_days"])
+    points = {str(one["n"]): {"count": one["count"], "rate": one["rate"]} for one in found[day]["points"]}
+    assert points == stored["paid"] and len(points) > 10
