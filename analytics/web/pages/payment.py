@@ -35,7 +35,9 @@ from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
 from analytics.web.place import Place, date_of, start_of
 from analytics.web.reading.arithmetic import money
+from analytics.web.reading.curves import joined
 from analytics.web.reading.figures import NOTHING, Figures, figures
+from analytics.web.reading.forecast import Forecast, forecasts
 from analytics.web.tables import ACCTS, Column, Table
 from analytics.web.translation import Translate
 
@@ -110,6 +112,10 @@ class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
     total: Annotated[Money, means("All money that was paid on the days shown.")]
     ltv: Annotated[list[LtvCohort], means("one curve for each day of the scope with sign-ups")]
     ltv_average: list[LtvAverage]
+    forecast: Annotated[
+        list[Forecast],
+        means("lifetime value that nobody has observed yet; none for several areas or too little history"),
+    ]
     top: Annotated[
         list[Payer],
         means(
@@ -144,6 +150,7 @@ def view(data: Data, filters: Filters) -> PaymentAnswer:
         total=money(sum(day.revenue for day in days)),
         ltv=cohorts,
         ltv_average=list(_average(cohorts)),
+        forecast=list(forecasts(look)),
         top=[] if look.place.value else top(look),
     )
 
@@ -179,7 +186,7 @@ def _ltv_row(document: dict[str, Any]) -> list[float]:
 def _added(rows: NDArray[np.float64]) -> tuple[int, dict[int, float]]:
     """Return the size of all areas' cohorts of a day together, and what a head of those whose n-th day has come paid by it."""
     sizes, values = rows[:, :1], rows[:, 1:]
-    curve = {n: round(value, 4) for n, (_, _, value) in zip(THROUGH, _joined(sizes, values), strict=False)}
+    curve = {n: round(value, 4) for n, (_, _, value) in zip(THROUGH, joined(sizes, values), strict=False)}
     return int(sizes.sum()), curve
 
 
@@ -189,27 +196,8 @@ def _average(cohorts: list[LtvCohort]) -> Iterator[LtvAverage]:
         -1, len(THROUGH)
     )
     sizes = np.array([[cohort.size] for cohort in cohorts]).reshape(-1, 1)
-    for n, (count, heads, value) in zip(THROUGH, _joined(sizes, values), strict=False):
+    for n, (count, heads, value) in zip(THROUGH, joined(sizes, values), strict=False):
         yield LtvAverage(n, count, heads, money4(value))
-
-
-def _joined(sizes: NDArray[Any], values: NDArray[Any]) -> Iterator[tuple[int, int, float]]:
-    """Yield, per day, how many curves have reached it, how many accts these are of, and one value for all curves.
-
-    What is added from day to day is the mean of the curves that have reached the later day, weighted by their sizes. So
-    the whole never falls when a curve ends, as it would if a mean of many were followed by a mean of few.
-
-    Args:
-        sizes: a column, accts per curve.
-        values: per curve and day what a head has paid so far; NaN from the first day on that it has not reached.
-    """
-    reached = ~np.isnan(values)
-    heads = np.where(reached, sizes, 0).sum(axis=0)
-    added = np.nansum(np.diff(values, axis=1, prepend=0) * sizes, axis=0)
-    value = 0.0
-    for place in range(int(reached.any(axis=0).sum())):
-        value += float(added[place] / heads[place]) if heads[place] else 0.0
-        yield int(reached[:, place].sum()), int(heads[place]), value
 
 
 def money4(value: float) -> int | float:
@@ -320,6 +308,7 @@ LTV = Table(
     rows=_worth,
     more=tuple(Column(f"day{n}", f"LTV {n}", "money", VALUE) for n in LTV_DAYS),
 )
+FORECAST = Table("forecast", "Forecast of lifetime value", Forecast, "n value from_n cohorts error")
 INCOME = Chart("income", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked")
 PAYERS = Chart("payers", "Payers", "day", (Series("payers", "Payers", 2),), form="stacked")
 PAY_RATE = Chart(
@@ -357,13 +346,16 @@ PAGE = DashboardPage(
     view=view,
     has_segments=True,
     icon="M2 4h12v8H2zM2 7h12M5 10h2",
-    tables=(DAYS, TOP_ACCTS, LTV),
+    tables=(DAYS, TOP_ACCTS, LTV, FORECAST),
     panels=(
         Panel(DAYS.only("revenue"), INCOME, "two-thirds"),
         Panel(DAYS.only("payers", "new_payers"), PAYERS, "third"),
         Panel(DAYS.only("pay_rate", "new_pay_rate", "payers", "dau"), PAY_RATE, "half"),
         Panel(DAYS.only("arpu", "arppu", "revenue", "payers", "dau"), HEADS, "half"),
         Panel(LTV, WORTH, note=_worth_note),
+        Panel(
+            FORECAST, note=lambda answer, t: t("an estimate from all cohorts of the last year, not a count")
+        ),
         Panel(TOP_ACCTS, of_all=True, note=lambda answer, t: t("since the beginning, in these areas")),
     ),
     csvs={"top": every_payer, "ltv": _ltv_rows},
