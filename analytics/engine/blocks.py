@@ -1,6 +1,17 @@
 """Blocks: pieces of journals, each folded as a whole."""
 
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+from zlib import error as ZlibError
+
 import msgspec
+
+from analytics.errors import AnalyticsError, Unavailable
+
+PIECE = 4 << 20
+"""Bytes of a block in memory at once."""
 
 
 class JournalBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -16,3 +27,58 @@ class JournalBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     journal: str
     begin: int
     end: int
+
+
+class JournalGone(AnalyticsError):
+    """A journal that was not counted yet is missing, or can't be read any more."""
+
+
+def read(shared: Path, block: JournalBlock) -> Iterator[bytes]:
+    """Yield a block's whole lines, some at a time. A journal that was gzipped since it was planned is read so.
+
+    Raises:
+        JournalGone: it is in the shared folder neither plain nor gzipped, or damaged.
+        Unavailable: the shared folder can't be read, or does not show all of the block yet.
+    """
+    try:
+        with _opened(shared, block) as file:
+            yield from _pieces(file, block)
+    except (EOFError, gzip.BadGzipFile, ZlibError) as error:
+        raise JournalGone(f"{shared / block.journal}.gz is damaged: {error}. {_ADVICE}") from error
+    except OSError as error:
+        raise Unavailable(f"the shared folder {shared} can't be read: {error}") from error
+
+
+_ADVICE = "Its records are not counted yet: restore it, and the engine goes on"
+
+
+def _opened(shared: Path, block: JournalBlock) -> IO[bytes]:
+    path = shared / block.journal
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        zipped = path.with_name(path.name + ".gz")
+    try:
+        return cast(IO[bytes], gzip.open(zipped, "rb"))
+    except FileNotFoundError:
+        if not any(shared.iterdir()):  # a mount point without its file system is empty
+            raise
+        raise JournalGone(f"{path} is missing, and so is {zipped.name}. {_ADVICE}") from None
+
+
+def _pieces(file: IO[bytes], block: JournalBlock) -> Iterator[bytes]:
+    at = max(0, block.begin - 1)
+    file.seek(at)
+    if block.begin:
+        # A line that begins before the block belongs to the one before.
+        at += len(file.readline())
+    while at < block.end:
+        piece = file.read(min(PIECE, block.end - at))
+        if not piece.endswith(b"\n"):
+            piece += file.readline()
+        if not piece.endswith(b"\n"):
+            raise Unavailable(
+                f"{block.journal} ends at byte {at + len(piece)}, expected lines up to {block.end}, as its spout reported"
+            )
+        at += len(piece)
+        yield piece

@@ -1,59 +1,51 @@
-"""The first half of a batch: blocks are read and folded, without a store."""
+"""The first half of a batch: a block is read, cut by topic, and folded, without a store."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from analytics.core.bolt import Key
+from analytics.core.combine import Deltas, combine
 from analytics.core.fold import Delta
-from analytics.core.intervals import Pair
-from analytics.engine.blocks import JournalBlock
+from analytics.engine.blocks import read
+from analytics.engine.context import TaskProcess
+from analytics.engine.cut import Cutter
+from analytics.engine.tasks import Folded, FoldTask, UnusableRecord
+from analytics.rebuild.journals import Line
 
-Names = dict[str, list[Pair]]
-"""Names of records: per source their numbers, as sorted pairs of first and last."""
-
-AreaDeltas = dict[str, dict[Key, list[Delta]]]
-"""What changes in the documents of one area: per bolt, per key."""
-
-
-class FoldTask(msgspec.Struct, frozen=True):
-    """A block to fold, ``without`` these records."""
-
-    block: JournalBlock
-    without: Names = {}
+_decode = msgspec.json.Decoder(Line).decode
 
 
-class UnusableRecord(msgspec.Struct, array_like=True, gc=False):
-    """A line that no bolt can use. ``source``: where the record comes from, or the journal if the line does not say it."""
+def fold(process: TaskProcess, task: FoldTask, number: int) -> Folded:
+    """Return what a block changes as part of batch ``number``.
 
-    source: str
-    line: bytes
-    reason: str
-
-
-class Summary(msgspec.Struct):
-    """What a block holds.
-
-    Attributes:
-        names: the records that count; those of topics that no bolt reads are among them.
-        lines: lines that were read.
-        repeated: lines that name a record once more, in the block itself or among those to leave out.
-        topics: per topic, how many records count.
-        newest: the latest ``ts`` among them, Unix seconds; 0 if there is none.
-        unusable: lines that count nowhere.
+    Raises:
+        JournalGone, Unavailable: as :func:`analytics.engine.blocks.read`.
     """
+    cutter = Cutter(task.block.journal, process.rules, task.without)
+    read_by_bolts = {topic for bolt in process.bolts.values() for topic in bolt.reads}
+    areas: dict[str, Deltas] = {}
+    for piece in read(process.context.shared, task.block):
+        for topic, body in cutter.cut(piece).items():
+            if topic not in read_by_bolts:
+                continue
+            folded, unusable = process.folder.fold(topic, number, body)
+            cutter.summary.unusable += [
+                UnusableRecord(_decode(one.line).id.rpartition(":")[0], one.line, one.reason)
+                for one in unusable
+            ]
+            for area, deltas in _by_area(folded):
+                combine(areas.setdefault(area, {}), process.bolts, deltas)
+    cutter.summary.names = cutter.names()
+    return Folded(cutter.summary, areas)
 
-    names: Names = {}
-    lines: int = 0
-    repeated: int = 0
-    topics: dict[str, int] = {}
-    newest: int = 0
-    unusable: list[UnusableRecord] = []
 
-
-@dataclass(slots=True)
-class Folded:
-    """A block's summary, and by area what its records change."""
-
-    summary: Summary
-    areas: dict[str, AreaDeltas] = field(default_factory=dict)
+def _by_area(
+    folded: Mapping[str, Mapping[Key, Delta]],
+) -> Iterator[tuple[str, dict[str, dict[Key, Delta]]]]:
+    """Yield what was folded, area by area."""
+    areas: dict[str, dict[str, dict[Key, Delta]]] = {}
+    for bolt, deltas in folded.items():
+        for key, delta in deltas.items():
+            areas.setdefault(key[0], {}).setdefault(bolt, {})[key] = delta
+    yield from areas.items()

@@ -1,18 +1,55 @@
-"""The driver: one batch after the other, as spouts write their journals."""
+"""The driver: one batch after the other, as spouts write their journals.
 
+    plan ──▶ fold ──▶ plan kept ──▶ frozen ──▶ settle ──▶ records seen, changes for timers ──▶ committed
+                                      │ refused: another driver is at work
+
+A crash between any two steps is harmless. Before a plan is frozen nothing was written; after that, whoever drives next
+executes the same plan, and documents know whether they include its batch. The next batch begins after the commit alone.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from analytics.config import Config
-from analytics.engine.engines import BatchEngine
+from analytics.core.writing import SAMPLE, LostWrites
+from analytics.engine.context import Context, running_bolts
+from analytics.engine.engines import BatchEngine, FoldedBatch
+from analytics.engine.plan import LEAST_BYTES, age, next_batch
+from analytics.engine.position import EnginePosition, Plan, PlanTooLarge, SavedPosition
+from analytics.engine.repeats import Known, foreign, names_of, to_fold_again
+from analytics.engine.seen import SeenRecords
+from analytics.engine.tasks import AreaSettled, FoldTask, Summary
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime import engine_changes
+from analytics.runtime.lost_writes import older_documents
+from analytics.spouts.ends import durable_ends
+from analytics.spouts.rejected import Rejected, reject
 from analytics.store import Store
+
+REJECTS_FOR = "engine"
+"""The node in whose name lines are rejected that no bolt can use."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A batch whose plan is frozen."""
+
+    number: int
+    plan: Plan
+    folded: FoldedBatch
 
 
 class EngineDriver:
-    """Plans, freezes and commits batches, and has an engine fold and settle them. One at a time may; a second one is refused.
+    """Plans, freezes and commits batches, and has an engine fold and settle them. One at a time can; a second one is refused.
 
     Args:
         shared: the folder of the journals.
         block_bytes, batch_bytes: how much of the journals is folded by one task, and by one batch at most.
+        uri: the store's URI for tasks; "" where they find it as the configuration says.
     """
 
     def __init__(
@@ -20,33 +57,217 @@ class EngineDriver:
         config: Config,
         store: Store,
         engine: BatchEngine,
-        shared: str,
+        shared: Path,
         block_bytes: int,
         batch_bytes: int,
+        uri: str = "",
     ) -> None:
-        raise NotImplementedError
-
-    def start(self) -> None:
-        """Read the saved position, make one where there is none, and start the engine.
-
-        Raises:
-            Unavailable: store or engine do not answer. Call again.
-        """
+        self._config = config
+        self._store = store
+        self._engine = engine
+        self._shared = shared
+        self._block_bytes = block_bytes
+        self._batch_bytes = batch_bytes
+        self._uri = uri
+        self._position = EnginePosition(store)
+        self._seen = SeenRecords(store)
+        self._rejected = Rejected(config)
+        self._current: SavedPosition | None = None
+        self._newest: SavedPosition | None = None
+        self._running: _Running | None = None
+        self._ends: Mapping[str, int] = {}
 
     def step(self) -> bool:
-        """Do the next batch, or one that another driver has left frozen. Return whether there was anything to do.
+        """Do the next batch, or the one that another driver has left. Return whether there was anything to do.
 
         Raises:
             Unavailable: store, engine or shared folder do not answer. Call again.
-            DriverOvertaken: another driver has gone on. Call :meth:`start` again once this one is elected.
-            LostWrites, JournalGone: see there; this driver can't go on.
+            DriverOvertaken: another driver has gone on. Call again if this one is still to drive.
+            AnalyticsError: a journal is gone, or the store has lost writes: the message says what to do.
         """
-        raise NotImplementedError
+        # What fails may have taken effect: then the store says where this stands.
+        saved, self._current = self._current or self._load(), None
+        try:
+            begun = saved if self._running else self._begin(saved)
+            if begun is None or self._running is None:
+                self._current = saved
+                return False
+            self._newest = begun
+            self._newest = self._current = self._finish(begun, self._running)
+            self._drop()
+        except LostWrites as lost:
+            raise _lost(lost) from lost
+        return True
 
     def state(self) -> dict[str, Any]:
-        """Return what ``status`` shows: ``batch``, ``batch_at`` (when it was committed, Unix seconds), ``records`` per topic, ``waiting_bytes`` that are
-        durable and not planned, ``oldest`` (the journal and byte not planned), ``error``, and the engine's state."""
-        raise NotImplementedError
+        """Return what ``status`` shows.
+
+        ``batch``: the last one that is committed, ``batch_at``: when, in Unix seconds. ``records`` per topic and ``repeated`` lines in
+        all batches. ``waiting_bytes``: durable and not in a batch; ``oldest``: the journal and byte where they begin. And what the
+        engine says.
+        """
+        saved = self._newest or SavedPosition("")
+        waiting = {name: end for name, end in self._ends.items() if end > saved.ends.get(name, 0)}
+        oldest = min(waiting, key=age, default="")
+        return {
+            "batch": saved.batch,
+            "batch_at": saved.at,
+            "records": dict(saved.records),
+            "repeated": saved.repeated,
+            "waiting_bytes": sum(end - saved.ends.get(name, 0) for name, end in waiting.items()),
+            "oldest": [oldest, saved.ends.get(oldest, 0)] if oldest else None,
+            **self._engine.state(),
+        }
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Let go of the engine. What is running is done by the next driver."""
+        self._drop()
+        self._engine.close()
+        self._rejected.close()
+
+    def _load(self) -> SavedPosition:
+        """Read where the engine stands. Make it ready, where it is not."""
+        saved, before = self._position.load(), self._newest
+        if before is None or before.id != saved.id:
+            for bolt, written in saved.written.items():
+                if lost := older_documents(self._store, bolt, written, saved.log):
+                    raise _lost(lost)
+            self._store.ensure_indexes(running_bolts(self._config))
+            self._drop()
+            self._engine.start(Context(self._config, self._shared, saved.log, self._uri, token_hex(8)))
+        elif saved.version < before.version:
+            what = f"its position is at version {saved.version}, expected {before.version} or later"
+            raise _lost(LostWrites("engine", what, {}))
+        if self._running and (saved.batch + 1, True) != (self._running.number, saved.frozen):
+            self._drop()
+        self._seen.forget()
+        self._newest = saved
+        return saved
+
+    def _begin(self, saved: SavedPosition) -> SavedPosition | None:
+        """Take up the next batch's plan if there is one, else make one; fold and freeze it. Return None where nothing waits."""
+        number = saved.batch + 1
+        plan = self._position.plan(number)
+        if plan is None and saved.frozen:
+            raise AnalyticsError(
+                f"the plan of batch {number}, which has begun, is missing in the database: was a backup restored in part? "
+                "Restore all of it"
+            )
+        running = self._planned(number, plan) if plan else self._next(number, saved)
+        if running is None:
+            return None
+        try:
+            frozen = saved if saved.frozen else self._position.freeze(saved)
+        except BaseException:
+            running.folded.close()
+            raise
+        self._running = running
+        return frozen
+
+    def _planned(self, number: int, plan: Plan) -> _Running:
+        """Fold what a driver before has planned. By another configuration, a block may have further records: they stay out."""
+        folded = self._engine.fold(number, plan.tasks)
+        try:
+            known = foreign(names_of(folded.summaries), plan.names)
+            self._fold_again(folded, plan.tasks, known)
+        except BaseException:
+            folded.close()
+            raise
+        return _Running(number, plan, folded)
+
+    def _next(self, number: int, saved: SavedPosition) -> _Running | None:
+        """Plan and fold what has come in."""
+        self._ends = self._durable_ends()
+        most = self._batch_bytes
+        while True:
+            blocks = next_batch(saved.ends, self._ends, most, self._block_bytes, self._engine.tasks)
+            if not blocks:
+                return None
+            tasks = [FoldTask(block) for block in blocks]
+            folded = self._engine.fold(number, tasks)
+            try:
+                known = self._seen.known(names_of(folded.summaries))
+                tasks = self._fold_again(folded, tasks, known)
+                plan = Plan(tasks, names_of(folded.summaries))
+                self._position.propose(number, plan)
+            except PlanTooLarge:
+                folded.close()
+                if most <= LEAST_BYTES:
+                    raise
+                most //= 2
+                continue
+            except BaseException:
+                folded.close()
+                raise
+            return _Running(number, plan, folded)
+
+    @staticmethod
+    def _fold_again(folded: FoldedBatch, tasks: Sequence[FoldTask], known: Known) -> list[FoldTask]:
+        """Fold without repeats what has any; return the tasks as they are then."""
+        again = to_fold_again(tasks, folded.summaries, known)
+        if again:
+            folded.again(again)
+        return [again.get(place, task) for place, task in enumerate(tasks)]
+
+    def _durable_ends(self) -> Mapping[str, int]:
+        try:
+            return durable_ends(self._shared)
+        except OSError as error:
+            raise Unavailable(f"the shared folder {self._shared} can't be read: {error}") from error
+
+    def _finish(self, saved: SavedPosition, running: _Running) -> SavedPosition:
+        """Settle a frozen batch, and commit it."""
+        settled = list(running.folded.settle())
+        self._seen.add(running.plan.names)
+        self._keep_unusable(running.folded.summaries)
+        engine_changes.write(self._store, running.number, _changes(settled))
+        return self._position.commit(_after(saved, running, settled, self._ends))
+
+    def _keep_unusable(self, summaries: Sequence[Summary]) -> None:
+        self._rejected.put_all(
+            reject(REJECTS_FOR, one.source, one.reason, one.line, one.n)
+            for summary in summaries
+            for one in summary.unusable
+        )
+
+    def _drop(self) -> None:
+        if self._running:
+            self._running.folded.close()
+        self._running = None
+
+
+def _changes(settled: Sequence[AreaSettled]) -> Iterator[engine_changes.Change]:
+    for one in settled:
+        for bolt, starts in one.changed.items():
+            yield bolt, one.area, starts
+
+
+def _after(
+    saved: SavedPosition, running: _Running, settled: Sequence[AreaSettled], durable: Mapping[str, int]
+) -> SavedPosition:
+    """Return the position after a batch."""
+    summaries = running.folded.summaries
+    ends = dict(saved.ends)
+    for task in running.plan.tasks:
+        ends[task.block.journal] = max(task.block.end, ends.get(task.block.journal, 0))
+    records, written = Counter(saved.records), dict(saved.written)
+    for summary in summaries:
+        records.update(summary.topics)
+    for area in settled:
+        for bolt, some in area.written.items():
+            written[bolt] = dict(list({**written.get(bolt, {}), **some}.items())[-SAMPLE:])
+    return replace(
+        saved,
+        batch=running.number,
+        ends={name: end for name, end in ends.items() if name in durable or not durable},
+        records=dict(records),
+        repeated=saved.repeated + sum(summary.repeated for summary in summaries),
+        written=written,
+    )
+
+
+def _lost(lost: LostWrites) -> AnalyticsError:
+    return AnalyticsError(
+        f"{lost.bolt}: the database has lost acknowledged writes: {lost.what}. Was it restored from a backup, or were documents "
+        "deleted? Run `bin/analytics engine backfill`, which derives documents from the journals again"
+    )

@@ -1,53 +1,176 @@
-"""How far an engine is, kept in the store: the last batch that is committed, and the plan of the next one, once it is frozen.
+"""How far an engine is, kept in the store: the last batch that is committed, and the plans of batches.
 
-{"_id": "engine", "id": "5f0c…", "batch": 17, "ends": [["gamelog_202501010000.txt", 4096]], "frozen": null, "_v": 35, …}
+    positions       {"_id": "engine", "id": "5f0c…", "batch": 17, "frozen": false, "ends": [["gamelog_202501010000.txt", 4096]], …, "_v": 35}
+    engine_plans    {"_id": "000000000018", "plan": <msgpack>, "_v": 1}
+
+A plan is inserted first and frozen then, by a write of the position on condition of its version. So a plan that is there
+without being frozen has changed nothing; who finds it executes it as it is. Plans are kept for a while after their batch:
+where a backup has documents that are newer than its position, the same batches are executed again, and count once.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
 
 import msgspec
 
-from analytics.engine.fold import FoldTask, Names
+from analytics.core.writing import Written
+from analytics.engine.tasks import FoldTask, Names
 from analytics.errors import AnalyticsError
+from analytics.store import POSITIONS, Store, Write
 
 ENGINE = "engine"
 """The document of the collection ``positions``."""
+
+PLANS = "engine_plans"
+
+PLANS_KEPT = 20_000
+"""Of committed batches: hours of them, as a backup may take so long."""
+
+MOST_PLAN_BYTES = 12 << 20
 
 
 class DriverOvertaken(AnalyticsError):
     """Another driver has gone on from the saved position."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "another driver of the engine has gone on meanwhile; beginning again where it stands"
+        )
 
-class Plan(msgspec.Struct, frozen=True):
-    """A batch as it is executed, by whichever driver, however often: blocks, each without what counted before, and the names of the records that count."""
+
+class PlanTooLarge(AnalyticsError):
+    """A plan does not fit into a document: fewer bytes have to be planned."""
+
+
+class Plan(msgspec.Struct, frozen=True, array_like=True):
+    """A batch as it is executed, by whichever driver, however often.
+
+    Attributes:
+        tasks: blocks, each without what counted before or counts in an earlier one.
+        names: the records that count.
+    """
 
     tasks: list[FoldTask]
     names: Names
 
 
-@dataclass
+@dataclass(frozen=True)
 class SavedPosition:
     """What is stored.
 
     Attributes:
         id: random, made with the first position.
         batch: the last batch that is committed; 0 before the first one.
-        ends: per journal, the byte before which everything is planned in committed batches.
-        frozen: the plan of the next batch, None before it is frozen.
-        records: per topic, how many records count in all committed batches.
-        written: per bolt, ids and versions of documents that were written last: the store should have them.
-        version: of the stored document; 0 if there is none.
+        frozen: whether documents may have been written by the plan of the next batch.
+        ends: per journal, the byte before which everything is in committed batches.
+        records: per topic, how many records count in all of them.
+        repeated: how many lines named a record once more.
+        written: per bolt, some of the documents that were written last: the store should have them.
+        at: when the batch was committed, in Unix seconds; 0 before the first one.
+        version: of the stored document.
     """
 
-    id: str = ""
+    id: str
     batch: int = 0
-    ends: dict[str, int] = field(default_factory=dict)
-    frozen: Plan | None = None
-    records: dict[str, int] = field(default_factory=dict)
-    written: dict[str, dict[str, tuple[int, float]]] = field(default_factory=dict)
+    frozen: bool = False
+    ends: Mapping[str, int] = field(default_factory=dict)
+    records: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    written: Mapping[str, Written] = field(default_factory=dict)
+    at: float = 0.0
     version: int = 0
 
     @property
     def log(self) -> str:
         """The identity that documents keep in ``_at``."""
         return f"engine:{self.id}"
+
+
+class EnginePosition:
+    """The saved position, and plans. Every change of it is made on condition of the version that was read.
+
+    Every method raises Unavailable if the store does not answer: then :meth:`load` says whether a change took effect.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self) -> SavedPosition:
+        """Return what is stored; make a position where there is none."""
+        self._store.barrier()
+        while True:
+            found = self._store.load(POSITIONS, [ENGINE]).get(ENGINE)
+            if found is not None:
+                return _saved(found)
+            self._store.write(POSITIONS, [_write(SavedPosition(token_hex(8)))])
+
+    def plan(self, batch: int) -> Plan | None:
+        """Return the plan of a batch, None if there is none."""
+        found = self._store.load(PLANS, [_id(batch)]).get(_id(batch))
+        return None if found is None else msgspec.msgpack.decode(found["plan"], type=Plan)
+
+    def propose(self, batch: int, plan: Plan) -> None:
+        """Keep a plan.
+
+        Raises:
+            PlanTooLarge: it does not fit.
+            DriverOvertaken: there is one already.
+        """
+        text = msgspec.msgpack.encode(plan)
+        if len(text) > MOST_PLAN_BYTES:
+            raise PlanTooLarge(f"the plan of batch {batch} takes {len(text):,} bytes")
+        document = {"plan": text, "updated": datetime.now(UTC), "_v": 1}
+        if self._store.write(PLANS, [Write(_id(batch), document, 0)]):
+            raise DriverOvertaken
+
+    def freeze(self, saved: SavedPosition) -> SavedPosition:
+        """Say that the next batch's plan is executed from now on."""
+        return self._replace(replace(saved, frozen=True))
+
+    def commit(self, saved: SavedPosition) -> SavedPosition:
+        """Say that a batch's documents, and all that others need of it, are written."""
+        committed = self._replace(replace(saved, frozen=False, at=datetime.now(UTC).timestamp()))
+        self._store.delete(PLANS, [_id(saved.batch - PLANS_KEPT)])
+        return committed
+
+    def _replace(self, saved: SavedPosition) -> SavedPosition:
+        if self._store.write(POSITIONS, [_write(saved)]):
+            raise DriverOvertaken
+        return replace(saved, version=saved.version + 1)
+
+
+def _id(batch: int) -> str:
+    return f"{batch:012d}"
+
+
+def _write(saved: SavedPosition) -> Write:
+    document: dict[str, Any] = {
+        "id": saved.id,
+        "batch": saved.batch,
+        "frozen": saved.frozen,
+        "ends": [list(one) for one in saved.ends.items()],
+        "records": [list(one) for one in saved.records.items()],
+        "repeated": saved.repeated,
+        "written": [
+            [bolt, id_, version, at]
+            for bolt, some in saved.written.items()
+            for id_, (version, at) in some.items()
+        ],
+        "at": saved.at,
+        "updated": datetime.now(UTC),
+        "_v": saved.version + 1,
+    }
+    return Write(ENGINE, document, saved.version)
+
+
+def _saved(document: Mapping[str, Any]) -> SavedPosition:
+    written: dict[str, Written] = {}
+    for bolt, id_, version, at in document["written"]:
+        written.setdefault(bolt, {})[id_] = version, at
+    return SavedPosition(
+        document["id"], document["batch"], document["frozen"], dict(document["ends"]), dict(document["records"]),
+        document["repeated"], written, document["at"], document["_v"],
+    )  # fmt: skip

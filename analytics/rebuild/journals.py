@@ -127,13 +127,13 @@ def _opened(file: JournalInfo) -> Iterator[tuple[IO[bytes], int]]:
 
 @dataclass(slots=True)
 class JournalLines:
-    """Lines of a block: of each, the source, its number there, what was decoded, and the text."""
+    """Lines of a block: of each, the source, its number there, what was decoded, and the text. ``unreadable`` ones are no records."""
 
     sources: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
-    unreadable: int = 0
+    unreadable: list[bytes] = field(default_factory=list)
 
 
 def read(block: bytes) -> JournalLines:
@@ -145,15 +145,16 @@ def read(block: bytes) -> JournalLines:
             return _named(lines, texts)
     except UNDECODABLE:
         pass
-    lines, good = [], []
+    lines, good, unreadable = [], [], []
     for text in texts:
         try:
             lines.append(_decoder.decode(text))
             good.append(text)
         except UNDECODABLE:
-            continue
+            if text.strip():
+                unreadable.append(text)
     result = _named(lines, good)
-    result.unreadable += sum(bool(text.strip()) for text in texts) - len(good)
+    result.unreadable += unreadable
     return result
 
 
@@ -171,8 +172,14 @@ def _named(lines: list[Line], texts: list[bytes]) -> JournalLines:
             result.lines.append(line)
             result.texts.append(text)
         else:
-            result.unreadable += 1
+            result.unreadable.append(text)
     return result
+
+
+def topic_of(source: str, line: Line) -> str:
+    """Return the topic on which a record counts."""
+    spout = source.partition("/")[0]
+    return spout if spout != "gamelog" else f"gamelog.{line.op.code if line.op else ''}"
 
 
 class Names:
@@ -191,7 +198,7 @@ class Names:
     def unaccepted(self, read: JournalLines) -> dict[str, Intervals]:
         """Ask the filter which records of a block it has not accepted."""
         result = {}
-        for source, ns in _by_source(read).items():
+        for source, ns in by_source(read).items():
             asked = pairs(list(set(ns)))
             result[source] = Intervals(ask_unknown(self._refill, source, asked))
             if result[source]:
@@ -208,7 +215,7 @@ class Names:
         self, read: JournalLines, unaccepted: Mapping[str, Intervals], after_the_cut: Mapping[str, Intervals]
     ) -> Iterator[int]:
         """Yield the places of those lines that count: each record once, where it comes first."""
-        for source, ns in _by_source(read).items():
+        for source, ns in by_source(read).items():
             seen = self.seen.setdefault(source, NumberSet())
             left_out = [unaccepted[source], after_the_cut.get(source, Intervals())]
             mine = pairs(list(set(ns)))
@@ -232,7 +239,8 @@ def ask_unknown(refill: Refill, source: str, asked: list[Pair]) -> Iterator[Pair
         yield from refill.unknown(source, asked[begin : begin + PAIRS_AT_ONCE])
 
 
-def _by_source(read: JournalLines) -> dict[str, list[int]]:
+def by_source(read: JournalLines) -> dict[str, list[int]]:
+    """Return the numbers of lines, by source."""
     sources = set(read.sources)
     if len(sources) == 1:
         return {sources.pop(): read.numbers}

@@ -34,6 +34,7 @@ from analytics.rebuild.journals import (
     blocks,
     journals,
     read,
+    topic_of,
 )
 from analytics.rebuild.notes import Notes, alone
 from analytics.rebuild.overlay import Overlay, Silent
@@ -217,15 +218,14 @@ class Rebuild:
             )
 
     def _take(self, found: JournalLines, names: Names, outcome: RebuildResult) -> None:
-        outcome.lines += len(found.lines) + found.unreadable
-        outcome.unreadable += found.unreadable
+        outcome.lines += len(found.lines) + len(found.unreadable)
+        outcome.unreadable += len(found.unreadable)
         unaccepted = names.unaccepted(found)
         # Having read the Queue after that answer, we know which of the accepted ones came after the cut.
         self._tail.pump()
         for place in names.first(found, unaccepted, self._tail.names):
             line = found.lines[place]
-            spout = found.sources[place].partition("/")[0]
-            topic = spout if spout != "gamelog" else f"gamelog.{line.op.code if line.op else ''}"
+            topic = topic_of(found.sources[place], line)
             if topic in self._tail.cut:
                 day = self._day(line.area, line.ts)
                 if day is not None:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from analytics.engine.context import Context
-from analytics.engine.fold import FoldTask, Summary
-from analytics.engine.settle import AreaSettled
+from analytics.engine.tasks import AreaSettled, FoldTask, Summary
 
 
 class FoldedBatch(Protocol):
@@ -18,8 +17,8 @@ class FoldedBatch(Protocol):
     def again(self, tasks: Mapping[int, FoldTask]) -> None:
         """Fold these blocks, by index, once more; what was folded of them before is dropped."""
 
-    def settle(self, number: int) -> Iterator[AreaSettled]:
-        """Settle every area as part of batch ``number``, each in one task; yield areas as they are done.
+    def settle(self) -> Iterator[AreaSettled]:
+        """Settle every area, each in one task; yield areas as they are done.
 
         Call again after Unavailable: what is done already changes nothing.
 
@@ -38,8 +37,12 @@ class BatchEngine(Protocol):
     def start(self, context: Context) -> None:
         """Make ready. Raise Unavailable if the cluster does not answer."""
 
-    def fold(self, tasks: Sequence[FoldTask]) -> FoldedBatch:
-        """Fold every block.
+    @property
+    def tasks(self) -> int:
+        """How many run at a time."""
+
+    def fold(self, number: int, tasks: Sequence[FoldTask]) -> FoldedBatch:
+        """Fold every block as part of batch ``number``.
 
         Raises:
             JournalGone: a journal is missing; see :func:`analytics.engine.blocks.read`.

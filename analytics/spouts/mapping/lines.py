@@ -91,31 +91,36 @@ class PlainJournal(NamedTuple):
     Attributes:
         unused: by record source, the numbers of lines that are no records by the mapping that there is now.
         unmapped: record sources with lines that nothing can read, each with the configured source whose mapping is gone.
+        bad: by record source, lines that can't be used, with the reason.
     """
 
     block: bytes
     unused: Mapping[str, list[int]]
     unmapped: Mapping[str, str]
+    bad: Mapping[str, list[Bad]]
 
 
 def plain_journal(block: bytes, rules: Rules, now: int) -> PlainJournal:
     """Return a journal's block as records."""
     if MARK not in block:
-        return PlainJournal(block, {}, {})
+        return PlainJournal(block, {}, {}, {})
     originals, rest = _split(block)
     unused: defaultdict[str, list[int]] = defaultdict(list)
     unmapped = {}
+    rejected: defaultdict[str, list[Bad]] = defaultdict(list)
     bodies = []
     for one in originals:
         share = _mapped(one, rules, rules.mappings.get(one.name), now)
         bodies += [lines.body + b"\n" for lines in share.topics.values()]
+        if share.bad:
+            rejected[one.source] += share.bad
         used = {*share.ns}
         left = [n for n in one.ns if n not in used]
         if left and one.name in rules.mappings:
             unused[one.source] += left
         elif left:
             unmapped[one.source] = one.name
-    return PlainJournal(rest + b"".join(bodies), unused, unmapped)
+    return PlainJournal(rest + b"".join(bodies), unused, unmapped, rejected)
 
 
 def header_of(chunk: bytes) -> str:

@@ -1,0 +1,57 @@
+"""What an engine makes of journals equals the second opinion and the reference runner, whatever blocks and batches it cuts."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from near_engine import NearEngine, differing
+from near_suite import config_of
+from plain_numbers import of_records
+from raw_months import AUTUMN, SPRING, Months, divided_world, sent
+from sameness import differences, public
+
+from analytics.config import BrokerSection
+from analytics.engine import blocks
+from analytics.spouts.rejected import waiting
+
+
+@pytest.mark.parametrize(("seed", "months"), [(1, AUTUMN), (2, SPRING)], ids=["autumn", "spring"])
+@pytest.mark.parametrize(
+    ("block_bytes", "batch_bytes"), [(40_000, 900_000), (1 << 20, 1 << 30)], ids=["small", "large"]
+)
+def test_any_cut(
+    seed: int,
+    months: Months,
+    block_bytes: int,
+    batch_bytes: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Records come late, out of order and again; a batch may begin and end within a line."""
+    monkeypatch.setattr(blocks, "PIECE", 15_000)
+    random = Random(seed)
+    world = divided_world()
+    engine = NearEngine(config_of(world, tmp_path, BrokerSection()), random, block_bytes, batch_bytes)
+    records = [one.record for one in sent(seed, months)]
+    driver = engine.driver()
+    for begin in range(0, len(records), 3_000):
+        some = records[begin : begin + 3_000]
+        repeats = random.sample(records[: begin + 3_000], 300) + random.sample(some, min(len(some), 100))
+        engine.journal(some + repeats)
+        if random.random() < 0.3:
+            driver.close()
+            driver = engine.driver()
+        engine.finish(driver)
+    engine.finish(driver)
+    assert differing(engine.expected(), engine.documents()) == []
+    expected = of_records(world, records)
+    found = {
+        name: public({one["_id"]: engine.store.whole(name, one) for one in engine.store.find(name)})
+        for name in expected
+    }
+    assert differences(expected, found) == []
+    state = driver.state()
+    assert sum(state["records"].values()) == len({one["id"] for _, one in records})
+    assert state["repeated"] == len(engine.written) - len(records)
+    assert state["waiting_bytes"] == 0
+    assert list(waiting(tmp_path)) == []
