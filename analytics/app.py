@@ -10,7 +10,9 @@ from analytics.config import Config, catalogue, groups, load
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import (
     ALERTS,
+    BROKER,
     DASHBOARD,
+    ENGINE,
     METRICS,
     TIMERS,
     WORKERS,
@@ -38,13 +40,16 @@ def build(names: Sequence[str], config: Config) -> "list[Node]":
     Raises:
         UnknownNode: a name that no node has.
     """
-    machines = [ALERTS, "broker", DASHBOARD, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS]
+    machines = [
+        ALERTS, BROKER, DASHBOARD, ENGINE, "gamelog", METRICS, "payment", "store", "syncuser", TIMERS,
+    ]  # fmt: skip
     known = [*machines, WORKERS, *groups(config), *catalogue(config)]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
             raise UnknownNode(f'node: expected the name of a node, got "{name}"; {hint}')
+    _refuse_others(names, config)
     bolts = single_bolts(config, names)
     nodes: list[Node] = []
     for name in dict.fromkeys(names):
@@ -55,6 +60,22 @@ def build(names: Sequence[str], config: Config) -> "list[Node]":
         elif name not in bolts:
             nodes.append(_machine(name, config))
     return [*nodes, _worker(config, "+".join(bolts), bolts)] if bolts else nodes
+
+
+def _refuse_others(names: Iterable[str], config: Config) -> None:
+    """Raise UnknownNode for a node that counts in another way than the configuration says."""
+    counting = {BROKER, WORKERS, *groups(config), *catalogue(config)}
+    for name in names:
+        if config.engine.kind and name in counting:
+            raise UnknownNode(
+                f'node {name}: expected none of broker and workers, as engine.kind is "{config.engine.kind}"; run '
+                f"{ENGINE}, which counts instead"
+            )
+        if name == ENGINE and not config.engine.kind:
+            raise UnknownNode(
+                f'node {ENGINE}: expected engine.kind to be "local" or "spark" in {config.file}, found none; broker and '
+                "workers count"
+            )
 
 
 def _worker(config: Config, name: str, bolts: Iterable[str]) -> "Node":
@@ -68,13 +89,18 @@ def _worker(config: Config, name: str, bolts: Iterable[str]) -> "Node":
 
 def _machine(name: str, config: Config) -> "Node":
     """Return a node that is no worker. Only what it needs is imported."""
-    if name == "broker":
+    if name == BROKER:
         from analytics.broker.broker import Broker
         from analytics.runtime.offered_broker import OfferedBroker
 
         if config.etcd.endpoints:
             return OfferedBroker(config, readers(config), all_readers(config))
         return Broker(config.broker, config.data, readers(config), all_readers(config))
+    if name == ENGINE:
+        from analytics.engine.node import EngineNode
+        from analytics.runtime.hosted import Hosted
+
+        return Hosted(config, name, EngineNode.role, EngineNode, alone=True)
     if name == TIMERS:
         from analytics.runtime.hosted import Hosted
         from analytics.runtime.timers.node import Timers
@@ -97,7 +123,7 @@ def _machine(name: str, config: Config) -> "Node":
         from analytics.store.embedded import StoreNode
 
         return StoreNode(config)
-    if config.etcd.endpoints:
+    if config.etcd.endpoints and not config.engine.kind:
         from analytics.runtime.hosted import Hosted
 
         return Hosted(config, name, "spout", partial(_spout, name), alone=False)

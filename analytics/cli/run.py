@@ -24,7 +24,7 @@ from analytics.system.processes import allow_all_descriptors, die_with
 def run(config: Config, nodes: tuple[str, ...], with_parent: int | None, supervised: bool) -> None:
     """Run nodes in the foreground until SIGTERM or Ctrl-C.
 
-    NODE is broker, gamelog, payment, syncuser, store, timers, alerts, dashboard, metrics, workers (all groups of the
+    NODE is broker, engine, gamelog, payment, syncuser, store, timers, alerts, dashboard, metrics, workers (all groups of the
     configuration), the name of a group, or of a bolt; bolts that are named together share one worker.
     """
     _close_to_others(config.data)

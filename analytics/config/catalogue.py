@@ -32,7 +32,7 @@ MOST_OWN = 100
 
 REST = "main"
 NODES = (
-    "alerts", "broker", "dashboard", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers",
+    "alerts", "broker", "dashboard", "engine", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers",
 )  # fmt: skip
 _GAMELOG = "gamelog."
 

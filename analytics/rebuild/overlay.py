@@ -5,10 +5,6 @@ from heapq import merge
 from itertools import chain
 from typing import Any
 
-from gevent.event import AsyncResult
-
-from analytics.broker.clients import Publisher
-from analytics.broker.wire import Ack, Batch
 from analytics.store import Document, Store, Write
 from analytics.store.store import is_total
 
@@ -147,18 +143,3 @@ def _is_within(document: Document, since: int | None, until: int | None) -> bool
     return (since is None and until is None) or (
         isinstance(ts, int) and (since is None or since <= ts) and (until is None or ts < until)
     )
-
-
-class Silent(Publisher):
-    """Acknowledges every batch, and sends none."""
-
-    def __init__(self) -> None:
-        """Connect to nothing."""
-
-    def publish(self, batch: Batch) -> "AsyncResult[Ack]":
-        result: AsyncResult[Ack] = AsyncResult()
-        result.set(Ack(0, 0, 0))
-        return result
-
-    def close(self, timeout: float = 5.0) -> bool:
-        return True

@@ -37,7 +37,7 @@ from analytics.rebuild.journals import (
     topic_of,
 )
 from analytics.rebuild.notes import Notes, alone
-from analytics.rebuild.overlay import Overlay, Silent
+from analytics.rebuild.overlay import Overlay
 from analytics.rebuild.queue import Overrun, Tail
 from analytics.rebuild.repair import Repairer
 from analytics.rebuild.resolved import resolved
@@ -48,6 +48,7 @@ from analytics.runtime.declarations import Declarations
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.acknowledging import Silent
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.lines import plain_journal
 from analytics.spouts.rejected import counted, waiting

@@ -15,7 +15,7 @@ from analytics.broker.clients import Publisher, Refill
 from analytics.config import Config, catalogue
 from analytics.core.agree import NOTHING, Differences, ValueChanged
 from analytics.rebuild.check import DifferingDocument
-from analytics.rebuild.overlay import Overlay, Silent
+from analytics.rebuild.overlay import Overlay
 from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers.by_hand import by_hand
@@ -26,6 +26,7 @@ from analytics.runtime.timers.position import NODE
 from analytics.runtime.timers.schedule import TOTALS_REST
 from analytics.runtime.timers.wanted import Wanted
 from analytics.runtime.timers.writing import Done
+from analytics.spouts.acknowledging import Silent
 from analytics.store import Document, Store
 from analytics.store.store import is_version
 from analytics.timers import READ_BY_TIMERS

@@ -49,7 +49,7 @@ class Hosted(Node):
         """Begin to contend and to look for the broker. The node itself starts in :meth:`step`."""
         config = self._config
         self._keys = open_keys(config, patience(config))
-        if config.etcd.endpoints:
+        if config.etcd.endpoints and not config.engine.kind:
             self._finder = Finder(self._keys, config)
             self._finder.look()
             self._tasks.spawn(self._look_for_ever, self._finder)

@@ -9,6 +9,8 @@ TIMERS = "timers"
 METRICS = "metrics"
 DASHBOARD = "dashboard"
 ALERTS = "alerts"
+BROKER = "broker"
+ENGINE = "engine"
 
 
 def all_readers(config: Config) -> frozenset[str]:
@@ -37,8 +39,7 @@ def needed(config: Config) -> list[str]:
     }
     return [
         *(["store"] if embedded else []),
-        "broker",
-        *groups(config),
+        *([ENGINE] if config.engine.kind else [BROKER, *groups(config)]),
         *([TIMERS] if config.timers.every_seconds else []),
         *(name for name, wanted in spouts.items() if wanted),
         *([METRICS] if config.metrics.port else []),

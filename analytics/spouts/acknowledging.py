@@ -1,4 +1,4 @@
-"""The acknowledgement of what spouts have journaled: by the broker or, with an engine, by the journal itself."""
+"""The acknowledgement of what spouts have journaled and nodes publish: by the broker or, with an engine, at once."""
 
 from gevent.event import AsyncResult
 
@@ -7,13 +7,15 @@ from analytics.broker.wire import Ack, Batch
 from analytics.config import Config
 
 
-class JournalAcknowledges:
-    """Stands in for a Publisher where an engine reads the journals: a batch is accepted once its lines are durable there.
+class Silent(Publisher):
+    """Acknowledges every batch at once, and sends none.
 
-    Lines are journaled before they are published, so each batch is acknowledged at once. The engine finds repeats.
+    Where an engine reads the journals, a record is accepted once its line is durable there, and lines are journaled before they are
+    published. The engine finds repeats. Nobody reads tuples of timer bolts there.
     """
 
-    problem = ""
+    def __init__(self) -> None:
+        """Connect to nothing."""
 
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
         """Return the acknowledgement of all records of a batch."""
@@ -21,11 +23,16 @@ class JournalAcknowledges:
         result.set(Ack(0, sum(last - first + 1 for first, last in batch.header.ns), 0))
         return result
 
-    def close(self, timeout: float = 0.0) -> bool:
-        """Return True: nothing is unacknowledged."""
+    @property
+    def problem(self) -> str:
+        """Nothing is ever unacknowledged."""
+        return ""
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Return that nothing is unacknowledged."""
         return True
 
 
-def publisher(config: Config, name: str, window: int) -> Publisher | JournalAcknowledges:
-    """Return what acknowledges the batches of the spout ``name``; see :class:`Publisher`."""
-    return JournalAcknowledges() if config.engine.kind else Publisher(config.broker, name, window)
+def publisher(config: Config, name: str, window: int = 8) -> Publisher:
+    """Return what acknowledges the batches of the process ``name``; see :class:`Publisher`."""
+    return Silent() if config.engine.kind else Publisher(config.broker, name, window)

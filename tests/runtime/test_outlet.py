@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from analytics.broker.wire import Batch, Part
-from analytics.rebuild.overlay import Silent
 from analytics.runtime import outlet
 from analytics.runtime.outlet import Outlet
+from analytics.spouts.acknowledging import Silent
 
 
 class Kept(Silent):

@@ -15,11 +15,11 @@ from analytics.core.bolt import CHANGES
 from analytics.core.periods import zone
 from analytics.rebuild.check import Check, DocumentCounts
 from analytics.rebuild.notes import Notes
-from analytics.rebuild.overlay import Silent
 from analytics.rebuild.write import DocumentWriter, marks_of
 from analytics.runtime.marks import reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.dirty import KINDS, Dirty
+from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.timers import READ_BY_TIMERS
 

@@ -14,9 +14,9 @@ from analytics.core.periods import zone
 from analytics.core.settle import PART_SIZE, STEP_SIZE
 from analytics.core.writing import DOCUMENTS_AT_FIRST, DOCUMENTS_AT_ONCE
 from analytics.errors import Unavailable
-from analytics.rebuild.overlay import Silent
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.settler import PORTIONS, PendingChanges, Settler
+from analytics.spouts.acknowledging import Silent
 from analytics.store import Document, Write
 from analytics.store.memory import MemoryStore
 

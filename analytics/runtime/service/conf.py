@@ -7,7 +7,7 @@ folder's name can be taken for something else, and one too long for a socket's a
 from analytics.config import Config
 from analytics.runtime.nodes import needed
 
-RANKS = {"gamelog": 40, "payment": 40, "syncuser": 40, "broker": 30, "store": 10}
+RANKS = {"gamelog": 40, "payment": 40, "syncuser": 40, "broker": 30, "engine": 30, "store": 10}
 OTHERS = 20
 """The rank of bolts, timers and the dashboard. Nodes of a higher rank are stopped before those of a lower one."""
 BROKER = RANKS["broker"]

@@ -1,6 +1,8 @@
 """What has changed since the last run, as the bolts' tuples report it: area-days and periods, never the tuples themselves."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Mapping
+from typing import Generic, Protocol, TypeVar
 
 import gevent
 
@@ -15,8 +17,23 @@ from analytics.timers import READ_BY_TIMERS
 IDLE_SECONDS = 0.5
 
 
-class ChangeFeed:
-    """Collects changes from the Queue, for one run after the other.
+class ChangeReader(Protocol):
+    """How far changes were read. See :class:`~analytics.runtime.consumer.Consumer`."""
+
+    log: str
+    heads: dict[str, Head]
+    caught_up: bool
+    error: str
+
+    def close(self) -> None:
+        """Read no more."""
+
+
+R = TypeVar("R", bound=ChangeReader)
+
+
+class Feed(ABC, Generic[R]):
+    """Collects changes, for one run after the other.
 
     Args:
         with_totals: the bolts that have totals.
@@ -24,23 +41,30 @@ class ChangeFeed:
 
     Attributes:
         dirty: the changes that the next run takes.
-        folded: the tuples that were read.
+        folded: the tuples, or batches of the engine, that were read.
     """
 
-    def __init__(
-        self, broker: BrokerSection, areas: Areas, with_totals: Container[str], changed: Callable[[], None]
-    ) -> None:
+    def __init__(self, areas: Areas, with_totals: Container[str], changed: Callable[[], None]) -> None:
         self._areas = areas
         self._with_totals = with_totals
         self._changed = changed
-        self._live = Subscriber(broker, READ_BY_TIMERS)
-        self._refill = Refill(broker)
-        self._consumer: Consumer | None = None
+        self._consumer: R | None = None
         self._taken = Dirty()
         self.dirty = Dirty()
         self.folded = 0
 
-    def open(self, log: str, heads: Mapping[str, Head], everything: bool) -> Consumer:
+    @abstractmethod
+    def _reader(self, log: str, heads: Mapping[str, Head]) -> R:
+        """Return a reader of all after ``heads``."""
+
+    @abstractmethod
+    def collect(self, consumer: R) -> None:
+        """Collect changes for ever."""
+
+    def finished(self, heads: Mapping[str, Head]) -> None:
+        """Everything through these heads is in documents, and saved as such. Raise Unavailable if that can't be passed on."""
+
+    def open(self, log: str, heads: Mapping[str, Head], everything: bool) -> R:
         """Read on after ``heads``; forget what was collected before.
 
         Args:
@@ -48,26 +72,8 @@ class ChangeFeed:
         """
         self.dirty = Dirty(everything=everything)
         self._changed()
-        self._consumer = Consumer(self._live, self._refill, log, heads)
-        return self._consumer
-
-    def collect(self, consumer: Consumer) -> None:
-        """Collect changes for ever. Between taking a message and noting it nobody else gets a turn."""
-        skipped = 0
-        while True:
-            try:
-                for message in consumer.messages(IDLE_SECONDS):
-                    self.dirty.note(message, self._areas, self._with_totals)
-                    self._changed()
-                    self.folded += message.header.count
-                    # What was gone before it could be read may have changed anything.
-                    self.dirty.everything |= consumer.skipped > skipped
-                    skipped = consumer.skipped
-                    gevent.sleep(0)
-            except NewLog as other:
-                consumer.restart(other.log)
-                self.dirty = Dirty(everything=True)
-                self._changed()
+        self._consumer = consumer = self._reader(log, heads)
+        return consumer
 
     def take(self, with_totals: bool) -> Dirty:
         """Return the changes for a run, which ends with :meth:`done` or :meth:`give_back`; without totals, theirs wait for a later one."""
@@ -101,8 +107,44 @@ class ChangeFeed:
         return self._consumer is not None
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Read no more."""
         if self._consumer:
             self._consumer.close()
+
+
+class ChangeFeed(Feed[Consumer]):
+    """Collects changes from the Queue."""
+
+    def __init__(
+        self, broker: BrokerSection, areas: Areas, with_totals: Container[str], changed: Callable[[], None]
+    ) -> None:
+        super().__init__(areas, with_totals, changed)
+        self._live = Subscriber(broker, READ_BY_TIMERS)
+        self._refill = Refill(broker)
+
+    def _reader(self, log: str, heads: Mapping[str, Head]) -> Consumer:
+        return Consumer(self._live, self._refill, log, heads)
+
+    def collect(self, consumer: Consumer) -> None:
+        """Collect changes for ever. Between taking a message and noting it nobody else gets a turn."""
+        skipped = 0
+        while True:
+            try:
+                for message in consumer.messages(IDLE_SECONDS):
+                    self.dirty.note(message, self._areas, self._with_totals)
+                    self._changed()
+                    self.folded += message.header.count
+                    # What was gone before it could be read may have changed anything.
+                    self.dirty.everything |= consumer.skipped > skipped
+                    skipped = consumer.skipped
+                    gevent.sleep(0)
+            except NewLog as other:
+                consumer.restart(other.log)
+                self.dirty = Dirty(everything=True)
+                self._changed()
+
+    def close(self) -> None:
+        """Leave the broker."""
+        super().close()
         self._refill.close()
         self._live.close()

@@ -7,28 +7,30 @@ the saved position, and writes everything it touches.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
 
-from analytics.broker.clients import Publisher
 from analytics.broker.wire import Head
 from analytics.config import Config, areas, catalogue
 from analytics.errors import Unavailable
-from analytics.runtime.consumer import NOTHING, Consumer
+from analytics.runtime.consumer import NOTHING
 from analytics.runtime.directory import write_directory
 from analytics.runtime.node import Node
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers.collections import indexed, remove_former
-from analytics.runtime.timers.feed import ChangeFeed
+from analytics.runtime.timers.engine_feed import EngineFeed
+from analytics.runtime.timers.feed import ChangeFeed, ChangeReader, Feed
 from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, TimersPosition
 from analytics.runtime.timers.rules import timers_of
 from analytics.runtime.timers.schedule import Schedule
 from analytics.runtime.timers.updater import Updater
-from analytics.store import open_store
+from analytics.spouts.acknowledging import publisher
+from analytics.store import Store, open_store
 from analytics.system.tasks import TaskGroup
 from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS
 from analytics.timers.rollup import rollups
@@ -75,17 +77,18 @@ class Timers(Node):
         config = self._config
         self._store = open_store(config)
         self._session = f"{NODE}-{new_session()}"
-        self._publisher = Publisher(config.broker, self._session)
-        self._reports = PositionReporter(config.broker)
+        self._publisher = publisher(config, self._session)
+        self._reports = None if config.engine.kind else PositionReporter(config.broker)
         with_totals = rollups(catalogue(config).values())
-        self._feed = ChangeFeed(config.broker, areas(config), with_totals, self._schedule.note_change)
+        self._feed = _feed(config, self._store, with_totals, self._schedule.note_change)
         self._position = TimersPosition(self._store, self._session)
         outlet = Outlet(self._publisher, self._session)
         self._updater = Updater(
             config, self._store, outlet, self._position, self._timers, with_totals, self._now
         )
         self._tasks = TaskGroup(self.name)
-        self._tasks.include(self._reports.tasks)
+        if self._reports:
+            self._tasks.include(self._reports.tasks)
         self._tasks.spawn(self._work_for_ever)
 
     def step(self) -> None:
@@ -97,7 +100,8 @@ class Timers(Node):
         self._tasks.stop(10)
         self._feed.close()
         self._publisher.close()
-        self._reports.close()
+        if self._reports:
+            self._reports.close()
         self._store.close()
 
     def state(self) -> dict[str, Any]:
@@ -111,7 +115,7 @@ class Timers(Node):
             "documents": dict(made.documents),
             "changed_days": self._feed.changed_days,
             "unknown_areas": sorted(made.unknown_areas),
-            "error": self._error or self._reports.error or self._feed.error,
+            "error": self._error or (self._reports.error if self._reports else "") or self._feed.error,
         }
 
     def _work_for_ever(self) -> None:
@@ -134,7 +138,7 @@ class Timers(Node):
                 collecting.kill()
                 consumer.close()
 
-    def _prepare(self) -> Consumer:
+    def _prepare(self) -> Any:
         """Learn from the store where to go on, and forget what was known before."""
         self._persist(lambda: self._store.ensure_indexes(indexed(catalogue(self._config))))
         self._persist(lambda: write_directory(self._config, self._store))
@@ -142,10 +146,10 @@ class Timers(Node):
         saved = self._persist(self._position.load)
         self._updater.resume()
         heads = {topic: saved.heads.get(topic, NOTHING) for topic in READ_BY_TIMERS}
-        self._reports.tell(saved.log, {NODE: heads})
+        self._report(saved.log, heads)
         return self._feed.open(saved.log, heads, everything=saved.layout < LAYOUT)
 
-    def _is_due(self, consumer: Consumer) -> bool:
+    def _is_due(self, consumer: ChangeReader) -> bool:
         saved = self._position.saved
         if not consumer.log or not (
             self._feed.dirty.everything
@@ -165,7 +169,7 @@ class Timers(Node):
     def _totals_are_due(self) -> bool:
         return self._updater.again or self._feed.dirty.everything or self._schedule.totals_are_due()
 
-    def _run(self, consumer: Consumer) -> bool:
+    def _run(self, consumer: ChangeReader) -> bool:
         """Run the bolts for every change so far; where that fails, keep the changes for the next run and return False."""
         log, heads, saved = consumer.log, dict(consumer.heads), self._position.saved
         due = self._totals_are_due()
@@ -197,8 +201,15 @@ class Timers(Node):
         self._made.runs += 1
         self._made.documents.update(done.changed)
         self._made.unknown_areas |= dirty.unknown
-        self._reports.tell(log, {NODE: heads})
+        self._report(log, heads)
         return True
+
+    def _report(self, log: str, heads: Mapping[str, Head]) -> None:
+        """Report what is saved to those who keep changes until then."""
+        if self._reports:
+            self._reports.tell(log, {NODE: heads})
+        with suppress(Unavailable):  # the next report says the same, or more
+            self._feed.finished(heads)
 
     def _persist(self, action: Callable[[], Any]) -> Any:
         """Do something with the store; while it is away, report it and try again."""
@@ -210,6 +221,14 @@ class Timers(Node):
             except Unavailable as error:
                 self._error = str(error)
                 gevent.sleep(RETRY_SECONDS)
+
+
+def _feed(
+    config: Config, store: Store, with_totals: Container[str], changed: Callable[[], None]
+) -> Feed[Any]:
+    if config.engine.kind:
+        return EngineFeed(store, areas(config), with_totals, changed)
+    return ChangeFeed(config.broker, areas(config), with_totals, changed)
 
 
 def _without(heads: Mapping[str, Head], topics: Iterable[str]) -> Mapping[str, Head]:

@@ -11,7 +11,7 @@ import msgspec
 
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
-from analytics.broker.clients import Publisher, Refill
+from analytics.broker.clients import Refill
 from analytics.broker.wire import Batch, BatchHeader, Part, tagged
 from analytics.config import (
     AreaSection,
@@ -33,6 +33,7 @@ from analytics.runtime.timers import schedule
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.worker import Worker
+from analytics.spouts.acknowledging import publisher
 from analytics.store import MemoryStore, Write
 from analytics.store.store import is_divided
 from analytics.timers import TIMERS
@@ -111,7 +112,7 @@ class Suite:
         monkeypatch.setattr(schedule, "TOTALS_REST", 0.0)
         monkeypatch.setattr(timers_node, "LOOK_SECONDS", 0.02)
         self.start_broker()
-        self.publisher = Publisher(self.config.broker, "test")
+        self.publisher = publisher(self.config, "test")
 
     @property
     def read(self) -> list[str]:

@@ -1,0 +1,175 @@
+"""The driver's process: one batch after the other, until standard input is closed. Run by :mod:`analytics.engine.node`.
+
+    python -m analytics.engine.driving CONFIGURATION PARENT
+
+Standard output has a :class:`Line` of JSON every second.
+"""
+
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from analytics.config import Config, load
+from analytics.engine.engines import BatchEngine
+from analytics.engine.live import EngineDriver
+from analytics.engine.position import DriverOvertaken
+from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime.engine_progress import EngineProgress
+from analytics.runtime.logs import set_up
+from analytics.spouts.ends import report_counted, shared_folder
+from analytics.store import Store, open_store
+from analytics.system.processes import die_with
+
+LOOK_SECONDS = 0.5
+"""Between looks for new records while there are none."""
+
+RETRY_SECONDS = 1.0
+COUNTED_SECONDS = 30.0
+"""How often spouts learn which journals they may delete."""
+
+log = logging.getLogger(__name__)
+
+
+class Line(msgspec.Struct):
+    """What the process reports: its state, and at its end why it can't go on."""
+
+    state: dict[str, Any] = {}
+    fatal: str = ""
+
+
+class Driving:
+    """Runs a driver, and reports."""
+
+    def __init__(self, config: Config, store: Store, driver: EngineDriver) -> None:
+        self._store = store
+        self._driver = driver
+        self._shared = shared_folder(config)
+        self._batch_seconds = config.engine.batch_seconds
+        self._batch_bytes = config.engine.batch_mb * 1e6
+        self._error = ""
+        self._started = False
+        self._complete = time.time()
+        self._waiting = False
+        self._counted_at = 0.0
+        self.ending = threading.Event()
+
+    def run(self) -> None:
+        """Drive until :attr:`ending` is set.
+
+        Raises:
+            AnalyticsError: what waiting does not repair.
+        """
+        while not self.ending.is_set():
+            try:
+                if not self._started:
+                    self._driver.start()
+                    self._started = True
+                self.ending.wait(self._batch())
+                self._error = ""
+            except (Unavailable, OSError) as error:  # the shared folder may be away, too
+                self._fail(str(error))
+            except DriverOvertaken as error:
+                self._started = False
+                self._fail(str(error))
+
+    def line(self) -> Line:
+        """Return what to report now."""
+        state = self._driver.state() if self._started else {}
+        lag = time.time() - self._complete if self._waiting or self._error else 0.0
+        return Line({**state, "lag_seconds": round(lag, 1), "error": self._error or state.get("error", "")})
+
+    def _batch(self) -> float:
+        """Do a batch, if there is anything for one; return how long to wait for the next."""
+        began = time.time()
+        self._waiting = True
+        found = self._driver.step()
+        backlog = found and self._driver.state()["waiting_bytes"] >= self._batch_bytes
+        if not backlog:
+            self._complete, self._waiting = began, found
+        self._report_counted()
+        if backlog:
+            return 0.0
+        return max(0.0, began + self._batch_seconds - time.time()) if found else LOOK_SECONDS
+
+    def _report_counted(self) -> None:
+        """Let spouts know, now and then, what is counted of their journals."""
+        if time.monotonic() < self._counted_at:
+            return
+        position = EngineProgress.load(self._store)
+        if position is not None:
+            report_counted(self._shared, position.ends)
+        self._counted_at = time.monotonic() + COUNTED_SECONDS
+
+    def _fail(self, error: str) -> None:
+        if error != self._error:
+            log.warning("%s; trying again", error)
+        self._error = error
+        self.ending.wait(RETRY_SECONDS)
+
+
+def open_engine(config: Config) -> BatchEngine:
+    """Return the engine of a configuration. Only its own libraries are imported."""
+    if config.engine.kind == "spark":
+        from analytics.engine.engines.spark import SparkEngine
+
+        return SparkEngine(config.engine)
+    from analytics.engine.engines.local import LocalEngine
+
+    return LocalEngine(config.engine.tasks)
+
+
+def open_driver(config: Config, store: Store) -> EngineDriver:
+    """Return the driver of a configuration."""
+    section = config.engine
+    return EngineDriver(
+        config, store, open_engine(config), str(shared_folder(config)),
+        int(section.block_mb * 1e6), int(section.batch_mb * 1e6),
+    )  # fmt: skip
+
+
+def main(file: str, parent: str) -> int:
+    """Drive; return the process's exit status."""
+    if not die_with(int(parent)):
+        return 1
+    config = load(Path(file))
+    set_up(config.log_level, config.log_format, ["engine"])
+    store = open_store(config)
+    driver = open_driver(config, store)
+    driving = Driving(config, store, driver)
+    threading.Thread(target=_end_with_stdin, args=(driving.ending,), daemon=True).start()
+    threading.Thread(target=_report_for_ever, args=(driving,), daemon=True).start()
+    try:
+        driving.run()
+    except AnalyticsError as error:
+        log.error("%s", error)
+        _print(Line(driving.line().state, str(error)))
+        return 1
+    finally:
+        driver.close()
+        store.close()
+    return 0
+
+
+def _report_for_ever(driving: Driving) -> None:
+    while True:
+        _print(driving.line())
+        time.sleep(1)
+
+
+def _end_with_stdin(ending: threading.Event) -> None:
+    sys.stdin.read()
+    ending.set()
+
+
+def _print(line: Line) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

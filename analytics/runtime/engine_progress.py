@@ -1,0 +1,46 @@
+"""How far the engine has counted, as its driver keeps it in the store: for those who wait for it or report it."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from analytics.store import POSITIONS, Store
+
+ENGINE = "engine"
+"""The document of the collection ``positions``, see :mod:`analytics.engine.position`."""
+
+
+class EngineProgress(msgspec.Struct, frozen=True):
+    """What is committed.
+
+    Attributes:
+        log: the engine's identity, which documents keep in ``_at``.
+        batch: the last batch that is committed.
+        ends: per journal, the byte before which everything is counted.
+        records: per topic, how many records are counted.
+        at: when the last batch was committed, Unix seconds; 0 before the first one.
+    """
+
+    log: str
+    batch: int
+    ends: dict[str, int]
+    records: dict[str, int]
+    at: float
+
+    @classmethod
+    def load(cls, store: Store) -> "EngineProgress | None":
+        """Return the saved position, None before there is one. Raise Unavailable where the store does not answer."""
+        found = store.load(POSITIONS, [ENGINE]).get(ENGINE)
+        if found is None:
+            return None
+        return cls(
+            f"engine:{found['id']}",
+            found["batch"],
+            dict(found.get("ends", ())),
+            dict(found.get("records", ())),
+            found.get("at", 0.0),
+        )
+
+    def waiting(self, ends: Mapping[str, int]) -> int:
+        """Return how many bytes before these ends are not counted."""
+        return sum(max(0, end - self.ends.get(journal, 0)) for journal, end in ends.items())
