@@ -12,6 +12,7 @@ from analytics.broker.wire import BrokerState
 from analytics.cli.console import Console, console, escape
 from analytics.cli.streams import data_stream
 from analytics.config import Config
+from analytics.runtime.engine_report import EngineReport
 from analytics.runtime.report import SECONDS, StatusReport, facts, report
 from analytics.runtime.service.control import lsb_status
 
@@ -35,7 +36,7 @@ from analytics.runtime.service.control import lsb_status
 def status(config: Config, as_json: bool, lsb: bool, patience: float) -> None:
     """Show every node, healthy or not, and the balance of records.
 
-    The exit status is 0 only if every node that the configuration needs is healthy, broker and store answer, and
+    The exit status is 0 only if every node that the configuration needs is healthy, broker (or engine) and store answer, and
     the balance adds up.
     """
     found = report(config, patience)
@@ -53,13 +54,16 @@ def _show(found: StatusReport, console: Console) -> None:
     for peer in found.peers:
         if peer.problem and peer.name == "etcd":
             console.print(f"[red]Other hosts are not known, work goes on:[/red] {escape(peer.problem)}")
-        elif peer.problem and peer.name != "broker":
+        elif peer.problem and peer.name not in ("broker", "engine"):
             console.print(f"[red]No answer:[/red] {peer.name}: {escape(peer.problem)}")
     if found.balance is None:
         console.print(f"[red]No balance:[/red] {escape(found.problem)}")
         return
     console.print(_spouts(found))
-    console.print(_bolts(found))
+    if found.engine is not None:
+        console.print(_engine(found.engine, found.at))
+    else:
+        console.print(_bolts(found))
     for one in found.shares:
         if one.rejected:
             console.print(
@@ -82,7 +86,8 @@ def _show(found: StatusReport, console: Console) -> None:
     for fault in found.balance.faults:
         console.print(f"[red]Does not add up:[/red] {escape(fault)}")
     if not found.balance.faults:
-        lag = f"{found.balance.lag:,} records, {found.balance.lag_seconds:.1f} s"
+        lag = f"{found.lag:,} records, " if found.lag is not None else ""
+        lag += f"{found.lag_seconds:.1f} s"
         console.print(f"The balance adds up. Lag: {lag}.")
 
 
@@ -157,8 +162,21 @@ def _spouts(found: StatusReport) -> Table:
             one.read, one.journaled, one.rejected, one.repeated, one.published,
             one.ever_accepted, one.ever_rejected, one.sources, one.lost,
         )  # fmt: skip
-        table.add_row(one.name, *(f"{value:,}" for value in values))
+        table.add_row(one.name, *("–" if value is None else f"{value:,}" for value in values))
     return table
+
+
+def _engine(found: EngineReport, now: float) -> str:
+    """Return how far the engine is."""
+    if not found.batch:
+        return f"Engine ({found.kind}): no batch yet; {found.waiting_bytes:,} bytes of journals wait."
+    timers = f" Timer bolts are at batch {found.timers_batch:,}." if found.timers_batch is not None else ""
+    lost = f" {found.tasks_lost:,} tasks were lost and run again." if found.tasks_lost else ""
+    return (
+        f"Engine ({found.kind}, {found.executors:,} executors): batch {found.batch:,} was committed {_duration(now - found.batch_at)} ago; "
+        f"{sum(found.records.values()):,} records counted, {found.repeated:,} repeated; {found.waiting_bytes:,} bytes of journals "
+        f"wait.{timers}{lost}"
+    )
 
 
 def _bolts(found: StatusReport) -> Table:

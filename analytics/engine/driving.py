@@ -22,7 +22,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.logs import set_up
 from analytics.spouts.ends import report_counted, shared_folder
-from analytics.store import Store, open_store
+from analytics.store import Store, open_store, store_uri
 from analytics.system.processes import die_with
 
 LOOK_SECONDS = 0.5
@@ -52,7 +52,6 @@ class Driving:
         self._batch_seconds = config.engine.batch_seconds
         self._batch_bytes = config.engine.batch_mb * 1e6
         self._error = ""
-        self._started = False
         self._complete = time.time()
         self._waiting = False
         self._counted_at = 0.0
@@ -66,21 +65,18 @@ class Driving:
         """
         while not self.ending.is_set():
             try:
-                if not self._started:
-                    self._driver.start()
-                    self._started = True
                 self.ending.wait(self._batch())
                 self._error = ""
-            except (Unavailable, OSError) as error:  # the shared folder may be away, too
-                self._fail(str(error))
-            except DriverOvertaken as error:
-                self._started = False
+            # This is the elected driver: one that has overtaken it was elected before.
+            except (Unavailable, DriverOvertaken, OSError) as error:
                 self._fail(str(error))
 
     def line(self) -> Line:
         """Return what to report now."""
-        state = self._driver.state() if self._started else {}
+        state = self._driver.state()
+        records = state.pop("records", {})  # status reads them from the store
         lag = time.time() - self._complete if self._waiting or self._error else 0.0
+        state["folded"] = sum(records.values())
         return Line({**state, "lag_seconds": round(lag, 1), "error": self._error or state.get("error", "")})
 
     def _batch(self) -> float:
@@ -126,9 +122,12 @@ def open_engine(config: Config) -> BatchEngine:
 def open_driver(config: Config, store: Store) -> EngineDriver:
     """Return the driver of a configuration."""
     section = config.engine
+    uri = (
+        store_uri(config) if section.kind == "spark" else ""
+    )  # executors need not know the environment of this process
     return EngineDriver(
-        config, store, open_engine(config), str(shared_folder(config)),
-        int(section.block_mb * 1e6), int(section.batch_mb * 1e6),
+        config, store, open_engine(config), shared_folder(config),
+        int(section.block_mb * 1e6), int(section.batch_mb * 1e6), uri,
     )  # fmt: skip
 
 

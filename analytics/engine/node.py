@@ -36,7 +36,7 @@ class EngineNode:
     """Runs the driver."""
 
     name = "engine"
-    role = "engine"
+    role = "bolts"
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -25,7 +25,8 @@ COUNTS = ("read", "journaled", "rejected", "repeated", "published")
 
 class SpoutBalance(msgspec.Struct, frozen=True):
     """One spout: what it counted since its start, and what the filter knows of its sources for ever. ``lost``: parts of logs
-    that were gone before they were read, and of which nobody has taken note."""
+    that were gone before they were read, and of which nobody has taken note. With an engine, ``ever_accepted`` is what it has counted,
+    and nobody knows ``sources`` and ``ever_rejected``."""
 
     name: str
     read: int
@@ -34,9 +35,9 @@ class SpoutBalance(msgspec.Struct, frozen=True):
     repeated: int
     published: int
     on_its_way: int
-    sources: int
+    sources: int | None
     ever_accepted: int
-    ever_rejected: int
+    ever_rejected: int | None
     lost: int = 0
 
 
@@ -99,6 +100,33 @@ def balance(
     return Balance(of_spouts, topics, of_bolts, faults)
 
 
+def engine_balance(records: Mapping[str, int], spouts: Mapping[str, Mapping[str, Any]]) -> Balance:
+    """Return the balance where an engine counts. All bolts are at the same batch, so it has none of them.
+
+    Args:
+        records: per topic, what all batches have counted.
+        spouts: per spout that runs, its state.
+    """
+    names = sorted({*spouts, *(topic.partition(".")[0] for topic in records)})
+    of_spouts = [
+        _spout(
+            name,
+            spouts.get(name),
+            sum(count for topic, count in records.items() if topic.partition(".")[0] == name),
+            None,
+            None,
+        )
+        for name in names
+    ]
+    faults = [
+        fault
+        for one in of_spouts
+        if one.name in spouts
+        for fault in _faults_of_journal(one, spouts[one.name])
+    ]
+    return Balance(of_spouts, dict(sorted(records.items())), [], faults)
+
+
 def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Return the state of two instances of a spout as one: both count, and it is idle when both are."""
     counts = {count: int(one.get(count, 0)) + int(other.get(count, 0)) for count in COUNTS}
@@ -108,15 +136,27 @@ def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _of_spout(name: str, state: Mapping[str, Any] | None, broker: BrokerState) -> SpoutBalance:
-    counts = {count: int((state or {}).get(count, 0)) for count in COUNTS}
     mine = [known for source, known in broker.sources.items() if source.startswith(f"{name}/")]
+    return _spout(
+        name,
+        state,
+        sum(known.accepted for known in mine),
+        sum(known.rejected for known in mine),
+        sum(known.streams for known in mine),
+    )
+
+
+def _spout(
+    name: str, state: Mapping[str, Any] | None, accepted: int, rejected: int | None, sources: int | None
+) -> SpoutBalance:
+    counts = {count: int((state or {}).get(count, 0)) for count in COUNTS}
     return SpoutBalance(
         name,
         **counts,
         on_its_way=max(0, counts["read"] - counts["rejected"] - counts["published"] - counts["repeated"]),
-        sources=sum(known.streams for known in mine),
-        ever_accepted=sum(known.accepted for known in mine),
-        ever_rejected=sum(known.rejected for known in mine),
+        sources=sources,
+        ever_accepted=accepted,
+        ever_rejected=rejected,
         lost=int((state or {}).get("lost", 0)),
     )
 
@@ -131,6 +171,10 @@ def _faults_of_spout(one: SpoutBalance, state: Mapping[str, Any]) -> Iterable[st
     # The filter's word is newer than the spout's, which is up to a second old: so only these ways round.
     if one.published > one.ever_accepted:
         yield f"{one.name}: published {one.published}, but the filter accepted only {one.ever_accepted} of its records"
+    yield from _faults_of_journal(one, state)
+
+
+def _faults_of_journal(one: SpoutBalance, state: Mapping[str, Any]) -> Iterable[str]:
     if not state.get("idle", True):
         return
     if one.read != one.journaled + one.rejected:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import gevent
 
@@ -13,9 +14,13 @@ from analytics.config import Config
 from analytics.core.bolt import CHANGES
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.balance import NOTHING
+from analytics.runtime.engine_progress import EngineProgress
+from analytics.runtime.engine_report import reported_ends, timers_batch
 from analytics.runtime.nodes import readers
+from analytics.store import Store, open_store
 
 POLL_SECONDS = 0.1
+T = TypeVar("T")
 
 
 class NotDrained(AnalyticsError):
@@ -30,24 +35,58 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
     reaches the last of them.
 
     Args:
-        progress: called at every check with the records that are still to be counted.
+        progress: called at every check with the records that are still to be counted; with an engine, the bytes of journals.
 
     Raises:
         NotDrained: ``timeout`` seconds have passed.
     """
     until = time.monotonic() + timeout
-    bolts = readers(config)
-    refill = Refill(config.broker, max(0.1, min(timeout, 5.0)))
     registry = open_registry(config)
     called = time.time()
     try:
         _wait_for(lambda: _on_its_way(registry, called), until, progress)
+    finally:
+        registry.close()
+    patience = max(0.1, min(timeout, 5.0))
+    if config.engine.kind:
+        store = open_store(config, patience)
+        try:
+            _drain_engine(config, store, until, progress)
+        finally:
+            store.close()
+        return
+    bolts = readers(config)
+    refill = Refill(config.broker, patience)
+    try:
         for _ in range(depth(bolts)):
             look = _Goal(refill, until, bolts)
             _wait_for(look.missing, until, progress)
     finally:
         refill.close()
-        registry.close()
+
+
+def _drain_engine(config: Config, store: Store, until: float, progress: Callable[[int], None]) -> None:
+    """Return when the engine has counted the journals to their ends of now, and timer bolts all of its batches."""
+    goal = _answer(lambda: reported_ends(config), until)
+
+    def waiting() -> dict[str, int]:
+        found = _answer(lambda: EngineProgress.load(store), until)
+        there = _answer(lambda: reported_ends(config), until)
+        # A journal that was deleted meanwhile was counted.
+        ends = {journal: end for journal, end in goal.items() if journal in there}
+        left = found.waiting(ends) if found is not None else sum(ends.values())
+        return {"bytes of journals": left} if left else {}
+
+    _wait_for(waiting, until, progress)
+    last = _answer(lambda: EngineProgress.load(store), until)
+    if last is None or not last.batch or not config.timers.every_seconds:
+        return
+
+    def timers_wait() -> dict[str, int]:
+        batch = _answer(lambda: timers_batch(store, last.log), until) or 0
+        return {"batches in timer bolts": last.batch - batch} if batch < last.batch else {}
+
+    _wait_for(timers_wait, until, lambda left: None)
 
 
 def depth(bolts: Mapping[str, list[str]]) -> int:
@@ -112,9 +151,14 @@ def _on_its_way(registry: Registry, called: float) -> dict[str, int]:
 
 def _state(refill: Refill, until: float) -> BrokerState:
     """Return the broker's state; while it does not answer, ask again."""
+    return _answer(refill.state, until)
+
+
+def _answer(question: Callable[[], T], until: float) -> T:
+    """Return the answer to a question; while nobody answers, ask again."""
     while True:
         try:
-            return refill.state()
+            return question()
         except Unavailable:
             if time.monotonic() >= until:
                 raise

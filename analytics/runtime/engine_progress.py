@@ -18,6 +18,7 @@ class EngineProgress(msgspec.Struct, frozen=True):
         batch: the last batch that is committed.
         ends: per journal, the byte before which everything is counted.
         records: per topic, how many records are counted.
+        repeated: how many lines named a record once more.
         at: when the last batch was committed, Unix seconds; 0 before the first one.
     """
 
@@ -25,6 +26,7 @@ class EngineProgress(msgspec.Struct, frozen=True):
     batch: int
     ends: dict[str, int]
     records: dict[str, int]
+    repeated: int
     at: float
 
     @classmethod
@@ -38,6 +40,7 @@ class EngineProgress(msgspec.Struct, frozen=True):
             found["batch"],
             dict(found.get("ends", ())),
             dict(found.get("records", ())),
+            found.get("repeated", 0),
             found.get("at", 0.0),
         )
 

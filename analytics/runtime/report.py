@@ -21,9 +21,10 @@ from analytics.cluster.registry import alive
 from analytics.config import Config, catalogue
 from analytics.config.checks import unset_variables
 from analytics.errors import Unavailable
-from analytics.runtime.balance import Balance, balance, together
+from analytics.runtime.balance import Balance, balance, engine_balance, together
+from analytics.runtime.engine_report import EngineReport, engine_report, with_driver
 from analytics.runtime.fanout import Reply, ask_all
-from analytics.runtime.nodes import needed, readers, registered
+from analytics.runtime.nodes import BROKER, ENGINE, needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.shortage import shortage
@@ -69,8 +70,8 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """All nodes, the balance and the peers. ``balance`` and ``broker`` are None where the broker does not answer;
-    ``problem`` says why, or why it accepts nothing. Without etcd's answer the nodes are those of this host. ``warnings``
+    """All nodes, the balance and the peers. ``balance`` and ``broker``, or with an engine ``engine``, are None where what they are
+    made from does not answer; ``problem`` says why, or why the broker accepts nothing. Without etcd's answer the nodes are those of this host. ``warnings``
     are risks that the configuration takes, changes of it that nodes do not know yet, and what costs more than it should;
     they make nothing unhealthy. ``shares``: what became of each source's records; ``unread``: op codes that no bolt reads."""
 
@@ -83,6 +84,19 @@ class StatusReport(msgspec.Struct, frozen=True):
     warnings: list[str] = []
     shares: list[SourceShare] = []
     unread: list[Unread] = []
+    engine: EngineReport | None = None
+
+    @property
+    def lag(self) -> int | None:
+        """The records that are not counted yet; None where that is not known, as with an engine."""
+        return self.balance.lag if self.balance is not None and self.engine is None else None
+
+    @property
+    def lag_seconds(self) -> float | None:
+        """For how long the oldest record waits that is not counted yet."""
+        if self.engine is not None:
+            return self.engine.lag_seconds
+        return self.balance.lag_seconds if self.balance is not None else None
 
     @property
     def healthy(self) -> bool:
@@ -113,12 +127,11 @@ class StatusReport(msgspec.Struct, frozen=True):
 
 def facts(found: StatusReport) -> dict[str, Any]:
     """Return a report as plain data, with what follows from it."""
-    sums = found.balance
     return {
         "healthy": found.healthy,
         "unwell": found.unwell,
-        "lag": sums.lag if sums else None,
-        "lag_seconds": sums.lag_seconds if sums else None,
+        "lag": found.lag,
+        "lag_seconds": found.lag_seconds,
         **msgspec.to_builtins(found),
     }
 
@@ -132,16 +145,30 @@ def report(config: Config, seconds: float = SECONDS) -> StatusReport:
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     late = outdated(config, local if entries is None else entries)
     warned = [*warnings(config, nodes), *([late] if late else [])]
-    broker: Reply = answers["broker"]
-    if broker.value is None:
-        return StatusReport(time.time(), nodes, None, None, broker.problem, peers, warned)
-    state: BrokerState = broker.value
+    counting: Reply = answers[ENGINE if config.engine.kind else BROKER]
+    if counting.value is None:
+        return StatusReport(time.time(), nodes, None, None, counting.problem, peers, warned)
+    if config.engine.kind:
+        return _of_engine(config, counting.value, nodes, peers, warned)
+    state: BrokerState = counting.value
     sums = balance(state, _spouts(nodes), readers(config))
     shares, unread = (
         source_shares(state),
         unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()]),
     )
     return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned, shares, unread)
+
+
+def _of_engine(
+    config: Config, found: EngineReport, nodes: list[NodeReport], peers: list[Peer], warned: list[str]
+) -> StatusReport:
+    """Return the report of a suite whose records an engine counts."""
+    driver = next((node.state for node in nodes if node.name == ENGINE and not node.state.get("standby")), {})
+    sums = engine_balance(found.records, _spouts(nodes))
+    unread = unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()])
+    return StatusReport(
+        time.time(), nodes, sums, None, "", peers, warned, unread=unread, engine=with_driver(found, driver)
+    )
 
 
 def warnings(config: Config, nodes: Sequence[NodeReport] = ()) -> list[str]:
@@ -160,7 +187,8 @@ def warnings(config: Config, nodes: Sequence[NodeReport] = ()) -> list[str]:
 
 
 def report_with_balance(config: Config) -> StatusReport:
-    """Return a report for which the broker has answered: it is asked again for up to a minute, as a busy disk makes it late.
+    """Return a report for which the broker, or what is known of the engine, has answered: it is asked again for up to a minute, as a busy
+    disk makes it late.
 
     ``balance`` is None only where it has kept silent all the time.
     """
@@ -178,7 +206,11 @@ def _questions(config: Config, patience: float) -> dict[str, Callable[[], Any]]:
     answered.
     """
     listed = Event()
-    questions: dict[str, Callable[[], Any]] = {"broker": lambda: _ask_broker(config, listed, patience)}
+    questions: dict[str, Callable[[], Any]] = {}
+    if config.engine.kind:
+        questions[ENGINE] = lambda: _ask_engine(config, patience)
+    else:
+        questions[BROKER] = lambda: _ask_broker(config, listed, patience)
     if Supervisor(config).noted_pid:
         questions["supervisor"] = lambda: failing(config)
     if not any(fault.startswith("mongodb.") for fault in unset_variables(config)):
@@ -200,6 +232,14 @@ def _ask_broker(config: Config, listed: Event, patience: float) -> BrokerState:
         return refill.state()
     finally:
         refill.close()
+
+
+def _ask_engine(config: Config, patience: float) -> EngineReport:
+    store = open_store(config, patience)
+    try:
+        return engine_report(config, store)
+    finally:
+        gevent.spawn(store.close)  # as below
 
 
 def _ask_store(config: Config, patience: float) -> None:

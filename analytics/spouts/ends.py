@@ -75,9 +75,13 @@ class Ends:
         self._path = journal_folder(config) / _FOLDER / f"{name}.json" if config.engine.kind else None
         self._reported: dict[str, int] | None = None
 
+    def are(self, ends: Mapping[str, int]) -> bool:
+        """Return whether these are reported; always without an engine."""
+        return self._path is None or ends == self._reported
+
     def report(self, ends: Mapping[str, int]) -> None:
         """Replace what was reported before, if it differs. On a full disk the next report makes up for it."""
-        if self._path is None or ends == self._reported:
+        if self._path is None or self.are(ends):
             return
         try:
             _write(self._path, ends)

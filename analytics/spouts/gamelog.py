@@ -313,7 +313,7 @@ class GamelogSpout:
             "rejected": counts.rejected,
             "published": counts.published,
             "repeated": counts.repeated,
-            "idle": self._pipeline.idle(),
+            "idle": self._pipeline.idle() and self._ends.are(self._pipeline.journal.acknowledged or {}),
             "blocked": self._pipeline.blocked or self._pipeline.unanswered,
             "lost": len(lost),
             "lost_first": lost[0].words if lost else "",

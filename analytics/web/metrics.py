@@ -3,7 +3,7 @@
 Some counters start from 0 with their node; Prometheus' ``rate`` and ``increase`` allow for that.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -28,7 +28,7 @@ class ReportCollector(Collector):
         self._latest = latest
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; those of the broker and the balance only where the broker answered."""
+        """Yield every metric; those of the broker or the engine, and the balance, only where that answered."""
         return metrics(self._latest(), self._config)
 
 
@@ -72,6 +72,15 @@ BROKER = (
     (GAUGE, "disk_free_bytes", "Free space on the disk of the data folder", lambda one: one.free_bytes),
     (COUNTER, "broker_repeated_records", "Records that the filter dropped as repeated", lambda one: one.repeated),
 )
+ENGINE = (
+    (COUNTER, "engine_batches", "Batches that the engine has committed", lambda one: one.batch),
+    (GAUGE, "engine_batch_timestamp_seconds", "When the last batch was committed, 0: none was", lambda one: one.batch_at),
+    (GAUGE, "engine_waiting_bytes", "Bytes of journals that are in no committed batch", lambda one: one.waiting_bytes),
+    (GAUGE, "engine_lag_seconds", "For how long the oldest of them waits", lambda one: one.lag_seconds),
+    (COUNTER, "engine_repeated_records", "Lines that named a record once more", lambda one: one.repeated),
+    (GAUGE, "engine_executors", "Processes that run tasks", lambda one: one.executors),
+    (COUNTER, "engine_lost_tasks", "Tasks that were lost and run again since the driver's start", lambda one: one.tasks_lost),
+)
 BOLT = (
     (COUNTER, "bolt_accounted_records", "Records of the topic in the bolt's documents", lambda one: one.accounted),
     (GAUGE, "bolt_lag_records", "Records of the topic that the bolt has not counted yet", lambda one: one.lag),
@@ -100,6 +109,9 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
     yield from _families(TIMERS, ["host"], timers)
     if found.broker is not None:
         yield from _of_broker(found.broker, config)
+    if found.engine is not None:
+        yield from _families(ENGINE, [], [((), found.engine)])
+        yield _topics(found.engine.records)
     if found.balance is not None:
         unread = [((one.op_code, one.nearest), one.records) for one in found.unread]
         help = "Records of an op code that no bolt reads, ever; nearest: the one that a bolt reads and that it is most like"
@@ -148,8 +160,13 @@ def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
     label = ["spout", "source"]
     yield _family(COUNTER, "source_accepted_records", "Distinct records accepted, ever", label, accepted)
     yield _family(COUNTER, "source_rejected_records", "Distinct records rejected, ever", label, rejected)
-    topics = [((topic,), head.records) for topic, head in state.heads.items()]
-    yield _family(COUNTER, "topic_records", "Records of the topic in the Queue, ever", ["topic"], topics)
+    yield _topics({topic: head.records for topic, head in state.heads.items()})
+
+
+def _topics(records: Mapping[str, int]) -> Metric:
+    topics = [((topic,), count) for topic, count in records.items()]
+    help = "Records of the topic in the Queue, or counted by the engine, ever"
+    return _family(COUNTER, "topic_records", help, ["topic"], topics)
 
 
 def _count(node: NodeReport, key: str) -> int | None:

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
+from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import StatusReport, report
 from analytics.runtime.usefulness import SourceShare
+from analytics.spouts.ends import journal_folders
 from analytics.spouts.rejected import Reject, kind_of, waiting
 from analytics.web.answers import filled, means
 from analytics.web.csvs import structs
@@ -35,9 +37,12 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     spout: str
     source: str
     problem: Annotated[str, means('why it is not healthy; "" if it is')]
-    accepted: Annotated[int, means("distinct records accepted, ever")]
-    rejected: Annotated[int, means("distinct records rejected, ever")]
-    percent: Annotated[float, means("the share that was rejected, in percent")]
+    accepted: Annotated[
+        int | None,
+        means("distinct records accepted, ever; null with an engine, which does not count by source"),
+    ]
+    rejected: Annotated[int | None, means("distinct records rejected, ever; null with an engine")]
+    percent: Annotated[float | None, means("the share that was rejected, in percent; null with an engine")]
 
 
 class JournalSummary(msgspec.Struct, frozen=True):
@@ -53,7 +58,9 @@ class SystemAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The page *system*. It is about this suite, so it has no scope; times are Unix seconds."""
 
     healthy: Annotated[bool, means("whether every node is healthy and the balance adds up")]
-    status: Annotated[StatusReport, means("nodes, balance and broker, as `bin/analytics status` has them")]
+    status: Annotated[
+        StatusReport, means("nodes, balance, and broker or engine, as `bin/analytics status` has them")
+    ]
     sources: Annotated[list[SourceRow], means("unhealthy ones first; at most 100, the CSV has all")]
     rejected: Annotated[list[RejectedKind], means("most frequent first; at most 100 kinds, the CSV has all")]
     rejected_count: Annotated[int, means("rejected records in all")]
@@ -80,7 +87,7 @@ def view(data: Data, filters: Filters) -> SystemAnswer:
     """Return the page's numbers, as they are at this moment."""
     status = report(data.config)
     kinds = rejected(data)
-    files = journals(data.config.data)
+    files = journals(data.config)
     return SystemAnswer(
         healthy=status.healthy,
         status=status,
@@ -106,9 +113,11 @@ def sources(status: StatusReport) -> list[SourceRow]:
     found = []
     for spout, source in {**shares, **problems}:
         share = shares.get((spout, source), SourceShare(spout, source, 0, 0))
-        problem = problems.get((spout, source), "")
-        found.append(filled(SourceRow, share, problem=problem))
-    return sorted(found, key=lambda one: (not one.problem, -one.percent, one.spout, one.source))
+        given: dict[str, Any] = {"problem": problems.get((spout, source), "")}
+        if status.engine is not None:
+            given |= dict.fromkeys(("accepted", "rejected", "percent"))
+        found.append(filled(SourceRow, share, **given))
+    return sorted(found, key=lambda one: (not one.problem, -(one.percent or 0), one.spout, one.source))
 
 
 def rejected(data: Data) -> list[RejectedKind]:
@@ -134,9 +143,11 @@ def rejected(data: Data) -> list[RejectedKind]:
     return sorted(found, key=lambda kind: (-kind.count, kind.reason, kind.source))
 
 
-def journals(folder: Path) -> list[JournalSummary]:
+def journals(config: Config) -> list[JournalSummary]:
     """Return the files that keep records as they came in, the newest first."""
-    return sorted(_journals(folder), key=lambda file: (-file.written, file.name))
+    folders = {config.data, *journal_folders(config)}
+    found = (file for folder in folders for file in _journals(folder))
+    return sorted(found, key=lambda file: (-file.written, file.name))
 
 
 def _journals(folder: Path) -> Iterator[JournalSummary]:
@@ -166,7 +177,7 @@ PAGE = DashboardPage(
     csvs={
         "sources": lambda data, filters: structs(SourceRow, sources(report(data.config))),
         "rejected": lambda data, filters: structs(RejectedKind, rejected(data)),
-        "journals": lambda data, filters: structs(JournalSummary, journals(data.config.data)),
+        "journals": lambda data, filters: structs(JournalSummary, journals(data.config)),
     },
     template="system.html",
     every=3,
