@@ -32,7 +32,7 @@ class SavedFile(msgspec.Struct, frozen=True):
 class Contents(msgspec.Struct, frozen=True):
     """What a backup has. ``at`` is when it was begun, in Unix seconds; ``files`` are paths within the folder.
 
-    ``log`` is the identity of the Queue, "" for a host without one, whose backup has no documents either.
+    ``log`` is the identity of the Queue, or the kind of the engine; "" for a host without one, whose backup has no documents either.
     """
 
     version: str
@@ -43,7 +43,7 @@ class Contents(msgspec.Struct, frozen=True):
 
     @property
     def has_documents(self) -> bool:
-        """Whether it is of the broker's host."""
+        """Whether it is of the broker's host, or of one where an engine counts."""
         return bool(self.log)
 
 

@@ -28,6 +28,7 @@ from analytics.backup.queue import Segments
 from analytics.broker.opening import refuse_half_restored
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.spouts.ends import journal_folder
 from analytics.store import store_uri
 from analytics.store.copying import Content
 from analytics.store.mongo import translated_errors
@@ -44,6 +45,8 @@ DRAFTS = (".new", ".link", "-wal", "-shm", "-journal", ".lock")
 
 def take(config: Config, folder: Path, report: Callable[[str], None]) -> Contents:
     """Back up documents and data folder into ``folder``, which is new or empty; of a host without a Queue the data folder alone.
+
+    Where an engine counts, every host's backup has the documents.
 
     Args:
         report: called with what was done.
@@ -75,19 +78,18 @@ class _Backup:
         self._report = report
         self._files: dict[str, SavedFile] = {}
         # Documents belong to the Queue that they count: another host's backup has both.
-        self._has_queue = (data / QUEUE).is_dir()
+        self._has_documents = (data / QUEUE).is_dir() or bool(config.engine.kind)
         self._segments = Segments(data / QUEUE)
 
     def take(self) -> Contents:
         at = time.time()
         try:
             collections = []
-            if self._has_queue:
+            if self._has_documents:
                 self._copy(Path(QUEUE, "bolts.json"))
                 collections = self._dump()
             self._steady_state()
-            if self._has_queue:
-                self._filter()
+            self._filter()
             self._rest()
             log = self._segments.copy(lambda name, fd: self._copy_open(Path(QUEUE, name), fd))
         finally:
@@ -98,6 +100,10 @@ class _Backup:
             (self._folder / "bolts").mkdir(exist_ok=True)
             (self._folder / "bolts" / Path(path).name).write_text(text)
         self._report(f"{len(self._files):,} files of the data folder")
+        if self._config.engine.kind:
+            log = log or self._config.engine.kind
+            if (folder := journal_folder(self._config)) != self._data:
+                self._report(f"not the journals in {folder}: save them by what the shared storage has for it")
         contents = Contents(__version__, at, log, self._files, collections)
         finish(self._folder, contents)
         return contents
@@ -136,7 +142,7 @@ class _Backup:
 
     def _filter(self) -> None:
         """Copy the filter: a snapshot that is older than the tail is what a crash leaves, too; the Queue has the rest."""
-        names = (path.relative_to(self._data) for path in (self._data / FILTER).iterdir())
+        names = (path.relative_to(self._data) for path in (self._data / FILTER).glob("*"))
         for name in sorted(names, key=lambda name: (not name.name.startswith("snapshot"), name)):
             self._copy(name)
 

@@ -28,6 +28,7 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.nodes import needed
+from analytics.spouts.ends import durable_ends, journal_folder, shared_folder
 from analytics.spouts.httpclient import open_session, reason
 from analytics.spouts.mapping.sample import outcomes, sample_of, used
 from analytics.spouts.poller import Client
@@ -90,7 +91,10 @@ def tries(config: Config) -> Iterator[Try]:
     yield "areas", partial(_areas, config)
     if fingerprints(config):
         yield "bolts of your own", partial(_own_bolts, config)
-    yield "broker", partial(_broker, config)
+    if config.engine.kind:
+        yield "engine", partial(_shared_folder, config)
+    else:
+        yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
         yield f"etcd {address}", partial(_etcd, config, address)
     for source in config.gamelog.sources:
@@ -219,6 +223,22 @@ def _broker(config: Config) -> str:
     for port in ports:
         _unused(port, section.host)
     return f"not running; ports {', '.join(map(str, ports))} are free"
+
+
+def _shared_folder(config: Config) -> str:
+    """Try the folder that the engine reads journals from."""
+    try:
+        folder = journal_folder(config)
+        folder.mkdir(parents=True, exist_ok=True)
+        count = len(durable_ends(shared_folder(config)))
+    except OSError as error:
+        raise CheckFailed(
+            f"engine.shared: {shared_folder(config)}: {error.strerror}; expected a folder on storage that all hosts share, which "
+            "this user may write to"
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CheckFailed(f"{folder} is not a folder that this user may write to; change its permissions")
+    return f"journals of this host lie in {folder}; spouts report {count:,} journals"
 
 
 def _etcd(config: Config, address: str) -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.status import Status
 
 from analytics.config import Config
+from analytics.engine.accepted import counted_records
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import find_outdated
 from analytics.spouts.stdin import LineCounts, Piped
@@ -34,7 +35,8 @@ def read_stdin(
 
     Records that were accepted before are ignored: those of a journal in any order, those of a log if the same log, byte
     by byte, was piped in or read by a source before. A copy with other line ends is another log. The word "replay" is
-    accepted for a journal and changes nothing.
+    accepted for a journal and changes nothing. With an engine, records that were journaled and are not counted yet are put in once
+    more; it counts them once.
 
     \b
     cat game.log | bin/read_stdin_gamelog
@@ -47,7 +49,7 @@ def read_stdin(
     if text := find_outdated(config):
         click.echo(f"warning: {text}; until then they reject records of unknown areas", err=True)
     console = Console(stderr=True)
-    piped = Piped(config, source, game, timeout, mapping)
+    piped = Piped(config, source, game, timeout, mapping, counted_records(config))
     try:
         with console.status("reading") as status:
             totals = piped.read(sys.stdin.fileno(), _ProgressLine(status).show)

@@ -20,6 +20,7 @@ from analytics.errors import AnalyticsError
 from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection, configured
+from analytics.runtime.nodes import require_broker
 from analytics.runtime.outdated import refuse_outdated
 from analytics.runtime.timers.collections import written
 from analytics.store import open_store
@@ -94,6 +95,11 @@ def rebuild(
     Journals may be gzipped. Correct documents stay untouched. If it is interrupted, call it again. The exit status is 1
     if documents could not be derived, since the journals no longer have their records.
     """
+    require_broker(
+        config,
+        "rebuild",
+        "`bin/analytics engine backfill` derives documents from the journals, and `bin/analytics timers` those of timer bolts",
+    )
     days = [one.date() if one else None for one in (since, until, complete)]
     wanted = replace(
         _wanted(config, names, area, days[0], days[1]),

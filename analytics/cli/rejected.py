@@ -56,11 +56,12 @@ def rejected(
 
 
 def _replay(config: Config, timeout: float) -> None:
+    from analytics.engine.accepted import counted_records
     from analytics.spouts.replay import replay
 
     # Records that old workers can't use would be accepted now, and rejected by them for good.
     refuse_outdated(config)
-    outcome = replay(config, timeout)
+    outcome = replay(config, timeout, counted_records(config))
     click.echo(
         f"accepted {outcome.accepted}, accepted before {outcome.repeated}, still rejected {outcome.rejected}"
     )

@@ -10,6 +10,8 @@ from analytics.broker.wire import Message
 from analytics.cli.streams import data_stream
 from analytics.config import Config
 from analytics.errors import Unavailable
+from analytics.runtime.nodes import require_broker
+from analytics.spouts.ends import journal_folder
 
 WAIT_SECONDS = 1.0
 WAITS = 5
@@ -25,6 +27,9 @@ def tail(config: Config, topic: str, count: int | None) -> None:
     TOPIC is exact (gamelog.login_logcount, payment, loginday) or a prefix with a star (gamelog.*). Earlier
     tuples are not printed, and a reader slower than the stream misses some.
     """
+    require_broker(
+        config, "tail", f"The journals in {journal_folder(config)} have the records: `tail -F` follows one"
+    )
     selection = TopicSelection(topic)
     subscriber = selection.subscriber(config.broker)
     left, out = count, data_stream()

@@ -122,12 +122,12 @@ class Finder:
 
 
 def located(config: Config) -> Config:
-    """Return the configuration with the broker's published address, for a command.
+    """Return the configuration with the broker's published address, for a command; as it is where an engine counts.
 
     Raises:
         Unavailable: the broker listens at an address that this host can't reach.
     """
-    if not config.etcd.endpoints:
+    if not config.etcd.endpoints or config.engine.kind:
         return config
     keys = open_keys(config, LOOK_SECONDS)
     finder = Finder(keys, config)

@@ -15,10 +15,12 @@ from typing import Any
 import msgspec
 
 from analytics.config import Config, load
+from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine
 from analytics.engine.live import EngineDriver
 from analytics.engine.position import DriverOvertaken
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.runtime.declarations import Declarations
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.logs import set_up
 from analytics.spouts.ends import report_counted, shared_folder
@@ -46,7 +48,9 @@ class Driving:
     """Runs a driver, and reports."""
 
     def __init__(self, config: Config, store: Store, driver: EngineDriver) -> None:
+        self._config = config
         self._store = store
+        self._noted = False
         self._driver = driver
         self._shared = shared_folder(config)
         self._batch_seconds = config.engine.batch_seconds
@@ -65,6 +69,9 @@ class Driving:
         """
         while not self.ending.is_set():
             try:
+                if not self._noted:
+                    Declarations(self._config, self._store).note_first_runs(running_bolts(self._config), None)
+                    self._noted = True
                 self.ending.wait(self._batch())
                 self._error = ""
             # This is the elected driver: one that has overtaken it was elected before.

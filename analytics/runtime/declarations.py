@@ -20,7 +20,9 @@ from analytics.core.bolt import Bolt
 from analytics.core.periods import zone
 from analytics.core.schema import is_of_spout
 from analytics.errors import AnalyticsError
+from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.nodes import readers
+from analytics.spouts.ends import journal_folders
 from analytics.store import POSITIONS, Store, Write
 
 _JOURNAL = re.compile(r"(gamelog|payment|syncuser)_(\d{8})\d{4}(-\d+)?\.txt(\.gz)?")
@@ -55,8 +57,11 @@ class Declarations:
         """Return the bolts whose documents were counted by another declaration. Raise Unavailable as :meth:`load` does."""
         return {bolt for bolt, noted in self.load().items() if noted.declaration != self._own[bolt]}
 
-    def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill) -> None:
+    def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill | None) -> None:
         """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet.
+
+        Args:
+            refill: to ask what the Queue still holds; None where an engine counts.
 
         Raises:
             Unavailable: broker or store do not answer. Call again.
@@ -66,7 +71,7 @@ class Declarations:
         for name, bolt in own.items():
             noted = known.get(name)
             if noted is None:
-                since = 0 if reaches_back(bolt, refill) else int(time.time())
+                since = 0 if self._is_complete(bolt, refill) else int(time.time())
                 self._write(name, since, expected=0)
             elif noted.declaration != self._own[name] and not any(self._store.find(name, batch=1)):
                 self._write(name, noted.since)
@@ -102,12 +107,30 @@ class Declarations:
                     "again, or change it back"
                 )
                 continue
-            since = _since(config, bolts[name]) if noted is None else noted.since
+            since = self._since(config, bolts[name]) if noted is None else noted.since
             if days := journal_days(config, _spouts(bolts, name), since):
                 yield (
                     f"bolt {name}: it counts what comes in since it first ran, and lacks what came in before, on {len(days)} "
                     f"day{'s' if len(days) > 1 else ''} of which there are journals, {_shown(days)}; {command} counts it"
                 )
+
+    def _since(self, config: Config, bolt: Bolt) -> int:
+        """Return since when a bolt will count that has not run yet; now where the broker can't be asked."""
+        refill = None if config.engine.kind else Refill(config.broker, PATIENCE)
+        try:
+            return 0 if self._is_complete(bolt, refill) else int(time.time())
+        except AnalyticsError:
+            return int(time.time())
+        finally:
+            if refill:
+                refill.close()
+
+    def _is_complete(self, bolt: Bolt, refill: Refill | None) -> bool:
+        """Return whether all that a bolt reads is still to be counted."""
+        if refill:
+            return reaches_back(bolt, refill)
+        found = EngineProgress.load(self._store)
+        return found is None or not found.batch
 
 
 def reaches_back(bolt: Bolt, refill: Refill) -> bool:
@@ -122,9 +145,10 @@ def reaches_back(bolt: Bolt, refill: Refill) -> bool:
 
 
 def journal_days(config: Config, spouts: Iterable[str], until: int) -> list[date]:
-    """Return the days, in the configuration's zone, on which journals of these spouts on this host were written before ``until``."""
+    """Return the days, in the configuration's zone, on which journals of these spouts were written before ``until``."""
     local, found = zone(config.timezone), set[date]()
-    for path in config.data.iterdir() if until and config.data.is_dir() else ():
+    folders = [folder for folder in journal_folders(config) if folder.is_dir()] if until else []
+    for path in (path for folder in folders for path in folder.iterdir()):
         match = _JOURNAL.fullmatch(path.name)
         if match is None or match[1] not in spouts:
             continue
@@ -135,17 +159,6 @@ def journal_days(config: Config, spouts: Iterable[str], until: int) -> list[date
             continue  # deleted meanwhile
         found.update(first + timedelta(n) for n in range((last - first).days + 1))
     return sorted(found)
-
-
-def _since(config: Config, bolt: Bolt) -> int:
-    """Return since when a bolt will count that has not run yet; now where the broker can't be asked."""
-    refill = Refill(config.broker, PATIENCE)
-    try:
-        return 0 if reaches_back(bolt, refill) else int(time.time())
-    except AnalyticsError:
-        return int(time.time())
-    finally:
-        refill.close()
 
 
 def _spouts(bolts: Catalogue, name: str) -> set[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from analytics.config import Config, catalogue, groups
+from analytics.errors import AnalyticsError
 
 WORKERS = "workers"
 TIMERS = "timers"
@@ -27,6 +28,19 @@ def readers(config: Config) -> dict[str, list[str]]:
     from analytics.timers import READ_BY_TIMERS  # with it comes numpy, which few commands need
 
     return {**bolts, TIMERS: list(READ_BY_TIMERS)}
+
+
+def require_broker(config: Config, what: str, instead: str) -> None:
+    """Raise AnalyticsError where an engine counts, which has no broker.
+
+    Args:
+        what: needs one.
+        instead: what to do, as a sentence.
+    """
+    if config.engine.kind:
+        raise AnalyticsError(
+            f'{what}: expected a broker, but engine.kind is "{config.engine.kind}" in {config.file}, so there is none. {instead}'
+        )
 
 
 def needed(config: Config) -> list[str]:

@@ -1,10 +1,27 @@
 """The acknowledgement of what spouts have journaled and nodes publish: by the broker or, with an engine, at once."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from gevent.event import AsyncResult
 
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config
+from analytics.core.intervals import Pair
+
+
+class AcceptedRecords(Protocol):
+    """Knows which records were accepted: the broker's filter, by :class:`Refill`, or with an engine what is counted."""
+
+    def state(self) -> object:
+        """Raise Unavailable if it does not answer."""
+
+    def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
+        """Return which of a source's record numbers were never accepted."""
+
+    def close(self) -> None:
+        """Disconnect."""
 
 
 class Silent(Publisher):

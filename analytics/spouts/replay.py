@@ -13,6 +13,7 @@ import msgspec
 from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.errors import Unavailable
+from analytics.spouts.acknowledging import AcceptedRecords
 from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
@@ -41,17 +42,20 @@ class Replayed:
     workers: int = 0
 
 
-def replay(config: Config, timeout: float = 60.0) -> Replayed:
+def replay(config: Config, timeout: float = 60.0, accepted: AcceptedRecords | None = None) -> Replayed:
     """Put in again every record that the gamelog spout rejected. What is accepted is listed no longer.
 
     Raise Unavailable where the broker does not answer.
+
+    Args:
+        accepted: None: ask the broker.
     """
     found = list(waiting(config.data).values())
     mine = [one for one in found if one.spout == "gamelog" and one.n]
     payments = sum(one.spout == "payment" for one in found)
     roles = sum(one.spout == "syncuser" for one in found)
     outcome = Replayed(payments=payments, roles=roles, workers=len(found) - len(mine) - payments - roles)
-    refill = Refill(config.broker)
+    refill = accepted or Refill(config.broker)
     piped = PipedStreams(config.data)
     journal = Journal(config, "gamelog", {}, piped.journals)
     pipeline = Pipeline(config, f"rejected-{os.getpid()}", journal)

@@ -15,6 +15,7 @@ from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.core.intervals import Intervals, Pair
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.spouts.acknowledging import AcceptedRecords
 from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
@@ -55,9 +56,16 @@ class Piped:
     """
 
     def __init__(
-        self, config: Config, source: str = "", game: str = "", timeout: float = 60.0, mapping: str = ""
+        self,
+        config: Config,
+        source: str = "",
+        game: str = "",
+        timeout: float = 60.0,
+        mapping: str = "",
+        accepted: AcceptedRecords | None = None,
     ) -> None:
-        """``mapping``: the configured source whose mapping reads the lines. Raise AnalyticsError where a name can't be."""
+        """``mapping``: the configured source whose mapping reads the lines; ``accepted``: None: ask the broker. Raise AnalyticsError
+        where a name can't be."""
         if source and not _NAME.fullmatch(source):
             raise AnalyticsError(f'--source: expected letters, digits, "_", ".", "@" and "-", got "{source}"')
         if game and game not in config.games:
@@ -77,7 +85,7 @@ class Piped:
         self._marks: dict[int, int] = {}
         self._ends = Ends(config, "stdin")
         self._report_due = time.monotonic() + _REPORT_SECONDS
-        self._refill = Refill(config.broker)
+        self._accepted = accepted or Refill(config.broker)
         self._journal = Journal(config, "gamelog", {}, self._streams.journals)
         self._pipeline = Pipeline(config, f"stdin-{os.getpid()}", self._journal)
 
@@ -91,7 +99,7 @@ class Piped:
 
         Raise Unavailable where the broker does not answer for the timeout.
         """
-        self._ask(self._refill.state)
+        self._ask(self._accepted.state)
         blocks = _blocks(fd)
         stream, data = self._begun(blocks)
         while stream is not None and data:
@@ -110,7 +118,7 @@ class Piped:
     def close(self) -> None:
         """End, whatever is still unacknowledged."""
         self._pipeline.close(0)
-        self._refill.close()
+        self._accepted.close()
 
     def _report(self) -> None:
         """With an engine, report now and then what is accepted of the journal."""
@@ -178,7 +186,7 @@ class Piped:
         """Return the share without what the broker has accepted already: it is not journaled again."""
         if not share.ns:
             return share
-        unknown: list[Pair] = self._ask(lambda: self._refill.unknown(share.source, pairs(share.ns)))
+        unknown: list[Pair] = self._ask(lambda: self._accepted.unknown(share.source, pairs(share.ns)))
         # What is still in flight is unknown to the broker too.
         sent = self._sent.setdefault(share.source, Intervals())
         kept = share.only({n for first, last in unknown for n in range(first, last + 1) if n not in sent})
@@ -208,6 +216,11 @@ class Piped:
 
     def _silent(self) -> Unavailable:
         broker = self._config.broker
+        if self._config.engine.kind:
+            return Unavailable(
+                f"expected an answer of the store within {self._timeout:g} s, got none (so far: {self.totals()}). Pipe the same in "
+                "again when it is back: nothing counts twice"
+            )
         return Unavailable(
             f"expected an answer of the broker ({broker.host}, ports {broker.receiver_port} and "
             f"{broker.refill_port}) within {self._timeout:g} s, got none (so far: {self.totals()}). "

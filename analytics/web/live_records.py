@@ -18,6 +18,7 @@ from analytics.broker.wire import Heartbeat, Message
 from analytics.cluster.place import located
 from analytics.config import BrokerSection, Config
 from analytics.errors import AnalyticsError
+from analytics.runtime.nodes import require_broker
 from analytics.system.tasks import TaskGroup
 from analytics.web.live_tuples import LiveRecord, read, shown, source_name
 
@@ -30,6 +31,7 @@ IDLE_SECONDS = 10.0
 SILENT_SECONDS = 3.0
 """A broker sends a heartbeat every second."""
 RECORDS = ("gamelog.*", "payment", "syncuser")
+_INSTEAD = "Rejected records are shown; `bin/analytics query` reads all records from the journals"
 _BREATH = 500  # records that are examined before other requests have their turn
 
 
@@ -130,6 +132,7 @@ class Sampler:
         """Follow the Sender until nobody asks any more."""
         while self.is_wanted:
             try:
+                require_broker(self._config, "live events", _INSTEAD)
                 self._broker = self._broker or located(self._config).broker
                 self._sample(self._broker)
             except AnalyticsError as error:

@@ -2,14 +2,14 @@
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.nodes import ALERTS, DASHBOARD, METRICS, TIMERS, readers
+from analytics.runtime.nodes import ALERTS, DASHBOARD, ENGINE, METRICS, TIMERS, readers
 from analytics.runtime.service import control
 from analytics.runtime.service.conf import nodes, rank, text
 from analytics.runtime.service.supervisor import Supervisor
 
 SPOUTS = ("gamelog", "payment", "syncuser")
 READ_BY = {
-    "gamelog": ("gamelog",),
+    "gamelog": (ENGINE, "gamelog"),
     "payment": ("payment",),
     "syncuser": ("syncuser",),
     "journal": SPOUTS,
