@@ -1,12 +1,11 @@
 """``analytics demo``: the whole suite on a simulated game, and what it counted beside what really happened."""
 
 import dataclasses
-import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,10 +16,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.status import Status
 
 from analytics.cli.demo_results import Compared, compare, verdict
+from analytics.cli.demo_setup import ENGINES, STORES, TIMEZONE, engine_section, first_day, make_room
 from analytics.cli.demo_store import database, tell_engine
 from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers
-from analytics.cluster import LocalRegistry
-from analytics.cluster.registry import alive
 from analytics.config import Config, areas, load
 from analytics.config.reading import CHECKOUT
 from analytics.core.periods import zone
@@ -38,7 +36,6 @@ from analytics.store.store import TOTAL
 from analytics.testing.ports import free_ports
 from analytics.web.dashboard_node import url
 
-TIMEZONE = "Asia/Shanghai"
 DAYS = 36
 ROOT = CHECKOUT.parents[1] if CHECKOUT.exists() else Path()
 LIVE_DAYS = 3650
@@ -49,10 +46,8 @@ RECOVER_SECONDS = 5.0
 ROUNDS = 2
 SHOW_SECONDS = 5.0
 DAY = 86_400
-EARLIEST_DAY = date(2000, 1, 2)
-"""The first day that lies in 2000 as a whole, in UTC, too."""
-
 MACHINERY = [["store"], ["broker"], ["workers"], ["timers"], ["dashboard"]]
+WITH_ENGINE = [["store"], ["engine"], ["timers"], ["dashboard"]]
 SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
 
 
@@ -89,12 +84,23 @@ SPOUTS = [["gamelog"], ["payment"], ["syncuser"]]
     "--keep", is_flag=True, help="With --uri: keep that database, which is dropped at the end otherwise."
 )
 @click.option(
-    "--engine", type=click.Choice(["auto", "mongod", "secantus"]), default="auto", show_default=True,
+    "--store",
+    type=click.Choice(STORES),
+    default="auto",
+    show_default=True,
     help="Without --uri: the embedded server to run.",
+)
+@click.option(
+    "--engine", type=click.Choice([*ENGINES, *STORES]), metavar=f"[{'|'.join(ENGINES)}]", default=None,
+    help="Count with an engine instead of broker and workers: processes of this machine, or Spark.",
+)  # fmt: skip
+@click.option(
+    "--master", default="local[2]", show_default=True, metavar="URL",
+    help="With --engine spark: the master. The default is Spark in one process.",
 )  # fmt: skip
 def demo(
     once: bool, area_count: int, players: int, days: int, last: datetime | None, seed: int, seconds: float, data: Path,
-    uri: str, keep: bool, engine: str,
+    uri: str, keep: bool, store: str, engine: str | None, master: str,
 ) -> None:  # fmt: skip
     """Run the whole suite on a simulated game: a good month of it, then the results.
 
@@ -103,16 +109,26 @@ def demo(
     """
     _end_on_signals()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
-    first = _first_day(days, last)
+    first = first_day(days, last)
     settings = WorldSettings(first, seed, area_count, players, days, TIMEZONE)
     data = data.absolute()
-    _make_room(data)
+    make_room(data)
     console.print(
         f"Starting the suite on a simulated game of {area_count} areas; everything is kept in {data} …"
     )
+    if engine in STORES:  # as earlier versions named --store
+        store, engine = engine, None
     try:
         with database(console, uri, keep) as name:
-            place = Place(data, name, since=first.isoformat(), uri=uri, engine=engine, ports=free_ports(6)[0])
+            place = Place(
+                data,
+                name,
+                since=first.isoformat(),
+                uri=uri,
+                store=store,
+                engine=engine_section(engine, master),
+                ports=free_ports(6)[0],
+            )
             right = _demo(console, settings, place, seconds, once, keep)
     except KeyboardInterrupt:
         console.print("Ended.")
@@ -139,7 +155,8 @@ def _demo(
     file.touch(mode=0o600)  # the URI may hold a password
     place = dataclasses.replace(place, dashboard=ports + 5)
     file.write_text(configuration(game_servers(settings), f"http://127.0.0.1:{ports + 4}", TIMEZONE, place))
-    machinery = MACHINERY[1:] if place.uri else MACHINERY
+    machinery = WITH_ENGINE if place.engine else MACHINERY
+    machinery = machinery[1:] if place.uri else machinery
     if not place.uri:
         tell_engine(console, load(file))
     with Suite(file, machinery) as suite:
@@ -206,7 +223,8 @@ def _look(game: SimulatedGame, config: Config, progress: Progress, task: TaskID)
         return False
     accepted = sum(one.ever_accepted for one in found.balance.spouts if one.name == "gamelog")
     now = datetime.fromtimestamp(game.written_to, ZoneInfo(TIMEZONE))
-    text = f"{game.ledger.records:,} records, {accepted:,} accepted, {found.balance.lag:,} not counted yet"
+    rest = f"accepted, {found.lag:,} not counted yet" if found.lag is not None else "counted"
+    text = f"{game.ledger.records:,} records, {accepted:,} {rest}"
     progress.update(
         task, completed=game.written_to - game.clock.start, description=f"{now:%Y-%m-%d}", text=text
     )
@@ -244,7 +262,8 @@ def conclude(console: Console, game: SimulatedGame, config: Config, patience: fl
     finally:
         store.close()
     balance = report_with_balance(config).balance
-    faults = ["the broker does not answer"] if balance is None else balance.faults
+    silent = "the store does not answer" if config.engine.kind else "the broker does not answer"
+    faults = [silent] if balance is None else balance.faults
     for fault in faults:
         console.print(f"✗ balance: {fault}", style="red", markup=False)
     if agrees and not faults:
@@ -263,18 +282,19 @@ def count_and_compare(
     """Wait until everything is counted; return how each collection compares with the game's ledger."""
     _wait_for_polls(config)
     with console.status("") as line:
-        drain(config, COUNT_SECONDS, _lag_printer(console, line))
+        what = "bytes of journals" if config.engine.kind else "records"
+        drain(config, COUNT_SECONDS, _lag_printer(console, line, what))
         line.update("Comparing every document …")
         return _compare_at_last(game, config, store, patience)
 
 
-def _lag_printer(console: Console, line: Status) -> Callable[[int], None]:
-    """Return a function that shows how many records are not counted yet; without a terminal, every few seconds."""
+def _lag_printer(console: Console, line: Status, what: str) -> Callable[[int], None]:
+    """Return a function that shows how many records, or bytes, are not counted yet; without a terminal, every few seconds."""
     shown_at = time.monotonic()
 
     def show(lag: int) -> None:
         nonlocal shown_at
-        text = f"{lag:,} records are not counted yet …"
+        text = f"{lag:,} {what} are not counted yet …"
         line.update(text)
         if lag and not console.is_terminal and time.monotonic() - shown_at > SHOW_SECONDS:
             console.print(text)
@@ -351,36 +371,3 @@ def _print_addresses(console: Console, config: Config, once: bool, keep: bool, r
     console.print(f"Without a client: {command} show server", soft_wrap=True)
     if not once:
         console.print(f"The dashboard: {url(config)}", style="bold", soft_wrap=True)
-
-
-def _first_day(days: int, last: datetime | None) -> date:
-    """Return the first of so many days, of which ``last`` is the last; None: yesterday.
-
-    Raise UsageError for a last day that has not ended, or a first one before 2000: such records are rejected.
-    """
-    yesterday = (datetime.now(ZoneInfo(TIMEZONE)) - timedelta(days=1)).date()
-    if last is not None and last.date() > yesterday:
-        raise click.UsageError(
-            f"--date: expected a day that has ended, {yesterday} at the latest, got {last:%Y-%m-%d}"
-        )
-    earliest = EARLIEST_DAY + timedelta(days=days - 1)
-    if last is not None and last.date() < earliest:
-        raise click.UsageError(
-            f"--date: expected {earliest} or later for {days} days, since 2000, got {last.date()}"
-        )
-    return (yesterday if last is None else last.date()) - timedelta(days=days - 1)
-
-
-def _make_room(data: Path) -> None:
-    """Empty the demo's folder. Raise AnalyticsError if another demo uses it, or it is no demo's."""
-    used = [node.pid for node in LocalRegistry(data).list() if alive(node)]
-    if used:
-        raise AnalyticsError(
-            f"{data}: a demo runs there already (process {used[0]}); end it, or name another --data"
-        )
-    if data.exists() and any(data.iterdir()) and not (data / "analytics.toml").exists():
-        raise AnalyticsError(
-            f"{data}: expected an empty folder or that of an earlier demo; name another --data"
-        )
-    shutil.rmtree(data, ignore_errors=True)
-    data.mkdir(parents=True)

@@ -1,7 +1,8 @@
 """A configuration of a suite that counts a simulated game."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ class SuiteOptions:
     """The options of the configured suite.
 
     ``ports``: the first of its four ports. ``dashboard``: the dashboard's port; 0: none. ``since``: the game's first day, so
-    that a suite that starts later misses none.
+    that a suite that starts later misses none. ``store``: the embedded server. ``engine``: the keys of ``[engine]``.
     """
 
     data: Path
@@ -25,7 +26,8 @@ class SuiteOptions:
     since: str = ""
     dashboard: int = 0
     uri: str = ""
-    engine: str = "auto"
+    store: str = "auto"
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
 
 def configuration(
@@ -39,7 +41,9 @@ def configuration(
     if suite.ports:
         names = ("receiver_port", "sender_port", "refill_port")
         tables.append(("broker", {name: suite.ports + index for index, name in enumerate(names)}))
-        tables.append(("store", {"port": suite.ports + 3, "engine": suite.engine}))
+        tables.append(("store", {"port": suite.ports + 3, "engine": suite.store}))
+        if suite.engine:
+            tables.append(("engine", dict(suite.engine)))
         # A day of the game passes in a moment: what was added up is old soon.
         tables.append(("dashboard", {"port": suite.dashboard}))
     poll: dict[str, Any] = {"every_seconds": max(1.0, suite.poll_seconds), "clock_url": f"{url}/clock"}

@@ -19,8 +19,9 @@ from rich.console import Console
 from running_suite import ROOT, Run, RunningSuite
 
 from analytics.bolts import BOLTS
-from analytics.cli.demo import TIMEZONE, _first_day, conclude
+from analytics.cli.demo import TIMEZONE, conclude
 from analytics.cli.demo_results import compare, verdict
+from analytics.cli.demo_setup import first_day
 from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers, retention_table, worth_table
 from analytics.cluster import LocalRegistry
 from analytics.core.areas import Area, Areas
@@ -85,7 +86,7 @@ def test_the_demo_agrees_and_names_the_server_that_it_runs(
 ) -> None:
     need_engine(engine)
     done = analytics(
-        "demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), "--engine", engine, timeout=400
+        "demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), "--store", engine, timeout=400
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
@@ -162,17 +163,17 @@ def test_the_demo_takes_no_folder_of_others(analytics: Run, tmp_path: Path) -> N
 
 def test_the_demos_last_day_is_yesterday_or_the_one_that_is_asked_for() -> None:
     yesterday = datetime.now(ZoneInfo(TIMEZONE)).date() - timedelta(days=1)
-    assert _first_day(36, None) in (
+    assert first_day(36, None) in (
         yesterday - timedelta(days=35),
         yesterday - timedelta(days=34),
     )  # midnight may pass
-    assert _first_day(1, datetime(2026, 3, 2)) == date(2026, 3, 2)
+    assert first_day(1, datetime(2026, 3, 2)) == date(2026, 3, 2)
     with pytest.raises(UsageError, match="expected a day that has ended"):
-        _first_day(1, datetime.now() + timedelta(days=3))
-    assert _first_day(36, datetime(2000, 2, 6)) == date(2000, 1, 2)
+        first_day(1, datetime.now() + timedelta(days=3))
+    assert first_day(36, datetime(2000, 2, 6)) == date(2000, 1, 2)
     for last in (datetime(2000, 2, 5), datetime(1999, 12, 31), datetime(1, 1, 1)):
         with pytest.raises(UsageError, match="expected 2000-02-06 or later for 36 days"):
-            _first_day(36, last)
+            first_day(36, last)
 
 
 def ignore_interrupts() -> None:
