@@ -1,6 +1,6 @@
 """The second half of a batch: what changes in an area becomes documents, bolt by bolt, each after those that it reads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -13,35 +13,37 @@ from analytics.engine.tasks import AreaSettled
 from analytics.errors import AnalyticsError
 
 
-def settle_area(process: TaskProcess, area: str, deltas: Deltas, number: int) -> AreaSettled:
-    """Bring an area's part of batch ``number`` into the store. Any number of processes may do so at once, and again.
+def settle_areas(process: TaskProcess, areas: Mapping[str, Deltas], number: int) -> list[AreaSettled]:
+    """Bring the parts that areas have of batch ``number`` into the store. Any number of processes may do so at once, and again.
+
+    The documents of several areas are written together: most of the time is spent waiting for the store.
 
     Args:
-        deltas: all changes of the area in this batch. They stay as they are.
+        areas: all that changes in these areas in this batch, by area. It stays as it is.
 
     Raises:
         Unavailable: the store does not answer. Call again with the same arguments.
         LostWrites: the store holds less than it had acknowledged.
     """
     process.begin(number)
-    done = AreaSettled(area)
+    done = {area: AreaSettled(area) for area in areas}
     following: Deltas = {}
     for bolt in process.bolts.values():
-        changed = {**deltas.get(bolt.name, {}), **following.pop(bolt.name, {})}
+        changed = following.pop(bolt.name, {})
+        for deltas in areas.values():
+            changed.update(deltas.get(bolt.name, {}))
         if not changed:
             continue
         to = Position(process.context.log, dict.fromkeys(bolt.reads, number))
-        readers = {one.name for one in process.bolts.values() if bolt.name in one.reads}
+        is_read = any(bolt.name in one.reads for one in process.bolts.values())
         for portion in process.writer.portions(bolt.name, changed):
             tuples = process.writer.settle(bolt, portion, to)
-            if readers:
+            if is_read:
                 combine(following, process.bolts, _folded(process, bolt, tuples, number))
-        done.documents += len(changed)
-        if bolt.publishes or bolt.totals:
-            done.changed[bolt.name] = sorted(_starts(bolt, changed))
-        done.written[bolt.name] = process.writer.latest[bolt.name]
+        _note(done, bolt, changed)
+        done[next(iter(changed))[0]].written[bolt.name] = dict(process.writer.latest[bolt.name])
     process.end()
-    return done
+    return list(done.values())
 
 
 def _folded(
@@ -55,7 +57,13 @@ def _folded(
     return folded
 
 
-def _starts(bolt: Bolt, keys: Iterable[Key]) -> Iterator[int]:
-    """Yield when the periods of documents begin; of those without a period, nothing."""
-    if bolt.period:
-        yield from {key[1] for key in keys}
+def _note(done: Mapping[str, AreaSettled], bolt: Bolt, keys: Iterable[Key]) -> None:
+    """Note which documents of a bolt were settled."""
+    starts: dict[str, set[int]] = {}
+    for key in keys:
+        done[key[0]].documents += 1
+        if bolt.period:
+            starts.setdefault(key[0], set()).add(key[1])
+    if bolt.publishes or bolt.totals:
+        for area, some in starts.items():
+            done[area].changed[bolt.name] = sorted(some)

@@ -65,7 +65,7 @@ class AreaSettled:
         area: its id.
         changed: per bolt that publishes or has totals, the starts of the periods whose documents were written or may have been.
         documents: how many documents were settled.
-        written: per bolt, some of the documents that were written last.
+        written: per bolt, some of the documents that were written last, of this area or of others that were settled with it.
     """
 
     area: str

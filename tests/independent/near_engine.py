@@ -6,17 +6,20 @@ from random import Random
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from plain_numbers import Record
 
 from analytics.config import Config, areas, catalogue
+from analytics.config.sections import EngineSection
 from analytics.core.combine import Deltas
 from analytics.core.reference import Reference
 from analytics.engine.context import Context, TaskProcess
+from analytics.engine.engines import BatchEngine
 from analytics.engine.fold import fold
 from analytics.engine.live import EngineDriver
-from analytics.engine.settle import settle_area
+from analytics.engine.settle import settle_areas
 from analytics.engine.tasks import AreaSettled, Folded, FoldTask, Summary
-from analytics.spouts.ends import report
+from analytics.spouts.ends import Ends
 from analytics.store import MemoryStore, Store
 from analytics.store.store import Document, Write
 
@@ -81,8 +84,12 @@ class InlineBatch:
         return found
 
     def settle(self) -> Iterator[AreaSettled]:
-        for area, deltas in self.areas().items():
-            yield settle_area(self._engine.process(), area, deltas, self.number)
+        left = self.areas()
+        while left:
+            names = self._random.sample(list(left), self._random.randrange(1, len(left) + 1))
+            yield from settle_areas(
+                self._engine.process(), {area: left.pop(area) for area in names}, self.number
+            )
 
     def close(self) -> None:
         """Keep what was folded: a task that stalls holds it, too."""
@@ -99,7 +106,7 @@ class SteppedStore:
     collections that were written to.
     """
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
         self.steps: list[str] = []
         self.at = 0
@@ -133,13 +140,19 @@ class NearEngine:
     """Journals, a store, and drivers over both."""
 
     def __init__(
-        self, config: Config, random: Random, block_bytes: int = 3_000, batch_bytes: int = 20_000
+        self,
+        config: Config,
+        random: Random,
+        block_bytes: int = 3_000,
+        batch_bytes: int = 20_000,
+        store: Store | None = None,
     ) -> None:
-        self.config = config
+        self.config = replace(config, engine=EngineSection(kind="local"))
         self.random = random
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.block_bytes, self.batch_bytes = block_bytes, batch_bytes
         self._files: dict[str, int] = {}
+        self._ends = Ends(self.config, "test")
         self.written: list[Record] = []
 
     def journal(self, records: Iterable[Record], files: int = 2) -> None:
@@ -156,12 +169,14 @@ class NearEngine:
                 file.write(b"".join(some))
                 self._files[name] = file.tell()
                 file.write(self.random.choice([b"", b'{"id":"gamelog/torn:1","area":"', some[0]]))
-        report(self.config.data, "test", self._files)
+        self._ends.report(self._files)
 
-    def driver(self, store: Store | SteppedStore | None = None) -> EngineDriver:
+    def driver(
+        self, store: Store | SteppedStore | None = None, engine: BatchEngine | None = None
+    ) -> EngineDriver:
         """Return a driver, as after a start."""
         used: Any = store or self.store
-        engine = InlineEngine(used, self.random)
+        engine = engine or InlineEngine(used, self.random)
         return EngineDriver(self.config, used, engine, self.config.data, self.block_bytes, self.batch_bytes)
 
     def finish(self, driver: EngineDriver) -> None:

@@ -64,7 +64,9 @@ class Play:
         every = [(step, after) for step in range(1, len(store.steps) + 1) for after in (False, True)]
         deciding = [one for one in every if store.steps[one[0] - 1] not in catalogue(engine.config)]
         assert len(every) > len(deciding) + MOMENTS
-        for step, after in [*deciding, *self.random.sample(every, MOMENTS)]:
+        # What another driver has done by then is left to chance: where plans are made, it has several.
+        planning = [(step, after) for step, after in deciding if store.steps[step - 1] == position.PLANS]
+        for step, after in [*deciding, *3 * planning, *self.random.sample(every, MOMENTS)]:
             engine = self.begin(portions=2)
             store = SteppedStore(engine.store)
             store.at, store.after = step, after
@@ -127,7 +129,7 @@ class OtherDriver:
     def __init__(self, engine: NearEngine, records: list[Record], random: Random) -> None:
         self._engine, self._records = engine, records
         self.store = SteppedStore(engine.store)
-        self.store.event, self.store.at = die, random.choice([0, random.randrange(1, 60)])
+        self.store.event, self.store.at = die, random.choice([0, *random.sample(range(1, 60), 3)])
 
     def __call__(self) -> None:
         self._engine.journal(self._records)

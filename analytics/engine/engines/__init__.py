@@ -18,7 +18,7 @@ class FoldedBatch(Protocol):
         """Fold these blocks, by index, once more; what was folded of them before is dropped."""
 
     def settle(self) -> Iterator[AreaSettled]:
-        """Settle every area, each in one task; yield areas as they are done.
+        """Settle every area, each with all of its deltas in one task; yield areas as they are done.
 
         Call again after Unavailable: what is done already changes nothing.
 

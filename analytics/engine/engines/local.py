@@ -1,0 +1,300 @@
+"""Tasks in processes of this host.
+
+    this process ── task, pickled ──▶ process 0: folds blocks; settles areas 0, n, 2n …
+                 ◀── result, pickled ──          │ ▲
+                                        deltas in files, by share of the areas
+
+Deltas go from the fold to the settling in files, so the memory of neither grows with the batch. Areas are divided among
+shares by a hash, and a share is settled by the same process each time: it remembers the documents that it wrote.
+"""
+
+import contextlib
+import os
+import pickle
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from secrets import token_hex
+from typing import Any
+
+from analytics.engine.context import Context
+from analytics.engine.tasks import AreaSettled, FoldTask, Summary
+from analytics.errors import AnalyticsError
+from analytics.system.processes import process_started
+
+SHARES = 8
+"""Of the areas, for each process: what is settled at once has to fit into memory."""
+
+TRIES = 6
+"""Of a task whose process ends: it may be the task that ends it."""
+
+_SIZE = struct.Struct(">Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where deltas lie: a file and bytes of it."""
+
+    path: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldCall:
+    """Fold a block as part of batch ``number``, and write its deltas, divided among ``shares``, to ``path``."""
+
+    task: FoldTask
+    number: int
+    shares: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettleCall:
+    """Settle, as part of batch ``number``, the areas whose deltas lie there."""
+
+    number: int
+    extents: Sequence[Extent]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldReply:
+    """A block's summary, and by share where its deltas lie."""
+
+    summary: Summary
+    extents: Mapping[int, Extent]
+
+
+class ProcessLost(Exception):
+    """A process has ended before it has replied."""
+
+
+def send(connection: socket.socket, message: object) -> None:
+    """Send a message, pickled."""
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    connection.sendall(_SIZE.pack(len(data)) + data)
+
+
+def receive(connection: socket.socket) -> Any:
+    """Return the next message. Raise ProcessLost where the other end is gone."""
+    (size,) = _SIZE.unpack(_exactly(connection, _SIZE.size))
+    return pickle.loads(_exactly(connection, size))
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        try:
+            more = connection.recv(min(size - len(data), 1 << 20))
+        except OSError as error:
+            raise ProcessLost from error
+        if not more:
+            raise ProcessLost
+        data += more
+    return bytes(data)
+
+
+class _TaskProcessHandle:
+    """One of the processes, started again if it ends."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+
+    def call(self, call: FoldCall | SettleCall) -> Any:
+        """Return what a task returns, or raise what it raises. Raise ProcessLost where its process ends."""
+        try:
+            connection = self._connection or self._start()
+            send(connection, call)
+            result = receive(connection)
+        except (ProcessLost, OSError) as error:
+            self.stop()
+            raise ProcessLost from error
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._connection = self._process = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    def _start(self) -> socket.socket:
+        here, there = socket.socketpair()
+        with there:
+            command = [sys.executable, "-m", "analytics.engine.engines.local_process", str(there.fileno())]
+            self._process = subprocess.Popen(command, pass_fds=[there.fileno()])
+        self._connection = here
+        send(here, self._context)
+        return here
+
+
+class LocalEngine:
+    """Runs tasks in ``tasks`` processes of this host. Deltas lie in a folder of ``data/engine`` meanwhile."""
+
+    def __init__(self, tasks: int) -> None:
+        self.tasks = tasks
+        self._folder: Path | None = None
+        self._processes: list[_TaskProcessHandle] = []
+        self._lost = 0
+        self._error = ""
+
+    def start(self, context: Context) -> None:
+        """Make ready: processes start with their first task."""
+        self.close()
+        self._folder = _own_folder(context.config.data / "engine")
+        self._processes = [_TaskProcessHandle(context) for _ in range(self.tasks)]
+
+    def fold(self, number: int, tasks: Sequence[FoldTask]) -> "LocalBatch":
+        """Fold every block; see :class:`analytics.engine.engines.BatchEngine`."""
+        assert self._folder is not None
+        batch = LocalBatch(self, number, self._folder / str(number), len(tasks))
+        try:
+            batch.again(dict(enumerate(tasks)))
+        except BaseException:
+            batch.close()
+            raise
+        return batch
+
+    def state(self) -> dict[str, object]:
+        """Return what ``status`` shows."""
+        running = sum(one.runs for one in self._processes)
+        return {"tasks_lost": self._lost, "executors": running, "error": self._error}
+
+    def close(self) -> None:
+        """End the processes."""
+        for one in self._processes:
+            one.stop()
+        self._processes = []
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def run(self, calls: Sequence[Sequence[FoldCall | SettleCall]]) -> Iterator[Any]:
+        """Yield the results of calls as they come, in any order; after an error, no further call begins.
+
+        Args:
+            calls: for each process, what it does, one after the other.
+        """
+        results: SimpleQueue[tuple[Any, BaseException | None] | None] = SimpleQueue()
+        stopping = threading.Event()
+
+        def work(process: _TaskProcessHandle, some: Sequence[FoldCall | SettleCall]) -> None:
+            try:
+                for call in some:
+                    if stopping.is_set():
+                        break
+                    results.put((self._call(process, call), None))
+            except BaseException as error:
+                stopping.set()
+                results.put((None, error))
+            results.put(None)
+
+        threads = [
+            threading.Thread(target=work, args=(process, some), daemon=True)
+            for process, some in zip(self._processes, calls, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        first: BaseException | None = None
+        ended = 0
+        try:
+            while ended < len(threads):
+                found = results.get()
+                if found is None:
+                    ended += 1
+                elif found[1] is not None:
+                    first = first or found[1]
+                elif first is None:
+                    yield found[0]
+        finally:
+            stopping.set()
+            for thread in threads:
+                thread.join()
+        if first is not None:
+            raise first
+
+    def _call(self, process: _TaskProcessHandle, call: FoldCall | SettleCall) -> Any:
+        for _ in range(TRIES):
+            try:
+                return process.call(call)
+            except ProcessLost:
+                self._lost += 1
+        what = f"the fold of {call.task.block.journal}" if isinstance(call, FoldCall) else "settling areas"
+        raise AnalyticsError(
+            f"{what} has ended its process {TRIES} times: does it have enough memory? See [engine] block_mb and batch_mb"
+        )
+
+
+class LocalBatch:
+    """Blocks whose deltas lie in files; see :class:`analytics.engine.engines.FoldedBatch`."""
+
+    def __init__(self, engine: LocalEngine, number: int, folder: Path, blocks: int) -> None:
+        self._engine, self._number, self._folder = engine, number, folder
+        self._replies: list[FoldReply | None] = [None] * blocks
+        self._tries = 0
+        folder.mkdir(exist_ok=True)
+
+    @property
+    def summaries(self) -> Sequence[Summary]:
+        """What each block holds."""
+        return [one.summary for one in self._replies if one is not None]
+
+    def again(self, tasks: Mapping[int, FoldTask]) -> None:
+        """Fold these blocks, in place of what was folded of them."""
+        self._tries += 1
+        shares, count = self._engine.tasks * SHARES, self._engine.tasks
+        calls: list[list[FoldCall | SettleCall]] = [[] for _ in range(count)]
+        places = {}
+        for turn, (place, task) in enumerate(tasks.items()):
+            path = str(self._folder / f"{place}.{self._tries}")
+            places[path] = place
+            calls[turn % count].append(FoldCall(task, self._number, shares, path))
+        for path, reply in self._engine.run(calls):
+            self._replies[places[path]] = reply
+
+    def settle(self) -> Iterator[AreaSettled]:
+        """Settle every area."""
+        extents: dict[int, list[Extent]] = {}
+        for one in self._replies:
+            for share, extent in one.extents.items() if one else ():
+                extents.setdefault(share, []).append(extent)
+        calls: list[list[FoldCall | SettleCall]] = [[] for _ in range(self._engine.tasks)]
+        for share, some in sorted(extents.items()):
+            calls[share % self._engine.tasks].append(SettleCall(self._number, some))
+        for settled in self._engine.run(calls):
+            yield from settled
+
+    def close(self) -> None:
+        """Remove the files."""
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self._folder)
+
+
+def _own_folder(folder: Path) -> Path:
+    """Make a folder for this process in ``folder``; remove those of processes that are gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        pid, _, rest = left.name.partition("-")
+        if not pid.isdecimal() or str(process_started(int(pid))) != rest.partition("-")[0]:
+            shutil.rmtree(left, ignore_errors=True)
+    own = folder / f"{os.getpid()}-{process_started()}-{token_hex(4)}"
+    own.mkdir()
+    return own

@@ -1,0 +1,83 @@
+"""The local engine: processes that fold and settle, on a real server, and are killed meanwhile."""
+
+import os
+import signal
+from pathlib import Path
+from random import Random
+
+import gevent
+import pytest
+from databases import Database
+from msgspec.structs import replace
+from near_engine import NearEngine, differing
+from near_suite import config_of
+from raw_months import AUTUMN, divided_world, sent
+
+from analytics.config import BrokerSection, Config
+from analytics.engine.blocks import JournalGone
+from analytics.engine.engines.local import LocalEngine
+from analytics.store import open_store
+
+RECORDS = [one.record for one in sent(3, AUTUMN)][:900]
+
+
+@pytest.fixture
+def config(tmp_path: Path, database: Database) -> Config:
+    """A configuration whose documents lie on the shared server."""
+    return replace(config_of(divided_world(), tmp_path, BrokerSection()), mongodb=database.section)
+
+
+class Processes(LocalEngine):
+    """Processes that can be killed."""
+
+    def kill(self, random: Random) -> None:
+        """Kill one of them, if any runs."""
+        running = [one._process.pid for one in self._processes if one._process]
+        if running:
+            os.kill(random.choice(running), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("killing", [False, True], ids=["undisturbed", "killing"])
+def test_processes(killing: bool, config: Config) -> None:
+    random = Random(1)
+    store = open_store(config)
+    engine = NearEngine(config, random, 100_000, 400_000, store)
+    processes = Processes(2)
+    driver = engine.driver(engine=processes)
+    ended = gevent.event.Event()
+
+    def kill() -> None:
+        while not ended.wait(5 * random.random()):
+            processes.kill(random)
+
+    killer = gevent.spawn(kill) if killing else None
+    for begin in range(0, len(RECORDS), 300):
+        engine.journal(RECORDS[begin : begin + 300] + random.sample(RECORDS[: begin + 1], begin // 10))
+        engine.finish(driver)
+        if killing:
+            while processes.state()["tasks_lost"] == 0:
+                engine.journal(random.sample(RECORDS[: begin + 300], 20))
+                engine.finish(driver)
+    ended.set()
+    if killer:
+        killer.get()
+    assert differing(engine.expected(), engine.documents()) == []
+    assert driver.state()["executors"] > 0
+    driver.close()
+    assert list((config.data / "engine").iterdir()) == []
+    store.close()
+
+
+def test_a_journal_that_is_gone(config: Config) -> None:
+    """It is missed by name; back in its place, gzipped or not, it counts."""
+    engine = NearEngine(config, Random(2), 100_000, 400_000, open_store(config))
+    engine.journal(RECORDS[:500], files=1)
+    (journal,) = config.data.glob("gamelog_*.txt")
+    away = journal.rename(journal.with_suffix(".away"))
+    driver = engine.driver(engine=LocalEngine(1))
+    with pytest.raises(JournalGone, match=f"{journal.name} is missing"):
+        driver.step()
+    away.rename(journal)
+    engine.finish(driver)
+    assert differing(engine.expected(), engine.documents()) == []
+    driver.close()
