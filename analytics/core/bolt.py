@@ -110,7 +110,7 @@ class Bolt:
 
     @cached_property
     def named_lists(self) -> Mapping[str, list[tuple[str, Callable[[Any], Iterable[Any]]]]]:
-        """By topic, for each reader whose list names values, its list field and what gives a state's; "" for the others."""
+        """By topic, for each reader whose list names values, its list field and what gives a delta's; "" for the others."""
         return {
             topic: [
                 (measure.list_field, measure.compact)
@@ -142,9 +142,9 @@ class Bolt:
 
     @cached_property
     def gathers(self) -> Mapping[str, list[Callable[[Sequence[Any]], Any]]]:
-        """By topic, what makes the states of its readers from rows."""
+        """By topic, what makes the deltas of its readers from rows."""
         return {
-            topic: [measure.gather for measure in self.measures.values() if measure.reads(topic)]
+            topic: [measure.delta for measure in self.measures.values() if measure.reads(topic)]
             for topic in self.reads
         }
 

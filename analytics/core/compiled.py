@@ -1,10 +1,10 @@
 """What of the suite is compiled: without a C compiler it was installed without, and other code does the same, slower."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 try:
-    from analytics.core import plain, remap
+    from analytics.core import plain, remap, texts
     from analytics.core.scan import Scanner
 except ImportError:
     COMPILED = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from analytics.core.remap import Remapper
     from analytics.core.schema import Schema
 
-__all__ = ["COMPILED", "named", "numbered", "remapper", "scanner"]
+__all__ = ["COMPILED", "added", "count_lines", "list_as_bson", "named", "numbered", "remapper", "scanner"]
 
 
 def scanner(
@@ -34,6 +34,11 @@ def named(plains: "Sequence[Plain]", source: str) -> dict[str, tuple[int, bytes]
     return plain.named(plains, source.encode())
 
 
+def count_lines(text: bytes, begin: int, end: int) -> int:
+    """Return the newlines between two places."""
+    return plain.count_lines(text, begin, end) if COMPILED else text.count(b"\n", begin, end)
+
+
 def remapper(*options: Any) -> "Remapper | None":
     """Return what rewrites JSON lines of another shape; None where it is not compiled, or where there is too much to rewrite."""
     try:
@@ -48,3 +53,17 @@ def numbered(chunk: bytes, first: int, begin: bytes, end: bytes) -> bytes:
         return remap.numbered(chunk, first, begin, end)
     lines = enumerate(chunk.split(b"\n")[:-1], first)
     return b"\n".join(b"%b%d%b%b}" % (begin, n, end, line) for n, line in lines)
+
+
+def added(known: dict[str, None], more: Collection[str]) -> list[str]:
+    """Add texts to the keys of ``known``, and return those that it did not have, each once."""
+    if COMPILED:
+        return texts.added(known, more)
+    new = [text for text in dict.fromkeys(more) if text not in known]
+    known.update(dict.fromkeys(new))
+    return new
+
+
+def list_as_bson(name: str, items: list[Any]) -> bytes | None:
+    """Return a member of a BSON document; None where that is for pymongo to encode: if ``items`` are more than ASCII texts."""
+    return texts.list_as_bson(name, items) if COMPILED else None

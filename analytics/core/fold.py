@@ -33,7 +33,7 @@ class Delta(msgspec.Struct, gc=False):
 
     Attributes:
         topic, number: the message's topic and its number there.
-        states: what the message says to this document: a state for each of the bolt's readers of the topic.
+        states: what the message says to this document: a measure's delta for each of the bolt's readers of the topic.
         tuples: the spout tuples that it accounts for.
     """
 

@@ -1,23 +1,22 @@
 """The small algebra that bolts are declared in: what a document says, and how it grows.
 
-A measure's state is a monoid: `gather` makes one from rows, `merge` joins two, in any order and grouping
-with the same result. The same state is kept in a stored document, so folding a million records at once or
-one by one gives equal documents.
+A measure's state is a monoid: `gather` makes one from rows, `merge` joins two, in any order and grouping with the same
+result. The same state is kept in a stored document, so folding a million records at once or one by one gives equal documents.
 
 Those that say what the newest row says stand in ``analytics.core.latest``.
 
-Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart into). Values are named by
-an attribute path (``"data.acct"``) or by a function of the row. A measure that reads no more than attribute paths takes Columns
-as well.
+Rows are whatever a bolt reads (decoded tuples, or what one tuple is taken apart into). Values are named by an attribute path
+(``"data.acct"``) or by a function of the row. A measure that reads no more than attribute paths takes Columns as well.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from analytics.core.columns import Columns
+from analytics.core.compiled import added
 
 S = TypeVar("S")
 Getter = Callable[[Any], Any]
@@ -71,9 +70,13 @@ class Measure(ABC, Generic[S]):
     def gather(self, rows: Sequence[Any]) -> S:
         """Return the state of these rows."""
 
+    def delta(self, rows: Sequence[Any]) -> Any:
+        """Return what these rows add to a state: their own, or another form of it that is cheaper to make."""
+        return self.gather(rows)
+
     @abstractmethod
-    def merge(self, state: S, more: S) -> S:
-        """Return the state of both. May change and return ``state``; never changes ``more``."""
+    def merge(self, state: S, more: Any) -> S:
+        """Return the state of both. May change and return ``state``; never changes ``more``, a state or a delta."""
 
     @abstractmethod
     def save(self, field: str, state: S) -> dict[str, Any]:
@@ -96,7 +99,6 @@ class Growing(Measure[S]):
     """A measure whose state is a list that only grows, so that a document can spread it over parts."""
 
     list_field: str
-
     goes_stale = False
     """Whether a newer list item can make an older one meaningless."""
 
@@ -104,8 +106,8 @@ class Growing(Measure[S]):
     """Whether a change can take items away. What is shown in the measure's field is then how many there are."""
 
     @abstractmethod
-    def absorb(self, state: S, more: S) -> list[Any]:
-        """Merge ``more`` into ``state`` itself and return a new list of the items that this adds to it."""
+    def absorb(self, state: S, more: Any) -> list[Any]:
+        """Merge ``more``, a state or a delta, into ``state`` itself and return a new list of the items that this adds to it."""
 
     @abstractmethod
     def compact(self, state: S) -> list[Any]:
@@ -235,8 +237,7 @@ Moves = tuple[int, int, int, int]
 class Flow(_OfValue[Moves]):
     """What goes out and what comes in, of an integer that is below 0 or above 0: how often, and how much in all.
 
-    Args:
-        out, into: the fields of how often and how much; amounts are positive. Past 64 bits they show as :class:`Sum` does.
+    ``out`` and ``into``: the fields of how often and how much; amounts are positive. Past 64 bits they show as :class:`Sum` does.
     """
 
     def __init__(
@@ -356,17 +357,18 @@ class Distinct(Growing[Values], _OfValue[Values]):
         values = self.values(rows)
         return dict.fromkeys(chain.from_iterable(values) if self._each else values)
 
-    def merge(self, state: Values, more: Values) -> Values:
-        state.update(more)
+    def delta(self, rows: Rows) -> Collection[str]:
+        values = list(chain.from_iterable(self.values(rows))) if self._each else self.values(rows)
+        return (
+            values if isinstance(values, list) else dict.fromkeys(values)
+        )  # columns are lists, with few repeats
+
+    def merge(self, state: Values, more: Collection[str]) -> Values:
+        added(state, more)
         return state
 
-    def absorb(self, state: Values, more: Values) -> list[str]:
-        before = len(state)
-        state.update(more)
-        new = len(state) - before
-        if new == len(more):
-            return list(more)  # most often: all of them, or none
-        return list(islice(reversed(state), new)) if new else []
+    def absorb(self, state: Values, more: Collection[str]) -> list[str]:
+        return added(state, more)
 
     def compact(self, state: Values) -> list[str]:
         return sorted(state)

@@ -3,7 +3,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdlib cimport free
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 from analytics.core.jsontext cimport text_of
 
@@ -69,6 +69,19 @@ def named(plains, bytes source):
     for one in plains:
         _write(one, name, places, bodies, done)
     return {code: (lines[place], bodies[place]) for code, place in places.items()}
+
+
+def count_lines(bytes text, Py_ssize_t begin, Py_ssize_t end):
+    """Return the newlines between two places."""
+    cdef const char* start = PyBytes_AS_STRING(text)
+    cdef const char* at = start + begin
+    cdef Py_ssize_t count = 0
+    while True:
+        at = <const char*> memchr(at, c"\n", start + end - at)
+        if at == NULL:
+            return count
+        count += 1
+        at += 1
 
 
 cdef _write(Plain one, bytes name, dict places, list bodies, list done):

@@ -8,7 +8,6 @@ file may refuse what is right, but never take what the other way refuses or woul
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -68,19 +67,19 @@ cdef struct Record:
 
 
 cdef struct Row:
+    # What a line says of an acct, and the area's next row.
     Span acct
     int64_t time
     Py_ssize_t area
+    Row* next
 
 
 cdef struct Column:
-    # The rows of one area: how many there are, and whether they are in the order of time; where the next one is written.
+    # The rows of one area: how many there are, the first and the last one, and whether they are in the order of time.
     Py_ssize_t rows
-    int64_t last
+    Row* first
+    Row* last
     bint ordered
-    int64_t* time
-    PyObject* accts
-    Py_ssize_t written
 
 
 cdef class Scanner:
@@ -262,6 +261,7 @@ cdef class Scanner:
         cdef Text end = at + size
         cdef Record record
         cdef Column* column
+        cdef Row* row
         cdef Py_ssize_t count = 0
         while at < end:
             at = self._line(at, latest, True, &record)
@@ -269,38 +269,48 @@ cdef class Scanner:
                 return -1
             if memchr(record.acct.begin, c"\\", record.acct.length) != NULL:
                 return -1
+            row = rows + count
+            row.acct, row.time, row.area, row.next = record.acct, record.time, record.area, NULL
             column = columns + record.area
-            column.ordered = not column.rows or (column.ordered and column.last <= record.time)
-            column.last = record.time
+            column.ordered = not column.rows or (column.ordered and column.last.time <= row.time)
+            if column.rows:
+                column.last.next = row
+            else:
+                column.first = row
+            column.last = row
             column.rows += 1
-            rows[count].acct, rows[count].time, rows[count].area = record.acct, record.time, record.area
             count += 1
             at += 1
         return count
 
     cdef tuple _columns(self, Row* rows, Py_ssize_t count, Column* columns):
-        """Return what ``by_area`` does of rows whose areas are counted; None if an acct is no text."""
+        """Return what ``by_area`` does of rows whose areas are known; None if an acct is no text."""
         cdef dict found = {}
         cdef list accts
         cdef bytes times
+        cdef int64_t* time
         cdef int64_t earliest = rows[0].time if count else 0, latest = earliest
         cdef Column* column
-        cdef Py_ssize_t i
+        cdef Row* row
+        cdef Py_ssize_t i, place
         for i in range(count):
-            column = columns + rows[i].area
-            if column.time == NULL:
-                times, accts = PyBytes_FromStringAndSize(NULL, 8 * column.rows), PyList_New(column.rows)
-                column.time, column.accts = <int64_t*> PyBytes_AS_STRING(times), <PyObject*> accts
-                found[self._names[rows[i].area]] = memoryview(times).cast("q"), accts, column.ordered
-            column.time[column.written] = rows[i].time
-            earliest, latest = min(earliest, rows[i].time), max(latest, rows[i].time)
-            try:
-                acct = text_of(rows[i].acct)
-            except UnicodeDecodeError:
-                return None
-            Py_INCREF(acct)
-            PyList_SET_ITEM(<object> column.accts, column.written, acct)
-            column.written += 1
+            row, column = rows + i, columns + rows[i].area
+            if row != column.first:
+                continue
+            # All rows of the area at once: what is used together then lies together in memory.
+            times, accts = PyBytes_FromStringAndSize(NULL, 8 * column.rows), PyList_New(column.rows)
+            time = <int64_t*> PyBytes_AS_STRING(times)
+            for place in range(column.rows):
+                time[place] = row.time
+                earliest, latest = min(earliest, row.time), max(latest, row.time)
+                try:
+                    acct = text_of(row.acct)
+                except UnicodeDecodeError:
+                    return None
+                Py_INCREF(acct)
+                PyList_SET_ITEM(accts, place, acct)
+                row = row.next
+            found[self._names[rows[i].area]] = memoryview(times).cast("q"), accts, column.ordered
         return found, earliest, latest
 
     cdef Text _line(self, Text at, int64_t latest, bint named, Record* record) noexcept nogil:
@@ -490,13 +500,15 @@ cdef bint _is_between(Text at, Text end, int64_t low, int64_t high) noexcept nog
 cdef inline uint64_t _hash(Span text) noexcept nogil:
     cdef uint64_t hash = <uint64_t> text.length, word
     cdef Py_ssize_t i = 0
-    while i < text.length:
-        word = 0
-        memcpy(&word, text.begin + i, min(8, text.length - i))
+    while i + 8 <= text.length:
+        memcpy(&word, text.begin + i, 8)
         hash = (hash ^ word) * 0x9E3779B97F4A7C15u
         hash ^= hash >> 32
         i += 8
-    return hash
+    while i < text.length:
+        hash = (hash ^ text.begin[i]) * 0x9E3779B97F4A7C15u
+        i += 1
+    return hash ^ hash >> 32
 
 
 cdef Span _span(bytes text):

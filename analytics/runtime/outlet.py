@@ -65,7 +65,8 @@ class Outlet:
         for begin in range(0, max(longest, 1), ITEMS_A_TUPLE):
             self._published += 1
             one: dict[str, Any] = {"id": f"{bolt}@{self._session}:{self._published}", **fields}
-            one |= {name: items[begin : begin + ITEMS_A_TUPLE] for name, items in lists.items()}
+            if longest > ITEMS_A_TUPLE:
+                one |= {name: items[begin : begin + ITEMS_A_TUPLE] for name, items in lists.items()}
             if begin:
                 one["tuples"] = 0
             yield msgspec.json.encode(one), one["tuples"]

@@ -6,7 +6,8 @@ from typing import Any
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
-from analytics.core.fold import Folder
+from analytics.core.bolt import Key
+from analytics.core.fold import Delta, Folder
 from analytics.core.periods import zone
 from analytics.spouts import records
 from analytics.spouts.records import convert
@@ -125,9 +126,23 @@ class DecodingPaths:
         (one, bad), (other, _) = (folder.fold(topic, 1, body) for folder in self._folders)
         if bad:
             return f"accepted, but no bolt can use it: {bad[0].line!r}: {bad[0].reason}"
-        if one != other:
+        if meaning(one) != meaning(other):
             return f"{topic}: columns and decoded tuples differ: {one}\n{other}"
         return None
+
+
+def meaning(folded: Mapping[str, Mapping[Key, Delta]]) -> list[Any]:
+    """Return what deltas say: values that are listed as they came are a set."""
+    return [
+        (
+            name,
+            key,
+            one.tuples,
+            [dict.fromkeys(some) if isinstance(some, list) else some for some in one.states],
+        )
+        for name, deltas in folded.items()
+        for key, one in deltas.items()
+    ]
 
 
 def _text(lines: Chunk) -> bytes:

@@ -100,6 +100,21 @@ def test_merging_is_associative_and_commutative(name, one, two, three):
 @pytest.mark.parametrize("name", MEASURES)
 @settings(max_examples=60)
 @given(one=drawn, two=drawn)
+def test_a_delta_adds_what_a_state_adds(name, one, two):
+    measure = MEASURES[name]
+    a, b = rows_of(one), rows_of(two, 100)
+    both = [measure.merge(measure.gather(a), more) for more in (measure.delta(b), measure.gather(b))]
+    assert canonical(measure, both[0]) == canonical(measure, both[1])
+    if isinstance(measure, Growing):
+        state = measure.gather(a)
+        added = measure.absorb(state, measure.delta(b))
+        assert canonical(measure, state) == canonical(measure, both[1])
+        assert measure.absorb(state, measure.delta(b)) == [] and len(added) == len(set(map(repr, added)))
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@settings(max_examples=60)
+@given(one=drawn, two=drawn)
 def test_merging_leaves_what_is_merged_alone(name, one, two):
     measure = MEASURES[name]
     more = measure.gather(rows_of(two, 100))

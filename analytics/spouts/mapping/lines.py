@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from analytics.core.compiled import count_lines
 from analytics.core.tuples import UNDECODABLE
 from analytics.errors import RecordError
 from analytics.spouts import records
 from analytics.spouts.mapping.compiled import LineMapping
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Originals, Share
-from analytics.spouts.sources.stream import Chunk, count_lines
+from analytics.spouts.sources.stream import Chunk
 
 MARK = b'","as":"'
 _BEGIN = b'{"id":"'

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import msgspec
-import numpy as np
 from msgspec.structs import replace
 
+from analytics.core.compiled import count_lines
 from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.positions import StreamPosition
 
@@ -273,11 +273,6 @@ def is_record(line: bytes) -> bool:
     except UNDECODABLE:
         return False
     return True
-
-
-def count_lines(data: bytes, begin: int, end: int) -> int:
-    """Return the newlines between two places, four times as fast as ``bytes.count``."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8, end - begin, begin) == ord("\n")))
 
 
 def _before_long_line(data: bytes, at: int) -> int:
