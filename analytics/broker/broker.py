@@ -14,14 +14,13 @@ from analytics.broker.authentication import BROKER, make_keys, server_options
 from analytics.broker.batches import check_pairs
 from analytics.broker.committer import Committer
 from analytics.broker.disk import Disk
-from analytics.broker.filter import Filter
-from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.frontend import Frontend
-from analytics.broker.log import NOTHING, Log, Retention
-from analytics.broker.opening import refuse_half_restored
+from analytics.broker.log import NOTHING, Retention
+from analytics.broker.opening import refuse_where_engine_counts
 from analytics.broker.positions import Positions
 from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
+from analytics.broker.stored import QUEUE, lock, open_stored
 from analytics.broker.topics import LONGEST
 from analytics.broker.wire import (
     Accepted,
@@ -39,7 +38,6 @@ from analytics.broker.wire import (
     encode,
 )
 from analytics.config import BrokerSection
-from analytics.system.locks import FileLock
 from analytics.system.tasks import TaskGroup
 
 logger = logging.getLogger(__name__)
@@ -85,9 +83,7 @@ class Broker:
     def start(self) -> None:
         """Open the log and the filter, bind the sockets. Raise LogError if the log can't be used."""
         section = self.bound
-        self._lock = FileLock(
-            self._data / "broker.lock", "another broker runs on this data folder: stop it first"
-        )
+        self._lock = lock(self._data)
         try:
             self._make_own_keys()
             security = server_options(section)
@@ -172,35 +168,23 @@ class Broker:
 
     def _open(self) -> None:
         """Open filter and log, and add the log's records to the filter that its own files lack."""
-        refuse_half_restored(self._data)
-        queue = self._data / "queue"
-        self._store = FilterStore(self._data / "filter")
-        self._filter = Filter(self._store.quiet.find)
-        expect = self._store.load(self._filter)
-        segment_bytes = int(self.bound.segment_mb * (1 << 20))
+        refuse_where_engine_counts(self._data)
         read = {topic for topics in self._bolts.values() for topic in topics}
-        self._log = Log(queue, segment_bytes, self.bound.fsync, expect, read)
-        for entry in self._log.entries(self._store.saved(self._log.identity)):
-            if entry.ns or entry.rejected:
-                self._filter.note(entry.source, entry.ns, entry.rejected)
-        self._save_filter()
-        self._positions = Positions(queue / "bolts.json", self._log.identity, self._bolts, self._own)
+        stored = open_stored(self.bound, self._data, read)
+        self._store, self._filter, self._log = stored.store, stored.filter, stored.log
+        try:
+            stored.save_filter()
+        except OSError as error:
+            # The old snapshot and tail stay valid.
+            logger.warning("the filter's snapshot was not saved: %s", error)
+        path = self._data / QUEUE / "bolts.json"
+        self._positions = Positions(path, self._log.identity, self._bolts, self._own)
 
     def _make_own_keys(self) -> None:
         """Make the default keys in the data folder at the first start, if none are configured."""
         if self.bound.keys and Path(self.bound.keys) == self._data / "keys":
             for name in (BROKER, self.bound.key_name):
                 make_keys(Path(self.bound.keys), name)
-
-    def _save_filter(self) -> None:
-        """Start with a short tail. On a full disk, the old snapshot and tail stay valid."""
-        try:
-            quiet = self._filter.quiet()
-            self._store.quiet.put(quiet)
-            self._filter.leave(quiet)
-            self._store.save(self._log.identity, self._log.seq, encoded(self._filter))
-        except OSError as error:
-            logger.warning("the filter's snapshot was not saved: %s", error)
 
     def _answer(self, request: Request) -> Answer | None:
         match request:

@@ -12,6 +12,17 @@ from analytics.errors import LogError
 RESTORING = "restoring"
 """A file that lies in the data folder while a backup is restored into it: part of what was counted is missing then."""
 
+ENGINE_COUNTS = "engine_counts"
+"""A file that lies in the data folder while an engine counts its records: a broker would count those to come twice."""
+
+
+def refuse_where_engine_counts(data: Path) -> None:
+    """Raise LogError if an engine counts the records of the data folder."""
+    if (data / ENGINE_COUNTS).exists():
+        raise LogError(
+            f"{data}: an engine counts the records of this data folder. `bin/analytics engine release` hands over to broker and workers"
+        )
+
 
 def refuse_half_restored(data: Path) -> None:
     """Raise LogError if a restoration into the data folder was interrupted."""

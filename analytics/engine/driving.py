@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from analytics.config import Config, load
+from analytics.engine.adopt import begin_to_count
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine
 from analytics.engine.live import EngineDriver
@@ -70,6 +71,7 @@ class Driving:
         while not self.ending.is_set():
             try:
                 if not self._noted:
+                    begin_to_count(self._config, self._store)
                     Declarations(self._config, self._store).note_first_runs(running_bolts(self._config), None)
                     self._noted = True
                 self.ending.wait(self._batch())

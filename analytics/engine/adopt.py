@@ -1,0 +1,272 @@
+"""From broker and workers to the engine, and back: what was counted is handed over, once all of it is counted.
+
+    adopt      filter ─▶ engine_seen    positions of journals ─▶ engine's position    note in the store, mark in the data folder
+    release    engine_seen ─▶ filter    records by topic ─▶ a new Queue               note in the store, mark removed
+
+Nothing that counts runs meanwhile. Each step may be done again, so an interrupted call is called again. The note says who counts: an
+engine does not start where broker and workers do. The mark keeps the broker from starting where an engine counts.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+
+from analytics.broker.opening import ENGINE_COUNTS
+from analytics.broker.stored import StoredBroker, begin_queue, lock, open_stored
+from analytics.broker.wire import Head, totals
+from analytics.config import Config, EngineSection
+from analytics.core.intervals import Pair
+from analytics.core.numberset import NumberSet
+from analytics.engine.position import PLANS, EnginePosition
+from analytics.engine.seen import COLLECTION as SEEN
+from analytics.engine.seen import SeenRecords
+from analytics.errors import AnalyticsError
+from analytics.runtime.balance import NOTHING, SPOUTS
+from analytics.runtime.engine_progress import EngineProgress
+from analytics.runtime.engine_report import reported_ends
+from analytics.runtime.nodes import TIMERS, all_readers, readers
+from analytics.runtime.timers.position import TimersPosition
+from analytics.spouts.ends import journal_folder, shared_folder
+from analytics.spouts.outbox import OutboxState
+from analytics.spouts.piped import PipedStreams
+from analytics.spouts.polled import POLLED
+from analytics.spouts.positions import StateFile
+from analytics.store import POSITIONS, Store, Write
+from analytics.system import files
+
+COUNTING = "counting"
+"""The document of ``positions`` that says who counts: ``{"by": "engine"}`` or ``{"by": "broker"}``."""
+
+PAIRS_AT_ONCE = 10_000
+
+Say = Callable[[str], None]
+
+
+class NotHandedOver(AnalyticsError):
+    """Something is not counted yet, or counted elsewhere; the message says what to do. Nothing has changed."""
+
+
+class _Outboxed(msgspec.Struct):
+    outbox: OutboxState = msgspec.field(default_factory=OutboxState)
+
+
+def adopt(config: Config, store: Store, say: Say) -> None:
+    """Hand over to the engine. Nothing but the store runs.
+
+    Raises:
+        NotHandedOver: something is not counted yet, or the engine counts already.
+        LockTaken: the broker runs.
+        Unavailable: the store does not answer.
+    """
+    if counting(store) == "engine":
+        raise NotHandedOver("the engine counts already: there is nothing to adopt")
+    before = msgspec.structs.replace(config, engine=EngineSection())
+    bolts = readers(before)
+    read = {topic for topics in bolts.values() for topic in topics}
+    with lock(config.data):
+        stored = open_stored(config.broker, config.data, read)
+        try:
+            _require_counted(store, stored, bolts)
+            ends = _accepted_ends(config)
+            sources = _fill_seen(store, stored.accepted())
+            heads = dict(stored.log.heads)
+        finally:
+            stored.close()
+    records = {
+        topic: head.records
+        for topic, head in heads.items()
+        if topic.partition(".")[0] in SPOUTS and head.records
+    }
+    position = EnginePosition(store)
+    saved = position.load()
+    store.delete(PLANS, [id for id in store.ids(PLANS) if int(id) > saved.batch])
+    saved = position.commit(
+        replace(saved, id=token_hex(8), ends=ends, records=records, repeated=0, written={})
+    )
+    _move_timers(store, saved.log, {topic: Head(saved.batch, 0, 0) for topic in bolts.get(TIMERS, ())})
+    note(store, "engine")
+    files.write(config.data / ENGINE_COUNTS, b"")
+    say(
+        f"adopted {sum(records.values()):,} records of {sources:,} streams; {len(ends):,} journals are read on"
+    )
+
+
+def release(config: Config, store: Store, say: Say) -> None:
+    """Hand over to broker and workers. Nothing but the store runs.
+
+    Raises:
+        NotHandedOver: something is not counted yet, or no engine has counted.
+        LockTaken: a broker runs.
+        Unavailable: the store does not answer.
+    """
+    if counting(store) != "engine":
+        raise NotHandedOver("no engine has counted: there is nothing to release")
+    progress = EngineProgress.load(store)
+    saved = EnginePosition(store).load()
+    waiting = progress.waiting(reported_ends(config)) if progress is not None else 0
+    if saved.frozen or waiting:
+        raise NotHandedOver(
+            f"{waiting:,} bytes of journals are not counted by the engine yet: start the suite with it, `bin/analytics drain`, and "
+            "call this again"
+        )
+    bolts = readers(msgspec.structs.replace(config, engine=EngineSection()))
+    own = all_readers(config)
+    read = {topic for topics in bolts.values() for topic in topics}
+    with lock(config.data):
+        identity, heads = begin_queue(config.data, saved.records, bolts, own)
+        stored = open_stored(config.broker, config.data, read)
+        try:
+            sources = _fill_filter(stored, store)
+        finally:
+            stored.close()
+        _move_bolts(
+            store, identity, heads, {name: topics for name, topics in bolts.items() if name != TIMERS}
+        )
+        _move_timers(store, identity, {topic: heads.get(topic, NOTHING) for topic in bolts.get(TIMERS, ())})
+        note(store, "broker")
+        (config.data / ENGINE_COUNTS).unlink(missing_ok=True)
+    say(f"released {sum(saved.records.values()):,} records of {sources:,} streams to broker and workers")
+
+
+def counting(store: Store) -> str:
+    """Return who counts: "engine", "broker", or "" if that was never noted."""
+    return str(store.load(POSITIONS, [COUNTING]).get(COUNTING, {}).get("by", ""))
+
+
+def note(store: Store, by: str) -> None:
+    """Note who counts from now on."""
+    store.write(POSITIONS, [Write(COUNTING, {"by": by, "_v": 1}, None)])
+
+
+def begin_to_count(config: Config, store: Store) -> None:
+    """Note that the engine counts, where nobody has counted before.
+
+    Raises:
+        NotHandedOver: broker and workers have counted.
+        Unavailable: the store does not answer.
+    """
+    found = counting(store)
+    before = readers(msgspec.structs.replace(config, engine=EngineSection()))
+    if found == "broker" or (not found and _logs(store, before) - {""}):
+        raise NotHandedOver(
+            "broker and workers have counted records of this database: `bin/analytics engine adopt` hands over to the engine, so that "
+            "none counts twice"
+        )
+    if not found:
+        note(store, "engine")
+    mark = config.data / ENGINE_COUNTS
+    if not mark.exists():
+        files.write(mark, b"")
+
+
+def _logs(store: Store, bolts: Iterable[str]) -> set[str]:
+    """Return the logs of brokers in which bolts have positions."""
+    found = store.load(POSITIONS, list(bolts))
+    return {one["log"] for one in found.values() if not one["log"].startswith("engine:")}
+
+
+def _require_counted(store: Store, stored: StoredBroker, bolts: Mapping[str, Iterable[str]]) -> None:
+    """Raise NotHandedOver where a bolt has not counted all of the Queue."""
+    positions = store.load(POSITIONS, list(bolts))
+    for bolt, topics in bolts.items():
+        saved = positions.get(bolt, {})
+        passed = {topic: number for topic, number, *_ in saved.get("topics", ())}
+        for topic in topics:
+            newest = stored.log.heads.get(topic, NOTHING).number
+            if newest and (saved.get("log") != stored.log.identity or passed.get(topic, 0) < newest):
+                raise NotHandedOver(
+                    f"{bolt} has not counted all of {topic} yet: start the suite without [engine], `bin/analytics drain`, and call "
+                    "this again"
+                )
+    accepted = sum(one.accepted for one in stored.filter.states().values())
+    queued = sum(totals(stored.log.heads, spout) for spout in SPOUTS)
+    if accepted != queued:
+        raise NotHandedOver(
+            f"the filter accepted {accepted:,} records, but the Queue numbers {queued:,}: see `bin/analytics status` first"
+        )
+
+
+def _accepted_ends(config: Config) -> dict[str, int]:
+    """Return the byte of each of this host's journals before which everything was sent to the broker.
+
+    Raise NotHandedOver if journals move to the shared folder, and some of those before were not sent whole.
+    """
+    ends = PipedStreams(config.data).journals()
+    for spout in POLLED:
+        found = StateFile(config.data / "state" / f"{spout}.json").load(_Outboxed)
+        ends |= found.outbox.journal
+    folder = journal_folder(config)
+    if folder != config.data:
+        for name, end in ends.items():
+            path = config.data / name
+            if path.exists() and path.stat().st_size > end:
+                raise NotHandedOver(
+                    f"{path} has lines that were not sent to the broker, and journals move to {folder}: start the suite once more "
+                    "without [engine], which sends them, then stop it and call this again"
+                )
+    prefix = folder.relative_to(shared_folder(config))
+    return {str(prefix / name): end for name, end in ends.items()}
+
+
+def _fill_seen(store: Store, accepted: Iterable[tuple[str, NumberSet]]) -> int:
+    """Let accepted records count; return of how many streams they are."""
+    seen, sources = SeenRecords(store), 0
+    for source, numbers in accepted:
+        runs = _runs(numbers)
+        for begin in range(0, len(runs), PAIRS_AT_ONCE):
+            seen.add({source: runs[begin : begin + PAIRS_AT_ONCE]})
+        sources += bool(runs)
+    return sources
+
+
+def _fill_filter(stored: StoredBroker, store: Store) -> int:
+    """Let the filter accept what the engine has counted; return of how many streams that is."""
+    names = set()
+    for id in store.ids(SEEN):
+        source = id.partition(":")[2]
+        numbers = NumberSet.load(store.load(SEEN, [id])[id]["numbers"])
+        stored.filter.note(source, _runs(numbers), [])
+        names.add(source)
+    stored.save_filter()
+    return len(names)
+
+
+def _runs(numbers: NumberSet) -> list[Pair]:
+    """Return the members as pairs of first and last."""
+    if not numbers:
+        return []
+    first, last = numbers.first(), numbers.last()
+    return (NumberSet([(first, last)]) - numbers).missing(first, last)
+
+
+def _move_bolts(
+    store: Store, log: str, heads: Mapping[str, Head], bolts: Mapping[str, Iterable[str]]
+) -> None:
+    """Save for each bolt that it has counted all before the first message of a new log."""
+    found = store.load(POSITIONS, list(bolts))
+    writes = []
+    for bolt, topics in bolts.items():
+        version = found.get(bolt, {}).get("_v")
+        document: dict[str, Any] = {
+            "log": log,
+            "topics": [[t, *msgspec.structs.astuple(heads.get(t, NOTHING))] for t in topics],
+            "written": [],
+            "_v": (version or 0) + 1,
+        }
+        writes.append(Write(bolt, document, version if bolt in found else 0))
+    if store.write(POSITIONS, writes):
+        raise NotHandedOver(
+            "a worker runs, and has saved its position meanwhile: stop it, and call this again"
+        )
+
+
+def _move_timers(store: Store, log: str, heads: dict[str, Head]) -> None:
+    """Let timer bolts go on in another log, if they have counted all of the one before."""
+    position = TimersPosition(store, f"handover-{time.time_ns():x}")
+    saved = position.load()
+    if heads and saved.now and not saved.run:
+        position.finish(log, heads, saved.now, saved.segments, saved.rules)
