@@ -364,6 +364,8 @@ class Distinct(Growing[Values], _OfValue[Values]):
         )  # columns are lists, with few repeats
 
     def merge(self, state: Values, more: Collection[str]) -> Values:
+        if not isinstance(state, dict):  # a delta of columns, with which others are combined
+            state = dict.fromkeys(state)
         added(state, more)
         return state
 
