@@ -6,6 +6,6 @@ setup(
     # Without a C compiler the suite is installed all the same, and does some work at twice the cost.
     ext_modules=[
         Extension(f"analytics.core.{name}", [f"analytics/core/{name}.pyx"], optional=True)
-        for name in ("accts", "plain", "remap", "scan", "texts")
+        for name in ("accts", "journal_scan", "plain", "remap", "scan", "texts")
     ],
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 try:
     from analytics.core import plain, remap, texts
+    from analytics.core.journal_scan import scan
     from analytics.core.scan import Scanner
 except ImportError:
     COMPILED = False
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
     from analytics.core.remap import Remapper
     from analytics.core.schema import Schema
 
-__all__ = ["COMPILED", "added", "count_lines", "list_as_bson", "named", "numbered", "remapper", "scanner"]
+JournalScan = tuple[list[tuple[str, int]], list[tuple[str, int]], bytes, bytes, int]
+"""See ``core/journal_scan.pyx``."""
+
+__all__ = [
+    "COMPILED", "JournalScan", "added", "count_lines", "journal_scan", "list_as_bson", "named", "numbered", "remapper",
+    "scanner",
+]  # fmt: skip
 
 
 def scanner(
@@ -67,3 +74,8 @@ def added(known: dict[str, None], more: Collection[str]) -> list[str]:
 def list_as_bson(name: str, items: list[Any]) -> bytes | None:
     """Return a member of a BSON document; None where that is for pymongo to encode: if ``items`` are more than ASCII texts."""
     return texts.list_as_bson(name, items) if COMPILED else None
+
+
+def journal_scan(block: bytes) -> JournalScan | None:
+    """Return what ``core/journal_scan.pyx`` finds in a journal's block; None where it is not compiled, or a line is not regular."""
+    return scan(block) if COMPILED else None

@@ -1,6 +1,7 @@
 """Sets of record numbers as compressed bitmaps: a gap costs a bit where gaps are many, and four bytes where they are few."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from pyroaring import BitMap64
@@ -100,7 +101,11 @@ class NumberSet:
 
 
 def _pairs(bits: BitMap64) -> list[Pair]:
-    numbers = np.frombuffer(bits.to_array(), np.uint64)
+    return pairs_of(np.frombuffer(bits.to_array(), np.uint64))
+
+
+def pairs_of(numbers: np.ndarray[Any, np.dtype[Any]]) -> list[Pair]:
+    """Return rising integers, one at least, as pairs of first and last."""
     steps = np.flatnonzero(np.diff(numbers) != 1)
     firsts, lasts = np.append(0, steps + 1), np.append(steps, len(numbers) - 1)
     return list(zip(numbers[firsts].tolist(), numbers[lasts].tolist(), strict=True))

@@ -13,6 +13,7 @@ from itertools import cycle
 from typing import Protocol
 
 from analytics.config import Mapped
+from analytics.testing.journal_paths import JournalPaths
 from analytics.testing.lines import LineGenerator, Pool
 from analytics.testing.mapped import SECTIONS, MappedLines, MappedPaths
 from analytics.testing.paths import AREAS, NOW, Chunk, DecodingPaths
@@ -21,7 +22,7 @@ FEW_LINES, MOST_LINES = 8, 60
 GROUP_LINES = 1000
 """About so many lines are journaled and folded together: a call costs more than a line."""
 MAPPED_LINES = 200
-"""As many for each mapping: these paths are slower."""
+"""As many for each mapping, and of journals' blocks: these paths are slower."""
 
 KINDS = {
     (False, False, False): 20,
@@ -72,6 +73,7 @@ def fuzz(seed: int, seconds: float, most: int = 0, report: Callable[[Fuzzed], No
     done = Fuzzed()
     until = time.monotonic() + seconds
     sources: list[tuple[Paths, Iterator[list[Chunk]]]] = [(DecodingPaths(), groups(seed))]
+    sources.append((JournalPaths(), journal_groups(seed)))
     sources += [(MappedPaths(section), mapped_groups(seed, section)) for section in SECTIONS]
     for paths, made in cycle(sources):
         chunks = next(made)
@@ -92,6 +94,14 @@ def groups(seed: int) -> Iterator[list[Chunk]]:
     lines = LineGenerator(draw, list(AREAS), NOW)
     pools = [Pool(draw, partial(lines.good, *kind)) for kind in KINDS]
     return _groups(draw, lines, pools, list(KINDS.values()), GROUP_LINES)
+
+
+def journal_groups(seed: int) -> Iterator[list[Chunk]]:
+    """Yield chunks of lines of journals without end."""
+    draw = random.Random(seed)
+    lines = LineGenerator(draw, list(AREAS), NOW)
+    pools = [Pool(draw, partial(lines.good, True, False, polled)) for polled in (False, True)]
+    return _groups(draw, lines, pools, [1, 1], MAPPED_LINES)
 
 
 def mapped_groups(seed: int, section: Mapped) -> Iterator[list[Chunk]]:

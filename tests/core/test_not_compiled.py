@@ -5,7 +5,7 @@ import sys
 
 WITHOUT = """
 import pkgutil, sys
-for name in ("accts", "plain", "scan", "texts"):
+for name in ("accts", "journal_scan", "plain", "scan", "texts"):
     sys.modules[f"analytics.core.{name}"] = None
 import analytics
 from analytics.core.compiled import COMPILED
