@@ -82,7 +82,8 @@ def _scanned(
     for source, runs in _runs(sources, len(all_ends)).items():
         places = np.concatenate([np.arange(first, end) for first, end in runs])
         mine = np.sort(all_numbers[places], kind="stable")
-        if source in without or (np.diff(mine) == 0).any():
+        unwanted = _among(mine, without.get(source, ()))
+        if unwanted.any() or (np.diff(mine) == 0).any():
             mine, firsts = np.unique(all_numbers[places], return_index=True)
             wanted = ~_among(mine, without.get(source, ()))
             mine = mine[wanted]

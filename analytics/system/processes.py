@@ -61,12 +61,20 @@ def usage(pid: int | None = None) -> Usage:
             sum(1 for _ in (folder / "fd").iterdir()),
             (int(stat[11]) + int(stat[12])) / _TICKS,
         )
-        children = (folder / "task" / folder.name / "children").read_text().split()
+        below = _children(folder)
     except OSError:
         return Usage()
-    for child in children:
-        total += usage(int(child))
+    for child in below:
+        total += usage(child)
     return total
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that the process ``pid`` has started and that run; none where it is gone."""
+    try:
+        return _children(Path(f"/proc/{pid}"))
+    except OSError:
+        return []
 
 
 def process_started(pid: int | None = None) -> int:
@@ -95,6 +103,11 @@ def die_with(parent: int) -> bool:
 def dying_with_us(command: Sequence[str]) -> list[str]:
     """Return ``command``, whose program is a path, so that the kernel kills its process when this one ends."""
     return [sys.executable, "-I", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
+
+
+def _children(folder: Path) -> list[int]:
+    threads = (folder / "task").glob("*/children")
+    return [int(child) for thread in threads for child in thread.read_text().split()]
 
 
 def _stat(folder: Path) -> list[str]:
