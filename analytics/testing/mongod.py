@@ -84,6 +84,7 @@ class Server(ServerProcess, Started):
             str(find_mongod().path), "--dbpath", str(data), "--port", str(self.port), "--bind_ip", self.host,
             "--nounixsocket", "--quiet", "--logpath", str(self.log), "--logappend",
             "--wiredTigerCacheSizeGB", str(CACHE_GB), "--networkMessageCompressors", "disabled",
+            "--wiredTigerJournalCompressor", "none",
             "--setParameter", "diagnosticDataCollectionEnabled=false", *self._flags,
         ]  # fmt: skip
         self._process = subprocess.Popen(

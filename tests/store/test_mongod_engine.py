@@ -198,6 +198,18 @@ def test_the_cache_is_no_smaller_than_mongod_takes(config: Config) -> None:
         assert command[command.index("--wiredTigerCacheSizeGB") + 1] == given
 
 
+def test_a_compressed_journal_is_recovered_before_compression_ends(config: Config) -> None:
+    engine = MongodEngine(config)
+    engine.database.mkdir(parents=True)
+    lock = engine.database / "mongod.lock"
+    lock.write_text("123\n")  # a server of an earlier version was killed
+    assert "--wiredTigerJournalCompressor" not in engine.command("mongod")
+    lock.write_text("")
+    assert engine.command("mongod")[-2:] == ["--wiredTigerJournalCompressor", "none"]
+    lock.write_text("124\n")
+    assert engine.command("mongod")[-2:] == ["--wiredTigerJournalCompressor", "none"]
+
+
 def test_a_long_log_is_cut_while_the_server_runs(
     node: StoreNode, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
