@@ -105,7 +105,8 @@ class Journal:
         others = self._others()
         for path in files(self.folder, self.prefix):
             done = max((self.acknowledged or {}).get(path.name, 0), others.get(path.name, 0))
-            if path.name != self._name and path.stat().st_size > done:
+            status = _status(path)
+            if path.name != self._name and status is not None and status.st_size > done:
                 yield from _left_over(path, done)
 
     def accepted(self) -> Iterator[bytes]:
@@ -155,16 +156,27 @@ class Journal:
         return end
 
     def _forget_gone(self) -> None:
-        """Forget what is accepted of files that are no longer there, plain or gzipped."""
-        there = {path.name.removesuffix(".gz") for path in self.folder.glob(f"{self.prefix}_*")}
+        """Forget what is accepted of files that are no longer there, plain or gzipped.
+
+        Each is asked for by name: the listing of a folder may miss a file that is packed meanwhile under both names.
+        """
         if self.acknowledged is not None:
-            self.acknowledged = {name: end for name, end in self.acknowledged.items() if name in there}
+            self.acknowledged = {name: end for name, end in self.acknowledged.items() if self._is_there(name)}
+
+    def _is_there(self, name: str) -> bool:
+        plain, packed = self.folder / name, self.folder / f"{name}.gz"
+        # Packing makes the one before it removes the other, and so does unpacking.
+        return plain.exists() or packed.exists() or plain.exists()
 
     def _delete_old(self) -> None:
         """Delete what is too old, measured by the newest of the other files: a clock that jumps makes none of them old."""
         if self._limits.keep_days <= 0:
             return
-        found = {path: path.stat() for path in files(self.folder, self.prefix) if path.name != self._name}
+        found = {
+            path: status
+            for path in files(self.folder, self.prefix)
+            if path.name != self._name and (status := _status(path)) is not None
+        }
         others = self._others()
         counted = read_counted(self.folder) if self._of_engine else None
         newest = max((status.st_mtime for status in found.values()), default=0.0)
@@ -174,9 +186,9 @@ class Journal:
             if counted is not None and counted.get(path.name, 0) < status.st_size:
                 continue
             if self.acknowledged is None:
-                path.unlink()
+                path.unlink(missing_ok=True)
             elif max(self.acknowledged.get(path.name, 0), others.get(path.name, 0)) >= status.st_size:
-                path.unlink()
+                path.unlink(missing_ok=True)
                 self.acknowledged.pop(path.name, None)
 
 
@@ -184,6 +196,14 @@ def files(folder: Path, prefix: str) -> list[Path]:
     """Return the journal files of ``prefix`` in ``folder``, oldest first."""
     found = [path for path in folder.glob(f"{prefix}_*.txt") if _NAME.search(path.name)]
     return sorted(found, key=_age)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """Return a file's facts; None where another process has deleted or packed it since it was listed."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _age(path: Path) -> tuple[str, int]:
@@ -212,8 +232,11 @@ def _create(folder: Path, stem: str, known: Collection[str]) -> tuple[int, str]:
 
 
 def _has_writer(path: Path) -> bool:
-    with path.open("rb") as file:
-        return not try_lock(file.fileno())
+    try:
+        with path.open("rb") as file:
+            return not try_lock(file.fileno())
+    except FileNotFoundError:
+        return False  # deleted or packed since it was listed
 
 
 def _left_over(path: Path, done: int) -> Iterator[Block]:

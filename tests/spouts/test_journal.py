@@ -58,6 +58,48 @@ def test_what_was_accepted_of_deleted_journals_is_forgotten(tmp_path):
     journal.close()
 
 
+def test_a_journal_that_is_packed_while_its_folder_is_listed_is_not_forgotten(tmp_path, monkeypatch):
+    """A listing may pass the place of the new name before that is there, and reach that of the old one after it is gone."""
+    config = configured(tmp_path, journal=JournalSection(keep_days=0))
+    name = written(config, 1)
+    real = type(tmp_path).glob
+
+    def listed(folder, pattern):
+        if (folder / name).exists():
+            found = [path for path in real(folder, pattern) if path.name != name]
+            (folder / name).rename(folder / f"{name}.gz")
+            return iter(found)
+        return real(folder, pattern)
+
+    monkeypatch.setattr(type(tmp_path), "glob", listed)
+    journal = Journal(config, "gamelog", {name: 5})
+    journal.append(b"line")
+    assert journal.acknowledged == {name: 5}
+    journal.close()
+
+
+def test_a_journal_that_another_process_deletes_first_is_no_error(tmp_path, monkeypatch):
+    config = configured(tmp_path, journal=JournalSection(keep_days=2))
+    kept = written(config, 0)
+    for age in (9, 5):
+        old = config.data / f"gamelog_20260101000{age}.txt"
+        old.write_bytes(b"line\n")
+        os.utime(old, (time.time() - age * DAY,) * 2)
+    real = type(tmp_path).glob
+
+    def listed(folder, pattern):
+        found = list(real(folder, pattern))
+        (config.data / "gamelog_202601010009.txt").unlink(missing_ok=True)
+        return iter(found)
+
+    monkeypatch.setattr(type(tmp_path), "glob", listed)
+    journal = Journal(config, "gamelog")
+    current = journal.append(b"line").name
+    assert names(config) == sorted([kept, current])
+    assert not list(Journal(config, "gamelog", {kept: 5}).unacknowledged())
+    journal.close()
+
+
 def test_a_deleted_journals_name_is_not_given_again_while_it_may_be_acknowledged(tmp_path, monkeypatch):
     config, now = configured(tmp_path), time.time()
     monkeypatch.setattr(time, "time", lambda: now)
