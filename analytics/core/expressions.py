@@ -36,6 +36,8 @@ _ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _EQUALITY = (ast.Eq, ast.NotEq)
 _IDENTITY = (ast.Is, ast.IsNot)
+_DIVIDING = frozenset({"percent", "ratio"})
+"""Functions that divide their first value by the second."""
 _NO_VALUE = (TypeError, ArithmeticError, LookupError)
 _ROW = "row"
 
@@ -202,6 +204,8 @@ def _check(parsed: Parsed) -> None:
             raise _error(parsed, node, f"expected a name with a dot, got {node.id}")
         if reason := _refused(node, parsed.functions):
             raise _error(parsed, node, f"expected {_ALLOWED}, got {reason}")
+        if (divisor := _divisor(node)) is not None and _is_zero(divisor):
+            raise _error(parsed, divisor, "expected a divisor other than 0, got 0")
         waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
 
@@ -235,6 +239,20 @@ def _refused_literal(value: object) -> str:
     if isinstance(value, str):
         return "" if len(value) <= _LONGEST_TEXT else f"a text of more than {_LONGEST_TEXT} characters"
     return f"a literal of type {type(value).__name__}"
+
+
+def _divisor(node: ast.AST) -> ast.expr | None:
+    match node:
+        case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod(), right=divisor):
+            return divisor
+        case ast.Call(func=ast.Name(id=name), args=[_, divisor]) if name in _DIVIDING:
+            return divisor
+    return None
+
+
+def _is_zero(node: ast.expr) -> bool:
+    literal = node.operand if isinstance(node, ast.UnaryOp) else node
+    return isinstance(literal, ast.Constant) and literal.value in (0, False)
 
 
 _NAMES = {

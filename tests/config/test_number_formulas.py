@@ -24,6 +24,8 @@ GOOD = {
         ("2 * kpj.dau", "column 5: expected a collection, got kpj; did you mean kpi?"),
         ("kpi.dau > 2", "column 1: expected a number, got a text or a condition"),
         ("kpi.dau / (2", "column 11: expected an expression"),
+        ("kpi.revenue / 0", "column 15: expected a divisor other than 0, got 0"),
+        ("percent(kpi.dau, 0)", "column 18: expected a divisor other than 0, got 0"),
         ("1 + dau", "column 5: expected a name with a dot, got dau"),
         ("1 + 1", "column 1: expected at least one COLLECTION.FIELD, got none"),
         ("open(kpi.dau, 2)", "got a call other than percent(a, b)"),

@@ -1,5 +1,6 @@
 """An expression of a bolt means what it means in Python, and nothing else is one."""
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,7 +36,7 @@ NUMBERS = st.recursive(
     st.sampled_from(["m", "n", "x", "0", "1", "2.5", "-3", "9223372036854775807"]),
     lambda parts: joined(["+", "-", "*", "/", "//", "%"], parts) | st.builds("(-{})".format, parts),
     max_leaves=6,
-)
+).filter(lambda text: not re.search(r"[/%] [(-]*0\)", text))
 COMPARED = (
     joined(["<", "<=", ">", ">=", "==", "!="], NUMBERS)
     | joined(["<", "==", "!=", "in", "not in"], TEXTS)
@@ -87,7 +88,7 @@ def test_conditions_are_those_of_python(text: str, row: dict[str, Any]) -> None:
     ("text", "expected"),
     [
         ("n > 3", None), ("n + 1", None), ("n == 3", False), ("n != 3", True), ("n is None", True),
-        ("n is not None and n > 3", False), ("m == 1 or n > 3", True), ("n > 3 or m == 1", None), ("m / 0", None),
+        ("n is not None and n > 3", False), ("m == 1 or n > 3", True), ("n > 3 or m == 1", None), ("m / (m - m)", None),
         ("m % (m - 1)", None), ("not n == 3", True),
     ],
 )  # fmt: skip
@@ -128,6 +129,8 @@ def test_a_derived_value_may_call_what_is_named() -> None:
         ("a == 'p' and", 1, "expected an expression"),
         ("(a", 1, "never closed"),
         ("m ** 2", 1, "**"),
+        ("m / 0", 5, "a divisor other than 0, got 0"),
+        ("m > 3 and m % -0.0 == 1", 15, "a divisor other than 0, got 0"),
         ("a == 'p' and m << 2", 14, "LShift"),
         ("~m", 1, "~"),
         ("a.upper", 1, "a dot"),
