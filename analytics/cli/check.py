@@ -22,6 +22,7 @@ from analytics.config import Config, Source, areas
 from analytics.config.catalogue import fingerprints
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
+from analytics.config.unquoted import unquoted
 from analytics.config.uris import UNSAFE_KEY, without_secrets
 from analytics.core.compiled import COMPILED
 from analytics.errors import AnalyticsError, Unavailable
@@ -89,6 +90,8 @@ def tries(config: Config) -> Iterator[Try]:
         yield "embedded server", partial(_embedded, config)
     yield "store", partial(_store, config)
     yield "areas", partial(_areas, config)
+    if config.bolts:
+        yield "words in conditions", partial(_conditions, config)
     if fingerprints(config):
         yield "bolts of your own", partial(_own_bolts, config)
     if config.engine.kind:
@@ -182,6 +185,11 @@ def _areas(config: Config) -> Outcome:
     if found:
         return [Finding(Grade.WARNING, summary(found))]
     return "game, plat and time zone are those of the documents"
+
+
+def _conditions(config: Config) -> Outcome:
+    """Look for texts without quotes in the conditions of declared bolts."""
+    return [Finding(Grade.WARNING, text) for text in unquoted(config)] or "each is a field"
 
 
 def _own_bolts(config: Config) -> Outcome:

@@ -12,6 +12,7 @@ from analytics.config import bolt_files as files
 from analytics.config.bolt_drafts import TAKEN_NAMES
 from analytics.config.catalogue import NODES, fingerprints
 from analytics.config.reading import CHECKOUT
+from analytics.config.unquoted import unquoted
 from analytics.core.measures import Count, Distinct, Extreme, Sum
 from analytics.errors import ConfigError
 from analytics.runtime.timers.collections import WRITTEN
@@ -307,3 +308,29 @@ def test_a_changed_declaration_has_another_fingerprint(written: Any) -> None:
         fingerprints(written(PVP, zoo=PETS.replace("publishes=True", "publishes=False")))["pets"]
         != before["pets"]
     )
+
+
+@pytest.mark.parametrize(
+    ("where", "more", "suspect"),
+    [
+        ("result == win", "", "win"),
+        ("points > 3 and result != win", "", "win"),
+        ("result in win", "", "win"),
+        ("result == 'win'", "", None),
+        ("level > rival_level", "", None),
+        ("result == win and win != 'draw'", "", None),
+        ("result == win", 'by = ["win"]', None),
+        ("result == win", 'fields = { win = "text" }', None),
+        ("result == win", 'measures.winners = { distinct = "win" }', None),
+        ("result == acct", "", None),
+    ],
+)
+def test_a_text_that_lacks_its_quotes_is_suspected(
+    written: Any, where: str, more: str, suspect: str | None
+) -> None:
+    """It would be a field that every record must have: all of them were rejected."""
+    measure = f'measures.wins = {{ count = {{ where = "{where}" }} }}'
+    # That acct is a field of this op code is known.
+    found = list(unquoted(written(f'[bolts.pvp]\nreads = "shop_logbuy"\n{measure}\n{more}')))
+    assert len(found) == (suspect is not None)
+    assert all(f"put it in quotes: '{suspect}'" in text for text in found)
