@@ -1,5 +1,7 @@
 """``analytics drain``: returns when everything is counted."""
 
+from functools import partial
+
 import click
 
 from analytics.config import Config
@@ -14,6 +16,6 @@ from analytics.runtime.draining import drain as wait
 def drain(config: Config, timeout: float) -> None:
     """Return when every record accepted before the call is in its documents.
 
-    The exit status is 1 after --timeout; the missing records are reported.
+    The exit status is 1 after --timeout; the missing records are reported. While the broker is away, it is waited for.
     """
-    wait(config, timeout)
+    wait(config, timeout, say=partial(click.echo, err=True))

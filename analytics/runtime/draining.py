@@ -7,7 +7,7 @@ from typing import TypeVar
 import gevent
 
 from analytics.broker.clients import Refill
-from analytics.broker.wire import BrokerState, Head
+from analytics.broker.wire import Head
 from analytics.cluster import Registry, open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
@@ -27,7 +27,12 @@ class NotDrained(AnalyticsError):
     """Time was up before everything was counted; the message says what is missing."""
 
 
-def drain(config: Config, timeout: float, progress: Callable[[int], None] = lambda lag: None) -> None:
+def drain(
+    config: Config,
+    timeout: float,
+    progress: Callable[[int], None] = lambda lag: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> None:
     """Return when every record accepted before the call is in its documents, those of timer bolts included.
 
     Bolts publish before they save their position. So once every bolt has passed the heads of one moment,
@@ -36,11 +41,14 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
 
     Args:
         progress: called at every check with the records that are still to be counted; with an engine, the bytes of journals.
+        say: called with a sentence when broker or store begin to be away.
 
     Raises:
         NotDrained: ``timeout`` seconds have passed.
+        Unavailable: they have passed, and the broker or store does not answer.
     """
     until = time.monotonic() + timeout
+    ask = _Asking(until, say)
     registry = open_registry(config)
     called = time.time()
     try:
@@ -51,7 +59,7 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
     if config.engine.kind:
         store = open_store(config, patience)
         try:
-            _drain_engine(config, store, until, progress)
+            _drain_engine(config, store, ask, until, progress)
         finally:
             store.close()
         return
@@ -59,31 +67,33 @@ def drain(config: Config, timeout: float, progress: Callable[[int], None] = lamb
     refill = Refill(config.broker, patience)
     try:
         for _ in range(depth(bolts)):
-            look = _Goal(refill, until, bolts)
+            look = _Goal(refill, ask, bolts)
             _wait_for(look.missing, until, progress)
     finally:
         refill.close()
 
 
-def _drain_engine(config: Config, store: Store, until: float, progress: Callable[[int], None]) -> None:
+def _drain_engine(
+    config: Config, store: Store, ask: "_Asking", until: float, progress: Callable[[int], None]
+) -> None:
     """Return when the engine has counted the journals to their ends of now, and timer bolts all of its batches."""
-    goal = _answer(lambda: reported_ends(config), until)
+    goal = ask(lambda: reported_ends(config))
 
     def waiting() -> dict[str, int]:
-        found = _answer(lambda: EngineProgress.load(store), until)
-        there = _answer(lambda: reported_ends(config), until)
+        found = ask(lambda: EngineProgress.load(store))
+        there = ask(lambda: reported_ends(config))
         # A journal that was deleted meanwhile was counted.
         ends = {journal: end for journal, end in goal.items() if journal in there}
         left = found.waiting(ends) if found is not None else sum(ends.values())
         return {"bytes of journals": left} if left else {}
 
     _wait_for(waiting, until, progress)
-    last = _answer(lambda: EngineProgress.load(store), until)
+    last = ask(lambda: EngineProgress.load(store))
     if last is None or not last.batch or not config.timers.every_seconds:
         return
 
     def timers_wait() -> dict[str, int]:
-        batch = _answer(lambda: timers_batch(store, last.log), until) or 0
+        batch = ask(lambda: timers_batch(store, last.log)) or 0
         return {"batches in timer bolts": last.batch - batch} if batch < last.batch else {}
 
     _wait_for(timers_wait, until, lambda left: None)
@@ -118,15 +128,15 @@ def behind(
 class _Goal:
     """Compares the bolts' positions with the heads of the moment at which it was made."""
 
-    def __init__(self, refill: Refill, until: float, bolts: Mapping[str, list[str]]) -> None:
+    def __init__(self, refill: Refill, ask: "_Asking", bolts: Mapping[str, list[str]]) -> None:
         self._refill = refill
-        self._until = until
+        self._ask = ask
         self._bolts = bolts
-        self._goal = _state(refill, until)
+        self._goal = ask(refill.state)
 
     def missing(self) -> dict[str, int]:
         """Return what the bolts have not counted yet of what was in the Queue then."""
-        now = _state(self._refill, self._until)
+        now = self._ask(self._refill.state)
         if now.log != self._goal.log:
             self._goal = now  # the Queue was replaced; what the old one held can't be waited for
         return behind(self._goal.heads, now.bolts, self._bolts)
@@ -149,20 +159,29 @@ def _on_its_way(registry: Registry, called: float) -> dict[str, int]:
     return result
 
 
-def _state(refill: Refill, until: float) -> BrokerState:
-    """Return the broker's state; while it does not answer, ask again."""
-    return _answer(refill.state, until)
+class _Asking:
+    """Asks until there is an answer, or time is up; says once in a row that there is none."""
 
+    def __init__(self, until: float, say: Callable[[str], None]) -> None:
+        self._until = until
+        self._say = say
 
-def _answer(question: Callable[[], T], until: float) -> T:
-    """Return the answer to a question; while nobody answers, ask again."""
-    while True:
-        try:
-            return question()
-        except Unavailable:
-            if time.monotonic() >= until:
-                raise
-            gevent.sleep(POLL_SECONDS)
+    def __call__(self, question: Callable[[], T]) -> T:
+        """Return the answer to a question. Raise Unavailable when time is up."""
+        away = False
+        while True:
+            try:
+                return question()
+            except Unavailable as error:
+                left = self._until - time.monotonic()
+                if left <= 0:
+                    raise
+                if not away:
+                    self._say(
+                        f"{error}; waiting for an answer, for {left:.0f} s at most. See `analytics status`"
+                    )
+                away = True
+                gevent.sleep(POLL_SECONDS)
 
 
 def _wait_for(missing: Callable[[], dict[str, int]], until: float, progress: Callable[[int], None]) -> None:

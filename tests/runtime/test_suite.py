@@ -2,13 +2,14 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 from runtime_harness import eventually
 
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.runtime.draining import NotDrained, drain
+from analytics.runtime.draining import NotDrained, _Asking, drain
 from analytics.runtime.report import report
 from analytics.runtime.suite import ProcessNotUp, Suite
 from analytics.system.processes import process_started
@@ -88,3 +89,23 @@ def test_draining_gives_up_in_time(file: Path) -> None:
         eventually(lambda: "not counted yet (loginday on loginhour: 1, timers on loginhour: 1)" in told())
     with pytest.raises(Unavailable):
         drain(suite.config, 0.5)
+
+
+class Away:
+    """A broker that does not answer ``left`` times."""
+
+    left = 3
+
+    def state(self) -> str:
+        self.left -= 1
+        if self.left >= 0:
+            raise Unavailable("no answer")
+        return "answered"
+
+
+def test_draining_says_once_that_it_waits_for_the_broker() -> None:
+    said: list[str] = []
+    assert _Asking(time.monotonic() + 100, said.append)(Away().state) == "answered"
+    assert len(said) == 1 and said[0].startswith("no answer; waiting for an answer, for ")
+    with pytest.raises(Unavailable):
+        _Asking(time.monotonic(), said.append)(Away().state)
