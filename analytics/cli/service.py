@@ -1,9 +1,11 @@
 """``analytics start``, ``stop``, ``restart`` and ``reload``: the whole suite in the background."""
 
+import contextlib
+
 import click
 
 from analytics.config import Config
-from analytics.runtime.service import control, reloading
+from analytics.runtime.service import control, detached, reloading
 
 
 @click.command()
@@ -29,10 +31,22 @@ def stop(config: Config) -> None:
 
 
 @click.command()
+@click.option(detached.HERE, is_flag=True, hidden=True)
 @click.pass_obj
-def restart(config: Config) -> None:
-    """Stop the suite in order, if it runs, and start it with the current configuration."""
-    control.restart(config, click.echo)
+def restart(config: Config, here: bool) -> None:
+    """Stop the suite in order, if it runs, and start it with the current configuration.
+
+    Once begun, it goes on if this command is interrupted or killed.
+    """
+    if here:
+        control.restart(config, _say_if_heard)
+    else:
+        detached.restart(config, click.echo)
+
+
+def _say_if_heard(text: str) -> None:
+    with contextlib.suppress(OSError):
+        click.echo(text)
 
 
 @click.command()

@@ -40,6 +40,7 @@ CLIENTS_SHARE = 0.9
 """Of this time, what a peer's client has: it times out a little earlier, with its own message."""
 
 MISSING = "not running"
+NOTHING_RUNS = "the suite does not run on this host: `bin/analytics start` starts it, also where a `stop` or `restart` was killed"
 NONE = Reply()
 
 
@@ -144,7 +145,9 @@ def report(config: Config, seconds: float = SECONDS) -> StatusReport:
     entries: list[NodeEntry] | None = answers["etcd"].value if "etcd" in answers else None
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     late = outdated(config, local if entries is None else entries)
-    warned = [*warnings(config, nodes), *([late] if late else [])]
+    runs = Supervisor(config).noted_pid or any(process_started(one.pid) == one.started for one in local)
+    down = "" if runs else NOTHING_RUNS
+    warned = [*filter(None, (down, late)), *warnings(config, nodes)]
     counting: Reply = answers[ENGINE if config.engine.kind else BROKER]
     if counting.value is None:
         return StatusReport(time.time(), nodes, None, None, counting.problem, peers, warned)

@@ -222,3 +222,10 @@ def test_a_report_does_not_wait_until_the_store_has_let_go(
     monkeypatch.setattr("analytics.runtime.report._ask_broker", lambda config, listed: BrokerState("", {}))
     [store] = [one for one in report(Config(data=tmp_path)).peers if one.name == "store"]
     assert not store.problem and letting_go
+
+
+def test_where_nothing_runs_status_names_the_command_that_helps(tmp_path: Path) -> None:
+    config = Config(data=tmp_path)
+    assert any("`bin/analytics start` starts it" in one for one in report(config, 0.2).warnings)
+    beating(tmp_path)
+    assert not any("start` starts" in one for one in report(config, 0.2).warnings)

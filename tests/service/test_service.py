@@ -19,10 +19,11 @@ from analytics.config.alert_sections import AlertSection, ChannelSection, Digest
 from analytics.config.sections import DashboardSection, Game, Interface, WorkerSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.nodes import needed
-from analytics.runtime.service import control
+from analytics.runtime.service import detached
+from analytics.runtime.service.affected import affected
 from analytics.runtime.service.conf import rank, text
 from analytics.runtime.service.control import drained, restart_node, start
-from analytics.runtime.service.reloading import affected, reload
+from analytics.runtime.service.reloading import reload
 from analytics.runtime.service.supervisor import Process, Supervisor
 from analytics.system.processes import process_started
 
@@ -257,7 +258,7 @@ def test_a_reload_restarts_all_where_it_is_not_known_what_runs(
 ) -> None:
     config, restarted = Config(data=tmp_path), []
     monkeypatch.setattr(Supervisor, "pid", 1)
-    monkeypatch.setattr(control, "restart", lambda config, say: restarted.append(config))
+    monkeypatch.setattr(detached, "restart", lambda config, say: restarted.append(config))
     reload(config, print)
     assert restarted == [config]
     Supervisor(config).folder.mkdir()
@@ -309,7 +310,11 @@ def test_a_reload_takes_a_new_area_up_while_the_broker_runs_on(suite: Background
     until(lambda: suite.journaled() == suite.written)
     before = suite.pids()
     suite.configure(f'[games.dl.areas.{"7" * 24}]\nplat = "2001"\n')
+    assert "`analytics reload` takes that up, and restarts dashboard timers main gamelog" in suite.must(
+        "start"
+    )
     said = suite.must("reload")
+    assert "reload`" not in suite.must("start")
     assert said.index("restarting main") < said.index("restarting gamelog")
     after = suite.pids()
     assert {name for name in before if before[name] == after[name]} == {"broker", "store"}

@@ -18,7 +18,8 @@ from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
 from analytics.runtime.owner import refuse_others
 from analytics.runtime.service import systemd
-from analytics.runtime.service.conf import BROKER, STOP_SECONDS, nodes, rank, text
+from analytics.runtime.service.affected import affected
+from analytics.runtime.service.conf import BROKER, STOP_SECONDS, nodes, rank
 from analytics.runtime.service.supervisor import (
     RUNNING,
     STOPPABLE,
@@ -214,9 +215,12 @@ def _start_missing(supervisor: Supervisor, config: Config, say: Say) -> None:
     _wait_until_up(supervisor, config, say if missing else lambda text: None)
     more = f"; started again: {' '.join(missing)}" if missing else ""
     say(f"already running (process {supervisor.pid}){more}")
-    if supervisor.conf.read_text() != text(config):
+    before = supervisor.noted_configuration
+    names = affected(before, config) if before is not None else []
+    if names != []:
         say(
-            "its nodes or [service] were changed in the configuration since: `analytics reload` takes that up"
+            f"the configuration was changed since they were started: `analytics reload` takes that up, and restarts "
+            f"{'all nodes' if names is None else ' '.join(names)}"
         )
 
 
