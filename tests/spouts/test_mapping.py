@@ -157,7 +157,7 @@ def test_a_line_that_cannot_be_used_is_rejected_in_its_own_words(
         ),
         ("logfmt", {}, b"only words", "line: expected pairs like key=value"),
         ("json", {}, b"[1]", "$: expected object, got [1]"),
-        ("json", {"prefix": "json"}, b"no object", "line: expected a JSON object behind any text"),
+        ("json", {"prefix": "json"}, b"no object", "line: expected a JSON object after any text"),
         ("logfmt", {}, b"a=\xff", "line: expected UTF-8"),
         ("csv", {"columns": ["time"]}, b"a\0", "line: expected text without NUL bytes"),
     ],

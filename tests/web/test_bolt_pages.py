@@ -9,7 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from own_bolts import AREAS, BRACKETS, DAYS, FIRST, LAST, OWN, SUMMED, Arena, Fight, a_bolt, an_arena, day
+from own_bolts import (
+    AREAS,
+    BRACKETS,
+    DAYS,
+    FIRST,
+    LAST,
+    LOCAL,
+    OWN,
+    SUMMED,
+    Arena,
+    Fight,
+    a_bolt,
+    an_arena,
+    day,
+)
 
 from analytics.bolts import BOLTS
 from analytics.config import areas, catalogue, load
@@ -24,6 +38,7 @@ from analytics.web.app import create_app
 from analytics.web.custom.bolt_reading import LINES, TOP
 from analytics.web.custom.structs import FieldNames
 from analytics.web.data import Data
+from analytics.web.place import ONE_DAY
 
 SPAN = f"from={FIRST}&to={LAST}"
 
@@ -349,6 +364,23 @@ def test_a_page_asks_for_few_sums_and_little_of_each(arena: Arena) -> None:
     assert {one.query.collection for one in reader.asked} == {"activeday_total", "pvp_total", "pvp"}
     assert all(one.bounded for one in reader.asked)
     assert reader.found < DAYS * (LINES + 3) + 2 * TOP, "less than the documents that there are"
+
+
+@pytest.mark.parametrize(("bracket", "days"), [("none", 2), (BRACKETS[0], DAYS)])
+def test_days_without_the_chosen_value_are_not_searched(arena: Arena, bracket: str, days: int) -> None:
+    """But the newest: their totals may not have been computed yet. With totals, the same documents are found as without."""
+    reader = RecordingReader(arena.data.reader)
+    object.__setattr__(arena.data, "reader", reader)
+    try:
+        found = got(arena, "pvp", f"bracket={bracket}")
+    finally:
+        object.__setattr__(arena.data, "reader", reader._reader)
+    [searched] = [one.query for one in reader.asked if one.query.collection == "pvp"]
+    assert (searched.since, searched.until) == (
+        LOCAL.day_of(str(LAST - (days - 1) * ONE_DAY)),
+        LOCAL.day_of(str(LAST + ONE_DAY)),
+    )
+    assert found["documents"] == got(arena, "pvp_untotalled", f"bracket={bracket}")["documents"]
 
 
 def test_there_is_something_to_compare(arena: Arena) -> None:

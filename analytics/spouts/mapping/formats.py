@@ -37,10 +37,10 @@ def _json(line: bytes, header: str) -> Record:
 
 
 def _json_behind(line: bytes, header: str) -> Record:
-    """Read the JSON object behind any text."""
+    """Read the JSON object after any text."""
     begin = line.find(b"{")
     if begin < 0:
-        raise RecordError(f"line: expected a JSON object behind any text, got {shown(_text(line))}")
+        raise RecordError(f"line: expected a JSON object after any text, got {shown(_text(line))}")
     return normalizing.decode(line[begin:])
 
 

@@ -16,7 +16,7 @@ from analytics.store.reading import Query
 from analytics.store.store import Document
 from analytics.web.data import Data
 from analytics.web.look import Look, Where
-from analytics.web.place import Place, date_of, start_of
+from analytics.web.place import ONE_DAY, Place, date_of, start_of
 
 LINES = 5
 """The most values of a key that have a line of their own; the others are one together."""
@@ -129,9 +129,12 @@ class BoltReading:
     def _documents(self, skip: int, limit: int) -> Iterator[Document | None]:
         """Yield documents; None for those of a day that is not among the place's in their area's zone."""
         place = self.place
+        first, last = self._days_with_documents() if limit else (place.first, place.last)
+        if first > last:
+            return
         query = Query(self.bolt.name, place.game, place.plat, place.areas, where=self.where)
         if self.bolt.period:
-            since, until = place.bounds(place.first, place.last)
+            since, until = place.bounds(first, last)
             query = replace(query, since=since, until=until)
         own = self.fields
         fields = dict.fromkeys(("area", "plat", "ts", *own.keys, *own.numbers, *own.extremes, *own.others))
@@ -147,6 +150,19 @@ class BoltReading:
                 yield timed if place.first <= day <= place.last else None
             else:
                 yield one
+
+    def _days_with_documents(self) -> tuple[date, date]:
+        """Return the first and last day of which there may be documents with the chosen values of keys.
+
+        Totals know it: without them the server looks through the documents of all values for those of a rare one. They may be
+        some minutes behind, so the newest days count anyway.
+        """
+        place = self.place
+        if not (self.where and self.bolt.totals and self.bolt.period and place.is_whole and self._summed("")):
+            return place.first, place.last
+        newest = max(place.first, place.today - ONE_DAY)
+        days = [day for (day,) in self._all] + ([newest, place.last] if newest <= place.last else [])
+        return (min(days), max(days)) if days else (place.last, place.first)
 
     @property
     def _order(self) -> str:
