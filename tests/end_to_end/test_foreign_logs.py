@@ -5,16 +5,22 @@ import random
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import gevent
 from end_to_end_harness import NODES, ROOT, configured, documents, settled
 
 from analytics.broker.clients import Refill
+from analytics.config import areas
 from analytics.runtime.suite import Suite
 from analytics.spouts.rejected import waiting
+from analytics.store import open_reader, open_store
+from analytics.store.reading import ReadOnly
+from analytics.web.app import create_app
+from analytics.web.data import Data
 
 AREAS = {name: {"game": "dl", "plat": "1"} for name in ("eu-1", "cn_2", "Minecraft")}
 START = 1_764_500_000
@@ -66,6 +72,11 @@ class Game:
         self.coins: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         self.bought: Counter[str] = Counter()
         self._now = START
+
+    @property
+    def now(self) -> int:
+        """The time of the newest line."""
+        return self._now
 
     def _tick(self, area: str, acct: str, login: bool) -> int:
         self._now += self._rng.randrange(900)
@@ -157,6 +168,38 @@ def check(suite: Suite, game: Game) -> None:
     assert bought == game.bought
 
 
+def check_dashboard(suite: Suite, game: Game) -> None:
+    """Compare what the dashboard says of each log's area with what happened."""
+    config = suite.config
+    first, last = (datetime.fromtimestamp(ts, UTC).date() for ts in (START, game.now))
+    client = create_app(
+        Data(
+            config,
+            ReadOnly(open_store(config)),
+            open_reader(config),
+            areas(config),
+            clock=lambda: float(game.now),
+        )
+    ).test_client()
+
+    def asked(page: str, area: str) -> Any:
+        answer = client.get(f"/api/v1/{page}?area={area}&from={first}&to={last}")
+        assert (
+            answer.status_code
+            == client.get(f"/{page.replace('overview', '')}?area={area}").status_code
+            == 200
+        )
+        return answer.json
+
+    for area in AREAS:
+        days = {one["ts"]: one["dau"] for one in asked("overview", area)["days"] if one["dau"]}
+        assert days == {day: len(accts) for (of, day), accts in game.logins.items() if of == area}
+    fields = ("spent_count", "spent", "gain_count", "gained")
+    reasons = asked("economy", "eu-1")["reasons"]
+    assert {one["reason"]: [one[name] for name in fields] for one in reasons} == game.coins
+    assert {one["item"]: one["num"] for one in asked("economy", "cn_2")["items"]} == game.bought
+
+
 def test_three_logs_of_other_games_and_a_corrected_mapping(tmp_path, database):
     game, count = Game(), 60
     file = configured(tmp_path, AREAS, "UTC", database.toml)
@@ -188,6 +231,7 @@ def test_three_logs_of_other_games_and_a_corrected_mapping(tmp_path, database):
         command(file, "rebuild")
         game.coins = gifts
         check(suite, game)
+        check_dashboard(suite, game)
         # A journal of such lines may be piped in again.
         journals = b"".join(one.read_bytes() for one in sorted((tmp_path / "data").glob("gamelog_*.txt")))
         done = subprocess.run(
