@@ -35,8 +35,9 @@ from analytics.store import MemoryStore
 from analytics.store.reading import StoreReader
 from analytics.testing.queries import RecordingReader
 from analytics.web.app import create_app
+from analytics.web.custom import bolt_reading
 from analytics.web.custom.bolt_reading import LINES, TOP
-from analytics.web.custom.structs import FieldNames
+from analytics.web.custom.structs import ROWS, FieldNames
 from analytics.web.data import Data
 from analytics.web.place import ONE_DAY
 
@@ -381,6 +382,25 @@ def test_days_without_the_chosen_value_are_not_searched(arena: Arena, bracket: s
         LOCAL.day_of(str(LAST + ONE_DAY)),
     )
     assert found["documents"] == got(arena, "pvp_untotalled", f"bracket={bracket}")["documents"]
+
+
+def test_too_many_documents_are_added_up_for_a_csv_alone(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bolt_reading, "MOST_AREA_DAYS", DAYS * len(AREAS) - 1)
+    answer = got(arena, "pvp_untotalled")
+    assert answer["too_wide"] and answer["keys"] == answer["lines"] == [] and len(answer["documents"]) == ROWS
+    assert {row["fights"] for row in answer["periods"]} == {None}
+    page = arena.app.test_client().get(f"/collections/pvp_untotalled?{SPAN}").text
+    assert (
+        "too many to add up" in page
+        and "too many" not in arena.app.test_client().get("/collections/pvp").text
+    )
+    cells, keys = got(arena, "pvp_untotalled/cells.csv"), got(arena, "pvp_untotalled/keys.csv")
+    for rows in (cells, keys):
+        assert sum(int(row["fights"]) for row in rows) == len(arena.fights)
+    for bolt, query in (("pvp", ""), ("pvp_untotalled", "area=s1"), ("pvp_weeks", "")):
+        assert not got(arena, bolt, query)["too_wide"]
 
 
 def test_there_is_something_to_compare(arena: Arena) -> None:

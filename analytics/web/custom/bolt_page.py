@@ -38,7 +38,8 @@ class BoltPage:
         reading, own = self._reading(data, filters, options), self.structs
         rows, more = reading.page_of_documents(options.page, options.size)
         answer = {
-            "field": "", "split": "", "lines": [], "hours": [], "unsaid": [], "page": options.page, "more": more,
+            "field": "", "split": "", "lines": [], "hours": [], "unsaid": [], "too_wide": reading.is_too_wide,
+            "page": options.page, "more": more,
             "documents": [self._document(one) for one in rows],
         }  # fmt: skip
         if self.bolt.period:

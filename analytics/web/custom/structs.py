@@ -68,6 +68,12 @@ class BoltAnswer(PageAnswer, frozen=True, kw_only=True):
             "fields that are null in `periods`: they count what is distinct in one document, or follow from such counts"
         ),
     ]
+    too_wide: Annotated[
+        bool,
+        means(
+            "whether nothing was added up, since the bolt has no totals and the areas and days are many; the CSVs have the sums"
+        ),
+    ]
     page: Annotated[int, means("this page of `documents`, from 1")]
     more: Annotated[bool, means("whether `documents` has a further page")]
 
