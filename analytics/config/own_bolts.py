@@ -17,7 +17,7 @@ from analytics.core.declared import (
     tuple_type,
 )
 from analytics.core.expressions import ExpressionError, Parsed, ValueKind
-from analytics.core.formula import PERCENT
+from analytics.core.formula import is_percent
 from analytics.core.tuples import Grade
 
 _Wanted = tuple[str, tuple[ValueKind, ...]]
@@ -155,7 +155,7 @@ def _bolt(draft: BoltDraft, types: _Types) -> Bolt:
         period=section.period,
         by={name: f"{path}{name}" for name in section.by},
         finish=finish_of(draft.derived),
-        percents=[name for name, parsed in draft.derived.items() if parsed.called == PERCENT],
+        percents=[name for name, parsed in draft.derived.items() if is_percent(parsed)],
         totals=section.totals if section.totals is not None else adds_up(draft.measures.values()),
     )
 

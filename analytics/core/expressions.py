@@ -73,12 +73,6 @@ class Parsed:
         """Whether it is no more than a name."""
         return isinstance(self.tree, ast.Name)
 
-    @property
-    def called(self) -> str:
-        """The function whose value it is; "" where it is no call."""
-        call = self.tree
-        return call.func.id if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
-
     @cached_property
     def names(self) -> list[str]:
         """The names of fields, in the order in which they come."""

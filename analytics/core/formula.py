@@ -1,12 +1,18 @@
 """Formulas over numbers of documents, as the configuration has them: ``percent(pvp.wins, pvp.fights)``. Pure."""
 
+import ast
 import re
 from collections.abc import Mapping
 from math import isfinite
 
-from analytics.core.expressions import ExpressionError, derived_of, parse
+from analytics.core.expressions import ExpressionError, Parsed, derived_of, parse
 
 PERCENT = "percent"
+
+
+def is_percent(parsed: Parsed) -> bool:
+    """Whether an expression is no more than a call of ``percent``."""
+    return isinstance(parsed.tree, ast.Call) and ast.unparse(parsed.tree.func) == PERCENT
 
 
 class Formula:
@@ -27,7 +33,7 @@ class Formula:
             raise ExpressionError(1, "expected at least one COLLECTION.FIELD, got none")
         self.text = text
         self.names = tuple(parsed.names)
-        self.is_percent = parsed.called == PERCENT
+        self.is_percent = is_percent(parsed)
         self._compiled = derived_of(parsed, {PERCENT: _percent})
 
     def value(self, numbers: Mapping[str, float | None]) -> float | None:
