@@ -187,7 +187,13 @@ def _cohort(size: str) -> Fields:
         reg = int(random.poisson(30) * times)
         back = random.binomial(reg, 0.4 / np.arange(1, BACK + 1) ** 0.6)[:age].tolist()
         cells = {
-            str(n): {"count": count, "rate": percent(count, reg)} for n, count in enumerate(back, start=1)
+            str(n): {
+                "count": count,
+                "rate": percent(count, reg),
+                "rolling": count,
+                "rolling_rate": percent(count, reg),
+            }
+            for n, count in enumerate(back, start=1)
         }
         yield "", {size: reg, "retention": cells, "final": age > BACK}
 

@@ -253,7 +253,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Retention", "% of a day's sign-ups that logged in on the n-th day after", retention_table,
-        ("loginretention",),
+        ("loginretention", "loginlong", "loginweek", "loginmonth"),
     ),
     Chapter(
         "Economy", "yuanbao by reason, and what it buys", economy_tables,
@@ -266,7 +266,7 @@ CHAPTERS = (
     Chapter("Levels", "roles by grade", level_table, ("usercenter", "userlevel")),
     Chapter(
         "Payments", "ARPU: revenue per active acct, ARPPU: per payer; new: of those who signed up that day",
-        payment_table, ("paysummary", "payorderdetail", "paytraceday", "payers", "userpay"),
+        payment_table, ("paysummary", "payorderdetail", "paytraceday", "paylong", "payweek", "paymonth", "payers", "userpay"),
     ),
     Chapter(
         "Lifetime value", "what a day's sign-ups have paid through the n-th day after, per head", worth_table,

@@ -39,6 +39,8 @@ _ACTIVITY: Columns = {
     "old_ac_rate": "double",
     "final": "flag",
 }
+_JOINED: Columns = {"reg": "integer", "final": "flag"}
+_FIRST_PAID: Columns = {"pay_user": "integer", "final": "flag"}
 _OF_TIMERS: dict[str, Columns] = {
     "activeday": _ACTIVITY,
     "activeweek": _ACTIVITY,
@@ -59,8 +61,10 @@ _OF_TIMERS: dict[str, Columns] = {
         **dict.fromkeys(("active", "before", "new", "retained", "returned", "lost"), "integer"),
         "final": "flag",
     },
-    "loginretention": {"reg": "integer", "final": "flag"},
-    "paytraceday": {"pay_user": "integer", "final": "flag"},
+    "loginretention": _JOINED,
+    "paytraceday": _FIRST_PAID,
+    **dict.fromkeys(("loginlong", "loginweek", "loginmonth"), _JOINED),
+    **dict.fromkeys(("paylong", "payweek", "paymonth"), _FIRST_PAID),
     "payers": {
         **dict.fromkeys(("payers", "non_payers", "minnows", "dolphins", "whales"), "integer"),
         **dict.fromkeys(("revenue", "minnow_revenue", "dolphin_revenue", "whale_revenue"), "money"),
@@ -96,10 +100,18 @@ class Unfolded(msgspec.Struct, frozen=True):
 
 
 _COUNT_AND_RATE: dict[str, tuple[str, Kind]] = {"count": ("count", "integer"), "rate": ("rate", "double")}
+_ROLLING: dict[str, tuple[str, Kind]] = {
+    "rolling": ("rolling", "integer"),
+    "rolling_rate": ("rolling_rate", "double"),
+}
 UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
     {
-        "loginretention": Unfolded("retention", "n", _COUNT_AND_RATE),
-        "paytraceday": Unfolded("retention", "n", _COUNT_AND_RATE),
+        "loginretention": Unfolded("retention", "n", _COUNT_AND_RATE | _ROLLING),
+        "paytraceday": Unfolded("retention", "n", _COUNT_AND_RATE | _ROLLING),
+        **dict.fromkeys(
+            ("loginlong", "loginweek", "loginmonth", "paylong", "payweek", "paymonth"),
+            Unfolded("retention", "n", _COUNT_AND_RATE),
+        ),
         "firstpay": Unfolded("paid", "n", _COUNT_AND_RATE),
         "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
         "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),

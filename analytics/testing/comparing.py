@@ -64,7 +64,9 @@ def timer_documents(config: Config, collections: Collections, found: Store) -> C
     store = MemoryStore()
     for name, documents in collections.items():
         store.write(name, [Write(id_, document, None) for id_, document in documents.items()])
-    for name in collections_of("paytraceday"):
+    for name in [
+        name for timer in ("paytraceday", "paylong", "payweek", "paymonth") for name in collections_of(timer)
+    ]:
         emptied = [one["_id"] for one in found.find(name) if not one["pay_user"]]
         store.write(name, [Write(id_, {"area": "", "game": "", "_v": 1}, 0) for id_ in emptied])
     publisher = Publisher(config.broker, "comparing")

@@ -8,6 +8,7 @@ from analytics.core.bolt import CHANGES
 from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
+from analytics.timers.cohorts import loginlong, loginmonth, loginweek, paylong, paymonth, payweek
 from analytics.timers.facts import COLLECTIONS
 from analytics.timers.firstpay import firstpay
 from analytics.timers.kpi import kpi
@@ -26,7 +27,13 @@ TIMERS: dict[str, Timer] = {
         activemonth,
         lifecycle,
         loginretention,
+        loginlong,
+        loginweek,
+        loginmonth,
         paytraceday,
+        paylong,
+        payweek,
+        paymonth,
         kpi,
         payers,
         ltv,

@@ -41,7 +41,9 @@ def _activity(name: str, period: TimerPeriod) -> Timer:
                 yield Document(first, fields, not (users or signups), part)
 
     numbers = ("ac_user", "new_ac_user", "new_ac_rate", "old_ac_user", "old_ac_rate")
-    return Timer(name, documents, looks={"login": (0, 0), "signup": (0, 0)}, period=period, numbers=numbers)
+    return Timer(
+        name, documents, looks={"login": range(1), "signup": range(1)}, period=period, numbers=numbers
+    )
 
 
 activeday = _activity("activeday", "day")

@@ -15,6 +15,11 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.uint32]
 Cents = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Bits = NDArray[np.uint8]
+"""A mask, eight accts a byte. It may end before the last acct."""
+
+Span = tuple[int, int]
+"""The first and the last day."""
 Kind = Literal["login", "signup", "pay", "first_pay", "segment"]
 Stored = Literal["login", "signup", "pay"]
 """The kinds that a bolt's documents hold as they are."""
@@ -87,6 +92,7 @@ class Facts:
         pay: per day who paid how much. Where first payments matter, from the scope's very first on.
         start: Unix seconds of the scope's earliest record, None before there is one.
         start_day: the day on which that was.
+        login_spans: who logged in on any day from the first to the last one, a bit an acct, where that is known as a whole.
         tiers: from how many cents in 30 days on a payer is a dolphin, and from how many a whale.
         split: how a segment divides the accts; None: they are counted as a whole.
     """
@@ -100,6 +106,7 @@ class Facts:
     start_day: int | None = None
     split: Split | None = None
     tiers: tuple[int, int] = TIERS
+    login_spans: Mapping[Span, Bits] = field(default_factory=dict)
 
     def divided(self, accts: Numbers, day: int) -> list[Numbers]:
         """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""
@@ -134,6 +141,16 @@ class Facts:
     def logins(self, day: int) -> Numbers:
         """Return who logged in on ``day``."""
         return self.login.get(day, NOBODY)
+
+    def logged_in(self, first: int, last: int) -> Mask:
+        """Return per acct number whether it logged in on any of these days."""
+        bits = self.login_spans.get((first, last))
+        if bits is None:
+            return self.among(map(self.logins, range(first, last + 1)))
+        mask = np.zeros(self.accts, np.bool_)
+        known = np.unpackbits(bits)[: self.accts]
+        mask[: len(known)] = known
+        return mask
 
     def signups(self, day: int) -> Numbers:
         """Return who signed up on ``day``."""

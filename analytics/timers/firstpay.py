@@ -47,4 +47,4 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
                 yield Document(day, fields, not len(cohort), part)
 
 
-firstpay = Timer("firstpay", _documents, looks={"signup": (0, 0), "pay": (0, LAST)}, numbers=("reg",))
+firstpay = Timer("firstpay", _documents, looks={"signup": range(1), "pay": range(LAST + 1)}, numbers=("reg",))

@@ -88,7 +88,7 @@ def _in_both(few: Numbers, many: Numbers) -> int:
 kpi = Timer(
     "kpi",
     _documents,
-    looks={"login": (1 - MONTH, 0), "signup": (0, 0), "pay": (0, 0)},
+    looks={"login": range(1 - MONTH, 1), "signup": range(1), "pay": range(1)},
     uses_start=True,
     numbers=(
         "dau", "wau", "mau", "stickiness", "payers", "revenue", "pay_rate", "arpu", "arppu", "reg", "new_payers", "new_pay_rate",

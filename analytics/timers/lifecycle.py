@@ -62,7 +62,7 @@ def lifecycle_after(absent: int) -> Timer:
     return Timer(
         "lifecycle",
         partial(_documents, absent),
-        looks={"login": (-absent, 0), "signup": (1 - absent, 0)},
+        looks={"login": range(-absent, 1), "signup": range(1 - absent, 1)},
         numbers=("active", "before", "new", "retained", "returned", "lost"),
     )
 

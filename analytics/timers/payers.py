@@ -115,7 +115,7 @@ NUMBERS = (
 payers = Timer(
     "payers",
     _documents,
-    looks={"login": (1 - DAYS, 0), "pay": (1 - 2 * DAYS, 0)},
+    looks={"login": range(1 - DAYS, 1), "pay": range(1 - 2 * DAYS, 1)},
     numbers=NUMBERS,
     added=("revenue",),
 )

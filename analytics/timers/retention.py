@@ -16,6 +16,9 @@ LAST = 30
 BITS = 64
 """Days that fit into one number, a bit each."""
 
+MONTH = np.uint64((1 << LAST) - 1)
+"""The bits of the days that are looked at."""
+
 PLACES = np.arange(4, dtype=np.uint16) * 256
 BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").astype(
     np.int64
@@ -34,10 +37,12 @@ def _login_documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
     | `reg` | the cohort's size: distinct accts that signed up on the day |
     | `retention.n.count` | those of the cohort that logged in on the n-th day after, exactly that day |
     | `retention.n.rate` | 100 * `count` / `reg`, percent, two decimals |
+    | `retention.n.rolling` | those of the cohort that logged in on the n-th day after or a later one, to the 30th |
+    | `retention.n.rolling_rate` | 100 * `rolling` / `reg`, percent, two decimals |
 
-    for n = 1 to 30, of days that have begun. This is what the games industry calls classic, or day-n, retention; the
-    other kinds (rolling: on the n-th day or any later one; by range of days) are not what stands here. The idea of
-    following a cohort through time was taken from demography.
+    for n = 1 to 30, of days that have begun. The first is what the games industry calls classic, or day-n, retention.
+    Rolling retention usually has no last day; here it ends on the 30th, so that it becomes final. The idea of following
+    a cohort through time was taken from demography.
     """
     return _documents("reg", facts, days, facts.signups, facts.logins)
 
@@ -50,8 +55,9 @@ def _pay_documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
     | `pay_user` | accts whose first payment in the scope was on the day |
     | `retention.n.count` | those of them that paid on the n-th day after, exactly that day |
     | `retention.n.rate` | 100 * `count` / `pay_user`, percent, two decimals |
+    | `retention.n.rolling`, `retention.n.rolling_rate` | the same of those that paid on the n-th day after or a later one, to the 30th |
 
-    for n = 1 to 30, of days that have begun: classic retention, with payers for both.
+    for n = 1 to 30, of days that have begun: classic and rolling retention, with payers for both.
     """
     return _documents("pay_user", facts, days, facts.first_payers, lambda day: facts.payments(day).accts)
 
@@ -63,11 +69,19 @@ def _documents(size: str, facts: Facts, days: Iterable[int], cohort: Day, active
         seen = _bits(facts.accts, map(active, range(first, min(run[-1] + LAST, begun) + 1)))
         for day in run:
             for part, accts in enumerate(facts.divided(cohort(day), day)):
-                counts = _counts(seen[accts] >> np.uint64(day + 1 - first), min(LAST, begun - day))
+                bits = seen[accts] >> np.uint64(day + 1 - first)
+                counts = _counts(bits, min(LAST, begun - day))
                 fields: dict[str, Any] = {size: len(accts)}
                 fields["retention"] = {
-                    str(n): {"count": count, "rate": percent(count, len(accts))}
-                    for n, count in enumerate(counts, 1)
+                    str(n): {
+                        "count": count,
+                        "rate": percent(count, len(accts)),
+                        "rolling": later,
+                        "rolling_rate": percent(later, len(accts)),
+                    }
+                    for n, (count, later) in enumerate(
+                        zip(counts, _rolling(bits, len(counts)), strict=True), 1
+                    )
                 }
                 fields["final"] = day + LAST <= ended
                 yield Document(day, fields, not len(accts), part)
@@ -92,9 +106,22 @@ def _counts(bits: NDArray[np.uint64], days: int) -> list[int]:
     return counts[: max(days, 0)]
 
 
+def _rolling(bits: NDArray[np.uint64], days: int) -> list[int]:
+    """Return for each of the lowest ``days`` (at most 30) bits how many of ``bits`` have it or a higher one, up to the 30th."""
+    highest = np.frexp((bits & MONTH).astype(np.float64))[1]
+    counts: list[int] = np.bincount(highest, minlength=LAST + 1)[::-1].cumsum()[::-1].tolist()
+    return counts[1 : days + 1]
+
+
 loginretention = Timer(
-    "loginretention", _login_documents, looks={"signup": (0, 0), "login": (1, LAST)}, numbers=("reg",)
+    "loginretention",
+    _login_documents,
+    looks={"signup": range(1), "login": range(1, LAST + 1)},
+    numbers=("reg",),
 )
 paytraceday = Timer(
-    "paytraceday", _pay_documents, looks={"first_pay": (0, 0), "pay": (1, LAST)}, numbers=("pay_user",)
+    "paytraceday",
+    _pay_documents,
+    looks={"first_pay": range(1), "pay": range(1, LAST + 1)},
+    numbers=("pay_user",),
 )

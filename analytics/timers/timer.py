@@ -1,6 +1,6 @@
 """A timer bolt declares which days its document of a day looks at, and how it is computed from them. Pure."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from analytics.timers.facts import Facts, Kind
 
 TimerPeriod = Literal["day", "week", "month"]
-Looks = Mapping[Kind, tuple[int, int]]
+Looks = Mapping[Kind, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,14 @@ class Timer:
     """Computes the documents of the collection ``name``, one for each scope and period.
 
     Attributes:
-        looks: per kind of fact, the first and the last day that a document looks at, counted from its own day.
-            For documents of a week or month: ``(0, 0)``, which stands for every day of it. ``first_pay``
-            needs facts of ``pay`` from the scope's first day on.
+        looks: per kind of fact, the days that a document looks at, ascending, counted from its own day, or from each
+            day of its week or month. ``first_pay`` needs facts of ``pay`` from the scope's first day on.
         documents: takes facts and the first days of periods, in any order; yields a document for each that can have
             one by now, where a segment divides the accts one for each value. Many periods at once cost far less than one by
             one.
         of_totals: whether there are documents of whole games and plats, too.
+        login_periods: of how many weeks or months after its own a document looks at the logins, each taken as a whole; 0:
+            it looks at those of single days.
         uses_start: whether documents depend on the scope's start.
         numbers: the fields of documents that hold a number; ``added``: those of them that may be added up over
             areas. The others count distinct accts, or follow from such counts.
@@ -51,15 +52,21 @@ class Timer:
     looks: Looks
     period: TimerPeriod = "day"
     of_totals: bool = True
+    login_periods: int = 0
     uses_start: bool = False
     numbers: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
 
     def affected(self, kind: Kind, day: int) -> Iterator[int]:
         """Yield the first day of every period whose document changes with facts of that kind on ``day``."""
-        if kind in self.looks:
-            first, last = self.looks[kind]
-            yield from self._periods(day - last, day - first)
+        yield from self._periods(day - after for after in self.looks.get(kind, ()))
+
+    def looked_at(self, kind: Kind, first: int) -> Iterable[int]:
+        """Return the days that the document of the period that begins on ``first`` looks at, some of them several times."""
+        days, last = self.looks[kind], last_of(self.period, first)
+        if isinstance(days, range):  # most are, and this is far quicker
+            return range(first + days[0], last + days[-1] + 1)
+        return (day + after for day in range(first, last + 1) for after in days)
 
     def divided_since(self, day: int, last: int) -> Iterator[int]:
         """Yield the first day of every period through ``last`` that divides accts by the values that they have on ``day`` or later.
@@ -70,19 +77,23 @@ class Timer:
             if first_of(self.period, first) == first:
                 yield first
 
+    def periods_looked_at(self, first: int) -> Iterator[tuple[int, int]]:
+        """Yield the first and the last day of each period whose logins the document looks at as a whole."""
+        for _ in range(self.login_periods):
+            first = last_of(self.period, first) + 1
+            yield first, last_of(self.period, first)
+
     def aged(self, day: int) -> Iterator[int]:
         """Yield the first day of every period whose document may change because ``day`` has begun or ended.
 
         Documents of later days are not among them: whatever they look at, their own day begins and ends last.
         """
-        last = max([0, *(last for _, last in self.looks.values())])
-        yield from self._periods(day - last, day)
+        ahead = {after for days in self.looks.values() for after in days if after >= 0}
+        yield from self._periods(day - after for after in {0, *ahead})
 
-    def _periods(self, first: int, last: int) -> Iterator[int]:
-        if self.period == "day":
-            yield from range(first, last + 1)
-        else:
-            yield first_of(self.period, first)
+    def _periods(self, days: Iterable[int]) -> Iterable[int]:
+        """Return the first day of each period that any of ``days`` lies in."""
+        return days if self.period == "day" else {first_of(self.period, day) for day in days}
 
 
 def first_of(period: TimerPeriod, day: int) -> int:

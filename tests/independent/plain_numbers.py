@@ -557,7 +557,14 @@ def _retention(
         for n in RETENTION_DAYS:
             if day + n * DAY <= scope.begun:
                 count = len(cohort & active.get(day + n * DAY, set()))
+                after = [
+                    active.get(day + m * DAY, set())
+                    for m in RETENTION_DAYS
+                    if m >= n and day + m * DAY <= scope.begun
+                ]
+                later = len(cohort & set().union(*after))
                 table[str(n)] = {"count": count, "rate": shown(100 * count, len(cohort), 2)}
+                table[str(n)] |= {"rolling": later, "rolling_rate": shown(100 * later, len(cohort), 2)}
         final = day + RETENTION_DAYS[-1] * DAY <= scope.ended
         id_, document = scope.document(day, {size: len(cohort), "retention": table, "final": final})
         documents[id_] = document
@@ -566,17 +573,69 @@ def _retention(
     return documents
 
 
-def paytraceday(scope: Scope) -> Documents:
-    return {id_: one for id_, one in _payers_again(scope).items() if one["pay_user"]}
-
-
-def _payers_again(scope: Scope) -> Documents:
-    """Return the documents of all days with payments, also where nobody paid for the first time."""
+def _first_payers(scope: Scope) -> dict[date, set[str]]:
+    """Return who paid for the first time, by day; of all days with payments, also where nobody did."""
     first: dict[str, date] = {}
     for day in sorted(scope.paid, reverse=True):
         first |= dict.fromkeys(scope.paid[day], day)
-    cohorts = {day: {acct for acct in first if first[acct] == day} for day in scope.paid_once}
-    return _retention(scope, "pay_user", cohorts, {day: set(payers) for day, payers in scope.paid.items()})
+    return {day: {acct for acct in first if first[acct] == day} for day in scope.paid_once}
+
+
+def _after(
+    scope: Scope,
+    size: str,
+    cohorts: dict[date, set[str]],
+    active: dict[date, set[str]],
+    period: Callable[[date], list[date]],
+    numbers: Iterable[int],
+) -> Documents:
+    """Return the documents of cohorts by period: who came in the n-th period after."""
+    documents = {}
+    for days in {tuple(period(day)) for day in cohorts}:
+        cohort = scope.only(scope.among(cohorts, days), days[-1])
+        table, then, n, begun = {}, list(days), 0, False
+        for wanted in numbers:
+            while n < wanted:
+                then, n = period(then[-1] + DAY), n + 1
+            if then[0] <= scope.begun:
+                begun = True
+                count = len(cohort & scope.among(active, then))
+                table[str(n)] = {"count": count, "rate": shown(100 * count, len(cohort), 2)}
+        if len(days) == 1 and not begun:
+            continue
+        final = then[-1] <= scope.ended
+        id_, document = scope.document(days[0], {size: len(cohort), "retention": table, "final": final})
+        documents[id_] = document
+        if not cohort:
+            scope.nobody.add(id_)
+    return documents
+
+
+def _one_day(day: date) -> list[date]:
+    return [day]
+
+
+AFTER: dict[str, tuple[Callable[[date], list[date]], Iterable[int]]] = {
+    "long": (_one_day, (45, 60, 90)),
+    "week": (week_of, range(1, 9)),
+    "month": (month_of, range(1, 4)),
+}
+
+
+def _payers_again(scope: Scope, kind: str) -> Documents:
+    """Return the documents of all first payments, also where a cohort has lost all of its accts."""
+    paid = {day: set(payers) for day, payers in scope.paid.items()}
+    if kind == "paytraceday":
+        return _retention(scope, "pay_user", _first_payers(scope), paid)
+    return _after(scope, "pay_user", _first_payers(scope), paid, *AFTER[kind.removeprefix("pay")])
+
+
+def _of_payers(kind: str) -> Callable[[Scope], Documents]:
+    return lambda scope: {id_: one for id_, one in _payers_again(scope, kind).items() if one["pay_user"]}
+
+
+PAYERS_AGAIN = ("paytraceday", "paylong", "payweek", "paymonth")
+"""Their cohorts lose accts to earlier ones, as late records show that they had paid before."""
 
 
 def kpi(scope: Scope) -> Documents:
@@ -704,7 +763,10 @@ OF_DAYS: dict[str, Callable[[Scope], Documents]] = {
     "activemonth": lambda scope: _activity(scope, month_of),
     "lifecycle": lifecycle,
     "loginretention": lambda scope: _retention(scope, "reg", scope.signups, scope.logins),
-    "paytraceday": paytraceday,
+    "loginlong": lambda scope: _after(scope, "reg", scope.signups, scope.logins, *AFTER["long"]),
+    "loginweek": lambda scope: _after(scope, "reg", scope.signups, scope.logins, *AFTER["week"]),
+    "loginmonth": lambda scope: _after(scope, "reg", scope.signups, scope.logins, *AFTER["month"]),
+    **{name: _of_payers(name) for name in PAYERS_AGAIN},
     "kpi": kpi,
     "payers": payers,
     "ltv": ltv,
@@ -759,7 +821,7 @@ def by_values(
                 for of, documents in OF_DAYS.items():
                     collection = f"{of}_segment{'_total' if 'scope' in scope.head else ''}"
                     part.nobody.clear()
-                    all_of_them = _payers_again(part) if of == "paytraceday" else documents(part)
+                    all_of_them = _payers_again(part, of) if of in PAYERS_AGAIN else documents(part)
                     every.setdefault(collection, {}).update(all_of_them)
                     counting = {id_: one for id_, one in all_of_them.items() if id_ not in part.nobody}
                     some.setdefault(collection, {}).update(counting)
@@ -769,11 +831,13 @@ def by_values(
 def emptied(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
     """Return what documents say that came to be, but whose cohort was found to have paid earlier, by late records."""
     _, scopes = _scopes(world, records, now)
-    found = [item for scope in scopes for item in _payers_again(scope).items() if not item[1]["pay_user"]]
-    return {
-        "paytraceday": {id_: one for id_, one in found if "area" in one},
-        "paytraceday_total": {id_: one for id_, one in found if "area" not in one},
-    }
+    result: dict[str, Documents] = {}
+    for name in PAYERS_AGAIN:
+        every = [item for scope in scopes for item in _payers_again(scope, name).items()]
+        found = [(id_, one) for id_, one in every if not one["pay_user"]]
+        result[name] = {id_: one for id_, one in found if "area" in one}
+        result[f"{name}_total"] = {id_: one for id_, one in found if "area" not in one}
+    return result
 
 
 def _scopes(world: World, records: Iterable[Record], now: int) -> tuple[list[Area], list[Scope]]:

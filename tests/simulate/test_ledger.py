@@ -10,6 +10,7 @@ import pytest
 from analytics.simulate.channels import LISTED
 from analytics.simulate.events import ACCEPT, COIN, CREATEROLE, FINISH, FUBEN, LOGIN, PAY, ROLE, SHOP, SIGNUP
 from analytics.simulate.ledger import Ledger
+from analytics.simulate.subledgers import periods
 from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
 
 FIRST = date(2026, 3, 2)
@@ -307,7 +308,10 @@ def later(by_day, day, cohort, op):
     for n in range(1, 31):
         if day + timedelta(days=n) <= TODAY:
             count = len(cohort & accts(by_day.get(day + timedelta(days=n), []), op))
+            rest = min(31 - n, (TODAY - day).days - n + 1)
+            later = len(cohort & accts(during(by_day, day + timedelta(days=n), rest), op))
             counts[str(n)] = {"count": count, "rate": percent(count, len(cohort))}
+            counts[str(n)] |= {"rolling": later, "rolling_rate": percent(later, len(cohort))}
     return {"retention": counts, "final": day + timedelta(days=30) < TODAY}
 
 
@@ -326,6 +330,55 @@ def test_who_pays_again(world, documents):
         return {"pay_user": len(cohort)} | later(by_day, day, cohort, PAY) if cohort else None
 
     check(documents, "paytraceday", world, fields)
+
+
+def cohort_of(by_day, size, first, days):
+    """Return who signed up, or paid for the first time, during some days."""
+    if size == "reg":
+        return accts(during(by_day, first, days), SIGNUP)
+    before = accts([row for of, rows in by_day.items() if of < first for row in rows], PAY)
+    return accts(during(by_day, first, days), PAY) - before
+
+
+@pytest.mark.parametrize(("size", "op"), [("reg", LOGIN), ("pay_user", PAY)])
+@pytest.mark.parametrize("period", ["week", "month"])
+def test_who_comes_back_in_later_weeks_and_months(world, documents, period, size, op):
+    def following(day):
+        return day + timedelta(days=7) if period == "week" else (day + timedelta(days=31)).replace(day=1)
+
+    def fields(by_day, day):
+        if (day.weekday() if period == "week" else day.day - 1) or day > TODAY:
+            return None
+        cohort = cohort_of(by_day, size, day, (following(day) - day).days)
+        later, begin = {}, day
+        for n in range(1, 9 if period == "week" else 4):
+            begin = following(begin)
+            if begin <= TODAY:
+                rows = during(by_day, begin, (following(begin) - begin).days)
+                count = len(cohort & accts(rows, op))
+                later[str(n)] = {"count": count, "rate": percent(count, len(cohort))}
+        return {size: len(cohort), "retention": later, "final": following(begin) <= TODAY} if cohort else None
+
+    check(documents, f"{'login' if size == 'reg' else 'pay'}{period}", world, fields)
+
+
+@pytest.mark.parametrize(("size", "op"), [("reg", LOGIN), ("pay_user", PAY)])
+def test_who_comes_back_on_single_later_days(world, monkeypatch, size, op):
+    monkeypatch.setattr(periods, "LONG_DAYS", (5, 10, 20))
+    documents = world[1].documents(start(TODAY))
+
+    def fields(by_day, day):
+        cohort = cohort_of(by_day, size, day, 1)
+        counts = {
+            n: len(cohort & accts(by_day.get(day + timedelta(days=n), []), op))
+            for n in (5, 10, 20)
+            if day + timedelta(days=n) <= TODAY
+        }
+        later = {str(n): {"count": count, "rate": percent(count, len(cohort))} for n, count in counts.items()}
+        final = day + timedelta(days=20) < TODAY
+        return {size: len(cohort), "retention": later, "final": final} if cohort and later else None
+
+    check(documents, f"{'login' if size == 'reg' else 'pay'}long", world, fields)
 
 
 def test_key_figures(world, documents):

@@ -29,7 +29,10 @@ def test_a_login_affects_the_day_the_trailing_month_and_the_cohorts_before():
         "activemonth": [-28],
         "lifecycle": list(range(8)),
         "loginretention": list(range(-30, 0)),
-        "paytraceday": [],
+        "loginlong": [-90, -60, -45],
+        "loginweek": [-59, -52, -45, -38, -31, -24, -17, -10, -3],
+        "loginmonth": [-120, -90, -59, -28],
+        **{key: [] for key in ("paytraceday", "paylong", "payweek", "paymonth")},
         "kpi": list(range(30)),
         "payers": list(range(30)),
         "ltv": [],
@@ -41,13 +44,19 @@ def test_a_payment_affects_the_day_and_the_cohorts_before():
     affected = {name: offsets(timer.affected("pay", DAY)) for name, timer in TIMERS.items()}
     assert {name: days for name, days in affected.items() if days} == {
         "paytraceday": list(range(-30, 0)),
+        "paylong": [-90, -60, -45],
+        "payweek": [-59, -52, -45, -38, -31, -24, -17, -10, -3],
+        "paymonth": [-120, -90, -59, -28],
         "kpi": [0],
         "payers": list(range(60)),
         "ltv": list(range(-90, 1)),
         "firstpay": list(range(-90, 1)),
     }
     assert [name for name, timer in TIMERS.items() if list(timer.affected("first_pay", DAY))] == [
-        "paytraceday"
+        "paytraceday",
+        "paylong",
+        "payweek",
+        "paymonth",
     ]
 
 
@@ -60,6 +69,9 @@ def test_time_affects_what_looks_forward_to_the_day():
         "lifecycle": [0],
         "loginretention": list(range(-30, 1)),
         "paytraceday": list(range(-30, 1)),
+        **{key: [-90, -60, -45, 0] for key in ("loginlong", "paylong")},
+        **{key: [-59, -52, -45, -38, -31, -24, -17, -10, -3] for key in ("loginweek", "payweek")},
+        **{key: [-120, -90, -59, -28] for key in ("loginmonth", "paymonth")},
         "kpi": [0],
         "payers": [0],
         "ltv": list(range(-90, 1)),

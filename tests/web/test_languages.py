@@ -54,7 +54,7 @@ BAD = [
     "/?segment=channel", "/economy?segment=channel:a",
 ]  # fmt: skip
 GOOD = [page.path for page in PAGES] + [
-    "/retention?of=payment", "/retention?axis=open_day", "/areas?search=nowhere", "/areas?size=1&page=2",
+    "/retention?of=payment", "/retention?axis=open_day", *(f"/retention?by={by}" for by in ("rolling", "later", "week", "month")), "/areas?search=nowhere", "/areas?size=1&page=2",
     "/economy?from=2026-01-01&to=2026-01-02", "/login",
 ]  # fmt: skip
 

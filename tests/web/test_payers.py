@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from month import LAST, Month, a_month
+from month import FIRST, LAST, Month, a_month
 
 from analytics.timers.payers import NUMBERS
 
@@ -28,6 +28,24 @@ def test_a_game_is_shown_as_it_is_stored(month: Month) -> None:
         (name, lifecycle[name])
         for name in ("active", "before", "new", "retained", "returned", "lost", "final")
     }
+
+
+@pytest.mark.parametrize("of", ["login", "pay"])
+@pytest.mark.parametrize(("by", "ending"), [("rolling", ""), ("week", "week"), ("month", "month")])
+def test_retention_by_other_numbers_is_the_stored_one(month: Month, of: str, by: str, ending: str) -> None:
+    name = f"{of}{ending}" if ending else {"login": "loginretention", "pay": "paytraceday"}[of]
+    address = f"retention?game=dl&by={by}&of={'login' if of == 'login' else 'payment'}&from={FIRST}"
+    cohorts = days(month, address, "cohorts")
+    field = "rolling" if by == "rolling" else "count"
+    for day, shown in cohorts.items():
+        stored = month.of_game(name, date.fromisoformat(day))
+        assert {str(cell["n"]): cell["count"] for cell in shown["cells"]} == {
+            n: cell[field] for n, cell in stored["retention"].items()
+        }
+        if by != "rolling":
+            assert shown["final"] == stored["final"] is False
+    assert any(one["cells"] for one in cohorts.values())
+    assert month.app.test_client().get(f"/{address}").status_code == 200
 
 
 def test_areas_are_added_up(month: Month) -> None:

@@ -19,6 +19,7 @@ from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
 from analytics.core.segments import Segments
+from analytics.runtime.timers.arrays import bits, each_once, set_bits, summed, united
 from analytics.runtime.timers.assigned import Assigned
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
 from analytics.store import Store
@@ -28,11 +29,13 @@ from analytics.timers.facts import (
     NO_PAYMENTS,
     NOBODY,
     TIERS,
+    Bits,
     Changing,
     Clock,
     Facts,
     Numbers,
     Payments,
+    Span,
     Stored,
 )
 from analytics.timers.timer import Timer
@@ -44,7 +47,6 @@ DOCUMENTS_AT_ONCE = 100
 HISTORY_AT_ONCE = 50
 BYTES_A_DAY = 250
 """What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
-SPARSE = 16
 NEARLY = 8
 
 _payments = BOLTS["paysummary"].measures["payments"]
@@ -86,6 +88,7 @@ class FactsReader:
         self._pay: dict[str, dict[int, Payments]] = defaultdict(dict)
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
+        self._spans: dict[str, dict[Span, Bits]] = defaultdict(dict)
         self._numbers: dict[str, Accts] = defaultdict(new_accts)
         self._translated: dict[tuple[str, str], Numbers] = defaultdict(lambda: NOBODY)
         self._values.clear()
@@ -98,6 +101,8 @@ class FactsReader:
             arrays += [numbers for of in kind.values() for numbers in of.values()]
         for of in self._pay.values():
             arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
+        for spans in self._spans.values():
+            arrays += spans.values()
         days = sum(array.nbytes for array in arrays) + len(arrays) * BYTES_A_DAY
         names = sum(accts.nbytes for accts in self._numbers.values())
         translated = sum(table.nbytes for table in self._translated.values())
@@ -114,6 +119,10 @@ class FactsReader:
                 self._changed[stem].add(day)
             else:
                 self._accts[kind][stem].pop(day, None)
+                if kind == "login":
+                    spans = self._spans[stem]
+                    for span in [span for span in spans if span[0] <= day <= span[1]]:
+                        del spans[span]
 
     def trim(self, needs: Mapping[Stored, set[int]]) -> None:
         """Forget the logins and sign-ups of all other days."""
@@ -139,6 +148,38 @@ class FactsReader:
                     for day in sorted(self._missing(kind, scope.pool, of_kind)):
                         self._unite(kind, scope, day)
                         gevent.sleep(0)
+
+    def load_spans(self, wanted: Iterable[tuple[Scope, set[Span]]]) -> None:
+        """Work out who logged in in these spans, as far as it is not known yet: load the days that are needed anyway before."""
+        for scope, spans in wanted:
+            for area in scope.areas:
+                self._unite_days(area, spans - self._spans[area].keys())
+            if scope.is_total:
+                for span in spans - self._spans[scope.pool].keys():
+                    groups = [
+                        self._translate(area, scope.pool, set_bits(self._spans[area][span]))
+                        for area in scope.areas
+                    ]
+                    self._spans[scope.pool][span] = bits(groups, len(self._numbers[scope.pool]))
+                    gevent.sleep(0)
+
+    def _unite_days(self, area: str, spans: set[Span]) -> None:
+        """Work out spans of an area. Days that are read for it alone are not kept."""
+        known = self._accts["login"][area]
+        days = {day for first, last in spans for day in range(first, last + 1)}
+        logins = {day: known[day] for day in days & known.keys()}
+        unknown = sorted(days - known.keys())
+        zone, collection = self._areas[area].zone, COLLECTIONS["login"]
+        for begin in range(0, len(unknown), DOCUMENTS_AT_ONCE):
+            asked = {
+                f"{area}:{start_of(zone, day)}": day for day in unknown[begin : begin + DOCUMENTS_AT_ONCE]
+            }
+            for id_, document in self._store.load(collection, list(asked)).items():
+                logins[asked[id_]] = self._users(collection, area, document)
+            gevent.sleep(0)
+        for first, last in spans:
+            groups = [logins[day] for day in range(first, last + 1) if day in logins]
+            self._spans[area][first, last] = bits(groups, len(self._numbers[area]))
 
     def load_history(self, scope: Scope) -> None:
         """Read all payments of the scope that are not known yet, from the very first on."""
@@ -174,6 +215,7 @@ class FactsReader:
             start_day,
             self._values.split(scope, accts) if scope.segment else None,
             self._tiers.get(scope.game, TIERS),
+            self._spans[stem],
         )
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:
@@ -256,14 +298,19 @@ class FactsReader:
         if document is None:
             self._put(kind, area, day, NO_PAYMENTS if kind == "pay" else NOBODY)
             return
-        whole = self._store.whole(COLLECTIONS[kind], document)
         if kind != "pay":
-            self._put(kind, area, day, _each_once(numbers_in(self._numbers[area], whole["userlist"])))
+            self._put(kind, area, day, self._users(COLLECTIONS[kind], area, document))
             return
+        whole = self._store.whole(COLLECTIONS[kind], document)
         table = _payments.load("payments", whole)
         paid = {acct: values[1] for acct, (_, *values) in table.items() if is_payer(*values)}
         cents = np.fromiter(paid.values(), np.int64, len(paid))
-        self._put(kind, area, day, _summed(numbers_in(self._numbers[area], list(paid)), cents))
+        self._put(kind, area, day, summed(numbers_in(self._numbers[area], list(paid)), cents))
+
+    def _users(self, collection: str, area: str, document: Document) -> Numbers:
+        """Return the numbers of a document's accts, sorted, each once."""
+        whole = self._store.whole(collection, document)
+        return each_once(numbers_in(self._numbers[area], whole["userlist"]))
 
     def _put(self, kind: Stored, stem: str, day: int, what: Any) -> None:
         if kind == "pay":
@@ -279,13 +326,13 @@ class FactsReader:
             cents = [one.cents for _, one in paid]
             self._changed[scope.pool].discard(day)
             if paid:
-                self._put("pay", scope.pool, day, _summed(np.concatenate(numbers), np.concatenate(cents)))
+                self._put("pay", scope.pool, day, summed(np.concatenate(numbers), np.concatenate(cents)))
             else:
                 self._put("pay", scope.pool, day, NO_PAYMENTS)
             return
         known = self._accts[kind]
         groups = [self._translate(area, scope.pool, known[area][day]) for area in scope.areas]
-        self._put(kind, scope.pool, day, _united(groups, len(self._numbers[scope.pool])))
+        self._put(kind, scope.pool, day, united(groups, len(self._numbers[scope.pool])))
 
     def _number(self, area: str, accts: list[str]) -> Numbers:
         """Return the numbers of accts in an area."""
@@ -304,7 +351,7 @@ def spans(
     facts: FactsReader, scopes: Sequence[Scope], timers: Iterable[Timer], now: int
 ) -> dict[Scope, tuple[int, int]]:
     """Return the first and last day on which any of the timer bolts may have something to say, per scope that has facts."""
-    back = max((-first for timer in timers for first, _ in timer.looks.values()), default=0)
+    back = max((-days[0] for timer in timers for days in timer.looks.values()), default=0)
     stored = {}
     for scope in scopes:
         for area in scope.areas:
@@ -318,27 +365,3 @@ def spans(
             last = max(last for _, last in days) + back
             result[scope] = min(first for first, _ in days), min(last, scope.last_day(now))
     return result
-
-
-def _each_once(numbers: Numbers) -> Numbers:
-    """Return numbers sorted, each once. A list of accts has each once as a rule: then sorting is enough."""
-    ordered = np.sort(numbers)
-    return np.unique(ordered) if (ordered[1:] == ordered[:-1]).any() else ordered
-
-
-def _united(groups: Sequence[Numbers], accts: int) -> Numbers:
-    """Return who is in any of the groups, sorted, each once."""
-    if sum(map(len, groups)) * SPARSE < accts:
-        return np.unique(np.concatenate(groups))
-    there = np.zeros(accts, np.bool_)
-    for group in groups:
-        there[group] = True
-    return np.flatnonzero(there).astype(np.uint32)
-
-
-def _summed(numbers: Numbers, cents: Any) -> Payments:
-    """Return payments sorted by acct, several of one acct added up."""
-    accts, where = np.unique(numbers, return_inverse=True)
-    sums = np.zeros(len(accts), np.int64)
-    np.add.at(sums, where, cents)
-    return Payments(accts, sums)

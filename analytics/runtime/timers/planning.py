@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from analytics.runtime.timers.facts import Needs
 from analytics.runtime.timers.scopes import Scope
-from analytics.timers.facts import Changing, Clock
-from analytics.timers.timer import Timer, first_of, last_of, runs
+from analytics.timers.facts import Changing, Clock, Span
+from analytics.timers.timer import Timer, first_of, runs
 
 DAYS_AT_ONCE = 31
 """Documents of so many days are computed from the same facts: more would hold more of them at once."""
@@ -165,20 +165,34 @@ def groups(plan: Plan) -> Iterator[Plan]:
 
 
 def needs(work: Work, timers: Mapping[str, Timer], last: int) -> tuple[Needs, bool]:
-    """Return the days that the documents look at, and whether they look at all payments there ever were."""
+    """Return the days that the documents look at, and whether they look at all payments there ever were.
+
+    Days of logins that are looked at as weeks and months are not among them: see :func:`spans_needed`.
+    """
     days: Needs = defaultdict(set)
     history = False
     for name, firsts in work.items():
         timer = timers[name]
-        for kind, (begin, end) in timer.looks.items():
+        for kind in timer.looks:
             if kind == "first_pay":
                 history = True
                 continue
-            if kind == "segment":
+            if kind == "segment" or (kind == "login" and timer.login_periods):
                 continue
             for first in firsts:
-                days[kind].update(range(first + begin, min(last_of(timer.period, first) + end, last) + 1))
-    return days, history
+                days[kind].update(timer.looked_at(kind, first))
+    return {kind: {day for day in some if day <= last} for kind, some in days.items()}, history
+
+
+def spans_needed(work: Work, timers: Mapping[str, Timer], last: int) -> set[Span]:
+    """Return the weeks and months whose logins the documents look at as a whole."""
+    return {
+        span
+        for name, firsts in work.items()
+        for first in firsts
+        for span in timers[name].periods_looked_at(first)
+        if span[0] <= last
+    }
 
 
 def _nothing() -> Work:

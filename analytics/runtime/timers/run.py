@@ -17,7 +17,7 @@ import gevent
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.facts import FactsReader, Needs
 from analytics.runtime.timers.moment import Now, moment
-from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs
+from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs, spans_needed
 from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.starts import Start, Starts
 from analytics.runtime.timers.writing import Changes, Done, TimerWriter, tuple_of
@@ -147,7 +147,7 @@ class Run:
 
     def _load(self, group: Plan, now: int) -> None:
         """Have the facts of a group and the starts of its areas at hand."""
-        wanted = []
+        wanted, spans = [], []
         for scope, work in group.items():
             days, history = needs(work, self._timers, scope.last_day(now))
             if history:
@@ -155,7 +155,9 @@ class Run:
             if scope.segment:
                 self._facts.load_values(scope)
             wanted.append((scope, days))
+            spans.append((scope, spans_needed(work, self._timers, scope.last_day(now))))
         self._facts.load(wanted)
+        self._facts.load_spans(spans)
         if any(self._timers[name].uses_start for work in group.values() for name in work):
             self._starts.load(area for scope in group for area in scope.areas)
 

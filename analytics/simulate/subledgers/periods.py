@@ -9,14 +9,57 @@ from analytics.simulate.subledgers.scopes import LedgerScope
 WEEK, MONTH = 7, 30
 ABSENT = 7
 RETENTION_DAYS = range(1, 31)
+LONG_DAYS = (45, 60, 90)
 WORTH_DAYS = (*range(31), 60, 90)
 
 OfDay = Callable[[LedgerScope, int, int], Fields | None]
 
 
+def _after(
+    scope: LedgerScope, kind: str, first_of: Callable[[int], int], last_n: int, first: int, today: int
+) -> Fields | None:
+    """Return what became of the cohort of a week or month: ``kind`` is "reg" or "pay_user"."""
+    weeks, joined = [_days_of(first_of, first)], set[str]()
+    for _ in range(last_n):
+        weeks.append(_days_of(first_of, weeks[-1][-1] + 1))
+    for day in weeks[0]:
+        joined |= _joined(scope, kind, day)
+    if not joined:
+        return None
+    came = scope.logged_in if kind == "reg" else scope.payers
+    counts = {n: len(joined & came(days)) for n, days in enumerate(weeks) if n and days[0] <= today}
+    return {kind: len(joined), "retention": _shares(counts, len(joined)), "final": weeks[-1][-1] < today}
+
+
+def _long_after(kind: str) -> OfDay:
+    def fields(scope: LedgerScope, day: int, today: int) -> Fields | None:
+        joined = _joined(scope, kind, day) if day + LONG_DAYS[0] <= today else set()
+        if not joined:
+            return None
+        came = scope.logged_in if kind == "reg" else scope.payers
+        counts = {n: len(joined & came([day + n])) for n in LONG_DAYS if day + n <= today}
+        final = day + LONG_DAYS[-1] < today
+        return {kind: len(joined), "retention": _shares(counts, len(joined)), "final": final}
+
+    return fields
+
+
+def _joined(scope: LedgerScope, kind: str, day: int) -> set[str]:
+    """Return who signed up on a day, or paid for the first time."""
+    if kind == "reg":
+        return scope.signed_up([day])
+    payers = scope.payers([day])
+    # All days before are looked at only where an acct paid: there may be years after the last payment.
+    return payers - scope.payers(scope.days(day - 1)) if payers else payers
+
+
+def _days_of(first_of: Callable[[int], int], first: int) -> list[int]:
+    return [day for day in range(first, first + 31) if first_of(day) == first]
+
+
 def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: int) -> Documents:
     """Return the documents of every collection here, as of a moment within ``today``."""
-    names = ("activeday", "activeweek", "activemonth", *OF_DAYS)
+    names = (*PERIODS, *AFTER, *OF_DAYS)
     result: Documents = {
         "serverstarttime": {},
         **{f"{name}{of}": {} for name in names for of in ("", "_total", "_segment", "_segment_total")},
@@ -27,10 +70,15 @@ def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: i
                 _add(result[_of(scope, name)], scope, calendar, day, fields_of(scope.on(day), day, today))
         for name, first_of in PERIODS.items():
             for first in {first_of(day) for day in scope.days(today)}:
-                days = [day for day in range(first, first + 31) if first_of(day) == first]
+                days = _days_of(first_of, first)
                 _add(
                     result[_of(scope, name)], scope, calendar, first, _active(scope.on(days[-1]), days, today)
                 )
+        for name, (kind, first_of, last_n) in AFTER.items():
+            for first in {first_of(day) for day in scope.days(today)}:
+                last = _days_of(first_of, first)[-1]
+                fields = _after(scope.on(last), kind, first_of, last_n, first, today)
+                _add(result[_of(scope, name)], scope, calendar, first, fields)
         if scope.is_area and not scope.part and scope.first is not None and scope.first_day is not None:
             start = {"ts": scope.first, "day": calendar.start(scope.first_day)}
             result["serverstarttime"][scope.id] = scope.names | start | {"final": scope.first_day < today}
@@ -87,18 +135,26 @@ def _retention(scope: LedgerScope, day: int, today: int) -> Fields | None:
     cohort = scope.signed_up([day])
     if not cohort:
         return None
-    later = {n: len(cohort & scope.logged_in([day + n])) for n in RETENTION_DAYS if day + n <= today}
-    return {"reg": len(cohort), "retention": _shares(later, len(cohort)), "final": day + 30 < today}
+    back = {n: cohort & scope.logged_in([day + n]) for n in RETENTION_DAYS if day + n <= today}
+    return {"reg": len(cohort), "retention": _comebacks(back, len(cohort)), "final": day + 30 < today}
 
 
 def _paytrace(scope: LedgerScope, day: int, today: int) -> Fields | None:
-    payers = scope.payers([day])
-    # All days before are looked at only where an acct paid: there may be years after the last payment.
-    cohort = payers - scope.payers(scope.days(day - 1)) if payers else payers
+    cohort = _joined(scope, "pay_user", day)
     if not cohort:
         return None
-    later = {n: len(cohort & scope.payers([day + n])) for n in RETENTION_DAYS if day + n <= today}
-    return {"pay_user": len(cohort), "retention": _shares(later, len(cohort)), "final": day + 30 < today}
+    back = {n: cohort & scope.payers([day + n]) for n in RETENTION_DAYS if day + n <= today}
+    return {"pay_user": len(cohort), "retention": _comebacks(back, len(cohort)), "final": day + 30 < today}
+
+
+def _comebacks(back: dict[int, set[str]], whole: int) -> Fields:
+    """Return, by day, who was back on exactly that day, and who then or later."""
+    cells = _shares({n: len(accts) for n, accts in back.items()}, whole)
+    later: set[str] = set()
+    for n in sorted(back, reverse=True):
+        later |= back[n]
+        cells[str(n)] |= {"rolling": len(later), "rolling_rate": share(len(later), whole)}
+    return cells
 
 
 def _shares(counts: dict[int, int], whole: int) -> Fields:
@@ -210,7 +266,15 @@ PERIODS: dict[str, Callable[[int], int]] = {
     "activeweek": _monday,
     "activemonth": _first_of_month,
 }
+AFTER: dict[str, tuple[str, Callable[[int], int], int]] = {
+    "loginweek": ("reg", _monday, 8),
+    "loginmonth": ("reg", _first_of_month, 3),
+    "payweek": ("pay_user", _monday, 8),
+    "paymonth": ("pay_user", _first_of_month, 3),
+}
 OF_DAYS: dict[str, OfDay] = {
+    "loginlong": _long_after("reg"),
+    "paylong": _long_after("pay_user"),
     "lifecycle": _lifecycle,
     "loginretention": _retention,
     "paytraceday": _paytrace,

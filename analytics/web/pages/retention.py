@@ -2,8 +2,8 @@
 
 import math
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.core.rates import percent
+from analytics.timers.cohorts import LATER, MONTHS, WEEKS
+from analytics.timers.timer import TimerPeriod, first_of, last_of
 from analytics.web.answers import Date, Final, PageAnswer, Percent, RowName, definition, means
 from analytics.web.charts import Chart, Curve, Series
 from analytics.web.csvs import Row
@@ -26,6 +28,7 @@ from analytics.web.translation import Translate
 
 Of = Literal["login", "payment"]
 Axis = Literal["day", "open_day"]
+By = Literal["day", "rolling", "later", "week", "month"]
 
 
 class RetentionOptions(msgspec.Struct, frozen=True):
@@ -33,13 +36,20 @@ class RetentionOptions(msgspec.Struct, frozen=True):
 
     of: Annotated[Of, means("whose return: who signed up, or who paid")] = "login"
     axis: Annotated[Axis, means("what rows are: days of the calendar, or days since the opening")] = "day"
+    by: Annotated[
+        By,
+        means(
+            "what columns are: exactly the 1st to 30th day after; that day or a later one up to the 30th; the 45th, 60th and "
+            "90th; of the cohorts of a week or month, the weeks or months after"
+        ),
+    ] = "day"
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One cohort on one day after its own."""
+    """One cohort on one day, week or month after its own."""
 
-    n: Annotated[int, means("How many days after the cohort's day, 1 to 30.")]
-    count: Annotated[int, means("accts: those of the cohort that came back on exactly that day")]
+    n: Annotated[int, means("How many days, weeks or months after the cohort's own.")]
+    count: Annotated[int, means("accts: those of the cohort that came back then")]
     size: Annotated[
         int,
         means(
@@ -47,16 +57,16 @@ class Cell(msgspec.Struct, frozen=True):
             "in it whose n-th day has begun"
         ),
     ]
-    rate: Annotated[Percent, means("The share of the cohort that came back on that day.")]
-    final: Annotated[bool, means("whether that day has ended; until then the number still grows")]
+    rate: Annotated[Percent, means("The share of the cohort that came back then.")]
+    final: Annotated[bool, means("whether that time has ended; until then the number still grows")]
 
 
 class Cohort(msgspec.Struct, frozen=True):
     """A row of the triangle: the accts of one day, or of one day since the opening."""
 
-    day: Annotated[Date | None, means("the day of sign-up or first payment; null where `open_day` names the row")]  # fmt: skip
+    day: Annotated[Date | None, means("the day of sign-up or first payment, the first one of a week or month; null where `open_day` names the row")]  # fmt: skip
     open_day: Annotated[int | None, means("days since the area, plat or game opened, 0 on its first; null: unknown")]  # fmt: skip
-    size: Annotated[int, means("The accts that signed up, or first paid, on the day.")]
+    size: Annotated[int, means("The accts that signed up, or first paid, on the day or in the period.")]
     cells: Annotated[list[Cell], means("the days after that have begun, in order")]
     final: Final
 
@@ -64,10 +74,10 @@ class Cohort(msgspec.Struct, frozen=True):
 class Average(msgspec.Struct, frozen=True):
     """A cell of the last row: all cohorts whose n-th day has ended, weighted by their size."""
 
-    n: Annotated[RowName, means("How many days after the cohort's day, 1 to 30.", "Days after")]
-    count: Annotated[int, means("The accts of all these cohorts that came back on that day.", "Came back")]
+    n: Annotated[RowName, means("How many days, weeks or months after the cohort's own.", "After")]
+    count: Annotated[int, means("The accts of all these cohorts that came back then.", "Came back")]
     size: Annotated[int, means("The accts of all these cohorts together.", "Accts")]
-    rate: Annotated[Percent, means("The share of the cohort that came back on that day.", "Rate")]
+    rate: Annotated[Percent, means("The share of the cohort that came back then.", "Rate")]
 
 
 class LifecycleDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +104,7 @@ class RetentionAnswer(PageAnswer, frozen=True, kw_only=True):
         ),
     ]
     axis: Annotated[Axis, means('what rows are: "day", days of the calendar; "open_day", days since the opening')]  # fmt: skip
+    by: Annotated[By, means("what the numbers n are; see the parameter")]
     cohorts: list[Cohort]
     average: Annotated[list[Average], means("by n; only n with a cohort whose n-th day has ended")]
     lifecycle: Annotated[list[LifecycleDay], means("every day of the scope; see docs/metrics.md")]
@@ -103,8 +114,37 @@ COLLECTIONS: dict[Of, tuple[str, str]] = {
     "login": ("loginretention", "reg"),
     "payment": ("paytraceday", "pay_user"),
 }
-LAST = 30
-"""The last day of a cohort that `loginretention` and `paytraceday` show."""
+
+
+class Columns(NamedTuple):
+    """Where the numbers of ``by`` come from: the documents' collections, their n, of which period they are, the field of a cell."""
+
+    collections: Mapping[Of, tuple[str, str]]
+    ns: Sequence[int]
+    period: TimerPeriod = "day"
+    field: str = "count"
+
+    def end(self, day: date, n: int) -> date:
+        """Return when the n-th day, week or month after that of ``day`` ends. Rolling numbers end with the last n."""
+        if self.period == "day":
+            return day + timedelta(days=self.ns[-1] if self.field == "rolling" else n)
+        last = first_of(self.period, day.toordinal()) - 1
+        for _ in range(n + 1):
+            last = last_of(self.period, last + 1)
+        return date.fromordinal(last)
+
+
+def _after(ending: str) -> dict[Of, tuple[str, str]]:
+    return {"login": (f"login{ending}", "reg"), "payment": (f"pay{ending}", "pay_user")}
+
+
+COLUMNS: dict[By, Columns] = {
+    "day": Columns(COLLECTIONS, range(1, 31)),
+    "rolling": Columns(COLLECTIONS, range(1, 31), field="rolling"),
+    "later": Columns(_after("long"), LATER),
+    "week": Columns(_after("week"), range(1, WEEKS + 1), "week"),
+    "month": Columns(_after("month"), range(1, MONTHS + 1), "month"),
+}
 
 MOST_HEAT = 10
 """Shades of a cell, as the style sheet has them."""
@@ -112,20 +152,17 @@ MOST_HEAT = 10
 LEAST_DAYS = 7
 """Columns of the table while all cohorts are younger."""
 
-_DAYS = tuple(str(n) for n in range(1, LAST + 1))
-
-
 Numbers = NDArray[np.float64]
 
 
 class _Row:
     """Cohorts together: how many they are, and by n, how many came back, and of how many."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: int) -> None:
         self.youngest = date.min
         self.size = 0
-        self.counts = np.zeros(LAST)
-        self.sizes = np.zeros(LAST)
+        self.counts = np.zeros(columns)
+        self.sizes = np.zeros(columns)
 
     def add(self, day: date, cohort: Numbers) -> None:
         """Add a cohort of a day, as :func:`_numbers` gives it."""
@@ -139,10 +176,12 @@ class _Row:
 def view(data: Data, filters: Filters, options: RetentionOptions = RetentionOptions()) -> RetentionAnswer:
     """Return the page's numbers."""
     look = Look(data, data.place(filters))
-    cohorts = list((_by_opening if options.axis == "open_day" else _by_day)(look, options.of))
+    columns = COLUMNS[options.by]
+    cohorts = list((_by_opening if options.axis == "open_day" else _by_day)(look, columns, options.of))
     return RetentionAnswer(
         of=options.of,
         axis=options.axis,
+        by=options.by,
         cohorts=cohorts,
         average=list(_average(cohorts)),
         lifecycle=list(_lifecycle(look)),
@@ -159,73 +198,68 @@ def _lifecycle(look: Look) -> Iterator[LifecycleDay]:
         yield LifecycleDay(day=str(day), final=look.place.ended(day), **dict(zip(fields, sums, strict=True)))
 
 
-def _by_day(look: Look, of: Of) -> Iterator[Cohort]:
-    """Yield a row for each day of the calendar."""
+def _by_day(look: Look, columns: Columns, of: Of) -> Iterator[Cohort]:
+    """Yield a row for each day of the calendar, or the first day of each week or month."""
     opened = opening(look)
-    rows = _rows(look, of)
+    rows: dict[date, _Row] = defaultdict(lambda: _Row(len(columns.ns)))
+    for day, _, cohort in _cohorts(look, columns, of):
+        rows[day].add(day, cohort)
     for day in sorted(rows):
         if rows[day].size:
-            yield _cohort(look, rows[day], str(day), (day - opened).days if opened else None)
+            yield _cohort(look, columns, rows[day], str(day), (day - opened).days if opened else None)
 
 
-def _rows(look: Look, of: Of) -> dict[date, _Row]:
-    rows: dict[date, _Row] = defaultdict(_Row)
-    for day, _, cohort in _cohorts(look, of):
-        rows[day].add(day, cohort)
-    return rows
-
-
-def _cohorts(look: Look, of: Of) -> Iterator[tuple[date, str, Numbers]]:
+def _cohorts(look: Look, columns: Columns, of: Of) -> Iterator[tuple[date, str, Numbers]]:
     """Yield the cohorts of the place, each with its day and area (of a whole game or plat "")."""
-    collection, size = COLLECTIONS[of]
-    for document, day in look.documents(collection, [size, "retention"]):
-        yield day, document.get("area", ""), np.array(_numbers(document, size))
+    collection, size = columns.collections[of]
+    ns = [str(n) for n in columns.ns]
+    # The week or month that the first day lies in counts, too.
+    first = date.fromordinal(first_of(columns.period, look.place.first.toordinal()))
+    for document, day in look.documents(collection, [size, "retention"], first):
+        cells = document["retention"]
+        counts = (cells[n].get(columns.field, math.nan) if n in cells else math.nan for n in ns)
+        yield day, document.get("area", ""), np.array([document[size], *counts])
 
 
-def _numbers(document: dict[str, Any], size: str) -> list[float]:
-    """Return a cohort's size, and who of it came back on the 1st to the 30th day after; NaN where that has not begun."""
-    cells = document["retention"]
-    return [document[size], *(cells[n]["count"] if n in cells else math.nan for n in _DAYS)]
-
-
-def _by_opening(look: Look, of: Of) -> Iterator[Cohort]:
+def _by_opening(look: Look, columns: Columns, of: Of) -> Iterator[Cohort]:
     """Yield a row for each day since the opening: of the area, plat or game, or of each of several areas."""
-    rows: dict[int, _Row] = defaultdict(_Row)
+    rows: dict[int, _Row] = defaultdict(lambda: _Row(len(columns.ns)))
     opened_on = opening(look)
     opened = openings(look) if look.place.basis == "sum" else {}
-    for day, area, cohort in _cohorts(look, of):
+    for day, area, cohort in _cohorts(look, columns, of):
         if start := opened.get(area, opened_on):
             rows[(day - start).days].add(day, cohort)
     for open_day in sorted(rows):
         if rows[open_day].size:
-            yield _cohort(look, rows[open_day], None, open_day)
+            yield _cohort(look, columns, rows[open_day], None, open_day)
 
 
-def _cohort(look: Look, row: _Row, day: str | None, open_day: int | None) -> Cohort:
+def _cohort(look: Look, columns: Columns, row: _Row, day: str | None, open_day: int | None) -> Cohort:
 
     def goes_on(n: int) -> bool:
-        return not look.place.ended(row.youngest + timedelta(days=n))
+        return not look.place.ended(columns.end(row.youngest, n))
 
-    ended = bisect_left(range(LAST + 1), True, key=goes_on)
+    ended = bisect_left(columns.ns, True, key=goes_on)
     cells = [
-        Cell(n, int(count), int(of), percent(int(count), int(of)), n < ended)
-        for n, (count, of) in enumerate(zip(row.counts.tolist(), row.sizes.tolist(), strict=True), start=1)
+        Cell(n, int(count), int(of), percent(int(count), int(of)), place < ended)
+        for place, (n, count, of) in enumerate(
+            zip(columns.ns, row.counts.tolist(), row.sizes.tolist(), strict=True)
+        )
         if of
     ]
-    return Cohort(day, open_day, row.size, cells, ended > LAST)
+    return Cohort(day, open_day, row.size, cells, ended == len(columns.ns))
 
 
 def _average(cohorts: list[Cohort]) -> Iterator[Average]:
     """Yield, for each n, all cohorts whose n-th day has ended, weighted by their size."""
-    counts, sizes = [0] * (LAST + 1), [0] * (LAST + 1)
+    counts, sizes = Counter[int](), Counter[int]()
     for cohort in cohorts:
         for cell in cohort.cells:
             if cell.final:
                 counts[cell.n] += cell.count
                 sizes[cell.n] += cell.size
-    for n, size in enumerate(sizes):
-        if size:
-            yield Average(n, counts[n], size, percent(counts[n], size))
+    for n, size in sorted(sizes.items()):
+        yield Average(n, counts[n], size, percent(counts[n], size))
 
 
 def _triangle(data: Data, filters: Filters, options: RetentionOptions) -> Iterator[Row]:
@@ -249,12 +283,12 @@ class Shaded(NamedTuple):
     text: str
 
 
-def shaded(cells: Iterable[tuple[Cell | Average, int]], most: float, last_n: int) -> list[Shaded | None]:
-    """Return a row from the 1st to the ``last_n``-th day after; None where it has no cell. Each comes with its cohort's size."""
-    row: list[Shaded | None] = [None] * last_n
+def shaded(cells: Iterable[tuple[Cell | Average, int]], most: float, ns: list[int]) -> list[Shaded | None]:
+    """Return a row with a cell for each of ``ns``; None where it has none. Each comes with its cohort's size."""
+    row: list[Shaded | None] = [None] * len(ns)
     for cell, size in cells:
         final = not isinstance(cell, Cell) or cell.final
-        row[cell.n - 1] = Shaded(
+        row[ns.index(cell.n)] = Shaded(
             heat(cell.rate, most) + ("" if final else " open"),
             f"{count(cell.count)} / {count(size)}",
             f"{cell.rate:.1f}",
@@ -267,14 +301,13 @@ def _context(answer: RetentionAnswer, t: Translate) -> dict[str, Any]:
     cells = [cell for one in answer.cohorts for cell in one.cells]
     most = max((cell.rate for cell in cells), default=0.0)
     last_n = max((cell.n for cell in cells), default=LEAST_DAYS)
+    ns = [n for n in COLUMNS[answer.by].ns if n <= last_n or answer.by not in ("day", "rolling")]
     return {
         "cohorts": [
-            (one, shaded([(cell, one.size) for cell in one.cells], most, last_n)) for one in answer.cohorts
+            (one, shaded([(cell, one.size) for cell in one.cells], most, ns)) for one in answer.cohorts
         ],
-        "averages": shaded([(one, one.size) for one in answer.average], most, last_n)
-        if answer.average
-        else (),
-        "last_n": last_n,
+        "averages": shaded([(one, one.size) for one in answer.average], most, ns) if answer.average else (),
+        "ns": ns,
         "most": most,
         "meanings": {name: definition(kind, name) for kind, name in ((Cohort, "size"), (Cell, "rate"))},
     }
@@ -294,7 +327,7 @@ COMEBACK = Chart(
     "n",
     (Series("rate", "Weighted average", 1, "percent"),),
     unit="percent",
-    x_title="Days after",
+    x_title="After",
     cohorts=_curves,
     rows=lambda answer: answer.average,
 )
@@ -320,7 +353,7 @@ PAGE = DashboardPage(
     options=RetentionOptions,
     tables=(AVERAGE, LIFECYCLE),
     panels=(
-        Panel(AVERAGE, COMEBACK, note=lambda answer, t: t("by days after; thin lines are single cohorts")),
+        Panel(AVERAGE, COMEBACK, note=lambda answer, t: t("thin lines are single cohorts")),
         Panel(
             LIFECYCLE,
             CHANGES,

@@ -53,6 +53,7 @@ READ = [
 NOT_READ = [name for name in BOLTS if name not in READ]
 COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *TIMERS, "serverstarttime")]
 OF_SEGMENTS = [name for name in WRITTEN if is_divided(name)]
+PAYERS_AGAIN = ("paytraceday", "paylong", "payweek", "paymonth")
 PATIENCE = 120.0
 
 
@@ -213,7 +214,7 @@ class Suite:
         for name in self.read:
             fresh._collections[name] = dict(self.store._collections.get(name, {}))
         # A cohort that lost all of its members stays, and says so.
-        for name in ("paytraceday", "paytraceday_total"):
+        for name in [f"{one}{total}" for one in PAYERS_AGAIN for total in ("", "_total")]:
             emptied = [one for one in self.store.find(name) if not one["pay_user"]]
             kept = [
                 {field: one[field] for field in ("_id", "area", "game") if field in one} for one in emptied
