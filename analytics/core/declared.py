@@ -99,6 +99,11 @@ class Declaration:
     per: Parsed | None = None
     values: tuple[str, ...] = ()
 
+    @property
+    def expressions(self) -> list[Parsed]:
+        """All that it says of fields."""
+        return [one for one in (self.of, self.where, self.per) if one is not None]
+
 
 def adds_up(measures: Iterable[Declaration]) -> bool:
     """Whether the numbers of several documents may be added up: those of any measure."""
