@@ -30,7 +30,10 @@ def unquoted(config: Config) -> Iterator[str]:
 
 
 def _suspects(draft: BoltDraft) -> list[str]:
-    trees = [one.tree for said in draft.measures.values() for one in said.expressions]
+    expressions = [
+        one for said in draft.measures.values() for one in (said.of, said.where) if one is not None
+    ]
+    trees = [one.tree for one in expressions]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     uses = Counter(node.id for node in nodes if isinstance(node, ast.Name))
     compared = Counter(_right_names(node for node in nodes if isinstance(node, ast.Compare)))
