@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 
+from analytics.broker.limits import is_logged
 from analytics.web.login_limit import network
 
 AT_ONCE, OF_ONE_ADDRESS = 400, 100
@@ -23,6 +24,8 @@ SILENT_SECONDS = 60.0
 """The limit for a client that reads nothing of an answer."""
 ANSWER_SECONDS = 900.0
 """The limit for sending a whole answer."""
+
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-length: 0\r\n\r\n"
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,13 @@ class RequestHandler(WSGIHandler):
         finally:
             self._deadline.close()
 
+    def read_request(self, raw_requestline: str) -> Any:
+        """Read line and headers of a request. Raise ValueError if its URL is neither ASCII nor UTF-8, as no page could read its query."""
+        found = super().read_request(raw_requestline)
+        me: Any = self
+        me.path.encode("latin-1").decode()
+        return found
+
     def handle_one_response(self) -> None:
         """Take the rest of the request, its body, then answer."""
         try:
@@ -63,6 +73,16 @@ class RequestHandler(WSGIHandler):
         if not isinstance(v, _Late):
             super().handle_error(t, v, tb)
 
+    def _handle_client_error(self, error: Exception) -> tuple[str, bytes]:
+        """Answer what is no HTTP. It is logged at growing intervals: a stranger could push everything else out of the log."""
+        me: Any = self
+        me.server.malformed += 1
+        if is_logged(me.server.malformed):
+            log.info(
+                "no valid request from %s (%d so far): %s", me.client_address, me.server.malformed, error
+            )
+        return "400", _BAD_REQUEST
+
     def _take_body(self) -> None:
         """Read the body into memory. One that is too large is left unread, which the application refuses by its size."""
         environ: Any = self.environ
@@ -79,6 +99,9 @@ class LimitedServer(WSGIServer):
 
     Args:
         exempt: whether an address may have all of them, as a proxy does.
+
+    Attributes:
+        malformed: how many requests were no HTTP.
     """
 
     handler_class = RequestHandler
@@ -92,6 +115,7 @@ class LimitedServer(WSGIServer):
         **options: Any,
     ) -> None:
         super().__init__(address, application, spawn=at_once, log=None, error_log=log, **options)
+        self.malformed = 0
         self._exempt = exempt
         self._connections: Counter[str] = Counter()
 

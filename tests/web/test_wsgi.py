@@ -77,6 +77,38 @@ def test_a_body_that_is_too_large_is_not_waited_for(server: LimitedServer) -> No
         assert answer(one).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        (b"/login?a=\xeb", b"400"),
+        (b"/login?\xff", b"400"),
+        (b"/\xc3", b"400"),
+        ("/login?a=é".encode(), b"200"),
+    ],
+)
+def test_a_url_that_is_no_utf_8_is_refused(url: bytes, status: bytes) -> None:
+    """A query of other bytes was an error of the server, on each page, with a traceback in its log."""
+    nothing: Any = None
+    server = LimitedServer(("127.0.0.1", 0), create_app(Data(Config(), nothing, nothing, {})))
+    server.start()
+    with connect(server) as one:
+        one.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % url)
+        assert answer(one).split()[1] == status
+    server.stop(timeout=0)
+
+
+def test_what_is_no_http_does_not_fill_the_log(
+    server: LimitedServer, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO")
+    for _ in range(100):
+        with connect(server) as one:
+            one.sendall(b"GET / HTTP/9\r\nHost: x\r\n\r\n")
+            assert answer(one).startswith(b"HTTP/1.1 400")
+    assert len(caplog.records) == 7
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_one_address_has_only_so_many_places(server: LimitedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wsgi, "OF_ONE_ADDRESS", 3)
     held = [connect(server) for _ in range(3)]
