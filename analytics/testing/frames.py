@@ -32,7 +32,7 @@ SCRAPS = [
 ]  # fmt: skip
 LARGE_SCRAPS = [MB, 3 * MB, b"[" * (1 << 20), b'{"a":' * (1 << 18)]
 LARGE_SHARE = 0.01
-"""More of them would leave time for little else."""
+"""Of scraps and requests that are large. More of them would leave time for little else."""
 UNREAD_SHARE, UNREAD_SECONDS = 0.05, 1.0
 """So many connections stay open for so long without reading what they asked for."""
 NUMBERS: list[Any] = [
@@ -56,7 +56,6 @@ NUMBERS: list[Any] = [
 REQUESTS: list[dict[str, object]] = [
     {"type": "state"},
     {"type": "read", "after": {"a": 0}, "max_bytes": 1000},
-    {"type": "read", "after": {"a": 0}, "max_bytes": 2**62},
     {"type": "read", "after": {"a": 2**63}, "max_bytes": 2**62},
     {"type": "join", "bolts": ["loginday", "x" * 500]},
     {"type": "join", "bolts": ["server"], "session": "0" * 32},
@@ -71,6 +70,9 @@ REQUESTS: list[dict[str, object]] = [
     {"type": "report", "bolt": "server", "log": "", "positions": {"a": [2**62, 1, 1]}, "again": True},
     {"type": "unknown", "source": "real", "ns": [[1, 2**62]]},
     {"type": "unknown", "source": "", "ns": [[5, 1], [1, 1]]},
+]
+LARGE_REQUESTS: list[dict[str, object]] = [
+    {"type": "read", "after": {"a": 0}, "max_bytes": 2**62},
     {"type": "unknown", "source": "many", "ns": [[n, n] for n in range(0, 100_000, 2)]},
 ]
 
@@ -163,7 +165,7 @@ class Frames:
         return [bytes([self._draw.choice([0, 1, 1, 1, 2, 255])]) + topic]
 
     def _request(self) -> list[bytes]:
-        request = dict(self._draw.choice(REQUESTS))
+        request = dict(self._draw.choice(LARGE_REQUESTS if self._draw.random() < LARGE_SHARE else REQUESTS))
         if self._draw.random() < 0.3:
             request[self._draw.choice(list(request))] = self._draw.choice(NUMBERS)
         return [b"%d" % self._draw.randrange(9), json.dumps(request).encode()]
