@@ -36,14 +36,14 @@ class Columns:
             return self._chosen(before), self._chosen([not one for one in before])
         if times and times[-1] < end:
             return self, NOTHING
-        place = bisect_left(times, end)
-        return self._each(lambda values: values[:place]), self._each(lambda values: values[place:])
+        place, lists = bisect_left(times, end), self.lists.items()
+        return (
+            Columns({path: values[:place] for path, values in lists}, ordered=True),
+            Columns({path: values[place:] for path, values in lists}, ordered=True),
+        )
 
     def _chosen(self, which: list[bool]) -> "Columns":
-        return self._each(lambda values: list(compress(values, which)))
-
-    def _each(self, change: Callable[[Sequence[Any]], Sequence[Any]]) -> "Columns":
-        return Columns({path: change(values) for path, values in self.lists.items()}, self.ordered)
+        return Columns({path: list(compress(values, which)) for path, values in self.lists.items()})
 
 
 NOTHING = Columns({TIME: ()}, ordered=True)

@@ -32,7 +32,18 @@ def added(dict known, more):
     return new
 
 
-def list_as_bson(name, list items):
+def lists_as_bson(dict document, Py_ssize_t least):
+    """Return the lists of ``least`` texts or more as members of a BSON document, by name; without those of more than ASCII."""
+    cdef dict found = {}
+    for name, value in document.items():
+        if type(value) is list and len(<list> value) >= least:
+            whole = _list_as_bson(name, value)
+            if whole is not None:
+                found[name] = whole
+    return found
+
+
+cdef bytes _list_as_bson(name, list items):
     """Return a member of a BSON document; None if ``name`` or an item is no ASCII text, or ``name`` has a NUL."""
     cdef Py_ssize_t count = len(items), size, i
     cdef char* at

@@ -15,7 +15,7 @@ from bson.decimal128 import Decimal128
 from bson.errors import InvalidDocument
 from bson.int64 import Int64
 
-from analytics.core.compiled import list_as_bson
+from analytics.core.compiled import lists_as_bson
 from analytics.errors import AnalyticsError
 from analytics.store.store import MAX_DOCUMENT_BYTES, Document, Write
 
@@ -76,11 +76,14 @@ def _encode(collection: str, write: Write) -> bytes:
     if write.document.get("_id", write.id) != write.id:
         raise AnalyticsError(f"{where}: expected the same _id in the document, got {write.document['_id']!r}")
     try:
-        lists, rest = _long_lists({"_id": write.id, **write.document})
-        raw = bson.encode(rest, codec_options=OPTIONS)
+        document = {"_id": write.id, **write.document}
+        lists = lists_as_bson(document, LONG_LIST)
+        for name in lists:
+            del document[name]
+        raw = bson.encode(document, codec_options=OPTIONS)
         if lists:
-            size = len(raw) + sum(map(len, lists))
-            raw = b"".join([size.to_bytes(4, "little"), raw[4:-1], *lists, raw[-1:]])
+            size = len(raw) + sum(map(len, lists.values()))
+            raw = b"".join([size.to_bytes(4, "little"), raw[4:-1], *lists.values(), raw[-1:]])
     except (InvalidDocument, OverflowError, ValueError, TypeError, RecursionError) as error:
         raise AnalyticsError(f"{where} can't be written as BSON: {str(error)[:500]}") from error
     if len(raw) > MAX_DOCUMENT_BYTES:
@@ -89,16 +92,6 @@ def _encode(collection: str, write: Write) -> bytes:
             f"Its longest field is {_longest(write.document)!r}: keep that in parts"
         )
     return raw
-
-
-def _long_lists(document: Document) -> tuple[list[bytes], Document]:
-    """Return the long lists of texts as BSON, which compiled code encodes faster than pymongo, and the other members."""
-    lists = {}
-    for name, value in document.items():
-        if type(value) is list and len(value) >= LONG_LIST and (raw := list_as_bson(name, value)) is not None:
-            lists[name] = raw
-    rest = {name: value for name, value in document.items() if name not in lists} if lists else document
-    return list(lists.values()), rest
 
 
 def _longest(document: Document) -> str:
