@@ -8,7 +8,7 @@ from analytics.core.segments import PROPERTIES
 from analytics.web import acct_lists
 from analytics.web.csvs import Row
 from analytics.web.custom.bolt_page import bolt_page
-from analytics.web.custom.numbers import numbers_pages
+from analytics.web.custom.numbers import numbers_pages, with_numbers
 from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
@@ -29,8 +29,8 @@ class PageSet:
     """
 
     def __init__(self, data: Data) -> None:
-        collections = [bolt_page(bolt) for bolt in data.bolts.values()]
-        numbers = [*numbers_pages(data.config)]
+        collections = [with_numbers(bolt_page(bolt), data.config) for bolt in data.bolts.values()]
+        numbers = [*numbers_pages(data.config, data.bolts)]
         own = [page for page in collections if page.title not in (*BOLTS, PROPERTIES)]
         self.menu = tuple(page for page in PAGES if page is not INDEX)
         self.custom = (*numbers, *own[:MOST_IN_MENU], INDEX)

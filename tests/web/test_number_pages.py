@@ -146,6 +146,32 @@ def test_pages_are_in_the_menu_and_described(arena: Arena) -> None:
     )
 
 
+@pytest.mark.parametrize("query", ["", "area=s1"])
+def test_a_number_may_be_on_the_page_of_a_bolt(arena: Arena, query: str) -> None:
+    numbers = {
+        "won": replace(NUMBERS["won"], page="pvp"),
+        "heads": NumberSection("arena_day.points / arena_day.players", "Points a head", "pvp"),
+    }
+    shown = arena.data
+    config = replace(shown.config, numbers=numbers)
+    data = Data(config, shown.store, shown.reader, shown.areas, shown.clock, bolts=shown.bolts)
+    client = create_app(data).test_client()
+    answer = client.get(f"/api/v1/collections/pvp?from={FIRST}&to={LAST}&{query}").json
+    whole = got(arena, "numbers", query)
+    assert [row["won"] for row in answer["formulas"]["days"]] == [row["won"] for row in whole["days"]]
+    assert answer["periods"] == got(arena, "collections/pvp", query)["periods"]
+    page = client.get(f"/collections/pvp?{query}").text
+    assert ("Points a head: counts of distinct accts" in page) == (not query) and "Fights won" in page
+    assert "number_won" in client.get("/figures/collections/pvp.en.json").text
+    rows = client.get(
+        f"/api/v1/collections/pvp/formulas.csv?from={FIRST}&to={LAST}&{query}"
+    ).text.splitlines()
+    assert rows[0].startswith("day,won,heads") and len(rows) == len(whole["days"]) + 1
+    described = client.get("/api/v1/openapi.json").json
+    assert "/api/v1/collections/pvp/formulas.csv" in described["paths"]
+    assert client.get("/numbers").status_code == 404
+
+
 def test_without_numbers_there_is_no_such_page(tmp_path: Path) -> None:
     client = an_arena(tmp_path, {}).app.test_client()
     assert client.get("/numbers").status_code == 404 and 'href="/numbers' not in client.get("/").text

@@ -1,21 +1,22 @@
-"""The pages of ``[numbers.NAME]``: formulas over numbers of documents, by day, computed when they are asked for."""
+"""Numbers of the configuration, ``[numbers.NAME]``, on pages of their own and on those of bolts: formulas over numbers of documents, by day, computed when they are asked for."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 
-from analytics.config import Config
+from analytics.config import Config, NumberSection
 from analytics.config.numbers import slug
 from analytics.core.fields import NumberValues
 from analytics.core.formula import Formula
 from analytics.timers import TIMERS
 from analytics.web.answers import Date, Final, PageAnswer, Percent, means
 from analytics.web.charts import Chart, Series
+from analytics.web.csvs import Row, structs
 from analytics.web.custom.bolt_reading import BoltReading
 from analytics.web.custom.structs import Number
 from analytics.web.data import Data
@@ -73,6 +74,24 @@ class NumbersPage:
         days = [("days", list[self.day])]  # type: ignore[name-defined]
         says = {"__doc__": f"The page {name}."}
         self.answer = make(f"{stem}_Answer", days, bases=(NumbersAnswer,), namespace=says)
+
+    @property
+    def table(self) -> Table:
+        """The table of the days."""
+        shown = " ".join(["day", *(one.name for one in self.numbers)])
+        return Table("days", msg("Days"), self.day, shown, has_final=True)
+
+    def panels(self, table: Table) -> tuple[Panel, ...]:
+        """Return a chart for each number, with its column of the table."""
+        return tuple(
+            Panel(
+                table.only(one.name),
+                replace(_chart(one), rows=table.rows),
+                "half",
+                note=partial(_note, one),
+            )
+            for one in self.numbers
+        )
 
     def view(self, data: Data, filters: Filters) -> Any:
         """Return the page's numbers."""
@@ -147,33 +166,67 @@ def _column(number: NamedNumber) -> tuple[str, Any]:
     return number.name, Annotated[kind | None, means(number.formula.text, number.title)]
 
 
-def numbers_pages(config: Config) -> Iterator[DashboardPage]:
-    """Yield the pages of a configuration's numbers, in the order in which it names them first."""
+def numbers_pages(config: Config, bolts: Collection[str] = ()) -> Iterator[DashboardPage]:
+    """Yield the pages of a configuration's numbers, in the order in which it names them first; not those that are on the page of a bolt."""
     titles: dict[str, str] = {}
     pages: dict[str, list[NamedNumber]] = {}
     for name, section in config.numbers.items():
-        number = NamedNumber(name, section.title or name, Formula(section.value))
-        pages.setdefault(slug(section.page), []).append(number)
-        titles.setdefault(slug(section.page), section.page)
+        if section.page not in bolts:
+            pages.setdefault(slug(section.page), []).append(_named(name, section))
+            titles.setdefault(slug(section.page), section.page)
     for address, numbers in pages.items():
         yield _page(GROUP if address == GROUP else f"{GROUP}/{address}", titles[address], numbers)
 
 
+def with_numbers(page: DashboardPage, config: Config) -> DashboardPage:
+    """Return the page of a bolt, with the numbers above its own that name the bolt as their page."""
+    numbers = [_named(name, one) for name, one in config.numbers.items() if one.page == page.title]
+    if not numbers:
+        return page
+    made = NumbersPage(f"{GROUP}_of_{page.title}", numbers)
+    answer: Any = msgspec.defstruct(
+        f"{page.answer.__name__}_{GROUP}",
+        [("formulas", made.answer)],
+        bases=(page.answer,),
+        namespace={"__doc__": page.answer.__doc__},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+    )
+    table = replace(made.table, name="formulas", rows=lambda answer: answer.formulas.days)
+
+    def view(data: Data, filters: Filters, options: Any) -> Any:
+        shown = page.view(data, filters, options)
+        fields = {name: getattr(shown, name) for name in page.answer.__struct_fields__}
+        return answer(**fields, formulas=made.view(data, filters))
+
+    def rows(data: Data, filters: Filters, options: Any) -> Iterator[Row]:
+        return structs(made.day, made.view(data, filters).days)
+
+    return replace(
+        page,
+        answer=answer,
+        view=view,
+        tables=(table, *page.tables),
+        panels=(*made.panels(table), *page.panels),
+        csvs={**page.csvs, table.name: rows},
+    )
+
+
+def _named(name: str, section: NumberSection) -> NamedNumber:
+    return NamedNumber(name, section.title or name, Formula(section.value))
+
+
 def _page(name: str, title: str, numbers: list[NamedNumber]) -> DashboardPage:
     made = NumbersPage(name, numbers)
-    days = Table(
-        "days", msg("Days"), made.day, " ".join(["day", *(one.name for one in numbers)]), has_final=True
-    )
     return DashboardPage(
         name=name,
         title=title,
         answer=made.answer,
         view=made.view,
         icon=ICON,
-        tables=(days,),
-        panels=tuple(
-            Panel(days.only(one.name), _chart(one), "half", note=partial(_note, one)) for one in numbers
-        ),
+        tables=(made.table,),
+        panels=made.panels(made.table),
         template="numbers.html",
     )
 
