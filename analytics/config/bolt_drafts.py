@@ -55,7 +55,7 @@ TAKEN_NAMES = frozenset(
         "gamelog",
         "payment",
     }
-    | {"syncuser", "broker", "store", "dashboard", "metrics", "alerts", PROPERTIES}
+    | {"syncuser", "broker", "store", "dashboard", "metrics", "alerts", "engine", PROPERTIES}
 )
 """Names of collections, timer bolts, topics and nodes."""
 

@@ -54,6 +54,7 @@ from analytics.spouts.mapping.lines import plain_journal
 from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
 from analytics.timers import NAMES
+from analytics.timers.rollup import NAME as ROLLUP
 
 ANSWER_SECONDS = 30.0
 """A rebuild that starts again costs more than a wait for a busy disk."""
@@ -96,6 +97,7 @@ class Rebuild:
         self._areas = areas(config)
         self._catalogue = catalogue(config)
         self._group: Group | None = None
+        self._redeclared: set[str] = set()
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
         self._spans = {area.id: span(wanted, area) for area in chosen}
 
@@ -110,6 +112,7 @@ class Rebuild:
         self._refill = Refill(self._config.broker, ANSWER_SECONDS)
         try:
             self._store.barrier()
+            self._redeclared = Declarations(self._config, self._store).changed()
             with alone(self._config.data, self._wanted.dry):
                 self._publish_unfinished()
                 if self._wanted.bolts:
@@ -173,7 +176,7 @@ class Rebuild:
             )
             repairer = Repairer(
                 self._catalogue, self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
-                self._wanted.remove_many, Declarations(self._config, self._store).changed(),
+                self._wanted.remove_many, self._redeclared,
             )  # fmt: skip
             for area in self._spans:
                 self._repair(self._areas[area], repairer, outcome)
@@ -337,13 +340,15 @@ class Rebuild:
         """Compute timer bolts that were asked for, all of them where what they look at has changed."""
         if not self._config.timers.every_seconds:
             return
-        changed = self._notes.unfinished.timers
-        if not changed and not self._wanted.timers:
+        changed, wanted = self._notes.unfinished.timers, self._wanted
+        # If totals are all that a declaration has more, no document differs.
+        totals = any(self._catalogue[name].totals for name in self._redeclared.intersection(wanted.bolts))
+        timers = (*wanted.timers, ROLLUP) if totals else wanted.timers
+        if not changed and not timers:
             return
-        wanted = self._wanted
         since, until = rebuild_timers.days(wanted.since, wanted.until)
         many = wanted.remove_many
-        asked = Wanted(wanted.timers, area=wanted.area, since=since, until=until, remove_many=many)
+        asked = Wanted(timers, area=wanted.area, since=since, until=until, remove_many=many)
         everything = Wanted(NAMES, remove_many=many)
         self._say("computing timer bolts")
         chosen = everything if changed else asked

@@ -7,7 +7,6 @@ import gevent.pool
 
 from analytics.config import Config, areas
 from analytics.errors import AnalyticsError
-from analytics.runtime.segment_properties import segment_contradictions
 from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.store import Store
 from analytics.store.store import Document
@@ -25,7 +24,7 @@ ADVICE = "call `bin/analytics rebuild` to derive them again as the configuration
 
 
 def contradictions(config: Config, store: Store) -> list[str]:
-    """Return, one sentence for each area, whole game and segment, what documents say and the configuration does not.
+    """Return, one sentence for each area and whole game, what documents say and the configuration does not.
 
     Raises:
         Unavailable: the store does not answer.
@@ -45,7 +44,7 @@ def contradictions(config: Config, store: Store) -> list[str]:
     found = list(filter(None, pool.imap(check, scopes)))
     if failed:
         raise failed[0]
-    return [*found, *segment_contradictions(config, store)]
+    return found
 
 
 def summary(found: list[str]) -> str:

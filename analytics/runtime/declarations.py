@@ -97,9 +97,7 @@ class Declarations:
         for name, declaration in self._own.items():
             if name not in running:
                 continue
-            # Where nothing else has changed, only the totals are missing.
-            totals = " --bolt rollup" if bolts[name].totals else ""
-            command = f"`bin/analytics rebuild --bolt {name}{totals}`"
+            command = f"`bin/analytics rebuild --bolt {name}`"
             noted = known.get(name)
             if noted is not None and noted.declaration != declaration:
                 yield (

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from analytics.cli import check
-from analytics.config import AreaSection, Config, Game, MongoDB, SegmentSection
+from analytics.config import AreaSection, Config, Game, MongoDB
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
 from analytics.runtime.contradictions import contradictions, summary
@@ -118,31 +118,3 @@ def test_many_are_summed_up() -> None:
     text = summary([f"area {n}" for n in range(9)])
     assert "area 4; and 4 more" in text
     assert "area 5" not in text
-
-
-CHANNEL = SegmentSection(from_="signup_logcount.data.channel", values=["a"])
-
-
-def with_segments(**segments: SegmentSection) -> Config:
-    return replace(CONFIG, games={**CONFIG.games, "dl": replace(CONFIG.games["dl"], segments=segments)})
-
-
-def test_a_segment_that_no_document_has_is_reported(store: MemoryStore) -> None:
-    config = with_segments(channel=CHANNEL)
-    assert contradictions(config, store) == [
-        "segment channel of dl: no documents have signup_logcount.data.channel, and there are others of its areas"
-    ]
-    store.write("acctsegment", [Write(f"{A}:1420675200:channel:signup_logcount.data.channel", {"_v": 1}, 0)])
-    assert contradictions(config, store) == []
-    store.delete("loginday", list(store.ids("loginday")))
-    assert contradictions(with_segments(other_one=CHANNEL, channel=CHANNEL), store) == []
-
-
-def test_a_segment_of_documents_that_the_configuration_does_not_name_is_reported(store: MemoryStore) -> None:
-    former = f"{A}:1420675200:channel:login_logcount.data.channel"
-    parts = [former, f"{former}#1", f"{A}:1420675200:channel:signup_logcount.data.channel"]
-    store.write("acctsegment", [Write(id_, {"_v": 1}, 0) for id_ in parts])
-    assert contradictions(with_segments(channel=CHANNEL), store) == [
-        "segment channel of dl: documents have login_logcount.data.channel, which the configuration does not name"
-    ]
-    assert contradictions(with_segments(), store) == []

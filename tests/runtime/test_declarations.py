@@ -317,6 +317,20 @@ def test_documents_of_a_former_key_go_with_a_rebuild(
     assert suite.documents(name).keys() > before.keys()
 
 
+def test_totals_that_a_declaration_has_more_are_computed(suite: Suite) -> None:
+    """Although no document of an area differs then."""
+    suite.restart(sections(pvp=PVP | {"totals": False}))
+    suite.send(fights(Random(13), 20))
+    eventually(lambda: {} != suite.documents() == suite.expected())
+    suite.restart(sections(pvp=PVP))
+    assert len(suite.disagreements()) == 1 and suite.documents("pvp_total") == {}
+    suite.config = replace(suite.config, timers=TimersSection())
+    suite.rebuild("pvp")
+    found = suite.documents("pvp_total").values()
+    assert sum(one["fights"] for one in found if one["scope"] == "game") == 20
+    assert suite.disagreements() == []
+
+
 def test_a_declaration_that_counted_nothing_yet_may_change(suite: Suite) -> None:
     notes = Declarations(suite.config, suite.store)
     refill = Refill(suite.config.broker)

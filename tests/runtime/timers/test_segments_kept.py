@@ -9,8 +9,6 @@ import pytest
 from msgspec.structs import replace
 from timer_harness import A, B, C, at, channel, eventually, games, log, some_weeks
 
-from analytics.runtime.segment_properties import segment_contradictions
-
 Divided = Callable[..., Any]
 KPI = ("dau", "mau", "payers", "reg")
 
@@ -135,6 +133,3 @@ def test_other_values_are_computed_and_those_of_before_removed(divided: Divided)
     assert {one["value"] for one in found.values() if "value" in one} == {"a", "x", "unknown"}
     assert {one["game"] for one in found.values() if "value" in one} == {"dl"}
     assert counting(found) == counting(suite.recomputed())
-    assert list(segment_contradictions(suite.config, suite.store)) == [
-        "segment channel of wsdx: documents have signup_logcount.data.channel, which the configuration does not name"
-    ]
