@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 
 from analytics.config import Config
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.service import control
 from analytics.store import Store, open_store
 
@@ -32,6 +32,7 @@ def adopt(config: Config) -> None:
             f'engine.kind: expected "local" or "spark" in {config.file}, found none; set [engine] first'
         )
     _hand_over(config, adopt)
+    click.echo("`bin/analytics start` starts the suite with the engine now")
 
 
 @engine.command()
@@ -50,6 +51,9 @@ def release(config: Config) -> None:
             f"engine.kind: expected the engine that counts in {config.file}, found none; leave it until this is done"
         )
     _hand_over(config, release)
+    click.echo(
+        "remove engine.kind from the configuration; then `bin/analytics start` starts the suite with broker and workers"
+    )
 
 
 def _hand_over(config: Config, handover: Handover) -> None:
@@ -58,6 +62,10 @@ def _hand_over(config: Config, handover: Handover) -> None:
     store = open_store(config)
     try:
         handover(config, store, click.echo)
+    except Unavailable as error:
+        raise Unavailable(
+            f"{error}. The store has to run: `bin/analytics run store` beside this runs the embedded one. Then call this again"
+        ) from error
     finally:
         store.close()
-    control.stop(config, click.echo)
+    control.stop(config, click.echo, wait=False)

@@ -173,7 +173,7 @@ def _engine(found: EngineReport, now: float) -> str:
     timers = f" Timer bolts are at batch {found.timers_batch:,}." if found.timers_batch is not None else ""
     lost = f" {found.tasks_lost:,} tasks were lost and run again." if found.tasks_lost else ""
     return (
-        f"Engine ({found.kind}, {found.executors:,} executors): batch {found.batch:,} was committed {_duration(now - found.batch_at)} ago; "
+        f"Engine ({found.kind}, executors: {found.executors:,}): batch {found.batch:,} was committed {_duration(now - found.batch_at)} ago; "
         f"{sum(found.records.values()):,} records counted, {found.repeated:,} repeated; {found.waiting_bytes:,} bytes of journals "
         f"wait.{timers}{lost}"
     )

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from analytics.config import Config
+from analytics.spouts.ends import journal_folders, shared_folder
+
 Spout = Literal["gamelog", "payment", "syncuser"]
 SPOUTS: tuple[Spout, ...] = ("gamelog", "payment", "syncuser")
 
@@ -17,7 +20,7 @@ class JournalFile:
     """A journal.
 
     Attributes:
-        stem: its name without ``.gz``, which stays the same when it is gzipped.
+        stem: its path in the folder of all hosts' journals, without ``.gz``, which stays the same when it is gzipped.
         begun: when it was created, ``YYYYmmddHHMM`` in the configuration's zone.
         written: when it was last written to, in Unix seconds.
         size: bytes of its lines, modulo 2^32: a gzipped file knows no more.
@@ -30,14 +33,16 @@ class JournalFile:
     size: int
 
 
-def journal_files(folder: Path, spout: Spout, since: float = 0) -> list[JournalFile]:
-    """Return a spout's journals, oldest first. One that is being gzipped is there once, plain.
+def journal_files(config: Config, spout: Spout, since: float = 0) -> list[JournalFile]:
+    """Return a spout's journals, of all hosts that share a folder, oldest first. One that is being gzipped is there once, plain.
 
     Args:
         since: Unix seconds; files that were last written to before are left out.
     """
     found: dict[str, tuple[tuple[str, int], JournalFile]] = {}
-    for path in sorted(folder.glob(f"{spout}_*.txt*"), reverse=True):  # .gz comes first, .txt replaces it
+    shared = shared_folder(config)
+    paths = [path for folder in journal_folders(config) for path in folder.glob(f"{spout}_*.txt*")]
+    for path in sorted(paths, reverse=True):  # .gz comes first, .txt replaces it
         match = _NAME.search(path.name)
         if match is None:
             continue
@@ -46,7 +51,7 @@ def journal_files(folder: Path, spout: Spout, since: float = 0) -> list[JournalF
             size = _unzipped(path) if match[4] else status.st_size % (1 << 32)
         except FileNotFoundError:
             continue
-        stem = path.name.removesuffix(".gz")
+        stem = str(path.relative_to(shared)).removesuffix(".gz")
         begun = match[1] + match[2]
         file = JournalFile(path, stem, begun, status.st_mtime, size)
         found[stem] = ((begun, int(match[3] or 1)), file)

@@ -43,7 +43,7 @@ def export_journals(config: Config, connection: "DuckDBPyConnection", target: Ta
     """Write what the journals hold that the target does not; yield each file once it is there."""
     prepare(connection, areas(config), zone(config.timezone))
     for spout in SPOUTS:
-        found = journal_files(config.data, spout)
+        found = journal_files(config, spout)
         for unit, journals in groupby(found, key=lambda file: file.begun[:DATE_LETTERS]):
             yield from _export_unit(config, connection, target, spout, unit, list(journals))
 

@@ -29,7 +29,7 @@ def plain_files(config: Config, files: Sequence[JournalFile], folder: Path) -> l
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for file in files:
-        copy = folder / f"{file.stem}-{file.size}"
+        copy = folder / f"{file.stem.replace('/', '-')}-{file.size}"
         try:
             if copy.exists() or any(MARK in block for block in _blocks(file.path)):
                 if not copy.exists():

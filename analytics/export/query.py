@@ -53,7 +53,7 @@ def files_of(config: Config, days: DayRange) -> dict[Spout, list[JournalFile]]:
     if days.since is not None:
         begin = datetime.combine(days.since, datetime.min.time(), UTC)
         since = (begin - AHEAD).timestamp()
-    return {spout: journal_files(config.data, spout, since) for spout in SPOUTS}
+    return {spout: journal_files(config, spout, since) for spout in SPOUTS}
 
 
 @contextmanager

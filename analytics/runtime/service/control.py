@@ -80,10 +80,13 @@ def start(config: Config, say: Say) -> None:
         report_contradictions(config, say)
 
 
-def stop(config: Config, say: Say) -> None:
+def stop(config: Config, say: Say, wait: bool = True) -> None:
     """Stop every node in order: spouts, the broker when all is counted or after a time, bolts, the store.
 
     What does not run needs no stopping, and is no error.
+
+    Args:
+        wait: until all is counted, as far as that can come to pass.
     """
     with alone(config, say):
         supervisor = Supervisor(config)
@@ -93,7 +96,7 @@ def stop(config: Config, say: Say) -> None:
             _forget(supervisor)
             return
         try:
-            _stop_nodes(supervisor, supervisor.started_with, say)
+            _stop_nodes(supervisor, supervisor.started_with, say, wait=wait)
             supervisor.shut_down()
         except Unavailable as error:
             say(f"{error}; it is killed, and its nodes with it. Nothing is lost by that")
@@ -311,11 +314,13 @@ def _why(process: Process, config: Config) -> str:
     return f"{process.name} ended at its start, {again}: {last_error(process, config)}. The other nodes run. Its log: {log}"
 
 
-def _stop_nodes(supervisor: Supervisor, config: Config, say: Say, but: Collection[str] = ()) -> None:
+def _stop_nodes(
+    supervisor: Supervisor, config: Config, say: Say, but: Collection[str] = (), wait: bool = True
+) -> None:
     ranks = sorted({rank(name) for name in supervisor.processes()}, reverse=True)
     for one in ranks:
         processes = supervisor.processes()
-        if one == BROKER:
+        if one == BROKER and wait:
             drained(processes, config, say)
         names = [
             name
