@@ -4,12 +4,14 @@ All of it comes with the package pyspark, and needs Java 17. It dies with the pr
 """
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,9 @@ UP_SECONDS = 180.0
 DAEMON_MEMORY = "192m"
 EXECUTOR = "CoarseGrainedExecutorBackend"
 HOST = "127.0.0.1"
+
+SHORTEST, LONGEST = 0.1, 5.0
+"""Seconds that something stays away or frozen."""
 
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For processes that live a minute: the time of Java's second compiler and of its collectors is not worth it."""
@@ -134,15 +139,16 @@ class SparkCluster(Started):
             for number, web_port in enumerate(web_ports)
         ]  # fmt: skip
 
-    def conf(self) -> dict[str, str]:
-        """Return what an application has to say to run here with little memory."""
+    def conf(self, quick: bool = True) -> dict[str, str]:
+        """Return what an application has to say to run here with little memory. ``quick``: it lives a minute."""
+        java = QUICK_JAVA if quick else "-XX:+UseSerialGC"
         return {
             "spark.driver.host": HOST,
             "spark.driver.bindAddress": HOST,
             "spark.driver.memory": "512m",
-            "spark.driver.extraJavaOptions": QUICK_JAVA,
+            "spark.driver.extraJavaOptions": java,
             "spark.executor.memory": "512m",
-            "spark.executor.extraJavaOptions": QUICK_JAVA,
+            "spark.executor.extraJavaOptions": java,
         }
 
     def start(self) -> None:
@@ -179,6 +185,31 @@ class SparkCluster(Started):
             for pid in children(worker.pid)
             if any(EXECUTOR in argument for argument in command_line(pid))
         ]
+
+    def disturb(self, rng: random.Random) -> str:
+        """Kill or freeze something at random, start it again where nobody else does, and return what it was."""
+        what = rng.choice(["executor", "executor", "frozen executor", "worker", "master"])
+        if what == "master":
+            self._kill(self.master, rng)
+        elif what == "worker":
+            self._kill(rng.choice(self.workers), rng)
+        else:
+            executors = self.executors()
+            if not executors:
+                return ""
+            victim = rng.choice(executors)
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL if what == "executor" else signal.SIGSTOP)
+                if what == "frozen executor":
+                    time.sleep(rng.uniform(SHORTEST, LONGEST))
+                    os.kill(victim, signal.SIGCONT)
+        return what
+
+    @staticmethod
+    def _kill(process: SparkProcess, rng: random.Random) -> None:
+        process.kill()
+        time.sleep(rng.uniform(SHORTEST, LONGEST))
+        process.start()
 
     def _alive(self) -> int:
         """Return how many workers the master knows to be alive; 0 where it does not answer."""
