@@ -6,9 +6,11 @@ Standard output has a :class:`Line` of JSON every second.
 """
 
 import logging
+import os
 import sys
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +146,7 @@ def main(file: str, parent: str) -> int:
     """Drive; return the process's exit status."""
     if not die_with(int(parent)):
         return 1
+    _reports()
     config = load(Path(file))
     set_up(config.log_level, config.log_format, ["engine"])
     store = open_store(config)
@@ -175,8 +178,15 @@ def _end_with_stdin(ending: threading.Event) -> None:
 
 
 def _print(line: Line) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
-    sys.stdout.buffer.flush()
+    os.write(_reports(), msgspec.json.encode(line) + b"\n")
+
+
+@cache
+def _reports() -> int:
+    """Return what standard output was. What Java prints there belongs to the log."""
+    reports = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return reports
 
 
 if __name__ == "__main__":
