@@ -96,6 +96,8 @@ def tries(config: Config) -> Iterator[Try]:
         yield "bolts of your own", partial(_own_bolts, config)
     if config.engine.kind:
         yield "engine", partial(_shared_folder, config)
+        if config.engine.kind == "spark":
+            yield "Spark", partial(_spark, config)
     else:
         yield "broker", partial(_broker, config)
     for address in config.etcd.endpoints:
@@ -247,6 +249,12 @@ def _shared_folder(config: Config) -> str:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise CheckFailed(f"{folder} is not a folder that this user may write to; change its permissions")
     return f"journals of this host lie in {folder}; spouts report {count:,} journals"
+
+
+def _spark(config: Config) -> Iterator[Finding]:
+    from analytics.engine.engines.spark_probe import probe_spark
+
+    return probe_spark(config)
 
 
 def _etcd(config: Config, address: str) -> str:
