@@ -21,7 +21,7 @@ JournalScan = tuple[list[tuple[str, int]], list[tuple[str, int]], bytes, bytes, 
 """See ``core/journal_scan.pyx``."""
 
 __all__ = [
-    "COMPILED", "JournalScan", "added", "count_lines", "journal_scan", "list_as_bson", "named", "numbered", "remapper",
+    "COMPILED", "JournalScan", "added", "count_lines", "journal_scan", "lists_as_bson", "named", "numbered", "remapper",
     "scanner",
 ]  # fmt: skip
 
@@ -71,9 +71,9 @@ def added(known: dict[str, None], more: Collection[str]) -> list[str]:
     return new
 
 
-def list_as_bson(name: str, items: list[Any]) -> bytes | None:
-    """Return a member of a BSON document; None where that is for pymongo to encode: if ``items`` are more than ASCII texts."""
-    return texts.list_as_bson(name, items) if COMPILED else None
+def lists_as_bson(document: dict[str, Any], least: int) -> dict[str, bytes]:
+    """Return lists as members of a BSON document, by name, if they are ``least`` or more texts of ASCII. The rest is for pymongo."""
+    return texts.lists_as_bson(document, least) if COMPILED else {}
 
 
 def journal_scan(block: bytes) -> JournalScan | None:

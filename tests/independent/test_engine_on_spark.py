@@ -10,6 +10,7 @@ from random import Random
 import gevent
 import msgspec
 import pytest
+from analytics.testing.broken_engine import SPECULATION
 from databases import Database
 from near_engine import NearEngine, differing
 from near_suite import config_of
@@ -22,7 +23,6 @@ from analytics.engine.engines.spark import SparkEngine, spread
 from analytics.engine.live import EngineDriver
 from analytics.errors import Unavailable
 from analytics.store import open_store
-from analytics.testing.broken_engine import SPECULATION
 from analytics.testing.spark import NoSpark, SparkCluster, spark_home
 
 BATCHES = 3
