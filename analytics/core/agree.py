@@ -85,7 +85,7 @@ def fits(measure: Measure[Any], low: Any, stored: Any, high: Any) -> bool:
     if stored in (low, high):
         return True
     if isinstance(measure, Distinct):
-        return bool(low.keys() <= stored.keys() <= high.keys())
+        return bool(low <= stored <= high)
     if isinstance(measure, Latest):
         if None in (stored, high):
             return False
@@ -127,9 +127,7 @@ def _list_changed(
         return ListChanged(items, measure.compact(state))
     if isinstance(measure, Distinct):
         twice = [item for item, count in Counter(items).items() if count > 1]
-        return ListChanged(
-            sorted([*(stored.keys() - state.keys()), *twice], key=str), sorted(state.keys() - stored.keys())
-        )
+        return ListChanged(sorted([*(stored - state), *twice], key=str), sorted(state - stored))
     olds, news = set(map(repr, old)), set(map(repr, new))
     return ListChanged(
         [one for one in old if repr(one) not in news], [one for one in new if repr(one) not in olds]
@@ -149,6 +147,8 @@ def _members_changed(
 def _between(state: Any, stored: Any, most: Any) -> bool:
     if state is most:
         return bool(stored == state)
+    if isinstance(state, set):
+        return bool(state <= stored <= most)
     return state.keys() <= stored.keys() and all(
         key in most and entry in (state.get(key, entry), most[key]) for key, entry in stored.items()
     )

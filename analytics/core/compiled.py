@@ -62,12 +62,12 @@ def numbered(chunk: bytes, first: int, begin: bytes, end: bytes) -> bytes:
     return b"\n".join(b"%b%d%b%b}" % (begin, n, end, line) for n, line in lines)
 
 
-def added(known: dict[str, None], more: Collection[str]) -> list[str]:
-    """Add texts to the keys of ``known``, and return those that it did not have, each once."""
+def added(known: set[str], more: Collection[str]) -> list[str]:
+    """Add texts to those that are ``known``, and return the new ones, each once."""
     if COMPILED:
         return texts.added(known, more)
     new = [text for text in dict.fromkeys(more) if text not in known]
-    known.update(dict.fromkeys(new))
+    known.update(new)
     return new
 
 

@@ -326,8 +326,8 @@ class Extreme(_OfValue[int | None]):
         return [f"_{field}"]
 
 
-Values = dict[str, None]
-"""A set that remembers the order in which its members came: its newest are at the end."""
+Values = set[str]
+"""Its members are found with fewer accesses to memory than those of a dictionary."""
 
 
 class Distinct(Growing[Values], _OfValue[Values]):
@@ -351,22 +351,19 @@ class Distinct(Growing[Values], _OfValue[Values]):
         self.list_field = list_field
 
     def empty(self) -> Values:
-        return {}
+        return set()
 
     def gather(self, rows: Rows) -> Values:
-        values = self.values(rows)
-        return dict.fromkeys(chain.from_iterable(values) if self._each else values)
+        return set(self.delta(rows))
 
     def delta(self, rows: Rows) -> Collection[str]:
         values = list(chain.from_iterable(self.values(rows))) if self._each else self.values(rows)
-        return (
-            values if isinstance(values, list) else dict.fromkeys(values)
-        )  # columns are lists, with few repeats
+        return values if isinstance(values, list) else dict.fromkeys(values)  # lists have few repeats
 
     def merge(self, state: Values, more: Collection[str]) -> Values:
-        if not isinstance(state, dict):  # a delta of columns, with which others are combined
-            state = dict.fromkeys(state)
-        added(state, more)
+        if not isinstance(state, set):  # a delta, with which others are combined
+            state = set(state)
+        state.update(more)
         return state
 
     def absorb(self, state: Values, more: Collection[str]) -> list[str]:
@@ -379,7 +376,7 @@ class Distinct(Growing[Values], _OfValue[Values]):
         return {field: len(state)}
 
     def load(self, field: str, document: Document) -> Values:
-        return dict.fromkeys(document.get(self.list_field, ()))
+        return set(document.get(self.list_field, ()))
 
 
 def _sum(field: str, total: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 """Long lists of texts, as documents have them of accts: which of them are new, and all of them as BSON."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.dict cimport PyDict_SetDefault, PyDict_Size
+from cpython.set cimport PySet_Add, PySet_GET_SIZE
 from libc.stdint cimport int32_t
 from libc.string cimport memcpy
 
@@ -20,13 +20,13 @@ cdef enum:
     LONGEST_NUMBER = 20
 
 
-def added(dict known, more):
-    """Add texts to the keys of ``known``, and return those that it did not have, each once."""
-    cdef Py_ssize_t count = PyDict_Size(known)
+def added(set known, more):
+    """Add texts to those that are ``known``, and return the new ones, each once."""
+    cdef Py_ssize_t count = PySet_GET_SIZE(known)
     cdef list new = []
     for text in more:
-        PyDict_SetDefault(known, text, None)
-        if PyDict_Size(known) > count:
+        PySet_Add(known, text)
+        if PySet_GET_SIZE(known) > count:
             count += 1
             new.append(text)
     return new
