@@ -22,13 +22,13 @@ from analytics.core.settle import PART_SIZE, part_ids
 from analytics.rebuild import run as rebuild
 from analytics.rebuild.gaps import FOR_EVER, gaps
 from analytics.rebuild.journals import JournalInfo
-from analytics.rebuild.overlay import Silent
 from analytics.runtime import outlet
 from analytics.runtime.draining import drain
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.acknowledging import Silent
 from analytics.spouts.rejected import waiting
 from analytics.store import MemoryStore
 from analytics.store.store import Write

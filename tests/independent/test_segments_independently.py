@@ -12,10 +12,10 @@ from sameness import differences, public
 
 from analytics.config import BrokerSection, Config, areas, catalogue
 from analytics.core.reference import Reference
-from analytics.rebuild.overlay import Silent
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Store, Write
 from analytics.store.store import TOTAL, is_divided
 from analytics.timers import NAMES

@@ -92,7 +92,7 @@ def test_check_and_the_spout_mean_the_same_files(tmp_path, pattern):
     assert followed.turns() == [line(f"u{n}") for n in expected]
     config = configured(tmp_path, Source(name="s1", kind="file", path=str(tmp_path / "logs" / pattern)))
     first, *_ = dict(tries(config))["gamelog source s1"]()
-    assert first.text == f"{len(expected)} files match"
+    assert first.text == f"{len(expected)} file{'' if len(expected) == 1 else 's'} found"
 
 
 @pytest.mark.parametrize("cut", ["within", "plain"])

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from analytics.config import AreaSection, Config, Game, SegmentSection, areas, catalogue
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
-from analytics.rebuild.overlay import Silent
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly, StoreReader
 from analytics.timers import NAMES

@@ -14,12 +14,12 @@ from analytics.config import AreaSection, Config, Game, areas, catalogue
 from analytics.config.bolt_sections import BoltSection
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
-from analytics.rebuild.overlay import Silent
 from analytics.runtime.timers import schedule
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.scopes import total_scopes
 from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.timers import NAMES, rollup
 from analytics.timers.rollup import rollups
