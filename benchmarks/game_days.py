@@ -206,29 +206,6 @@ def _ltv(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[st
     yield "", {"reg": reg, "ltv": curve, "final": age > 90}
 
 
-def _payers(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
-    payers = int(random.poisson(60) * times)
-    whales, dolphins = payers // 20, payers // 4
-    sums = {
-        "minnow": 300 * (payers - whales - dolphins),
-        "dolphin": 3_000 * dolphins,
-        "whale": 30_000 * whales,
-    }
-    revenue, lost = sum(sums.values()), payers // 3
-    yield (
-        "",
-        {
-            "payers": payers, "revenue": per_head(revenue, 1), "minnows": payers - whales - dolphins,
-            "dolphins": dolphins, "whales": whales,
-            **{f"{tier}_revenue": per_head(cents, 1) for tier, cents in sums.items()},
-            **{f"top{top}_revenue": per_head(revenue * (top + 20) // 100, 1) for top in (1, 5, 10)},
-            **{f"top{top}_rate": float(top + 20) for top in (1, 5, 10)},
-            "repeat_payers": payers // 2, "repeat_rate": percent(payers // 2, payers), "non_payers": payers * 9,
-            "before": payers, "lost_payers": lost, "churn_rate": percent(lost, payers), "final": age > 0,
-        },
-    )  # fmt: skip
-
-
 def _firstpay(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
     reg = int(random.poisson(30) * times)
     counts = {n: int(reg * 0.04 * (1 + n) ** 0.2) for n in THROUGH if n < age}
@@ -308,7 +285,6 @@ DAYS: dict[str, Fields] = {
     "lifecycle": _lifecycle,
     "loginretention": _cohort("reg"),
     "paytraceday": _cohort("pay_user"),
-    "payers": _payers,
     "ltv": _ltv,
     "firstpay": _firstpay,
     "coinday": _coinday,

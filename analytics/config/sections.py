@@ -263,7 +263,7 @@ class SegmentSection(Section, frozen=True):
 
 
 class TiersSection(Section, frozen=True):
-    """From how much in 30 days on, in currency units, a payer is a dolphin and a whale. Below that it is a minnow."""
+    """From how much in a month on, in currency units, a payer is a dolphin and a whale. Below that it is a minnow."""
 
     dolphin: Positive = 10
     whale: Positive = 100

@@ -53,7 +53,7 @@ class Payments:
 NO_PAYMENTS = Payments(NOBODY, np.empty(0, np.int64))
 
 TIERS = (1_000, 10_000)
-"""Where no others are configured: from how many cents in 30 days on a payer is a dolphin, and from how many a whale."""
+"""Where no others are configured: from how many cents in a month on a payer is a dolphin, and from how many a whale."""
 
 NEVER = np.iinfo(np.int32).max
 """Later than any day."""
@@ -93,7 +93,7 @@ class Facts:
         start: Unix seconds of the scope's earliest record, None before there is one.
         start_day: the day on which that was.
         login_spans: who logged in on any day from the first to the last one, a bit an acct, where that is known as a whole.
-        tiers: from how many cents in 30 days on a payer is a dolphin, and from how many a whale.
+        tiers: from how many cents in a month on a payer is a dolphin, and from how many a whale.
         split: how a segment divides the accts; None: they are counted as a whole.
     """
 

@@ -1,4 +1,4 @@
-"""The payers of the last 30 days: how much each paid, how uneven that is, who paid again and who no longer pays."""
+"""The payers of a month: how much each paid, how uneven that is, who paid again and who no longer pays."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,88 +7,69 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.core.rates import per_head, percent
-from analytics.timers.facts import Facts, Mask, Numbers
-from analytics.timers.timer import Document, Timer
-
-DAYS = 30
-"""Trailing days, the day itself included."""
+from analytics.timers.facts import Facts, Numbers
+from analytics.timers.timer import Document, Timer, first_of, last_of
 
 TIERS = ("minnow", "dolphin", "whale")
 TOPS = (1, 5, 10)
 """Percent of the payers."""
 
 
-def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
-    """Yield per day who the payers of the trailing 30 days are.
+def _documents(facts: Facts, firsts: Iterable[int]) -> Iterator[Document]:
+    """Yield per calendar month who its payers are.
 
     | field | formula |
     | --- | --- |
-    | `payers`, `revenue` | distinct accts that paid during the trailing 30 days, the day included; what they paid |
-    | `non_payers` | distinct accts that logged in during these days and did not pay in them |
-    | `minnows`, `dolphins`, `whales` | payers by what each paid in these days: less than the first of ``facts.tiers``, less than the second, more |
+    | `payers`, `revenue` | distinct accts that paid in the month; what they paid |
+    | `non_payers` | distinct accts that logged in in the month and did not pay in it |
+    | `minnows`, `dolphins`, `whales` | payers by what each paid in the month: less than the first of ``facts.tiers``, less than the second, more |
     | `minnow_revenue` … | what these paid |
     | `top1_revenue`, `top5_revenue`, `top10_revenue` | what the 1, 5, 10 % of the payers paid who paid most; their number is rounded up |
     | `top1_rate` … | 100 * `top1_revenue` / `revenue`, percent, two decimals |
-    | `repeat_payers`, `repeat_rate` | payers that paid on two or more of these days; 100 * them / `payers` |
-    | `before` | distinct accts that paid during the 30 days before these |
-    | `lost_payers`, `churn_rate` | those of `before` that are no payers now; 100 * them / `before` |
+    | `repeat_payers`, `repeat_rate` | payers that paid on two or more days of the month; 100 * them / `payers` |
+    | `before` | distinct accts that paid in the month before |
+    | `lost_payers`, `churn_rate` | those of `before` that did not pay in the month; 100 * them / `before` |
 
     Minnows, dolphins and whales are the words of free-to-play games, which took the last one from casinos. Shares of
     the top few percent measure concentration, as economists do with incomes. Repeat rate and churn come from retail.
     """
-    now, earlier = _Window(facts, DAYS), _Window(facts, DAYS)
-    seen = np.zeros(facts.accts, np.int32)
-    upto = 0
-    for day in sorted({day for day in days if day <= facts.clock.begun}):
-        now.end_on(day)
-        earlier.end_on(day - DAYS)
-        for login in range(max(upto, day - DAYS) + 1, day + 1):
-            seen[facts.logins(login)] = login
-        upto = day
-        paid, before = now.payers, earlier.payers
-        masks = ((seen > day - DAYS) & ~paid, before, before & ~paid)
-        counts = zip(*(facts.counted(mask, day) for mask in masks), strict=True)
-        groups = facts.divided(np.flatnonzero(paid).astype(np.uint32), day)
+    for first in (first for first in firsts if first <= facts.clock.begun):
+        last = last_of("month", first)
+        month = _Payers(facts, first, last)
+        before = _Payers(facts, first_of("month", first - 1), first - 1)
+        paid, earlier = month.times > 0, before.times > 0
+        masks = (facts.logged_in(first, last) & ~paid, earlier, earlier & ~paid)
+        counts = zip(*(facts.counted(mask, last) for mask in masks), strict=True)
+        groups = facts.divided(np.flatnonzero(paid).astype(np.uint32), last)
         for part, (accts, (non_payers, were, lost)) in enumerate(zip(groups, counts, strict=True)):
             fields = {
-                **now.of(accts),
+                **month.of(accts),
                 "non_payers": non_payers,
                 "before": were,
                 "lost_payers": lost,
                 "churn_rate": percent(lost, were),
-                "final": day <= facts.clock.ended,
+                "final": last <= facts.clock.ended,
             }
-            yield Document(day, fields, not (len(accts) or non_payers or were), part)
+            yield Document(first, fields, not (len(accts) or non_payers or were), part)
 
 
-class _Window:
-    """What each acct paid during some days that end on a day, and on how many of them."""
+class _Payers:
+    """What each acct paid during some days, and on how many of them."""
 
-    def __init__(self, facts: Facts, days: int) -> None:
-        self._facts = facts
-        self._days = days
+    def __init__(self, facts: Facts, first: int, last: int) -> None:
+        self._tiers = facts.tiers
         self._cents = np.zeros(facts.accts, np.int64)
-        self._times = np.zeros(facts.accts, np.int16)
-        self._upto = 0
-
-    def end_on(self, day: int) -> None:
-        """Let it end on ``day``, which is no earlier than before."""
-        for gone in range(self._upto - self._days + 1, min(self._upto, day - self._days) + 1):
-            self._add(gone, -1)
-        for new in range(max(self._upto, day - self._days) + 1, day + 1):
-            self._add(new, 1)
-        self._upto = day
-
-    @property
-    def payers(self) -> Mask:
-        """Per acct whether it paid in these days."""
-        return self._times > 0
+        self.times = np.zeros(facts.accts, np.int8)
+        for day in range(first, last + 1):
+            payments = facts.payments(day)
+            self._cents[payments.accts] += payments.cents
+            self.times[payments.accts] += 1
 
     def of(self, accts: Numbers) -> dict[str, Any]:
         """Return a document's fields on ``accts``, which are payers."""
         cents: NDArray[np.int64] = np.sort(self._cents[accts])[::-1]
-        tiers = np.searchsorted(self._facts.tiers, cents, side="right")
-        whole, again = int(cents.sum()), int(np.count_nonzero(self._times[accts] > 1))
+        tiers = np.searchsorted(self._tiers, cents, side="right")
+        whole, again = int(cents.sum()), int(np.count_nonzero(self.times[accts] > 1))
         fields: dict[str, Any] = {"payers": len(accts), "revenue": per_head(whole, 1)}
         for place, tier in enumerate(TIERS):
             fields[f"{tier}s"] = int(np.count_nonzero(tiers == place))
@@ -98,11 +79,6 @@ class _Window:
             fields[f"top{top}_revenue"] = per_head(most, 1)
             fields[f"top{top}_rate"] = percent(most, max(whole, 0))
         return fields | {"repeat_payers": again, "repeat_rate": percent(again, len(accts))}
-
-    def _add(self, day: int, times: int) -> None:
-        payments = self._facts.payments(day)
-        self._cents[payments.accts] += times * payments.cents
-        self._times[payments.accts] += times
 
 
 NUMBERS = (
@@ -115,7 +91,11 @@ NUMBERS = (
 payers = Timer(
     "payers",
     _documents,
-    looks={"login": range(1 - DAYS, 1), "pay": range(1 - 2 * DAYS, 1)},
+    looks={
+        "login": range(1),
+        "pay": range(-31, 1),
+    },  # from each day of the month, so that the month before is in it
+    period="month",
     numbers=NUMBERS,
     added=("revenue",),
 )

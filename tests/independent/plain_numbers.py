@@ -686,12 +686,13 @@ def ltv(scope: Scope) -> Documents:
 
 def payers(scope: Scope) -> Documents:
     documents = {}
-    for day in scope.days():
-        month = [day - back * DAY for back in range(30)]
-        paid = _month_of_payments(scope, month, day)
-        before = _month_of_payments(scope, [one - 30 * DAY for one in month], day)
-        active = scope.only(scope.among(scope.logins, month), day)
-        if not (paid or before or active or scope.value):
+    known = {day.replace(day=1) for day in [*scope.logins, *scope.paid_once]}
+    for first in known | {month_of(one)[-1] + DAY for one in known}:
+        month, earlier = month_of(first), month_of(first - DAY)
+        paid = _month_of_payments(scope, month, month[-1])
+        before = _month_of_payments(scope, earlier, month[-1])
+        active = scope.only(scope.among(scope.logins, month), month[-1])
+        if first > scope.begun or not (paid or before or active or scope.value):
             continue
         amounts = sorted((sum(some) for some in paid.values()), reverse=True)
         again = [acct for acct, some in paid.items() if len(some) > 1]
@@ -700,7 +701,7 @@ def payers(scope: Scope) -> Documents:
             **{"payers": len(paid), "revenue": money(sum(amounts)), "non_payers": len(active - set(paid))},
             **{"repeat_payers": len(again), "repeat_rate": shown(100 * len(again), len(paid), 2)},
             **{"before": len(before), "lost_payers": len(lost)},
-            **{"churn_rate": shown(100 * len(lost), len(before), 2), "final": day <= scope.ended},
+            **{"churn_rate": shown(100 * len(lost), len(before), 2), "final": month[-1] <= scope.ended},
         }
         for tier, holds in TIERS.items():
             some = [cents for cents in amounts if holds(cents)]
@@ -710,7 +711,7 @@ def payers(scope: Scope) -> Documents:
                 cents for place, cents in enumerate(amounts) if place < Fraction(len(amounts) * top, 100)
             )
             fields |= {f"top{top}_revenue": money(most), f"top{top}_rate": shown(100 * most, sum(amounts), 2)}
-        id_, document = scope.document(day, fields)
+        id_, document = scope.document(first, fields)
         documents[id_] = document
         if not (paid or before or active):
             scope.nobody.add(id_)

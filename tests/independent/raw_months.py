@@ -261,6 +261,6 @@ def moments(months: Months, random: Random, slices: int) -> list[int]:
     within = [day_start("UTC", months.first + n * DAY) + random.randrange(86400) for n in days]
     after = [
         day_start("UTC", months.last + timedelta(days=days)) + random.randrange(86400)
-        for days in (8, 33, 70, 95)
+        for days in (8, 33, 70, 130)
     ]
     return sorted(within) + after

@@ -425,17 +425,21 @@ def test_what_a_player_is_worth(world, documents):
 
 
 def test_who_paid_how_much_in_a_month(world, documents):
-    def paid_in(by_day, day):
+    def paid_in(by_day, first, days):
         found = {}
-        for _, of, _, op, args in during(by_day, day - timedelta(days=29), 30):
+        for _, of, _, op, args in during(by_day, first, days):
             if op == PAY:
                 found.setdefault(args[1], []).append((of, args[2]))
         return found
 
     def fields(by_day, day):
-        paid, before = paid_in(by_day, day), paid_in(by_day, day - timedelta(days=30))
-        active = accts(during(by_day, day - timedelta(days=29), 30), LOGIN)
-        if day > TODAY or not (paid or before or active):
+        if day.day > 1 or day > TODAY:
+            return None
+        days = ((day + timedelta(days=31)).replace(day=1) - day).days
+        earlier = (day - timedelta(days=1)).replace(day=1)
+        paid, before = paid_in(by_day, day, days), paid_in(by_day, earlier, (day - earlier).days)
+        active = accts(during(by_day, day, days), LOGIN)
+        if not (paid or before or active):
             return None
         sums = sorted((sum(cents for _, cents in some) for some in paid.values()), reverse=True)
         again = sum(len({of for of, _ in some}) > 1 for some in paid.values())
@@ -448,7 +452,7 @@ def test_who_paid_how_much_in_a_month(world, documents):
             "before": len(before),
             "lost_payers": len(before.keys() - paid.keys()),
             "churn_rate": percent(len(before.keys() - paid.keys()), len(before)),
-            "final": day < TODAY,
+            "final": day + timedelta(days=days) <= TODAY,
         }
         bounds = {"minnow": range(1_000), "dolphin": range(1_000, 10_000), "whale": range(10_000, 10**9)}
         for tier, within in bounds.items():

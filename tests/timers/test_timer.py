@@ -34,7 +34,7 @@ def test_a_login_affects_the_day_the_trailing_month_and_the_cohorts_before():
         "loginmonth": [-120, -90, -59, -28],
         **{key: [] for key in ("paytraceday", "paylong", "payweek", "paymonth")},
         "kpi": list(range(30)),
-        "payers": list(range(30)),
+        "payers": [-28],
         "ltv": [],
         "firstpay": [],
     }
@@ -48,7 +48,7 @@ def test_a_payment_affects_the_day_and_the_cohorts_before():
         "payweek": [-59, -52, -45, -38, -31, -24, -17, -10, -3],
         "paymonth": [-120, -90, -59, -28],
         "kpi": [0],
-        "payers": list(range(60)),
+        "payers": [-28, 1],
         "ltv": list(range(-90, 1)),
         "firstpay": list(range(-90, 1)),
     }
@@ -73,7 +73,7 @@ def test_time_affects_what_looks_forward_to_the_day():
         **{key: [-59, -52, -45, -38, -31, -24, -17, -10, -3] for key in ("loginweek", "payweek")},
         **{key: [-120, -90, -59, -28] for key in ("loginmonth", "paymonth")},
         "kpi": [0],
-        "payers": [0],
+        "payers": [-28],
         "ltv": list(range(-90, 1)),
         "firstpay": list(range(-90, 1)),
     }

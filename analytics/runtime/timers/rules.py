@@ -16,7 +16,7 @@ def timers_of(config: Config) -> Mapping[str, Timer]:
 
 
 def tiers(config: Config) -> dict[str, tuple[int, int]]:
-    """Return, by game, from how many cents in 30 days on a payer is a dolphin and a whale."""
+    """Return, by game, from how many cents in a month on a payer is a dolphin and a whale."""
     return {
         name: (round(100 * game.tiers.dolphin), round(100 * game.tiers.whale))
         for name, game in config.games.items()

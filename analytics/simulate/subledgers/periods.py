@@ -71,9 +71,9 @@ def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: i
         for name, first_of in PERIODS.items():
             for first in {first_of(day) for day in scope.days(today)}:
                 days = _days_of(first_of, first)
-                _add(
-                    result[_of(scope, name)], scope, calendar, first, _active(scope.on(days[-1]), days, today)
-                )
+                fields_of = _payers if name == "payers" else _active
+                fields = fields_of(scope.on(days[-1]), days, today)
+                _add(result[_of(scope, name)], scope, calendar, first, fields)
         for name, (kind, first_of, last_n) in AFTER.items():
             for first in {first_of(day) for day in scope.days(today)}:
                 last = _days_of(first_of, first)[-1]
@@ -199,8 +199,8 @@ def _worth(scope: LedgerScope, day: int, today: int) -> Fields | None:
     return {"reg": len(cohort), "ltv": worth, "final": day + WORTH_DAYS[-1] < today}
 
 
-def _payers(scope: LedgerScope, day: int, today: int) -> Fields | None:
-    last, earlier = range(day - MONTH + 1, day + 1), range(day - 2 * MONTH + 1, day - MONTH + 1)
+def _payers(scope: LedgerScope, last: list[int], today: int) -> Fields | None:
+    earlier = _days_of(_first_of_month, _first_of_month(last[0] - 1))
     accts, before = scope.payers(last), scope.payers(earlier)
     amounts = {
         acct: [scope.paid[one][acct] for one in last if acct in scope.paid.get(one, ())] for acct in accts
@@ -219,7 +219,7 @@ def _payers(scope: LedgerScope, day: int, today: int) -> Fields | None:
         "before": len(before),
         "lost_payers": len(before - accts),
         "churn_rate": share(len(before - accts), len(before)),
-        "final": day < today,
+        "final": last[-1] < today,
     }
     for tier, least, most in (("minnow", 0, 1_000), ("dolphin", 1_000, 10_000), ("whale", 10_000, 10**18)):
         own = [cents for cents in paid if least <= cents < most]
@@ -265,6 +265,7 @@ PERIODS: dict[str, Callable[[int], int]] = {
     "activeday": lambda day: day,
     "activeweek": _monday,
     "activemonth": _first_of_month,
+    "payers": _first_of_month,
 }
 AFTER: dict[str, tuple[str, Callable[[int], int], int]] = {
     "loginweek": ("reg", _monday, 8),
@@ -279,7 +280,6 @@ OF_DAYS: dict[str, OfDay] = {
     "loginretention": _retention,
     "paytraceday": _paytrace,
     "kpi": _kpi,
-    "payers": _payers,
     "ltv": _worth,
     "firstpay": _first_payment,
 }

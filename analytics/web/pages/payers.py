@@ -17,6 +17,7 @@ from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.look import Look
 from analytics.web.page import DashboardPage, Panel
+from analytics.web.place import ONE_DAY, each_day
 from analytics.web.reading.arithmetic import money
 from analytics.web.tables import Column, Table
 from analytics.web.translation import Translate
@@ -25,28 +26,30 @@ TOP_MEANS = "The share of the revenue that this part of the payers paid, those w
 
 
 class MonthOfPayers(msgspec.Struct, frozen=True, kw_only=True):
-    """The 30 days that end on a day."""
+    """A calendar month. ``day`` is its first."""
 
     day: Date
-    payers: Annotated[int, means("The accts that paid in the 30 days up to the day.", "Payers")]
-    revenue: Annotated[Money, means("What they paid in these days.", "Revenue")]
-    non_payers: Annotated[int, means("The accts that logged in in these days and did not pay.", "Non-payers")]
-    minnows: Annotated[int, means("Payers that paid less in these days than dolphins do.", "Minnows")]
-    dolphins: Annotated[int, means("Payers that paid as much in these days as the configuration says, but less than whales.", "Dolphins")]  # fmt: skip
-    whales: Annotated[int, means("Payers that paid most in these days: as much as the configuration says.", "Whales")]  # fmt: skip
-    minnow_revenue: Annotated[Money, means("What the minnows paid in these days.", "From minnows")]
-    dolphin_revenue: Annotated[Money, means("What the dolphins paid in these days.", "From dolphins")]
-    whale_revenue: Annotated[Money, means("What the whales paid in these days.", "From whales")]
+    payers: Annotated[int, means("The accts that paid in the month.", "Payers")]
+    revenue: Annotated[Money, means("What they paid in the month.", "Revenue")]
+    non_payers: Annotated[
+        int, means("The accts that logged in in the month and did not pay in it.", "Non-payers")
+    ]
+    minnows: Annotated[int, means("Payers that paid less in the month than dolphins do.", "Minnows")]
+    dolphins: Annotated[int, means("Payers that paid as much in the month as the configuration says, but less than whales.", "Dolphins")]  # fmt: skip
+    whales: Annotated[int, means("Payers that paid most in the month: as much as the configuration says.", "Whales")]  # fmt: skip
+    minnow_revenue: Annotated[Money, means("What the minnows paid in the month.", "From minnows")]
+    dolphin_revenue: Annotated[Money, means("What the dolphins paid in the month.", "From dolphins")]
+    whale_revenue: Annotated[Money, means("What the whales paid in the month.", "From whales")]
     top1_revenue: Annotated[Money, means("What the 1% of the payers paid who paid most.")]
     top5_revenue: Annotated[Money, means("What the 5% of the payers paid who paid most.")]
     top10_revenue: Annotated[Money, means("What the 10% of the payers paid who paid most.")]
     top1_rate: Annotated[Percent, means(TOP_MEANS, "Top 1%")]
     top5_rate: Annotated[Percent, means(TOP_MEANS, "Top 5%")]
     top10_rate: Annotated[Percent, means(TOP_MEANS, "Top 10%")]
-    repeat_payers: Annotated[int, means("Payers that paid on two or more of these days.", "Paid again")]
+    repeat_payers: Annotated[int, means("Payers that paid on two or more days of the month.", "Paid again")]
     repeat_rate: Annotated[Percent, means("Payers that paid on two or more days divided by payers.", "Repeat rate")]  # fmt: skip
-    before: Annotated[int, means("The accts that paid in the 30 days before these.", "Payers before")]
-    lost_payers: Annotated[int, means("Those of the payers before that did not pay in these days.", "Lost payers")]  # fmt: skip
+    before: Annotated[int, means("The accts that paid in the month before.", "Payers before")]
+    lost_payers: Annotated[int, means("Those of the payers before that did not pay in the month, so far.", "Lost payers")]  # fmt: skip
     churn_rate: Annotated[Percent, means("Lost payers divided by the payers before.", "Payer churn")]
     final: Final
 
@@ -74,7 +77,7 @@ class ConversionCohort(msgspec.Struct, frozen=True):
 
 
 class PayersAnswer(PageAnswer, frozen=True, kw_only=True):
-    """The page *payers*. ``months`` has the 30 days up to every day of the scope."""
+    """The page *payers*. ``months`` has every month that a day of the scope lies in."""
 
     months: list[MonthOfPayers]
     cohorts: Annotated[list[ConversionCohort], means("one for each day of the scope with sign-ups")]
@@ -99,9 +102,15 @@ def view(data: Data, filters: Filters) -> PayersAnswer:
 
 def _months(look: Look) -> Iterator[MonthOfPayers]:
     added = [name for name in NUMBERS if not name.endswith("_rate")]
-    by_day = look.by_day("payers", added)
-    for day in look.place.days():
-        sums = dict(zip(added, by_day.get(day, (0,) * len(added)), strict=True))
+    place, sums_of = look.place, defaultdict[date, list[float]](lambda: [0.0] * len(added))
+    first = place.first.replace(day=1)
+    for document, day in look.documents("payers", added, first):
+        sums_of[day] = [one + document[name] for one, name in zip(sums_of[day], added, strict=True)]
+    for day in each_day(first, place.last):
+        if day.day > 1:
+            continue
+        end = (day + timedelta(days=31)).replace(day=1) - ONE_DAY
+        sums = dict(zip(added, sums_of[day], strict=True))
         values: dict[str, Any] = {
             name: money(value) if name.endswith("revenue") else int(value) for name, value in sums.items()
         }
@@ -110,7 +119,7 @@ def _months(look: Look) -> Iterator[MonthOfPayers]:
             values[f"top{top}_rate"] = percent(cents[f"top{top}_revenue"], max(cents["revenue"], 0))
         values["repeat_rate"] = percent(values["repeat_payers"], values["payers"])
         values["churn_rate"] = percent(values["lost_payers"], values["before"])
-        yield MonthOfPayers(day=str(day), final=look.place.ended(day), **values)
+        yield MonthOfPayers(day=str(day), final=place.ended(end), **values)
 
 
 def _cohorts(look: Look) -> Iterator[ConversionCohort]:
@@ -177,13 +186,13 @@ def _by_month(answer: PayersAnswer) -> list[MonthOfPayers]:
     return answer.months
 
 
-def _of_30_days(answer: PayersAnswer, t: Translate) -> str:
-    return t("of the 30 days up to each day")
+def _calendar(answer: PayersAnswer, t: Translate) -> str:
+    return t("by calendar month")
 
 
 MONTHS = Table(
     "months",
-    "Payers of 30 days",
+    "Payers by month",
     MonthOfPayers,
     "day payers revenue non_payers minnows dolphins whales minnow_revenue dolphin_revenue whale_revenue "
     "top1_rate top5_rate top10_rate repeat_payers repeat_rate before lost_payers churn_rate",
@@ -257,14 +266,14 @@ PAGE = DashboardPage(
         Panel(
             MONTHS.only("payers", "revenue", "non_payers", "minnows", "dolphins", "whales", *(f"{tier}_revenue" for tier in TIERS)),
             TIER_REVENUE,
-            note=_of_30_days,
+            note=_calendar,
         ),
-        Panel(MONTHS.only("revenue", "payers", "top1_rate", "top5_rate", "top10_rate"), TOP, "half", note=_of_30_days),
+        Panel(MONTHS.only("revenue", "payers", "top1_rate", "top5_rate", "top10_rate"), TOP, "half", note=_calendar),
         Panel(
             MONTHS.only("payers", "repeat_payers", "repeat_rate", "before", "lost_payers", "churn_rate"),
             LOYALTY,
             "half",
-            note=_of_30_days,
+            note=_calendar,
         ),
         Panel(CONVERSION, SPEED, note=lambda answer, t: t("the share of a cohort that had paid by its n-th day")),
         Panel(COHORTS),

@@ -112,7 +112,8 @@ def test_work_is_cut_into_pieces(suite: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(planning, "DAYS_AT_ONCE", 1000)
     monkeypatch.setattr(planning, "DOCUMENTS_AT_ONCE", 10**6)
     monkeypatch.setattr("analytics.config.TimersSection.max_known_mb", 1000)
-    assert {name for name, _ in found} == set(COLLECTIONS)
+    of_later_days = {name for name in COLLECTIONS if name.startswith(("loginlong", "paylong"))}
+    assert {name for name, _ in found} == set(COLLECTIONS) - of_later_days
     assert found == suite.recomputed()
 
 
