@@ -1,6 +1,9 @@
 """``analytics engine``: hands over between broker and workers, and the engine."""
 
+import sys
 from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,12 +12,16 @@ from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.service import control
 from analytics.store import Store, open_store
 
+if TYPE_CHECKING:
+    from analytics.engine.backfill import BackfillResult
+
+DAY = "%Y-%m-%d"
 Handover = Callable[[Config, Store, Callable[[str], None]], None]
 
 
 @click.group()
 def engine() -> None:
-    """Hand over what is counted to the engine of [engine], or back to broker and workers."""
+    """Hand over what is counted to the engine of [engine], or back; derive its documents again."""
 
 
 @engine.command()
@@ -54,6 +61,80 @@ def release(config: Config) -> None:
     click.echo(
         "remove engine.kind from the configuration; then `bin/analytics start` starts the suite with broker and workers"
     )
+
+
+@engine.command()
+@click.option(
+    "--bolt",
+    "names",
+    multiple=True,
+    metavar="B",
+    help="Only this bolt's documents; may be given several times.",
+)
+@click.option("--area", default="", metavar="ID", help="Only this area.")
+@click.option(
+    "--from",
+    "since",
+    type=click.DateTime([DAY]),
+    help="Only documents of this day (in the area's zone) or later.",
+)
+@click.option("--to", "until", type=click.DateTime([DAY]), help="… of this day or earlier.")
+@click.pass_obj
+def backfill(
+    config: Config, names: tuple[str, ...], area: str, since: datetime | None, until: datetime | None
+) -> None:
+    """Derive documents again from the journals, and write those that are missing or differ: of a new bolt, for example.
+
+    Batches wait meanwhile, spouts do not. Journals may be gzipped. Documents that no record supports stay as they are, and so do those
+    whose records are not all in the journals any more: then the exit status is 1. If it is interrupted, call it again.
+    """
+    from analytics.cli.rebuild import wanted_documents
+    from analytics.engine.backfill import Backfill
+    from analytics.spouts.ends import shared_folder
+
+    if not config.engine.kind:
+        raise AnalyticsError(
+            f"engine.kind: expected the engine that counts in {config.file}, found none; where broker and workers count, "
+            "call `bin/analytics rebuild`"
+        )
+    wanted = wanted_documents(
+        config, names, area, since.date() if since else None, until.date() if until else None
+    )
+    if timers := [name for name in wanted.timers if name in names]:
+        raise AnalyticsError(
+            f"--bolt: {', '.join(timers)} is computed by `bin/analytics timers`, which reads what this derives"
+        )
+    store = open_store(config)
+    try:
+        result = Backfill(
+            config, store, shared_folder(config), wanted, lambda text: click.echo(f"{text} …", err=True)
+        ).run()
+    finally:
+        store.close()
+    sys.exit(_report(result))
+
+
+def _report(result: "BackfillResult") -> int:
+    """Say what a backfill did; return the exit status."""
+    derived = result.derived
+    total = derived.changed.total()
+    click.echo(
+        f"{result.lines:,} lines of {result.journals:,} journals, {derived.looked.total():,} documents: "
+        + (f"{total:,} were corrected" if total else "nothing to correct")
+    )
+    for (name, what), count in sorted(derived.changed.items()):
+        click.echo(f"  {name}: {count:,} {what}")
+    for hole in result.gaps:
+        click.echo(f"{hole.records:,} counted records of {hole.source} are in no journal any more", err=True)
+    for name, count in sorted((+derived.left_out).items()):
+        click.echo(f"{name}: {count:,} documents were left as they are, since records are missing", err=True)
+    for name, count in sorted((+derived.refused).items()):
+        click.echo(
+            f"{name}: {count:,} documents could not be corrected, as others write them or `_v` was changed by hand: "
+            "call this again",
+            err=True,
+        )
+    return 1 if derived.left_out.total() or derived.refused.total() else 0
 
 
 def _hand_over(config: Config, handover: Handover) -> None:

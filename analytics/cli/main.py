@@ -30,7 +30,7 @@ COMMANDS = {
     ),
     "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
-    "engine": ("analytics.cli.engine", "engine", "Hand over to the engine, or back to broker and workers."),
+    "engine": ("analytics.cli.engine", "engine", "Hand over to the engine or back, or derive its documents."),
     "export": ("analytics.cli.export", "export", "Write journals and documents as Parquet files."),
     "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all decoders of lines, on generated lines."),
     "init": ("analytics.cli.init", "init", "Write a configuration for a log of yours."),

@@ -102,7 +102,7 @@ def rebuild(
     )
     days = [one.date() if one else None for one in (since, until, complete)]
     wanted = replace(
-        _wanted(config, names, area, days[0], days[1]),
+        wanted_documents(config, names, area, days[0], days[1]),
         complete=days[2], remove_many=remove_many, dry=dry, timeout=timeout, folders=folders,
     )  # fmt: skip
     if not dry:
@@ -130,7 +130,7 @@ def rebuild(
         sys.exit(1)
 
 
-def _wanted(
+def wanted_documents(
     config: Config, names: tuple[str, ...], area: str, since: date | None, until: date | None
 ) -> Selection:
     """Return the documents to check. Raise AnalyticsError for an unknown name."""

@@ -74,6 +74,12 @@ class NumberSet:
         result._bits = self._bits - other._bits
         return result
 
+    def united(self, other: "NumberSet") -> "NumberSet":
+        """Return the integers of both."""
+        result = NumberSet()
+        result._bits = self._bits | other._bits
+        return result
+
     def __bool__(self) -> bool:
         return bool(self._bits)
 

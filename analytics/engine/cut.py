@@ -9,6 +9,7 @@ from analytics.core.journal_lines import by_topic
 from analytics.engine.tasks import Names, Summary, UnusableRecord
 from analytics.spouts.mapping.lines import plain_journal
 from analytics.spouts.rules import Rules
+from analytics.spouts.shares import pairs
 
 
 @dataclass(slots=True)
@@ -33,6 +34,8 @@ class Cutter:
         summary = self.summary
         for source, rejected in plain.bad.items():
             summary.unusable += [UnusableRecord(source, bad.raw, bad.reason, bad.n) for bad in rejected]
+        for source, ns in plain.unused.items():
+            summary.unused[source] = summary.unused.get(source, []) + pairs(list(set(ns)))
         found = by_topic(plain.block, self._left_out())
         summary.unusable += [UnusableRecord(self.journal, one.line, one.reason) for one in found.unusable]
         summary.repeated += found.left_out

@@ -7,6 +7,7 @@ A crash between any two steps is harmless. Before a plan is frozen nothing was w
 executes the same plan, and documents know whether they include its batch. The next batch begins after the commit alone.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from analytics.core.writing import SAMPLE, LostWrites
 from analytics.engine.context import Context, running_bolts
 from analytics.engine.engines import BatchEngine, FoldedBatch
 from analytics.engine.plan import LEAST_BYTES, age, next_batch
-from analytics.engine.position import EnginePosition, Plan, PlanTooLarge, SavedPosition
+from analytics.engine.position import HELD_SECONDS, EnginePosition, Plan, PlanTooLarge, SavedPosition
 from analytics.engine.repeats import Known, foreign, names_of, to_fold_again
 from analytics.engine.seen import SeenRecords
 from analytics.engine.tasks import AreaSettled, FoldTask, Summary
@@ -75,6 +76,7 @@ class EngineDriver:
         self._current: SavedPosition | None = None
         self._newest: SavedPosition | None = None
         self._running: _Running | None = None
+        self._held: tuple[int, float] | None = None
         self._ends: Mapping[str, int] = {}
 
     def step(self) -> bool:
@@ -87,6 +89,9 @@ class EngineDriver:
         """
         # What fails may have taken effect: then the store says where this stands.
         saved, self._current = self._current or self._load(), None
+        if saved.held:
+            self._wait_for_holder(saved)
+            return False
         try:
             begun = saved if self._running else self._begin(saved)
             if begun is None or self._running is None:
@@ -102,7 +107,7 @@ class EngineDriver:
     def state(self) -> dict[str, Any]:
         """Return what ``status`` shows.
 
-        ``batch``: the last one that is committed, ``batch_at``: when, in Unix seconds. ``records`` per topic and ``repeated`` lines in
+        ``held``: whether a backfill has stopped batches. ``batch``: the last one that is committed, ``batch_at``: when, in Unix seconds. ``records`` per topic and ``repeated`` lines in
         all batches. ``waiting_bytes``: durable and not in a batch; ``oldest``: the journal and byte where they begin. And what the
         engine says.
         """
@@ -115,6 +120,7 @@ class EngineDriver:
             "records": dict(saved.records),
             "repeated": saved.repeated,
             "waiting_bytes": sum(end - saved.ends.get(name, 0) for name, end in waiting.items()),
+            "held": bool(saved.held),
             "oldest": [oldest, saved.ends.get(oldest, 0)] if oldest else None,
             **self._engine.state(),
         }
@@ -128,7 +134,7 @@ class EngineDriver:
     def _load(self) -> SavedPosition:
         """Read where the engine stands. Make it ready, where it is not."""
         saved, before = self._position.load(), self._newest
-        if before is None or before.id != saved.id:
+        if before is None or (before.id, before.backfills) != (saved.id, saved.backfills):
             for bolt, written in saved.written.items():
                 if lost := older_documents(self._store, bolt, written, saved.log):
                     raise _lost(lost)
@@ -143,6 +149,13 @@ class EngineDriver:
         self._seen.forget()
         self._newest = saved
         return saved
+
+    def _wait_for_holder(self, saved: SavedPosition) -> None:
+        """Let batches go on if who holds them is gone. Its changes are known to nobody: so anything may have changed."""
+        if self._held is None or self._held[0] != saved.version:
+            self._held = saved.version, time.monotonic()
+        elif time.monotonic() - self._held[1] > HELD_SECONDS:
+            self._newest = self._position.release(saved)
 
     def _begin(self, saved: SavedPosition) -> SavedPosition | None:
         """Take up the next batch's plan if there is one, else make one; fold and freeze it. Return None where nothing waits."""

@@ -29,6 +29,9 @@ PLANS = "engine_plans"
 PLANS_KEPT = 20_000
 """Of committed batches: hours of them, as a backup may take so long."""
 
+HELD_SECONDS = 60.0
+"""Who holds the position and says nothing for so long is gone."""
+
 MOST_PLAN_BYTES = 12 << 20
 
 
@@ -70,6 +73,8 @@ class SavedPosition:
         repeated: how many lines named a record once more.
         written: per bolt, some of the documents that were written last: the store should have them.
         at: when the batch was committed, in Unix seconds; 0 before the first one.
+        held: who has stopped batches for a while, "" if nobody has.
+        backfills: how often that was, so a driver knows that documents may have been written by others.
         version: of the stored document.
     """
 
@@ -81,6 +86,8 @@ class SavedPosition:
     repeated: int = 0
     written: Mapping[str, Written] = field(default_factory=dict)
     at: float = 0.0
+    held: str = ""
+    backfills: int = 0
     version: int = 0
 
     @property
@@ -136,6 +143,17 @@ class EnginePosition:
         self._store.delete(PLANS, [_id(saved.batch - PLANS_KEPT)])
         return committed
 
+    def hold(self, saved: SavedPosition, by: str) -> SavedPosition:
+        """Stop batches; ``by`` has to call this again before :data:`HELD_SECONDS` are over."""
+        return self._replace(replace(saved, held=by, backfills=saved.backfills + (saved.held != by)))
+
+    def release(self, saved: SavedPosition) -> SavedPosition:
+        """Let batches go on. What was written meanwhile is a batch of its own, without records: readers of changes learn of it."""
+        batch = saved.batch + 1
+        document = {"plan": msgspec.msgpack.encode(Plan([], {})), "updated": datetime.now(UTC), "_v": 1}
+        self._store.write(PLANS, [Write(_id(batch), document, None)])
+        return self._replace(replace(saved, held="", batch=batch))
+
     def _replace(self, saved: SavedPosition) -> SavedPosition:
         if self._store.write(POSITIONS, [_write(saved)]):
             raise DriverOvertaken
@@ -160,6 +178,8 @@ def _write(saved: SavedPosition) -> Write:
             for id_, (version, at) in some.items()
         ],
         "at": saved.at,
+        "held": saved.held,
+        "backfills": saved.backfills,
         "updated": datetime.now(UTC),
         "_v": saved.version + 1,
     }
@@ -172,5 +192,5 @@ def _saved(document: Mapping[str, Any]) -> SavedPosition:
         written.setdefault(bolt, {})[id_] = version, at
     return SavedPosition(
         document["id"], document["batch"], document["frozen"], dict(document["ends"]), dict(document["records"]),
-        document["repeated"], written, document["at"], document["_v"],
+        document["repeated"], written, document["at"], document.get("held", ""), document.get("backfills", 0), document["_v"],
     )  # fmt: skip

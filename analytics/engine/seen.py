@@ -6,6 +6,7 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 
 from analytics.core.intervals import Intervals, Pair
 from analytics.core.numberset import NumberSet
@@ -19,6 +20,8 @@ SPAN = 1 << 26
 
 KEPT = 10_000
 """Documents in memory."""
+
+READ_AT_ONCE = 100
 
 _Numbers = tuple[NumberSet, int]
 
@@ -49,6 +52,17 @@ class SeenRecords:
                 for pair in numbers.missing(first, last):
                     there.discard(*pair)
         self._trim()
+        return found
+
+    def everything(self) -> dict[str, NumberSet]:
+        """Return all records that count, by source. Nothing of it is kept in memory here."""
+        found: dict[str, NumberSet] = {}
+        ids = iter(list(self._store.ids(COLLECTION)))
+        while some := list(islice(ids, READ_AT_ONCE)):
+            for id_, document in self._store.load(COLLECTION, some).items():
+                source = id_.partition(":")[2]
+                numbers = NumberSet.load(document["numbers"])
+                found[source] = found[source].united(numbers) if source in found else numbers
         return found
 
     def add(self, names: Names) -> None:

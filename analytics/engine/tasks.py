@@ -1,5 +1,6 @@
 """What tasks take and return: it travels between processes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -37,6 +38,7 @@ class Summary(msgspec.Struct):
         lines: lines that were read.
         repeated: lines that name a record once more, in the block itself or among those to leave out.
         topics: per topic, how many records count.
+        unused: lines that are no records by the mapping that their source has now.
         newest: the latest ``ts`` among them, Unix seconds; 0 if there is none.
         unusable: lines that count nowhere.
     """
@@ -45,6 +47,7 @@ class Summary(msgspec.Struct):
     lines: int = 0
     repeated: int = 0
     topics: dict[str, int] = {}
+    unused: Names = {}
     newest: int = 0
     unusable: list[UnusableRecord] = []
 
@@ -72,3 +75,16 @@ class AreaSettled:
     changed: dict[str, list[int]] = field(default_factory=dict)
     documents: int = 0
     written: dict[str, Written] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where deltas lie: a file and bytes of it."""
+
+    path: str
+    offset: int
+    size: int
+
+
+Extents = Mapping[int, Extent]
+"""By portion of the areas or documents."""

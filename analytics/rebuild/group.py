@@ -168,7 +168,10 @@ class Group:
             states = self.states(topic, store)
             versions = self._versions(topic, [above.id_of(key) for key in states], store)
             lines = [
-                msgspec.json.encode(self._tuple(above, key, some, versions)) for key, some in states.items()
+                msgspec.json.encode(
+                    tuple_of(above, key, some, self._areas, versions.get(above.id_of(key), 0))
+                )
+                for key, some in states.items()
             ]
             for begin in range(0, len(lines), LINES_AT_ONCE):
                 derivation.fold(topic, 0, b"\n".join(lines[begin : begin + LINES_AT_ONCE]))
@@ -190,13 +193,14 @@ class Group:
                 known[id_] = version if isinstance(version, int) else 0
         return known
 
-    def _tuple(self, bolt: Bolt, key: Key, states: States, versions: Mapping[str, int]) -> dict[str, object]:
-        """Return the tuple that says all of a document."""
-        fields = expected_fields(bolt, key, states, self._areas)
-        lists = {
-            measure.list_field: measure.compact(state)
-            for measure, state in zip(bolt.measures.values(), states, strict=True)
-            if isinstance(measure, Growing)
-        }
-        shown = {name: value for name, value in (fields | lists).items() if not name.startswith("_")}
-        return shown | {"version": versions.get(bolt.id_of(key), 0), "tuples": 0}
+
+def tuple_of(bolt: Bolt, key: Key, states: States, areas: Areas, version: int) -> dict[str, object]:
+    """Return the tuple that says all of a document, and accounts for no records."""
+    fields = expected_fields(bolt, key, states, areas)
+    lists = {
+        measure.list_field: measure.compact(state)
+        for measure, state in zip(bolt.measures.values(), states, strict=True)
+        if isinstance(measure, Growing)
+    }
+    shown = {name: value for name, value in (fields | lists).items() if not name.startswith("_")}
+    return shown | {"version": version, "tuples": 0}

@@ -75,7 +75,7 @@ class DocumentWriter:
         texts = {id_: self._text(group, bolt, check) for id_, check in sound.items()}
         if bolt.publishes or bolt.totals:
             self._notes.begin(bolt.name, sound, timers=bolt.publishes)
-        conflicts = self._write(bolt, sound, texts)
+        conflicts = replace_documents(self._store, bolt, sound, texts)
         for id_ in sound.keys() - conflicts:
             if sound[id_].states is None and not self._store.remove(
                 bolt.name, id_, texts[id_].document["_v"]
@@ -134,36 +134,6 @@ class DocumentWriter:
             first_part=next_part(document), all_in_parts=counts_parts(bolt, document),
         )  # fmt: skip
 
-    def _write(self, bolt: Bolt, checks: Mapping[str, Check], texts: Mapping[str, Rewritten]) -> set[str]:
-        """Write documents, their parts before; return the ids that were refused."""
-        now = datetime.now(UTC)
-        parts = [part for id_ in checks for part in texts[id_].parts if checks[id_].states is not None]
-        for begin in range(0, len(parts), AT_ONCE):
-            some = parts[begin : begin + AT_ONCE]
-            self._store.write(bolt.name, [Write(part["_id"], part, None) for part in some])
-        writes = []
-        for id_, check in checks.items():
-            document, stored = texts[id_].document, check.document or {}
-            document |= {"_id": id_, "updated": now}
-            if check.states is None:
-                document.pop("parts", None)
-                document |= {name: stored[name] for name in bolt.key_fields if name in stored}
-            writes.append(Write(id_, document, check.document["_v"] if check.document else 0))
-        refused = self._store.write(bolt.name, writes) if writes else set()
-        stale: list[str] = []
-        for id_, check in checks.items():
-            if id_ in refused:
-                stale += [part["_id"] for part in texts[id_].parts]
-            else:
-                left = {
-                    *parts_of(check.document or {}),
-                    *orphans_of(bolt, texts[id_].document, self._store),
-                }
-                stale += left - {part["_id"] for part in texts[id_].parts}
-        if stale:
-            self._store.delete(bolt.name, stale)
-        return refused
-
     def remove_orphans(self, bolt: Bolt, document: Document) -> None:
         """Remove the parts that a document, which is right, has left behind."""
         if found := orphans_of(bolt, document, self._store):
@@ -191,6 +161,39 @@ class DocumentWriter:
         if bolt.totals or bolt.publishes:
             self._outlet.publish(CHANGES, marks_of(bolt, self._areas, checks, checks.values()))
             self._notes.published(bolt.name)
+
+
+def replace_documents(
+    store: Store, bolt: Bolt, checks: Mapping[str, Check], texts: Mapping[str, Rewritten]
+) -> set[str]:
+    """Write documents, their parts before; return the ids that were refused."""
+    now = datetime.now(UTC)
+    parts = [part for id_ in checks for part in texts[id_].parts if checks[id_].states is not None]
+    for begin in range(0, len(parts), AT_ONCE):
+        some = parts[begin : begin + AT_ONCE]
+        store.write(bolt.name, [Write(part["_id"], part, None) for part in some])
+    writes = []
+    for id_, check in checks.items():
+        document, stored = texts[id_].document, check.document or {}
+        document |= {"_id": id_, "updated": now}
+        if check.states is None:
+            document.pop("parts", None)
+            document |= {name: stored[name] for name in bolt.key_fields if name in stored}
+        writes.append(Write(id_, document, check.document["_v"] if check.document else 0))
+    refused = store.write(bolt.name, writes) if writes else set()
+    stale: list[str] = []
+    for id_, check in checks.items():
+        if id_ in refused:
+            stale += [part["_id"] for part in texts[id_].parts]
+        else:
+            left = {
+                *parts_of(check.document or {}),
+                *orphans_of(bolt, texts[id_].document, store),
+            }
+            stale += left - {part["_id"] for part in texts[id_].parts}
+    if stale:
+        store.delete(bolt.name, stale)
+    return refused
 
 
 def marks_of(

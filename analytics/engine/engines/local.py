@@ -17,7 +17,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,7 +25,8 @@ from secrets import token_hex
 from typing import Any
 
 from analytics.engine.context import Context
-from analytics.engine.tasks import AreaSettled, FoldTask, Summary
+from analytics.engine.engines.local_tasks import fold_block, settle_extents
+from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import AnalyticsError
 from analytics.system.processes import process_started
 
@@ -39,38 +40,12 @@ _SIZE = struct.Struct(">Q")
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """Where deltas lie: a file and bytes of it."""
+class TaskCall:
+    """A task: a function of a module, which gets its process first and then these arguments. ``name`` is for messages."""
 
-    path: str
-    offset: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class FoldCall:
-    """Fold a block as part of batch ``number``, and write its deltas, divided among ``shares``, to ``path``."""
-
-    task: FoldTask
-    number: int
-    shares: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class SettleCall:
-    """Settle, as part of batch ``number``, the areas whose deltas lie there."""
-
-    number: int
-    extents: Sequence[Extent]
-
-
-@dataclass(frozen=True, slots=True)
-class FoldReply:
-    """A block's summary, and by share where its deltas lie."""
-
-    summary: Summary
-    extents: Mapping[int, Extent]
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    name: str
 
 
 class ProcessLost(Exception):
@@ -110,7 +85,7 @@ class _TaskProcessHandle:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
 
-    def call(self, call: FoldCall | SettleCall) -> Any:
+    def call(self, call: TaskCall) -> Any:
         """Return what a task returns, or raise what it raises. Raise ProcessLost where its process ends."""
         try:
             connection = self._connection or self._start()
@@ -160,7 +135,7 @@ class LocalEngine:
     def start(self, context: Context) -> None:
         """Make ready: processes start with their first task."""
         self.close()
-        self._folder = _own_folder(context.config.data / "engine")
+        self._folder = own_folder(context.config.data / "engine")
         self._processes = [_TaskProcessHandle(context) for _ in range(self.tasks)]
 
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "LocalBatch":
@@ -187,24 +162,24 @@ class LocalEngine:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def run(self, calls: Sequence[Sequence[FoldCall | SettleCall]]) -> Iterator[Any]:
-        """Yield the results of calls as they come, in any order; after an error, no further call begins.
+    def run(self, calls: Sequence[Sequence[TaskCall]]) -> Iterator[tuple[TaskCall, Any]]:
+        """Yield calls with their results as they come, in any order; after an error, no further call begins.
 
         Args:
             calls: for each process, what it does, one after the other.
         """
-        results: SimpleQueue[tuple[Any, BaseException | None] | None] = SimpleQueue()
+        results: SimpleQueue[tuple[TaskCall, Any] | BaseException | None] = SimpleQueue()
         stopping = threading.Event()
 
-        def work(process: _TaskProcessHandle, some: Sequence[FoldCall | SettleCall]) -> None:
+        def work(process: _TaskProcessHandle, some: Sequence[TaskCall]) -> None:
             try:
                 for call in some:
                     if stopping.is_set():
                         break
-                    results.put((self._call(process, call), None))
+                    results.put((call, self._call(process, call)))
             except BaseException as error:
                 stopping.set()
-                results.put((None, error))
+                results.put(error)
             results.put(None)
 
         threads = [
@@ -214,16 +189,13 @@ class LocalEngine:
         for thread in threads:
             thread.start()
         first: BaseException | None = None
-        ended = 0
         try:
-            while ended < len(threads):
-                found = results.get()
-                if found is None:
-                    ended += 1
-                elif found[1] is not None:
-                    first = first or found[1]
-                elif first is None:
-                    yield found[0]
+            for _ in threads:
+                while (found := results.get()) is not None:
+                    if isinstance(found, BaseException):
+                        first = first or found
+                    elif first is None:
+                        yield found
         finally:
             stopping.set()
             for thread in threads:
@@ -231,15 +203,21 @@ class LocalEngine:
         if first is not None:
             raise first
 
-    def _call(self, process: _TaskProcessHandle, call: FoldCall | SettleCall) -> Any:
+    def divided(self, calls: Iterable[TaskCall]) -> list[list[TaskCall]]:
+        """Return calls divided among the processes, whichever does each."""
+        found: list[list[TaskCall]] = [[] for _ in self._processes]
+        for turn, call in enumerate(calls):
+            found[turn % self.tasks].append(call)
+        return found
+
+    def _call(self, process: _TaskProcessHandle, call: TaskCall) -> Any:
         for _ in range(TRIES):
             try:
                 return process.call(call)
             except ProcessLost:
                 self._lost += 1
-        what = f"the fold of {call.task.block.journal}" if isinstance(call, FoldCall) else "settling areas"
         raise AnalyticsError(
-            f"{what} has ended its process {TRIES} times: does it have enough memory? See [engine] block_mb and batch_mb"
+            f"{call.name} has ended its process {TRIES} times: does it have enough memory? See [engine] block_mb and batch_mb"
         )
 
 
@@ -248,38 +226,39 @@ class LocalBatch:
 
     def __init__(self, engine: LocalEngine, number: int, folder: Path, blocks: int) -> None:
         self._engine, self._number, self._folder = engine, number, folder
-        self._replies: list[FoldReply | None] = [None] * blocks
+        self._replies: list[tuple[Summary, Extents] | None] = [None] * blocks
         self._tries = 0
         folder.mkdir(exist_ok=True)
 
     @property
     def summaries(self) -> Sequence[Summary]:
         """What each block holds."""
-        return [one.summary for one in self._replies if one is not None]
+        return [one[0] for one in self._replies if one is not None]
 
     def again(self, tasks: Mapping[int, FoldTask]) -> None:
         """Fold these blocks, in place of what was folded of them."""
         self._tries += 1
-        shares, count = self._engine.tasks * SHARES, self._engine.tasks
-        calls: list[list[FoldCall | SettleCall]] = [[] for _ in range(count)]
-        places = {}
-        for turn, (place, task) in enumerate(tasks.items()):
-            path = str(self._folder / f"{place}.{self._tries}")
-            places[path] = place
-            calls[turn % count].append(FoldCall(task, self._number, shares, path))
-        for path, reply in self._engine.run(calls):
-            self._replies[places[path]] = reply
+        shares = self._engine.tasks * SHARES
+        places = {str(self._folder / f"{place}.{self._tries}"): place for place in tasks}
+        calls = [
+            TaskCall(fold_block, (tasks[place], self._number, shares, path), tasks[place].block.journal)
+            for path, place in places.items()
+        ]
+        for call, reply in self._engine.run(self._engine.divided(calls)):
+            self._replies[places[call.arguments[-1]]] = reply
 
     def settle(self) -> Iterator[AreaSettled]:
         """Settle every area."""
         extents: dict[int, list[Extent]] = {}
         for one in self._replies:
-            for share, extent in one.extents.items() if one else ():
+            for share, extent in one[1].items() if one else ():
                 extents.setdefault(share, []).append(extent)
-        calls: list[list[FoldCall | SettleCall]] = [[] for _ in range(self._engine.tasks)]
+        calls: list[list[TaskCall]] = [[] for _ in range(self._engine.tasks)]
         for share, some in sorted(extents.items()):
-            calls[share % self._engine.tasks].append(SettleCall(self._number, some))
-        for settled in self._engine.run(calls):
+            calls[share % self._engine.tasks].append(
+                TaskCall(settle_extents, (self._number, some), "settling areas")
+            )
+        for _, settled in self._engine.run(calls):
             yield from settled
 
     def close(self) -> None:
@@ -288,7 +267,7 @@ class LocalBatch:
             shutil.rmtree(self._folder)
 
 
-def _own_folder(folder: Path) -> Path:
+def own_folder(folder: Path) -> Path:
     """Make a folder for this process in ``folder``; remove those of processes that are gone."""
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.iterdir():

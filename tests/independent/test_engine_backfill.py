@@ -1,0 +1,120 @@
+"""What a backfill makes of stored documents that are missing, wrong or right, while a driver waits."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from databases import Database
+from msgspec.structs import replace
+from near_engine import NearEngine, differing
+from near_suite import config_of
+from raw_months import AUTUMN, divided_world, sent
+
+from analytics.config import BrokerSection, Config, catalogue
+from analytics.engine import live
+from analytics.engine.backfill import Backfill, BackfillResult
+from analytics.engine.position import DriverOvertaken, EnginePosition
+from analytics.rebuild.selection import Selection
+from analytics.runtime import engine_changes
+from analytics.store import Store, Write, open_store
+
+RECORDS = [one.record for one in sent(3, AUTUMN)][:600]
+
+
+@pytest.fixture
+def config(tmp_path: Path, database: Database) -> Config:
+    """A configuration whose documents lie on the shared server."""
+    return replace(config_of(divided_world(), tmp_path, BrokerSection()), mongodb=database.section)
+
+
+def backfill(engine: NearEngine, bolts: Iterable[str] = ()) -> BackfillResult:
+    """Derive documents of these bolts, or of all."""
+    bolts = tuple(bolts or catalogue(engine.config))
+    wanted = Selection(bolts, (), catalogue(engine.config))
+    return Backfill(engine.config, engine.store, engine.config.data, wanted, lambda text: None).run()
+
+
+def spoil(store: Store, config: Config, random: Random) -> set[tuple[str, str]]:
+    """Change, delete and shorten some documents of every bolt, as somebody with a client would; return which."""
+    spoilt = set()
+    for name, bolt in catalogue(config).items():
+        found = list(store.find(name))
+        for one in random.sample(found, min(3, len(found))):
+            changed: dict[str, Any] = dict(one)
+            if random.random() < 0.4:
+                store.delete(name, [one["_id"]])
+            elif bolt.list_fields and random.random() < 0.5:
+                changed |= {field: one[field][1:] for field in bolt.list_fields}
+                store.write(name, [Write(one["_id"], changed, None)])
+            else:
+                changed["plat"] = "someone else's"
+                store.write(name, [Write(one["_id"], changed, None)])
+            spoilt.add((name, one["_id"]))
+    return spoilt
+
+
+def test_what_is_spoilt_is_derived_again_and_batches_go_on(config: Config) -> None:
+    """Documents of bolts that read bolts as well; what was right stays untouched; repeats count once."""
+    random = Random(4)
+    store = open_store(config)
+    engine = NearEngine(config, random, 50_000, 200_000, store)
+    driver = engine.driver()
+    for begin in range(0, 400, 200):
+        engine.journal(RECORDS[begin : begin + 200] + random.sample(RECORDS[: begin + 100], 40))
+        engine.finish(driver)
+    versions = {(name, one["_id"]): one["_v"] for name in catalogue(config) for one in store.find(name)}
+    spoilt = spoil(store, config, random)
+    before = EnginePosition(store).load()
+    result = backfill(engine)
+    assert differing(engine.expected(), engine.documents()) == []
+    assert result.gaps == []
+    assert not result.derived.refused and not result.derived.left_out
+    assert result.derived.changed.total() >= len(spoilt)
+    after = {(name, one["_id"]): one["_v"] for name in catalogue(config) for one in store.find(name)}
+    touched = {key for key in versions if after[key] != versions[key]}
+    assert spoilt <= touched
+    position = EnginePosition(store).load()
+    assert (position.batch, position.held) == (before.batch + 1, "")
+    changes = engine_changes.read(store, position.batch)
+    assert changes is not None
+    reported = {(bolt, area) for bolt, area, _ in changes}
+    bolts = catalogue(config)
+    assert reported == {
+        (name, id_.partition(":")[0])
+        for name, id_ in touched
+        if bolts[name].period and (bolts[name].publishes or bolts[name].totals)
+    }
+    again = backfill(engine)
+    assert again.derived.changed.total() == 0
+    engine.journal(RECORDS[400:] + random.sample(RECORDS, 50))
+    with pytest.raises(DriverOvertaken):
+        driver.step()
+    engine.finish(driver)
+    assert differing(engine.expected(), engine.documents()) == []
+    store.close()
+
+
+def test_a_backfill_that_dies_holds_batches_for_a_while(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(config)
+    engine = NearEngine(config, Random(5), 50_000, 200_000, store)
+    driver = engine.driver()
+    engine.journal(RECORDS[:100])
+    engine.finish(driver)
+    position = EnginePosition(store)
+    position.hold(position.load(), "somebody who is gone")
+    engine.journal(RECORDS[100:200])
+    with pytest.raises(DriverOvertaken):
+        driver.step()
+    assert not driver.step()
+    assert differing(engine.expected(), engine.documents()) != []
+    monkeypatch.setattr(live, "HELD_SECONDS", 0.0)
+    while not driver.step():
+        pass
+    engine.finish(driver)
+    assert differing(engine.expected(), engine.documents()) == []
+    assert engine_changes.read(store, 2) is None, "anything may have changed"
+    store.close()
