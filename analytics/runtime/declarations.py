@@ -97,7 +97,8 @@ class Declarations:
         for name, declaration in self._own.items():
             if name not in running:
                 continue
-            command = f"`bin/analytics rebuild --bolt {name}`"
+            derive = "engine backfill" if config.engine.kind else "rebuild"
+            command = f"`bin/analytics {derive} --bolt {name}`"
             noted = known.get(name)
             if noted is not None and noted.declaration != declaration:
                 yield (

@@ -29,7 +29,7 @@ from analytics.core.periods import zone
 from analytics.core.segments import PROPERTIES
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.store import MemoryStore, Write, open_store
-from analytics.store.embedded.choice import NAMES, Name
+from analytics.store.embedded.choice import Name
 from analytics.system.processes import process_started
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
@@ -80,18 +80,17 @@ def test_a_mongodb_that_does_not_answer_is_reported_at_once(analytics: Run, tmp_
     assert refused.returncode == 1 and "refused" in refused.stderr and "Topology" not in refused.stderr
 
 
-@pytest.mark.parametrize("engine", NAMES)
+@pytest.mark.parametrize(("store", "counting"), [("mongod", ["--engine", "local"]), ("secantus", [])])
 def test_the_demo_agrees_and_names_the_server_that_it_runs(
-    analytics: Run, tmp_path: Path, engine: Name
+    analytics: Run, tmp_path: Path, store: Name, counting: list[str]
 ) -> None:
-    need_engine(engine)
-    done = analytics(
-        "demo", "--once", *SMALL, "--data", str(tmp_path / "demo"), "--store", engine, timeout=400
-    )
+    """Once with an engine in place of broker and workers."""
+    need_engine(store)
+    data = tmp_path / "demo"
+    done = analytics("demo", "--once", *SMALL, "--data", str(data), "--store", store, *counting, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (
-        f"Documents are kept by {engine}" in done.stdout
-        and f'store.engine = "{engine}" is set' in done.stdout
+        f"Documents are kept by {store}" in done.stdout and f'store.engine = "{store}" is set' in done.stdout
     )
     assert done.stdout.count("✓ agrees") == len(CHAPTERS) and "All of it agrees: " in done.stdout
     assert all(len(line) <= WIDTH or "MongoDB address" in line for line in tables(done.stdout))
