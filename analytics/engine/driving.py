@@ -109,7 +109,10 @@ class Driving:
             return
         position = EngineProgress.load(self._store)
         if position is not None:
-            report_counted(self._shared, position.ends)
+            try:
+                report_counted(self._shared, position.ends)
+            except OSError as error:
+                log.warning("spouts can't learn what is counted, so they keep old journals: %s", error)
         self._counted_at = time.monotonic() + COUNTED_SECONDS
 
     def _fail(self, error: str) -> None:

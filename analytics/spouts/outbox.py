@@ -202,7 +202,7 @@ class Outbox(Generic[L]):
             for then in sent.then:
                 then()
             moved = True
-        self._ends.report(self._state.journal)
+        self._ends.report(self._journal.acknowledged or {})
         return moved
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from gamelogs import Web, configured, eventually, line, lines
 from msgspec.structs import replace
 
 from analytics.config import EngineSection, JournalSection, Source
+from analytics.errors import AnalyticsError
 from analytics.spouts.ends import (
     Ends,
     durable_ends,
@@ -97,3 +98,24 @@ def test_a_damaged_report_is_left_out_until_it_is_written_again(tmp_path):
     assert durable_ends(config.data) == {}
     ends.report({"gamelog_202601010000.txt": 7})
     assert durable_ends(config.data) == {"gamelog_202601010000.txt": 7}
+
+
+def test_journals_of_before_shared_storage_are_not_for_the_engine(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    before = configured(tmp_path / "a")
+    old = Journal(before, "gamelog", {})
+    mark = old.append(b"line")
+    old.close()
+    config = with_engine(before, shared=str(shared))
+    with pytest.raises(AnalyticsError, match="were not sent to the broker"):
+        Journal(config, "gamelog", {})
+    assert Journal(config, "gamelog", {mark.name: mark.end}).acknowledged == {}
+
+
+def test_a_journal_that_is_gone_uncounted_stays_reported(tmp_path):
+    """So that the driver says so."""
+    config = with_engine(configured(tmp_path))
+    ends = {"gamelog_202601010000.txt": 9, "gamelog_202601010001.txt": 9}
+    report_counted(config.data, {"gamelog_202601010000.txt": 9, "gamelog_202601010001.txt": 8})
+    assert Journal(config, "gamelog", ends).acknowledged == {"gamelog_202601010001.txt": 9}

@@ -17,6 +17,7 @@ from analytics.broker.wire import BrokerState, Head, SourceState
 from analytics.config import BrokerSection, Config, MetricsSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import balance
+from analytics.runtime.engine_report import EngineReport
 from analytics.runtime.nodes import needed
 from analytics.runtime.report import NodeReport, Peer, StatusReport
 from analytics.runtime.usefulness import Unread
@@ -174,7 +175,9 @@ def test_each_alert_is_played_and_explained() -> None:
 
 
 def test_alerts_ask_for_metrics_that_exist_and_all_are_explained() -> None:
-    names = {name.partition(":")[0] for name in samples(text(reported()))}
+    engine = EngineReport("local", 3, 100.0, 3, 20, 4.5, {LOGINS: 9}, 2, 2, 1)
+    both = reported(), msgspec.structs.replace(reported(), broker=None, engine=engine)
+    names = {name.partition(":")[0] for one in both for name in samples(text(one))}
     asked = set(re.findall(r"\banalytics_(\w+)", re.sub(r"job=\"\w+\"", "", RULES.read_text())))
     assert asked <= names
     for name in names:
