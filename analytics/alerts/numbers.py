@@ -71,13 +71,6 @@ def period_of(config: Config, collection: str) -> PeriodName | None:
     return bolt.period if bolt is not None and bolt.period in ("hour", "day") else None
 
 
-def has_totals(config: Config, collection: str) -> bool:
-    """Whether there are documents of whole games and plats."""
-    return collection in TIMERS or bool(
-        collection in catalogue(config) and catalogue(config)[collection].totals
-    )
-
-
 def read(reader: Reader, rule: Rule, place: WatchedScope, now: float) -> Values:
     """Return a rule's value in each period that it needs.
 

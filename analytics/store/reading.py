@@ -6,11 +6,10 @@ Every search uses one of the documented indexes: (area, ts), (game, ts), ts, or 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Literal
 
 from analytics.errors import AnalyticsError
-from analytics.store.store import Document, Store, Write, summed
+from analytics.store.store import Document, Store, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +58,6 @@ class Query:
         wanted: Document = {"plat": str(self.plat)} if self.plat and not self.areas and not self.scope else {}
         return wanted | {name: {"$in": [_plain(value) for value in values]} for name, values in self.where}
 
-    def matches(self, document: Document) -> bool:
-        """Whether it finds ``document``."""
-        ts = document.get("ts", 0)
-        return (
-            document.get("game") == self.game
-            and self.scope in ("", document.get("scope"))
-            and (not self.areas or document.get("area") in self.areas)
-            and (bool(self.areas) or self.plat in ("", document.get("plat")))
-            and (self.since is None or self.since <= ts)
-            and (self.until is None or ts < self.until)
-            and (self.at_least is None or document.get(self.at_least[0], 0) >= self.at_least[1])
-            and all(document.get(name) in values for name, values in self.where)
-        )
-
 
 def _plain(value: object) -> str | int:
     return value if isinstance(value, int) else str(value)
@@ -116,44 +101,6 @@ class Reader(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close connections."""
-
-
-class StoreReader(Reader):
-    """Reads any store through :meth:`Store.find` and computes the rest: the reference for other readers."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def find(
-        self,
-        query: Query,
-        fields: Sequence[str],
-        *,
-        by: str = "",
-        descending: bool = False,
-        limit: int = 0,
-        skip: int = 0,
-    ) -> Iterator[Document]:
-        found: Iterator[Document] = (
-            document
-            for document in self._store.find(
-                query.collection, game=query.game, since=query.since, until=query.until
-            )
-            if query.matches(document)
-        )
-        if by:
-            found = iter(sorted(found, key=lambda document: document[by], reverse=descending))
-        for document in islice(found, skip, skip + limit if limit else None):
-            yield {name: document[name] for name in fields if name in document}
-
-    def sums(
-        self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        found = summed(self.find(query, [*keys, *fields]), keys, fields)
-        return iter(sorted(found, key=lambda one: (-one[1][0], one[0]))[:most]) if most else found
-
-    def close(self) -> None:
-        """Do nothing: the store belongs to its owner."""
 
 
 class ReadOnly(Store):

@@ -31,7 +31,6 @@ from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import games, on_ports
 
-HOSTS = ("a", "b")
 PROCESS = "workers"
 PATIENCE = 120.0
 LOOK_SECONDS = 0.02

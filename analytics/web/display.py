@@ -13,8 +13,6 @@ NOTHING = "–"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 KIB = 1024
 
-Value = object
-
 
 def count(value: float) -> str:
     """Return a whole number with thousands separators: 12,345."""

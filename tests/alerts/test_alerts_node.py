@@ -4,6 +4,7 @@ import logging
 
 import msgspec
 import pytest
+from store_reader import StoreReader
 
 from analytics.alerts import node as alerts_node
 from analytics.alerts.node import Alerts
@@ -13,7 +14,6 @@ from analytics.config.alert_sections import AlertSection, ChannelSection, Digest
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
 from analytics.store import MemoryStore
-from analytics.store.reading import StoreReader
 from analytics.store.store import Write
 
 SHANGHAI, NEW_YORK = zone("Asia/Shanghai"), zone("America/New_York")

@@ -5,10 +5,10 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+from mongod_users import QUOTED, add_root, add_user
 from running_suite import Run
 
 from analytics.testing.mongod import Server
-from analytics.testing.mongod_users import QUOTED, add_root, add_user
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 

@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 
 from cluster_harness import PATIENCE, need_etcd
+from cut_off import GAME, MAIN, CutOff
+from lost_hosts import Hosts, NoHosts, possible
 from needed import missing, need_mongod
 
 from analytics.broker.clients import Subscriber
 from analytics.runtime.suite import Suite
-from analytics.testing.cut_off import GAME, MAIN, CutOff
-from analytics.testing.hosts import Hosts, NoHosts, possible
 from analytics.testing.ports import free_ports
 
 SETTINGS = {

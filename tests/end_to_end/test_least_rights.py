@@ -13,6 +13,7 @@ from typing import Any
 import gevent
 import pytest
 from end_to_end_harness import ROOT
+from mongod_users import PASSWORD, add_root, as_user
 from pymongo import MongoClient
 
 from analytics.runtime.draining import drain
@@ -24,7 +25,6 @@ from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
 from analytics.simulate.world import WorldSettings
 from analytics.testing.mongod import Server
-from analytics.testing.mongod_users import PASSWORD, add_root, as_user
 from analytics.testing.ports import free_ports
 
 VARIABLE = "ANALYTICS_TEST_URI"

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from journaled import Journaled, journaled
+from mongod_users import PASSWORD, add_root, as_user
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -26,7 +27,6 @@ from analytics.store import Write, open_store
 from analytics.store.encoding import OPTIONS
 from analytics.store.store import DIVIDED, TOTAL
 from analytics.testing.mongod import Server
-from analytics.testing.mongod_users import PASSWORD, add_root, as_user
 from analytics.timers import TIMERS
 
 OF_SEGMENTS = [f"{name}{DIVIDED}" for name in TIMERS]

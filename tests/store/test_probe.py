@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trustme
+from mongod_users import PASSWORD, QUOTED, add_root, add_user, as_user
 from pymongo import MongoClient, WriteConcern
 
 from analytics.store import MongoStore
@@ -15,7 +16,6 @@ from analytics.store.probe import PROBE_SECONDS, Finding, Grade, probe_mongodb
 from analytics.store.probe.finding import ProbeStopped
 from analytics.store.probe.server import of_version
 from analytics.testing.mongod import ReplicaSet, Server
-from analytics.testing.mongod_users import PASSWORD, QUOTED, add_root, add_user, as_user
 from analytics.testing.ports import free_ports
 
 SECONDS = 12.0

@@ -7,11 +7,12 @@ import pytest
 from msgspec.structs import replace
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+from store_reader import StoreReader
 
 from analytics.config import Config, MongoDB
 from analytics.errors import AnalyticsError
 from analytics.store import MemoryStore, MongoReader, Write, embedded_uri, open_store
-from analytics.store.reading import Query, ReadOnly, StoreReader
+from analytics.store.reading import Query, ReadOnly
 
 DAY = 86_400
 NAMES = ("kpi", "userpay", "kpi_total")

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from store_reader import StoreReader
 
 from analytics.config import AreaSection, Config, DashboardSection, Game, areas
 from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.store import MemoryStore, Write
-from analytics.store.reading import ReadOnly, StoreReader
+from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.data import Data
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from store_reader import StoreReader
 
 from analytics.config import AreaSection, BrokerSection, Config, Game, areas
 from analytics.config.sections import MongoDB
@@ -13,7 +14,7 @@ from analytics.core.periods import zone
 from analytics.simulate.ledger import Ledger
 from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
 from analytics.store import MemoryStore, Write
-from analytics.store.reading import ReadOnly, StoreReader
+from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.data import Data
 

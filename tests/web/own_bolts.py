@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from flask import Flask
+from store_reader import StoreReader
 
 from analytics.bolts import BOLTS
 from analytics.config import AreaSection, Config, Game, NumberSection, areas
@@ -19,7 +20,7 @@ from analytics.core.periods import zone
 from analytics.core.reference import Reference
 from analytics.core.tuples import AcctName, Gamelog, Name
 from analytics.store import MemoryStore, Write
-from analytics.store.reading import ReadOnly, StoreReader
+from analytics.store.reading import ReadOnly
 from analytics.timers.rollup import Rollup
 from analytics.web.app import create_app
 from analytics.web.data import Data

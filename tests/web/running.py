@@ -55,7 +55,7 @@ class Suite:
 def a_suite(folder: Path, mongodb: MongoDB, areas: int = 3, players: int = 40) -> Iterator[Suite]:
     """Write the month's documents to a database, and run a broker."""
     month = a_month(folder, areas, players)
-    section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
+    section = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
     broker = Broker(section, folder)
     broker.start()
     turning = gevent.spawn(_turn, broker)

@@ -24,6 +24,7 @@ from own_bolts import (
     an_arena,
     day,
 )
+from store_reader import StoreReader
 
 from analytics.bolts import BOLTS
 from analytics.config import areas, catalogue, load
@@ -32,7 +33,6 @@ from analytics.core.latest import Latest
 from analytics.core.measures import Count, Distinct, Extreme
 from analytics.core.periods import zone
 from analytics.store import MemoryStore
-from analytics.store.reading import StoreReader
 from analytics.testing.queries import RecordingReader
 from analytics.web.app import create_app
 from analytics.web.custom import bolt_reading

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from month import a_month
+from store_reader import StoreReader
 
 from analytics.errors import Unavailable
-from analytics.store.reading import Query, StoreReader
+from analytics.store.reading import Query
 from analytics.web.app import create_app
 from analytics.web.csvs import pieces
 from analytics.web.data import Data

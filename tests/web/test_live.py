@@ -65,7 +65,9 @@ def month_data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 @pytest.fixture
 def live(month_data: Data, tmp_path: Path) -> Iterator[Live]:
-    broker = Broker(BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1), tmp_path)
+    broker = Broker(
+        BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1), tmp_path
+    )
     broker.start()
 
     def turn() -> None:

@@ -14,12 +14,13 @@ from bson.int64 import Int64
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from month import Month, a_month
+from store_reader import StoreReader
 
 from analytics.bolts import BOLTS
 from analytics.cli import show as show_command
 from analytics.config import Config
 from analytics.store import MemoryStore, Write
-from analytics.store.reading import ReadOnly, StoreReader
+from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.custom.bolt_page import bolt_page
 from analytics.web.data import Data

@@ -17,10 +17,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NAMES = [*(page.name for page in PAGES), *OWN_PAGES]
 LOOKS = [
-    f"{page} {look}{language}"
+    f"{page} {look} {language}"
     for page in NAMES
     for look in ("1280 light", "400 dark")
-    for language in ("", " zh")
+    for language in LANGUAGES
 ]
 
 
@@ -28,7 +28,7 @@ LOOKS = [
 def seen():
     chromium = need("chromium", "apt-get install chromium")
     command = [sys.executable, str(HERE / "browsing.py"), chromium]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE.parent}"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from store_reader import StoreReader
 
 from analytics.config import AreaSection, Config, Game, SegmentSection, areas, catalogue
 from analytics.core.periods import zone
@@ -14,7 +15,7 @@ from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
-from analytics.store.reading import ReadOnly, StoreReader
+from analytics.store.reading import ReadOnly
 from analytics.timers import NAMES
 from analytics.web.app import create_app
 from analytics.web.data import Data

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import gevent
+from lost_hosts import Hosts
 
 from analytics.bolts import BOLTS
 from analytics.broker import authentication
@@ -26,7 +27,6 @@ from analytics.store import open_store
 from analytics.testing.comparing import differences
 from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
-from analytics.testing.hosts import Hosts
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import games
