@@ -120,10 +120,3 @@ def everything(section: BrokerSection, topics: Sequence[str], max_bytes: int = 3
         gevent.sleep(0)
     refill.close()
     return found
-
-
-def eventually(true: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Wait until something holds; fail if it does not in time."""
-    with gevent.Timeout(seconds):
-        while not true():
-            gevent.sleep(0.02)

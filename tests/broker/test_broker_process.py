@@ -18,8 +18,9 @@ import gevent
 import msgspec
 import pytest
 import zmq.green as zmq
-from brokers import BrokerProcess, batch, eventually, everything, records, running
+from brokers import BrokerProcess, batch, everything, records, running
 from needed import missing
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill, Subscriber

@@ -10,7 +10,8 @@ import gevent
 import msgspec
 import pytest
 import zmq.green as zmq
-from brokers import BrokerProcess, batch, eventually, running
+from brokers import BrokerProcess, batch, running
+from waiting import eventually
 
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.limits import MOST_BUSY_GROWTH_BYTES, MOST_GROWTH_BYTES, Port, Watch

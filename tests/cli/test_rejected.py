@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "spouts"))
 
-from gamelogs import A, Running, accts, configured, eventually, exactly, line, lines
+from gamelogs import A, Running, accts, configured, exactly, line, lines
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.cli.rebuild import rebuild

@@ -1,11 +1,9 @@
 """What the tests of the cluster share."""
 
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
-import gevent
 import pytest
 from needed import missing
 
@@ -40,14 +38,6 @@ def section(addresses: list[str], **changes: Any) -> EtcdSection:
         "poll_seconds": 0.2,
     }
     return EtcdSection(**(facts | changes))
-
-
-def eventually(is_so: Callable[[], object], what: str = "") -> None:
-    """Return once something is so; fail if it does not become so in a minute."""
-    until = time.monotonic() + PATIENCE
-    while not is_so():
-        assert time.monotonic() < until, what or "it did not come to be"
-        gevent.sleep(0.05)
 
 
 def section_of(request: pytest.FixtureRequest, kind: str) -> EtcdSection:

@@ -11,7 +11,8 @@ from pathlib import Path
 import gevent
 import msgspec
 import pytest
-from cluster_harness import Clients, NewEtcd, eventually, section, section_of
+from cluster_harness import Clients, NewEtcd, section, section_of
+from waiting import eventually
 
 from analytics.cluster import Election
 from analytics.cluster.keys import clock

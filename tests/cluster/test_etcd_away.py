@@ -9,8 +9,9 @@ import msgspec
 import pytest
 import requests
 import trustme
-from cluster_harness import Clients, NewEtcd, eventually, section
+from cluster_harness import Clients, NewEtcd, section
 from gevent.pywsgi import WSGIServer
+from waiting import eventually
 
 from analytics.cluster import Keys, open_keys
 from analytics.config import Config, EtcdSection

@@ -8,7 +8,8 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
-from cluster_harness import NewEtcd, eventually, section
+from cluster_harness import NewEtcd, section
+from waiting import eventually
 
 from analytics.broker.clients import Refill
 from analytics.cli.check import tries

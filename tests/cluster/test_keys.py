@@ -1,7 +1,8 @@
 """What every kind of keys promises: the same tests for those of this machine, etcd v2 and etcd v3."""
 
 import gevent
-from cluster_harness import OpenKeys, eventually
+from cluster_harness import OpenKeys
+from waiting import eventually
 
 
 def test_what_one_tells_another_one_hears(opened: OpenKeys) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from cluster_harness import NewEtcd, eventually, section
+from cluster_harness import NewEtcd, section
+from waiting import eventually
 
 from analytics.cluster import NodeEntry, Registry, open_registry
 from analytics.cluster.registry import LocalRegistry, alive

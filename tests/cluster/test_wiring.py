@@ -11,7 +11,8 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
-from cluster_harness import NewEtcd, eventually, section
+from cluster_harness import NewEtcd, section
+from waiting import eventually
 
 from analytics.cli.check import tries
 from analytics.cluster import Registry, open_registry

@@ -13,7 +13,8 @@ import gevent
 import msgspec
 import pytest
 from msgspec.structs import replace
-from runtime_harness import AREA, NOON, OTHER_AREA, RunningBroker, eventually
+from runtime_harness import AREA, NOON, OTHER_AREA, RunningBroker
+from waiting import eventually
 
 from analytics.bolts import BOLTS
 from analytics.broker.clients import Publisher, Refill

@@ -8,7 +8,8 @@ from typing import Any
 
 import gevent
 import pytest
-from runtime_harness import AREA, RunningBroker, coins, eventually, login
+from runtime_harness import AREA, RunningBroker, RunningWorkers, coins, login
+from waiting import eventually
 
 from analytics.bolts import BOLTS
 from analytics.broker.wire import Head
@@ -16,7 +17,6 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime import connections, recovery
 from analytics.runtime.lost_writes import EXPIRY_SECONDS, Losses, LossNote, older_documents
-from analytics.runtime.worker import Worker
 from analytics.store import POSITIONS, MemoryStore, Write
 
 DAY = f"{AREA}:1420646400"
@@ -54,30 +54,9 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Restorable:
     return one
 
 
-class Running:
-    """One worker at a time in this process."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-
-    def start(self) -> Worker:
-        self.worker = Worker(self._config, list(BOLTS), "worker-main")
-        self.worker.start()
-        self._greenlet = gevent.spawn(self._run)
-        return self.worker
-
-    def stop(self) -> None:
-        self._greenlet.kill()
-        self.worker.stop()
-
-    def _run(self) -> None:
-        while True:
-            self.worker.step()
-
-
 @pytest.fixture
-def running(config: Config, store: Restorable) -> Iterator[Running]:
-    one = Running(config)
+def running(config: Config, store: Restorable) -> Iterator[RunningWorkers]:
+    one = RunningWorkers(config)
     yield one
     one.stop()
 
@@ -97,7 +76,7 @@ def backup_at_three_of_seven(store: Restorable, send: Any) -> dict[str, dict[str
 
 
 def test_a_database_from_an_older_backup_is_brought_up_to_date(
-    running: Running, store: Restorable, send: Any
+    running: RunningWorkers, store: Restorable, send: Any
 ) -> None:
     one = running.start()
     send(COINS, [coins(-1)] * 3)
@@ -118,7 +97,7 @@ def test_a_database_from_an_older_backup_is_brought_up_to_date(
 
 
 def test_documents_that_are_older_than_their_position_are_brought_up_to_date(
-    running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
+    running: RunningWorkers, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = running.start()
     saved = backup_at_three_of_seven(store, send)
@@ -135,7 +114,7 @@ def test_documents_that_are_older_than_their_position_are_brought_up_to_date(
 
 
 def test_a_document_that_goes_back_while_it_is_counted_is_not_written_over(
-    running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
+    running: RunningWorkers, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = running.start()
     saved = backup_at_three_of_seven(store, send)
@@ -147,7 +126,7 @@ def test_a_document_that_goes_back_while_it_is_counted_is_not_written_over(
 
 
 def test_after_a_change_of_primary_what_was_written_last_is_looked_at(
-    running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
+    running: RunningWorkers, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     running.start()
     saved = backup_at_three_of_seven(store, send)
@@ -164,7 +143,11 @@ def test_after_a_change_of_primary_what_was_written_last_is_looked_at(
 
 
 def test_where_the_queue_does_not_reach_back_status_names_the_rebuild_until_it_has_run(
-    running: Running, broker: RunningBroker, store: Restorable, send: Any, monkeypatch: pytest.MonkeyPatch
+    running: RunningWorkers,
+    broker: RunningBroker,
+    store: Restorable,
+    send: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = running.start()
     send(COINS, [coins(-1)] * 3)
@@ -186,7 +169,7 @@ def test_where_the_queue_does_not_reach_back_status_names_the_rebuild_until_it_h
 
 
 def test_a_worker_that_dies_while_it_reads_again_begins_again(
-    running: Running, store: Restorable, send: Any
+    running: RunningWorkers, store: Restorable, send: Any
 ) -> None:
     running.start()
     saved = backup_at_three_of_seven(store, send)
@@ -201,7 +184,7 @@ def test_a_worker_that_dies_while_it_reads_again_begins_again(
 
 
 def test_a_position_that_goes_back_is_not_written_over(
-    running: Running, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
+    running: RunningWorkers, store: Restorable, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = running.start()
     send(COINS, [coins(-1)])
@@ -219,7 +202,7 @@ def test_a_position_that_goes_back_is_not_written_over(
 
 
 def test_a_queue_that_is_older_than_the_database_is_refused(
-    running: Running, store: Restorable, broker: RunningBroker, send: Any, tmp_path: Path
+    running: RunningWorkers, store: Restorable, broker: RunningBroker, send: Any, tmp_path: Path
 ) -> None:
     running.start()
     send(COINS, [coins(-1)])

@@ -1,23 +1,13 @@
 """What bolts publish: every tuple under an id of its own, long lists in several, each incoming tuple counted once."""
 
 import json
-from typing import Any
 
 import pytest
+from runtime_harness import Kept
 
-from analytics.broker.wire import Batch, Part
+from analytics.broker.wire import Part
 from analytics.runtime import outlet
 from analytics.runtime.outlet import Outlet
-from analytics.spouts.acknowledging import Silent
-
-
-class Kept(Silent):
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    def publish(self, batch: Batch) -> Any:
-        self.batches.append(batch)
-        return super().publish(batch)
 
 
 def test_long_lists_travel_in_several_tuples_that_count_once(monkeypatch: pytest.MonkeyPatch) -> None:

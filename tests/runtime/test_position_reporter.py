@@ -5,7 +5,8 @@ from typing import Any
 
 import gevent
 import pytest
-from runtime_harness import RunningBroker, eventually, login
+from runtime_harness import RunningBroker, login
+from waiting import eventually
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import BrokerState, Head

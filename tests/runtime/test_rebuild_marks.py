@@ -7,9 +7,10 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from runtime_harness import Kept
 
 from analytics.bolts import BOLTS
-from analytics.broker.wire import Batch, Message, MessageHeader
+from analytics.broker.wire import Message, MessageHeader
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import CHANGES
 from analytics.core.periods import zone
@@ -19,7 +20,6 @@ from analytics.rebuild.write import DocumentWriter, marks_of
 from analytics.runtime.marks import reports_changes
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.dirty import KINDS, Dirty
-from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.timers import READ_BY_TIMERS
 
@@ -31,14 +31,7 @@ COINDAY = BOLTS["coinday"]
 STORED = {"game": "dl", "area": A, "plat": "1", "ts": DAY, "amount": 5}
 
 
-class Kept(Silent):
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-
-    def publish(self, batch: Batch) -> Any:
-        self.batches.append(batch)
-        return super().publish(batch)
-
+class Marks(Kept):
     def marks(self) -> list[tuple[str, str, list[int]]]:
         found = []
         for batch in self.batches:
@@ -50,8 +43,8 @@ class Kept(Silent):
 
 
 @pytest.fixture
-def publisher() -> Kept:
-    return Kept()
+def publisher() -> Marks:
+    return Marks()
 
 
 @pytest.fixture
@@ -60,13 +53,13 @@ def store() -> MemoryStore:
 
 
 @pytest.fixture
-def writer(publisher: Kept, store: MemoryStore) -> DocumentWriter:
+def writer(publisher: Marks, store: MemoryStore) -> DocumentWriter:
     outlet, tail = Outlet(publisher, "test"), cast(Any, None)
     return DocumentWriter(AREAS, store, tail, outlet, Notes(None), lambda change: None, DocumentCounts())
 
 
 def test_a_document_that_no_worker_can_use(
-    publisher: Kept, store: MemoryStore, writer: DocumentWriter
+    publisher: Marks, store: MemoryStore, writer: DocumentWriter
 ) -> None:
     id_ = f"{A}:{DAY}"
     document = {"_id": id_, **STORED, "_v": "x"}
@@ -78,7 +71,7 @@ def test_a_document_that_no_worker_can_use(
 
 @pytest.mark.parametrize("name", ["loginday", "signupday", "paysummary"])
 def test_a_day_that_is_gone_is_not_computed_with_any_more(
-    publisher: Kept, store: MemoryStore, writer: DocumentWriter, name: str
+    publisher: Marks, store: MemoryStore, writer: DocumentWriter, name: str
 ) -> None:
     """The node has read it, and keeps that until a change is reported."""
     group = cast(Any, SimpleNamespace(area=AREAS[A], versions={}))
@@ -103,7 +96,7 @@ def test_a_time_that_no_period_begins_at_hides_no_other(writer: DocumentWriter) 
     assert [(one["bolt"], one["game"], one["ts"]) for one in found] == [("coinday", "dl", [DAY, DAY + 1])]
 
 
-def test_a_document_of_a_foreign_id(publisher: Kept, store: MemoryStore, writer: DocumentWriter) -> None:
+def test_a_document_of_a_foreign_id(publisher: Marks, store: MemoryStore, writer: DocumentWriter) -> None:
     document = {"_id": 7, **STORED, "_v": 1}
     store.write("coinday", [Write(cast(Any, 7), document, None)])
     writer.remove_foreign(COINDAY, document)

@@ -4,7 +4,8 @@ from typing import Any
 
 import gevent
 import pytest
-from runtime_harness import RunningBroker, eventually
+from runtime_harness import RunningBroker
+from waiting import eventually
 
 from analytics.broker import clients
 from analytics.broker.clients import Publisher, Refill, Subscriber

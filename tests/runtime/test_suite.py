@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from runtime_harness import eventually
+from waiting import eventually
 
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import NotDrained, _Asking, drain

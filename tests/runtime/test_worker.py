@@ -8,9 +8,9 @@ import gevent
 import msgspec
 import pytest
 from gevent.event import Event
-from runtime_harness import AREA, NOON, RunningBroker, coins, eventually, login
+from runtime_harness import AREA, NOON, RunningBroker, RunningWorkers, coins, login
+from waiting import eventually
 
-from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.errors import Unavailable
@@ -52,42 +52,9 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Shared:
     return shared
 
 
-class Running:
-    """Workers in this process, each of which can be stopped as if killed."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._workers: list[tuple[Worker, Any]] = []
-
-    def start(self, left_out: str = "") -> Worker:
-        bolts = [bolt for bolt in BOLTS if bolt != left_out]
-        one = Worker(self._config, bolts, f"worker-{len(self._workers)}")
-        one.start()
-        self._workers.append((one, gevent.spawn(self._run, one)))
-        return one
-
-    def kill(self, one: Worker) -> None:
-        """End the worker's greenlets wherever they are: nothing is settled or saved."""
-        for each, greenlet in self._workers:
-            if each is one:
-                greenlet.kill()
-                each._tasks.stop()
-                each.stop()
-
-    def stop(self) -> None:
-        for one, greenlet in self._workers:
-            greenlet.kill()
-            one.stop()
-
-    @staticmethod
-    def _run(one: Worker) -> None:
-        while True:
-            one.step()
-
-
 @pytest.fixture
-def workers(config: Config, store: Shared) -> Iterator[Running]:
-    running = Running(config)
+def workers(config: Config, store: Shared) -> Iterator[RunningWorkers]:
+    running = RunningWorkers(config)
     yield running
     running.stop()
 
@@ -97,7 +64,7 @@ def shown(store: Shared, collection: str, key: str) -> Callable[[str], Any]:
     return document.get
 
 
-def test_a_login_reaches_hour_day_and_server(workers: Running, store: Shared, send: Any) -> None:
+def test_a_login_reaches_hour_day_and_server(workers: RunningWorkers, store: Shared, send: Any) -> None:
     workers.start()
     send("gamelog.login_logcount", [login("a"), login("b"), login("a")])
     eventually(lambda: shown(store, "server", DAY)("active") == 2)
@@ -106,7 +73,7 @@ def test_a_login_reaches_hour_day_and_server(workers: Running, store: Shared, se
     assert shown(store, "loginday", DAY)("count") == 2
 
 
-def test_a_worker_that_comes_late_finds_everything(workers: Running, store: Shared, send: Any) -> None:
+def test_a_worker_that_comes_late_finds_everything(workers: RunningWorkers, store: Shared, send: Any) -> None:
     for n in range(20):
         send("gamelog.yuanbao_logchange", [coins(-1, f"acct{n}")])
     workers.start()
@@ -115,7 +82,9 @@ def test_a_worker_that_comes_late_finds_everything(workers: Running, store: Shar
     eventually(lambda: shown(store, "coinday", DAY)("amount") == 21)
 
 
-def test_lost_answers_of_the_store_count_nothing_twice(workers: Running, store: Shared, send: Any) -> None:
+def test_lost_answers_of_the_store_count_nothing_twice(
+    workers: RunningWorkers, store: Shared, send: Any
+) -> None:
     workers.start()
     for n in range(10):
         store.failures = 2
@@ -126,7 +95,7 @@ def test_lost_answers_of_the_store_count_nothing_twice(workers: Running, store: 
 
 
 def test_killed_between_documents_and_position(
-    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+    workers: RunningWorkers, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The documents have the change, the position does not: it is folded again, and counted once."""
     monkeypatch.setattr(settler.Settler, "save_positions", lambda *_: gevent.sleep(3600))
@@ -144,7 +113,7 @@ def test_killed_between_documents_and_position(
 
 
 def test_killed_before_publishing_the_day_still_gets_the_acct(
-    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+    workers: RunningWorkers, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outlet.Outlet, "send", lambda *_: gevent.sleep(3600))
     first = workers.start()
@@ -157,7 +126,7 @@ def test_killed_before_publishing_the_day_still_gets_the_acct(
     eventually(lambda: shown(store, "loginday", DAY)("userlist") == ["a"])
 
 
-def test_two_instances_of_all_bolts_at_once(workers: Running, store: Shared, send: Any) -> None:
+def test_two_instances_of_all_bolts_at_once(workers: RunningWorkers, store: Shared, send: Any) -> None:
     workers.start()
     workers.start()
     for _ in range(30):
@@ -169,7 +138,7 @@ def test_two_instances_of_all_bolts_at_once(workers: Running, store: Shared, sen
 
 
 def test_the_version_condition_is_what_protects(
-    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+    workers: RunningWorkers, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the condition two instances overwrite each other: the test above can fail."""
     write, versions = Shared.write, []
@@ -187,7 +156,7 @@ def test_the_version_condition_is_what_protects(
 
 
 def test_one_that_slept_takes_no_position_back(
-    workers: Running, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
+    workers: RunningWorkers, store: Shared, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It wakes with an old position in its hands, after another instance has gone on; the Queue may have let go since."""
     topic, save, write = "gamelog.yuanbao_logchange", settler.Settler.save_positions, Shared.write
@@ -224,7 +193,9 @@ def test_one_that_slept_takes_no_position_back(
     assert stored == sorted(stored)
 
 
-def test_a_position_saved_without_a_version_is_replaced(workers: Running, store: Shared, send: Any) -> None:
+def test_a_position_saved_without_a_version_is_replaced(
+    workers: RunningWorkers, store: Shared, send: Any
+) -> None:
     position = {"log": "gone", "topics": [["gamelog.yuanbao_logchange", 7, 7, 7]]}
     store.write("positions", [settler.Write("coinday", position, None)])
     workers.start()
@@ -235,7 +206,7 @@ def test_a_position_saved_without_a_version_is_replaced(workers: Running, store:
 
 
 def test_broker_restarts_and_loses_its_log(
-    workers: Running, store: Shared, send: Any, broker: RunningBroker, config: Config
+    workers: RunningWorkers, store: Shared, send: Any, broker: RunningBroker, config: Config
 ) -> None:
     """A removed queue folder: another log identity. Documents go on, and nothing is counted twice."""
     workers.start()
@@ -251,7 +222,9 @@ def test_broker_restarts_and_loses_its_log(
     assert shown(store, "coinday", DAY)("count") == 5
 
 
-def test_unusable_lines_are_put_aside(workers: Running, store: Shared, send: Any, config: Config) -> None:
+def test_unusable_lines_are_put_aside(
+    workers: RunningWorkers, store: Shared, send: Any, config: Config
+) -> None:
     workers.start()
     send(
         "gamelog.login_logcount",
@@ -264,7 +237,7 @@ def test_unusable_lines_are_put_aside(workers: Running, store: Shared, send: Any
 
 
 def test_what_is_too_much_waits(
-    workers: Running, store: Shared, send: Any, config: Config, monkeypatch: pytest.MonkeyPatch
+    workers: RunningWorkers, store: Shared, send: Any, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the store away, a worker folds up to its limit, and everything is there when the store is back."""
     monkeypatch.setattr(type(config.worker), "max_pending_tuples", 50)
@@ -278,7 +251,9 @@ def test_what_is_too_much_waits(
     eventually(lambda: shown(store, "coinday", DAY)("count") == 300)
 
 
-def test_positions_reach_the_broker(workers: Running, store: Shared, send: Any, config: Config) -> None:
+def test_positions_reach_the_broker(
+    workers: RunningWorkers, store: Shared, send: Any, config: Config
+) -> None:
     workers.start()
     send("gamelog.login_logcount", [login("a"), login("b")])
     refill = Refill(config.broker, 60)
@@ -292,7 +267,7 @@ def test_positions_reach_the_broker(workers: Running, store: Shared, send: Any, 
 
 
 def test_a_bolt_that_was_left_out_for_a_while_says_what_it_missed(
-    workers: Running, store: Shared, send: Any, config: Config, broker: RunningBroker
+    workers: RunningWorkers, store: Shared, send: Any, config: Config, broker: RunningBroker
 ) -> None:
     topic = "gamelog.yuanbao_logchange"
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import gevent
 import msgspec
 from gevent.pywsgi import WSGIServer
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Refill
@@ -120,12 +121,6 @@ def accts(config: Config) -> Counter[str]:
         more = page.more
     refill.close()
     return found
-
-
-def eventually(true: Callable[[], bool], seconds: float = 120.0) -> None:
-    with gevent.Timeout(seconds):
-        while not true():
-            gevent.sleep(0.02)
 
 
 def exactly(config: Config, first: int, last: int, seconds: float = 120.0) -> None:

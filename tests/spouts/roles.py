@@ -1,16 +1,12 @@
-"""A role interface whose roles a test changes, and a broker to see what comes of it."""
+"""A role interface whose roles a test changes, and what tests say of their tuples."""
 
 import json
-import time
 from collections import Counter
 from urllib.parse import parse_qs
 
-import gevent
 from gevent.pywsgi import WSGIServer
+from polling import step_until
 
-from analytics.broker.broker import Broker
-from analytics.broker.clients import Refill
-from analytics.config import BrokerSection
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 
@@ -18,7 +14,6 @@ SHANGHAI = zone("Asia/Shanghai")
 AREAS = Areas([Area("5" * 24, "wsdx", "1059", SHANGHAI), Area("6" * 24, "dl", "2001", SHANGHAI)])
 WSDX, DL = AREAS
 BEGIN = SHANGHAI.day_of("2015-02-06")
-ANY_PORT = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
 
 
 def role(uid, ts=BEGIN, **fields):
@@ -91,44 +86,6 @@ class Hall:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         start_response("200 OK", [("Content-Length", str(len(raw)))])
         return [raw]
-
-
-class RunningBroker:
-    """A broker that steps in a greenlet of its own, and what is in its log."""
-
-    def __init__(self, data, section=ANY_PORT):
-        self.data = data
-        self.node = Broker(section, data)
-        self.node.start()
-        self.section = self.node.bound
-        self._greenlet = gevent.spawn(self._loop)
-
-    def _loop(self):
-        while True:
-            self.node.step()
-
-    def stop(self):
-        self._greenlet.kill()
-        self.node.stop()
-
-    def tuples(self):
-        """Return all role tuples in the log, in its order."""
-        refill, found, after = Refill(self.section, 60), [], 0
-        while True:
-            page, messages = refill.read({"syncuser": after})
-            for message in messages:
-                found += [json.loads(line) for line in message.body.splitlines()]
-                after = message.header.number
-            if not page.more:
-                refill.close()
-                return found
-
-
-def step_until(node, condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, node.state()
-        node.step()
 
 
 def rounds(node, hall, count=1):

@@ -29,7 +29,8 @@ from gevent import monkey
 monkey.patch_all()
 import json, os
 from pathlib import Path
-from gamelogs import Running, configured, eventually, exactly, line, lines
+from gamelogs import Running, configured, exactly, line, lines
+from waiting import eventually
 from analytics.broker.broker import Broker
 from analytics.cli.check import tries
 from analytics.config import load

@@ -12,7 +12,8 @@ from collections import Counter
 
 import gevent
 import pytest
-from gamelogs import accts, configured, eventually, exactly, line, lines
+from gamelogs import accts, configured, exactly, line, lines
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.config import GamelogSection, JournalSection, Source

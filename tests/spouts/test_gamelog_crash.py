@@ -7,7 +7,8 @@ import sys
 import time
 
 import gevent
-from gamelogs import accts, configured, eventually, exactly, line, toml
+from gamelogs import accts, configured, exactly, line, toml
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.config import Source

@@ -4,7 +4,8 @@ import json
 import time
 
 import pytest
-from gamelogs import A, configured, eventually, exactly, line, lines
+from gamelogs import A, configured, exactly, line, lines
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.config import Source

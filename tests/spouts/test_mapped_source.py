@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from gamelogs import A, accts, configured, eventually, exactly
+from gamelogs import A, accts, configured, exactly
 from msgspec.structs import replace
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.config import Source, TimeSection

@@ -5,7 +5,8 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from gamelogs import configured, eventually, exactly, line, lines
+from gamelogs import configured, exactly, line, lines
+from waiting import eventually
 
 from analytics.broker.broker import Broker
 from analytics.config import Source

@@ -16,12 +16,12 @@ import msgspec
 import pytest
 from gamelogs import OVER_TCP
 from gevent.pywsgi import WSGIServer
+from polling import RunningBroker, Spouts, step_until
 
 from analytics.broker import receiver
-from analytics.broker.broker import Broker
-from analytics.broker.clients import Refill, Subscriber
+from analytics.broker.clients import Subscriber
 from analytics.broker.wire import Message
-from analytics.config import BrokerSection, Config, Interface
+from analytics.config import Config, Interface
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
@@ -38,7 +38,6 @@ SHANGHAI = zone("Asia/Shanghai")
 AREAS = Areas([Area("5" * 24, "dl", "2001", SHANGHAI), Area("6" * 24, "wsdx", "1059", SHANGHAI)])
 DAY = SHANGHAI.day_of("2015-01-08")
 NOON = DAY + 12 * 3600
-ANY_PORT = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
 
 
 @pytest.fixture(autouse=True)
@@ -48,39 +47,9 @@ def impatient(monkeypatch):
 
 @pytest.fixture
 def broker(tmp_path):
-    running = RunningBroker(tmp_path / "broker", ANY_PORT)
+    running = RunningBroker(tmp_path / "broker")
     yield running
     running.stop()
-
-
-class RunningBroker:
-    """A broker that steps in a greenlet of its own, and what is in its log."""
-
-    def __init__(self, data, section):
-        self.node = Broker(section, data)
-        self.node.start()
-        self.section = self.node.bound
-        self._greenlet = gevent.spawn(self._loop)
-
-    def _loop(self):
-        while True:
-            self.node.step()
-
-    def stop(self):
-        self._greenlet.kill()
-        self.node.stop()
-
-    def tuples(self):
-        """Return all payment tuples in the log, in its order."""
-        refill, found, after = Refill(self.section, 60), [], 0
-        while True:
-            page, messages = refill.read({"payment": after})
-            for message in messages:
-                found += [json.loads(line) for line in message.body.splitlines()]
-                after = message.header.number
-            if not page.more:
-                refill.close()
-                return found
 
 
 class Till:
@@ -115,36 +84,15 @@ def till():
 
 @pytest.fixture
 def spout(tmp_path, broker, till):
-    """Make a payment spout that polls the till; it is stopped at the end."""
-    running = []
+    """Starts a payment spout that polls the till; it is stopped at the end."""
 
     def make(**settings):
-        interface = Interface(
-            url=till.url + "/{area}/{day}",
-            clock_url=till.url + "/clock",
-            **{"every_seconds": 0.05, "retries": 1, "timeout_seconds": 60} | settings,
-        )
-        config = Config(data=tmp_path / "data", broker=broker.section, payment=interface)
-        node = PaymentSpout(config, AREAS)
-        node.start()
-        running.append(node)
-        return node
+        interface = Interface(url=till.url + "/{area}/{day}", clock_url=till.url + "/clock", **settings)
+        return PaymentSpout(Config(data=tmp_path / "data", broker=broker.section, payment=interface), AREAS)
 
-    def stop(node):
-        running.remove(node)
-        node.stop()
-
-    make.stop = stop
-    yield make
-    for node in running:
-        node.stop()
-
-
-def step_until(node, condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, node.state()
-        node.step()
+    made = Spouts(make)
+    yield made
+    made.close()
 
 
 def rounds(node, count):
@@ -233,15 +181,15 @@ def test_an_unchanged_answer_and_an_empty_one_publish_nothing(spout, till, broke
     till.paid[DL, "2015-01-08"] = users(a=2.0, b=0.1 + 0.2)
     node = spout()
     rounds(node, 5)
-    (one,) = broker.tuples()
+    (one,) = broker.tuples("payment")
     assert one["users"] == {"a": {"times": 1, "amount": 2.0}, "b": {"times": 1, "amount": 0.3}}
     assert (one["area"], one["ts"], one["plat"]) == (DL, DAY, "2001")
     till.paid[DL, "2015-01-08"] = users(b=0.3, a=2.0)  # the same in another order
     rounds(node, 3)
-    assert len(broker.tuples()) == 1
+    assert len(broker.tuples("payment")) == 1
     till.paid[DL, "2015-01-08"] = users(a=4.0, b=0.3)
     rounds(node, 3)
-    first, second = broker.tuples()
+    first, second = broker.tuples("payment")
     assert second["users"]["a"]["amount"] == 4.0 and second["at"] > first["at"]
     assert node.state()["unchanged"] > 10
 
@@ -256,17 +204,17 @@ def test_whom_a_later_answer_leaves_out_has_paid_nothing(spout, till, broker):
     rounds(node, 2)
     spout.stop(node)
     nothing = {"times": 0, "amount": 0}
-    assert broker.tuples()[-1]["users"] == {"bob": {"times": 1, "amount": 7.5}, "ann": nothing}
+    assert broker.tuples("payment")[-1]["users"] == {"bob": {"times": 1, "amount": 7.5}, "ann": nothing}
     till.paid[DL, "2015-01-08"] = {"users": {"dan": nothing}}
     node = spout()
     rounds(node, 2)
-    assert broker.tuples()[-1]["users"] == {"bob": nothing, "cho": nothing, "dan": nothing}
+    assert broker.tuples("payment")[-1]["users"] == {"bob": nothing, "cho": nothing, "dan": nothing}
     till.paid[DL, "2015-01-08"] = {"users": {}}
     rounds(node, 2)
-    assert len(broker.tuples()) == 3
+    assert len(broker.tuples("payment")) == 3
     till.paid[DL, "2015-01-08"] = users(ann=6)
     rounds(node, 2)
-    assert broker.tuples()[-1]["users"] == {"ann": {"times": 1, "amount": 6}}
+    assert broker.tuples("payment")[-1]["users"] == {"ann": {"times": 1, "amount": 6}}
 
 
 @pytest.mark.parametrize("lost", ["payment.json", "payment.sqlite*", "payment.*"])
@@ -279,7 +227,7 @@ def test_after_a_loss_the_journal_says_who_had_paid(spout, till, broker, tmp_pat
         path.unlink()
     till.paid[DL, "2015-01-08"] = users(bob=15)
     rounds(spout(), 3)
-    assert [one["users"] for one in broker.tuples()][1:] == [
+    assert [one["users"] for one in broker.tuples("payment")][1:] == [
         {"bob": {"times": 1, "amount": 15}, "ann": {"times": 0, "amount": 0}}
     ]
 
@@ -296,7 +244,7 @@ def test_after_an_upgrade_what_was_acknowledged_is_read_and_not_sent_again(spout
     node = spout()
     rounds(node, 2)
     assert node.state()["repeated"] == 0 == broker.node.state()["repeated"]
-    assert broker.tuples()[-1]["users"] == {
+    assert broker.tuples("payment")[-1]["users"] == {
         "bob": {"times": 1, "amount": 15},
         "ann": {"times": 0, "amount": 0},
     }
@@ -326,7 +274,7 @@ def test_a_crash_before_the_journals_were_read_leaves_nobody_unknown(spout, till
     Payers(tmp_path / "data" / "state" / "payment.sqlite").close()
     till.paid[DL, "2015-01-08"] = users(bob=15)
     rounds(spout(), 3)
-    assert broker.tuples()[-1]["users"] == {
+    assert broker.tuples("payment")[-1]["users"] == {
         "bob": {"times": 1, "amount": 15},
         "ann": {"times": 0, "amount": 0},
     }
@@ -370,7 +318,7 @@ def test_days_of_a_downtime_are_asked_about_after_it(spout, till, broker):
     node = spout()
     rounds(node, 2)
     assert {day for area, day in till.asked if area == WSDX} == {f"2015-01-{day:02}" for day in range(8, 14)}
-    assert [one["users"] for one in broker.tuples()] == [{"late": {"times": 1, "amount": 1.0}}]
+    assert [one["users"] for one in broker.tuples("payment")] == [{"late": {"times": 1, "amount": 1.0}}]
     rounds(node, 1)  # begun after all was acknowledged
     spout.stop(node)  # what it keeps is in its file then
     saved = json.loads((node._config.data / "state" / "payment.json").read_text())
@@ -388,11 +336,11 @@ def test_a_broken_answer_is_shown_and_mended_by_the_next(spout, till, broker, bo
     step_until(node, lambda: key in node.state()["errors"])
     assert "expected JSON, got" in node.state()["errors"][key] == node.state()["last_error"]
     rounds(node, 1)
-    assert [one["area"] for one in broker.tuples()] == [WSDX]
+    assert [one["area"] for one in broker.tuples("payment")] == [WSDX]
     till.paid[DL, "2015-01-08"] = users(a=1)
     step_until(node, lambda: not node.state()["errors"])
     rounds(node, 1)
-    assert [one["area"] for one in broker.tuples()] == [WSDX, DL] and node.state()["rejected"] == 0
+    assert [one["area"] for one in broker.tuples("payment")] == [WSDX, DL] and node.state()["rejected"] == 0
 
 
 @pytest.mark.parametrize(
@@ -432,14 +380,14 @@ def test_an_answer_of_another_shape_is_put_aside_once(spout, till, broker, tmp_p
     assert node.state()["last_error"] == reason
     (one,) = read(tmp_path / "data")
     assert one.reason == f"{reason} (area {DL}, 2015-01-08)" and one.spout == "payment" and one.raw
-    assert broker.tuples() == [] and node.state()["rejected"] == 1
+    assert broker.tuples("payment") == [] and node.state()["rejected"] == 1
 
 
 def test_one_bad_account_does_not_keep_the_others_back(spout, till, broker, tmp_path):
     till.paid[DL, "2015-01-08"] = users(good=1, bad="much")
     node = spout()
     rounds(node, 3)
-    (one,) = broker.tuples()
+    (one,) = broker.tuples("payment")
     assert one["users"] == {"good": {"times": 1, "amount": 1.0}}
     (rejected,) = read(tmp_path / "data")
     aside = json.loads(rejected.raw)
@@ -469,10 +417,10 @@ def test_while_the_broker_is_away_answers_wait_and_none_is_lost(spout, till, bro
     broker.__init__(tmp_path / "broker", broker.section)
     node = spout()
     rounds(node, 3)
-    assert [one["users"]["a"]["amount"] for one in broker.tuples()][-1] == next(amounts) - 1
+    assert [one["users"]["a"]["amount"] for one in broker.tuples("payment")][-1] == next(amounts) - 1
     till.paid[DL, "2015-01-08"] = users(a=100)
     rounds(node, 3)
-    found = broker.tuples()
+    found = broker.tuples("payment")
     assert found[-1]["users"]["a"]["amount"] == 100
     assert [int(one["id"].rpartition(":")[2]) for one in found] == list(range(1, len(found) + 1))
     journal = [json.loads(line) for path in (tmp_path / "data").glob("payment_*.txt") for line in path.open()]
@@ -495,7 +443,7 @@ def test_answers_after_a_crash_are_newer_though_the_clock_was_put_back(
     now = time.time
     monkeypatch.setattr(time, "time", lambda: now() - 3600)
     rounds(spout(), 2)
-    assert latest(broker.tuples()) == {f"{DL}:{DAY}:a": (1, 2.0)}
+    assert latest(broker.tuples("payment")) == {f"{DL}:{DAY}:a": (1, 2.0)}
 
 
 def test_a_lost_state_loses_no_record_and_brings_none_twice(spout, till, broker, tmp_path):
@@ -503,13 +451,13 @@ def test_a_lost_state_loses_no_record_and_brings_none_twice(spout, till, broker,
     node = spout()
     rounds(node, 2)
     spout.stop(node)
-    (before,) = broker.tuples()
+    (before,) = broker.tuples("payment")
     (tmp_path / "data" / "state" / "payment.json").unlink()
     (journal,) = (tmp_path / "data").glob("payment_*.txt")
     journal.write_bytes(b"not a tuple\n" + journal.read_bytes() + b'{"id":"torn')
     node = spout()
     rounds(node, 3)
-    first, *more = broker.tuples()
+    first, *more = broker.tuples("payment")
     assert first == before and node.state()["repeated"] == 1
     assert more == [], "what the journal tells was sent is not sent again under another name"
     (rejected,) = read(tmp_path / "data")
@@ -561,11 +509,11 @@ def test_killed_at_any_instant_each_record_arrives_exactly_once(tmp_path, broker
     }
     child = subprocess.Popen([sys.executable, "-c", CHILD, str(conf)])
     until = time.monotonic() + 120
-    while latest(broker.tuples()) != expected and time.monotonic() < until:
+    while latest(broker.tuples("payment")) != expected and time.monotonic() < until:
         gevent.sleep(0.2)
     child.kill()
     child.wait()
-    tuples = broker.tuples()
+    tuples = broker.tuples("payment")
     assert expected and latest(tuples) == expected
     names = Counter(one["id"] for one in tuples)
     assert set(names.values()) == {1}

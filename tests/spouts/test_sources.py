@@ -12,7 +12,8 @@ from codecs import BOM_UTF8
 
 import gevent
 import pytest
-from gamelogs import configured, eventually, line, lines
+from gamelogs import configured, line, lines
+from waiting import eventually
 
 from analytics.cli.check import tries
 from analytics.config import GamelogSection, Source, areas

@@ -8,8 +8,9 @@ from collections import Counter
 
 import gevent
 import pytest
-from gamelogs import A, accts, configured, eventually, exactly, line, lines, toml
+from gamelogs import A, accts, configured, exactly, line, lines, toml
 from gevent import monkey
+from waiting import eventually
 
 from analytics.broker import receiver
 from analytics.broker.broker import Broker

@@ -4,19 +4,18 @@ import json
 import random
 
 import pytest
+from polling import RunningBroker, Spouts, step_until
 from roles import (
     AREAS,
     BEGIN,
     DL,
     WSDX,
     Hall,
-    RunningBroker,
     check_names,
     journal,
     newest,
     role,
     rounds,
-    step_until,
 )
 
 from analytics.config import Config, Roles
@@ -47,33 +46,15 @@ def hall(request):
 
 @pytest.fixture
 def spout(tmp_path, broker, hall):
-    """Make a spout that asks the hall; it is stopped at the end."""
-    running = []
+    """Starts a spout that asks the hall; it is stopped at the end."""
 
     def make(**settings):
-        interface = Roles(
-            **{
-                "url": hall.template,
-                "clock_url": hall.clock_url,
-                "every_seconds": 0.05,
-                "retries": 1,
-                "timeout_seconds": 60,
-            }
-            | settings,
-        )
-        node = SyncuserSpout(Config(data=tmp_path / "data", broker=broker.section, syncuser=interface), AREAS)
-        node.start()
-        running.append(node)
-        return node
+        interface = Roles(**{"url": hall.template, "clock_url": hall.clock_url} | settings)
+        return SyncuserSpout(Config(data=tmp_path / "data", broker=broker.section, syncuser=interface), AREAS)
 
-    def stop(node):
-        running.remove(node)
-        node.stop()
-
-    make.stop = stop
-    yield make
-    for node in running:
-        node.stop()
+    made = Spouts(make)
+    yield made
+    made.close()
 
 
 def test_a_role_becomes_a_tuple_of_the_contracts_shape(spout, hall, broker, tmp_path):
@@ -81,27 +62,29 @@ def test_a_role_becomes_a_tuple_of_the_contracts_shape(spout, hall, broker, tmp_
     hall.put(role("2", plat=2001, acctid=77, game="dl", extra=[1]) | {"name": None}, area=DL)
     node = spout()
     rounds(node, hall)
-    one, two = sorted(broker.tuples(), key=lambda one: one["area"])
+    one, two = sorted(broker.tuples("syncuser"), key=lambda one: one["area"])
     assert one.pop("id").startswith("syncuser/wsdx@") and one.pop("at") > 0
     where = {"game": "wsdx", "area": WSDX, "plat": "1059"}
     assert one == where | role("141560631361753593", grade=7)
     assert (two["plat"], two["acctid"], two["game"]) == ("2001", "77", "dl") and "name" not in two
     assert "extra" not in two
-    assert sorted(map(json.loads, journal(tmp_path / "data")), key=str) == sorted(broker.tuples(), key=str)
+    assert sorted(map(json.loads, journal(tmp_path / "data")), key=str) == sorted(
+        broker.tuples("syncuser"), key=str
+    )
 
 
 def test_all_pages_are_asked_for_at_first_and_then_what_changed(spout, hall, broker):
     hall.put(*(role(str(n), BEGIN + n) for n in range(10)))
     node = spout(overlap_seconds=5)
     rounds(node, hall, 3)
-    assert len(broker.tuples()) == 10 and newest(broker.tuples()).keys() == {
+    assert len(broker.tuples("syncuser")) == 10 and newest(broker.tuples("syncuser")).keys() == {
         (WSDX, str(n)) for n in range(10)
     }
     assert hall.passes()[0] == 0 and set(hall.passes()[1:]) == {BEGIN + 9 - 5}
     assert set(hall.passes(DL)) == {0}, "an area without roles is asked for all"
     hall.put(role("3", BEGIN + 60, grade=9), role("new", BEGIN + 61))
     rounds(node, hall, 3)
-    more = broker.tuples()[10:]
+    more = broker.tuples("syncuser")[10:]
     assert {(one["uid"], one["grade"]) for one in more} == {("3", 9), ("new", 3)} and len(more) == 2
     assert hall.passes()[-1] == BEGIN + 61 - 5
 
@@ -115,7 +98,7 @@ def test_of_a_second_that_was_told_of_none_is_lost_and_none_comes_twice(spout, h
     rounds(node, hall, 1)
     hall.put(role("0", BEGIN + 1, grade=5))
     rounds(node, hall, 2)
-    found = broker.tuples()
+    found = broker.tuples("syncuser")
     assert len(found) == 14 and [one["grade"] for one in found if one["uid"] == "0"] == [3, 4, 5]
     check_names(found)
 
@@ -128,7 +111,7 @@ def test_what_is_unchanged_is_not_published_again_not_after_a_restart_nor_where_
         node = spout(full_every_seconds=0.01)
         rounds(node, hall, 3)
         spout.stop(node)
-        assert len(broker.tuples()) == 10
+        assert len(broker.tuples("syncuser")) == 10
         for uid, one in reversed(list(hall.roles[WSDX].items())):
             hall.roles[WSDX][uid] = dict(reversed(hall.roles[WSDX].pop(uid).items())) | {
                 "extra": len(hall.asked)
@@ -143,11 +126,11 @@ def test_what_was_missed_is_found_when_all_is_asked_for(spout, hall, broker):
     rounds(node, hall)
     hall.put(role("late", BEGIN))  # written long after its time
     rounds(node, hall, 3)
-    assert [one["uid"] for one in broker.tuples()] == ["1"]
+    assert [one["uid"] for one in broker.tuples("syncuser")] == ["1"]
     spout.stop(node)
     node = spout(full_every_seconds=0.01)
     rounds(node, hall)
-    assert [one["uid"] for one in broker.tuples()] == ["1", "late"]
+    assert [one["uid"] for one in broker.tuples("syncuser")] == ["1", "late"]
 
 
 def test_a_url_without_since_asks_for_all(spout, hall, broker):
@@ -156,7 +139,7 @@ def test_a_url_without_since_asks_for_all(spout, hall, broker):
     rounds(node, hall)
     hall.put(role("early", BEGIN))
     rounds(node, hall)
-    assert [one["uid"] for one in broker.tuples()] == ["1", "early"]
+    assert [one["uid"] for one in broker.tuples("syncuser")] == ["1", "early"]
 
 
 def test_a_time_ahead_of_the_interfaces_own_does_not_move_since_beyond_that(spout, hall, broker):
@@ -165,7 +148,7 @@ def test_a_time_ahead_of_the_interfaces_own_does_not_move_since_beyond_that(spou
     rounds(node, hall)
     hall.put(role("right", hall.now))
     rounds(node, hall)
-    assert [one["uid"] for one in broker.tuples()] == ["fast", "right"]
+    assert [one["uid"] for one in broker.tuples("syncuser")] == ["fast", "right"]
     assert hall.passes()[-1] == hall.now - 1
 
 
@@ -177,7 +160,7 @@ def test_what_a_clock_ahead_of_time_has_moved_on_is_asked_for_again(spout, hall,
     hall.now -= 3 * 86400
     hall.put(role("right", hall.now - 3600))
     rounds(node, hall, 2)
-    assert [one["uid"] for one in broker.tuples()] == ["fast", "right"]
+    assert [one["uid"] for one in broker.tuples("syncuser")] == ["fast", "right"]
 
 
 def test_an_answer_that_breaks_off_does_not_move_since(spout, hall, broker):
@@ -187,12 +170,14 @@ def test_an_answer_that_breaks_off_does_not_move_since(spout, hall, broker):
     step_until(node, lambda: WSDX in node.state()["errors"])
     rounds(node, hall)
     assert "expected JSON, got" in node.state()["last_error"]
-    assert len(broker.tuples()) == 6 and set(hall.passes()) == {0}, "whole pages count, the answer does not"
+    assert len(broker.tuples("syncuser")) == 6 and set(hall.passes()) == {0}, (
+        "whole pages count, the answer does not"
+    )
     hall.broken = lambda area, since, page: None
     step_until(node, lambda: not node.state()["errors"])
     rounds(node, hall)
-    assert len(broker.tuples()) == 9 and hall.passes()[-1] == BEGIN + 100 - 60
-    check_names(broker.tuples())
+    assert len(broker.tuples("syncuser")) == 9 and hall.passes()[-1] == BEGIN + 100 - 60
+    check_names(broker.tuples("syncuser"))
 
 
 @pytest.mark.parametrize(
@@ -206,11 +191,11 @@ def test_a_broken_answer_is_shown_and_mended_by_the_next(spout, hall, broker, bo
     step_until(node, lambda: WSDX in node.state()["errors"])
     assert "expected JSON, got" in node.state()["errors"][WSDX] == node.state()["last_error"]
     rounds(node, hall)
-    assert [one["area"] for one in broker.tuples()] == [DL]
+    assert [one["area"] for one in broker.tuples("syncuser")] == [DL]
     hall.broken = lambda area, since, page: None
     step_until(node, lambda: not node.state()["errors"])
     rounds(node, hall)
-    assert [one["area"] for one in broker.tuples()] == [DL, WSDX] and node.state()["rejected"] == 0
+    assert [one["area"] for one in broker.tuples("syncuser")] == [DL, WSDX] and node.state()["rejected"] == 0
 
 
 @pytest.mark.parametrize(
@@ -276,7 +261,7 @@ def test_a_bad_role_is_put_aside_once_and_keeps_no_other_back(spout, hall, broke
     ]
     assert found == {f"{reason} (area {WSDX})" for reason in expected}
     assert len(list(read(tmp_path / "data"))) == len(expected) == node.state()["rejected"]
-    assert sorted(one["uid"] for one in broker.tuples()) == ["good", "x"]
+    assert sorted(one["uid"] for one in broker.tuples("syncuser")) == ["good", "x"]
     assert node.state()["read"] == node.state()["journaled"] + node.state()["rejected"]
     assert WSDX in node.state()["errors"]
 
@@ -286,7 +271,7 @@ def test_of_a_role_that_a_page_tells_twice_the_newer_state_counts(spout, hall, b
     hall.broken = lambda area, since, _: {"roles": page} if area == WSDX else None
     node = spout(full_every_seconds=0.01)
     rounds(node, hall, 4)
-    assert sorted((one["uid"], one["grade"]) for one in broker.tuples()) == [("1", 9), ("2", 2)]
+    assert sorted((one["uid"], one["grade"]) for one in broker.tuples("syncuser")) == [("1", 9), ("2", 2)]
 
 
 def test_of_a_role_that_a_page_names_on_two_days_each_day_has_its_state(spout, hall, broker):
@@ -295,11 +280,11 @@ def test_of_a_role_that_a_page_names_on_two_days_each_day_has_its_state(spout, h
     hall.now = BEGIN + 86_400
     node = spout(full_every_seconds=0.01)
     rounds(node, hall, 4)
-    found = [one for one in broker.tuples() if one["area"] == WSDX]
+    found = [one for one in broker.tuples("syncuser") if one["area"] == WSDX]
     assert [(one["ts"], one["grade"]) for one in found] == [(BEGIN + 9, 5), (BEGIN + 86_400, 9)]
     spout.stop(node)
     rounds(spout(full_every_seconds=0.01), hall, 2)
-    assert len(broker.tuples()) == 2
+    assert len(broker.tuples("syncuser")) == 2
 
 
 def test_a_role_that_moves_says_which_acct_it_left(spout, hall, broker):
@@ -311,7 +296,7 @@ def test_a_role_that_moves_says_which_acct_it_left(spout, hall, broker):
     spout.stop(node)
     hall.put(role("1", BEGIN + 20, acctid="c"), role("2", BEGIN + 20, acctid="a"))
     rounds(spout(full_every_seconds=0.01), hall, 2)
-    found = [(one["uid"], one["acctid"], one.get("left")) for one in broker.tuples()]
+    found = [(one["uid"], one["acctid"], one.get("left")) for one in broker.tuples("syncuser")]
     assert sorted(found, key=str) == [
         ("1", "a", None),
         ("1", "b", "a"),
@@ -326,7 +311,7 @@ def test_a_state_from_before_a_role_moved_counts_no_coins(spout, hall, broker):
     pages["2"] = {"roles": [role("1", acctid="a")], "next": None}
     hall.broken = lambda area, since, page: pages[page] if area == WSDX else None
     rounds(spout(full_every_seconds=1e9), hall)
-    found = [one for one in broker.tuples() if one["area"] == WSDX][:2]
+    found = [one for one in broker.tuples("syncuser") if one["area"] == WSDX][:2]
     assert [(one["acctid"], one.get("left")) for one in found] == [("b", None), ("a", "a")]
 
 
@@ -335,7 +320,7 @@ def test_a_role_that_two_pages_tell_the_same_of_is_published_once(spout, hall, b
     hall.broken = lambda area, since, page: last if page == "2" else {"roles": [role("1")], "next": "2"}
     node = spout()
     rounds(node, hall, 2)
-    assert sorted((one["area"], one["uid"]) for one in broker.tuples()) == [
+    assert sorted((one["area"], one["uid"]) for one in broker.tuples("syncuser")) == [
         (area, uid) for area in AREAS for uid in "12"
     ]
 
@@ -352,13 +337,13 @@ def test_while_the_broker_is_away_answers_wait_and_none_is_lost(spout, hall, bro
     broker.__init__(tmp_path / "broker", broker.section)
     node = spout()
     rounds(node, hall, 3)
-    found = broker.tuples()
+    found = broker.tuples("syncuser")
     assert {one["uid"] for one in found} == {str(n) for n in range(12)} and len(found) == 12
     check_names(found)
     assert sorted(map(json.loads, journal(tmp_path / "data")), key=str) == sorted(found, key=str)
     spout.stop(node)
     rounds(spout(full_every_seconds=0.01), hall, 2)
-    assert len(broker.tuples()) == 12, "what arrived late is known too"
+    assert len(broker.tuples("syncuser")) == 12, "what arrived late is known too"
 
 
 @pytest.mark.parametrize(
@@ -371,17 +356,17 @@ def test_a_lost_state_loses_no_role_and_brings_none_twice(spout, hall, broker, t
     hall.put(role("3", BEGIN + 20, grade=8))
     rounds(node, hall)
     spout.stop(node)
-    before = broker.tuples()
+    before = broker.tuples("syncuser")
     assert len(before) == 11
     for pattern in lost:
         for path in (tmp_path / "data" / "state").glob(pattern):
             path.unlink()
     node = spout()
     rounds(node, hall, 3)
-    assert broker.tuples() == before and node.state()["repeated"] in (0, 11)
+    assert broker.tuples("syncuser") == before and node.state()["repeated"] in (0, 11)
     hall.put(role("4", BEGIN + 21))
     rounds(node, hall)
-    assert [one["uid"] for one in broker.tuples()[11:]] == ["4"]
+    assert [one["uid"] for one in broker.tuples("syncuser")[11:]] == ["4"]
 
 
 def test_a_second_one_on_the_same_data_is_refused(spout):
@@ -412,5 +397,5 @@ def test_whatever_changes_while_pages_are_asked_for_is_there_in_the_end(spout, h
         node.step()
     rounds(node, hall, 3)
     expected = {(area, uid): one for area, roles in hall.roles.items() for uid, one in roles.items()}
-    assert newest(broker.tuples()) == expected
-    check_names(broker.tuples())
+    assert newest(broker.tuples("syncuser")) == expected
+    check_names(broker.tuples("syncuser"))

@@ -13,21 +13,21 @@ from datetime import date
 import gevent
 import msgspec
 import pytest
-from gamelogs import OVER_TCP, eventually
+from gamelogs import OVER_TCP
+from polling import RunningBroker, step_until
 from roles import (
     AREAS,
     BEGIN,
     DL,
     WSDX,
     Hall,
-    RunningBroker,
     check_names,
     journal,
     newest,
     role,
     rounds,
-    step_until,
 )
+from waiting import eventually
 
 from analytics.config import AreaSection, Config, Game, Roles
 from analytics.core.areas import Area, Areas
@@ -120,7 +120,7 @@ def test_killed_at_any_instant_every_roles_newest_state_arrives_and_no_record_tw
             process = spout()
         playing.kill()
         expected = {(area, uid): one for area, roles in hall.roles.items() for uid, one in roles.items()}
-        eventually(lambda: newest(broker.tuples()) == expected or process.poll() is not None, 180)
+        eventually(lambda: newest(broker.tuples("syncuser")) == expected or process.poll() is not None, 180)
         assert process.poll() is None, (tmp_path / "spout.log").read_text()[-2000:]
         process.terminate()
         process.wait()
@@ -129,7 +129,7 @@ def test_killed_at_any_instant_every_roles_newest_state_arrives_and_no_record_tw
         process.kill()
         process.wait()
         log.close()
-    found = broker.tuples()
+    found = broker.tuples("syncuser")
     assert expected and newest(found) == expected
     check_names(found)
     assert {one["id"] for one in found} == {json.loads(line)["id"] for line in journal(tmp_path / "data")}
@@ -164,7 +164,7 @@ def test_a_journal_played_back_twice_and_reversed(tmp_path, broker, hall):
         hall.put(*(role(str(n), BEGIN + step, score=step) for n in range(10)), area=DL)
         rounds(node, hall)
     node.stop()
-    lines, before = journal(config.data), broker.tuples()
+    lines, before = journal(config.data), broker.tuples("syncuser")
     assert len(lines) == len(before) > 250
     assert pipe(config, b"".join(lines)) == LineCounts(len(lines), 0, len(lines), 0)
     other = RunningBroker(tmp_path / "other" / "broker")
@@ -175,7 +175,7 @@ def test_a_journal_played_back_twice_and_reversed(tmp_path, broker, hall):
         assert pipe(elsewhere, backwards + backwards) == LineCounts(
             2 * len(lines), len(lines) - 70, len(lines) + 70, 0
         )
-        assert sorted(other.tuples(), key=str) == sorted(before, key=str)
+        assert sorted(other.tuples("syncuser"), key=str) == sorted(before, key=str)
         bad = lines[0].replace(b'"grade":3', b'"grade":"x"').replace(b':1",', b':900001",')
         assert pipe(elsewhere, bad) == LineCounts(1, 0, 0, 1)
     finally:
@@ -207,12 +207,12 @@ def test_the_simulated_games_roles(tmp_path, broker, monkeypatch):
 
     def found():
         where = {area.id: {"game": area.game, "area": area.id, "plat": area.plat} for area in areas.values()}
-        return {key: one | where[key[0]] for key, one in newest(broker.tuples()).items()}
+        return {key: one | where[key[0]] for key, one in newest(broker.tuples("syncuser")).items()}
 
     until = iter(range(200))
     while found() != expected() and next(until, None) is not None:
         node.step()
-    tuples = broker.tuples()
+    tuples = broker.tuples("syncuser")
     node.stop()
     server.stop(timeout=1)
     assert len(expected()) > 1000 and found() == expected()

@@ -23,6 +23,14 @@ def node_config(tmp_path: Path) -> Config:
     return Config(data=tmp_path, store=StoreSection(engine="secantus", port=free_ports(1)[0]))
 
 
+@pytest.fixture
+def node(node_config: Config) -> Iterator[StoreNode]:
+    node = StoreNode(node_config)
+    node.start()
+    yield node
+    node.stop()
+
+
 @pytest.fixture(scope="session")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Config]:
     """The configuration of an embedded server that runs."""

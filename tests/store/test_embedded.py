@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,14 +35,6 @@ def engine(request: pytest.FixtureRequest) -> Name:
 @pytest.fixture
 def node_config(tmp_path: Path, engine: Name) -> Config:
     return Config(data=tmp_path, store=StoreSection(engine=engine, port=free_ports(1)[0]))
-
-
-@pytest.fixture
-def node(node_config: Config) -> Iterator[StoreNode]:
-    node = StoreNode(node_config)
-    node.start()
-    yield node
-    node.stop()
 
 
 def test_it_starts_answers_and_stops(node_config: Config) -> None:

@@ -3,7 +3,6 @@
 import os
 import resource
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 from pymongo import MongoClient
@@ -15,14 +14,6 @@ from analytics.store import Write, embedded_uri, open_store
 from analytics.store.embedded import StoreNode
 from analytics.store.embedded.engine import HOST
 from analytics.store.embedded.secantus import SYNC_EACH_TRANSACTION, Secantus
-
-
-@pytest.fixture
-def node(node_config: Config) -> Iterator[StoreNode]:
-    node = StoreNode(node_config)
-    node.start()
-    yield node
-    node.stop()
 
 
 def test_all_tables_are_made_before_anything_is_counted(node: StoreNode, node_config: Config) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from timer_harness import Suite, at, eventually, games
+from timer_harness import Suite, at, games
+from waiting import eventually
 
 from analytics.config import Game
 

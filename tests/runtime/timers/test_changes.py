@@ -7,7 +7,8 @@ import gevent
 import gevent.event
 import msgspec
 import pytest
-from timer_harness import COLLECTIONS, A, C, at, eventually, log, paid, some_weeks
+from timer_harness import COLLECTIONS, A, C, at, log, paid, some_weeks
+from waiting import eventually
 
 from analytics.config import TimersSection
 from analytics.runtime.timers import planning, schedule

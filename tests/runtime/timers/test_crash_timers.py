@@ -6,7 +6,8 @@ from typing import Any
 import gevent
 import pytest
 from forms import LONG
-from timer_harness import COLLECTIONS, A, at, eventually, failing, log, some_weeks
+from timer_harness import COLLECTIONS, A, at, failing, log, some_weeks
+from waiting import eventually
 
 from analytics.broker.clients import Refill
 from analytics.runtime.timers.node import Timers
@@ -32,7 +33,11 @@ def blocked_at(suite: Any, moment: str, collection: str) -> Any:
 
 
 def unblock(suite: Any) -> None:
-    suite.store.before = suite.store.after = lambda collection, writes: None
+    suite.store.before = suite.store.after = ok
+
+
+def ok(collection: str, writes: Any) -> None:
+    """Let a write be."""
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -105,9 +110,13 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
 
 
 def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
-    for n, collection in enumerate([*COLLECTIONS, "positions"] * (2 if LONG else 1)):
-        suite.store.before = failing(collection)
-        suite.store.after = failing(collection, 2)
+    """In the long form in each collection alone, else in all of them."""
+    collections = [*COLLECTIONS, "positions"]
+    for n, some in enumerate([[one] for one in collections] if LONG else [collections]):
+        fail_before = {name: failing(name) for name in some}
+        fail_after = {name: failing(name, 2) for name in some}
+        suite.store.before = lambda written, writes, fail=fail_before: fail.get(written, ok)(written, writes)
+        suite.store.after = lambda written, writes, fail=fail_after: fail.get(written, ok)(written, writes)
         some_weeks(suite, "2015-02-20", 10, seed=n, accts=20)
         suite.drain()
     unblock(suite)

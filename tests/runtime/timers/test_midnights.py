@@ -4,7 +4,8 @@ from typing import Any
 
 import gevent
 import pytest
-from timer_harness import at, eventually, some_weeks
+from timer_harness import at, some_weeks
+from waiting import eventually
 
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
-from timer_harness import A, B, C, at, eventually, games, log, paid, some_weeks
+from timer_harness import A, B, C, at, games, log, paid, some_weeks
+from waiting import eventually
 
 from analytics.broker.clients import Subscriber
 from analytics.config import AreaSection, Game

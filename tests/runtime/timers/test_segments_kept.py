@@ -7,7 +7,8 @@ from typing import Any
 import gevent
 import pytest
 from msgspec.structs import replace
-from timer_harness import A, B, C, at, channel, eventually, games, log, some_weeks
+from timer_harness import A, B, C, at, channel, games, log, some_weeks
+from waiting import eventually
 
 Divided = Callable[..., Any]
 KPI = ("dau", "mau", "payers", "reg")

@@ -7,7 +7,8 @@ from typing import Any
 
 import gevent
 import pytest
-from timer_harness import SHANGHAI, A, C, at, coins, eventually, failing, games, log, some_weeks
+from timer_harness import SHANGHAI, A, C, at, coins, failing, games, log, some_weeks
+from waiting import eventually
 
 from analytics.bolts import BOLTS
 from analytics.config import AreaSection, Config, Game, areas, catalogue

@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import msgspec
+from waiting import eventually
 
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
@@ -101,7 +102,7 @@ class Suite:
         self.data = data
         self.now = now
         self.store = SharedStore()
-        self._bound = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
+        self._bound = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
         self._games = games
         self._greenlets: dict[Any, Any] = {}
         self._sent = 0
@@ -280,13 +281,6 @@ def _key(name: str, document: Mapping[str, Any]) -> tuple[str, int]:
 def _step_for_ever(node: Any) -> None:
     while True:
         node.step()
-
-
-def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Wait until ``condition()`` holds; fail if it does not within that time."""
-    with gevent.Timeout(seconds, AssertionError(f"not true within {seconds} s")):
-        while not condition():
-            gevent.sleep(0.02)
 
 
 def games(timezone: str = SHANGHAI, other: str = "America/New_York") -> dict[str, Game]:
