@@ -33,6 +33,7 @@ FLAGS = (
     "--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)",
 )  # fmt: skip
 FOLDER = "analytics-mongod-"
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
 ELECTION_MILLISECONDS = 60_000
 """A busy machine may stand still for longer than the ten seconds after which MongoDB elects another primary."""
 
@@ -94,9 +95,10 @@ class Servers:
 
     def _address(self, kind: str) -> str:
         if kind not in self._addresses:
-            remove_abandoned(Path(tempfile.gettempdir()))
+            there = _place()
+            remove_abandoned(there)
             prefix = f"{FOLDER}{os.getpid()}-{process_started()}-"
-            folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+            folder = tempfile.TemporaryDirectory(prefix=prefix, dir=there, ignore_cleanup_errors=True)
             self._stops.append(folder.cleanup)
             start = self._standalone if kind == STANDALONE else self._members
             self._addresses[kind] = start(Path(folder.name))
@@ -123,6 +125,13 @@ class Servers:
             settings["settings"]["electionTimeoutMillis"] = ELECTION_MILLISECONDS
             client.admin.command("replSetReconfig", settings)
         return address
+
+
+def _place() -> Path:
+    """Return where the servers' data lies: in memory where it has room, as every write waits for the server's journal."""
+    if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        return MEMORY
+    return Path(tempfile.gettempdir())
 
 
 def remove_abandoned(folder: Path) -> None:

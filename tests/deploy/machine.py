@@ -107,7 +107,7 @@ def until(true: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, f"it did not come to pass; logs:{logs()}"
-        gevent.sleep(0.2)
+        gevent.sleep(0.5)  # most of what is asked takes a process or two
 
 
 def logs() -> str:

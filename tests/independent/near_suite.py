@@ -83,7 +83,7 @@ class NearSuite:
         for module in (connections, timers_node):
             monkeypatch.setattr(module, "open_store", lambda config: self.store)
         monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.2)
-        ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1)
+        ports = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
         self._running: dict[str, tuple[Node, gevent.Greenlet]] = {}
         broker = Broker(ports, data, readers(config_of(world, data, ports)))
         self._start("broker", broker)

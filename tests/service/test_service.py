@@ -1,6 +1,5 @@
 """``start``, ``stop`` and ``restart``: what they do, and what they say when something is in the way."""
 
-import json
 import os
 import re
 import signal
@@ -36,7 +35,7 @@ def test_a_day_in_the_life_of_a_suite(suite: Background) -> None:
     until(suite.is_well)
     os.kill(suite.supervisor.pid, signal.SIGSTOP)
     try:
-        until(lambda: [one.partition(":")[0] for one in _status(suite)["unwell"]] == ["supervisor"])
+        until(lambda: [one.partition(":")[0] for one in suite.status()["unwell"]] == ["supervisor"])
     finally:
         os.kill(suite.supervisor.pid, signal.SIGCONT)
     before = suite.pids()
@@ -134,18 +133,14 @@ def test_a_node_that_dies_at_its_start(suite: Background) -> None:
     until(suite.is_well)
 
 
-def _status(suite: Background) -> dict[str, Any]:
-    return dict(json.loads(suite("status", "--json").stdout))
-
-
 def _accepted(suite: Background) -> int:
     """Return how many records of the first spout were ever accepted; -1 where the broker does not answer."""
-    balance = _status(suite)["balance"]
+    balance = suite.status()["balance"]
     return int(balance["spouts"][0]["ever_accepted"]) if balance and balance["spouts"] else -1
 
 
 def _problem(suite: Background, node: str, words: str) -> str:
-    found = next((one["problem"] for one in _status(suite)["nodes"] if one["name"] == node), "")
+    found = next((one["problem"] for one in suite.status()["nodes"] if one["name"] == node), "")
     return found if words in found else ""
 
 
