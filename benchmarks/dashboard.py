@@ -29,12 +29,12 @@ from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
 from analytics.store import MemoryStore
 from analytics.store.reading import ReadOnly
-from analytics.testing.queries import RecordingReader
 from analytics.web.data import Data
 from analytics.web.page_set import PageSet
 from benchmarks import end_to_end, stores
 from benchmarks.game_days import GAME
 from benchmarks.game_store import BROKER, DASHBOARD, DATABASE, address, filled, nodes
+from benchmarks.queries import RecordingReader
 
 BROWSER = Path(__file__).with_name("dashboard_browser.py")
 GOAL_MS = 200

@@ -13,7 +13,7 @@ from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
 
-from analytics.testing.rollback import RollbackTest, drawn_ways  # noqa: E402
+from benchmarks.rollbacks_of_a_set import RollbackTest, drawn_ways  # noqa: E402
 
 
 @click.command()

@@ -11,7 +11,7 @@ from pathlib import Path  # noqa: E402
 
 import click  # noqa: E402
 
-from analytics.testing.takeover import TakeoverTest  # noqa: E402
+from benchmarks.takeover_of_hosts import TakeoverTest  # noqa: E402
 
 MOST_SECONDS = 15.0
 

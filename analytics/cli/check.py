@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -318,31 +319,28 @@ def _interface(interface: Polled, name: str, config: Config) -> str:
         "game": area.game, "plat": area.plat, "area": area.id, "page": 1, "since": now,
         "ts": area.zone.start("day", now), "day": f"{area.zone.local(now):%Y-%m-%d}",
     }  # fmt: skip
-    client = _client(interface, name)
-    try:
+    with _asking(interface, name, "url") as client:
         next(client.pages({key: str(value) for key, value in fields.items()}))
-    except Unavailable as error:
-        raise CheckFailed(f"{error}; is {name}.url right, and its server running?") from error
-    finally:
-        client.close()
     return f"{without_secrets(interface.url)} answers"
 
 
 def _clock(interface: Polled, name: str) -> str:
-    client = _client(interface, name)
-    try:
+    with _asking(interface, name, "clock_url") as client:
         now = client.now()
-    except Unavailable as error:
-        raise CheckFailed(f"{error}; is {name}.clock_url right, and its server running?") from error
-    finally:
-        client.close()
     return f"{without_secrets(interface.clock_url)} answers; its clock differs by {now - time.time():+,.0f} s"
 
 
-def _client(interface: Polled, name: str) -> Client:
-    """Return the spout's client, with one attempt and a short time-out."""
+@contextmanager
+def _asking(interface: Polled, name: str, key: str) -> Iterator[Client]:
+    """Yield the spout's client, with one attempt and a short time-out. ``key``: what to look at where nothing answers."""
     timeout = min(interface.timeout_seconds, TIMEOUT)
-    return Client(msgspec.structs.replace(interface, retries=0, timeout_seconds=timeout), name)
+    client = Client(msgspec.structs.replace(interface, retries=0, timeout_seconds=timeout), name)
+    try:
+        yield client
+    except Unavailable as error:
+        raise CheckFailed(f"{error}; is {name}.{key} right, and its server running?") from error
+    finally:
+        client.close()
 
 
 def _log(source: Source) -> list[Finding]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from cluster_harness import need_etcd
 from needed import need_mongod
 
-from analytics.testing.takeover import TakeoverTest
+from benchmarks.takeover_of_hosts import TakeoverTest
 
 TIMES = "ttl_seconds = 3\nbeat_seconds = 0.5\npoll_seconds = 0.2\ntimeout_seconds = 2.0"
 

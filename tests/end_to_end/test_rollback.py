@@ -5,7 +5,7 @@ import random
 from pymongo import WriteConcern
 
 from analytics.testing.proxied import ProxiedSet
-from analytics.testing.rollback import RollbackTest, Way
+from benchmarks.rollbacks_of_a_set import RollbackTest, Way
 
 WAYS = [Way("kill", "steps down", 3), Way("hold", "steps down", 4), Way("cut", "kill", 4)]
 

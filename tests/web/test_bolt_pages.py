@@ -33,13 +33,13 @@ from analytics.core.latest import Latest
 from analytics.core.measures import Count, Distinct, Extreme
 from analytics.core.periods import zone
 from analytics.store import MemoryStore
-from analytics.testing.queries import RecordingReader
 from analytics.web.app import create_app
 from analytics.web.custom import bolt_reading
 from analytics.web.custom.bolt_reading import LINES, TOP
 from analytics.web.custom.structs import ROWS, FieldNames
 from analytics.web.data import Data
 from analytics.web.place import ONE_DAY
+from benchmarks.queries import RecordingReader
 
 SPAN = f"from={FIRST}&to={LAST}"
 

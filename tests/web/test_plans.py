@@ -12,10 +12,10 @@ from month import FIRST, LAST, Month, a_month
 from pymongo import MongoClient
 
 from analytics.store import MongoReader, MongoStore, Write
-from analytics.testing.queries import RecordedQuery, RecordingReader
 from analytics.web.data import Data
 from analytics.web.page_set import PageSet
 from analytics.web.pages import PAGES
+from benchmarks.queries import RecordedQuery, RecordingReader
 
 OF_AREAS = ("serverstarttime",)
 """Collections with a document for each area, and no more."""
