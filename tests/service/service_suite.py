@@ -25,8 +25,6 @@ ROOT = Path(__file__).resolve().parents[2]
 AREA = "549140c8dbdb67794fc0fa3b"
 NOON = 1420689600
 PATIENCE = 120.0
-SECONDS = 10.0
-"""For the answers of broker and store: a busy machine takes its time."""
 
 
 class Background:
@@ -109,11 +107,11 @@ poll_seconds = 0.1
 
     def status(self) -> dict[str, Any]:
         """Return what ``status --json`` prints, without a process for it."""
-        return dict(msgspec.json.decode(msgspec.json.encode(facts(report(self.config, SECONDS)))))
+        return dict(msgspec.json.decode(msgspec.json.encode(facts(report(self.config)))))
 
     def is_well(self) -> bool:
         """Whether ``status`` finds nothing wrong, as init systems ask it."""
-        return report(self.config, SECONDS).healthy and self("status", "--json", "--lsb").returncode == 0
+        return report(self.config).healthy and self("status", "--json", "--lsb").returncode == 0
 
     def write(self, count: int) -> None:
         """Have that many more accts log in."""
