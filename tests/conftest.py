@@ -20,10 +20,14 @@ import gevent.exceptions
 import hypothesis
 import pytest
 from databases import Database, Servers
+from forms import examples
 
 # A machine that others use may stand still for longer than an example may take.
 hypothesis.settings.register_profile(
-    "here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "here",
+    deadline=None,
+    max_examples=examples(100),
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("here")
 

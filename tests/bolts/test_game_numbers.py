@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 from delivery import deliver
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +31,7 @@ BEGIN = int(datetime(2024, 3, 9, 12, tzinfo=ZoneInfo("America/New_York")).timest
 
 NAMES = ["a", "b", "c", "d:e", "f#1"]
 
-law = settings(max_examples=60)
+law = settings(max_examples=examples(60))
 seeds = given(seed=st.integers(0, 2**32))
 
 

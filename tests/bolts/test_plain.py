@@ -12,6 +12,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -141,7 +142,7 @@ def documents(runner, name, *fields):
     return found
 
 
-@settings(max_examples=250)
+@settings(max_examples=examples(250))
 @given(st.integers(0, 2**32), st.sampled_from(sorted(AROUND)), st.sampled_from(sorted(AROUND)))
 def test_documents_equal_plain_python(seed, name, other):
     random = Random(seed)

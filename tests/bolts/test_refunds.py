@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from delivery import deliver, listed
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +45,7 @@ def test_a_refunded_acct_is_no_payer() -> None:
     assert [payers["nil"][name] for name in fields] == [0, None, None]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, 2**32))
 def test_payers_come_and_go(seed: int) -> None:
     random = Random(seed)

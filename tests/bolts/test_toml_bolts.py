@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 from delivery import deliver
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,7 +185,7 @@ def records(random, most=60):
 
 
 @pytest.mark.parametrize("name", TWINS)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(seed=st.integers(0, 2**32))
 def test_documents_are_equal_however_records_come(name, seed):
     twin = TWINS[name]

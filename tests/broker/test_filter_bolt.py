@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from brokers import batch
+from forms import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -152,7 +153,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(events, max_size=25))
 @example([("s@1", [1], []), "save", ("s@1", [2], []), "save", "damage", "crash"])
 @example(

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,7 +61,7 @@ def by_python(text: str, row: dict[str, Any]) -> Any:
         return None
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(NUMBERS, ROWS)
 def test_arithmetic_is_that_of_python(text: str, row: dict[str, Any]) -> None:
     parsed = parse(text)
@@ -74,7 +75,7 @@ def test_arithmetic_is_that_of_python(text: str, row: dict[str, Any]) -> None:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(CONDITIONS, ROWS)
 def test_conditions_are_those_of_python(text: str, row: dict[str, Any]) -> None:
     parsed = parse(text)

@@ -4,6 +4,7 @@ import json
 
 import msgspec
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needed import missing
@@ -97,7 +98,7 @@ def test_a_bad_payment_is_handed_back_once_as_it_came(bad):
     assert [delta.tuples for deltas in folded.values() for delta in deltas.values()] == [1, 1]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([*BAD_LOGIN, line(GOOD)])), max_size=6))
 def test_every_line_is_folded_or_handed_back(lines):
     lines = [one for one in lines if b"\n" not in one]
@@ -135,7 +136,7 @@ OTHER = "5461bb1bec8b9c686a8b4576"
 KOLKATA = Areas([*AREAS.values(), Area(OTHER, "wsdx", "1", zone("Asia/Kolkata"))])
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.lists(
         st.one_of(
@@ -203,7 +204,7 @@ def test_only_the_asked_bolts_fold():
     assert folded.keys() == {"payorderdetail"}
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(
     st.sampled_from(["Asia/Shanghai", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"]),
     st.sampled_from(["hour", "day", "week", "month"]),

@@ -2,6 +2,7 @@
 
 import itertools
 
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +27,7 @@ def check(intervals, expected):
     assert bool(intervals) == bool(expected)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.lists(st.tuples(st.sampled_from(["add", "discard"]), pairs), max_size=30), pairs)
 def test_intervals_equal_sets(operations, asked):
     intervals, expected = Intervals(), set()

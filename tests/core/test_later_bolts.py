@@ -4,6 +4,7 @@ from collections import defaultdict
 from random import Random
 
 import msgspec
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,7 +73,7 @@ arena = Bolt(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.integers(0, 2**32))
 def test_a_tuple_may_touch_many_documents_by_keys_of_its_own(seed):
     random = Random(seed)

@@ -1,5 +1,6 @@
 """Compressed sets of numbers are sets of integers, only smaller."""
 
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ places = st.sampled_from([0, 65_536 - 30, _WINDOW - 30, 1 << 40]).flatmap(
 pairs = st.tuples(places, st.integers(0, 40)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(st.tuples(st.booleans(), pairs), max_size=30), places, places)
 def test_they_equal_intervals(operations, one, other):
     numbers, expected = NumberSet(), Intervals()

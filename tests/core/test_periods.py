@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from forms import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -78,7 +79,7 @@ def check_tiling(here: Zone, period, ts):
     assert list(here.starts(period, ts, ts)) == [start]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(ZONES), st.sampled_from(PERIODS), instants)
 def test_periods_tile_time(name, period, ts):
     check_tiling(zone(name), period, ts)
@@ -93,7 +94,7 @@ def test_periods_tile_time_around_every_shift(name):
             check_tiling(here, "day", shift + distance)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from([name for name in ZONES if SHIFTS[name]]), st.data())
 def test_the_minute_cache_changes_nothing(name, data):
     """A zone that has answered for all of an hour's seconds in any order answers like one that was never asked."""
@@ -106,7 +107,7 @@ def test_the_minute_cache_changes_nothing(name, data):
         assert used.start(period, ts) == Zone(name).start(period, ts)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @example("America/St_Johns", 1289097000)
 @given(st.sampled_from(ZONES), instants)
 def test_hours_lie_within_days_and_days_within_weeks_and_months(name, ts):
@@ -119,7 +120,7 @@ def test_hours_lie_within_days_and_days_within_weeks_and_months(name, ts):
     assert here.local(here.start("month", ts)).day == 1
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from(ZONES), instants, st.integers(-400, 400))
 def test_day_after_counts_calendar_days(name, ts, n):
     here = zone(name)

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -261,7 +262,7 @@ def small_parts():
     patch.undo()
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.integers(0, 2**32))
 def test_any_crash_and_any_zombie_leave_the_reference_documents(seed):
     law(Random(seed))

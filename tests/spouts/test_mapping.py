@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -308,7 +309,7 @@ def _reference(mapped: Mapped, record: dict[str, object]) -> dict[str, object]:
     return {"op": {"code": code}, "area": area, "ts": ts, "data": data}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data())
 def test_generated_lines_say_what_plain_python_says(data: st.DataObject) -> None:
     mapped = data.draw(_mappings())
@@ -330,7 +331,7 @@ def test_generated_lines_say_what_plain_python_says(data: st.DataObject) -> None
         ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_a_journal_brings_back_what_was_published(data: st.DataObject) -> None:
     mapped = data.draw(_mappings())

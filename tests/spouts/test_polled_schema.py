@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from forms import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +46,7 @@ def decodes(line: dict[str, Any], tuple_type: type) -> bool:
     return True
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @example("a", {"times": 1, "amount": 0.125})
 @example("a", {"times": 1, "amount": 1.005})
 @example("a", {"times": 1, "amount": -0.01})
@@ -80,7 +81,7 @@ FIELDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @example({"name": "a\0b"})
 @example({"acctid": "\0"})
 @given(FIELDS)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needed import missing
@@ -272,7 +273,7 @@ def damaged(draw):
     return text
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.lists(texts | damaged(), min_size=1, max_size=3))
 def test_what_is_taken_is_said_as_line_by_line(some):
     chunk = b"".join(one + b"\n" for one in some)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_records import AREAS, NOW, SOURCE, A, line, lines_of, same
@@ -138,7 +139,7 @@ values = (
 members = st.sampled_from(["acct", "pet", "level", "kind", "name", "luck", "skills", "size", "x"])
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(st.lists(st.tuples(st.sampled_from([*GOOD, "other"]), st.dictionaries(members, values, max_size=3)), max_size=3))  # fmt: skip
 def test_all_paths_say_the_same(some: list[tuple[str, dict[str, Any]]]):
     lines = [line(code, **GOOD.get(code, {}) | data) for code, data in some] or [line()]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from forms import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -438,7 +439,7 @@ def test_one_of_many_inserts_wins_and_writes_without_condition_never_conflict(co
 one_write = st.tuples(st.sampled_from("abcde"), st.sampled_from([None, 0, 1, 2]), st.integers(0, 3))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(calls=st.lists(st.lists(one_write, max_size=5, unique_by=lambda one: one[0]), max_size=6))
 def test_any_store_does_what_memory_does(
     store: Store, calls: list[list[tuple[str, int | None, int]]]

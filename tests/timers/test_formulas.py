@@ -8,6 +8,7 @@ from fractions import Fraction
 from random import Random
 
 import pytest
+from forms import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from worlds import World
@@ -19,7 +20,7 @@ from analytics.timers.timer import last_of
 DAY = date(2024, 2, 1).toordinal()
 """Near the end of a February of 29 days, some days before the Monday of a week."""
 SPAN = 100
-law = settings(max_examples=30)
+law = settings(max_examples=examples(30))
 ACCTS = "abcdefg"
 VALUES = 4
 

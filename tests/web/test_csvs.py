@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from forms import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from month import a_month
@@ -27,7 +28,9 @@ column = st.sampled_from([*kinds, st.one_of(kinds)])
 tables = st.lists(column, min_size=1, max_size=4).flatmap(lambda some: st.lists(st.tuples(*some), max_size=9))
 
 
-@settings(max_examples=300, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(300), database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(rows=tables)
 def test_a_csv_is_as_the_standard_library_writes_it(rows: list[tuple[Any, ...]]) -> None:
     expected = io.StringIO(newline="")

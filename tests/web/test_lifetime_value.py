@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from month import Month, a_month
@@ -30,7 +31,7 @@ def test_without_cohorts_there_is_none() -> None:
     assert list(_average([])) == [] and list(_average([cohort(5)])) == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(st.integers(1, 500), st.lists(st.integers(0, 900), max_size=33)), max_size=6))
 def test_it_never_falls_and_is_the_mean_where_no_cohort_has_ended(some: list[tuple[int, list[int]]]) -> None:
     cohorts = [cohort(size, *np.cumsum(steps).tolist()) for size, steps in some]
