@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from analytics.errors import AnalyticsError
+from analytics.testing.broken_engine import ENGINES, EngineKind
 from analytics.testing.broken_store import EMBEDDED, STORES
 from analytics.testing.crash import CrashTest
 
@@ -26,25 +27,41 @@ from analytics.testing.crash import CrashTest
     help="The database: the suite's node `store`, or one or three mongod of the test, which are broken as well.",
 )
 @click.option("--service", is_flag=True, help="Run the suite as `start` does, and kill its supervisor, too.")
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="",
+    help="Have an engine count instead of broker and workers, and break its cluster as well.",
+)
 @click.option("--keep", is_flag=True, help="Keep the folder: the suite's data and the processes' logs.")
 def crash_test(
-    seconds: float, seed: int | None, rate: int, pause: float, store: str, service: bool, keep: bool
+    seconds: float,
+    seed: int | None,
+    rate: int,
+    pause: float,
+    store: str,
+    service: bool,
+    engine: EngineKind,
+    keep: bool,
 ) -> None:
     """Run a separate suite on free ports, kill its processes at random while records flow in, and compare.
 
     With --store mongod the server is killed and frozen, too; with --store replica-set its members are killed, frozen,
-    stepped down and cut off, one by one or all at once, and may roll back. Some records are repeated or invalid.
+    stepped down and cut off, one by one or all at once, and may roll back. With --engine spark a cluster is started on
+    this machine; its executors are killed and frozen, its workers and master killed, and tasks are run twice. Some records are repeated or invalid.
     Every document must equal that of the reference runner, and the balance must add up. If not, the folder is kept.
     """
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="crash-test-"))
     click.echo(f"seed {seed}, folder {folder}")
-    test = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store, service)
+    test = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store, service, engine)
     result = test.run(seconds)
     click.echo(f"{result.lines:,} lines, {result.replays} replays, {_counts('kills', result.kills)}")
     click.echo(f"{result.unheard} lines sent over TCP to a spout that died before it had journaled them")
     if store != EMBEDDED:
         click.echo(f"{_counts('disturbances of the store', result.events)}, {result.rollbacks} rollbacks")
+    if result.engine_events:
+        click.echo(_counts("disturbances of the cluster", result.engine_events))
     click.echo(_counts("processes ended without a kill", result.ended))
     if result.differences:
         raise AnalyticsError(

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from analytics.bolts import BOLTS
-from analytics.broker.clients import Publisher
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN, collections_of
 from analytics.runtime.timers.wanted import Wanted
+from analytics.spouts.acknowledging import publisher
 from analytics.store import Store, Write
 from analytics.store.memory import MemoryStore
 from analytics.testing.feed import Feed
@@ -69,11 +69,11 @@ def timer_documents(config: Config, collections: Collections, found: Store) -> C
     ]:
         emptied = [one["_id"] for one in found.find(name) if not one["pay_user"]]
         store.write(name, [Write(id_, {"area": "", "game": "", "_v": 1}, 0) for id_ in emptied])
-    publisher = Publisher(config.broker, "comparing")
+    outgoing = publisher(config, "comparing")
     try:
-        by_hand(config, store, publisher, Wanted(NAMES), time.time)
+        by_hand(config, store, outgoing, Wanted(NAMES), time.time)
     finally:
-        publisher.close()
+        outgoing.close()
     return {name: {one["_id"]: one for one in store.find(name)} for name in WRITTEN}
 
 

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import gevent
 
-from analytics.broker.clients import Refill
-from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config, areas, load
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
-from analytics.testing.broken_store import EMBEDDED, open_broken
-from analytics.testing.comparing import balance_faults, differences, timer_documents
+from analytics.testing.broken_engine import BrokenEngine, EngineKind, open_broken_engine
+from analytics.testing.broken_store import EMBEDDED, BrokenStore, open_broken
+from analytics.testing.comparing import differences, timer_documents
+from analytics.testing.counted import counted_by
 from analytics.testing.feed import Feed
 from analytics.testing.pipes import Pipes
 from analytics.testing.service import Service
@@ -33,6 +33,7 @@ from analytics.testing.tcp_sender import TcpSender
 from analytics.testing.world import PaymentInterface, RoleInterface, RotatedLog, Web
 
 NODES = [["broker"], ["gamelog"], ["payment"], ["syncuser"], ["workers"], ["timers"]]
+NODES_WITH_ENGINE = [["engine"], ["gamelog"], ["payment"], ["syncuser"], ["timers"]]
 LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
 PATIENCE = 300
@@ -46,7 +47,7 @@ class Result:
     Attributes:
         kills: per process of the suite.
         ended: per process, how often it ended without being killed and was restarted.
-        events: what was done to the store, by kind.
+        events: what was done to the store, by kind, and ``engine_events`` to the cluster.
         rollbacks: of members of the store.
         unheard: lines sent over TCP that the spout did not live to journal; nothing acknowledged them.
     """
@@ -55,6 +56,7 @@ class Result:
     kills: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
+    engine_events: Counter[str] = field(default_factory=Counter)
     rollbacks: int = 0
     replays: int = 0
     unheard: int = 0
@@ -73,6 +75,7 @@ class CrashTest:
         say: Say,
         store: str = EMBEDDED,
         service: bool = False,
+        engine: EngineKind = "",
     ) -> None:
         """Args:
         folder: an empty folder to work in.
@@ -80,6 +83,7 @@ class CrashTest:
         pause: seconds between two kills, on average, and between two disturbances of the store.
         store: what the suite keeps its documents in, one of ``STORES``.
         service: run it as `analytics start` does, and kill its supervisor as well.
+        engine: what counts instead of broker and workers; "": they do.
         """
         self._folder = folder
         self._rng = random.Random(seed)
@@ -92,13 +96,15 @@ class CrashTest:
         self._feeding = True
         self._service = service
         self._store = open_broken(store, folder / "store")
+        self._engine = open_broken_engine(engine, folder / "engine")
+        self._nodes = NODES_WITH_ENGINE if engine else NODES
 
     def run(self, seconds: float) -> Result:
         """Feed and kill for ``seconds``, let everything settle, and compare."""
         folder, result = self._folder, self._result
         conf = folder / "analytics.toml"
-        with self._store:
-            web_port, tcp_port = configure(conf, self._store.uri)
+        with self._store, self._engine:
+            web_port, tcp_port = configure(conf, self._store.uri, self._engine.section)
             config = load(conf)
             directory = areas(config)
             self._feed = Feed(directory, self._seed)
@@ -113,7 +119,11 @@ class CrashTest:
                 port=web_port,
             )
             try:
-                with Service(conf) if self._service else Suite(conf, [*self._store.nodes, *NODES]) as suite:
+                with (
+                    Service(conf)
+                    if self._service
+                    else Suite(conf, [*self._store.nodes, *self._nodes]) as suite
+                ):
                     self._break_and_compare(config, suite, time.monotonic() + seconds)
             finally:
                 self._web.close()
@@ -129,7 +139,8 @@ class CrashTest:
                 gevent.spawn(self._send_for_ever),
                 gevent.spawn(self._replay_for_ever, config),
                 gevent.spawn(self._restart_web_until, deadline),
-                gevent.spawn(self._disturb_store_until, deadline),
+                gevent.spawn(self._disturb_until, deadline, self._store, result.events, "store"),
+                gevent.spawn(self._disturb_until, deadline, self._engine, result.engine_events, "engine"),
             ]
             self._kill_until(supervised, suite.names, deadline)
             self._feeding = False
@@ -138,6 +149,7 @@ class CrashTest:
             if isinstance(suite, Service):
                 suite.start_missing()
             self._store.settle()
+            self._engine.settle()
             result.replays, failed = self._pipes.count, self._pipes.rest()
             result.differences += failed
             self._settle(config)
@@ -192,21 +204,23 @@ class CrashTest:
                 gevent.sleep(self._rng.choice([0, 0.2, 1]))
             self._say(f"killed {self._result.kills.total()} times, last {' and '.join(victims)}")
 
-    def _disturb_store_until(self, deadline: float) -> None:
-        rng = random.Random(self._seed)  # its own: what happens to nodes is the same whatever the store is
+    def _disturb_until(
+        self, deadline: float, broken: BrokenStore | BrokenEngine, events: Counter[str], name: str
+    ) -> None:
+        rng = random.Random(self._seed)  # its own: what happens to nodes is the same whatever else is broken
         while time.monotonic() < deadline:
             self._sleep(rng, deadline)
-            if event := self._store.disturb(rng):
-                self._result.events[event] += 1
-                self._say(f"disturbed the store {self._result.events.total()} times, last: {event}")
+            if event := broken.disturb(rng):
+                events[event] += 1
+                self._say(f"disturbed the {name} {events.total()} times, last: {event}")
 
     def _sleep(self, rng: random.Random, deadline: float) -> None:
         pause = rng.expovariate(1 / self._pause)
         gevent.sleep(min(pause, max(0, deadline - time.monotonic())))
 
     def _settle(self, config: Config, patience: float = PATIENCE) -> None:
-        """Wait until every good line is accepted and every bolt is past everything."""
-        refill = Refill(config.broker)
+        """Wait until every good line is accepted and counted."""
+        counted = counted_by(config)
         deadline = time.monotonic() + patience
         quiet = 0
         try:
@@ -216,19 +230,11 @@ class CrashTest:
                     return
                 gevent.sleep(1)
                 try:
-                    quiet = quiet + 1 if self._is_settled(refill.state()) else 0
+                    quiet = quiet + 1 if counted.is_settled(self._feed.good) else 0
                 except Unavailable:
                     quiet = 0
         finally:
-            refill.close()
-
-    def _is_settled(self, state: BrokerState) -> bool:
-        return totals(state.heads, "gamelog") >= self._feed.good and all(
-            state.heads[topic].number == position.number
-            for positions in state.bolts.values()
-            for topic, position in positions.items()
-            if topic in state.heads
-        )
+            counted.close()
 
     def _compare(self, config: Config, deaths: list[float]) -> list[str]:
         accepted = self._sender.accepted(config.data)
@@ -241,12 +247,12 @@ class CrashTest:
         self._feed.sync(self._web.roles.tuples())
         expected = self._feed.documents()
         store = open_store(config)
-        refill = Refill(config.broker)
+        counted = counted_by(config)
         try:
-            found = [*balance_faults(refill.state(), self._feed), *differences(store, expected)]
+            found = [*counted.faults(self._feed), *differences(store, expected)]
             return found + differences(store, timer_documents(config, self._feed.stored(), store))
         except AnalyticsError as error:
             return [str(error)]
         finally:
-            refill.close()
+            counted.close()
             store.close()

@@ -35,13 +35,14 @@ def games() -> str:
     return text
 
 
-def configure(path: Path, uri: str = "") -> tuple[int, int]:
+def configure(path: Path, uri: str = "", engine: str = "") -> tuple[int, int]:
     """Write a configuration with free ports to ``path``.
 
     Return the port that its web server is expected at, and the one at which it takes lines over TCP.
 
     Args:
         uri: of the MongoDB to use; "" is the embedded server, node ``store``.
+        engine: the section ``[engine]``, "" for broker and workers.
     """
     web, tcp, *ports = free_ports(6)
     path.write_text(f"""
@@ -79,5 +80,5 @@ settle_hours = 48
 timeout_seconds = 3
 [worker]
 flush_seconds = 0.3
-{games()}""")
+{engine}{games()}""")
     return web, tcp

@@ -6,25 +6,34 @@
 import os
 import random
 
+import pytest
 from forms import LONG
+from needed import missing
 
 from analytics.store.memory import MemoryStore
 from analytics.store.store import Write
+from analytics.testing.broken_engine import LOCAL, SPARK
 from analytics.testing.broken_store import EMBEDDED, REPLICA_SET
 from analytics.testing.comparing import differences
 from analytics.testing.crash import CrashTest
+from analytics.testing.spark import NoSpark, spark_home
 
 SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "10"))
 LEAST_KILLS = 3
 
 
-def _run(folder, store, service=False):
+SPARK_SECONDS, SPARK_PAUSE = 20, 3
+"""Executors take some seconds to start: killed too often, they would never do anything."""
+
+
+def _run(folder, store, service=False, engine=""):
     seed = random.SystemRandom().randrange(2**32)
     said = []
-    test = CrashTest(
-        folder, seed, rate=1_000, pause=2 if LONG else 1, say=said.append, store=store, service=service
-    )
-    result = test.run(SECONDS)
+    seconds, pause = SECONDS, 2 if LONG else 1
+    if engine == SPARK:
+        seconds, pause = max(SECONDS, SPARK_SECONDS), SPARK_PAUSE
+    test = CrashTest(folder, seed, 1_000, pause, said.append, store, service, engine)
+    result = test.run(seconds)
     where = f"seed {seed}, folder {folder}; {said[-1]}"
     assert not result.differences, "\n".join([where, *result.differences])
     assert result.kills.total() >= LEAST_KILLS, where
@@ -39,6 +48,17 @@ def test_whatever_dies_every_number_is_right(tmp_path):
 def test_whatever_happens_to_a_replica_set_every_number_is_right(tmp_path):
     result, where = _run(tmp_path, REPLICA_SET)
     assert result.events.total() > 0, where
+
+
+@pytest.mark.parametrize("engine", [LOCAL, SPARK])
+def test_whatever_dies_while_an_engine_counts_every_number_is_right(tmp_path, engine):
+    if engine == SPARK:
+        try:
+            spark_home()
+        except NoSpark as error:
+            missing(str(error))
+    result, where = _run(tmp_path, EMBEDDED, engine=engine)
+    assert bool(result.engine_events) == (engine == SPARK), where
 
 
 def _stored(*documents):
