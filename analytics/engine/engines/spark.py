@@ -104,8 +104,12 @@ class SparkEngine:
             Unavailable: the cluster does not answer, or has given up. What RDDs there were may be gone.
             AnalyticsError: a task raised what no retry changes.
         """
-        from py4j.protocol import Py4JError
-
+        try:
+            from py4j.protocol import Py4JError
+        except ImportError as error:
+            raise AnalyticsError(
+                f"engine.kind is \"spark\", and pyspark can't be imported: {error}. Install it: pip install '.[spark]'"
+            ) from error
         try:
             spark = self._connected()
             with given_up_if_lonely(spark):

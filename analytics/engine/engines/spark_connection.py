@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from analytics.config.sections import EngineSection
-from analytics.errors import AnalyticsError
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
@@ -43,13 +42,9 @@ LONGEST_REASON = 500
 
 
 def connect(section: EngineSection) -> "SparkContext":
-    """Return a connection to the cluster. Raise Py4JError if it does not answer, AnalyticsError if Spark is not installed."""
-    try:
-        from pyspark import SparkConf, SparkContext
-    except ImportError as error:
-        raise AnalyticsError(
-            f"[engine] kind is \"spark\", and pyspark can't be imported: {error}. Install it: pip install '.[spark]'"
-        ) from error
+    """Return a connection to the cluster. Raise Py4JError, OSError or RuntimeError if it does not answer."""
+    from pyspark import SparkConf, SparkContext
+
     _look_for_master(section.master)
     _forget_dead_java()
     logging.getLogger("py4j").setLevel(logging.WARNING)
