@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config, load
 from analytics.errors import Unavailable
 from analytics.runtime.suite import Suite
+from analytics.system.processes import children
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import on_ports
 from benchmarks import lines, stores
@@ -65,14 +67,14 @@ def usage(pid: int) -> Usage:
     """Return what a running process has taken so far, its children included."""
     stat = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     cpu = (int(stat[11]) + int(stat[12])) / TICKS
-    peak = next(
-        int(row.split()[1]) for row in Path(f"/proc/{pid}/status").read_text().splitlines() if "VmHWM" in row
-    )
+    rows = Path(f"/proc/{pid}/status").read_text().splitlines()
+    peak = next((int(row.split()[1]) for row in rows if "VmHWM" in row), 0)  # none of one that has ended
     io = dict(row.split(": ") for row in Path(f"/proc/{pid}/io").read_text().splitlines())
     total = Usage(cpu, peak / 1024, int(io["write_bytes"]) / 1e6)
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        more = usage(int(child))
-        total = Usage(total.cpu + more.cpu, max(total.peak, more.peak), total.written + more.written)
+    for child in children(pid):
+        with suppress(OSError):  # it has just ended
+            more = usage(child)
+            total = Usage(total.cpu + more.cpu, max(total.peak, more.peak), total.written + more.written)
     return total
 
 
