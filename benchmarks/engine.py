@@ -22,6 +22,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.suite import Suite
 from analytics.store import Store, open_store
+from analytics.system.processes import children
 from analytics.testing.spark import SparkCluster
 from benchmarks import end_to_end, latency, lines, stores, throughput
 
@@ -60,8 +61,14 @@ class Running:
             time.sleep(POLL_SECONDS)
 
     def cpu(self) -> dict[str, float]:
-        """Return CPU seconds of each process, with its children."""
-        return {name: end_to_end.usage(pid).cpu for name, pid in self.pids.items()}
+        """Return CPU seconds of each process, with its children; of executors Python's apart from Java's."""
+        found = {name: end_to_end.usage(pid).cpu for name, pid in self.pids.items()}
+        if self.cluster:
+            executors = self.cluster.executors()
+            python = sum(end_to_end.usage(child).cpu for pid in executors for child in children(pid))
+            java = sum(found.pop(f"worker {number}") for number in range(len(self.cluster.workers)))
+            found |= {"executors' Python": python, "and Java": java - python}
+        return found
 
 
 @contextmanager
