@@ -116,7 +116,7 @@ class MongodEngine(Engine):
         ]  # fmt: skip
 
     def _journal_flags(self) -> list[str]:
-        """Return what turns the journal's compression off, which takes a quarter of the server's time.
+        """Return what turns the journal's compression off, which takes about a fifth of the server's time.
 
         A server that recovers a compressed journal with this flag ends. So data of an earlier version, whose journal is
         compressed, gets the flag after its server has ended in order, when its lock file is empty.
