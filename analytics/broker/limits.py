@@ -11,6 +11,7 @@ import fcntl
 import logging
 import math
 import os
+import resource
 import socket as sockets
 import struct
 import termios
@@ -26,16 +27,20 @@ from gevent import monkey
 from analytics.broker.memory import allocated, give_back
 from analytics.broker.sockets import Socket
 from analytics.broker.wire import MOST_BYTES
+from analytics.config.addresses import network
 
 logger = logging.getLogger(__name__)
 
 MOST_FRAMES = 40_000  # of a message; a batch has one frame a topic
 MOST_UNSEEN_BYTES = 6 * MOST_BYTES
 """Four waiting messages, one that arrives, and the kernel's buffers."""
-MOST_CONNECTIONS = 512  # to one port
+MOST_CONNECTIONS, MOST_OF_ONE_ADDRESS = 512, 128
+"""Connections over TCP to one port, in total and of one address (of IPv6: one /64 network)."""
 MOST_GROWTH_BYTES = 48 << 20
 """The most growth of allocated memory while a message is unfinished and all complete ones are read."""
 MOST_BUSY_GROWTH_BYTES = 110 << 20
+_FILES_OF_A_CONNECTION, _OTHER_FILES = 6, 256
+"""One of ZeroMQ and one here, at three ports. Where a process may open fewer files, it has fewer connections: ZeroMQ would abort."""
 _AMPLIFIED = 2
 """Memory may grow by this factor of the bytes of unfinished messages."""
 _MOST_AMPLIFIED = 40
@@ -71,6 +76,15 @@ _discarded = bytearray(1 << 16)
 _socket = monkey.get_original("socket", "socket")
 
 
+def _host_of(socket: sockets.socket) -> str:
+    if socket.family == sockets.AF_UNIX:
+        return ""
+    try:
+        return network(socket.getpeername()[0])
+    except OSError:
+        return "?"  # it has just ended
+
+
 def is_logged(count: int) -> bool:
     """Return whether the ``count``-th event of a kind is logged: growing intervals keep clients from filling the disk."""
     return count & (count - 1) == 0
@@ -78,7 +92,7 @@ def is_logged(count: int) -> bool:
 
 @dataclass(slots=True)
 class _Connection:
-    """A client.
+    """A client. ``host``: its address, "" over a unix socket.
 
     ``taken``, ``seen``: all bytes that ZeroMQ has read, and those through the last complete message; 0 for unix sockets.
     ``size``, ``at``: of its last message, in bytes and seconds.
@@ -88,6 +102,7 @@ class _Connection:
 
     socket: sockets.socket
     address: str
+    host: str
     taken: int = 0
     seen: int = 0
     messages: int = 0
@@ -152,6 +167,11 @@ class Port:
         self._most_messages = most_messages
         self._most_unseen = most_unseen
         self._turn_ends = 0.0
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = (files - _OTHER_FILES) // _FILES_OF_A_CONNECTION
+        self._most_connections = (
+            MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, most)
+        )
         self._monitor: Socket = socket.get_monitor_socket(_EVENTS)
         self._connections: dict[int, _Connection] = {}
 
@@ -274,9 +294,13 @@ class Port:
             mine = _socket(fileno=os.dup(fd))
         except OSError:
             return  # it has just ended
-        self._connections[fd] = _Connection(mine, address)
-        if len(self._connections) > MOST_CONNECTIONS:
-            self.disconnect(fd, f"there are {MOST_CONNECTIONS} others")
+        host = _host_of(mine)
+        self._connections[fd] = _Connection(mine, address, host)
+        hosts = [one.host for one in self._connections.values() if one.host] if host else []
+        if hosts.count(host) > MOST_OF_ONE_ADDRESS:
+            self.disconnect(fd, f"its address has {MOST_OF_ONE_ADDRESS} others")
+        elif len(hosts) > self._most_connections:
+            self.disconnect(fd, f"there are {self._most_connections} others")
 
     def _forget(self, fd: int) -> None:
         if (one := self._connections.pop(fd, None)) is not None:

@@ -18,6 +18,15 @@ def parsed(text: str) -> Address:
     return getattr(found, "ipv4_mapped", None) or found
 
 
+def network(address: str) -> str:
+    """Return an IPv4 address, or the /64 network of an IPv6 address, which usually belongs to one client."""
+    try:
+        found = parsed(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach ``host``. Names other than ``localhost`` may resolve to any address."""
     try:

@@ -16,6 +16,7 @@ from functools import cached_property
 from types import CodeType, FunctionType
 from typing import Any, Literal
 
+from analytics.core.expression_nodes import ALLOWED, divisor_of, is_zero, refused
 from analytics.core.measures import Getter
 
 ValueKind = Literal["text", "int", "number", "flag"]
@@ -28,16 +29,9 @@ DEEPEST = 20
 MOST_NODES = 200
 """Nodes of a tree. There is no exponent, so these bound what a value costs: a product of integers of 64 bits stays short."""
 
-_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
-_LONGEST_TEXT = 200
-
-_ALLOWED = "comparisons, and, or, not, in, + - * / // %, numbers, texts in quotes, and names"
-_ARITHMETIC = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _EQUALITY = (ast.Eq, ast.NotEq)
 _IDENTITY = (ast.Is, ast.IsNot)
-_DIVIDING = frozenset({"percent", "ratio"})
-"""Functions that divide their first value by the second."""
 _NO_VALUE = (TypeError, ArithmeticError, LookupError)
 _ROW = "row"
 
@@ -196,76 +190,11 @@ def _check(parsed: Parsed) -> None:
             continue
         if parsed.dotted and isinstance(node, ast.Name) and node.id not in parsed.functions:
             raise _error(parsed, node, f"expected a name with a dot, got {node.id}")
-        if reason := _refused(node, parsed.functions):
-            raise _error(parsed, node, f"expected {_ALLOWED}, got {reason}")
-        if (divisor := _divisor(node)) is not None and _is_zero(divisor):
+        if reason := refused(node, parsed.functions):
+            raise _error(parsed, node, f"expected {ALLOWED}, got {reason}")
+        if (divisor := divisor_of(node)) is not None and is_zero(divisor):
             raise _error(parsed, divisor, "expected a divisor other than 0, got 0")
         waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
-
-
-def _refused(node: ast.AST, functions: frozenset[str]) -> str:
-    """Return what is wrong with a node itself, "" where nothing is."""
-    match node:
-        case ast.Name(id=name):
-            return f"__ in the name {name}" if "__" in name else ""
-        case ast.Constant(value=value):
-            return _refused_literal(value)
-        case ast.BoolOp() | ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd()) | ast.Compare():
-            return ""
-        case ast.BinOp(op=op):
-            return "" if isinstance(op, _ARITHMETIC) else f"the operator {_called(op)}"
-        case ast.List() | ast.Tuple() | ast.Set():
-            return "" if node.elts else "an empty list"
-        case ast.Call(func=ast.Name(id=name), args=[_, _], keywords=[]) if name in functions:
-            return ""
-        case ast.Call() if functions:
-            return f"a call other than {' or '.join(f'{name}(a, b)' for name in sorted(functions))}"
-    return _called(node)
-
-
-def _refused_literal(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return ""
-    if isinstance(value, int):
-        return "" if _LOWEST <= value <= _HIGHEST else "an integer past 64 bits"
-    if isinstance(value, float):
-        return "" if abs(value) != float("inf") else "a number past what a float holds"
-    if isinstance(value, str):
-        return "" if len(value) <= _LONGEST_TEXT else f"a text of more than {_LONGEST_TEXT} characters"
-    return f"a literal of type {type(value).__name__}"
-
-
-def _divisor(node: ast.AST) -> ast.expr | None:
-    match node:
-        case ast.BinOp(op=ast.Div() | ast.FloorDiv() | ast.Mod(), right=divisor):
-            return divisor
-        case ast.Call(func=ast.Name(id=name), args=[_, divisor]) if name in _DIVIDING:
-            return divisor
-    return None
-
-
-def _is_zero(node: ast.expr) -> bool:
-    literal = node.operand if isinstance(node, ast.UnaryOp) else node
-    return isinstance(literal, ast.Constant) and literal.value in (0, False)
-
-
-_NAMES = {
-    "Call": "a call",
-    "Attribute": "a dot",
-    "Subscript": "an index",
-    "IfExp": "if and else",
-    "Lambda": "a lambda",
-    "JoinedStr": "an f-string",
-    "NamedExpr": ":=",
-    "Dict": "a mapping",
-    "Pow": "**",
-    "Invert": "~",
-}
-
-
-def _called(node: ast.AST) -> str:
-    name = type(node.op).__name__ if isinstance(node, ast.UnaryOp) else type(node).__name__
-    return _NAMES.get(name, name)
 
 
 def _members(node: ast.expr) -> list[ast.expr]:

@@ -28,8 +28,9 @@ from gevent.threadpool import ThreadPool
 from werkzeug.security import check_password_hash, generate_password_hash
 from werkzeug.wrappers import Response as AnyResponse
 
+from analytics.config.addresses import network
 from analytics.web.context import EXTENSION, data, with_language
-from analytics.web.login_limit import LoginLimit, network
+from analytics.web.login_limit import LoginLimit
 from analytics.web.translation import msg
 
 TOKEN_BYTES = 24

@@ -7,9 +7,6 @@ own limit.
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from ipaddress import ip_network
-
-from analytics.config.addresses import parsed
 
 OF_ADDRESS, OF_USER = 5, 50
 """Wrong passwords within WINDOW_SECONDS, from one address, and for one user from all addresses that are not known."""
@@ -21,7 +18,7 @@ MOST_KNOWN = 10_000
 
 
 class LoginLimit:
-    """Counts wrong passwords. ``address`` is what :func:`network` returns."""
+    """Counts wrong passwords. ``address`` is what :func:`analytics.config.addresses.network` returns."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -58,12 +55,3 @@ class LoginLimit:
         while len(self._wrong) >= MOST_KNOWN and whom not in self._wrong:
             self._wrong.popitem(last=False)
         self._wrong.setdefault(whom, deque(maxlen=most)).append(self._clock())
-
-
-def network(address: str) -> str:
-    """Return an IPv4 address, or the /64 network of an IPv6 address, which usually belongs to one client."""
-    try:
-        found = parsed(address)
-    except ValueError:
-        return address
-    return str(ip_network((found, 64), strict=False)) if found.version == 6 else str(found)

@@ -11,7 +11,7 @@ import gevent
 from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 
 from analytics.broker.limits import is_logged
-from analytics.web.login_limit import network
+from analytics.config.addresses import network
 
 AT_ONCE, OF_ONE_ADDRESS = 400, 100
 """Connections in total, and of one address (of IPv6: one /64 network)."""

@@ -1,6 +1,7 @@
 """Whatever one client sends, the broker stays small and serves the others."""
 
 import json
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import zmq.green as zmq
 from brokers import BrokerProcess, batch, running
 from waiting import eventually
 
+from analytics.broker import limits
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.limits import MOST_BUSY_GROWTH_BYTES, MOST_GROWTH_BYTES, Port, Watch
 from analytics.broker.sockets import bound_port, new_socket
@@ -229,6 +231,43 @@ def test_tiny_frames_without_end_are_cut_off_except_over_unix_sockets(
         watch._check_memory(watch._base + MOST_GROWTH_BYTES + 1)
         assert port.hung_up == ended
     following.kill()
+    port.close()
+    server.close(linger=0)
+
+
+def test_one_address_can_not_take_all_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MOST_OF_ONE_ADDRESS", 3)
+    server = new_socket(zmq.ROUTER)
+    port = Port(server, lambda: None)
+    following = gevent.spawn(port.follow)
+    server.bind(f"ipc://{tmp_path}/port")
+    server.bind("tcp://127.0.0.1:*")
+    held = [
+        socket.create_connection(("127.0.0.1", bound_port(server)), 60, (f"127.0.0.{host}", 0))
+        for host in (1, 1, 1, 1, 2, 3, 1)
+    ]
+    eventually(lambda: port.hung_up == 2)
+    local = new_socket(zmq.DEALER)
+    local.connect(f"ipc://{tmp_path}/port")
+    local.send(b"hello")
+    assert port.receive(1)[1].bytes == b"hello"
+    there = ["", *["127.0.0.1"] * 3, "127.0.0.2", "127.0.0.3"]
+    eventually(lambda: sorted(one.host for one in port._connections.values()) == there)
+    for one in held:
+        one.close()
+    following.kill()
+    port.close()
+    server.close(linger=0)
+    local.close(linger=0)
+
+
+@pytest.mark.parametrize(("files", "most"), [(1024, 128), (1 << 20, 512), (resource.RLIM_INFINITY, 512)])
+def test_connections_never_use_up_the_files(monkeypatch: pytest.MonkeyPatch, files: int, most: int) -> None:
+    """ZeroMQ aborts the broker where it can't accept a connection to a unix socket for lack of files."""
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
+    server = new_socket(zmq.ROUTER)
+    port = Port(server, lambda: None)
+    assert port._most_connections == most
     port.close()
     server.close(linger=0)
 
