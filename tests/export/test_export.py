@@ -116,12 +116,16 @@ def test_columns_have_types(whole):
 
 @pytest.mark.parametrize("collection", [*COLLECTIONS, PROPERTIES, "kpi_segment", "ltv_segment"])
 def test_a_document_is_a_row_or_one_for_each_pair(world, whole, collection):
-    asked = duckdb.connect().execute(f"SELECT * FROM '{whole}/documents/{collection}/**/*.parquet'")
+    folder = whole / "documents" / collection
+    if not world.documents[collection]:  # as a game of four days has none of those after sixty
+        assert not folder.exists()
+        return
+    asked = duckdb.connect().execute(f"SELECT * FROM '{folder}/**/*.parquet'")
     names = [column[0] for column in asked.description]
     found = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     documents = world.documents[collection]
     pairs = unfolded(collection)
-    assert len(found) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values()) > 0
+    assert len(found) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values())
     local = zone(world.config.timezone)
     for row in found:
         one = documents[row["_id"].rpartition(":")[0] if pairs else row["_id"]]
