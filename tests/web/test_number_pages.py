@@ -123,7 +123,10 @@ def test_timer_bolts_declare_the_numbers_of_their_documents(month: Month) -> Non
             for field, value in one.items()
             if isinstance(value, int | float) and not isinstance(value, bool) and not field.startswith("_")
         }
-        assert {*timer.numbers} == found - {"ts", "open_day"}, name
+        # A month has no cohorts of which 60 days have passed; a median may be missing.
+        assert {*timer.numbers} == found - {"ts", "open_day", "median_days"} or not month.documents[name], (
+            name
+        )
         assert {*timer.added} <= {*timer.numbers}
 
 
