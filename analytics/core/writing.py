@@ -119,7 +119,7 @@ class Writer:
             yield changed
 
     def settle(self, bolt: Bolt, changed: Changed, to: Position) -> list[Fields]:
-        """Bring changes into the store; return the documents' tuples. Whoever else writes these documents is respected.
+        """Bring changes into the store; return the documents' tuples. Others may write these documents meanwhile.
 
         Args:
             to: the position that the documents are complete to, with these changes.

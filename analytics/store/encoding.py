@@ -48,7 +48,7 @@ OPTIONS: CodecOptions[dict[str, Any]] = CodecOptions(
 
 
 LONG_LIST = 8
-"""So many texts are encoded faster by themselves."""
+"""So many texts are encoded faster on their own."""
 
 
 def encode(collection: str, writes: Sequence[Write]) -> list[bytes]:

@@ -34,7 +34,7 @@ LARGE_SCRAPS = [MB, 3 * MB, b"[" * (1 << 20), b'{"a":' * (1 << 18)]
 LARGE_SHARE = 0.01
 """Of scraps and requests that are large. More of them would leave time for little else."""
 UNREAD_SHARE, UNREAD_SECONDS = 0.05, 1.0
-"""So many connections stay open for so long without reading what they asked for."""
+"""The share of connections that do not read what they asked for, and how long these stay open."""
 NUMBERS: list[Any] = [
     -1,
     0,

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from analytics.timers.ltv import THROUGH
-from analytics.web.reading.forecast import DAYS, LEAST_COHORTS, LEAST_DAY, Cohort, of_cohorts
+from analytics.web.reading.forecast import DAYS, LEAST_COHORTS, LEAST_DAY, PayingCohort, of_cohorts
 
 LAST = date(2026, 6, 30)
 
@@ -13,7 +13,7 @@ LAST = date(2026, 6, 30)
 def cohorts(oldest, value, size=lambda age: 10):
     """Return a cohort for each age from 0 to ``oldest`` days; ``value`` takes n and the age."""
     return [
-        Cohort(LAST - timedelta(age), size(age), {n: value(n, age) for n in THROUGH if n <= age})
+        PayingCohort(LAST - timedelta(age), size(age), {n: value(n, age) for n in THROUGH if n <= age})
         for age in range(oldest + 1)
     ]
 
@@ -43,7 +43,7 @@ def test_the_error_is_what_the_held_out_days_show():
     [
         [],
         cohorts(LEAST_DAY + LEAST_COHORTS - 2, power),
-        [Cohort(LAST, 3, {})],
+        [PayingCohort(LAST, 3, {})],
         cohorts(40, lambda n, age: 0)[:3],
     ],
 )

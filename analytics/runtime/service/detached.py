@@ -58,8 +58,8 @@ def _run(config: Config, say: control.Say) -> tuple[int, str]:
     try:
         for line in process.stdout:
             say(line.rstrip("\n"))
-        words = process.stderr.read().strip()
-        return process.wait(), "\n".join(line.removeprefix(_PREFIX) for line in words.splitlines())
+        text = process.stderr.read().strip()
+        return process.wait(), "\n".join(line.removeprefix(_PREFIX) for line in text.splitlines())
     except KeyboardInterrupt:
         say(
             f"the restart goes on in the background (process {process.pid}); `analytics status` shows the result"

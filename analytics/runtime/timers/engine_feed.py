@@ -10,7 +10,7 @@ from analytics.errors import Unavailable
 from analytics.runtime import engine_changes
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.timers.dirty import KINDS, Dirty
-from analytics.runtime.timers.feed import Feed
+from analytics.runtime.timers.feed import TimerFeed
 from analytics.runtime.timers.scopes import day_of
 from analytics.store import Store
 from analytics.timers import READ_BY_TIMERS
@@ -49,7 +49,7 @@ class BatchReader:
         """Do nothing: the store is not ours."""
 
 
-class EngineFeed(Feed[BatchReader]):
+class EngineFeed(TimerFeed[BatchReader]):
     """Collects changes from the engine's batches, for one run after the other."""
 
     def __init__(

@@ -32,7 +32,7 @@ class ChangeReader(Protocol):
 R = TypeVar("R", bound=ChangeReader)
 
 
-class Feed(ABC, Generic[R]):
+class TimerFeed(ABC, Generic[R]):
     """Collects changes, for one run after the other.
 
     Args:
@@ -112,7 +112,7 @@ class Feed(ABC, Generic[R]):
             self._consumer.close()
 
 
-class ChangeFeed(Feed[Consumer]):
+class ChangeFeed(TimerFeed[Consumer]):
     """Collects changes from the Queue."""
 
     def __init__(

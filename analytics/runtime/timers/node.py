@@ -24,7 +24,7 @@ from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers.collections import indexed, remove_former
 from analytics.runtime.timers.engine_feed import EngineFeed
-from analytics.runtime.timers.feed import ChangeFeed, ChangeReader, Feed
+from analytics.runtime.timers.feed import ChangeFeed, ChangeReader, TimerFeed
 from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, TimersPosition
 from analytics.runtime.timers.rules import timers_of
 from analytics.runtime.timers.schedule import Schedule
@@ -225,7 +225,7 @@ class Timers(Node):
 
 def _feed(
     config: Config, store: Store, with_totals: Container[str], changed: Callable[[], None]
-) -> Feed[Any]:
+) -> TimerFeed[Any]:
     if config.engine.kind:
         return EngineFeed(store, areas(config), with_totals, changed)
     return ChangeFeed(config.broker, areas(config), with_totals, changed)

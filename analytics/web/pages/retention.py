@@ -116,7 +116,7 @@ COLLECTIONS: dict[Of, tuple[str, str]] = {
 }
 
 
-class Columns(NamedTuple):
+class CohortColumns(NamedTuple):
     """Where the numbers of ``by`` come from: the documents' collections, their n, of which period they are, the field of a cell."""
 
     collections: Mapping[Of, tuple[str, str]]
@@ -138,12 +138,12 @@ def _after(ending: str) -> dict[Of, tuple[str, str]]:
     return {"login": (f"login{ending}", "reg"), "payment": (f"pay{ending}", "pay_user")}
 
 
-COLUMNS: dict[By, Columns] = {
-    "day": Columns(COLLECTIONS, range(1, 31)),
-    "rolling": Columns(COLLECTIONS, range(1, 31), field="rolling"),
-    "later": Columns(_after("long"), LATER),
-    "week": Columns(_after("week"), range(1, WEEKS + 1), "week"),
-    "month": Columns(_after("month"), range(1, MONTHS + 1), "month"),
+COLUMNS: dict[By, CohortColumns] = {
+    "day": CohortColumns(COLLECTIONS, range(1, 31)),
+    "rolling": CohortColumns(COLLECTIONS, range(1, 31), field="rolling"),
+    "later": CohortColumns(_after("long"), LATER),
+    "week": CohortColumns(_after("week"), range(1, WEEKS + 1), "week"),
+    "month": CohortColumns(_after("month"), range(1, MONTHS + 1), "month"),
 }
 
 MOST_HEAT = 10
@@ -198,7 +198,7 @@ def _lifecycle(look: Look) -> Iterator[LifecycleDay]:
         yield LifecycleDay(day=str(day), final=look.place.ended(day), **dict(zip(fields, sums, strict=True)))
 
 
-def _by_day(look: Look, columns: Columns, of: Of) -> Iterator[Cohort]:
+def _by_day(look: Look, columns: CohortColumns, of: Of) -> Iterator[Cohort]:
     """Yield a row for each day of the calendar, or the first day of each week or month."""
     opened = opening(look)
     rows: dict[date, _Row] = defaultdict(lambda: _Row(len(columns.ns)))
@@ -209,7 +209,7 @@ def _by_day(look: Look, columns: Columns, of: Of) -> Iterator[Cohort]:
             yield _cohort(look, columns, rows[day], str(day), (day - opened).days if opened else None)
 
 
-def _cohorts(look: Look, columns: Columns, of: Of) -> Iterator[tuple[date, str, Numbers]]:
+def _cohorts(look: Look, columns: CohortColumns, of: Of) -> Iterator[tuple[date, str, Numbers]]:
     """Yield the cohorts of the place, each with its day and area (of a whole game or plat "")."""
     collection, size = columns.collections[of]
     ns = [str(n) for n in columns.ns]
@@ -221,7 +221,7 @@ def _cohorts(look: Look, columns: Columns, of: Of) -> Iterator[tuple[date, str, 
         yield day, document.get("area", ""), np.array([document[size], *counts])
 
 
-def _by_opening(look: Look, columns: Columns, of: Of) -> Iterator[Cohort]:
+def _by_opening(look: Look, columns: CohortColumns, of: Of) -> Iterator[Cohort]:
     """Yield a row for each day since the opening: of the area, plat or game, or of each of several areas."""
     rows: dict[int, _Row] = defaultdict(lambda: _Row(len(columns.ns)))
     opened_on = opening(look)
@@ -234,7 +234,7 @@ def _by_opening(look: Look, columns: Columns, of: Of) -> Iterator[Cohort]:
             yield _cohort(look, columns, rows[open_day], None, open_day)
 
 
-def _cohort(look: Look, columns: Columns, row: _Row, day: str | None, open_day: int | None) -> Cohort:
+def _cohort(look: Look, columns: CohortColumns, row: _Row, day: str | None, open_day: int | None) -> Cohort:
 
     def goes_on(n: int) -> bool:
         return not look.place.ended(columns.end(row.youngest, n))

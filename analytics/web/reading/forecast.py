@@ -44,7 +44,7 @@ class Forecast(msgspec.Struct, frozen=True):
     ]
 
 
-class Cohort(NamedTuple):
+class PayingCohort(NamedTuple):
     """The accts that signed up on a day, and what a head has paid by each n that has ended, in currency units."""
 
     day: date
@@ -81,11 +81,14 @@ def forecasts(look: Look) -> Iterator[Forecast]:
         return
     found = look.documents("ltv", ["reg", "ltv"], place.last - HISTORY * ONE_DAY, place.last)
     yield from of_cohorts(
-        [Cohort(day, one["reg"], {int(n): value for n, value in one["ltv"].items()}) for one, day in found]
+        [
+            PayingCohort(day, one["reg"], {int(n): value for n, value in one["ltv"].items()})
+            for one, day in found
+        ]
     )
 
 
-def of_cohorts(cohorts: Sequence[Cohort]) -> Iterator[Forecast]:
+def of_cohorts(cohorts: Sequence[PayingCohort]) -> Iterator[Forecast]:
     """Yield a forecast for each of ``DAYS`` that enough cohorts have not reached."""
     now = _average(cohorts)
     if now is None:
@@ -100,7 +103,7 @@ def of_cohorts(cohorts: Sequence[Cohort]) -> Iterator[Forecast]:
             yield Forecast(n, round(now.at(n), 4), now.days[-1], now.cohorts, error)
 
 
-def _without_the_last(cohort: Cohort, newest: date, observed: int) -> Cohort:
+def _without_the_last(cohort: PayingCohort, newest: date, observed: int) -> PayingCohort:
     """Return a cohort without what the last 30 days up to ``newest`` brought, and without the last 30 days of the average's curve.
 
     The latter, as cohorts that reached the end of the curve long ago have not changed since.
@@ -109,7 +112,7 @@ def _without_the_last(cohort: Cohort, newest: date, observed: int) -> Cohort:
     return cohort._replace(curve={n: value for n, value in cohort.curve.items() if n <= most})
 
 
-def _average(cohorts: Sequence[Cohort]) -> _Curve | None:
+def _average(cohorts: Sequence[PayingCohort]) -> _Curve | None:
     """Return the average of the cohorts; None if too few have reached the least day."""
     values = [[one.curve.get(n, math.nan) for n in THROUGH] for one in cohorts]
     sizes = np.array([[one.size] for one in cohorts]).reshape(-1, 1)
