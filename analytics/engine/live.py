@@ -234,7 +234,14 @@ class EngineDriver:
         self._seen.add(running.plan.names)
         self._keep_unusable(running.folded.summaries)
         engine_changes.write(self._store, running.number, _changes(settled))
-        return self._position.commit(_after(saved, running, settled, self._ends))
+        after = _after(saved, running, settled)
+        ends = {name: end for name, end in after.ends.items() if name in self._ends or self._is_there(name)}
+        return self._position.commit(replace(after, ends=ends))
+
+    def _is_there(self, journal: str) -> bool:
+        """Whether a journal that no spout reports any more is there, plain or gzipped: a backfill reads it."""
+        path = self._shared / journal
+        return path.exists() or path.with_name(path.name + ".gz").exists()
 
     def _keep_unusable(self, summaries: Sequence[Summary]) -> None:
         self._rejected.put_all(
@@ -255,9 +262,7 @@ def _changes(settled: Sequence[AreaSettled]) -> Iterator[engine_changes.Change]:
             yield bolt, one.area, starts
 
 
-def _after(
-    saved: SavedPosition, running: _Running, settled: Sequence[AreaSettled], durable: Mapping[str, int]
-) -> SavedPosition:
+def _after(saved: SavedPosition, running: _Running, settled: Sequence[AreaSettled]) -> SavedPosition:
     """Return the position after a batch."""
     summaries = running.folded.summaries
     ends = dict(saved.ends)
@@ -272,7 +277,7 @@ def _after(
     return replace(
         saved,
         batch=running.number,
-        ends={name: end for name, end in ends.items() if name in durable or not durable},
+        ends=ends,
         records=dict(records),
         repeated=saved.repeated + sum(summary.repeated for summary in summaries),
         written=written,

@@ -12,6 +12,7 @@ from plain_numbers import Record
 from analytics.config import Config, areas, catalogue
 from analytics.config.sections import EngineSection
 from analytics.core.combine import Deltas
+from analytics.core.fold import Folder
 from analytics.core.reference import Reference
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines import BatchEngine
@@ -20,10 +21,15 @@ from analytics.engine.live import EngineDriver
 from analytics.engine.settle import settle_areas
 from analytics.engine.tasks import AreaSettled, Folded, FoldTask, Summary
 from analytics.spouts.ends import Ends
+from analytics.spouts.rules import Rules
 from analytics.store import MemoryStore, Store
 from analytics.store.store import Document, Write
 
 Stored = dict[tuple[str, str], dict[str, Any]]
+
+
+_made: dict[str, tuple[Folder, Rules]] = {}
+"""By games, what takes longest to make for a process."""
 
 
 class InlineEngine:
@@ -42,6 +48,11 @@ class InlineEngine:
 
     def start(self, context: Context) -> None:
         self._processes = [TaskProcess(context, self._store) for _ in range(self.tasks)]
+        games = repr(context.config.games)
+        if games not in _made:
+            _made[games] = self._processes[0].folder, self._processes[0].rules
+        for process in self._processes:
+            process.folder, process.rules = _made[games]
 
     def process(self) -> TaskProcess:
         return self._random.choice(self._processes)
