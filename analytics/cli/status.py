@@ -171,11 +171,12 @@ def _engine(found: EngineReport, now: float) -> str:
     if not found.batch:
         return f"Engine ({found.kind}): no batch yet; {found.waiting_bytes:,} bytes of journals wait."
     timers = f" Timer bolts are at batch {found.timers_batch:,}." if found.timers_batch is not None else ""
+    oldest = f", from byte {found.oldest[1]:,} of {found.oldest[0]} on" if found.oldest else ""
     lost = f" {found.tasks_lost:,} tasks were lost and run again." if found.tasks_lost else ""
     return (
         f"Engine ({found.kind}, executors: {found.executors:,}): batch {found.batch:,} was committed {_duration(now - found.batch_at)} ago; "
         f"{sum(found.records.values()):,} records counted, {found.repeated:,} repeated; {found.waiting_bytes:,} bytes of journals "
-        f"wait.{timers}{lost}"
+        f"wait{oldest}.{timers}{lost}"
     )
 
 

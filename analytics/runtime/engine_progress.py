@@ -1,6 +1,7 @@
 """How far the engine has counted, as its driver keeps it in the store: for those who wait for it or report it."""
 
 from collections.abc import Mapping
+from pathlib import PurePath
 
 import msgspec
 
@@ -47,3 +48,11 @@ class EngineProgress(msgspec.Struct, frozen=True):
     def waiting(self, ends: Mapping[str, int]) -> int:
         """Return how many bytes before these ends are not counted."""
         return sum(max(0, end - self.ends.get(journal, 0)) for journal, end in ends.items())
+
+    def oldest(self, ends: Mapping[str, int]) -> tuple[str, int] | None:
+        """Return the journal and the byte in it where that begins, None if all is counted."""
+        left = [journal for journal, end in ends.items() if end > self.ends.get(journal, 0)]
+        if not left:
+            return None
+        journal = min(left, key=lambda one: PurePath(one).name.partition("_")[2])
+        return journal, self.ends.get(journal, 0)

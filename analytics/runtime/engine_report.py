@@ -21,6 +21,7 @@ class EngineReport(msgspec.Struct, frozen=True):
         batch: the last one that is committed, ``batch_at``: when, Unix seconds; 0 before the first.
         timers_batch: the batch through which timer bolts have counted, None where none is saved.
         waiting_bytes: what is durable in journals and in no committed batch.
+        oldest: the journal and the byte where it begins, None if nothing waits.
         lag_seconds: for how long the oldest of it waits, as the driver reports it.
         records: per topic, records in all batches.
         repeated: lines that named a record once more, in all batches.
@@ -35,6 +36,7 @@ class EngineReport(msgspec.Struct, frozen=True):
     lag_seconds: float
     records: dict[str, int]
     repeated: int
+    oldest: tuple[str, int] | None = None
     executors: int = 0
     tasks_lost: int = 0
 
@@ -42,9 +44,10 @@ class EngineReport(msgspec.Struct, frozen=True):
 def engine_report(config: Config, store: Store) -> EngineReport:
     """Return how far the engine is. Raise Unavailable where the store does not answer or the shared folder is away."""
     found = EngineProgress.load(store) or NOTHING
+    ends = reported_ends(config)
     return EngineReport(
-        config.engine.kind, found.batch, found.at, timers_batch(store, found.log), found.waiting(reported_ends(config)),
-        0.0, found.records, found.repeated,
+        config.engine.kind, found.batch, found.at, timers_batch(store, found.log), found.waiting(ends), 0.0,
+        found.records, found.repeated, found.oldest(ends),
     )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
     found = report.report(config)
     assert found.engine is not None and found.balance is not None and not found.balance.faults
     assert (found.engine.batch, found.engine.timers_batch, found.engine.waiting_bytes) == (3, 2, 20)
+    assert found.engine.oldest == (JOURNAL, 80)
     assert (found.lag, found.lag_seconds) == (None, 4.5)
     assert {one.name: one.ever_accepted for one in found.balance.spouts} == {"gamelog": 10, "payment": 4}
     assert [one.op_code for one in found.unread] == ["strange"]

@@ -175,7 +175,7 @@ def test_each_alert_is_played_and_explained() -> None:
 
 
 def test_alerts_ask_for_metrics_that_exist_and_all_are_explained() -> None:
-    engine = EngineReport("local", 3, 100.0, 3, 20, 4.5, {LOGINS: 9}, 2, 2, 1)
+    engine = EngineReport("local", 3, 100.0, 3, 20, 4.5, {LOGINS: 9}, 2, None, 2, 1)
     both = reported(), msgspec.structs.replace(reported(), broker=None, engine=engine)
     names = {name.partition(":")[0] for one in both for name in samples(text(one))}
     asked = set(re.findall(r"\banalytics_(\w+)", re.sub(r"job=\"\w+\"", "", RULES.read_text())))
