@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from month import HOUR, LAST, Month, a_month
 
+from analytics.runtime.balance import engine_balance
+from analytics.runtime.engine_report import EngineReport
 from analytics.runtime.report import NodeReport
 from analytics.runtime.usefulness import SourceShare, Unread
 from analytics.web.display import count, money, quotient, shown
@@ -184,6 +186,21 @@ def test_system_shows_what_of_the_records_is_of_use(month, monkeypatch):
     assert [(one["source"], one["percent"], bool(one["problem"])) for one in found] == [
         ("s1", "100.0", True), ("s2", "10.0", False), ("new", "0.0", False)
     ]  # fmt: skip
+
+
+def test_system_shows_how_far_an_engine_is(month, monkeypatch):
+    engine = EngineReport("spark", 17, 100.0, 16, 5 << 20, 75.0, {"payment": 4}, 0, ("a.txt", 9), 3, 2)
+    source = {"sources": {"s1": {"healthy": True}}}
+    spout = NodeReport("gamelog", "spout", True, "", "", "", 7, "", 0.0, 0.0, source)
+    usual = msgspec.structs.replace(system.report(month.data.config), nodes=[spout])
+    sums = engine_balance({"payment": 4}, {"gamelog": {}})
+    shown = msgspec.structs.replace(usual, at=220.0, engine=engine, balance=sums, problem="")
+    monkeypatch.setattr(system, "report", lambda config: shown)
+    page = read(month, "/system?lang=en")
+    for text in ("5.0 MiB", "the oldest for 1 min", ">17<", "2 min ago", ">3<", "2 tasks lost"):
+        assert text in page, text
+    assert "what bolts account for" not in page and "Lag" not in page
+    assert rows(month, "/api/v1/system/sources.csv")[0]["accepted"] == ""
 
 
 @pytest.mark.parametrize(("page", "table"), CSVS)
