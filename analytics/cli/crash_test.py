@@ -30,7 +30,7 @@ from analytics.testing.crash import CrashTest
 @click.option(
     "--engine",
     type=click.Choice(ENGINES),
-    default="",
+    default=None,
     help="Have an engine count instead of broker and workers, and break its cluster as well.",
 )
 @click.option("--keep", is_flag=True, help="Keep the folder: the suite's data and the processes' logs.")
@@ -41,7 +41,7 @@ def crash_test(
     pause: float,
     store: str,
     service: bool,
-    engine: EngineKind,
+    engine: EngineKind | None,
     keep: bool,
 ) -> None:
     """Run a separate suite on free ports, kill its processes at random while records flow in, and compare.
@@ -54,7 +54,9 @@ def crash_test(
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
     folder = Path(tempfile.mkdtemp(prefix="crash-test-"))
     click.echo(f"seed {seed}, folder {folder}")
-    test = CrashTest(folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store, service, engine)
+    test = CrashTest(
+        folder, seed, rate, pause, lambda text: click.echo(f"  {text}"), store, service, engine or ""
+    )
     result = test.run(seconds)
     click.echo(f"{result.lines:,} lines, {result.replays} replays, {_counts('kills', result.kills)}")
     click.echo(f"{result.unheard} lines sent over TCP to a spout that died before it had journaled them")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import gevent
 
@@ -63,6 +64,13 @@ class Result:
     differences: list[str] = field(default_factory=list)
 
 
+class BrokenPeers(NamedTuple):
+    """What is broken besides the suite's processes."""
+
+    store: BrokenStore
+    engine: BrokenEngine
+
+
 class CrashTest:
     """One run. ``seed`` decides what is fed and killed; when things happen depends on the machine."""
 
@@ -95,17 +103,18 @@ class CrashTest:
         self._pipes = Pipes(folder, self._rng)
         self._feeding = True
         self._service = service
-        self._store = open_broken(store, folder / "store")
-        self._engine = open_broken_engine(engine, folder / "engine")
-        self._nodes = NODES_WITH_ENGINE if engine else NODES
+        self._broken = BrokenPeers(
+            open_broken(store, folder / "store"), open_broken_engine(engine, folder / "engine")
+        )
 
     def run(self, seconds: float) -> Result:
         """Feed and kill for ``seconds``, let everything settle, and compare."""
         folder, result = self._folder, self._result
         conf = folder / "analytics.toml"
-        with self._store, self._engine:
-            web_port, tcp_port = configure(conf, self._store.uri, self._engine.section)
+        with self._broken.store, self._broken.engine:
+            web_port, tcp_port = configure(conf, self._broken.store.uri, self._broken.engine.section)
             config = load(conf)
+            nodes = [*self._broken.store.nodes, *(NODES_WITH_ENGINE if config.engine.kind else NODES)]
             directory = areas(config)
             self._feed = Feed(directory, self._seed)
             self._sender = TcpSender(tcp_port, directory, random.Random(self._seed))
@@ -119,11 +128,7 @@ class CrashTest:
                 port=web_port,
             )
             try:
-                with (
-                    Service(conf)
-                    if self._service
-                    else Suite(conf, [*self._store.nodes, *self._nodes]) as suite
-                ):
+                with Service(conf) if self._service else Suite(conf, nodes) as suite:
                     self._break_and_compare(config, suite, time.monotonic() + seconds)
             finally:
                 self._web.close()
@@ -139,8 +144,10 @@ class CrashTest:
                 gevent.spawn(self._send_for_ever),
                 gevent.spawn(self._replay_for_ever, config),
                 gevent.spawn(self._restart_web_until, deadline),
-                gevent.spawn(self._disturb_until, deadline, self._store, result.events, "store"),
-                gevent.spawn(self._disturb_until, deadline, self._engine, result.engine_events, "engine"),
+                gevent.spawn(self._disturb_until, deadline, self._broken.store, result.events, "store"),
+                gevent.spawn(
+                    self._disturb_until, deadline, self._broken.engine, result.engine_events, "engine"
+                ),
             ]
             self._kill_until(supervised, suite.names, deadline)
             self._feeding = False
@@ -148,14 +155,14 @@ class CrashTest:
             self._say("letting everything settle")
             if isinstance(suite, Service):
                 suite.start_missing()
-            self._store.settle()
-            self._engine.settle()
+            self._broken.store.settle()
+            self._broken.engine.settle()
             result.replays, failed = self._pipes.count, self._pipes.rest()
             result.differences += failed
             self._settle(config)
             drain(config, PATIENCE)
             result.differences += self._compare(config, supervised.deaths)
-            result.rollbacks = self._store.rollbacks()
+            result.rollbacks = self._broken.store.rollbacks()
             result.ended = supervised.ended
         finally:
             supervised.close()

@@ -39,7 +39,7 @@ def test_without_pyspark_it_says_what_to_install(tmp_path, monkeypatch: pytest.M
         engine.start(Context(Config(), tmp_path, "engine:x"))
 
 
-def test_an_error_is_told_by_its_last_python_line() -> None:
+def test_an_error_is_reported_by_its_last_python_line() -> None:
     java = (
         "An error occurred while calling o57.collect.\n: org.apache.spark.SparkException: Job aborted\n"
         '\tat org.apache.Foo(Foo.scala:1)\nTraceback (most recent call last):\n  File "x.py", line 1, in f\n'

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "spark.app.name": "analytics",
-    # Its page is open to everybody.
+    # Its page asks for no password.
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # What goes wrong reaches the driver anyway.
@@ -33,7 +33,7 @@ DEFAULTS = {
 """``[engine] conf`` goes before these."""
 
 LONELY_SECONDS = 120.0
-"""A job that has had no executor for so long is given up, and Spark is asked again: a master that was restarted without its
+"""A job that has had no executor for this long is given up, and Spark is asked again: a master that was restarted without its
 state never gives executors to an application of before."""
 
 WATCH_SECONDS = 1.0
@@ -143,7 +143,7 @@ def given_up_if_lonely(spark: "SparkContext") -> Iterator[None]:
     def watch() -> None:
         lonely = 0.0
         while not done.wait(WATCH_SECONDS):
-            with suppress(Exception):  # Java's process is gone: the job ends by itself
+            with suppress(Exception):  # Java's process is gone: the job ends, too
                 lonely = 0.0 if executors(spark).active else lonely + WATCH_SECONDS
                 if lonely >= LONELY_SECONDS:
                     spark._jsc.sc().cancelAllJobs()
@@ -161,9 +161,9 @@ def given_up_if_lonely(spark: "SparkContext") -> Iterator[None]:
 def reason(error: BaseException) -> str:
     """Return the lines of an error that say most: Java's and Python's traces are long."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = [line for line in lines if not line.startswith(("at ", "File ", "...", ":", "Traceback", "^"))]
+    said = [line for line in lines if not line.startswith(("at ", "File ", "...", ":", "Traceback", "^"))]
     python = [
-        line for line in told if ("Error" in line or "Exception" in line) and not line.startswith("org.")
+        line for line in said if ("Error" in line or "Exception" in line) and not line.startswith("org.")
     ]
-    text = python[-1] if python else " ".join(told[:2]) or type(error).__name__
+    text = python[-1] if python else " ".join(said[:2]) or type(error).__name__
     return text[:LONGEST_REASON]

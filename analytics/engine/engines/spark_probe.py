@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 TASK_SECONDS = 0.3
-"""Tasks stay for so long, so that others go to other executors."""
+"""Tasks stay for this long, so that others go to other executors."""
 
 Facts = tuple[str, int, list[str]]
 """Of an executor: its host, a process, and what tasks need and do not find there."""
