@@ -71,8 +71,8 @@ def period_documents(scopes: Iterable[LedgerScope], calendar: Calendar, today: i
         for name, first_of in PERIODS.items():
             for first in {first_of(day) for day in scope.days(today)}:
                 days = _days_of(first_of, first)
-                fields_of = _payers if name == "payers" else _active
-                fields = fields_of(scope.on(days[-1]), days, today)
+                of_period = _payers if name == "payers" else _active
+                fields = of_period(scope.on(days[-1]), days, today)
                 _add(result[_of(scope, name)], scope, calendar, first, fields)
         for name, (kind, first_of, last_n) in AFTER.items():
             for first in {first_of(day) for day in scope.days(today)}:
