@@ -21,10 +21,10 @@ def test_a_suite_runs_again_although_its_restart_was_killed(suite: Background) -
     assert "stopping gamelog" in command.stdout.readline()
     os.kill(command.pid, signal.SIGKILL)
     command.communicate()
-    until(lambda: suite.supervisor.pid not in (0, before))
-    until(suite.is_well)
+    until(lambda: suite.supervisor.pid not in (0, before), 300)
     suite.write(10)
-    until(lambda: suite.journaled() == suite.written)
+    until(lambda: suite.journaled() == suite.written, 300)
+    suite.pids()
 
 
 @pytest.mark.parametrize(
