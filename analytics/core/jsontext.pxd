@@ -6,7 +6,11 @@ which no JSON on one line has within.
 """
 
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.string cimport memcmp, strchr, strlen
+from libc.string cimport memcmp, memcpy, strchr, strlen
+
+cdef extern from "Python.h":
+    str PyUnicode_New(Py_ssize_t length, Py_UCS4 highest)
+    void* PyUnicode_DATA(object text)
 
 cdef extern from *:
     """
@@ -198,4 +202,12 @@ cdef inline bint alike(Span one, Span other) noexcept nogil:
 
 
 cdef inline str text_of(Span text):
+    cdef unsigned char all = 0
+    cdef Py_ssize_t i
+    for i in range(text.length):
+        all |= text.begin[i]
+    if text.length and all < 128:
+        made = PyUnicode_New(text.length, 127)
+        memcpy(PyUnicode_DATA(made), text.begin, text.length)
+        return made
     return PyUnicode_DecodeUTF8(<char*> text.begin, text.length, NULL)
