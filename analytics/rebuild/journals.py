@@ -17,6 +17,7 @@ import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
+from analytics.core.journal_lines import Line
 from analytics.core.numberset import NumberSet
 from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.shares import pairs
@@ -26,19 +27,6 @@ _NAME = re.compile(r"^(gamelog|payment|syncuser)_(\d{12})(?:-(\d+))?\.txt(\.gz)?
 _SOURCE = re.compile(r"^(gamelog|payment|syncuser)/.")
 BLOCK = 4 << 20
 PAIRS_AT_ONCE = 10_000
-
-
-class _OpCode(msgspec.Struct, gc=False):
-    code: str
-
-
-class Line(msgspec.Struct, gc=False):
-    """What decides where a record goes."""
-
-    id: str
-    area: str
-    ts: int
-    op: _OpCode | None = None
 
 
 _decoder = msgspec.json.Decoder(Line)
