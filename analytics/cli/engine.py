@@ -10,6 +10,7 @@ import click
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.service import control
+from analytics.runtime.service.handover import stop_counting
 from analytics.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _report(result: "BackfillResult") -> int:
 
 def _hand_over(config: Config, handover: Handover) -> None:
     """Stop what counts, hand over, and stop the rest."""
-    control.stop_counting(config, click.echo)
+    stop_counting(config, click.echo)
     store = open_store(config)
     try:
         handover(config, store, click.echo)

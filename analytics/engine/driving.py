@@ -2,7 +2,7 @@
 
     python -m analytics.engine.driving CONFIGURATION PARENT
 
-Standard output has a :class:`Line` of JSON every second.
+Standard output has a :class:`DriverReport` of JSON every second.
 """
 
 import logging
@@ -40,7 +40,7 @@ COUNTED_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
-class Line(msgspec.Struct):
+class DriverReport(msgspec.Struct):
     """What the process reports: its state, and at its end why it can't go on."""
 
     state: dict[str, Any] = {}
@@ -82,13 +82,15 @@ class Driving:
             except (Unavailable, DriverOvertaken, OSError) as error:
                 self._fail(str(error))
 
-    def line(self) -> Line:
+    def line(self) -> DriverReport:
         """Return what to report now."""
         state = self._driver.state()
         records = state.pop("records", {})  # status reads them from the store
         lag = time.time() - self._complete if self._waiting or self._error else 0.0
         state["folded"] = sum(records.values())
-        return Line({**state, "lag_seconds": round(lag, 1), "error": self._error or state.get("error", "")})
+        return DriverReport(
+            {**state, "lag_seconds": round(lag, 1), "error": self._error or state.get("error", "")}
+        )
 
     def _batch(self) -> float:
         """Do a batch, if there is anything for one; return how long to wait for the next."""
@@ -161,7 +163,7 @@ def main(file: str, parent: str) -> int:
         driving.run()
     except AnalyticsError as error:
         log.error("%s", error)
-        _print(Line(driving.line().state, str(error)))
+        _print(DriverReport(driving.line().state, str(error)))
         return 1
     finally:
         driver.close()
@@ -180,7 +182,7 @@ def _end_with_stdin(ending: threading.Event) -> None:
     ending.set()
 
 
-def _print(line: Line) -> None:
+def _print(line: DriverReport) -> None:
     os.write(_reports(), msgspec.json.encode(line) + b"\n")
 
 

@@ -14,7 +14,7 @@ import msgspec
 from gevent.subprocess import Popen, TimeoutExpired
 
 from analytics.config import Config
-from analytics.engine.driving import Line
+from analytics.engine.driving import DriverReport
 from analytics.errors import AnalyticsError
 from analytics.runtime.suite import python_path
 from analytics.system.tasks import TaskGroup
@@ -25,7 +25,7 @@ SILENT_SECONDS = 20.0
 STOP_SECONDS = 10.0
 """For the batch that is under way."""
 
-_decode = msgspec.json.Decoder(Line).decode
+_decode = msgspec.json.Decoder(DriverReport).decode
 
 
 class DriverEnded(AnalyticsError):
@@ -41,7 +41,7 @@ class EngineNode:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._tasks = TaskGroup(self.name)
-        self._line = Line()
+        self._line = DriverReport()
         self._heard = time.monotonic()
 
     def start(self) -> None:

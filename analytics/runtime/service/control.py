@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
-from analytics.cluster import LocalRegistry, NodeEntry, open_registry
+from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import endpoints, unset_variables
@@ -44,8 +44,6 @@ STORE_SECONDS = 5.0
 
 STARTS = 2
 """A node that ended after so many starts is reported; it goes on being started again."""
-
-STORE = "store"
 
 Say = Callable[[str], None]
 
@@ -96,35 +94,13 @@ def stop(config: Config, say: Say, wait: bool = True) -> None:
             _forget(supervisor)
             return
         try:
-            _stop_nodes(supervisor, supervisor.started_with, say, wait=wait)
+            stop_nodes(supervisor, supervisor.started_with, say, wait=wait)
             supervisor.shut_down()
         except Unavailable as error:
             say(f"{error}; it is killed, and its nodes with it. Nothing is lost by that")
             _kill(supervisor.pid)
         _wait_for_end(supervisor, config)
         say("stopped")
-
-
-def stop_counting(config: Config, say: Say) -> None:
-    """Stop every node but the store, in order, when all is counted or time is up. See :func:`stop`.
-
-    Raises:
-        AnalyticsError: nodes run that `start` has not started, or on other hosts.
-    """
-    with alone(config, say):
-        supervisor = Supervisor(config)
-        if supervisor.pid:
-            _stop_nodes(supervisor, supervisor.started_with, say, but=(STORE,))
-        registry = open_registry(config, STORE_SECONDS)
-        try:
-            left = [node for node in registry.list() if node.name != STORE and alive(node)]
-        finally:
-            registry.close()
-        if left:
-            listed = ", ".join(f"{node.name} (process {node.pid} on {node.host})" for node in left)
-            raise AnalyticsError(
-                f"{listed}: running. Stop what `start` has not started, and the suite on other hosts"
-            )
 
 
 def restart(config: Config, say: Say) -> None:
@@ -314,9 +290,10 @@ def _why(process: Process, config: Config) -> str:
     return f"{process.name} ended at its start, {again}: {last_error(process, config)}. The other nodes run. Its log: {log}"
 
 
-def _stop_nodes(
+def stop_nodes(
     supervisor: Supervisor, config: Config, say: Say, but: Collection[str] = (), wait: bool = True
 ) -> None:
+    """Stop nodes in order, all ``but`` some; ``wait`` before the broker or the engine until all is counted."""
     ranks = sorted({rank(name) for name in supervisor.processes()}, reverse=True)
     for one in ranks:
         processes = supervisor.processes()
