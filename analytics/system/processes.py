@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -71,10 +72,7 @@ def usage(pid: int | None = None) -> Usage:
 
 def children(pid: int) -> list[int]:
     """Return the processes that the process ``pid`` has started and that run; none where it is gone."""
-    try:
-        return _children(Path(f"/proc/{pid}"))
-    except OSError:
-        return []
+    return _children(Path(f"/proc/{pid}"))
 
 
 def process_started(pid: int | None = None) -> int:
@@ -106,8 +104,11 @@ def dying_with_us(command: Sequence[str]) -> list[str]:
 
 
 def _children(folder: Path) -> list[int]:
-    threads = (folder / "task").glob("*/children")
-    return [int(child) for thread in threads for child in thread.read_text().split()]
+    found = []
+    for thread in (folder / "task").glob("*/children"):
+        with suppress(OSError):  # the thread has just ended
+            found += [int(child) for child in thread.read_text().split()]
+    return found
 
 
 def _stat(folder: Path) -> list[str]:
