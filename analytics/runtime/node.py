@@ -1,8 +1,6 @@
 """A node and what runs it: a greenlet that takes one step after the other, until a signal or an error."""
 
-import ctypes
 import enum
-import gc
 import logging
 import os
 import signal
@@ -21,19 +19,13 @@ from analytics import __version__
 from analytics.cluster import NodeEntry, Registry, open_registry
 from analytics.config import Config, fingerprint
 from analytics.runtime.logs import as_node
+from analytics.system.interpreter import tune
 from analytics.system.processes import process_started, usage
 from analytics.system.tasks import TaskGroup
 
 BEAT_SECONDS = 1.0
 SWITCH_SECONDS = 0.0005
 """A tenth of Python's default."""
-
-GC_THRESHOLDS = (500_000, 5, 100)
-"""Python's are 700, 10, 10. A batch alone makes tens of thousands of objects, none of them in a cycle."""
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-KEPT_BYTES = 64 << 20
-"""Several of the largest batches."""
 
 SPOUT_NICENESS = 5
 RESOLVING_THREADS = 10
@@ -107,21 +99,10 @@ def run(nodes: Sequence[Node], config: Config) -> int:
 
 
 def _tune() -> None:
-    """Set the interpreter up for nodes, which fold many small objects and write to disk in a thread.
-
-    A thread that comes back from the disk would wait 5 ms for its turn while the hub computes. What lives
-    long is left out of garbage collection, and the rest is looked at only after many allocations. Memory
-    that a batch used is kept for the next one: giving it back and asking again costs a page fault per 4 KB.
-    """
+    """Set the interpreter up for nodes, which write to disk in a thread: one that comes back would wait 5 ms for its turn."""
     resolve_apart()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
     sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    tune()
 
 
 def resolve_apart() -> None:

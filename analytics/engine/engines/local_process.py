@@ -7,6 +7,7 @@ import sys
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines.local import ProcessLost, TaskCall, receive, send
 from analytics.errors import AnalyticsError
+from analytics.system.interpreter import tune
 
 
 def main(descriptor: int) -> None:
@@ -16,6 +17,7 @@ def main(descriptor: int) -> None:
         try:
             context: Context = receive(connection)
             process = context.process()
+            tune()
             while True:
                 send(connection, _result(process, receive(connection)))
         except (ProcessLost, OSError):

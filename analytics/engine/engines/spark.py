@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from analytics.config.sections import EngineSection
 from analytics.core.combine import Deltas, extend
 from analytics.engine.blocks import JournalGone
-from analytics.engine.context import Context
+from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines.spark_connection import (
     Executors,
     connect,
@@ -32,6 +32,7 @@ from analytics.engine.fold import fold
 from analytics.engine.settle import settle_areas
 from analytics.engine.tasks import AreaSettled, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.system.interpreter import tune
 
 if TYPE_CHECKING:
     from pyspark import RDD, Broadcast, SparkContext
@@ -262,10 +263,16 @@ def spread(sizes: Mapping[str, int], most: int) -> dict[str, int]:
 # What runs on executors. An element of folded blocks is (block, "", summary or error, sizes by area) or (block, area, deltas).
 
 
+def _process(shared: "Broadcast[Context]") -> TaskProcess:
+    """Return what this process has made of the context."""
+    tune()
+    return shared.value.process()
+
+
 def _fold_tasks(
     shared: "Broadcast[Context]", number: int, tasks: Iterable[tuple[int, FoldTask]]
 ) -> Iterator[tuple[Any, ...]]:
-    process = shared.value.process()
+    process = _process(shared)
     for index, task in tasks:
         try:
             folded = fold(process, task, number)
@@ -299,7 +306,7 @@ def _deltas(
 def _settle_areas(
     shared: "Broadcast[Context]", number: int, pairs: Iterable[tuple[str, bytes]]
 ) -> Iterator[Outcome]:
-    process = shared.value.process()
+    process = _process(shared)
     areas: dict[str, Deltas] = {}
     for area, deltas in pairs:
         extend(areas.setdefault(area, {}), pickle.loads(deltas))
