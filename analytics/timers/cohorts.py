@@ -32,23 +32,23 @@ def _documents(
 
     for each n of ``after`` whose period has begun; a document of a day only exists once its first n has.
     """
-    known: dict[int, Mask] = {}
     for first in firsts:
-        periods = dict(zip(after, (_later(period, first, n) for n in after), strict=True))
+        periods = {n: _later(period, first, n) for n in after}
         begun = {n: then for n, then in periods.items() if then <= facts.clock.begun}
         if period == "day" and not begun:
             continue
-        for then in begun.values():
-            if then not in known:
-                known[then] = back(facts, then, last_of(period, then))
         last = last_of(period, first)
         joined = facts.among(cohort(facts, day) for day in range(first, last + 1))
-        for part, accts in enumerate(facts.divided(np.flatnonzero(joined).astype(np.uint32), last)):
-            counts = {n: int(np.count_nonzero(known[then][accts])) for n, then in begun.items()}
+        groups = facts.divided(np.flatnonzero(joined).astype(np.uint32), last)
+        counts: dict[int, list[int]] = {}
+        for n, then in begun.items():
+            there = back(facts, then, last_of(period, then))
+            counts[n] = [int(np.count_nonzero(there[accts])) for accts in groups]
+        for part, accts in enumerate(groups):
             fields = {
                 size: len(accts),
                 "retention": {
-                    str(n): {"count": count, "rate": percent(count, len(accts))}
+                    str(n): {"count": count[part], "rate": percent(count[part], len(accts))}
                     for n, count in counts.items()
                 },
                 "final": last_of(period, periods[after[-1]]) <= facts.clock.ended,

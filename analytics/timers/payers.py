@@ -36,11 +36,12 @@ def _documents(facts: Facts, firsts: Iterable[int]) -> Iterator[Document]:
     for first in (first for first in firsts if first <= facts.clock.begun):
         last = last_of("month", first)
         month = _Payers(facts, first, last)
-        before = _Payers(facts, first_of("month", first - 1), first - 1)
-        paid, earlier = month.times > 0, before.times > 0
+        paid = facts.among([month.accts])
+        month_before = range(first_of("month", first - 1), first)
+        earlier = facts.among(facts.payments(day).accts for day in month_before)
         masks = (facts.logged_in(first, last) & ~paid, earlier, earlier & ~paid)
         counts = zip(*(facts.counted(mask, last) for mask in masks), strict=True)
-        groups = facts.divided(np.flatnonzero(paid).astype(np.uint32), last)
+        groups = facts.divided(month.accts, last)
         for part, (accts, (non_payers, were, lost)) in enumerate(zip(groups, counts, strict=True)):
             fields = {
                 **month.of(accts),
@@ -58,18 +59,18 @@ class _Payers:
 
     def __init__(self, facts: Facts, first: int, last: int) -> None:
         self._tiers = facts.tiers
-        self._cents = np.zeros(facts.accts, np.int64)
-        self.times = np.zeros(facts.accts, np.int8)
-        for day in range(first, last + 1):
-            payments = facts.payments(day)
-            self._cents[payments.accts] += payments.cents
-            self.times[payments.accts] += 1
+        days = [facts.payments(day) for day in range(first, last + 1)]
+        self.accts, where = np.unique(np.concatenate([day.accts for day in days]), return_inverse=True)
+        self._cents = np.zeros(len(self.accts), np.int64)
+        np.add.at(self._cents, where, np.concatenate([day.cents for day in days]))
+        self._times = np.bincount(where, minlength=len(self.accts))
 
     def of(self, accts: Numbers) -> dict[str, Any]:
         """Return a document's fields on ``accts``, which are payers."""
-        cents: NDArray[np.int64] = np.sort(self._cents[accts])[::-1]
+        places = np.searchsorted(self.accts, accts)
+        cents: NDArray[np.int64] = np.sort(self._cents[places])[::-1]
         tiers = np.searchsorted(self._tiers, cents, side="right")
-        whole, again = int(cents.sum()), int(np.count_nonzero(self.times[accts] > 1))
+        whole, again = int(cents.sum()), int(np.count_nonzero(self._times[places] > 1))
         fields: dict[str, Any] = {"payers": len(accts), "revenue": per_head(whole, 1)}
         for place, tier in enumerate(TIERS):
             fields[f"{tier}s"] = int(np.count_nonzero(tiers == place))
