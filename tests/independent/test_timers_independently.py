@@ -148,7 +148,7 @@ def test_timers_by_hand(days: tuple[str, str] | None, begun: Begun):
             name: {id_: one for id_, one in documents.items() if since <= local_date(one) <= until}
             for name, documents in expected.items()
         }
-    assert all(expected.values())
+    assert all(documents for name, documents in expected.items() if "long" not in name)
     assert differences(expected, {name: public(suite.documents(name)) for name in expected}) == []
 
 
