@@ -113,14 +113,14 @@ class Died(BaseException):
 class SteppedStore:
     """A store whose writes are steps, between any two of which something may happen.
 
-    ``at``: before (or, where ``after`` is set, after) that step, counted from 1, ``event`` is called once. ``steps``: the
-    collections that were written to.
+    ``at``: before (or, where ``after`` is set, after) that step ``event`` is called once: a number, counted from 1, or a
+    collection and the number of the write to it. ``steps``: the collections that were written to.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.steps: list[str] = []
-        self.at = 0
+        self.at: int | tuple[str, int] = 0
         self.after = False
         self.event: Callable[[], None] = lambda: None
 
@@ -138,7 +138,7 @@ class SteppedStore:
 
     def _step(self, collection: str, action: Callable[[], Any]) -> Any:
         self.steps.append(collection)
-        here = len(self.steps) == self.at
+        here = self.at in (len(self.steps), (collection, self.steps.count(collection)))
         if here and not self.after:
             self.event()
         result = action()

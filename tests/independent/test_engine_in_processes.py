@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,8 @@ from raw_months import AUTUMN, divided_world, sent
 from analytics.config import BrokerSection, Config
 from analytics.engine.blocks import JournalGone
 from analytics.engine.engines.local import LocalEngine
+from analytics.engine.live import EngineDriver
+from analytics.errors import Unavailable
 from analytics.store import open_store
 
 RECORDS = [one.record for one in sent(3, AUTUMN)][:900]
@@ -37,6 +40,14 @@ class Processes(LocalEngine):
             os.kill(random.choice(running), signal.SIGKILL)
 
 
+def finish(driver: EngineDriver) -> None:
+    """Do all that waits, also where a task is killed at each try."""
+    more = True
+    while more:
+        with suppress(Unavailable):
+            more = driver.step()
+
+
 @pytest.mark.parametrize("killing", [False, True], ids=["undisturbed", "killing"])
 def test_processes(killing: bool, config: Config) -> None:
     random = Random(1)
@@ -53,11 +64,10 @@ def test_processes(killing: bool, config: Config) -> None:
     killer = gevent.spawn(kill) if killing else None
     for begin in range(0, len(RECORDS), 300):
         engine.journal(RECORDS[begin : begin + 300] + random.sample(RECORDS[: begin + 1], begin // 10))
-        engine.finish(driver)
-        if killing:
-            while processes.state()["tasks_lost"] == 0:
-                engine.journal(random.sample(RECORDS[: begin + 300], 20))
-                engine.finish(driver)
+        finish(driver)
+        while killing and not processes.state()["tasks_lost"]:
+            engine.journal(random.sample(RECORDS[: begin + 300], 20))
+            finish(driver)
     ended.set()
     if killer:
         killer.get()

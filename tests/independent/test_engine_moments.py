@@ -61,12 +61,17 @@ class Play:
         store = SteppedStore(engine.store)
         engine.finish(engine.driver(store))
         assert differing(engine.expected(), engine.documents()) == []
-        every = [(step, after) for step in range(1, len(store.steps) + 1) for after in (False, True)]
-        deciding = [one for one in every if store.steps[one[0] - 1] not in catalogue(engine.config)]
-        assert len(every) > len(deciding) + MOMENTS
+        documents = catalogue(engine.config)
+        deciding = [
+            (name, number + 1)
+            for name in {*store.steps} - {*documents}
+            for number in range(store.steps.count(name))
+        ]
         # What another driver has done by then is left to chance: where plans are made, it has several.
-        planning = [(step, after) for step, after in deciding if store.steps[step - 1] == position.PLANS]
-        for step, after in [*deciding, *3 * planning, *self.random.sample(every, MOMENTS)]:
+        planning = 8 * [step for step in deciding if step[0] == position.PLANS]
+        others = self.random.sample(range(1, len(store.steps) + 1), MOMENTS)
+        for step in [*sorted(deciding), *planning, *others]:
+            after = self.random.random() < 0.5
             engine = self.begin(portions=2)
             store = SteppedStore(engine.store)
             store.at, store.after = step, after

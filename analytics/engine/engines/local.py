@@ -27,7 +27,7 @@ from typing import Any
 from analytics.engine.context import Context
 from analytics.engine.engines.local_tasks import fold_block, settle_extents
 from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
-from analytics.errors import AnalyticsError
+from analytics.errors import Unavailable
 from analytics.system.processes import process_started
 
 SHARES = 8
@@ -216,7 +216,7 @@ class LocalEngine:
                 return process.call(call)
             except ProcessLost:
                 self._lost += 1
-        raise AnalyticsError(
+        raise Unavailable(
             f"{call.name} has ended its process {TRIES} times: does it have enough memory? See [engine] block_mb and batch_mb"
         )
 
