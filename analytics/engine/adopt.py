@@ -160,6 +160,7 @@ def begin_to_count(config: Config, store: Store) -> None:
         note(store, "engine")
     mark = config.data / ENGINE_COUNTS
     if not mark.exists():
+        mark.parent.mkdir(parents=True, exist_ok=True)
         files.write(mark, b"")
 
 

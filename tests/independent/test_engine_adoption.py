@@ -33,7 +33,7 @@ from analytics.engine import accepted
 from analytics.engine.accepted import CountedRecords
 from analytics.engine.adopt import NotHandedOver, adopt, begin_to_count, release
 from analytics.engine.live import EngineDriver
-from analytics.errors import LogError
+from analytics.errors import LogError, Unavailable
 from analytics.runtime import connections
 from analytics.runtime.balance import balance
 from analytics.runtime.draining import drain
@@ -119,7 +119,14 @@ class HandedOver:
         begin_to_count(self.with_engine, self.store)
         self._read(self.with_engine)
         self.stop()
-        driver = EngineDriver(
+        driver = self.driver()
+        while driver.step():
+            pass
+        driver.close()
+        return driver
+
+    def driver(self) -> EngineDriver:
+        return EngineDriver(
             self.with_engine,
             self.store,
             InlineEngine(self.store, self.random),
@@ -127,10 +134,6 @@ class HandedOver:
             20_000,
             60_000,
         )
-        while driver.step():
-            pass
-        driver.close()
-        return driver
 
     def pipe(self, config: Config, data: bytes) -> str:
         """Pipe lines in; return what is said of them."""
@@ -249,6 +252,23 @@ def test_journals_that_are_piped_in_again_change_nothing(suite: HandedOver) -> N
     suite.count_by_engine()
     suite.pipe(suite.with_engine, new + old)
     suite.count_by_engine()
+    suite.check()
+
+
+def test_a_shared_folder_that_is_away_is_waited_for(suite: HandedOver) -> None:
+    suite.write()
+    begin_to_count(suite.with_engine, suite.store)
+    suite._read(suite.with_engine)
+    suite.stop()
+    away = suite.config.data.with_name("away")
+    suite.config.data.rename(away)
+    driver = suite.driver()
+    with pytest.raises(Unavailable, match="shared folder"):
+        driver.step()
+    away.rename(suite.config.data)
+    while driver.step():
+        pass
+    driver.close()
     suite.check()
 
 
