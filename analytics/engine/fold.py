@@ -7,11 +7,11 @@ import msgspec
 from analytics.core.bolt import Key
 from analytics.core.combine import Deltas, combine
 from analytics.core.fold import Delta
+from analytics.core.journal_lines import Line
 from analytics.engine.blocks import read
 from analytics.engine.context import TaskProcess
 from analytics.engine.cut import Cutter
 from analytics.engine.tasks import Folded, FoldTask, UnusableRecord
-from analytics.rebuild.journals import Line
 
 _decode = msgspec.json.Decoder(Line).decode
 

@@ -7,8 +7,9 @@ import msgspec
 from analytics.config import Catalogue
 from analytics.core.areas import Areas
 from analytics.core.fold import Folder
+from analytics.core.journal_lines import Line
 from analytics.core.tuples import UNDECODABLE
-from analytics.rebuild.journals import SPOUTS, Line
+from analytics.rebuild.journals import SPOUTS
 from analytics.spouts.rejected import Reject
 
 _decoder = msgspec.json.Decoder(Line)
