@@ -23,7 +23,7 @@ from analytics.core.intervals import Intervals
 from analytics.core.numberset import NumberSet
 from analytics.engine.blocks import JournalBlock
 from analytics.engine.context import Context, running_bolts
-from analytics.engine.deriving import Derived, Wanted, derive, fold_again, levels
+from analytics.engine.deriving import DerivationScope, DerivedPortion, derive, fold_again, levels
 from analytics.engine.engines.local import LocalEngine, TaskCall, own_folder
 from analytics.engine.plan import age
 from analytics.engine.position import HELD_SECONDS, DriverOvertaken, EnginePosition, SavedPosition
@@ -58,7 +58,7 @@ class BackfillResult:
     journals: int = 0
     lines: int = 0
     gaps: list[Gap] = field(default_factory=list)
-    derived: Derived = field(default_factory=Derived)
+    derived: DerivedPortion = field(default_factory=DerivedPortion)
 
 
 class Backfill:
@@ -127,7 +127,7 @@ class Backfill:
             for area in self._areas.values()
             if self._wanted.area in ("", area.id)
         }
-        wanted = Wanted(
+        wanted = DerivationScope(
             frozenset(names), frozenset({*upstream(self._bolts, names)} - {*names}), spans, {},
             max(self._engine.tasks, 1 + size // PORTION_BYTES), saved.batch,
         )  # fmt: skip
@@ -157,7 +157,7 @@ class Backfill:
         self,
         ends: Mapping[str, int],
         journals: Mapping[str, JournalInfo],
-        wanted: Wanted,
+        wanted: DerivationScope,
         hold: "_Hold",
         folder: Path,
         result: BackfillResult,
@@ -198,7 +198,7 @@ class Backfill:
             )
 
     def _folded(
-        self, tasks: Mapping[int, FoldTask], wanted: Wanted, folder: Path, turn: str
+        self, tasks: Mapping[int, FoldTask], wanted: DerivationScope, folder: Path, turn: str
     ) -> dict[int, tuple[Summary, Extents]]:
         places = {str(folder / f"fold{turn}.{place}"): place for place in tasks}
         calls = [

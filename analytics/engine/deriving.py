@@ -42,7 +42,7 @@ Spans = Mapping[str, tuple[int | None, int | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DerivationScope:
     """Which documents to derive.
 
     Attributes:
@@ -79,7 +79,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Derived:
+class DerivedPortion:
     """What deriving a portion came to.
 
     Attributes:
@@ -98,7 +98,7 @@ class Derived:
     starts: dict[tuple[str, str], set[int]] = field(default_factory=dict)
     extents: Extents = field(default_factory=dict)
 
-    def add(self, other: "Derived") -> None:
+    def add(self, other: "DerivedPortion") -> None:
         """Add another portion's counts."""
         self.looked += other.looked
         self.changed += other.changed
@@ -108,7 +108,9 @@ class Derived:
             self.starts.setdefault(key, set()).update(starts)
 
 
-def fold_again(process: TaskProcess, task: FoldTask, wanted: Wanted, path: str) -> tuple[Summary, Extents]:
+def fold_again(
+    process: TaskProcess, task: FoldTask, wanted: DerivationScope, path: str
+) -> tuple[Summary, Extents]:
     """Fold a block for the wanted documents; write the deltas to ``path``."""
     cutter = Cutter(task.block.journal, process.rules, task.without)
     names = wanted.bolts | wanted.sources
@@ -125,8 +127,8 @@ def fold_again(process: TaskProcess, task: FoldTask, wanted: Wanted, path: str) 
 
 
 def derive(
-    process: TaskProcess, wanted: Wanted, level: frozenset[str], extents: Iterable[Extent], path: str
-) -> Derived:
+    process: TaskProcess, wanted: DerivationScope, level: frozenset[str], extents: Iterable[Extent], path: str
+) -> DerivedPortion:
     """Derive a portion's documents of the bolts ``level``; write those that differ, and to ``path`` what follows from them."""
     deltas: Deltas = {}
     for extent in extents:
@@ -135,7 +137,7 @@ def derive(
                 for delta in some:
                     combine(deltas, process.bolts, {name: {key: delta}})
     process.store.barrier()
-    done, following = Derived(), dict[int, Deltas]()
+    done, following = DerivedPortion(), dict[int, Deltas]()
     for name in sorted(level & deltas.keys()):
         bolt = process.bolts[name]
         keys = list(deltas[name])
@@ -157,7 +159,7 @@ def derive(
 
 def _divide(
     process: TaskProcess,
-    wanted: Wanted,
+    wanted: DerivationScope,
     folded: Mapping[str, Mapping[Key, Delta]],
     portions: dict[int, Deltas],
 ) -> None:
@@ -179,7 +181,11 @@ def _states(bolt: Bolt, deltas: Iterable[Delta]) -> States:
 
 
 def _repair(
-    process: TaskProcess, wanted: Wanted, bolt: Bolt, states: Mapping[Key, States], done: Derived
+    process: TaskProcess,
+    wanted: DerivationScope,
+    bolt: Bolt,
+    states: Mapping[Key, States],
+    done: DerivedPortion,
 ) -> dict[Key, int]:
     """Compare documents with those stored, and write those that differ; return the versions that are stored then."""
     keys = {bolt.id_of(key): key for key in states}
@@ -210,7 +216,12 @@ def _repair(
 
 
 def _check(
-    process: TaskProcess, wanted: Wanted, bolt: Bolt, key: Key, states: States, document: Document | None
+    process: TaskProcess,
+    wanted: DerivationScope,
+    bolt: Bolt,
+    key: Key,
+    states: States,
+    document: Document | None,
 ) -> Check | None:
     """Return what a document should say beside what it says; None where nobody may judge it."""
     if document is None:
@@ -231,7 +242,7 @@ def _check(
     return check
 
 
-def _text(process: TaskProcess, wanted: Wanted, bolt: Bolt, check: Check) -> Rewritten:
+def _text(process: TaskProcess, wanted: DerivationScope, bolt: Bolt, check: Check) -> Rewritten:
     assert check.key is not None and check.states is not None
     document, log, header = check.document, process.context.log, check.header
     return rewritten(
