@@ -7,10 +7,12 @@ import pytest
 import analytics
 from analytics.config import Config
 from analytics.config.sections import EngineSection
+from analytics.engine.blocks import JournalBlock
 from analytics.engine.context import Context
-from analytics.engine.engines.spark import SparkEngine, spread
+from analytics.engine.engines.spark import SparkBatch, SparkEngine, spread
 from analytics.engine.engines.spark_connection import reason
 from analytics.engine.engines.spark_probe import findings
+from analytics.engine.tasks import AreaSettled, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store.probe import Grade
 from analytics.testing.ports import free_ports
@@ -20,6 +22,27 @@ def test_areas_are_spread_by_size() -> None:
     assert spread({"a": 9, "b": 1, "c": 2, "d": 3}, 2) == {"a": 0, "d": 1, "c": 1, "b": 1}
     assert spread({"a": 9}, 6) == {"a": 0}
     assert set(spread(dict.fromkeys("abc", 0), 3).values()) == {0, 1, 2}
+
+
+class Jobs(SparkEngine):
+    """Answers each job with what is next; there is no cluster."""
+
+    def __init__(self, *outcomes: list[object]) -> None:
+        super().__init__(EngineSection(kind="spark"))
+        self._outcomes = list(outcomes)
+
+    def job(self, action):
+        return self._outcomes.pop(0)
+
+
+def test_areas_that_were_settled_before_the_store_went_away_are_reported_with_the_others() -> None:
+    folded = [(0, Summary(), {"a": 1, "b": 1})]
+    first, second = AreaSettled("a", {"loginday": [1]}), AreaSettled("b", {"loginday": [2]})
+    engine = Jobs(folded, [first, Unavailable("the store is away")], [second])
+    batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9))])
+    with pytest.raises(Unavailable):
+        list(batch.settle())
+    assert list(batch.settle()) == [first, second]
 
 
 def test_without_a_master_it_says_so_at_once(tmp_path) -> None:

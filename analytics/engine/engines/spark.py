@@ -154,7 +154,7 @@ class SparkBatch:
         self._sizes: list[dict[str, int]] = [{}] * len(tasks)
         self._folded: list[tuple[RDD[Any], set[int]]] = []
         self._generation = 0
-        self._done: set[str] = set()
+        self._done: dict[str, AreaSettled] = {}
         self._fold(range(len(tasks)))
 
     @property
@@ -171,25 +171,22 @@ class SparkBatch:
         self._fold(sorted(tasks))
 
     def settle(self) -> Iterator[AreaSettled]:
-        """Settle every area that is not settled yet, each in one task."""
+        """Settle every area that is not settled yet, each in one task; yield all of them."""
         sizes: dict[str, int] = {}
         for some in self._sizes:
             for area, size in some.items():
                 if area not in self._done:
                     sizes[area] = sizes.get(area, 0) + size
-        if not sizes:
-            return
-        outcomes = self._engine.job(partial(self._settled, sizes))
         failed = []
-        for outcome in outcomes:
+        for outcome in self._engine.job(partial(self._settled, sizes)) if sizes else ():
             if isinstance(outcome, AreaSettled):
-                self._done.add(outcome.area)
-                yield outcome
+                self._done[outcome.area] = outcome
             else:
                 failed.append(outcome)
         if failed:
             # One that no retry changes comes first.
             raise min(failed, key=lambda error: isinstance(error, Unavailable))
+        yield from self._done.values()
 
     def close(self) -> None:
         """Drop the deltas."""
