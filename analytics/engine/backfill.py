@@ -166,12 +166,12 @@ class Backfill:
         extents: dict[int, list[Extent]] = {}
         taken: dict[str, Intervals] = {}
         found: dict[str, NumberSet] = {}
-        left, turn = self._blocks(ends, journals), 0
+        left, turn, now = self._blocks(ends, journals), 0, int(time.time())
         while blocks := list(islice(left, BLOCKS_AT_ONCE * self._engine.tasks)):
             turn += 1
             hold.check()
             self._check_room(folder)
-            tasks = [FoldTask(block) for block in blocks]
+            tasks = [FoldTask(block, now) for block in blocks]
             replies = self._folded(dict(enumerate(tasks)), wanted, folder, f"{turn}.0")
             summaries = [replies[place][0] for place in range(len(tasks))]
             if again := to_fold_again(tasks, summaries, taken):

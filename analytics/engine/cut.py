@@ -1,12 +1,11 @@
-"""Cutting: from a piece of a journal to its records by topic, each record once. Pure but for the clock of mappings."""
+"""Cutting: from a piece of a journal to its records by topic, each record once. Pure."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from analytics.core.intervals import Intervals, Pair
 from analytics.core.journal_lines import by_topic
-from analytics.engine.tasks import Names, Summary, UnusableRecord
+from analytics.engine.tasks import FoldTask, Names, Summary, UnusableRecord
 from analytics.spouts.mapping.lines import plain_journal
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import pairs
@@ -14,30 +13,30 @@ from analytics.spouts.shares import pairs
 
 @dataclass(slots=True)
 class Cutter:
-    """Cuts the pieces of one block.
+    """Cuts the pieces of a task's block.
 
     Attributes:
-        without: records to leave out.
         summary: what was found so far, but for ``names``.
         seen: per source, the records that count.
     """
 
-    journal: str
+    task: FoldTask
     rules: Rules
-    without: Mapping[str, list[Pair]]
     summary: Summary = field(default_factory=Summary)
     seen: dict[str, Intervals] = field(default_factory=dict)
 
     def cut(self, piece: bytes) -> dict[str, bytes]:
         """Return the lines of a piece that count, by topic, without a newline at the end."""
-        plain = plain_journal(piece, self.rules, int(time.time()))
+        plain = plain_journal(piece, self.rules, self.task.at)
         summary = self.summary
         for source, rejected in plain.bad.items():
             summary.unusable += [UnusableRecord(source, bad.raw, bad.reason, bad.n) for bad in rejected]
         for source, ns in plain.unused.items():
             summary.unused[source] = summary.unused.get(source, []) + pairs(list(set(ns)))
         found = by_topic(plain.block, self._left_out())
-        summary.unusable += [UnusableRecord(self.journal, one.line, one.reason) for one in found.unusable]
+        summary.unusable += [
+            UnusableRecord(self.task.block.journal, one.line, one.reason) for one in found.unusable
+        ]
         summary.repeated += found.left_out
         summary.newest = max(summary.newest, found.newest)
         for source, numbers in found.numbers.items():
@@ -56,8 +55,8 @@ class Cutter:
     def _left_out(self) -> Mapping[str, list[Pair]]:
         """Return per source the records that do not count in the next piece: those to leave out, and those of pieces before."""
         if not self.seen:
-            return self.without
-        left_out = dict(self.without)
+            return self.task.without
+        left_out = dict(self.task.without)
         for source, seen in self.seen.items():
             both = Intervals(left_out.get(source, ()))
             both.update(seen)

@@ -112,7 +112,7 @@ def fold_again(
     process: TaskProcess, task: FoldTask, wanted: DerivationScope, path: str
 ) -> tuple[Summary, Extents]:
     """Fold a block for the wanted documents; write the deltas to ``path``."""
-    cutter = Cutter(task.block.journal, process.rules, task.without)
+    cutter = Cutter(task, process.rules)
     names = wanted.bolts | wanted.sources
     topics = {topic for name in names for topic in process.bolts[name].reads}
     portions: dict[int, Deltas] = {}

@@ -22,7 +22,7 @@ def fold(process: TaskProcess, task: FoldTask, number: int) -> Folded:
     Raises:
         JournalGone, Unavailable: as :func:`analytics.engine.blocks.read`.
     """
-    cutter = Cutter(task.block.journal, process.rules, task.without)
+    cutter = Cutter(task, process.rules)
     read_by_bolts = {topic for bolt in process.bolts.values() for topic in bolt.reads}
     areas: dict[str, Deltas] = {}
     for piece in read(process.context.shared, task.block):

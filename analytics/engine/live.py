@@ -196,7 +196,8 @@ class EngineDriver:
             blocks = next_batch(saved.ends, self._ends, most, self._block_bytes, self._engine.tasks)
             if not blocks:
                 return None
-            tasks = [FoldTask(block) for block in blocks]
+            now = int(time.time())
+            tasks = [FoldTask(block, now) for block in blocks]
             folded = self._engine.fold(number, tasks)
             try:
                 known = self._seen.known(names_of(folded.summaries))

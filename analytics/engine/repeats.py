@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from analytics.core.intervals import Intervals, Pair
 from analytics.engine.tasks import FoldTask, Names, Summary
 
@@ -24,7 +26,7 @@ def to_fold_again(
             for source, pairs in summary.names.items()
         }
         if any(repeated.values()):
-            again[place] = FoldTask(task.block, _united(task.without, repeated))
+            again[place] = replace(task, without=_united(task.without, repeated))
         for source, pairs in summary.names.items():
             taken.setdefault(source, Intervals()).update(pairs)
     return again

@@ -15,9 +15,13 @@ Names = dict[str, list[Pair]]
 
 
 class FoldTask(msgspec.Struct, frozen=True):
-    """A block to fold, ``without`` these records."""
+    """A block to fold, ``without`` these records.
+
+    ``at``: when it was planned, in Unix seconds. Lines that mappings read are judged by it, whenever the task runs and wherever.
+    """
 
     block: JournalBlock
+    at: int
     without: Names = {}
 
 

@@ -39,7 +39,7 @@ def test_areas_that_were_settled_before_the_store_went_away_are_reported_with_th
     folded = [(0, Summary(), {"a": 1, "b": 1})]
     first, second = AreaSettled("a", {"loginday": [1]}), AreaSettled("b", {"loginday": [2]})
     engine = Jobs(folded, [first, Unavailable("the store is away")], [second])
-    batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9))])
+    batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
     with pytest.raises(Unavailable):
         list(batch.settle())
     assert list(batch.settle()) == [first, second]

@@ -345,7 +345,7 @@ def test_a_journal_brings_back_what_was_published(data: st.DataObject) -> None:
     journal = b"".join(block + b"\n" for share in by_source(shares) for block in share.journaled())
     again = convert(journal, "gamelog/other@1", 1, rules(one, journal=True), NOW) if journal else []
     assert records_of(again) == records_of(shares)
-    plain, unused, _ = plain_journal(journal, rules(one, journal=True), NOW)
+    plain, unused, *_ = plain_journal(journal, rules(one, journal=True), NOW)
     assert not unused
     assert {json.loads(line)["id"] for line in plain.split(b"\n") if line.strip()} == {*records_of(shares)}
 
@@ -386,7 +386,7 @@ def test_a_corrected_mapping_reads_an_old_journal_otherwise() -> None:
     (share,) = convert(b"\n".join(lines) + b"\n", SOURCE, 1, rules(old), NOW)
     assert set(share.topics) == {"gamelog.login"}
     journal = b"\n".join(share.journaled()) + b"\n"
-    plain, unused, _ = plain_journal(journal, rules(new, journal=True), NOW)
+    plain, unused, *_ = plain_journal(journal, rules(new, journal=True), NOW)
     (record,) = [json.loads(line) for line in plain.split(b"\n") if line.strip()]
     assert (record["op"]["code"], record["data"]["acct"]) == ("login_logcount", "p1")
     assert unused == {SOURCE: [2]}
@@ -395,7 +395,8 @@ def test_a_corrected_mapping_reads_an_old_journal_otherwise() -> None:
 def test_lines_of_a_source_without_a_mapping_are_not_known_to_be_none() -> None:
     (share,) = convert(json.dumps(LOGIN).encode() + b"\n", SOURCE, 1, rules(mapping()), NOW)
     journal = b"\n".join(share.journaled()) + b"\n"
-    assert plain_journal(journal, Rules(AREAS, {}), NOW) == (b"\n", {}, {SOURCE: "log"})
+    plain = plain_journal(journal, Rules(AREAS, {}), NOW)
+    assert (plain.block, plain.unused, plain.unmapped) == (b"\n", {}, {SOURCE: "log"})
 
 
 @pytest.mark.parametrize("raw", [rb'"a\nb"', rb'"\ud800"', b'"\xff"', b'{"time":"\xff"}', b"5", b'""'])
