@@ -10,6 +10,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import gevent
 
@@ -97,7 +98,6 @@ class Rebuild:
         self._areas = areas(config)
         self._catalogue = catalogue(config)
         self._group: Group | None = None
-        self._redeclared: set[str] = set()
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
         self._spans = {area.id: span(wanted, area) for area in chosen}
 
@@ -112,7 +112,6 @@ class Rebuild:
         self._refill = Refill(self._config.broker, ANSWER_SECONDS)
         try:
             self._store.barrier()
-            self._redeclared = Declarations(self._config, self._store).changed()
             with alone(self._config.data, self._wanted.dry):
                 self._publish_unfinished()
                 if self._wanted.bolts:
@@ -322,6 +321,11 @@ class Rebuild:
                 begin, size = day, 0
             size += more
         yield begin, end, Bucket()
+
+    @cached_property
+    def _redeclared(self) -> set[str]:
+        """The bolts whose declarations differ from those of their documents, before this rebuild notes that they agree."""
+        return Declarations(self._config, self._store).changed()
 
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""

@@ -19,7 +19,8 @@ from analytics.appending import Appender
 from analytics.config import Config
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.spouts.ends import journal_folder, read_counted
+from analytics.spouts.counted import EngineCount
+from analytics.spouts.ends import journal_folder
 from analytics.system.files import sync_folder
 from analytics.system.locks import try_lock
 
@@ -62,9 +63,9 @@ class Journal:
     ) -> None:
         self.folder = journal_folder(config) if prefix in _SPOUTS else config.data
         self.prefix = prefix
-        self._of_engine = bool(config.engine.kind) and prefix in _SPOUTS
-        self._counted: dict[str, int] = {}
-        self._moved = False
+        self._counted = (
+            EngineCount(self.folder, config.data) if config.engine.kind and prefix in _SPOUTS else None
+        )
         self.acknowledged: dict[str, int] | None = None if acknowledged is None else dict(acknowledged)
         self._others = others
         self._limits = config.journal
@@ -76,8 +77,10 @@ class Journal:
         self._named: set[str] = set()
         self._end = 0
         self._opened = 0.0
-        if self._of_engine:
-            self._begin_for_engine(config.data)
+        if self._counted:
+            if self._counted.moved:
+                self._expect_all_sent(config.data)
+            self._forget_gone()
 
     def append(self, *blocks: bytes) -> JournalMark:
         """Write ``blocks`` (whole lines, the last one's newline left out) and return when they are on the disk.
@@ -151,8 +154,8 @@ class Journal:
         self._named.add(self._name)
         self._appender = Appender(self._fd)
         self._opened = now
-        if self._of_engine:
-            self._counted = read_counted(self.folder)
+        if self._counted:
+            self._counted.read()
         self._forget_gone()
         self._delete_old()
 
@@ -176,24 +179,17 @@ class Journal:
 
     def _is_missed(self, name: str, end: int) -> bool:
         """Return whether the engine still has to count a journal that is gone: reported on, it makes the driver say so."""
-        return self._of_engine and self._counted.get(name, end if self._moved else 0) < end
+        return self._counted is not None and self._counted.lacks(name, end)
 
-    def _begin_for_engine(self, data: Path) -> None:
-        """Forget journals of before the engine that lie in the data folder while journals are now on shared storage.
-
-        Raise AnalyticsError if one of them has lines that no broker has accepted.
-        """
-        self._moved = self.folder != data
-        if self._moved:
-            known = {**self._others(), **(self.acknowledged or {})}
-            for path in files(data, self.prefix):
-                if path.stat().st_size > known.get(path.name, 0):
-                    raise AnalyticsError(
-                        f"{path} has lines that were not sent to the broker, and journals are in {self.folder} now: start this spout "
-                        "once without [engine], which sends them"
-                    )
-        self._counted = read_counted(self.folder)
-        self._forget_gone()
+    def _expect_all_sent(self, data: Path) -> None:
+        """Raise AnalyticsError if a journal of before the engine, in the data folder, has lines that no broker has accepted."""
+        known = {**self._others(), **(self.acknowledged or {})}
+        for path in files(data, self.prefix):
+            if path.stat().st_size > known.get(path.name, 0):
+                raise AnalyticsError(
+                    f"{path} has lines that were not sent to the broker, and journals are in {self.folder} now: start this spout "
+                    "once without [engine], which sends them"
+                )
 
     def _is_there(self, name: str) -> bool:
         plain, packed = self.folder / name, self.folder / f"{name}.gz"
@@ -214,7 +210,7 @@ class Journal:
         for path, status in found.items():
             if newest - status.st_mtime <= self._limits.keep_days * 86400 or _has_writer(path):
                 continue
-            if self._of_engine and self._counted.get(path.name, 0) < status.st_size:
+            if self._counted and not self._counted.includes(path.name, status.st_size):
                 continue
             if self.acknowledged is None:
                 path.unlink(missing_ok=True)
