@@ -3,7 +3,7 @@
     plan ──▶ fold ──▶ plan kept ──▶ frozen ──▶ settle ──▶ records seen, changes for timers ──▶ committed
                                       │ refused: another driver is at work
 
-A crash between any two steps is harmless. Before a plan is frozen nothing was written; after that, whoever drives next
+A crash between any two steps is harmless. Before a plan is frozen nothing was written; after that, the next driver
 executes the same plan, and documents know whether they include its batch. The next batch begins after the commit alone.
 """
 

@@ -30,7 +30,7 @@ PLANS_KEPT = 20_000
 """Of committed batches: hours of them, as a backup may take so long."""
 
 HELD_SECONDS = 60.0
-"""Who holds the position and says nothing for so long is gone."""
+"""A holder of the position that has not renewed it for this long has died."""
 
 MOST_PLAN_BYTES = 12 << 20
 
@@ -144,7 +144,7 @@ class EnginePosition:
         return committed
 
     def hold(self, saved: SavedPosition, by: str) -> SavedPosition:
-        """Stop batches; ``by`` has to call this again before :data:`HELD_SECONDS` are over."""
+        """Stop batches; the holder ``by`` has to call this again within :data:`HELD_SECONDS`."""
         return self._replace(replace(saved, held=by, backfills=saved.backfills + (saved.held != by)))
 
     def release(self, saved: SavedPosition) -> SavedPosition:
