@@ -32,7 +32,7 @@ FLAGS = (
     # 17 MB on disk at start, not 300.
     "--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=16MB)",
 )  # fmt: skip
-FOLDER = "analytics-mongod-"
+FOLDER = "mongod-of-tests-"
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
 ELECTION_MILLISECONDS = 60_000
 """A busy machine may stand still for longer than the ten seconds after which MongoDB elects another primary."""
