@@ -113,10 +113,10 @@ class Backfill:
             changes = [(bolt, area, sorted(some)) for (bolt, area), some in starts.items()]
             engine_changes.write(self._store, saved.batch + 1, changes)
         wanted = self._wanted
-        complete = not (wanted.area or wanted.since or wanted.until or result.gaps or result.derived.refused)
-        if complete:
+        everything = not (wanted.area or wanted.since or wanted.until or result.derived.refused)
+        if everything and not result.gaps:
             Declarations(self._config, self._store).note_rebuilt(wanted.bolts)
-        hold.end(repaired=complete and {*wanted.bolts} >= {*self._bolts})
+        hold.end(repaired=everything and {*wanted.bolts} >= {*self._bolts})
 
     def _derive(self, saved: SavedPosition, hold: "_Hold", folder: Path, result: BackfillResult) -> None:
         journals = self._journals(saved.ends)
@@ -287,7 +287,7 @@ class _Hold:
             )
 
     def end(self, repaired: bool = False) -> None:
-        """Let batches go on, if they do not. ``repaired``: whether all documents are right, whatever the store had lost."""
+        """Let batches go on, if they do not. ``repaired``: whether all documents are as right as the journals allow, whatever the store had lost."""
         if self._saved is None or self._ending.is_set():
             return
         self._ending.set()

@@ -78,6 +78,7 @@ class EngineDriver:
         self._running: _Running | None = None
         self._held: tuple[int, float] | None = None
         self._ends: Mapping[str, int] = {}
+        self._lost: LostWrites | None = None
 
     def step(self) -> bool:
         """Do the next batch, or the one that another driver has left. Return whether there was anything to do.
@@ -88,11 +89,13 @@ class EngineDriver:
             AnalyticsError: a journal is gone, or the store has lost writes: the message says what to do.
         """
         # What fails may have taken effect: then the store says where this stands.
-        saved, self._current = self._current or self._load(), None
-        if saved.held:
-            self._wait_for_holder(saved)
-            return False
         try:
+            saved, self._current = self._current or self._load(), None
+            if saved.held:
+                self._wait_for_holder(saved)
+                return False
+            if self._lost and not saved.frozen:
+                raise self._lost
             begun = saved if self._running else self._begin(saved)
             if begun is None or self._running is None:
                 self._current = saved
@@ -135,20 +138,26 @@ class EngineDriver:
         """Read where the engine stands. Make it ready, where it is not."""
         saved, before = self._position.load(), self._newest
         if before is None or (before.id, before.backfills) != (saved.id, saved.backfills):
-            for bolt, written in saved.written.items():
-                if lost := older_documents(self._store, bolt, written, saved.log):
-                    raise _lost(lost)
+            self._lost = self._lost_writes(saved)
             self._store.ensure_indexes(running_bolts(self._config))
             self._drop()
             self._engine.start(Context(self._config, self._shared, saved.log, self._uri, token_hex(8)))
         elif saved.version < before.version:
             what = f"its position is at version {saved.version}, expected {before.version} or later"
-            raise _lost(LostWrites("engine", what, {}))
+            raise LostWrites("engine", what, {})
         if self._running and (saved.batch + 1, True) != (self._running.number, saved.frozen):
             self._drop()
         self._seen.forget()
         self._newest = saved
         return saved
+
+    def _lost_writes(self, saved: SavedPosition) -> LostWrites | None:
+        """Return what the store has lost of documents that it should have, as far as that shows.
+
+        A batch that has begun is finished all the same: a backfill needs one after which nothing is half written.
+        """
+        found = (older_documents(self._store, bolt, some, saved.log) for bolt, some in saved.written.items())
+        return next(filter(None, found), None)
 
     def _wait_for_holder(self, saved: SavedPosition) -> None:
         """Let batches go on if who holds them is gone. Its changes are known to nobody: so anything may have changed."""
@@ -179,6 +188,7 @@ class EngineDriver:
 
     def _planned(self, number: int, plan: Plan) -> _Running:
         """Fold what a driver before has planned. By another configuration, a block may have further records: they stay out."""
+        self._ends = self._durable_ends()
         folded = self._engine.fold(number, plan.tasks)
         try:
             known = foreign(names_of(folded.summaries), plan.names)
@@ -236,6 +246,9 @@ class EngineDriver:
         self._keep_unusable(running.folded.summaries)
         engine_changes.write(self._store, running.number, _changes(settled))
         after = _after(saved, running, settled)
+        if self._lost:
+            # It is to show until a backfill has run.
+            after = replace(after, written=saved.written)
         ends = {name: end for name, end in after.ends.items() if name in self._ends or self._is_there(name)}
         return self._position.commit(replace(after, ends=ends))
 

@@ -13,9 +13,11 @@ from near_suite import config_of
 from raw_months import AUTUMN, divided_world, sent
 
 from analytics.config import BrokerSection, Config, catalogue
+from analytics.core.numberset import NumberSet
 from analytics.engine import live
 from analytics.engine.backfill import Backfill, BackfillResult
 from analytics.engine.position import DriverOvertaken, EnginePosition
+from analytics.errors import AnalyticsError
 from analytics.rebuild.selection import Selection
 from analytics.runtime import engine_changes
 from analytics.store import Store, Write, open_store
@@ -117,4 +119,31 @@ def test_a_backfill_that_dies_holds_batches_for_a_while(
     engine.finish(driver)
     assert differing(engine.expected(), engine.documents()) == []
     assert engine_changes.read(store, 2) is None, "anything may have changed"
+    store.close()
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_lost_writes_that_show_within_a_batch_are_repaired(config: Config, kept: bool) -> None:
+    """The batch has begun: it is finished, so that a backfill can run. With ``kept`` unset, journals do not have all any more."""
+    store = open_store(config)
+    engine = NearEngine(config, Random(6), 50_000, 200_000, store)
+    driver = engine.driver()
+    for begin in (0, 100):
+        engine.journal(RECORDS[begin : begin + 100])
+        engine.finish(driver)
+    store.delete("loginday", list(store.ids("loginday")))
+    engine.journal(RECORDS[200:300])
+    position = EnginePosition(store)
+    for _ in range(2):
+        with pytest.raises(AnalyticsError, match="lost acknowledged writes"):
+            engine.finish(driver)
+        driver = engine.driver()
+    assert position.load().batch == 3 and not position.load().frozen
+    if not kept:
+        store.write(
+            "engine_seen", [Write("0:gamelog/gone@1", {"numbers": NumberSet([(1, 9)]).dump(), "_v": 1}, 0)]
+        )
+    assert bool(backfill(engine).gaps) is not kept
+    engine.finish(engine.driver())
+    assert (differing(engine.expected(), engine.documents()) == []) is kept
     store.close()
