@@ -16,6 +16,7 @@ from analytics.core import settle
 from analytics.engine import position
 from analytics.engine.position import DriverOvertaken
 from analytics.errors import Unavailable
+from analytics.spouts.ends import Ends
 
 MOMENTS = 10
 """Writes of documents, chosen by the seed; a run has a few hundred."""
@@ -177,3 +178,21 @@ def test_a_frozen_task_that_wakes(seed: int, tmp_path: Path) -> None:
             list(batch.settle())
             assert differing(expected, engine.documents()) == []
     finish(engine, [])
+
+
+def test_a_counted_journal_that_was_deleted_is_not_asked_for_again(tmp_path: Path) -> None:
+    """Its spout still reports it; the next driver begins with a batch that was frozen."""
+    engine = Play(tmp_path, 1).begin(portions=1)
+    engine.finish(engine.driver())
+    counted = position.EnginePosition(engine.store).load().ends
+    for name in counted:
+        (engine.config.data / name).unlink()
+    (engine.config.data / "gamelog_201901010000.txt").write_bytes(b"{}\n")
+    Ends(engine.config, "another").report({"gamelog_201901010000.txt": 3})
+    store = SteppedStore(engine.store)
+    store.at, store.after, store.event = 2, True, die
+    with pytest.raises(Died):
+        engine.driver(store).step()
+    assert position.EnginePosition(engine.store).load().frozen
+    engine.finish(engine.driver())
+    assert counted.items() <= position.EnginePosition(engine.store).load().ends.items()
