@@ -17,6 +17,7 @@ import msgspec
 from analytics import sealed
 from analytics.cluster import host_name
 from analytics.config import Config
+from analytics.errors import Unavailable
 from analytics.system import files
 
 logger = logging.getLogger(__name__)
@@ -42,18 +43,27 @@ def journal_folder(config: Config) -> Path:
     """Return the folder of this host's journals. On shared storage, its name is chosen once for a data folder, and noted in it.
 
     Another host's name must never lead here, nor a changed name of this host elsewhere: what a killed spout left here is found again.
+    Raise Unavailable where the folder is away: made again, it would lie below the mount point of storage that is not mounted.
     """
     shared = shared_folder(config)
     if shared == config.data:
         return shared
     note = config.data / "state" / _NOTE
     try:
-        return shared / note.read_text().strip()
+        folder = shared / note.read_text().strip()
     except FileNotFoundError:
-        folder = _new_folder(shared, host_name(config))
+        try:
+            folder = _new_folder(shared, host_name(config))
+        except OSError as error:
+            raise Unavailable(f"the shared folder {shared} can't be used: {error}") from error
         note.parent.mkdir(parents=True, exist_ok=True)
         files.write(note, f"{folder.name}\n".encode())
         return folder
+    if not folder.is_dir():
+        raise Unavailable(
+            f"{folder} is missing, where this host's journals lie by {note}: is the storage of engine.shared mounted?"
+        )
+    return folder
 
 
 def journal_folders(config: Config) -> list[Path]:
@@ -73,6 +83,7 @@ class Ends:
 
     def __init__(self, config: Config, name: str) -> None:
         self._path = journal_folder(config) / _FOLDER / f"{name}.json" if config.engine.kind else None
+        self._in_data = shared_folder(config) == config.data
         self._reported: dict[str, int] | None = None
 
     def are(self, ends: Mapping[str, int]) -> bool:
@@ -84,6 +95,7 @@ class Ends:
         if self._path is None or self.are(ends):
             return
         try:
+            self._path.parent.mkdir(parents=self._in_data, exist_ok=True)
             _write(self._path, ends)
         except OSError as error:
             logger.error("the ends of journals can't be reported: %s; the engine waits for them", error)
@@ -112,14 +124,16 @@ def report_counted(shared: Path, ends: Mapping[str, int]) -> None:
     """Report to the spouts of each folder up to which byte its journals are counted. Raise OSError where that can't be written.
 
     Args:
-        ends: by the journal's path in the shared folder.
+        ends: by the journal's path in the shared folder. A folder that is away is left out.
     """
     folders: dict[Path, dict[str, int]] = {}
     for journal, end in ends.items():
         path = shared / journal
         folders.setdefault(path.parent, {})[path.name] = end
     for folder, its in folders.items():
-        _write(folder / _FOLDER / _COUNTED, its)
+        if folder.is_dir():
+            (folder / _FOLDER).mkdir(exist_ok=True)
+            _write(folder / _FOLDER / _COUNTED, its)
 
 
 def read_counted(folder: Path) -> dict[str, int]:
@@ -129,7 +143,6 @@ def read_counted(folder: Path) -> dict[str, int]:
 
 def _write(path: Path, ends: Mapping[str, int]) -> None:
     """Replace a file; it need not survive a power loss, after which it is written again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.draft(path, sealed.sealed(msgspec.json.encode(_Ends(dict(ends)))), durable=False).replace(path)
 
 

@@ -150,6 +150,10 @@ class Journal:
         # A name of this minute may still be acknowledged, although its file is gone.
         self._named = {name for name in self._named if name.startswith(stem)}
         known = {*(self.acknowledged or ()), *self._others(), *self._named}
+        if not (
+            self._counted and self._counted.moved
+        ):  # shared storage that is not mounted has no folder for them
+            self.folder.mkdir(parents=True, exist_ok=True)
         self._fd, self._name = _create(self.folder, stem, known)
         self._named.add(self._name)
         self._appender = Appender(self._fd)
@@ -241,7 +245,6 @@ def _age(path: Path) -> tuple[str, int]:
 
 def _create(folder: Path, stem: str, known: Collection[str]) -> tuple[int, str]:
     """Make a file whose name was never used. ``known``: names of which is remembered how much was accepted."""
-    folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         name = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"

@@ -7,7 +7,7 @@ from gamelogs import Web, configured, eventually, line, lines
 from msgspec.structs import replace
 
 from analytics.config import EngineSection, JournalSection, Source
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts.ends import (
     Ends,
     durable_ends,
@@ -116,6 +116,31 @@ def test_journals_of_before_shared_storage_are_not_for_the_engine(tmp_path):
 def test_a_journal_that_is_gone_uncounted_stays_reported(tmp_path):
     """So that the driver says so."""
     config = with_engine(configured(tmp_path))
+    config.data.mkdir()
     ends = {"gamelog_202601010000.txt": 9, "gamelog_202601010001.txt": 9}
     report_counted(config.data, {"gamelog_202601010000.txt": 9, "gamelog_202601010001.txt": 8})
     assert Journal(config, "gamelog", ends).acknowledged == {"gamelog_202601010001.txt": 9}
+
+
+def test_nothing_is_written_below_a_mount_point_without_its_storage(tmp_path):
+    """It would be acknowledged, and hidden as soon as the storage is mounted."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    config = with_engine(configured(tmp_path / "a"), shared=str(shared))
+    journal, ends = Journal(config, "gamelog", {}), Ends(config, "gamelog")
+    journal.acknowledge(mark := journal.append(b"line"))
+    ends.report(journal.acknowledged)
+    journal.close()
+    counted = durable_ends(shared)
+    shared.rename(away := tmp_path / "away")
+    shared.mkdir()
+    with pytest.raises(OSError):
+        journal.append(b"another")
+    with pytest.raises(Unavailable, match=r"is the storage of .* mounted"):
+        Journal(config, "gamelog", journal.acknowledged)
+    ends.report({mark.name: 9})
+    report_counted(shared, counted)
+    assert list(shared.iterdir()) == []
+    shared.rmdir()
+    away.rename(shared)
+    assert Journal(config, "gamelog", journal.acknowledged).append(b"another").name != mark.name
