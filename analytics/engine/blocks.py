@@ -54,16 +54,16 @@ _ADVICE = "Its records are not counted yet: restore it, and the engine goes on"
 
 def _opened(shared: Path, block: JournalBlock) -> IO[bytes]:
     path = shared / block.journal
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        zipped = path.with_name(path.name + ".gz")
-    try:
-        return cast(IO[bytes], gzip.open(zipped, "rb"))
-    except FileNotFoundError:
-        if not any(shared.iterdir()):  # a mount point without its file system is empty
-            raise
-        raise JournalGone(f"{path} is missing, and so is {zipped.name}. {_ADVICE}") from None
+    zipped = path.with_name(path.name + ".gz")
+    # Unpacking makes the plain file before it removes the other, and packing the other way round.
+    for one, opened in ((path, open), (zipped, gzip.open), (path, open)):
+        try:
+            return cast(IO[bytes], opened(one, "rb"))
+        except FileNotFoundError:
+            continue
+    if not any(shared.iterdir()):  # a mount point without its file system is empty
+        raise FileNotFoundError(f"{path} is missing, as all else there")
+    raise JournalGone(f"{path} is missing, and so is {zipped.name}. {_ADVICE}")
 
 
 def _pieces(file: IO[bytes], block: JournalBlock) -> Iterator[bytes]:
@@ -71,14 +71,21 @@ def _pieces(file: IO[bytes], block: JournalBlock) -> Iterator[bytes]:
     file.seek(at)
     if block.begin:
         # A line that begins before the block belongs to the one before.
-        at += len(file.readline())
+        skipped = file.readline()
+        if not skipped.endswith(b"\n"):
+            raise _unseen(block, at + len(skipped))
+        at += len(skipped)
     while at < block.end:
         piece = file.read(min(PIECE, block.end - at))
         if not piece.endswith(b"\n"):
             piece += file.readline()
         if not piece.endswith(b"\n"):
-            raise Unavailable(
-                f"{block.journal} ends at byte {at + len(piece)}, expected lines up to {block.end}, as its spout reported"
-            )
+            raise _unseen(block, at + len(piece))
         at += len(piece)
         yield piece
+
+
+def _unseen(block: JournalBlock, end: int) -> Unavailable:
+    return Unavailable(
+        f"{block.journal} ends at byte {end}, expected lines up to {block.end}, as its spout reported"
+    )
