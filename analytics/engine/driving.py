@@ -18,6 +18,7 @@ import msgspec
 
 from analytics.config import Config, load
 from analytics.engine.adopt import begin_to_count
+from analytics.engine.blocks import JournalGone
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine
 from analytics.engine.live import EngineDriver
@@ -79,7 +80,7 @@ class Driving:
                 self.ending.wait(self._batch())
                 self._error = ""
             # This is the elected driver: one that has overtaken it was elected before.
-            except (Unavailable, DriverOvertaken, OSError) as error:
+            except (Unavailable, DriverOvertaken, JournalGone, OSError) as error:
                 self._fail(str(error))
 
     def line(self) -> DriverReport:
