@@ -125,7 +125,7 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
     plot.ygrid[0].grid_line_color = CODES["line"]
     in_percent = chart.unit == "percent"
     plot.yaxis[0].formatter = (
-        PrintfTickFormatter(format="%.0f%%")
+        PrintfTickFormatter(format="%.5g%%")
         if in_percent
         else NumeralTickFormatter(format=NUMBERS[chart.unit])
     )
@@ -143,6 +143,8 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
         plot.xaxis[0].ticker = FixedTicker(ticks=list(range(0, 24, 3)))
         plot.xaxis[0].formatter = PrintfTickFormatter(format="%02d:00")
         plot.xaxis[0].axis_line_color = CODES["line"]
+    elif chart.x == "number":
+        plot.xaxis[0].ticker.min_interval = 1
     elif chart.x == "word":
         plot.xaxis[0].major_label_policy = NoOverlap(min_distance=3)
         plot.xaxis[0].axis_line_color = CODES["line"]
