@@ -71,3 +71,11 @@ def test_the_conversion_of_a_cohort_is_the_stored_one(month: Month) -> None:
     assert (found[day]["size"], found[day]["median_days"]) == (stored["reg"], stored["median_days"])
     points = {str(one["n"]): {"count": one["count"], "rate": one["rate"]} for one in found[day]["points"]}
     assert points == stored["paid"] and len(points) > 10
+
+
+def test_what_is_empty_says_why(month: Month) -> None:
+    client = month.app.test_client()
+    assert "No cohort of these days is 45 days old" in client.get("/retention?by=later").text
+    areas = [id_ for id_, area in month.data.areas.items() if area.game == "dl"][:2]
+    assert "needs one area, plat or game" in client.get(f"/payment?area={','.join(areas)}").text
+    assert "an estimate" in client.get("/payment?game=dl").text

@@ -26,9 +26,9 @@ TOP_MEANS = "The share of the revenue that this part of the payers paid, those w
 
 
 class MonthOfPayers(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar month. ``day`` is its first."""
+    """A calendar month."""
 
-    day: Date
+    day: Annotated[Date, means("The first day of a calendar month, written YYYY-MM-DD.", "Month", "day")]
     payers: Annotated[int, means("The accts that paid in the month.", "Payers")]
     revenue: Annotated[Money, means("What they paid in the month.", "Revenue")]
     non_payers: Annotated[
@@ -58,8 +58,8 @@ class Conversion(msgspec.Struct, frozen=True):
     """How many of a cohort had paid by its n-th day."""
 
     n: Annotated[RowName, means("Days after the sign-up day: 0 to 30, 60 and 90.", "Days after")]
-    count: Annotated[int, means("Those of the cohort that had paid by then.", "Payers")]
-    size: Annotated[int, means("The accts of the cohorts whose n-th day has ended.", "Accts")]
+    count: Annotated[int, means("Those of the cohort that had paid by then.", "Had paid")]
+    size: Annotated[int, means("The accts of the cohorts whose n-th day has ended.", "Accts in all")]
     rate: Annotated[Percent, means("The share of the cohort that had paid by then.", "Rate")]
 
 
@@ -190,6 +190,12 @@ def _calendar(answer: PayersAnswer, t: Translate) -> str:
     return t("by calendar month")
 
 
+def _by_then(answer: PayersAnswer, t: Translate) -> str:
+    return t(
+        "the share of a cohort that had paid by its n-th day; fewer cohorts have reached later days, so the line of all may fall"
+    )
+
+
 MONTHS = Table(
     "months",
     "Payers by month",
@@ -275,7 +281,7 @@ PAGE = DashboardPage(
             "half",
             note=_calendar,
         ),
-        Panel(CONVERSION, SPEED, note=lambda answer, t: t("the share of a cohort that had paid by its n-th day")),
+        Panel(CONVERSION, SPEED, note=_by_then),
         Panel(COHORTS),
     ),
     csvs={"cohorts": _cohort_rows},

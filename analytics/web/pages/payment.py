@@ -308,6 +308,16 @@ LTV = Table(
     rows=_worth,
     more=tuple(Column(f"day{n}", f"LTV {n}", "money", VALUE) for n in LTV_DAYS),
 )
+
+
+def _forecast_note(answer: PaymentAnswer, t: Translate) -> str:
+    return t(
+        "an estimate from all cohorts of the last year, not a count"
+        if answer.forecast
+        else "needs one area, plat or game, and 5 cohorts that have reached their 14th day"
+    )
+
+
 FORECAST = Table("forecast", "Forecast of lifetime value", Forecast, "n value from_n cohorts error")
 INCOME = Chart("income", "Revenue", "day", (Series("revenue", "Revenue", 1, "money"),), form="stacked")
 PAYERS = Chart("payers", "Payers", "day", (Series("payers", "Payers", 2),), form="stacked")
@@ -353,9 +363,7 @@ PAGE = DashboardPage(
         Panel(DAYS.only("pay_rate", "new_pay_rate", "payers", "dau"), PAY_RATE, "half"),
         Panel(DAYS.only("arpu", "arppu", "revenue", "payers", "dau"), HEADS, "half"),
         Panel(LTV, WORTH, note=_worth_note),
-        Panel(
-            FORECAST, note=lambda answer, t: t("an estimate from all cohorts of the last year, not a count")
-        ),
+        Panel(FORECAST, note=_forecast_note),
         Panel(TOP_ACCTS, of_all=True, note=lambda answer, t: t("since the beginning, in these areas")),
     ),
     csvs={"top": every_payer, "ltv": _ltv_rows},

@@ -74,7 +74,7 @@ class Cohort(msgspec.Struct, frozen=True):
 class Average(msgspec.Struct, frozen=True):
     """A cell of the last row: all cohorts whose n-th day has ended, weighted by their size."""
 
-    n: Annotated[RowName, means("How many days, weeks or months after the cohort's own.", "After")]
+    n: Annotated[RowName, means("How many days, weeks or months after the cohort's own.", "n")]
     count: Annotated[int, means("The accts of all these cohorts that came back then.", "Came back")]
     size: Annotated[int, means("The accts of all these cohorts together.", "Accts")]
     rate: Annotated[Percent, means("The share of the cohort that came back then.", "Rate")]
@@ -327,7 +327,7 @@ COMEBACK = Chart(
     "n",
     (Series("rate", "Weighted average", 1, "percent"),),
     unit="percent",
-    x_title="After",
+    x_title="n",
     cohorts=_curves,
     rows=lambda answer: answer.average,
 )
