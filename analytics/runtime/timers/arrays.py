@@ -7,24 +7,17 @@ import numpy as np
 
 from analytics.timers.facts import Bits, Numbers, Payments
 
-SPARSE = 16
-"""With fewer accts than every 16th, sorting is quicker than a mask."""
-
 
 def each_once(numbers: Numbers) -> Numbers:
-    """Return numbers sorted, each once. A list of accts has each once as a rule: then sorting is enough."""
+    """Return numbers sorted, each once. Sorting is far quicker than ``np.unique``, which hashes, and than a mask of all accts."""
     ordered = np.sort(numbers)
-    return np.unique(ordered) if (ordered[1:] == ordered[:-1]).any() else ordered
+    again = ordered[1:] == ordered[:-1]
+    return ordered[np.concatenate([[True], ~again])] if again.any() else ordered
 
 
-def united(groups: Sequence[Numbers], accts: int) -> Numbers:
+def united(groups: Sequence[Numbers]) -> Numbers:
     """Return who is in any of the groups, sorted, each once."""
-    if sum(map(len, groups)) * SPARSE < accts:
-        return np.unique(np.concatenate(groups))
-    there = np.zeros(accts, np.bool_)
-    for group in groups:
-        there[group] = True
-    return np.flatnonzero(there).astype(np.uint32)
+    return each_once(np.concatenate(groups))
 
 
 def bits(groups: Iterable[Numbers], accts: int) -> Bits:

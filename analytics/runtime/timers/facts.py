@@ -332,7 +332,7 @@ class FactsReader:
             return
         known = self._accts[kind]
         groups = [self._translate(area, scope.pool, known[area][day]) for area in scope.areas]
-        self._put(kind, scope.pool, day, united(groups, len(self._numbers[scope.pool])))
+        self._put(kind, scope.pool, day, united(groups))
 
     def _number(self, area: str, accts: list[str]) -> Numbers:
         """Return the numbers of accts in an area."""
