@@ -85,14 +85,15 @@ def _by_login(name: str, period: TimerPeriod, after: Sequence[int], days: Sequen
     documents = partial(_documents, "reg", _signups, _logged_in, period, after)
     looks: Looks = {"signup": range(1), "login": days}
     spans = 0 if period == "day" else after[-1]
-    return Timer(name, documents, looks=looks, period=period, login_periods=spans, numbers=("reg",))
+    return Timer(
+        name, documents, looks=looks, period=period, login_periods=spans, cohort="signup", numbers=("reg",)
+    )
 
 
 def _by_payment(name: str, period: TimerPeriod, after: Sequence[int], days: Sequence[int]) -> Timer:
     documents = partial(_documents, "pay_user", _first_payers, _paid, period, after)
-    return Timer(
-        name, documents, looks={"first_pay": range(1), "pay": days}, period=period, numbers=("pay_user",)
-    )
+    looks: Looks = {"first_pay": range(1), "pay": days}
+    return Timer(name, documents, looks=looks, period=period, cohort="pay", numbers=("pay_user",))
 
 
 def _days(longest: int, periods: int) -> range:

@@ -47,4 +47,10 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
                 yield Document(day, fields, not len(cohort), part)
 
 
-firstpay = Timer("firstpay", _documents, looks={"signup": range(1), "pay": range(LAST + 1)}, numbers=("reg",))
+firstpay = Timer(
+    "firstpay",
+    _documents,
+    looks={"signup": range(1), "pay": range(LAST + 1)},
+    cohort="signup",
+    numbers=("reg",),
+)

@@ -66,4 +66,10 @@ class _PaymentRow:
         return [int(so_far[n]) for n in np.searchsorted(of_cohort, np.array(ends) - begin)]
 
 
-ltv = Timer("ltv", _documents, looks={"signup": range(1), "pay": range(LAST + 1)}, numbers=("reg",))
+ltv = Timer(
+    "ltv",
+    _documents,
+    looks={"signup": range(1), "pay": range(LAST + 1)},
+    cohort="signup",
+    numbers=("reg",),
+)

@@ -117,11 +117,13 @@ loginretention = Timer(
     "loginretention",
     _login_documents,
     looks={"signup": range(1), "login": range(1, LAST + 1)},
+    cohort="signup",
     numbers=("reg",),
 )
 paytraceday = Timer(
     "paytraceday",
     _pay_documents,
     looks={"first_pay": range(1), "pay": range(1, LAST + 1)},
+    cohort="pay",
     numbers=("pay_user",),
 )

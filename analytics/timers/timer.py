@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from analytics.timers.facts import Facts, Kind
+from analytics.timers.facts import Facts, Kind, Stored
 
 TimerPeriod = Literal["day", "week", "month"]
 Looks = Mapping[Kind, Sequence[int]]
@@ -42,6 +42,8 @@ class Timer:
         of_totals: whether there are documents of whole games and plats, too.
         login_periods: of how many weeks or months after its own a document looks at the logins, each taken as a whole; 0:
             it looks at those of single days.
+        cohort: "signup" or "pay" where a document is about the accts that signed up, or first paid, in its period: without any
+            of them it says the same, whatever others do.
         uses_start: whether documents depend on the scope's start.
         numbers: the fields of documents that hold a number; ``added``: those of them that may be added up over
             areas. The others count distinct accts, or follow from such counts.
@@ -53,6 +55,7 @@ class Timer:
     period: TimerPeriod = "day"
     of_totals: bool = True
     login_periods: int = 0
+    cohort: Stored | None = None
     uses_start: bool = False
     numbers: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
@@ -60,6 +63,10 @@ class Timer:
     def affected(self, kind: Kind, day: int) -> Iterator[int]:
         """Yield the first day of every period whose document changes with facts of that kind on ``day``."""
         yield from self._periods(day - after for after in self.looks.get(kind, ()))
+
+    def days_from(self, first: int) -> range:
+        """Return the days of the period that begins on ``first``."""
+        return range(first, last_of(self.period, first) + 1)
 
     def looked_at(self, kind: Kind, first: int) -> Iterable[int]:
         """Return the days that the document of the period that begins on ``first`` looks at, some of them several times."""

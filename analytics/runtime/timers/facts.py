@@ -135,19 +135,32 @@ class FactsReader:
     def load(self, needs: Iterable[tuple[Scope, Needs]]) -> None:
         """Read what of ``needs`` is not known yet."""
         listed = list(needs)
-        missing: dict[Stored, dict[tuple[str, int], None]] = {kind: {} for kind in COLLECTIONS}
-        for scope, days in listed:
-            for kind, of_kind in days.items():
-                for area in scope.areas:
-                    missing[kind].update(((area, day), None) for day in self._missing(kind, area, of_kind))
-        for kind, pairs in missing.items():
-            self._read(kind, list(pairs))
+        self.load_areas(listed)
         for scope, days in listed:
             if scope.is_total:
                 for kind, of_kind in days.items():
                     for day in sorted(self._missing(kind, scope.pool, of_kind)):
                         self._unite(kind, scope, day)
                         gevent.sleep(0)
+
+    def load_areas(self, needs: Iterable[tuple[Scope, Needs]]) -> None:
+        """Read what of ``needs`` is not known yet of the scopes' areas."""
+        missing: dict[Stored, dict[tuple[str, int], None]] = {kind: {} for kind in COLLECTIONS}
+        for scope, days in needs:
+            for kind, of_kind in days.items():
+                for area in scope.areas:
+                    missing[kind].update(((area, day), None) for day in self._missing(kind, area, of_kind))
+        for kind, pairs in missing.items():
+            self._read(kind, list(pairs))
+
+    def days_of_anybody(self, scope: Scope, days: Needs) -> Needs:
+        """Return those of ``days`` on which anybody signed up, or paid, in the scope. Load its areas, and all payments, before."""
+        found: Needs = defaultdict(set)
+        for area in scope.areas:
+            signups, pay = self._accts["signup"][area], self._pay[area]
+            found["signup"].update(day for day in days["signup"] if len(signups[day]))
+            found["pay"].update(day for day in days["pay"] if len(pay.get(day, NO_PAYMENTS).accts))
+        return found
 
     def load_spans(self, wanted: Iterable[tuple[Scope, set[Span]]]) -> None:
         """Work out who logged in in these spans, as far as it is not known yet: load the days that are needed anyway before."""

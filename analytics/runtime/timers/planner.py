@@ -49,13 +49,7 @@ class Planner:
                 yield from self._everything([scope for scope in scopes if scope.segment], by_area, now)
             if ruled:
                 yield from planning.of_spans(spans(self._facts, scopes, ruled.values(), now), ruled)
-            plan: Plan = {}
-            for scope in scopes:
-                changes = planning.changes_of(scope, by_area)
-                if work := self._work_of(scope, changes, before, now):
-                    plan[scope] = work
-                gevent.sleep(0)
-            yield plan
+            yield self._plan(scopes, by_area, before, now)
             if restarted := [scope for scope in scopes if moved.intersection(scope.areas)]:
                 users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
                 yield from planning.of_spans(spans(self._facts, restarted, users.values(), now), users)
@@ -79,18 +73,40 @@ class Planner:
                         firsts[first] = known[scope][name][first]
             yield plan
 
-    def _work_of(self, scope: Scope, changes: planning.Changes, before: int, now: int) -> planning.Work:
+    def _plan(
+        self, scopes: list[Scope], by_area: Mapping[str, planning.Changes], before: int, now: int
+    ) -> Plan:
         """Return what changes, and the time that has passed since ``before``, make of work."""
-        timers = planning.for_scope(self._timers, scope)
+        changes = {scope: planning.changes_of(scope, by_area) for scope in scopes}
+        works = {scope: self._work_of_changes(scope, some, now) for scope, some in changes.items() if some}
+        joining = {scope: planning.cohort_days(work, self._timers) for scope, work in works.items()}
+        self._facts.load_areas((scope, {"signup": days["signup"]}) for scope, days in joining.items())
+        plan: Plan = {}
+        for scope in scopes:
+            timers, some = planning.for_scope(self._timers, scope), []
+            if scope in works:
+                joined = self._facts.days_of_anybody(scope, joining[scope])
+                for kind, day in changes[scope]:
+                    if kind != "segment":
+                        joined[kind].add(day)
+                some.append(planning.of_cohorts(works[scope], timers, joined))
+                if scope.segment:
+                    some.append(planning.of_divisions(timers.values(), changes[scope], scope.last_day(now)))
+            if before:
+                some.append(planning.of_time(timers, scope.clock(before), scope.clock(now)))
+            if work := planning.merged(some):
+                plan[scope] = work
+            gevent.sleep(0)
+        return plan
+
+    def _work_of_changes(self, scope: Scope, changes: planning.Changes, now: int) -> planning.Work:
+        """Return what changes may change, also of cohorts that are empty."""
         if any(kind == "pay" for kind, _ in changes):
             self._facts.load_history(scope)
-        works = [
-            planning.of_changes(
-                timers, changes, scope.last_day(now), lambda day: self._facts.days_paid_next(scope, day)
-            )
-        ]
-        if scope.segment:
-            works.append(planning.of_divisions(timers.values(), changes, scope.last_day(now)))
-        if before:
-            works.append(planning.of_time(timers, scope.clock(before), scope.clock(now)))
-        return planning.merged(works)
+        gevent.sleep(0)
+        return planning.of_changes(
+            planning.for_scope(self._timers, scope),
+            changes,
+            scope.last_day(now),
+            lambda day: self._facts.days_paid_next(scope, day),
+        )

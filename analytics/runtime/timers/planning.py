@@ -58,6 +58,32 @@ def of_changes(
     return work
 
 
+def cohort_days(work: Work, timers: Mapping[str, Timer]) -> Needs:
+    """Return the days on which accts can join the cohorts that documents are about."""
+    days: Needs = defaultdict(set)
+    for name, firsts in work.items():
+        if cohort := timers[name].cohort:
+            for first in firsts:
+                days[cohort].update(timers[name].days_from(first))
+    return days
+
+
+def of_cohorts(work: Work, timers: Mapping[str, Timer], joined: Needs) -> Work:
+    """Return the part of the work that is not about empty cohorts.
+
+    Args:
+        joined: the days on which accts join cohorts, and those whose facts changed: accts may have joined on them before.
+    """
+    result = _nothing()
+    for name, firsts in work.items():
+        timer = timers[name]
+        days = joined[timer.cohort] if timer.cohort else set()
+        for first, tuples in firsts.items():
+            if not timer.cohort or not days.isdisjoint(timer.days_from(first)):
+                result[name][first] = tuples
+    return result
+
+
 def of_divisions(timers: Iterable[Timer], changes: Changes, last: int) -> Work:
     """Return what changed days of properties change where a segment divides accts: whatever looks at values of these days or later.
 
@@ -150,12 +176,14 @@ def chunks(plan: Plan) -> Iterator[Plan]:
 
 
 def groups(plan: Plan) -> Iterator[Plan]:
-    """Yield a plan in pieces of limited size: areas together, each plat and game alone at the end."""
+    """Yield a plan in pieces of limited size: areas together, and at the end each plat and game, those that share their facts together."""
     piece: Plan = {}
-    size = 0
-    for scope in sorted(plan, key=lambda scope: scope.is_total):
+    size, pool = 0, None
+    for scope in sorted(plan, key=lambda scope: (scope.is_total, scope.is_total and scope.shared_by)):
         count = sum(map(len, plan[scope].values())) * len(scope.parts)
-        if piece and (scope.is_total or size + count > DOCUMENTS_AT_ONCE):
+        others = scope.shared_by != pool if scope.is_total else size + count > DOCUMENTS_AT_ONCE
+        pool = scope.shared_by
+        if piece and others:
             yield piece
             piece, size = {}, 0
         piece[scope] = plan[scope]

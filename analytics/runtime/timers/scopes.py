@@ -55,6 +55,11 @@ class Scope:
         return self.same_as or self.stem
 
     @property
+    def shared_by(self) -> tuple[str, str]:
+        """What scopes have in common whose documents have the same numbers."""
+        return self.pool, self.segment.name if self.segment else ""
+
+    @property
     def is_total(self) -> bool:
         """Whether it unites areas."""
         return self.kind != "area"

@@ -1,6 +1,7 @@
 """Timer bolts touch what changed and what depends on it, all of that and nothing else."""
 
 import time
+from collections import Counter, defaultdict
 from typing import Any
 
 import gevent
@@ -12,8 +13,11 @@ from waiting import eventually
 
 from analytics.config import TimersSection
 from analytics.runtime.timers import planning, schedule
+from analytics.runtime.timers.facts import Needs
 from analytics.runtime.timers.node import Timers
 from analytics.runtime.timers.run import Run
+from analytics.timers import TIMERS
+from analytics.timers.timer import first_of
 
 OLD_DAY = "2015-02-10"
 
@@ -63,6 +67,19 @@ def test_what_changes_nothing_writes_nothing(suite: Any) -> None:
     suite.drain()
     assert {collection for collection, _ in suite.store.written} == {"positions"}
     assert suite.versions() == versions
+
+
+def test_documents_of_empty_cohorts_are_left_alone() -> None:
+    """A payment can change 91 cohorts; few of them have accts in a young area."""
+    day = 700_000
+    work = planning.of_changes(TIMERS, Counter({("pay", day): 1}), day)
+    joined: Needs = defaultdict(set, signup={day - 3}, pay={day - 1, day})
+    left = planning.of_cohorts(work, TIMERS, joined)
+    assert len(work["ltv"]) == 91
+    assert set(left["ltv"]) == set(left["firstpay"]) == {day - 3}
+    assert set(left["paytraceday"]) == {day - 1, day}
+    assert set(left["payweek"]) == {first_of("week", day), first_of("week", day - 1)}
+    assert left["kpi"] == work["kpi"], "it is about no cohort"
 
 
 def test_without_any_change_there_is_no_run(suite: Any) -> None:
