@@ -24,8 +24,13 @@ from analytics.runtime.timers.writing import Changes, Done, TimerWriter, tuple_o
 from analytics.store import Store, Write
 from analytics.store.store import Document
 from analytics.system.tasks import share
+from analytics.timers.facts import Facts
 from analytics.timers.start import NAME as START
+from analytics.timers.timer import Document as Computation
 from analytics.timers.timer import Timer
+
+Computed = dict[tuple[str, str, str, frozenset[int]], list[Computation]]
+"""Documents by pool and segment of their scopes, timer bolt and first days."""
 
 GROUPS_AT_ONCE = 3
 """One computes, one reads, one writes."""
@@ -130,8 +135,9 @@ class Run:
         now = moment(self._now, (document for some in stored.values() for document in some.values()))
         self._load(group, now)
         changes: dict[str, Changes] = defaultdict(Changes)
+        computed: Computed = {}
         for scope, work in group.items():
-            self._compare(scope, work, stored, now, changes)
+            self._compare(scope, work, stored, now, changes, computed)
             gevent.sleep(0)
         refused = {name: self.writer.carry_out(name, some) for name, some in changes.items()}
         return _restricted(group, refused) if any(refused.values()) else {}
@@ -168,15 +174,16 @@ class Run:
         stored: Mapping[str, Mapping[str, Document]],
         now: int,
         changes: Mapping[str, Changes],
+        shared: Computed,
     ) -> None:
-        """Note down which documents of a scope are to be written or removed."""
+        """Note down which documents of a scope are to be written or removed. ``shared``: what others of its group have computed."""
         facts = self._facts.facts(scope, scope.clock(now), *self._starts.of(scope))
         for name, firsts in work.items():
             timer, collection = self._timers[name], scope.collection(name)
             left = {scope.id_of(first, part) for first in firsts for part in scope.parts} & stored[
                 collection
             ].keys()
-            for computed in timer.documents(facts, firsts):
+            for computed in _computed(scope, timer, firsts, facts, shared):
                 if timer.period == "day" and not scope.has_day(computed.first):
                     continue
                 self.done.computed[collection] += 1
@@ -186,11 +193,7 @@ class Run:
                 if old is None and computed.empty:
                     continue
                 document = scope.key_fields(computed.first, computed.part) | computed.fields
-                differs = self.writer.compare(
-                    changes[collection], id_, old, document, now, firsts[computed.first]
-                )
-                if differs and scope.is_total:
-                    gevent.sleep(0)
+                self.writer.compare(changes[collection], id_, old, document, now, firsts[computed.first])
             # The day has not begun, say, as a clock was put back: there is nothing that such a document could say.
             changes[collection].removals.update({id_: stored[collection][id_].get("_v") for id_ in left})
 
@@ -205,6 +208,21 @@ class Run:
             for kind in wanted:
                 wanted[kind] |= days.get(kind, set())
         self._facts.trim(wanted)
+
+
+def _computed(
+    scope: Scope, timer: Timer, firsts: Iterable[int], facts: Facts, shared: Computed
+) -> Iterable[Computation]:
+    """Return a timer bolt's documents of a scope. A plat that has all of its game's areas has its game's numbers."""
+    if not scope.is_total:
+        return timer.documents(facts, firsts)
+    key = *scope.shared_by, timer.name, frozenset(firsts)
+    if key not in shared:
+        shared[key] = []
+        for document in timer.documents(facts, firsts):
+            shared[key].append(document)
+            gevent.sleep(0)
+    return shared[key]
 
 
 def _is_total(group: Plan) -> bool:
