@@ -1,5 +1,6 @@
 """What a run computes: the plans that follow from changes, from days that begin and end, and from what is stored."""
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 import gevent
@@ -69,8 +70,10 @@ class Planner:
         for plan in planning.of_spans(spans(self._facts, scopes, self._timers.values(), now), self._timers):
             for scope, work in plan.items():
                 for name, firsts in work.items():
-                    for first in firsts.keys() & known[scope][name].keys():
-                        firsts[first] = known[scope][name][first]
+                    if of_changes := {
+                        first: known[scope][name][first] for first in firsts if first in known[scope][name]
+                    }:
+                        work[name] = Counter({**firsts, **of_changes})
             yield plan
 
     def _plan(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from analytics.runtime.timers.facts import Needs
 from analytics.runtime.timers.scopes import Scope
 from analytics.timers.facts import Changing, Clock, Span
-from analytics.timers.timer import Timer, first_of, runs
+from analytics.timers.timer import Timer, TimerPeriod, first_of, runs
 
 DAYS_AT_ONCE = 31
 """Documents of so many days are computed from the same facts: more would hold more of them at once."""
@@ -108,12 +108,16 @@ def of_time(timers: Mapping[str, Timer], before: Clock, now: Clock) -> Work:
 
 
 def of_days(timers: Iterable[Timer], first: int, last: int, within: bool = False) -> Work:
-    """Return all periods that any of the days lies in; with ``within`` only those that begin on one of them."""
-    work = _nothing()
-    for timer in timers:
-        firsts = {first_of(timer.period, day) for day in range(first, last + 1)}
-        work[timer.name].update(dict.fromkeys((day for day in firsts if day >= first or not within), 0))
-    return work
+    """Return all periods that any of the days lies in; with ``within`` only those that begin on one of them.
+
+    Timer bolts of the same period share them: a plan of many areas would be large otherwise.
+    """
+    listed = list(timers)
+    by_period: dict[TimerPeriod, Counter[int]] = {}
+    for period in {timer.period for timer in listed}:
+        firsts = {first_of(period, day) for day in range(first, last + 1)}
+        by_period[period] = Counter(dict.fromkeys((day for day in firsts if day >= first or not within), 0))
+    return {timer.name: by_period[timer.period] for timer in listed}
 
 
 def of_spans(
@@ -166,11 +170,13 @@ def chunks(plan: Plan) -> Iterator[Plan]:
     for run in runs(days, DAYS_AT_ONCE):
         piece: Plan = {}
         for scope, work in plan.items():
-            some = {
-                name: Counter({day: firsts[day] for day in firsts if run[0] <= day <= run[-1]})
-                for name, firsts in work.items()
+            # Timer bolts may share their periods: each is cut once.
+            different = {id(firsts): firsts for firsts in work.values()}
+            cut = {
+                key: Counter({day: firsts[day] for day in firsts if run[0] <= day <= run[-1]})
+                for key, firsts in different.items()
             }
-            if some := {name: firsts for name, firsts in some.items() if firsts}:
+            if some := {name: cut[id(firsts)] for name, firsts in work.items() if cut[id(firsts)]}:
                 piece[scope] = some
         yield piece
 
