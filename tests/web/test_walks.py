@@ -145,7 +145,7 @@ def take(beside: Beside, names: Iterable[str], met: dict[str, Any]) -> None:
         [*command, *beside.addresses(), *names],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
     )
     try:
         while True:
