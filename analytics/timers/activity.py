@@ -26,7 +26,7 @@ def _activity(name: str, period: TimerPeriod) -> Timer:
         for first in firsts:
             last = last_of(period, first)
             days = range(first, last + 1)
-            active = facts.among(map(facts.logins, days))
+            active = facts.logged_in(first, last)
             signed_up = facts.among(map(facts.signups, days))
             counts = (facts.counted(mask, last) for mask in (active, active & signed_up, signed_up))
             for part, (users, new, signups) in enumerate(zip(*counts, strict=True)):

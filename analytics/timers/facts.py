@@ -7,7 +7,7 @@ in all time zones. Accts are numbers below ``Facts.accts``, assigned by the read
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ Cents = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Bits = NDArray[np.uint8]
 """A mask, eight accts a byte. It may end before the last acct."""
+
+AcctSet = Numbers | Bits
+"""Accts sorted, each once, or a bit each: whichever takes less memory."""
 
 Span = tuple[int, int]
 """The first and the last day."""
@@ -81,6 +84,18 @@ class Split:
         return found
 
 
+def is_bits(accts: AcctSet) -> TypeGuard[Bits]:
+    """Return whether these are bits."""
+    return accts.dtype == np.uint8
+
+
+def numbered(accts: AcctSet) -> Numbers:
+    """Return accts as numbers, sorted, each once."""
+    if is_bits(accts):
+        return np.flatnonzero(np.unpackbits(accts).view(np.bool_)).astype(np.uint32)
+    return cast(Numbers, accts)
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts of one scope: an area, or a whole game.
@@ -88,7 +103,7 @@ class Facts:
     Attributes:
         accts: every acct's number is below this.
         clock: what has begun and ended.
-        login, signup: per day who did, sorted, each once. Days without anybody may be left out.
+        login, signup: per day who did. Days without anybody may be left out.
         pay: per day who paid how much. Where first payments matter, from the scope's very first on.
         start: Unix seconds of the scope's earliest record, None before there is one.
         start_day: the day on which that was.
@@ -99,8 +114,8 @@ class Facts:
 
     accts: int
     clock: Clock
-    login: Mapping[int, Numbers] = field(default_factory=dict)
-    signup: Mapping[int, Numbers] = field(default_factory=dict)
+    login: Mapping[int, AcctSet] = field(default_factory=dict)
+    signup: Mapping[int, AcctSet] = field(default_factory=dict)
     pay: Mapping[int, Payments] = field(default_factory=dict)
     start: int | None = None
     start_day: int | None = None
@@ -140,21 +155,24 @@ class Facts:
 
     def logins(self, day: int) -> Numbers:
         """Return who logged in on ``day``."""
-        return self.login.get(day, NOBODY)
+        return numbered(self.login.get(day, NOBODY))
 
     def logged_in(self, first: int, last: int) -> Mask:
         """Return per acct number whether it logged in on any of these days."""
-        bits = self.login_spans.get((first, last))
-        if bits is None:
-            return self.among(map(self.logins, range(first, last + 1)))
+        whole = self.login_spans.get((first, last))
+        days = (self.login[day] for day in range(first, last + 1) if day in self.login)
         mask = np.zeros(self.accts, np.bool_)
-        known = np.unpackbits(bits)[: self.accts]
-        mask[: len(known)] = known
+        for accts in days if whole is None else [whole]:
+            if is_bits(accts):
+                there = np.unpackbits(accts)[: self.accts].view(np.bool_)
+                mask[: len(there)] |= there
+            else:
+                mask[accts] = True
         return mask
 
     def signups(self, day: int) -> Numbers:
         """Return who signed up on ``day``."""
-        return self.signup.get(day, NOBODY)
+        return numbered(self.signup.get(day, NOBODY))
 
     def payments(self, day: int) -> Payments:
         """Return who paid on ``day``."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from analytics.timers.facts import Bits, Numbers, Payments
+from analytics.timers.facts import AcctSet, Bits, Numbers, Payments
 
 
 def each_once(numbers: Numbers) -> Numbers:
@@ -28,9 +28,10 @@ def bits(groups: Iterable[Numbers], accts: int) -> Bits:
     return np.packbits(there)
 
 
-def set_bits(some: Bits) -> Numbers:
-    """Return the accts whose bit is set."""
-    return np.flatnonzero(np.unpackbits(some)).astype(np.uint32)
+def packed(numbers: Numbers) -> AcctSet:
+    """Return sorted accts as bits where that takes less than half the memory, as of those who log in on a day."""
+    accts = int(numbers[-1]) + 1 if len(numbers) else 0
+    return bits([numbers], accts) if 2 * (accts // 8 + 1) < numbers.nbytes else numbers
 
 
 def summed(numbers: Numbers, cents: Any) -> Payments:

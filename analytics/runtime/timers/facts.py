@@ -19,7 +19,7 @@ from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
 from analytics.core.segments import Segments
-from analytics.runtime.timers.arrays import bits, each_once, set_bits, summed, united
+from analytics.runtime.timers.arrays import bits, each_once, packed, summed, united
 from analytics.runtime.timers.assigned import Assigned
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
 from analytics.store import Store
@@ -29,6 +29,7 @@ from analytics.timers.facts import (
     NO_PAYMENTS,
     NOBODY,
     TIERS,
+    AcctSet,
     Bits,
     Changing,
     Clock,
@@ -37,6 +38,7 @@ from analytics.timers.facts import (
     Payments,
     Span,
     Stored,
+    numbered,
 )
 from analytics.timers.timer import Timer
 
@@ -81,7 +83,7 @@ class FactsReader:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._accts: dict[Literal["login", "signup"], dict[str, dict[int, Numbers]]] = {
+        self._accts: dict[Literal["login", "signup"], dict[str, dict[int, AcctSet]]] = {
             "login": defaultdict(dict),
             "signup": defaultdict(dict),
         }
@@ -170,7 +172,7 @@ class FactsReader:
             if scope.is_total:
                 for span in spans - self._spans[scope.pool].keys():
                     groups = [
-                        self._translate(area, scope.pool, set_bits(self._spans[area][span]))
+                        self._translate(area, scope.pool, numbered(self._spans[area][span]))
                         for area in scope.areas
                     ]
                     self._spans[scope.pool][span] = bits(groups, len(self._numbers[scope.pool]))
@@ -191,7 +193,7 @@ class FactsReader:
                 logins[asked[id_]] = self._users(collection, area, document)
             gevent.sleep(0)
         for first, last in spans:
-            groups = [logins[day] for day in range(first, last + 1) if day in logins]
+            groups = [numbered(logins[day]) for day in range(first, last + 1) if day in logins]
             self._spans[area][first, last] = bits(groups, len(self._numbers[area]))
 
     def load_history(self, scope: Scope) -> None:
@@ -329,7 +331,7 @@ class FactsReader:
         if kind == "pay":
             self._pay[stem][day] = what
         else:
-            self._accts[kind][stem][day] = what
+            self._accts[kind][stem][day] = packed(what)
 
     def _unite(self, kind: Stored, scope: Scope, day: int) -> None:
         """Work out a plat's or game's day from its areas'."""
@@ -344,7 +346,7 @@ class FactsReader:
                 self._put("pay", scope.pool, day, NO_PAYMENTS)
             return
         known = self._accts[kind]
-        groups = [self._translate(area, scope.pool, known[area][day]) for area in scope.areas]
+        groups = [self._translate(area, scope.pool, numbered(known[area][day])) for area in scope.areas]
         self._put(kind, scope.pool, day, united(groups))
 
     def _number(self, area: str, accts: list[str]) -> Numbers:
