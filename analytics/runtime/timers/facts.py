@@ -7,7 +7,8 @@ change of it is reported: the node, which receives every change, reads an area-d
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, Literal
 
 import gevent
@@ -100,12 +101,12 @@ class FactsReader:
         """Return about how much memory the facts take."""
         arrays: list[np.ndarray[Any, Any]] = []
         for kind in self._accts.values():
-            arrays += [numbers for of in kind.values() for numbers in of.values()]
+            arrays += chain.from_iterable(map(dict.values, kind.values()))
         for of in self._pay.values():
             arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
         for spans in self._spans.values():
             arrays += spans.values()
-        days = sum(array.nbytes for array in arrays) + len(arrays) * BYTES_A_DAY
+        days: int = sum(map(attrgetter("nbytes"), arrays)) + len(arrays) * BYTES_A_DAY
         names = sum(accts.nbytes for accts in self._numbers.values())
         translated = sum(table.nbytes for table in self._translated.values())
         return days + names + translated + self._values.bytes
