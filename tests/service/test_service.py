@@ -305,7 +305,7 @@ def test_a_reload_takes_a_new_area_up_while_the_broker_runs_on(suite: Background
     until(lambda: suite.journaled() == suite.written)
     before = suite.pids()
     suite.configure(f'[games.dl.areas.{"7" * 24}]\nplat = "2001"\n')
-    assert "`analytics reload` takes that up, and restarts dashboard timers main gamelog" in suite.must(
+    assert "`analytics reload` takes that up, and restarts dashboard main timers gamelog" in suite.must(
         "start"
     )
     said = suite.must("reload")

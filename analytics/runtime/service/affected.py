@@ -48,4 +48,4 @@ def affected(before: Config, after: Config) -> list[str] | None:
             names.update(READ_BY[key])
         else:
             return None
-    return sorted(names.intersection(running), key=rank)
+    return sorted(names.intersection(running), key=lambda name: (rank(name), name))

@@ -124,7 +124,7 @@ class MongodEngine(Engine):
         mark, lock = self.database / PLAIN_JOURNAL, self.database / "mongod.lock"
         if not mark.exists() and lock.exists() and lock.stat().st_size:
             return []
-        mark.touch()
+        mark.touch(mode=0o600)
         return ["--wiredTigerJournalCompressor", "none"]
 
     def uri(self) -> str:
