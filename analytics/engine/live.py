@@ -154,7 +154,7 @@ class EngineDriver:
     def _lost_writes(self, saved: SavedPosition) -> LostWrites | None:
         """Return what the store has lost of documents that it should have, as far as that shows.
 
-        A batch that has begun is finished all the same: a backfill needs one after which nothing is half written.
+        A batch that has begun is still finished: a backfill needs one after which nothing is half written.
         """
         found = (older_documents(self._store, bolt, some, saved.log) for bolt, some in saved.written.items())
         return next(filter(None, found), None)
