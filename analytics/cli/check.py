@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -97,6 +97,7 @@ def tries(config: Config) -> Iterator[Try]:
         yield "bolts of your own", partial(_own_bolts, config)
     if config.engine.kind:
         yield "engine", partial(_shared_folder, config)
+        yield "who counts", partial(_handed_over, config)
         if config.engine.kind == "spark":
             yield "Spark", partial(_spark, config)
     else:
@@ -185,11 +186,8 @@ def _areas(config: Config) -> Outcome:
     """Compare the configured areas with their documents."""
     if "store" in needed(config) and not _runs(config, "store"):
         return "not compared with their documents, as the embedded server is not running"
-    store = open_store(config, PROBE_SECONDS)
-    try:
+    with closing(open_store(config, PROBE_SECONDS)) as store:
         found = contradictions(config, store)
-    finally:
-        store.close()
     if found:
         return [Finding(Grade.WARNING, summary(found))]
     return "game, plat and time zone are those of the documents"
@@ -205,11 +203,8 @@ def _own_bolts(config: Config) -> Outcome:
     names = ", ".join(fingerprints(config))
     if "store" in needed(config) and not _runs(config, "store"):
         return f"{names}; not compared with their documents, as the embedded server is not running"
-    store = open_store(config, PROBE_SECONDS)
-    try:
+    with closing(open_store(config, PROBE_SECONDS)) as store:
         found = list(Declarations(config, store).disagreements(config))
-    finally:
-        store.close()
     return [Finding(Grade.WARNING, text) for text in found] or f"{names}: counted as they are declared"
 
 
@@ -255,6 +250,16 @@ def _shared_folder(config: Config) -> str:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise CheckFailed(f"{folder} is not a folder that this user may write to; change its permissions")
     return f"journals of this host lie in {folder}; spouts report {count:,} journals"
+
+
+def _handed_over(config: Config) -> str:
+    from analytics.engine.adopt import expect_no_broker
+
+    if "store" in needed(config) and not _runs(config, "store"):
+        return "not known, as the embedded server is not running"
+    with closing(open_store(config, PROBE_SECONDS)) as store:
+        expect_no_broker(config, store)
+    return "the engine, and nobody before it"
 
 
 def _spark(config: Config) -> Iterator[Finding]:

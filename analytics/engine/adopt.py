@@ -142,13 +142,8 @@ def note(store: Store, by: str) -> None:
     store.write(POSITIONS, [Write(COUNTING, {"by": by, "_v": 1}, None)])
 
 
-def begin_to_count(config: Config, store: Store) -> None:
-    """Note that the engine counts, where nobody has counted before.
-
-    Raises:
-        NotHandedOver: broker and workers have counted.
-        Unavailable: the store does not answer.
-    """
+def expect_no_broker(config: Config, store: Store) -> None:
+    """Raise NotHandedOver where broker and workers have counted, Unavailable where the store does not answer."""
     found = counting(store)
     before = readers(msgspec.structs.replace(config, engine=EngineSection()))
     if found == "broker" or (not found and _logs(store, before) - {""}):
@@ -156,7 +151,17 @@ def begin_to_count(config: Config, store: Store) -> None:
             "broker and workers have counted records of this database: `bin/analytics engine adopt` hands over to the engine, so that "
             "none counts twice"
         )
-    if not found:
+
+
+def begin_to_count(config: Config, store: Store) -> None:
+    """Note that the engine counts, where nobody has counted before.
+
+    Raises:
+        NotHandedOver: broker and workers have counted.
+        Unavailable: the store does not answer.
+    """
+    expect_no_broker(config, store)
+    if not counting(store):
         note(store, "engine")
     mark = config.data / ENGINE_COUNTS
     if not mark.exists():
