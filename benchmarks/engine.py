@@ -16,7 +16,6 @@ from pathlib import Path
 
 import click
 
-from analytics.cluster import LocalRegistry
 from analytics.config import load
 from analytics.errors import Unavailable
 from analytics.runtime.engine_progress import EngineProgress
@@ -44,6 +43,11 @@ class Running:
     pids: dict[str, int]
     cluster: SparkCluster | None
 
+    def batches(self) -> int:
+        """Return how many batches the engine has committed."""
+        progress = EngineProgress.load(self.store)
+        return progress.batch if progress else 0
+
     def counted(self) -> int:
         """Return how many records of game logs the engine has committed."""
         progress = EngineProgress.load(self.store)
@@ -67,7 +71,13 @@ class Running:
             executors = self.cluster.executors()
             python = sum(end_to_end.usage(child).cpu for pid in executors for child in children(pid))
             java = sum(found.pop(f"worker {number}") for number in range(len(self.cluster.workers)))
-            found |= {"executors' Python": python, "and Java": java - python}
+            driver = sum(
+                end_to_end.usage(java).cpu
+                for process in children(self.pids["engine"])
+                for java in children(process)
+            )
+            found["engine"] -= driver
+            found |= {"its Java": driver, "executors' Python": python, "and Java": java - python}
         return found
 
 
@@ -148,7 +158,7 @@ def main(
 
 def _measure_throughput(kind: str, tasks: int, source: Path, count: int, work: Path) -> None:
     with running(kind, tasks, 1.0, work) as found:
-        before, begin = found.cpu(), time.monotonic()
+        before, begin, batches = found.cpu(), time.monotonic(), found.batches()
         os.link(source, found.folder / "in" / "bench.log")
         found.wait_until_counted(WARM_UP + count)
         seconds, after = time.monotonic() - begin, found.cpu()
@@ -157,13 +167,8 @@ def _measure_throughput(kind: str, tasks: int, source: Path, count: int, work: P
         each = ", ".join(f"{name} {cpu:.1f}" for name, cpu in used.items())
         click.echo(
             f"{kind} {tasks or ''}: {count / seconds:,.0f} lines/s, {own:.1f} CPU us a line without mongod ({each}); "
-            f"shuffled {_shuffled(found) / 1e6:.1f} MB; load {os.getloadavg()[0]:.1f}"
+            f"{found.batches() - batches} batches; load {os.getloadavg()[0]:.1f}"
         )
-
-
-def _shuffled(found: Running) -> int:
-    nodes = LocalRegistry(found.suite.config.data).list()
-    return sum(int(node.state.get("shuffled_bytes", 0)) for node in nodes)
 
 
 def _measure_latency(kind: str, tasks: int, batch_seconds: float, rate: int, work: Path) -> None:

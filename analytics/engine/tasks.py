@@ -83,11 +83,12 @@ class AreaSettled:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Where deltas lie: a file and bytes of it."""
+    """Where deltas lie: a file, bytes of it, and their SHA-256."""
 
     path: str
     offset: int
     size: int
+    digest: bytes
 
 
 Extents = Mapping[int, Extent]

@@ -9,19 +9,14 @@ from analytics.config import Config
 from analytics.config.sections import EngineSection
 from analytics.engine.blocks import JournalBlock
 from analytics.engine.context import Context
-from analytics.engine.engines.spark import SparkBatch, SparkEngine, spread
+from analytics.engine.engines.spark import SparkBatch, SparkEngine
 from analytics.engine.engines.spark_connection import reason
 from analytics.engine.engines.spark_probe import findings
-from analytics.engine.tasks import AreaSettled, FoldTask, Summary
+from analytics.engine.extents import DeltasLost, load_extent, write_portions
+from analytics.engine.tasks import AreaSettled, Extent, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store.probe import Grade
 from analytics.testing.ports import free_ports
-
-
-def test_areas_are_spread_by_size() -> None:
-    assert spread({"a": 9, "b": 1, "c": 2, "d": 3}, 2) == {"a": 0, "d": 1, "c": 1, "b": 1}
-    assert spread({"a": 9}, 6) == {"a": 0}
-    assert set(spread(dict.fromkeys("abc", 0), 3).values()) == {0, 1, 2}
 
 
 class Jobs(SparkEngine):
@@ -29,20 +24,47 @@ class Jobs(SparkEngine):
 
     def __init__(self, *outcomes: list[object]) -> None:
         super().__init__(EngineSection(kind="spark"))
-        self._outcomes = list(outcomes)
+        self.outcomes = list(outcomes)
 
     def job(self, action):
-        return self._outcomes.pop(0)
+        return self.outcomes.pop(0)
 
 
 def test_areas_that_were_settled_before_the_store_went_away_are_reported_with_the_others() -> None:
-    folded = [(0, Summary(), {"a": 1, "b": 1})]
+    folded = [(0, (Summary(), {0: Extent("a", 0, 1, b""), 1: Extent("a", 1, 1, b"")}))]
     first, second = AreaSettled("a", {"loginday": [1]}), AreaSettled("b", {"loginday": [2]})
-    engine = Jobs(folded, [first, Unavailable("the store is away")], [second])
+    engine = Jobs(folded, [(0, [first]), (1, Unavailable("the store is away"))], [(1, [second])])
     batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
     with pytest.raises(Unavailable):
         list(batch.settle())
     assert list(batch.settle()) == [first, second]
+
+
+def test_blocks_whose_deltas_are_lost_are_folded_again() -> None:
+    one, other = Extent("a", 0, 1, b""), Extent("b", 0, 1, b"")
+    settled = AreaSettled("a")
+    engine = Jobs(
+        [(0, (Summary(lines=1), {0: one}))],
+        [(0, DeltasLost("gone"))],
+        [(0, (Summary(lines=1), {0: other}))],
+        [(0, [settled])],
+    )
+    batch = SparkBatch(engine, 1, [FoldTask(JournalBlock("gamelog_201801010000.txt", 0, 9), 1)])
+    with pytest.raises(Unavailable):
+        list(batch.settle())
+    assert list(batch.settle()) == [settled] and engine.outcomes == []
+
+
+def test_deltas_that_are_not_what_was_written_are_lost(tmp_path) -> None:
+    path = tmp_path / "0"
+    extent = write_portions({0: {"area": {}}}, str(path))[0]
+    assert load_extent(extent) == {"area": {}}
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(DeltasLost, match="not what was written"):
+        load_extent(extent)
+    path.unlink()
+    with pytest.raises(DeltasLost, match="can't be read"):
+        load_extent(extent)
 
 
 def test_without_a_master_it_says_so_at_once(tmp_path) -> None:

@@ -25,7 +25,7 @@ from secrets import token_hex
 from typing import Any
 
 from analytics.engine.context import Context
-from analytics.engine.engines.local_tasks import fold_block, settle_extents
+from analytics.engine.portions import fold_block, settle_extents
 from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import Unavailable
 from analytics.system.processes import process_started

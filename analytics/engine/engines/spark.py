@@ -1,22 +1,25 @@
 """Tasks on Apache Spark, 3.5 or 4, as plain RDD jobs: Spark distributes the work, and the driver alone decides what a batch is.
 
-    tasks ─▶ fold ─▶ summaries, and deltas by area, kept on the executors' disks
-                                   └▶ shuffled by area ─▶ settle ─▶ documents
+    tasks ─▶ fold ─▶ summaries, and deltas in files of the shared folder, by portion of the areas
+                                   └▶ settle, a portion in each task ─▶ documents
 
 Executors need the same release of the suite and of Python, the shared folder and the store; `bin/analytics check` tries
-that. A task that is lost, repeated or a zombie does no harm: folding changes nothing outside, and documents know what they
+that. A task that is lost, repeated or a zombie does no harm: folding writes a file of its own, and documents know what they
 include.
+
+Measured: deltas that Spark kept on executors' disks, and shuffled, cost a second Python process for each task, and these took
+turns in settling an area, each with old documents in memory.
 """
 
-import pickle
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from heapq import heapify, heapreplace
+from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from analytics.config.sections import EngineSection
-from analytics.core.combine import Deltas, extend
 from analytics.engine.blocks import JournalGone
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines.spark_connection import (
@@ -28,9 +31,9 @@ from analytics.engine.engines.spark_connection import (
     is_stopped,
     reason,
 )
-from analytics.engine.fold import fold
-from analytics.engine.settle import settle_areas
-from analytics.engine.tasks import AreaSettled, FoldTask, Summary
+from analytics.engine.extents import DeltasLost
+from analytics.engine.portions import fold_block, settle_extents
+from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.system.interpreter import tune
 
@@ -39,8 +42,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PARTITIONS_A_TASK = 3
-"""Areas are settled in so many partitions for each task that runs at a time, so that a large one holds up few others."""
+PORTIONS_A_TASK = 3
+"""Areas are settled in so many portions for each task that runs at a time, so that a large one holds up few others."""
+
+DELTAS = "deltas"
+"""The folder for deltas, in the shared one."""
 
 Outcome = Any
 """What a task returns for each of its parts: a result, or the error that the driver is to raise."""
@@ -56,7 +62,9 @@ class SparkEngine:
         self._shared: Broadcast[Context] | None = None
         self._error = ""
         self._lost_before = 0
-        self.generation = 0
+        self._folder: Path | None = None
+        self._homes: RDD[int] | None = None
+        self._at_home: frozenset[str] = frozenset()
 
     @property
     def tasks(self) -> int:
@@ -74,24 +82,55 @@ class SparkEngine:
         return SparkBatch(self, number, tasks)
 
     def state(self) -> dict[str, object]:
-        """Return what ``status`` shows: ``tasks_lost`` since the start, ``executors`` now, ``error``.
-
-        ``shuffled_bytes``: what has travelled between tasks of this connection.
-        """
+        """Return what ``status`` shows: ``tasks_lost`` since the start, ``executors`` now, ``error``."""
         found = Executors()
         if self._spark is not None:
             with suppress(Exception):  # whatever py4j raises while Spark stops
                 found = executors(self._spark)
         return {
             "tasks_lost": self._lost_before + found.tasks_lost,
-            "executors": found.active,
-            "shuffled_bytes": found.shuffled_bytes,
+            "executors": len(found.active),
             "error": self._error,
         }
 
     def close(self) -> None:
         """Disconnect from the cluster."""
         self._drop()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def folder(self, number: int) -> Path:
+        """Return the folder for a batch's deltas. What drivers before have left in the shared folder is removed first.
+
+        Raises:
+            Unavailable: the shared folder is away.
+        """
+        assert self._context is not None, "start() comes first"
+        shared = self._context.shared
+        try:
+            if not any(shared.iterdir()):  # a mount point without its file system is empty
+                raise Unavailable(f"the shared folder {shared} is empty")
+            if self._folder is None:
+                shutil.rmtree(shared / DELTAS, ignore_errors=True)
+                self._folder = shared / DELTAS / token_hex(8)
+            folder = self._folder / str(number)
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"the shared folder {shared} can't be written to: {error}") from error
+        return folder
+
+    def homes(self, spark: "SparkContext") -> "RDD[int]":
+        """Return an RDD with a partition for each portion, kept by the executor that settles that: Spark prefers it from then on."""
+        present = executors(spark).active
+        if self._homes is None or self._at_home != present:
+            from pyspark import StorageLevel
+
+            if self._homes is not None:
+                self._homes.unpersist()
+            portions = list(range(PORTIONS_A_TASK * self.tasks))
+            self._homes = spark.parallelize(portions, len(portions)).persist(StorageLevel.MEMORY_ONLY)
+            self._at_home = present
+        return self._homes
 
     def shared(self) -> "Broadcast[Context]":
         """Return what tasks need, as each executor fetches it once."""
@@ -131,11 +170,10 @@ class SparkEngine:
             assert self._context is not None, "start() comes first"
             self._spark = connect(self._section)
             self._shared = self._spark.broadcast(self._context)
-            self.generation += 1
         return self._spark
 
     def _drop(self) -> None:
-        spark, self._spark, self._shared = self._spark, None, None
+        spark, self._spark, self._shared, self._homes = self._spark, None, None, None
         if spark is None:
             return
         with suppress(Exception):
@@ -144,120 +182,76 @@ class SparkEngine:
 
 
 class SparkBatch:
-    """Blocks of a batch, folded: deltas lie on the executors, or are folded again where those are gone."""
+    """Blocks of a batch, folded: deltas lie in files, or blocks are folded again where those are gone."""
 
     def __init__(self, engine: SparkEngine, number: int, tasks: Sequence[FoldTask]) -> None:
         self._engine = engine
         self._number = number
-        self._tasks = list(tasks)
-        self._summaries: list[Summary] = [Summary()] * len(tasks)
-        self._sizes: list[dict[str, int]] = [{}] * len(tasks)
-        self._folded: list[tuple[RDD[Any], set[int]]] = []
-        self._generation = 0
-        self._done: dict[str, AreaSettled] = {}
-        self._fold(range(len(tasks)))
+        self._tasks = dict(enumerate(tasks))
+        self._folded: dict[int, tuple[Summary, Extents]] = {}
+        self._settled: dict[int, list[AreaSettled]] = {}
+        self._folder: Path | None = None
+        self._fold(self._tasks)
 
     @property
     def summaries(self) -> Sequence[Summary]:
         """What each task has found, in the order of the tasks."""
-        return self._summaries
+        return [self._folded[index][0] for index in self._tasks]
 
     def again(self, tasks: Mapping[int, FoldTask]) -> None:
         """Fold these blocks once more; what was folded of them before is dropped."""
-        for index, task in tasks.items():
-            self._tasks[index] = task
-        for _, indexes in self._folded:
-            indexes.difference_update(tasks)
-        self._fold(sorted(tasks))
+        self._tasks |= tasks
+        self._fold(tasks)
 
     def settle(self) -> Iterator[AreaSettled]:
-        """Settle every area that is not settled yet, each in one task; yield all of them."""
-        sizes: dict[str, int] = {}
-        for some in self._sizes:
-            for area, size in some.items():
-                if area not in self._done:
-                    sizes[area] = sizes.get(area, 0) + size
+        """Settle every portion that is not settled yet, each in one task; yield all areas."""
+        extents: dict[int, list[Extent]] = {}
+        for _, some in self._folded.values():
+            for portion, extent in some.items():
+                if portion not in self._settled:
+                    extents.setdefault(portion, []).append(extent)
         failed = []
-        for outcome in self._engine.job(partial(self._settled, sizes)) if sizes else ():
-            if isinstance(outcome, AreaSettled):
-                self._done[outcome.area] = outcome
-            else:
+        for portion, outcome in self._engine.job(partial(self._settle, extents)) if extents else ():
+            if isinstance(outcome, AnalyticsError):
                 failed.append(outcome)
+            else:
+                self._settled[portion] = outcome
+        if any(isinstance(error, DeltasLost) for error in failed):
+            self._fold(self._tasks)
         if failed:
             # One that no retry changes comes first.
             raise min(failed, key=lambda error: isinstance(error, Unavailable))
-        yield from self._done.values()
+        for areas in self._settled.values():
+            yield from areas
 
     def close(self) -> None:
         """Drop the deltas."""
-        for rdd, _ in self._folded:
-            with suppress(Exception):  # the cluster is gone, and they with it
-                rdd.unpersist()
-        self._folded.clear()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _fold(self, indexes: Sequence[int]) -> None:
-        if not indexes:
+    def _fold(self, tasks: Mapping[int, FoldTask]) -> None:
+        if not tasks:
             return
-        for index, outcome, sizes in self._engine.job(lambda spark: self._summed(spark, indexes)):
-            if not isinstance(outcome, Summary):
+        for index, outcome in self._engine.job(partial(self._fold_job, tasks)):
+            if isinstance(outcome, AnalyticsError):
                 self.close()
                 raise outcome
-            self._summaries[index], self._sizes[index] = outcome, sizes
+            self._folded[index] = outcome
 
-    def _summed(
-        self, spark: "SparkContext", indexes: Sequence[int]
-    ) -> list[tuple[int, Outcome, dict[str, int]]]:
-        rdd = self._persisted(spark, indexes)
-        return rdd.filter(_is_summary).map(_after_first).collect()
+    def _fold_job(self, tasks: Mapping[int, FoldTask], spark: "SparkContext") -> list[tuple[int, Outcome]]:
+        self._folder = self._engine.folder(self._number)
+        portions = PORTIONS_A_TASK * self._engine.tasks
+        work = partial(_fold_tasks, self._engine.shared(), self._number, portions, str(self._folder))
+        return spark.parallelize(list(tasks.items()), len(tasks)).mapPartitions(work).collect()
 
-    def _persisted(self, spark: "SparkContext", indexes: Sequence[int]) -> "RDD[Any]":
-        """Return an RDD with a partition for each of these tasks."""
-        from pyspark import StorageLevel
-
-        tasks = [(index, self._tasks[index]) for index in indexes]
-        rdd = spark.parallelize(tasks, len(tasks)).mapPartitions(
-            partial(_fold_tasks, self._engine.shared(), self._number)
-        )
-        rdd.persist(StorageLevel.DISK_ONLY)
-        self._folded.append((rdd, set(indexes)))
-        self._generation = self._engine.generation
-        return rdd
-
-    def _settled(self, sizes: Mapping[str, int], spark: "SparkContext") -> list[Outcome]:
-        if self._generation != self._engine.generation:
-            self._folded.clear()
-            self._persisted(spark, range(len(self._tasks)))
-        partition_of = spread(sizes, PARTITIONS_A_TASK * self._engine.tasks)
-        deltas = [
-            rdd.mapPartitions(partial(_deltas, frozenset(indexes), frozenset(sizes)))
-            for rdd, indexes in self._folded
-            if indexes
-        ]
-        return (
-            spark.union(deltas)
-            .partitionBy(len(set(partition_of.values())), partition_of.__getitem__)
-            .mapPartitions(partial(_settle_areas, self._engine.shared(), self._number))
-            .collect()
-        )
+    def _settle(
+        self, extents: Mapping[int, Sequence[Extent]], spark: "SparkContext"
+    ) -> list[tuple[int, Outcome]]:
+        work = partial(_settle_portions, self._engine.shared(), self._number, extents)
+        return spark.runJob(self._engine.homes(spark), work, sorted(extents))
 
 
-def spread(sizes: Mapping[str, int], most: int) -> dict[str, int]:
-    """Return a partition for each area, at most so many and none empty, so that they are about as large.
-
-    Args:
-        sizes: bytes by area.
-    """
-    loads = [(0, partition) for partition in range(min(len(sizes), most))]
-    heapify(loads)
-    found = {}
-    for area, size in sorted(sizes.items(), key=lambda pair: (-pair[1], pair[0])):
-        load, partition = loads[0]
-        found[area] = partition
-        heapreplace(loads, (load + size + 1, partition))
-    return found
-
-
-# What runs on executors. An element of folded blocks is (block, "", summary or error, sizes by area) or (block, area, deltas).
+# What runs on executors.
 
 
 def _process(shared: "Broadcast[Context]") -> TaskProcess:
@@ -267,48 +261,32 @@ def _process(shared: "Broadcast[Context]") -> TaskProcess:
 
 
 def _fold_tasks(
-    shared: "Broadcast[Context]", number: int, tasks: Iterable[tuple[int, FoldTask]]
-) -> Iterator[tuple[Any, ...]]:
+    shared: "Broadcast[Context]",
+    number: int,
+    portions: int,
+    folder: str,
+    tasks: Iterable[tuple[int, FoldTask]],
+) -> Iterator[tuple[int, Outcome]]:
+    """Fold blocks. A file has a name of its own each time, as another executor may fold the same block."""
     process = _process(shared)
     for index, task in tasks:
         try:
-            folded = fold(process, task, number)
+            yield index, fold_block(process, task, number, portions, f"{folder}/{index}.{token_hex(8)}")
         except (JournalGone, Unavailable) as error:
-            yield index, "", error, {}
-            continue
-        areas = {area: pickle.dumps(deltas, pickle.HIGHEST_PROTOCOL) for area, deltas in folded.areas.items()}
-        yield index, "", folded.summary, {area: len(deltas) for area, deltas in areas.items()}
-        for area, deltas in areas.items():
-            yield index, area, deltas
+            yield index, error
+        except OSError as error:
+            yield index, Unavailable(f"the shared folder can't be written to: {error}")
 
 
-def _is_summary(element: tuple[Any, ...]) -> bool:
-    return not element[1]
-
-
-def _after_first(element: tuple[Any, ...]) -> tuple[int, Outcome, dict[str, int]]:
-    index, _, outcome, sizes = element
-    return index, outcome, sizes
-
-
-def _deltas(
-    indexes: frozenset[int], wanted: frozenset[str], elements: Iterable[tuple[Any, ...]]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield areas and what changes in them, of blocks whose deltas are the right ones."""
-    for index, area, *rest in elements:
-        if area in wanted and index in indexes:
-            yield area, rest[0]
-
-
-def _settle_areas(
-    shared: "Broadcast[Context]", number: int, pairs: Iterable[tuple[str, bytes]]
-) -> Iterator[Outcome]:
+def _settle_portions(
+    shared: "Broadcast[Context]",
+    number: int,
+    extents: Mapping[int, Sequence[Extent]],
+    portions: Iterable[int],
+) -> Iterator[tuple[int, Outcome]]:
     process = _process(shared)
-    areas: dict[str, Deltas] = {}
-    for area, deltas in pairs:
-        extend(areas.setdefault(area, {}), pickle.loads(deltas))
-    if areas:
+    for portion in portions:
         try:
-            yield from settle_areas(process, areas, number)
+            yield portion, settle_extents(process, number, extents[portion])
         except AnalyticsError as error:
-            yield error
+            yield portion, error

@@ -26,9 +26,8 @@ DEFAULTS = {
     # A task may meet many executors that die; what it was to do stays the same.
     "spark.task.maxFailures": "16",
     "spark.stage.maxConsecutiveAttempts": "16",
-    # Deltas are small, so a task need not wait long for the host that has them.
+    # An executor knows the documents that it wrote. Another one reads them: so a task need not wait long for it.
     "spark.locality.wait": "300ms",
-    "spark.rdd.compress": "true",
 }
 """``[engine] conf`` goes before these."""
 
@@ -117,11 +116,10 @@ def is_stopped(spark: "SparkContext") -> bool:
 
 
 class Executors(NamedTuple):
-    """How many there are; how many tasks have failed on all that there were, and what they shuffled."""
+    """Those that there are, by id; and how many tasks have failed on all that there were."""
 
-    active: int = 0
+    active: frozenset[str] = frozenset()
     tasks_lost: int = 0
-    shuffled_bytes: int = 0
 
 
 def executors(spark: "SparkContext") -> Executors:
@@ -129,9 +127,8 @@ def executors(spark: "SparkContext") -> Executors:
     found = spark._jsc.sc().statusStore().executorList(False)
     each = [one for place in range(found.length()) if (one := found.apply(place)).id() != "driver"]
     return Executors(
-        sum(bool(one.isActive()) for one in each),
+        frozenset(str(one.id()) for one in each if one.isActive()),
         sum(int(one.failedTasks()) for one in each),
-        sum(int(one.totalShuffleWrite()) for one in each),
     )
 
 

@@ -88,8 +88,13 @@ def _looker(config: Config, note: str, content: str) -> Callable[[int], Facts]:
             with open(note) as file:  # noqa: PTH123
                 if file.read() != content:
                     faults.append(f"{note} is another file there, expected the folder that spouts write to")
+            own = f"{note}-{os.getpid()}"
+            with open(own, "x"):  # noqa: PTH123
+                os.unlink(own)  # noqa: PTH108
         except OSError as error:
-            faults.append(f"{error}; mount the shared folder there, at the same path")
+            faults.append(
+                f"{error}; mount the shared folder there, at the same path, so that executors can write to it"
+            )
         try:
             import analytics
 

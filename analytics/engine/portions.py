@@ -1,9 +1,9 @@
-"""What the processes of the local engine do for batches."""
+"""Tasks whose deltas go through files, portion by portion of the areas."""
 
 from collections.abc import Sequence
 from zlib import crc32
 
-from analytics.core.combine import Deltas
+from analytics.core.combine import Deltas, extend
 from analytics.engine.context import TaskProcess
 from analytics.engine.extents import load_extent, write_portions
 from analytics.engine.fold import fold
@@ -28,9 +28,5 @@ def settle_extents(process: TaskProcess, number: int, extents: Sequence[Extent])
     for extent in extents:
         found: dict[str, Deltas] = load_extent(extent)
         for area, deltas in found.items():
-            there = areas.setdefault(area, {})
-            for bolt, keys in deltas.items():
-                kept = there.setdefault(bolt, {})
-                for key, some in keys.items():
-                    kept.setdefault(key, []).extend(some)
+            extend(areas.setdefault(area, {}), deltas)
     return settle_areas(process, areas, number)
