@@ -146,7 +146,6 @@ class SparkCluster(Started):
             "spark.driver.host": HOST,
             "spark.driver.bindAddress": HOST,
             "spark.driver.memory": "512m",
-            "spark.driver.extraJavaOptions": java,
             "spark.executor.memory": "512m",
             "spark.executor.extraJavaOptions": java,
         }

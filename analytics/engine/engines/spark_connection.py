@@ -21,6 +21,8 @@ DEFAULTS = {
     # Its page asks for no password.
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # It has little to do: a second compiler and collectors with threads of their own take more than they save.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     # What goes wrong reaches the driver anyway.
     "spark.log.level": "ERROR",
     # A task may meet many executors that die; what it was to do stays the same.
