@@ -23,6 +23,7 @@ from running import Suite, a_suite
 from werkzeug.security import generate_password_hash
 
 from analytics.config import Config, DashboardSection, is_loopback
+from analytics.config.addresses import network
 from analytics.config.checks import faults
 from analytics.testing.ports import free_ports
 from analytics.web import access, wsgi
@@ -30,7 +31,7 @@ from analytics.web.access import LoginSessions
 from analytics.web.app import create_app
 from analytics.web.csvs import pieces
 from analytics.web.login_limit import OF_ADDRESS as GUESSES
-from analytics.web.login_limit import OF_USER, LoginLimit, network
+from analytics.web.login_limit import OF_USER, LoginLimit
 from analytics.web.proxies import is_among
 
 PASSWORD = "correct horse battery"
