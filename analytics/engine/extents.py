@@ -33,7 +33,7 @@ def load_extent(extent: Extent) -> Any:
             data = file.read(extent.size)
     except OSError as error:
         raise DeltasLost(f"what a block changes can't be read: {error}") from error
-    # Only then is it safe to unpickle, whoever can write to the storage.
+    # Only then is it safe to unpickle, even if others can write to the storage.
     if sha256(data).digest() != extent.digest:
         raise DeltasLost(f"what a block changes, in {extent.path}, is not what was written there")
     return pickle.loads(data)

@@ -268,7 +268,7 @@ def _process(shared: "Broadcast[Context]") -> TaskProcess:
 def _forget_archives() -> None:
     """Let Python forget what archives on its path have: pyspark has it list them all again for each task, 0.1 s of CPU.
 
-    Modules that are still to come from one are found all the same.
+    Modules that are still to come from one are found as well.
     """
     sys.path[:] = [place for place in sys.path if not place.endswith(".jar")]
     for place, finder in list(sys.path_importer_cache.items()):
