@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics.config import Config
 from analytics.core.writing import SAMPLE, LostWrites
@@ -44,6 +44,13 @@ class _Running:
     folded: FoldedBatch
 
 
+class _Bytes(NamedTuple):
+    """How much of the journals one task folds, and one batch at most."""
+
+    block: int
+    batch: int
+
+
 class EngineDriver:
     """Plans, freezes and commits batches, and has an engine fold and settle them. One at a time can; a second one is refused.
 
@@ -67,8 +74,7 @@ class EngineDriver:
         self._store = store
         self._engine = engine
         self._shared = shared
-        self._block_bytes = block_bytes
-        self._batch_bytes = batch_bytes
+        self._bytes = _Bytes(block_bytes, batch_bytes)
         self._uri = uri
         self._position = EnginePosition(store)
         self._seen = SeenRecords(store)
@@ -201,9 +207,9 @@ class EngineDriver:
     def _next(self, number: int, saved: SavedPosition) -> _Running | None:
         """Plan and fold what has come in."""
         self._ends = self._durable_ends()
-        most = self._batch_bytes
+        most = self._bytes.batch
         while True:
-            blocks = next_batch(saved.ends, self._ends, most, self._block_bytes, self._engine.tasks)
+            blocks = next_batch(saved.ends, self._ends, most, self._bytes.block, self._engine.tasks)
             if not blocks:
                 return None
             now = int(time.time())
