@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from analytics.cli.choosing import choosing
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.service import control
@@ -16,7 +17,6 @@ from analytics.store import Store, open_store
 if TYPE_CHECKING:
     from analytics.engine.backfill import BackfillResult
 
-DAY = "%Y-%m-%d"
 Handover = Callable[[Config, Store, Callable[[str], None]], None]
 
 
@@ -65,21 +65,7 @@ def release(config: Config) -> None:
 
 
 @engine.command()
-@click.option(
-    "--bolt",
-    "names",
-    multiple=True,
-    metavar="B",
-    help="Only this bolt's documents; may be given several times.",
-)
-@click.option("--area", default="", metavar="ID", help="Only this area.")
-@click.option(
-    "--from",
-    "since",
-    type=click.DateTime([DAY]),
-    help="Only documents of this day (in the area's zone) or later.",
-)
-@click.option("--to", "until", type=click.DateTime([DAY]), help="… of this day or earlier.")
+@choosing("Only this bolt's documents; may be given several times.")
 @click.pass_obj
 def backfill(
     config: Config, names: tuple[str, ...], area: str, since: datetime | None, until: datetime | None

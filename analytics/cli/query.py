@@ -12,6 +12,7 @@ import click
 import msgspec
 from rich.table import Table
 
+from analytics.cli.choosing import DAY
 from analytics.cli.console import UNCUT, console, text
 from analytics.cli.streams import data_stream
 from analytics.config import Config
@@ -20,7 +21,6 @@ from analytics.export.query import Limits, QueryResult, answer, step_back
 from analytics.export.tables import DayRange
 
 TABLE_ROWS = 100
-DAY = click.DateTime(["%Y-%m-%d"])
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 

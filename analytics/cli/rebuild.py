@@ -12,6 +12,7 @@ import msgspec
 from rich.table import Table
 
 from analytics.broker.clients import Publisher
+from analytics.cli.choosing import DAY, choosing
 from analytics.cli.console import console
 from analytics.cli.streams import data_stream, visible
 from analytics.config import Config, catalogue
@@ -26,28 +27,13 @@ from analytics.runtime.timers.collections import written
 from analytics.store import open_store
 from analytics.timers import NAMES as TIMERS
 
-DAY = "%Y-%m-%d"
 ITEMS_SHOWN = 5  # of a list that differs
 CHARACTERS_SHOWN = 60  # of a value that differs
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
 @click.command()
-@click.option(
-    "--bolt",
-    "names",
-    multiple=True,
-    metavar="B",
-    help="Only this bolt's documents; may be given several times. A timer bolt's name is one, too.",
-)
-@click.option("--area", default="", metavar="ID", help="Only this area.")
-@click.option(
-    "--from",
-    "since",
-    type=click.DateTime([DAY]),
-    help="Only documents of this day (in the area's zone) or later.",
-)
-@click.option("--to", "until", type=click.DateTime([DAY]), help="… of this day or earlier.")
+@choosing("Only this bolt's documents; may be given several times. A timer bolt's name is one, too.")
 @click.option("--dry-run", "dry", is_flag=True, help="Write nothing; print each document that would change.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each document that differed.")
 @click.option(
@@ -61,7 +47,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str)
 @click.option(
     "--complete-from",
     "complete",
-    type=click.DateTime([DAY]),
+    type=DAY,
     help="Assume that the journals have all records of this day and later, although some seem to be missing.",
 )
 @click.option(

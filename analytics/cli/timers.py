@@ -7,6 +7,7 @@ import click
 from rich.table import Table
 
 from analytics.broker.clients import Refill
+from analytics.cli.choosing import DAY
 from analytics.cli.console import console
 from analytics.config import Config, catalogue
 from analytics.errors import AnalyticsError
@@ -19,7 +20,6 @@ from analytics.store import open_store
 from analytics.timers import NAMES
 
 BROKER_SECONDS = 5.0  # for the broker's answer
-DAY = "%Y-%m-%d"
 
 
 @click.command()
@@ -35,10 +35,10 @@ DAY = "%Y-%m-%d"
 @click.option(
     "--from",
     "since",
-    type=click.DateTime([DAY]),
+    type=DAY,
     help="Only days, weeks and months that begin on it or later.",
 )
-@click.option("--to", "until", type=click.DateTime([DAY]), help="… that begin on it or earlier.")
+@click.option("--to", "until", type=DAY, help="… that begin on it or earlier.")
 @click.pass_obj
 def timers(
     config: Config, names: tuple[str, ...], area: str, game: str, since: date | None, until: date | None

@@ -1,4 +1,4 @@
-"""From broker and workers to an engine and back, again and again: every record counts once, whoever counts."""
+"""From broker and workers to an engine and back, again and again: every record counts once."""
 
 import json
 import os

@@ -90,7 +90,7 @@ def finish(engine: NearEngine, portions: list[list[Record]]) -> None:
 
 
 def die() -> None:
-    """End whoever is at work."""
+    """End the driver that works."""
     raise Died
 
 
