@@ -30,7 +30,7 @@ from analytics.testing.setting import configure
 from analytics.testing.supervised import Supervised
 
 NODES = [["broker"], ["gamelog"], ["workers"], ["timers"]]
-PATIENCE = 120.0
+PATIENCE = 600.0
 LOOK_SECONDS = 0.05
 ACCTS = 50
 LINES = 30

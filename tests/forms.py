@@ -1,9 +1,15 @@
-"""Which form of the longest tests runs. Each has a short one, which breaks the same things, fewer times or on fewer records."""
+"""Which form of the longest tests runs. The short one breaks the same things, fewer times or on fewer records."""
 
 import os
 
+import pytest
+
 LONG = bool(os.environ.get("ANALYTICS_TEST_LONG"))
-"""Whether the long forms run, as in ``.ci/run``."""
+"""Whether the long forms run."""
+
+long_form = pytest.mark.skipif(not LONG, reason="a long form: set ANALYTICS_TEST_LONG=1")
+"""Marks what breaks a promise in one more way, at the cost of minutes, where a cheaper test breaks it already."""
+
 SHARE, FEWEST = 4, 20
 
 

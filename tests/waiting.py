@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import gevent
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 """Seconds: a machine that others use may stand still for a while."""
 
 

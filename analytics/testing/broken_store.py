@@ -23,7 +23,7 @@ ELECTED = 2.5
 
 RESETS = 4
 STEP_DOWN_SECONDS = 5
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class BrokenStore(ABC):

@@ -37,7 +37,7 @@ NODES = [["broker"], ["gamelog"], ["payment"], ["syncuser"], ["workers"], ["time
 NODES_WITH_ENGINE = [["engine"], ["gamelog"], ["payment"], ["syncuser"], ["timers"]]
 LINES_A_STREAM = 4_000
 FEED_SECONDS = 0.1
-PATIENCE = 300
+PATIENCE = 900
 Say = Callable[[str], None]
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+PATIENCE = 600.0
 MOST_LINES = 20_000
 """Of a journal, the newest: a long one would take the whole test."""
 
@@ -57,7 +58,7 @@ class Pipes:
         for path in self._streams:
             if path not in self._complete or self._rng.random() < 0.2:
                 pipe = self._pipe_stream(path)
-                if pipe.wait(120):
+                if pipe.wait(PATIENCE):
                     failed.append(f"piping {path.name} ended with status {pipe.returncode}")
         return failed
 

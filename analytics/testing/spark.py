@@ -22,7 +22,7 @@ from analytics.system.started import Started
 from analytics.testing.ports import free_ports
 from analytics.testing.server_process import ServerProcess
 
-UP_SECONDS = 180.0
+UP_SECONDS = 600.0
 """Java takes seconds to start, on a busy machine a minute."""
 
 DAEMON_MEMORY = "192m"

@@ -62,7 +62,7 @@ class BrokerProcess:
 
     def terminate(self) -> int:
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(60)
+        return self._process.wait(600)
 
     def alive(self) -> bool:
         return self._process.poll() is None

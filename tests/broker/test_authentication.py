@@ -15,7 +15,7 @@ from analytics.broker.clients import Publisher, Refill, Subscriber
 from analytics.config import BrokerSection
 from analytics.errors import ConfigError, Unavailable
 
-PATIENCE = 60
+PATIENCE = 600.0
 IN_VAIN = 1.5
 
 

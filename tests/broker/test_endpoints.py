@@ -19,7 +19,7 @@ from analytics.config import BrokerSection, load
 from analytics.errors import Unavailable
 from analytics.testing.ports import free_ports
 
-PATIENCE = 60
+PATIENCE = 600.0
 IN_VAIN = 1.5
 NOBODY = 65534
 

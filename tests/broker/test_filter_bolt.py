@@ -267,7 +267,7 @@ def test_the_committer_stores_quiet_sources(tmp_path: Path, monkeypatch: pytest.
         publisher = Publisher(node.bound, "test")
         for _ in range(2):
             for n in range(20):
-                publisher.publish(batch(f"s@{n}", [1, 2])).get(timeout=60)
+                publisher.publish(batch(f"s@{n}", [1, 2])).get(timeout=600)
         assert node.facts().active_streams <= 7
         assert node.facts().sources == {"s": SourceState(40, 0, 20)}
         assert node.facts().repeated == 40

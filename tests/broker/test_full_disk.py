@@ -12,7 +12,7 @@ from analytics.broker.clients import Publisher
 from analytics.broker.sockets import new_socket
 from analytics.config import BrokerSection
 
-PATIENCE = 60
+PATIENCE = 600.0
 
 
 def step_for_ever(broker: Broker) -> None:

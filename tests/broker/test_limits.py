@@ -28,7 +28,7 @@ from analytics.spouts.gamelog import Work, _fit
 from analytics.spouts.paid import encoded, payment_tuples
 from analytics.spouts.shares import Lines, Share, by_source
 
-PATIENCE = 60.0
+PATIENCE = 600.0
 MOST_MB = 200
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
 MB = b"x" * (1 << 20)

@@ -46,11 +46,11 @@ def test_a_subscriber_that_pauses_outlives_its_broker(tmp_path: Path) -> None:
             pauses = gevent.spawn(paused.stdout.readline)
             sent = 0
             while not pauses.ready():  # what is published before it has subscribed does not reach it
-                publisher.publish(batch("s", [sent])).get(timeout=60)
+                publisher.publish(batch("s", [sent])).get(timeout=600)
                 sent += 1
                 gevent.sleep(0.05)
             for n in range(sent, sent + 60):  # more than it queues
-                publisher.publish(batch("s", [n])).get(timeout=60)
+                publisher.publish(batch("s", [n])).get(timeout=600)
             # A broker that ends before it has read everything resets the connection: it is not just closed.
             os.kill(broker.pid, signal.SIGSTOP)
             paused.stdin.write(b"\n")
@@ -59,7 +59,7 @@ def test_a_subscriber_that_pauses_outlives_its_broker(tmp_path: Path) -> None:
             gevent.sleep(0.2)
             broker.kill()
             gevent.sleep(SILENCE_SECONDS / 3 + 1)  # whatever asks for a sign of life has asked by now
-            shown, _ = paused.communicate(b"\n", timeout=60)
+            shown, _ = paused.communicate(b"\n", timeout=600)
         finally:
             paused.kill()
             paused.wait()

@@ -15,7 +15,7 @@ from analytics.broker.wire import Head, Report
 from analytics.config import BrokerSection
 from analytics.errors import Refused
 
-PATIENCE = 60.0
+PATIENCE = 600.0
 
 
 class Clock:
@@ -64,7 +64,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.start()
     publisher = Publisher(broker.bound, "test")
     for at in range(10):
-        publisher.publish(batch("s", [at], ("a",), pad=3000)).get(timeout=60)
+        publisher.publish(batch("s", [at], ("a",), pad=3000)).get(timeout=600)
     publisher.close()
     yield broker
     broker.stop()

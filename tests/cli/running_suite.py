@@ -64,7 +64,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
     file.write_text(configuration(game.servers, f"http://127.0.0.1:{ports + 4}", "Asia/Shanghai", place))
     try:
         with Suite(file) as suite:
-            with gevent.Timeout(180):
+            with gevent.Timeout(600):
                 while not _read(suite, game):
                     gevent.sleep(0.1)
                 drain(suite.config, 60)

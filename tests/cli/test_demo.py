@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from click import UsageError
+from forms import long_form
 from needed import need_engine
 from pymongo import MongoClient
 from rich.console import Console
@@ -37,7 +38,7 @@ from analytics.testing.ports import free_ports
 SMALL = ("--areas", "2", "--players", "40", "--days", "4", "--seconds", "4")
 
 
-@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("keep", [pytest.param(False, marks=long_form), True])
 def test_the_demo_leaves_nothing_on_a_mongodb_of_the_users(
     analytics: Run, tmp_path: Path, keep: bool
 ) -> None:
@@ -80,7 +81,9 @@ def test_a_mongodb_that_does_not_answer_is_reported_at_once(analytics: Run, tmp_
     assert refused.returncode == 1 and "refused" in refused.stderr and "Topology" not in refused.stderr
 
 
-@pytest.mark.parametrize(("store", "counting"), [("mongod", ["--engine", "local"]), ("secantus", [])])
+@pytest.mark.parametrize(
+    ("store", "counting"), [("mongod", ["--engine", "local"]), pytest.param("secantus", [], marks=long_form)]
+)
 def test_the_demo_agrees_and_names_the_server_that_it_runs(
     analytics: Run, tmp_path: Path, store: Name, counting: list[str]
 ) -> None:
@@ -180,7 +183,9 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=long_form), signal.SIGTERM, signal.SIGKILL]
+)
 def test_what_the_demo_started_ends_with_it(tmp_path: Path, number: signal.Signals) -> None:
     data = tmp_path / "demo"
     command = [
@@ -210,7 +215,7 @@ def test_what_the_demo_started_ends_with_it(tmp_path: Path, number: signal.Signa
         time.sleep(0.1)
     pids = {node.pid for node in nodes} | {node.state["server_pid"] for node in nodes if node.name == "store"}
     demo.send_signal(number)
-    demo.wait(180)
+    demo.wait(600)
     until = time.monotonic() + 60
     while any(process_started(pid) for pid in pids):
         assert time.monotonic() < until, "processes were left behind"

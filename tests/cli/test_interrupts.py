@@ -54,7 +54,7 @@ def test_an_interrupt_reaches_the_command(what: str) -> None:
         time.sleep(delay)
         command.send_signal(signal.SIGINT)
         try:
-            told, _ = command.communicate(timeout=120)
+            told, _ = command.communicate(timeout=600)
         finally:
             command.kill()
         assert told == "interrupted\n"

@@ -63,7 +63,7 @@ def test_what_root_calls_writes_as_the_owner_of_the_data_folder(open_folder: Pat
     if os.geteuid() != 0:
         missing("another user: run as root")
     files = [suite(open_folder, "own", 0), suite(open_folder, "theirs", NOBODY)]
-    subprocess.run([sys.executable, "-c", CALLS, *map(str, files)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", CALLS, *map(str, files)], check=True, timeout=600)
     for name, owner in (("own", 0), ("theirs", NOBODY)):
         found = list((open_folder / name).iterdir())
         assert len(found) == 2 and not waiting(open_folder / name)

@@ -45,7 +45,7 @@ def test_a_node_writes_nothing_that_others_may_read(tmp_path: Path, umask: None)
     while not list(data.glob("run/*broker*")) and time.monotonic() < until:
         time.sleep(0.05)
     node.send_signal(signal.SIGTERM)
-    assert node.wait(120) == 0
+    assert node.wait(600) == 0
     found = [data, *data.rglob("*")]
     assert len(found) > 5
     assert not [path for path in found if path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP)]

@@ -196,7 +196,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(config: Config) -> None:
     os.close(read)
     command = [sys.executable, "-c", HEAD, config.mongodb.uri, config.mongodb.database]
     done = subprocess.run(
-        command, check=False, stdout=write, stderr=subprocess.PIPE, cwd=Path.cwd(), timeout=120
+        command, check=False, stdout=write, stderr=subprocess.PIPE, cwd=Path.cwd(), timeout=600
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -72,7 +72,7 @@ def query(probes: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Que
 
 
 def until(condition: Callable[[], bool]) -> None:
-    with gevent.Timeout(120, AssertionError("Prometheus does not see it")):
+    with gevent.Timeout(600, AssertionError("Prometheus does not see it")):
         while not condition():
             gevent.sleep(0.1)
 

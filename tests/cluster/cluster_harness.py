@@ -12,7 +12,7 @@ from analytics.config import EtcdSection
 from analytics.errors import AnalyticsError
 from analytics.testing.etcd import Etcd, program
 
-PATIENCE = 60.0
+PATIENCE = 600.0
 KINDS = ("local", "v2", "v3", "v2-degraded", "v3-degraded")
 NewEtcd = Callable[..., Etcd]
 OpenKeys = Callable[[], Keys]

@@ -33,7 +33,7 @@ from analytics.testing.setting import games
 
 MAIN, GAME, WORKERS = "main", "game", ("a", "b")
 NODES = {MAIN: "broker", GAME: "gamelog", "a": "workers", "b": "workers"}
-PATIENCE = 240.0
+PATIENCE = 600.0
 LOOK_SECONDS = 0.1
 FEED_SECONDS = 0.1
 

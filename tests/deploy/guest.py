@@ -17,7 +17,7 @@ RELEASES = {(3, 11): "bookworm", (3, 13): "trixie"}
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,procps,iproute2,init-system-helpers"
 KEPT = ROOT / ".venv" / "guest"
 BOOT = Path(__file__).with_name("boot")
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class Guest:

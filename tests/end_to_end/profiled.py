@@ -39,7 +39,7 @@ PLAY_SECONDS = 10.0
 """The game goes on while it is counted, so that documents are written more than once."""
 
 PROFILE_BYTES = 256 << 20
-PATIENCE = 300.0
+PATIENCE = 600.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def a_life(folder: Path) -> Iterator[Life]:
     """Let a suite count a few days, be looked at and be rebuilt, and yield what its MongoDB noted."""
     ports, *_ = free_ports(6)
     first = (datetime.now() - timedelta(days=DAYS + 2)).date()
-    game = SimulatedGame(WorldSettings(first, 3, 3, 60, DAYS), folder / "game")
+    game = SimulatedGame(WorldSettings(first, 2, 2, 30, DAYS), folder / "game")
     with Server(folder / "mongod") as mongod, MongoClient[dict[str, Any]](mongod.uri) as client:
         database = client[DATABASE]
         database.create_collection("system.profile", capped=True, size=PROFILE_BYTES)
@@ -140,7 +140,7 @@ def _get(port: int, path: str) -> None:
     """Get a path; where its numbers are being added up, ask again."""
     with gevent.Timeout(PATIENCE, AssertionError(path)):
         while True:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read()

@@ -7,7 +7,7 @@ import os
 import random
 
 import pytest
-from forms import LONG
+from forms import LONG, long_form
 from needed import missing
 
 from analytics.store.memory import MemoryStore
@@ -18,7 +18,7 @@ from analytics.testing.comparing import differences
 from analytics.testing.crash import CrashTest
 from analytics.testing.spark import NoSpark, spark_home
 
-SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "10"))
+SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "8"))
 LEAST_KILLS = 3
 
 
@@ -41,6 +41,7 @@ def _run(folder, store, service=False, engine=""):
     return result, where
 
 
+@long_form
 def test_whatever_dies_every_number_is_right(tmp_path):
     _run(tmp_path, EMBEDDED, service=SECONDS >= 60)
 
@@ -50,7 +51,7 @@ def test_whatever_happens_to_a_replica_set_every_number_is_right(tmp_path):
     assert result.events.total() > 0, where
 
 
-@pytest.mark.parametrize("engine", [LOCAL, SPARK])
+@pytest.mark.parametrize("engine", [pytest.param(LOCAL, marks=long_form), SPARK])
 def test_whatever_dies_while_an_engine_counts_every_number_is_right(tmp_path, engine):
     if engine == SPARK:
         try:

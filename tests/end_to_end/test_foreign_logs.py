@@ -143,7 +143,7 @@ def wait_for(suite: Suite, records: int) -> None:
     """Wait until so many records of the sources are accepted, and counted."""
     refill = Refill(suite.config.broker, 60)
     try:
-        with gevent.Timeout(300):
+        with gevent.Timeout(600):
             while sum(one.accepted for one in refill.state().sources.values()) < records:
                 gevent.sleep(0.1)
     finally:

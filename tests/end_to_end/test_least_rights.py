@@ -13,6 +13,7 @@ from typing import Any
 import gevent
 import pytest
 from end_to_end_harness import ROOT
+from forms import long_form
 from mongod_users import PASSWORD, add_root, as_user
 from pymongo import MongoClient
 
@@ -40,7 +41,7 @@ def commands() -> Iterator[dict[str, Any]]:
             yield {name: options.pop(key.lower())} | options
 
 
-@pytest.fixture(params=["readWrite", "analyticsSuite"])
+@pytest.fixture(params=[pytest.param("readWrite", marks=long_form), "analyticsSuite"])
 def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server with the user ``analytics`` of the document, by MongoDB's own role or by the one that it shows."""
     with Server(tmp_path / "mongod", flags=["--auth"]) as server:
@@ -55,7 +56,7 @@ def user(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
 
 def analytics(file: Path, *words: str) -> str:
     command = [sys.executable, "-m", "analytics", "--config", str(file), *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -71,7 +72,7 @@ def test_a_suite_with_the_least_rights(user: Server, tmp_path: Path, monkeypatch
     monkeypatch.setenv(VARIABLE, as_user(user, "analytics"))
     ports, *_ = free_ports(6)
     first = (datetime.now() - timedelta(days=5)).date()
-    game = SimulatedGame(WorldSettings(first, 2, 2, 40, 3), tmp_path / "game", speed=1e9)
+    game = SimulatedGame(WorldSettings(first, 2, 1, 10, 3), tmp_path / "game", speed=1e9)
     server = serve(game, ports + 4)
     file = tmp_path / "analytics.toml"
     place = Place(tmp_path / "data", "analytics", ports, 0.2, first.isoformat(), ports + 5)
@@ -79,7 +80,7 @@ def test_a_suite_with_the_least_rights(user: Server, tmp_path: Path, monkeypatch
     file.write_text(text.replace("[mongodb]\n", f'[mongodb]\nuri_env = "{VARIABLE}"\n'))
     try:
         game.run()
-        with Suite(file) as suite, gevent.Timeout(240):
+        with Suite(file) as suite, gevent.Timeout(600):
             assert "store" not in suite.names
             while not read(suite, game):
                 gevent.sleep(0.1)

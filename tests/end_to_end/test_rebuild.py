@@ -62,7 +62,7 @@ class Running:
 
     def rebuild(self, *words: str) -> list[dict[str, Any]]:
         process = self.start(*words)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
         return [json.loads(line) for line in out.splitlines()]
 

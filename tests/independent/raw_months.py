@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
+from forms import LONG
 from plain_numbers import DAY, Cut, Place, Record, World, day_start, hour_start
 
 HOUR = 3600
@@ -23,6 +24,10 @@ AREAS = {
     },
     "solo": {"zone": "America/New_York", "areas": ["America/New_York"]},
 }
+if not LONG:
+    # Every kind of change of clocks is left: by half an hour, at midnight, and in the other half of the year.
+    AREAS["dl"]["areas"] = ["Asia/Shanghai", "America/Sao_Paulo"]
+    AREAS["wsdx"]["areas"] = ["Australia/Lord_Howe", "Pacific/Auckland"]
 SILENT = "Pacific/Auckland"
 """Its area has no records, yet its days begin before those of the others of its game."""
 
@@ -55,8 +60,8 @@ class Months:
 AUTUMN = Months(date(2018, 9, 30), date(2018, 11, 6))
 """Clocks change in Lord Howe (Oct 7, by half an hour), Berlin (Oct 28), Sao Paulo (Nov 4, at midnight), New York."""
 
-SPRING = Months(date(2018, 2, 12), date(2018, 4, 4))
-"""Clocks change in Sao Paulo (Feb 18, midnight), New York (Mar 11), Berlin (Mar 25), Lord Howe (Apr 1)."""
+SPRING = Months(date(2018, 2, 12) if LONG else date(2018, 3, 10), date(2018, 4, 4))
+"""Clocks change in Sao Paulo (Feb 18, midnight, in the long form), New York (Mar 11), Berlin (Mar 25), Lord Howe (Apr 1)."""
 
 LARGE = Months(date(2018, 9, 20), date(2018, 11, 30), players=60)
 
@@ -261,6 +266,6 @@ def moments(months: Months, random: Random, slices: int) -> list[int]:
     within = [day_start("UTC", months.first + n * DAY) + random.randrange(86400) for n in days]
     after = [
         day_start("UTC", months.last + timedelta(days=days)) + random.randrange(86400)
-        for days in (8, 33, 70, 130)
+        for days in ((8, 33, 70, 130) if LONG else (33, 130))
     ]
     return sorted(within) + after

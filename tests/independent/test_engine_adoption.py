@@ -46,7 +46,7 @@ from analytics.testing.ports import free_ports
 
 AREA = "549140c8dbdb67794fc0fa3b"
 NOON = 1_420_688_004
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class KeptStore(MemoryStore):

@@ -27,7 +27,7 @@ from analytics.testing.setting import on_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers"], ["timers"], ["syncuser"]]
-WITHIN_SECONDS = 240
+WITHIN_SECONDS = 900
 MONTHS = AUTUMN if LONG else replace(AUTUMN, players=6)
 ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from databases import Database
-from forms import LONG
+from forms import LONG, long_form
 from near_suite import NearSuite
 from plain_numbers import (
     DAY,
@@ -29,7 +29,7 @@ from sameness import differences, public
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.store import MongoStore
 
-SLICES = 7 if LONG else 4
+SLICES = 7 if LONG else 2
 PLAYERS = 24 if LONG else 5
 Begun = Callable[..., NearSuite]
 
@@ -53,8 +53,10 @@ def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("seed", "months", "there"),
-    [(11, AUTUMN, world()), (12, SPRING, divided_world())],
-    ids=["autumn", "spring, with segments"],
+    [
+        pytest.param(11, AUTUMN, world(), id="autumn", marks=long_form),
+        pytest.param(12, SPRING, divided_world(), id="spring, with segments"),
+    ],
 )
 def test_timers_keep_up(seed: int, months: Months, there: World, begun: Begun):
     """After each of many slices of records, at the moment at which they came; timers start anew now and then."""

@@ -48,7 +48,7 @@ def send(config: Config) -> Iterator[Send]:
         header = BatchHeader(
             "gamelog/test", [(numbers[0], numbers[-1])], [Part(topic, len(lines), len(lines))]
         )
-        publisher.publish(Batch(header, [b"\n".join(lines)])).get(timeout=60)
+        publisher.publish(Batch(header, [b"\n".join(lines)])).get(timeout=600)
         sent = numbers[-1]
 
     yield publish

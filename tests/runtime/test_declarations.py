@@ -145,7 +145,7 @@ class Suite:
         header = BatchHeader(
             "gamelog/test", [(numbers[0], numbers[-1])], [Part(TOPIC, len(lines), len(lines))]
         )
-        self.publisher.publish(Batch(header, [b"\n".join(lines)])).get(timeout=120)
+        self.publisher.publish(Batch(header, [b"\n".join(lines)])).get(timeout=600)
 
     def documents(self, name: str = "pvp") -> dict[str, Document]:
         """Return what readers see."""

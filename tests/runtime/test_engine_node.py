@@ -12,7 +12,7 @@ from analytics.engine.node import DriverEnded, EngineNode
 from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 def started(folder: Path) -> EngineNode:

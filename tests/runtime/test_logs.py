@@ -54,7 +54,7 @@ def logged(level: str, form: str, folder: Path) -> str:
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.stdout == ""
@@ -122,10 +122,10 @@ def test_level_and_form_come_from_the_configuration(tmp_path: Path) -> None:
         "let_anyone_in = true\n"
     )
     command = [sys.executable, "-m", "analytics", "--config", str(file), "run", "broker"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
     died = [one for one in of_json(done.stderr) if one["level"] == "error"]
     assert died and all(one["node"] == "broker" and "trace" in one for one in died)
     file.write_text('log_format = "xml"')
-    refused = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    refused = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
     assert refused.returncode == 2
     assert "log_format" in refused.stderr and '"xml"' in refused.stderr and "logfmt" in refused.stderr

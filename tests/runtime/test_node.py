@@ -179,7 +179,7 @@ def test_names_that_are_not_resolved_hold_up_no_disk() -> None:
     try:
         for _ in range(RESOLVING_THREADS):
             hub.resolver.pool.spawn(lambda: hanging.acquire() and hanging.release())
-        with gevent.Timeout(60):
+        with gevent.Timeout(600):
             assert hub.threadpool.apply(lambda: "written") == "written"
     finally:
         hanging.release()

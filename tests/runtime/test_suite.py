@@ -75,7 +75,7 @@ def test_draining_gives_up_in_time(file: Path) -> None:
         drain(suite.config, 60)
         publisher = Publisher(suite.config.broker, "test")
         header = BatchHeader("test/a@1", [(1, 1)], [Part("loginhour", 1, 1)])
-        publisher.publish(Batch(header, [b'{"id":"test/a@1:1","area":"a"}'])).get(timeout=60)
+        publisher.publish(Batch(header, [b'{"id":"test/a@1:1","area":"a"}'])).get(timeout=600)
         publisher.close()
 
         def told() -> str:

@@ -24,7 +24,7 @@ from analytics.testing.setting import on_ports
 ROOT = Path(__file__).resolve().parents[2]
 AREA = "549140c8dbdb67794fc0fa3b"
 NOON = 1420689600
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class Background:
@@ -74,7 +74,7 @@ poll_seconds = 0.1
         """Run a command of the suite, with the words that it wrote in one string, ``stdout``."""
         process = self.popen(*arguments)
         try:
-            output, _ = process.communicate(timeout=150)
+            output, _ = process.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
@@ -96,7 +96,7 @@ poll_seconds = 0.1
             yield process
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=600)
 
     def must(self, *arguments: str) -> str:
         """Run a command that has to succeed; return what it wrote."""

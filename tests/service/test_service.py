@@ -80,7 +80,7 @@ def test_a_stop_waits_until_all_is_counted(suite: Background) -> None:
     time.sleep(1)
     waiting = suite.pids()
     os.kill(worker, signal.SIGCONT)
-    said, _ = stopping.communicate(timeout=150)
+    said, _ = stopping.communicate(timeout=600)
     assert "broker" in waiting, said
     assert stopping.returncode == 0 and "not counted yet" not in said, said
     with suite.foreground("store"):
@@ -165,7 +165,7 @@ def test_what_is_in_the_way_is_named(suite: Background) -> None:
 def test_two_suites_side_by_side_and_two_starts_at_once(suite: Background, tmp_path: Path) -> None:
     for other in running(tmp_path / "other"):
         commands = [one.popen("start") for one in (suite, suite, other)]
-        said = [command.communicate(timeout=150)[0] for command in commands]
+        said = [command.communicate(timeout=600)[0] for command in commands]
         assert [command.returncode for command in commands] == [0, 0, 0], said
         assert sorted("already running" in one for one in said) == [False, False, True]
         until(lambda other=other: suite.is_well() and other.is_well())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from service_suite import Background
 
-PATIENCE = 60.0
+PATIENCE = 600.0
 
 
 @pytest.fixture

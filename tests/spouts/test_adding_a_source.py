@@ -111,7 +111,7 @@ def test_the_example_reads_a_pipe(added: Path) -> None:
     path = os.pathsep.join(map(str, (added, ROOT / "tests/spouts", ROOT / "tests")))
     done = subprocess.run(
         [sys.executable, "-c", USED],
-        env={**os.environ, "PYTHONPATH": path}, cwd=added, capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "PYTHONPATH": path}, cwd=added, capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     (missing, found), failed, rejected = json.loads(done.stdout)

@@ -171,7 +171,7 @@ def test_answers_of_many_accounts_do_not_travel_together(narrow, broker, till, s
         till.paid[DL, f"2015-01-0{day}"] = users(**{f"u{n}": 2.0 for n in range(3_000)})
     node = spout(since="2015-01-01", concurrency=16)
     step_until(node, lambda: till.asked)
-    with gevent.Timeout(60):
+    with gevent.Timeout(600):
         while len(till.asked) < 16:
             gevent.sleep(0.05)  # the other answers wait for the next step
     step_until(node, lambda: node.state()["published"] == 8)

@@ -17,7 +17,7 @@ from analytics.system.processes import process_started
 
 UNAUTHORIZED = 13
 TESTS = Path(__file__).parents[1]
-PATIENCE = 60.0
+PATIENCE = 600.0
 
 
 def test_a_user_has_no_right_outside_its_database_and_cannot_drop_it(database: Database) -> None:

@@ -212,7 +212,7 @@ def test_a_server_left_behind_is_ended(node_config: Config, engine: Name) -> Non
         write_at_last(store, Write("a", {"_v": 1}, 0))
         node = StoreNode(node_config)
         node.start()
-        assert leftover.wait(60) == -signal.SIGKILL
+        assert leftover.wait(600) == -signal.SIGKILL
         assert node.state()["healthy"] and store.load("c", ["a"])["a"]["_v"] == 1
         node.stop()
     finally:

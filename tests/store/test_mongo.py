@@ -128,7 +128,7 @@ assert len(turns) > 20, f"other work had only {len(turns)} turns"
 @pytest.mark.parametrize("way", ["patched", "plain"])
 def test_it_works_with_gevent_and_without(database: Database, way: str) -> None:
     command = [sys.executable, "-c", SEVERAL_WAYS, way, database.uri, database.name]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
 
 

@@ -173,7 +173,7 @@ def test_who_reads_a_list_that_is_written_anew_sees_that_it_ends_early(month: Mo
     server = LimitedServer(("127.0.0.1", 0), over(month, store))
     server.start()
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=600)
         connection.request("GET", f"/api/v1/accts/active.csv?area={area}&from={LAST}&to={LAST}")
         answer = connection.getresponse()
         assert answer.status == 200

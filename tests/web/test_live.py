@@ -21,7 +21,7 @@ from analytics.web import live_records
 from analytics.web.app import create_app
 from analytics.web.data import Data
 
-PATIENCE = 120
+PATIENCE = 600.0
 
 
 @dataclass

@@ -230,5 +230,5 @@ def test_many_who_ask_at_once_share_one_report(tmp_path: Path, monkeypatch: pyte
     section = BrokerSection(receiver_port=receiver, sender_port=sender, refill_port=refill)
     reports = ReportCache(Config(data=tmp_path, broker=section))
     asking = [gevent.spawn(reports.latest) for _ in range(50)]
-    gevent.joinall(asking, timeout=60)
+    gevent.joinall(asking, timeout=600)
     assert len({id(one.value) for one in asking}) == 1

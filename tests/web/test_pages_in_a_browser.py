@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from looks import LANGUAGES_AT, THEMES
 from needed import need
 from own_bolts import OWN_PAGES
 
@@ -17,10 +18,10 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NAMES = [*(page.name for page in PAGES), *OWN_PAGES]
 LOOKS = [
-    f"{page} {look} {language}"
+    f"{page} {width} {theme} {language}"
     for page in NAMES
-    for look in ("1280 light", "400 dark")
-    for language in LANGUAGES
+    for width, theme in THEMES.items()
+    for language in LANGUAGES_AT[width]
 ]
 
 
@@ -29,7 +30,7 @@ def seen():
     chromium = need("chromium", "apt-get install chromium")
     command = [sys.executable, str(HERE / "browsing.py"), chromium]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE.parent}"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3000, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

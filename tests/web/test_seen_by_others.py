@@ -37,7 +37,7 @@ from analytics.web.proxies import is_among
 PASSWORD = "correct horse battery"
 USERS = {"ann": generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")}
 PROXY = Path(__file__).with_name("reverse_proxy.py")
-PATIENCE = 60.0
+PATIENCE = 600.0
 COOKIE = "__Host-analytics"
 
 

@@ -29,7 +29,7 @@ from analytics.testing.mongod import Server as Mongod
 from analytics.testing.ports import free_ports
 
 HERE = Path(__file__).parent
-SILENCE_SECONDS = 240
+SILENCE_SECONDS = 600
 ROOT = HERE.parents[1]
 USERS = {USER: generate_password_hash(PASSWORD, "pbkdf2:sha256:1000")}
 MORE = 1000

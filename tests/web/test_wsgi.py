@@ -16,7 +16,7 @@ from analytics.web.data import Data
 from analytics.web.metrics_node import Metrics
 from analytics.web.wsgi import LimitedServer
 
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:

@@ -12,6 +12,9 @@ from waiting import eventually
 from analytics.broker.clients import Refill
 from analytics.runtime.timers.node import Timers
 
+FIRST, DAYS, EARLIER = ("2015-02-20", 12, "2015-02-16") if LONG else ("2015-03-12", 5, "2015-03-10")
+"""When records begin, and on how many days they come; and an earlier day. The suite's time is 2015-03-20."""
+
 
 def timers_of(suite: Any) -> Any:
     return [node for node in suite._greenlets if node.name == "timers"]
@@ -43,11 +46,11 @@ def ok(collection: str, writes: Any) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("collection", ["serverstarttime", "activeday", "kpi", "positions"])
 def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
-    some_weeks(suite, "2015-02-20", 12, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()
     there = blocked_at(suite, moment, collection)
-    some_weeks(suite, "2015-02-16", 20, seed=2)
-    assert there.wait(120)
+    some_weeks(suite, EARLIER, DAYS + 4, seed=2)
+    assert there.wait(600)
     for node in timers_of(suite):
         suite.kill(node)
     unblock(suite)
@@ -60,11 +63,11 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
 @pytest.mark.parametrize("collection", ["serverstarttime", "kpi"])
 def test_killed_and_the_broker_is_late(suite: Any, collection: str, monkeypatch: Any) -> None:
     """What the run had read that ended half-way is read before the next: else nobody would hear of what it wrote."""
-    some_weeks(suite, "2015-02-20", 12, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()
     there = blocked_at(suite, "after", collection)
-    some_weeks(suite, "2015-02-16", 20, seed=2)
-    assert there.wait(120)
+    some_weeks(suite, EARLIER, DAYS + 4, seed=2)
+    assert there.wait(600)
     for node in timers_of(suite):
         suite.kill(node)
     unblock(suite)
@@ -97,7 +100,7 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
 
     monkeypatch.setattr(Outlet, "publish", publish)
     suite.send("gamelog.login_logcount", [log("login", "b", at("2015-03-04"))])
-    assert there.wait(120)
+    assert there.wait(600)
     for node in timers_of(suite):
         suite.kill(node)
     monkeypatch.undo()
@@ -117,7 +120,7 @@ def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
         fail_after = {name: failing(name, 2) for name in some}
         suite.store.before = lambda written, writes, fail=fail_before: fail.get(written, ok)(written, writes)
         suite.store.after = lambda written, writes, fail=fail_after: fail.get(written, ok)(written, writes)
-        some_weeks(suite, "2015-02-20", 10, seed=n, accts=20)
+        some_weeks(suite, FIRST, DAYS, seed=n, accts=20)
         suite.drain()
     unblock(suite)
     assert suite.unpublished() == []
@@ -126,7 +129,7 @@ def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
 
 @pytest.mark.parametrize("collection", ["serverstarttime", "kpi", "positions"])
 def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: str, monkeypatch: Any) -> None:
-    some_weeks(suite, "2015-02-20", 12, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()
     [sleeper] = timers_of(suite)
     wakes = gevent.event.Event()
@@ -140,12 +143,12 @@ def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: st
             wakes.wait()
 
     suite.store.before = sleep
-    some_weeks(suite, "2015-02-19", 6, seed=2)
-    assert sleeps.wait(120)
+    some_weeks(suite, EARLIER, 4, seed=2)
+    assert sleeps.wait(600)
     # The broker does not hear of a process that sleeps, and lets another one report.
     sleeper._reports.tasks.stop()
     other = suite.start_timers()
-    some_weeks(suite, "2015-02-17", 14, seed=3)
+    some_weeks(suite, EARLIER, DAYS + 2, seed=3)
     suite.drain()
     eventually(lambda: other.state()["runs"] > 0)
     suite.store.before = lambda collection, writes: None
@@ -165,7 +168,7 @@ def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: st
 
 
 def test_a_worker_may_die_too(suite: Any) -> None:
-    some_weeks(suite, "2015-02-20", 12, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     for node in list(suite._greenlets):
         suite.kill(node)
     suite.start_timers()
@@ -177,31 +180,31 @@ def test_a_worker_may_die_too(suite: Any) -> None:
 
 def test_the_queue_is_replaced(suite: Any) -> None:
     """Another log: nobody knows what was missed, so everything is looked at again."""
-    some_weeks(suite, "2015-02-20", 12, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()
     suite.stop_broker()
     shutil.rmtree(suite.data / "queue")
     suite.store.delete("activeday", [f"{A}:{at('2015-02-25', 0)}"])
     suite.start_broker()
-    some_weeks(suite, "2015-03-01", 12, seed=2)
+    some_weeks(suite, EARLIER, DAYS, seed=2)
     suite.drain()
     eventually(suite.is_saved)
     assert suite.documents() == suite.recomputed()
 
 
 def test_a_broker_that_comes_back(suite: Any) -> None:
-    some_weeks(suite, "2015-02-20", 8, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     suite.stop_broker()
     gevent.sleep(0.3)
     suite.start_broker()
-    some_weeks(suite, "2015-02-25", 8, seed=2)
+    some_weeks(suite, EARLIER, DAYS, seed=2)
     suite.drain()
     assert suite.unpublished() == []
     assert suite.documents() == suite.recomputed()
 
 
 def test_restarted_without_a_change_nothing_is_written(suite: Any) -> None:
-    some_weeks(suite, "2015-02-20", 8, seed=1)
+    some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()
     eventually(suite.is_saved)
     for node in timers_of(suite):

@@ -71,7 +71,7 @@ def test_killed_while_values_are_written(divided: Divided, moment: str, collecti
 
     setattr(suite.store, moment, block)
     some_properties(suite, "2015-02-16", seed=2)
-    assert there.wait(120)
+    assert there.wait(600)
     for node in list(suite._greenlets):
         suite.kill(node)
     suite.store.before = suite.store.after = lambda collection, writes: None

@@ -55,7 +55,7 @@ NOT_READ = [name for name in BOLTS if name not in READ]
 COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *TIMERS, "serverstarttime")]
 OF_SEGMENTS = [name for name in WRITTEN if is_divided(name)]
 PAYERS_AGAIN = ("paytraceday", "paylong", "payweek", "paymonth")
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class SharedStore(MemoryStore):
