@@ -29,8 +29,16 @@ class JournalBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
     end: int
 
 
-class JournalGone(AnalyticsError):
+class Uncountable(AnalyticsError):
+    """Records wait that can't be counted as things are. The message says what to do; the driver waits for it."""
+
+
+class JournalGone(Uncountable):
     """A journal that was not counted yet is missing, or can't be read any more."""
+
+
+class MappingGone(Uncountable):
+    """Lines that were not counted yet came in by a mapping that the configuration does not have any more."""
 
 
 def read(shared: Path, block: JournalBlock) -> Iterator[bytes]:

@@ -33,6 +33,7 @@ class Cutter:
             summary.unusable += [UnusableRecord(source, bad.raw, bad.reason, bad.n) for bad in rejected]
         for source, ns in plain.unused.items():
             summary.unused[source] = summary.unused.get(source, []) + pairs(list(set(ns)))
+        summary.unmapped |= plain.unmapped
         found = by_topic(plain.block, self._left_out())
         summary.unusable += [
             UnusableRecord(self.task.block.journal, one.line, one.reason) for one in found.unusable

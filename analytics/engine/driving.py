@@ -18,7 +18,7 @@ import msgspec
 
 from analytics.config import Config, load
 from analytics.engine.adopt import begin_to_count
-from analytics.engine.blocks import JournalGone
+from analytics.engine.blocks import Uncountable
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine
 from analytics.engine.live import EngineDriver
@@ -35,6 +35,9 @@ LOOK_SECONDS = 0.5
 """Between looks for new records while there are none."""
 
 RETRY_SECONDS = 1.0
+UNCOUNTABLE_SECONDS = 10.0
+"""A person has to do something; each try folds again what comes before."""
+
 COUNTED_SECONDS = 30.0
 """How often spouts learn which journals they may delete."""
 
@@ -80,8 +83,10 @@ class Driving:
                 self.ending.wait(self._batch())
                 self._error = ""
             # This is the elected driver: one that has overtaken it was elected before.
-            except (Unavailable, DriverOvertaken, JournalGone, OSError) as error:
-                self._fail(str(error))
+            except (Unavailable, DriverOvertaken, OSError) as error:
+                self._fail(str(error), RETRY_SECONDS)
+            except Uncountable as error:
+                self._fail(str(error), UNCOUNTABLE_SECONDS)
 
     def line(self) -> DriverReport:
         """Return what to report now."""
@@ -118,11 +123,11 @@ class Driving:
                 log.warning("spouts can't learn what is counted, so they keep old journals: %s", error)
         self._counted_at = time.monotonic() + COUNTED_SECONDS
 
-    def _fail(self, error: str) -> None:
+    def _fail(self, error: str, seconds: float) -> None:
         if error != self._error:
             log.warning("%s; trying again", error)
         self._error = error
-        self.ending.wait(RETRY_SECONDS)
+        self.ending.wait(seconds)
 
 
 def open_engine(config: Config) -> BatchEngine:

@@ -8,7 +8,7 @@ from analytics.core.bolt import Key
 from analytics.core.combine import Deltas, combine
 from analytics.core.fold import Delta
 from analytics.core.journal_lines import Line
-from analytics.engine.blocks import read
+from analytics.engine.blocks import MappingGone, read
 from analytics.engine.context import TaskProcess
 from analytics.engine.cut import Cutter
 from analytics.engine.tasks import Folded, FoldTask, UnusableRecord
@@ -21,12 +21,15 @@ def fold(process: TaskProcess, task: FoldTask, number: int) -> Folded:
 
     Raises:
         JournalGone, Unavailable: as :func:`analytics.engine.blocks.read`.
+        MappingGone: it has lines that no mapping reads any more.
     """
     cutter = Cutter(task, process.rules)
     read_by_bolts = {topic for bolt in process.bolts.values() for topic in bolt.reads}
     areas: dict[str, Deltas] = {}
     for piece in read(process.context.shared, task.block):
-        for topic, body in cutter.cut(piece).items():
+        topics = cutter.cut(piece)
+        _expect_mapped(task, cutter.summary.unmapped)
+        for topic, body in topics.items():
             if topic not in read_by_bolts:
                 continue
             folded, unusable = process.folder.fold(topic, number, body)
@@ -38,6 +41,16 @@ def fold(process: TaskProcess, task: FoldTask, number: int) -> Folded:
                 combine(areas.setdefault(area, {}), process.bolts, deltas)
     cutter.summary.names = cutter.names()
     return Folded(cutter.summary, areas)
+
+
+def _expect_mapped(task: FoldTask, unmapped: Mapping[str, str]) -> None:
+    """Raise MappingGone where lines of the block need a mapping that is gone: passed over, they would count nowhere."""
+    if unmapped:
+        raise MappingGone(
+            f"{task.block.journal} has lines that are not counted yet, and the configuration has no source "
+            f"{', '.join(sorted({*unmapped.values()}))} with a format any more: put it back, restart the node engine, and remove it "
+            "after `bin/analytics drain` has returned"
+        )
 
 
 def _by_area(

@@ -92,7 +92,8 @@ class EngineDriver:
         Raises:
             Unavailable: store, engine or shared folder do not answer. Call again.
             DriverOvertaken: another driver has gone on. Call again if this one is still to drive.
-            AnalyticsError: a journal is gone, or the store has lost writes: the message says what to do.
+            Uncountable: a journal or a mapping is gone. Call again.
+            AnalyticsError: the store has lost writes: the message says what to do.
         """
         # What fails may have taken effect: then the store says where this stands.
         try:

@@ -43,6 +43,7 @@ class Summary(msgspec.Struct):
         repeated: lines that name a record once more, in the block itself or among those to leave out.
         topics: per topic, how many records count.
         unused: lines that are no records by the mapping that their source has now.
+        unmapped: record sources with lines that nothing can read, each with the configured source whose mapping is gone.
         newest: the latest ``ts`` among them, Unix seconds; 0 if there is none.
         unusable: lines that count nowhere.
     """
@@ -52,6 +53,7 @@ class Summary(msgspec.Struct):
     repeated: int = 0
     topics: dict[str, int] = {}
     unused: Names = {}
+    unmapped: dict[str, str] = {}
     newest: int = 0
     unusable: list[UnusableRecord] = []
 

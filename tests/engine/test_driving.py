@@ -13,7 +13,7 @@ from analytics.store import MemoryStore
 
 def test_a_journal_that_is_gone_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the node would be given up after some starts, and restoring the journal would not be enough."""
-    monkeypatch.setattr(driving, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(driving, "UNCOUNTABLE_SECONDS", 0.0)
     errors = []
 
     class Driver:

@@ -45,7 +45,7 @@ class BatchEngine(Protocol):
         """Fold every block as part of batch ``number``.
 
         Raises:
-            JournalGone: a journal is missing; see :func:`analytics.engine.blocks.read`.
+            Uncountable: a journal or a mapping is missing; see :func:`analytics.engine.fold.fold`.
             Unavailable: the cluster does not answer, or the shared folder is away.
         """
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zipimport import zipimporter
 
 from analytics.config.sections import EngineSection
-from analytics.engine.blocks import JournalGone
+from analytics.engine.blocks import Uncountable
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines.spark_connection import (
     Executors,
@@ -288,7 +288,7 @@ def _fold_tasks(
     for index, task in tasks:
         try:
             yield index, fold_block(process, task, number, portions, f"{folder}/{index}.{token_hex(8)}")
-        except (JournalGone, Unavailable) as error:
+        except (Uncountable, Unavailable) as error:
             yield index, error
         except OSError as error:
             yield index, Unavailable(f"the shared folder can't be written to: {error}")
