@@ -20,8 +20,8 @@ from analytics.system.files import sync_folder
 
 AS_THEY_ARE = bson.CodecOptions(document_class=RawBSONDocument)
 SUFFIX = ".bson.gz"
-ENGINE_PLANS = "engine_plans"
-"""See :mod:`analytics.engine.position`."""
+LAST = ("engine_plans", "engine_rules")
+"""An engine's plans, which documents name by their batches, and what plans name; see :mod:`analytics.engine.rules`."""
 FASTEST = 1
 """The level of gzip: a higher one takes several times as long for a fifth less."""
 
@@ -29,9 +29,9 @@ Raw = Database[RawBSONDocument]
 
 
 def dump(database: Raw, folder: Path, step: Callable[[], None]) -> Iterator[tuple[Content, SavedFile]]:
-    """Write a file for each collection, the positions first and an engine's plans last; yield what each has.
+    """Write a file for each collection, the positions first and an engine's plans and rules last; yield what each has.
 
-    So documents are as new as the positions or newer, and the plan of every batch that a document includes is there.
+    So documents are as new as the positions or newer, and the plan of every batch that a document includes is there, with its rules.
 
     Each document is as it was at some moment, with those parts of its lists that it had then.
 
@@ -40,7 +40,7 @@ def dump(database: Raw, folder: Path, step: Callable[[], None]) -> Iterator[tupl
     """
     folder.mkdir(mode=0o750)
     found = {collection.name: collection for collection in collections(database)}
-    for name in sorted(found, key=lambda name: (name != POSITIONS, name == ENGINE_PLANS, name)):
+    for name in sorted(found, key=lambda name: (name != POSITIONS, name in LAST, name)):
         digest = Digest()
         with (folder / f"{name}{SUFFIX}").open("xb") as file:
             saved = Summing(file)

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from secrets import token_hex
 
-import msgspec
+from msgspec.structs import replace
 
-from analytics.config import Catalogue, Config, areas, catalogue, groups
+from analytics.config import Catalogue, Config, WorkerSection, areas, catalogue, groups
 from analytics.core.fold import Folder
 from analytics.core.writing import Writer
+from analytics.engine.rules import CountingRules
 from analytics.runtime.lost_writes import older_documents
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.rules import Rules
-from analytics.store import Store, open_store
+from analytics.store import Store, open_store, store_uri
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Context:
     """What travels to every process that runs tasks: it can be pickled.
 
     Attributes:
-        config: the configuration, with its own bolts.
+        config: what tasks need of the configuration, with its own bolts.
         shared: the folder of the journals, as every process reaches it.
         log: the engine's identity, which documents keep in ``_at``: ``engine:<id>``.
         uri: the store's URI, with user and password; "" where each process finds it as the configuration says.
@@ -41,6 +43,25 @@ class Context:
             _kept.clear()
             found = _kept[self.token] = TaskProcess(self)
         return found
+
+
+def task_context(config: Config, shared: Path, log: str, rules: CountingRules | None = None) -> Context:
+    """Return the context of tasks that follow a configuration, or other rules. Of secrets it has the store's address alone.
+
+    Raises:
+        ConfigError, Unavailable: that is not known.
+    """
+    mongodb, uri = config.mongodb, ""
+    if (
+        config.engine.kind == "spark"
+    ):  # executors do not know the environment of this process, nor its data folder
+        mongodb, uri = replace(mongodb, uri="", uri_env=""), store_uri(config)
+    needed = Config(
+        file=config.file, data=config.data, mongodb=mongodb, store=config.store,
+        worker=WorkerSection(max_known_accts=config.worker.max_known_accts),
+    )  # fmt: skip
+    counting = rules or CountingRules.of(config)
+    return Context(counting.applied_to(needed), shared, log, uri, token_hex(8))
 
 
 class TaskProcess:
@@ -113,5 +134,4 @@ def _open(context: Context) -> Store:
     config = context.config
     if not context.uri:
         return open_store(config)
-    section = msgspec.structs.replace(config.mongodb, uri=context.uri, uri_env="")
-    return open_store(msgspec.structs.replace(config, mongodb=section))
+    return open_store(replace(config, mongodb=replace(config.mongodb, uri=context.uri, uri_env="")))

@@ -28,7 +28,7 @@ from analytics.runtime.declarations import Declarations
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.logs import set_up
 from analytics.spouts.ends import report_counted, shared_folder
-from analytics.store import Store, open_store, store_uri
+from analytics.store import Store, open_store
 from analytics.system.processes import die_with
 
 LOOK_SECONDS = 0.5
@@ -144,12 +144,9 @@ def open_engine(config: Config) -> BatchEngine:
 def open_driver(config: Config, store: Store) -> EngineDriver:
     """Return the driver of a configuration."""
     section = config.engine
-    uri = (
-        store_uri(config) if section.kind == "spark" else ""
-    )  # executors need not know the environment of this process
     return EngineDriver(
         config, store, open_engine(config), shared_folder(config),
-        int(section.block_mb * 1e6), int(section.batch_mb * 1e6), uri,
+        int(section.block_mb * 1e6), int(section.batch_mb * 1e6),
     )  # fmt: skip
 
 

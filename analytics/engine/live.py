@@ -12,17 +12,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, NamedTuple
 
 from analytics.config import Config
 from analytics.core.writing import SAMPLE, LostWrites
-from analytics.engine.context import Context, running_bolts
+from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine, FoldedBatch
 from analytics.engine.plan import LEAST_BYTES, age, next_batch
 from analytics.engine.position import HELD_SECONDS, EnginePosition, Plan, PlanTooLarge, SavedPosition
 from analytics.engine.repeats import Known, foreign, names_of, to_fold_again
 from analytics.engine.seen import SeenRecords
+from analytics.engine.starting import EngineStarter
 from analytics.engine.tasks import AreaSettled, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime import engine_changes
@@ -57,7 +57,6 @@ class EngineDriver:
     Args:
         shared: the folder of the journals.
         block_bytes, batch_bytes: how much of the journals is folded by one task, and by one batch at most.
-        uri: the store's URI for tasks; "" where they find it as the configuration says.
     """
 
     def __init__(
@@ -68,14 +67,13 @@ class EngineDriver:
         shared: Path,
         block_bytes: int,
         batch_bytes: int,
-        uri: str = "",
     ) -> None:
         self._config = config
         self._store = store
         self._engine = engine
         self._shared = shared
         self._bytes = _Bytes(block_bytes, batch_bytes)
-        self._uri = uri
+        self._starter = EngineStarter(config, store, engine, shared)
         self._position = EnginePosition(store)
         self._seen = SeenRecords(store)
         self._rejected = Rejected(config)
@@ -147,8 +145,8 @@ class EngineDriver:
         if before is None or (before.id, before.backfills) != (saved.id, saved.backfills):
             self._lost = self._lost_writes(saved)
             self._store.ensure_indexes(running_bolts(self._config))
+            self._starter.keep(saved.batch + 1)
             self._drop()
-            self._engine.start(Context(self._config, self._shared, saved.log, self._uri, token_hex(8)))
         elif saved.version < before.version:
             what = f"its position is at version {saved.version}, expected {before.version} or later"
             raise LostWrites("engine", what, {})
@@ -167,7 +165,12 @@ class EngineDriver:
         return next(filter(None, found), None)
 
     def _wait_for_holder(self, saved: SavedPosition) -> None:
-        """Let batches go on if who holds them is gone. Its changes are known to nobody: so anything may have changed."""
+        """Let batches go on if who holds them is gone. Its changes are known to nobody: so anything may have changed.
+
+        A backfill has the cluster to itself meanwhile.
+        """
+        self._drop()
+        self._starter.stop()
         if self._held is None or self._held[0] != saved.version:
             self._held = saved.version, time.monotonic()
         elif time.monotonic() - self._held[1] > HELD_SECONDS:
@@ -182,6 +185,7 @@ class EngineDriver:
                 f"the plan of batch {number}, which has begun, is missing in the database: was a backup restored in part? "
                 "Restore all of it"
             )
+        self._starter.start(saved, plan)
         running = self._planned(number, plan) if plan else self._next(number, saved)
         if running is None:
             return None
@@ -194,7 +198,7 @@ class EngineDriver:
         return frozen
 
     def _planned(self, number: int, plan: Plan) -> _Running:
-        """Fold what a driver before has planned. By another configuration, a block may have further records: they stay out."""
+        """Fold what a driver before has planned. By another release, a block may have further records: they stay out."""
         self._ends = self._durable_ends()
         folded = self._engine.fold(number, plan.tasks)
         try:
@@ -219,7 +223,7 @@ class EngineDriver:
             try:
                 known = self._seen.known(names_of(folded.summaries))
                 tasks = self._fold_again(folded, tasks, known)
-                plan = Plan(tasks, names_of(folded.summaries))
+                plan = Plan(tasks, names_of(folded.summaries), self._starter.rules)
                 self._position.propose(number, plan)
             except PlanTooLarge:
                 folded.close()

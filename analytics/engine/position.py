@@ -54,10 +54,12 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         tasks: blocks, each without what counted before or counts in an earlier one.
         names: the records that count.
+        rules: the fingerprint of what it counts by, see :mod:`analytics.engine.rules`; "" if that was not noted.
     """
 
     tasks: list[FoldTask]
     names: Names
+    rules: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,17 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 from near_engine import Died, InlineEngine, NearEngine, SteppedStore, differing
 from near_suite import config_of
 from plain_numbers import Record
 from raw_months import AUTUMN, divided_world, sent
 
-from analytics.config import BrokerSection, catalogue
+from analytics.config import BrokerSection, Config, catalogue
 from analytics.core import settle
 from analytics.engine import position
 from analytics.engine.position import DriverOvertaken
+from analytics.engine.rules import CountingRules, KeptRules
 from analytics.errors import Unavailable
 from analytics.spouts.ends import Ends
 
@@ -190,9 +192,35 @@ def test_a_counted_journal_that_was_deleted_is_not_asked_for_again(tmp_path: Pat
     (engine.config.data / "gamelog_201901010000.txt").write_bytes(b"{}\n")
     Ends(engine.config, "another").report({"gamelog_201901010000.txt": 3})
     store = SteppedStore(engine.store)
-    store.at, store.after, store.event = 2, True, die
+    store.at, store.after, store.event = ("positions", 1), True, die
     with pytest.raises(Died):
         engine.driver(store).step()
     assert position.EnginePosition(engine.store).load().frozen
     engine.finish(engine.driver())
     assert counted.items() <= position.EnginePosition(engine.store).load().ends.items()
+
+
+@pytest.mark.parametrize("at", [8, 16])
+def test_a_batch_is_finished_by_the_rules_by_which_it_has_begun(at: int, tmp_path: Path) -> None:
+    """Its driver dies after some documents; then the configuration has other time zones."""
+    engine = Play(tmp_path, 3).begin(portions=2)
+    engine.batch_bytes = 1_000_000
+    store = SteppedStore(engine.store)
+    store.at, store.after, store.event = at, True, die
+    with pytest.raises(Died):
+        engine.finish(engine.driver(store))
+    assert position.EnginePosition(engine.store).load().frozen
+    before = engine.expected()
+    games = {
+        name: replace(
+            game, areas={id_: replace(area, timezone="Asia/Kathmandu") for id_, area in game.areas.items()}
+        )
+        for name, game in engine.config.games.items()
+    }
+    engine.config = replace(engine.config, games=games)
+    driver = engine.driver()
+    engine.finish(driver)
+    assert differing(before, engine.documents()) == []
+    rules = CountingRules.of(engine.config)
+    assert rules.applied_to(Config()).games == games
+    assert KeptRules(engine.store).load(rules.fingerprint, 9) == rules

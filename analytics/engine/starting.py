@@ -1,0 +1,53 @@
+"""Starts an engine for the rules that a batch follows, which may be those of before."""
+
+from pathlib import Path
+
+from analytics.config import Config
+from analytics.engine.context import task_context
+from analytics.engine.engines import BatchEngine
+from analytics.engine.position import Plan, SavedPosition
+from analytics.engine.rules import CountingRules, KeptRules
+from analytics.store import Store
+
+_NOTHING = ("", 0, "")
+
+
+class EngineStarter:
+    """Keeps the engine started as the next batch needs it.
+
+    ``rules``: the fingerprint of what new batches count by.
+    """
+
+    def __init__(self, config: Config, store: Store, engine: BatchEngine, shared: Path) -> None:
+        self._config = config
+        self._engine = engine
+        self._shared = shared
+        self._rules = CountingRules.of(config)
+        self.rules = self._rules.fingerprint
+        self._kept = KeptRules(store)
+        self._started = _NOTHING
+
+    def keep(self, batch: int) -> None:
+        """Keep the rules for batches from ``batch`` on."""
+        self._kept.keep(self._rules, batch)
+
+    def start(self, saved: SavedPosition, plan: Plan | None) -> None:
+        """Have tasks follow the rules of now, or those of a plan; their caches begin empty after a backfill.
+
+        Raises:
+            Uncountable: the rules of the plan are gone.
+            Unavailable: store or cluster do not answer.
+        """
+        wanted = (plan and plan.rules) or self.rules
+        if self._started == (saved.log, saved.backfills, wanted):
+            return
+        rules = self._rules if wanted == self.rules else self._kept.load(wanted, saved.batch + 1)
+        self._started = _NOTHING
+        self._engine.start(task_context(self._config, self._shared, saved.log, rules))
+        self._started = (saved.log, saved.backfills, wanted)
+
+    def stop(self) -> None:
+        """Let go of the engine until the next start."""
+        if self._started != _NOTHING:
+            self._started = _NOTHING
+            self._engine.close()
