@@ -265,7 +265,7 @@ def _handed_over(config: Config) -> str:
 def _spark(config: Config) -> Iterator[Finding]:
     from analytics.engine.engines.spark_probe import probe_spark
 
-    return probe_spark(config)
+    return probe_spark(config, store="store" not in needed(config) or _runs(config, "store"))
 
 
 def _etcd(config: Config, address: str) -> str:

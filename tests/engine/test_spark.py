@@ -5,6 +5,7 @@ import sys
 import pytest
 
 import analytics
+from analytics.cli.check import tries
 from analytics.config import Config
 from analytics.config.sections import EngineSection
 from analytics.engine.blocks import JournalBlock
@@ -103,3 +104,17 @@ def test_findings_name_the_hosts_of_each_fault() -> None:
         ),
         (Grade.ERROR, "executors on h2, h3: no store"),
     ]
+
+
+def test_check_says_what_executors_have_before_the_embedded_store_first_runs(tmp_path, monkeypatch) -> None:
+    """Its address is not known then, and nothing is wrong with that."""
+
+    def job(engine: SparkEngine, action: object) -> list[object]:
+        return [("h1", 1, [])]
+
+    monkeypatch.setattr(SparkEngine, "job", job)
+    config = Config(data=tmp_path, engine=EngineSection(kind="spark", master="spark://h:1"))
+    (found,) = dict(tries(config))["Spark"]()
+    assert found.grade is Grade.OK and found.text.endswith(
+        "the store was not tried, as the embedded server is not running"
+    )

@@ -27,24 +27,24 @@ Facts = tuple[str, int, list[str]]
 """Of an executor: its host, a process, and what tasks need and do not find there."""
 
 
-def probe_spark(config: Config) -> Iterator[Finding]:
-    """Yield what is found on the cluster of ``config.engine``."""
+def probe_spark(config: Config, store: bool = True) -> Iterator[Finding]:
+    """Yield what is found on the cluster of ``config.engine``. ``store``: whether executors are to try that, too."""
     engine = SparkEngine(config.engine)
     try:
         with _note(shared_folder(config)) as note:
-            engine.start(Context(config, shared_folder(config), "check"))
-            look = _looker(config, str(note), note.name)
+            engine.start(Context(Config(), shared_folder(config), "check"))
+            look = _looker(config, str(note), note.name, store_uri(config) if store else "")
             found = engine.job(lambda spark: _everywhere(spark, look))
     except AnalyticsError as error:
         yield Finding(Grade.ERROR, str(error))
         return
     finally:
         engine.close()
-    yield from findings(found)
+    yield from findings(found, store)
 
 
-def findings(found: Iterable[Facts]) -> Iterator[Finding]:
-    """Yield one finding for the executors that have all, and one for each fault."""
+def findings(found: Iterable[Facts], store: bool = True) -> Iterator[Finding]:
+    """Yield one finding for the executors that have all, and one for each fault. ``store``: whether they tried that."""
     faulty: defaultdict[str, set[str]] = defaultdict(set)
     good = []
     for host, _, faults in found:
@@ -55,6 +55,11 @@ def findings(found: Iterable[Facts]) -> Iterator[Finding]:
     if good:
         where = ", ".join(sorted(set(good)))
         what = f"release {analytics.__version__}, Python, the shared folder and the store"
+        if not store:
+            what = (
+                f"release {analytics.__version__}, Python and the shared folder; the store was not tried, as the embedded server is not "
+                "running"
+            )
         yield Finding(Grade.OK, f"{len(good)} executors on {where} have {what}")
     for fault, hosts in sorted(faulty.items()):
         yield Finding(Grade.ERROR, f"executors on {', '.join(sorted(hosts))}: {fault}")
@@ -72,9 +77,13 @@ def _everywhere(spark: "SparkContext", look: Callable[[int], Facts]) -> list[Fac
     return list(found.values())
 
 
-def _looker(config: Config, note: str, content: str) -> Callable[[int], Facts]:
-    """Return what a task does. It travels as code and not by name, and returns plain values: the suite may be missing there."""
-    release, uri, database = analytics.__version__, store_uri(config), config.mongodb.database
+def _looker(config: Config, note: str, content: str, uri: str) -> Callable[[int], Facts]:
+    """Return what a task does. It travels as code and not by name, and returns plain values: the suite may be missing there.
+
+    Args:
+        uri: the store's; "" if it is not to be tried.
+    """
+    release, database = analytics.__version__, config.mongodb.database
     task_seconds, store_seconds = TASK_SECONDS, PROBE_SECONDS
 
     def look(_: int) -> Facts:
@@ -100,7 +109,7 @@ def _looker(config: Config, note: str, content: str) -> Callable[[int], Facts]:
 
             if analytics.__version__ != release:
                 faults.append(f"release {analytics.__version__}, expected {release} as here; deploy it there")
-            else:
+            elif uri:
                 from analytics.store import POSITIONS, MongoStore
 
                 store = MongoStore(uri, database, store_seconds)
