@@ -77,6 +77,7 @@ def backfill(
     """
     from analytics.cli.rebuild import wanted_documents
     from analytics.engine.backfill import Backfill
+    from analytics.engine.driving import open_engine
     from analytics.spouts.ends import shared_folder
 
     if not config.engine.kind:
@@ -94,7 +95,12 @@ def backfill(
     store = open_store(config)
     try:
         result = Backfill(
-            config, store, shared_folder(config), wanted, lambda text: click.echo(f"{text} …", err=True)
+            config,
+            store,
+            open_engine(config),
+            shared_folder(config),
+            wanted,
+            lambda text: click.echo(f"{text} …", err=True),
         ).run()
     finally:
         store.close()
@@ -111,7 +117,16 @@ def _report(result: "BackfillResult") -> int:
     )
     for (name, what), count in sorted(derived.changed.items()):
         click.echo(f"  {name}: {count:,} {what}")
+    if result.uncounted:
+        click.echo(f"{result.uncounted:,} journaled records that no batch had counted {_what_became(result)}")
     for hole in result.gaps:
+        if source := result.unmapped.get(hole.source):
+            click.echo(
+                f"{hole.records:,} counted records of {hole.source} can't be read: the configuration has no source {source} with a "
+                "format any more; put it back",
+                err=True,
+            )
+            continue
         click.echo(f"{hole.records:,} counted records of {hole.source} are in no journal any more", err=True)
     for name, count in sorted((+derived.left_out).items()):
         click.echo(f"{name}: {count:,} documents were left as they are, since records are missing", err=True)
@@ -122,6 +137,12 @@ def _report(result: "BackfillResult") -> int:
             err=True,
         )
     return 1 if derived.left_out.total() or derived.refused.total() else 0
+
+
+def _what_became(result: "BackfillResult") -> str:
+    if result.whole:
+        return "count now"
+    return "were left out; a backfill of all bolts, areas and days counts them"
 
 
 def _hand_over(config: Config, handover: Handover) -> None:

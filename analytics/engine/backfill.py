@@ -9,27 +9,25 @@ if a driver goes on since this process was taken for gone, what it has written s
 """
 
 import os
-import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from secrets import token_hex
 
 from analytics.config import Config, areas
 from analytics.core.intervals import Intervals
 from analytics.core.numberset import NumberSet
 from analytics.engine.blocks import JournalBlock
-from analytics.engine.context import Context, running_bolts
+from analytics.engine.context import running_bolts, task_context
 from analytics.engine.deriving import DerivationScope, DerivedPortion, derive, fold_again, levels
-from analytics.engine.engines.local import LocalEngine, TaskCall, own_folder
+from analytics.engine.engines import BatchEngine, TaskCall
+from analytics.engine.hold import Hold
 from analytics.engine.plan import age
-from analytics.engine.position import HELD_SECONDS, DriverOvertaken, EnginePosition, SavedPosition
-from analytics.engine.repeats import to_fold_again
+from analytics.engine.position import EnginePosition, SavedPosition
+from analytics.engine.repeats import names_of, to_fold_again
 from analytics.engine.seen import SeenRecords
-from analytics.engine.tasks import Extent, Extents, FoldTask, Summary
+from analytics.engine.tasks import Extent, Extents, FoldTask, Names, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.rebuild.gaps import Gap, complete_from, gaps
 from analytics.rebuild.group import spout_topics, upstream
@@ -45,19 +43,32 @@ PORTION_BYTES = 64 << 20
 BLOCKS_AT_ONCE = 4
 """For each process, before repeats among them are looked for."""
 
+FEW_RECORDS = 100
+"""That no batch has counted: more, and more than a twentieth of all, are a sign of a fault."""
+
 MOST_STARTS = 1_000_000
 """More changed periods are not listed: then timers take it that anything may have changed."""
-
-RENEW_SECONDS = HELD_SECONDS / 6
 
 
 @dataclass
 class BackfillResult:
-    """What a backfill did: journals and their lines, records that no journal holds any more, and what became of documents."""
+    """What a backfill did.
+
+    Attributes:
+        journals, lines: how many were read.
+        gaps: records that no journal holds any more, or that can't be read.
+        unmapped: record sources with lines that can't be read, each with the configured source whose mapping is gone.
+        uncounted: records that no batch had counted, as they were none by the configuration of that time. They count now if this was
+            ``whole``: of all bolts, areas and days.
+        derived: what became of documents.
+    """
 
     journals: int = 0
     lines: int = 0
     gaps: list[Gap] = field(default_factory=list)
+    unmapped: dict[str, str] = field(default_factory=dict)
+    uncounted: int = 0
+    whole: bool = False
     derived: DerivedPortion = field(default_factory=DerivedPortion)
 
 
@@ -65,13 +76,20 @@ class Backfill:
     """One call of ``analytics engine backfill``.
 
     Args:
+        engine: runs the tasks.
         shared: the folder of the journals.
         wanted: bolts, area and days; no more of it.
         say: called with the step that begins.
     """
 
     def __init__(
-        self, config: Config, store: Store, shared: Path, wanted: Selection, say: Callable[[str], None]
+        self,
+        config: Config,
+        store: Store,
+        engine: BatchEngine,
+        shared: Path,
+        wanted: Selection,
+        say: Callable[[str], None],
     ) -> None:
         self._config = config
         self._store = store
@@ -80,7 +98,8 @@ class Backfill:
         self._say = say
         self._bolts = running_bolts(config)
         self._areas = areas(config)
-        self._engine = LocalEngine(config.engine.tasks)
+        self._engine = engine
+        self._seen = SeenRecords(store)
         self._block_bytes = int(config.engine.block_mb * 1e6)
 
     def run(self) -> BackfillResult:
@@ -90,35 +109,42 @@ class Backfill:
             Unavailable: the store does not answer. What was corrected stays so; call it again.
             AnalyticsError: a batch is not finished, or a driver has gone on.
         """
-        result = BackfillResult()
-        hold = _Hold(EnginePosition(self._store))
+        result = BackfillResult(whole=self._is_whole)
+        hold = Hold(EnginePosition(self._store))
         self._say("waiting for the batch that is under way")
         saved = hold.begin()
-        folder = own_folder(self._config.data / "engine")
         try:
-            self._engine.start(Context(self._config, self._shared, saved.log, "", token_hex(8)))
-            self._derive(saved, hold, folder, result)
+            self._engine.start(task_context(self._config, self._shared, saved.log))
+            with self._engine.scratch() as folder:
+                self._derive(saved, hold, folder, result)
             self._release(hold, saved, result)
         finally:
             self._engine.close()
-            shutil.rmtree(folder, ignore_errors=True)
             hold.end()
         return result
 
-    def _release(self, hold: "_Hold", saved: SavedPosition, result: BackfillResult) -> None:
+    def _release(self, hold: Hold, saved: SavedPosition, result: BackfillResult) -> None:
         """Let timers know of what has changed, and batches go on."""
         hold.check()
         starts = result.derived.starts
-        if sum(map(len, starts.values())) <= MOST_STARTS:
+        if not result.derived.repeated and sum(map(len, starts.values())) <= MOST_STARTS:
             changes = [(bolt, area, sorted(some)) for (bolt, area), some in starts.items()]
             engine_changes.write(self._store, saved.batch + 1, changes)
-        wanted = self._wanted
-        everything = not (wanted.area or wanted.since or wanted.until or result.derived.refused)
+        everything = self._is_of_all_days and not result.derived.refused
         if everything and not result.gaps:
-            Declarations(self._config, self._store).note_rebuilt(wanted.bolts)
-        hold.end(repaired=everything and {*wanted.bolts} >= {*self._bolts})
+            Declarations(self._config, self._store).note_rebuilt(self._wanted.bolts)
+        hold.end(repaired=everything and self._is_whole)
 
-    def _derive(self, saved: SavedPosition, hold: "_Hold", folder: Path, result: BackfillResult) -> None:
+    @property
+    def _is_of_all_days(self) -> bool:
+        return not (self._wanted.area or self._wanted.since or self._wanted.until)
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether every document is derived again."""
+        return self._is_of_all_days and {*self._wanted.bolts} >= {*self._bolts}
+
+    def _derive(self, saved: SavedPosition, hold: Hold, folder: Path, result: BackfillResult) -> None:
         journals = self._journals(saved.ends)
         size = sum(saved.ends[name] for name in journals)
         names = [name for name in self._wanted.bolts if name in self._bolts]
@@ -132,10 +158,10 @@ class Backfill:
             max(self._engine.tasks, 1 + size // PORTION_BYTES), saved.batch,
         )  # fmt: skip
         self._say(f"reading {len(journals)} journals")
-        extents, found = self._fold(saved.ends, journals, wanted, hold, folder, result)
+        accepted = self._seen.everything()
+        extents, found = self._fold(saved.ends, journals, wanted, hold, folder, accepted, result)
         result.journals = len(journals)
-        accepted = SeenRecords(self._store).everything()
-        result.gaps = gaps(self._config, accepted, found, journals.values())
+        result.gaps = gaps(self._config, accepted, found, journals.values(), result.unmapped)
         wanted = replace(wanted, low=self._low(names, spans, result.gaps))
         self._say("deriving documents")
         for number, level in enumerate(levels(self._bolts, [*wanted.sources, *names])):
@@ -147,7 +173,7 @@ class Backfill:
                 )
                 for portion, some in sorted(extents.items())
             ]
-            for _, derived in self._engine.run(self._engine.divided(calls)):
+            for _, derived in self._engine.each(calls):
                 hold.check()
                 result.derived.add(derived)
                 for portion, extent in derived.extents.items():
@@ -158,11 +184,16 @@ class Backfill:
         ends: Mapping[str, int],
         journals: Mapping[str, JournalInfo],
         wanted: DerivationScope,
-        hold: "_Hold",
+        hold: Hold,
         folder: Path,
+        accepted: dict[str, NumberSet],
         result: BackfillResult,
     ) -> tuple[dict[int, list[Extent]], dict[str, NumberSet]]:
-        """Fold journals; return by portion where deltas lie, and per source the records that there are."""
+        """Fold journals; return by portion where deltas lie, and per source the records that there are.
+
+        Args:
+            accepted: per source the records that count, see :meth:`_take_uncounted`.
+        """
         extents: dict[int, list[Extent]] = {}
         taken: dict[str, Intervals] = {}
         found: dict[str, NumberSet] = {}
@@ -174,10 +205,12 @@ class Backfill:
             tasks = [FoldTask(block, now) for block in blocks]
             replies = self._folded(dict(enumerate(tasks)), wanted, folder, f"{turn}.0")
             summaries = [replies[place][0] for place in range(len(tasks))]
+            self._take_uncounted(names_of(summaries), accepted, taken, result)
             if again := to_fold_again(tasks, summaries, taken):
                 replies |= self._folded(again, wanted, folder, f"{turn}.1")
             for summary, divided in replies.values():
                 result.lines += summary.lines
+                result.unmapped |= summary.unmapped
                 for source, pairs in summary.unused.items():
                     found.setdefault(source, NumberSet()).update(pairs)
                 for source, pairs in summary.names.items():
@@ -186,7 +219,33 @@ class Backfill:
                     extents.setdefault(portion, []).append(extent)
         for source, some in taken.items():
             found.setdefault(source, NumberSet()).update(some)
+        if not self._is_whole and result.uncounted > max(FEW_RECORDS, result.lines // 20):
+            raise AnalyticsError(
+                f"{result.uncounted:,} of {result.lines:,} journaled records are not known as counted: were documents of engine_seen "
+                "deleted, or was a mapping changed? Nothing was changed. Call this for all bolts, areas and days: then they count"
+            )
         return extents, found
+
+    def _take_uncounted(
+        self,
+        names: Names,
+        accepted: dict[str, NumberSet],
+        taken: dict[str, Intervals],
+        result: BackfillResult,
+    ) -> None:
+        """Decide about records that batches passed over, as they were none by the configuration of that time.
+
+        If every document is derived again, they count from now on; otherwise they stay out of all documents, as if they were taken.
+        """
+        uncounted = _uncounted(names, accepted)
+        if self._is_whole:
+            # Before they are in any document: if they come in again, they are repeats.
+            self._seen.add(uncounted)
+        for source, pairs in uncounted.items():
+            result.uncounted += sum(last - first + 1 for first, last in pairs)
+            accepted.setdefault(source, NumberSet()).update(pairs)
+            if not self._is_whole:
+                taken.setdefault(source, Intervals()).update(pairs)
 
     def _check_room(self, folder: Path) -> None:
         """Raise AnalyticsError where the disk has no room for deltas."""
@@ -205,9 +264,7 @@ class Backfill:
             TaskCall(fold_again, (tasks[place], wanted, path), tasks[place].block.journal)
             for path, place in places.items()
         ]
-        return {
-            places[call.arguments[-1]]: reply for call, reply in self._engine.run(self._engine.divided(calls))
-        }
+        return {places[call.arguments[-1]]: reply for call, reply in self._engine.each(calls)}
 
     def _blocks(self, ends: Mapping[str, int], journals: Mapping[str, JournalInfo]) -> Iterator[JournalBlock]:
         """Yield all that is counted of the journals, oldest first. A gzipped one is one block: each reads it from its beginning."""
@@ -245,75 +302,12 @@ class Backfill:
         return {key: low for key, low in found.items() if low}
 
 
-class _Hold:
-    """Stops batches, and says so again and again, in a thread of its own."""
-
-    def __init__(self, position: EnginePosition) -> None:
-        self._position = position
-        self._by = token_hex(8)
-        self._ending = threading.Event()
-        self._saved: SavedPosition | None = None
-        self._error: Exception | None = None
-
-    def begin(self) -> SavedPosition:
-        """Return the position when no batch is under way any more, and none begins."""
-        seen, since = -1, time.monotonic()
-        while True:
-            saved = self._position.load()
-            if not (saved.frozen or saved.held):
-                try:
-                    self._saved = self._position.hold(saved, self._by)
-                    break
-                except DriverOvertaken:
-                    continue
-            if saved.version != seen:
-                seen, since = saved.version, time.monotonic()
-            if time.monotonic() - since > 2 * HELD_SECONDS:
-                raise AnalyticsError(
-                    f"batch {saved.batch + 1} of the engine has begun, and nobody finishes it: start the node engine, see "
-                    "`bin/analytics status`, and call this again"
-                )
-            self._ending.wait(0.2)
-        self._thread = threading.Thread(target=self._renew, daemon=True)
-        self._thread.start()
-        return self._saved
-
-    def check(self) -> None:
-        """Raise AnalyticsError if batches go on."""
-        if isinstance(self._error, DriverOvertaken):
-            raise AnalyticsError(
-                "a driver of the engine has gone on, as this process did not answer for a minute. Documents that were "
-                "corrected stay so; call this again"
-            )
-
-    def end(self, repaired: bool = False) -> None:
-        """Let batches go on, if they do not. ``repaired``: whether all documents are as right as the journals allow, whatever the store had lost."""
-        if self._saved is None or self._ending.is_set():
-            return
-        self._ending.set()
-        self._thread.join()
-        if self._error is None or not isinstance(self._error, DriverOvertaken):
-            saved = replace(self._saved, written={}) if repaired else self._saved
-            self._position.release(saved)
-
-    def _renew(self) -> None:
-        while not self._ending.wait(RENEW_SECONDS):
-            assert self._saved is not None
-            try:
-                self._saved = self._position.hold(self._saved, self._by)
-            except DriverOvertaken as error:
-                self._error = error
-                return
-            except Unavailable:
-                self._reload()
-
-    def _reload(self) -> None:
-        """Learn whether the last write took effect."""
-        try:
-            saved = self._position.load()
-        except Unavailable:
-            return
-        if saved.held == self._by:
-            self._saved = saved
-        else:
-            self._error = DriverOvertaken()
+def _uncounted(names: Names, accepted: Mapping[str, NumberSet]) -> Names:
+    """Return the records of ``names`` that do not count yet."""
+    found = {
+        source: [pair for first, last in pairs for pair in accepted[source].missing(first, last)]
+        if source in accepted
+        else pairs
+        for source, pairs in names.items()
+    }
+    return {source: pairs for source, pairs in found.items() if pairs}

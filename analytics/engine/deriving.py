@@ -11,6 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
 from zlib import crc32
 
 import msgspec
@@ -88,6 +90,7 @@ class DerivedPortion:
         left_out: per bolt, documents whose records are not all there.
         refused: per bolt, documents that were written by others meanwhile, or can't be read.
         starts: per bolt and area, the starts of the periods whose documents were written.
+        repeated: whether a task has begun more than once: documents that the other one wrote are not in ``starts``.
         extents: what follows for bolts that read these.
     """
 
@@ -96,6 +99,7 @@ class DerivedPortion:
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     starts: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    repeated: bool = False
     extents: Extents = field(default_factory=dict)
 
     def add(self, other: "DerivedPortion") -> None:
@@ -104,6 +108,7 @@ class DerivedPortion:
         self.changed += other.changed
         self.left_out += other.left_out
         self.refused += other.refused
+        self.repeated |= other.repeated
         for key, starts in other.starts.items():
             self.starts.setdefault(key, set()).update(starts)
 
@@ -111,7 +116,7 @@ class DerivedPortion:
 def fold_again(
     process: TaskProcess, task: FoldTask, wanted: DerivationScope, path: str
 ) -> tuple[Summary, Extents]:
-    """Fold a block for the wanted documents; write the deltas to ``path``."""
+    """Fold a block for the wanted documents; write the deltas to a file whose name begins with ``path``."""
     cutter = Cutter(task, process.rules)
     names = wanted.bolts | wanted.sources
     topics = {topic for name in names for topic in process.bolts[name].reads}
@@ -123,13 +128,15 @@ def fold_again(
                 _divide(process, wanted, folded, portions)
     cutter.summary.names = cutter.names()
     cutter.summary.unusable = []  # the batch that had them has reported them
-    return cutter.summary, write_portions(portions, path)
+    return cutter.summary, write_portions(portions, str(_own_file(path)))
 
 
 def derive(
     process: TaskProcess, wanted: DerivationScope, level: frozenset[str], extents: Iterable[Extent], path: str
 ) -> DerivedPortion:
-    """Derive a portion's documents of the bolts ``level``; write those that differ, and to ``path`` what follows from them."""
+    """Derive a portion's documents of the bolts ``level``; write those that differ, and what follows from them to a file whose name
+    begins with ``path``."""
+    file = _own_file(path)
     deltas: Deltas = {}
     for extent in extents:
         for name, documents in load_extent(extent).items():
@@ -153,8 +160,16 @@ def derive(
                 ]
                 folded, _ = process.folder.fold(name, wanted.batch, b"\n".join(lines), readers)
                 _divide(process, wanted, folded, following)
-    done.extents = write_portions(following, path)
+    done.extents = write_portions(following, str(file))
+    done.repeated = len(list(file.parent.glob(f"{file.stem}.*"))) > 1
     return done
+
+
+def _own_file(path: str) -> Path:
+    """Make a file for one run of a task: another run of the same one may be under way."""
+    file = Path(f"{path}.{token_hex(8)}")
+    file.touch()
+    return file
 
 
 def _divide(

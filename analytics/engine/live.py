@@ -103,7 +103,7 @@ class EngineDriver:
                 raise self._lost
             begun = saved if self._running else self._begin(saved)
             if begun is None or self._running is None:
-                self._current = saved
+                self._current = None if self._position.is_held() else saved
                 return False
             self._newest = begun
             self._newest = self._current = self._finish(begun, self._running)

@@ -149,6 +149,10 @@ class EnginePosition:
         """Stop batches; the holder ``by`` has to call this again within :data:`HELD_SECONDS`."""
         return self._replace(replace(saved, held=by, backfills=saved.backfills + (saved.held != by)))
 
+    def is_held(self) -> bool:
+        """Whether batches are stopped, as far as one read says."""
+        return bool(self._store.load(POSITIONS, [ENGINE]).get(ENGINE, {}).get("held"))
+
     def release(self, saved: SavedPosition) -> SavedPosition:
         """Let batches go on. What was written meanwhile is a batch of its own, without records: readers of changes learn of it."""
         batch = saved.batch + 1

@@ -46,7 +46,9 @@ def journal(folder: Path) -> JournalBlock:
 @pytest.mark.parametrize(("at", "counts"), [(PLANNED - 1, False), (PLANNED, True)])
 def test_a_line_is_judged_by_the_time_of_its_plan_whenever_it_is_folded(tmp_path, at, counts) -> None:
     block = journal(tmp_path)
-    summary = fold(TaskProcess(Context(mapped(tmp_path), tmp_path, "engine:1")), FoldTask(block, at), 1).summary
+    summary = fold(
+        TaskProcess(Context(mapped(tmp_path), tmp_path, "engine:1")), FoldTask(block, at), 1
+    ).summary
     assert summary.names == {"gamelog/log@1": [(1, 2 if counts else 1)]}
     assert [one.n for one in summary.unusable] == ([] if counts else [2])
 

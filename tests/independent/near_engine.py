@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -15,7 +17,7 @@ from analytics.core.combine import Deltas
 from analytics.core.fold import Folder
 from analytics.core.reference import Reference
 from analytics.engine.context import Context, TaskProcess
-from analytics.engine.engines import BatchEngine
+from analytics.engine.engines import BatchEngine, TaskCall
 from analytics.engine.fold import fold
 from analytics.engine.live import EngineDriver
 from analytics.engine.settle import settle_areas
@@ -45,6 +47,7 @@ class InlineEngine:
         self._random = random
         self._processes: list[TaskProcess] = []
         self.batches: list[InlineBatch] = []
+        self.twice = 0.0
 
     def start(self, context: Context) -> None:
         self._processes = [TaskProcess(context, self._store) for _ in range(self.tasks)]
@@ -60,6 +63,19 @@ class InlineEngine:
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "InlineBatch":
         self.batches.append(InlineBatch(self, number, tasks, self._random))
         return self.batches[-1]
+
+    def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
+        """Run each call, some of them twice, as a cluster does."""
+        for call in self._random.sample(list(calls), len(calls)):
+            if self._random.random() < self.twice:
+                call.work(self.process(), *call.arguments)
+            yield call, call.work(self.process(), *call.arguments)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        folder = self._processes[0].context.config.data / "scratch"
+        folder.mkdir(exist_ok=True)
+        yield folder
 
     def state(self) -> dict[str, Any]:
         return {"tasks_lost": 0, "executors": self.tasks, "error": ""}

@@ -1,10 +1,22 @@
 """What runs the tasks of a batch: processes of this host, or a cluster."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 from analytics.engine.context import Context
 from analytics.engine.tasks import AreaSettled, FoldTask, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """A task: a function of a module, which gets its process first and then these arguments. ``name`` is for messages."""
+
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    name: str
 
 
 class FoldedBatch(Protocol):
@@ -32,7 +44,7 @@ class FoldedBatch(Protocol):
 
 
 class BatchEngine(Protocol):
-    """Runs the tasks of one batch after the other. Only :mod:`analytics.engine.live` calls it."""
+    """Runs the tasks of one batch after the other, or of a backfill."""
 
     def start(self, context: Context) -> None:
         """Make ready. Raise Unavailable if the cluster does not answer."""
@@ -48,6 +60,17 @@ class BatchEngine(Protocol):
             Uncountable: a journal or a mapping is missing; see :func:`analytics.engine.fold.fold`.
             Unavailable: the cluster does not answer, or the shared folder is away.
         """
+
+    def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
+        """Yield calls with their results, in any order. A call may run several times, also at the same time.
+
+        Raises:
+            Unavailable: the cluster does not answer.
+            AnalyticsError: what a task raised; others may have run.
+        """
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """Make a folder that every task reaches, for files of tasks; it is removed at the end."""
 
     def state(self) -> dict[str, object]:
         """Return what ``status`` shows: ``tasks_lost`` since the start, ``executors`` now, ``error``."""

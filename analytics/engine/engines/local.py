@@ -17,14 +17,15 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from secrets import token_hex
 from typing import Any
 
 from analytics.engine.context import Context
+from analytics.engine.engines import TaskCall
 from analytics.engine.portions import fold_block, settle_extents
 from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import Unavailable
@@ -37,15 +38,6 @@ TRIES = 6
 """Of a task whose process ends: it may be the task that ends it."""
 
 _SIZE = struct.Struct(">Q")
-
-
-@dataclass(frozen=True, slots=True)
-class TaskCall:
-    """A task: a function of a module, which gets its process first and then these arguments. ``name`` is for messages."""
-
-    work: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    name: str
 
 
 class ProcessLost(Exception):
@@ -148,6 +140,21 @@ class LocalEngine:
             batch.close()
             raise
         return batch
+
+    def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
+        """Yield calls with their results; see :class:`analytics.engine.engines.BatchEngine`."""
+        return self.run(self.divided(calls))
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Make a folder for files of tasks, which is removed at the end."""
+        assert self._folder is not None
+        folder = self._folder / "scratch"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def state(self) -> dict[str, object]:
         """Return what ``status`` shows."""

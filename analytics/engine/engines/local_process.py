@@ -5,7 +5,8 @@ import socket
 import sys
 
 from analytics.engine.context import Context, TaskProcess
-from analytics.engine.engines.local import ProcessLost, TaskCall, receive, send
+from analytics.engine.engines import TaskCall
+from analytics.engine.engines.local import ProcessLost, receive, send
 from analytics.errors import AnalyticsError
 from analytics.system.interpreter import tune
 

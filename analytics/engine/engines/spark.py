@@ -15,7 +15,7 @@ import gc
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -25,6 +25,7 @@ from zipimport import zipimporter
 from analytics.config.sections import EngineSection
 from analytics.engine.blocks import Uncountable
 from analytics.engine.context import Context, TaskProcess
+from analytics.engine.engines import TaskCall
 from analytics.engine.engines.spark_connection import (
     Executors,
     connect,
@@ -50,6 +51,9 @@ PORTIONS_A_TASK = 3
 
 DELTAS = "deltas"
 """The folder for deltas, in the shared one."""
+
+SCRATCH = "backfill"
+"""The folder for files of a backfill, in the shared one: there is one backfill at a time."""
 
 Outcome = Any
 """What a task returns for each of its parts: a result, or the error that the driver is to raise."""
@@ -83,6 +87,36 @@ class SparkEngine:
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "SparkBatch":
         """Fold every block; see :class:`analytics.engine.engines.BatchEngine`."""
         return SparkBatch(self, number, tasks)
+
+    def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
+        """Yield calls with their results, when all are done; see :class:`analytics.engine.engines.BatchEngine`."""
+        if not calls:
+            return
+
+        def job(spark: "SparkContext") -> list[tuple[int, Outcome]]:
+            tasks = spark.parallelize(list(enumerate(calls)), len(calls))
+            return tasks.mapPartitions(partial(_do_calls, self.shared())).collect()
+
+        for place, outcome in self.job(job):
+            if isinstance(outcome, AnalyticsError):
+                raise outcome
+            yield calls[place], outcome
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Make a folder in the shared one, which is removed at the end. What killed processes have left is removed first."""
+        assert self._context is not None, "start() comes first"
+        shared = self._context.shared
+        folder = shared / SCRATCH / token_hex(8)
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        try:
+            folder.mkdir(parents=True)
+        except OSError as error:
+            raise Unavailable(f"the shared folder {shared} can't be written to: {error}") from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def state(self) -> dict[str, object]:
         """Return what ``status`` shows: ``tasks_lost`` since the start, ``executors`` now, ``error``."""
@@ -306,3 +340,16 @@ def _settle_portions(
             yield portion, settle_extents(process, number, extents[portion])
         except AnalyticsError as error:
             yield portion, error
+
+
+def _do_calls(
+    shared: "Broadcast[Context]", calls: Iterable[tuple[int, TaskCall]]
+) -> Iterator[tuple[int, Outcome]]:
+    process = _process(shared)
+    for place, call in calls:
+        try:
+            yield place, call.work(process, *call.arguments)
+        except AnalyticsError as error:
+            yield place, error
+        except OSError as error:
+            yield place, Unavailable(f"{call.name}: the shared folder can't be used: {error}")
