@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -15,6 +16,9 @@ from analytics.config import Config
 from analytics.runtime.engine_report import EngineReport
 from analytics.runtime.report import SECONDS, StatusReport, facts, report
 from analytics.runtime.service.control import lsb_status
+from analytics.runtime.usefulness import SourceShare
+
+SOURCES_SHOWN = 20
 
 
 @click.command()
@@ -62,6 +66,8 @@ def _show(found: StatusReport, console: Console) -> None:
     console.print(_spouts(found))
     if found.engine is not None:
         console.print(_engine(found.engine, found.at))
+        if found.shares:
+            console.print(_counted(found.shares))
     else:
         console.print(_bolts(found))
     for one in found.shares:
@@ -173,11 +179,20 @@ def _engine(found: EngineReport, now: float) -> str:
     timers = f" Timer bolts are at batch {found.timers_batch:,}." if found.timers_batch is not None else ""
     oldest = f", from byte {found.oldest[1]:,} of {found.oldest[0]} on" if found.oldest else ""
     lost = f" {found.tasks_lost:,} tasks were lost and run again." if found.tasks_lost else ""
+    held = " Batches wait for a backfill." if found.held else ""
     return (
         f"Engine ({found.kind}, executors: {found.executors:,}): batch {found.batch:,} was committed {_duration(now - found.batch_at)} ago; "
         f"{sum(found.records.values()):,} records counted, {found.repeated:,} repeated; {found.waiting_bytes:,} bytes of journals "
-        f"wait{oldest}.{timers}{lost}"
+        f"wait{oldest}.{timers}{lost}{held}"
     )
+
+
+def _counted(shares: Sequence[SourceShare]) -> str:
+    """Return how many records of each source are counted, those with the most first."""
+    most = sorted(shares, key=lambda one: -one.accepted)[:SOURCES_SHOWN]
+    shown = ", ".join(f"{escape(f'{one.spout} {one.source}'.rstrip())} {one.accepted:,}" for one in most)
+    more = len(shares) - len(most)
+    return f"Counted by source: {shown}{f' and {more:,} more' if more else ''}."
 
 
 def _bolts(found: StatusReport) -> Table:

@@ -8,6 +8,7 @@ engine does not start where broker and workers do. The mark keeps the broker fro
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from secrets import token_hex
@@ -17,12 +18,12 @@ import msgspec
 
 from analytics.broker.opening import ENGINE_COUNTS
 from analytics.broker.stored import StoredBroker, begin_queue, lock, open_stored
+from analytics.broker.topics import shared_topic
 from analytics.broker.wire import Head, totals
 from analytics.config import Config, EngineSection
 from analytics.core.intervals import Pair
 from analytics.core.numberset import NumberSet
 from analytics.engine.position import PLANS, EnginePosition
-from analytics.engine.seen import COLLECTION as SEEN
 from analytics.engine.seen import SeenRecords
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
@@ -72,7 +73,8 @@ def adopt(config: Config, store: Store, say: Say) -> None:
         try:
             _require_counted(store, stored, bolts)
             ends = _accepted_ends(config)
-            sources = _fill_seen(store, stored.accepted())
+            streams = _fill_seen(store, stored.accepted())
+            sources = {name: one.accepted for name, one in stored.filter.states().items()}
             heads = dict(stored.log.heads)
         finally:
             stored.close()
@@ -85,13 +87,13 @@ def adopt(config: Config, store: Store, say: Say) -> None:
     saved = position.load()
     store.delete(PLANS, [id for id in store.ids(PLANS) if int(id) > saved.batch])
     saved = position.commit(
-        replace(saved, id=token_hex(8), ends=ends, records=records, repeated=0, written={})
+        replace(saved, id=token_hex(8), ends=ends, records=records, sources=sources, repeated=0, written={})
     )
     _move_timers(store, saved.log, {topic: Head(saved.batch, 0, 0) for topic in bolts.get(TIMERS, ())})
     note(store, "engine")
     files.write(config.data / ENGINE_COUNTS, b"")
     say(
-        f"adopted {sum(records.values()):,} records of {sources:,} streams; {len(ends):,} journals are read on"
+        f"adopted {sum(records.values()):,} records of {streams:,} streams; {len(ends):,} journals are read on"
     )
 
 
@@ -116,11 +118,15 @@ def release(config: Config, store: Store, say: Say) -> None:
     bolts = readers(msgspec.structs.replace(config, engine=EngineSection()))
     own = all_readers(config)
     read = {topic for topics in bolts.values() for topic in topics}
+    seen = SeenRecords(store).everything()
+    records = _records(saved.records, seen)
     with lock(config.data):
-        identity, heads = begin_queue(config.data, saved.records, bolts, own)
+        identity, heads = begin_queue(config.data, records, bolts, own)
         stored = open_stored(config.broker, config.data, read)
         try:
-            sources = _fill_filter(stored, store)
+            for source, numbers in seen.items():
+                stored.filter.note(source, _runs(numbers), [])
+            stored.save_filter()
         finally:
             stored.close()
         _move_bolts(
@@ -129,7 +135,7 @@ def release(config: Config, store: Store, say: Say) -> None:
         _move_timers(store, identity, {topic: heads.get(topic, NOTHING) for topic in bolts.get(TIMERS, ())})
         note(store, "broker")
         (config.data / ENGINE_COUNTS).unlink(missing_ok=True)
-    say(f"released {sum(saved.records.values()):,} records of {sources:,} streams to broker and workers")
+    say(f"released {sum(records.values()):,} records of {len(seen):,} streams to broker and workers")
 
 
 def counting(store: Store) -> str:
@@ -229,16 +235,16 @@ def _fill_seen(store: Store, accepted: Iterable[tuple[str, NumberSet]]) -> int:
     return sources
 
 
-def _fill_filter(stored: StoredBroker, store: Store) -> int:
-    """Let the filter accept what the engine has counted; return of how many streams that is."""
-    names = set()
-    for id in store.ids(SEEN):
-        source = id.partition(":")[2]
-        numbers = NumberSet.load(store.load(SEEN, [id])[id]["numbers"])
-        stored.filter.note(source, _runs(numbers), [])
-        names.add(source)
-    stored.save_filter()
-    return len(names)
+def _records(counted: Mapping[str, int], seen: Mapping[str, NumberSet]) -> dict[str, int]:
+    """Return records by topic. Those that a backfill let count are among the topics that share one, or their spout's own."""
+    records, found = Counter(counted), Counter[str]()
+    for source, numbers in seen.items():
+        found[source.partition("/")[0]] += numbers.count()
+    for spout, count in found.items():
+        topics = [topic for topic in records if topic.partition(".")[0] == spout]
+        topic = shared_topic("gamelog.") if spout == "gamelog" else spout
+        records[topic] += max(0, count - sum(records[one] for one in topics))
+    return dict(records)
 
 
 def _runs(numbers: NumberSet) -> list[Pair]:

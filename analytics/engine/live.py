@@ -293,9 +293,11 @@ def _after(saved: SavedPosition, running: _Running, settled: Sequence[AreaSettle
     ends = dict(saved.ends)
     for task in running.plan.tasks:
         ends[task.block.journal] = max(task.block.end, ends.get(task.block.journal, 0))
-    records, written = Counter(saved.records), dict(saved.written)
+    records, sources, written = Counter(saved.records), Counter(saved.sources), dict(saved.written)
     for summary in summaries:
         records.update(summary.topics)
+    for source, pairs in running.plan.names.items():
+        sources[source.rpartition("@")[0] or source] += sum(last - first + 1 for first, last in pairs)
     for area in settled:
         for bolt, some in area.written.items():
             written[bolt] = dict(list({**written.get(bolt, {}), **some}.items())[-SAMPLE:])
@@ -304,6 +306,7 @@ def _after(saved: SavedPosition, running: _Running, settled: Sequence[AreaSettle
         batch=running.number,
         ends=ends,
         records=dict(records),
+        sources=dict(sources),
         repeated=saved.repeated + sum(summary.repeated for summary in summaries),
         written=written,
     )

@@ -72,6 +72,7 @@ class SavedPosition:
         frozen: whether documents may have been written by the plan of the next batch.
         ends: per journal, the byte before which everything is in committed batches.
         records: per topic, how many records count in all of them.
+        sources: per spout and configured source, as "gamelog/s1", how many records count in all of them.
         repeated: how many lines named a record once more.
         written: per bolt, some of the documents that were written last: the store should have them.
         at: when the batch was committed, in Unix seconds; 0 before the first one.
@@ -85,6 +86,7 @@ class SavedPosition:
     frozen: bool = False
     ends: Mapping[str, int] = field(default_factory=dict)
     records: Mapping[str, int] = field(default_factory=dict)
+    sources: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
     written: Mapping[str, Written] = field(default_factory=dict)
     at: float = 0.0
@@ -177,6 +179,7 @@ def _write(saved: SavedPosition) -> Write:
         "frozen": saved.frozen,
         "ends": [list(one) for one in saved.ends.items()],
         "records": [list(one) for one in saved.records.items()],
+        "sources": [list(one) for one in saved.sources.items()],
         "repeated": saved.repeated,
         "written": [
             [bolt, id_, version, at]
@@ -198,5 +201,5 @@ def _saved(document: Mapping[str, Any]) -> SavedPosition:
         written.setdefault(bolt, {})[id_] = version, at
     return SavedPosition(
         document["id"], document["batch"], document["frozen"], dict(document["ends"]), dict(document["records"]),
-        document["repeated"], written, document["at"], document.get("held", ""), document.get("backfills", 0), document["_v"],
+        dict(document.get("sources", ())), document["repeated"], written, document["at"], document.get("held", ""), document.get("backfills", 0), document["_v"],
     )  # fmt: skip

@@ -19,8 +19,10 @@ class EngineProgress(msgspec.Struct, frozen=True):
         batch: the last batch that is committed.
         ends: per journal, the byte before which everything is counted.
         records: per topic, how many records are counted.
+        sources: per spout and configured source, as "gamelog/s1", how many are counted.
         repeated: how many lines named a record once more.
         at: when the last batch was committed, Unix seconds; 0 before the first one.
+        held: whether batches wait for a backfill.
     """
 
     log: str
@@ -29,6 +31,8 @@ class EngineProgress(msgspec.Struct, frozen=True):
     records: dict[str, int]
     repeated: int
     at: float
+    sources: dict[str, int] = {}
+    held: bool = False
 
     @classmethod
     def load(cls, store: Store) -> "EngineProgress | None":
@@ -43,6 +47,8 @@ class EngineProgress(msgspec.Struct, frozen=True):
             dict(found.get("records", ())),
             found.get("repeated", 0),
             found.get("at", 0.0),
+            dict(found.get("sources", ())),
+            bool(found.get("held")),
         )
 
     def waiting(self, ends: Mapping[str, int]) -> int:

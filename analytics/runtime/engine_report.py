@@ -24,6 +24,8 @@ class EngineReport(msgspec.Struct, frozen=True):
         oldest: the journal and the byte where it begins, None if nothing waits.
         lag_seconds: for how long the oldest of it waits, as the driver reports it.
         records: per topic, records in all batches.
+        sources: per spout and configured source, as "gamelog/s1", records in all batches.
+        held: whether batches wait for a backfill.
         repeated: lines that named a record once more, in all batches.
         executors: processes that run tasks, ``tasks_lost``: tasks that were run again, both as the driver reports them.
     """
@@ -39,6 +41,8 @@ class EngineReport(msgspec.Struct, frozen=True):
     oldest: tuple[str, int] | None = None
     executors: int = 0
     tasks_lost: int = 0
+    sources: dict[str, int] = {}
+    held: bool = False
 
 
 def engine_report(config: Config, store: Store) -> EngineReport:
@@ -47,7 +51,7 @@ def engine_report(config: Config, store: Store) -> EngineReport:
     ends = reported_ends(config)
     return EngineReport(
         config.engine.kind, found.batch, found.at, timers_batch(store, found.log), found.waiting(ends), 0.0,
-        found.records, found.repeated, found.oldest(ends),
+        found.records, found.repeated, found.oldest(ends), sources=found.sources, held=found.held,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from analytics.runtime.nodes import BROKER, ENGINE, needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.shortage import shortage
-from analytics.runtime.usefulness import SourceShare, Unread, source_shares, unread_topics
+from analytics.runtime.usefulness import SourceShare, Unread, counted_shares, source_shares, unread_topics
 from analytics.store import open_store
 from analytics.system.processes import Usage, process_started
 
@@ -170,8 +170,9 @@ def _of_engine(
     sums = engine_balance(found.records, _spouts(nodes))
     unread = unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()])
     return StatusReport(
-        time.time(), nodes, sums, None, "", peers, warned, unread=unread, engine=with_driver(found, driver)
-    )
+        time.time(), nodes, sums, None, "", peers, warned, counted_shares(found.sources), unread,
+        with_driver(found, driver),
+    )  # fmt: skip
 
 
 def warnings(config: Config, nodes: Sequence[NodeReport] = ()) -> list[str]:

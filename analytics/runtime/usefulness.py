@@ -15,16 +15,18 @@ _NEAR = 0.6
 
 
 class SourceShare(msgspec.Struct, frozen=True):
-    """How many distinct records of a configured source were accepted and rejected, ever."""
+    """How many distinct records of a configured source were accepted and rejected, ever. With an engine, nobody knows ``rejected``."""
 
     spout: str
     source: str
     accepted: int
-    rejected: int
+    rejected: int | None
 
     @property
-    def percent(self) -> float:
+    def percent(self) -> float | None:
         """The share of them that was rejected."""
+        if self.rejected is None:
+            return None
         total = self.accepted + self.rejected
         return round(100 * self.rejected / total, 2) if total else 0.0
 
@@ -42,6 +44,13 @@ def source_shares(state: BrokerState) -> list[SourceShare]:
     return [
         SourceShare(*source.partition("/")[::2], known.accepted, known.rejected)
         for source, known in sorted(state.sources.items())
+    ]
+
+
+def counted_shares(sources: Mapping[str, int]) -> list[SourceShare]:
+    """Return how many records of each source an engine has counted, in the order of names."""
+    return [
+        SourceShare(*source.partition("/")[::2], count, None) for source, count in sorted(sources.items())
     ]
 
 

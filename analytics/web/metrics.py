@@ -14,7 +14,7 @@ from analytics.broker.wire import BrokerState
 from analytics.config import Config
 from analytics.runtime.balance import COUNTS
 from analytics.runtime.report import NodeReport, StatusReport
-from analytics.runtime.usefulness import source_shares
+from analytics.runtime.usefulness import SourceShare, source_shares
 
 Rows = Iterable[tuple[Sequence[str], float]]
 GAUGE, COUNTER = GaugeMetricFamily, CounterMetricFamily
@@ -111,6 +111,7 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
         yield from _of_broker(found.broker, config)
     if found.engine is not None:
         yield from _families(ENGINE, [], [((), found.engine)])
+        yield _accepted(found.shares)
         yield _topics(found.engine.records)
     if found.balance is not None:
         unread = [((one.op_code, one.nearest), one.records) for one in found.unread]
@@ -154,13 +155,18 @@ def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
     yield _one(GAUGE, "disk_reserve_bytes", "Free space below which nothing is accepted", reserve)
     refused = [(("unknown_key",), state.refused_keys), (("no_key",), state.refused_keyless)]
     yield _family(COUNTER, "broker_refused_connections", "Refused attempts to connect", ["reason"], refused)
-    shares = {(one.spout, one.source): one for one in source_shares(state)}
-    accepted = [(names, one.accepted) for names, one in shares.items()]
-    rejected = [(names, one.rejected) for names, one in shares.items()]
-    label = ["spout", "source"]
-    yield _family(COUNTER, "source_accepted_records", "Distinct records accepted, ever", label, accepted)
-    yield _family(COUNTER, "source_rejected_records", "Distinct records rejected, ever", label, rejected)
+    shares = source_shares(state)
+    yield _accepted(shares)
+    rejected = [((one.spout, one.source), one.rejected or 0) for one in shares]
+    help = "Distinct records rejected, ever"
+    yield _family(COUNTER, "source_rejected_records", help, ["spout", "source"], rejected)
     yield _topics({topic: head.records for topic, head in state.heads.items()})
+
+
+def _accepted(shares: Sequence[SourceShare]) -> Metric:
+    accepted = [((one.spout, one.source), one.accepted) for one in shares]
+    help = "Distinct records accepted, ever; with an engine, those that are counted"
+    return _family(COUNTER, "source_accepted_records", help, ["spout", "source"], accepted)
 
 
 def _topics(records: Mapping[str, int]) -> Metric:

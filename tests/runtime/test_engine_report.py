@@ -1,5 +1,6 @@
 """Status, the metrics and `drain` where an engine counts: from the store and the journals' ends alone."""
 
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from msgspec.structs import replace
 from prometheus_client import generate_latest
 
 from analytics.app import UnknownNode, build
+from analytics.cli.console import Console
+from analytics.cli.status import _show
 from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.config import Config, EngineSection, GamelogSection, Source, TimersSection
 from analytics.runtime import draining, report
@@ -23,6 +26,7 @@ JOURNAL = "gamelog_202601010000.txt"
 POSITION = {
     "id": "a", "batch": 3, "frozen": False, "ends": [[JOURNAL, 80]], "at": 1000.0, "repeated": 2, "_v": 7,
     "records": [["gamelog.login_logcount", 9], ["gamelog.strange", 1], ["payment", 4]],
+    "sources": [["gamelog/a", 7], ["gamelog/b", 3], ["payment", 4]], "held": "a backfill",
 }  # fmt: skip
 
 
@@ -93,6 +97,8 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
     assert (found.lag, found.lag_seconds) == (None, 4.5)
     assert {one.name: one.ever_accepted for one in found.balance.spouts} == {"gamelog": 10, "payment": 4}
     assert [one.op_code for one in found.unread] == ["strange"]
+    shares = [(one.spout, one.source, one.accepted, one.percent) for one in found.shares]
+    assert shares == [("gamelog", "a", 7, None), ("gamelog", "b", 3, None), ("payment", "", 4, None)]
     text = generate_latest(registry(config, lambda: found)).decode()
     for line in (
         "analytics_engine_batches_total 3.0",
@@ -100,8 +106,13 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
         "analytics_engine_lag_seconds 4.5",
         "analytics_engine_executors 2.0",
         'analytics_topic_records_total{topic="payment"} 4.0',
+        'analytics_source_accepted_records_total{source="a",spout="gamelog"} 7.0',
     ):
         assert line in text
+    printed = io.StringIO()
+    _show(found, Console(file=printed, width=400))
+    for words in ("Batches wait for a backfill.", "Counted by source: gamelog a 7, payment 4, gamelog b 3."):
+        assert words in printed.getvalue()
 
 
 def test_what_a_spout_does_not_account_for_is_a_fault(config: Config, store: KeptStore) -> None:

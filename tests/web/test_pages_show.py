@@ -194,13 +194,21 @@ def test_system_shows_how_far_an_engine_is(month, monkeypatch):
     spout = NodeReport("gamelog", "spout", True, "", "", "", 7, "", 0.0, 0.0, source)
     usual = msgspec.structs.replace(system.report(month.data.config), nodes=[spout])
     sums = engine_balance({"payment": 4}, {"gamelog": {}})
-    shown = msgspec.structs.replace(usual, at=220.0, engine=engine, balance=sums, problem="")
+    shown = msgspec.structs.replace(
+        usual,
+        at=220.0,
+        engine=engine,
+        balance=sums,
+        problem="",
+        shares=[SourceShare("gamelog", "s1", 9, None)],
+    )
     monkeypatch.setattr(system, "report", lambda config: shown)
     page = read(month, "/system?lang=en")
     for text in ("5.0 MiB", "the oldest for 1 min", ">17<", "2 min ago", ">3<", "2 tasks lost"):
         assert text in page, text
     assert "what bolts account for" not in page and "Lag" not in page
-    assert rows(month, "/api/v1/system/sources.csv")[0]["accepted"] == ""
+    found = rows(month, "/api/v1/system/sources.csv")[0]
+    assert (found["accepted"], found["rejected"]) == ("9", "")
 
 
 @pytest.mark.parametrize(("page", "table"), CSVS)

@@ -38,8 +38,8 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     problem: Annotated[str, means('why it is not healthy; "" if it is')]
     accepted: Annotated[
-        int | None,
-        means("distinct records accepted, ever; null with an engine, which does not count by source"),
+        int,
+        means("distinct records accepted, ever; with an engine, those that are counted"),
     ]
     rejected: Annotated[int | None, means("distinct records rejected, ever; null with an engine")]
     percent: Annotated[float | None, means("the share that was rejected, in percent; null with an engine")]
@@ -115,7 +115,7 @@ def sources(status: StatusReport) -> list[SourceRow]:
         share = shares.get((spout, source), SourceShare(spout, source, 0, 0))
         given: dict[str, Any] = {"problem": problems.get((spout, source), "")}
         if status.engine is not None:
-            given |= dict.fromkeys(("accepted", "rejected", "percent"))
+            given |= dict.fromkeys(("rejected", "percent"))
         found.append(filled(SourceRow, share, **given))
     return sorted(found, key=lambda one: (not one.problem, -(one.percent or 0), one.spout, one.source))
 
