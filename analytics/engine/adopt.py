@@ -109,7 +109,7 @@ def release(config: Config, store: Store, say: Say) -> None:
         raise NotHandedOver("no engine has counted: there is nothing to release")
     progress = EngineProgress.load(store)
     saved = EnginePosition(store).load()
-    waiting = progress.waiting(reported_ends(config)) if progress is not None else 0
+    waiting = progress.waiting(_all_ends(config)) if progress is not None else 0
     if saved.frozen or waiting:
         raise NotHandedOver(
             f"{waiting:,} bytes of journals are not counted by the engine yet: start the suite with it, `bin/analytics drain`, and "
@@ -207,10 +207,7 @@ def _accepted_ends(config: Config) -> dict[str, int]:
 
     Raise NotHandedOver if journals move to the shared folder, and some of those before were not sent whole.
     """
-    ends = PipedStreams(config.data).journals()
-    for spout in POLLED:
-        found = StateFile(config.data / "state" / f"{spout}.json").load(_Outboxed)
-        ends |= found.outbox.journal
+    ends = _noted_ends(config)
     folder = journal_folder(config)
     if folder != config.data:
         for name, end in ends.items():
@@ -222,6 +219,26 @@ def _accepted_ends(config: Config) -> dict[str, int]:
                 )
     prefix = folder.relative_to(shared_folder(config))
     return {str(prefix / name): end for name, end in ends.items()}
+
+
+def _noted_ends(config: Config) -> dict[str, int]:
+    """Return the byte of each of this host's journals before which its spout will not send anything again."""
+    ends = PipedStreams(config.data).journals()
+    for spout in POLLED:
+        found = StateFile(config.data / "state" / f"{spout}.json").load(_Outboxed)
+        ends |= found.outbox.journal
+    return ends
+
+
+def _all_ends(config: Config) -> dict[str, int]:
+    """Return the ends of journals that spouts have reported to the engine, or that a killed one of this host has noted only."""
+    ends, folder = reported_ends(config), journal_folder(config)
+    prefix = folder.relative_to(shared_folder(config))
+    for name, end in _noted_ends(config).items():
+        if (folder / name).exists():
+            journal = str(prefix / name)
+            ends[journal] = max(end, ends.get(journal, 0))
+    return ends
 
 
 def _fill_seen(store: Store, accepted: Iterable[tuple[str, NumberSet]]) -> int:

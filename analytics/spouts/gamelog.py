@@ -288,14 +288,17 @@ class GamelogSpout:
     def step(self) -> None:
         """Save positions; raise what ended any greenlet."""
         self._tasks.check(0.2)
-        self._memory.step(self._pipeline.journal.acknowledged != self._memory.state.journal)
-        self._ends.report(self._pipeline.journal.acknowledged or {})
+        acknowledged = self._pipeline.journal.acknowledged or {}
+        self._ends.report(
+            acknowledged
+        )  # first: the engine has to know of all that this spout will not send again
+        self._memory.step(acknowledged != self._memory.state.journal)
 
     def stop(self) -> None:
         """Stop reading, wait a little for acknowledgements, save."""
         self._end(5.0)
-        self._memory.save(now=True)
         self._ends.report(self._pipeline.journal.acknowledged or {})
+        self._memory.save(now=True)
         self._unlock()
 
     def abandon(self) -> None:

@@ -97,8 +97,8 @@ class PipedStreams:
             state.journal |= journal.acknowledged or {}
             for name in [name for name in state.journal if not list(journal.folder.glob(f"{name}*"))]:
                 del state.journal[name]
-            self._file.save(state, now=True)
             ends.report(state.journal)
+            self._file.save(state, now=True)
 
     def _put(self, name: str, position: StreamPosition) -> None:
         state = self._file.load(SpoutState)

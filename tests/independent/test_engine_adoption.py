@@ -39,6 +39,7 @@ from analytics.runtime.balance import balance
 from analytics.runtime.draining import drain
 from analytics.runtime.nodes import all_readers, readers
 from analytics.runtime.worker import Worker
+from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import GamelogSpout
 from analytics.spouts.stdin import Piped
 from analytics.store import MemoryStore
@@ -104,15 +105,21 @@ class HandedOver:
 
     def count_by_broker(self) -> BrokerState:
         """Count what was written, and stop; return the broker's last state."""
-        broker = self._start(
-            Broker(self.config.broker, self.config.data, readers(self.config), all_readers(self.config))
-        )
-        self._start(Worker(self.config, next(iter(groups(self.config).values())), "worker"))
+        broker = self.start_broker()
         self._read(self.config)
         drain(self.config, PATIENCE)
         state: BrokerState = broker.facts()
         self.stop()
         return state
+
+    def start_broker(self) -> Broker:
+        """Start a broker and a worker."""
+        found = self._start(
+            Broker(self.config.broker, self.config.data, readers(self.config), all_readers(self.config))
+        )
+        self._start(Worker(self.config, next(iter(groups(self.config).values())), "worker"))
+        assert isinstance(found, Broker)
+        return found
 
     def count_by_engine(self) -> EngineDriver:
         """Count what was written, and stop; return the driver."""
@@ -177,6 +184,16 @@ class HandedOver:
             greenlet.kill()
             node.stop()
         self._running.clear()
+
+    def read_some(self, config: Config, most: int = 150) -> GamelogSpout:
+        """Have the spout read while the log may grow; return it, to be stopped or killed."""
+        spout: GamelogSpout = self._start(GamelogSpout(config))
+        wanted = spout.state()["published"] + self.random.randrange(1, most)
+        with gevent.Timeout(PATIENCE):
+            while spout.state()["published"] < wanted:
+                gevent.sleep(0.005)
+        self._running.pop(spout).kill()
+        return spout
 
     def _read(self, config: Config) -> None:
         """Have the spout read the log to its end."""
@@ -304,4 +321,53 @@ def test_what_workers_have_not_counted_keeps_the_broker(suite: HandedOver) -> No
         suite.adopt()
     suite.count_by_broker()
     suite.adopt()
+    suite.check()
+
+
+def test_nothing_is_lost_nor_counted_twice_while_the_log_grows(suite: HandedOver) -> None:
+    """Spouts are stopped or killed at any moment, and what counts changes right after that."""
+
+    def grow() -> None:
+        while True:
+            suite.write(20)
+            gevent.sleep(0.01)
+
+    suite.write(20)
+    growing = gevent.spawn(grow)
+    for _ in range(4):
+        suite.start_broker()
+        spout = suite.read_some(suite.config)
+        suite.random.choice([spout.stop, spout.abandon])()
+        drain(suite.config, PATIENCE)
+        suite.stop()
+        suite.adopt()
+        begin_to_count(suite.with_engine, suite.store)
+        spout = suite.read_some(suite.with_engine)
+        suite.random.choice([spout.stop, spout.abandon])()
+        driver = suite.driver()
+        while driver.step():
+            pass
+        driver.close()
+        suite.release()
+    growing.kill()
+    suite.count_by_broker()
+    suite.check()
+
+
+def test_what_a_spout_has_noted_but_not_reported_keeps_the_engine(
+    suite: HandedOver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was killed in between. The broker would never see these lines: by its notes, the spout has sent them."""
+    begin_to_count(suite.with_engine, suite.store)
+    suite.write(20)
+    suite.count_by_engine()
+    with monkeypatch.context() as dying:
+        dying.setattr(Ends, "report", lambda ends, found: None)
+        suite.write(20)
+        suite.read_some(suite.with_engine, 10).stop()
+    with pytest.raises(NotHandedOver, match="bytes of journals are not counted"):
+        suite.release()
+    suite.count_by_engine()
+    suite.release()
+    suite.count_by_broker()
     suite.check()
