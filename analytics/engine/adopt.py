@@ -23,11 +23,11 @@ from analytics.broker.wire import Head, totals
 from analytics.config import Config, EngineSection
 from analytics.core.intervals import Pair
 from analytics.core.numberset import NumberSet
+from analytics.engine.journals import ClosedJournals
 from analytics.engine.position import PLANS, EnginePosition
 from analytics.engine.seen import SeenRecords
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
-from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.engine_report import reported_ends
 from analytics.runtime.nodes import TIMERS, all_readers, readers
 from analytics.runtime.timers.position import TimersPosition
@@ -107,9 +107,9 @@ def release(config: Config, store: Store, say: Say) -> None:
     """
     if counting(store) != "engine":
         raise NotHandedOver("no engine has counted: there is nothing to release")
-    progress = EngineProgress.load(store)
     saved = EnginePosition(store).load()
-    waiting = progress.waiting(_all_ends(config)) if progress is not None else 0
+    counted = {**ClosedJournals(store).ends(), **saved.ends}
+    waiting = sum(max(0, end - counted.get(name, 0)) for name, end in _all_ends(config).items())
     if saved.frozen or waiting:
         raise NotHandedOver(
             f"{waiting:,} bytes of journals are not counted by the engine yet: start the suite with it, `bin/analytics drain`, and "

@@ -23,6 +23,7 @@ from analytics.engine.context import running_bolts, task_context
 from analytics.engine.deriving import DerivationScope, DerivedPortion, derive, fold_again, levels
 from analytics.engine.engines import BatchEngine, TaskCall
 from analytics.engine.hold import Hold
+from analytics.engine.journals import ClosedJournals
 from analytics.engine.plan import age
 from analytics.engine.position import EnginePosition, SavedPosition
 from analytics.engine.repeats import names_of, to_fold_again
@@ -145,8 +146,9 @@ class Backfill:
         return self._is_of_all_days and {*self._wanted.bolts} >= {*self._bolts}
 
     def _derive(self, saved: SavedPosition, hold: Hold, folder: Path, result: BackfillResult) -> None:
-        journals = self._journals(saved.ends)
-        size = sum(saved.ends[name] for name in journals)
+        ends = {**ClosedJournals(self._store).ends(), **saved.ends}
+        journals = self._journals(ends)
+        size = sum(ends[name] for name in journals)
         names = [name for name in self._wanted.bolts if name in self._bolts]
         spans = {
             area.id: span(self._wanted, area)
@@ -159,7 +161,7 @@ class Backfill:
         )  # fmt: skip
         self._say(f"reading {len(journals)} journals")
         accepted = self._seen.everything()
-        extents, found = self._fold(saved.ends, journals, wanted, hold, folder, accepted, result)
+        extents, found = self._fold(ends, journals, wanted, hold, folder, accepted, result)
         result.journals = len(journals)
         result.gaps = gaps(self._config, accepted, found, journals.values(), result.unmapped)
         wanted = replace(wanted, low=self._low(names, spans, result.gaps))

@@ -21,6 +21,7 @@ from analytics.engine.adopt import begin_to_count
 from analytics.engine.blocks import Uncountable
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine
+from analytics.engine.journals import ClosedJournals
 from analytics.engine.live import EngineDriver
 from analytics.engine.position import DriverOvertaken
 from analytics.errors import AnalyticsError, Unavailable
@@ -66,6 +67,7 @@ class Driving:
         self._complete = time.time()
         self._waiting = False
         self._counted_at = 0.0
+        self._counted_batch = -1
         self.ending = threading.Event()
 
     def run(self) -> None:
@@ -116,9 +118,10 @@ class Driving:
         if time.monotonic() < self._counted_at:
             return
         position = EngineProgress.load(self._store)
-        if position is not None:
+        if position is not None and position.batch != self._counted_batch:
             try:
-                report_counted(self._shared, position.ends)
+                report_counted(self._shared, {**ClosedJournals(self._store).ends(), **position.ends})
+                self._counted_batch = position.batch
             except OSError as error:
                 log.warning("spouts can't learn what is counted, so they keep old journals: %s", error)
         self._counted_at = time.monotonic() + COUNTED_SECONDS

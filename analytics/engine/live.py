@@ -9,7 +9,7 @@ executes the same plan, and documents know whether they include its batch. The n
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,16 +18,16 @@ from analytics.config import Config
 from analytics.core.writing import SAMPLE, LostWrites
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine, FoldedBatch
+from analytics.engine.journals import ReportedJournals
 from analytics.engine.plan import LEAST_BYTES, age, next_batch
 from analytics.engine.position import HELD_SECONDS, EnginePosition, Plan, PlanTooLarge, SavedPosition
 from analytics.engine.repeats import Known, foreign, names_of, to_fold_again
 from analytics.engine.seen import SeenRecords
 from analytics.engine.starting import EngineStarter
 from analytics.engine.tasks import AreaSettled, FoldTask, Summary
-from analytics.errors import AnalyticsError, Unavailable
+from analytics.errors import AnalyticsError
 from analytics.runtime import engine_changes
 from analytics.runtime.lost_writes import older_documents
-from analytics.spouts.ends import durable_ends
 from analytics.spouts.rejected import Rejected, reject
 from analytics.store import Store
 
@@ -71,8 +71,8 @@ class EngineDriver:
         self._config = config
         self._store = store
         self._engine = engine
-        self._shared = shared
         self._bytes = _Bytes(block_bytes, batch_bytes)
+        self._journals = ReportedJournals(store, shared)
         self._starter = EngineStarter(config, store, engine, shared)
         self._position = EnginePosition(store)
         self._seen = SeenRecords(store)
@@ -81,7 +81,6 @@ class EngineDriver:
         self._newest: SavedPosition | None = None
         self._running: _Running | None = None
         self._held: tuple[int, float] | None = None
-        self._ends: Mapping[str, int] = {}
         self._lost: LostWrites | None = None
 
     def step(self) -> bool:
@@ -101,6 +100,10 @@ class EngineDriver:
                 return False
             if self._lost and not saved.frozen:
                 raise self._lost
+            if not self._running:
+                self._journals.read()
+                if again := self._journals.again(saved.ends):
+                    saved = self._newest = self._position.reopen(saved, again)
             begun = saved if self._running else self._begin(saved)
             if begun is None or self._running is None:
                 self._current = None if self._position.is_held() else saved
@@ -120,7 +123,7 @@ class EngineDriver:
         engine says.
         """
         saved = self._newest or SavedPosition("")
-        waiting = {name: end for name, end in self._ends.items() if end > saved.ends.get(name, 0)}
+        waiting = {name: end for name, end in self._journals.ends.items() if end > saved.ends.get(name, 0)}
         oldest = min(waiting, key=age, default="")
         return {
             "batch": saved.batch,
@@ -153,6 +156,7 @@ class EngineDriver:
         if self._running and (saved.batch + 1, True) != (self._running.number, saved.frozen):
             self._drop()
         self._seen.forget()
+        self._journals.forget()
         self._newest = saved
         return saved
 
@@ -199,7 +203,6 @@ class EngineDriver:
 
     def _planned(self, number: int, plan: Plan) -> _Running:
         """Fold what a driver before has planned. By another release, a block may have further records: they stay out."""
-        self._ends = self._durable_ends()
         folded = self._engine.fold(number, plan.tasks)
         try:
             known = foreign(names_of(folded.summaries), plan.names)
@@ -211,10 +214,9 @@ class EngineDriver:
 
     def _next(self, number: int, saved: SavedPosition) -> _Running | None:
         """Plan and fold what has come in."""
-        self._ends = self._durable_ends()
         most = self._bytes.batch
         while True:
-            blocks = next_batch(saved.ends, self._ends, most, self._bytes.block, self._engine.tasks)
+            blocks = next_batch(saved.ends, self._journals.ends, most, self._bytes.block, self._engine.tasks)
             if not blocks:
                 return None
             now = int(time.time())
@@ -244,12 +246,6 @@ class EngineDriver:
             folded.again(again)
         return [again.get(place, task) for place, task in enumerate(tasks)]
 
-    def _durable_ends(self) -> Mapping[str, int]:
-        try:
-            return durable_ends(self._shared)
-        except OSError as error:
-            raise Unavailable(f"the shared folder {self._shared} can't be read: {error}") from error
-
     def _finish(self, saved: SavedPosition, running: _Running) -> SavedPosition:
         """Settle a frozen batch, and commit it."""
         settled = list(running.folded.settle())
@@ -260,13 +256,7 @@ class EngineDriver:
         if self._lost:
             # It is to show until a backfill has run.
             after = replace(after, written=saved.written)
-        ends = {name: end for name, end in after.ends.items() if name in self._ends or self._is_there(name)}
-        return self._position.commit(replace(after, ends=ends))
-
-    def _is_there(self, journal: str) -> bool:
-        """Whether a journal that no spout reports any more is there, plain or gzipped: a backfill reads it."""
-        path = self._shared / journal
-        return path.exists() or path.with_name(path.name + ".gz").exists()
+        return self._position.commit(replace(after, ends=self._journals.close_others(after.ends)))
 
     def _keep_unusable(self, summaries: Sequence[Summary]) -> None:
         self._rejected.put_all(

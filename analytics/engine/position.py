@@ -70,7 +70,8 @@ class SavedPosition:
         id: random, made with the first position.
         batch: the last batch that is committed; 0 before the first one.
         frozen: whether documents may have been written by the plan of the next batch.
-        ends: per journal, the byte before which everything is in committed batches.
+        ends: per journal that spouts report, the byte before which everything is in committed batches. Others are in
+            :mod:`analytics.engine.closed`.
         records: per topic, how many records count in all of them.
         sources: per spout and configured source, as "gamelog/s1", how many records count in all of them.
         repeated: how many lines named a record once more.
@@ -150,6 +151,10 @@ class EnginePosition:
     def hold(self, saved: SavedPosition, by: str) -> SavedPosition:
         """Stop batches; the holder ``by`` has to call this again within :data:`HELD_SECONDS`."""
         return self._replace(replace(saved, held=by, backfills=saved.backfills + (saved.held != by)))
+
+    def reopen(self, saved: SavedPosition, ends: Mapping[str, int]) -> SavedPosition:
+        """Add ends of journals that were left out."""
+        return self._replace(replace(saved, ends={**ends, **saved.ends}))
 
     def is_held(self) -> bool:
         """Whether batches are stopped, as far as one read says."""

@@ -26,6 +26,9 @@ _FOLDER = "ends"
 _COUNTED = "counted.json"
 _NOTE = "journals"
 
+ALWAYS_REPORTED = 100
+"""Journals of one spout, the newest ones: among them are all that grow."""
+
 
 class _Ends(msgspec.Struct):
     ends: dict[str, int]
@@ -85,22 +88,50 @@ class Ends:
         self._path = journal_folder(config) / _FOLDER / f"{name}.json" if config.engine.kind else None
         self._in_data = shared_folder(config) == config.data
         self._reported: dict[str, int] | None = None
+        self._counted: tuple[int, dict[str, int]] = (0, {})
 
     def are(self, ends: Mapping[str, int]) -> bool:
         """Return whether these are reported; always without an engine."""
         return self._path is None or ends == self._reported
 
     def report(self, ends: Mapping[str, int]) -> None:
-        """Replace what was reported before, if it differs. On a full disk the next report makes up for it."""
-        if self._path is None or self.are(ends):
+        """Replace what was reported before, if it differs. On a full disk the next report makes up for it.
+
+        Old journals that the engine has counted are left out: all that are kept may be many, and are reported often.
+        """
+        if self._path is None or (self.are(ends) and not self._counts_differ()):
             return
         try:
             self._path.parent.mkdir(parents=self._in_data, exist_ok=True)
-            _write(self._path, ends)
+            _write(self._path, self._open(ends) if len(ends) > ALWAYS_REPORTED else ends)
         except OSError as error:
             logger.error("the ends of journals can't be reported: %s; the engine waits for them", error)
             return
         self._reported = dict(ends)
+
+    def _counts_differ(self) -> bool:
+        """Whether the engine has reported since; where its documents were restored from a backup, journals are to be counted again."""
+        return (
+            self._reported is not None
+            and len(self._reported) > ALWAYS_REPORTED
+            and self._counted_at() != self._counted[0]
+        )
+
+    def _counted_at(self) -> int:
+        assert self._path is not None
+        try:
+            return self._path.with_name(_COUNTED).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _open(self, ends: Mapping[str, int]) -> dict[str, int]:
+        """Return the ends of the newest journals, and of others that are not counted as a whole."""
+        assert self._path is not None
+        self._counted = self._counted_at(), _read(self._path.with_name(_COUNTED))
+        newest = {*list(ends)[-ALWAYS_REPORTED:]}
+        return {
+            name: end for name, end in ends.items() if name in newest or self._counted[1].get(name, 0) < end
+        }
 
 
 def durable_ends(shared: Path) -> dict[str, int]:

@@ -20,11 +20,12 @@ from analytics.engine.backfill import Backfill, BackfillResult
 from analytics.engine.context import Context
 from analytics.engine.engines import BatchEngine
 from analytics.engine.engines.local import LocalEngine
+from analytics.engine.journals import ClosedJournals
 from analytics.engine.position import DriverOvertaken, EnginePosition
 from analytics.errors import AnalyticsError
 from analytics.rebuild.selection import Selection
 from analytics.runtime import engine_changes
-from analytics.spouts.ends import durable_ends
+from analytics.spouts import ends
 from analytics.store import Store, Write, open_store
 
 RECORDS = [one.record for one in sent(3, AUTUMN)][:600]
@@ -167,7 +168,7 @@ def test_what_batches_passed_over_counts_everywhere_or_nowhere(tmp_path: Path, w
     passed_over = Random(7).sample(RECORDS[200:400], 20)
     position = EnginePosition(engine.store)
     engine.journal(passed_over)
-    position.commit(dataclasses.replace(position.load(), ends=durable_ends(tmp_path)))
+    position.commit(dataclasses.replace(position.load(), ends=ends.durable_ends(tmp_path)))
     tasks = InlineEngine(engine.store, engine.random)
     result = backfill(engine, () if whole else ["loginhour", "coinday"], tasks)
     assert (result.uncounted, result.whole, result.gaps) == (20, whole, [])
@@ -214,4 +215,28 @@ def test_an_idle_driver_leaves_the_cluster_to_a_backfill(tmp_path: Path) -> None
     engine.journal(RECORDS[50:60])
     engine.finish(driver)
     assert steps == ["start", "close", "start"]
+    assert differing(engine.expected(), engine.documents()) == []
+
+
+def test_journals_that_are_counted_leave_the_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The position is written with every batch. A backfill finds them, and so does a driver to whom they are reported again."""
+    monkeypatch.setattr(ends, "ALWAYS_REPORTED", 2)
+    engine = NearEngine(config_of(divided_world(), tmp_path, BrokerSection()), Random(10), 50_000, 200_000)
+    driver, position = engine.driver(), EnginePosition(engine.store)
+    for begin in range(0, 200, 25):
+        engine.journal(RECORDS[begin : begin + 25])
+        engine.finish(driver)
+        ends.report_counted(tmp_path, {**ClosedJournals(engine.store).ends(), **position.load().ends})
+    names = {*engine._files}
+    closed = ClosedJournals(engine.store).ends()
+    assert len(position.load().ends) < 6 < len(names) == len({*closed, *position.load().ends})
+    result = backfill(engine, (), InlineEngine(engine.store, engine.random))
+    assert (result.journals, result.gaps, result.derived.changed.total()) == (len(names), [], 0)
+    (tmp_path / "ends" / "counted.json").unlink()
+    engine.journal([])
+    driver = engine.driver()
+    assert not driver.step() and driver.state()["waiting_bytes"] == 0
+    assert position.load().ends.keys() == names
     assert differing(engine.expected(), engine.documents()) == []
