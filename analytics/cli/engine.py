@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -66,14 +67,25 @@ def release(config: Config) -> None:
 
 @engine.command()
 @choosing("Only this bolt's documents; may be given several times.")
+@click.option(
+    "--remove-many",
+    is_flag=True,
+    help="Remove documents that no record supports, even if they are more than a tenth of a bolt's.",
+)
 @click.pass_obj
 def backfill(
-    config: Config, names: tuple[str, ...], area: str, since: datetime | None, until: datetime | None
+    config: Config,
+    names: tuple[str, ...],
+    area: str,
+    since: datetime | None,
+    until: datetime | None,
+    remove_many: bool,
 ) -> None:
     """Derive documents again from the journals, and write those that are missing or differ: of a new bolt, for example.
 
-    Batches wait meanwhile, spouts do not. Journals may be gzipped. Documents that no record supports stay as they are, and so do those
-    whose records are not all in the journals any more: then the exit status is 1. If it is interrupted, call it again.
+    Batches wait meanwhile, spouts do not. Journals may be gzipped. Documents that no record supports are removed, unless days are given.
+    Those whose records are not all in the journals any more stay as they are: then the exit status is 1. If it is interrupted, call it
+    again.
     """
     from analytics.cli.rebuild import wanted_documents
     from analytics.engine.backfill import Backfill
@@ -99,7 +111,7 @@ def backfill(
             store,
             open_engine(config),
             shared_folder(config),
-            wanted,
+            replace(wanted, remove_many=remove_many),
             lambda text: click.echo(f"{text} …", err=True),
         ).run()
     finally:
@@ -117,6 +129,14 @@ def _report(result: "BackfillResult") -> int:
     )
     for (name, what), count in sorted(derived.changed.items()):
         click.echo(f"  {name}: {count:,} {what}")
+    for name, count in sorted(result.removed.items()):
+        click.echo(f"  {name}: {count:,} removed, as no record supports them")
+    for name, count in sorted(result.spared.items()):
+        click.echo(
+            f"{name}: no record supports {count:,} documents, which is many: do the journals and the database belong together? They were "
+            "kept; --remove-many removes them",
+            err=True,
+        )
     if result.uncounted:
         click.echo(f"{result.uncounted:,} journaled records that no batch had counted {_what_became(result)}")
     for hole in result.gaps:
@@ -136,7 +156,7 @@ def _report(result: "BackfillResult") -> int:
             "call this again",
             err=True,
         )
-    return 1 if derived.left_out.total() or derived.refused.total() else 0
+    return 1 if derived.left_out.total() or derived.refused.total() or result.spared else 0
 
 
 def _what_became(result: "BackfillResult") -> str:

@@ -10,6 +10,7 @@ if a driver goes on since this process was taken for gone, what it has written s
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -22,6 +23,7 @@ from analytics.engine.blocks import JournalBlock
 from analytics.engine.context import running_bolts, task_context
 from analytics.engine.deriving import DerivationScope, DerivedPortion, derive, fold_again, levels
 from analytics.engine.engines import BatchEngine, TaskCall
+from analytics.engine.extra import ExtraDocuments
 from analytics.engine.hold import Hold
 from analytics.engine.journals import ClosedJournals
 from analytics.engine.plan import age
@@ -62,6 +64,7 @@ class BackfillResult:
         uncounted: records that no batch had counted, as they were none by the configuration of that time. They count now if this was
             ``whole``: of all bolts, areas and days.
         derived: what became of documents.
+        removed, spared: by bolt, documents that no record supports, and that were removed or, as they are many, left alone.
     """
 
     journals: int = 0
@@ -71,6 +74,8 @@ class BackfillResult:
     uncounted: int = 0
     whole: bool = False
     derived: DerivedPortion = field(default_factory=DerivedPortion)
+    removed: Counter[str] = field(default_factory=Counter)
+    spared: Counter[str] = field(default_factory=Counter)
 
 
 class Backfill:
@@ -128,7 +133,7 @@ class Backfill:
         """Let timers know of what has changed, and batches go on."""
         hold.check()
         starts = result.derived.starts
-        if not result.derived.repeated and sum(map(len, starts.values())) <= MOST_STARTS:
+        if not (result.derived.repeated or result.removed) and sum(map(len, starts.values())) <= MOST_STARTS:
             changes = [(bolt, area, sorted(some)) for (bolt, area), some in starts.items()]
             engine_changes.write(self._store, saved.batch + 1, changes)
         everything = self._is_of_all_days and not result.derived.refused
@@ -180,6 +185,10 @@ class Backfill:
                 result.derived.add(derived)
                 for portion, extent in derived.extents.items():
                     extents.setdefault(portion, []).append(extent)
+        if not (self._wanted.since or self._wanted.until or result.derived.refused):
+            extra = ExtraDocuments(self._store, wanted, result.derived, self._wanted.remove_many)
+            extra.remove()
+            result.removed, result.spared = extra.removed, extra.spared
 
     def _fold(
         self,

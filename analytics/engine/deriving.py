@@ -39,6 +39,9 @@ STRETCH_SECONDS = 30 * 86_400
 
 AT_ONCE = 200
 
+_IDS = -1
+"""No portion: what lies there are ids of documents."""
+
 Spans = Mapping[str, tuple[int | None, int | None]]
 """Per area the bounds of the periods that are wanted, Unix seconds; None: no bound."""
 
@@ -90,6 +93,8 @@ class DerivedPortion:
         left_out: per bolt, documents whose records are not all there.
         refused: per bolt, documents that were written by others meanwhile, or can't be read.
         starts: per bolt and area, the starts of the periods whose documents were written.
+        kept: per bolt and area, documents that there should be, but for those whose ids look like those of parts.
+        ids: where the ids of all of them lie, by bolt.
         repeated: whether a task has begun more than once: documents that the other one wrote are not in ``starts``.
         extents: what follows for bolts that read these.
     """
@@ -99,8 +104,10 @@ class DerivedPortion:
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     starts: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+    kept: Counter[tuple[str, str]] = field(default_factory=Counter)
+    ids: list[Extent] = field(default_factory=list)
     repeated: bool = False
-    extents: Extents = field(default_factory=dict)
+    extents: dict[int, Extent] = field(default_factory=dict)
 
     def add(self, other: "DerivedPortion") -> None:
         """Add another portion's counts."""
@@ -108,6 +115,8 @@ class DerivedPortion:
         self.changed += other.changed
         self.left_out += other.left_out
         self.refused += other.refused
+        self.kept += other.kept
+        self.ids += other.ids
         self.repeated |= other.repeated
         for key, starts in other.starts.items():
             self.starts.setdefault(key, set()).update(starts)
@@ -144,13 +153,16 @@ def derive(
                 for delta in some:
                     combine(deltas, process.bolts, {name: {key: delta}})
     process.store.barrier()
-    done, following = DerivedPortion(), dict[int, Deltas]()
+    done, following, ids = DerivedPortion(), dict[int, Deltas](), dict[str, list[str]]()
     for name in sorted(level & deltas.keys()):
         bolt = process.bolts[name]
         keys = list(deltas[name])
         for begin in range(0, len(keys), AT_ONCE):
             some_keys = keys[begin : begin + AT_ONCE]
             states = {key: _states(bolt, deltas[name][key]) for key in some_keys}
+            if name in wanted.bolts:
+                ids.setdefault(name, []).extend(map(bolt.id_of, some_keys))
+                done.kept.update((name, key[0]) for key in some_keys if "#" not in bolt.id_of(key))
             versions = _repair(process, wanted, bolt, states, done)
             readers = [one for one in wanted.bolts | wanted.sources if name in process.bolts[one].reads]
             if readers:
@@ -160,7 +172,8 @@ def derive(
                 ]
                 folded, _ = process.folder.fold(name, wanted.batch, b"\n".join(lines), readers)
                 _divide(process, wanted, folded, following)
-    done.extents = write_portions(following, str(file))
+    done.extents = write_portions(following | {_IDS: ids}, str(file))
+    done.ids = [done.extents.pop(_IDS)]
     done.repeated = len(list(file.parent.glob(f"{file.stem}.*"))) > 1
     return done
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from analytics.engine.tasks import Extent, Extents
+from analytics.engine.tasks import Extent
 from analytics.errors import Unavailable
 
 
@@ -14,7 +14,7 @@ class DeltasLost(Unavailable):
     """A file of deltas is missing, or not what was written. Fold again."""
 
 
-def write_portions(portions: Mapping[int, Any], path: str) -> Extents:
+def write_portions(portions: Mapping[int, Any], path: str) -> dict[int, Extent]:
     """Write what portions have to a file; return where each one's lies. Raise OSError if that is not possible."""
     extents = {}
     with Path(path).open("wb") as file:

@@ -71,7 +71,7 @@ class SavedPosition:
         batch: the last batch that is committed; 0 before the first one.
         frozen: whether documents may have been written by the plan of the next batch.
         ends: per journal that spouts report, the byte before which everything is in committed batches. Others are in
-            :mod:`analytics.engine.closed`.
+            :mod:`analytics.engine.journals`.
         records: per topic, how many records count in all of them.
         sources: per spout and configured source, as "gamelog/s1", how many records count in all of them.
         repeated: how many lines named a record once more.

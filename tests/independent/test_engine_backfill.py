@@ -15,7 +15,7 @@ from raw_months import AUTUMN, divided_world, sent
 
 from analytics.config import BrokerSection, Config, catalogue
 from analytics.core.numberset import NumberSet
-from analytics.engine import live
+from analytics.engine import extra, live
 from analytics.engine.backfill import Backfill, BackfillResult
 from analytics.engine.context import Context
 from analytics.engine.engines import BatchEngine
@@ -240,3 +240,26 @@ def test_journals_that_are_counted_leave_the_position(
     assert not driver.step() and driver.state()["waiting_bytes"] == 0
     assert position.load().ends.keys() == names
     assert differing(engine.expected(), engine.documents()) == []
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_documents_that_no_record_supports_are_removed_unless_they_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    engine = NearEngine(config_of(divided_world(), tmp_path, BrokerSection()), Random(11), 50_000, 200_000)
+    engine.journal(RECORDS[:200])
+    engine.finish(engine.driver())
+    for name in ("loginhour", "userpay", "coinday"):
+        document = dict(next(engine.store.find(name)))
+        document["_id"] += "9"
+        engine.store.write(name, [Write(document["_id"], document, 0)])
+    if many:
+        monkeypatch.setattr(extra, "FEW", 0)
+    result = backfill(engine, (), InlineEngine(engine.store, engine.random))
+    counts = {"loginhour": 1, "userpay": 1, "coinday": 1}
+    if many:
+        assert result.spared and not result.removed.keys() & result.spared.keys()
+    else:
+        assert (result.removed, result.derived.changed.total()) == (counts, 0)
+    assert result.removed + result.spared == counts
+    assert bool(differing(engine.expected(), engine.documents())) is many
