@@ -9,11 +9,13 @@ executes the same plan, and documents know whether they include its batch. The n
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analytics.broker.topics import bounded
+from analytics.broker.wire import Head
 from analytics.config import Config
 from analytics.core.writing import SAMPLE, LostWrites
 from analytics.engine.context import running_bolts
@@ -252,11 +254,14 @@ class EngineDriver:
         self._seen.add(running.plan.names)
         self._keep_unusable(running.folded.summaries)
         engine_changes.write(self._store, running.number, _changes(settled))
-        after = _after(saved, running, settled)
+        after = _after(saved, running, settled, self._read_topics())
         if self._lost:
             # It is to show until a backfill has run.
             after = replace(after, written=saved.written)
         return self._position.commit(replace(after, ends=self._journals.close_others(after.ends)))
+
+    def _read_topics(self) -> set[str]:
+        return {topic for bolt in running_bolts(self._config).values() for topic in bolt.reads}
 
     def _keep_unusable(self, summaries: Sequence[Summary]) -> None:
         self._rejected.put_all(
@@ -277,8 +282,10 @@ def _changes(settled: Sequence[AreaSettled]) -> Iterator[engine_changes.Change]:
             yield bolt, one.area, starts
 
 
-def _after(saved: SavedPosition, running: _Running, settled: Sequence[AreaSettled]) -> SavedPosition:
-    """Return the position after a batch."""
+def _after(
+    saved: SavedPosition, running: _Running, settled: Sequence[AreaSettled], read: Iterable[str]
+) -> SavedPosition:
+    """Return the position after a batch. ``read``: the topics of bolts, which are counted each; of others, the largest are."""
     summaries = running.folded.summaries
     ends = dict(saved.ends)
     for task in running.plan.tasks:
@@ -295,7 +302,10 @@ def _after(saved: SavedPosition, running: _Running, settled: Sequence[AreaSettle
         saved,
         batch=running.number,
         ends=ends,
-        records=dict(records),
+        records={
+            topic: head.records
+            for topic, head in bounded({name: Head(0, n, n) for name, n in records.items()}, read).items()
+        },
         sources=dict(sources),
         repeated=saved.repeated + sum(summary.repeated for summary in summaries),
         written=written,

@@ -10,6 +10,7 @@ from plain_numbers import of_records
 from raw_months import AUTUMN, SPRING, Months, divided_world, sent
 from sameness import differences, public
 
+from analytics.broker import topics
 from analytics.config import BrokerSection
 from analytics.engine import blocks
 from analytics.spouts.rejected import waiting
@@ -55,3 +56,21 @@ def test_any_cut(
     assert state["repeated"] == len(engine.written) - len(records)
     assert state["waiting_bytes"] == 0
     assert list(waiting(tmp_path)) == []
+
+
+def test_op_codes_that_no_bolt_reads_are_counted_together_where_they_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come from data, and the position has all that are counted each."""
+    monkeypatch.setattr(topics, "MOST", 3)
+    engine = NearEngine(config_of(divided_world(), tmp_path, BrokerSection()), Random(1))
+    (_, record), *_ = (one.record for one in sent(1, AUTUMN) if one.record[0].startswith("gamelog."))
+    for first in (1, 20):
+        engine.journal(
+            (f"gamelog.x{n}", record | {"id": f"gamelog/x@1:{n}", "op": {"code": f"x{n}", "id": 1}})
+            for n in range(first, first + 19)
+        )
+        driver = engine.driver()
+        engine.finish(driver)
+    found = driver.state()["records"]
+    assert (len(found), found["gamelog.~"], sum(found.values())) == (4, 35, 38)
