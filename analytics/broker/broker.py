@@ -16,11 +16,11 @@ from analytics.broker.committer import Committer
 from analytics.broker.disk import Disk
 from analytics.broker.frontend import Frontend
 from analytics.broker.log import NOTHING, Retention
-from analytics.broker.opening import refuse_where_engine_counts
+from analytics.broker.opening import QUEUE, refuse_where_engine_counts
 from analytics.broker.positions import Positions
 from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
-from analytics.broker.stored import QUEUE, lock, open_stored
+from analytics.broker.stored import lock, open_stored
 from analytics.broker.topics import LONGEST
 from analytics.broker.wire import (
     Accepted,

@@ -15,6 +15,9 @@ RESTORING = "restoring"
 ENGINE_COUNTS = "engine_counts"
 """A file that lies in the data folder while an engine counts its records: a broker would count those to come twice."""
 
+QUEUE = "queue"
+"""The folder of the Queue in the data folder."""
+
 
 def refuse_where_engine_counts(data: Path) -> None:
     """Raise LogError if an engine counts the records of the data folder."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.log import Log
-from analytics.broker.opening import refuse_half_restored
+from analytics.broker.opening import QUEUE, refuse_half_restored
 from analytics.broker.positions import Positions
 from analytics.broker.records import SegmentHead
 from analytics.broker.segment import LogSegment
@@ -19,7 +19,7 @@ from analytics.core.numberset import NumberSet
 from analytics.system import files
 from analytics.system.locks import FileLock
 
-QUEUE, FILTER = "queue", "filter"
+FILTER = "filter"
 
 
 @dataclass

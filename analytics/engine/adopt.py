@@ -24,13 +24,14 @@ from analytics.config import Config, EngineSection
 from analytics.core.intervals import Pair
 from analytics.core.numberset import NumberSet
 from analytics.engine.journals import ClosedJournals
-from analytics.engine.position import PLANS, EnginePosition
+from analytics.engine.position import PLANS, EnginePosition, SavedPosition
 from analytics.engine.seen import SeenRecords
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
 from analytics.runtime.engine_report import reported_ends
 from analytics.runtime.nodes import TIMERS, all_readers, readers
 from analytics.runtime.timers.position import TimersPosition
+from analytics.spouts.acknowledging import RELEASED
 from analytics.spouts.ends import journal_folder, shared_folder
 from analytics.spouts.outbox import OutboxState
 from analytics.spouts.piped import PipedStreams
@@ -92,6 +93,7 @@ def adopt(config: Config, store: Store, say: Say) -> None:
     _move_timers(store, saved.log, {topic: Head(saved.batch, 0, 0) for topic in bolts.get(TIMERS, ())})
     note(store, "engine")
     files.write(config.data / ENGINE_COUNTS, b"")
+    (shared_folder(config) / RELEASED).unlink(missing_ok=True)
     say(
         f"adopted {sum(records.values()):,} records of {streams:,} streams; {len(ends):,} journals are read on"
     )
@@ -107,14 +109,17 @@ def release(config: Config, store: Store, say: Say) -> None:
     """
     if counting(store) != "engine":
         raise NotHandedOver("no engine has counted: there is nothing to release")
-    saved = EnginePosition(store).load()
-    counted = {**ClosedJournals(store).ends(), **saved.ends}
-    waiting = sum(max(0, end - counted.get(name, 0)) for name, end in _all_ends(config).items())
-    if saved.frozen or waiting:
-        raise NotHandedOver(
-            f"{waiting:,} bytes of journals are not counted by the engine yet: start the suite with it, `bin/analytics drain`, and "
-            "call this again"
-        )
+    released = shared_folder(config) / RELEASED
+    files.write(released, b"")  # first: from now on, nothing more is acknowledged
+    try:
+        _begin_queue(config, store, _require_nothing_waits(config, store), say)
+    except BaseException:
+        released.unlink(missing_ok=True)
+        raise
+
+
+def _begin_queue(config: Config, store: Store, saved: SavedPosition, say: Say) -> None:
+    """Let broker and workers count from where the engine stands."""
     bolts = readers(msgspec.structs.replace(config, engine=EngineSection()))
     own = all_readers(config)
     read = {topic for topics in bolts.values() for topic in topics}
@@ -136,6 +141,19 @@ def release(config: Config, store: Store, say: Say) -> None:
         note(store, "broker")
         (config.data / ENGINE_COUNTS).unlink(missing_ok=True)
     say(f"released {sum(records.values()):,} records of {len(seen):,} streams to broker and workers")
+
+
+def _require_nothing_waits(config: Config, store: Store) -> SavedPosition:
+    """Return where the engine stands. Raise NotHandedOver where it has not counted all of the journals."""
+    saved = EnginePosition(store).load()
+    counted = {**ClosedJournals(store).ends(), **saved.ends}
+    waiting = sum(max(0, end - counted.get(name, 0)) for name, end in _all_ends(config).items())
+    if saved.frozen or waiting:
+        raise NotHandedOver(
+            f"{waiting:,} bytes of journals are not counted by the engine yet: start the suite with it, `bin/analytics drain`, and "
+            "call this again"
+        )
+    return saved
 
 
 def counting(store: Store) -> str:
@@ -173,6 +191,7 @@ def begin_to_count(config: Config, store: Store) -> None:
     if not mark.exists():
         mark.parent.mkdir(parents=True, exist_ok=True)
         files.write(mark, b"")
+    (shared_folder(config) / RELEASED).unlink(missing_ok=True)
 
 
 def _logs(store: Store, bolts: Iterable[str]) -> set[str]:

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import gevent
 from gevent.event import AsyncResult
 
 from analytics.broker.clients import Publisher
+from analytics.broker.opening import ENGINE_COUNTS, QUEUE
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config
 from analytics.core.intervals import Pair
+from analytics.spouts.ends import shared_folder
 
 
 class AcceptedRecords(Protocol):
@@ -24,12 +27,26 @@ class AcceptedRecords(Protocol):
         """Disconnect."""
 
 
-class Silent(Publisher):
-    """Acknowledges every batch at once, and sends none.
+RELEASED = "engine_released"
+"""A file of the shared folder: its journals are counted by no engine any more."""
 
-    Where an engine reads the journals, a record is accepted once its line is durable there, and lines are journaled before they are
-    published. The engine finds repeats. Nobody reads tuples of timer bolts there.
+LOOK_SECONDS = 1.0
+
+
+def why_held_back(config: Config) -> str:
+    """Return why no engine counts what spouts of this host journal, "" if one does or will.
+
+    What they acknowledged then would count nowhere: a handover takes it that the other one has counted it.
     """
+    if (shared_folder(config) / RELEASED).exists():
+        return "broker and workers count since `bin/analytics engine release`: remove engine.kind from the configuration"
+    if (config.data / QUEUE).exists() and not (config.data / ENGINE_COUNTS).exists():
+        return "broker and workers have counted records of this data folder: `bin/analytics engine adopt` hands over to the engine"
+    return ""
+
+
+class Silent(Publisher):
+    """Acknowledges every batch at once, and sends none."""
 
     def __init__(self) -> None:
         """Connect to nothing."""
@@ -37,7 +54,7 @@ class Silent(Publisher):
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
         """Return the acknowledgement of all records of a batch."""
         result: AsyncResult[Ack] = AsyncResult()
-        result.set(Ack(0, sum(last - first + 1 for first, last in batch.header.ns), 0))
+        result.set(_all_of(batch))
         return result
 
     @property
@@ -50,6 +67,51 @@ class Silent(Publisher):
         return True
 
 
+class JournalAcknowledger(Silent):
+    """Acknowledges batches where an engine reads the journals.
+
+    A record is accepted once its line is durable there, and lines are journaled before they are published. The engine finds repeats.
+    Nobody reads tuples of timer bolts there. Before a handover to the engine, and after one from it, acknowledgements wait.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._waiting: list[tuple[AsyncResult[Ack], Ack]] = []
+        self._looking = gevent.spawn(self._look)
+
+    def publish(self, batch: Batch) -> "AsyncResult[Ack]":
+        """Return the acknowledgement of all records of a batch."""
+        result: AsyncResult[Ack] = AsyncResult()
+        self._waiting.append((result, _all_of(batch)))
+        self._acknowledge()
+        return result
+
+    @property
+    def problem(self) -> str:
+        """Why batches wait, "" if none does."""
+        return why_held_back(self._config) if self._waiting else ""
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Return whether nothing is unacknowledged."""
+        self._looking.kill()
+        return not self._waiting
+
+    def _acknowledge(self) -> None:
+        if self._waiting and not why_held_back(self._config):
+            waiting, self._waiting = self._waiting, []
+            for result, ack in waiting:
+                result.set(ack)
+
+    def _look(self) -> None:
+        while True:
+            self._acknowledge()
+            gevent.sleep(LOOK_SECONDS)
+
+
+def _all_of(batch: Batch) -> Ack:
+    return Ack(0, sum(last - first + 1 for first, last in batch.header.ns), 0)
+
+
 def publisher(config: Config, name: str, window: int = 8) -> Publisher:
     """Return what acknowledges the batches of the process ``name``; see :class:`Publisher`."""
-    return Silent() if config.engine.kind else Publisher(config.broker, name, window)
+    return JournalAcknowledger(config) if config.engine.kind else Publisher(config.broker, name, window)

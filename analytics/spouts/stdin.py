@@ -15,7 +15,7 @@ from analytics.broker.clients import Refill
 from analytics.config import Config
 from analytics.core.intervals import Intervals, Pair
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.spouts.acknowledging import AcceptedRecords
+from analytics.spouts.acknowledging import AcceptedRecords, why_held_back
 from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
@@ -121,8 +121,10 @@ class Piped:
         self._accepted.close()
 
     def _report(self) -> None:
-        """With an engine, report now and then what is accepted of the journal."""
+        """With an engine, report now and then what is accepted of the journal. Raise Unavailable if it counts no more."""
         if self._config.engine.kind and time.monotonic() >= self._report_due:
+            if reason := why_held_back(self._config):
+                raise Unavailable(reason)
             self._streams.accepted(self._journal, self._ends)
             self._report_due = time.monotonic() + _REPORT_SECONDS
 
@@ -217,6 +219,8 @@ class Piped:
     def _silent(self) -> Unavailable:
         broker = self._config.broker
         if self._config.engine.kind:
+            if reason := why_held_back(self._config):
+                return Unavailable(reason)
             return Unavailable(
                 f"expected an answer of the store within {self._timeout:g} s, got none (so far: {self.totals()}). Pipe the same in "
                 "again when it is back: nothing counts twice"

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -126,6 +127,10 @@ class HandedOver:
         begin_to_count(self.with_engine, self.store)
         self._read(self.with_engine)
         self.stop()
+        return self.count_journals()
+
+    def count_journals(self) -> EngineDriver:
+        """Count what is reported of the journals; return the driver."""
         driver = self.driver()
         while driver.step():
             pass
@@ -334,7 +339,7 @@ def test_nothing_is_lost_nor_counted_twice_while_the_log_grows(suite: HandedOver
 
     suite.write(20)
     growing = gevent.spawn(grow)
-    for _ in range(4):
+    for _ in range(2):
         suite.start_broker()
         spout = suite.read_some(suite.config)
         suite.random.choice([spout.stop, spout.abandon])()
@@ -344,10 +349,12 @@ def test_nothing_is_lost_nor_counted_twice_while_the_log_grows(suite: HandedOver
         begin_to_count(suite.with_engine, suite.store)
         spout = suite.read_some(suite.with_engine)
         suite.random.choice([spout.stop, spout.abandon])()
-        driver = suite.driver()
-        while driver.step():
-            pass
-        driver.close()
+        suite.count_journals()
+        with suppress(NotHandedOver):  # a killed spout may not have reported all that it has noted
+            suite.release()
+            continue
+        suite.read_some(suite.with_engine).stop()
+        suite.count_journals()
         suite.release()
     growing.kill()
     suite.count_by_broker()
@@ -370,4 +377,32 @@ def test_what_a_spout_has_noted_but_not_reported_keeps_the_engine(
     suite.count_by_engine()
     suite.release()
     suite.count_by_broker()
+    suite.check()
+
+
+def test_what_spouts_read_before_a_handover_waits_for_it(suite: HandedOver) -> None:
+    """The configuration names the engine already, or still: a spout that a supervisor starts again then acknowledges nothing."""
+
+    def reads(words: str) -> None:
+        suite.write(20)
+        spout = suite._start(GamelogSpout(suite.with_engine))
+        with gevent.Timeout(PATIENCE):
+            while words not in str(spout.state()["blocked"]):
+                gevent.sleep(0.01)
+        assert spout.state()["published"] == 0
+        suite._running.pop(spout).kill()
+        spout.abandon()
+
+    suite.write(20)
+    suite.count_by_broker()
+    reads("engine adopt")
+    suite.adopt()
+    suite.count_by_engine()
+    suite.check()
+    suite.release()
+    reads("remove engine.kind")
+    suite.count_by_broker()
+    suite.check()
+    suite.adopt()
+    suite.count_by_engine()
     suite.check()
