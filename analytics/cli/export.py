@@ -1,8 +1,12 @@
 """``analytics export``: journals and documents as Parquet files, for other tools."""
 
+import getpass
+import socket
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -16,6 +20,7 @@ from analytics.export.journals import Exported, export_journals
 from analytics.export.query import step_back
 from analytics.export.target import Target
 from analytics.store import Document, MongoStore, Store, open_store
+from analytics.web.entries.audit import AuditLog
 
 EVERYTHING = ("documents", "journals")
 
@@ -32,9 +37,10 @@ def export(config: Config, target: str, only: str | None, memory: int, threads: 
     """Write journals and documents as Parquet files to TARGET: a folder, or a URL like s3://bucket/folder.
 
     Call it again, as often as you like, to add what is new; also after it was interrupted. It only reads from the suite,
-    which may run meanwhile. Needs the extra `export`, and for s3:// the package s3fs.
+    which may run meanwhile, and notes in the audit log who exports. Needs the extra `export`, and for s3:// the package s3fs.
     """
     step_back()
+    _audit(config, target, only)
     goal = Target(target)
     counts: Counter[str] = Counter()
     skipped = 0
@@ -53,6 +59,18 @@ def export(config: Config, target: str, only: str | None, memory: int, threads: 
     click.echo(f"wrote {done} to {target}" if done else f"{target} is up to date")
     if skipped:
         raise AnalyticsError(f"{skipped} days of journals were not exported again; the reasons are above")
+
+
+def _audit(config: Config, target: str, only: str | None) -> None:
+    """Note the export in the audit log. Journals can be exported without a store, too."""
+    try:
+        with closing(open_store(config)) as store:
+            log = AuditLog(store, config.dashboard.audit_days)
+            log.note(
+                time.time(), f"{getpass.getuser()} on {socket.gethostname()}", "export", target, only or ""
+            )
+    except AnalyticsError as error:
+        click.echo(f"the audit log does not have this export: {error}", err=True)
 
 
 def _exported(config: Config, goal: Target, what: str, memory: int, threads: int) -> Iterator[Exported]:

@@ -21,6 +21,7 @@ NOT_FOR_OTHERS = 0o027
 """The umask: files have accts and payments, so others may not read them and the group may not write them."""
 COMMANDS = {
     "alerts": ("analytics.cli.alerts", "alerts", "Show what alerts see, or try their channels."),
+    "annotations": ("analytics.cli.annotations", "annotations", "Mark days on the dashboard's charts."),
     "backup": ("analytics.cli.backup", "backup", "Back up the database and the data folder."),
     "check": ("analytics.cli.check", "check", "Check the configuration and everything that it names."),
     "crash-test": (
@@ -70,6 +71,7 @@ COMMANDS = {
     ),
     "tail": ("analytics.cli.tail", "tail", "Print tuples as they arrive."),
     "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
+    "tokens": ("analytics.cli.tokens", "tokens", "Make, list or revoke tokens for the API."),
     "try": ("analytics.cli.try_lines", "try_lines", "Show what the first lines of a log become."),
     "views": ("analytics.cli.views", "views", "Create flat views of the documents, for BI tools."),
 }

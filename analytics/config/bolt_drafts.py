@@ -56,6 +56,7 @@ TAKEN_NAMES = frozenset(
         "payment",
     }
     | {"syncuser", "broker", "store", "dashboard", "metrics", "alerts", "engine", PROPERTIES}
+    | {"annotations", "share_links", "saved_views", "api_tokens", "audit_log"}
 )
 """Names of collections, timer bolts, topics and nodes."""
 

@@ -59,6 +59,7 @@ def faults(config: Config) -> Iterator[str]:
     if config.payment.since and not _is_day(config.payment.since):
         yield f'payment.since: expected a day as YYYY-MM-DD, from 2000-01-01 on, got "{config.payment.since}"'
     yield from _dashboard(config.dashboard)
+    yield from _rights(config)
 
 
 def unset_variables(config: Config) -> Iterator[str]:
@@ -310,6 +311,18 @@ def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
             "be sent unencrypted; found none. Set tls_cert and tls_key, or behind_proxy where a web server in front "
             "speaks TLS"
         )
+
+
+def _rights(config: Config) -> Iterator[str]:
+    """Yield rights of users or games that there are not."""
+    for user, rights in config.dashboard.rights.items():
+        if user not in config.dashboard.users:
+            there = ", ".join(config.dashboard.users) or "none"
+            yield f"dashboard.rights.{user}: expected a user of [dashboard.users], which are: {there}"
+        for game in rights.games:
+            if game not in config.games:
+                there = ", ".join(config.games) or "none"
+                yield f'dashboard.rights.{user}.games: expected games of [games], which are: {there}; got "{game}"'
 
 
 def _is_day(text: str) -> bool:

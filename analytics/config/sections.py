@@ -223,18 +223,28 @@ class MetricsSection(Section, frozen=True):
     port: PortOrAny = 0
 
 
+class RightsSection(Section, frozen=True):
+    """What a user of the dashboard sees: these ``games``, all if empty, and with ``lists`` accts by name."""
+
+    games: list[str] = []
+    lists: bool = True
+
+
 class DashboardSection(Section, frozen=True):
     """The dashboard (node ``dashboard``). ``port`` 0: no dashboard.
 
     ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Unless ``host`` is on the loopback,
     users are required, and TLS or, with ``behind_proxy``, a web server that provides it at one of the addresses or
-    networks ``proxies``. ``language`` is for browsers that ask for none of the available ones.
+    networks ``proxies``. ``rights``
+    by user; one without them sees everything. ``audit_days``: how long the audit log is kept. ``language`` is for browsers that ask for none of the available ones.
     """
 
     host: str = "127.0.0.1"
     port: PortOrAny = 5080
     users: dict[str, str] = {}
+    rights: dict[str, RightsSection] = {}
     session_hours: Positive = 12.0
+    audit_days: Annotated[int, Meta(ge=1, le=3660)] = 366
     tls_cert: str = ""
     tls_key: str = ""
     behind_proxy: bool = False

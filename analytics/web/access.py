@@ -17,6 +17,7 @@ from flask import (
     Response,
     abort,
     current_app,
+    g,
     make_response,
     redirect,
     render_template,
@@ -30,6 +31,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from analytics.config.addresses import network
 from analytics.web.context import EXTENSION, data, with_language
+from analytics.web.entries.tokens import viewer_with
 from analytics.web.login_limit import LoginLimit
 from analytics.web.translation import msg
 
@@ -45,7 +47,7 @@ OLD_FORM = msg("csrf: this form has expired or comes from another site; reload t
 OLD_LOGIN = msg(
     "This form has expired: the dashboard was restarted, or cookies are off. Please send it again."
 )
-OPEN = ("access.login", "static", "pages.bokeh_js")
+OPEN = ("access.login", "static", "pages.bokeh_js", "sharing.shared_page", "sharing.shared_figures")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -143,7 +145,7 @@ def _known() -> dict[str, Any]:
     user = session.get("user") if data().config.dashboard.users else None
     return {
         "user": user,
-        "csrf": csrf() if user else "",
+        "csrf": csrf,
         "logout_url": with_language(url_for("access.logout")),
     }
 
@@ -151,17 +153,34 @@ def _known() -> dict[str, Any]:
 def _admit() -> AnyResponse | None:
     """Redirect a browser that is not logged in to the log-in; refuse other clients."""
     users = data().config.dashboard.users
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if request.path.startswith("/api/") and scheme.lower() == "bearer":
+        shown = data()
+        asking = viewer_with(shown.store, token.strip(), shown.clock())
+        if asking is None:
+            abort(
+                401,
+                "Authorization: expected a valid API token; this one is unknown, has expired, or was revoked",
+            )
+        g.data = shown.seen_by(asking)
+        return None
     sessions: LoginSessions = _extension("sessions")
     known = session.get("user") in users and sessions.goes_on(session.get("id"))
+    if known:
+        g.data = data().seen_by(data().viewer_named(session["user"]))
     if not users or request.endpoint in OPEN or known:
         return None
     if request.path.startswith("/api/"):
-        abort(401, "log in first: POST user and password to /login, and send the cookie that it answers with")
+        abort(
+            401,
+            "log in first: send an API token as `Authorization: Bearer …`, or the cookie that /login answers with",
+        )
     return redirect(with_language(url_for("access.login", next=request.full_path.rstrip("?"))))
 
 
 def _with_headers(answer: Response) -> Response:
-    answer.headers.extend({name: value for name, value in HEADERS.items() if name not in answer.headers})
+    headers: dict[str, str] = g.get("headers", HEADERS)
+    answer.headers.extend({name: value for name, value in headers.items() if name not in answer.headers})
     if request.endpoint not in OPEN:
         answer.headers.setdefault("Cache-Control", "no-store")
     dashboard = data().config.dashboard
@@ -176,7 +195,7 @@ def login() -> AnyResponse:
     """Show the form, and take it."""
     if request.method == "GET":
         return _form()
-    if not _token_is_right():
+    if not form_is_ours():
         return _form(OLD_LOGIN, 400)
     limit: LoginLimit = _extension("login_limit")
     user = request.form.get("user", "")
@@ -197,7 +216,7 @@ def login() -> AnyResponse:
     session.clear()
     session.update(user=user, id=sessions.begin())
     session.permanent = True
-    return redirect(with_language(_local(request.form.get("next", ""))))
+    return redirect(with_language(local_address(request.form.get("next", ""))))
 
 
 def _is_right(hashed: str, password: str) -> bool:
@@ -209,7 +228,7 @@ def _is_right(hashed: str, password: str) -> bool:
 @access.post("/logout")
 def logout() -> AnyResponse:
     """Forget who this is."""
-    if not _token_is_right():
+    if not form_is_ours():
         abort(400, OLD_FORM)
     _extension("sessions").end(session.get("id"))
     session.clear()
@@ -219,13 +238,14 @@ def logout() -> AnyResponse:
 def _form(error: str = "", status: int = 200) -> Response:
     wanted = request.values.get("next", "")
     given = request.form.get("user", "")[:MOST_NAME]
-    page = render_template("login.html", error=error, csrf=csrf(), next=wanted, user=None, given=given)
+    page = render_template("login.html", error=error, next=wanted, user=None, given=given)
     answer = make_response(page, status)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _token_is_right() -> bool:
+def form_is_ours() -> bool:
+    """Whether a form comes from a page of ours, in this session."""
     try:
         given = bytes.fromhex(request.form.get("csrf", ""))
         token = _mixed(given[:TOKEN_BYTES], given[TOKEN_BYTES:]).hex()
@@ -234,7 +254,7 @@ def _token_is_right() -> bool:
     return bool(token) and hmac.compare_digest(token, str(session.get("csrf", "")))
 
 
-def _local(address: str) -> str:
+def local_address(address: str) -> str:
     """Return ``address`` if it leads to a page of ours, else the first page."""
     parts = urlsplit(address)
     safe = (

@@ -10,6 +10,7 @@ from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.options import Args
 from analytics.web.place import Place, start_of
+from analytics.web.rights import BY_NAME, NotAllowed
 
 HEADINGS = ("day", "area", "plat", "acct")
 
@@ -32,6 +33,8 @@ LISTS = {
 
 def rows(name: str, data: Data, args: Args) -> Iterator[Row]:
     """Yield the rows of one of ``LISTS``, headings first."""
+    if not data.viewer.lists:
+        raise NotAllowed(BY_NAME)
     place = data.place(Filters.parse(args).of_all_accts())
     yield HEADINGS
     yield from every_acct(data, place, LISTS[name].collection)

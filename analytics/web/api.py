@@ -7,13 +7,15 @@ from urllib.parse import quote
 
 import gevent
 import msgspec
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, current_app, request
 
 from analytics import __version__
 from analytics.core.areas import Areas
 from analytics.web.acct_lists import LISTS
-from analytics.web.context import data, page_set
+from analytics.web.context import AUDIT, data, page_set
 from analytics.web.csvs import SHEET, pieces
+from analytics.web.entries.audit import AuditLog
+from analytics.web.entries.operations import OPERATIONS, WriteOperation
 from analytics.web.filters import SEGMENT, choice
 from analytics.web.options import Option
 from analytics.web.page import DashboardPage
@@ -39,7 +41,7 @@ api = Blueprint("api", __name__, url_prefix=ROOT)
 @api.get("/openapi.json")
 def openapi() -> Response:
     """Describe the API."""
-    return _json(described(data().areas, page_set()))
+    return json_answer(described(data().areas, page_set()))
 
 
 @api.get("/<page>")
@@ -49,7 +51,7 @@ def numbers(page: str, group: str = "") -> Response:
     page, known = _name(group, page), page_set().by_name
     if page not in known:
         abort(404, f"there is no such page; there are: {', '.join(known)}")
-    return _json(known[page].read(data(), request.args.to_dict(flat=False)))
+    return json_answer(known[page].read(data(), request.args.to_dict(flat=False)))
 
 
 @api.get("/<page>/<table>.csv")
@@ -66,11 +68,23 @@ def table(page: str, table: str, group: str = "") -> Response:
     found = rows(data(), given)
     # What is wrong with the filter or the store shows at the headings and the first row, while the status can still say so.
     first = list(itertools.islice(found, 2))
+    _audit(page, table)
     answer = Response(_in_turn(pieces(itertools.chain(first, found), sheet)), mimetype="text/csv")
     file = f"{quote(page.rpartition('/')[2])}-{table}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _audit(page: str, table: str) -> None:
+    """Note who fetches a table, before its first row is sent."""
+    shown = data()
+    if shown.entries is None:
+        return
+    log: AuditLog = current_app.extensions[AUDIT]
+    what = "list" if page == "accts" else "csv"
+    query = request.query_string.decode(errors="replace")
+    log.note(shown.clock(), shown.viewer.name, what, f"{page}/{table}", query, request.remote_addr or "")
 
 
 def _name(group: str, page: str) -> str:
@@ -84,8 +98,9 @@ def _in_turn(pieces: Iterator[str]) -> Iterator[str]:
         gevent.sleep(0)
 
 
-def _json(value: Any) -> Response:
-    answer = Response(msgspec.json.encode(value), mimetype="application/json")
+def json_answer(value: Any, status: int = 200) -> Response:
+    """Return an answer in JSON."""
+    answer = Response(msgspec.json.encode(value), status, mimetype="application/json")
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
@@ -93,8 +108,9 @@ def _json(value: Any) -> Response:
 def described(areas: Areas, every: PageSet) -> dict[str, Any]:
     """Return the description of the API, in OpenAPI 3.1, as the Structs and the areas of the configuration have it."""
     pages = [*every.by_name.values()]
+    kinds = {kind for one in OPERATIONS for kind in (one.takes, one.gives) if kind}
     schemas, components = msgspec.json.schema_components(
-        [page.answer for page in pages], ref_template="#/components/schemas/{name}"
+        [*(page.answer for page in pages), *kinds], ref_template="#/components/schemas/{name}"
     )
     refused = {
         "description": "a parameter can't be used; `error` says which, what was found and what was expected",
@@ -106,7 +122,7 @@ def described(areas: Areas, every: PageSet) -> dict[str, Any]:
     others = {"400": refused, "401": login, "404": nothing, "503": failed}
     known = _known(areas)
     paths: dict[str, Any] = {}
-    for page, schema in zip(pages, schemas, strict=True):
+    for page, schema in zip(pages, schemas, strict=False):
         parameters = [_parameter(option) | known.get(option.name, {}) for option in _options(page)]
         content = {"application/json": {"schema": schema}}
         paths[f"{ROOT}/{quote(page.name)}"] = _operation(f"the page {page.name}", parameters, content, others)
@@ -121,13 +137,15 @@ def described(areas: Areas, every: PageSet) -> dict[str, Any]:
             summary = f"{LISTS[name].who}: a row for each day, area and acct; an answer that breaks off is to be asked for again"
         content = {"text/csv": {"schema": {"type": "string"}}}
         paths[f"{ROOT}/{quote(of)}/{name}.csv"] = _operation(summary, parameters, content, others)
+    for one in OPERATIONS:
+        paths.setdefault(f"{ROOT}{one.path}", {})[one.method] = _writing(one, others)
     error = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "analytics",
             "version": __version__,
-            "description": "What the dashboard shows. It only reads.",
+            "description": "What the dashboard shows, and what people enter on it.",
         },
         "paths": paths,
         "components": {"schemas": {**components, "Error": error}},
@@ -150,6 +168,29 @@ def _operation(
 ) -> dict[str, Any]:
     responses = {"200": {"description": summary, "content": content}, **others}
     return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
+
+
+def _writing(one: WriteOperation, others: dict[str, Any]) -> dict[str, Any]:
+    def content(kind: type) -> dict[str, Any]:
+        return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
+
+    error = others["400"]
+    described: dict[str, Any] = {"summary": one.summary, "responses": dict(others)}
+    described["responses"] |= {
+        "403": {**error, "description": "you may not, or the request comes from another site"},
+        "415": {**error, "description": "the body is not declared as application/json"},
+    }
+    if one.takes:
+        described["requestBody"] = {"required": True, "content": content(one.takes)}
+    if one.gives:
+        described["responses"]["201"] = {"description": "it is stored", "content": content(one.gives)}
+    else:
+        described["responses"]["204"] = {"description": "it is removed"}
+    if "{id}" in one.path:
+        described["parameters"] = [
+            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ]
+    return described
 
 
 def _options(page: DashboardPage | None) -> list[Option]:

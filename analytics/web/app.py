@@ -11,13 +11,17 @@ from analytics.config import Config, is_loopback
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.web.access import guard
 from analytics.web.api import api
-from analytics.web.context import EXTENSION, PAGES, data, language, t
+from analytics.web.context import AUDIT, EXTENSION, PAGES, data, language, t
 from analytics.web.data import Data
+from analytics.web.entries.audit import AuditLog
 from analytics.web.filters import BadFilter
+from analytics.web.forms import forms
 from analytics.web.hosts import LOOPBACK, reached_by
 from analytics.web.page_set import PageSet
 from analytics.web.place import NothingThere
 from analytics.web.rendering import pages
+from analytics.web.rights import NotAllowed
+from analytics.web.sharing import sharing
 from analytics.web.translation import SOURCE, TranslatableError, msg
 from analytics.web.wsgi import LARGEST_REQUEST
 
@@ -36,10 +40,13 @@ def create_app(shown: Data) -> Flask:
     app.extensions[EXTENSION] = shown
     app.extensions[PAGES] = PageSet(shown)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.extensions[AUDIT] = AuditLog(shown.entries, shown.config.dashboard.audit_days)
     app.register_error_handler(Exception, failed)
     app.wsgi_app = reached_by(names_of(shown.config), app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.register_blueprint(pages)
     app.register_blueprint(api)
+    app.register_blueprint(forms)
+    app.register_blueprint(sharing)
     guard(app)
     app.config.update(
         COMPRESS_MIMETYPES=PACKED,
@@ -62,6 +69,8 @@ def failed(error: Exception) -> Response:
     status, text = 500, OURS
     if isinstance(error, BadFilter):
         status, text = 400, str(error)
+    elif isinstance(error, NotAllowed):
+        status, text = 403, str(error)
     elif isinstance(error, Unavailable):
         status, text = 503, str(error)
     elif isinstance(error, HTTPException):
@@ -72,7 +81,10 @@ def failed(error: Exception) -> Response:
         text = str(error)
     if status >= 500:
         data().counts["failed"] += 1
-        log.error("%s %r: %s", request.method, request.path, error, exc_info=status == 500)
+        path = (
+            "/shared/…" if request.blueprint == "sharing" else request.path
+        )  # its secret stays out of the log
+        log.error("%s %r: %s", request.method, path, error, exc_info=status == 500)
     if request.path.startswith("/api/"):
         answer = jsonify({"error": text})
     else:
@@ -88,6 +100,7 @@ def failed(error: Exception) -> Response:
 OURS = msg("the dashboard failed; see its log for the cause")
 HEADINGS = {
     400: (msg("This can't be shown"), msg("Correct the address, or show the page without a filter.")),
+    403: (msg("You may not see this"), msg("Ask the operator, who sets what each user may see.")),
     404: (msg("There is no such page"), msg("Start from the overview.")),
     503: (
         msg("The store does not answer"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from analytics.web.display import NOTHING
 from analytics.web.translation import Translate
@@ -20,6 +20,31 @@ AXES: dict[str, X] = {"day": "day", "hour": "hour", "n": "number"}
 
 Show = Callable[[object, str], str]
 """Writes a value of a kind, as :func:`analytics.web.display.shown` does."""
+
+
+TOTAL = "total"
+"""The column with the sum of a stack."""
+
+
+class ChartMark(NamedTuple):
+    """Something that happened on a day, which charts by day mark. ``time``: HH:MM, where charts by hour mark it, too."""
+
+    day: str
+    time: str
+    text: str
+
+
+class ChartOverlay(NamedTuple):
+    """What is drawn over a page's charts: marks, and with what they are compared.
+
+    Attributes:
+        other: the other answer; None: there is none. ``name``: what readers call it.
+    """
+
+    marks: Sequence[ChartMark] = ()
+    other: Any = None
+    name: str = ""
+
 
 OPEN_ALPHA = 0.45
 OPEN_SIZE = 7
@@ -68,6 +93,18 @@ class Chart:
         """What its axis shows."""
         return AXES.get(self.x_field, "word")
 
+    @property
+    def compared(self) -> tuple[Series, ...]:
+        """The series whose values are drawn of the other answer: of bars on each other their sum."""
+        if self.form == "stacked" and len(self.series) > 1:
+            return (Series(TOTAL, "", kind=self.series[0].kind),)
+        return tuple(one for one in self.series if not one.faint)
+
+    @property
+    def takes_marks(self) -> bool:
+        """Whether it is about days, or the hours of one."""
+        return self.x in ("day", "hour")
+
     def rows_of(self, answer: Any) -> Sequence[Any]:
         """Return the rows that an answer has for it."""
         field = {"day": "days", "hour": "hours"}.get(self.x_field, self.name)
@@ -75,7 +112,9 @@ class Chart:
         return found
 
 
-def content(chart: Chart, answer: Any, t: Translate, show: Show) -> dict[str, Any]:
+def content(
+    chart: Chart, answer: Any, t: Translate, show: Show, over: ChartOverlay = ChartOverlay()
+) -> dict[str, Any]:
     """Return what the browser fills a figure with: columns by source, the words of its axis, and attributes of its parts."""
     of_answer = chart.kind(answer) if chart.kind else ""
     rows = columns(
@@ -88,13 +127,17 @@ def content(chart: Chart, answer: Any, t: Translate, show: Show) -> dict[str, An
     if chart.cohorts:
         lines = [one for one in chart.cohorts(answer) if len(one[1]) > 1]
         sources[f"{chart.name}.cohorts"] = curves(lines, chart.series[0].kind, show)
-    words = {f"{chart.name}.words": list(dict.fromkeys(rows["x"]))} if chart.x == "word" else {}
+    if chart.takes_marks:
+        sources[f"{chart.name}.marks"] = marked(chart, over.marks, answer)
+    others = sources[f"{chart.name}.compared"] = compared(chart, answer, over, t, show)
+    words = {f"{chart.name}.words": list(dict.fromkeys(rows["x"] + others["x"]))} if chart.x == "word" else {}
     fields = [series.field for series in chart.series]
     models: dict[str, dict[str, Any]] = {}
     if chart.names:
         models[f"{chart.name}.hover"] = {"tooltips": tooltips(labels(chart, answer, t), fields)}
     if chart.signed:
-        values = [value for field in fields for value in rows[field] if value is not None]
+        drawn = [rows[field] for field in fields] + [others[one.field] for one in chart.compared]
+        values = [value for some in drawn for value in some if value is not None]
         low, high = min([0, *values]), max([0, *values])
         models[f"{chart.name}.y"] = {"start": low - 0.05 * (high - low) if low else 0}
     return {"sources": sources, "words": words} | ({"models": models} if models else {})
@@ -150,6 +193,42 @@ def curves(lines: Sequence[Curve], kind: str, show: Show) -> dict[str, list[Any]
         "ys": [[value for _, value in points] for _, points in lines],
         "last": [show(points[-1][1], kind) if points else NOTHING for _, points in lines],
     }
+
+
+def marked(chart: Chart, marks: Sequence[ChartMark], answer: Any) -> dict[str, list[Any]]:
+    """Return where on the axis the marks stand, and their texts; by hour those of the last day that have a time."""
+    if chart.x == "hour":
+        of_day = [one for one in marks if one.time and one.day == answer.scope.last]
+        return {
+            "x": [int(one.time[:2]) + int(one.time[3:]) / 60 for one in of_day],
+            "label": [f"{one.time} {one.text}" for one in of_day],
+        }
+    return {
+        "x": [_place("day", one.day) for one in marks],
+        "label": [" ".join(filter(None, (one.day, one.time, one.text))) for one in marks],
+    }
+
+
+def compared(chart: Chart, answer: Any, over: ChartOverlay, t: Translate, show: Show) -> dict[str, list[Any]]:
+    """Return the columns of the other answer, by day moved to where the answer's own days are; empty where there is nothing to compare.
+
+    Series that documents name have to be the same ones: the third key of one answer says nothing of the third of another.
+    """
+    other = over.other
+    of_answer = chart.kind(answer) if chart.kind else ""
+    same = other is not None and labels(chart, answer, t) == labels(chart, other, t)
+    found = columns(
+        chart, chart.rows_of(other) if same else (), lambda value, kind: show(value, of_answer or kind)
+    )
+    if chart.x == "day" and found["x"]:
+        days = date.fromisoformat(answer.scope.first) - date.fromisoformat(other.scope.first)
+        found["x"] = [x + days.total_seconds() * 1000 for x in found["x"]]
+    found["label"] = [f"{label} · {over.name}" for label in found["label"]]
+    if any(one.field == TOTAL for one in chart.compared):
+        stack = zip(*(found[one.field] for one in chart.series), strict=True)
+        found[TOTAL] = [sum(value or 0 for value in values) for values in stack]
+        found[f"{TOTAL}_text"] = [show(value, of_answer or chart.series[0].kind) for value in found[TOTAL]]
+    return found
 
 
 def _place(x: X, name: Any) -> Any:

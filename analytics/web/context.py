@@ -3,23 +3,23 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from flask import current_app, request
+from flask import current_app, g, request
 
 from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page_set import PageSet
 from analytics.web.translation import LANGUAGES, Translate, negotiated, translator
 
-EXTENSION, PAGES = "analytics", "pages"
-"""Where an application has its data and its pages."""
+EXTENSION, PAGES, AUDIT = "analytics", "pages", "audit"
+"""Where an application has its data, its pages and its audit log."""
 
 LANGUAGE = "lang"
 """The parameter and the cookie. Only the switch sets the cookie, so a link from a colleague does not change your choice."""
 
 
 def data() -> Data:
-    """Return what the application of this request shows."""
-    found: Data = current_app.extensions[EXTENSION]
+    """Return what the application shows of its data to the viewer of this request."""
+    found: Data = g.get("data") or current_app.extensions[EXTENSION]
     return found
 
 

@@ -41,8 +41,15 @@ class Dashboard:
     def start(self) -> None:
         """Listen. Raise AnalyticsError where the address or the certificate can't be used."""
         config = self._config
-        store = ReadOnly(open_store(config))
-        self._data = Data(config, store, open_reader(config), areas(config), bolts=catalogue(config))
+        store = open_store(config)
+        self._data = Data(
+            config,
+            ReadOnly(store),
+            open_reader(config),
+            areas(config),
+            bolts=catalogue(config),
+            entries=store,
+        )
         app = create_app(self._data)
         if config.dashboard.behind_proxy:
             app.wsgi_app = behind(config.dashboard.proxies, app.wsgi_app)  # type: ignore[method-assign, assignment]

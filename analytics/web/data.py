@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -13,11 +13,13 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.periods import Zone, zone
 from analytics.core.segments import Segment
+from analytics.errors import AnalyticsError
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
 from analytics.web.filters import Filters
 from analytics.web.live_records import LiveRecords
 from analytics.web.place import Place, basis_of, date_of, members_of, span, value_of, zone_of
+from analytics.web.rights import UNLIMITED, Viewer
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Data:
 
     Attributes:
         store: gives whole documents, with their lists completed. It is only read from.
+        viewer: who looks; ``areas`` are those of the games that this viewer sees.
+        entries: the same, where what people enter is written; None: nothing can be entered.
         reader: gives chosen fields and sums.
         clock: the time, in Unix seconds.
         bolts: the bolts whose documents there are, by name.
@@ -39,11 +43,35 @@ class Data:
     clock: Callable[[], float] = time.time
     bolts: Mapping[str, Bolt] = field(default_factory=lambda: BOLTS)
     counts: Counter[str] = field(default_factory=Counter)
+    entries: Store | None = None
+    viewer: Viewer = UNLIMITED
 
     @cached_property
     def live(self) -> LiveRecords:
         """The newest records that the broker publishes."""
         return LiveRecords(self.config)
+
+    def seen_by(self, viewer: Viewer) -> "Data":
+        """Return what a viewer is shown of this."""
+        areas = self.areas
+        if viewer.games is not None:
+            areas = Areas(area for area in areas.values() if viewer.sees(area.game))
+        found = replace(self, viewer=viewer, areas=areas)
+        vars(found)["live"] = self.live  # one for all: it has a connection
+        return found
+
+    def viewer_named(self, name: str) -> Viewer:
+        """Return what a user may see by the configuration."""
+        rights = self.config.dashboard.rights.get(name)
+        if rights is None:
+            return Viewer(name)
+        return Viewer(name, frozenset(rights.games) if rights.games else None, rights.lists)
+
+    def writable(self) -> Store:
+        """Return the store that takes what people enter. Raise AnalyticsError where there is none."""
+        if self.entries is None:
+            raise AnalyticsError("nothing can be entered: this dashboard's store was opened for reading")
+        return self.entries
 
     def place(self, filters: Filters) -> Place:
         """Return which areas and days a filter means, by now.

@@ -20,7 +20,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
-from analytics.web.charts import Chart, Series, tooltips
+from analytics.web.charts import TOTAL, Chart, Series, tooltips
 from analytics.web.translation import Translate, translator
 
 TOKENS = ("c1", "c2", "c3", "c4", "c5", "c6", "text", "muted", "line", "surface", "strong-line")
@@ -57,6 +57,9 @@ def _figure(chart: Chart, translate: Translate) -> Any:
     if chart.cohorts:
         _cohorts(plot, chart)
     drawn = _lines(plot, chart, source) if chart.form == "lines" else _bars(plot, chart, source)
+    if chart.takes_marks:
+        _marks(plot, chart)
+    _compared(plot, chart, translate)
     _axes(plot, chart, translate)
     plot.add_tools(_hover(chart, drawn, translate))
     return plot
@@ -110,6 +113,42 @@ def _cohorts(plot: Any, chart: Chart) -> None:
     plot.add_tools(
         HoverTool(renderers=[lines], tooltips=[("", "@label"), ("", "@last")], line_policy="interp")
     )
+
+
+def _compared(plot: Any, chart: Chart, translate: Translate) -> None:
+    """Draw the numbers of the other answer, dashed; those of words as diamonds, since there is nothing between them."""
+    fields = [one.field for one in chart.compared]
+    names = ["x", "label", *fields, *(f"{field}_text" for field in fields)]
+    source = ColumnDataSource({name: [] for name in names}, name=f"{chart.name}.compared")
+    drawn = []
+    for series in chart.compared:
+        colour = CODES["text"] if series.field == TOTAL else _colour(series)
+        if chart.x == "word":
+            style = {"size": 9, "fill_color": CODES["surface"], "line_color": colour, "line_width": 1.5}
+            drawn.append(plot.scatter("x", series.field, marker="diamond", source=source, **style))
+        else:
+            style = {"line_color": colour, "line_width": 1.75, "line_dash": [7, 4], "line_alpha": 0.9}
+            drawn.append(plot.line("x", series.field, source=source, **style))
+    labels = [translate(one.label) for one in chart.compared]
+    plot.add_tools(
+        HoverTool(
+            renderers=drawn[:1],
+            tooltips=tooltips(labels, fields),
+            mode="mouse" if chart.x == "word" else "vline",
+            line_policy="nearest",
+            point_policy="follow_mouse",
+        )
+    )
+
+
+def _marks(plot: Any, chart: Chart) -> None:
+    """Draw a line across the chart for each annotation."""
+    source = ColumnDataSource({"x": [], "label": []}, name=f"{chart.name}.marks")
+    lines = plot.vspan(
+        "x", source=source, line_color=CODES["muted"], line_width=1.5, line_dash=[2, 3],
+        hover_line_color=CODES["text"], hover_line_dash="solid",
+    )  # fmt: skip
+    plot.add_tools(HoverTool(renderers=[lines], tooltips=[("", "@label")]))
 
 
 def _axes(plot: Any, chart: Chart, translate: Translate) -> None:

@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from analytics.web.charts import Chart, Show, content, has_values, labels
+from analytics.web.charts import Chart, ChartOverlay, Show, content, has_values, labels
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
 from analytics.web.filters import Filters
 from analytics.web.options import Args, Option, declared, read_options
+from analytics.web.rights import ACCT_FIELDS, BY_NAME, OF_ALL, NotAllowed, Viewer
 from analytics.web.tables import Table
 from analytics.web.translation import Translate
 
@@ -21,6 +22,10 @@ Rows = Callable[..., Iterator[Row]]
 
 An error has to come before the first row: after it the answer has begun.
 """
+
+
+LIMITED = frozenset({"collections", "games", "views"})
+"""Pages without a filter that show of themselves what their viewer sees."""
 
 
 def against_day_before(answer: Any, t: Translate) -> str:
@@ -56,7 +61,7 @@ class Panel:
 class PanelContent(NamedTuple):
     """What a template shows of a panel: its rows, the chart's data for the browser, its note, and what the chart's lines are called.
 
-    ``is_drawn``: whether the chart has anything to draw.
+    ``is_drawn``: whether the chart has anything to draw; ``others``: the rows of what it is compared with.
     """
 
     panel: Panel
@@ -65,6 +70,7 @@ class PanelContent(NamedTuple):
     note: str
     labels: Sequence[str]
     is_drawn: bool
+    others: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,13 +127,36 @@ class DashboardPage:
         """The names of its CSVs."""
         return list(dict.fromkeys((*(table.name for table in self.tables), *self.csvs)))
 
+    @property
+    def of_all(self) -> bool:
+        """Whether it is about the whole suite, so that only viewers who see everything may see it."""
+        return not self.has_filter and self.name not in LIMITED
+
+    @property
+    def names_accts(self) -> bool:
+        """Whether all of it is about single accts, which can be asked for; of other pages, tables may be."""
+        return self.options is not None and not ACCT_FIELDS.isdisjoint(self.options.__struct_fields__)
+
+    def is_shown_to(self, viewer: Viewer) -> bool:
+        """Whether a viewer may see it."""
+        return not (self.of_all and viewer.is_limited) and (viewer.lists or not self.names_accts)
+
     def read(self, data: Data, args: Args) -> Any:
-        """Return the answer to a query string. Raise BadFilter where that can't be used."""
-        return self.view(data, *self._arguments(args))
+        """Return the answer to a query string, with no accts for viewers who may not see them.
+
+        Raises:
+            BadFilter: the query string can't be used.
+            NotAllowed: the viewer may not see the page.
+        """
+        answer = self.view(data, *self._arguments(data, args))
+        hidden = [] if data.viewer.lists else [table.name for table in self.tables if table.names_accts]
+        return msgspec.structs.replace(answer, **{name: [] for name in hidden}) if hidden else answer
 
     def csv(self, name: str, data: Data, args: Args) -> Iterator[Row]:
         """Yield the rows of a CSV, headings first."""
-        arguments = self._arguments(args)
+        arguments = self._arguments(data, args)
+        if not data.viewer.lists and any(one.name == name and one.names_accts for one in self.tables):
+            raise NotAllowed(BY_NAME)
         if not self.divides(name):
             arguments[0].of_all_accts()
         if name in self.csvs:
@@ -140,22 +169,31 @@ class DashboardPage:
         of_all = {panel.table.name for panel in self.panels if panel.of_all}
         return self.has_segments and csv not in of_all
 
-    def contents(self, answer: Any, t: Translate, show: Show) -> list[PanelContent]:
-        """Return what the panels show of an answer. ``show`` writes its values."""
+    def contents(
+        self, answer: Any, t: Translate, show: Show, over: ChartOverlay = ChartOverlay()
+    ) -> list[PanelContent]:
+        """Return what the panels show of an answer, and ``over`` their charts. ``show`` writes its values."""
         divided = self.has_segments and answer.scope.segment
-        return [_content(panel, answer, t, show) for panel in self.panels if not (divided and panel.of_all)]
+        return [
+            _content(panel, answer, t, show, over) for panel in self.panels if not (divided and panel.of_all)
+        ]
 
-    def _arguments(self, args: Args) -> tuple[Any, ...]:
+    def _arguments(self, data: Data, args: Args) -> tuple[Any, ...]:
+        if not self.is_shown_to(data.viewer):
+            raise NotAllowed(OF_ALL if self.of_all else BY_NAME)
         filters = Filters.parse(args, [option.name for option in self.parameters])
         if not self.has_segments:
             filters.of_all_accts()
         return (filters, read_options(self.options, args)) if self.options else (filters,)
 
 
-def _content(panel: Panel, answer: Any, t: Translate, show: Show) -> PanelContent:
+def _content(panel: Panel, answer: Any, t: Translate, show: Show, over: ChartOverlay) -> PanelContent:
     chart, note = panel.chart, panel.note(answer, t) if panel.note else ""
     rows = panel.table.rows_of(answer)
     if chart is None:
         return PanelContent(panel, rows, None, note, (), False)
-    data = content(chart, answer, t, show)
-    return PanelContent(panel, rows, data, note, labels(chart, answer, t), has_values(chart, answer))
+    data = content(chart, answer, t, show, over)
+    other = over.other
+    others = panel.table.rows_of(other) if other is not None else ()
+    drawn = has_values(chart, answer) or (other is not None and has_values(chart, other))
+    return PanelContent(panel, rows, data, note, labels(chart, answer, t), drawn, others)

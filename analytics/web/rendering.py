@@ -2,23 +2,22 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import bokeh
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.web import display
 from analytics.web.answers import AnswerScope
-from analytics.web.charts import Chart
+from analytics.web.charts import Chart, ChartOverlay
+from analytics.web.comparing import COMPARE, called, comparison, without_comparison
 from analytics.web.context import (
     LANGUAGE,
-    address,
     data,
     in_language,
     language,
@@ -27,10 +26,11 @@ from analytics.web.context import (
     t,
     with_language,
 )
-from analytics.web.csvs import SHEET
-from analytics.web.filters import NAMES, SEGMENT
+from analytics.web.entries.annotations import Annotation, mark, of_days
+from analytics.web.filters import NAMES
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
+from analytics.web.page_links import PageLinks
 from analytics.web.pages import PAGES
 from analytics.web.tables import Table
 from analytics.web.translation import FOLDER, LANGUAGES
@@ -57,9 +57,12 @@ def common() -> dict[str, Any]:
         "with_language": with_language,
         "changed": display.changed,
         "value_of": display.value_of,
+        "frozen": "",
+        "viewer": data().viewer,
+        "here": request.full_path.rstrip("?"),
         "static": lambda name: url_for("static", filename=name, v=_stamp(name)),
-        "menu": page_set().menu,
-        "custom_menu": page_set().custom,
+        "menu": [one for one in page_set().menu if one.is_shown_to(data().viewer)],
+        "custom_menu": [one for one in page_set().custom if one.is_shown_to(data().viewer)],
         "is_current": page_set().is_current,
         "pages_by_name": page_set().by_name,
     }
@@ -68,13 +71,18 @@ def common() -> dict[str, Any]:
 @pages.get("/figures/<path:name>.<language>.json")
 def figures_of(name: str, language: str) -> Response:
     """Give a page's figures, without data."""
-    # With it comes Bokeh, which takes longer to import than the rest of the dashboard.
-    from analytics.web.figures import figures
-
     known = page_set().by_name.get(name)
     if known is None or language not in LANGUAGES:
         return make_response(("there is no such page", 404))
-    return _asset(figures(known.charts, language), "application/json")
+    return figures_answer(known, language)
+
+
+def figures_answer(page: DashboardPage, language: str) -> Response:
+    """Return the answer with a page's figures."""
+    # With it comes Bokeh, which takes longer to import than the rest of the dashboard.
+    from analytics.web.figures import figures
+
+    return _asset(figures(page.charts, language), "application/json")
 
 
 @pages.get("/bokeh.js")
@@ -83,17 +91,38 @@ def bokeh_js() -> Response:
     return _asset(BOKEH.read_bytes(), "text/javascript", _packed_bokeh())
 
 
-def show(page: DashboardPage) -> Response:
-    """Return a page as HTML, in the language that the reader wants."""
+def show(page: DashboardPage, **more: Any) -> Response:
+    """Return the page that this request asks for as HTML. ``more``: what its template gets besides."""
     args = request.args.to_dict(flat=False)
     args.pop(LANGUAGE, None)
-    view = page.read(data(), args)
-    args |= language_args()
+    figures_url = url_for(
+        "pages.figures_of", name=page.name, language=language(), v=_figures_stamp(page.charts)
+    )
+    return rendered(page, args, figures_url, more)
+
+
+def rendered(
+    page: DashboardPage, args: Args, figures_url: str, more: Mapping[str, Any], frozen: str = ""
+) -> Response:
+    """Return a page as HTML, in the language that the reader wants.
+
+    Args:
+        frozen: the only address that its links lead to; "": they lead anywhere.
+    """
+    view = page.read(data(), without_comparison(args))
+    other = comparison(args, view.scope) if page.has_filter else None
+    links = PageLinks(page, {**args, **language_args()}, frozen)
     translate = t()
     age = max(0, round(data().clock() - view.at))
-    context = _of_scope(page, view, args) if page.has_filter else {"zone": data().config.timezone}
+    context = _of_scope(page, view, args, links) if page.has_filter else {"zone": data().config.timezone}
     show = partial(display.shown, currency=_currency(view.scope.game) if page.has_filter else "")
     tables = {table.name: table for table in page.tables}
+    annotations = _annotations(view.scope) if page.has_filter else []
+    over = ChartOverlay(
+        [mark(one) for one in annotations],
+        page.read(data(), other.args) if other and page.charts else None,
+        called(other, translate),
+    )
     answer = make_response(
         render_template(
             page.template,
@@ -101,17 +130,17 @@ def show(page: DashboardPage) -> Response:
             view=view,
             tables=tables,
             shown=show,
-            panels=page.contents(view, translate, show),
+            panels=page.contents(view, translate, show, over),
+            compared=over.name,
+            annotations=annotations,
             glossary=_glossary(page.tables),
-            link=lambda one: _link(one, args),
-            csv_link=lambda table: _csv(page, table, args),
-            accts_link=lambda name: address(
-                f"/api/v1/accts/{name}.csv", _filter(args), {LANGUAGE: "", SHEET: "1", SEGMENT: ""}
-            ),
-            option=lambda **changed: address(page.path, args, changed),
-            figures_url=url_for(
-                "pages.figures_of", name=page.name, language=language(), v=_figures_stamp(page.charts)
-            ),
+            frozen=frozen,
+            link=links.page,
+            csv_link=links.csv,
+            accts_link=links.accts,
+            option=links.option,
+            address_of=links.saved,
+            figures_url=figures_url,
             bokeh_version=bokeh.__version__,
             moment=display.moment,
             lasting=lambda seconds: display.lasting(seconds, translate),
@@ -120,6 +149,7 @@ def show(page: DashboardPage) -> Response:
             store_away=page.has_filter and age > OLD_SECONDS and not _store_answers(),
             **context,
             **page.context(view, translate),
+            **more,
         )
     )
     answer.headers["Cache-Control"] = "no-store"
@@ -127,9 +157,10 @@ def show(page: DashboardPage) -> Response:
     return answer
 
 
-def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
+def _of_scope(page: DashboardPage, view: Any, args: Args, links: PageLinks) -> dict[str, Any]:
     """Return what the filter above a page needs: what there is to choose from, and what is chosen."""
     scope: AnswerScope = view.scope
+    args = {**args, **language_args()}
     areas = data().areas.values()
     of_game = [one for one in areas if one.game == scope.game]
     last = date.fromisoformat(scope.last)
@@ -141,9 +172,7 @@ def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
         "segments": data().segments_of(scope.game) if page.has_segments else (),
         "area_names": {one.id: one.name for one in of_game},
         "day_count": (last - date.fromisoformat(scope.first)).days + 1,
-        "last_days": lambda days: address(
-            page.path, args, {"from": str(last - timedelta(days=days - 1)), "to": str(last)}
-        ),
+        "last_days": links.last_days(last),
         "options": {
             name: args[name][0]
             for name in (*(one.name for one in page.parameters), LANGUAGE)
@@ -152,11 +181,23 @@ def _of_scope(page: DashboardPage, view: Any, args: Args) -> dict[str, Any]:
         "hidden": {
             name: value[0] for name, value in args.items() if value and name not in ("search", "page")
         },
-        "of_area": _of_area(args),
+        "of_area": links.area,
+        "compare": args[COMPARE][0] if args.get(COMPARE) else "",
         "filtered": any(args.get(name) for name in NAMES),
-        "unfiltered": address(page.path, args, dict.fromkeys(NAMES, "")),
+        "unfiltered": links.unfiltered,
         "read_at": _read_at(view.at, scope.timezone),
     }
+
+
+def _annotations(scope: AnswerScope) -> list[Annotation]:
+    """Return the annotations of what a page is about. A page whose numbers can be read does without them."""
+    of_game = {one.id: one for one in data().areas.values() if one.game == scope.game}
+    chosen = scope.areas or [id for id, one in of_game.items() if scope.plat in ("", one.plat)]
+    first, last = map(date.fromisoformat, (scope.first, scope.last))
+    try:
+        return of_days(data().store, scope.game, {id: of_game[id] for id in chosen}, first, last)
+    except Unavailable:
+        return []
 
 
 def _currency(game: str) -> str:
@@ -176,28 +217,6 @@ def _store_answers() -> bool:
     except AnalyticsError:
         return False
     return True
-
-
-def _link(page: DashboardPage, args: Args) -> str:
-    """Return another page's address with the same filter, in the same language."""
-    return address(page.path, _filter(args), {} if page.has_segments else {SEGMENT: ""})
-
-
-def _filter(args: Args) -> Args:
-    """Return the arguments that every page understands."""
-    return {name: args[name] for name in (*NAMES, LANGUAGE) if name in args}
-
-
-def _of_area(args: Args) -> Callable[[str], str]:
-    """Return a function that makes the address of an area's overview with the same filter."""
-    begin = address(
-        "/", {name: value for name, value in _filter(args).items() if name != "area"}, {"area": "-"}
-    )
-    return lambda area: begin.removesuffix("-") + quote(area)
-
-
-def _csv(page: DashboardPage, table: str, args: Args) -> str:
-    return address(f"/api/v1/{quote(page.name)}/{table}.csv", args, {"page": "", LANGUAGE: "", SHEET: "1"})
 
 
 def _glossary(of: Iterable[Table]) -> list[tuple[str, str]]:

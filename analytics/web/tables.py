@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from analytics.web.answers import definition, heading
+from analytics.web.rights import ACCT_FIELDS
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Table:
     def columns(self) -> tuple[Column, ...]:
         """Its columns, in order."""
         return (*map(self._column, self.fields), *self.more)
+
+    @property
+    def names_accts(self) -> bool:
+        """Whether a row is about one acct."""
+        return not ACCT_FIELDS.isdisjoint(self.struct.__struct_fields__)
 
     @property
     def fields(self) -> list[str]:

@@ -48,7 +48,7 @@ def translator(language: str) -> Translate:
     What it returns is text, not HTML: templates escape it like any other.
     """
 
-    def translate(text: str, **values: object) -> str:
+    def translate(text: str, /, **values: object) -> str:
         found = catalogue(language).get(text, text)
         return found.format(**values) if values else found
 

@@ -16,7 +16,7 @@ from analytics.config.addresses import network
 AT_ONCE, OF_ONE_ADDRESS = 400, 100
 """Connections in total, and of one address (of IPv6: one /64 network)."""
 LARGEST_REQUEST = 64 * 1024
-"""Bytes of a body: the only forms are those to log in and out."""
+"""Bytes of a body: forms and entries are small."""
 
 REQUEST_SECONDS = 20.0
 """The limit for receiving a whole request, for a TLS handshake, and for an idle connection."""

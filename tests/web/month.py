@@ -68,7 +68,8 @@ def a_month(data: Path, areas: int = 5, players: int = 200) -> Month:
 
 
 def _app(config: Config, store: MemoryStore, now: int) -> tuple[Flask, Data]:
-    shown = Data(config, ReadOnly(store), StoreReader(store), areas(config), clock=lambda: float(now))
+    clock = lambda: float(now)  # noqa: E731
+    shown = Data(config, ReadOnly(store), StoreReader(store), areas(config), clock, entries=store)
     return create_app(shown), shown
 
 

@@ -119,7 +119,7 @@ def test_shares_have_a_percent_sign_in_tables_and_charts(arena: Arena) -> None:
     shown = dict(re.findall(r'data-field="(\w+)">(.*?)</td>', cells))
     assert (shown["win_rate"], shown["fights"]) == (f"{row['win_rate']:.2f}%", str(row["fights"]))
     for field, signs in {"win_rate": {"%"}, "fights": set()}.items():
-        [texts] = re.findall(r'"v0_text": ?\[(.*?)\]', page(field))
+        _, texts = re.findall(r'"v0_text": ?\[(.*?)\]', page(field))
         assert {one for one in texts if not re.match(r'[\d.,"– ]', one)} == signs
 
 

@@ -203,9 +203,10 @@ def test_the_api_describes_itself(filled: tuple[FlaskClient, Documents]) -> None
     client, _ = filled
     described = client.get("/api/v1/openapi.json").json
     every = client.application.extensions["pages"]
-    assert described and len(described["paths"]) == len(every.by_name) + len(every.csvs)
+    reading = {path: one for path, one in described["paths"].items() if "get" in one}
+    assert len(reading) == len(every.by_name) + len(every.csvs)
     assert {*VIEWS} < {*every.by_name} and {*CSVS} < {*every.csvs}
-    for path, operations in described["paths"].items():
+    for path, operations in reading.items():
         if "/collections/" in path and "/cointype" not in path:
             continue  # all are made by the same code
         assert client.get(path).status_code == 200

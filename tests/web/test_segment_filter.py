@@ -1,5 +1,7 @@
 """The segment filter: pages, API and CSV show the documents of one value, and refuse what can't be divided."""
 
+import json
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -144,13 +146,31 @@ def test_a_page_offers_the_values_and_says_which_one_it_shows(shown, path):
     assert "hours.csv" not in page and "top.csv" not in page and "accts/active.csv" not in page
 
 
+def test_two_values_are_compared(shown):
+    client, _ = shown
+    asked = {"from": "2026-03-02", "segment": "channel:a", "compare": "segment:channel:b"}
+    page = client.get("/", query_string=asked).text
+    found = json.loads(re.search(r'id="data-revenue">(.*?)</script>', page, re.DOTALL)[1])["sources"]
+    of_value = [
+        [
+            day["revenue"]
+            for day in client.get(
+                "/api/v1/overview", query_string={"from": "2026-03-02", "segment": f"channel:{value}"}
+            ).json["days"]
+        ]
+        for value in ("a", "b")
+    ]
+    assert [found[f"revenue.{name}"]["revenue"] for name in ("rows", "compared")] == of_value
+    assert of_value[0] != of_value[1] and "compared: segment channel:b" in page
+
+
 def test_other_pages_offer_none(shown):
     assert 'name="segment"' not in shown[0].get("/economy").text
     described = shown[0].get("/api/v1/openapi.json").json["paths"]
     offered = {
         path
         for path, one in described.items()
-        if any(of["name"] == "segment" for of in one["get"]["parameters"])
+        if "get" in one and any(of["name"] == "segment" for of in one["get"]["parameters"])
     }
     assert {path.split("/")[3] for path in offered} == {"overview", "retention", "payment", "payers"}
     assert not any(path.endswith(("hours.csv", "top.csv")) for path in offered)

@@ -9,9 +9,12 @@ from analytics.web.data import Data
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.pages import (
+    access,
+    annotations,
     areas,
     collections,
     economy,
+    games,
     live,
     overview,
     payers,
@@ -19,6 +22,7 @@ from analytics.web.pages import (
     progress,
     retention,
     system,
+    views,
 )
 
 PAGES: tuple[DashboardPage, ...] = (
@@ -29,8 +33,12 @@ PAGES: tuple[DashboardPage, ...] = (
     economy.PAGE,
     progress.PAGE,
     areas.PAGE,
+    games.PAGE,
+    annotations.PAGE,
+    views.PAGE,
     live.PAGE,
     system.PAGE,
+    access.PAGE,
     collections.PAGE,
 )
 BY_NAME = {page.name: page for page in PAGES}

@@ -1,6 +1,10 @@
 // Loaded before anything is painted: the theme that was chosen here, else the system's.
 "use strict";
-document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";
+try {
+  document.documentElement.dataset.theme = localStorage.getItem("theme") || "auto";
+} catch {
+  document.documentElement.dataset.theme = "auto"; // embedded where storage is blocked
+}
 
 // The language that was chosen here holds wherever the address names none.
 document.addEventListener("click", (event) => {

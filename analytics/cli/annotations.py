@@ -1,0 +1,87 @@
+"""``analytics annotations``: lists, adds and removes annotations."""
+
+import time
+from contextlib import closing
+from datetime import date
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analytics.cli.choosing import DAY
+from analytics.config import Config, areas
+from analytics.core.periods import zone
+from analytics.errors import AnalyticsError
+from analytics.store import open_store
+from analytics.web.entries.annotations import KINDS, new_annotation, of_days, stored
+from analytics.web.filters import FIRST_DAY, LAST_DAY
+from analytics.web.place import date_of
+
+
+@click.group()
+def annotations() -> None:
+    """List, add or remove annotations, which the charts of the dashboard show."""
+
+
+@annotations.command("list")
+@click.option("--game", default="", help="Only this game. [default: all]")
+@click.option("--from", "since", type=DAY, help="Only this day or later.")
+@click.option("--to", "until", type=DAY, help="… this day or earlier.")
+@click.pass_obj
+def listed(config: Config, game: str, since: object, until: object) -> None:
+    """List annotations with the ids that `remove` takes."""
+    first, last = (
+        date.fromisoformat(str(one)[:10]) if one else bound
+        for one, bound in ((since, FIRST_DAY), (until, LAST_DAY))
+    )
+    table = Table("day", "time", "game", "of", "kind", "text", "by", "id")
+    with closing(open_store(config)) as store:
+        for name in (game,) if game else config.games:
+            of_game = {id: area for id, area in areas(config).items() if area.game == name}
+            for one in of_days(store, name, of_game, first, last):
+                cells = (
+                    one.day,
+                    one.time,
+                    one.game,
+                    one.area or one.plat,
+                    one.kind,
+                    one.text,
+                    one.by,
+                    one.id,
+                )
+                table.add_row(*map(Text, cells))
+    Console().print(table)
+
+
+@annotations.command()
+@click.argument("text")
+@click.option("--game", default="", help="The game. [default: that of the area, else the first]")
+@click.option("--plat", default="", help="Only areas of this plat.")
+@click.option("--area", default="", metavar="ID", help="Only this area.")
+@click.option("--day", default="", metavar="YYYY-MM-DD", help="The day. [default: the game's present day]")
+@click.option("--time", "at", default="", metavar="HH:MM", help="The time of day. [default: the whole day]")
+@click.option("--kind", type=click.Choice(list(KINDS)), default="other", help="What kind of thing happened.")
+@click.pass_obj
+def add(config: Config, /, text: str, at: str, **given: str) -> None:
+    """Annotate a day with TEXT, and print the annotation's id."""
+    now = time.time()
+
+    def today(game: str) -> date:
+        return date_of(zone(config.games[game].timezone or config.timezone), int(now))
+
+    chosen = {name: value for name, value in ({"text": text, "time": at} | given).items() if value}
+    entry = new_annotation(chosen, areas(config), today, "", now)
+    with closing(open_store(config)) as store:
+        stored(store).add(entry)
+    click.echo(entry.id)
+
+
+@annotations.command()
+@click.argument("id")
+@click.pass_obj
+def remove(config: Config, id: str) -> None:
+    """Remove the annotation ID."""
+    with closing(open_store(config)) as store:
+        if not stored(store).remove(id):
+            raise AnalyticsError(f"expected the id of an annotation, got {id}; `annotations list` has them")

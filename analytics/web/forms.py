@@ -1,0 +1,246 @@
+"""What people enter: forms of pages under their own addresses, and the same as JSON under ``/api/v1``.
+
+A page of another site can send neither: forms have a token of the session, JSON needs a header that other sites may not send,
+and a request that names another origin is refused.
+"""
+
+from datetime import date
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from flask import Blueprint, Response, abort, redirect, request
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.wrappers import Response as AnyResponse
+
+from analytics.web.access import OLD_FORM, form_is_ours, local_address
+from analytics.web.api import ROOT, json_answer
+from analytics.web.comparing import without_comparison
+from analytics.web.context import LANGUAGE, data, page_set, with_language
+from analytics.web.data import Data
+from analytics.web.entries import annotations, tokens, views
+from analytics.web.entries.collection import random_id
+from analytics.web.entries.links import MOST_DAYS_VALID, LinkDraft
+from analytics.web.entries.views import SavedView, ViewDraft
+from analytics.web.filters import BadFilter, number
+from analytics.web.place import date_of
+from analytics.web.rendering import show
+from analytics.web.sharing import make_link, revoke
+
+FOREIGN = "Origin: expected this server's own, got that of another site"
+forms = Blueprint("forms", __name__)
+
+
+@forms.before_request
+def _refuse_other_sites() -> None:
+    """Refuse what another site's page sends. Browsers name the origin of every such request."""
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(403, FOREIGN)
+    if request.path.startswith(ROOT):
+        if request.method == "POST" and request.mimetype != "application/json":
+            abort(415, "Content-Type: expected application/json")
+    elif not form_is_ours():
+        abort(400, OLD_FORM)
+
+
+@forms.post("/annotations")
+def annotate() -> AnyResponse:
+    """Take an annotation from the form, and go back to the page."""
+    given = request.form.to_dict()
+    back = _back(given)
+    _annotate({name: value for name, value in given.items() if value})
+    return back
+
+
+@forms.post("/annotations/<id>/remove")
+def remove_annotation(id: str) -> AnyResponse:
+    """Remove an annotation, and go back to the page."""
+    _remove_annotation(id)
+    return _back(request.form.to_dict())
+
+
+@forms.post(f"{ROOT}/annotations")
+def add_annotation() -> Response:
+    """Take an annotation as JSON; answer with it, as it is stored."""
+    draft = _body(annotations.AnnotationDraft)
+    given = {name: value for name, value in msgspec.structs.asdict(draft).items() if value}
+    return json_answer(_annotate(given), 201)
+
+
+@forms.delete(f"{ROOT}/annotations/<id>")
+def delete_annotation(id: str) -> Response:
+    """Remove an annotation."""
+    _remove_annotation(id)
+    return Response(status=204)
+
+
+@forms.post("/views")
+def save_view() -> AnyResponse:
+    """Save a view from the form of its page, and go to the saved views."""
+    given = request.form
+    _save(ViewDraft(name=given.get("name", ""), page=given.get("page", ""), query=_query(), everyone=bool(given.get("everyone"))))  # fmt: skip
+    return redirect(with_language("/views"), 303)
+
+
+@forms.post("/views/<id>/remove")
+def remove_view(id: str) -> AnyResponse:
+    """Remove a saved view, and go back."""
+    _remove_view(id)
+    return _back(request.form.to_dict())
+
+
+@forms.post("/links")
+def share() -> AnyResponse:
+    """Make a share link from the form of its page, and show its address this once."""
+    given = request.form
+    days = number({"days": [given.get("days", "")]}, "days", 30, 1, MOST_DAYS_VALID)
+    draft = LinkDraft(
+        page=given.get("page", ""), query=_query(), days=days, follow=bool(given.get("follow")),
+        frames=given.get("frames", "").replace(",", " ").split(),
+    )  # fmt: skip
+    return show(page_set().by_name["views"], created=make_link(_persons(), draft))
+
+
+@forms.post("/links/<id>/revoke")
+def revoke_link(id: str) -> AnyResponse:
+    """Revoke a share link, and go back."""
+    revoke(_persons(), id)
+    return _back(request.form.to_dict())
+
+
+@forms.post("/tokens")
+def create_token() -> AnyResponse:
+    """Make an API token from the form, and show it this once."""
+    given, shown = request.form, _operators()
+    days = number({"days": [given.get("days", "")]}, "days", tokens.DEFAULT_DAYS, 1, MOST_DAYS_VALID)
+    token = tokens.make_token(
+        shown.writable(), given.get("name", ""), games=[one for one in given.getlist("game") if one],
+        known_games={area.game for area in shown.areas.values()}, lists=bool(given.get("lists")),
+        annotates=bool(given.get("annotates")), days=days, by=shown.viewer.name, now=shown.clock(),
+    )  # fmt: skip
+    return show(page_set().by_name["access"], created=token)
+
+
+@forms.post("/tokens/<name>/revoke")
+def revoke_token(name: str) -> AnyResponse:
+    """Revoke an API token, and go back."""
+    tokens.stored(_operators().writable()).remove(name)
+    return _back(request.form.to_dict())
+
+
+@forms.post(f"{ROOT}/views")
+def add_view() -> Response:
+    """Save a view as JSON; answer with it, as it is stored."""
+    return json_answer(_save(_body(ViewDraft)), 201)
+
+
+@forms.delete(f"{ROOT}/views/<id>")
+def delete_view(id: str) -> Response:
+    """Remove a saved view."""
+    _remove_view(id)
+    return Response(status=204)
+
+
+@forms.post(f"{ROOT}/links")
+def add_link() -> Response:
+    """Make a share link; answer with its address."""
+    return json_answer(make_link(_persons(), _body(LinkDraft)), 201)
+
+
+@forms.get(f"{ROOT}/links")
+def links_are_listed_elsewhere() -> Response:
+    """Say that links are only made here: without this, the path would be taken for a page's."""
+    raise MethodNotAllowed(["POST"], "GET /api/v1/views lists share links")
+
+
+@forms.delete(f"{ROOT}/links/<id>")
+def delete_link(id: str) -> Response:
+    """Revoke a share link."""
+    revoke(_persons(), id)
+    return Response(status=204)
+
+
+def _persons() -> Data:
+    """Return the data, for a person: an API token neither saves nor shares."""
+    if not data().viewer.is_user:
+        abort(403, "expected a user who is logged in; an API token neither saves views nor shares pages")
+    return data()
+
+
+def _operators() -> Data:
+    """Return the data, for a person who sees everything."""
+    if _persons().viewer.is_limited:
+        abort(403, "only users who see everything may make and revoke API tokens")
+    return data()
+
+
+def _query() -> dict[str, str]:
+    """Return the filter and options of the page that a form is on."""
+    found = parse_qs(urlsplit(request.form.get("back", "")).query)
+    return {name: values[0] for name, values in found.items() if name != LANGUAGE}
+
+
+def _save(draft: ViewDraft) -> SavedView:
+    shown = _persons()
+    name, page = views.checked_name(draft.name), page_set().by_name.get(draft.page)
+    if page is None or not page.has_filter:
+        raise BadFilter('page: expected the name of a page with a filter, got "{name}"', name=draft.page[:80])
+    args = {key: [value] for key, value in draft.query.items()}
+    game = page.read(shown, without_comparison(args)).scope.game
+    entry = SavedView(
+        id=random_id(), name=name, page=page.name, game=game, query=draft.query, everyone=draft.everyone,
+        by=shown.viewer.name, at=shown.clock(),
+    )  # fmt: skip
+    views.stored(shown.writable()).add(entry)
+    return entry
+
+
+def _remove_view(id: str) -> None:
+    shown = _persons()
+    stored = views.stored(shown.writable())
+    found = stored.get(id)
+    if found is None or found.by != shown.viewer.name:
+        abort(404, "there is no such view of yours")
+    stored.remove(id)
+
+
+def _annotating() -> Data:
+    """Return the data, for a viewer who may annotate."""
+    if not data().viewer.annotates:
+        abort(403, "this API token may not annotate; make one with --annotate")
+    return data()
+
+
+def _annotate(given: dict[str, Any]) -> annotations.Annotation:
+    shown = _annotating()
+    entry = annotations.new_annotation(given, shown.areas, lambda game: today(shown, game), shown.viewer.name, shown.clock())  # fmt: skip
+    annotations.stored(shown.writable()).add(entry)
+    return entry
+
+
+def _remove_annotation(id: str) -> None:
+    stored = annotations.stored(_annotating().writable())
+    found = stored.get(id)
+    if found is None or found.game not in {area.game for area in data().areas.values()}:
+        abort(404, "there is no such annotation")
+    stored.remove(id)
+
+
+def today(shown: Data, game: str) -> date:
+    """Return the present day of a game."""
+    return date_of(shown.zone_of_game(game), int(shown.clock()))
+
+
+def _body(kind: Any) -> Any:
+    """Return the request's body. Raise BadFilter where it is not what ``kind`` says."""
+    try:
+        return msgspec.json.decode(request.get_data(), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadFilter("the body can't be read: {error}", error=error) from None
+
+
+def _back(given: dict[str, str]) -> AnyResponse:
+    """Return the way back to the page that the form is on, and take what is not the entry's out of ``given``."""
+    given.pop("csrf", None)
+    return redirect(with_language(local_address(given.pop("back", "/"))), 303)

@@ -1,0 +1,164 @@
+"""Annotations: entered by page and API, shown on every chart of days, and never from another site."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from databases import Database
+from entering import SPAN, dashboard, form_of
+from flask.testing import FlaskClient
+
+from analytics.cli.annotations import annotations
+from analytics.config import Config
+from analytics.errors import Unavailable
+from analytics.store import MemoryStore, Write, open_store
+from analytics.web.entries.annotations import COLLECTION, Annotation, stored
+
+API = "/api/v1/annotations"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> FlaskClient:
+    return dashboard(tmp_path)[0].test_client()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
+    return dashboard(tmp_path_factory.mktemp("empty"))[0].test_client()
+
+
+def marks(client: FlaskClient, page: str, chart: str) -> dict[str, list[object]]:
+    found = re.search(rf'id="data-{chart}">(.*?)</script>', client.get(page).text, re.DOTALL)
+    assert found
+    shown: dict[str, list[object]] = json.loads(found[1])["sources"][f"{chart}.marks"]
+    return shown
+
+
+def test_an_annotation_is_on_the_charts_of_what_it_concerns(client: FlaskClient) -> None:
+    for given in (
+        {"text": "Release 1.2", "day": "2026-03-25", "kind": "release"},
+        {"text": "Out", "day": "2026-04-02", "time": "14:30", "area": "s1", "kind": "outage"},
+        {"text": "Elsewhere", "game": "wsdx", "day": "2026-03-25"},
+    ):
+        assert client.post(API, json=given).status_code == 201
+    whole = marks(client, f"/?game=dl&{SPAN}", "active")
+    assert whole["label"] == ["2026-03-25 Release 1.2", "2026-04-02 14:30 Out"]
+    assert whole["x"] == [1774396800000, 1775088000000]
+    assert marks(client, f"/?game=dl&{SPAN}", "logins") == {"x": [14.5], "label": ["14:30 Out"]}
+    assert marks(client, f"/payment?game=dl&area=s2&{SPAN}", "income")["label"] == ["2026-03-25 Release 1.2"]
+    assert marks(client, "/?game=dl&from=2026-03-26&to=2026-04-01", "active")["label"] == []
+    assert "<b>2026-04-02 14:30</b> Out" in client.get(f"/?game=dl&{SPAN}").text
+    rows = client.get(f"{API}?game=dl&{SPAN}").json["annotations"]
+    assert [(one["day"], one["kind"], one["area"]) for one in rows] == [
+        ("2026-03-25", "release", ""), ("2026-04-02", "outage", "s1")
+    ]  # fmt: skip
+    assert client.get(f"{API}/annotations.csv?game=dl&{SPAN}").text.count("\n") == 3
+    assert client.delete(f"{API}/{rows[1]['id']}").status_code == 204
+    assert marks(client, f"/?game=dl&{SPAN}", "active")["label"] == ["2026-03-25 Release 1.2"]
+
+
+def test_a_form_enters_and_removes_one_and_leads_back(client: FlaskClient) -> None:
+    ours = form_of(client, "/annotations?game=dl")
+    given = {
+        "day": "2026-03-25",
+        "time": "",
+        "kind": "event",
+        "area": "",
+        "text": "<b>Feast</b>",
+        "game": "dl",
+        "plat": "",
+    }
+    sent = client.post("/annotations", data={**given, **ours, "back": "/annotations?game=dl"})
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/annotations?game=dl")
+    page = client.get(f"/annotations?game=dl&{SPAN}").text
+    assert "&lt;b&gt;Feast" in page and "<b>Feast" not in page
+    id = client.get(f"{API}?game=dl&{SPAN}").json["annotations"][0]["id"]
+    ours = form_of(client, "/annotations?game=dl")
+    away = client.post(f"/annotations/{id}/remove", data={**ours, "back": "//evil.example"})
+    assert away.headers["Location"] == "/"
+    assert client.get(f"{API}?game=dl&{SPAN}").json["annotations"] == []
+
+
+@pytest.mark.parametrize(
+    ("how", "status"),
+    [
+        ({"json": {"text": "x"}, "headers": {"Origin": "https://evil.example"}}, 403),
+        ({"data": '{"text": "x"}', "headers": {"Content-Type": "text/plain"}}, 415),
+        ({"json": {"text": ""}}, 400),
+        ({"json": {"text": "two\nlines"}}, 400),
+        ({"json": {"text": "x", "day": "soon"}}, 400),
+        ({"json": {"text": "x", "time": "25:00"}}, 400),
+        ({"json": {"text": "x", "game": "nowhere"}}, 400),
+        ({"json": {"text": "x", "area": "w1", "game": "dl"}}, 400),
+        ({"json": {"text": 1}}, 400),
+        ({"data": b"\xff", "headers": {"Content-Type": "application/json"}}, 400),
+    ],
+)
+def test_what_cannot_be_entered_is_refused(empty: FlaskClient, how: dict[str, object], status: int) -> None:
+    assert empty.post(API, **how).status_code == status
+    assert empty.post("/annotations", data={"text": "x"}).status_code == 400, "without our token"
+    assert empty.get(f"{API}?{SPAN}").json["annotations"] == []
+
+
+def test_an_entry_whose_write_was_not_acknowledged_is_stored_once() -> None:
+    class Unsure(MemoryStore):
+        failures = 1
+
+        def write(self, collection: str, writes: list[Write]) -> set[str]:
+            refused = super().write(collection, writes)
+            if self.failures:
+                self.failures -= 1
+                raise Unavailable("the connection broke")
+            return refused
+
+    store = Unsure()
+    entry = Annotation(id="dl:2026-03-25:x", game="dl", day="2026-03-25", text="x")
+    assert stored(store).add(entry) and list(stored(store).find("dl:")) == [entry]
+    assert not stored(store).add(Annotation(id=entry.id, game="dl", day=entry.day, text="another"))
+    assert list(store.ids(COLLECTION)) == [entry.id]
+
+
+def test_the_command_enters_lists_and_removes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, data, _ = dashboard(tmp_path)
+    monkeypatch.setattr("analytics.cli.annotations.open_store", lambda config: data.writable())
+
+    def run(*words: str, status: int = 0) -> str:
+        done = CliRunner().invoke(annotations, words, obj=data.config, env={"COLUMNS": "200"})
+        assert done.exit_code == status, done.output
+        return done.output
+
+    id = run("add", "Release 1.2", "--area", "s3", "--day", "2026-03-25", "--kind", "release").strip()
+    assert "Release 1.2" in run("list", "--game", "dl") and "Release" not in run("list", "--game", "wsdx")
+    assert "Release" not in run("list", "--from", "2026-03-26")
+    run("remove", id)
+    run("remove", id, status=1)
+    run("add", "x", "--area", "nowhere", status=1)
+
+
+def test_the_api_describes_what_it_takes(empty: FlaskClient) -> None:
+    described = empty.get("/api/v1/openapi.json").json
+    entering = described["paths"][API]["post"]
+    assert entering["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith(
+        "/AnnotationDraft"
+    )
+    assert {"AnnotationDraft", "Annotation", "AnnotationsAnswer"} <= described["components"]["schemas"].keys()
+    assert described["paths"][f"{API}/{{id}}"]["delete"]["responses"]["204"]
+
+
+def test_entries_are_kept_by_a_real_server(database: Database) -> None:
+    store = open_store(Config(mongodb=database.section))
+    try:
+        entries = stored(store)
+        some = [
+            Annotation(id=f"{game}:2026-03-2{n}:x", game=game, day=f"2026-03-2{n}", text="x")
+            for game, n in (("dl", 1), ("dl", 2), ("dlx", 3))
+        ]
+        assert [entries.add(one) for one in (*some, some[0])] == [True, True, True, False]
+        assert list(entries.find("dl:")) == some[:2] and entries.get(some[2].id) == some[2]
+        entries.remove_before(some[1].id)
+        assert entries.remove(some[1].id) and not entries.remove(some[1].id)
+        assert list(entries.find()) == some[2:]
+    finally:
+        store.close()
