@@ -44,6 +44,7 @@ TAKEN_NAMES = frozenset(
     }
     | {
         "acctsegment",
+        "excluded",
         "rollup",
         "areas",
         "games",

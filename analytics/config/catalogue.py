@@ -9,17 +9,20 @@ from typing import NamedTuple
 import msgspec
 
 from analytics.bolts import BOLTS
+from analytics.bolts.excluded import excluded
 from analytics.bolts.segments import acctsegment
 from analytics.config.alert_checks import alert_faults
 from analytics.config.bolt_drafts import name_faults
 from analytics.config.bolt_files import bolts_of_files, fingerprint_of
 from analytics.config.bolt_sections import BoltSection
 from analytics.config.checks import SOURCE_NAME
+from analytics.config.excluded import exclusions
 from analytics.config.numbers import number_faults
 from analytics.config.own_bolts import declared_bolts
 from analytics.config.sections import Config
 from analytics.config.segments import segments
 from analytics.core.bolt import Bolt
+from analytics.core.exclusion import EXCLUDED
 from analytics.core.schema import is_of_spout, schemas
 from analytics.core.segments import PROPERTIES, Segment
 from analytics.errors import ConfigError
@@ -54,7 +57,11 @@ def catalogue(config: Config) -> Catalogue:
     if divided := segments(config):
         games = tuple((id, name) for name, game in config.games.items() for id in game.areas)
         properties = _properties(tuple(divided.items()), games)
-        return {**bolts, properties.name: properties}
+        bolts = {**bolts, properties.name: properties}
+    if exclusions(config):
+        left_out = {*config.worker.left_out}
+        read = {topic for name, bolt in bolts.items() if name not in left_out for topic in bolt.reads}
+        bolts = {**bolts, EXCLUDED: _excluded(tuple(sorted(filter(is_of_spout, read))))}
     return bolts
 
 
@@ -106,6 +113,12 @@ def _properties(
     properties = acctsegment(dict(divided), dict(games))
     assert properties is not None
     return properties
+
+
+@lru_cache(maxsize=4)
+def _excluded(topics: tuple[str, ...]) -> Bolt:
+    """Return the bolt of excluded accts, each time the same."""
+    return excluded(topics)
 
 
 _Sources = tuple[dict[str, BoltSection], dict[str, str]]

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.config.addresses import is_any, is_loopback, is_network
+from analytics.config.excluded import excluded_faults
 from analytics.config.mapped import faults_of_mapping
 from analytics.config.sections import (
     SOURCE_KINDS,
@@ -53,6 +54,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _areas(config)
     yield from _tiers(config)
     yield from segment_faults(config)
+    yield from excluded_faults(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)

@@ -279,13 +279,23 @@ class TiersSection(Section, frozen=True):
     whale: Positive = 100
 
 
+class ExcludedSection(Section, frozen=True):
+    """Accts of a game whose records do not count: named, fitting a pattern of ``*``, ``?`` and ``[…]``, or listed in a file. Once
+    loaded, ``accts_file`` is absolute, and its accts are among ``accts``."""
+
+    accts: list[str] = []
+    patterns: list[str] = []
+    accts_file: str = ""
+
+
 class Game(Section, frozen=True):
-    """One game: its areas by id, its segments, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
+    """One game: its areas by id, its segments, the accts that do not count, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
 
     timezone: str = ""
     currency: Annotated[str, Meta(max_length=8)] = ""
     opcodes: dict[str, str] = {}
     tiers: TiersSection = TiersSection()
+    excluded: ExcludedSection = ExcludedSection()
     segments: dict[str, SegmentSection] = {}
     areas: dict[str, AreaSection] = {}
 

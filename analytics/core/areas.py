@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from analytics.core.exclusion import Exclusion
 from analytics.core.periods import Zone
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
     """One game server. ``name``: what people call it, "" where nothing says so. ``corpid`` and ``server_name`` are how its own logs name it, where they do. ``opened``: Unix seconds before
-    which it can't have started; 0: unknown."""
+    which it can't have started; 0: unknown. ``excluded``: the accts whose records do not count; None: all do."""
 
     id: str
     game: str
@@ -19,6 +20,7 @@ class Area:
     server_name: str = ""
     name: str = ""
     opened: int = 0
+    excluded: Exclusion | None = None
 
 
 class Areas(Mapping[str, Area]):

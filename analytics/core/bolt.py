@@ -52,6 +52,7 @@ class Bolt:
             that the measures show of no rows is added up, and so is every table of numbers.
         indexes: the fields of each index for readers, where documents have no ``ts`` to find them by.
         lenient: whether its types take whatever records say, so that spouts need not check any for it.
+        of_excluded: whether it counts the records of excluded accts, and no others.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Bolt:
     indexes: Sequence[tuple[str, ...]] = ()
     totals: bool = False
     lenient: bool = False
+    of_excluded: bool = False
 
     def __post_init__(self) -> None:
         if self.totals and self.period is None:

@@ -325,7 +325,7 @@ class Rebuild:
     @cached_property
     def _redeclared(self) -> set[str]:
         """The bolts whose declarations differ from those of their documents, before this rebuild notes that they agree."""
-        return Declarations(self._config, self._store).changed()
+        return Declarations(self._config, self._store).changed(self._wanted.bolts)
 
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""

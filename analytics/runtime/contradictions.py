@@ -1,12 +1,13 @@
-"""Whether the configuration says of areas what their documents say: game, plat, and where days begin."""
+"""Whether documents are as the configuration says: the game and plat of areas, where days begin, and which accts are excluded."""
 
 from collections.abc import Iterator
 from itertools import islice
 
 import gevent.pool
 
-from analytics.config import Config, areas
+from analytics.config import Config, areas, groups
 from analytics.errors import AnalyticsError
+from analytics.runtime.exclusion_notes import ExclusionNotes
 from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.store import Store
 from analytics.store.store import Document
@@ -24,7 +25,7 @@ ADVICE = "call `bin/analytics rebuild` to derive them again as the configuration
 
 
 def contradictions(config: Config, store: Store) -> list[str]:
-    """Return, one sentence for each area and whole game, what documents say and the configuration does not.
+    """Return what documents say and the configuration does not: a sentence for each area and whole game, and for excluded accts.
 
     Raises:
         Unavailable: the store does not answer.
@@ -44,7 +45,8 @@ def contradictions(config: Config, store: Store) -> list[str]:
     found = list(filter(None, pool.imap(check, scopes)))
     if failed:
         raise failed[0]
-    return found
+    bolts = [bolt for members in groups(config).values() for bolt in members]
+    return [*found, *ExclusionNotes(config, store).sentences(bolts)]
 
 
 def summary(found: list[str]) -> str:

@@ -7,7 +7,7 @@ it was still in the Queue. A whole rebuild notes the same. So a look at a few do
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -21,6 +21,7 @@ from analytics.core.periods import zone
 from analytics.core.schema import is_of_spout
 from analytics.errors import AnalyticsError
 from analytics.runtime.engine_progress import EngineProgress
+from analytics.runtime.exclusion_notes import ExclusionNotes
 from analytics.runtime.nodes import readers
 from analytics.spouts.ends import journal_folders
 from analytics.store import POSITIONS, Store, Write
@@ -42,6 +43,7 @@ class Declarations:
 
     def __init__(self, config: Config, store: Store) -> None:
         self._own = fingerprints(config)
+        self._excluded = ExclusionNotes(config, store)
         self._store = store
 
     def load(self) -> dict[str, Declared]:
@@ -53,9 +55,13 @@ class Declarations:
             if (one := found.get(_id(bolt))) is not None
         }
 
-    def changed(self) -> set[str]:
-        """Return the bolts whose documents were counted by another declaration. Raise Unavailable as :meth:`load` does."""
-        return {bolt for bolt, noted in self.load().items() if noted.declaration != self._own[bolt]}
+    def changed(self, bolts: Collection[str]) -> set[str]:
+        """Return those of ``bolts`` whose documents were counted by another declaration, or with other accts excluded.
+
+        Raise Unavailable as :meth:`load` does.
+        """
+        own = {bolt for bolt, noted in self.load().items() if noted.declaration != self._own[bolt]}
+        return own.intersection(bolts).union(self._excluded.changed(bolts))
 
     def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill | None) -> None:
         """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet.
@@ -66,6 +72,7 @@ class Declarations:
         Raises:
             Unavailable: broker or store do not answer. Call again.
         """
+        self._excluded.note_first_runs(bolts)
         own = {name: bolt for name, bolt in bolts.items() if name in self._own}
         known = self.load() if own else {}
         for name, bolt in own.items():
@@ -76,8 +83,9 @@ class Declarations:
             elif noted.declaration != self._own[name] and not any(self._store.find(name, batch=1)):
                 self._write(name, noted.since)
 
-    def note_rebuilt(self, bolts: Iterable[str]) -> None:
+    def note_rebuilt(self, bolts: Collection[str]) -> None:
         """Note that the documents of these bolts say all that the journals hold, by their declarations."""
+        self._excluded.note_rebuilt(bolts)
         for name in bolts:
             if name in self._own:
                 self._write(name, 0)

@@ -18,6 +18,7 @@ from analytics.config import (
     areas,
     catalogue,
     find,
+    fingerprint,
     load,
     segments,
 )
@@ -102,6 +103,22 @@ SEGMENT_FAULTS = {
     [
         ("[broker]\nreciever_port = 1", "broker.reciever_port: unknown key; did you mean receiver_port?"),
         ('file = "x"', "file: unknown key"),
+        (
+            '[games.dl.excluded]\npatterns = ["bot_*", "?*"]',
+            'games.dl.excluded.patterns[1]: expected a pattern of some accts, like "bot_*", got "?*", which all or any may fit',
+        ),
+        (
+            f"[games.dl.excluded]\npatterns = {['a*'] * 101}",
+            "games.dl.excluded.patterns: expected at most 100 patterns, got 101",
+        ),
+        (
+            '[games.dl.excluded]\naccts = ["a", ""]',
+            "games.dl.excluded.accts[1]: expected an acct of 1 to 200 characters, got 0",
+        ),
+        (
+            '[games.dl.excluded]\nfile = "none.txt"',
+            "games.dl.excluded.file: unknown key; known here: ",
+        ),
         ("[timers]\nabsent_days = 1", "timers.absent_days: expected int >= 2, got 1"),
         (
             "[games.dl.tiers]\nwhale = 5",
@@ -312,3 +329,23 @@ def test_segments_bring_a_bolt_that_a_group_may_have(tmp_path: Path) -> None:
     assert list(catalogue(config)["acctsegment"].reads) == ["gamelog.sold"]
     assert catalogue(load(file))["acctsegment"] is catalogue(config)["acctsegment"], "its types are made once"
     assert segments(config)["dl"][0].values == ("a", "unknown")
+
+
+def test_excluded_accts_of_a_file_join_those_named(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    file.write_text(f'{GAME}[games.dl.excluded]\naccts = ["ann"]\naccts_file = "lists/bots.txt"\n')
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "bots.txt").write_bytes(b"\xef\xbb\xbf# Bots.\n\nbot 1 \r\n 007\nann\n")
+    config = load(file)
+    [area, *_] = areas(config).values()
+    assert area.excluded is not None and area.excluded.accts == {"ann", "bot 1", "007"}
+    assert catalogue(load(file))["excluded"] is catalogue(config)["excluded"], "its types are made once"
+    (tmp_path / "lists" / "bots.txt").write_text("ann")
+    assert fingerprint(load(file)) != fingerprint(config), "running nodes are known to be outdated"
+
+
+def test_a_list_of_excluded_accts_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"games.dl.excluded.accts_file: .*bots.txt: expected a readable text in UTF-8"
+    ):
+        read(tmp_path, '[games.dl.excluded]\naccts_file = "bots.txt"')
