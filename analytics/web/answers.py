@@ -79,6 +79,12 @@ class AnswerScope(msgspec.Struct, frozen=True):
     value: Annotated[
         str, Meta(description='the value that these accts have, "" for all accts; see docs/metrics.md')
     ] = ""
+    excluded: Annotated[
+        int,
+        Meta(
+            description="the most accts that were excluded on one day, each counted once in each area; see [games.*.excluded]"
+        ),
+    ] = 0
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):

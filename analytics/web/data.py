@@ -11,11 +11,13 @@ from analytics.bolts import BOLTS
 from analytics.config import Config, segments
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
+from analytics.core.exclusion import EXCLUDED
 from analytics.core.periods import Zone, zone
 from analytics.core.segments import Segment
 from analytics.errors import AnalyticsError
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
+from analytics.store.store import TOTAL
 from analytics.web.filters import Filters
 from analytics.web.live_records import LiveRecords
 from analytics.web.place import Place, basis_of, date_of, members_of, span, value_of, zone_of
@@ -89,10 +91,33 @@ class Data:
         first, last = span(filters, today, newest)
         zones = frozenset(area.zone for area in members)
         value = value_of(filters, self.segments_of(game))
-        return Place(
+        place = Place(
             game, filters.plat, filters.areas, members, basis, local, zones, now, today, newest, first, last,
             value,
         )  # fmt: skip
+        return replace(place, excluded=self._excluded(place)) if EXCLUDED in self.bolts else place
+
+    def _excluded(self, place: Place) -> int:
+        """Return the most accts that were excluded on one day of a place, those of its areas added up."""
+        since, until = place.bounds(place.first, place.last)
+        by_day: Counter[date] = Counter()
+        if place.is_whole:
+            query = Query(
+                f"{EXCLUDED}{TOTAL}",
+                place.game,
+                place.plat,
+                since=since,
+                until=until,
+                scope="plat" if place.plat else "game",
+            )
+            for (ts,), (count,) in self.reader.sums(query, ["ts"], ["count"]):
+                by_day[date_of(place.local, ts)] += int(count)
+        else:
+            zones = {area.id: area.zone for area in place.members}
+            query = Query(EXCLUDED, place.game, areas=tuple(zones), since=since, until=until)
+            for (area, ts), (count,) in self.reader.sums(query, ["area", "ts"], ["count"]):
+                by_day[date_of(zones[area], ts)] += int(count)
+        return max((count for day, count in by_day.items() if place.first <= day <= place.last), default=0)
 
     def segments_of(self, game: str) -> Sequence[Segment]:
         """Return the segments of a game."""

@@ -31,6 +31,7 @@ class Place:
         now: Unix seconds.
         newest: the newest day of which the game has records, if there is any.
         value: the segment, and which value of it the accts looked at have; None: all accts.
+        excluded: the most accts that were excluded on one day.
     """
 
     game: str
@@ -46,6 +47,7 @@ class Place:
     first: date
     last: date
     value: tuple[str, str] | None = None
+    excluded: int = 0
 
     @property
     def is_whole(self) -> bool:
@@ -73,7 +75,7 @@ class Place:
         return AnswerScope(
             self.game, self.plat, list(self.areas), len(self.members), self.basis, self.local.name,
             sorted(each.name for each in self.zones), str(self.first), str(self.last), str(self.today),
-            str(self.newest) if self.newest else None, *(self.value or ()),
+            str(self.newest) if self.newest else None, *(self.value or ("", "")), self.excluded,
         )  # fmt: skip
 
 

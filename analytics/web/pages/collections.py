@@ -7,6 +7,7 @@ import msgspec
 
 from analytics.bolts import BOLTS
 from analytics.core.bolt import Bolt
+from analytics.core.exclusion import EXCLUDED
 from analytics.core.fields import BoltFields
 from analytics.core.segments import PROPERTIES
 from analytics.web.answers import means
@@ -44,7 +45,7 @@ def _row(bolt: Bolt) -> CollectionRow:
     fields = BoltFields(bolt)
     return CollectionRow(
         name=bolt.name,
-        own=bolt.name not in (*BOLTS, PROPERTIES),
+        own=bolt.name not in (*BOLTS, PROPERTIES, EXCLUDED),
         documents=", ".join([*([bolt.period] if bolt.period else []), *bolt.by]),
         fields=", ".join((*fields.numbers, *fields.extremes, *fields.others)),
         reads=", ".join(_topics(bolt)),
