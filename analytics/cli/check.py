@@ -19,16 +19,18 @@ from analytics.cli.console import Console, console, escape
 from analytics.cluster import LocalRegistry, open_keys
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
-from analytics.config import Config, Source, areas
+from analytics.config import Config, Source, areas, catalogue
 from analytics.config.catalogue import fingerprints
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
 from analytics.config.unquoted import unquoted
 from analytics.config.uris import UNSAFE_KEY, without_secrets
 from analytics.core.compiled import COMPILED
+from analytics.core.periods import zone
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
+from analytics.runtime.horizons import Horizons
 from analytics.runtime.nodes import needed
 from analytics.spouts.ends import durable_ends, journal_folder, shared_folder
 from analytics.spouts.httpclient import open_session, reason
@@ -188,9 +190,10 @@ def _areas(config: Config) -> Outcome:
         return "not compared with their documents, as the embedded server is not running"
     with closing(open_store(config, PROBE_SECONDS)) as store:
         found = contradictions(config, store)
+        dropped = Horizons.load(store, catalogue(config)).described(zone(config.timezone))
     if found:
         return [Finding(Grade.WARNING, summary(found))]
-    return "game, plat and time zone are those of the documents"
+    return f"game, plat and time zone are those of the documents{dropped}"
 
 
 def _conditions(config: Config) -> Outcome:

@@ -200,6 +200,9 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
         if total
         else "nothing to correct"
     )
+    for text, count in sorted(outcome.dropped.items()):
+        dropped = f"dropped by documents.keep_days, and not derived again: {text}, in {count:,} area{'s' if count > 1 else ''}"
+        out.print(dropped, highlight=False)
     if outcome.resolved:
         out.print(
             f"{outcome.resolved:,} rejected records are counted now, and no longer listed", highlight=False

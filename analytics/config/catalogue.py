@@ -17,6 +17,7 @@ from analytics.config.bolt_files import bolts_of_files, fingerprint_of
 from analytics.config.bolt_sections import BoltSection
 from analytics.config.checks import SOURCE_NAME
 from analytics.config.excluded import exclusions
+from analytics.config.kept import kept_faults
 from analytics.config.numbers import number_faults
 from analytics.config.own_bolts import declared_bolts
 from analytics.config.sections import Config
@@ -90,6 +91,7 @@ def catalogue_faults(config: Config) -> Iterator[str]:
     yield from _segments(config, bolts)
     yield from _groups(config, bolts)
     yield from _nodes(config, bolts)
+    yield from kept_faults(config, bolts)
     yield from alert_faults(config, bolts)
     yield from number_faults(config, bolts)
 

@@ -100,6 +100,12 @@ class JournalSection(Section, frozen=True):
     keep_days: NotNegative = 0
 
 
+class DocumentsSection(Section, frozen=True):
+    """How long documents are kept. ``keep_days``: by collection, days after the end of their period; others are kept forever."""
+
+    keep_days: dict[str, int] = {}
+
+
 SOURCE_KINDS = {
     "http": ("url", "rotated_url", "headers", "ca", "proxy", "poll_seconds", "timeout_seconds"),
     "file": ("path", "poll_seconds"),
@@ -323,6 +329,7 @@ class Config(Section, frozen=True):
     broker: BrokerSection = BrokerSection()
     etcd: EtcdSection = EtcdSection()
     journal: JournalSection = JournalSection()
+    documents: DocumentsSection = DocumentsSection()
     gamelog: GamelogSection = GamelogSection()
     payment: Interface = Interface()
     syncuser: Roles = Roles()

@@ -10,6 +10,7 @@ A document that is older than what was acknowledged is never written over: LostW
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count, islice
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from analytics.core.areas import Areas
@@ -24,6 +25,9 @@ DOCUMENTS_AT_FIRST = 10
 
 DOCUMENTS_AT_ONCE = 500
 """In a portion: one bulk write."""
+
+DROPPED_DAYS = 35
+"""Before documents are dropped by their start, so long a period may have lasted."""
 
 SAMPLE = 8
 """So many of the documents that a bolt wrote last are named in its position: a majority of them would show a loss."""
@@ -94,19 +98,27 @@ class Writer:
         now: the clock for ``updated``.
         max_items: of lists, in the documents that are kept.
         portions: how many are in flight at a time.
+        keep_days: by bolt, after how many days documents may be dropped by others. Those that are about that old are always loaded.
 
     Attributes:
         latest: per bolt, some of the documents that were written last.
     """
 
     def __init__(
-        self, store: Documents, areas: Areas, max_items: int, now: Callable[[], datetime], portions: int = 1
+        self,
+        store: Documents,
+        areas: Areas,
+        max_items: int,
+        now: Callable[[], datetime],
+        portions: int = 1,
+        keep_days: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._areas = areas
         self._max_items = max_items
         self._now = now
         self._in_flight = portions
+        self._keep_days = keep_days
         self._cache = Cache(max_items)
         self._periods = Periods()
         self._at_once: dict[str, int] = {}
@@ -156,6 +168,9 @@ class Writer:
         Where a period begins, its documents are taken to be new, unasked: one that is not is refused, and asked for then.
         """
         kept = [self._cache.take(bolt, key) for key in keys]
+        if bolt.name in self._keep_days:
+            old = self._now().timestamp() - (self._keep_days[bolt.name] - DROPPED_DAYS) * 86_400
+            kept = [None if key[1] < old else one for key, one in zip(keys, kept, strict=True)]
         ids = {key: bolt.id_of(key) for key, one in zip(keys, kept, strict=True) if one is None}
         begun = self._periods.begun(bolt, ids)
         asked = [id_ for key, id_ in ids.items() if key not in begun]

@@ -11,7 +11,7 @@ if a driver goes on since this process was taken for gone, what it has written s
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -38,6 +38,7 @@ from analytics.rebuild.journals import JournalInfo
 from analytics.rebuild.selection import Selection, span
 from analytics.runtime import engine_changes
 from analytics.runtime.declarations import Declarations
+from analytics.runtime.horizons import Horizons
 from analytics.store import Store
 
 PORTION_BYTES = 64 << 20
@@ -169,7 +170,9 @@ class Backfill:
         extents, found = self._fold(ends, journals, wanted, hold, folder, accepted, result)
         result.journals = len(journals)
         result.gaps = gaps(self._config, accepted, found, journals.values(), result.unmapped)
-        wanted = replace(wanted, low=self._low(names, spans, result.gaps))
+        wanted = replace(
+            wanted, low=self._low(names, spans, result.gaps), horizons=self._horizons(names, spans)
+        )
         self._say("deriving documents")
         for number, level in enumerate(levels(self._bolts, [*wanted.sources, *names])):
             calls = [
@@ -311,6 +314,19 @@ class Backfill:
             for area in (spans if missing else ())
         }
         return {key: low for key, low in found.items() if low}
+
+    def _horizons(self, names: list[str], spans: Iterable[str]) -> dict[tuple[str, str], int]:
+        """Return per bolt and area from when on documents are kept, where some were dropped."""
+        horizons = Horizons.load(self._store, names)
+        if horizons.until:
+            self._say(
+                f"documents of {', '.join(horizons.until)} that documents.keep_days has dropped are not derived again"
+            )
+        return {
+            (name, area): horizons.first(self._bolts[name], self._areas[area].zone)
+            for name in horizons.until
+            for area in spans
+        }
 
 
 def _uncounted(names: Names, accepted: Mapping[str, NumberSet]) -> Names:

@@ -58,7 +58,7 @@ def task_context(config: Config, shared: Path, log: str, rules: CountingRules | 
         mongodb, uri = replace(mongodb, uri="", uri_env=""), store_uri(config)
     needed = Config(
         file=config.file, data=config.data, mongodb=mongodb, store=config.store,
-        worker=WorkerSection(max_known_accts=config.worker.max_known_accts),
+        worker=WorkerSection(max_known_accts=config.worker.max_known_accts), documents=config.documents,
     )  # fmt: skip
     counting = rules or CountingRules.of(config)
     return Context(counting.applied_to(needed), shared, log, uri, token_hex(8))
@@ -99,7 +99,8 @@ class TaskProcess:
     def writer(self) -> Writer:
         """Keeps documents between batches: it does no harm if another process has written them meanwhile."""
         limit = self.context.config.worker.max_known_accts
-        return Writer(self.store, self.areas, limit, partial(datetime.now, UTC))
+        kept = self.context.config.documents.keep_days
+        return Writer(self.store, self.areas, limit, partial(datetime.now, UTC), keep_days=kept)
 
     def begin(self, batch: int) -> None:
         """Have every earlier write decided, once a batch and after trouble, and see that nothing acknowledged is gone.

@@ -55,6 +55,7 @@ class DerivationScope:
         sources: names of the others that they read, directly or through others.
         spans: of the areas whose documents are wanted.
         low: per bolt and area, from when on (Unix seconds) all of the journals' records are there.
+        horizons: per bolt and area, from when on documents are kept: earlier ones were dropped, and are left alone.
         portions: how many parts the documents are divided into.
         batch: documents are complete to this one, which is the last that was committed.
     """
@@ -65,6 +66,7 @@ class DerivationScope:
     low: Mapping[tuple[str, str], int]
     portions: int
     batch: int
+    horizons: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     def reads(self, bolt: Bolt, key: Key) -> bool:
         """Whether a document, or what follows from it, is wanted."""
@@ -76,6 +78,10 @@ class DerivationScope:
         """Whether all records of a document are in the journals."""
         low = self.low.get((bolt.name, key[0]), 0)
         return not low if bolt.period is None else bool(key[1] >= low)
+
+    def is_dropped(self, bolt: Bolt, key: Key) -> bool:
+        """Whether a document is of a period that is no longer kept."""
+        return bolt.period is not None and bool(key[1] < self.horizons.get((bolt.name, key[0]), 0))
 
     def portion(self, bolt: Bolt, key: Key) -> int:
         """Return where a document belongs."""
@@ -162,7 +168,11 @@ def derive(
             states = {key: _states(bolt, deltas[name][key]) for key in some_keys}
             if name in wanted.bolts:
                 ids.setdefault(name, []).extend(map(bolt.id_of, some_keys))
-                done.kept.update((name, key[0]) for key in some_keys if "#" not in bolt.id_of(key))
+                done.kept.update(
+                    (name, key[0])
+                    for key in some_keys
+                    if "#" not in bolt.id_of(key) and not wanted.is_dropped(bolt, key)
+                )
             versions = _repair(process, wanted, bolt, states, done)
             readers = [one for one in wanted.bolts | wanted.sources if name in process.bolts[one].reads]
             if readers:
@@ -221,6 +231,7 @@ def _repair(
     versions = {keys[id_]: one["_v"] for id_, one in stored.items() if is_version(one)}
     if bolt.name not in wanted.bolts:
         return versions
+    keys = {id_: key for id_, key in keys.items() if not wanted.is_dropped(bolt, key)}
     complete = {id_: key for id_, key in keys.items() if wanted.is_complete(bolt, key)}
     done.looked[bolt.name] += len(complete)
     done.left_out[bolt.name] += len(keys) - len(complete)

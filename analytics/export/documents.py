@@ -22,6 +22,7 @@ from analytics.export.journals import Exported, write_parquet
 from analytics.export.pipelines import Stage, documents, pipeline, types
 from analytics.export.target import Target
 from analytics.export.views import zones_of
+from analytics.store import POSITIONS
 from analytics.store.mongo import translated_errors
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_MS = 600_000
 BATCH = 2_000
+FOR_EVER = 1 << 62
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -39,6 +41,7 @@ class _ExportFile:
     collection: str
     name: str
     where: Mapping[str, Any]
+    begin: int = FOR_EVER
 
 
 def export_documents(
@@ -46,10 +49,12 @@ def export_documents(
 ) -> Iterator[Exported]:
     """Write what documents say now where the target does not have it; yield each file once it is there."""
     for collection in (*collections(bolts), *totals(bolts)):
+        dropped = database[POSITIONS].find_one({"_id": f"dropped:{collection}"}) or {}
         for part, versions in _parts(database, collection, bolts):
             note = part.name.replace("documents.parquet", "_note.json")
-            if target.json(note) == versions:
-                continue
+            exported = target.json(note)
+            if exported == versions or (exported and part.begin < dropped.get("until", 0)):
+                continue  # a month whose documents are being dropped stays as it was exported
             rows = _write(database, connection, part, target.work / "part.parquet", bolts)
             target.put(target.work / "part.parquet", part.name)
             target.put_json(versions, note)
@@ -82,7 +87,12 @@ def _parts(
         end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
         where = {"ts": {"$gte": int(begin.timestamp()), "$lt": int(end.timestamp())}}
         yield (
-            _ExportFile(collection, f"documents/{collection}/month={one['_id']}/documents.parquet", where),
+            _ExportFile(
+                collection,
+                f"documents/{collection}/month={one['_id']}/documents.parquet",
+                where,
+                int(begin.timestamp()),
+            ),
             versions,
         )
 

@@ -46,6 +46,7 @@ from analytics.rebuild.selection import RebuildResult, Selection, configured, ki
 from analytics.rebuild.spool import Spool
 from analytics.rebuild.write import DocumentWriter, marks_of, tuples_of
 from analytics.runtime.declarations import Declarations
+from analytics.runtime.horizons import Horizons
 from analytics.runtime.lost_writes import Losses
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.wanted import Wanted
@@ -162,7 +163,8 @@ class Rebuild:
 
     def _once(self, outcome: RebuildResult) -> None:
         outcome.files = outcome.lines = outcome.unreadable = outcome.unmapped = 0
-        outcome.damaged, outcome.left_out, outcome.without_mapping = [], Counter(), {}
+        outcome.damaged, outcome.without_mapping = [], {}
+        outcome.left_out, outcome.dropped = Counter(), Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
         try:
             accepted = dict(self._refill.accepted())  # all of them are before the cut
@@ -268,9 +270,18 @@ class Rebuild:
             )
             if not some:
                 continue
+            kept = {
+                name: max(low, self._horizons.first(self._catalogue[name], area.zone))
+                for name, low in lows.items()
+            }
+            outcome.dropped.update(
+                f"{name}{_until(area, kept[name])}"
+                for name in some
+                if kept[name] > lows[name] and self._asks_for(area, kept[name], kind)
+            )
             for since, until, share in self._cuts(area, kind):
                 group = self._group = Group(
-                    area, self._areas, some, self._catalogue, since, until, lows.__getitem__, share
+                    area, self._areas, some, self._catalogue, since, until, kept.__getitem__, share
                 )
                 days = [day for day in self._spool.sizes(area.id) if group.holds(area.id, day)]
                 for topic, number, body in self._spool.read(area.id, days):
@@ -286,6 +297,7 @@ class Rebuild:
                 continue
             area, low = self._areas[home[0]], self._low(self._areas[home[0]], name, outcome)
             begin, end = span(self._wanted, area)
+            low = max(low, self._horizons.first(self._catalogue[name], area.zone))
             ts = FOR_EVER - 1 if home[1] is None else home[1]
             if ts >= max(low, begin or 0) and (home[1] is None or end is None or ts < end):
                 repairer.repair_stray(
@@ -321,6 +333,11 @@ class Rebuild:
                 begin, size = day, 0
             size += more
         yield begin, end, Bucket()
+
+    @cached_property
+    def _horizons(self) -> Horizons:
+        """From when on documents are kept, as of the first look."""
+        return Horizons.load(self._store, self._wanted.bolts)
 
     @cached_property
     def _redeclared(self) -> set[str]:

@@ -53,6 +53,7 @@ class RebuildResult:
         damaged: gzipped journals that end too early.
         gaps: accepted records that no journal holds any more.
         left_out: descriptions of documents that could not be derived, with the number of areas.
+        dropped: descriptions of documents that `documents.keep_days` has dropped, with the number of areas.
         unaccepted: journaled records that the filter has not accepted.
         spared: per bolt, documents that no record supports, left alone because they are many.
         kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
@@ -68,6 +69,7 @@ class RebuildResult:
     damaged: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
     unaccepted: int = 0
     spared: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)

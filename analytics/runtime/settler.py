@@ -76,6 +76,7 @@ class Settler:
         store: Store,
         outlet: Outlet,
         max_items: int,
+        keep_days: Mapping[str, int] | None = None,
     ) -> None:
         self._bolts = bolts
         self._areas = areas
@@ -84,7 +85,7 @@ class Settler:
         self._versions: dict[str, int | None] = {}
         self._in_doubt = False
         self._elections = store.elections
-        self._writer = Writer(store, areas, max_items, partial(datetime.now, UTC), PORTIONS)
+        self._writer = Writer(store, areas, max_items, partial(datetime.now, UTC), PORTIONS, keep_days or {})
 
     def settle(self, changes: PendingChanges) -> None:
         """Bring ``changes`` into the store. Returns when documents and positions are durable.

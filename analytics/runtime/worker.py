@@ -61,7 +61,12 @@ class Worker(Node):
         self._rejected = Rejected(config)
         self._folder = Folder(self._bolts.values(), found)
         self._settler = Settler(
-            self._bolts, found, connections.store, connections.outlet, config.worker.max_known_accts
+            self._bolts,
+            found,
+            connections.store,
+            connections.outlet,
+            config.worker.max_known_accts,
+            config.documents.keep_days,
         )
         self._tasks = TaskGroup(self.name)
         self._tasks.include(connections.reporter.tasks)

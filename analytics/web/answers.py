@@ -85,6 +85,12 @@ class AnswerScope(msgspec.Struct, frozen=True):
             description="the most accts that were excluded on one day, each counted once in each area; see [games.*.excluded]"
         ),
     ] = 0
+    dropped: Annotated[
+        dict[str, str],
+        Meta(
+            description="collections whose documents of the first days are no longer kept, each with the first day that is; see [documents]"
+        ),
+    ] = {}
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from analytics.core.exclusion import EXCLUDED
 from analytics.core.periods import Zone, zone
 from analytics.core.segments import Segment
 from analytics.errors import AnalyticsError
+from analytics.runtime.horizons import Horizons
 from analytics.store import Reader, Store
 from analytics.store.reading import Query
 from analytics.store.store import TOTAL
@@ -95,7 +96,22 @@ class Data:
             game, filters.plat, filters.areas, members, basis, local, zones, now, today, newest, first, last,
             value,
         )  # fmt: skip
-        return replace(place, excluded=self._excluded(place)) if EXCLUDED in self.bolts else place
+        if EXCLUDED in self.bolts:
+            place = replace(place, excluded=self._excluded(place))
+        if self.config.documents.keep_days:
+            place = replace(place, dropped=self._dropped(place))
+        return place
+
+    def _dropped(self, place: Place) -> dict[str, date]:
+        """Return, by collection, the first day that is kept, where that is not the first of a place. Totals are kept."""
+        names = [
+            name
+            for name in self.config.documents.keep_days
+            if not (place.is_whole and self.bolts[name].totals)
+        ]
+        until = Horizons.load(self.store, names).until
+        days = {name: date_of(place.local, ts) for name, ts in until.items()}
+        return {name: day for name, day in days.items() if day > place.first}
 
     def _excluded(self, place: Place) -> int:
         """Return the most accts that were excluded on one day of a place, those of its areas added up."""

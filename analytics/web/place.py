@@ -1,7 +1,7 @@
 """Where and when a view looks: a filter's areas and days, with every default filled in."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -32,6 +32,7 @@ class Place:
         newest: the newest day of which the game has records, if there is any.
         value: the segment, and which value of it the accts looked at have; None: all accts.
         excluded: the most accts that were excluded on one day.
+        dropped: per collection whose first days were dropped, the first that is kept.
     """
 
     game: str
@@ -48,6 +49,7 @@ class Place:
     last: date
     value: tuple[str, str] | None = None
     excluded: int = 0
+    dropped: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
@@ -76,6 +78,7 @@ class Place:
             self.game, self.plat, list(self.areas), len(self.members), self.basis, self.local.name,
             sorted(each.name for each in self.zones), str(self.first), str(self.last), str(self.today),
             str(self.newest) if self.newest else None, *(self.value or ("", "")), self.excluded,
+            {name: str(day) for name, day in self.dropped.items()},
         )  # fmt: skip
 
 

@@ -119,6 +119,23 @@ SEGMENT_FAULTS = {
             '[games.dl.excluded]\nfile = "none.txt"',
             "games.dl.excluded.file: unknown key; known here: ",
         ),
+        (
+            "[documents]\nkeep_days = { loginday = 90 }",
+            "documents.keep_days.loginday: expected a bolt with periods from whose documents no other number is computed again, one of loginhour, ",
+        ),
+        (
+            "[documents]\nkeep_days = { userpay = 90 }",
+            "documents.keep_days.userpay: expected a bolt with periods",
+        ),
+        (
+            "[documents]\nkeep_days = { createroleday = 90 }",
+            "documents.keep_days.createroleday: expected a bolt with periods",
+        ),
+        ("[documents]\nkeep_days = { shop = 59 }", "documents.keep_days.shop: expected at least 60 days, as"),
+        (
+            "[documents]\nkeep_days = { shop = 60 }\n[timers]\nevery_seconds = 0",
+            "documents.keep_days: expected timers.every_seconds above 0, as the node timers drops documents",
+        ),
         ("[timers]\nabsent_days = 1", "timers.absent_days: expected int >= 2, got 1"),
         (
             "[games.dl.tiers]\nwhale = 5",

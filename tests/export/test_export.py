@@ -178,6 +178,10 @@ def test_a_document_that_takes_the_place_of_another_is_exported(counted, tmp_pat
     new = {**one, "_id": f"{old}0", "ts": one["ts"] + 60, "updated": datetime.now(UTC)}
     store.write("server", [Write(new["_id"], new, None)])
     assert store.remove("server", old, 1)
+    store.write("positions", [Write("dropped:server", {"until": new["ts"] + 60, "_v": 1}, None)])
+    kept = exported(counted, tmp_path / "out", "--only", "documents")
+    store.delete("positions", ["dropped:server"])
+    assert "/server/" not in kept, "a month of which documents are dropped stays as it was exported"
     output = exported(counted, tmp_path / "out", "--only", "documents")
     store.write("server", [Write(old, one, None)])
     assert store.remove("server", new["_id"], 1)

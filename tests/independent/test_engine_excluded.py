@@ -1,5 +1,6 @@
 """A backfill after accts were excluded: documents are as if these had never sent a record."""
 
+import dataclasses
 from pathlib import Path
 from random import Random
 
@@ -49,5 +50,19 @@ def test_a_backfill_leaves_out_accts_that_are_excluded_later(tmp_path: Path) -> 
         extents.append(derived.extents)
     ExtraDocuments(engine.store, wanted, done, many=True).remove()
     assert differing(engine.expected(), engine.documents()) == []
+    # What was dropped is not derived again.
+    first, second = [one["_id"] for one in engine.store.find("loginhour") if one["count"]][:2]
+    engine.store.delete("loginhour", [first, second])
+    area, _, ts = first.partition(":")
+    assert second.startswith(area)
+    kept = dataclasses.replace(wanted, horizons={("loginhour", area): int(ts) + 1})
+    derive(
+        process,
+        kept,
+        frozenset({"loginhour"}),
+        [one[0] for one in extents if 0 in one],
+        str(tmp_path / "kept"),
+    )
+    assert [*engine.store.load("loginhour", [first, second])] == [second]
     Declarations(engine.config, engine.store).note_rebuilt([*catalogue(engine.config)])
     assert contradictions(engine.config, engine.store) == []

@@ -1,5 +1,6 @@
-"""Accts that are excluded while documents with their records are stored: a worker, then a rebuild."""
+"""Documents that a rebuild must not derive as the stored ones are: accts are excluded meanwhile, or documents dropped."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -10,10 +11,13 @@ from runtime_harness import AREA
 from test_declarations import PVP, Kept, Suite, fights, sections
 from waiting import eventually
 
-from analytics.config import ExcludedSection, areas, catalogue
+from analytics.config import DocumentsSection, ExcludedSection, areas, catalogue
 from analytics.core.reference import Reference
+from analytics.rebuild.run import Rebuild
+from analytics.rebuild.selection import Selection
 from analytics.runtime import connections
 from analytics.runtime.contradictions import contradictions
+from analytics.runtime.timers.dropping import Dropping
 
 TOPIC = "gamelog.pvp_log"
 
@@ -60,7 +64,7 @@ def test_a_change_is_reported_until_a_rebuild_has_counted_by_it(suite: Suite) ->
     assert sum(one["records"] for one in suite.documents("excluded").values()) == sum(
         one["area"] == AREA and one["data"]["acct"] == "a" for one in suite.sent
     )
-    for accts in (("b", "c", "d", "e"), (), ("a", "e")):
+    for accts in (("b", "c", "d", "e"), ()):
         excluding(suite, *accts)
         suite.send(fights(Random(2), 20))
         [found] = contradictions(suite.config, suite.store)
@@ -68,3 +72,23 @@ def test_a_change_is_reported_until_a_rebuild_has_counted_by_it(suite: Suite) ->
         suite.rebuild(*(name for name in ("pvp", "excluded") if name in catalogue(suite.config)))
         assert right(suite, "pvp") and (not accts or right(suite, "excluded"))
         assert contradictions(suite.config, suite.store) == []
+
+
+def test_dropped_documents_are_neither_missed_nor_changed(suite: Suite) -> None:
+    suite.start()
+    suite.send(fights(Random(4), 60))
+    eventually(lambda: right(suite, "pvp"), 60)
+    config = replace(suite.config, documents=DocumentsSection({"pvp": 60}))
+    dropping = Dropping(config, suite.store, lambda: time.time() + 3 * 86_400)
+    while dropping.is_due():
+        dropping.step()
+    assert suite.documents() == {}
+    suite.send(fights(Random(5), 1))
+    eventually(lambda: len(suite.documents()) == 1, 60)
+    late = suite.documents()
+    bolts = catalogue(suite.config)
+    outcome = Rebuild(suite.config, suite.store, suite.publisher, Selection(("pvp",), (), bolts)).run()
+    assert suite.documents() == late
+    assert not outcome.done.changed and not outcome.left_out and not outcome.spared
+    [(text, count)] = outcome.dropped.items()
+    assert text.startswith("pvp, periods that begin before 20") and count == 2

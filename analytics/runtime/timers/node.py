@@ -23,6 +23,7 @@ from analytics.runtime.node import Node
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.position_reporter import PositionReporter
 from analytics.runtime.timers.collections import indexed, remove_former
+from analytics.runtime.timers.dropping import Dropping
 from analytics.runtime.timers.engine_feed import EngineFeed
 from analytics.runtime.timers.feed import ChangeFeed, ChangeReader, TimerFeed
 from analytics.runtime.timers.position import LAYOUT, NODE, Overtaken, TimersPosition
@@ -86,6 +87,7 @@ class Timers(Node):
         self._updater = Updater(
             config, self._store, outlet, self._position, self._timers, with_totals, self._now
         )
+        self._dropping = Dropping(config, self._store, self._now)
         self._tasks = TaskGroup(self.name)
         if self._reports:
             self._tasks.include(self._reports.tasks)
@@ -113,6 +115,7 @@ class Timers(Node):
             "seconds": round(made.seconds, 3),
             "runs": made.runs,
             "documents": dict(made.documents),
+            "dropped": self._dropping.removed,
             "changed_days": self._feed.changed_days,
             "unknown_areas": sorted(made.unknown_areas),
             "error": self._error or (self._reports.error if self._reports else "") or self._feed.error,
@@ -124,6 +127,8 @@ class Timers(Node):
             collecting = gevent.spawn(self._feed.collect, consumer)
             try:
                 while not self._tasks.stopping:
+                    if self._dropping.is_due():
+                        self._drop()
                     if self._is_due(consumer):
                         if not self._run(consumer):
                             gevent.sleep(RETRY_SECONDS)
@@ -137,6 +142,13 @@ class Timers(Node):
             finally:
                 collecting.kill()
                 consumer.close()
+
+    def _drop(self) -> None:
+        """Drop some old documents."""
+        try:
+            self._dropping.step()
+        except Unavailable as error:
+            self._error = str(error)
 
     def _prepare(self) -> Any:
         """Learn from the store where to go on, and forget what was known before."""

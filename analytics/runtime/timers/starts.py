@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics.core.areas import Areas
+from analytics.runtime.horizons import Horizons
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of
@@ -30,6 +31,7 @@ class Starts:
         self._store = store
         self._areas = areas
         self._known: dict[str, Document | None] = {}
+        self._dropped = False
 
     def clear(self) -> None:
         """Forget everything."""
@@ -39,6 +41,7 @@ class Starts:
         """Read the starts of these areas where they are not known."""
         unknown = [area for area in areas if area not in self._known]
         found = self._store.load(NAME, unknown) if unknown else {}
+        self._dropped = self._dropped or (bool(unknown) and bool(Horizons.load(self._store, READS).until))
         for area in unknown:
             document = found.get(area)
             if document is not None and not (is_version(document) and isinstance(document.get("ts"), int)):
@@ -91,6 +94,9 @@ class Starts:
     def first(self, area: str, *reported: int) -> int | None:
         """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
+        known = self._known.get(area)
+        if known is not None and self._dropped:  # the hours that it follows from may be gone
+            reported = (*reported, known["ts"])
         found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
         firsts = [
             one["first_ts"] for one in (next(iter(documents), {}) for documents in found) if "first_ts" in one

@@ -20,6 +20,7 @@ import gevent
 from analytics.core.areas import Areas
 from analytics.core.bolt import joined
 from analytics.core.tuples import EARLIEST_START, LATEST
+from analytics.runtime.horizons import Horizons
 from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.runtime.timers.writing import Changes, TimerWriter
@@ -79,6 +80,7 @@ class Totals:
         self._writer = writer
         self._now = now
         self._check = check or (lambda: None)
+        self._horizons = Horizons.load(store, rollups)
         self.seconds = 0.0
 
     @property
@@ -96,6 +98,8 @@ class Totals:
         began = time.monotonic()
         scope, rollup = self._games[game], self._rollups[name]
         for day, span in sorted(hours.items(), reverse=True):
+            if self._is_settled(name, scope, day):
+                continue
             self._settle(
                 f"{name}{TOTAL}", scope, day, span, partial(self._documents, rollup, scope, day, span)
             )
@@ -138,7 +142,7 @@ class Totals:
         return self.of_days(game, {self._rollups[name].first(day) for day in days})
 
     def stored(self, name: str, game: str, collection: str = "") -> StoredDays:
-        """Return the days of which areas have documents, and of which there are totals.
+        """Return the days of which areas have documents, and of which there are totals; none of which areas' documents may be dropped.
 
         Args:
             collection: where the totals are; "": where those of a bolt are.
@@ -152,7 +156,15 @@ class Totals:
         # An hour's day is that of the game's zone, a day's that of its area's.
         hourly = name in self._rollups and self._rollups[name].bolt.period == "hour"
         zones = {scope.zone} if hourly else scope.zones
-        return StoredDays({day_of(zone, ts) for zone in zones for ts in starts}, totals)
+        found = StoredDays({day_of(zone, ts) for zone in zones for ts in starts}, totals)
+        for day in [day for day in {*found.areas, *totals} if self._is_settled(name, scope, day)]:
+            found.areas.discard(day)
+            del totals[day]
+        return found
+
+    def _is_settled(self, name: str, scope: Scope, day: int) -> bool:
+        """Whether documents of areas may be dropped that the totals of a day were added up from: those stay as they are."""
+        return self._horizons.is_settled(name, start_of(scope.zone, day))
 
     def is_one(self, id_: Any) -> bool:
         """Whether there may be a total of that id."""

@@ -1,0 +1,50 @@
+"""From when on documents of collections are kept: ``documents.keep_days`` drops those of earlier periods.
+
+The note of a collection, in ``positions``: ``{"_id": "dropped:loginhour", "until": 1764374400}``, in Unix seconds. It is written before anything
+is dropped, and stays when the configuration keeps documents for longer, or for ever: what is gone does not come back by that.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from analytics.core.bolt import Bolt
+from analytics.core.periods import Zone
+from analytics.store import POSITIONS, Store, Write
+
+DAY = 86_400
+
+
+class Horizons:
+    """What was dropped. ``until``: per collection, a time (Unix seconds) in the first period that is kept."""
+
+    def __init__(self, until: Mapping[str, int]) -> None:
+        self.until = dict(until)
+
+    @classmethod
+    def load(cls, store: Store, bolts: Iterable[str]) -> "Horizons":
+        """Return those of some collections. Raise Unavailable where the store does not answer."""
+        ids = {_id(bolt): bolt for bolt in bolts}
+        return cls({ids[id_]: note["until"] for id_, note in store.load(POSITIONS, list(ids)).items()})
+
+    def first(self, bolt: Bolt, zone: Zone) -> int:
+        """Return the start of the first period of a zone whose documents are kept; 0: none was dropped."""
+        until = self.until.get(bolt.name, 0)
+        return zone.start(bolt.period, until) if until and bolt.period else 0
+
+    def described(self, zone: Zone) -> str:
+        """Return, for ``check``, which documents were dropped; "" if none were."""
+        some = [f"{name} before {zone.local(ts):%Y-%m-%d}" for name, ts in sorted(self.until.items())]
+        return f"; no longer kept: {', '.join(some)}" if some else ""
+
+    def is_settled(self, bolt: str, ts: int) -> bool:
+        """Whether documents at a time may be gone in some zone, so that nothing is to be computed from what is left."""
+        return bolt in self.until and ts < self.until[bolt] + 2 * DAY
+
+    def move(self, store: Store, bolt: str, until: int) -> None:
+        """Note that documents may be dropped up to a time, unless later ones may."""
+        if until > self.until.get(bolt, 0):
+            store.write(POSITIONS, [Write(_id(bolt), {"until": until, "_v": 1}, None)])
+            self.until[bolt] = until
+
+
+def _id(bolt: str) -> str:
+    return f"dropped:{bolt}"
