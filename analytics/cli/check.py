@@ -192,7 +192,7 @@ def _areas(config: Config) -> Outcome:
         found = contradictions(config, store)
         dropped = Horizons.load(store, catalogue(config)).described(zone(config.timezone))
     if found:
-        return [Finding(Grade.WARNING, summary(found))]
+        return [Finding(Grade.WARNING, summary(config, found))]
     return f"game, plat and time zone are those of the documents{dropped}"
 
 

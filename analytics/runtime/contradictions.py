@@ -21,7 +21,7 @@ SEASONS = 4
 
 AT_ONCE = 8
 SHOWN = 5
-ADVICE = "call `bin/analytics rebuild` to derive them again as the configuration says, or change the configuration back"
+ADVICE = "call `bin/analytics {derive}` to derive them again as the configuration says, or change the configuration back"
 
 
 def contradictions(config: Config, store: Store) -> list[str]:
@@ -49,10 +49,11 @@ def contradictions(config: Config, store: Store) -> list[str]:
     return [*found, *ExclusionNotes(config, store).sentences(bolts)]
 
 
-def summary(found: list[str]) -> str:
+def summary(config: Config, found: list[str]) -> str:
     """Return the first of several contradictions, how many more there are, and what to do."""
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    return f"{'; '.join(found[:SHOWN])}{more}: {ADVICE}"
+    advice = ADVICE.format(derive="engine backfill" if config.engine.kind else "rebuild")
+    return f"{'; '.join(found[:SHOWN])}{more}: {advice}"
 
 
 def _of_scope(scope: Scope, store: Store) -> str:

@@ -115,6 +115,6 @@ def test_a_store_that_is_away_is_reported_once(
 
 
 def test_many_are_summed_up() -> None:
-    text = summary([f"area {n}" for n in range(9)])
+    text = summary(CONFIG, [f"area {n}" for n in range(9)])
     assert "area 4; and 4 more" in text
     assert "area 5" not in text

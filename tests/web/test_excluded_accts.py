@@ -53,6 +53,13 @@ def client(tmp_path_factory):
     return create_app(data).test_client()
 
 
+def test_the_collection_has_a_page_and_an_api(client):
+    query = {"from": "2026-03-02", "to": "2026-03-03"}
+    answer = client.get("/api/v1/collections/excluded", query_string=query)
+    assert [day["records"] for day in answer.json["periods"]] == [10, 12]
+    assert client.get("/collections/excluded", query_string=query).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("where", "most"),
     [

@@ -160,7 +160,7 @@ def report_contradictions(config: Config, say: Say) -> None:
     except AnalyticsError:
         return
     if found:
-        say(f"warning: {summary(found)}")
+        say(f"warning: {summary(config, found)}")
     for one in lacking:
         say(f"warning: {one}")
 
