@@ -5,7 +5,7 @@ import re
 import string
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from analytics.config.sections import (
     DashboardSection,
     EngineSection,
     EtcdSection,
+    OidcSection,
     Polled,
     Source,
 )
@@ -61,6 +62,7 @@ def faults(config: Config) -> Iterator[str]:
     if config.payment.since and not _is_day(config.payment.since):
         yield f'payment.since: expected a day as YYYY-MM-DD, from 2000-01-01 on, got "{config.payment.since}"'
     yield from _dashboard(config.dashboard)
+    yield from _oidc(config.dashboard.oidc, config.dashboard.users)
     yield from _rights(config)
 
 
@@ -72,6 +74,7 @@ def unset_variables(config: Config) -> Iterator[str]:
     named = {
         "mongodb.uri_env": config.mongodb.uri_env,
         "etcd.password_env": config.etcd.password_env if config.etcd.endpoints else "",
+        "dashboard.oidc.client_secret_env": config.dashboard.oidc.client_secret_env,
         "payment.token_env": config.payment.token_env if config.payment.url else "",
         "syncuser.token_env": config.syncuser.token_env if config.syncuser.url else "",
         **{f"channels.{name}.url_env": one.url_env for name, one in config.channels.items()},
@@ -302,7 +305,7 @@ def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
             yield f'dashboard.proxies[{number}]: expected an address or network like "10.0.0.7" or "10.0.0.0/24", got "{proxy}"'
     if not dashboard.port or is_loopback(dashboard.host):
         return
-    if not dashboard.users:
+    if not dashboard.known_users:
         yield (
             f'dashboard.users: expected users, as dashboard.host is "{dashboard.host}", which others can reach; found '
             'none. Make one with `bin/analytics password`, or set host to "127.0.0.1"'
@@ -315,12 +318,28 @@ def _dashboard(dashboard: DashboardSection) -> Iterator[str]:
         )
 
 
+def _oidc(oidc: OidcSection, users: Mapping[str, str]) -> Iterator[str]:
+    """Yield what would keep everyone from logging in through the provider, or let in someone else."""
+    if not oidc.issuer:
+        return
+    parts = urlsplit(oidc.issuer)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        yield f'dashboard.oidc.issuer: expected a URL like "https://login.example.com", got "{oidc.issuer}"'
+    if not oidc.client_id:
+        yield "dashboard.oidc.client_id: expected the id that the provider gave the dashboard, found none"
+    if not oidc.users:
+        yield f"dashboard.oidc.users: expected those who may log in, by their {oidc.claim}; found none"
+    for name in oidc.users:
+        if name in users:
+            yield f"dashboard.oidc.users: expected names that no user with a password has, got {name}"
+
+
 def _rights(config: Config) -> Iterator[str]:
     """Yield rights of users or games that there are not."""
     for user, rights in config.dashboard.rights.items():
-        if user not in config.dashboard.users:
-            there = ", ".join(config.dashboard.users) or "none"
-            yield f"dashboard.rights.{user}: expected a user of [dashboard.users], which are: {there}"
+        if user not in config.dashboard.known_users:
+            there = ", ".join(sorted(config.dashboard.known_users)) or "none"
+            yield f"dashboard.rights.{user}: expected a user of the dashboard, who are: {there}"
         for game in rights.games:
             if game not in config.games:
                 there = ", ".join(config.games) or "none"

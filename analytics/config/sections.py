@@ -236,6 +236,16 @@ class RightsSection(Section, frozen=True):
     lists: bool = True
 
 
+class OidcSection(Section, frozen=True):
+    """Log-in through an OpenID Connect provider. ``users``: the values of ``claim`` that may log in. "" as ``issuer``: none."""
+
+    issuer: str = ""
+    client_id: str = ""
+    client_secret_env: str = ""
+    claim: str = "email"
+    users: list[str] = []
+
+
 class DashboardSection(Section, frozen=True):
     """The dashboard (node ``dashboard``). ``port`` 0: no dashboard.
 
@@ -248,6 +258,7 @@ class DashboardSection(Section, frozen=True):
     host: str = "127.0.0.1"
     port: PortOrAny = 5080
     users: dict[str, str] = {}
+    oidc: OidcSection = OidcSection()
     rights: dict[str, RightsSection] = {}
     session_hours: Positive = 12.0
     audit_days: Annotated[int, Meta(ge=1, le=3660)] = 366
@@ -256,6 +267,11 @@ class DashboardSection(Section, frozen=True):
     behind_proxy: bool = False
     proxies: list[str] = msgspec.field(default_factory=lambda: ["127.0.0.1", "::1"])
     language: Language = "en"
+
+    @property
+    def known_users(self) -> frozenset[str]:
+        """Everyone who may log in, by password or through the provider."""
+        return frozenset((*self.users, *(self.oidc.users if self.oidc.issuer else ())))
 
 
 class AreaSection(Section, frozen=True):

@@ -47,7 +47,15 @@ OLD_FORM = msg("csrf: this form has expired or comes from another site; reload t
 OLD_LOGIN = msg(
     "This form has expired: the dashboard was restarted, or cookies are off. Please send it again."
 )
-OPEN = ("access.login", "static", "pages.bokeh_js", "sharing.shared_page", "sharing.shared_figures")
+OPEN = (
+    "access.login",
+    "static",
+    "pages.bokeh_js",
+    "sharing.shared_page",
+    "sharing.shared_figures",
+    "oidc.begin",
+    "oidc.complete",
+)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -142,7 +150,7 @@ def _mixed(one: bytes, other: bytes) -> bytes:
 
 def _known() -> dict[str, Any]:
     """Return what templates need to show the user."""
-    user = session.get("user") if data().config.dashboard.users else None
+    user = session.get("user") if data().config.dashboard.known_users else None
     return {
         "user": user,
         "csrf": csrf,
@@ -152,7 +160,7 @@ def _known() -> dict[str, Any]:
 
 def _admit() -> AnyResponse | None:
     """Redirect a browser that is not logged in to the log-in; refuse other clients."""
-    users = data().config.dashboard.users
+    users = data().config.dashboard.known_users
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if request.path.startswith("/api/") and scheme.lower() == "bearer":
         shown = data()
@@ -194,14 +202,14 @@ def _with_headers(answer: Response) -> Response:
 def login() -> AnyResponse:
     """Show the form, and take it."""
     if request.method == "GET":
-        return _form()
+        return login_form()
     if not form_is_ours():
-        return _form(OLD_LOGIN, 400)
+        return login_form(OLD_LOGIN, 400)
     limit: LoginLimit = _extension("login_limit")
     user = request.form.get("user", "")
     whom = network(request.remote_addr or ""), user[:MOST_NAME]
     if (seconds := limit.wait(*whom)) > 0:
-        answer = _form(TOO_MANY, 429)
+        answer = login_form(TOO_MANY, 429)
         answer.headers["Retry-After"] = str(int(seconds) + 1)
         return answer
     hashed = data().config.dashboard.users.get(user)
@@ -209,14 +217,19 @@ def login() -> AnyResponse:
     right = _is_right(hashed or _extension("nobody"), request.form.get("password", ""))
     if not right or hashed is None:
         limit.wrong(*whom)
-        return _form(WRONG, 403)
+        return login_form(WRONG, 403)
     limit.right(*whom)
+    return begin_session(user, request.form.get("next", ""))
+
+
+def begin_session(user: str, wanted: str) -> AnyResponse:
+    """Log a user in, and redirect to the page that was wanted."""
     sessions: LoginSessions = _extension("sessions")
     sessions.end(session.get("id"))
     session.clear()
     session.update(user=user, id=sessions.begin())
     session.permanent = True
-    return redirect(with_language(local_address(request.form.get("next", ""))))
+    return redirect(with_language(local_address(wanted)))
 
 
 def _is_right(hashed: str, password: str) -> bool:
@@ -235,10 +248,15 @@ def logout() -> AnyResponse:
     return redirect(with_language(url_for("access.login")))
 
 
-def _form(error: str = "", status: int = 200) -> Response:
+def login_form(error: str = "", status: int = 200) -> Response:
+    """Return the form to log in, with what went wrong before."""
     wanted = request.values.get("next", "")
     given = request.form.get("user", "")[:MOST_NAME]
-    page = render_template("login.html", error=error, next=wanted, user=None, given=given)
+    dashboard = data().config.dashboard
+    provider = with_language(url_for("oidc.begin", next=wanted)) if dashboard.oidc.issuer else ""
+    page = render_template(
+        "login.html", error=error, next=wanted, user=None, given=given, provider=provider, passwords=dashboard.users
+    )  # fmt: skip
     answer = make_response(page, status)
     answer.headers["Cache-Control"] = "no-store"
     return answer

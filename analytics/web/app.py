@@ -17,6 +17,7 @@ from analytics.web.entries.audit import AuditLog
 from analytics.web.filters import BadFilter
 from analytics.web.forms import forms
 from analytics.web.hosts import LOOPBACK, reached_by
+from analytics.web.oidc import enable
 from analytics.web.page_set import PageSet
 from analytics.web.place import NothingThere
 from analytics.web.rendering import pages
@@ -48,6 +49,8 @@ def create_app(shown: Data) -> Flask:
     app.register_blueprint(forms)
     app.register_blueprint(sharing)
     guard(app)
+    if (section := shown.config.dashboard.oidc).issuer:
+        enable(app, section)
     app.config.update(
         COMPRESS_MIMETYPES=PACKED,
         COMPRESS_LEVEL=3,

@@ -50,7 +50,7 @@ def _known(secret: str) -> tuple[ShareLink, DashboardPage]:
     page = page_set().by_name.get(link.page) if link else None
     if link is None or page is None or not shown.viewer_named(link.by).sees(link.game):
         abort(404, GONE)
-    if not creator_sees(shown.config.dashboard.users, link.by):
+    if not creator_sees(shown.config.dashboard.known_users, link.by):
         abort(404, GONE)
     return link, page
 

@@ -184,6 +184,6 @@ def test_rights_of_nobody_or_of_no_game_are_refused(app: Flask) -> None:
     wrong = Config(dashboard=DashboardSection(users=USERS, rights=rights), games=config.games)
     found = [one for one in faults(wrong) if "rights" in one]
     assert found == [
-        "dashboard.rights.zoe: expected a user of [dashboard.users], which are: ann, bob",
+        "dashboard.rights.zoe: expected a user of the dashboard, who are: ann, bob",
         'dashboard.rights.bob.games: expected games of [games], which are: dl, wsdx; got "dll"',
     ]
