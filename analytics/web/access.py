@@ -172,11 +172,11 @@ def _admit() -> AnyResponse | None:
             )
         g.data = shown.seen_by(asking)
         return None
+    if not users or request.endpoint in OPEN:
+        return None
     sessions: LoginSessions = _extension("sessions")
-    known = session.get("user") in users and sessions.goes_on(session.get("id"))
-    if known:
+    if session.get("user") in users and sessions.goes_on(session.get("id")):
         g.data = data().seen_by(data().viewer_named(session["user"]))
-    if not users or request.endpoint in OPEN or known:
         return None
     if request.path.startswith("/api/"):
         abort(

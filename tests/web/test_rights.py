@@ -72,6 +72,8 @@ def test_a_user_of_one_game_never_sees_another(app: Flask) -> None:
     assert bob.post("/api/v1/annotations", json={"text": "x", "game": "wsdx"}).status_code == 400
     link = {"page": "overview", "query": {"game": "wsdx"}}
     assert bob.post("/api/v1/links", json=link).status_code == 400
+    shared = ann.post("/api/v1/links", json=link).json["address"].removeprefix("http://localhost")
+    assert bob.get(shared).status_code == 200, "a link shows the same to everyone"
     ann.post("/api/v1/views", json={"name": "x", "everyone": True, **link})
     assert bob.get("/api/v1/views").json["views"] == []
 
