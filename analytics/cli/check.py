@@ -15,7 +15,7 @@ import requests
 
 from analytics.app import configuration
 from analytics.broker.clients import Refill
-from analytics.cli.console import Console, console, escape
+from analytics.cli.console import Console, console, escape, some
 from analytics.cluster import LocalRegistry, open_keys
 from analytics.cluster.place import located
 from analytics.cluster.registry import alive
@@ -124,14 +124,10 @@ def _attempt(one: Try) -> tuple[str, list[Finding]]:
         return name, [Finding(Grade.ERROR, str(error))]
 
 
-def _some(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _summary(config: Config) -> str:
     count = sum(len(game.areas) for game in config.games.values())
     counts = {"game": len(config.games), "area": count, "source": len(config.gamelog.sources)}
-    text = f"{', '.join(_some(n, what) for what, n in counts.items())}, nodes {' '.join(needed(config))}"
+    text = f"{', '.join(some(n, what) for what, n in counts.items())}, nodes {' '.join(needed(config))}"
     return text if count else text + " (without areas every record is rejected; see [games] in the file)"
 
 
@@ -293,7 +289,7 @@ def _files(source: Source, config: Config) -> list[Finding]:
     unreadable = [path for path in found if not os.access(path, os.R_OK)]
     if unreadable:
         raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
-    return [Finding(Grade.OK, f"{_some(len(found), 'file')} found"), *_sample(source, config)]
+    return [Finding(Grade.OK, f"{some(len(found), 'file')} found"), *_sample(source, config)]
 
 
 def _web_log(source: Source, config: Config) -> list[Finding]:

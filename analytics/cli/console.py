@@ -37,6 +37,11 @@ def escape(shown: str) -> str:
     return rich.markup.escape(visible(shown))
 
 
+def some(count: int, what: str) -> str:
+    """Return how many there are of something, as "1 area" or "2 areas"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def console(wide: int = WIDE, **options: Any) -> Console:
     """Return the console of stdout. If it is no terminal, lines are ``wide``."""
     return Console(width=None if sys.stdout.isatty() else wide, **options)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.status import Status
 
+from analytics.cli.console import some
 from analytics.cli.demo_results import Compared, compare, verdict
 from analytics.cli.demo_setup import ENGINES, STORES, TIMEZONE, engine_section, first_day, make_room
 from analytics.cli.demo_store import database, tell_engine
@@ -114,7 +115,7 @@ def demo(
     data = data.absolute()
     make_room(data)
     console.print(
-        f"Starting the suite on a simulated game of {area_count} areas; everything is kept in {data} …"
+        f"Starting the suite on a simulated game of {some(area_count, 'area')}; everything is kept in {data} …"
     )
     if engine in STORES:  # as earlier versions named --store
         store, engine = engine, None

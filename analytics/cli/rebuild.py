@@ -13,7 +13,7 @@ from rich.table import Table
 
 from analytics.broker.clients import Publisher
 from analytics.cli.choosing import DAY, choosing
-from analytics.cli.console import console
+from analytics.cli.console import console, some
 from analytics.cli.streams import data_stream, visible
 from analytics.config import Config, catalogue
 from analytics.core.agree import NOTHING, ListChanged, ValueChanged
@@ -231,7 +231,7 @@ def _report_problems(outcome: RebuildResult) -> None:
             _say(f"{hole.records:,} accepted records of {hole.source} are in no journal any more")
         _say("these documents were left as they are, since their records are missing:")
         for text, count in sorted(outcome.left_out.items()):
-            _say(f"  {text}, in {count:,} area{'s' if count > 1 else ''}")
+            _say(f"  {text}, in {some(count, 'area')}")
         _say(
             "if you have moved journals away, put them back into the data folder; if you know from which day on"
         )

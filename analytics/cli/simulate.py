@@ -16,6 +16,7 @@ from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from analytics.cli.console import some
 from analytics.simulate.conf import SuiteOptions, configuration
 from analytics.simulate.game import SimulatedGame
 from analytics.simulate.server import serve
@@ -117,7 +118,7 @@ def _serve(game: SimulatedGame, port: int, token: str, faults: float) -> WSGISer
 
 
 def _introduce(game: SimulatedGame, url: str, conf: Path | None) -> None:
-    click.echo(f"Simulated game with {len(game.servers)} areas at {url} (list: {url}/)")
+    click.echo(f"Simulated game with {some(len(game.servers), 'area')} at {url} (list: {url}/)")
     for server in game.servers[:10]:
         opens = game.settings.first_day + timedelta(days=server.opens)
         click.echo(f"  {server.game:4} {server.plat} {url}/logs/{server.id}/gamelog.log  opens {opens}")

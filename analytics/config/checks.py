@@ -177,6 +177,9 @@ def _engine(section: EngineSection) -> Iterator[str]:
             'engine.master: expected the address of a master, like "spark://10.0.0.1:7077", "yarn" or '
             f'"k8s://https://10.0.0.1:6443", as engine.kind is "spark", got "{section.master}"'
         )
+    for key in ("master", "conf"):
+        if section.kind == "local" and getattr(section, key):
+            yield f'engine.{key}: expected nothing, as engine.kind is "local" and only "spark" has one, got {getattr(section, key)!r}'
     if section.block_mb > section.batch_mb:
         yield f"engine.block_mb: expected at most engine.batch_mb = {section.batch_mb:g}, got {section.block_mb:g}"
 

@@ -134,7 +134,9 @@ def _faults(value: Any, kind: Any, key: str) -> Iterator[str]:
         try:
             msgspec.convert(value, kind, dec_hook=_decode)
         except msgspec.ValidationError as error:
-            expected = str(error).split(", got ")[0].split(" - at ")[0].replace("`", "")
+            expected = (
+                str(error).split(", got ")[0].split(" - at ")[0].replace("`", "").removesuffix(" | null")
+            )
             yield f"{key}: {expected[0].lower()}{expected[1:]}, got {_found(key, value)}"
 
 

@@ -28,6 +28,7 @@ from analytics.engine.position import PLANS, EnginePosition, SavedPosition
 from analytics.engine.seen import SeenRecords
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
+from analytics.runtime.engine_progress import COUNTING, counted_by_broker, counting
 from analytics.runtime.engine_report import reported_ends
 from analytics.runtime.nodes import TIMERS, all_readers, readers
 from analytics.runtime.timers.position import TimersPosition
@@ -39,9 +40,6 @@ from analytics.spouts.polled import POLLED
 from analytics.spouts.positions import StateFile
 from analytics.store import POSITIONS, Store, Write
 from analytics.system import files
-
-COUNTING = "counting"
-"""The document of ``positions`` that says who counts: ``{"by": "engine"}`` or ``{"by": "broker"}``."""
 
 PAIRS_AT_ONCE = 10_000
 
@@ -156,11 +154,6 @@ def _require_nothing_waits(config: Config, store: Store) -> SavedPosition:
     return saved
 
 
-def counting(store: Store) -> str:
-    """Return who counts: "engine", "broker", or "" if that was never noted."""
-    return str(store.load(POSITIONS, [COUNTING]).get(COUNTING, {}).get("by", ""))
-
-
 def note(store: Store, by: str) -> None:
     """Note who counts from now on."""
     store.write(POSITIONS, [Write(COUNTING, {"by": by, "_v": 1}, None)])
@@ -168,13 +161,8 @@ def note(store: Store, by: str) -> None:
 
 def expect_no_broker(config: Config, store: Store) -> None:
     """Raise NotHandedOver where broker and workers have counted, Unavailable where the store does not answer."""
-    found = counting(store)
-    before = readers(msgspec.structs.replace(config, engine=EngineSection()))
-    if found == "broker" or (not found and _logs(store, before) - {""}):
-        raise NotHandedOver(
-            "broker and workers have counted records of this database: `bin/analytics engine adopt` hands over to the engine, so that "
-            "none counts twice"
-        )
+    if problem := counted_by_broker(config, store):
+        raise NotHandedOver(problem)
 
 
 def begin_to_count(config: Config, store: Store) -> None:
@@ -192,12 +180,6 @@ def begin_to_count(config: Config, store: Store) -> None:
         mark.parent.mkdir(parents=True, exist_ok=True)
         files.write(mark, b"")
     (shared_folder(config) / RELEASED).unlink(missing_ok=True)
-
-
-def _logs(store: Store, bolts: Iterable[str]) -> set[str]:
-    """Return the logs of brokers in which bolts have positions."""
-    found = store.load(POSITIONS, list(bolts))
-    return {one["log"] for one in found.values() if not one["log"].startswith("engine:")}
 
 
 def _require_counted(store: Store, stored: StoredBroker, bolts: Mapping[str, Iterable[str]]) -> None:

@@ -100,12 +100,15 @@ def balance(
     return Balance(of_spouts, topics, of_bolts, faults)
 
 
-def engine_balance(records: Mapping[str, int], spouts: Mapping[str, Mapping[str, Any]]) -> Balance:
+def engine_balance(
+    records: Mapping[str, int], spouts: Mapping[str, Mapping[str, Any]], problem: str = ""
+) -> Balance:
     """Return the balance where an engine counts. All bolts are at the same batch, so it has none of them.
 
     Args:
         records: per topic, what all batches have counted.
         spouts: per spout that runs, its state.
+        problem: why the engine must not count, "" if it may.
     """
     names = sorted({*spouts, *(topic.partition(".")[0] for topic in records)})
     of_spouts = [
@@ -124,7 +127,7 @@ def engine_balance(records: Mapping[str, int], spouts: Mapping[str, Mapping[str,
         if one.name in spouts
         for fault in _faults_of_journal(one, spouts[one.name])
     ]
-    return Balance(of_spouts, dict(sorted(records.items())), [], faults)
+    return Balance(of_spouts, dict(sorted(records.items())), [], [*filter(None, [problem]), *faults])
 
 
 def together(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

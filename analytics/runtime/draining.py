@@ -178,7 +178,7 @@ class _Asking:
                     raise
                 if not away:
                     self._say(
-                        f"{error}; waiting for an answer, for {left:.0f} s at most. See `analytics status`"
+                        f"waiting for an answer, for {left:.0f} s at most; see `analytics status`. {str(error)[0].upper()}{str(error)[1:]}"
                     )
                 away = True
                 gevent.sleep(POLL_SECONDS)

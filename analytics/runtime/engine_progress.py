@@ -5,10 +5,16 @@ from pathlib import PurePath
 
 import msgspec
 
+from analytics.config import Config, EngineSection
+from analytics.runtime.nodes import readers
 from analytics.store import POSITIONS, Store
 
 ENGINE = "engine"
 """The document of the collection ``positions``, see :mod:`analytics.engine.position`."""
+
+
+COUNTING = "counting"
+"""The document of ``positions`` that says who counts: ``{"by": "engine"}`` or ``{"by": "broker"}``."""
 
 
 class EngineProgress(msgspec.Struct, frozen=True):
@@ -62,3 +68,22 @@ class EngineProgress(msgspec.Struct, frozen=True):
             return None
         journal = min(left, key=lambda one: PurePath(one).name.partition("_")[2])
         return journal, self.ends.get(journal, 0)
+
+
+def counting(store: Store) -> str:
+    """Return who counts: "engine", "broker", or "" if that was never noted."""
+    return str(store.load(POSITIONS, [COUNTING]).get(COUNTING, {}).get("by", ""))
+
+
+def counted_by_broker(config: Config, store: Store) -> str:
+    """Return why an engine must not count in this database, "" if it may. Raise Unavailable where the store does not answer."""
+    by = counting(store)
+    before = readers(msgspec.structs.replace(config, engine=EngineSection()))
+    positions = {} if by else store.load(POSITIONS, list(before))
+    logs = {one["log"] for one in positions.values() if not one["log"].startswith("engine:")}
+    if by != "broker" and not logs - {""}:
+        return ""
+    return (
+        "broker and workers have counted records of this database: `bin/analytics engine adopt` hands over to the engine, so that "
+        "none counts twice"
+    )

@@ -7,7 +7,7 @@ import msgspec
 
 from analytics.config import Config
 from analytics.errors import Unavailable
-from analytics.runtime.engine_progress import EngineProgress
+from analytics.runtime.engine_progress import EngineProgress, counted_by_broker
 from analytics.spouts.ends import durable_ends, shared_folder
 from analytics.store import POSITIONS, Store
 
@@ -28,6 +28,7 @@ class EngineReport(msgspec.Struct, frozen=True):
         held: whether batches wait for a backfill.
         repeated: lines that named a record once more, in all batches.
         executors: processes that run tasks, ``tasks_lost``: tasks that were run again, both as the driver reports them.
+        problem: why the engine must not count, "" if it may.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class EngineReport(msgspec.Struct, frozen=True):
     tasks_lost: int = 0
     sources: dict[str, int] = {}
     held: bool = False
+    problem: str = ""
 
 
 def engine_report(config: Config, store: Store) -> EngineReport:
@@ -52,6 +54,7 @@ def engine_report(config: Config, store: Store) -> EngineReport:
     return EngineReport(
         config.engine.kind, found.batch, found.at, timers_batch(store, found.log), found.waiting(ends), 0.0,
         found.records, found.repeated, found.oldest(ends), sources=found.sources, held=found.held,
+        problem=counted_by_broker(config, store),
     )  # fmt: skip
 
 

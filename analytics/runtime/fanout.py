@@ -1,7 +1,7 @@
 """Asking several peers at the same time, each for a limited time: none that hangs keeps the others' answers back."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,12 @@ class Reply:
     seconds: float = 0.0
 
 
-def ask_all(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Reply]:
+def ask_all(
+    questions: Mapping[str, Callable[[], Any]], seconds: float, stopped: Collection[str] = ()
+) -> dict[str, Reply]:
     """Ask all ``questions`` side by side; return the answers by name within ``seconds``.
 
-    A question that hangs is given up by name; its own clean-up goes on without anybody waiting for it.
+    ``stopped``: those whose peer is known not to run. A question that hangs is given up by name; its own clean-up goes on without anybody waiting for it.
     """
     asking = {name: gevent.spawn(_asked, question) for name, question in questions.items()}
     gevent.joinall(list(asking.values()), timeout=seconds)
@@ -32,7 +34,8 @@ def ask_all(questions: Mapping[str, Callable[[], Any]], seconds: float) -> dict[
             answers[name] = greenlet.value or Reply()
         else:
             greenlet.kill(block=False)
-            problem = f"{name} did not answer within {seconds:g} s; it may be busy: ask again"
+            why = "the suite, which runs it, does not run" if name in stopped else "it may be busy: ask again"
+            problem = f"{name} did not answer within {seconds:g} s; {why}"
             answers[name] = Reply(problem=problem, seconds=seconds)
     return answers
 

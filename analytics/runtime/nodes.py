@@ -12,6 +12,7 @@ DASHBOARD = "dashboard"
 ALERTS = "alerts"
 BROKER = "broker"
 ENGINE = "engine"
+STORE = "store"
 
 
 def all_readers(config: Config) -> frozenset[str]:
@@ -52,7 +53,7 @@ def needed(config: Config) -> list[str]:
         "syncuser": bool(config.syncuser.url),
     }
     return [
-        *(["store"] if embedded else []),
+        *([STORE] if embedded else []),
         *([ENGINE] if config.engine.kind else [BROKER, *groups(config)]),
         *([TIMERS] if config.timers.every_seconds else []),
         *(name for name, wanted in spouts.items() if wanted),

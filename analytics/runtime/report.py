@@ -24,7 +24,7 @@ from analytics.errors import Unavailable
 from analytics.runtime.balance import Balance, balance, engine_balance, together
 from analytics.runtime.engine_report import EngineReport, engine_report, with_driver
 from analytics.runtime.fanout import Reply, ask_all
-from analytics.runtime.nodes import BROKER, ENGINE, needed, readers, registered
+from analytics.runtime.nodes import BROKER, ENGINE, STORE, needed, readers, registered
 from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.shortage import shortage
@@ -140,12 +140,13 @@ def facts(found: StatusReport) -> dict[str, Any]:
 def report(config: Config, seconds: float = SECONDS) -> StatusReport:
     """Return how the suite does at this moment, within two seconds whatever hangs; ``seconds``: for each answer."""
     local = LocalRegistry(config.data).list()
-    answers = ask_all(_questions(config, seconds * CLIENTS_SHARE), seconds)
+    runs = Supervisor(config).noted_pid or any(process_started(one.pid) == one.started for one in local)
+    stopped = set() if runs else {BROKER, *([STORE, ENGINE] if STORE in needed(config) else [])}
+    answers = ask_all(_questions(config, seconds * CLIENTS_SHARE), seconds, stopped)
     peers = [Peer(name, round(one.seconds, 3), one.problem) for name, one in answers.items()]
     entries: list[NodeEntry] | None = answers["etcd"].value if "etcd" in answers else None
     nodes = node_reports(config, local if entries is None else entries, answers.get("supervisor", NONE).value)
     late = outdated(config, local if entries is None else entries)
-    runs = Supervisor(config).noted_pid or any(process_started(one.pid) == one.started for one in local)
     down = "" if runs else NOTHING_RUNS
     warned = [*filter(None, (down, late)), *warnings(config, nodes)]
     counting: Reply = answers[ENGINE if config.engine.kind else BROKER]
@@ -167,7 +168,7 @@ def _of_engine(
 ) -> StatusReport:
     """Return the report of a suite whose records an engine counts."""
     driver = next((node.state for node in nodes if node.name == ENGINE and not node.state.get("standby")), {})
-    sums = engine_balance(found.records, _spouts(nodes))
+    sums = engine_balance(found.records, _spouts(nodes), found.problem)
     unread = unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()])
     return StatusReport(
         time.time(), nodes, sums, None, "", peers, warned, counted_shares(found.sources), unread,

@@ -73,6 +73,7 @@ class Chart:
         names: what the series of an answer are called, where documents decide that. There may be fewer than series.
         kind: how the values of an answer are shown, where it is not as the series say.
         signed: whether values may be below 0.
+        months: whether its rows are months, not days.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Chart:
     names: Callable[[Any, Translate], Sequence[str]] | None = None
     kind: Callable[[Any], str] | None = None
     signed: bool = False
+    months: bool = False
 
     @property
     def x(self) -> X:
@@ -113,9 +115,18 @@ class Chart:
 
 
 def content(
-    chart: Chart, answer: Any, t: Translate, show: Show, over: ChartOverlay = ChartOverlay()
+    chart: Chart,
+    answer: Any,
+    t: Translate,
+    show: Show,
+    over: ChartOverlay = ChartOverlay(),
+    currency: str = "",
 ) -> dict[str, Any]:
-    """Return what the browser fills a figure with: columns by source, the words of its axis, and attributes of its parts."""
+    """Return what the browser fills a figure with: columns by source, the words of its axis, and attributes of its parts.
+
+    Args:
+        currency: the sign of the game's money, for the axis.
+    """
     of_answer = chart.kind(answer) if chart.kind else ""
     rows = columns(
         chart,
@@ -135,6 +146,8 @@ def content(
     models: dict[str, dict[str, Any]] = {}
     if chart.names:
         models[f"{chart.name}.hover"] = {"tooltips": tooltips(labels(chart, answer, t), fields)}
+    if (of_answer or chart.series[0].kind) == "money":
+        models[f"{chart.name}.unit"] = {"axis_label": currency or None}
     if chart.signed:
         drawn = [rows[field] for field in fields] + [others[one.field] for one in chart.compared]
         values = [value for some in drawn for value in some if value is not None]

@@ -13,6 +13,7 @@ from bokeh.models import (
     FactorRange,
     FixedTicker,
     HoverTool,
+    MonthsTicker,
     NoOverlap,
     NumeralTickFormatter,
     PrintfTickFormatter,
@@ -29,6 +30,9 @@ CODES = {token: f"#0000{number + 1:02x}" for number, token in enumerate(TOKENS)}
 
 FONT = "Inter, system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', 'WenQuanYi Micro Hei', sans-serif"
 DAY_MS = 86_400_000
+MONTH_DAYS = 28
+"""The least that lies between two bars of months."""
+
 NUMBERS = {"count": "0,0", "money": "0,0[.]00", "quotient": "0[.]0%"}
 FAINT = 0.55
 
@@ -67,7 +71,7 @@ def _figure(chart: Chart, translate: Translate) -> Any:
 
 def _bars(plot: Any, chart: Chart, source: ColumnDataSource) -> Any:
     """Draw bars; return those that are hovered over."""
-    unit = DAY_MS if chart.x == "day" else 1
+    unit = DAY_MS * (MONTH_DAYS if chart.months else 1) if chart.x == "day" else 1
     if chart.form == "stacked":
         colours = [_colour(series) for series in chart.series]
         stack = [series.field for series in chart.series]
@@ -173,6 +177,9 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
         plot.yaxis[0].ticker.min_interval = 1  # between whole numbers there is nothing to write
     plot.y_range.start = 0
     plot.y_range.name = f"{chart.name}.y"
+    plot.yaxis[0].name = f"{chart.name}.unit"
+    if chart.months:
+        plot.xaxis[0].ticker = MonthsTicker(months=list(range(12)))
     if chart.x == "day":
         plot.xaxis[0].formatter = DatetimeTickFormatter(
             days="%m-%d", months="%Y-%m", hours="%m-%d", years="%Y"

@@ -170,12 +170,20 @@ class DashboardPage:
         return self.has_segments and csv not in of_all
 
     def contents(
-        self, answer: Any, t: Translate, show: Show, over: ChartOverlay = ChartOverlay()
+        self,
+        answer: Any,
+        t: Translate,
+        show: Show,
+        over: ChartOverlay = ChartOverlay(),
+        currency: str = "",
     ) -> list[PanelContent]:
-        """Return what the panels show of an answer, and ``over`` their charts. ``show`` writes its values."""
+        """Return what the panels show of an answer, and ``over`` their charts. ``show`` writes its values, ``currency`` is the sign of
+        its money."""
         divided = self.has_segments and answer.scope.segment
         return [
-            _content(panel, answer, t, show, over) for panel in self.panels if not (divided and panel.of_all)
+            _content(panel, answer, t, show, over, currency)
+            for panel in self.panels
+            if not (divided and panel.of_all)
         ]
 
     def _arguments(self, data: Data, args: Args) -> tuple[Any, ...]:
@@ -187,12 +195,14 @@ class DashboardPage:
         return (filters, read_options(self.options, args)) if self.options else (filters,)
 
 
-def _content(panel: Panel, answer: Any, t: Translate, show: Show, over: ChartOverlay) -> PanelContent:
+def _content(
+    panel: Panel, answer: Any, t: Translate, show: Show, over: ChartOverlay, currency: str
+) -> PanelContent:
     chart, note = panel.chart, panel.note(answer, t) if panel.note else ""
     rows = panel.table.rows_of(answer)
     if chart is None:
         return PanelContent(panel, rows, None, note, (), False)
-    data = content(chart, answer, t, show, over)
+    data = content(chart, answer, t, show, over, currency)
     other = over.other
     others = panel.table.rows_of(other) if other is not None else ()
     drawn = has_values(chart, answer) or (other is not None and has_values(chart, other))

@@ -115,7 +115,8 @@ def rendered(
     translate = t()
     age = max(0, round(data().clock() - view.at))
     context = _of_scope(page, view, args, links) if page.has_filter else {"zone": data().config.timezone}
-    show = partial(display.shown, currency=_currency(view.scope.game) if page.has_filter else "")
+    currency = _currency(view.scope.game) if page.has_filter else ""
+    show = partial(display.shown, currency=currency)
     tables = {table.name: table for table in page.tables}
     annotations = _annotations(view.scope) if page.has_filter else []
     over = ChartOverlay(
@@ -130,7 +131,7 @@ def rendered(
             view=view,
             tables=tables,
             shown=show,
-            panels=page.contents(view, translate, show, over),
+            panels=page.contents(view, translate, show, over, currency),
             compared=over.name,
             annotations=annotations,
             glossary=_glossary(page.tables),

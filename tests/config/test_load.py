@@ -136,6 +136,11 @@ SEGMENT_FAULTS = {
             "[documents]\nkeep_days = { shop = 60 }\n[timers]\nevery_seconds = 0",
             "documents.keep_days: expected timers.every_seconds above 0, as the node timers drops documents",
         ),
+        (
+            '[bolts.x]\nreads = "pvp_log"\nmeasures.n = "count"\ntotals = "yes"',
+            'bolts.x.totals: expected bool, got "yes"',
+        ),
+        ('[engine]\nkind = "local"\nmaster = "yarn"', "engine.master: expected nothing, as engine.kind"),
         ("[timers]\nabsent_days = 1", "timers.absent_days: expected int >= 2, got 1"),
         (
             "[games.dl.tiers]\nwhale = 5",

@@ -36,8 +36,9 @@ from analytics.engine.adopt import NotHandedOver, adopt, begin_to_count, release
 from analytics.engine.live import EngineDriver
 from analytics.errors import LogError, Unavailable
 from analytics.runtime import connections
-from analytics.runtime.balance import balance
+from analytics.runtime.balance import balance, engine_balance
 from analytics.runtime.draining import drain
+from analytics.runtime.engine_report import engine_report
 from analytics.runtime.nodes import all_readers, readers
 from analytics.runtime.worker import Worker
 from analytics.spouts.ends import Ends
@@ -299,9 +300,12 @@ def test_neither_counts_what_the_other_does(suite: HandedOver) -> None:
     suite.count_by_broker()
     with pytest.raises(NotHandedOver, match="engine adopt"):
         begin_to_count(suite.with_engine, suite.store)
+    problem = engine_report(suite.with_engine, suite.store).problem
+    assert "engine adopt" in problem and engine_balance({}, {}, problem).faults == [problem]
     with pytest.raises(NotHandedOver, match="nothing to release"):
         suite.release()
     suite.adopt()
+    assert not engine_report(suite.with_engine, suite.store).problem
     with pytest.raises(NotHandedOver, match="counts already"):
         suite.adopt()
     with pytest.raises(LogError, match="engine release"):

@@ -106,6 +106,7 @@ class Away:
 def test_draining_says_once_that_it_waits_for_the_broker() -> None:
     said: list[str] = []
     assert _Asking(time.monotonic() + 100, said.append)(Away().state) == "answered"
-    assert len(said) == 1 and said[0].startswith("no answer; waiting for an answer, for ")
+    assert len(said) == 1 and said[0].startswith("waiting for an answer, for 100 s at most; ")
+    assert said[0].endswith(". No answer")
     with pytest.raises(Unavailable):
         _Asking(time.monotonic(), said.append)(Away().state)

@@ -1,11 +1,16 @@
 """*Payers* and the lifecycle show what documents say, and of several areas their sums."""
 
+import json
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from month import FIRST, LAST, Month, a_month
 
 from analytics.timers.payers import NUMBERS
+from analytics.web.charts import content
+from analytics.web.figures import figures
+from analytics.web.pages import PAGES
 
 APRIL = LAST.replace(day=1)
 
@@ -30,6 +35,19 @@ def test_a_game_is_shown_as_it_is_stored(month: Month) -> None:
         (name, lifecycle[name])
         for name in ("active", "before", "new", "retained", "returned", "lost", "final")
     }
+
+
+def test_charts_of_months_have_a_tick_a_month_and_those_of_money_its_currency() -> None:
+    page = next(page for page in PAGES if page.name == "payers")
+    drawn = json.loads(figures(page.charts, "en"))["figures"]
+    for chart in page.charts:
+        assert (
+            "MonthsTicker" in json.dumps(drawn[chart.name]["doc"]["roots"][0]["attributes"]["below"])
+        ) == chart.months
+    tiers = next(chart for chart in page.charts if chart.name == "tiers")
+    filled = content(tiers, SimpleNamespace(months=[]), str, str, currency="¥")
+    assert tiers.months and filled["models"] == {"tiers.unit": {"axis_label": "¥"}}
+    assert '"name": "tiers.unit"' in json.dumps(drawn["tiers"])
 
 
 @pytest.mark.parametrize("of", ["login", "pay"])

@@ -184,7 +184,12 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
     tables, panels, csvs = [], [], {"documents": made.every_document}
     if bolt.period and numbers:
         tables.append(Table("periods", TITLES[bolt.period], own.period, f"day {numbers}", has_final=True))
-        chart = replace(LINES_CHART, title=TITLES[bolt.period], kind=lambda answer: own.kind(answer.field))
+        chart = replace(
+            LINES_CHART,
+            title=TITLES[bolt.period],
+            kind=lambda answer: own.kind(answer.field),
+            months=bolt.period == "month",
+        )
         panels.append(Panel(tables[-1], chart, note=_of_field))
         if bolt.period == "hour":
             tables.append(HOURS)

@@ -226,6 +226,7 @@ TIER_REVENUE = Chart(
     form="stacked",
     unit="money",
     rows=_by_month,
+    months=True,
 )
 TOP = Chart(
     "concentration",
@@ -238,6 +239,7 @@ TOP = Chart(
     ),
     unit="percent",
     rows=_by_month,
+    months=True,
 )
 LOYALTY = Chart(
     "loyalty",
@@ -246,6 +248,7 @@ LOYALTY = Chart(
     (Series("repeat_rate", "Repeat rate", 2, "percent"), Series("churn_rate", "Payer churn", 5, "percent")),
     unit="percent",
     rows=_by_month,
+    months=True,
 )
 SPEED = Chart(
     "speed",
