@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from analytics.core.document import without_dates
 from analytics.store import Document, Store
 
 OWN_FIELDS = ("updated", "parts")
@@ -64,7 +65,8 @@ def verdict(compared: Iterable[Compared]) -> tuple[bool, list[str]]:
 
 
 def _public(document: Document) -> Document:
-    fields = {name: value for name, value in document.items() if name[0] != "_" and name not in OWN_FIELDS}
+    shown = without_dates(document)
+    fields = {name: value for name, value in shown.items() if name[0] != "_" and name not in OWN_FIELDS}
     return {name: sorted(value) if _is_set(value) else value for name, value in fields.items()}
 
 

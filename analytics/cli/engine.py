@@ -139,6 +139,8 @@ def _report(result: "BackfillResult") -> int:
         )
     if result.uncounted:
         click.echo(f"{result.uncounted:,} journaled records that no batch had counted {_what_became(result)}")
+    if result.dated:
+        click.echo(f"{result.dated:,} documents that no journal covers got their dates")
     for hole in result.gaps:
         if source := result.unmapped.get(hole.source):
             click.echo(

@@ -207,6 +207,9 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
         out.print(
             f"{outcome.resolved:,} rejected records are counted now, and no longer listed", highlight=False
         )
+    if outcome.dated:
+        got = "would get" if wanted.dry else "got"
+        out.print(f"{outcome.dated:,} documents that no journal covers {got} their dates", highlight=False)
     out.print(f"{outcome.lines:,} lines of {outcome.files:,} journals: {what}", highlight=False)
 
 

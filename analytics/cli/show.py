@@ -17,6 +17,7 @@ from analytics.cli.console import UNCUT, console, text
 from analytics.cli.streams import data_stream
 from analytics.config import Catalogue, Config, areas, catalogue
 from analytics.core.areas import Areas
+from analytics.core.document import without_dates
 from analytics.core.periods import Zone, zone
 from analytics.core.tuples import EARLIEST_START
 from analytics.errors import AnalyticsError
@@ -219,7 +220,7 @@ def _write_table(reader: DocumentFinder, query: ShowOptions) -> None:
     found = list(reader.documents(limit + 1))
     shown = found[:limit]
     rows = [(reader.zone_of(document), reader.visible(document)) for document in shown]
-    names = dict.fromkeys(name for _, row in rows for name in row if name != "parts")
+    names = dict.fromkeys(name for _, row in rows for name in without_dates(row) if name != "parts")
     # Without a terminal, columns are not cut.
     if not rows:
         click.echo(f"{query.collection}: no documents", err=True)

@@ -8,6 +8,7 @@ from typing import Any
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import States
+from analytics.core.document import dates_of
 from analytics.core.latest import Latest
 from analytics.core.measures import Distinct, Growing, Measure
 
@@ -39,7 +40,7 @@ Differences = dict[str, ValueChanged | ListChanged]
 
 
 def expected_fields(bolt: Bolt, key: Key, states: States, areas: Areas) -> dict[str, Any]:
-    """Return a document's fields without its lists and without what only writers look at."""
+    """Return a document's fields without its lists and dates, and without what only writers look at."""
     area = areas[key[0]]
     fields = {"game": area.game, "plat": area.plat} | bolt.fields_of(key)
     return fields | dict(bolt.constants) | bolt.show(states)
@@ -61,7 +62,8 @@ def differences(
         most: the most that its lists may hold, if it has part of an incomplete change.
     """
     found: Differences = {}
-    expected = expected_fields(bolt, key, states, areas)
+    fields = expected_fields(bolt, key, states, areas)
+    expected = {**fields, **dates_of(fields, areas)}
     lists = set(bolt.list_fields)
     for name in [*expected, *sorted(document.keys() - expected.keys() - lists - _OWN)]:
         old, new = document.get(name, NOTHING), expected.get(name, NOTHING)

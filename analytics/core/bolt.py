@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from analytics.core.measures import Distinct, Getter, Growing, Measure, getter
-from analytics.core.periods import PeriodName, Zone
+from analytics.core.periods import DATES, PeriodName, Zone
 
 Key = tuple[Any, ...]
 
-_EVERYWHERE = ("_id", "_v", "_at", "game", "plat", "area", "parts", "updated")
+_EVERYWHERE = ("_id", "_v", "_at", "game", "plat", "area", "parts", "updated", *DATES)
 
 
 CHANGES = "changes"

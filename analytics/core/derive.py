@@ -12,6 +12,7 @@ from typing import Any
 
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
+from analytics.core.document import dates_of
 from analytics.core.fold import Delta, Folder
 from analytics.core.measures import Growing
 from analytics.core.settle import PART_SIZE, Fields, Known, Position, settle
@@ -125,7 +126,8 @@ def rewritten(
     )  # fmt: skip
     settled = settle(known, [], at, areas)
     whole = {name: items for name, items in lists.items() if not name.startswith("_")}
-    return Rewritten(parts, settled.steps[-1].document, settled.tuple | whole)
+    document = settled.steps[-1].document
+    return Rewritten(parts, {**document, **dates_of(document, areas)}, settled.tuple | whole)
 
 
 def states_of(bolt: Bolt, whole: Mapping[str, Any]) -> States:

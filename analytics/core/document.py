@@ -6,7 +6,10 @@ from typing import Any
 
 import msgspec
 
+from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
+from analytics.core.periods import DATES, dates
+from analytics.core.tuples import LATEST
 
 Fields = dict[str, Any]
 
@@ -74,6 +77,21 @@ class Known(msgspec.Struct, gc=False):
 def unknown(bolt: Bolt, key: Key, id_: str = "") -> Known:
     """Return the document of ``key`` as it is before its first version. ``id_``: its ``_id``, where that is known."""
     return Known(bolt, key, id_ or bolt.id_of(key), [measure.empty() for measure in bolt.measures.values()])
+
+
+def dates_of(document: Mapping[str, Any], areas: Areas) -> Mapping[str, Any]:
+    """Return what a bolt's document says of its ``ts`` for readers; nothing where it has none, as one without period."""
+    ts = document.get("ts")
+    return dates(areas[document["area"]].zone, ts) if isinstance(ts, int) and 0 <= ts <= LATEST else {}
+
+
+def without_dates(document: Mapping[str, Any]) -> Fields:
+    """Return a document without what :func:`dates_of` says of its ``ts``. ``serverstarttime`` has a number as its ``day``."""
+    return {
+        name: value
+        for name, value in document.items()
+        if name not in DATES or "ts" not in document or isinstance(value, int)
+    }
 
 
 def part_ids(document: Mapping[str, Any]) -> list[str]:

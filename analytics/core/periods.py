@@ -6,15 +6,18 @@ reach the evening before again, it counts to the day that had begun. Instants be
 supported (the suite rejects such records), so every offset and shift lies on a whole minute.
 """
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from functools import cache
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from analytics.errors import ConfigError
 
 PeriodName = Literal["hour", "day", "week", "month"]
+
+DATES = ("date", "day", "zone")
+"""The fields of documents that say their ``ts`` for readers: see :func:`dates`."""
 
 MINUTE = 60
 _CACHE_LIMIT = 200_000  # entries, after which the cache starts over
@@ -129,3 +132,17 @@ class Zone:
 def zone(name: str) -> Zone:
     """Return the shared Zone of that name. Raise ConfigError if it is unknown."""
     return Zone(name)
+
+
+@lru_cache(10_000)
+def dates(local: Zone, ts: int) -> Mapping[str, Any]:
+    """Return what a document with that ``ts`` (Unix seconds) says of it for readers, shared by all callers.
+
+    | field | meaning |
+    | --- | --- |
+    | `date` | the instant, a datetime in UTC |
+    | `day` | the local day that it counts to, such as "2026-11-28" |
+    | `zone` | the name of the time zone |
+    """
+    day = local.local(local.start("day", ts)).date()
+    return {"date": datetime.fromtimestamp(ts, UTC), "day": day.isoformat(), "zone": local.name}

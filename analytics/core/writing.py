@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.cache import Cache, Periods
+from analytics.core.document import dates_of
 from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
@@ -232,7 +233,7 @@ class Writer:
         writes = []
         for step in steps:
             document = step.document
-            document["updated"] = now
+            document |= {"updated": now, **dates_of(document, self._areas)}
             writes.append(Write(document["_id"], document, document["_v"] - 1))
         refused = self._store.write(collection, writes)
         stale = [id_ for step in steps if step.document["_id"] not in refused for id_ in step.stale]

@@ -32,6 +32,7 @@ from analytics.engine.repeats import names_of, to_fold_again
 from analytics.engine.seen import SeenRecords
 from analytics.engine.tasks import Extent, Extents, FoldTask, Names, Summary
 from analytics.errors import AnalyticsError, Unavailable
+from analytics.rebuild.dates import add_dates
 from analytics.rebuild.gaps import Gap, complete_from, gaps
 from analytics.rebuild.group import spout_topics, upstream
 from analytics.rebuild.journals import JournalInfo
@@ -66,6 +67,7 @@ class BackfillResult:
             ``whole``: of all bolts, areas and days.
         derived: what became of documents.
         removed, spared: by bolt, documents that no record supports, and that were removed or, as they are many, left alone.
+        dated: documents that no journal covers, and that got nothing but their dates.
     """
 
     journals: int = 0
@@ -74,6 +76,7 @@ class BackfillResult:
     unmapped: dict[str, str] = field(default_factory=dict)
     uncounted: int = 0
     whole: bool = False
+    dated: int = 0
     derived: DerivedPortion = field(default_factory=DerivedPortion)
     removed: Counter[str] = field(default_factory=Counter)
     spared: Counter[str] = field(default_factory=Counter)
@@ -192,6 +195,12 @@ class Backfill:
             extra = ExtraDocuments(self._store, wanted, result.derived, self._wanted.remove_many)
             extra.remove()
             result.removed, result.spared = extra.removed, extra.spared
+        hold.check()
+        result.dated = sum(
+            add_dates(self._store, self._areas, name, area, *spans[area], low)
+            for (name, area), low in wanted.low.items()
+            if low and name in wanted.bolts
+        )
 
     def _fold(
         self,

@@ -10,6 +10,7 @@ from analytics.bolts import BOLTS
 from analytics.config import Catalogue
 from analytics.export.columns import Kind, columns, has_ts, ids, unfolded
 from analytics.store.store import TOTAL
+from analytics.timers.start import NAME as START
 
 Stage = dict[str, Any]
 NO_AREA = "*"
@@ -36,9 +37,15 @@ def pipeline(collection: str, zones: Iterable[str], bolts: Catalogue = BOLTS) ->
         shown["plat"] = {"$ifNull": ["$plat", None]}  # a total of a game has none
     stages = [documents(collection)]
     if has_ts(collection, bolts):
-        stages += _with_zone("game" if collection.endswith(TOTAL) else "area")
         # As it is stored, a search by it finds the collection's index.
-        shown |= {"ts": 1, "date": _date("ts"), "day": _day(zones), "zone": 1}
+        shown |= {
+            "ts": 1,
+            "date": _date("ts"),
+            "day": {"$ifNull": ["$day", None]},
+            "zone": {"$ifNull": ["$zone", None]},
+        }
+        if collection == START:  # its own ``day`` is a number
+            shown["day"] = _day(zones)
     for name, kind in columns(collection, bolts).items():
         shown |= _column(name, kind, f"${name}")
     if pairs := unfolded(collection):
@@ -65,14 +72,6 @@ def types(collection: str, bolts: Catalogue = BOLTS) -> dict[str, str]:
         for name, kind in pairs.values.values():
             found |= _types(name, kind)
     return found
-
-
-def _with_zone(of: str) -> list[Stage]:
-    """Return the stages that look up the zone of each ``area`` or ``game``."""
-    lookup = {"from": f"{of}s", "localField": of, "foreignField": "_id", "as": "found"}
-    first = {"$arrayElemAt": ["$found", 0]}
-    zone = {"$ifNull": [{"$let": {"vars": {"first": first}, "in": "$$first.zone"}}, "UTC"]}
-    return [{"$lookup": lookup}, {"$set": {"zone": zone}}]
 
 
 def _day(zones: Iterable[str]) -> Stage:

@@ -25,6 +25,7 @@ from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError
 from analytics.rebuild import timers as rebuild_timers
 from analytics.rebuild.check import DifferingDocument
+from analytics.rebuild.dates import add_dates
 from analytics.rebuild.gaps import FOR_EVER, Gap, complete_from, gaps
 from analytics.rebuild.group import Bucket, Group, home_of, is_within, spout_topics
 from analytics.rebuild.journals import (
@@ -267,6 +268,12 @@ class Rebuild:
                 f"{name}{_until(area, lows[name] if kind else FOR_EVER)}"
                 for name in bolts
                 if lows[name] and self._asks_for(area, lows[name], kind)
+            )
+            bounds = span(self._wanted, area, kind) if kind else (None, None)
+            outcome.dated += sum(
+                add_dates(self._store, self._areas, name, area.id, *bounds, low if kind else FOR_EVER)
+                for name, low in lows.items()
+                if low
             )
             if not some:
                 continue

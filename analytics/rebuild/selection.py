@@ -58,6 +58,7 @@ class RebuildResult:
         spared: per bolt, documents that no record supports, left alone because they are many.
         kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
         resolved: records that workers had rejected and that count now.
+        dated: documents without journals that got nothing but their dates.
         done: what became of documents.
     """
 
@@ -74,6 +75,7 @@ class RebuildResult:
     spared: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     resolved: int = 0
+    dated: int = 0
     done: DocumentCounts = field(default_factory=DocumentCounts)
 
 

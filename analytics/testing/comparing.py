@@ -7,6 +7,7 @@ from typing import Any
 from analytics.bolts import BOLTS
 from analytics.broker.wire import BrokerState, totals
 from analytics.config import Config
+from analytics.core.document import without_dates
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import WRITTEN, collections_of
 from analytics.runtime.timers.wanted import Wanted
@@ -94,6 +95,6 @@ def _public(document: dict[str, Any]) -> dict[str, Any]:
     hidden = ("updated", "parts", "_")
     return {
         name: sorted(value) if isinstance(value, list) else value
-        for name, value in document.items()
+        for name, value in without_dates(document).items()
         if not name.startswith(hidden)
     }

@@ -10,7 +10,7 @@ from forms import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from analytics.core.periods import Zone, zone
+from analytics.core.periods import Zone, dates, zone
 from analytics.errors import ConfigError
 
 CASES = json.loads((Path(__file__).parent.parent / "golden/periods.json").read_text())["cases"]
@@ -53,6 +53,16 @@ def shifts(name):
 
 
 SHIFTS = {name: shifts(name) for name in ZONES}
+
+
+@pytest.mark.parametrize("name", ZONES)
+@settings(max_examples=30)
+@given(near=st.integers(-90_000, 90_000), instant=instants, data=st.data())
+def test_dates_say_when_and_on_which_day(name, near, instant, data):
+    here, ts = zone(name), data.draw(st.sampled_from([instant, *(one + near for one in SHIFTS[name])]))
+    found = dates(here, ts)
+    assert (found["date"], found["zone"]) == (datetime.fromtimestamp(ts, UTC), name)
+    assert here.day_of(found["day"]) == here.start("day", ts)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['timezone']} {case['local']}")

@@ -11,6 +11,8 @@ import msgspec
 
 from analytics.config import AreaSection, Config, Game, areas
 from analytics.config.sections import SegmentSection
+from analytics.core.periods import Zone, dates
+from analytics.core.periods import zone as local
 from analytics.simulate import channels
 from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
@@ -54,13 +56,21 @@ def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journ
         now = game.clock.end
         lines = _gamelog(config, game, now)
         polled = {"payment": _payments(config, game), "syncuser": _roles(config, game)}
-        documents: Documents = game.ledger.documents(now)
+        documents = _with_dates(game.ledger.documents(now), local(zone))
     finally:
         game.close()
     rng = random.Random(seed)
     for spout, of_spout in {"gamelog": lines, **polled}.items():
         _write(config.data, spout, of_spout, rng)
     return Journaled(config, lines, documents)
+
+
+def _with_dates(documents: Documents, zone: Zone) -> Documents:
+    """Return the ledger's documents with what is stored besides."""
+    return {
+        name: {id: {**dates(zone, one["ts"]), **one} if "ts" in one else one for id, one in by_id.items()}
+        for name, by_id in documents.items()
+    }
 
 
 def _gamelog(config: Config, game: SimulatedGame, now: int) -> list[bytes]:

@@ -146,7 +146,7 @@ def test_a_sum_past_64_bits_stays_a_double(database):
     )
     row = database.bi_shop.find_one({"area": "big"})
     database.shop.delete_one({"_id": "big"})
-    assert row["amount"] == 2.0**70 and row["count"] is None and row["zone"] == "UTC"
+    assert row["amount"] == 2.0**70 and row["count"] is None and row["zone"] is None
 
 
 @pytest.mark.parametrize("where", [{"area": "a", "ts": {"$gte": 1}}, {"game": "g", "ts": {"$gte": 1}}])

@@ -18,6 +18,7 @@ from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
 from analytics.config import Game, areas, catalogue
+from analytics.core.periods import DATES
 from analytics.core.reference import Reference
 from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.run import Rebuild
@@ -196,7 +197,7 @@ class JournalingSuite(NearSuite):
             (name, one["_id"]): {
                 field: sorted(value) if isinstance(value, list) else value
                 for field, value in self.store.whole(name, one).items()
-                if not field.startswith("_") and field not in ("updated", "parts")
+                if not field.startswith("_") and field not in ("updated", "parts", *DATES)
             }
             for name in [*catalogue(self.config), *WRITTEN]
             for one in self.store.find(name)

@@ -15,6 +15,7 @@ from analytics.config import Config, areas, catalogue
 from analytics.config.sections import EngineSection
 from analytics.core.combine import Deltas
 from analytics.core.fold import Folder
+from analytics.core.periods import DATES
 from analytics.core.reference import Reference
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines import BatchEngine, TaskCall
@@ -212,12 +213,14 @@ class NearEngine:
             pass
 
     def documents(self) -> Stored:
-        """Return every document as readers see it, lists complete and sorted."""
+        """Return every document as readers see it, lists complete and sorted, without its dates, which it has."""
+        for name in catalogue(self.config):
+            assert all({*DATES} <= one.keys() for one in self.store.find(name) if one.get("ts")), name
         return {
             (name, one["_id"]): {
                 field: sorted(value, key=str) if isinstance(value, list) else value
                 for field, value in self.store.whole(name, one).items()
-                if not field.startswith("_") and field not in ("updated", "parts")
+                if not field.startswith("_") and field not in ("updated", "parts", *DATES)
             }
             for name in catalogue(self.config)
             for one in self.store.find(name)

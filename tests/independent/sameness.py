@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-OWN = {"updated", "parts"}
+from analytics.core.periods import DATES
+
+OWN = {"updated", "parts", *DATES}
 """Public fields that are about the document itself."""
 
 SHOWN = 12

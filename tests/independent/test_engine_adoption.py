@@ -29,6 +29,7 @@ from analytics.config import (
     catalogue,
     groups,
 )
+from analytics.core.periods import DATES
 from analytics.core.reference import Reference
 from analytics.engine import accepted
 from analytics.engine.accepted import CountedRecords
@@ -177,7 +178,7 @@ class HandedOver:
         }
         found = {
             (name, one["_id"]): _sorted(
-                {key: value for key, value in one.items() if key[0] != "_" and key != "updated"}
+                {key: value for key, value in one.items() if key[0] != "_" and key not in ("updated", *DATES)}
             )
             for name in catalogue(self.config)
             for one in self.store.find(name)

@@ -3,8 +3,9 @@
 import gzip
 import os
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import gevent
 import msgspec
@@ -358,6 +359,44 @@ def test_days_whose_journals_are_gone_are_left_alone(suite):
     assert suite.documents("userpay") == before
     told = suite.rebuild(replace(ALL, complete=date_of(1)))[1]
     assert {one.id for one in told} == {day_id(1), day_id(2)}
+
+
+def test_documents_without_dates_get_them_with_journals_or_without(suite):
+    """Workers and timers write them; those of an earlier version lack them."""
+    for day in range(6):
+        suite.send(logins(suite, "abc", day))
+    suite.settled(0)
+    before = with_dates(suite)
+    assert {"loginhour", "kpi", "kpi_total", "coinday_total", "serverstarttime"} <= {
+        name for name, _ in before
+    }
+    for name, id_ in before:
+        lacking = {
+            field: value for field, value in suite.raw(name)[id_].items() if field not in periods.DATES
+        }
+        suite.store.write(
+            name, [Write(id_, lacking | {"day": 0} if name == "serverstarttime" else lacking, None)]
+        )
+    written_in_time(suite)[0].unlink()
+    outcome = suite.rebuild()[0]
+    assert with_dates(suite) == before and outcome.dated
+    suite.send(logins(suite, "d"))
+    suite.settled(0)
+    assert with_dates(suite) == before and suite.rebuild()[0].dated == 0
+
+
+def with_dates(suite):
+    """Return the documents of bolts and timers, each of which says when and where its ``ts`` is."""
+    found = set()
+    for (name, id_), one in suite.stored().items():
+        if "part_of" in one or "ts" not in one:
+            continue
+        local = datetime.fromtimestamp(one["ts"], ZoneInfo("Asia/Shanghai"))
+        assert (one["date"], one["zone"]) == (local, "Asia/Shanghai"), (name, id_)
+        midnight = int(local.replace(hour=0, minute=0, second=0).timestamp())
+        assert one["day"] == (midnight if name == "serverstarttime" else f"{local:%Y-%m-%d}"), (name, id_)
+        found.add((name, id_))
+    return found
 
 
 def test_journals_that_were_moved_away(suite):

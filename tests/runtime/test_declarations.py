@@ -32,6 +32,7 @@ from analytics.config import (
     fingerprint,
 )
 from analytics.config.bolt_sections import BoltSection
+from analytics.core.periods import DATES
 from analytics.core.reference import Reference
 from analytics.rebuild import repair
 from analytics.rebuild.run import Rebuild
@@ -153,7 +154,7 @@ class Suite:
             one["_id"]: {
                 field: value
                 for field, value in one.items()
-                if not field.startswith("_") and field not in ("updated", "parts")
+                if not field.startswith("_") and field not in ("updated", "parts", *DATES)
             }
             for one in self.store.find(name)
         }

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from analytics.config import Config
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import joined
-from analytics.core.periods import Zone, zone
+from analytics.core.periods import Zone, dates, zone
 from analytics.core.segments import Segment, Segments
 from analytics.store.store import DIVIDED, TOTAL
 from analytics.timers.facts import Clock
@@ -94,7 +94,11 @@ class Scope:
     def key_fields(self, first: int, part: int = 0) -> dict[str, Any]:
         """Return what the key itself gives that document."""
         of_value = {"segment": self.segment.name, "value": self.segment.values[part]} if self.segment else {}
-        return {**self.names, "ts": start_of(self.zone, first), **of_value}
+        return self.fields_at(start_of(self.zone, first)) | of_value
+
+    def fields_at(self, ts: int) -> dict[str, Any]:
+        """Return what its documents of the period that starts at ``ts`` say besides their numbers."""
+        return {**self.names, "ts": ts, **dates(self.zone, ts)}
 
     @cached_property
     def _suffixes(self) -> list[str]:

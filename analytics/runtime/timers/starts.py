@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from analytics.core.areas import Areas
+from analytics.core.periods import dates
 from analytics.runtime.horizons import Horizons
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.moment import Now, moment
@@ -111,7 +112,14 @@ class Starts:
         known, of = self._known[area], self._areas[area]
         now = moment(clock, [known])
         moved = again or known is None or day_of(of.zone, known["ts"]) != day_of(of.zone, ts)
-        document = {"game": of.game, "area": area, "plat": of.plat} | fields(ts, of.zone, now)
+        # Its own ``day`` is a number, as it has always been.
+        document = {
+            "game": of.game,
+            "area": area,
+            "plat": of.plat,
+            **dates(of.zone, ts),
+            **fields(ts, of.zone, now),
+        }
         if not again and known is not None and public(known) == document:
             return []
         return [Start(area, known["_v"] if known else 0, document, now, moved)]

@@ -231,8 +231,7 @@ class Totals:
         for (kind, plat, ts, *key), sums in self._added(rollup, game, day, span).items():
             scope = game if kind == "game" else self._plats[game.game][plat]
             document = {
-                **scope.names,
-                "ts": ts,
+                **scope.fields_at(ts),
                 **dict(zip(by, key, strict=True)),
                 **rollup.fields(sums.numbers, sums.tables),
                 "final": rollup.last(day) <= _ended(scope, now),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import gevent
 
+from analytics.core.document import without_dates
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.documents import MARK, public
 from analytics.store import Store, Write
@@ -109,8 +110,10 @@ class TimerWriter:
 
 
 def tuple_of(document: Document, tuples: int) -> Document:
-    """Return the tuple that says what a document says to readers; ``tuples``: the incoming ones it accounts for."""
+    """Return the tuple that says what a document says to readers, without dates; ``tuples``: the incoming ones it accounts for."""
     shown = {
-        name: value for name, value in document.items() if not name.startswith("_") and name != "updated"
+        name: value
+        for name, value in without_dates(document).items()
+        if not name.startswith("_") and name != "updated"
     }
     return {**shown, "version": document["_v"], "tuples": tuples}

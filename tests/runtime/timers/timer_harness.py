@@ -23,6 +23,7 @@ from analytics.config import (
     TimersSection,
     WorkerSection,
 )
+from analytics.core.document import without_dates
 from analytics.core.periods import zone
 from analytics.core.segments import PROPERTIES
 from analytics.errors import Unavailable
@@ -262,7 +263,8 @@ class Suite:
         result = []
         for (name, key), document in self.documents().items():
             told = newest.get((name, *_key(name, document)), {})
-            if {field: told.get(field) for field in document} != document:
+            shown = without_dates(document)
+            if {field: told.get(field) for field in shown} != shown:
                 result.append(f"{name} {key}")
         return result
 
