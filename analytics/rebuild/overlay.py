@@ -86,13 +86,18 @@ class Overlay(Store):
         fields: Sequence[str],
         *,
         game: str,
+        area: str | None = None,
         since: int | None = None,
         until: int | None = None,
     ) -> Iterator[Document]:
         mine = self.written.get(collection, {})
-        found = self._below.rows(collection, [*fields, "_id"], game=game, since=since, until=until)
+        found = self._below.rows(collection, [*fields, "_id"], game=game, area=area, since=since, until=until)
         kept = (one for one in found if one["_id"] not in mine)
-        new = (one for one in mine.values() if one is not None and one.get("game") == game)
+        new = (
+            one
+            for one in mine.values()
+            if one is not None and one.get("game") == game and area in (None, one.get("area"))
+        )
         for one in chain(kept, (one for one in new if _is_within(one, since, until))):
             yield {name: one[name] for name in fields if name in one}
 

@@ -201,10 +201,12 @@ class MongoStore(Store):
         fields: Sequence[str],
         *,
         game: str,
+        area: str | None = None,
         since: int | None = None,
         until: int | None = None,
     ) -> Iterator[Document]:
-        wanted, shown = {"game": game, **_between(since, until)}, {"_id": 0, **dict.fromkeys(fields, 1)}
+        wanted: Document = {"area": area} if area else {"game": game}  # an index serves one of them
+        wanted, shown = wanted | _between(since, until), {"_id": 0, **dict.fromkeys(fields, 1)}
         found = self._readable(collection).find(wanted, shown, batch_size=IDS_AT_ONCE)
         with translated_errors(collection), found as cursor:
             yield from cursor

@@ -140,11 +140,15 @@ class Store(ABC):
         fields: Sequence[str],
         *,
         game: str,
+        area: str | None = None,
         since: int | None = None,
         until: int | None = None,
     ) -> Iterator[Document]:
-        """Yield, in no order, only these fields of a game's documents with ``since <= ts < until`` (None: no bound)."""
-        for document in self.find(collection, game=game, since=since, until=until):
+        """Yield, in no order, only these fields of a game's documents with ``since <= ts < until`` (None: no bound).
+
+        ``area``: only those of this area, which is one of the game's.
+        """
+        for document in self.find(collection, game=game, area=area, since=since, until=until):
             yield {name: document[name] for name in fields if name in document}
 
     def sums(

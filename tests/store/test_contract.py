@@ -222,6 +222,9 @@ def test_find_by_area_game_and_time(store: Store) -> None:
     assert found(game="wsdx", until=200) == ["a:100"]
     assert found(area="none") == found(area="a", game="dl") == found(since=301) == []
     assert list(store.find("nowhere")) == []
+    of_game = store.rows("loginday", ["_id"], game="dl", since=200)
+    assert sorted(one["_id"] for one in of_game) == [f"{id}:{ts}" for id in "bc" for ts in (200, 300)]
+    assert sorted(one["ts"] for one in store.rows("loginday", ["ts"], game="dl", area="c")) == [100, 200, 300]
 
 
 def test_starts_are_counted(store: Store) -> None:

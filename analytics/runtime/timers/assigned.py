@@ -60,11 +60,14 @@ class _Table:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of an area. ``revision``: a number of its own for each state. ``changed``: days to read again."""
+    """What is known of an area. ``revision``: a number of its own for each state. ``changed``: days to read again. ``versions``: a hash of
+    the ids and versions of the documents that were read; ``doubtful``: whether there may be others."""
 
     tables: Mapping[str, _Table]
     revision: int
     changed: set[int]
+    versions: int
+    doubtful: bool = False
 
 
 class Assigned:
@@ -107,10 +110,17 @@ class Assigned:
         if area in self._known:
             self._known[area].changed.add(day)
 
+    def doubt(self) -> None:
+        """Take it that anything may have changed: what has another version is read again."""
+        for known in self._known.values():
+            known.doubtful = True
+
     def load(self, scope: Scope) -> None:
         """Read what is not known yet of the scope's areas, and unite them."""
         for area in scope.areas:
             known = self._known.get(area)
+            if known is not None and known.doubtful:
+                known = self._compared(area, known)
             if known is None or (known.changed and not self._read_changed(area, known)):
                 self._read_all(area)
         if scope.is_total and scope.segment:
@@ -124,11 +134,21 @@ class Assigned:
         table.grow(accts)
         return Split(len(scope.segment.values), table.since[:accts], table.places[:accts])
 
+    def _compared(self, area: str, known: _Known) -> _Known | None:
+        """Return what is known of an area if the versions of its documents are still the same, else None."""
+        rows = self._store.rows(PROPERTIES, ["_id", "_v"], game=self._areas[area].game, area=area)
+        if hash(frozenset((one["_id"], repr(one.get("_v"))) for one in rows)) != known.versions:
+            return None
+        known.doubtful = False
+        return known
+
     def _read_all(self, area: str) -> None:
         tables: dict[str, _Table] = defaultdict(_Table.empty)
         zone = self._areas[area].zone
         by_source = {(one.name, one.source): one for one in self._segments[area]}
+        versions: set[tuple[str, str]] = set()
         for document in self._store.find(PROPERTIES, area=area, batch=HISTORY_AT_ONCE):
+            versions.add((document["_id"], repr(document.get("_v"))))
             segment = by_source.get((document["segment"], document["from"]))
             day = day_of(zone, document["ts"])
             if segment and start_of(zone, day) == document["ts"]:  # else it is left over from another zone
@@ -136,7 +156,7 @@ class Assigned:
         for segment in self._segments[area]:
             tables[segment.name].grow(0)
         self._revision += 1
-        self._known[area] = _Known(tables, self._revision, set())
+        self._known[area] = _Known(tables, self._revision, set(), hash(frozenset(versions)))
         gevent.sleep(0)
 
     def _read_changed(self, area: str, known: _Known) -> bool:

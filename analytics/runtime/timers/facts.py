@@ -84,6 +84,20 @@ class FactsReader:
 
     def clear(self) -> None:
         """Forget everything."""
+        self._clear_days()
+        self._numbers: dict[str, Accts] = defaultdict(new_accts)
+        self._translated: dict[tuple[str, str], Numbers] = defaultdict(lambda: NOBODY)
+        self._values.clear()
+
+    def doubt(self) -> None:
+        """Take it that anything may have changed: read all days again, and of segments what has another version."""
+        if not self._values.bytes:
+            self.clear()
+            return
+        self._clear_days()
+        self._values.doubt()
+
+    def _clear_days(self) -> None:
         self._accts: dict[Literal["login", "signup"], dict[str, dict[int, AcctSet]]] = {
             "login": defaultdict(dict),
             "signup": defaultdict(dict),
@@ -92,9 +106,6 @@ class FactsReader:
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
         self._spans: dict[str, dict[Span, Bits]] = defaultdict(dict)
-        self._numbers: dict[str, Accts] = defaultdict(new_accts)
-        self._translated: dict[tuple[str, str], Numbers] = defaultdict(lambda: NOBODY)
-        self._values.clear()
 
     @property
     def bytes(self) -> int:

@@ -130,7 +130,7 @@ class Run:
         if self._check is not None:
             self._check()
         else:
-            self._facts.clear()
+            self._facts.doubt()
             self._starts.clear()
         now = moment(self._now, (document for some in stored.values() for document in some.values()))
         self._load(group, now)

@@ -25,6 +25,50 @@ DEVICE = Segment("device", "signup_logcount", "device", ("a", "b"))
 DAY = 735_000
 
 
+class Reads(MemoryStore):
+    """Notes which documents were read with their lists."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    def whole(self, collection: str, document: Document) -> Document:
+        self.read.append(document["_id"])
+        return super().whole(collection, document)
+
+
+def test_by_hand_tables_are_read_again_only_where_a_version_differs() -> None:
+    store, segments = Reads(), {"dl": (CHANNEL,)}
+
+    def put(area: str, version: int, *accts: str) -> None:
+        ts = start_of(SHANGHAI, DAY)
+        rows = [[acct, [ts, n, "log"], "a"] for n, acct in enumerate(accts)]
+        key = {"area": area, "game": "dl", "ts": ts, "segment": "channel", "from": CHANNEL.source}
+        document = {**key, "users": len(rows), "_accts": rows, "_v": version}
+        store.write(PROPERTIES, [Write(f"{area}:{ts}:channel:{CHANNEL.source}", document, version - 1)])
+
+    put(A, 1, "ann")
+    put(C, 1, "ben")
+    facts = FactsReader(store, AREAS, segments)
+    scopes = divided([area_scope(AREAS[A]), area_scope(AREAS[C])], segments)
+
+    def known() -> list[list[int]]:
+        facts.doubt()
+        found = []
+        for scope in scopes:
+            facts.load_values(scope)
+            split = facts.facts(scope, Clock(DAY + 9, DAY + 8), None, None).split
+            assert split is not None
+            found.append(split.since.tolist())
+        return found
+
+    assert known() == known() == [[DAY], [DAY]]
+    assert len(store.read) == 2
+    put(C, 2, "ben", "carl")
+    assert known() == [[DAY], [DAY, DAY]]
+    assert len(store.read) == 3
+
+
 class Slow(MemoryStore):
     """Lets others run before each document, as a server does."""
 
