@@ -56,7 +56,7 @@ def spoil(store: Store, config: Config, random: Random) -> set[tuple[str, str]]:
             changed: dict[str, Any] = dict(one)
             if random.random() < 0.4:
                 store.delete(name, [one["_id"]])
-            elif bolt.list_fields and random.random() < 0.5:
+            elif bolt.list_fields and random.random() < 0.5 and any(one[field] for field in bolt.list_fields):
                 changed |= {field: one[field][1:] for field in bolt.list_fields}
                 store.write(name, [Write(one["_id"], changed, None)])
             else:
