@@ -181,7 +181,7 @@ def test_what_bolts_read_of_accts_comes_in_columns():
     body = plain + b"\n" + plain
     assert meaning(folder.fold(TOPIC, 1, body)[0]) == meaning(decoding.fold(TOPIC, 1, body)[0])
     assert all(plan.can_read(COLUMNS) for plan in folder._plans[TOPIC])
-    read, _ = folder._read(body, Gamelog[Acct], columns=True)
+    read, _ = folder._read(body, Gamelog[Acct], folder._columns(body))
     assert isinstance(read.by_area[AREA], Columns) and len(read.by_area[AREA]) == 2
     assert (read.earliest, read.latest) == (GOOD["ts"], GOOD["ts"])
 
