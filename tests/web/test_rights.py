@@ -8,6 +8,7 @@ from entering import PASSWORD, SPAN, USERS, dashboard, form_of, log_in
 from flask import Flask
 from flask.testing import FlaskClient
 
+from analytics.cli import export as exporting
 from analytics.cli.tokens import tokens
 from analytics.config import Config, DashboardSection
 from analytics.config.checks import faults
@@ -189,3 +190,21 @@ def test_rights_of_nobody_or_of_no_game_are_refused(app: Flask) -> None:
         "dashboard.rights.zoe: expected a user of the dashboard, who are: ann, bob",
         'dashboard.rights.bob.games: expected games of [games], which are: dl, wsdx; got "dll"',
     ]
+
+
+def test_an_export_is_in_the_audit_log_and_is_not_kept_from_running(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = app.extensions["analytics"]
+    monkeypatch.setattr(exporting, "open_store", lambda config: shown.writable())
+    monkeypatch.setattr("time.time", shown.clock)
+    exporting._audit(shown.config, "s3://games/export", "journals")
+    (found,) = as_user(app, "ann").get("/api/v1/access").json["audit"]
+    assert (found["what"], found["name"], found["query"]) == ("export", "s3://games/export", "journals")
+
+    def away(config: Config) -> None:
+        raise Unavailable("no primary")
+
+    monkeypatch.setattr(exporting, "open_store", away)
+    exporting._audit(shown.config, "s3://games/export", None)
+    assert "audit log does not have this export: no primary" in capsys.readouterr().err
