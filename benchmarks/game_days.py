@@ -182,6 +182,21 @@ def _lifecycle(random: np.random.Generator, times: int, age: int) -> Iterator[tu
     yield "", {"active": before + new + returned - lost, "before": before, **counts, "final": age > 0}
 
 
+def _online(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    pcu = int(random.poisson(40) * times)
+    numbers = {"acu": round(pcu * 0.6, 2), "pcu": pcu, "pcu_ts": 1_420_688_040, "minutes": 1440, "hours": {}}
+    yield "", {**numbers, "final": age > 0}
+
+
+def _played(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    accts = int(random.poisson(200) * times)
+    lengths = {str(minutes): accts // 30 for minutes in range(1, 61)}
+    sessions = sum(lengths.values())
+    numbers = {"sessions": sessions, "accts": accts, "open": 0, "seconds": sessions * 1800}
+    numbers |= {"median_minutes": 30, "ended_by_login": sessions // 30, "ended_by_limit": sessions // 60}
+    yield "", {**numbers, "playtime": ratio(sessions * 1800, accts), "lengths": lengths, "final": age > 1}
+
+
 def _cohort(size: str) -> Fields:
     def fields(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
         reg = int(random.poisson(30) * times)
@@ -283,6 +298,8 @@ DAYS: dict[str, Fields] = {
     "kpi": _kpi,
     "activeday": _active,
     "lifecycle": _lifecycle,
+    "onlineday": _online,
+    "sessionday": _played,
     "loginretention": _cohort("reg"),
     "paytraceday": _cohort("pay_user"),
     "ltv": _ltv,

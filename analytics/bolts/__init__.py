@@ -2,9 +2,11 @@
 
 from analytics.bolts.accts import createroleday, createrolehour, loginday, loginhour, signupday, signuphour
 from analytics.bolts.economy import coinday, coinhour, cointype
+from analytics.bolts.online import onlinehour
 from analytics.bolts.payments import payorderdetail, paysummary
 from analytics.bolts.progress import gamecopy, mainline
 from analytics.bolts.server import server
+from analytics.bolts.sessions import sessionhour
 from analytics.bolts.shop import shop
 from analytics.bolts.users import usercenter, userlevel, userpay
 from analytics.core.bolt import Bolt
@@ -30,5 +32,7 @@ BOLTS: dict[str, Bolt] = {
         userpay,
         usercenter,
         userlevel,
+        onlinehour,
+        sessionhour,
     )
 }

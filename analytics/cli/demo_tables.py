@@ -249,7 +249,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Activity", "accts that logged in on a day, and in the 7 and 30 days up to it; new: signed up that day",
-        activity_table, ("kpi", "activeday", "activeweek", "activemonth", "lifecycle"),
+        activity_table, ("kpi", "activeday", "activeweek", "activemonth", "lifecycle", "onlinehour", "onlineday", "sessionhour", "sessionday"),
     ),
     Chapter(
         "Retention", "% of a day's sign-ups that logged in on the n-th day after", retention_table,
@@ -274,7 +274,7 @@ CHAPTERS = (
     ),
     Chapter(
         "Channels", "the accts of a game divided by where they signed up from; % of sign-ups that logged in on the n-th day after",
-        channel_table, (PROPERTIES, *(f"{name}{DIVIDED}" for name in TIMERS)),
+        channel_table, (PROPERTIES, *(f"{name}{DIVIDED}" for name, timer in TIMERS.items() if timer.of_segments)),
     ),
 )  # fmt: skip
 """All tables, in the order in which they are shown; together they name every collection of the suite's own."""

@@ -28,6 +28,8 @@ TAKEN_NAMES = frozenset(
         "activeweek",
         "activemonth",
         "lifecycle",
+        "onlineday",
+        "sessionday",
         "loginretention",
         "paytraceday",
         "loginlong",

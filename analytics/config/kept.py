@@ -10,8 +10,8 @@ from analytics.core.segments import PROPERTIES
 LEAST_DAYS = 60
 """Pages, alerts and comparisons of weeks look at documents of some weeks."""
 
-READ_BY_TIMERS = ("loginday", "signupday", "paysummary", PROPERTIES)
-"""Timer bolts compute cohorts from these for ever: who paid first, and when, say all days before."""
+READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "onlinehour", "sessionhour", PROPERTIES)
+"""Timer bolts compute from these for ever: who paid first, and when, say all days before."""
 
 
 def droppable(bolts: Mapping[str, Bolt]) -> list[str]:

@@ -206,11 +206,17 @@ class EngineSection(Section, frozen=True):
 
 
 class TimersSection(Section, frozen=True):
-    """How timer bolts run. ``every_seconds`` 0: they don't. ``absent_days``: days without a login after which an acct is lost."""
+    """How timer bolts run. ``every_seconds`` 0: they don't. ``absent_days``: days without a login after which an acct is lost.
+
+    ``session_gap_minutes``: so soon after it has left, an acct goes on with its session. ``session_limit_hours``: when a session
+    ends whose logout is lost.
+    """
 
     every_seconds: NotNegative = 60.0
     max_known_mb: Positive = 1536
     absent_days: Annotated[int, Meta(ge=2, le=30)] = 7
+    session_gap_minutes: Annotated[float, Meta(ge=0, le=60)] = 5
+    session_limit_hours: Annotated[float, Meta(ge=1, le=22)] = 12
 
 
 class ServiceSection(Section, frozen=True):

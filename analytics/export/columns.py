@@ -27,9 +27,9 @@ date in ``<column>_date``."""
 
 Columns = Mapping[str, Kind]
 
-DOUBLES = {"finish_rate"}
+DOUBLES = {"finish_rate", "acu"}
 MONEY = {"pay_amout"}
-TIMES = {"first_pay", "last_pay", "first_ts", "login_time", "birthday"}
+TIMES = {"pcu_ts", "first_pay", "last_pay", "first_ts", "login_time", "birthday"}
 
 _ACTIVITY: Columns = {
     "ac_user": "integer",
@@ -59,6 +59,13 @@ _OF_TIMERS: dict[str, Columns] = {
     },
     "lifecycle": {
         **dict.fromkeys(("active", "before", "new", "retained", "returned", "lost"), "integer"),
+        "final": "flag",
+    },
+    "onlineday": {"acu": "double", "pcu": "integer", "pcu_ts": "time", "minutes": "integer", "final": "flag"},
+    "sessionday": {
+        **dict.fromkeys(("sessions", "accts", "open", "seconds"), "integer"),
+        "playtime": "double",
+        **dict.fromkeys(("median_minutes", "ended_by_login", "ended_by_limit"), "integer"),
         "final": "flag",
     },
     "loginretention": _JOINED,
@@ -114,6 +121,10 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
         ),
         "firstpay": Unfolded("paid", "n", _COUNT_AND_RATE),
         "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
+        "onlineday": Unfolded(
+            "hours", "hour", {"acu": ("hour_acu", "double"), "pcu": ("hour_pcu", "integer")}
+        ),
+        "sessionday": Unfolded("lengths", "minutes", {"": ("ended", "integer")}),
         "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),
     }
 )
@@ -123,7 +134,7 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
 def _of_timers(bolts: Catalogue) -> list[str]:
     """Return the collections of the timer bolts; with segments also those of their values."""
     ends = ("", DIVIDED) if PROPERTIES in bolts else ("",)
-    return [f"{name}{end}" for end in ends for name in TIMERS]
+    return [f"{name}{end}" for end in ends for name, timer in TIMERS.items() if timer.of_segments or not end]
 
 
 def collections(bolts: Catalogue) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The events of the simulated game, and their log lines.
 
 An event is ``(ts, op, args)``: Unix seconds, the kind, and ``args`` in the order in which the kind's line
-names them: ``(ts, acct, …)``. ``PAY`` (ts, acct, cents) and ``ROLE`` (ts, acct, and the role as it is now)
+names them: ``(ts, acct, …)``, of ``ONLINE`` ``(ts, players)``. ``PAY`` (ts, acct, cents) and ``ROLE`` (ts, acct, and the role as it is now)
 have no log line: the payment and role interfaces report them.
 """
 
@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-SIGNUP, CREATEROLE, LOGIN, COIN, FUBEN, ACCEPT, FINISH, SHOP, PAY, ROLE = range(10)
+KINDS = 12
+SIGNUP, CREATEROLE, LOGIN, COIN, FUBEN, ACCEPT, FINISH, SHOP, ONLINE, LOGOUT, PAY, ROLE = range(KINDS)
 
 Event = tuple[int, int, tuple[Any, ...]]
 
@@ -44,6 +45,7 @@ class Op:
     number: int
     type: str
     fields: str = ""
+    of_acct: bool = True
 
 
 LOGGED = {
@@ -55,24 +57,27 @@ LOGGED = {
     ACCEPT: Op("trunk_task_accept", 1301, "task", ', "task": %d'),
     FINISH: Op("trunk_task_finish", 1302, "task", ', "task": %d'),
     SHOP: Op("shop_logbuy", 1401, "shop", ', "item": "%s", "num": %d, "price": %d'),
+    ONLINE: Op("online_logcount", 1501, "online", ', "online": %d', of_acct=False),
+    LOGOUT: Op("logout_logcount", 1004, "signout", ', "seconds": %d'),
 }
 
 _TUPLE = (
     '{"op": {"code": "%(code)s", "id": %(number)d}, "area": "%(area)s", "ts": %%d, '
     '"data": {"corpid": %(corpid)d, "type": "%(type)s", "server_name": "%(server)s", '
-    '"opno": %(number)d, "opname": "%(code)s", "acct": "%%s"'
+    '"opno": %(number)d, "opname": "%(code)s"'
 )
 _FLAT = (
     '{"ts": %%d, "corpid": %(corpid)d, "server_name": "%(server)s", "opno": %(number)d, '
-    '"opname": "%(code)s", "type": "%(type)s", "acct": "%%s"'
+    '"opname": "%(code)s", "type": "%(type)s"'
 )
+_ACCT = ', "acct": "%s"'
 
 
 class LineWriter:
     """Writes the events of one area as lines of its log: tuples, or flat records without ``area``."""
 
     def __init__(self, server: GameServer, flat: bool = False) -> None:
-        self._templates = [_template(server, LOGGED[op], flat) if op in LOGGED else "" for op in range(10)]
+        self._templates = [_template(server, LOGGED[op], flat) if op in LOGGED else "" for op in range(KINDS)]
 
     def lines(self, events: Iterable[Event]) -> bytes:
         """Return the log lines of ``events``, each with its newline."""
@@ -89,4 +94,4 @@ def _template(server: GameServer, op: Op, flat: bool) -> str:
         "corpid": server.corpid,
         "server": server.server_name,
     }
-    return head + op.fields + ("}\n" if flat else "}}\n")
+    return head + (_ACCT if op.of_acct else "") + op.fields + ("}\n" if flat else "}}\n")

@@ -7,11 +7,13 @@ from analytics.simulate.events import CREATEROLE, LOGIN, PAY, SIGNUP, Event, Gam
 from analytics.simulate.subledgers.accts import AcctLedger
 from analytics.simulate.subledgers.channels import ChannelLedger
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money
+from analytics.simulate.subledgers.online import OnlineLedger
 from analytics.simulate.subledgers.payments import PaymentLedger
 from analytics.simulate.subledgers.periods import period_documents
 from analytics.simulate.subledgers.play import CoinLedger, ProgressLedger
 from analytics.simulate.subledgers.roles import RoleLedger
 from analytics.simulate.subledgers.scopes import scopes
+from analytics.simulate.subledgers.sessions import SessionLedger
 from analytics.simulate.subledgers.totals import totals
 
 
@@ -31,6 +33,8 @@ class Ledger:
         self._coins = CoinLedger()
         self._deeds = ProgressLedger()
         self._roles = RoleLedger(self._servers, self._calendar)
+        self._online = OnlineLedger(self._servers, self._calendar)
+        self._sessions = SessionLedger(self._servers, self._calendar)
         self.records = 0
 
     def note(self, area: str, day: int, events: Sequence[Event]) -> None:
@@ -41,6 +45,8 @@ class Ledger:
         self._coins.note(area, day, events)
         self._deeds.note(area, day, events)
         self._roles.note(area, events)
+        self._online.note(area, events)
+        self._sessions.note(area, events)
         self.records += sum(op < PAY for _, op, _ in events)
 
     def payments(self, area: str, day: int) -> dict[str, tuple[int, int]]:
@@ -62,7 +68,8 @@ class Ledger:
             now: Unix seconds, which decide which days have begun and ended; None: the present.
         """
         today = self._calendar.day(int(time.time() if now is None else now))
-        days = scopes(self._servers, self._calendar, self._accts, self._payments)
+        sessions = {area: self._sessions.by_day(area, today) for area in self._servers}
+        days = scopes(self._servers, self._calendar, self._accts, self._payments, sessions)
         parts = self._channels.parts(days, self._calendar)
         documents: Documents = {
             **self._accts.documents(),
@@ -73,6 +80,8 @@ class Ledger:
             **self._deeds.documents(self._servers),
             **self._roles.documents(),
             "userpay": self._payer_documents(),
+            **self._online.documents(today),
+            **self._sessions.documents(),
             **period_documents([*days, *parts], self._calendar, today),
         }
         return {**documents, **totals(documents, self._calendar, today)}

@@ -7,16 +7,18 @@ Python. Days are made one after another, so memory grows with players and not wi
 
 import hashlib
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
 from random import Random
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from analytics.simulate.channels import channel
-from analytics.simulate.events import CREATEROLE, LOGIN, ROLE, SIGNUP, Event, GameServer
+from analytics.simulate.events import CREATEROLE, LOGIN, LOGOUT, ONLINE, ROLE, SIGNUP, Event, GameServer
 from analytics.simulate.players import PAYER_SHARE, WHALE_SHARE, Draw, Player, account, play
 
 GAMES = (("dl", "2001"), ("wsdx", "1059"))
@@ -24,6 +26,9 @@ RETENTION = ((1, 0.40), (7, 0.18), (30, 0.08), (365, 0.01))
 HOUR_WEIGHTS = (22, 12, 7, 5, 4, 5, 10, 20, 28, 32, 36, 42, 55, 50, 40, 40, 42, 48, 62, 78, 92, 88, 68, 42)
 HOURS = tuple(hour for hour, weight in enumerate(HOUR_WEIGHTS) for _ in range(weight))
 SESSION_LIMIT = 5400  # seconds of a visit
+LINGER = 30  # seconds from the last deed of a visit until it ends
+LOGOUTS_A_LOST_ONE = 20
+COUNT_SECONDS = 600  # between two head counts of a server that is not empty
 FRIENDS_SHARE = 0.08  # of players in later areas, who already play in an older one
 LONGEST_AGE = 730  # days after which retention stays the same
 
@@ -76,6 +81,7 @@ class AreaWorld:
         self._zone = ZoneInfo(settings.timezone)
         self._index = 0
         self._players: list[Player] = []
+        self._visits: list[tuple[int, int]] = []
         self._retention = [1.0] + [retention(age) for age in range(1, LONGEST_AGE)]
         self._signups = _signups_by_age(settings.players)
 
@@ -96,6 +102,8 @@ class AreaWorld:
         wanted = self._signups[min(age, len(self._signups) - 1)] * weekend * (0.85 + 0.3 * random())
         for _ in range(max(int(wanted + random()), 1 if age == 0 else 0)):
             self._sign_up(index, random, start, end, events)
+        events += _head_counts(self._visits, start, end)
+        self._visits.clear()
         events.sort(key=itemgetter(0))
         return SimulatedDay(start, end, events)
 
@@ -145,6 +153,10 @@ class AreaWorld:
             player.login_time = ts
             last = play(player, self.server.game, random, ts, min(following, ts + SESSION_LIMIT, end), events)
             events.append((last, ROLE, (last, player.acct, *player.role())))
+            left = min(last + LINGER, max(following, last), end - 1)
+            self._visits.append((ts, left))
+            if crc32(f"{player.acct} {ts}".encode()) % LOGOUTS_A_LOST_ONE:
+                events.append((left, LOGOUT, (left, player.acct, left - ts)))
 
 
 def _game_server(settings: WorldSettings, index: int, opens: int) -> GameServer:
@@ -158,6 +170,17 @@ def _signups_by_age(players: int) -> list[float]:
     weights = [(age + 1) ** -0.8 for age in range(LONGEST_AGE)]
     month = sum(weights[:30])
     return [players * weight / month for weight in weights]
+
+
+def _head_counts(visits: Sequence[tuple[int, int]], start: int, end: int) -> Iterator[Event]:
+    """Yield how many of ``visits``, each from its first second to before its last, are under way at times of a day."""
+    begins, ends = (sorted(times) for times in zip(*visits, strict=True)) if visits else ([], [])
+    before = 0
+    for ts in range(start, end, COUNT_SECONDS):
+        online = bisect_right(begins, ts) - bisect_right(ends, ts)
+        if online or before:
+            yield ts, ONLINE, (ts, online)
+        before = online
 
 
 def _moment(random: Draw, start: int) -> int:

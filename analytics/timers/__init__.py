@@ -9,13 +9,15 @@ from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.cohorts import loginlong, loginmonth, loginweek, paylong, paymonth, payweek
-from analytics.timers.facts import COLLECTIONS
+from analytics.timers.facts import COLLECTIONS, HOURLY
 from analytics.timers.firstpay import firstpay
 from analytics.timers.kpi import kpi
 from analytics.timers.lifecycle import lifecycle
 from analytics.timers.ltv import ltv
+from analytics.timers.online import onlineday
 from analytics.timers.payers import payers
 from analytics.timers.retention import loginretention, paytraceday
+from analytics.timers.sessions import sessionday
 from analytics.timers.start import READS as READ_FOR_STARTS
 from analytics.timers.timer import Timer
 
@@ -26,6 +28,8 @@ TIMERS: dict[str, Timer] = {
         activeweek,
         activemonth,
         lifecycle,
+        onlineday,
+        sessionday,
         loginretention,
         loginlong,
         loginweek,
@@ -42,7 +46,7 @@ TIMERS: dict[str, Timer] = {
 }
 
 READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)
-READ_BY_TIMERS = (*COLLECTIONS.values(), PROPERTIES, *READ_BY_TOTALS)
+READ_BY_TIMERS = (*COLLECTIONS.values(), *HOURLY.values(), PROPERTIES, *READ_BY_TOTALS)
 """The topics that tell what has changed; totals need only those of ``READ_BY_TOTALS``."""
 
 NAMES = (*TIMERS, start.NAME, rollup.NAME)

@@ -4,7 +4,7 @@ Days are ordinals of the calendar (``date.toordinal``), so that the areas of a g
 in all time zones. Accts are numbers below ``Facts.accts``, assigned by the reader of the documents.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeGuard, cast
@@ -23,15 +23,20 @@ AcctSet = Numbers | Bits
 
 Span = tuple[int, int]
 """The first and the last day."""
-Kind = Literal["login", "signup", "pay", "first_pay", "segment"]
+Kind = Literal["login", "signup", "pay", "first_pay", "segment", "online", "session"]
 Stored = Literal["login", "signup", "pay"]
-"""The kinds that a bolt's documents hold as they are."""
+"""The kinds that a bolt's documents of days hold as they are."""
 
-Changing = Stored | Literal["segment"]
+Hourly = Literal["online", "session"]
+"""The kinds that are worked out from a bolt's documents of hours."""
+
+Changing = Stored | Hourly | Literal["segment"]
 """The kinds that change with a bolt's documents."""
 
 COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
 """The bolts whose documents hold them."""
+
+HOURLY: dict[Hourly, str] = {"online": "onlinehour", "session": "sessionhour"}
 
 NOBODY: Numbers = np.empty(0, np.uint32)
 
@@ -54,6 +59,50 @@ class Payments:
 
 
 NO_PAYMENTS = Payments(NOBODY, np.empty(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCounts:
+    """How many players were online in each minute of a day.
+
+    Attributes:
+        first: the day's first minute, in minutes since 1970.
+        counts: by minute of the day; -1: unknown.
+        hours: when the hours of the day begin, in Unix seconds.
+        several_zones: whether some of it may lie in the day before or after of an area, which is in another zone.
+    """
+
+    first: int
+    counts: NDArray[np.int64]
+    hours: tuple[int, ...]
+    several_zones: bool = False
+
+
+def _no_head_counts(day: int) -> HeadCounts:
+    return HeadCounts(0, np.empty(0, np.int64), ())
+
+
+@dataclass(frozen=True, slots=True)
+class DaySessions:
+    """Sessions that began on one day.
+
+    Attributes:
+        accts: whose each was.
+        seconds: how long each lasted; of one that has not ended, how long its ended part did.
+        ways: how each ended; see :mod:`analytics.timers.sessions`.
+    """
+
+    accts: Numbers
+    seconds: NDArray[np.int64]
+    ways: NDArray[np.uint8]
+
+
+NO_SESSIONS = DaySessions(NOBODY, np.empty(0, np.int64), np.empty(0, np.uint8))
+
+
+def _no_sessions(day: int) -> DaySessions:
+    return NO_SESSIONS
+
 
 TIERS = (1_000, 10_000)
 """Where no others are configured: from how many cents in a month on a payer is a dolphin, and from how many a whale."""
@@ -110,6 +159,8 @@ class Facts:
         login_spans: who logged in on any day from the first to the last one, a bit an acct, where that is known as a whole.
         tiers: from how many cents in a month on a payer is a dolphin, and from how many a whale.
         split: how a segment divides the accts; None: they are counted as a whole.
+        online: takes a day; returns how many players were online. A plat's or game's days are those of its own zone.
+        sessions: takes a day; returns the sessions that began on it.
     """
 
     accts: int
@@ -122,6 +173,8 @@ class Facts:
     split: Split | None = None
     tiers: tuple[int, int] = TIERS
     login_spans: Mapping[Span, Bits] = field(default_factory=dict)
+    online: Callable[[int], HeadCounts] = _no_head_counts
+    sessions: Callable[[int], DaySessions] = _no_sessions
 
     def divided(self, accts: Numbers, day: int) -> list[Numbers]:
         """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""
@@ -146,6 +199,14 @@ class Facts:
         order, bounds = np.argsort(places, kind="stable"), self._bounds(places)
         accts, cents = np.split(payments.accts[order], bounds), np.split(payments.cents[order], bounds)
         return list(map(Payments, accts, cents))
+
+    def divided_sessions(self, sessions: DaySessions, day: int) -> list[DaySessions]:
+        """Return sessions by the value that their accts have on ``day``."""
+        if self.split is None:
+            return [sessions]
+        places = self.split.places_on(sessions.accts, day)
+        parts = [places == part for part in range(self.split.values)]
+        return [DaySessions(sessions.accts[one], sessions.seconds[one], sessions.ways[one]) for one in parts]
 
     def _bounds(self, places: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return where each value but the first begins among sorted ``places``."""

@@ -39,7 +39,7 @@ class Timer:
         documents: takes facts and the first days of periods, in any order; yields a document for each that can have
             one by now, where a segment divides the accts one for each value. Many periods at once cost far less than one by
             one.
-        of_totals: whether there are documents of whole games and plats, too.
+        of_segments: whether there are documents of the values of segments, too.
         login_periods: of how many weeks or months after its own a document looks at the logins, each taken as a whole; 0:
             it looks at those of single days.
         cohort: "signup" or "pay" where a document is about the accts that signed up, or first paid, in its period: without any
@@ -53,7 +53,7 @@ class Timer:
     documents: Callable[[Facts, Iterable[int]], Iterator[Document]]
     looks: Looks
     period: TimerPeriod = "day"
-    of_totals: bool = True
+    of_segments: bool = True
     login_periods: int = 0
     cohort: Stored | None = None
     uses_start: bool = False

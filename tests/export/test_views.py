@@ -29,7 +29,7 @@ from analytics.store.store import DIVIDED, TOTAL
 from analytics.testing.mongod import Server
 from analytics.timers import TIMERS
 
-OF_SEGMENTS = [f"{name}{DIVIDED}" for name in TIMERS]
+OF_SEGMENTS = [f"{name}{DIVIDED}" for name, timer in TIMERS.items() if timer.of_segments]
 ROOT = Path(__file__).resolve().parents[2]
 BSON_TYPES = {
     "VARCHAR": {"string"},

@@ -78,6 +78,11 @@ def day_start(zone: str, day: date) -> int:
 
 def hour_start(zone: str, ts: int) -> int:
     """Return the first instant of the hour: same date, same hour shown, same distance to UTC."""
+    return _hour_of_minute(zone, ts // 60 * 60)
+
+
+@cache
+def _hour_of_minute(zone: str, ts: int) -> int:
 
     def shown(at: int) -> tuple[date, int, timedelta | None]:
         wall = _wall(zone, at)
@@ -392,6 +397,51 @@ def usercenter(area: Area) -> Documents:
     return documents
 
 
+def _highest(rows: Iterable[Fields]) -> dict[int, int]:
+    """Return, by the start of each minute with head counts, the highest of them."""
+    found = _by(lambda row: row["ts"] // 60 * 60, rows)
+    return {minute: max(row["data"]["online"] for row in found[minute]) for minute in sorted(found)}
+
+
+def _held(counts: dict[int, int], last: int) -> dict[int, int]:
+    """Return what is known of each minute: a count holds until the next or for ten minutes, the last one for ``last``."""
+    starts, known = list(counts), {}
+    for start, following in zip(starts, [*starts[1:], starts[-1] + 60 * last], strict=True):
+        for minute in range(start, min(following, start + 600), 60):
+            known[minute] = counts[start]
+    return known
+
+
+def _said_of_minutes(known: dict[int, int]) -> Fields:
+    peak = max(known.values())
+    first = min(minute for minute, online in known.items() if online == peak)
+    average = shown(sum(known.values()), len(known), 2)
+    return {"acu": average, "pcu": peak, "pcu_ts": first, "minutes": len(known)}
+
+
+def onlinehour(area: Area) -> Documents:
+    documents = {}
+    for ts, rows in _by(lambda row: area.hour(row["ts"]), area.records["online_logcount"]).items():
+        id_, head = area.head(ts=ts)
+        documents[id_] = head | _said_of_minutes(_held(_highest(rows), 1))
+    return documents
+
+
+def sessionhour(area: Area) -> Documents:
+    logins, logouts = area.records["login_logcount"], area.records["logout_logcount"]
+    documents = {}
+    for ts in {area.hour(row["ts"]) for row in (*logins, *logouts)}:
+        id_, head = area.head(ts=ts)
+        came = {(row["ts"], row["data"]["acct"]) for row in logins if area.hour(row["ts"]) == ts}
+        left = {_left(row) for row in logouts if area.hour(row["ts"]) == ts}
+        documents[id_] = head | {"logins": len(came), "logouts": len(left)}
+    return documents
+
+
+def _left(row: Fields) -> tuple[int, int | None, str]:
+    return row["ts"], row["data"].get("seconds"), row["data"]["acct"]
+
+
 def userlevel(area: Area) -> Documents:
     documents = {}
     for ts, rows in _by(lambda row: area.day(row["ts"]), area.roles()).items():
@@ -415,12 +465,70 @@ OF_RECORDS: dict[str, Callable[[Area], Documents]] = _accts_bolts() | {
     one.__name__: one
     for one in (
         *(paysummary, payorderdetail, server, coinhour, coinday, cointype, gamecopy, mainline, shop),
-        *(userpay, usercenter, userlevel),
+        *(userpay, usercenter, userlevel, onlinehour, sessionhour),
     )
 }
 
 
 # -- The documents that change as days begin, of areas and of whole games.
+
+
+GAP, LIMIT = 5 * 60, 12 * 3600
+
+
+class _Visits:
+    """The logins and logouts of an area, by day."""
+
+    def __init__(self, area: Area) -> None:
+        self.zone = area.place.zone
+        self.days: dict[date, set[tuple[str, int, int, int | None]]] = defaultdict(set)
+        """Acct, time, its rank among those of one second, and for a logout the seconds that it says."""
+        for row in area.records["login_logcount"]:
+            self.days[date_of(self.zone, row["ts"])].add((row["data"]["acct"], row["ts"], 1, None))
+        for row in area.records["logout_logcount"]:
+            ts, seconds, acct = _left(row)
+            self.days[date_of(self.zone, ts)].add((acct, ts, 0 if seconds else 2, seconds))
+
+    def sessions(self, day: date, over: bool) -> list[tuple[str, int, str]]:
+        """Return of each session that began on a day its acct, its seconds, and what ended it."""
+        seen = [one for near in (day - DAY, day, day + DAY) for one in self.days.get(near, ())]
+        if all(rank == 1 for _, _, rank, _ in seen):
+            return []
+        newest = max(ts for _, ts, _, _ in seen)
+        end = day_start(self.zone, day + 2 * DAY)
+        found = []
+        for acct, rows in _by(lambda one: one[0], seen).items():
+            own: list[list[tuple[int, int, str]]] = []
+            for begin, until, way, before in self._stretches(rows, None if over else newest, end):
+                if not own or begin - before > GAP:
+                    own.append([])
+                own[-1].append((begin, until, way))
+            found += [
+                (acct, sum(until - begin for begin, until, _ in one), one[-1][2])
+                for one in own
+                if date_of(self.zone, one[0][0]) == day
+            ]
+        return found
+
+    def _stretches(
+        self, rows: list[Any], newest: int | None, end: int
+    ) -> Iterable[tuple[int, int, str, int]]:
+        """Yield begin and end of each stretch of an acct, what ended it, and the time of the record before."""
+        ordered = sorted(rows, key=lambda one: (one[1], one[2], -1 if one[3] is None else one[3]))
+        for n, (_, ts, rank, seconds) in enumerate(ordered):
+            before = ordered[n - 1] if n else None
+            after = ordered[n + 1] if n + 1 < len(ordered) else None
+            sign = before[1] if before else ts - LIMIT - GAP - 1
+            if rank == 1:
+                if after and after[1] - ts <= LIMIT:
+                    yield ts, after[1], "login" if after[2] == 1 else "logout", sign
+                elif newest is None or after or ts + LIMIT <= newest:
+                    yield ts, min(ts + LIMIT, end), "limit", sign
+                else:
+                    yield ts, ts, "open", sign
+            elif not (before and before[2] == 1 and ts - before[1] <= LIMIT) and seconds is not None:
+                least = ts - LIMIT if not before else before[1] + (LIMIT if before[2] == 1 else 0)
+                yield max(ts - min(seconds, LIMIT), least), ts, "logout", sign
 
 
 class Scope:
@@ -446,6 +554,10 @@ class Scope:
         self.begun, self.ended = max(todays), min(todays) - DAY
         starts = [date_of(area.place.zone, start) for area in areas if (start := area.start()) is not None]
         self.opened = min(starts, default=None)
+        self.counts = [
+            _highest(area.records["online_logcount"]) for area in areas if area.records["online_logcount"]
+        ]
+        self.visits = [_Visits(area) for area in areas]
         self.value = ""
         self.values: dict[str, tuple[date, str]] = {}
         """Per acct its value, and since which day."""
@@ -543,6 +655,59 @@ def lifecycle(scope: Scope) -> Documents:
         id_, document = scope.document(day, fields)
         documents[id_] = document
         if not (active or before):
+            scope.nobody.add(id_)
+    return documents
+
+
+def onlineday(scope: Scope) -> Documents:
+    known: dict[int, int] = defaultdict(int)
+    for counts in scope.counts:
+        for minute, online in _held(counts, 10).items():
+            known[minute] += online
+    documents = {}
+    for day, minutes in _by(lambda minute: date_of(scope.zone, minute), sorted(known)).items():
+        if day > scope.begun:
+            continue
+        table = {}
+        for hour, some in _by(lambda minute: hour_start(scope.zone, minute), minutes).items():
+            table[str(hour)] = _said_of_minutes({minute: known[minute] for minute in some})
+            del table[str(hour)]["minutes"], table[str(hour)]["pcu_ts"]
+        fields = _said_of_minutes({minute: known[minute] for minute in minutes})
+        # Where an area is in another zone, some of the day lies in its next one.
+        last = day if scope.zones == {scope.zone} else day + DAY
+        id_, document = scope.document(day, fields | {"hours": table, "final": last <= scope.ended})
+        documents[id_] = document
+    return documents
+
+
+LENGTHS = [*range(1, 61), *range(65, 245, 5), *range(270, 1470, 30), 3000]
+
+
+def sessionday(scope: Scope) -> Documents:
+    documents = {}
+    known = {day for visits in scope.visits for day in visits.days}
+    for day in known | {day - DAY for day in known}:
+        over = day + DAY <= scope.ended
+        every = [one for visits in scope.visits for one in visits.sessions(day, over)]
+        some = [one for one in every if scope.has(one[0], day)]
+        if day > scope.begun or not (some or scope.value):
+            continue
+        ended = [one for one in some if one[2] != "open"]
+        seconds = [one[1] for one in ended]
+        minutes = sorted(min(n for n in LENGTHS if 60 * n >= one) for one in seconds)
+        fields = {
+            **{"sessions": len(some), "accts": len({one[0] for one in some})},
+            **{"open": len(some) - len(ended), "seconds": sum(seconds)},
+            "playtime": shown(sum(seconds), len({one[0] for one in some}), 2),
+            "median_minutes": minutes[(len(minutes) - 1) // 2] if minutes else None,
+            "ended_by_login": len([one for one in ended if one[2] == "login"]),
+            "ended_by_limit": len([one for one in ended if one[2] == "limit"]),
+            "lengths": {str(n): minutes.count(n) for n in sorted(set(minutes))},
+            "final": over,
+        }
+        id_, document = scope.document(day, fields)
+        documents[id_] = document
+        if not some:
             scope.nobody.add(id_)
     return documents
 
@@ -763,6 +928,8 @@ OF_DAYS: dict[str, Callable[[Scope], Documents]] = {
     "activeweek": lambda scope: _activity(scope, week_of),
     "activemonth": lambda scope: _activity(scope, month_of),
     "lifecycle": lifecycle,
+    "onlineday": onlineday,
+    "sessionday": sessionday,
     "loginretention": lambda scope: _retention(scope, "reg", scope.signups, scope.logins),
     "loginlong": lambda scope: _after(scope, "reg", scope.signups, scope.logins, *AFTER["long"]),
     "loginweek": lambda scope: _after(scope, "reg", scope.signups, scope.logins, *AFTER["week"]),
@@ -819,7 +986,8 @@ def by_values(
         own = [area for area in areas if area.id in scope.areas]
         for name, cut in world.segments.get(scope.head["game"], {}).items():
             for part in scope.by_value(name, cut, own):
-                for of, documents in OF_DAYS.items():
+                for of in OF_DAYS.keys() - {"onlineday"}:
+                    documents = OF_DAYS[of]
                     collection = f"{of}_segment{'_total' if 'scope' in scope.head else ''}"
                     part.nobody.clear()
                     all_of_them = _payers_again(part, of) if of in PAYERS_AGAIN else documents(part)

@@ -113,6 +113,10 @@ class _Players:
             for acct in names:
                 self._player(area, acct)
             self._payments(area, names)
+        for area, place in self.world.areas.items():
+            if place.zone != SILENT:
+                self._head_counts(area)
+                self._logouts(area)
 
     def _names(self, area: str, game: str) -> list[str]:
         """Return the area's players: its own, those who play in other areas of the game as well, and odd ones."""
@@ -144,6 +148,42 @@ class _Players:
             self._deeds(area, day, acct)
             for uid in roles:
                 self._role(area, day, acct, uid)
+
+    def _head_counts(self, area: str) -> None:
+        """Some in a row, now and then: of minutes that are close enough for the one before to hold, or not."""
+        random = self.random
+        for day in self._days(self.months.first):
+            for _ in range(random.choice([0, 1, 2])):
+                ts = self._ts(area, day)
+                for _ in range(random.randrange(1, 5)):
+                    code, data = (
+                        "online_logcount",
+                        {"online": random.choice([0, 1, 7, random.randrange(10**9)])},
+                    )
+                    self._send(f"gamelog.{code}", area, ts, {"op": {"code": code, "id": 1}, "data": data})
+                    ts += random.choice([20, 61, 200, 540, 600, 700])
+
+    def _logouts(self, area: str) -> None:
+        """Most logins have one, soon or very late; some come without a login, or in its second, or do not say for how long."""
+        random = self.random
+        logins = [one.record[1] for one in self.sent if one.record[0] == "gamelog.login_logcount"]
+        for login in logins:
+            if login["area"] != area or random.random() < 0.3:
+                continue
+            length = random.choice(
+                [0, 1, 60, 61, 299, 3600, 7200, 12 * 3600, 12 * 3600 + 1, random.randrange(30 * 3600)]
+            )
+            acct = login["data"]["acct"] if random.random() < 0.95 else f"lone-{area[-2:]}"
+            said = random.choice([length, length, length + 7, 0, None, None, 10**6])
+            data = (
+                {"acct": acct} if said is None and random.random() < 0.5 else {"acct": acct, "seconds": said}
+            )
+            op = {"code": "logout_logcount", "id": 1}
+            self._send("gamelog.logout_logcount", area, login["ts"] + length, {"op": op, "data": data})
+            if random.random() < 0.2:
+                again = login["ts"] + length + random.choice([0, 1, 300, 301])
+                op, data = {"code": "login_logcount", "id": 1}, {"acct": login["data"]["acct"]}
+                self._send("gamelog.login_logcount", area, again, {"op": op, "data": data})
 
     def _deeds(self, area: str, day: date, acct: str) -> None:
         random = self.random

@@ -48,6 +48,8 @@ READS = {
     "mainline": ["gamelog.trunk_task_accept", "gamelog.trunk_task_finish"],
     "shop": ["gamelog.shop_logbuy"],
     **{"usercenter": ["syncuser"], "userlevel": ["syncuser"]},
+    "onlinehour": ["gamelog.online_logcount"],
+    "sessionhour": [LOGINS, "gamelog.logout_logcount"],
 }
 
 

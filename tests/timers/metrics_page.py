@@ -12,20 +12,29 @@ from datetime import UTC, date, datetime
 from itertools import zip_longest
 from pathlib import Path
 
-from worlds import World
+import numpy as np
+from worlds import EPOCH, World
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.core.reference import run
 from analytics.timers import TIMERS, start
+from analytics.timers.facts import Clock, DaySessions, Facts
+from analytics.timers.sessions import LOGIN, UNKNOWN, sessions_of
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
 ABSENT = "-"
 VALUES = ["a", "b", "other", "unknown"]
 FIRST = "first column"
 SHANGHAI = "Asia/Shanghai"
-OP_CODES = {"login": "login_logcount", "signup": "signup_logcount", "createrole": "createrole_logcount"}
+OP_CODES = {
+    "login": "login_logcount",
+    "signup": "signup_logcount",
+    "createrole": "createrole_logcount",
+    "online": "online_logcount",
+    "logout": "logout_logcount",
+}
 
 
 @dataclass
@@ -105,7 +114,8 @@ def documents_of(example: Example, mark: bool = False) -> list[dict]:
     ``mark``: with the content of the row's first cell, as the page would write it.
     """
     of_days = example.happened.columns[0] == "day"
-    documents = list(_of_days(example)) if of_days else _of_records(example)
+    of_records = _of_visits if example.bolt == "sessionday" else _of_records
+    documents = list(_of_days(example)) if of_days else of_records(example)
     return [{name: value for name, value in one.items() if mark or name != FIRST} for one in documents]
 
 
@@ -126,6 +136,29 @@ def _of_days(example: Example) -> Iterator[dict]:
         yield {FIRST: first, "area": row.get("area", ABSENT), "value": row.get("value", ABSENT)} | fields
 
 
+def _of_visits(example: Example) -> list[dict]:
+    """Return the documents of sessions, long after."""
+    where, rows = _zone(example.happened), list(example.happened.records())
+    names = sorted({row["acct"] for row in rows})
+    accts = np.array([names.index(row["acct"]) for row in rows], np.uint32)
+    times = np.array([_at(row["at"], where) for row in rows])
+    said = {"login": LOGIN, "logout": UNKNOWN}
+    seconds = np.array(
+        [int(row["seconds"]) if row["seconds"] != ABSENT else said[row["record"]] for row in rows]
+    )
+
+    def sessions(day: int) -> DaySessions:
+        first, second, third = (where.day_of(str(date.fromordinal(day + n))) for n in range(3))
+        return sessions_of(accts, times, seconds, (first, second), third, over=True)
+
+    facts = Facts(len(names), Clock(1_000_000, 1_000_000), sessions=sessions)
+    found = []
+    for first in (row[0] for row in example.said.rows):
+        [one] = TIMERS[example.bolt].documents(facts, [date.fromisoformat(first).toordinal()])
+        found.append({FIRST: first} | ({} if one.empty else one.fields))
+    return found
+
+
 def _world(happened: Table, area: str) -> World:
     """Return what happened in ``area``, or in all of them (`*`): a day of each is one day of the game."""
     told = [row for row in happened.records() if area in (row.get("area", "*"), "*")]
@@ -137,15 +170,20 @@ def _world(happened: Table, area: str) -> World:
         today[row.get("area")] = (
             max(day, today.get(row.get("area"), 0)) if mark else today.get(row.get("area"), 0)
         )
-        world.signs_up.setdefault(day, set()).update(_accts(row["signs up"]))
-        world.logs_in.setdefault(day, set()).update(_accts(row["logs in"]))
+        signs_up, logs_in = _accts(row.get("signs up", ABSENT)), _accts(row.get("logs in", ABSENT))
+        world.signs_up.setdefault(day, set()).update(signs_up)
+        world.logs_in.setdefault(day, set()).update(logs_in)
+        for clock, _, online in (one.partition(" ") for one in _listed(row.get("online", ABSENT))):
+            hour, minute = map(int, clock.split(":"))
+            at = (day - EPOCH) * 1440 + 60 * hour + minute
+            world.online.setdefault(row.get("area", "*"), []).append((at, int(online)))
         for acct, _, amount in (one.partition(" ") for one in _listed(row.get("pays", ABSENT))):
             paid = world.pays.setdefault(day, {})
             paid[acct] = paid.get(acct, 0) + round(100 * float(amount))
         for acct, _, property_ in (one.partition(" ") for one in _listed(row.get("channel", ABSENT))):
             world.many = len(VALUES)
             world.values.setdefault(acct, (day, VALUES.index(property_ if property_ in VALUES else "other")))
-        if _accts(row["signs up"]) | _accts(row["logs in"]):
+        if signs_up | logs_in:
             world.start_day = min(day, world.start_day or day)
     world.begun, world.ended = max(today.values()), min(today.values()) - 1
     return world

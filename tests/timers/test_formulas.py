@@ -11,10 +11,11 @@ import pytest
 from forms import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from worlds import World
+from worlds import EPOCH, World
 
 from analytics.timers import TIMERS
 from analytics.timers.lifecycle import lifecycle_after
+from analytics.timers.sessions import UPTO
 from analytics.timers.timer import last_of
 
 DAY = date(2024, 2, 1).toordinal()
@@ -40,7 +41,25 @@ def worlds(draw):
         pays={day: {acct: random.randint(-300, 100_000) for acct in some(random)} for day in days},
         tiers=(20_000, 90_000),
         start_day=draw(st.none() | st.integers(DAY - 5, DAY + 5)),
+        online={area: counted(random, days) for area in ("one", "two")},
+        sessions={day: played(random) for day in days},
     )
+
+
+def counted(random, days):
+    """Return head counts of some minutes of some days, some of them within ten minutes."""
+    hours = [(day - EPOCH) * 1440 + 60 * random.randrange(24) for day in days if random.random() < 0.5]
+    minutes = {hour + random.randrange(-5, 40) for hour in hours for _ in range(4)}
+    return [(minute, random.randrange(5)) for minute in sorted(minutes)]
+
+
+def played(random):
+    """Return some sessions: acct, seconds, and how each ended."""
+    lengths = [0, 59, 60, 61, 3600, 3601, 86_400, 90_001]
+    return [
+        (random.choice(ACCTS), random.choice(lengths), random.randrange(4))
+        for _ in range(random.randrange(4))
+    ]
 
 
 @st.composite
@@ -108,6 +127,56 @@ def lifecycle(world, day, absent=7):
     }
     assert said["active"] == said["before"] + said["new"] + said["returned"] - said["lost"]
     return said if day <= world.begun and (active or before) else None
+
+
+def onlineday(world, day):
+    known = {}
+    for counts in world.online.values():
+        for minute, online in counts:
+            later = [other for other, _ in counts if other > minute]
+            for one in range(minute, min([minute + 10, *later])):
+                known[one] = known.get(one, 0) + online
+    hours = [
+        [(one, known[one]) for one in known if one // 60 == (day - EPOCH) * 24 + hour] for hour in range(24)
+    ]
+    minutes = sorted(pair for hour in hours for pair in hour)
+    if day > world.begun or not minutes:
+        return None
+    peak = max(online for _, online in minutes)
+    return {
+        "acu": round(sum(online for _, online in minutes) / len(minutes), 2),
+        "pcu": peak,
+        "pcu_ts": 60 * min(minute for minute, online in minutes if online == peak),
+        "minutes": len(minutes),
+        "hours": {
+            str(some[0][0] // 60 * 3600): {
+                "acu": round(sum(online for _, online in some) / len(some), 2),
+                "pcu": max(online for _, online in some),
+            }
+            for some in hours
+            if some
+        },
+        "final": day <= world.ended,
+    }
+
+
+def sessionday(world, day):
+    some = world.sessions.get(day, [])
+    over = sorted((seconds, acct, way) for acct, seconds, way in some if way != 3)
+    total, accts = sum(seconds for seconds, _, _ in over), {acct for acct, _, _ in some}
+    upto = [min(n for n in UPTO if seconds <= 60 * n) for seconds, _, _ in over]
+    return {
+        "sessions": len(some),
+        "accts": len(accts),
+        "open": len(some) - len(over),
+        "seconds": total,
+        "playtime": round(total / len(accts), 2) if accts else 0,
+        "median_minutes": upto[(len(upto) - 1) // 2] if upto else None,
+        "ended_by_login": sum(way == 1 for _, _, way in over),
+        "ended_by_limit": sum(way == 2 for _, _, way in over),
+        "lengths": {str(n): upto.count(n) for n in sorted(set(upto))},
+        "final": day < world.ended,
+    } if day <= world.begun and some else None  # fmt: skip
 
 
 def returning(size, world, cohort, active, day):
@@ -284,7 +353,7 @@ def ltv(world, day):
 
 
 NAIVE = [
-    activeday, activeweek, activemonth, lifecycle, loginretention, loginlong, loginweek, loginmonth, paytraceday, paylong,
+    activeday, activeweek, activemonth, lifecycle, onlineday, sessionday, loginretention, loginlong, loginweek, loginmonth, paytraceday, paylong,
     payweek, paymonth, kpi, payers, ltv, firstpay,
 ]  # fmt: skip
 
@@ -320,7 +389,11 @@ def test_a_timer_says_what_its_formula_says(naive, world, strangers):
     }
 
 
-@pytest.mark.parametrize("naive", NAIVE, ids=lambda naive: naive.__name__)
+@pytest.mark.parametrize(
+    "naive",
+    [naive for naive in NAIVE if TIMERS[naive.__name__].of_segments],
+    ids=lambda naive: naive.__name__,
+)
 @law
 @given(world=worlds(), values=divisions(), strangers=st.integers(0, 3))
 def test_of_each_value_a_timer_says_what_its_formula_says_of_the_accts_with_it(
@@ -372,7 +445,10 @@ def of_value(world, part, day):
     pays = {
         one: {acct: cents for acct, cents in paid.items() if has(acct)} for one, paid in world.pays.items()
     }
-    return replace(world, signs_up=only(world.signs_up), logs_in=only(world.logs_in), pays=pays)
+    sessions = {one: [each for each in some if has(each[0])] for one, some in world.sessions.items()}
+    return replace(
+        world, signs_up=only(world.signs_up), logs_in=only(world.logs_in), pays=pays, sessions=sessions
+    )
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
@@ -389,7 +465,9 @@ def test_a_document_of_nothing_says_it_in_zeros(timer):
     """So that a document which loses what it spoke of is rewritten whole."""
     (first, *_) = periods(timer, DAY, DAY + 40)
     nothing = World(begun=DAY + 60, ended=DAY + 59, start_day=DAY)
-    thing = World(DAY + 60, DAY + 59, {first: {"a"}}, {first: {"a"}}, {first: {"a": 100}}, DAY)
+    counts, sessions = {"one": [((first - EPOCH) * 1440, 1)]}, {first: [("a", 9, 0)]}
+    happened = {first: {"a"}}, {first: {"a"}}, {first: {"a": 100}}, DAY
+    thing = World(DAY + 60, DAY + 59, *happened, online=counts, sessions=sessions)
     (of_nothing,) = timer.documents(nothing.facts(), [first])
     (of_some,) = timer.documents(thing.facts(), [first])
     assert (of_nothing.empty, of_some.empty) == (True, False)
@@ -397,7 +475,7 @@ def test_a_document_of_nothing_says_it_in_zeros(timer):
     assert not any(
         value
         for name, value in of_nothing.fields.items()
-        if name not in ("final", "retention", "ltv", "paid")
+        if name not in ("final", "retention", "ltv", "paid", "hours", "lengths")
     )
 
 

@@ -1,10 +1,14 @@
 """Small scopes as plain sets of names by day, and the facts that the timer bolts get to see of them."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
-from analytics.timers.facts import NEVER, TIERS, Clock, Facts, Payments, Split
+from analytics.timers.facts import NEVER, TIERS, Clock, DaySessions, Facts, HeadCounts, Payments, Split
+from analytics.timers.online import head_counts
+
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass
@@ -12,7 +16,8 @@ class World:
     """What happened in one scope. Accts are names; ``pays`` in integer cents; days are ordinals.
 
     ``tiers``: in cents. ``begun``, ``ended``: the last day that has. ``values``: per acct since which day it has which value, as its place among
-    ``many`` values; 0: no segment divides the accts.
+    ``many`` values; 0: no segment divides the accts. ``online``: per area, minutes since 1970 with head counts, in order; days are of UTC.
+    ``sessions``: acct, seconds, and how each ended.
     """
 
     begun: int
@@ -24,10 +29,13 @@ class World:
     values: dict[str, tuple[int, int]] = field(default_factory=dict)
     many: int = 0
     tiers: tuple[int, int] = TIERS
+    online: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    sessions: dict[int, list[tuple[str, int, int]]] = field(default_factory=dict)
 
     def facts(self, strangers: int = 0) -> Facts:
         """Return the same as facts. ``strangers``: accts with a number of whom nothing is known."""
-        by_day = [*self.signs_up.values(), *self.logs_in.values(), *self.pays.values()]
+        played = [[acct for acct, *_ in some] for some in self.sessions.values()]
+        by_day = [*self.signs_up.values(), *self.logs_in.values(), *self.pays.values(), *played]
         numbers = {acct: n + strangers for n, acct in enumerate(sorted(set().union(*by_day)))}
 
         def numbered(accts):
@@ -36,6 +44,13 @@ class World:
         def paid(cents):
             accts = sorted(cents)
             return Payments(numbered(accts), np.array([cents[acct] for acct in accts], np.int64))
+
+        def sessions(some):
+            return DaySessions(
+                np.array([numbers[acct] for acct, *_ in some], np.uint32),
+                np.array([seconds for _, seconds, _ in some], np.int64),
+                np.array([way for *_, way in some], np.uint8),
+            )
 
         return Facts(
             accts=len(numbers) + strangers,
@@ -47,7 +62,15 @@ class World:
             start_day=self.start_day,
             split=self._split(numbers, strangers) if self.many else None,
             tiers=self.tiers,
+            online=self._head_counts,
+            sessions=lambda day: sessions(self.sessions.get(day, [])),
         )
+
+    def _head_counts(self, day: int) -> HeadCounts:
+        start = (day - EPOCH) * 86_400
+        of_areas = [np.array(counts, np.int32).reshape(-1, 2) for counts in self.online.values()]
+        hours = tuple(range(start, start + 86_400, 3600))
+        return head_counts((start, start + 86_400), hours, [(one[:, 0], one[:, 1]) for one in of_areas])
 
     def _split(self, numbers: dict[str, int], strangers: int) -> Split:
         since = np.full(len(numbers) + strangers, NEVER, np.int32)

@@ -20,7 +20,7 @@ from analytics.web.translation import LANGUAGES, SOURCE, catalogue, negotiated, 
 
 OTHERS = [code for code in LANGUAGES if code != SOURCE]
 NAMES = {
-    "analytics", "bin", "start", "stop", "restart", "status", "rejected", "replay", "password", "csrf", "CSV", "DAU", "WAU", "MAU", "ARPU",
+    "analytics", "bin", "start", "stop", "restart", "status", "rejected", "replay", "password", "csrf", "CSV", "DAU", "WAU", "MAU", "ACU", "PCU", "ARPU",
     "ARPPU", "LTV", "N", "B", "KiB", "MiB", "GiB", "TiB", "Asia", "Shanghai", "UTC", "from", "to", "area",
     "game", "plat", "lang", "segment", "Cookie", "compare", "before", "https", "wiki", "Authorization", "Bearer",
 }  # fmt: skip

@@ -11,10 +11,11 @@ from analytics.broker.clients import Publisher
 from analytics.config import Config, areas, catalogue, segments
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.collections import collections_of, indexed
-from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.planner import spans
 from analytics.runtime.timers.planning import Plan, of_spans
-from analytics.runtime.timers.rules import tiers, timers_of
+from analytics.runtime.timers.rules import session_rule, tiers, timers_of
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import Scope, all_scopes, divided
 from analytics.runtime.timers.starts import Starts
@@ -43,7 +44,10 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     """
     claimed, bolts = areas(config), catalogue(config)
     session = f"by-hand-{new_session()}"
-    facts, starts = FactsReader(store, claimed, segments(config), tiers(config)), Starts(store, claimed)
+    facts, starts = (
+        FactsReader(store, claimed, segments(config), tiers(config), session_rule(config)),
+        Starts(store, claimed),
+    )
     scopes = all_scopes(config, claimed)
     store.ensure_indexes(indexed(bolts))
     run = Run(

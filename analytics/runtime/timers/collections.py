@@ -7,6 +7,7 @@ from analytics.store import Store
 from analytics.store.store import AREAS, DIVIDED, TOTAL, is_divided
 from analytics.timers import NAMES, TIMERS, rollup
 from analytics.timers.facts import COLLECTIONS as READ
+from analytics.timers.facts import HOURLY
 
 
 def collections_of(name: str, bolts: Catalogue = BOLTS) -> tuple[str, ...]:
@@ -15,8 +16,8 @@ def collections_of(name: str, bolts: Catalogue = BOLTS) -> tuple[str, ...]:
         return (*(f"{bolt.name}{TOTAL}" for bolt in bolts.values() if bolt.totals), AREAS)
     if name not in TIMERS:
         return (name,)
-    ends = ("", TOTAL) if TIMERS[name].of_totals else ("",)
-    return tuple(f"{name}{of}{end}" for of in ("", DIVIDED) for end in ends)
+    parts = ("", DIVIDED) if TIMERS[name].of_segments else ("",)
+    return tuple(f"{name}{of}{end}" for of in parts for end in ("", TOTAL))
 
 
 def written(bolts: Catalogue) -> dict[str, str]:
@@ -33,7 +34,7 @@ def indexed(bolts: Catalogue) -> list[str]:
     own = [name for name in written(bolts) if PROPERTIES in bolts or not is_divided(name)]
     properties = [PROPERTIES] if PROPERTIES in bolts else []
     totalled = [bolt.name for bolt in bolts.values() if bolt.totals]
-    return list(dict.fromkeys((*own, *READ.values(), *properties, *totalled)))
+    return list(dict.fromkeys((*own, *READ.values(), *HOURLY.values(), *properties, *totalled)))
 
 
 def remove_former(store: Store) -> None:

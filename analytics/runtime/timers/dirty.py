@@ -13,11 +13,14 @@ from analytics.core.bolt import CHANGES
 from analytics.core.segments import PROPERTIES
 from analytics.core.tuples import UNDECODABLE, PeriodStart
 from analytics.runtime.timers.scopes import day_of
-from analytics.timers.facts import COLLECTIONS, Changing
+from analytics.timers.facts import COLLECTIONS, HOURLY, Changing
 
 T = TypeVar("T")
 
-KINDS: dict[str, Changing] = {**{name: kind for kind, name in COLLECTIONS.items()}, PROPERTIES: "segment"}
+KINDS: dict[str, Changing] = {
+    **{name: kind for kind, name in (*COLLECTIONS.items(), *HOURLY.items())},
+    PROPERTIES: "segment",
+}
 
 
 class Changed(msgspec.Struct, gc=False):

@@ -7,6 +7,7 @@ change of it is reported: the node, which receives every change, reads an area-d
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Literal
@@ -22,11 +23,13 @@ from analytics.core.numbering import numbers as numbers_in
 from analytics.core.segments import Segments
 from analytics.runtime.timers.arrays import bits, each_once, packed, summed, united
 from analytics.runtime.timers.assigned import Assigned
+from analytics.runtime.timers.hourly import HourlyFacts, OnlineFacts, SessionFacts
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers.facts import (
     COLLECTIONS,
+    HOURLY,
     NO_PAYMENTS,
     NOBODY,
     TIERS,
@@ -35,15 +38,16 @@ from analytics.timers.facts import (
     Changing,
     Clock,
     Facts,
+    Hourly,
     Numbers,
     Payments,
     Span,
     Stored,
     numbered,
 )
-from analytics.timers.timer import Timer
+from analytics.timers.sessions import GAP_SECONDS, LIMIT_SECONDS
 
-Needs = dict[Stored, set[int]]
+Needs = dict[Stored | Hourly, set[int]]
 """Days, per kind of fact."""
 
 DOCUMENTS_AT_ONCE = 100
@@ -51,6 +55,9 @@ HISTORY_AT_ONCE = 50
 BYTES_A_DAY = 250
 """What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 NEARLY = 8
+
+READ = (*COLLECTIONS.values(), *HOURLY.values())
+"""The collections that facts come from."""
 
 _payments = BOLTS["paysummary"].measures["payments"]
 
@@ -60,6 +67,7 @@ class FactsReader:
 
     Args:
         tiers: by game, the bounds of its payers; see :class:`~analytics.timers.facts.Facts`.
+        session_rule: see :class:`~analytics.runtime.timers.hourly.SessionFacts`.
 
     Attributes:
         bytes: about how much memory they take.
@@ -71,10 +79,14 @@ class FactsReader:
         areas: Areas,
         segments: Segments | None = None,
         tiers: Mapping[str, tuple[int, int]] | None = None,
+        session_rule: tuple[int, int] = (GAP_SECONDS, LIMIT_SECONDS),
     ) -> None:
         self._store = store
         self._tiers = tiers or {}
         self._values = Assigned(store, areas, segments or {}, self._number, self._translate)
+        self._online = OnlineFacts(store, areas)
+        self._sessions = SessionFacts(store, areas, self._number, self._translate, session_rule)
+        self._hourly: dict[Hourly, HourlyFacts] = {"online": self._online, "session": self._sessions}
         self._areas = areas
         self._pools = {
             area.id: (area.id, stem_of("game", area.game), stem_of("plat", area.game, area.plat))
@@ -106,6 +118,8 @@ class FactsReader:
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
         self._spans: dict[str, dict[Span, Bits]] = defaultdict(dict)
+        for hourly in self._hourly.values():
+            hourly.clear()
 
     @property
     def bytes(self) -> int:
@@ -120,12 +134,16 @@ class FactsReader:
         days: int = sum(map(attrgetter("nbytes"), arrays)) + len(arrays) * BYTES_A_DAY
         names = sum(accts.nbytes for accts in self._numbers.values())
         translated = sum(table.nbytes for table in self._translated.values())
-        return days + names + translated + self._values.bytes
+        others = sum(hourly.bytes for hourly in self._hourly.values())
+        return days + names + translated + others + self._values.bytes
 
     def forget(self, kind: Changing, area: str, day: int) -> None:
         """Take it that an area's day has changed."""
         if kind == "segment":
             self._values.forget(area, day)
+            return
+        if kind == "online" or kind == "session":
+            self._hourly[kind].forget(area, day)
             return
         for stem in self._pools[area]:
             if kind == "pay":
@@ -138,8 +156,10 @@ class FactsReader:
                     for span in [span for span in spans if span[0] <= day <= span[1]]:
                         del spans[span]
 
-    def trim(self, needs: Mapping[Stored, set[int]]) -> None:
-        """Forget the logins and sign-ups of all other days."""
+    def trim(self, needs: Needs) -> None:
+        """Forget the facts of all other days, except payments."""
+        for name, hourly in self._hourly.items():
+            hourly.trim(needs.get(name, set()))
         for kind, known in self._accts.items():
             wanted = needs.get(kind, set())
             for of in known.values():
@@ -152,7 +172,12 @@ class FactsReader:
         self.load_areas(listed)
         for scope, days in listed:
             if scope.is_total:
-                for kind, of_kind in days.items():
+                if "session" in days:
+                    # All accts of sessions have numbers in the whole before any is looked at.
+                    for area in scope.areas:
+                        self._translate(area, scope.pool, NOBODY)
+                for kind in COLLECTIONS:
+                    of_kind = days.get(kind, set())
                     for day in sorted(self._missing(kind, scope.pool, of_kind)):
                         self._unite(kind, scope, day)
                         gevent.sleep(0)
@@ -161,9 +186,12 @@ class FactsReader:
         """Read what of ``needs`` is not known yet of the scopes' areas."""
         missing: dict[Stored, dict[tuple[str, int], None]] = {kind: {} for kind in COLLECTIONS}
         for scope, days in needs:
-            for kind, of_kind in days.items():
-                for area in scope.areas:
-                    missing[kind].update(((area, day), None) for day in self._missing(kind, area, of_kind))
+            for area in scope.areas:
+                for kind in COLLECTIONS:
+                    missed = self._missing(kind, area, days.get(kind, set()))
+                    missing[kind].update(((area, day), None) for day in missed)
+                for name, hourly in self._hourly.items():
+                    hourly.load(area, days.get(name, set()))
         for kind, pairs in missing.items():
             self._read(kind, list(pairs))
 
@@ -243,6 +271,8 @@ class FactsReader:
             self._values.split(scope, accts) if scope.segment else None,
             self._tiers.get(scope.game, TIERS),
             self._spans[stem],
+            partial(self._online.of, scope),
+            partial(self._sessions.of, scope, clock),
         )
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:
@@ -265,9 +295,7 @@ class FactsReader:
         None where nothing is stored.
         """
         zone = self._areas[area].zone
-        found = [
-            next(iter(self._store.find(name, area=area, batch=1)), None) for name in COLLECTIONS.values()
-        ]
+        found = [next(iter(self._store.find(name, area=area, batch=1)), None) for name in READ]
         days = [day_of(zone, first["ts"]) for first in found if first]
         if not days:
             return None
@@ -285,9 +313,7 @@ class FactsReader:
 
     def _is_stored_since(self, area: str, ts: int) -> bool:
         return any(
-            True
-            for name in COLLECTIONS.values()
-            for _ in islice(self._store.find(name, area=area, since=ts, batch=1), 1)
+            True for name in READ for _ in islice(self._store.find(name, area=area, since=ts, batch=1), 1)
         )
 
     def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:
@@ -372,23 +398,3 @@ class FactsReader:
             new = numbers_of(self._numbers[stem], own, len(table))
             table = self._translated[area, stem] = np.concatenate([table, new])
         return table[accts]
-
-
-def spans(
-    facts: FactsReader, scopes: Sequence[Scope], timers: Iterable[Timer], now: int
-) -> dict[Scope, tuple[int, int]]:
-    """Return the first and last day on which any of the timer bolts may have something to say, per scope that has facts."""
-    back = max((-days[0] for timer in timers for days in timer.looks.values()), default=0)
-    stored = {}
-    for scope in scopes:
-        for area in scope.areas:
-            if area not in stored:
-                stored[area] = facts.days_stored(area, scope.last_day(now))
-                gevent.sleep(0)
-    result = {}
-    for scope in scopes:
-        days = [found for area in scope.areas if (found := stored[area])]
-        if days:
-            last = max(last for _, last in days) + back
-            result[scope] = min(first for first, _ in days), min(last, scope.last_day(now))
-    return result

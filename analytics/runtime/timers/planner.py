@@ -1,13 +1,13 @@
 """What a run computes: the plans that follow from changes, from days that begin and end, and from what is stored."""
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import gevent
 
 from analytics.runtime.timers import planning
 from analytics.runtime.timers.dirty import Dirty
-from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.planning import Plan
 from analytics.runtime.timers.scopes import Scope
 from analytics.timers.timer import Timer
@@ -113,3 +113,23 @@ class Planner:
             scope.last_day(now),
             lambda day: self._facts.days_paid_next(scope, day),
         )
+
+
+def spans(
+    facts: FactsReader, scopes: Sequence[Scope], timers: Iterable[Timer], now: int
+) -> dict[Scope, tuple[int, int]]:
+    """Return the first and last day on which any of the timer bolts may have something to say, per scope that has facts."""
+    back = max((-days[0] for timer in timers for days in timer.looks.values()), default=0)
+    stored = {}
+    for scope in scopes:
+        for area in scope.areas:
+            if area not in stored:
+                stored[area] = facts.days_stored(area, scope.last_day(now))
+                gevent.sleep(0)
+    result = {}
+    for scope in scopes:
+        days = [found for area in scope.areas if (found := stored[area])]
+        if days:
+            last = max(last for _, last in days) + back
+            result[scope] = min(first for first, _ in days), min(last, scope.last_day(now))
+    return result

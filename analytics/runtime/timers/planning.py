@@ -141,9 +141,9 @@ def of_spans(
 
 def for_scope(timers: Mapping[str, Timer], scope: Scope) -> Mapping[str, Timer]:
     """Return the timer bolts that have documents of the scope."""
-    if not scope.is_total:
+    if not scope.segment:
         return timers
-    return {name: timer for name, timer in timers.items() if timer.of_totals}
+    return {name: timer for name, timer in timers.items() if timer.of_segments}
 
 
 def days_of_areas(plan: Plan) -> dict[str, set[int]]:

@@ -7,6 +7,7 @@ from analytics.timers import TIMERS
 from analytics.timers.facts import TIERS
 from analytics.timers.lifecycle import lifecycle, lifecycle_after
 from analytics.timers.payers import payers
+from analytics.timers.sessions import sessionday
 from analytics.timers.timer import Timer
 
 
@@ -23,7 +24,16 @@ def tiers(config: Config) -> dict[str, tuple[int, int]]:
     }
 
 
+def session_rule(config: Config) -> tuple[int, int]:
+    """Return after which gap a login still continues a session, and when a lost logout ends one, in seconds."""
+    return round(60 * config.timers.session_gap_minutes), round(3600 * config.timers.session_limit_hours)
+
+
 def rules(config: Config) -> dict[str, str]:
     """Return, by timer bolt, a text that changes with the rules that its documents depend on."""
     others = sorted((game, bounds) for game, bounds in tiers(config).items() if bounds != TIERS)
-    return {lifecycle.name: f"absent_days {config.timers.absent_days}", payers.name: f"tiers {others}"}
+    return {
+        lifecycle.name: f"absent_days {config.timers.absent_days}",
+        payers.name: f"tiers {others}",
+        sessionday.name: "gap {} limit {}".format(*session_rule(config)),
+    }

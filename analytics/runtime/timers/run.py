@@ -24,7 +24,7 @@ from analytics.runtime.timers.writing import Changes, Done, TimerWriter, tuple_o
 from analytics.store import Store, Write
 from analytics.store.store import Document
 from analytics.system.tasks import share
-from analytics.timers.facts import Facts
+from analytics.timers.facts import HOURLY, Facts
 from analytics.timers.start import NAME as START
 from analytics.timers.timer import Document as Computation
 from analytics.timers.timer import Timer
@@ -201,7 +201,7 @@ class Run:
         """Where memory is short, forget the facts that the chunk does not look at."""
         if self._facts.bytes <= self._max_bytes:
             return
-        wanted: Needs = {"login": set(), "signup": set()}
+        wanted: Needs = {"login": set(), "signup": set(), **{kind: set() for kind in HOURLY}}
         now = int(self._now())
         for scope, work in chunk.items():
             days, _ = needs(work, self._timers, scope.last_day(now))

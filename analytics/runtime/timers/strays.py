@@ -14,8 +14,9 @@ import gevent
 
 from analytics.core.areas import Areas
 from analytics.core.segments import Segments
-from analytics.runtime.timers.facts import FactsReader, spans
+from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.planner import spans
 from analytics.runtime.timers.scopes import Scope, day_of, suffixes
 from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.wanted import Wanted

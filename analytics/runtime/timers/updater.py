@@ -14,7 +14,7 @@ from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import SKEW_SECONDS, Now
 from analytics.runtime.timers.planner import Planner
 from analytics.runtime.timers.position import TimersPosition
-from analytics.runtime.timers.rules import rules, tiers
+from analytics.runtime.timers.rules import rules, session_rule, tiers
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import all_scopes, divided, next_boundary
 from analytics.runtime.timers.starts import Starts
@@ -54,7 +54,7 @@ class Updater:
         self._scopes = all_scopes(config, self._areas)
         self._segments = segments(config)
         self._rules = rules(config)
-        self._facts = FactsReader(store, self._areas, self._segments, tiers(config))
+        self._facts = FactsReader(store, self._areas, self._segments, tiers(config), session_rule(config))
         self._starts = Starts(store, self._areas)
         self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
         self._boundary = 0

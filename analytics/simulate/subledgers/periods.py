@@ -249,6 +249,36 @@ def _first_payment(scope: LedgerScope, day: int, today: int) -> Fields | None:
     }
 
 
+def _played(scope: LedgerScope, day: int, today: int) -> Fields | None:
+    every = scope.sessions.get(day, [])
+    among = scope.only(one.acct for one in every)
+    some = [one for one in every if one.acct in among]
+    over = [one for one in some if one.way != "open"]
+    if not some:
+        return None
+    seconds = sum(one.seconds for one in over)
+    upto = sorted(_rounded_up(one.seconds) for one in over)
+    return {
+        "sessions": len(some),
+        "accts": len(among),
+        "open": len(some) - len(over),
+        "seconds": seconds,
+        "playtime": round(seconds / len(among), 2),
+        "median_minutes": upto[(len(upto) - 1) // 2] if upto else None,
+        "ended_by_login": sum(one.way == "login" for one in over),
+        "ended_by_limit": sum(one.way == "limit" for one in over),
+        "lengths": {str(n): upto.count(n) for n in sorted(set(upto))},
+        "final": day + 1 < today,
+    }
+
+
+def _rounded_up(seconds: int) -> int:
+    """Return minutes, rounded up to one of those that a histogram has: ever fewer as they grow."""
+    minutes = max(1, -(-seconds // 60))
+    step = 1 if minutes <= 60 else 5 if minutes <= 240 else 30 if minutes <= 1440 else 3000
+    return -(-minutes // step) * step
+
+
 def _quotient(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0
 
@@ -277,6 +307,7 @@ OF_DAYS: dict[str, OfDay] = {
     "loginlong": _long_after("reg"),
     "paylong": _long_after("pay_user"),
     "lifecycle": _lifecycle,
+    "sessionday": _played,
     "loginretention": _retention,
     "paytraceday": _paytrace,
     "kpi": _kpi,

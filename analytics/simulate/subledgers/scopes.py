@@ -1,13 +1,14 @@
 """Logins, sign-ups and payments by day, of areas, plats and whole games."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from analytics.simulate.events import LOGIN, SIGNUP
 from analytics.simulate.subledgers.accts import AcctLedger
 from analytics.simulate.subledgers.common import Calendar, Fields, Servers
 from analytics.simulate.subledgers.payments import PaymentLedger
+from analytics.simulate.subledgers.sessions import Session
 
 AcctSets = dict[int, set[str]]
 
@@ -25,6 +26,7 @@ class LedgerScope:
     login: AcctSets = field(default_factory=lambda: defaultdict(set))
     signup: AcctSets = field(default_factory=lambda: defaultdict(set))
     paid: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    sessions: dict[int, list[Session]] = field(default_factory=lambda: defaultdict(list))
     first: int | None = None
     first_day: int | None = None
     part: str = ""
@@ -65,7 +67,11 @@ class LedgerScope:
 
 
 def scopes(
-    servers: Servers, calendar: Calendar, accts: AcctLedger, payments: PaymentLedger
+    servers: Servers,
+    calendar: Calendar,
+    accts: AcctLedger,
+    payments: PaymentLedger,
+    sessions: Mapping[str, Mapping[int, list[Session]]],
 ) -> list[LedgerScope]:
     """Return every area, plat and game."""
     areas = {area: LedgerScope(area, server.names) for area, server in servers.items()}
@@ -82,6 +88,10 @@ def scopes(
             known = [ts for ts in (scope.first, first) if ts is not None]
             scope.first = min(known, default=None)
             scope.first_day = None if scope.first is None else calendar.day(scope.first)
+    for area, by_day in sessions.items():
+        for scope in of[area]:
+            for day, some in by_day.items():
+                scope.sessions[day] += some
     for area, ts in accts.days() | payments.days():
         day = calendar.day(ts)
         for scope in of[area]:

@@ -16,6 +16,7 @@ from analytics.web.pages import (
     economy,
     games,
     live,
+    online,
     overview,
     payers,
     payment,
@@ -28,6 +29,7 @@ from analytics.web.pages import (
 PAGES: tuple[DashboardPage, ...] = (
     overview.PAGE,
     retention.PAGE,
+    online.PAGE,
     payment.PAGE,
     payers.PAGE,
     economy.PAGE,

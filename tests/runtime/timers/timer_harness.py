@@ -51,6 +51,8 @@ READ = [
     "paysummary",
     "coinhour",
     "cointype",
+    "onlinehour",
+    "sessionhour",
 ]
 NOT_READ = [name for name in BOLTS if name not in READ]
 COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *TIMERS, "serverstarttime")]
@@ -328,7 +330,8 @@ def some_weeks(suite: Suite, first: str, days: int, seed: int, accts: int = 40) 
     rng = random.Random(seed)
     begin = date.fromisoformat(first).toordinal()
     logs: dict[str, list[dict[str, Any]]] = {"login": [], "signup": [], "createrole": []}
-    payments, spent = [], []
+    payments, spent, counts, logouts = [], [], [], []
+    other = random.Random(seed)
     zones = {A: SHANGHAI, B: SHANGHAI, C: "America/New_York"}
     for area, timezone in zones.items():
         names = [f"{area[-1]}{n}" if n % 3 else f"shared{n}" for n in range(accts)]
@@ -342,6 +345,9 @@ def some_weeks(suite: Suite, first: str, days: int, seed: int, accts: int = 40) 
             logs["createrole"] += [
                 log("createrole", acct, start + rng.randrange(80_000), area) for acct in new
             ]
+            logouts += [log("logout", acct, start + other.randrange(80_000), area) for acct in here[:3]]
+            for ts in (start + other.randrange(86_400), start + 86_340):
+                counts.append({"area": area, "ts": ts, "data": {"online": other.randrange(9)}})
             spent += [
                 coins(
                     acct,
@@ -357,6 +363,8 @@ def some_weeks(suite: Suite, first: str, days: int, seed: int, accts: int = 40) 
     for code, records in logs.items():
         rng.shuffle(records)
         suite.send(f"gamelog.{code}_logcount", records)
+    suite.send("gamelog.logout_logcount", logouts)
+    suite.send("gamelog.online_logcount", counts)
     suite.send("payment", payments)
     suite.send("gamelog.yuanbao_logchange", spent)
 

@@ -1,0 +1,210 @@
+"""Facts that are worked out from documents of hours: read by area and day, and kept until a change is reported."""
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import gevent
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.core.areas import Areas
+from analytics.core.periods import Zone
+from analytics.runtime.timers.scopes import Scope, day_of, start_of
+from analytics.store import Store
+from analytics.store.store import Document
+from analytics.timers.facts import HOURLY, NO_SESSIONS, Clock, DaySessions, HeadCounts, Hourly, Numbers
+from analytics.timers.online import head_counts
+from analytics.timers.sessions import LOGIN, sessions_of
+
+Number = Callable[[str, list[str]], Numbers]
+Translation = Callable[[str, str, Numbers], Numbers]
+
+Columns = tuple[NDArray[Any], ...]
+"""What an area's day says, as arrays of one length."""
+
+HOURS_AT_ONCE = 50
+BYTES_A_DAY = 400
+
+
+class HourlyFacts(ABC):
+    """The facts of one kind."""
+
+    kind: Hourly
+
+    def __init__(self, store: Store, areas: Areas) -> None:
+        self._store = store
+        self._areas = areas
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._days: dict[str, dict[int, Columns]] = defaultdict(dict)
+
+    @property
+    def bytes(self) -> int:
+        """Return about how much memory the facts take."""
+        found = [columns for days in self._days.values() for columns in days.values()]
+        return sum(column.nbytes for column in chain.from_iterable(found)) + len(found) * BYTES_A_DAY
+
+    def forget(self, area: str, day: int) -> None:
+        """Take it that an area's day has changed."""
+        self._days[area].pop(day, None)
+
+    def trim(self, wanted: set[int]) -> None:
+        """Forget all other days."""
+        for days in self._days.values():
+            for day in days.keys() - wanted:
+                del days[day]
+
+    def load(self, area: str, days: set[int]) -> None:
+        """Read those of an area's days that are not known yet."""
+        missing = sorted(days - self._days[area].keys())
+        for first, last in _stretches(missing):
+            self._read(area, first, last)
+
+    @abstractmethod
+    def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
+        """Return what the documents of a day's hours, in order and with their lists, say."""
+
+    def _of(self, area: str, days: Iterable[int]) -> Columns:
+        """Return what some days in order say, together."""
+        return tuple(map(np.concatenate, zip(*(self._days[area][day] for day in days), strict=True)))
+
+    def _read(self, area: str, first: int, last: int) -> None:
+        zone, collection = self._areas[area].zone, HOURLY[self.kind]
+        hours: dict[int, list[Document]] = {day: [] for day in range(first, last + 1)}
+        since, until = span_of(zone, first)[0], span_of(zone, last)[1]
+        for document in self._store.find(
+            collection, area=area, since=since, until=until, batch=HOURS_AT_ONCE
+        ):
+            # One that begins at no hour is left over from before the zone was changed.
+            if zone.start("hour", document["ts"]) == document["ts"]:
+                hours[day_of(zone, document["ts"])].append(self._store.whole(collection, document))
+        for day, documents in hours.items():
+            self._days[area][day] = self._columns(area, day, documents)
+        gevent.sleep(0)
+
+
+class OnlineFacts(HourlyFacts):
+    """Head counts: minutes since 1970, and the highest count of each."""
+
+    kind: Hourly = "online"
+
+    def of(self, scope: Scope, day: int) -> HeadCounts:
+        """Return how many players were online in a scope on a day of its zone; its areas' days around it must be loaded."""
+        span = span_of(scope.zone, day)
+        hours = tuple(scope.zone.starts("hour", span[0], span[1] - 1)) if span[0] < span[1] else ()
+        of_areas = (self._of(area, range(day - 1, day + 2)) for area in scope.areas)
+        return head_counts(span, hours, of_areas, scope.zones != {scope.zone})
+
+    def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
+        counts = sorted((minute, online) for one in documents for minute, online in one.get("_counts", ()))
+        # Documents keep a minute's earlier, lower count until their list is compacted.
+        pairs = np.array(list(dict(counts).items()), np.int64).reshape(-1, 2).astype(np.int32)
+        return pairs[:, 0], pairs[:, 1]
+
+
+class SessionFacts(HourlyFacts):
+    """Logins and logouts: accts, times since the day began, and the seconds that logouts say.
+
+    Args:
+        number: takes an area and accts; returns their numbers there.
+        translate: takes an area, the stem of a plat or game, and numbers of accts there; returns their numbers in that.
+        rule: the gap that a login continues a session after, and the limit of a lost logout, in seconds.
+    """
+
+    kind: Hourly = "session"
+
+    def __init__(
+        self, store: Store, areas: Areas, number: Number, translate: Translation, rule: tuple[int, int]
+    ) -> None:
+        self._number = number
+        self._translate = translate
+        self._rule = rule
+        super().__init__(store, areas)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        super().clear()
+        self._derived: dict[str, dict[int, tuple[bool, DaySessions]]] = defaultdict(dict)
+
+    @property
+    def bytes(self) -> int:
+        """Return about how much memory the facts take."""
+        found = [one for days in self._derived.values() for _, one in days.values()]
+        sessions = sum(one.accts.nbytes + one.seconds.nbytes + one.ways.nbytes for one in found)
+        return super().bytes + sessions + len(found) * BYTES_A_DAY
+
+    def forget(self, area: str, day: int) -> None:
+        """Take it that an area's day has changed: sessions of the days around it may be others."""
+        super().forget(area, day)
+        for near in (day - 1, day, day + 1):
+            self._derived[area].pop(near, None)
+
+    def trim(self, wanted: set[int]) -> None:
+        """Forget all other days."""
+        super().trim(wanted)
+        self._derived.clear()
+
+    def of(self, scope: Scope, clock: Clock, day: int) -> DaySessions:
+        """Return the sessions of a scope that began on a day; its areas' days around it must be loaded."""
+        found = [(area, self._of_area(area, day, clock.ended > day)) for area in scope.areas]
+        if not scope.is_total:
+            return found[0][1]
+        some = [(area, one) for area, one in found if len(one.accts)]
+        if not some:
+            return NO_SESSIONS
+        return DaySessions(
+            np.concatenate([self._translate(area, scope.pool, one.accts) for area, one in some]),
+            np.concatenate([one.seconds for _, one in some]),
+            np.concatenate([one.ways for _, one in some]),
+        )
+
+    def _of_area(self, area: str, day: int, over: bool) -> DaySessions:
+        was, sessions = self._derived[area].get(day, (not over, NO_SESSIONS))
+        if was != over:
+            accts, times, seconds = self._of(area, range(day - 1, day + 2))
+            zone = self._areas[area].zone
+            end = span_of(zone, day + 1)[1]
+            sessions = sessions_of(accts, times, seconds, span_of(zone, day), end, over, *self._rule)
+            self._derived[area][day] = over, sessions
+        return sessions
+
+    def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
+        logins = [item.split(" ", 1) for one in documents for item in one.get("_logins", ())]
+        logouts = [item.split(" ", 2) for one in documents for item in one.get("_logouts", ())]
+        accts = self._number(area, [acct for *_, acct in (*logins, *logouts)])
+        begin = self._begin(area, day)
+        times = np.array([int(ts) - begin for ts, *_ in (*logins, *logouts)], np.int32)
+        said = [LOGIN] * len(logins) + [int(seconds) for _, seconds, _ in logouts]
+        return accts, times, np.array(said, np.int32)
+
+    def _of(self, area: str, days: Iterable[int]) -> Columns:
+        """Return the accts, the times in Unix seconds, and the seconds of some days in order, together."""
+        listed = list(days)
+        accts, times, seconds = zip(*(self._days[area][day] for day in listed), strict=True)
+        absolute = [
+            since + np.int64(self._begin(area, day)) for day, since in zip(listed, times, strict=True)
+        ]
+        return np.concatenate(accts), np.concatenate(absolute), np.concatenate(seconds).astype(np.int64)
+
+    def _begin(self, area: str, day: int) -> int:
+        return start_of(self._areas[area].zone, day)
+
+
+def span_of(zone: Zone, day: int) -> tuple[int, int]:
+    """Return when a day begins and when the next one does, in Unix seconds; of a date that the zone skips the same twice."""
+    begin = start_of(zone, day)
+    return (begin, zone.next("day", begin)) if day_of(zone, begin) == day else (begin + 1, begin + 1)
+
+
+def _stretches(days: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield the first and last of each stretch of days, which ascend, without a gap."""
+    begin = 0
+    for place in range(1, len(days) + 1):
+        if place == len(days) or days[place] != days[place - 1] + 1:
+            yield days[begin], days[place - 1]
+            begin = place
