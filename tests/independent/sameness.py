@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from analytics.core.periods import DATES
+from analytics.core.document import without_dates
 
-OWN = {"updated", "parts", *DATES}
+OWN = {"updated", "parts"}
 """Public fields that are about the document itself."""
 
 SHOWN = 12
@@ -17,7 +17,7 @@ def public(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, An
     """Return documents without the suite's own fields."""
     return {
         id_: {name: value for name, value in one.items() if not name.startswith("_") and name not in OWN}
-        for id_, one in documents.items()
+        for id_, one in ((id_, without_dates(one)) for id_, one in documents.items())
     }
 
 

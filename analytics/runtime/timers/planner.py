@@ -119,7 +119,10 @@ def spans(
     facts: FactsReader, scopes: Sequence[Scope], timers: Iterable[Timer], now: int
 ) -> dict[Scope, tuple[int, int]]:
     """Return the first and last day on which any of the timer bolts may have something to say, per scope that has facts."""
-    back = max((-days[0] for timer in timers for days in timer.looks.values()), default=0)
+    looks = [days for timer in timers for days in timer.looks.values()]
+    back = max((-days[0] for days in looks), default=0)
+    # What looks at both sides of its day may find something on the next one alone, as of areas in other zones.
+    ahead = max((days[-1] for days in looks if days[0] < 0 < days[-1]), default=0)
     stored = {}
     for scope in scopes:
         for area in scope.areas:
@@ -131,5 +134,5 @@ def spans(
         days = [found for area in scope.areas if (found := stored[area])]
         if days:
             last = max(last for _, last in days) + back
-            result[scope] = min(first for first, _ in days), min(last, scope.last_day(now))
+            result[scope] = min(first for first, _ in days) - ahead, min(last, scope.last_day(now))
     return result
