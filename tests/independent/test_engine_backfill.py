@@ -57,7 +57,8 @@ def spoil(store: Store, config: Config, random: Random) -> set[tuple[str, str]]:
             if random.random() < 0.4:
                 store.delete(name, [one["_id"]])
             elif bolt.list_fields and random.random() < 0.5 and any(one[field] for field in bolt.list_fields):
-                changed |= {field: one[field][1:] for field in bolt.list_fields}
+                # The last entry counts: an earlier one may have been superseded.
+                changed |= {field: one[field][:-1] for field in bolt.list_fields}
                 store.write(name, [Write(one["_id"], changed, None)])
             else:
                 changed["plat"] = "someone else's"
