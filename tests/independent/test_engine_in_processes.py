@@ -9,6 +9,7 @@ from random import Random
 import gevent
 import pytest
 from databases import Database
+from forms import long_form
 from msgspec.structs import replace
 from near_engine import NearEngine, differing
 from near_suite import config_of
@@ -48,7 +49,9 @@ def finish(driver: EngineDriver) -> None:
             more = driver.step()
 
 
-@pytest.mark.parametrize("killing", [False, True], ids=["undisturbed", "killing"])
+@pytest.mark.parametrize(
+    "killing", [pytest.param(False, id="undisturbed", marks=long_form), pytest.param(True, id="killing")]
+)
 def test_processes(killing: bool, config: Config) -> None:
     random = Random(1)
     store = open_store(config)

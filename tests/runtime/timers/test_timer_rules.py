@@ -8,7 +8,7 @@ from analytics.config import Config, TimersSection
 
 
 def test_other_days_of_absence_are_computed_once(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
-    some_weeks(suite, "2015-02-20", 12, seed=3)
+    some_weeks(suite, "2015-03-10", 6, seed=3, accts=20)
     suite.drain()
     before = suite.documents()
     restart(suite)
