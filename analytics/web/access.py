@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -274,13 +273,9 @@ def form_is_ours() -> bool:
 
 def local_address(address: str) -> str:
     """Return ``address`` if it leads to a page of ours, else the first page."""
-    parts = urlsplit(address)
-    safe = (
-        address.startswith("/")
-        and not address.startswith(("//", "/\\"))
-        and not (parts.scheme or parts.netloc)
-    )
-    return address if safe and "\\" not in address and address.isprintable() else "/"
+    # With one slash at its beginning it has no host. Browsers take a backslash for a slash, and pass over tabs and line ends.
+    safe = address.startswith("/") and not address.startswith("//") and "\\" not in address
+    return address if safe and address.isprintable() else "/"
 
 
 def _extension(name: str) -> Any:

@@ -35,12 +35,12 @@ forms = Blueprint("forms", __name__)
 def _refuse_other_sites() -> None:
     """Refuse what another site's page sends. Browsers name the origin of every such request."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and origin.partition("://")[2] != request.host:
         abort(403, FOREIGN)
     if request.path.startswith(ROOT):
         if request.method == "POST" and request.mimetype != "application/json":
             abort(415, "Content-Type: expected application/json")
-    elif not form_is_ours():
+    elif request.method != "GET" and not form_is_ours():
         abort(400, OLD_FORM)
 
 
@@ -99,7 +99,14 @@ def share() -> AnyResponse:
         page=given.get("page", ""), query=_query(), days=days, follow=bool(given.get("follow")),
         frames=given.get("frames", "").replace(",", " ").split(),
     )  # fmt: skip
-    return show(page_set().by_name["views"], created=make_link(_persons(), draft))
+    return show(page_set().by_name["views"], created=make_link(_persons(), draft), every=0)
+
+
+@forms.get("/links", defaults={"page": "/views"})
+@forms.get("/tokens", defaults={"page": "/access"})
+def page_of_form(page: str) -> AnyResponse:
+    """Go to the page that a new link or token was shown on: its address is that of the form."""
+    return redirect(with_language(page))
 
 
 @forms.post("/links/<id>/revoke")
@@ -119,7 +126,7 @@ def create_token() -> AnyResponse:
         known_games={area.game for area in shown.areas.values()}, lists=bool(given.get("lists")),
         annotates=bool(given.get("annotates")), days=days, by=shown.viewer.name, now=shown.clock(),
     )  # fmt: skip
-    return show(page_set().by_name["access"], created=token)
+    return show(page_set().by_name["access"], created=token, every=0)
 
 
 @forms.post("/tokens/<name>/revoke")
@@ -177,7 +184,7 @@ def _operators() -> Data:
 
 def _query() -> dict[str, str]:
     """Return the filter and options of the page that a form is on."""
-    found = parse_qs(urlsplit(request.form.get("back", "")).query)
+    found = parse_qs(urlsplit(local_address(request.form.get("back", ""))).query)
     return {name: values[0] for name, values in found.items() if name != LANGUAGE}
 
 

@@ -257,7 +257,9 @@ def test_strangers_see_nothing_and_users_all(guarded: FlaskClient) -> None:
     assert guarded.get("/").status_code == 302
 
 
-@pytest.mark.parametrize("next", ["//evil.example", "https://evil.example", "/\\evil.example", "evil"])
+@pytest.mark.parametrize(
+    "next", ["//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "evil", "//["]
+)
 def test_a_log_in_leads_to_no_stranger(guarded: FlaskClient, next: str) -> None:
     assert log_in(guarded, next=next).headers["Location"] == "/"
 

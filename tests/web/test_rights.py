@@ -126,6 +126,7 @@ def test_only_who_sees_everything_makes_tokens(app: Flask) -> None:
     made = ann.post("/tokens", data=form_of(ann, "/access") | given).text.split("<code>")[1].split("<")[0]
     asked = {"Authorization": f"Bearer {made}"}
     assert app.test_client().get("/api/v1/overview", headers=asked).status_code == 200
+    assert ann.get("/tokens").headers["Location"] == "/access"
     assert made not in ann.get("/access").text and "grafana" in ann.get("/access").text
     again = ann.post("/tokens", data=form_of(ann, "/access") | given)
     assert again.status_code == 400 and "already" in again.text

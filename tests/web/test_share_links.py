@@ -135,6 +135,8 @@ def test_forms_share_and_save_what_their_page_shows(app: Flask, ann: FlaskClient
     )
     address = answer.text.split('<a href="http://localhost')[1].split('"')[0]
     assert app.test_client().get(address).status_code == 200
+    assert 'data-every="0"' in answer.text, "loaded again, its address would make another link"
+    assert ann.get("/links?lang=zh").headers["Location"] == "/views?lang=zh"
     row = ann.get("/api/v1/views").json["links"][0]
     assert row["frames"] == "https://a.example http://b:8080" and row["query"]["from"] == "2026-03-20"
     ours = form_of(ann, at) | {"page": "payment", "back": at}
