@@ -68,20 +68,18 @@ def names_of(config: Config) -> Sequence[str] | None:
 
 
 def failed(error: Exception) -> Response:
-    """Answer an error with a text and its status: 400 for a bad request, 503 if the store is down, 500 for our own faults."""
+    """Answer an error with a text and its status: 400 for a bad request, 503 if the store is down or refuses, 500 for our own faults."""
     status, text = 500, OURS
     if isinstance(error, BadFilter):
         status, text = 400, str(error)
     elif isinstance(error, NotAllowed):
         status, text = 403, str(error)
-    elif isinstance(error, Unavailable):
-        status, text = 503, str(error)
     elif isinstance(error, HTTPException):
         status, text = error.code or 500, error.description or ""
     elif isinstance(error, NothingThere):
         status, text = 404, str(error)
     elif isinstance(error, AnalyticsError):
-        text = str(error)
+        status, text = 503, str(error)
     if status >= 500:
         data().counts["failed"] += 1
         path = (
@@ -120,7 +118,11 @@ OTHERWISE = (msg("Something is wrong"), msg("See System or the dashboard's log."
 
 
 def _page(status: int, error: Exception, text: str) -> Response:
-    heading, advice = NOTHING_YET if isinstance(error, NothingThere) else HEADINGS.get(status, OTHERWISE)
+    heading, advice = HEADINGS.get(status, OTHERWISE)
+    if isinstance(error, NothingThere):
+        heading, advice = NOTHING_YET
+    elif status == 503 and not isinstance(error, Unavailable):
+        heading, advice = OTHERWISE  # the store answers, but not as it should
     if isinstance(error, TranslatableError):
         shown = error.message.translated(t())
     elif isinstance(error, HTTPException) and text == type(error).description:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from analytics.cli.annotations import annotations
 from analytics.config import Config
-from analytics.errors import Unavailable
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.store import MemoryStore, Write, open_store
 from analytics.web.entries.annotations import COLLECTION, Annotation, stored
 
@@ -85,6 +85,7 @@ def test_a_form_enters_and_removes_one_and_leads_back(client: FlaskClient) -> No
     ("how", "status"),
     [
         ({"json": {"text": "x"}, "headers": {"Origin": "https://evil.example"}}, 403),
+        ({"json": {"text": "x"}, "headers": {"Origin": "http://["}}, 403),
         ({"data": '{"text": "x"}', "headers": {"Content-Type": "text/plain"}}, 415),
         ({"json": {"text": ""}}, 400),
         ({"json": {"text": "two\nlines"}}, 400),
@@ -100,6 +101,20 @@ def test_what_cannot_be_entered_is_refused(empty: FlaskClient, how: dict[str, ob
     assert empty.post(API, **how).status_code == status
     assert empty.post("/annotations", data={"text": "x"}).status_code == 400, "without our token"
     assert empty.get(f"{API}?{SPAN}").json["annotations"] == []
+
+
+def test_a_store_that_refuses_to_be_written_answers_503_with_its_reason(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(collection: str, writes: object) -> set[str]:
+        raise AnalyticsError("MongoDB refuses access: not authorized")
+
+    monkeypatch.setattr(client.application.extensions["analytics"].entries, "write", refused)
+    answer = client.post(API, json={"text": "x"})
+    assert (answer.status_code, answer.json) == (503, {"error": "MongoDB refuses access: not authorized"})
+    page = client.post("/annotations", data={**form_of(client, "/annotations"), "text": "x"})
+    assert page.status_code == 503 and "not authorized" in page.text and "does not answer" not in page.text
+    assert client.get("/api/v1/overview/days.csv").status_code == 503, "nothing is sent unnoticed"
 
 
 def test_an_entry_whose_write_was_not_acknowledged_is_stored_once() -> None:
