@@ -343,7 +343,9 @@ def _rights(config: Config) -> Iterator[str]:
         if user not in config.dashboard.known_users:
             there = ", ".join(sorted(config.dashboard.known_users)) or "none"
             yield f"dashboard.rights.{user}: expected a user of the dashboard, who are: {there}"
-        for game in rights.games:
+        if rights.games == []:
+            yield f"dashboard.rights.{user}.games: expected at least one game; leave it out for all of them"
+        for game in rights.games or ():
             if game not in config.games:
                 there = ", ".join(config.games) or "none"
                 yield f'dashboard.rights.{user}.games: expected games of [games], which are: {there}; got "{game}"'

@@ -236,9 +236,9 @@ class MetricsSection(Section, frozen=True):
 
 
 class RightsSection(Section, frozen=True):
-    """What a user of the dashboard sees: these ``games``, all if empty, and with ``lists`` accts by name."""
+    """What a user of the dashboard sees: these ``games``, all if left out, and with ``lists`` accts by name."""
 
-    games: list[str] = []
+    games: list[str] | None = None
     lists: bool = True
 
 

@@ -68,7 +68,7 @@ class Data:
         rights = self.config.dashboard.rights.get(name)
         if rights is None:
             return Viewer(name)
-        return Viewer(name, frozenset(rights.games) if rights.games else None, rights.lists)
+        return Viewer(name, None if rights.games is None else frozenset(rights.games), rights.lists)
 
     def writable(self) -> Store:
         """Return the store that takes what people enter. Raise AnalyticsError where there is none."""

@@ -89,6 +89,7 @@ class DashboardPage:
         has_filter: whether it is about a game's areas and days, and its answer about a scope.
         menu: the page whose entry of the menu stands for it, if it has none.
         has_segments: whether it can be about the accts with one value of a segment.
+        about_accts: whether each of its rows is about an acct, whatever its options are called.
     """
 
     name: str
@@ -106,6 +107,7 @@ class DashboardPage:
     has_filter: bool = True
     menu: str = ""
     has_segments: bool = False
+    about_accts: bool = False
 
     @property
     def path(self) -> str:
@@ -135,7 +137,8 @@ class DashboardPage:
     @property
     def names_accts(self) -> bool:
         """Whether all of it is about single accts, which can be asked for; of other pages, tables may be."""
-        return self.options is not None and not ACCT_FIELDS.isdisjoint(self.options.__struct_fields__)
+        asked = self.options.__struct_fields__ if self.options else ()
+        return self.about_accts or not ACCT_FIELDS.isdisjoint(asked)
 
     def is_shown_to(self, viewer: Viewer) -> bool:
         """Whether a viewer may see it."""

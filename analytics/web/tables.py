@@ -46,6 +46,7 @@ class Table:
         bars: the names of fields with a bar beside the value, in the first colour and the second.
         has_final: whether a last column says if a row is final.
         lists: the accts behind a column's numbers: its field, the name of the list's CSV, and what the list is called.
+        may_name_accts: whether a field may name an acct that its own name does not betray.
         rows: makes the rows of an answer that has no such field, and ``more`` are columns that the Struct does not have.
     """
 
@@ -58,6 +59,7 @@ class Table:
     lists: tuple[tuple[str, str, str], ...] = ()
     rows: Callable[[Any], Sequence[Any]] | None = None
     more: tuple[Column, ...] = ()
+    may_name_accts: bool = False
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -66,8 +68,8 @@ class Table:
 
     @property
     def names_accts(self) -> bool:
-        """Whether a row is about one acct."""
-        return not ACCT_FIELDS.isdisjoint(self.struct.__struct_fields__)
+        """Whether a row names an acct, or may."""
+        return self.may_name_accts or not ACCT_FIELDS.isdisjoint(self.struct.__struct_fields__)
 
     @property
     def fields(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Rights: what users and tokens see of games and accts, on every page, in the API and in every CSV; and who fetched what."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,21 @@ from entering import PASSWORD, SPAN, USERS, dashboard, form_of, log_in
 from flask import Flask
 from flask.testing import FlaskClient
 
+from analytics.bolts import BOLTS
 from analytics.cli import export as exporting
 from analytics.cli.tokens import tokens
 from analytics.config import Config, DashboardSection
 from analytics.config.checks import faults
 from analytics.config.sections import RightsSection
+from analytics.core.bolt import Bolt
+from analytics.core.latest import Latest
+from analytics.core.measures import Count
 from analytics.errors import Unavailable
 from analytics.web.entries import tokens as entered
 from analytics.web.entries.audit import COLLECTION
+from analytics.web.page_set import PageSet
 from analytics.web.pages import PAGES
+from analytics.web.rights import NotAllowed, Viewer
 
 LIMITED = DashboardSection(
     users=USERS | {"eve": USERS["ann"]},
@@ -86,6 +93,19 @@ def test_a_user_without_lists_sees_no_acct_by_name(
     eve, ann = eve_and_ann
     assert eve.get(address).status_code == 403, address
     assert ann.get(address).status_code == 200, address
+
+
+def test_pages_of_own_bolts_that_may_name_accts_are_kept_from_that_user(tmp_path: Path) -> None:
+    shown = dashboard(tmp_path)[1]
+    reads = {"gamelog.shop_logbuy": BOLTS["shop"].reads["gamelog.shop_logbuy"]}
+    keyed = Bolt("buyers", reads, {"n": Count()}, "day", by={"player": "acct"})
+    newest = Bolt("newest", reads, {"n": Count(), "buyer": Latest("acct", "ts", None)}, "day")
+    eve = replace(shown, bolts={"buyers": keyed, "newest": newest}).seen_by(Viewer("eve", lists=False))
+    pages = PageSet(eve).by_name
+    assert not pages["collections/buyers"].is_shown_to(eve.viewer)
+    assert pages["collections/newest"].is_shown_to(eve.viewer)
+    with pytest.raises(NotAllowed):
+        pages["collections/newest"].csv("documents", eve, {})
 
 
 def test_pages_leave_out_what_a_user_may_not_see(eve_and_ann: tuple[FlaskClient, FlaskClient]) -> None:
@@ -184,12 +204,14 @@ def test_the_command_makes_lists_and_revokes_tokens(app: Flask, monkeypatch: pyt
 def test_rights_of_nobody_or_of_no_game_are_refused(app: Flask) -> None:
     config: Config = app.extensions["analytics"].config
     assert not [one for one in faults(config) if "rights" in one]
-    rights = {"zoe": RightsSection(), "bob": RightsSection(games=["dll"])}
+    rights = {"zoe": RightsSection(), "bob": RightsSection(games=["dll"]), "ann": RightsSection(games=[])}
+    assert not app.extensions["analytics"].seen_by(Viewer("zoe", frozenset())).areas, "no game is no game"
     wrong = Config(dashboard=DashboardSection(users=USERS, rights=rights), games=config.games)
     found = [one for one in faults(wrong) if "rights" in one]
     assert found == [
         "dashboard.rights.zoe: expected a user of the dashboard, who are: ann, bob",
         'dashboard.rights.bob.games: expected games of [games], which are: dl, wsdx; got "dll"',
+        "dashboard.rights.ann.games: expected at least one game; leave it out for all of them",
     ]
 
 

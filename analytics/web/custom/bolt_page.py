@@ -17,6 +17,7 @@ from analytics.web.display import NOTHING
 from analytics.web.filters import Filters
 from analytics.web.page import DashboardPage, Panel, against_day_before
 from analytics.web.reading.hours import hours_of_two_days
+from analytics.web.rights import ACCT_FIELDS
 from analytics.web.tables import Table
 from analytics.web.translation import Translate, msg
 
@@ -180,7 +181,9 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
     made = BoltPage(bolt)
     own = made.structs
     numbers = " ".join(own.names[one] for one in own.fields.numbers)
-    documents = Table("documents", msg("Documents"), own.document, own.shown)
+    documents = Table(
+        "documents", msg("Documents"), own.document, own.shown, may_name_accts=bool(own.fields.others)
+    )
     tables, panels, csvs = [], [], {"documents": made.every_document}
     if bolt.period and numbers:
         tables.append(Table("periods", TITLES[bolt.period], own.period, f"day {numbers}", has_final=True))
@@ -216,7 +219,13 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
         template="bolt.html",
         context=partial(_context, made),
         menu=GROUP,
+        about_accts=not ACCT_FIELDS.isdisjoint(map(_last_part, bolt.by.values())),
     )
+
+
+def _last_part(of: Any) -> str:
+    """Return the name of the field that a key is read from, "" where a function makes it."""
+    return of.rpartition(".")[2] if isinstance(of, str) else ""
 
 
 def _context(made: BoltPage, answer: Any, t: Translate) -> dict[str, Any]:
