@@ -15,7 +15,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from analytics.web.access import OLD_FORM, form_is_ours, local_address
 from analytics.web.api import ROOT, json_answer
-from analytics.web.comparing import without_comparison
 from analytics.web.context import LANGUAGE, data, page_set, with_language
 from analytics.web.data import Data
 from analytics.web.entries import annotations, tokens, views
@@ -25,7 +24,7 @@ from analytics.web.entries.views import SavedView, ViewDraft
 from analytics.web.filters import BadFilter, number
 from analytics.web.place import date_of
 from analytics.web.rendering import show
-from analytics.web.sharing import make_link, revoke
+from analytics.web.sharing import make_link, revoke, scope_of
 
 FOREIGN = "Origin: expected this server's own, got that of another site"
 forms = Blueprint("forms", __name__)
@@ -194,7 +193,7 @@ def _save(draft: ViewDraft) -> SavedView:
     if page is None or not page.has_filter:
         raise BadFilter('page: expected the name of a page with a filter, got "{name}"', name=draft.page[:80])
     args = {key: [value] for key, value in draft.query.items()}
-    game = page.read(shown, without_comparison(args)).scope.game
+    game = scope_of(page, shown, args).game
     entry = SavedView(
         id=random_id(), name=name, page=page.name, game=game, query=draft.query, everyone=draft.everyone,
         by=shown.viewer.name, at=shown.clock(),

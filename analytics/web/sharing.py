@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from analytics.web.access import HEADERS
+from analytics.web.answers import AnswerScope
 from analytics.web.comparing import comparison, without_comparison
 from analytics.web.context import LANGUAGE, data, language, page_set, with_language
 from analytics.web.data import Data
@@ -79,8 +80,7 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
     frames = links.origins(draft.frames)
     given = {name: value for name, value in draft.query.items() if value and name != LANGUAGE}
     args = {name: [value] for name, value in given.items()}
-    scope = page.read(shown, without_comparison(args)).scope
-    comparison(args, scope)
+    scope = scope_of(page, shown, args)
     if not page.is_shown_to(of_link(scope.game)):
         raise BadFilter("page: {name} shows accts by name, which a share link never does", name=page.name)
     query = given | {"game": scope.game}
@@ -98,6 +98,15 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
     stored.add(link)
     address = url_for("sharing.shared_page", secret=secret, _external=True, _scheme=request.scheme)
     return NewLink(address=address, link=link)
+
+
+def scope_of(page: DashboardPage, shown: Data, args: Args) -> AnswerScope:
+    """Return what a page shows of a query string. Raise BadFilter where it can't, or not with what it is compared with."""
+    scope: AnswerScope = page.read(shown, without_comparison(args)).scope
+    other = comparison(args, scope)
+    if other and page.charts:
+        page.read(shown, other.args)
+    return scope
 
 
 def revoke(shown: Data, id: str) -> None:

@@ -64,6 +64,14 @@ def test_a_link_grants_one_page_and_nothing_else(app: Flask, ann: FlaskClient) -
     assert stranger.post(path).status_code in (302, 405)
 
 
+def test_shared_pages_have_no_forms_and_name_no_user(sharer: FlaskClient) -> None:
+    sharer.post("/api/v1/annotations", json={"text": "Release", "game": "dl", "day": "2026-04-01"})
+    for name in ("areas", "annotations", "collections/shop"):
+        page = sharer.application.test_client().get(made(sharer, page=name)).text
+        assert "<form" not in page and "csrf" not in page and ">ann<" not in page, name
+        assert name != "annotations" or "Release" in page
+
+
 def test_only_the_hash_of_a_link_is_stored(app: Flask, ann: FlaskClient) -> None:
     path = made(ann)
     stored = app.extensions["analytics"].store.load(links.COLLECTION, [links.hashed(path.rpartition("/")[2])])
@@ -121,10 +129,14 @@ def test_only_a_link_that_names_sites_can_be_embedded_and_by_them_alone(app: Fla
 
 
 @pytest.mark.parametrize("changed", [
-    {"page": "system"}, {"page": "nowhere"}, {"page": "collections/userpay"}, {"days": 0}, {"days": 367}, {"query": {"game": "nowhere"}}, {"query": {"x": "y"}}
+    {"page": "system"}, {"page": "nowhere"}, {"page": "collections/userpay"}, {"days": 0}, {"days": 367}, {"query": {"game": "nowhere"}}, {"query": {"x": "y"}},
+    {"query": {"game": "dl", "compare": "area:w1"}},
 ])  # fmt: skip
 def test_what_cannot_be_shared_is_refused(sharer: FlaskClient, changed: dict[str, object]) -> None:
     assert sharer.post("/api/v1/links", json=DRAFT | changed).status_code == 400
+    if "query" in changed:
+        view = {"name": "x", "page": "payment", **changed}
+        assert sharer.post("/api/v1/views", json=view).status_code == 400
 
 
 def test_forms_share_and_save_what_their_page_shows(app: Flask, ann: FlaskClient) -> None:
