@@ -66,7 +66,7 @@ class Filters:
                 most=MOST_AREAS,
                 n=len(areas),
             )
-        since, until = _day(given, "from"), _day(given, "to")
+        since, until = day(given, "from"), day(given, "to")
         if since and until and since > until:
             raise BadFilter(
                 "from: expected a day up to {until} (`to`), got {since}", until=until, since=since
@@ -145,27 +145,28 @@ def nearest(name: str, known: Iterable[str], most: int = 10) -> TranslatableText
     )
 
 
-def _day(given: Mapping[str, Sequence[str]], name: str) -> date | None:
+def day(given: Mapping[str, Sequence[str]], name: str) -> date | None:
+    """Return a parameter that has to be a day, None where it is left out."""
     text = one(given, name)
     if not text:
         return None
     try:
         if not _DATE.fullmatch(text):
             raise ValueError
-        day = date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         raise BadFilter(
             "{name}: expected a day like 2026-01-31, got {value}", name=name, value=_shown(text)
         ) from None
-    if not FIRST_DAY <= day <= LAST_DAY:
+    if not FIRST_DAY <= found <= LAST_DAY:
         raise BadFilter(
             "{name}: expected a day from {first} to {last}, got {day}",
             name=name,
             first=FIRST_DAY,
             last=LAST_DAY,
-            day=day,
+            day=found,
         )
-    return day
+    return found
 
 
 def _shown(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import bokeh
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
-from analytics.errors import AnalyticsError, Unavailable
+from analytics.errors import AnalyticsError
 from analytics.web import display
 from analytics.web.answers import AnswerScope
 from analytics.web.charts import Chart, ChartOverlay
@@ -197,7 +197,7 @@ def _annotations(scope: AnswerScope) -> list[Annotation]:
     first, last = map(date.fromisoformat, (scope.first, scope.last))
     try:
         return of_days(data().store, scope.game, {id: of_game[id] for id in chosen}, first, last)
-    except Unavailable:
+    except AnalyticsError:
         return []
 
 

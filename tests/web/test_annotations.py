@@ -90,6 +90,7 @@ def test_a_form_enters_and_removes_one_and_leads_back(client: FlaskClient) -> No
         ({"json": {"text": ""}}, 400),
         ({"json": {"text": "two\nlines"}}, 400),
         ({"json": {"text": "x", "day": "soon"}}, 400),
+        ({"json": {"text": "x", "day": "2100-01-01"}}, 400),
         ({"json": {"text": "x", "time": "25:00"}}, 400),
         ({"json": {"text": "x", "game": "nowhere"}}, 400),
         ({"json": {"text": "x", "area": "w1", "game": "dl"}}, 400),
@@ -98,7 +99,8 @@ def test_a_form_enters_and_removes_one_and_leads_back(client: FlaskClient) -> No
     ],
 )
 def test_what_cannot_be_entered_is_refused(empty: FlaskClient, how: dict[str, object], status: int) -> None:
-    assert empty.post(API, **how).status_code == status
+    answer = empty.post(API, **how)
+    assert answer.status_code == status and not answer.json["error"].startswith("from")
     assert empty.post("/annotations", data={"text": "x"}).status_code == 400, "without our token"
     assert empty.get(f"{API}?{SPAN}").json["annotations"] == []
 
@@ -115,6 +117,14 @@ def test_a_store_that_refuses_to_be_written_answers_503_with_its_reason(
     page = client.post("/annotations", data={**form_of(client, "/annotations"), "text": "x"})
     assert page.status_code == 503 and "not authorized" in page.text and "does not answer" not in page.text
     assert client.get("/api/v1/overview/days.csv").status_code == 503, "nothing is sent unnoticed"
+
+
+def test_pages_do_without_annotations_that_were_changed_by_hand(client: FlaskClient) -> None:
+    id = client.post(API, json={"text": "x", "day": "2026-04-01"}).json["id"]
+    client.application.extensions["analytics"].entries.write(COLLECTION, [Write(id, {"_id": id, "_v": 2}, 1)])
+    assert client.get(f"/?game=dl&{SPAN}").status_code == 200
+    answer = client.get(f"{API}?game=dl&{SPAN}")
+    assert answer.status_code == 503 and id in answer.json["error"]
 
 
 def test_an_entry_whose_write_was_not_acknowledged_is_stored_once() -> None:

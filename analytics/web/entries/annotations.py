@@ -11,7 +11,7 @@ from analytics.core.areas import Area, Areas
 from analytics.web.answers import Date, labelled, means
 from analytics.web.charts import ChartMark
 from analytics.web.entries.collection import Entries, UserEntry, random_id
-from analytics.web.filters import FIRST_DAY, LAST_DAY, BadFilter, Filters, choice, nearest, one
+from analytics.web.filters import FIRST_DAY, LAST_DAY, BadFilter, Filters, choice, day, nearest, one
 from analytics.web.place import Place, members_of
 from analytics.web.translation import msg
 
@@ -70,8 +70,7 @@ def new_annotation(
         raise BadFilter('time: expected a time of day like 14:30, got "{value}"', value=time[:40])
     filters = Filters(one(texts, "game"), one(texts, "plat"), tuple(filter(None, [one(texts, "area")])))
     game, _ = members_of(list(areas.values()), filters)
-    day = one(texts, "day") or str(today(game))
-    chosen = Filters.parse({"from": [day]}).since or FIRST_DAY
+    chosen = day(texts, "day") or today(game)
     kind: Any = choice(texts, "kind", get_args(Kind), "other")
     return Annotation(
         id=f"{game}:{chosen}:{random_id()}", game=game, plat=filters.plat, area="".join(filters.areas),
