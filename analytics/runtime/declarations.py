@@ -21,7 +21,7 @@ from analytics.core.periods import zone
 from analytics.core.schema import is_of_spout
 from analytics.errors import AnalyticsError
 from analytics.runtime.engine_progress import EngineProgress
-from analytics.runtime.exclusion_notes import ExclusionNotes
+from analytics.runtime.exclusion_notes import SEVERAL, ExclusionNotes
 from analytics.runtime.nodes import readers
 from analytics.spouts.ends import journal_folders
 from analytics.store import POSITIONS, Store, Write
@@ -64,7 +64,8 @@ class Declarations:
         return own.intersection(bolts).union(self._excluded.changed(bolts))
 
     def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill | None) -> None:
-        """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet.
+        """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet. Where a bolt goes
+        on by another declaration than its documents were counted by, note that they are of several: changing it back is no repair.
 
         Args:
             refill: to ask what the Queue still holds; None where an engine counts.
@@ -80,8 +81,9 @@ class Declarations:
             if noted is None:
                 since = 0 if self._is_complete(bolt, refill) else int(time.time())
                 self._write(name, since, expected=0)
-            elif noted.declaration != self._own[name] and not any(self._store.find(name, batch=1)):
-                self._write(name, noted.since)
+            elif noted.declaration != self._own[name]:
+                is_first = not any(self._store.find(name, batch=1))
+                self._write(name, noted.since, declaration=self._own[name] if is_first else SEVERAL)
 
     def note_rebuilt(self, bolts: Collection[str]) -> None:
         """Note that the documents of these bolts say all that the journals hold, by their declarations."""
@@ -90,9 +92,9 @@ class Declarations:
             if name in self._own:
                 self._write(name, 0)
 
-    def _write(self, bolt: str, since: int, expected: int | None = None) -> None:
-        """Write a note; with ``expected`` 0 only where there is none."""
-        note = {"declaration": self._own[bolt], "since": since, "_v": 1}
+    def _write(self, bolt: str, since: int, expected: int | None = None, declaration: str = "") -> None:
+        """Write a note; with ``expected`` 0 only where there is none. ``declaration``: another than the bolt's."""
+        note = {"declaration": declaration or self._own[bolt], "since": since, "_v": 1}
         self._store.write(POSITIONS, [Write(_id(bolt), note, expected)])
 
     def disagreements(self, config: Config) -> Iterator[str]:
@@ -110,8 +112,7 @@ class Declarations:
             noted = known.get(name)
             if noted is not None and noted.declaration != declaration:
                 yield (
-                    f"bolt {name}: its documents were counted by another declaration than it has now; {command} derives them "
-                    "again, or change it back"
+                    f"bolt {name}: its documents were counted by another declaration than it has now; {command} derives them again"
                 )
                 continue
             since = self._since(config, bolts[name]) if noted is None else noted.since

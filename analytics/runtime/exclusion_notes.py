@@ -2,6 +2,7 @@
 
 Where a bolt first runs, its worker notes what its games exclude: in the collection ``positions``, ``{"_id": "excluded:loginhour", "games":
 {"dl": "24f771e5485b6e48"}}``. A game that is not among them excluded nothing. A rebuild of all days notes the same.
+A worker that excludes others than those of its documents notes ``several``: taking the change back does not count what it left out meanwhile.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -13,8 +14,11 @@ from analytics.config import Config
 from analytics.config.excluded import exclusions
 from analytics.store import POSITIONS, Store, Write
 
+SEVERAL = "several"
+"""Documents are of more than one exclusion."""
+
 Games = dict[str, str]
-"""Per game that excludes accts, a fingerprint of which."""
+"""Per game that excludes accts, a fingerprint of which, or ``SEVERAL``."""
 
 
 class ExclusionNotes:
@@ -48,14 +52,15 @@ class ExclusionNotes:
             yield f"games.{game}.excluded: documents of {of} were counted when other accts were excluded than now"
 
     def note_first_runs(self, bolts: Collection[str]) -> None:
-        """Note what is excluded in the games of which bolts have no documents yet."""
+        """Note what is excluded from now on in games where bolts have no documents yet, and ``SEVERAL`` where theirs were counted otherwise."""
         for bolt, noted in self._load(bolts).items():
-            fresh = {
-                game for game in self._differing(noted) if not any(self._store.find(bolt, game=game, batch=1))
-            }
-            if fresh:
-                kept = {game: one for game, one in noted.items() if game not in fresh}
-                self._write(bolt, kept | {game: self._now[game] for game in fresh if game in self._now})
+            games = dict(noted)
+            for game in self._differing(noted):
+                is_first = not any(self._store.find(bolt, game=game, batch=1))
+                games[game] = self._now.get(game, "") if is_first else SEVERAL
+            games = {game: one for game, one in games.items() if one}
+            if games != noted:
+                self._write(bolt, games)
 
     def note_rebuilt(self, bolts: Collection[str]) -> None:
         """Note that the documents of these bolts are counted as the configuration says now."""

@@ -4,20 +4,31 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 from runtime_harness import AREA
-from test_declarations import PVP, Kept, Suite, fights, sections
+from test_declarations import CHANGED, PVP, Kept, Suite, fights, sections
 from waiting import eventually
 
-from analytics.config import DocumentsSection, ExcludedSection, areas, catalogue
+from analytics.config import (
+    AreaSection,
+    Config,
+    DocumentsSection,
+    ExcludedSection,
+    Game,
+    areas,
+    catalogue,
+)
 from analytics.core.reference import Reference
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import Selection
 from analytics.runtime import connections
 from analytics.runtime.contradictions import contradictions
+from analytics.runtime.declarations import Declarations
 from analytics.runtime.timers.dropping import Dropping
+from analytics.store import MemoryStore, Write
 
 TOPIC = "gamelog.pvp_log"
 
@@ -72,6 +83,27 @@ def test_a_change_is_reported_until_a_rebuild_has_counted_by_it(suite: Suite) ->
         suite.rebuild(*(name for name in ("pvp", "excluded") if name in catalogue(suite.config)))
         assert right(suite, "pvp") and (not accts or right(suite, "excluded"))
         assert contradictions(suite.config, suite.store) == []
+
+
+def test_a_change_that_is_taken_back_is_still_reported() -> None:
+    """Records that came in between were left out, or counted by another declaration."""
+
+    def declarations(accts: list[str], tables: dict[str, Any]) -> Declarations:
+        games = {"dl": Game(areas={AREA: AreaSection(plat="p")}, excluded=ExcludedSection(accts=accts))}
+        config = Config(games=games, bolts=sections(**tables))
+        found = Declarations(config, store)
+        found.note_first_runs({"pvp": catalogue(config)["pvp"]}, None)
+        return found
+
+    store = MemoryStore()
+    assert not declarations([], {"pvp": PVP}).changed(["pvp"])
+    store.write("pvp", [Write(f"{AREA}:0", {"game": "dl", "area": AREA, "ts": 0, "_v": 1}, None)])
+    for other in (([], {"pvp": CHANGED}), (["a"], {"pvp": PVP})):
+        assert declarations(*other).changed(["pvp"])
+        again = declarations([], {"pvp": PVP})
+        assert again.changed(["pvp"])
+        again.note_rebuilt(["pvp"])
+        assert not declarations([], {"pvp": PVP}).changed(["pvp"])
 
 
 def test_dropped_documents_are_neither_missed_nor_changed(suite: Suite) -> None:
