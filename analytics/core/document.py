@@ -13,6 +13,9 @@ from analytics.core.tuples import LATEST
 
 Fields = dict[str, Any]
 
+EMPTIED = "_emptied"
+"""The field of a document that is being dropped, and whose lists are gone: it names the parts that they had."""
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -36,6 +39,7 @@ class Known(msgspec.Struct, gc=False):
         toward: the position of a change that may be half written: its list items are there, or some of them.
         stale: whether its lists may hold items that have been taken away, or lack some.
         before: what the document includes of the log before ``log``, if there was one.
+        dropped: whether it is no longer kept: changes are published, and not written.
         about: the fields that follow from its key, once they were asked for.
 
     Documents that were written share ``numbers``, ``shown`` and the lists in ``open``: these never change.
@@ -56,6 +60,7 @@ class Known(msgspec.Struct, gc=False):
     toward: Position | None = None
     stale: bool = False
     before: Position | None = None
+    dropped: bool = False
     about: Fields = {}
 
     @property

@@ -10,13 +10,12 @@ A document that is older than what was acknowledged is never written over: LostW
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count, islice
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.cache import Cache, Periods
-from analytics.core.document import dates_of
+from analytics.core.document import EMPTIED, dates_of
 from analytics.core.fold import Delta
 from analytics.core.settle import Fields, Known, Position, Settled, Step, known, part_ids, settle, unknown
 from analytics.errors import AnalyticsError
@@ -26,9 +25,6 @@ DOCUMENTS_AT_FIRST = 10
 
 DOCUMENTS_AT_ONCE = 500
 """In a portion: one bulk write."""
-
-DROPPED_DAYS = 35
-"""Before documents are dropped by their start, so long a period may have lasted."""
 
 SAMPLE = 8
 """So many of the documents that a bolt wrote last are named in its position: a majority of them would show a loss."""
@@ -70,6 +66,16 @@ class Documents(Protocol):
         """Return when every earlier write is either durable or gone for good."""
 
 
+class Retention(Protocol):
+    """Which documents others drop while a writer is at work."""
+
+    def oldest(self, bolt: Bolt, now: float) -> float:
+        """Return a start of periods (Unix seconds) before which a bolt's documents may be gone; 0: none ever are."""
+
+    def dropped(self, bolt: Bolt, keys: Sequence[Key]) -> set[Key]:
+        """Return which documents are of periods that are no longer kept, as of now."""
+
+
 class LostWrites(AnalyticsError):
     """The store holds less than it had acknowledged of a bolt's documents.
 
@@ -99,7 +105,8 @@ class Writer:
         now: the clock for ``updated``.
         max_items: of lists, in the documents that are kept.
         portions: how many are in flight at a time.
-        keep_days: by bolt, after how many days documents may be dropped by others. Those that are about that old are always loaded.
+        retention: which documents others may drop; None: they drop none. Those that they may drop are always loaded, and none of them
+            begins again: with late records alone it would be wrong.
 
     Attributes:
         latest: per bolt, some of the documents that were written last.
@@ -112,14 +119,14 @@ class Writer:
         max_items: int,
         now: Callable[[], datetime],
         portions: int = 1,
-        keep_days: Mapping[str, int] = MappingProxyType({}),
+        retention: Retention | None = None,
     ) -> None:
         self._store = store
         self._areas = areas
         self._max_items = max_items
         self._now = now
         self._in_flight = portions
-        self._keep_days = keep_days
+        self._retention = retention
         self._cache = Cache(max_items)
         self._periods = Periods()
         self._at_once: dict[str, int] = {}
@@ -169,14 +176,25 @@ class Writer:
         Where a period begins, its documents are taken to be new, unasked: one that is not is refused, and asked for then.
         """
         kept = [self._cache.take(bolt, key) for key in keys]
-        if bolt.name in self._keep_days:
-            old = self._now().timestamp() - (self._keep_days[bolt.name] - DROPPED_DAYS) * 86_400
+        old = self._retention.oldest(bolt, self._now().timestamp()) if self._retention else 0.0
+        if old:
             kept = [None if key[1] < old else one for key, one in zip(keys, kept, strict=True)]
         ids = {key: bolt.id_of(key) for key, one in zip(keys, kept, strict=True) if one is None}
         begun = self._periods.begun(bolt, ids)
+        if old:
+            begun = {key for key in begun if key[1] >= old}
         asked = [id_ for key, id_ in ids.items() if key not in begun]
         stored = self._store.load(bolt.name, asked) if asked else {}
-        return [one or self._stored(bolt, key, ids[key], stored) for key, one in zip(keys, kept, strict=True)]
+        documents = [
+            one or self._stored(bolt, key, ids[key], stored) for key, one in zip(keys, kept, strict=True)
+        ]
+        if self._retention and old:
+            missing = [one for one in documents if not one.version and one.key[1] < old]
+            # They are looked for first, so one that was dropped is noted by now.
+            dropped = self._retention.dropped(bolt, [one.key for one in missing]) if missing else ()
+            for one in missing:
+                one.dropped = one.key in dropped
+        return documents
 
     def _stored(self, bolt: Bolt, key: Key, id_: str, stored: Mapping[str, Fields]) -> Known:
         return self._loaded(bolt, key, stored[id_]) if id_ in stored else unknown(bolt, key, id_)
@@ -186,7 +204,9 @@ class Writer:
             ids = part_ids(document)
             parts = self._store.load(bolt.name, ids) if ids else {}
             if len(parts) == len(ids):
-                return known(bolt, key, document, [parts[id_] for id_ in ids])
+                found = known(bolt, key, document, [parts[id_] for id_ in ids])
+                found.dropped = EMPTIED in document
+                return found
             # Another instance has moved on and thrown old parts away since the document was read.
             newer = self._store.load(bolt.name, [document["_id"]])[document["_id"]]
             if newer["_v"] == document["_v"]:
@@ -199,6 +219,7 @@ class Writer:
     def _write(self, bolt: Bolt, settled: Sequence[Settled]) -> set[str]:
         """Write every document's steps; return the ids of those that another instance has moved."""
         refused: set[str] = set()
+        settled = [one for one in settled if not one.known.dropped]
         waiting = [one for one in settled if one.steps]
         for turn in count():
             steps = [one.steps[turn] for one in waiting]

@@ -12,6 +12,7 @@ from analytics.config import Catalogue, Config, WorkerSection, areas, catalogue,
 from analytics.core.fold import Folder
 from analytics.core.writing import Writer
 from analytics.engine.rules import CountingRules
+from analytics.runtime.horizons import KeptPeriods
 from analytics.runtime.lost_writes import older_documents
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.rules import Rules
@@ -99,8 +100,8 @@ class TaskProcess:
     def writer(self) -> Writer:
         """Keeps documents between batches: it does no harm if another process has written them meanwhile."""
         limit = self.context.config.worker.max_known_accts
-        kept = self.context.config.documents.keep_days
-        return Writer(self.store, self.areas, limit, partial(datetime.now, UTC), keep_days=kept)
+        kept = KeptPeriods(self.store, self.areas, self.bolts.keys(), self.context.config.documents.keep_days)
+        return Writer(self.store, self.areas, limit, partial(datetime.now, UTC), retention=kept)
 
     def begin(self, batch: int) -> None:
         """Have every earlier write decided, once a batch and after trouble, and see that nothing acknowledged is gone.

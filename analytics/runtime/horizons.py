@@ -4,13 +4,17 @@ The note of a collection, in ``positions``: ``{"_id": "dropped:loginhour", "unti
 is dropped, and stays when the configuration keeps documents for longer, or for ever: what is gone does not come back by that.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from analytics.core.bolt import Bolt
+from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt, Key
 from analytics.core.periods import Zone
 from analytics.store import POSITIONS, Store, Write
 
 DAY = 86_400
+
+SLACK_DAYS = 5
+"""How far the clocks of a writer and of the node ``timers`` may be apart."""
 
 
 class Horizons:
@@ -44,6 +48,32 @@ class Horizons:
         if until > self.until.get(bolt, 0):
             store.write(POSITIONS, [Write(_id(bolt), {"until": until, "_v": 1}, None)])
             self.until[bolt] = until
+
+
+class KeptPeriods:
+    """What was dropped, for those that write documents meanwhile: :class:`analytics.core.writing.Retention`."""
+
+    def __init__(
+        self, store: Store, areas: Areas, bolts: Collection[str], keep_days: Mapping[str, int]
+    ) -> None:
+        self._store = store
+        self._areas = areas
+        self._bolts = bolts
+        self._keep_days = keep_days
+        self._noted: Mapping[str, int] | None = None
+
+    def oldest(self, bolt: Bolt, now: float) -> float:
+        """As declared. What the configuration no longer drops does not move: its note is read once."""
+        if self._noted is None:
+            self._noted = Horizons.load(self._store, self._bolts).until
+        days = self._keep_days.get(bolt.name)
+        until = max(self._noted.get(bolt.name, 0), now - days * DAY if days else 0)
+        return until and until + SLACK_DAYS * DAY
+
+    def dropped(self, bolt: Bolt, keys: Sequence[Key]) -> set[Key]:
+        """As declared."""
+        horizons = Horizons.load(self._store, [bolt.name])
+        return {key for key in keys if key[1] < horizons.first(bolt, self._areas[key[0]].zone)}
 
 
 def _id(bolt: str) -> str:

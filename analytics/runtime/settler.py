@@ -28,6 +28,7 @@ from analytics.core.bolt import CHANGES, Bolt, Key
 from analytics.core.fold import Delta
 from analytics.core.settle import Position
 from analytics.core.writing import Changed, LostWrites, Writer
+from analytics.runtime.horizons import KeptPeriods
 from analytics.runtime.lost_writes import older_documents
 from analytics.runtime.marks import Marks, reports_changes
 from analytics.runtime.outlet import Outlet
@@ -85,7 +86,8 @@ class Settler:
         self._versions: dict[str, int | None] = {}
         self._in_doubt = False
         self._elections = store.elections
-        self._writer = Writer(store, areas, max_items, partial(datetime.now, UTC), PORTIONS, keep_days or {})
+        kept = KeptPeriods(store, areas, bolts.keys(), keep_days or {})
+        self._writer = Writer(store, areas, max_items, partial(datetime.now, UTC), PORTIONS, kept)
 
     def settle(self, changes: PendingChanges) -> None:
         """Bring ``changes`` into the store. Returns when documents and positions are durable.

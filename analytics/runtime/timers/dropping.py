@@ -5,7 +5,7 @@
 
 A worker may be about to write a document that is dropped. Without parts it is stored again, as a whole, and dropped by a later pass. With parts,
 its write has to be refused, as it would name parts that are gone: so such a document is emptied first, and its number stays above
-what anybody has read.
+what anybody has read. Late records never begin a dropped document again, nor change an emptied one (:class:`analytics.runtime.horizons.KeptPeriods`).
 """
 
 import time
@@ -15,7 +15,7 @@ from itertools import islice
 
 from analytics.config import Config, areas, catalogue
 from analytics.core.bolt import Bolt
-from analytics.core.settle import part_ids
+from analytics.core.document import EMPTIED, part_ids
 from analytics.runtime.horizons import DAY, Horizons
 from analytics.runtime.lost_writes import EXPIRY_SECONDS
 from analytics.store import Store, Write
@@ -25,9 +25,6 @@ EVERY_SECONDS = 3_600.0
 AT_ONCE = 100
 QUIET_SECONDS = 2 * EXPIRY_SECONDS
 """A document that was written within this time stays: a worker that starts looks for those that it wrote last."""
-
-EMPTIED = "_emptied"
-"""The field of an emptied document that names the parts that it had."""
 
 
 class Dropping:

@@ -12,7 +12,7 @@ from analytics.core.periods import zone
 from analytics.core.reference import Reference
 from analytics.core.settle import Position
 from analytics.core.writing import Writer
-from analytics.runtime.horizons import Horizons
+from analytics.runtime.horizons import Horizons, KeptPeriods
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import written
 from analytics.runtime.timers.documents import public
@@ -133,19 +133,32 @@ def test_a_document_with_parts_is_emptied_before_it_is_removed():
     assert store.write("loginhour", [Write(id_, whole | {"_v": 8}, 7)]) == {id_}, (
         "one who has read it is refused"
     )
-    # A late record begins with nothing.
+    # A late record is published, and begins nothing.
     bolt, topic = catalogue(config)["loginhour"], "gamelog.login_logcount"
-    writer = Writer(store, areas(config), 1_000, lambda: at(NOW), keep_days=config.documents.keep_days)
-
-    def late(number):
-        delta = Delta(topic, number, [{"z"}, FIRST + 9], 1)
-        [tuple_] = writer.settle(bolt, [(("one", FIRST), [delta])], Position("a", {topic: number}))
-        return tuple_["userlist"], tuple_["version"]
-
-    assert late(4) == (["z"], 9)
+    writer = writing(config, store)
+    assert late(writer, bolt, topic, 4) == (["z"], 9)
+    assert store.load("loginhour", [id_])[id_]["_v"] == 8
     assert run(config, store) == 0, "it was written lately"
     assert run(config, store, NOW + 3 * DAY) == 1 and [*store.ids("loginhour")] == []
-    assert late(5) == (["z"], 1), "it is not taken from the cache"
+    # Nor does it when documents are kept for ever again, whatever the writer knows of the hours before.
+    for one in (writer, writing(configured({}), store)):
+        assert late(one, bolt, topic, 5, FIRST - 3600) == late(one, bolt, topic, 6) == (["z"], 1)
+        assert [*store.ids("loginhour")] == [] and one.latest["loginhour"] == {}
+        assert late(one, bolt, topic, 7, FIRST + 70 * DAY) == (["z"], 1)
+        assert [*store.ids("loginhour")] == [f"one:{FIRST + 70 * DAY}"]
+        store.delete("loginhour", [f"one:{FIRST + 70 * DAY}"])
+
+
+def writing(config, store):
+    kept = KeptPeriods(store, areas(config), catalogue(config).keys(), config.documents.keep_days)
+    return Writer(store, areas(config), 1_000, lambda: at(NOW), retention=kept)
+
+
+def late(writer, bolt, topic, number, ts=FIRST):
+    """Settle a record of an hour; return what is published of it."""
+    delta = Delta(topic, number, [{"z"}, ts + 9], 1)
+    [tuple_] = writer.settle(bolt, [(("one", ts), [delta])], Position("a", {topic: number}))
+    return tuple_["userlist"], tuple_["version"]
 
 
 def test_documents_that_were_emptied_go_with_parts_that_were_left():
