@@ -39,9 +39,9 @@ class Horizons:
         some = [f"{name} before {zone.local(ts):%Y-%m-%d}" for name, ts in sorted(self.until.items())]
         return f"; no longer kept: {', '.join(some)}" if some else ""
 
-    def is_settled(self, bolt: str, ts: int) -> bool:
-        """Whether documents at a time may be gone in some zone, so that nothing is to be computed from what is left."""
-        return bolt in self.until and ts < self.until[bolt] + 2 * DAY
+    def is_settled(self, bolt: str, end: int) -> bool:
+        """Whether documents of a period that ends then may be gone in some zone, so that nothing is to be computed from what is left."""
+        return bolt in self.until and end < self.until[bolt] + 3 * DAY
 
     def move(self, store: Store, bolt: str, until: int) -> None:
         """Note that documents may be dropped up to a time, unless later ones may."""

@@ -164,7 +164,8 @@ class Totals:
 
     def _is_settled(self, name: str, scope: Scope, day: int) -> bool:
         """Whether documents of areas may be dropped that the totals of a day were added up from: those stay as they are."""
-        return self._horizons.is_settled(name, start_of(scope.zone, day))
+        last = self._rollups[name].last(day) if name in self._rollups else day
+        return self._horizons.is_settled(name, start_of(scope.zone, last + 1))
 
     def is_one(self, id_: Any) -> bool:
         """Whether there may be a total of that id."""

@@ -109,6 +109,18 @@ def test_old_periods_go_and_nothing_that_is_kept_changes():
         assert not done.spared and not done.removed.total()
 
 
+def test_totals_of_a_month_are_computed_as_long_as_its_documents_are_kept():
+    config = configured(KEEP)
+    store = filled(config)
+    run(config, store)
+    before = snapshot(config, store)
+    for one in list(store.find("pvp_total")):
+        store.remove("pvp_total", one["_id"], one["_v"])
+    assert snapshot(config, store) != before
+    by_hand(config, store, Silent(), Wanted(TIMERS), lambda: NOW)
+    assert snapshot(config, store) == before
+
+
 def test_a_document_with_parts_is_emptied_before_it_is_removed():
     config, id_ = configured({"loginhour": 60}), f"one:{FIRST}"
     store = MemoryStore()
