@@ -197,7 +197,7 @@ class Backfill:
             result.removed, result.spared = extra.removed, extra.spared
         hold.check()
         result.dated = sum(
-            add_dates(self._store, self._areas, name, area, *spans[area], low)
+            add_dates(self._store, self._areas, self._bolts[name], area, *spans[area], low)
             for (name, area), low in wanted.low.items()
             if low and name in wanted.bolts
         )

@@ -3,18 +3,21 @@
 from itertools import islice
 
 from analytics.core.areas import Areas
+from analytics.core.bolt import Bolt
 from analytics.core.document import dates_of
 from analytics.rebuild.gaps import FOR_EVER
 from analytics.store import Store, Write
-from analytics.store.store import is_version
+from analytics.store.store import Document, is_version
 
 AT_ONCE = 500
 
 
 def add_dates(
-    store: Store, areas: Areas, bolt: str, area: str, since: int | None, until: int | None, low: int
+    store: Store, areas: Areas, bolt: Bolt, area: str, since: int | None, until: int | None, low: int
 ) -> int:
     """Add to documents of a bolt what they should say of their ``ts``, and do not, as those of earlier versions; return to how many.
+
+    Documents of a period of another zone, from before an area's zone was changed, stay as they are: their numbers are of a day there.
 
     Args:
         since, until: of which time, in Unix seconds; None: no bound.
@@ -23,13 +26,23 @@ def add_dates(
     if low < FOR_EVER:
         until = low if until is None else min(low, until)
     added = 0
-    found = store.find(bolt, area=area, since=since, until=until, batch=AT_ONCE)
+    found = store.find(bolt.name, area=area, since=since, until=until, batch=AT_ONCE)
     while some := list(islice(found, AT_ONCE)):
         writes = [
             Write(one["_id"], {**one, **dates_of(one, areas), "_v": one["_v"] + 1}, one["_v"])
             for one in some
-            if is_version(one) and not dates_of(one, areas).items() <= one.items()
+            if is_version(one)
+            and _begins(bolt, one, areas)
+            and not dates_of(one, areas).items() <= one.items()
         ]
         # A refused document was written by another process meanwhile, with its dates.
-        added += len(writes) - len(store.write(bolt, writes)) if writes else 0
+        added += len(writes) - len(store.write(bolt.name, writes)) if writes else 0
     return added
+
+
+def _begins(bolt: Bolt, document: Document, areas: Areas) -> bool:
+    """Whether a period of the area's zone begins at a document's ``ts``."""
+    ts = document.get("ts")
+    return bolt.period is None or (
+        isinstance(ts, int) and areas[document["area"]].zone.start(bolt.period, ts) == ts
+    )

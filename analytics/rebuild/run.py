@@ -271,9 +271,9 @@ class Rebuild:
             )
             bounds = span(self._wanted, area, kind) if kind else (None, None)
             outcome.dated += sum(
-                add_dates(self._store, self._areas, name, area.id, *bounds, low if kind else FOR_EVER)
-                for name, low in lows.items()
-                if low
+                add_dates(self._store, self._areas, bolt, area.id, *bounds, low if kind else FOR_EVER)
+                for bolt in map(self._catalogue.__getitem__, bolts)
+                if (low := lows[bolt.name])
             )
             if not some:
                 continue
