@@ -14,6 +14,9 @@ MOST_PATTERNS = 100
 MOST_BYTES = 64 << 20
 """Of a file: some million accts."""
 
+MOST_KEPT_BYTES = 12 << 20
+"""Of all games where an engine counts: the rules of its batches are one document, which may have 16 MB."""
+
 
 def exclusion(section: ExcludedSection) -> Exclusion | None:
     """Return what a game excludes, None if that is nothing."""
@@ -56,6 +59,12 @@ def with_listed(game: Game, name: str, folder: Path) -> Game:
 
 def excluded_faults(config: Config) -> Iterator[str]:
     """Yield every fault as ``key: expected …, got …``."""
+    size = len(msgspec.msgpack.encode([game.excluded for game in config.games.values()]))
+    if config.engine.kind and size > MOST_KEPT_BYTES:
+        yield (
+            f"games.*.excluded: expected at most {MOST_KEPT_BYTES >> 20} MB of accts where an engine counts, as its batches keep them in "
+            f"one document, got {size / (1 << 20):.0f} MB; patterns take less"
+        )
     for name, game in config.games.items():
         key, section = f"games.{name}.excluded", game.excluded
         for index, acct in enumerate(section.accts):

@@ -17,6 +17,7 @@ from analytics.config import (
     Source,
     areas,
     catalogue,
+    excluded,
     find,
     fingerprint,
     load,
@@ -364,6 +365,18 @@ def test_excluded_accts_of_a_file_join_those_named(tmp_path: Path) -> None:
     assert catalogue(load(file))["excluded"] is catalogue(config)["excluded"], "its types are made once"
     (tmp_path / "lists" / "bots.txt").write_text("ann")
     assert fingerprint(load(file)) != fingerprint(config), "running nodes are known to be outdated"
+
+
+def test_an_engine_keeps_the_excluded_accts_in_a_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excluded, "MOST_KEPT_BYTES", 1 << 20)
+    some = [f"bot {n:0180}" for n in range(6_000)]
+    text = f"[games.dl.excluded]\naccts = {some}\n"
+    read(tmp_path, text)
+    assert "games.*.excluded: expected at most 1 MB of accts where an engine counts, as its" in refusal(
+        tmp_path, text + '[engine]\nkind = "local"\n'
+    )
 
 
 def test_a_list_of_excluded_accts_that_is_missing_is_named(tmp_path: Path) -> None:
