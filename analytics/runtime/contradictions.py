@@ -21,7 +21,8 @@ SEASONS = 4
 
 AT_ONCE = 8
 SHOWN = 5
-ADVICE = "call `bin/analytics {derive}` to derive them again as the configuration says, or change the configuration back"
+ADVICE = "call `bin/analytics {derive}` to derive them again as the configuration says"
+BACK = ", or change the configuration back"
 
 
 def contradictions(config: Config, store: Store) -> list[str]:
@@ -53,7 +54,9 @@ def summary(config: Config, found: list[str]) -> str:
     """Return the first of several contradictions, how many more there are, and what to do."""
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     advice = ADVICE.format(derive="engine backfill" if config.engine.kind else "rebuild")
-    return f"{'; '.join(found[:SHOWN])}{more}: {advice}"
+    # Of excluded accts, what came in meanwhile is missing then.
+    back = "" if any(".excluded: " in one for one in found) else BACK
+    return f"{'; '.join(found[:SHOWN])}{more}: {advice}{back}"
 
 
 def _of_scope(scope: Scope, store: Store) -> str:

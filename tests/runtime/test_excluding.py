@@ -25,7 +25,7 @@ from analytics.core.reference import Reference
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import Selection
 from analytics.runtime import connections
-from analytics.runtime.contradictions import contradictions
+from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.timers.dropping import Dropping
 from analytics.store import POSITIONS, MemoryStore, Write
@@ -80,6 +80,9 @@ def test_a_change_is_reported_until_a_rebuild_has_counted_by_it(suite: Suite) ->
         suite.send(fights(Random(2), 20))
         [found] = contradictions(suite.config, suite.store)
         assert found.startswith("games.dl.excluded: documents of ")
+        assert summary(suite.config, [found]).endswith("again as the configuration says"), (
+            "changing it back is no repair"
+        )
         suite.rebuild(*(name for name in ("pvp", "excluded") if name in catalogue(suite.config)))
         assert right(suite, "pvp") and (not accts or right(suite, "excluded"))
         assert contradictions(suite.config, suite.store) == []
