@@ -66,7 +66,7 @@ class Documents(Protocol):
         """Return when every earlier write is either durable or gone for good."""
 
 
-class Retention(Protocol):
+class DroppedDocuments(Protocol):
     """Which documents others drop while a writer is at work."""
 
     def oldest(self, bolt: Bolt, now: float) -> float:
@@ -119,7 +119,7 @@ class Writer:
         max_items: int,
         now: Callable[[], datetime],
         portions: int = 1,
-        retention: Retention | None = None,
+        retention: DroppedDocuments | None = None,
     ) -> None:
         self._store = store
         self._areas = areas

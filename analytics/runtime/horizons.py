@@ -51,7 +51,7 @@ class Horizons:
 
 
 class KeptPeriods:
-    """What was dropped, for those that write documents meanwhile: :class:`analytics.core.writing.Retention`."""
+    """What was dropped, for those that write documents meanwhile: :class:`analytics.core.writing.DroppedDocuments`."""
 
     def __init__(
         self, store: Store, areas: Areas, bolts: Collection[str], keep_days: Mapping[str, int]
