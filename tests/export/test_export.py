@@ -193,7 +193,7 @@ def test_a_journal_that_was_gzipped_is_not_exported_again(world, tmp_path):
     exported(world.config, tmp_path / "out", "--only", "journals")
     folder = tmp_path / "data"
     folder.mkdir()
-    for path in world.config.data.glob("*"):
+    for path in world.config.data.glob("*.txt*"):
         (folder / path.name).write_bytes(path.read_bytes())
     subprocess.run(["gzip", "-f", folder / f"gamelog_{FIRST:%Y%m%d}0100.txt"], check=True)
     config = msgspec.structs.replace(world.config, data=folder)
