@@ -89,7 +89,6 @@ class DashboardPage:
         has_filter: whether it is about a game's areas and days, and its answer about a scope.
         menu: the page whose entry of the menu stands for it, if it has none.
         has_segments: whether it can be about the accts with one value of a segment.
-        about_accts: whether each of its rows is about an acct, whatever its options are called.
     """
 
     name: str
@@ -107,7 +106,6 @@ class DashboardPage:
     has_filter: bool = True
     menu: str = ""
     has_segments: bool = False
-    about_accts: bool = False
 
     @property
     def path(self) -> str:
@@ -138,7 +136,7 @@ class DashboardPage:
     def names_accts(self) -> bool:
         """Whether all of it is about single accts, which can be asked for; of other pages, tables may be."""
         asked = self.options.__struct_fields__ if self.options else ()
-        return self.about_accts or not ACCT_FIELDS.isdisjoint(asked)
+        return not ACCT_FIELDS.isdisjoint(asked) or any(table.accts == "all" for table in self.tables)
 
     def is_shown_to(self, viewer: Viewer) -> bool:
         """Whether a viewer may see it."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -46,7 +46,7 @@ class Table:
         bars: the names of fields with a bar beside the value, in the first colour and the second.
         has_final: whether a last column says if a row is final.
         lists: the accts behind a column's numbers: its field, the name of the list's CSV, and what the list is called.
-        may_name_accts: whether a field may name an acct that its own name does not betray.
+        accts: "all": each row is about one, so the page is about single accts; "some": a text may name one; "": as fields are called.
         rows: makes the rows of an answer that has no such field, and ``more`` are columns that the Struct does not have.
     """
 
@@ -59,7 +59,7 @@ class Table:
     lists: tuple[tuple[str, str, str], ...] = ()
     rows: Callable[[Any], Sequence[Any]] | None = None
     more: tuple[Column, ...] = ()
-    may_name_accts: bool = False
+    accts: Literal["", "some", "all"] = ""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -69,7 +69,7 @@ class Table:
     @property
     def names_accts(self) -> bool:
         """Whether a row names an acct, or may."""
-        return self.may_name_accts or not ACCT_FIELDS.isdisjoint(self.struct.__struct_fields__)
+        return bool(self.accts) or not ACCT_FIELDS.isdisjoint(self.struct.__struct_fields__)
 
     @property
     def fields(self) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -181,9 +181,7 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
     made = BoltPage(bolt)
     own = made.structs
     numbers = " ".join(own.names[one] for one in own.fields.numbers)
-    documents = Table(
-        "documents", msg("Documents"), own.document, own.shown, may_name_accts=bool(own.fields.others)
-    )
+    documents = Table("documents", msg("Documents"), own.document, own.shown, accts=_accts(made))
     tables, panels, csvs = [], [], {"documents": made.every_document}
     if bolt.period and numbers:
         tables.append(Table("periods", TITLES[bolt.period], own.period, f"day {numbers}", has_final=True))
@@ -219,13 +217,15 @@ def bolt_page(bolt: Bolt) -> DashboardPage:
         template="bolt.html",
         context=partial(_context, made),
         menu=GROUP,
-        about_accts=not ACCT_FIELDS.isdisjoint(map(_last_part, bolt.by.values())),
     )
 
 
-def _last_part(of: Any) -> str:
-    """Return the name of the field that a key is read from, "" where a function makes it."""
-    return of.rpartition(".")[2] if isinstance(of, str) else ""
+def _accts(made: BoltPage) -> Literal["", "some", "all"]:
+    """Return whether documents are about single accts, by the field that a key is read from, or have texts that may name some."""
+    read = {of.rpartition(".")[2] for of in made.bolt.by.values() if isinstance(of, str)}
+    if read & ACCT_FIELDS:
+        return "all"
+    return "some" if made.structs.fields.others else ""
 
 
 def _context(made: BoltPage, answer: Any, t: Translate) -> dict[str, Any]:
