@@ -86,8 +86,9 @@ def _asking(ask: Any) -> AnyResponse:
         with gevent.Timeout(PROVIDER_SECONDS, TimeoutError("no answer in time")):
             answer: AnyResponse = ask()
             return answer
-    except (requests.RequestException, TimeoutError) as error:
-        log.warning("the log-in provider does not answer: %s", error)
+    except (requests.RequestException, TimeoutError, RuntimeError, TypeError) as error:
+        # The last two are Authlib's way to say that what the issuer describes lacks an address, or is no description.
+        log.warning("the log-in provider does not answer, or not as one: %s", error)
         return login_form(AWAY, 502)
     except (AuthlibBaseError, JoseError, ValueError) as error:
         log.info("a log-in through the provider was not completed: %s", error)

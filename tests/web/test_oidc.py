@@ -91,6 +91,16 @@ def test_a_provider_that_is_away_says_so(tmp_path: Path) -> None:
     assert answer.status_code == 502 and "does not answer" in answer.text and 'name="password"' in answer.text
 
 
+@pytest.mark.parametrize("described", [{}, {"error": "not found"}])
+def test_an_issuer_that_is_no_provider_is_reported(
+    client: FlaskClient, described: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = client.application.extensions["provider"]
+    monkeypatch.setattr(known, "load_server_metadata", lambda: described)
+    answer = client.get("/login/oidc")
+    assert answer.status_code == 502 and 'name="password"' in answer.text
+
+
 def test_what_would_let_in_someone_else_is_refused() -> None:
     good = DashboardSection(
         users=USERS, oidc=OidcSection(issuer="https://a.example", client_id="x", users=[ANN])
