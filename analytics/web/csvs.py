@@ -6,6 +6,7 @@ from itertools import islice
 from operator import attrgetter
 from types import NoneType
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -65,6 +66,8 @@ def _cell(value: Any) -> str:
         return _quoted(f"'{value}" if _FORMULA.match(value) else value)
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return _cell(urlencode(value))  # a filter, as addresses have it
     return "" if value is None else _quoted(str(value))
 
 

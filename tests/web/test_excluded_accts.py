@@ -74,6 +74,9 @@ def test_the_collection_has_a_page_and_an_api(client):
 )
 def test_the_most_of_a_day_are_named(client, where, most):
     assert client.get("/api/v1/overview", query_string=where).json["scope"]["excluded"] == most
+    if not where:
+        assert client.get("/api/v1/games").json["games"][0]["excluded"] == most
+        assert f"Up to {most} accts a day are excluded" in client.get("/games").text
     page = client.get("/payment", query_string=where).text
     assert (
         ("accts a day are excluded" in page)

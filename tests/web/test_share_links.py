@@ -162,6 +162,7 @@ def test_forms_share_and_save_what_their_page_shows(app: Flask, ann: FlaskClient
     assert bob.get("/api/v1/views").json["views"] == []
     everyone = {"name": "Ours", "page": "overview", "query": {"game": "dl"}, "everyone": True}
     assert ann.post("/api/v1/views", json=everyone).status_code == 201
+    assert "Ours,overview,dl,game=dl,true,ann" in bob.get("/api/v1/views/views.csv").text
     (one,) = bob.get("/api/v1/views").json["views"]
     assert one["name"] == "Ours" and bob.delete(f"/api/v1/views/{one['id']}").status_code == 404
     assert ann.delete(f"/api/v1/views/{one['id']}").status_code == 204

@@ -48,6 +48,10 @@ class GameRow(msgspec.Struct, frozen=True, kw_only=True):
     revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
     arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
     revenue_sum: Annotated[Money, means("All money that was paid on the days shown.", "Revenue of all days")]
+    excluded: Annotated[
+        int,
+        means("the most accts that were excluded on one of the days shown, each counted once in each area"),
+    ]
     final: Final
 
 
@@ -109,6 +113,7 @@ def _row(data: Data, look: Look, by_day: dict[date, Figures]) -> GameRow:
         day=str(place.last),
         change=change(last.dau, before.dau),
         revenue_sum=round(sum(one.revenue for one in by_day.values()), 2),
+        excluded=place.excluded,
         final=place.ended(place.last),
     )
 
