@@ -36,7 +36,7 @@ from analytics.store import MemoryStore
 from analytics.web.app import create_app
 from analytics.web.custom import bolt_reading
 from analytics.web.custom.bolt_reading import LINES, TOP
-from analytics.web.custom.structs import ROWS, FieldNames
+from analytics.web.custom.structs import PARAMETERS, ROWS, FieldNames
 from analytics.web.data import Data
 from analytics.web.place import ONE_DAY
 from benchmarks.queries import RecordingReader
@@ -269,17 +269,18 @@ def test_the_menu_has_a_few_own_bolts_and_the_index_has_all(tmp_path: Path) -> N
 def test_names_of_fields_that_a_row_has_already(tmp_path: Path) -> None:
     odd = a_bolt(
         "odd", by={"field": "data.bracket", "class": "data.result"}, finish=None,
-        measures={"day": Count(), "a-b": Count(), "a_b": Count(), "page": Distinct("data.acct", list_field="_list")},
+        measures={"final": Count(), "a-b": Count(), "a_b": Count(), "page": Distinct("data.acct", list_field="_list")},
     )  # fmt: skip
     arena = an_arena(tmp_path, {"odd": odd})
     answer = got(arena, "odd", "field_=gold&class=win&field=a-b&split=class")
     of = arena.some(bracket="gold", result="win")
     assert (
-        sum(row["day_"] for row in answer["periods"])
+        sum(row["final_"] for row in answer["periods"])
         == len(of)
         == sum(row["a_b"] for row in answer["periods"])
     )
     assert [line["name"] for line in answer["lines"]] == ["win"]
+    assert FieldNames(PARAMETERS, ["compare"])["compare"] == "compare_"
     assert FieldNames(["a"], ["a", "a_", "1b"]).row({"a": 1, "a_": 2, "1b": 3}) == {
         "a_": 1,
         "a__": 2,

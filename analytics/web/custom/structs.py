@@ -11,6 +11,7 @@ from msgspec import Meta
 from analytics.core.bolt import Bolt
 from analytics.core.fields import BoltFields
 from analytics.web.answers import Date, Final, PageAnswer, labelled, means
+from analytics.web.comparing import COMPARE
 from analytics.web.custom.bolt_reading import TOP
 from analytics.web.filters import NAMES
 from analytics.web.translation import msg
@@ -24,7 +25,7 @@ MOST_PAGES, MOST_ROWS = 100, 100
 ALL = "all"
 """The choice not to divide the chart."""
 
-PARAMETERS = (*NAMES, "field", "split", "page", "size", "sheet", "lang")
+PARAMETERS = (*NAMES, COMPARE, "field", "split", "page", "size", "sheet", "lang")
 COLUMNS = ("day", "time", "area", "plat", "final")
 """Names that a key or field can't have there: it gets "_" behind its own."""
 
