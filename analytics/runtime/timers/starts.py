@@ -32,7 +32,6 @@ class Starts:
         self._store = store
         self._areas = areas
         self._known: dict[str, Document | None] = {}
-        self._dropped = False
 
     def clear(self) -> None:
         """Forget everything."""
@@ -42,7 +41,6 @@ class Starts:
         """Read the starts of these areas where they are not known."""
         unknown = [area for area in areas if area not in self._known]
         found = self._store.load(NAME, unknown) if unknown else {}
-        self._dropped = self._dropped or (bool(unknown) and bool(Horizons.load(self._store, READS).until))
         for area in unknown:
             document = found.get(area)
             if document is not None and not (is_version(document) and isinstance(document.get("ts"), int)):
@@ -95,14 +93,20 @@ class Starts:
     def first(self, area: str, *reported: int) -> int | None:
         """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
-        known = self._known.get(area)
-        if known is not None and self._dropped:  # the hours that it follows from may be gone
-            reported = (*reported, known["ts"])
-        found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
+        stored = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
         firsts = [
-            one["first_ts"] for one in (next(iter(documents), {}) for documents in found) if "first_ts" in one
+            one["first_ts"]
+            for one in (next(iter(documents), {}) for documents in stored)
+            if "first_ts" in one
         ]
-        return earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
+        found = earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
+        self.load([area])
+        known = self._known[area]
+        if known is None or known["ts"] < opened or (found is not None and found <= known["ts"]):
+            return found
+        # The hours that it follows from may be gone.
+        until = Horizons.load(self._store, READS).until.values()
+        return known["ts"] if known["ts"] < max(until, default=0) else found
 
     def _are_plausible(self, area: str, *starts: int | None) -> bool:
         """Whether an area can have started then, as the configuration says when it opened."""

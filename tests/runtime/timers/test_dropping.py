@@ -17,6 +17,7 @@ from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import written
 from analytics.runtime.timers.documents import public
 from analytics.runtime.timers.dropping import Dropping
+from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
@@ -107,6 +108,21 @@ def test_old_periods_go_and_nothing_that_is_kept_changes():
         done = by_hand(configured(keep), store, Silent(), Wanted(TIMERS), lambda: NOW)
         assert snapshot(config, store) == before
         assert not done.spared and not done.removed.total()
+
+
+@pytest.mark.parametrize(("hour", "expected"), [(None, FIRST), (9_000, FIRST), (-9_000, FIRST - 9_000)])
+def test_a_start_stays_while_its_hours_may_be_gone(hour, expected):
+    """Also that of an area of which no hour is left, and which nobody has looked at before."""
+    config, store = configured(KEEP), MemoryStore()
+    document = {"game": "dl", "area": "one", "plat": "p", "ts": FIRST, "_v": 1}
+    store.write(start.NAME, [Write("one", document, None)])
+    if hour is not None:
+        ts = FIRST + hour
+        store.write("loginhour", [Write(f"one:{ts}", document | {"ts": ts, "first_ts": ts}, None)])
+    for until in (FIRST, FIRST + 1):
+        store.write("positions", [Write("dropped:createrolehour", {"until": until, "_v": 1}, None)])
+        known = expected if until > FIRST else (None if hour is None else FIRST + hour)
+        assert Starts(store, areas(config)).first("one") == known
 
 
 def test_totals_of_a_month_are_computed_as_long_as_its_documents_are_kept():
