@@ -22,7 +22,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-WAIT_MS = 600_000
+WAIT_MS = 240_000
 GRAVE = ("serious", "critical")
 DRAWN = "html[data-drawn]"
 CUT = """[...document.querySelectorAll(".scroll")].filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)

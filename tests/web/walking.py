@@ -150,7 +150,7 @@ def theme(browser: Browser, address: str) -> dict[str, Any]:
     page.locator("#theme").click()
     page.emulate_media(color_scheme="dark")
     found["chose light"] = look(page)
-    page.locator("nav a").nth(2).click()
+    page.locator("nav a[href*='/payment']").first.click()
     page.wait_for_url("**/payment**")
     page.wait_for_selector(DRAWN, state="attached")
     found["next page"] = look(page)
