@@ -201,7 +201,7 @@ def test_killed_and_sent_again_it_counts_each_record_once(suite: Suite) -> None:
         gevent.sleep(random.random() / 10)
         suite.kill()
         suite.start()
-    eventually(lambda: suite.documents() == suite.expected(), 60)
+    eventually(lambda: suite.documents() == suite.expected())
     assert suite.disagreements() == []
     assert Declarations(suite.config, suite.store).load()["pvp"].since == 0
 
@@ -237,7 +237,7 @@ def test_one_that_was_changed_agrees_after_a_rebuild(suite: Suite, monkeypatch: 
     random = Random(9)
     suite.start()
     suite.send(fights(random, 60))
-    eventually(lambda: suite.documents() == suite.expected(), 60)
+    eventually(lambda: suite.documents() == suite.expected())
     agreed = fingerprint(suite.config)
     suite.restart(sections(pvp=CHANGED))
     assert fingerprint(suite.config) != agreed

@@ -152,7 +152,7 @@ def test_no_rest_after_a_run_over_everything(suite: Any, monkeypatch: Any) -> No
     suite.start_timers()
     eventually(lambda: bool(suite.store.load("positions", ["timers"])["timers"].get("layout")))
     suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
-    eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")), 20)
+    eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")))
 
 
 def test_documents_of_whole_games_that_earlier_versions_wrote_go(suite: Any) -> None:
@@ -238,7 +238,7 @@ def test_totals_do_not_rest_once_nothing_comes_any_more(suite: Any, monkeypatch:
     suite.drain()
     timers_of(suite)._schedule._totals_resting_until = time.monotonic() + 600
     suite.send("gamelog.yuanbao_logchange", [coins("late", -7, "new", at(OLD_DAY))])
-    eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")), 20)
+    eventually(lambda: any(one["reason"] == "new" for one in suite.store.find("cointype_total")))
 
 
 @pytest.mark.parametrize(
