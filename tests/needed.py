@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from analytics.config import Config
+from analytics.core.compiled import COMPILED
 from analytics.errors import ConfigError
 from analytics.store.embedded.choice import Name, open_engine
 from analytics.store.mongod import Mongod, NoMongod, find_mongod
@@ -36,6 +37,12 @@ def need(program: str, how: str) -> str:
     """Return where a program is, beside Python's own or on the path. ``how``: the command that installs it."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return shutil.which(program, path=path) or missing(f"{program} is missing: {how}")
+
+
+def need_compiled() -> None:
+    """Skip the test where the code that reads lines is not compiled."""
+    if not COMPILED:
+        missing("analytics.core is not compiled: install a C compiler (Debian: gcc), and make .venv again")
 
 
 def need_mongod() -> Mongod:

@@ -7,10 +7,9 @@ import pytest
 from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from needed import missing
+from needed import need_compiled
 
 from analytics.bolts import BOLTS
-from analytics.core import compiled
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.columns import Columns
@@ -169,10 +168,7 @@ def test_columns_say_what_rows_say(lines):
 
 
 def test_what_bolts_read_of_accts_comes_in_columns():
-    if not compiled.COMPILED:
-        missing(
-            "analytics.core.scan is not compiled: install a C compiler (Debian: gcc), and make .venv anew"
-        )
+    need_compiled()
     records = Bolt("records", {TOPIC: Reads(Gamelog[Own])}, {"count": Count(), "last": Extreme("ts", max)})
     readers = {"loginhour": BOLTS["loginhour"], "records": records}
     plain = json.dumps(GOOD | {"op": {"code": "login_logcount"}}).encode()

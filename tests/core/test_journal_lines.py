@@ -3,9 +3,10 @@
 import itertools
 
 import pytest
+from needed import need_compiled
 
 from analytics.core import journal_lines
-from analytics.core.compiled import COMPILED, journal_scan
+from analytics.core.compiled import journal_scan
 from analytics.core.journal_lines import BlockLines, by_topic
 from analytics.testing.fuzz import journal_groups
 from analytics.testing.journal_paths import JournalPaths
@@ -24,8 +25,8 @@ def block(*lines: bytes) -> bytes:
 
 @pytest.fixture(params=["compiled", "line by line"])
 def decoded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "compiled" and not COMPILED:
-        pytest.skip("nothing is compiled here")
+    if request.param == "compiled":
+        need_compiled()
     if request.param == "line by line":
         monkeypatch.setattr(journal_lines, "journal_scan", lambda block: None)
 
@@ -71,9 +72,9 @@ def test_what_is_no_record_is_returned_with_its_reason(bad: bytes) -> None:
     assert [(one.line, bool(one.reason)) for one in found.unusable] == [(bad, True)]
 
 
-@pytest.mark.skipif(not COMPILED, reason="without a C compiler there is one path")
 def test_both_paths_agree_and_regular_blocks_are_scanned() -> None:
     """The same lines each time; ``analytics fuzz`` draws others."""
+    need_compiled()
     paths = JournalPaths()
     for chunks in itertools.islice(journal_groups(1), 20):
         assert paths.disagreement(*chunks) is None

@@ -12,6 +12,7 @@ import pytest
 from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needed import need_compiled
 
 from analytics.config import EventSection, FieldSection, Mapped, TimeSection
 from analytics.core.areas import Area, Areas
@@ -351,8 +352,7 @@ def test_a_journal_brings_back_what_was_published(data: st.DataObject) -> None:
 
 
 def test_compiled_code_reads_a_documented_log() -> None:
-    if not COMPILED:
-        pytest.skip("without a C compiler, lines are read one by one, as the other tests here do")
+    need_compiled()
     one = mapping(
         fields={"acct": "uid", "amount": "params.delta"},
         events={

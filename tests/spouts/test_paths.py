@@ -7,10 +7,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from click.testing import CliRunner
+from needed import need_compiled
 from test_records import RULES, line
 
 from analytics.cli.fuzz import fuzz as command
-from analytics.core.compiled import COMPILED
 from analytics.core.fold import Folder, UnusableLine
 from analytics.spouts import records
 from analytics.testing.fuzz import fuzz, groups, mapped_groups, narrowed, smallest
@@ -84,10 +84,10 @@ def blind(name: str) -> Callable[[pytest.MonkeyPatch], None]:
     return lambda patch: patch.setattr(records, name, lambda *_: "")
 
 
-@pytest.mark.skipif(not COMPILED, reason="without a C compiler there is one path for mapped lines")
 def test_compiled_code_takes_chunks_of_every_mapping_and_a_fault_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    need_compiled()
     for section in SECTIONS:
         paths = MappedPaths(section)
         for chunks in itertools.islice(mapped_groups(1, section), 4):

@@ -6,7 +6,7 @@ import pytest
 from forms import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from needed import missing
+from needed import need_compiled
 from test_records import NOW, RULES, SOURCE, TS, A, B, line, same
 
 from analytics.core import compiled
@@ -19,10 +19,7 @@ COIN = line("yuanbao_logchange", amount=-5, reason="shop")
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_code():
-    if not compiled.COMPILED:
-        missing(
-            "analytics.core.scan is not compiled: install a C compiler (Debian: gcc), and make .venv anew"
-        )
+    need_compiled()
 
 
 def scanned(chunk: bytes, first: int = 1) -> list[Share] | None:
