@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from own_bolts_suite import PVP, Kept, Suite, sections
 from runtime_harness import AREA, OTHER_AREA, RunningBroker
 
 from analytics.broker.clients import Publisher
 from analytics.broker.wire import Batch, BatchHeader, Part, tagged
 from analytics.config import AreaSection, Config, Game, WorkerSection
+from analytics.runtime import connections
 
 Send = Callable[[str, Sequence[Mapping[str, Any]]], None]
 
@@ -53,3 +55,14 @@ def send(config: Config) -> Iterator[Send]:
 
     yield publish
     publisher.close()
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
+    """A suite with the bolt ``pvp``, whose worker is not started."""
+    store = Kept()
+    monkeypatch.setattr(connections, "open_store", lambda config: store)
+    monkeypatch.setattr(connections, "RETRY_SECONDS", 0.01)
+    made = Suite(tmp_path / "data", store, sections(pvp=PVP))
+    yield made
+    made.close()

@@ -1,15 +1,12 @@
 """Documents that a rebuild must not derive as the stored ones are: accts are excluded meanwhile, or documents dropped."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
+from own_bolts_suite import CHANGED, PVP, TOPIC, Suite, fights, sections
 from runtime_harness import AREA
-from test_declarations import CHANGED, PVP, Kept, Suite, fights, sections
 from waiting import eventually
 
 from analytics.config import (
@@ -24,23 +21,10 @@ from analytics.config import (
 from analytics.core.reference import Reference
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import Selection
-from analytics.runtime import connections
 from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.timers.dropping import Dropping
 from analytics.store import POSITIONS, MemoryStore, Write
-
-TOPIC = "gamelog.pvp_log"
-
-
-@pytest.fixture
-def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
-    store = Kept()
-    monkeypatch.setattr(connections, "open_store", lambda config: store)
-    monkeypatch.setattr(connections, "RETRY_SECONDS", 0.01)
-    made = Suite(tmp_path / "data", store, sections(pvp=PVP))
-    yield made
-    made.close()
 
 
 def excluding(suite: Suite, *accts: str) -> None:
