@@ -2,14 +2,13 @@
 
 import time
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from analytics.cli.choosing import DAY
+from analytics.cli.console import UNCUT, console, text
 from analytics.config import Config, areas
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
@@ -29,12 +28,10 @@ def annotations() -> None:
 @click.option("--from", "since", type=DAY, help="Only this day or later.")
 @click.option("--to", "until", type=DAY, help="… this day or earlier.")
 @click.pass_obj
-def listed(config: Config, game: str, since: object, until: object) -> None:
+def listed(config: Config, game: str, since: datetime | None, until: datetime | None) -> None:
     """List annotations with the ids that `remove` takes."""
-    first, last = (
-        date.fromisoformat(str(one)[:10]) if one else bound
-        for one, bound in ((since, FIRST_DAY), (until, LAST_DAY))
-    )
+    first = since.date() if since else FIRST_DAY
+    last = until.date() if until else LAST_DAY
     table = Table("day", "time", "game", "of", "kind", "text", "by", "id")
     with closing(open_store(config)) as store:
         for name in (game,) if game else config.games:
@@ -50,8 +47,8 @@ def listed(config: Config, game: str, since: object, until: object) -> None:
                     one.by,
                     one.id,
                 )
-                table.add_row(*map(Text, cells))
-    Console().print(table)
+                table.add_row(*map(text, cells))
+    console(UNCUT).print(table)
 
 
 @annotations.command()

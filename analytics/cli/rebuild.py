@@ -201,7 +201,7 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
         else "nothing to correct"
     )
     for text, count in sorted(outcome.dropped.items()):
-        dropped = f"dropped by documents.keep_days, and not derived again: {text}, in {count:,} area{'s' if count > 1 else ''}"
+        dropped = f"dropped by documents.keep_days, and not derived again: {text}, in {some(count, 'area')}"
         out.print(dropped, highlight=False)
     if outcome.resolved:
         out.print(

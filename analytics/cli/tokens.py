@@ -5,10 +5,9 @@ import time
 from contextlib import closing
 
 import click
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from analytics.cli.console import UNCUT, console, text
 from analytics.config import Config, areas
 from analytics.errors import AnalyticsError
 from analytics.store import open_store
@@ -50,8 +49,8 @@ def listed(config: Config) -> None:
             expires = moment(one.expires, config.timezone)
             games = " ".join(one.games) or "all"
             cells = (one.id, games, _yes(one.lists), _yes(one.annotates), one.by, expires)
-            table.add_row(*map(Text, cells))
-    Console().print(table)
+            table.add_row(*map(text, cells))
+    console(UNCUT).print(table)
 
 
 @tokens.command()

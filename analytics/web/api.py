@@ -175,22 +175,22 @@ def _writing(one: WriteOperation, others: dict[str, Any]) -> dict[str, Any]:
         return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
 
     error = others["400"]
-    described: dict[str, Any] = {"summary": one.summary, "responses": dict(others)}
-    described["responses"] |= {
+    operation: dict[str, Any] = {"summary": one.summary, "responses": dict(others)}
+    operation["responses"] |= {
         "403": {**error, "description": "you may not, or the request comes from another site"},
         "415": {**error, "description": "the body is not declared as application/json"},
     }
     if one.takes:
-        described["requestBody"] = {"required": True, "content": content(one.takes)}
+        operation["requestBody"] = {"required": True, "content": content(one.takes)}
     if one.gives:
-        described["responses"]["201"] = {"description": "it is stored", "content": content(one.gives)}
+        operation["responses"]["201"] = {"description": "it is stored", "content": content(one.gives)}
     else:
-        described["responses"]["204"] = {"description": "it is removed"}
+        operation["responses"]["204"] = {"description": "it is removed"}
     if "{id}" in one.path:
-        described["parameters"] = [
+        operation["parameters"] = [
             {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
         ]
-    return described
+    return operation
 
 
 def _options(page: DashboardPage | None) -> list[Option]:

@@ -82,9 +82,8 @@ def failed(error: Exception) -> Response:
         status, text = 503, str(error)
     if status >= 500:
         data().counts["failed"] += 1
-        path = (
-            "/shared/…" if request.blueprint == "sharing" else request.path
-        )  # its secret stays out of the log
+        # The address of a share link is a secret.
+        path = "/shared/…" if request.blueprint == "sharing" else request.path
         log.error("%s %r: %s", request.method, path, error, exc_info=status == 500)
     if request.path.startswith("/api/"):
         answer = jsonify({"error": text})

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from analytics.web.answers import AnswerScope
-from analytics.web.filters import SEGMENT, BadFilter, one
+from analytics.web.filters import SEGMENT, BadFilter, day, one
 from analytics.web.options import Args
 from analytics.web.translation import TranslatableText, Translate
 
@@ -61,12 +61,9 @@ def _before(value: str, scope: AnswerScope) -> tuple[dict[str, str], Translatabl
 
 
 def _from(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    try:
-        return _since(date.fromisoformat(value), scope)
-    except (ValueError, OverflowError):
-        raise BadFilter(
-            "{name}: expected a day like 2026-01-31, got {value}", name=COMPARE, value=value[:40]
-        ) from None
+    first = day({COMPARE: [value]}, COMPARE)
+    assert first, "there is a value"
+    return _since(first, scope)
 
 
 def _area(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:

@@ -31,8 +31,8 @@ class Data:
 
     Attributes:
         store: gives whole documents, with their lists completed. It is only read from.
+        entries: the same store, where what people enter is written; None: nothing can be entered.
         viewer: who looks; ``areas`` are those of the games that this viewer sees.
-        entries: the same, where what people enter is written; None: nothing can be entered.
         reader: gives chosen fields and sums.
         clock: the time, in Unix seconds.
         bolts: the bolts whose documents there are, by name.

@@ -24,7 +24,7 @@ from analytics.web.entries.views import SavedView, ViewDraft
 from analytics.web.filters import BadFilter, number
 from analytics.web.place import date_of
 from analytics.web.rendering import show
-from analytics.web.sharing import make_link, revoke, scope_of
+from analytics.web.sharing import filtered_page, make_link, revoke, scope_of
 
 FOREIGN = "Origin: expected this server's own, got that of another site"
 forms = Blueprint("forms", __name__)
@@ -189,9 +189,7 @@ def _query() -> dict[str, str]:
 
 def _save(draft: ViewDraft) -> SavedView:
     shown = _persons()
-    name, page = views.checked_name(draft.name), page_set().by_name.get(draft.page)
-    if page is None or not page.has_filter:
-        raise BadFilter('page: expected the name of a page with a filter, got "{name}"', name=draft.page[:80])
+    name, page = views.checked_name(draft.name), filtered_page(draft.page)
     args = {key: [value] for key, value in draft.query.items()}
     game = scope_of(page, shown, args).game
     entry = SavedView(

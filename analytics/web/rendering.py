@@ -118,7 +118,7 @@ def rendered(
     currency = _currency(view.scope.game) if page.has_filter else ""
     show = partial(display.shown, currency=currency)
     tables = {table.name: table for table in page.tables}
-    annotations = _annotations(view.scope) if page.has_filter else []
+    annotations = _annotations(view.scope) if page.has_filter and page.charts else []
     over = ChartOverlay(
         [mark(one) for one in annotations],
         page.read(data(), other.args) if other and page.charts else None,

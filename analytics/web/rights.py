@@ -54,6 +54,6 @@ def of_link(game: str) -> Viewer:
     return Viewer(LINK, frozenset([game]), lists=False, is_user=False, annotates=False)
 
 
-def creator_sees(users: Collection[str], name: str) -> bool:
+def is_still_user(users: Collection[str], name: str) -> bool:
     """Whether the user who made something still is one."""
     return name in users if users else not name

@@ -3,8 +3,6 @@
 Nothing of the request but its language has an influence. What the page's creator may not see any more is not shown.
 """
 
-from typing import Any
-
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from analytics.web.access import HEADERS
@@ -13,12 +11,13 @@ from analytics.web.comparing import comparison, without_comparison
 from analytics.web.context import LANGUAGE, data, language, page_set, with_language
 from analytics.web.data import Data
 from analytics.web.entries import links
+from analytics.web.entries.collection import DAY_SECONDS
 from analytics.web.entries.links import LinkDraft, NewLink, ShareLink
 from analytics.web.filters import BadFilter
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.rendering import figures_answer, rendered
-from analytics.web.rights import creator_sees, of_link
+from analytics.web.rights import is_still_user, of_link
 from analytics.web.translation import LANGUAGES, msg
 
 GONE = msg("this link has expired, was revoked, or never was one; ask the person who sent it for another one")
@@ -51,7 +50,7 @@ def _known(secret: str) -> tuple[ShareLink, DashboardPage]:
     page = page_set().by_name.get(link.page) if link else None
     if link is None or page is None or not shown.viewer_named(link.by).sees(link.game):
         abort(404, GONE)
-    if not creator_sees(shown.config.dashboard.known_users, link.by):
+    if not is_still_user(shown.config.dashboard.known_users, link.by):
         abort(404, GONE)
     return link, page
 
@@ -74,9 +73,7 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
     Raises:
         BadFilter: there is no such page, or it can't show this.
     """
-    page = page_set().by_name.get(draft.page)
-    if page is None or not page.has_filter:
-        raise BadFilter('page: expected the name of a page with a filter, got "{name}"', name=draft.page[:80])
+    page = filtered_page(draft.page)
     frames = links.origins(draft.frames)
     given = {name: value for name, value in draft.query.items() if value and name != LANGUAGE}
     args = {name: [value] for name, value in given.items()}
@@ -89,7 +86,7 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
     secret, now = links.new_secret(), shown.clock()
     link = ShareLink(
         id=links.hashed(secret), page=page.name, game=scope.game, query=query, frames=frames, by=shown.viewer.name,
-        at=now, expires=now + draft.days * links.DAY_SECONDS,
+        at=now, expires=now + draft.days * DAY_SECONDS,
     )  # fmt: skip
     stored = links.stored(shown.writable())
     for old in stored.find():
@@ -98,6 +95,14 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
     stored.add(link)
     address = url_for("sharing.shared_page", secret=secret, _external=True, _scheme=request.scheme)
     return NewLink(address=address, link=link)
+
+
+def filtered_page(name: str) -> DashboardPage:
+    """Return the page of this name. Raise BadFilter if there is none, or it has no filter."""
+    page = page_set().by_name.get(name)
+    if page is None or not page.has_filter:
+        raise BadFilter('page: expected the name of a page with a filter, got "{name}"', name=name[:80])
+    return page
 
 
 def scope_of(page: DashboardPage, shown: Data, args: Args) -> AnswerScope:
@@ -112,7 +117,7 @@ def scope_of(page: DashboardPage, shown: Data, args: Args) -> AnswerScope:
 def revoke(shown: Data, id: str) -> None:
     """Remove a link of the viewer's, or any, if the viewer sees everything."""
     viewer = shown.viewer
-    stored: Any = links.stored(shown.writable())
+    stored = links.stored(shown.writable())
     link = stored.get(id)
     if link is None or (link.by != viewer.name and viewer.is_limited):
         abort(404, "there is no such share link")

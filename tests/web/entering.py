@@ -1,5 +1,7 @@
 """A dashboard over a store of a few documents, where people enter things."""
 
+import json
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,16 @@ def dashboard(folder: Path, section: DashboardSection = DashboardSection()) -> t
     store, clock = filled_store(), Clock()
     data = Data(config, ReadOnly(store), StoreReader(store), areas(config), clock, entries=store)
     return create_app(data), data, clock
+
+
+def sources(client: FlaskClient, page: str, chart: str) -> dict[str, dict[str, list[Any]]]:
+    """Return what a page's chart is filled with: columns by source, without the chart's name."""
+    answer = client.get(page)
+    assert answer.status_code == 200, answer.text[:2000]
+    found = re.search(rf'id="data-{chart}">(.*?)</script>', answer.text, re.DOTALL)
+    assert found
+    shown: dict[str, dict[str, list[Any]]] = json.loads(found[1])["sources"]
+    return {name.rpartition(".")[2]: columns for name, columns in shown.items()}
 
 
 def form_of(client: FlaskClient, page: str) -> dict[str, str]:

@@ -1,13 +1,11 @@
 """Annotations: entered by page and API, shown on every chart of days, and never from another site."""
 
-import json
-import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from databases import Database
-from entering import SPAN, dashboard, form_of
+from entering import SPAN, dashboard, form_of, sources
 from flask.testing import FlaskClient
 
 from analytics.cli.annotations import annotations
@@ -17,6 +15,7 @@ from analytics.store import MemoryStore, Write, open_store
 from analytics.web.entries.annotations import COLLECTION, Annotation, stored
 
 API = "/api/v1/annotations"
+LONG_TEXT = "Release 1.2 " * 15 + "of all areas"
 
 
 @pytest.fixture
@@ -30,10 +29,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 
 
 def marks(client: FlaskClient, page: str, chart: str) -> dict[str, list[object]]:
-    found = re.search(rf'id="data-{chart}">(.*?)</script>', client.get(page).text, re.DOTALL)
-    assert found
-    shown: dict[str, list[object]] = json.loads(found[1])["sources"][f"{chart}.marks"]
-    return shown
+    return sources(client, page, chart)["marks"]
 
 
 def test_an_annotation_is_on_the_charts_of_what_it_concerns(client: FlaskClient) -> None:
@@ -150,12 +146,14 @@ def test_the_command_enters_lists_and_removes(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("analytics.cli.annotations.open_store", lambda config: data.writable())
 
     def run(*words: str, status: int = 0) -> str:
-        done = CliRunner().invoke(annotations, words, obj=data.config, env={"COLUMNS": "200"})
+        done = CliRunner().invoke(annotations, words, obj=data.config)
         assert done.exit_code == status, done.output
         return done.output
 
-    id = run("add", "Release 1.2", "--area", "s3", "--day", "2026-03-25", "--kind", "release").strip()
-    assert "Release 1.2" in run("list", "--game", "dl") and "Release" not in run("list", "--game", "wsdx")
+    id = run("add", LONG_TEXT, "--area", "s3", "--day", "2026-03-25", "--kind", "release").strip()
+    listed = run("list", "--game", "dl")
+    assert LONG_TEXT in listed and id in listed, "nothing is cut or wrapped"
+    assert "Release" not in run("list", "--game", "wsdx")
     assert "Release" not in run("list", "--from", "2026-03-26")
     run("remove", id)
     run("remove", id, status=1)

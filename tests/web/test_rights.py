@@ -187,7 +187,7 @@ def test_the_command_makes_lists_and_revokes_tokens(app: Flask, monkeypatch: pyt
     monkeypatch.setattr("time.time", shown.clock)
 
     def run(*words: str, status: int = 0) -> str:
-        done = CliRunner().invoke(tokens, words, obj=shown.config, env={"COLUMNS": "200"})
+        done = CliRunner().invoke(tokens, words, obj=shown.config)
         assert done.exit_code == status, done.output
         return done.output
 

@@ -3,10 +3,9 @@
 from typing import Annotated, Any, Literal
 
 from analytics.web.answers import labelled, means
-from analytics.web.entries.collection import Entries, UserEntry, random_id
+from analytics.web.entries.collection import DAY_SECONDS, Entries, UserEntry, random_id
 
 COLLECTION = "audit_log"
-DAY_SECONDS = 86_400
 STRETCH_DIGITS, STRETCH_SECONDS = 7, 100_000
 """Entries whose ids begin with the same so many digits are of the same so many seconds, a little over a day."""
 

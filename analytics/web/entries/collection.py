@@ -10,6 +10,7 @@ import msgspec
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store import Store, Write
 
+DAY_SECONDS = 86_400
 AT_ONCE = 500
 """Entries in memory while many are read."""
 

@@ -13,7 +13,6 @@ from analytics.web.entries.collection import Entries, UserEntry
 from analytics.web.filters import BadFilter
 
 COLLECTION = "share_links"
-DAY_SECONDS = 86_400
 MOST_DAYS_VALID = 366
 MOST_FRAMES = 10
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from typing import Annotated, Any
 
 from analytics.web.answers import means
-from analytics.web.entries.collection import Entries, UserEntry
-from analytics.web.entries.links import DAY_SECONDS, MOST_DAYS_VALID, hashed, new_secret
+from analytics.web.entries.collection import DAY_SECONDS, Entries, UserEntry
+from analytics.web.entries.links import MOST_DAYS_VALID, hashed, new_secret
 from analytics.web.filters import BadFilter, nearest
 from analytics.web.rights import Viewer
 

@@ -120,7 +120,7 @@ def _sessions(look: Look) -> Iterator[SessionDay]:
         )
 
 
-def _lost(answer: OnlineAnswer, t: Translate) -> str:
+def _sessions_note(answer: OnlineAnswer, t: Translate) -> str:
     return t("by the day on which they began; final when the next day has ended")
 
 
@@ -178,6 +178,6 @@ PAGE = DashboardPage(
     panels=(
         Panel(DAYS, BY_DAY, "half", note=_basis),
         Panel(HOURS, BY_HOUR, "half", note=against_day_before),
-        Panel(SESSIONS, LENGTHS, note=_lost),
+        Panel(SESSIONS, LENGTHS, note=_sessions_note),
     ),
 )
