@@ -16,6 +16,7 @@ from itertools import islice
 from analytics.config import Config, areas, catalogue
 from analytics.core.bolt import Bolt
 from analytics.core.document import EMPTIED, part_ids
+from analytics.errors import Unavailable
 from analytics.runtime.horizons import DAY, Horizons
 from analytics.runtime.lost_writes import EXPIRY_SECONDS
 from analytics.store import Store, Write
@@ -28,7 +29,10 @@ QUIET_SECONDS = 2 * EXPIRY_SECONDS
 
 
 class Dropping:
-    """Passes over the documents, one after the other. ``removed``: how many documents are gone."""
+    """Passes over the documents, one after the other.
+
+    ``removed``: how many documents are gone; ``error``: why the last step failed, "" if it did not.
+    """
 
     def __init__(self, config: Config, store: Store, now: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -39,18 +43,23 @@ class Dropping:
         self._pass: Iterator[None] | None = None
         self._next = 0.0
         self.removed = 0
+        self.error = ""
 
     def is_due(self) -> bool:
         """Whether there is something to do."""
         return bool(self._keep_days) and (self._pass is not None or time.monotonic() >= self._next)
 
     def step(self) -> None:
-        """Drop one portion. Raise Unavailable where the store does not answer: the next call begins a new pass."""
+        """Drop one portion. Where the store does not answer, ``error`` says so, and the next call begins a new pass."""
         running, self._pass = self._pass or self._begun(), None
-        if next(running, self) is None:
-            self._pass = running
-        else:
-            self._next = time.monotonic() + EVERY_SECONDS
+        try:
+            if next(running, self) is None:
+                self._pass = running
+            else:
+                self._next = time.monotonic() + EVERY_SECONDS
+            self.error = ""
+        except Unavailable as error:
+            self.error = str(error)
 
     def _begun(self) -> Iterator[None]:
         """Yield after each portion."""

@@ -118,7 +118,10 @@ class Timers(Node):
             "dropped": self._dropping.removed,
             "changed_days": self._feed.changed_days,
             "unknown_areas": sorted(made.unknown_areas),
-            "error": self._error or (self._reports.error if self._reports else "") or self._feed.error,
+            "error": self._error
+            or (self._reports.error if self._reports else "")
+            or self._feed.error
+            or self._dropping.error,
         }
 
     def _work_for_ever(self) -> None:
@@ -128,7 +131,7 @@ class Timers(Node):
             try:
                 while not self._tasks.stopping:
                     if self._dropping.is_due():
-                        self._drop()
+                        self._dropping.step()
                     if self._is_due(consumer):
                         if not self._run(consumer):
                             gevent.sleep(RETRY_SECONDS)
@@ -142,13 +145,6 @@ class Timers(Node):
             finally:
                 collecting.kill()
                 consumer.close()
-
-    def _drop(self) -> None:
-        """Drop some old documents."""
-        try:
-            self._dropping.step()
-        except Unavailable as error:
-            self._error = str(error)
 
     def _prepare(self) -> Any:
         """Learn from the store where to go on, and forget what was known before."""

@@ -12,6 +12,7 @@ from analytics.core.periods import zone
 from analytics.core.reference import Reference
 from analytics.core.settle import Position
 from analytics.core.writing import Writer
+from analytics.errors import Unavailable
 from analytics.runtime.horizons import Horizons, KeptPeriods
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import written
@@ -196,6 +197,20 @@ def test_documents_that_were_emptied_go_with_parts_that_were_left():
     emptied = {"area": "one", "ts": FIRST, "_v": 8, "_emptied": [f"{id_}#4"], "updated": at(NOW - 3 * DAY)}
     store.write("loginhour", [Write(id_, emptied, None)])
     assert run(config, store) == 1 and [*store.ids("loginhour")] == []
+
+
+def test_an_error_is_shown_until_the_store_answers(monkeypatch):
+    def away(*asked, **bounds):
+        raise Unavailable("the store is away")
+
+    config, store = configured({"loginhour": 60}), MemoryStore()
+    dropping = Dropping(config, store, lambda: NOW)
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "find", away)
+        dropping.step()
+        assert dropping.error == "the store is away" and dropping.is_due()
+    dropping.step()
+    assert not dropping.error and not dropping.is_due()
 
 
 @pytest.mark.parametrize("earlier", [None, NOW])
