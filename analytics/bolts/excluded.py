@@ -1,4 +1,4 @@
-"""Accts that are excluded: how many records of theirs were left out, by area and day. A bolt of configurations that exclude some."""
+"""The bolt that counts the records of excluded accts, by area and day. Only configurations that exclude some have it."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from analytics.core.measures import Count, Distinct
 
 
 def excluded(topics: Iterable[str]) -> Bolt:
-    """Return the bolt that counts what others leave out, who read ``topics`` of spouts."""
+    """Return the bolt. ``topics``: those of spouts that other bolts read, and whose excluded records it counts."""
     return Bolt(
         name=EXCLUDED,
         reads={topic: Reads(ExcludedRecord) for topic in topics},

@@ -6,7 +6,8 @@ import msgspec
 
 from analytics.core.bolt import Bolt, Reads
 from analytics.core.latest import LatestBy, Table
-from analytics.core.online import MINUTE, held
+from analytics.core.online import held
+from analytics.core.periods import MINUTE
 from analytics.core.tuples import Gamelog
 
 MOST_ONLINE = 10**9
@@ -30,9 +31,9 @@ def _shown(table: Table) -> dict[str, Any]:
     ordered = sorted(table)
     weights = held(ordered)
     peak = max(online for (online,) in table.values())
-    area = sum(weight * table[minute][0] for minute, weight in zip(ordered, weights, strict=True))
+    player_minutes = sum(weight * table[minute][0] for minute, weight in zip(ordered, weights, strict=True))
     return {
-        "acu": round(area / sum(weights), 2),
+        "acu": round(player_minutes / sum(weights), 2),
         "pcu": peak,
         "pcu_ts": MINUTE * next(minute for minute in ordered if table[minute][0] == peak),
         "minutes": sum(weights),

@@ -338,7 +338,7 @@ def _oidc(oidc: OidcSection, users: Mapping[str, str]) -> Iterator[str]:
 
 
 def _rights(config: Config) -> Iterator[str]:
-    """Yield rights of users or games that there are not."""
+    """Yield rights of users, and to games, that do not exist."""
     for user, rights in config.dashboard.rights.items():
         if user not in config.dashboard.known_users:
             there = ", ".join(sorted(config.dashboard.known_users)) or "none"

@@ -10,8 +10,8 @@ from analytics.core.segments import PROPERTIES
 LEAST_DAYS = 60
 """Pages, alerts and comparisons of weeks look at documents of some weeks."""
 
-READ_BY_TIMERS = ("loginday", "signupday", "paysummary", "onlinehour", "sessionhour", PROPERTIES)
-"""Timer bolts compute from these for ever: who paid first, and when, say all days before."""
+NEVER_DROPPED = ("loginday", "signupday", "paysummary", "onlinehour", "sessionhour", PROPERTIES)
+"""Timer bolts compute from these for ever: who paid first, and when, say all days before. Their modules, which name them, need numpy."""
 
 
 def droppable(bolts: Mapping[str, Bolt]) -> list[str]:
@@ -19,7 +19,7 @@ def droppable(bolts: Mapping[str, Bolt]) -> list[str]:
     return [
         name
         for name, bolt in bolts.items()
-        if bolt.period is not None and name not in READ_BY_TIMERS and all(map(_unites, _readers(name, bolts)))
+        if bolt.period is not None and name not in NEVER_DROPPED and all(map(_unites, _readers(name, bolts)))
     ]
 
 

@@ -257,8 +257,8 @@ class DashboardSection(Section, frozen=True):
 
     ``users``: names and hashed passwords, as ``bin/analytics password`` makes them. Unless ``host`` is on the loopback,
     users are required, and TLS or, with ``behind_proxy``, a web server that provides it at one of the addresses or
-    networks ``proxies``. ``rights``
-    by user; one without them sees everything. ``audit_days``: how long the audit log is kept. ``language`` is for browsers that ask for none of the available ones.
+    networks ``proxies``. ``rights``: by user; one without them sees everything. ``audit_days``: how long the audit log is
+    kept. ``language`` is for browsers that ask for none of the available ones.
     """
 
     host: str = "127.0.0.1"

@@ -1,6 +1,6 @@
 """Takes the records of excluded accts out of messages before these are folded. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any
 
@@ -75,12 +75,12 @@ class Excluder:
         return self._of_log(body)
 
     def divide_columns(self, columns: MessageColumns) -> tuple[MessageColumns, list[ExcludedRecord]]:
-        """Return the same of a message's columns."""
+        """Return what :meth:`divide` does, for a message's columns."""
         by_area, earliest, latest = columns
         kept, excluded = dict(by_area), list[ExcludedRecord]()
         for area, (times, accts, ordered) in by_area.items():
             exclusion = self._by_area.get(area)
-            out = exclusion.places(accts) if exclusion else []
+            out = exclusion.flags(accts) if exclusion else []
             if True not in out:
                 continue
             excluded += map(
@@ -105,18 +105,13 @@ class Excluder:
 
     def _divided(self, body: bytes, look: Callable[[bytes, list[ExcludedRecord]], bytes]) -> Found:
         """Divide a message line by line. ``look``: returns what counts of a line, and adds what does not to a list."""
-        excluded: list[ExcludedRecord] = []
-        return b"\n".join(filter(None, self._lines(body, look, excluded))), excluded
-
-    @staticmethod
-    def _lines(
-        body: bytes, look: Callable[[bytes, list[ExcludedRecord]], bytes], excluded: list[ExcludedRecord]
-    ) -> Iterator[bytes]:
+        kept, excluded = list[bytes](), list[ExcludedRecord]()
         for line in body.split(b"\n"):
             try:
-                yield look(line, excluded)
+                kept.append(look(line, excluded))
             except UNDECODABLE:
-                yield line
+                kept.append(line)
+        return b"\n".join(filter(None, kept)), excluded
 
     def _of_line(self, line: bytes, excluded: list[ExcludedRecord]) -> bytes:
         return b"" if self._takes(_line.decode(line), excluded) else line

@@ -22,7 +22,7 @@ class Exclusion:
     def __contains__(self, acct: str) -> bool:
         return acct in self.accts or self._fits(acct)
 
-    def places(self, accts: Iterable[str]) -> list[bool]:
+    def flags(self, accts: Iterable[str]) -> list[bool]:
         """Return, for each acct, whether it is excluded."""
         named = self.accts
         if not self.patterns:

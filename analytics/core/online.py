@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-MINUTE = 60
-
 HOLD_MINUTES = 10
 """So long a head count holds while no other comes, its own minute included."""
 

@@ -53,9 +53,8 @@ def task_context(config: Config, shared: Path, log: str, rules: CountingRules | 
         ConfigError, Unavailable: that is not known.
     """
     mongodb, uri = config.mongodb, ""
-    if (
-        config.engine.kind == "spark"
-    ):  # executors do not know the environment of this process, nor its data folder
+    if config.engine.kind == "spark":
+        # Executors know neither the environment of this process nor its data folder.
         mongodb, uri = replace(mongodb, uri="", uri_env=""), store_uri(config)
     needed = Config(
         file=config.file, data=config.data, mongodb=mongodb, store=config.store,

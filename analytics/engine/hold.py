@@ -19,7 +19,7 @@ class Hold:
         self._by = token_hex(8)
         self._ending = threading.Event()
         self._saved: SavedPosition | None = None
-        self._error: Exception | None = None
+        self._overtaken = False
 
     def begin(self) -> SavedPosition:
         """Return the position when no batch is under way any more, and none begins."""
@@ -46,7 +46,7 @@ class Hold:
 
     def check(self) -> None:
         """Raise AnalyticsError if batches go on."""
-        if isinstance(self._error, DriverOvertaken):
+        if self._overtaken:
             raise AnalyticsError(
                 "a driver of the engine has gone on, as this process did not answer for a minute. Documents that were "
                 "corrected stay so; call this again"
@@ -58,7 +58,7 @@ class Hold:
             return
         self._ending.set()
         self._thread.join()
-        if self._error is None or not isinstance(self._error, DriverOvertaken):
+        if not self._overtaken:
             saved = replace(self._saved, written={}) if repaired else self._saved
             self._position.release(saved)
 
@@ -67,8 +67,8 @@ class Hold:
             assert self._saved is not None
             try:
                 self._saved = self._position.hold(self._saved, self._by)
-            except DriverOvertaken as error:
-                self._error = error
+            except DriverOvertaken:
+                self._overtaken = True
                 return
             except Unavailable:
                 self._reload()
@@ -82,4 +82,4 @@ class Hold:
         if saved.held == self._by:
             self._saved = saved
         else:
-            self._error = DriverOvertaken()
+            self._overtaken = True

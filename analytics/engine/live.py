@@ -227,7 +227,7 @@ class EngineDriver:
             try:
                 known = self._seen.known(names_of(folded.summaries))
                 tasks = self._fold_again(folded, tasks, known)
-                plan = Plan(tasks, names_of(folded.summaries), self._starter.rules)
+                plan = Plan(tasks, names_of(folded.summaries), self._starter.fingerprint)
                 self._position.propose(number, plan)
             except PlanTooLarge:
                 folded.close()

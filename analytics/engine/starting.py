@@ -15,7 +15,7 @@ _NOTHING = ("", 0, "")
 class EngineStarter:
     """Keeps the engine started as the next batch needs it.
 
-    ``rules``: the fingerprint of what new batches count by.
+    ``fingerprint``: of the rules that new batches count by.
     """
 
     def __init__(self, config: Config, store: Store, engine: BatchEngine, shared: Path) -> None:
@@ -23,7 +23,7 @@ class EngineStarter:
         self._engine = engine
         self._shared = shared
         self._rules = CountingRules.of(config)
-        self.rules = self._rules.fingerprint
+        self.fingerprint = self._rules.fingerprint
         self._kept = KeptRules(store)
         self._started = _NOTHING
 
@@ -38,10 +38,10 @@ class EngineStarter:
             Uncountable: the rules of the plan are gone.
             Unavailable: store or cluster do not answer.
         """
-        wanted = (plan and plan.rules) or self.rules
+        wanted = (plan and plan.rules) or self.fingerprint
         if self._started == (saved.log, saved.backfills, wanted):
             return
-        rules = self._rules if wanted == self.rules else self._kept.load(wanted, saved.batch + 1)
+        rules = self._rules if wanted == self.fingerprint else self._kept.load(wanted, saved.batch + 1)
         self._started = _NOTHING
         self._engine.start(task_context(self._config, self._shared, saved.log, rules))
         self._started = (saved.log, saved.backfills, wanted)

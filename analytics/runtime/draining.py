@@ -177,8 +177,9 @@ class _Asking:
                 if left <= 0:
                     raise
                 if not away:
+                    why = str(error)
                     self._say(
-                        f"waiting for an answer, for {left:.0f} s at most; see `analytics status`. {str(error)[0].upper()}{str(error)[1:]}"
+                        f"waiting for an answer, for {left:.0f} s at most; see `analytics status`. {why[:1].upper()}{why[1:]}"
                     )
                 away = True
                 gevent.sleep(POLL_SECONDS)

@@ -12,7 +12,6 @@ from analytics.store import POSITIONS, Store
 ENGINE = "engine"
 """The document of the collection ``positions``, see :mod:`analytics.engine.position`."""
 
-
 COUNTING = "counting"
 """The document of ``positions`` that says who counts: ``{"by": "engine"}`` or ``{"by": "broker"}``."""
 

@@ -24,7 +24,8 @@ def ask_all(
 ) -> dict[str, Reply]:
     """Ask all ``questions`` side by side; return the answers by name within ``seconds``.
 
-    ``stopped``: those whose peer is known not to run. A question that hangs is given up by name; its own clean-up goes on without anybody waiting for it.
+    A question that hangs is given up by name; its own clean-up goes on without anybody waiting for it. ``stopped``: those
+    whose peer is known not to run.
     """
     asking = {name: gevent.spawn(_asked, question) for name, question in questions.items()}
     gevent.joinall(list(asking.values()), timeout=seconds)

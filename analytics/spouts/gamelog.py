@@ -289,9 +289,8 @@ class GamelogSpout:
         """Save positions; raise what ended any greenlet."""
         self._tasks.check(0.2)
         acknowledged = self._pipeline.journal.acknowledged or {}
-        self._ends.report(
-            acknowledged
-        )  # first: the engine has to know of all that this spout will not send again
+        # First, as the engine has to know of all that this spout will not send again.
+        self._ends.report(acknowledged)
         self._memory.step(acknowledged != self._memory.state.journal)
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.cohorts import loginlong, loginmonth, loginweek, paylong, paymonth, payweek
-from analytics.timers.facts import COLLECTIONS, HOURLY
+from analytics.timers.facts import SOURCES
 from analytics.timers.firstpay import firstpay
 from analytics.timers.kpi import kpi
 from analytics.timers.lifecycle import lifecycle
@@ -46,7 +46,7 @@ TIMERS: dict[str, Timer] = {
 }
 
 READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)
-READ_BY_TIMERS = (*COLLECTIONS.values(), *HOURLY.values(), PROPERTIES, *READ_BY_TOTALS)
+READ_BY_TIMERS = (*SOURCES, PROPERTIES, *READ_BY_TOTALS)
 """The topics that tell what has changed; totals need only those of ``READ_BY_TOTALS``."""
 
 NAMES = (*TIMERS, start.NAME, rollup.NAME)

@@ -38,6 +38,9 @@ COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "p
 
 HOURLY: dict[Hourly, str] = {"online": "onlinehour", "session": "sessionhour"}
 
+SOURCES = (*COLLECTIONS.values(), *HOURLY.values())
+"""The collections that facts come from."""
+
 NOBODY: Numbers = np.empty(0, np.uint32)
 
 

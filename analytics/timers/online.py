@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.core.online import HOLD_MINUTES, MINUTE
+from analytics.core.online import HOLD_MINUTES
+from analytics.core.periods import MINUTE
 from analytics.timers.facts import Facts, HeadCounts
 from analytics.timers.timer import Document, Timer
 

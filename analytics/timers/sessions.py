@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.core.periods import MINUTE
 from analytics.timers.facts import NO_SESSIONS, DaySessions, Facts
 from analytics.timers.timer import Document, Timer
 
-MINUTE = 60
 UPTO = (*range(1, 61), *range(65, 241, 5), *range(270, 1441, 30), 3000)
 """Minutes: the upper bounds by which the lengths of sessions are counted."""
 

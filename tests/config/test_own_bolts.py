@@ -11,12 +11,15 @@ from analytics.config import Config, catalogue, load
 from analytics.config import bolt_files as files
 from analytics.config.bolt_drafts import TAKEN_NAMES
 from analytics.config.catalogue import NODES, fingerprints
+from analytics.config.kept import NEVER_DROPPED
 from analytics.config.reading import CHECKOUT
 from analytics.config.unquoted import unquoted
 from analytics.core.measures import Count, Distinct, Extreme, Sum
+from analytics.core.segments import PROPERTIES
 from analytics.errors import ConfigError
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.timers import NAMES
+from analytics.timers.facts import SOURCES
 
 PVP = """
 [bolts.pvp]
@@ -222,6 +225,10 @@ def test_the_suites_own_names_are_taken() -> None:
         *NAMES,
         *(name for name in WRITTEN if not name.endswith(("_total", "_segment"))),
     } <= TAKEN_NAMES
+
+
+def test_what_timer_bolts_read_is_never_dropped() -> None:
+    assert {*SOURCES, PROPERTIES} == {*NEVER_DROPPED}
 
 
 def test_files_beside_the_configuration_declare_bolts(written: Any, tmp_path: Path) -> None:

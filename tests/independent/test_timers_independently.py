@@ -59,7 +59,7 @@ def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_timers_keep_up(seed: int, months: Months, there: World, begun: Begun):
-    """After each of many slices of records, at the moment at which they came; timers start anew now and then."""
+    """After each slice of records, at the moment at which they came; timers start again now and then."""
     random = Random(seed)
     left, arrived = sent(seed, replace(months, players=PLAYERS)), []
     steps = moments(months, random, SLICES)

@@ -137,7 +137,7 @@ class Assigned:
     def _compared(self, area: str, known: _Known) -> _Known | None:
         """Return what is known of an area if the versions of its documents are still the same, else None."""
         rows = self._store.rows(PROPERTIES, ["_id", "_v"], game=self._areas[area].game, area=area)
-        if hash(frozenset((one["_id"], repr(one.get("_v"))) for one in rows)) != known.versions:
+        if hash(frozenset(map(_version, rows))) != known.versions:
             return None
         known.doubtful = False
         return known
@@ -148,7 +148,7 @@ class Assigned:
         by_source = {(one.name, one.source): one for one in self._segments[area]}
         versions: set[tuple[str, str]] = set()
         for document in self._store.find(PROPERTIES, area=area, batch=HISTORY_AT_ONCE):
-            versions.add((document["_id"], repr(document.get("_v"))))
+            versions.add(_version(document))
             segment = by_source.get((document["segment"], document["from"]))
             day = day_of(zone, document["ts"])
             if segment and start_of(zone, day) == document["ts"]:  # else it is left over from another zone
@@ -216,6 +216,11 @@ class Assigned:
         since = united.since[accts]
         earlier = (own.since < since) | ((own.since == since) & (own.ts < united.ts[accts]))
         united.take(accts, earlier, own)
+
+
+def _version(document: Document) -> tuple[str, str]:
+    """Return what differs whenever a document was written."""
+    return document["_id"], repr(document.get("_v"))
 
 
 def described(segments: Segments) -> str:

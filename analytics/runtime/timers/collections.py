@@ -6,8 +6,7 @@ from analytics.core.segments import PROPERTIES
 from analytics.store import Store
 from analytics.store.store import AREAS, DIVIDED, TOTAL, is_divided
 from analytics.timers import NAMES, TIMERS, rollup
-from analytics.timers.facts import COLLECTIONS as READ
-from analytics.timers.facts import HOURLY
+from analytics.timers.facts import SOURCES
 
 
 def collections_of(name: str, bolts: Catalogue = BOLTS) -> tuple[str, ...]:
@@ -34,7 +33,7 @@ def indexed(bolts: Catalogue) -> list[str]:
     own = [name for name in written(bolts) if PROPERTIES in bolts or not is_divided(name)]
     properties = [PROPERTIES] if PROPERTIES in bolts else []
     totalled = [bolt.name for bolt in bolts.values() if bolt.totals]
-    return list(dict.fromkeys((*own, *READ.values(), *HOURLY.values(), *properties, *totalled)))
+    return list(dict.fromkeys((*own, *SOURCES, *properties, *totalled)))
 
 
 def remove_former(store: Store) -> None:

@@ -29,9 +29,9 @@ from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers.facts import (
     COLLECTIONS,
-    HOURLY,
     NO_PAYMENTS,
     NOBODY,
+    SOURCES,
     TIERS,
     AcctSet,
     Bits,
@@ -55,9 +55,6 @@ HISTORY_AT_ONCE = 50
 BYTES_A_DAY = 250
 """What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 NEARLY = 8
-
-READ = (*COLLECTIONS.values(), *HOURLY.values())
-"""The collections that facts come from."""
 
 _payments = BOLTS["paysummary"].measures["payments"]
 
@@ -295,7 +292,7 @@ class FactsReader:
         None where nothing is stored.
         """
         zone = self._areas[area].zone
-        found = [next(iter(self._store.find(name, area=area, batch=1)), None) for name in READ]
+        found = [next(iter(self._store.find(name, area=area, batch=1)), None) for name in SOURCES]
         days = [day_of(zone, first["ts"]) for first in found if first]
         if not days:
             return None
@@ -313,7 +310,7 @@ class FactsReader:
 
     def _is_stored_since(self, area: str, ts: int) -> bool:
         return any(
-            True for name in READ for _ in islice(self._store.find(name, area=area, since=ts, batch=1), 1)
+            True for name in SOURCES for _ in islice(self._store.find(name, area=area, since=ts, batch=1), 1)
         )
 
     def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:

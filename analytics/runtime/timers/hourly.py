@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.core.areas import Areas
+from analytics.core.numberset import pairs_of
 from analytics.core.periods import Zone
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.store import Store
@@ -62,7 +63,7 @@ class HourlyFacts(ABC):
     def load(self, area: str, days: set[int]) -> None:
         """Read those of an area's days that are not known yet."""
         missing = sorted(days - self._days[area].keys())
-        for first, last in _stretches(missing):
+        for first, last in pairs_of(np.array(missing)) if missing else ():
             self._read(area, first, last)
 
     @abstractmethod
@@ -113,7 +114,7 @@ class SessionFacts(HourlyFacts):
     Args:
         number: takes an area and accts; returns their numbers there.
         translate: takes an area, the stem of a plat or game, and numbers of accts there; returns their numbers in that.
-        rule: the gap that a login continues a session after, and the limit of a lost logout, in seconds.
+        rule: the longest gap after which a login still continues a session, and how long one lasts at most whose logout is lost, in seconds.
     """
 
     kind: Hourly = "session"
@@ -199,12 +200,3 @@ def span_of(zone: Zone, day: int) -> tuple[int, int]:
     """Return when a day begins and when the next one does, in Unix seconds; of a date that the zone skips the same twice."""
     begin = start_of(zone, day)
     return (begin, zone.next("day", begin)) if day_of(zone, begin) == day else (begin + 1, begin + 1)
-
-
-def _stretches(days: list[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last of each stretch of days, which ascend, without a gap."""
-    begin = 0
-    for place in range(1, len(days) + 1):
-        if place == len(days) or days[place] != days[place - 1] + 1:
-            yield days[begin], days[place - 1]
-            begin = place
