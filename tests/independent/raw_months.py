@@ -60,8 +60,8 @@ class Months:
 AUTUMN = Months(date(2018, 9, 30), date(2018, 11, 6))
 """Clocks change in Lord Howe (Oct 7, by half an hour), Berlin (Oct 28), Sao Paulo (Nov 4, at midnight), New York."""
 
-SPRING = Months(date(2018, 2, 12) if LONG else date(2018, 3, 10), date(2018, 4, 4))
-"""Clocks change in Sao Paulo (Feb 18, midnight, in the long form), New York (Mar 11), Berlin (Mar 25), Lord Howe (Apr 1)."""
+SPRING = Months(date(2018, 2, 12) if LONG else date(2018, 3, 22), date(2018, 4, 4))
+"""Clocks change in Berlin (Mar 25) and Lord Howe (Apr 1); in the long form also in Sao Paulo (Feb 18, midnight) and New York (Mar 11)."""
 
 LARGE = Months(date(2018, 9, 20), date(2018, 11, 30), players=60)
 
@@ -104,11 +104,12 @@ class _Players:
         self._properties = Random(0)
 
     def play(self) -> None:
+        days = (self.months.last - self.months.first).days
         for area, place in self.world.areas.items():
             if place.zone == SILENT:
                 continue
             late = self.random.random() < 0.4
-            self.opens = self.months.first + (self.random.randrange(5, 20) if late else 0) * DAY
+            self.opens = self.months.first + (self.random.randrange(5, min(20, days)) if late else 0) * DAY
             names = self._names(area, place.game)
             for acct in names:
                 self._player(area, acct)
