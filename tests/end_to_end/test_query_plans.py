@@ -37,7 +37,7 @@ def test_every_part_of_the_suite_was_at_work(life: Life) -> None:
     kinds = {(_collection(one), _kind(one)) for one in life.operations}
     assert {_collection(one) for one in life.operations} >= {*BOLTS, *WRITTEN, "positions"}
     assert kinds >= {
-        ("loginhour", "update"), ("loginday", "update"), ("loginday", "find"), ("kpi", "aggregate"), ("shop", "aggregate"),
+        ("loginhour", "insert"), ("loginday", "update"), ("loginday", "find"), ("kpi", "aggregate"), ("shop", "aggregate"),
         ("userpay", "find"), ("positions", "update"), ("serverstarttime", "find"),
     }  # fmt: skip
 
