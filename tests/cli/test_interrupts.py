@@ -8,6 +8,8 @@ import time
 import pytest
 
 WAITING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # these tests may themselves run in the background, where it is ignored
 from gevent import monkey
 monkey.patch_all()
 import gevent
