@@ -1,7 +1,7 @@
 """The numbers that rules look at, read from documents."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analytics.alerts.rules import ENDED, Judgement, Rule
 from analytics.config import Config, areas, catalogue
@@ -22,6 +22,7 @@ class WatchedScope:
 
     Attributes:
         zone: names the days; ``zones`` are those of the areas, whose days make up one of the game or plat.
+        merged: Unix seconds from which an area's players play in another one; 0: they don't.
     """
 
     game: str
@@ -30,6 +31,7 @@ class WatchedScope:
     name: str
     zone: Zone
     zones: frozenset[Zone] = frozenset()
+    merged: int = 0
 
     @property
     def key(self) -> str:
@@ -38,8 +40,11 @@ class WatchedScope:
 
 
 def judged(reader: Reader, rule: Rule, place: WatchedScope, now: float) -> Judgement | None:
-    """Return a rule's judgement of a place; None while that is not known."""
-    return rule.judge(place.zone, read(reader, rule, place, now), now, place.zones)
+    """Return a rule's judgement of a place; None while that is not known. No rule applies to an area that was merged into another."""
+    found = rule.judge(place.zone, read(reader, rule, place, now), now, place.zones)
+    if found is not None and place.merged and found.start >= place.merged:
+        return replace(found, applies=False)
+    return found
 
 
 def places(config: Config, section: AlertSection) -> Iterator[WatchedScope]:
@@ -58,9 +63,10 @@ def places(config: Config, section: AlertSection) -> Iterator[WatchedScope]:
         else:
             for area in of_game:
                 if not section.areas or area.id in section.areas:
-                    yield WatchedScope(
-                        game, "area", area.id, f"area {area.name or area.id} of {game}", area.zone
-                    )
+                    merged_on = of.areas[area.id].merged_on
+                    merged = area.zone.day_of(merged_on) if merged_on else 0
+                    name = f"area {area.name or area.id} of {game}"
+                    yield WatchedScope(game, "area", area.id, name, area.zone, merged=merged)
 
 
 def period_of(config: Config, collection: str) -> PeriodName | None:

@@ -111,7 +111,7 @@ def demo(
     _end_on_signals()
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     first = first_day(days, last)
-    settings = WorldSettings(first, seed, area_count, players, days, TIMEZONE)
+    settings = WorldSettings(first, seed, area_count, players, days, TIMEZONE, merges=True)
     data = data.absolute()
     make_room(data)
     console.print(

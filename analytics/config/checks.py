@@ -6,14 +6,15 @@ import string
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date
 from urllib.parse import urlsplit
 
 import msgspec
 
 from analytics.config.addresses import is_any, is_loopback, is_network
+from analytics.config.days import is_day
 from analytics.config.excluded import excluded_faults
 from analytics.config.mapped import faults_of_mapping
+from analytics.config.merged import merged_faults
 from analytics.config.sections import (
     SOURCE_KINDS,
     BrokerSection,
@@ -35,7 +36,6 @@ AREA_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SOURCE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 KEY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 SPARK_MASTER = re.compile(r"(spark|k8s)://.+|yarn$|local(\[.+\])?$")
-FIRST_DAY = "2000-01-01"
 PLACEHOLDERS = {
     "payment": ("game", "plat", "area", "day", "ts", "page"),
     "syncuser": ("game", "plat", "area", "day", "ts", "page", "since"),
@@ -53,13 +53,14 @@ def faults(config: Config) -> Iterator[str]:
     yield from _engine(config.engine)
     yield from _timezones(config)
     yield from _areas(config)
+    yield from merged_faults(config)
     yield from _tiers(config)
     yield from segment_faults(config)
     yield from excluded_faults(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)
-    if config.payment.since and not _is_day(config.payment.since):
+    if config.payment.since and not is_day(config.payment.since):
         yield f'payment.since: expected a day as YYYY-MM-DD, from 2000-01-01 on, got "{config.payment.since}"'
     yield from _dashboard(config.dashboard)
     yield from _oidc(config.dashboard.oidc, config.dashboard.users)
@@ -233,7 +234,7 @@ def _areas(config: Config) -> Iterator[str]:
             if id in game_of:
                 yield f"{key}: expected an area of one game, got one that is also in games.{game_of[id]}"
             game_of.setdefault(id, name)
-            if area.opened and not _is_day(area.opened):
+            if area.opened and not is_day(area.opened):
                 yield f'{key}.opened: expected a day as YYYY-MM-DD, got "{area.opened}"'
             if not area.server_name:
                 continue
@@ -349,13 +350,6 @@ def _rights(config: Config) -> Iterator[str]:
             if game not in config.games:
                 there = ", ".join(config.games) or "none"
                 yield f'dashboard.rights.{user}.games: expected games of [games], which are: {there}; got "{game}"'
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text >= FIRST_DAY
-    except ValueError:
-        return False
 
 
 def _url(key: str, url: str) -> Iterator[str]:

@@ -282,11 +282,14 @@ class DashboardSection(Section, frozen=True):
 
 class AreaSection(Section, frozen=True):
     """One area of a game. ``name`` is for people; empty: ``server_name``. ``corpid`` and ``server_name`` find it for logs that carry no ``area``. ``opened`` (YYYY-MM-DD): records of
-    earlier days do not count as the area's start."""
+    earlier days do not count as the area's start. ``merged_into``: the area of the same game that took over its players, ``merged_on``
+    (YYYY-MM-DD) the first day on which they played there."""
 
     plat: str
     name: str = ""
     opened: str = ""
+    merged_into: str = ""
+    merged_on: str = ""
     timezone: str = ""
     corpid: str | int = ""
     server_name: str = ""

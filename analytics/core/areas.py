@@ -10,7 +10,7 @@ from analytics.core.periods import Zone
 @dataclass(frozen=True, slots=True)
 class Area:
     """One game server. ``name``: what people call it, "" where nothing says so. ``corpid`` and ``server_name`` are how its own logs name it, where they do. ``opened``: Unix seconds before
-    which it can't have started; 0: unknown. ``excluded``: the accts whose records do not count; None: all do."""
+    which it can't have started; 0: unknown. ``excluded``: the accts whose records do not count; None: all do. ``united``: of merged areas, the one that the players of all of them are on by now, which is itself one of them; "": it was never merged."""
 
     id: str
     game: str
@@ -21,6 +21,7 @@ class Area:
     name: str = ""
     opened: int = 0
     excluded: Exclusion | None = None
+    united: str = ""
 
 
 class Areas(Mapping[str, Area]):

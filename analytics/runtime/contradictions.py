@@ -32,7 +32,7 @@ def contradictions(config: Config, store: Store) -> list[str]:
         Unavailable: the store does not answer.
     """
     claimed = areas(config)
-    scopes = [scope for scope in all_scopes(config, claimed) if scope.kind != "plat"]
+    scopes = [scope for scope in all_scopes(config, claimed) if scope.kind in ("area", "game")]
     pool = gevent.pool.Pool(AT_ONCE)
     failed: list[AnalyticsError] = []
 

@@ -58,7 +58,13 @@ def configuration(
     for game in sorted(channels.GAMES & {server.game for server in servers}):
         tables.append((f"games.{game}.segments.{channels.SEGMENT}", channels.SECTION))
     for server in servers:
-        area = {"plat": server.plat, "corpid": server.corpid, "server_name": server.server_name}
+        area: dict[str, Any] = {
+            "plat": server.plat,
+            "corpid": server.corpid,
+            "server_name": server.server_name,
+        }
+        if server.merged_into:
+            area |= {"merged_into": server.merged_into, "merged_on": server.merged_on}
         tables.append((f"games.{server.game}.areas.{server.id}", area))
     return "\n".join(_table(name, values) for name, values in tables)
 

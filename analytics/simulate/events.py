@@ -17,7 +17,13 @@ Event = tuple[int, int, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class GameServer:
-    """One area of the simulated game. ``opens`` is the index of the simulated day on which it opens."""
+    """One area of the simulated game.
+
+    Attributes:
+        opens: the index of the simulated day on which it opens.
+        merged_into: the area in which its players play from the day ``merged_on`` (YYYY-MM-DD) on; "": they stay.
+        united: the area that is left of a merger, for each of its areas; "": it is part of none.
+    """
 
     id: str
     index: int
@@ -26,6 +32,22 @@ class GameServer:
     corpid: int
     server_name: str
     opens: int
+    merged_into: str = ""
+    merged_on: str = ""
+    united: str = ""
+
+    @property
+    def totals(self) -> list[tuple[str, dict[str, Any]]]:
+        """What it is a part of: how the ids of documents of that begin, and the fields that name it."""
+        found = [
+            (f"game:{self.game}", {"scope": "game", "game": self.game}),
+            (f"plat:{self.game}:{self.plat}", {"scope": "plat", "game": self.game, "plat": self.plat}),
+        ]
+        if self.united:
+            found.append(
+                (f"united:{self.game}:{self.united}", {"scope": f"united:{self.united}", "game": self.game})
+            )
+        return found
 
     @property
     def names(self) -> dict[str, Any]:

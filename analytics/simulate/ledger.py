@@ -84,7 +84,7 @@ class Ledger:
             **self._sessions.documents(),
             **period_documents([*days, *parts], self._calendar, today),
         }
-        return {**documents, **totals(documents, self._calendar, today)}
+        return {**documents, **totals(documents, self._servers, self._calendar, today)}
 
     def _server_documents(self) -> dict[str, Fields]:
         return {

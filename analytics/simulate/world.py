@@ -9,7 +9,7 @@ import hashlib
 import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from operator import itemgetter
@@ -38,7 +38,7 @@ class WorldSettings:
     """The game to simulate.
 
     About ``players`` sign up in an area in its first thirty days. The areas open during the first half of ``days``;
-    a world can continue after them.
+    a world can continue after them. With ``merges``, the last area is merged into the first of its game after three quarters of them.
     """
 
     first_day: date
@@ -47,6 +47,7 @@ class WorldSettings:
     players: int = 500
     days: int = 14
     timezone: str = "Asia/Shanghai"
+    merges: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,16 @@ class SimulatedDay:
 def game_servers(settings: WorldSettings) -> list[GameServer]:
     """Return the areas of the simulated game, in the order in which they open."""
     span = max(1, settings.days // 2)
-    return [_game_server(settings, index, index * span // settings.areas) for index in range(settings.areas)]
+    servers = [
+        _game_server(settings, index, index * span // settings.areas) for index in range(settings.areas)
+    ]
+    last, first = servers[-1], servers[(len(servers) - 1) % len(GAMES)]
+    merges = settings.days * 3 // 4
+    if settings.merges and first is not last and last.opens < merges:
+        day = str(settings.first_day + timedelta(days=merges))
+        servers[last.index] = replace(last, merged_into=first.id, merged_on=day, united=first.id)
+        servers[first.index] = replace(first, united=first.id)
+    return servers
 
 
 def retention(age: int) -> float:
@@ -91,8 +101,9 @@ class AreaWorld:
         today = self._settings.first_day + timedelta(days=index)
         start, end = self._midnight(today), self._midnight(today + timedelta(days=1))
         age = index - self.server.opens
-        if age < 0:
+        if age < 0 or "" < self.server.merged_on <= str(today):
             return SimulatedDay(start, end, [])
+        self._take_over(index, str(today))
         random = Random(f"{self._settings.seed}/{self.server.index}/{index}").random
         events: list[Event] = []
         for player in self._players:
@@ -106,6 +117,15 @@ class AreaWorld:
         self._visits.clear()
         events.sort(key=itemgetter(0))
         return SimulatedDay(start, end, events)
+
+    def _take_over(self, index: int, today: str) -> None:
+        """Let the players of areas that are merged into this one today go on here, as they are: their area is played once more."""
+        for other in game_servers(self._settings) if self.server.united else ():
+            if (other.merged_into, other.merged_on) == (self.server.id, today):
+                left = AreaWorld(self._settings, other)
+                for _ in range(index):
+                    left.next_day()
+                self._players += left._players
 
     def _midnight(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, tzinfo=self._zone).timestamp())

@@ -6,7 +6,7 @@ Every search uses one of the documented indexes: (area, ts), (game, ts), ts, or 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from analytics.errors import AnalyticsError
 from analytics.store.store import Document, Store, Write
@@ -14,13 +14,13 @@ from analytics.store.store import Document, Store, Write
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which documents: of these areas, of a game or a plat of it, or in a collection of totals of the whole of either.
+    """Which documents: of these areas, of a game or a plat of it, or in a collection of totals of a whole.
 
     Values are strings and numbers, so they can't be taken for operators.
 
     Attributes:
         areas: ids; empty: all areas of the game.
-        scope: in a collection of totals ``game`` or ``plat``.
+        scope: in a collection of totals what its documents have as ``scope``.
         since, until: ``since <= ts < until``; None: documents have no ``ts``, or it does not matter.
         at_least: an indexed field other than ``ts``, and the least that it may be.
         where: further fields, and the values that each may have.
@@ -33,7 +33,7 @@ class Query:
     since: int | None = None
     until: int | None = None
     at_least: tuple[str, float] | None = None
-    scope: Literal["", "game", "plat"] = ""
+    scope: str = ""
     where: tuple[tuple[str, tuple[str | int, ...]], ...] = ()
 
     def indexed(self) -> Document:

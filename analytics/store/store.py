@@ -30,7 +30,7 @@ POSITIONS = "positions"
 """The collection of the positions of bolts and timer bolts, and of other notes about the store."""
 
 TOTAL = "_total"
-"""How the names of collections end that hold documents of whole games and plats. These have no ``area``."""
+"""How the names of collections end that hold documents of whole games, plats and united areas. These have no ``area``."""
 
 AREAS = f"areas{TOTAL}"
 """The collection that has one document for each day of a game, with the figures of each of its areas as columns."""
@@ -46,8 +46,13 @@ _OF_THE_PART = {"_id", "part_of", "part"}
 
 
 def is_total(collection: str) -> bool:
-    """Whether a collection holds documents of whole games and plats."""
+    """Whether a collection holds documents of whole games, plats and united areas."""
     return collection.endswith(TOTAL)
+
+
+def scope_of(united: str) -> str:
+    """Return what the totals of a united area have as ``scope``, so that an index finds them."""
+    return f"united:{united}"
 
 
 def is_divided(collection: str) -> bool:

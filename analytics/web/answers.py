@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 T = TypeVar("T", bound=msgspec.Struct)
-Basis = Literal["area", "plat", "game", "sum"]
+Basis = Literal["area", "united", "plat", "game", "sum"]
 
 
 def means(description: str, label: str = "", kind: str = "") -> Meta:
@@ -57,8 +57,8 @@ class AnswerScope(msgspec.Struct, frozen=True):
     basis: Annotated[
         Basis,
         Meta(
-            description='how accts are counted. "area": distinct in the one area. "plat", "game": distinct over '
-            'all areas of the plat or game. "sum": added up over areas, so an acct that plays in two of them counts twice'
+            description='how accts are counted. "area": distinct in the one area. "united", "plat", "game": distinct '
+            'over all areas of the united area, plat or game. "sum": added up over areas, so an acct that plays in two of them counts twice'
         ),
     ]
     timezone: Annotated[str, Meta(description="the zone in which days and hours begin: the area's, else the game's")]  # fmt: skip
@@ -91,6 +91,9 @@ class AnswerScope(msgspec.Struct, frozen=True):
             description="collections whose documents of the first days are no longer kept, each with the first day that is; see [documents]"
         ),
     ] = {}
+    united: Annotated[
+        str, Meta(description='the area that is looked at with all that were merged into it, "" for none')
+    ] = ""
 
 
 class PageAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from analytics.web.context import AUDIT, data, page_set
 from analytics.web.csvs import SHEET, pieces
 from analytics.web.entries.audit import AuditLog
 from analytics.web.entries.operations import OPERATIONS, WriteOperation
-from analytics.web.filters import SEGMENT, choice
+from analytics.web.filters import SEGMENT, UNITED, choice
 from analytics.web.options import Option
 from analytics.web.page import DashboardPage
 from analytics.web.page_set import PageSet
@@ -27,6 +27,7 @@ FILTER = {
     "game": "the game; left out: that of the areas, else the first of the configuration",
     "plat": "only areas of this plat",
     "area": "ids of areas, with commas between them; left out: all of the game",
+    UNITED: "only the areas of this united area, named by the one that the others were merged into; accts are distinct over them",
     "from": "the first day, YYYY-MM-DD; left out: 30 days up to the last",
     "to": "the last day, included, YYYY-MM-DD; left out: the newest day with records",
     SEGMENT: "only accts with this value of a segment, written `segment:value`; left out: all accts",
@@ -155,11 +156,13 @@ def described(areas: Areas, every: PageSet) -> dict[str, Any]:
 def _known(areas: Areas) -> dict[str, dict[str, Any]]:
     """Return what the configuration says of parameters. An empty parameter counts as left out."""
     games, plats = {one.game for one in areas.values()}, {one.plat for one in areas.values()}
+    united = {one.united for one in areas.values()} - {""}
     examples = {one.game: {"value": one.id} for one in areas.values()}
     return {
         "game": {"schema": {"type": "string", "enum": ["", *sorted(games)]}},
         "plat": {"schema": {"type": "string", "enum": ["", *sorted(plats)]}},
         "area": {"examples": examples} if examples else {},
+        UNITED: {"schema": {"type": "string", "enum": ["", *sorted(united)]}},
     }
 
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from analytics.web.answers import AnswerScope
-from analytics.web.filters import SEGMENT, BadFilter, day, one
+from analytics.web.filters import SEGMENT, UNITED, BadFilter, day, one
 from analytics.web.options import Args
 from analytics.web.translation import TranslatableText, Translate
 
@@ -67,11 +67,11 @@ def _from(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableT
 
 
 def _area(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    return {"area": value, "plat": ""}, TranslatableText("area {value}", {"value": value})
+    return {"area": value, "plat": "", UNITED: ""}, TranslatableText("area {value}", {"value": value})
 
 
 def _plat(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
-    return {"plat": value, "area": ""}, TranslatableText("plat {value}", {"value": value})
+    return {"plat": value, "area": "", UNITED: ""}, TranslatableText("plat {value}", {"value": value})
 
 
 def _segment(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:

@@ -90,11 +90,10 @@ class Data:
         today = date_of(local, now)
         newest = self._newest(game)
         first, last = span(filters, today, newest)
-        zones = frozenset(area.zone for area in members)
         value = value_of(filters, self.segments_of(game))
         place = Place(
-            game, filters.plat, filters.areas, members, basis, local, zones, now, today, newest, first, last,
-            value,
+            game, filters.plat, filters.areas, members, basis, local, now, today, newest, first, last,
+            value, united=filters.united,
         )  # fmt: skip
         if EXCLUDED in self.bolts:
             place = replace(place, excluded=self._excluded(place))
@@ -124,7 +123,7 @@ class Data:
                 place.plat,
                 since=since,
                 until=until,
-                scope="plat" if place.plat else "game",
+                scope=place.total,
             )
             for (ts,), (count,) in self.reader.sums(query, ["ts"], ["count"]):
                 by_day[date_of(place.local, ts)] += int(count)

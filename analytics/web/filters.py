@@ -1,4 +1,4 @@
-"""What a page is asked about, as its URL says it: game, plat, areas and days. Pure.
+"""What a page is asked about, as its URL says it: game, plat, areas, united area and days. Pure.
 
 A filter is written ``?game=dl&plat=2001&area=a,b&from=2026-10-01&to=2026-10-30&segment=channel:a``; what is left out has a
 default. The same query string means the same on every page, in the API and in every CSV; those that don't divide accts refuse
@@ -14,7 +14,8 @@ from datetime import date
 from analytics.web.translation import TranslatableError, TranslatableText
 
 SEGMENT = "segment"
-NAMES = ("game", "plat", "area", "from", "to", SEGMENT)
+UNITED = "united"
+NAMES = ("game", "plat", "area", UNITED, "from", "to", SEGMENT)
 MOST_AREAS = 100
 """Areas that are named are read on demand: a document for each, and for each day and collection."""
 
@@ -42,6 +43,7 @@ class Filters:
     since: date | None = None
     until: date | None = None
     segment: str = ""
+    united: str = ""
 
     @classmethod
     def parse(cls, given: Mapping[str, Sequence[str]], others: Iterable[str] = ()) -> "Filters":
@@ -85,6 +87,7 @@ class Filters:
             since,
             until,
             one(given, SEGMENT),
+            one(given, UNITED),
         )
 
     def of_all_accts(self) -> "Filters":

@@ -147,7 +147,7 @@ class Look:
                 place.plat,
                 since=since,
                 until=until,
-                scope=place.basis if place.basis == "plat" else "game",
+                scope=place.total,
                 where=where,
             )
         since, until = span or bounds(place.zones, first, last)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from analytics.core.areas import Area
 from analytics.core.periods import Zone
 from analytics.core.segments import Segment
+from analytics.store.store import scope_of
 from analytics.web.answers import AnswerScope, Basis
 from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
 from analytics.web.translation import TranslatableError, TranslatableText
@@ -24,10 +25,9 @@ class Place:
     """Areas of one game and a span of calendar days.
 
     Attributes:
-        areas: those asked for by id; empty: all of the game, or of the plat.
+        areas: those asked for by id; empty: all of the game, of the plat, or of the united area.
         members: all areas that this means.
         local: the zone that names days and hours.
-        zones: the zones of the members; a day is each area's own.
         now: Unix seconds.
         newest: the newest day of which the game has records, if there is any.
         value: the segment, and which value of it the accts looked at have; None: all accts.
@@ -41,7 +41,6 @@ class Place:
     members: tuple[Area, ...]
     basis: Basis
     local: Zone
-    zones: frozenset[Zone]
     now: int
     today: date
     newest: date | None
@@ -50,11 +49,27 @@ class Place:
     value: tuple[str, str] | None = None
     excluded: int = 0
     dropped: Mapping[str, date] = field(default_factory=dict)
+    united: str = ""
+
+    @cached_property
+    def zones(self) -> frozenset[Zone]:
+        """The zones of the members; a day is each area's own."""
+        return frozenset(area.zone for area in self.members)
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a whole game or plat, which has totals."""
-        return self.basis in ("game", "plat")
+        """Whether it is a whole game, plat or united area, which has totals."""
+        return self.basis in ("game", "plat", "united")
+
+    @property
+    def total(self) -> str:
+        """What its totals have as ``scope``, where it is a whole."""
+        return scope_of(self.united) if self.basis == "united" else self.basis
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The ids by which documents of its areas are found; empty: by game and plat."""
+        return self.areas or (tuple(area.id for area in self.members) if self.united else ())
 
     def days(self) -> list[date]:
         """Return every day, in order."""
@@ -78,7 +93,7 @@ class Place:
             self.game, self.plat, list(self.areas), len(self.members), self.basis, self.local.name,
             sorted(each.name for each in self.zones), str(self.first), str(self.last), str(self.today),
             str(self.newest) if self.newest else None, *(self.value or ("", "")), self.excluded,
-            {name: str(day) for name, day in self.dropped.items()},
+            {name: str(day) for name, day in self.dropped.items()}, self.united,
         )  # fmt: skip
 
 
@@ -140,6 +155,16 @@ def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area
                 near=nearest(filters.plat, plats),
             )
         own = [area for area in own if area.plat == filters.plat]
+    if filters.united:
+        united = {area.united for area in own} - {""}
+        if filters.united not in united:
+            raise BadFilter(
+                'united: {game} has no united area "{united}"; {near}',
+                game=game,
+                united=filters.united[:40],
+                near=nearest(filters.united, united),
+            )
+        own = [area for area in own if area.united == filters.united]
     for id in filters.areas:
         if by_id[id] not in own:
             of = TranslatableText("plat {plat} of {game}", {"plat": filters.plat, "game": game})
@@ -179,15 +204,17 @@ def value_of(filters: Filters, segments: Sequence[Segment]) -> tuple[str, str] |
 
 def basis_of(filters: Filters, members: Sequence[Area]) -> Basis:
     """Return how the accts of these areas are counted."""
-    if not filters.areas:
+    if not filters.areas and not filters.united:
         return "plat" if filters.plat else "game"
+    if filters.united and not filters.areas and not filters.plat:
+        return "united"
     return "area" if len(members) == 1 else "sum"
 
 
 def zone_of(basis: Basis, members: Sequence[Area], of_game: Zone) -> Zone:
     """Return the zone that names the days: of whole games and plats the game's own, as their documents have it."""
     zones = {area.zone for area in members}
-    return of_game if basis in ("game", "plat") or len(zones) > 1 else zones.pop()
+    return of_game if basis in ("game", "plat", "united") or len(zones) > 1 else zones.pop()
 
 
 def span(filters: Filters, today: date, newest: date | None) -> tuple[date, date]:

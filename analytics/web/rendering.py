@@ -169,7 +169,10 @@ def _of_scope(page: DashboardPage, view: Any, args: Args, links: PageLinks) -> d
         "scope": scope,
         "games": sorted({one.game for one in areas} | {scope.game}),
         "plats": sorted({one.plat for one in of_game}),
-        "area_list": [one for one in of_game if scope.plat in ("", one.plat)],
+        "united_areas": sorted({one.united for one in of_game} - {""}),
+        "area_list": [
+            one for one in of_game if scope.plat in ("", one.plat) and scope.united in ("", one.united)
+        ],
         "segments": data().segments_of(scope.game) if page.has_segments else (),
         "area_names": {one.id: one.name for one in of_game},
         "day_count": (last - date.fromisoformat(scope.first)).days + 1,
@@ -193,7 +196,9 @@ def _of_scope(page: DashboardPage, view: Any, args: Args, links: PageLinks) -> d
 def _annotations(scope: AnswerScope) -> list[Annotation]:
     """Return the annotations of what a page is about. A page whose numbers can be read does without them."""
     of_game = {one.id: one for one in data().areas.values() if one.game == scope.game}
-    chosen = scope.areas or [id for id, one in of_game.items() if scope.plat in ("", one.plat)]
+    chosen = scope.areas or [
+        id for id, one in of_game.items() if scope.plat in ("", one.plat) and scope.united in ("", one.united)
+    ]
     first, last = map(date.fromisoformat, (scope.first, scope.last))
     try:
         return of_days(data().store, scope.game, {id: of_game[id] for id in chosen}, first, last)

@@ -83,6 +83,19 @@ def test_it_is_said_once_when_it_begins_and_once_when_it_is_over(few):
     assert few.node.state()["firing"] == {}
 
 
+def test_a_merged_area_is_silent_without_an_alert(monkeypatch):
+    section = AlertSection(collection="loginday", value="count", scope="area", areas=[B], below=1, to=["ops"])
+    fixture = Fixture(monkeypatch, {"silent": section})
+    assert len(fixture.texts()) == 1
+    game = fixture.config.games["dl"]
+    for merged_on in ("2026-03-10", "2026-03-09"):
+        areas = game.areas | {B: AreaSection(plat="2", merged_into=A, merged_on=merged_on)}
+        games = {"dl": msgspec.structs.replace(game, areas=areas)}
+        fixture.config = msgspec.structs.replace(fixture.config, games=games)
+        fixture.restart()
+        assert [text[:5] for text in fixture.texts()] == ([] if merged_on == "2026-03-10" else ["Over:"])
+
+
 def test_a_large_number_is_said_with_all_of_its_digits(monkeypatch):
     section = AlertSection(collection="kpi", value="dau / 3", above=1_000_000.5, to=["ops"])
     fixture = Fixture(monkeypatch, {"many": section})

@@ -181,6 +181,32 @@ SEGMENT_FAULTS = {
         ('[games.dl.areas."s 9"]\nplat = "1"', "games.dl.areas.s 9: expected an area id of 1 to 64"),
         (f"[games.dl.areas.{AREA}]", f"games.dl.areas.{AREA}.plat: expected a value, found none"),
         (
+            f'[games.dl.areas.{AREA}]\nplat = "1"\nmerged_into = "s2"\nmerged_on = "2020-01-01"',
+            f'games.dl.areas.{AREA}.merged_into: expected another area of the same game, got "s2"',
+        ),
+        (
+            f'[games.dl.areas.{AREA}]\nplat = "1"\nmerged_into = "{AREA}"\nmerged_on = "2020-01-01"',
+            f'games.dl.areas.{AREA}.merged_into: expected another area of the same game, got "{AREA}"',
+        ),
+        (
+            '[games.dl.areas]\na = { plat = "1", merged_into = "b", merged_on = "2020-01-01" }\n'
+            'b = { plat = "1", merged_into = "a", merged_on = "2020-01-01" }',
+            'games.dl.areas.a.merged_into: expected an area whose players stayed there in the end, got "b", which leads back',
+        ),
+        (
+            '[games.dl.areas]\na = { plat = "1", merged_into = "b", merged_on = "2020-01-02" }\n'
+            'b = { plat = "1", merged_into = "c", merged_on = "2020-01-01" }\nc = { plat = "1" }',
+            "games.dl.areas.a.merged_on: expected a day up to 2020-01-01, on which b itself was merged",
+        ),
+        (
+            '[games.dl.areas]\na = { plat = "1", merged_into = "b" }\nb = { plat = "1" }',
+            'games.dl.areas.a.merged_on: expected the first day in b as YYYY-MM-DD, got ""',
+        ),
+        (
+            f'[games.dl.areas.{AREA}]\nplat = "1"\nmerged_on = "2020-01-01"',
+            f"games.dl.areas.{AREA}.merged_into: expected the area that it was merged into",
+        ),
+        (
             f'[games.dl.areas.{AREA}]\nplat = "1"\nopened = "8 January"',
             f"games.dl.areas.{AREA}.opened: expected a day as YYYY-MM-DD",
         ),

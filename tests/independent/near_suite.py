@@ -37,6 +37,8 @@ from analytics.runtime.worker import Worker
 from analytics.store import Store
 
 WITHIN_SECONDS = 900
+MERGED_ON = "2018-10-20"
+"""No number depends on it."""
 
 
 def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
@@ -45,7 +47,12 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
         game: Game(
             timezone=zone,
             areas={
-                id_: AreaSection(plat=one.plat, timezone=one.zone)
+                id_: AreaSection(
+                    plat=one.plat,
+                    timezone=one.zone,
+                    merged_into=world.merged.get(id_, ""),
+                    merged_on=MERGED_ON if id_ in world.merged else "",
+                )
                 for id_, one in world.areas.items()
                 if one.game == game
             },

@@ -54,11 +54,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class World:
-    """All areas by id, per game the name of its own time zone, and its segments by name."""
+    """All areas by id, per game the name of its own time zone, its segments by name; and the areas that were merged, into which."""
 
     areas: dict[str, Place]
     zones: dict[str, str]
     segments: dict[str, dict[str, Cut]] = dataclasses.field(default_factory=dict)
+    merged: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 # -- Time: an instant's place on the wall's clock and calendar, and the first instant of such a place.
@@ -1019,6 +1020,10 @@ def _scopes(world: World, records: Iterable[Record], now: int) -> tuple[list[Are
             some = [area for area in own if area.place.plat == plat]
             head = {"scope": "plat", "game": game, "plat": plat}
             scopes.append(Scope(f"plat:{_escaped(game)}:{_escaped(plat)}", head, zone, some, now))
+        for left in {world.merged[area.id] for area in own if area.id in world.merged}:
+            some = [area for area in own if area.id == left or world.merged.get(area.id) == left]
+            head = {"scope": f"united:{left}", "game": game}
+            scopes.append(Scope(f"united:{_escaped(game)}:{left}", head, zone, some, now))
     return areas, scopes
 
 
@@ -1026,7 +1031,7 @@ def _escaped(part: str) -> str:
     return part.replace("%", "%25").replace("#", "%23").replace(":", "%3A")
 
 
-# -- The sums over the areas of plats and games.
+# -- The sums over the areas of games, plats and united areas.
 
 SUMMED = {
     "loginhour": ("count",),

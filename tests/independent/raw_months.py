@@ -4,7 +4,7 @@ Clocks change in most of the zones; areas open mid-way or stay silent; accts pla
 a game; some pay without ever having logged in. Records come late and out of order, and lie on the borders of periods.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -80,13 +80,14 @@ def world() -> World:
     for game in AREAS:
         for zone in AREAS[game]["areas"]:
             areas[f"{len(areas) + 1:024x}"] = Place(game, str(2000 + len(areas) % 3), zone)
-    return World(areas, {game: one["zone"] for game, one in AREAS.items()})
+    zones = {game: one["zone"] for game, one in AREAS.items()}
+    return World(areas, zones, merged={f"{2:024x}": f"{1:024x}"})
 
 
 def divided_world() -> World:
     """Return the same areas with segments."""
     there = world()
-    return World(there.areas, there.zones, SEGMENTS)
+    return replace(there, segments=SEGMENTS)
 
 
 def sent(seed: int, months: Months) -> list[Sent]:

@@ -12,6 +12,7 @@ from random import Random
 import gevent
 from databases import Database
 from forms import LONG
+from near_suite import MERGED_ON
 from plain_numbers import Record, World, emptied, of_days, of_records
 from raw_months import AUTUMN, sent, world
 from role_interface import RoleInterface
@@ -46,6 +47,8 @@ every_seconds = 1
         text += f'[games.{game}]\ntimezone = "{zone}"\n'
     for id_, one in there.areas.items():
         text += f'[games.{one.game}.areas.{id_}]\nplat = "{one.plat}"\ntimezone = "{one.zone}"\n'
+        if id_ in there.merged:
+            text += f'merged_into = "{there.merged[id_]}"\nmerged_on = "{MERGED_ON}"\n'
     file = folder / "analytics.toml"
     file.write_text(text)
     return file

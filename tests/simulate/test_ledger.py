@@ -15,7 +15,7 @@ from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
 
 FIRST = date(2026, 3, 2)
 DAYS = 40
-SETTINGS = WorldSettings(FIRST, seed=3, areas=4, players=40, days=DAYS, timezone="Europe/Berlin")
+SETTINGS = WorldSettings(FIRST, seed=3, areas=4, players=40, days=DAYS, timezone="Europe/Berlin", merges=True)
 ZONE = ZoneInfo(SETTINGS.timezone)
 TODAY = FIRST + timedelta(days=DAYS - 3)
 """The game goes on past it, so that some documents are final and some look at days that have not begun."""
@@ -191,7 +191,7 @@ def test_roles_are_told_by_the_day_on_which_they_were_so(world):
 
 
 def scopes(world):
-    """Yield id, names and rows of each area and of each whole game and plat."""
+    """Yield id, names and rows of each area and of each whole game, plat and united area."""
     servers, _, rows = world
     for server in servers:
         yield server.id, names(server), [row for row in rows if row[0] is server]
@@ -201,6 +201,25 @@ def scopes(world):
         for plat in {server.plat for server in servers if server.game == game}:
             of_plat = [row for row in of_game if row[0].plat == plat]
             yield f"plat:{game}:{plat}", {"scope": "plat", "game": game, "plat": plat}, of_plat
+    merged, left = servers[3], servers[1]
+    assert (merged.merged_into, merged.game) == (left.id, left.game)
+    united = [row for row in rows if row[0] in (merged, left)]
+    yield f"united:{left.game}:{left.id}", {"scope": f"united:{left.id}", "game": left.game}, united
+
+
+def test_players_of_a_merged_area_go_on_in_the_other(world):
+    servers, _, rows = world
+    merged, left = servers[3], servers[1]
+    moved = [
+        row
+        for row in rows
+        if row[0] in (merged, left) and row[3] == ROLE and f"{merged.index:05d}" in row[4][2][:9]
+    ]
+    days = {server.id: {day for one, day, *_ in moved if one is server} for server in (merged, left)}
+    assert str(max(days[merged.id])) < merged.merged_on <= str(min(days[left.id]))
+    assert len(days[left.id]) > 3 and not any(
+        one is merged and str(day) >= merged.merged_on for one, day, *_ in rows
+    )
 
 
 def check(documents, collection, world, fields):

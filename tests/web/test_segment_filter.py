@@ -34,7 +34,11 @@ def moment(day: int, hour: int = 12) -> int:
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlaskClient, MemoryStore]:
     channel = SegmentSection(from_="signup_logcount.data.channel", values=["a", "b"], other=True)
-    game = Game(areas={id_: AreaSection(plat="p") for id_ in SIGNS_UP}, segments={"channel": channel})
+    areas_ = {
+        "one": AreaSection(plat="p"),
+        "two": AreaSection(plat="p", merged_into="one", merged_on="2026-03-04"),
+    }
+    game = Game(areas=areas_, segments={"channel": channel})
     config = Config(data=Path(tmp_path_factory.mktemp("data")), games={"dl": game})
     reference = Reference(catalogue(config).values(), areas(config))
     for area, accts in SIGNS_UP.items():
@@ -84,8 +88,9 @@ def test_each_value_has_its_own_numbers(shown):
         ({}, {"a": 2, "b": 1, "other": 1, "unknown": 1}),
         ({"area": "two"}, {"a": 1, "b": 1}),
         ({"area": "one,two"}, {"a": 2, "b": 2, "other": 1, "unknown": 1}),
+        ({"united": "one"}, {"a": 2, "b": 1, "other": 1, "unknown": 1}),
     ],
-    ids=["game", "area", "sum"],
+    ids=["game", "area", "sum", "united area"],
 )
 def test_the_values_of_a_place_add_up(shown, filter_, sizes):
     client, _ = shown

@@ -24,7 +24,7 @@ from analytics.core.segments import Segments
 from analytics.runtime.timers.arrays import bits, each_once, packed, summed, united
 from analytics.runtime.timers.assigned import Assigned
 from analytics.runtime.timers.hourly import HourlyFacts, OnlineFacts, SessionFacts
-from analytics.runtime.timers.scopes import Scope, day_of, start_of, stem_of
+from analytics.runtime.timers.scopes import Scope, day_of, start_of, stems_of
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers.facts import (
@@ -85,10 +85,7 @@ class FactsReader:
         self._sessions = SessionFacts(store, areas, self._number, self._translate, session_rule)
         self._hourly: dict[Hourly, HourlyFacts] = {"online": self._online, "session": self._sessions}
         self._areas = areas
-        self._pools = {
-            area.id: (area.id, stem_of("game", area.game), stem_of("plat", area.game, area.plat))
-            for area in areas.values()
-        }
+        self._pools = {area.id: stems_of(area) for area in areas.values()}
         self.clear()
 
     def clear(self) -> None:

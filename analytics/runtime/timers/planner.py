@@ -1,7 +1,7 @@
 """What a run computes: the plans that follow from changes, from days that begin and end, and from what is stored."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 import gevent
 
@@ -28,7 +28,7 @@ class Planner:
         before: int,
         now: int,
         moved: set[str],
-        other_segments: bool = False,
+        is_other: Callable[[Scope], bool] = lambda scope: False,
         other_rules: Container[str] = (),
     ) -> Iterator[Plan]:
         """Yield what is to be computed, game by game.
@@ -36,7 +36,7 @@ class Planner:
         Args:
             before: the time that documents were computed for so far, 0 if there is none.
             moved: the areas that started on another day than was known.
-            other_segments: whether everything that segments divide is to be computed.
+            is_other: whether everything of a scope is to be computed, since it unites or divides accts in another way now.
             other_rules: timer bolts of which everything is to be computed, since they count by other rules now.
         """
         by_area = dirty.by_area()
@@ -46,8 +46,8 @@ class Planner:
             if dirty.everything:
                 yield from self._everything(scopes, by_area, now)
                 continue
-            if other_segments:
-                yield from self._everything([scope for scope in scopes if scope.segment], by_area, now)
+            if others := [scope for scope in scopes if is_other(scope)]:
+                yield from self._everything(others, by_area, now)
             if ruled:
                 yield from planning.of_spans(spans(self._facts, scopes, ruled.values(), now), ruled)
             yield self._plan(scopes, by_area, before, now)

@@ -1,8 +1,9 @@
-"""The rules of a configuration that timer bolts count by."""
+"""The rules of a configuration that timer bolts and totals count by."""
 
 from collections.abc import Mapping
 
 from analytics.config import Config
+from analytics.core.areas import Areas
 from analytics.timers import TIMERS
 from analytics.timers.facts import TIERS
 from analytics.timers.lifecycle import lifecycle, lifecycle_after
@@ -37,3 +38,9 @@ def rules(config: Config) -> dict[str, str]:
         payers.name: f"tiers {others}",
         sessionday.name: "gap {} limit {}".format(*session_rule(config)),
     }
+
+
+def united(areas: Areas) -> str:
+    """Return a text that changes with what united areas consist of; "" where there are none."""
+    parts = sorted((area.game, area.united, area.id) for area in areas.values() if area.united)
+    return repr(parts) if parts else ""

@@ -1,5 +1,5 @@
-"""What a document of a timer bolt covers: an area, a plat of a game, or a whole game, as a whole or by the values of a segment; and which
-calendar day it is there."""
+"""What a document of a timer bolt covers: an area, a united area, a plat of a game, or a whole game, as a whole or by the values of a
+segment; and which calendar day it is there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from analytics.core.areas import Area, Areas
 from analytics.core.bolt import joined
 from analytics.core.periods import Zone, dates, zone
 from analytics.core.segments import Segment, Segments
-from analytics.store.store import DIVIDED, TOTAL
+from analytics.store.store import DIVIDED, TOTAL, scope_of
 from analytics.timers.facts import Clock
 
 DAYS_AHEAD = 2
@@ -21,18 +21,18 @@ DAYS_AHEAD = 2
 
 @dataclass(frozen=True)
 class Scope:
-    """An area alone, or a plat or a game with all of its areas.
+    """An area alone, or a plat or a game with all of its areas, or a united area with all that were merged into it.
 
     Attributes:
-        area, plat: "" of a game; ``area`` is "" of a plat, too.
-        zone: gives the ``ts`` of its documents: of plats the zone of their game.
+        area, plat: "" of a game; ``area`` is "" of a plat, too. Of a united area ``area`` is "" and ``united`` the area that is left.
+        zone: gives the ``ts`` of its documents: of plats and united areas the zone of their game.
         areas: ids of what it unites.
         zones: the time zones of these.
-        same_as: of a plat that has all of its game's areas the game's stem: they share their facts.
+        same_as: of a plat or united area that has all of its game's areas the game's stem: they share their facts.
         segment: what divides its accts; it then has a document for each value, or part. None: they are counted as a whole.
     """
 
-    kind: Literal["area", "plat", "game"]
+    kind: Literal["area", "united", "plat", "game"]
     game: str
     area: str
     plat: str
@@ -41,6 +41,7 @@ class Scope:
     zones: frozenset[Zone]
     same_as: str = ""
     segment: Segment | None = None
+    united: str = ""
 
     @cached_property
     def stem(self) -> str:
@@ -67,15 +68,20 @@ class Scope:
     @property
     def key(self) -> tuple[str, ...]:
         """The parts of an id that stand for it."""
-        return {"area": (self.area,), "plat": ("plat", self.game, self.plat), "game": ("game", self.game)}[
-            self.kind
-        ]
+        return {
+            "area": (self.area,),
+            "united": ("united", self.game, self.united),
+            "plat": ("plat", self.game, self.plat),
+            "game": ("game", self.game),
+        }[self.kind]
 
     @cached_property
     def names(self) -> dict[str, str]:
         """The fields that every document of it carries."""
         if self.kind == "area":
             return {"game": self.game, "area": self.area, "plat": self.plat}
+        if self.kind == "united":
+            return {"scope": scope_of(self.united), "game": self.game}
         return {"scope": self.kind, "game": self.game} | ({"plat": self.plat} if self.kind == "plat" else {})
 
     def collection(self, name: str) -> str:
@@ -124,7 +130,7 @@ def area_scope(area: Area) -> Scope:
 
 
 def total_scopes(config: Config, areas: Areas) -> list[Scope]:
-    """Return the scope of each game that has areas, and of each of its plats."""
+    """Return the scope of each game that has areas, of each of its plats, and of each united area."""
     result = []
     for name, game in config.games.items():
         own = [area for area in areas.values() if area.game == name]
@@ -134,13 +140,17 @@ def total_scopes(config: Config, areas: Areas) -> list[Scope]:
         for plat in sorted({area.plat for area in own}):
             some = [area for area in own if area.plat == plat]
             same_as = stem_of("game", name) if len(some) == len(own) else ""
-            result.append(_total(some, local, plat, same_as))
+            result.append(replace(_total(some, local), kind="plat", plat=plat, same_as=same_as))
+        for united in sorted({area.united for area in own} - {""}):
+            some = [area for area in own if area.united == united]
+            same_as = stem_of("game", name) if len(some) == len(own) else ""
+            result.append(replace(_total(some, local), kind="united", united=united, same_as=same_as))
     return result
 
 
-def _total(own: list[Area], local: Zone, plat: str | None = None, same_as: str = "") -> Scope:
+def _total(own: list[Area], local: Zone) -> Scope:
     ids, zones = tuple(area.id for area in own), frozenset(area.zone for area in own)
-    return Scope("game" if plat is None else "plat", own[0].game, "", plat or "", local, ids, zones, same_as)
+    return Scope("game", own[0].game, "", "", local, ids, zones)
 
 
 def divided(scopes: Iterable[Scope], segments: Segments) -> list[Scope]:
@@ -154,12 +164,19 @@ def suffixes(segment: Segment) -> list[str]:
 
 
 def stem_of(*key: str) -> str:
-    """Return how the ids of a plat's or game's documents begin. ``key``: see :attr:`Scope.key`."""
+    """Return how the ids of a total's documents begin. ``key``: see :attr:`Scope.key`."""
     return joined((*key, "")).removesuffix(":")
 
 
+def stems_of(area: Area) -> list[str]:
+    """Return how the ids of an area's documents begin, and those of all totals that it is a part of."""
+    totals = [stem_of("game", area.game), stem_of("plat", area.game, area.plat)]
+    united = [stem_of("united", area.game, area.united)] if area.united else []
+    return [area.id, *totals, *united]
+
+
 def all_scopes(config: Config, areas: Areas) -> list[Scope]:
-    """Return the scope of each area, plat and game."""
+    """Return the scope of each area and total."""
     return [*map(area_scope, areas.values()), *total_scopes(config, areas)]
 
 

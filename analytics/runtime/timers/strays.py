@@ -32,9 +32,9 @@ FEW = 20
 
 AT_ONCE = 200
 LATEST = 32_503_680_000
-_ID = re.compile(r"([A-Za-z0-9_-]{1,64}|(?:game|plat):.+):(0|[1-9]\d{0,10})", re.DOTALL)
+_ID = re.compile(r"([A-Za-z0-9_-]{1,64}|(?:game|plat|united):.+):(0|[1-9]\d{0,10})", re.DOTALL)
 _DIVIDED = re.compile(
-    r"((?:[A-Za-z0-9_-]{1,64}|game:[^:]+|plat:[^:]+:[^:]*):\d+):([a-z][a-z0-9_]*:.+)", re.DOTALL
+    r"((?:[A-Za-z0-9_-]{1,64}|game:[^:]+|(?:plat|united):[^:]+:[^:]*):\d+):([a-z][a-z0-9_]*:.+)", re.DOTALL
 )
 """An id of a document of a segment's value: the id of the whole, and what says which value."""
 
@@ -214,12 +214,27 @@ def remove_undeclared(
                 game = games.get(plain.rpartition(":")[0]) if plain else None
                 if game is not None and suffix not in declared.get(game, ()):
                     gone.append(id_)
-            for begin in range(0, len(gone), AT_ONCE):
-                documents = store.load(collection, gone[begin : begin + AT_ONCE])
-                check()
-                for id_, document in documents.items():
-                    store.remove(collection, id_, document.get("_v"))
-                gevent.sleep(0)
+            _remove_all(store, collection, gone, check)
+
+
+def remove_united(store: Store, check: Callable[[], None]) -> None:
+    """Remove all documents of united areas, since these consist of other areas now.
+
+    Args:
+        check: see :func:`remove_undeclared`.
+    """
+    for name in TIMERS:
+        for collection in (f"{name}{TOTAL}", f"{name}{DIVIDED}{TOTAL}"):
+            _remove_all(store, collection, list(store.ids(collection, "united:")), check)
+
+
+def _remove_all(store: Store, collection: str, ids: list[Any], check: Callable[[], None]) -> None:
+    for begin in range(0, len(ids), AT_ONCE):
+        documents = store.load(collection, ids[begin : begin + AT_ONCE])
+        check()
+        for id_, document in documents.items():
+            store.remove(collection, id_, document.get("_v"))
+        gevent.sleep(0)
 
 
 def _declared(segments: Segments) -> dict[str, set[str]]:

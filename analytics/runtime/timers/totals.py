@@ -1,4 +1,4 @@
-"""Sums over the areas of each plat and game, brought up to date day by day: the timer family ``rollup``.
+"""Sums over the areas of each game, plat and united area, brought up to date day by day: the timer family ``rollup``.
 
     documents stored ──▶ (still mine?) ──▶ sums of the areas' documents ──▶ written, if the version is as read ──▶ published
 
@@ -52,7 +52,7 @@ class Totals:
 
     Args:
         rollups: by bolt, what its totals say.
-        scopes: all plats and games.
+        scopes: all games, plats and united areas.
         check: called after versions were read; raises Overtaken. None: nobody else is expected.
     """
 
@@ -68,15 +68,16 @@ class Totals:
     ) -> None:
         self._store = store
         self._rollups = rollups
-        self._zones = {area.id: area.zone for area in areas.values()}
+        self._areas = areas
         self._stems = {scope.stem for scope in scopes if scope.is_total}
         self._games: dict[str, Scope] = {}
-        self._plats: dict[str, dict[str, Scope]] = defaultdict(dict)
+        self._parts: dict[str, dict[tuple[str, ...], Scope]] = defaultdict(dict)
         for scope in scopes:
             if scope.kind == "game":
                 self._games[scope.game] = scope
-            elif scope.kind == "plat":
-                self._plats[scope.game][scope.plat] = scope
+            elif scope.is_total:
+                self._parts[scope.game][scope.key] = scope
+        self._merged = {area.game for area in areas.values() if area.united}
         self._writer = writer
         self._now = now
         self._check = check or (lambda: None)
@@ -136,7 +137,7 @@ class Totals:
     def of_time(self, name: str, game: str, before: int, now: int) -> Hours:
         """Return the days of periods that may have ended somewhere since ``before``; also where the clock was put back."""
         days: set[int] = set()
-        for scope in (self._games[game], *self._plats[game].values()):
+        for scope in (self._games[game], *self._parts[game].values()):
             was, is_ = _ended(scope, before), _ended(scope, now)
             days.update(range(min(was, is_) + 1, max(was, is_) + 1))
         return self.of_days(game, {self._rollups[name].first(day) for day in days})
@@ -170,7 +171,7 @@ class Totals:
     def is_one(self, id_: Any) -> bool:
         """Whether there may be a total of that id."""
         kind, *rest = id_.split(":") if isinstance(id_, str) else [""]
-        length = {"game": 1, "plat": 2}.get(kind, 0)
+        length = {"game": 1, "plat": 2, "united": 2}.get(kind, 0)
         stem, ts = ":".join([kind, *rest[:length]]), "".join(rest[length : length + 1])
         return stem in self._stems and ts.isdecimal() and str(int(ts)) == ts
 
@@ -221,16 +222,17 @@ class Totals:
 
     def _is_of(self, document: Document, day: int) -> bool:
         """Whether a day document of a claimed area is of that day of the calendar."""
-        zone = self._zones.get(document["area"])
-        return zone is not None and start_of(zone, day) == document["ts"]
+        area = self._areas.get(document["area"])
+        return area is not None and start_of(area.zone, day) == document["ts"]
 
     def _documents(
         self, rollup: Rollup, game: Scope, day: int, span: tuple[int, int], now: int
     ) -> Iterator[tuple[str, Document]]:
         """Yield the totals of a day, each with its id."""
         by = tuple(rollup.bolt.by)
-        for (kind, plat, ts, *key), sums in self._added(rollup, game, day, span).items():
-            scope = game if kind == "game" else self._plats[game.game][plat]
+        scopes = {game.key: game, **self._parts[game.game]}
+        for (of, ts, *key), sums in self._added(rollup, game, day, span).items():
+            scope = scopes[of]
             document = {
                 **scope.fields_at(ts),
                 **dict(zip(by, key, strict=True)),
@@ -244,10 +246,12 @@ class Totals:
     ) -> dict[tuple[Any, ...], _Sums]:
         """Return the sums by scope, start of the period, and the further parts of the key."""
         found: dict[tuple[Any, ...], _Sums] = {}
-        plats = self._plats[game.game]
-        for plat, ts, key, numbers, tables in self._of_areas(rollup, game, day, span):
-            for scope in [("game", ""), ("plat", plat)] if plat in plats else [("game", "")]:
-                sums = found.setdefault((*scope, ts, *key), _Sums([0] * len(rollup.numbers)))
+        parts = self._parts[game.game]
+        for of, ts, key, numbers, tables in self._of_areas(rollup, game, day, span):
+            area = self._areas.get(of.get("area", ""))
+            keys = ("plat", game.game, of["plat"]), ("united", game.game, area.united if area else "")
+            for scope in [game.key, *(one for one in keys if one in parts)]:
+                sums = found.setdefault((scope, ts, *key), _Sums([0] * len(rollup.numbers)))
                 for place, number in enumerate(numbers):
                     sums.numbers[place] += number
                 added(sums.tables, tables)
@@ -255,22 +259,28 @@ class Totals:
 
     def _of_areas(
         self, rollup: Rollup, game: Scope, day: int, span: tuple[int, int]
-    ) -> Iterator[tuple[Any, int, tuple[Any, ...], Iterable[float], Mapping[str, Mapping[str, float]]]]:
-        """Yield plat, start of the period in the game's zone, further key, numbers and tables, each of one area or several."""
+    ) -> Iterator[
+        tuple[Mapping[str, Any], int, tuple[Any, ...], Iterable[float], Mapping[str, Mapping[str, float]]]
+    ]:
+        """Yield whose it is, start of the period in the game's zone, further key, numbers and tables, each of one area or several.
+
+        Whose: its ``plat`` and, where areas of one plat have to be told apart, its ``area``.
+        """
         bolt, by = rollup.bolt, tuple(rollup.bolt.by)
         hourly = bolt.period == "hour"
         since, until = span
         if not hourly:
             starts = {start_of(zone, day) for zone in {*game.zones, game.zone}}
             since, until = min(starts), max(starts) + 1
-        keys = ["plat", "ts", *by, *([] if hourly or game.zones == {game.zone} else ["area"])]
+        apart = game.game in self._merged or not (hourly or game.zones == {game.zone})
+        keys = ["plat", "ts", *by, *(["area"] if apart else [])]
         for values, numbers, tables in self._read(rollup, keys, game.game, since, until):
             of = dict(zip(keys, values, strict=True))
             ts = game.zone.start("hour", of["ts"]) if hourly else start_of(game.zone, day)
             # Days of the calendar are each area's own.
-            zone = self._zones.get(of["area"], game.zone) if "area" in of else game.zone
-            if hourly or start_of(zone, day) == of["ts"]:
-                yield of["plat"], ts, tuple(of[name] for name in by), numbers, tables
+            area = self._areas.get(of.get("area", ""))
+            if hourly or start_of(area.zone if area else game.zone, day) == of["ts"]:
+                yield of, ts, tuple(of[name] for name in by), numbers, tables
 
     def _read(
         self, rollup: Rollup, keys: list[str], game: str, since: int, until: int

@@ -14,16 +14,19 @@ from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import SKEW_SECONDS, Now
 from analytics.runtime.timers.planner import Planner
 from analytics.runtime.timers.position import TimersPosition
-from analytics.runtime.timers.rules import rules, session_rule, tiers
+from analytics.runtime.timers.rules import rules, session_rule, tiers, united
 from analytics.runtime.timers.run import Run
-from analytics.runtime.timers.scopes import all_scopes, divided, next_boundary
+from analytics.runtime.timers.scopes import Scope, all_scopes, divided, next_boundary
 from analytics.runtime.timers.starts import Starts
-from analytics.runtime.timers.strays import remove_undeclared
+from analytics.runtime.timers.strays import remove_undeclared, remove_united
 from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.writing import Done
 from analytics.store import Store
 from analytics.timers.rollup import Rollup
 from analytics.timers.timer import Timer
+
+UNITED = "united"
+"""Under what the saved position has, among the rules, which areas are united."""
 
 
 class Updater:
@@ -54,6 +57,7 @@ class Updater:
         self._scopes = all_scopes(config, self._areas)
         self._segments = segments(config)
         self._rules = rules(config)
+        self._united = united(self._areas)
         self._facts = FactsReader(store, self._areas, self._segments, tiers(config), session_rule(config))
         self._starts = Starts(store, self._areas)
         self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
@@ -77,7 +81,7 @@ class Updater:
         self._starts.clear()
 
     def is_due(self) -> bool:
-        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments or rules are others."""
+        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments, rules or united areas are others."""
         now = self._now()
         # The clock was corrected: what has begun or ended by it has not.
         went_back = now < self._position.saved.now - SKEW_SECONDS
@@ -86,6 +90,7 @@ class Updater:
             or now >= self._boundary
             or went_back
             or self._are_others()
+            or self._are_united_otherwise()
             or bool(self._other_rules())
         )
 
@@ -102,8 +107,8 @@ class Updater:
         """
         now = int(self._now())
         saved = self._position.saved
-        others, ruled = self._are_others(), self._other_rules()
-        due = bool(others or ruled or self.again or now >= self._boundary or now < saved.now)
+        others, ruled, merged = self._are_others(), self._other_rules(), self._are_united_otherwise()
+        due = bool(others or ruled or merged or self.again or now >= self._boundary or now < saved.now)
         runner = self._new_run(run=run, again=self.again or bool(saved.run))
         totals = Totals(
             self._store,
@@ -121,14 +126,22 @@ class Updater:
         if dirty or dirty.everything or due:
             self._position.begin(run)
             moved = self._move_starts(runner, dirty)
-            for plan in self._planner.plans(dirty, saved.now, now, moved, others, ruled):
+            if merged:
+                remove_united(self._store, self._position.check)
+
+            def is_other(scope: Scope) -> bool:
+                return bool((others and scope.segment) or (merged and scope.united))
+
+            for plan in self._planner.plans(dirty, saved.now, now, moved, is_other, ruled):
                 runner.work(plan)
                 for game, days in planning.days_of_areas(plan).items():
                     totals.bring_areas_up_to_date(game, days)
             if others:
                 remove_undeclared(self._store, self._scopes, self._segments, self._position.check)
-            self._roll_up(totals, dirty, saved.now, now)
-        self._position.finish(log, heads, now, described(self._segments), self._rules)
+            self._roll_up(totals, dirty, saved.now, now, dirty.everything or merged)
+        self._position.finish(
+            log, heads, now, described(self._segments), self._rules | {UNITED: self._united}
+        )
         self._boundary = next_boundary(self._zones(), now)
         self.again = False
         return runner.done, totals.seconds
@@ -145,11 +158,15 @@ class Updater:
         saved = self._position.saved.rules
         return {name for name, rule in self._rules.items() if saved.get(name) != rule}
 
-    def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int) -> None:
-        """Bring the totals up to date: of what has changed, and of days that have ended since ``before``."""
+    def _are_united_otherwise(self) -> bool:
+        """Return whether united areas consist of other areas than when their documents were computed."""
+        return self._position.saved.rules.get(UNITED, "") != self._united
+
+    def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int, everything: bool) -> None:
+        """Bring the totals up to date: of what has changed, and of days that have ended since ``before``; or ``everything``."""
         for game in self._planner.games:
             for name in totals.names:
-                if dirty.everything:
+                if everything:
                     stored = totals.stored(name, game)
                     hours = totals.of_days(game, stored.areas | stored.totals.keys())
                 else:

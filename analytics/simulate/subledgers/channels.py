@@ -68,10 +68,9 @@ class ChannelLedger:
         for scope in scopes:
             if scope.names["game"] in GAMES:
                 firsts: Firsts = {}
-                for area, server in self._servers.items():
-                    if scope.names.items() <= {**server.names, "scope": scope.names.get("scope")}.items():
-                        for acct, one in self._firsts[area].items():
-                            firsts[acct] = min(one, firsts.get(acct, one))
+                for area in scope.areas:
+                    for acct, one in self._firsts[area].items():
+                        firsts[acct] = min(one, firsts.get(acct, one))
                 since = {
                     acct: (calendar.day(day), channel if channel in LISTED else "other")
                     for acct, (day, _, _, channel) in firsts.items()

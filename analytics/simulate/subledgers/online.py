@@ -1,4 +1,4 @@
-"""How many players were online: by hour and day of each area, and by day of each plat and game."""
+"""How many players were online: by hour and day of each area, and by day of each whole."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -33,18 +33,19 @@ class OnlineLedger:
     def documents(self, today: int) -> Documents:
         """Return the documents as of a moment within ``today``."""
         result: Documents = {"onlinehour": {}, "onlineday": {}, "onlineday_total": {}}
-        together: dict[tuple[str, ...], Counter[int]] = defaultdict(Counter)
+        together: dict[str, Counter[int]] = defaultdict(Counter)
+        names_of: dict[str, Fields] = {}
         for area, counts in self._counts.items():
             server = self._servers[area]
             for hour, some in self._by_hour(counts).items():
                 result["onlinehour"][f"{area}:{hour}"] = server.key(hour) | _said(some, _held(some, 1))
             held = _held(counts, HELD)
             result["onlineday"] |= self._days(area, server.names, held, today)
-            for key in (("game", server.game), ("plat", server.game, server.plat)):
-                together[key].update(held)
-        for total, held in together.items():
-            names = dict(zip(("scope", "game", "plat"), total, strict=False))
-            result["onlineday_total"] |= self._days(":".join(total), names, held, today)
+            for id_, names in server.totals:
+                names_of[id_] = names
+                together[id_].update(held)
+        for id_, held in together.items():
+            result["onlineday_total"] |= self._days(id_, names_of[id_], held, today)
         return result
 
     def _days(self, id_: str, names: Fields, held: Minutes, today: int) -> dict[str, Fields]:

@@ -1,4 +1,4 @@
-"""Logins, sign-ups and payments by day, of areas, plats and whole games."""
+"""Logins, sign-ups and payments by day, of areas and whole games, plats and united areas."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ AcctSets = dict[int, set[str]]
 
 @dataclass
 class LedgerScope:
-    """An area, or all areas of a plat or game as one. Days are ordinals, payments in cents.
+    """An area, or all ``areas`` of a plat, game or united area as one. Days are ordinals, payments in cents.
 
     ``id`` begins its documents' ids, ``part`` ends them; ``names`` are their fields that name it. ``first`` is the time of its
     first event, in Unix seconds, and ``first_day`` its day; None before the first event.
@@ -23,6 +23,7 @@ class LedgerScope:
 
     id: str
     names: Fields
+    areas: list[str] = field(default_factory=list)
     login: AcctSets = field(default_factory=lambda: defaultdict(set))
     signup: AcctSets = field(default_factory=lambda: defaultdict(set))
     paid: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
@@ -33,7 +34,7 @@ class LedgerScope:
 
     @property
     def is_area(self) -> bool:
-        """Whether this is an area, not a whole plat or game."""
+        """Whether this is an area, not a whole."""
         return "area" in self.names
 
     def on(self, day: int) -> "LedgerScope":
@@ -73,15 +74,15 @@ def scopes(
     payments: PaymentLedger,
     sessions: Mapping[str, Mapping[int, list[Session]]],
 ) -> list[LedgerScope]:
-    """Return every area, plat and game."""
-    areas = {area: LedgerScope(area, server.names) for area, server in servers.items()}
-    totals: dict[tuple[str, ...], LedgerScope] = {}
+    """Return every area, plat, game and united area."""
+    areas = {area: LedgerScope(area, server.names, [area]) for area, server in servers.items()}
+    totals: dict[str, LedgerScope] = {}
     of: dict[str, list[LedgerScope]] = {}
     for area, server in servers.items():
         of[area] = [areas[area]]
-        for key in (("game", server.game), ("plat", server.game, server.plat)):
-            names = dict(zip(("scope", "game", "plat"), key, strict=False))
-            of[area].append(totals.setdefault(key, LedgerScope(":".join(key), names)))
+        for id_, names in server.totals:
+            of[area].append(totals.setdefault(id_, LedgerScope(id_, names)))
+            of[area][-1].areas.append(area)
     for area in servers:
         first = accts.first(area)
         for scope in of[area]:

@@ -1,10 +1,9 @@
-"""What whole games and plats come to: the sums of the documents of their areas."""
+"""What whole games, plats and united areas come to: the sums of the documents of their areas."""
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
-from analytics.simulate.subledgers.common import Calendar, Documents, Fields, share
+from analytics.simulate.subledgers.common import Calendar, Documents, Fields, Servers, share
 
 COINS = ("count", "amount", "users", "gain_count", "gain_amount")
 SUMMED: Mapping[str, tuple[str, ...]] = {
@@ -23,20 +22,24 @@ KEYS = {"cointype": "reason", "gamecopy": "fuben", "mainline": "task", "shop": "
 COLUMNS = ("dau", "wau", "mau", "payers", "revenue", "reg", "new_payers")
 
 
-def totals(documents: Documents, calendar: Calendar, today: int) -> Documents:
+def totals(documents: Documents, servers: Servers, calendar: Calendar, today: int) -> Documents:
     """Return the totals of every collection that has such sums, and the tables of all areas."""
-    found = {f"{name}_total": _summed(name, documents.get(name, {}), calendar, today) for name in SUMMED}
+    found = {
+        f"{name}_total": _summed(name, documents.get(name, {}), servers, calendar, today) for name in SUMMED
+    }
     return {**found, "areas_total": _tables(documents["kpi"])}
 
 
-def _summed(name: str, documents: dict[str, Fields], calendar: Calendar, today: int) -> dict[str, Fields]:
+def _summed(
+    name: str, documents: dict[str, Fields], servers: Servers, calendar: Calendar, today: int
+) -> dict[str, Fields]:
     result: dict[str, Fields] = {}
     sums: dict[str, Counter[str]] = {}
     levels: dict[str, Counter[int]] = {}
     for one in documents.values():
         key: Fields = {field: one[field] for field in (KEYS[name],)} if name in KEYS else {}
-        for about in _scopes(one):
-            id_ = ":".join([*map(str, about.values()), str(one["ts"]), *map(str, key.values())])
+        for begin, about in servers[one["area"]].totals:
+            id_ = ":".join([begin, str(one["ts"]), *map(str, key.values())])
             same: Fields = {"type": one["type"]} if "type" in one else {}
             final = {"final": calendar.day(one["ts"]) < today}
             result[id_] = {**about, "ts": one["ts"], **key, **same, **final}
@@ -49,13 +52,6 @@ def _summed(name: str, documents: dict[str, Fields], calendar: Calendar, today: 
         elif name == "mainline":
             document["finish_rate"] = share(document["finish_users"], document["accept_users"])
     return result
-
-
-def _scopes(one: Fields) -> list[dict[str, Any]]:
-    return [
-        {"scope": "game", "game": one["game"]},
-        {"scope": "plat", "game": one["game"], "plat": one["plat"]},
-    ]
 
 
 def _tables(kpi: dict[str, Fields]) -> dict[str, Fields]:

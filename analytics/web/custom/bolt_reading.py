@@ -135,7 +135,7 @@ class BoltReading:
         first, last = self._days_with_documents() if limit else (place.first, place.last)
         if first > last:
             return
-        query = Query(self.bolt.name, place.game, place.plat, place.areas, where=self.where)
+        query = Query(self.bolt.name, place.game, place.plat, place.named, where=self.where)
         if self.bolt.period:
             since, until = place.bounds(first, last)
             query = replace(query, since=since, until=until)

@@ -220,7 +220,7 @@ def top(look: Look, most: int = TOP) -> list[Payer]:
 def _richest(data: Data, place: Place, most: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for floor in FLOORS:
-        query = Query("userpay", place.game, place.plat, place.areas, at_least=("pay_amout", floor))
+        query = Query("userpay", place.game, place.plat, place.named, at_least=("pay_amout", floor))
         found = list(data.reader.find(query, ACCT_FIELDS, by="pay_amout", descending=True, limit=most))
         if len(found) >= most:
             break
@@ -231,7 +231,7 @@ def every_payer(data: Data, filters: Filters) -> Iterator[Row]:
     """Yield the CSV of all payers of these areas, those who paid most first (in each area, where areas were named)."""
     place = data.place(filters)
     yield ACCT_FIELDS
-    for area in place.areas or ("",):
+    for area in place.named or ("",):
         query = Query(
             "userpay", place.game, place.plat, (area,) if area else (), at_least=("pay_amout", FLOORS[-1])
         )
