@@ -20,6 +20,7 @@ class Hold:
         self._ending = threading.Event()
         self._saved: SavedPosition | None = None
         self._overtaken = False
+        self._failed: Exception | None = None
 
     def begin(self) -> SavedPosition:
         """Return the position when no batch is under way any more, and none begins."""
@@ -45,7 +46,11 @@ class Hold:
         return self._saved
 
     def check(self) -> None:
-        """Raise AnalyticsError if batches go on."""
+        """Raise AnalyticsError if batches go on, or will since nobody says any more that they have to wait."""
+        if self._failed is not None:
+            raise AnalyticsError(
+                f"the engine's batches can't be held back any longer: {self._failed!r}"
+            ) from self._failed
         if self._overtaken:
             raise AnalyticsError(
                 "a driver of the engine has gone on, as this process did not answer for a minute. Documents that were "
@@ -58,11 +63,17 @@ class Hold:
             return
         self._ending.set()
         self._thread.join()
-        if not self._overtaken:
+        if not self._overtaken and self._failed is None:
             saved = replace(self._saved, written={}) if repaired else self._saved
             self._position.release(saved)
 
     def _renew(self) -> None:
+        try:
+            self._renew_again_and_again()
+        except Exception as error:
+            self._failed = error
+
+    def _renew_again_and_again(self) -> None:
         while not self._ending.wait(RENEW_SECONDS):
             assert self._saved is not None
             try:

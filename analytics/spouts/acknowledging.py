@@ -88,7 +88,9 @@ class JournalAcknowledger(Silent):
 
     @property
     def problem(self) -> str:
-        """Why batches wait, "" if none does."""
+        """Why batches wait, "" if none does. Raises what ended the greenlet that looks whether they still have to."""
+        if self._looking.ready():
+            self._looking.get()
         return why_held_back(self._config) if self._waiting else ""
 
     def close(self, timeout: float = 5.0) -> bool:
