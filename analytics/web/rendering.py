@@ -28,6 +28,7 @@ from analytics.web.context import (
 )
 from analytics.web.entries.annotations import Annotation, mark, of_days
 from analytics.web.filters import NAMES
+from analytics.web.mergers import mergers
 from analytics.web.options import Args
 from analytics.web.page import DashboardPage
 from analytics.web.page_links import PageLinks
@@ -194,16 +195,18 @@ def _of_scope(page: DashboardPage, view: Any, args: Args, links: PageLinks) -> d
 
 
 def _annotations(scope: AnswerScope) -> list[Annotation]:
-    """Return the annotations of what a page is about. A page whose numbers can be read does without them."""
+    """Return the annotations and mergers of what a page is about. A page whose numbers can be read does without what people entered."""
     of_game = {one.id: one for one in data().areas.values() if one.game == scope.game}
     chosen = scope.areas or [
         id for id, one in of_game.items() if scope.plat in ("", one.plat) and scope.united in ("", one.united)
     ]
     first, last = map(date.fromisoformat, (scope.first, scope.last))
+    known = mergers(data().config, scope.game, set(chosen), first, last, t())
     try:
-        return of_days(data().store, scope.game, {id: of_game[id] for id in chosen}, first, last)
+        entered = of_days(data().store, scope.game, {id: of_game[id] for id in chosen}, first, last)
     except AnalyticsError:
-        return []
+        return known
+    return sorted([*known, *entered], key=lambda one: (one.day, one.time))
 
 
 def _currency(game: str) -> str:

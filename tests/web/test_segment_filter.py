@@ -109,6 +109,17 @@ def test_the_values_of_a_place_add_up(shown, filter_, sizes):
     assert sum(found.values()) == whole["cohorts"][0]["size"]
 
 
+def test_charts_mark_the_day_of_a_merger(shown):
+    client, _ = shown
+    for filter_ in ({"area": "one"}, {"united": "one"}, {}):
+        page = client.get(
+            "/retention", query_string=filter_ | {"from": "2026-03-02", "to": "2026-03-04"}
+        ).text
+        assert "two merged into one" in page
+    page = client.get("/retention", query_string={"from": "2026-03-02", "to": "2026-03-03"}).text
+    assert "two merged into one" not in page
+
+
 def test_csv_has_the_same(shown):
     client, _ = shown
     text = client.get(
