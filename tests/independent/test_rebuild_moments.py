@@ -75,8 +75,8 @@ def day_id(day=0):
 
 
 def total_ids(day=0):
-    """Return the ids of that day's totals of the game and of the plat."""
-    return [f"{stem}:{DAY + 86400 * day}" for stem in ("game:dl", "plat:dl:2000")]
+    """Return the ids of that day's totals of the game, the plat and the united area."""
+    return [f"{stem}:{DAY + 86400 * day}" for stem in ("game:dl", "plat:dl:2000", f"united:dl:{1:024x}")]
 
 
 def places(told, collections=(*BOLTS, *WRITTEN)):
