@@ -228,6 +228,20 @@ def _firstpay(random: np.random.Generator, times: int, age: int) -> Iterator[tup
     yield "", {"reg": reg, "paid": paid, "median_days": 1 if age else None, "final": age > 90}
 
 
+def _funnel(random: np.random.Generator, times: int, age: int) -> Iterator[tuple[str, Document]]:
+    reg = int(random.poisson(30) * times)
+    steps = {
+        f"first_week-{n}": {
+            "step": step,
+            "count": reg // n,
+            "rate": percent(reg // n, reg),
+            "median_seconds": 600 * (n - 1),
+        }
+        for n, step in enumerate(("signup", "createrole", "task:5 finish", "level:10", "first payment"), 1)
+    }
+    yield "", {"reg": reg, "steps": steps, "final": age > 9}
+
+
 def _coins(random: np.random.Generator) -> Document:
     amount, count, gain_count, gain = (int(random.poisson(mean)) for mean in (60_000, 900, 300, 40_000))
     return {
@@ -304,6 +318,7 @@ DAYS: dict[str, Fields] = {
     "paytraceday": _cohort("pay_user"),
     "ltv": _ltv,
     "firstpay": _firstpay,
+    "funnel": _funnel,
     "coinday": _coinday,
     "userlevel": _userlevel,
     "gamecopy": _gamecopy,

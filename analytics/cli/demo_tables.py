@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from analytics.core.areas import Areas
+from analytics.core.funnels import STEPS
 from analytics.core.periods import Zone
 from analytics.core.rates import percent
 from analytics.core.segments import PROPERTIES
@@ -229,6 +230,20 @@ def _of_cohort(document: Document) -> dict[str, int]:
     return found
 
 
+def funnel_table(numbers: Numbers) -> RenderableType:
+    """Return the funnel of each game, all cohorts together."""
+    table = _table(("game", "step"), ("accts", "% of sign-ups"))
+    for game in numbers.games:
+        found: Counter[tuple[str, str]] = Counter()
+        documents = numbers.of_game("funnel", game).values()
+        reg = sum(one["reg"] for one in documents)
+        for one in documents:
+            found.update({(key, step["step"]): step["count"] for key, step in one["steps"].items()})
+        for (_, step), count in sorted(found.items()):
+            table.add_row(game, step, f"{count:,}", f"{percent(count, reg):.1f}")
+    return table
+
+
 @dataclass(frozen=True)
 class Chapter:
     """A table with a word on how to read it, and the collections that it is made of or that belong to its subject."""
@@ -271,6 +286,10 @@ CHAPTERS = (
     Chapter(
         "Lifetime value", "what a day's sign-ups have paid through the n-th day after, per head", worth_table,
         ("ltv", "firstpay"),
+    ),
+    Chapter(
+        "Funnel", "the accts that signed up, and those of them that reached each step within 7 days",
+        funnel_table, (STEPS, "funnel"),
     ),
     Chapter(
         "Channels", "the accts of a game divided by where they signed up from; % of sign-ups that logged in on the n-th day after",

@@ -3,6 +3,7 @@
 from analytics.config.addresses import is_any, is_loopback
 from analytics.config.areas import areas, fingerprint
 from analytics.config.catalogue import Catalogue, catalogue, groups
+from analytics.config.funnels import funnels
 from analytics.config.mapped import EventSection, FieldSection, Mapped, TimeSection
 from analytics.config.reading import find, load
 from analytics.config.section import Section
@@ -67,6 +68,7 @@ __all__ = [
     "catalogue",
     "find",
     "fingerprint",
+    "funnels",
     "groups",
     "is_any",
     "is_loopback",

@@ -42,10 +42,12 @@ TAKEN_NAMES = frozenset(
         "payers",
         "ltv",
         "firstpay",
+        "funnel",
         "serverstarttime",
     }
     | {
         "acctsegment",
+        "acctstep",
         "excluded",
         "rollup",
         "areas",

@@ -10,6 +10,7 @@ import msgspec
 
 from analytics.bolts import BOLTS
 from analytics.bolts.excluded import excluded
+from analytics.bolts.funnels import acctstep
 from analytics.bolts.segments import acctsegment
 from analytics.config.alert_checks import alert_faults
 from analytics.config.bolt_drafts import name_faults
@@ -17,6 +18,7 @@ from analytics.config.bolt_files import bolts_of_files, fingerprint_of
 from analytics.config.bolt_sections import BoltSection
 from analytics.config.checks import SOURCE_NAME
 from analytics.config.excluded import exclusions
+from analytics.config.funnels import funnels
 from analytics.config.kept import kept_faults
 from analytics.config.numbers import number_faults
 from analytics.config.own_bolts import declared_bolts
@@ -24,6 +26,7 @@ from analytics.config.sections import Config
 from analytics.config.segments import segments
 from analytics.core.bolt import Bolt
 from analytics.core.exclusion import EXCLUDED
+from analytics.core.funnels import STEPS, steps_of_bolt
 from analytics.core.schema import is_of_spout, schemas
 from analytics.core.segments import PROPERTIES, Segment
 from analytics.errors import ConfigError
@@ -59,6 +62,8 @@ def catalogue(config: Config) -> Catalogue:
         games = tuple((id, name) for name, game in config.games.items() for id in game.areas)
         properties = _properties(tuple(divided.items()), games)
         bolts = {**bolts, properties.name: properties}
+    if steps := steps_of_bolt(funnels(config)):
+        bolts = {**bolts, STEPS: _steps(steps)}
     if exclusions(config):
         left_out = {*config.worker.left_out}
         read = {topic for name, bolt in bolts.items() if name not in left_out for topic in bolt.reads}
@@ -76,6 +81,8 @@ def fingerprints(config: Config) -> dict[str, str]:
         (game, one.name, one.source) for game, some in segments(config).items() for one in some
     ):
         found[PROPERTIES] = sha256(msgspec.json.encode(properties)).hexdigest()[:16]
+    if steps := steps_of_bolt(funnels(config)):
+        found[STEPS] = sha256(msgspec.json.encode(steps)).hexdigest()[:16]
     return found
 
 
@@ -115,6 +122,12 @@ def _properties(
     properties = acctsegment(dict(divided), dict(games))
     assert properties is not None
     return properties
+
+
+@lru_cache(maxsize=4)
+def _steps(steps: tuple[str, ...]) -> Bolt:
+    """Return the bolt of the steps of funnels, each time the same."""
+    return acctstep(steps)
 
 
 @lru_cache(maxsize=4)

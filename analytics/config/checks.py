@@ -13,6 +13,7 @@ import msgspec
 from analytics.config.addresses import is_any, is_loopback, is_network
 from analytics.config.days import is_day
 from analytics.config.excluded import excluded_faults
+from analytics.config.funnels import funnel_faults
 from analytics.config.mapped import faults_of_mapping
 from analytics.config.merged import merged_faults
 from analytics.config.sections import (
@@ -57,6 +58,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from _tiers(config)
     yield from segment_faults(config)
     yield from excluded_faults(config)
+    yield from funnel_faults(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)

@@ -303,6 +303,13 @@ class SegmentSection(Section, frozen=True):
     other: bool = False
 
 
+class FunnelSection(Section, frozen=True):
+    """Steps that the accts of a sign-up day go through, and how long after their sign-up a step counts, such as ``7d``."""
+
+    steps: list[str]
+    within: str = "7d"
+
+
 class TiersSection(Section, frozen=True):
     """From how much in a month on, in currency units, a payer is a dolphin and a whale. Below that it is a minnow."""
 
@@ -371,4 +378,5 @@ class Config(Section, frozen=True):
     channels: dict[str, ChannelSection] = {}
     digest: DigestSection = DigestSection()
     numbers: dict[str, NumberSection] = {}
+    funnels: dict[str, FunnelSection] = {}
     file: Path = Path()

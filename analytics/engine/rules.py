@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from analytics.config import Config, Game, GamelogSection, Source
 from analytics.config.bolt_sections import BoltSection
 from analytics.config.mapped import Mapped
+from analytics.config.sections import FunnelSection
 from analytics.engine.blocks import Uncountable
 from analytics.engine.position import PLANS_KEPT
 from analytics.store import Store, Write
@@ -22,10 +23,10 @@ from analytics.store import Store, Write
 COLLECTION = "engine_rules"
 
 
-class CountingRules(msgspec.Struct, frozen=True):
+class CountingRules(msgspec.Struct, frozen=True, omit_defaults=True):
     """What decides which records count, where and as what.
 
-    ``sources``: those with a mapping, without their addresses; ``left_out``: bolts that do not run.
+    ``sources``: those with a mapping, without their addresses; ``left_out``: bolts that do not run. Without ``funnels`` it is encoded as before there were any.
     """
 
     timezone: str
@@ -34,6 +35,7 @@ class CountingRules(msgspec.Struct, frozen=True):
     bolt_files: dict[str, str]
     sources: list[Source]
     left_out: list[str]
+    funnels: dict[str, FunnelSection] = {}
 
     @classmethod
     def of(cls, config: Config) -> "CountingRules":
@@ -49,7 +51,13 @@ class CountingRules(msgspec.Struct, frozen=True):
             if one.format
         ]
         return cls(
-            config.timezone, config.games, config.bolts, config.bolt_files, sources, config.worker.left_out
+            config.timezone,
+            config.games,
+            config.bolts,
+            config.bolt_files,
+            sources,
+            config.worker.left_out,
+            config.funnels,
         )
 
     def applied_to(self, config: Config) -> Config:
@@ -61,6 +69,7 @@ class CountingRules(msgspec.Struct, frozen=True):
             games=self.games,
             bolts=self.bolts,
             bolt_files=self.bolt_files,
+            funnels=self.funnels,
             gamelog=GamelogSection(sources=self.sources),
             worker=worker,
         )

@@ -82,6 +82,7 @@ _OF_TIMERS: dict[str, Columns] = {
     },
     "ltv": {"reg": "integer", "final": "flag"},
     "firstpay": {"reg": "integer", "median_days": "integer", "final": "flag"},
+    "funnel": {"reg": "integer", "final": "flag"},
     START: {"final": "flag"},
 }
 _OF_ROLES: Columns = {
@@ -96,14 +97,15 @@ _OF_ROLES: Columns = {
 
 
 class Unfolded(msgspec.Struct, frozen=True):
-    """A field that maps numbers to values: of each pair there is a row.
+    """A field that maps numbers, or names, to values: of each pair there is a row.
 
-    ``key``: the column of the number. ``values``: columns, by the field of the value; of a plain value by "".
+    ``key``: the column of the number, whose kind is ``of``. ``values``: columns, by the field of the value; of a plain value by "".
     """
 
     field: str
     key: str
     values: dict[str, tuple[str, Kind]]
+    of: Kind = "integer"
 
 
 _COUNT_AND_RATE: dict[str, tuple[str, Kind]] = {"count": ("count", "integer"), "rate": ("rate", "double")}
@@ -120,6 +122,12 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
             Unfolded("retention", "n", _COUNT_AND_RATE),
         ),
         "firstpay": Unfolded("paid", "n", _COUNT_AND_RATE),
+        "funnel": Unfolded(
+            "steps",
+            "funnel",
+            {"step": ("step", "text"), **_COUNT_AND_RATE, "median_seconds": ("median_seconds", "integer")},
+            "text",
+        ),
         "ltv": Unfolded("ltv", "n", {"": ("ltv", "double")}),
         "onlineday": Unfolded(
             "hours", "hour", {"acu": ("hour_acu", "double"), "pcu": ("hour_pcu", "integer")}

@@ -54,7 +54,7 @@ def pipeline(collection: str, zones: Iterable[str], bolts: Catalogue = BOLTS) ->
             {"$unwind": "$pair"},
         ]
         shown["_id"] = {"$concat": ["$_id", ":", "$pair.k"]}
-        shown[pairs.key] = _as("long", "$pair.k")
+        shown[pairs.key] = _as("long", "$pair.k") if pairs.of == "integer" else "$pair.k"
         for field, (name, kind) in pairs.values.items():
             shown |= _column(name, kind, f"$pair.v.{field}" if field else "$pair.v")
     return [*stages, {"$project": shown}]
@@ -68,7 +68,7 @@ def types(collection: str, bolts: Catalogue = BOLTS) -> dict[str, str]:
     for name, kind in columns(collection, bolts).items():
         found |= _types(name, kind)
     if pairs := unfolded(collection):
-        found[pairs.key] = "BIGINT"
+        found[pairs.key] = "BIGINT" if pairs.of == "integer" else "VARCHAR"
         for name, kind in pairs.values.values():
             found |= _types(name, kind)
     return found

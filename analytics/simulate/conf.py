@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analytics.simulate import channels
+from analytics.simulate import channels, funnel
 from analytics.simulate.events import GameServer
 from analytics.simulate.game import LOG_NAME
 
@@ -57,6 +57,7 @@ def configuration(
         tables.append(("[gamelog.sources]", _source(server, url, suite)))
     for game in sorted(channels.GAMES & {server.game for server in servers}):
         tables.append((f"games.{game}.segments.{channels.SEGMENT}", channels.SECTION))
+    tables.append((f"funnels.{funnel.NAME}", funnel.SECTION))
     for server in servers:
         area: dict[str, Any] = {
             "plat": server.plat,

@@ -7,6 +7,7 @@ from analytics.simulate.events import CREATEROLE, LOGIN, PAY, SIGNUP, Event, Gam
 from analytics.simulate.subledgers.accts import AcctLedger
 from analytics.simulate.subledgers.channels import ChannelLedger
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money
+from analytics.simulate.subledgers.funnels import StepLedger
 from analytics.simulate.subledgers.online import OnlineLedger
 from analytics.simulate.subledgers.payments import PaymentLedger
 from analytics.simulate.subledgers.periods import period_documents
@@ -35,6 +36,7 @@ class Ledger:
         self._roles = RoleLedger(self._servers, self._calendar)
         self._online = OnlineLedger(self._servers, self._calendar)
         self._sessions = SessionLedger(self._servers, self._calendar)
+        self._steps = StepLedger(self._servers, self._calendar)
         self.records = 0
 
     def note(self, area: str, day: int, events: Sequence[Event]) -> None:
@@ -47,6 +49,7 @@ class Ledger:
         self._roles.note(area, events)
         self._online.note(area, events)
         self._sessions.note(area, events)
+        self._steps.note(area, events)
         self.records += sum(op < PAY for _, op, _ in events)
 
     def payments(self, area: str, day: int) -> dict[str, tuple[int, int]]:
@@ -59,7 +62,9 @@ class Ledger:
 
     def answered(self, area: str, roles: Iterable[Fields]) -> None:
         """Enter an answer of the role interface, with all its pages."""
-        self._roles.answered(area, roles)
+        listed = list(roles)
+        self._roles.answered(area, listed)
+        self._steps.answered(area, listed)
 
     def documents(self, now: float | None = None) -> Documents:
         """Return the documents that the suite has to produce: collection to ``_id`` to fields, lists sorted.
@@ -69,7 +74,8 @@ class Ledger:
         """
         today = self._calendar.day(int(time.time() if now is None else now))
         sessions = {area: self._sessions.by_day(area, today) for area in self._servers}
-        days = scopes(self._servers, self._calendar, self._accts, self._payments, sessions)
+        steps = {area: self._steps.by_day(area) for area in self._servers}
+        days = scopes(self._servers, self._calendar, self._accts, self._payments, sessions, steps)
         parts = self._channels.parts(days, self._calendar)
         documents: Documents = {
             **self._accts.documents(),
@@ -82,6 +88,7 @@ class Ledger:
             "userpay": self._payer_documents(),
             **self._online.documents(today),
             **self._sessions.documents(),
+            **self._steps.documents(),
             **period_documents([*days, *parts], self._calendar, today),
         }
         return {**documents, **totals(documents, self._servers, self._calendar, today)}

@@ -5,12 +5,14 @@ To add one, add it to ``TIMERS``. ``serverstarttime`` is not among them, since i
 """
 
 from analytics.core.bolt import CHANGES
+from analytics.core.funnels import STEPS
 from analytics.core.segments import PROPERTIES
 from analytics.timers import rollup, start
 from analytics.timers.activity import activeday, activemonth, activeweek
 from analytics.timers.cohorts import loginlong, loginmonth, loginweek, paylong, paymonth, payweek
 from analytics.timers.facts import SOURCES
 from analytics.timers.firstpay import firstpay
+from analytics.timers.funnel import funnel
 from analytics.timers.kpi import kpi
 from analytics.timers.lifecycle import lifecycle
 from analytics.timers.ltv import ltv
@@ -42,11 +44,12 @@ TIMERS: dict[str, Timer] = {
         payers,
         ltv,
         firstpay,
+        funnel,
     )
 }
 
 READ_BY_TOTALS = (CHANGES, *READ_FOR_STARTS)
-READ_BY_TIMERS = (*SOURCES, PROPERTIES, *READ_BY_TOTALS)
+READ_BY_TIMERS = (*SOURCES, STEPS, PROPERTIES, *READ_BY_TOTALS)
 """The topics that tell what has changed; totals need only those of ``READ_BY_TOTALS``."""
 
 NAMES = (*TIMERS, start.NAME, rollup.NAME)

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.core.funnels import STEPS
+
 Numbers = NDArray[np.uint32]
 Cents = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -23,12 +25,12 @@ AcctSet = Numbers | Bits
 
 Span = tuple[int, int]
 """The first and the last day."""
-Kind = Literal["login", "signup", "pay", "first_pay", "segment", "online", "session"]
+Kind = Literal["login", "signup", "pay", "first_pay", "segment", "online", "session", "step"]
 Stored = Literal["login", "signup", "pay"]
 """The kinds that a bolt's documents of days hold as they are."""
 
-Hourly = Literal["online", "session"]
-"""The kinds that are worked out from a bolt's documents of hours."""
+Hourly = Literal["online", "session", "step"]
+"""The kinds that are worked out from a bolt's documents of hours, or of the steps of funnels."""
 
 Changing = Stored | Hourly | Literal["segment"]
 """The kinds that change with a bolt's documents."""
@@ -36,10 +38,10 @@ Changing = Stored | Hourly | Literal["segment"]
 COLLECTIONS: dict[Stored, str] = {"login": "loginday", "signup": "signupday", "pay": "paysummary"}
 """The bolts whose documents hold them."""
 
-HOURLY: dict[Hourly, str] = {"online": "onlinehour", "session": "sessionhour"}
+HOURLY: dict[Hourly, str] = {"online": "onlinehour", "session": "sessionhour", "step": STEPS}
 
-SOURCES = (*COLLECTIONS.values(), *HOURLY.values())
-"""The collections that facts come from."""
+SOURCES = tuple(name for name in (*COLLECTIONS.values(), *HOURLY.values()) if name != STEPS)
+"""The collections that facts come from, but the steps of funnels: only some configurations have them, and all accts of them sign up."""
 
 NOBODY: Numbers = np.empty(0, np.uint32)
 
@@ -107,6 +109,21 @@ def _no_sessions(day: int) -> DaySessions:
     return NO_SESSIONS
 
 
+@dataclass(frozen=True, slots=True)
+class StepTimes:
+    """Accts that reached a step on one day, some of them several times, and when: in Unix seconds."""
+
+    accts: Numbers
+    times: NDArray[np.int64]
+
+
+NO_STEP_TIMES = StepTimes(NOBODY, np.empty(0, np.int64))
+
+
+def _no_step_times(step: str, day: int) -> StepTimes:
+    return NO_STEP_TIMES
+
+
 TIERS = (1_000, 10_000)
 """Where no others are configured: from how many cents in a month on a payer is a dolphin, and from how many a whale."""
 
@@ -164,6 +181,7 @@ class Facts:
         split: how a segment divides the accts; None: they are counted as a whole.
         online: takes a day; returns how many players were online. A plat's or game's days are those of its own zone.
         sessions: takes a day; returns the sessions that began on it.
+        reached: takes a step of a funnel and a day; returns who reached it then.
     """
 
     accts: int
@@ -178,6 +196,7 @@ class Facts:
     login_spans: Mapping[Span, Bits] = field(default_factory=dict)
     online: Callable[[int], HeadCounts] = _no_head_counts
     sessions: Callable[[int], DaySessions] = _no_sessions
+    reached: Callable[[str, int], StepTimes] = _no_step_times
 
     def divided(self, accts: Numbers, day: int) -> list[Numbers]:
         """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""

@@ -5,6 +5,7 @@ from functools import partial
 
 from analytics.bolts import BOLTS
 from analytics.core.exclusion import EXCLUDED
+from analytics.core.funnels import STEPS
 from analytics.core.segments import PROPERTIES
 from analytics.web import acct_lists
 from analytics.web.csvs import Row
@@ -32,7 +33,7 @@ class PageSet:
     def __init__(self, data: Data) -> None:
         collections = [with_numbers(bolt_page(bolt), data.config) for bolt in data.bolts.values()]
         numbers = [*numbers_pages(data.config, data.bolts)]
-        own = [page for page in collections if page.title not in (*BOLTS, PROPERTIES, EXCLUDED)]
+        own = [page for page in collections if page.title not in (*BOLTS, PROPERTIES, STEPS, EXCLUDED)]
         self.menu = tuple(page for page in PAGES if page is not INDEX)
         self.custom = (*numbers, *own[:MOST_IN_MENU], INDEX)
         self.by_name = {page.name: page for page in (*PAGES, *collections, *numbers)}

@@ -26,6 +26,7 @@ from analytics.cli.demo_setup import first_day
 from analytics.cli.demo_tables import CHAPTERS, WIDTH, Numbers, retention_table, worth_table
 from analytics.cluster import LocalRegistry
 from analytics.core.areas import Area, Areas
+from analytics.core.funnels import STEPS
 from analytics.core.periods import zone
 from analytics.core.segments import PROPERTIES
 from analytics.runtime.timers.collections import WRITTEN
@@ -108,7 +109,7 @@ def tables(text: str) -> list[str]:
 def test_every_collection_is_compared_once() -> None:
     """A bolt that somebody adds needs no chapter."""
     compared = [name for chapter in CHAPTERS for name in chapter.collections]
-    assert len(compared) == len({*compared}) and {*compared} <= {*BOLTS, *WRITTEN, PROPERTIES}
+    assert len(compared) == len({*compared}) and {*compared} <= {*BOLTS, *WRITTEN, PROPERTIES, STEPS}
 
 
 def test_tables_show_what_a_last_day_says_that_is_not_over() -> None:

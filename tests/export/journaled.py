@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from analytics.config import AreaSection, Config, Game, areas
-from analytics.config.sections import SegmentSection
+from analytics.config.sections import FunnelSection, SegmentSection
 from analytics.core.periods import Zone, dates
 from analytics.core.periods import zone as local
-from analytics.simulate import channels
+from analytics.simulate import channels, funnel
 from analytics.simulate.game import SimulatedGame
 from analytics.simulate.world import WorldSettings, game_servers
 from analytics.spouts.days import AreaDay
@@ -48,7 +48,10 @@ def journaled(folder: Path, zone: str = "Asia/Shanghai", seed: int = 1) -> Journ
         )
         for name in {server.game for server in servers}
     }
-    config = Config(data=folder / "data", timezone=zone, games=games, file=folder / "analytics.toml")
+    funnels = {funnel.NAME: msgspec.convert(funnel.SECTION, FunnelSection)}
+    config = Config(
+        data=folder / "data", timezone=zone, games=games, funnels=funnels, file=folder / "analytics.toml"
+    )
     config.data.mkdir(parents=True)
     game = SimulatedGame(settings, folder / "game", speed=1e12)
     try:

@@ -227,6 +227,8 @@ def test_an_export_that_is_killed_again_and_again_ends_with_the_same_files(count
         for segment, section in game.segments.items():
             text += f'[games.{name}.segments.{segment}]\nfrom = "{section.from_}"\n'
             text += f"values = {json.dumps(section.values)}\nother = {json.dumps(section.other)}\n"
+    for name, one in counted.funnels.items():
+        text += f'[funnels.{name}]\nsteps = {json.dumps(one.steps)}\nwithin = "{one.within}"\n'
     (tmp_path / "analytics.toml").write_text(text)
     command = [sys.executable, "-m", "analytics", "--config", "analytics.toml", "export", "killed"]
     rng, kills, reader = random.Random(1), 0, duckdb.connect()

@@ -21,7 +21,7 @@ from analytics.store import Write, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "reading.md").read_text()
-SHOWN = {*COLLECTIONS, "acctsegment", "kpi_segment_total", "areas", "games"}
+SHOWN = {*COLLECTIONS, "acctsegment", "acctstep", "kpi_segment_total", "areas", "games"}
 SECTIONS = {
     part.partition("\n")[0]: part
     for part in re.split(r"^##+ ", TEXT, flags=re.MULTILINE)

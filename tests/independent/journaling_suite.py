@@ -4,20 +4,22 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import gevent
 import msgspec
 from msgspec.structs import replace
-from near_suite import NearSuite
+from near_suite import NearSuite, config_of
 from plain_numbers import Record
+from raw_months import world
 
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Batch
-from analytics.config import Game, areas, catalogue
+from analytics.config import BrokerSection, Game, areas, catalogue
 from analytics.core.periods import DATES
 from analytics.core.reference import Reference
 from analytics.rebuild.check import DifferingDocument
@@ -30,7 +32,8 @@ from analytics.store import MemoryStore
 from analytics.store.store import Document, Write
 from analytics.timers import NAMES as TIMERS
 
-ALL = Selection(tuple(BOLTS), TIMERS, BOLTS)
+EVERY = catalogue(config_of(world(), Path(), BrokerSection()))
+ALL = Selection(tuple(EVERY), TIMERS, EVERY)
 Stored = dict[tuple[str, str], dict[str, Any]]
 
 

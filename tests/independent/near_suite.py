@@ -9,7 +9,7 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
-from plain_numbers import Record, World
+from plain_numbers import FUNNELS, Record, World
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Publisher
@@ -24,6 +24,7 @@ from analytics.config import (
     WorkerSection,
     catalogue,
 )
+from analytics.config.sections import FunnelSection
 from analytics.runtime import connections
 from analytics.runtime.draining import drain
 from analytics.runtime.node import Node
@@ -71,6 +72,10 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
         worker=WorkerSection(flush_seconds=0.05),
         timers=TimersSection(every_seconds=600),
         games=games,
+        funnels={
+            name: FunnelSection(list(steps), f"{within // 3600}h")
+            for name, (steps, within) in FUNNELS.items()
+        },
     )
 
 

@@ -532,6 +532,41 @@ class _Visits:
                 yield max(ts - min(seconds, LIMIT), least), ts, "logout", sign
 
 
+FUNNELS = {
+    "first_day": (("signup", "task:3 finish", "task:1000 accept"), 23 * 3600),
+    "first_week": (("signup", "createrole", "level:8", "first payment"), 7 * 86400),
+}
+
+
+def acctstep(area: Area) -> Documents:
+    documents = {}
+    wanted = {step for steps, _ in FUNNELS.values() for step in steps} - {"first payment"}
+    for (day, step), rows in _by(lambda one: (one[1], one[0]), _steps(area)).items():
+        if step in wanted:
+            id_, head = area.head(step, ts=day_start(area.place.zone, day))
+            documents[id_] = head | {"step": step, "users": len({acct for _, _, acct, _ in rows})}
+    return documents
+
+
+def _steps(area: Area) -> Iterable[tuple[str, date, str, int]]:
+    """Yield the steps of funnels that the records of an area report: step, day, acct, time."""
+    zone = area.place.zone
+    for code, step in (("signup_logcount", "signup"), ("createrole_logcount", "createrole")):
+        for row in area.records[code]:
+            yield step, date_of(zone, row["ts"]), row["data"]["acct"], row["ts"]
+    for deed in ("accept", "finish"):
+        for row in area.records[f"trunk_task_{deed}"]:
+            step = f"task:{row['data']['task']} {deed}"
+            yield step, date_of(zone, row["ts"]), row["data"]["acct"], row["ts"]
+    for role in area.records["syncuser"]:
+        if role["grade"] >= 8:
+            yield "level:8", date_of(zone, role["ts"]), role["acctid"], role["ts"]
+    for day, payers in area.paid().items():
+        for acct, (_, cents) in payers.items():
+            if cents:
+                yield "first payment", day, acct, day_start(zone, day)
+
+
 class Scope:
     """An area, or all areas of a plat or a game together, at a moment."""
 
@@ -559,6 +594,11 @@ class Scope:
             _highest(area.records["online_logcount"]) for area in areas if area.records["online_logcount"]
         ]
         self.visits = [_Visits(area) for area in areas]
+        self.steps: dict[tuple[str, str], list[tuple[date, int]]] = defaultdict(list)
+        """By step and acct, days and times."""
+        for area in areas:
+            for step, day, acct, ts in _steps(area):
+                self.steps[step, acct].append((day, ts))
         self.value = ""
         self.values: dict[str, tuple[date, str]] = {}
         """Per acct its value, and since which day."""
@@ -924,6 +964,42 @@ def firstpay(scope: Scope) -> Documents:
     return documents
 
 
+def funnel(scope: Scope) -> Documents:
+    documents = {}
+    for day, everybody in scope.signups.items():
+        cohort = scope.only(everybody, day)
+        table = {}
+        for name, (steps, within) in FUNNELS.items():
+            began = {
+                acct: min(ts for one, ts in scope.steps["signup", acct] if one == day) for acct in cohort
+            }
+            waited = dict.fromkeys(cohort, 0)
+            for n, step in enumerate(steps, 1):
+                for acct, so_far in [*waited.items()] if n > 1 else ():
+                    # By the calendar of another area, what is later may be of an earlier day.
+                    reached = [
+                        ts - began[acct]
+                        for one, ts in scope.steps.get((step, acct), ())
+                        if one >= day or ts >= began[acct]
+                    ]
+                    waited[acct] = max(so_far, min(reached, default=within + 1))
+                    if waited[acct] > within:
+                        del waited[acct]
+                times = sorted(waited.values())
+                table[f"{name}-{n}"] = {
+                    "step": step,
+                    "count": len(times),
+                    "rate": shown(100 * len(times), len(cohort), 2),
+                    "median_seconds": times[(len(times) - 1) // 2] if times else None,
+                }
+        fields = {"reg": len(cohort), "steps": table, "final": day + 9 * DAY <= scope.ended}
+        id_, document = scope.document(day, fields)
+        documents[id_] = document
+        if not cohort:
+            scope.nobody.add(id_)
+    return documents
+
+
 OF_DAYS: dict[str, Callable[[Scope], Documents]] = {
     "activeday": lambda scope: _activity(scope, lambda day: [day]),
     "activeweek": lambda scope: _activity(scope, week_of),
@@ -940,6 +1016,7 @@ OF_DAYS: dict[str, Callable[[Scope], Documents]] = {
     "payers": payers,
     "ltv": ltv,
     "firstpay": firstpay,
+    "funnel": funnel,
 }
 
 
@@ -962,6 +1039,12 @@ def of_records(world: World, records: Iterable[Record]) -> dict[str, Documents]:
         name: {id_: one for area in areas for id_, one in documents(area).items()}
         for name, documents in OF_RECORDS.items()
     }
+
+
+def of_steps(world: World, records: Iterable[Record]) -> dict[str, Documents]:
+    """Return what the collection of the bolt that funnels bring with them should hold."""
+    found = (acctstep(area) for area in _areas(world, records))
+    return {"acctstep": {id_: one for documents in found for id_, one in documents.items()}}
 
 
 def of_days(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:

@@ -13,7 +13,7 @@ import gevent
 from databases import Database
 from forms import LONG
 from near_suite import MERGED_ON
-from plain_numbers import Record, World, emptied, of_days, of_records
+from plain_numbers import FUNNELS, Record, World, emptied, of_days, of_records, of_steps
 from raw_months import AUTUMN, sent, world
 from role_interface import RoleInterface
 from sameness import differences, public
@@ -49,6 +49,8 @@ every_seconds = 1
         text += f'[games.{one.game}.areas.{id_}]\nplat = "{one.plat}"\ntimezone = "{one.zone}"\n'
         if id_ in there.merged:
             text += f'merged_into = "{there.merged[id_]}"\nmerged_on = "{MERGED_ON}"\n'
+    for name, (steps, within) in FUNNELS.items():
+        text += f'[funnels.{name}]\nsteps = {json.dumps(steps)}\nwithin = "{within // 3600}h"\n'
     file = folder / "analytics.toml"
     file.write_text(text)
     return file
@@ -115,7 +117,8 @@ def test_a_month_through_the_suite(tmp_path: Path, database: Database):
             drain(suite.config, WITHIN_SECONDS)
             counted = [*piped, *newest.values()]
             now = int(time.time())
-            expected = of_records(world(), counted) | of_days(world(), counted, now)
+            expected = of_records(world(), counted) | of_steps(world(), counted)
+            expected |= of_days(world(), counted, now)
             store = open_store(suite.config)
             try:
                 found = {

@@ -21,6 +21,7 @@ from plain_numbers import (
     emptied,
     of_days,
     of_records,
+    of_steps,
     sums,
 )
 from raw_months import AUTUMN, SPRING, Months, divided_world, moments, sent, world
@@ -86,7 +87,7 @@ def test_timers_keep_up(seed: int, months: Months, there: World, begun: Begun):
         assert differences(expected, found, may_stand) == [], f"at {moment}"
     assert not left
     assert all(one["final"] for documents in expected.values() for one in documents.values())
-    streams = of_records(world(), arrived)
+    streams = of_records(world(), arrived) | of_steps(world(), arrived)
     found = {
         name: {id_: suite.store.whole(name, one) for id_, one in suite.documents(name).items()}
         for name in streams

@@ -178,7 +178,7 @@ def test_roles_are_told_by_the_day_on_which_they_were_so(world):
     ledger = Ledger(servers, SETTINGS.timezone)
     area = servers[0].id
     day = start(FIRST)
-    noon = {"uid": "1", "ts": day + 43_200, "grade": 2}
+    noon = {"uid": "1", "ts": day + 43_200, "grade": 2, "acctid": "a"}
     evening, next_day = noon | {"ts": day + 80_000, "grade": 3}, noon | {"ts": day + 90_000, "grade": 5}
     other = {"uid": "2", "ts": day + 5, "grade": 3}
     for answer in ([noon, other], [evening], [noon], [next_day]):
@@ -502,6 +502,33 @@ def test_how_long_accts_take_to_pay(world, documents):
         return {"reg": len(cohort), "paid": table, "median_days": median, "final": False}
 
     check(documents, "firstpay", world, fields)
+
+
+def test_how_far_accts_get(world, documents):
+    """No role was asked for, so that nobody has reached a level, and no payment counts."""
+    ops = {CREATEROLE: 1, FINISH: 2}
+
+    def fields(by_day, day):
+        began, firsts = {}, {}
+        for _, on, ts, op, args in during(by_day, day, 10):
+            if op == SIGNUP and on == day:
+                began[args[1]] = min(ts, began.get(args[1], ts))
+            elif op in ops and (op == CREATEROLE or args[2] == 5):
+                key = ops[op], args[1]
+                firsts[key] = min(ts, firsts.get(key, ts))
+        if not began:
+            return None
+        waited, table = dict.fromkeys(began, 0), {}
+        for n, step in enumerate(["signup", "createrole", "task:5 finish", "level:5", "first payment"]):
+            times = {acct: firsts.get((n, acct), math.inf) - began[acct] if n else 0 for acct in waited}
+            waited = {acct: max(waited[acct], ts) for acct, ts in times.items() if ts <= 7 * 86_400}
+            median = sorted(waited.values())[(len(waited) - 1) // 2] if waited else None
+            shown = {"count": len(waited), "rate": percent(len(waited), len(began)), "median_seconds": median}
+            table[f"first_week-{n + 1}"] = {"step": step} | shown
+        return {"reg": len(began), "steps": table, "final": day + timedelta(days=9) < TODAY}
+
+    check(documents, "funnel", world, fields)
+    assert any(one["steps"]["first_week-3"]["count"] for one in documents["funnel"].values())
 
 
 def test_when_areas_started(world, documents):

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
-from worlds import EPOCH, World
+from worlds import EPOCH, FIRST_WEEK, World
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
@@ -21,6 +21,7 @@ from analytics.core.periods import zone
 from analytics.core.reference import run
 from analytics.timers import TIMERS, start
 from analytics.timers.facts import Clock, DaySessions, Facts
+from analytics.timers.funnel import funnel_of
 from analytics.timers.sessions import LOGIN, UNKNOWN, sessions_of
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text()
@@ -125,7 +126,7 @@ def _fields(table: Table) -> list[str]:
 
 def _of_days(example: Example) -> Iterator[dict]:
     """Yield, per row of ``example.said``, the timer bolt's document."""
-    timer = TIMERS[example.bolt]
+    timer = funnel_of([FIRST_WEEK]) if example.bolt == "funnel" else TIMERS[example.bolt]
     for row in example.said.records():
         first = row[example.said.columns[0]]
         facts = _world(example.happened, row.get("area", "*")).facts()
@@ -177,6 +178,10 @@ def _world(happened: Table, area: str) -> World:
             hour, minute = map(int, clock.split(":"))
             at = (day - EPOCH) * 1440 + 60 * hour + minute
             world.online.setdefault(row.get("area", "*"), []).append((at, int(online)))
+        for acct, step, clock in (re.split(" (.*) ", one) for one in _listed(row.get("reaches", ABSENT))):
+            hour, minute = map(int, clock.split(":"))
+            ts = (day - EPOCH) * 86_400 + 3600 * hour + 60 * minute
+            world.reached.setdefault((step, day), []).append((acct, ts))
         for acct, _, amount in (one.partition(" ") for one in _listed(row.get("pays", ABSENT))):
             paid = world.pays.setdefault(day, {})
             paid[acct] = paid.get(acct, 0) + round(100 * float(amount))

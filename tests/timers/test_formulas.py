@@ -11,13 +11,16 @@ import pytest
 from forms import examples
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from worlds import EPOCH, World
+from worlds import EPOCH, FUNNELS, World
 
-from analytics.timers import TIMERS
+from analytics.core.funnels import steps_of_bolt
+from analytics.timers import TIMERS as PLAIN
+from analytics.timers.funnel import funnel_of
 from analytics.timers.lifecycle import lifecycle_after
 from analytics.timers.sessions import UPTO
 from analytics.timers.timer import last_of
 
+TIMERS = {**PLAIN, "funnel": funnel_of(FUNNELS)}
 DAY = date(2024, 2, 1).toordinal()
 """Near the end of a February of 29 days, some days before the Monday of a week."""
 SPAN = 100
@@ -33,16 +36,18 @@ def worlds(draw):
     busy = draw(st.sampled_from([0.02, 0.3, 1]))
     days = [day for day in range(DAY, DAY + SPAN + 1) if random.random() < busy]
     begun = DAY + draw(st.integers(-1, SPAN + 1))
+    signs_up = {day: some(random) for day in days}
     return World(
         begun=begun,
         ended=begun - draw(st.integers(1, 3)),
-        signs_up={day: some(random) for day in days},
+        signs_up=signs_up,
         logs_in={day: some(random) for day in days},
         pays={day: {acct: random.randint(-300, 100_000) for acct in some(random)} for day in days},
         tiers=(20_000, 90_000),
         start_day=draw(st.none() | st.integers(DAY - 5, DAY + 5)),
         online={area: counted(random, days) for area in ("one", "two")},
         sessions={day: played(random) for day in days},
+        reached=stepped(random, signs_up),
     )
 
 
@@ -60,6 +65,23 @@ def played(random):
         (random.choice(ACCTS), random.choice(lengths), random.randrange(4))
         for _ in range(random.randrange(4))
     ]
+
+
+def stepped(random, signs_up):
+    """Return when accts reached steps: most sign-ups are known, many steps follow soon, some on a later day."""
+    found = {}
+    for day, accts in signs_up.items():
+        for acct in sorted(accts):
+            at = (day - EPOCH) * 86_400 + random.randrange(86_400)
+            for step in steps_of_bolt(FUNNELS):
+                ts = at + (
+                    random.choice([-99, 0, 60, 3600, 3601, 86_400, 172_801]) if step != "signup" else 0
+                )
+                # An area may be behind the one of the sign-up, so that its calendar shows an earlier day.
+                behind = random.choice([0, 0, 26 * 3600]) if step != "signup" else 0
+                if random.random() < 0.8:
+                    found.setdefault((step, (ts - behind) // 86_400 + EPOCH), []).append((acct, ts))
+    return found
 
 
 @st.composite
@@ -352,9 +374,40 @@ def ltv(world, day):
     return {"reg": len(cohort), "ltv": worth, "final": day + 90 <= world.ended} if cohort else None
 
 
+def funnel(world, day):
+    cohort, table = world.signs_up.get(day, set()), {}
+    if all(took(world, ["signup"], acct, day) for acct in cohort):
+        return None
+    for one in FUNNELS:
+        for n, step in enumerate(one.steps, 1):
+            every = sorted(took(world, one.steps[:n], acct, day) for acct in cohort)
+            waited = [seconds for seconds in every if seconds <= one.within]
+            table[f"{one.name}-{n}"] = {
+                "step": step,
+                "count": len(waited),
+                "rate": percent(len(waited), len(cohort)),
+                "median_seconds": waited[(len(waited) - 1) // 2] if waited else None,
+            }
+    return {"reg": len(cohort), "steps": table, "final": day + 4 <= world.ended}
+
+
+def took(world, steps, acct, day):
+    """Return how long after its sign-up an acct had reached all of these steps; infinite: it had not, or when it signed up is unknown."""
+
+    def times(step, days):
+        return [ts for one in days for who, ts in world.steps(step, one) if who == acct]
+
+    began = min(times("signup", [day]), default=math.inf)
+    waited = [0 if began < math.inf else math.inf]
+    for step in steps[1:]:
+        before = [ts for ts in times(step, range(day - 8, day)) if ts >= began]
+        waited.append(max(0, min(before + times(step, range(day, day + 8)), default=math.inf) - began))
+    return math.inf if math.inf in waited or began == math.inf else max(waited)
+
+
 NAIVE = [
     activeday, activeweek, activemonth, lifecycle, onlineday, sessionday, loginretention, loginlong, loginweek, loginmonth, paytraceday, paylong,
-    payweek, paymonth, kpi, payers, ltv, firstpay,
+    payweek, paymonth, kpi, payers, ltv, firstpay, funnel,
 ]  # fmt: skip
 
 
@@ -467,7 +520,8 @@ def test_a_document_of_nothing_says_it_in_zeros(timer):
     nothing = World(begun=DAY + 60, ended=DAY + 59, start_day=DAY)
     counts, sessions = {"one": [((first - EPOCH) * 1440, 1)]}, {first: [("a", 9, 0)]}
     happened = {first: {"a"}}, {first: {"a"}}, {first: {"a": 100}}, DAY
-    thing = World(DAY + 60, DAY + 59, *happened, online=counts, sessions=sessions)
+    reached = {("signup", first): [("a", (first - EPOCH) * 86_400)]}
+    thing = World(DAY + 60, DAY + 59, *happened, online=counts, sessions=sessions, reached=reached)
     (of_nothing,) = timer.documents(nothing.facts(), [first])
     (of_some,) = timer.documents(thing.facts(), [first])
     assert (of_nothing.empty, of_some.empty) == (True, False)
@@ -475,7 +529,7 @@ def test_a_document_of_nothing_says_it_in_zeros(timer):
     assert not any(
         value
         for name, value in of_nothing.fields.items()
-        if name not in ("final", "retention", "ltv", "paid", "hours", "lengths")
+        if name not in ("final", "retention", "ltv", "paid", "hours", "lengths", "steps")
     )
 
 
@@ -507,6 +561,19 @@ def test_what_a_change_changes_is_among_what_it_affects(timer, world, kind, data
     after = said(timer, world, periods(timer))
     differ = {first for first in before | after if before.get(first) != after.get(first)}
     assert differ <= affected
+
+
+@law
+@given(world=worlds(), data=st.data())
+def test_what_a_step_changes_is_among_what_it_affects(world, data):
+    timer, day = TIMERS["funnel"], data.draw(st.integers(DAY, DAY + SPAN))
+    before = said(timer, world, periods(timer))
+    step = data.draw(st.sampled_from(steps_of_bolt(FUNNELS)))
+    ts = (day - EPOCH) * 86_400 + data.draw(st.integers(0, 36 * 3600))
+    world.reached.setdefault((step, day), []).append((data.draw(st.sampled_from(ACCTS)), ts))
+    after = said(timer, world, periods(timer))
+    differ = {first for first in before | after if before.get(first) != after.get(first)}
+    assert differ <= set(timer.affected("step", day))
 
 
 @pytest.mark.parametrize("kind", ["login", "signup", "pay"])

@@ -8,6 +8,7 @@ from metrics_page import PAGE, Example, documents_of, examples, said, tables
 
 from analytics.bolts import BOLTS
 from analytics.cli.demo_tables import CHAPTERS
+from analytics.core.funnels import STEPS
 from analytics.core.segments import PROPERTIES
 from analytics.store.store import AREAS, DIVIDED, TOTAL, is_divided, is_total
 from analytics.timers import TIMERS, rollup, start
@@ -30,10 +31,16 @@ def described() -> dict[str, set[str]]:
 
 
 def general(field: str) -> str:
-    """Return how the tables of fields name a field: of its numbers `n`, of its levels `grade`."""
+    """Return how the tables of fields name a field: of its numbers `n`, of its levels `grade`; of a funnel's steps `n`."""
     head, *rest = field.split(".")
     return ".".join(
-        [head, *("grade" if head == "levels" else "n" if name.isdigit() else name for name in rest)]
+        [
+            head,
+            *(
+                "grade" if head == "levels" else "n" if name.isdigit() or "-" in name else name
+                for name in rest
+            ),
+        ]
     )
 
 
@@ -43,7 +50,7 @@ def test_an_example_comes_out_as_it_says(example: Example) -> None:
 
 
 def test_every_bolt_has_an_example_and_a_table_of_its_fields() -> None:
-    shown = {name for chapter in CHAPTERS for name in chapter.collections} - {PROPERTIES}
+    shown = {name for chapter in CHAPTERS for name in chapter.collections} - {PROPERTIES, STEPS}
     own = {name for name in shown if not is_total(name) and not is_divided(name)}
     assert own <= {*BOLTS, *TIMERS, start.NAME}
     assert {example.bolt for example in EXAMPLES} == own

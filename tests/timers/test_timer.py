@@ -38,6 +38,7 @@ def test_a_login_affects_the_day_the_trailing_month_and_the_cohorts_before():
         "payers": [-28],
         "ltv": [],
         "firstpay": [],
+        "funnel": [],
     }
 
 
@@ -52,6 +53,7 @@ def test_a_payment_affects_the_day_and_the_cohorts_before():
         "payers": [-28, 1],
         "ltv": list(range(-90, 1)),
         "firstpay": list(range(-90, 1)),
+        "funnel": [0, 1, 2],
     }
     assert [name for name, timer in TIMERS.items() if list(timer.affected("first_pay", DAY))] == [
         "paytraceday",
@@ -78,6 +80,7 @@ def test_time_affects_what_looks_forward_to_the_day():
         "payers": [-28],
         "ltv": list(range(-90, 1)),
         "firstpay": list(range(-90, 1)),
+        "funnel": [0],
     }
 
 

@@ -5,10 +5,27 @@ from datetime import date
 
 import numpy as np
 
-from analytics.timers.facts import NEVER, TIERS, Clock, DaySessions, Facts, HeadCounts, Payments, Split
+from analytics.core.funnels import PAYMENT, Funnel
+from analytics.timers.facts import (
+    NEVER,
+    NO_STEP_TIMES,
+    TIERS,
+    Clock,
+    DaySessions,
+    Facts,
+    HeadCounts,
+    Payments,
+    Split,
+    StepTimes,
+)
 from analytics.timers.online import head_counts
 
 EPOCH = date(1970, 1, 1).toordinal()
+FIRST_WEEK = Funnel("first_week", ("signup", "createrole", "task:5 finish", "first payment"), 7 * 86_400)
+FUNNELS = (
+    Funnel("first_hour", ("signup", "level:10"), 3600),
+    Funnel("two_days", ("signup", "level:10", "createrole", "first payment"), 2 * 86_400),
+)
 
 
 @dataclass
@@ -17,7 +34,7 @@ class World:
 
     ``tiers``: in cents. ``begun``, ``ended``: the last day that has. ``values``: per acct since which day it has which value, as its place among
     ``many`` values; 0: no segment divides the accts. ``online``: per area, minutes since 1970 with head counts, in order; days are of UTC.
-    ``sessions``: acct, seconds, and how each ended.
+    ``sessions``: acct, seconds, and how each ended. ``reached``: by step and day, accts and Unix seconds.
     """
 
     begun: int
@@ -32,10 +49,19 @@ class World:
     online: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     sessions: dict[int, list[tuple[str, int, int]]] = field(default_factory=dict)
 
+    reached: dict[tuple[str, int], list[tuple[str, int]]] = field(default_factory=dict)
+
+    def steps(self, step: str, day: int) -> list[tuple[str, int]]:
+        """Return who reached a step on a day, and when; a payment counts as made when its day begins."""
+        if step == PAYMENT:
+            return [(acct, (day - EPOCH) * 86_400) for acct in self.pays.get(day, ())]
+        return self.reached.get((step, day), [])
+
     def facts(self, strangers: int = 0) -> Facts:
         """Return the same as facts. ``strangers``: accts with a number of whom nothing is known."""
         played = [[acct for acct, *_ in some] for some in self.sessions.values()]
-        by_day = [*self.signs_up.values(), *self.logs_in.values(), *self.pays.values(), *played]
+        stepped = [[acct for acct, _ in some] for some in self.reached.values()]
+        by_day = [*self.signs_up.values(), *self.logs_in.values(), *self.pays.values(), *played, *stepped]
         numbers = {acct: n + strangers for n, acct in enumerate(sorted(set().union(*by_day)))}
 
         def numbered(accts):
@@ -52,6 +78,12 @@ class World:
                 np.array([way for *_, way in some], np.uint8),
             )
 
+        def reached(step, day):
+            if not (some := self.steps(step, day)):
+                return NO_STEP_TIMES
+            accts = np.array([numbers[acct] for acct, _ in some], np.uint32)
+            return StepTimes(accts, np.array([ts for _, ts in some], np.int64))
+
         return Facts(
             accts=len(numbers) + strangers,
             clock=Clock(self.begun, self.ended),
@@ -64,6 +96,7 @@ class World:
             tiers=self.tiers,
             online=self._head_counts,
             sessions=lambda day: sessions(self.sessions.get(day, [])),
+            reached=reached,
         )
 
     def _head_counts(self, day: int) -> HeadCounts:

@@ -103,6 +103,8 @@ def of_data(month: Month) -> set[str]:
     names |= {
         text for one in month.data.areas.values() for text in (one.id, one.game, one.plat, one.server_name)
     }
+    for document in month.documents["funnel"].values():
+        names |= {text for key, step in document["steps"].items() for text in (key, step["step"])}
     return set(re.findall(r"[A-Za-z]+", " ".join(names)))
 
 

@@ -21,7 +21,7 @@ OF_AREAS = ("serverstarttime",)
 """Collections with a document for each area, and no more."""
 
 READ = (
-    "kpi", "activeday", "loginhour", "signuphour", "lifecycle", "onlineday", "sessionday", "loginretention", "paytraceday", "ltv", "payers", "firstpay", "coinday", "coinhour",
+    "kpi", "activeday", "loginhour", "signuphour", "lifecycle", "onlineday", "sessionday", "loginretention", "paytraceday", "ltv", "payers", "firstpay", "funnel", "coinday", "coinhour",
     "cointype", "shop", "mainline", "gamecopy", "userlevel",
 )  # fmt: skip
 """Collections that pages read, of areas and of totals."""

@@ -188,7 +188,13 @@ def test_other_pages_offer_none(shown):
         for path, one in described.items()
         if "get" in one and any(of["name"] == "segment" for of in one["get"]["parameters"])
     }
-    assert {path.split("/")[3] for path in offered} == {"overview", "retention", "payment", "payers"}
+    assert {path.split("/")[3] for path in offered} == {
+        "overview",
+        "retention",
+        "funnels",
+        "payment",
+        "payers",
+    }
     assert not any(path.endswith(("hours.csv", "top.csv")) for path in offered)
 
 

@@ -8,7 +8,8 @@ It works beside the node: each write is on condition of the version that was rea
 from collections.abc import Iterable, Iterator, Mapping
 
 from analytics.broker.clients import Publisher
-from analytics.config import Config, areas, catalogue, segments
+from analytics.config import Config, areas, catalogue, funnels, segments
+from analytics.core.funnels import steps_of_bolt
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.collections import collections_of, indexed
 from analytics.runtime.timers.facts import FactsReader
@@ -42,16 +43,15 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     Raises:
         Unavailable: the store does not answer.
     """
-    claimed, bolts = areas(config), catalogue(config)
+    claimed, bolts, timers = areas(config), catalogue(config), timers_of(config)
     session = f"by-hand-{new_session()}"
-    facts, starts = (
-        FactsReader(store, claimed, segments(config), tiers(config), session_rule(config)),
-        Starts(store, claimed),
-    )
+    steps = steps_of_bolt(funnels(config))
+    facts = FactsReader(store, claimed, segments(config), tiers(config), session_rule(config), steps)
+    starts = Starts(store, claimed)
     scopes = all_scopes(config, claimed)
     store.ensure_indexes(indexed(bolts))
     run = Run(
-        store, Outlet(publisher, session), facts, starts, timers_of(config),
+        store, Outlet(publisher, session), facts, starts, timers,
         run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
     )  # fmt: skip
     moved: set[str] = set()
@@ -61,11 +61,10 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
     found: dict[Scope, tuple[int, int]] = {}
-    for plan in _plans(
-        facts, [*scopes, *divided(scopes, segments(config))], timers_of(config), wanted, moved, now, found
-    ):
+    every_scope = [*scopes, *divided(scopes, segments(config))]
+    for plan in _plans(facts, every_scope, timers, wanted, moved, now, found):
         run.work(plan)
-    strays = Strays(store, claimed, scopes, segments(config), facts, starts, wanted, found, now)
+    strays = Strays(store, claimed, scopes, segments(config), facts, starts, wanted, found, now, timers)
     for name in wanted.timers:
         for collection in collections_of(name, bolts) if name != ROLLUP else ():
             strays.remove(name, collection)

@@ -2,11 +2,13 @@
 
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
+from analytics.core.funnels import STEPS
 from analytics.core.segments import PROPERTIES
 from analytics.store import Store
 from analytics.store.store import AREAS, DIVIDED, TOTAL, is_divided
 from analytics.timers import NAMES, TIMERS, rollup
 from analytics.timers.facts import SOURCES
+from analytics.timers.funnel import funnel
 
 
 def collections_of(name: str, bolts: Catalogue = BOLTS) -> tuple[str, ...]:
@@ -30,10 +32,14 @@ WRITTEN = written(BOLTS)
 
 def indexed(bolts: Catalogue) -> list[str]:
     """Return the collections that are searched here."""
-    own = [name for name in written(bolts) if PROPERTIES in bolts or not is_divided(name)]
-    properties = [PROPERTIES] if PROPERTIES in bolts else []
+    own = [
+        name
+        for name, timer in written(bolts).items()
+        if (PROPERTIES in bolts or not is_divided(name)) and (STEPS in bolts or timer != funnel.name)
+    ]
+    declared = [name for name in (PROPERTIES, STEPS) if name in bolts]
     totalled = [bolt.name for bolt in bolts.values() if bolt.totals]
-    return list(dict.fromkeys((*own, *SOURCES, *properties, *totalled)))
+    return list(dict.fromkeys((*own, *SOURCES, *declared, *totalled)))
 
 
 def remove_former(store: Store) -> None:

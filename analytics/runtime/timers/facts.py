@@ -23,7 +23,7 @@ from analytics.core.numbering import numbers as numbers_in
 from analytics.core.segments import Segments
 from analytics.runtime.timers.arrays import bits, each_once, packed, summed, united
 from analytics.runtime.timers.assigned import Assigned
-from analytics.runtime.timers.hourly import HourlyFacts, OnlineFacts, SessionFacts
+from analytics.runtime.timers.hourly import HourlyKinds, OnlineFacts, SessionFacts, StepFacts
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stems_of
 from analytics.store import Store
 from analytics.store.store import Document
@@ -64,7 +64,7 @@ class FactsReader:
 
     Args:
         tiers: by game, the bounds of its payers; see :class:`~analytics.timers.facts.Facts`.
-        session_rule: see :class:`~analytics.runtime.timers.hourly.SessionFacts`.
+        session_rule, steps: see ``SessionFacts`` and ``StepFacts`` in :mod:`analytics.runtime.timers.hourly`.
 
     Attributes:
         bytes: about how much memory they take.
@@ -77,13 +77,16 @@ class FactsReader:
         segments: Segments | None = None,
         tiers: Mapping[str, tuple[int, int]] | None = None,
         session_rule: tuple[int, int] = (GAP_SECONDS, LIMIT_SECONDS),
+        steps: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._tiers = tiers or {}
         self._values = Assigned(store, areas, segments or {}, self._number, self._translate)
-        self._online = OnlineFacts(store, areas)
-        self._sessions = SessionFacts(store, areas, self._number, self._translate, session_rule)
-        self._hourly: dict[Hourly, HourlyFacts] = {"online": self._online, "session": self._sessions}
+        self._hourly = HourlyKinds(
+            OnlineFacts(store, areas),
+            SessionFacts(store, areas, self._number, self._translate, session_rule),
+            StepFacts(store, areas, self._number, self._translate, steps),
+        )
         self._areas = areas
         self._pools = {area.id: stems_of(area) for area in areas.values()}
         self.clear()
@@ -112,7 +115,7 @@ class FactsReader:
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
         self._spans: dict[str, dict[Span, Bits]] = defaultdict(dict)
-        for hourly in self._hourly.values():
+        for hourly in self._hourly:
             hourly.clear()
 
     @property
@@ -128,7 +131,7 @@ class FactsReader:
         days: int = sum(map(attrgetter("nbytes"), arrays)) + len(arrays) * BYTES_A_DAY
         names = sum(accts.nbytes for accts in self._numbers.values())
         translated = sum(table.nbytes for table in self._translated.values())
-        others = sum(hourly.bytes for hourly in self._hourly.values())
+        others = sum(hourly.bytes for hourly in self._hourly)
         return days + names + translated + others + self._values.bytes
 
     def forget(self, kind: Changing, area: str, day: int) -> None:
@@ -136,8 +139,8 @@ class FactsReader:
         if kind == "segment":
             self._values.forget(area, day)
             return
-        if kind == "online" or kind == "session":
-            self._hourly[kind].forget(area, day)
+        if kind == "online" or kind == "session" or kind == "step":
+            self._hourly.of(kind).forget(area, day)
             return
         for stem in self._pools[area]:
             if kind == "pay":
@@ -152,8 +155,8 @@ class FactsReader:
 
     def trim(self, needs: Needs) -> None:
         """Forget the facts of all other days, except payments."""
-        for name, hourly in self._hourly.items():
-            hourly.trim(needs.get(name, set()))
+        for hourly in self._hourly:
+            hourly.trim(needs.get(hourly.kind, set()))
         for kind, known in self._accts.items():
             wanted = needs.get(kind, set())
             for of in known.values():
@@ -166,8 +169,8 @@ class FactsReader:
         self.load_areas(listed)
         for scope, days in listed:
             if scope.is_total:
-                if "session" in days:
-                    # All accts of sessions have numbers in the whole before any is looked at.
+                if not days.keys().isdisjoint(("session", "step")):
+                    # All accts of sessions and steps have numbers in the whole before any is looked at.
                     for area in scope.areas:
                         self._translate(area, scope.pool, NOBODY)
                 for kind in COLLECTIONS:
@@ -184,8 +187,8 @@ class FactsReader:
                 for kind in COLLECTIONS:
                     missed = self._missing(kind, area, days.get(kind, set()))
                     missing[kind].update(((area, day), None) for day in missed)
-                for name, hourly in self._hourly.items():
-                    hourly.load(area, days.get(name, set()))
+                for hourly in self._hourly:
+                    hourly.load(area, days.get(hourly.kind, set()))
         for kind, pairs in missing.items():
             self._read(kind, list(pairs))
 
@@ -252,8 +255,7 @@ class FactsReader:
 
     def facts(self, scope: Scope, clock: Clock, start: int | None, start_day: int | None) -> Facts:
         """Return what is known of the scope: load what is needed before."""
-        stem = scope.pool
-        accts = len(self._numbers[stem])
+        stem, accts = scope.pool, len(self._numbers[scope.pool])
         return Facts(
             accts,
             clock,
@@ -265,8 +267,9 @@ class FactsReader:
             self._values.split(scope, accts) if scope.segment else None,
             self._tiers.get(scope.game, TIERS),
             self._spans[stem],
-            partial(self._online.of, scope),
-            partial(self._sessions.of, scope, clock),
+            partial(self._hourly.online.of, scope),
+            partial(self._hourly.session.of, scope, clock),
+            partial(self._hourly.step.of, scope, self._pay),
         )
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:
@@ -284,17 +287,13 @@ class FactsReader:
         return found
 
     def days_stored(self, area: str, last: int) -> tuple[int, int] | None:
-        """Return the first day of which anything is stored, and one not long after the last, but not after ``last``.
-
-        None where nothing is stored.
-        """
+        """Return the first day of which anything is stored, and one soon after the last, at most ``last``; None: nothing is stored."""
         zone = self._areas[area].zone
         found = [next(iter(self._store.find(name, area=area, batch=1)), None) for name in SOURCES]
         days = [day_of(zone, first["ts"]) for first in found if first]
         if not days:
             return None
-        low, high = min(days), last
-        step = NEARLY
+        low, high, step = min(days), last, NEARLY
         while high - low > NEARLY:
             # An area that is alive is found to be at the first look, one that closed long ago by halving.
             middle = max(low, high - step)

@@ -1,22 +1,35 @@
-"""Facts that are worked out from documents of hours: read by area and day, and kept until a change is reported."""
+"""Facts that are worked out from documents of hours, or of the steps of funnels: read by area and day, and kept until a change is reported."""
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 import numpy as np
 from numpy.typing import NDArray
 
 from analytics.core.areas import Areas
+from analytics.core.funnels import PAYMENT
 from analytics.core.numberset import pairs_of
 from analytics.core.periods import Zone
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.store import Store
 from analytics.store.store import Document
-from analytics.timers.facts import HOURLY, NO_SESSIONS, Clock, DaySessions, HeadCounts, Hourly, Numbers
+from analytics.timers.facts import (
+    HOURLY,
+    NO_PAYMENTS,
+    NO_SESSIONS,
+    NO_STEP_TIMES,
+    Clock,
+    DaySessions,
+    HeadCounts,
+    Hourly,
+    Numbers,
+    Payments,
+    StepTimes,
+)
 from analytics.timers.online import head_counts
 from analytics.timers.sessions import LOGIN, sessions_of
 
@@ -68,7 +81,7 @@ class HourlyFacts(ABC):
 
     @abstractmethod
     def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
-        """Return what the documents of a day's hours, in order and with their lists, say."""
+        """Return what the documents of a day, in order and with their lists, say."""
 
     def _of(self, area: str, days: Iterable[int]) -> Columns:
         """Return what some days in order say, together."""
@@ -194,6 +207,79 @@ class SessionFacts(HourlyFacts):
 
     def _begin(self, area: str, day: int) -> int:
         return start_of(self._areas[area].zone, day)
+
+
+class StepFacts(HourlyFacts):
+    """The steps of funnels: which step, the acct, and the time since the day began.
+
+    Args:
+        number, translate: as of :class:`SessionFacts`.
+        steps: those that are known here.
+    """
+
+    kind: Hourly = "step"
+
+    def __init__(
+        self, store: Store, areas: Areas, number: Number, translate: Translation, steps: Sequence[str]
+    ) -> None:
+        self._number = number
+        self._translate = translate
+        self._places = {step: place for place, step in enumerate(steps)}
+        super().__init__(store, areas)
+
+    def of(self, scope: Scope, pay: Mapping[str, Mapping[int, Payments]], step: str, day: int) -> StepTimes:
+        """Return who reached a step in a scope on a day, which must be loaded; nobody on a day that is not.
+
+        Args:
+            pay: payments by area and day. Only their day is known: they count as made when it begins.
+        """
+        found = []
+        for area in scope.areas:
+            if step == PAYMENT:
+                payers = pay[area].get(day, NO_PAYMENTS).accts
+                begin = start_of(self._areas[area].zone, day)
+                found.append((area, StepTimes(payers, np.full(len(payers), begin, np.int64))))
+            elif known := self._days[area].get(day):
+                places, accts, times = known
+                there = places == self._places[step]
+                since = np.int64(start_of(self._areas[area].zone, day))
+                found.append((area, StepTimes(accts[there], times[there] + since)))
+        return self._united(scope, found)
+
+    def _united(self, scope: Scope, found: Sequence[tuple[str, StepTimes]]) -> StepTimes:
+        """Return what was found of a scope's areas as one."""
+        if not scope.is_total:
+            return found[0][1] if found else NO_STEP_TIMES
+        some = [(area, one) for area, one in found if len(one.accts)]
+        if not some:
+            return NO_STEP_TIMES
+        accts = [self._translate(area, scope.pool, one.accts) for area, one in some]
+        return StepTimes(np.concatenate(accts), np.concatenate([one.times for _, one in some]))
+
+    def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
+        begin = start_of(self._areas[area].zone, day)
+        # One that begins at another time is left over from before the zone was changed.
+        found = [
+            (self._places[one["step"]], acct, ts - begin)
+            for one in documents
+            if one["ts"] == begin and one["step"] in self._places
+            for acct, ts in one.get("_accts", ())
+        ]
+        places, accts, times = zip(*found, strict=True) if found else ((), (), ())
+        return np.array(places, np.uint8), self._number(area, list(accts)), np.array(times, np.int32)
+
+
+class HourlyKinds(NamedTuple):
+    """The facts of every kind."""
+
+    online: OnlineFacts
+    session: SessionFacts
+    step: StepFacts
+
+    def of(self, kind: Hourly) -> HourlyFacts:
+        """Return the facts of one kind."""
+        facts: HourlyFacts = getattr(self, kind)
+        return facts
 
 
 def span_of(zone: Zone, day: int) -> tuple[int, int]:

@@ -119,10 +119,10 @@ def spans(
     facts: FactsReader, scopes: Sequence[Scope], timers: Iterable[Timer], now: int
 ) -> dict[Scope, tuple[int, int]]:
     """Return the first and last day on which any of the timer bolts may have something to say, per scope that has facts."""
-    looks = [days for timer in timers for days in timer.looks.values()]
-    back = max((-days[0] for days in looks), default=0)
+    looks = [(days, timer.cohort) for timer in timers for days in timer.looks.values()]
+    back = max((-days[0] for days, _ in looks), default=0)
     # What looks at both sides of its day may find something on the next one alone, as of areas in other zones.
-    ahead = max((days[-1] for days in looks if days[0] < 0 < days[-1]), default=0)
+    ahead = max((days[-1] for days, cohort in looks if not cohort and days[0] < 0 < days[-1]), default=0)
     stored = {}
     for scope in scopes:
         for area in scope.areas:

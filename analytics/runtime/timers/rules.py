@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from analytics.config import Config
+from analytics.config import Config, funnels
 from analytics.core.areas import Areas
 from analytics.timers import TIMERS
 from analytics.timers.facts import TIERS
+from analytics.timers.funnel import funnel, funnel_of
 from analytics.timers.lifecycle import lifecycle, lifecycle_after
 from analytics.timers.payers import payers
 from analytics.timers.sessions import sessionday
@@ -13,8 +14,13 @@ from analytics.timers.timer import Timer
 
 
 def timers_of(config: Config) -> Mapping[str, Timer]:
-    """Return the timer bolts, by name, with the rules of a configuration."""
-    return {**TIMERS, lifecycle.name: lifecycle_after(config.timers.absent_days)}
+    """Return the timer bolts, by name, with the rules of a configuration; ``funnel`` only if it has funnels."""
+    timers = {**TIMERS, lifecycle.name: lifecycle_after(config.timers.absent_days)}
+    if configured := funnels(config):
+        timers[funnel.name] = funnel_of(configured)
+    else:
+        del timers[funnel.name]
+    return timers
 
 
 def tiers(config: Config) -> dict[str, tuple[int, int]]:
@@ -33,10 +39,12 @@ def session_rule(config: Config) -> tuple[int, int]:
 def rules(config: Config) -> dict[str, str]:
     """Return, by timer bolt, a text that changes with the rules that its documents depend on."""
     others = sorted((game, bounds) for game, bounds in tiers(config).items() if bounds != TIERS)
+    configured = [(one.name, one.steps, one.within) for one in funnels(config)]
     return {
         lifecycle.name: f"absent_days {config.timers.absent_days}",
         payers.name: f"tiers {others}",
         sessionday.name: "gap {} limit {}".format(*session_rule(config)),
+        **({funnel.name: f"funnels {configured}"} if configured else {}),
     }
 
 

@@ -6,7 +6,7 @@ have been changed, or a document made up, by hand. What is under an id that a co
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -14,6 +14,7 @@ import gevent
 
 from analytics.core.areas import Areas
 from analytics.core.segments import Segments
+from analytics.runtime.timers.collections import collections_of
 from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planner import spans
@@ -65,6 +66,7 @@ class Strays:
 
     Args:
         found: the first and last day of each scope that has facts, as they were before the documents were computed.
+        timers: the timer bolts that the configuration has.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Strays:
         wanted: Wanted,
         found: Mapping[Scope, Span],
         now: Now,
+        timers: Container[str],
     ) -> None:
         self._store = store
         self._areas = areas
@@ -88,6 +91,7 @@ class Strays:
         self._wanted = wanted
         self._spans = found
         self._now = now
+        self._timers = timers
         self._elsewhere: dict[str, int] = {}
         self.removed: Counter[str] = Counter()
         self.kept: Counter[str] = Counter()
@@ -140,6 +144,8 @@ class Strays:
         first, period = day_of(scope.zone, int(match[2])), TIMERS[name].period
         if not self._wanted.holds(first):
             return None
+        if name not in self._timers:
+            return Stray.NO_ID
         if scope.id_of(first) != plain or first_of(period, first) != first:
             return Stray.NO_PERIOD
         begin, end = self._spans.get(scope, (1, 0))
@@ -214,7 +220,7 @@ def remove_undeclared(
                 game = games.get(plain.rpartition(":")[0]) if plain else None
                 if game is not None and suffix not in declared.get(game, ()):
                     gone.append(id_)
-            _remove_all(store, collection, gone, check)
+            _remove(store, collection, gone, check)
 
 
 def remove_united(store: Store, check: Callable[[], None]) -> None:
@@ -225,10 +231,17 @@ def remove_united(store: Store, check: Callable[[], None]) -> None:
     """
     for name in TIMERS:
         for collection in (f"{name}{TOTAL}", f"{name}{DIVIDED}{TOTAL}"):
-            _remove_all(store, collection, list(store.ids(collection, "united:")), check)
+            _remove(store, collection, list(store.ids(collection, "united:")), check)
 
 
-def _remove_all(store: Store, collection: str, ids: list[Any], check: Callable[[], None]) -> None:
+def remove_all(store: Store, names: Iterable[str], check: Callable[[], None]) -> None:
+    """Remove all documents of timer bolts that the configuration has no more. ``check``: see :func:`remove_undeclared`."""
+    for name in names:
+        for collection in collections_of(name):
+            _remove(store, collection, list(store.ids(collection)), check)
+
+
+def _remove(store: Store, collection: str, ids: Sequence[Any], check: Callable[[], None]) -> None:
     for begin in range(0, len(ids), AT_ONCE):
         documents = store.load(collection, ids[begin : begin + AT_ONCE])
         check()

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from analytics.broker.wire import Head
-from analytics.config import Config, areas, segments
+from analytics.config import Config, areas, funnels, segments
+from analytics.core.funnels import steps_of_bolt
 from analytics.core.periods import Zone
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers import planning
@@ -18,10 +19,11 @@ from analytics.runtime.timers.rules import rules, session_rule, tiers, united
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import Scope, all_scopes, divided, next_boundary
 from analytics.runtime.timers.starts import Starts
-from analytics.runtime.timers.strays import remove_undeclared, remove_united
+from analytics.runtime.timers.strays import remove_all, remove_undeclared, remove_united
 from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.writing import Done
 from analytics.store import Store
+from analytics.timers import TIMERS
 from analytics.timers.rollup import Rollup
 from analytics.timers.timer import Timer
 
@@ -58,7 +60,10 @@ class Updater:
         self._segments = segments(config)
         self._rules = rules(config)
         self._united = united(self._areas)
-        self._facts = FactsReader(store, self._areas, self._segments, tiers(config), session_rule(config))
+        steps = steps_of_bolt(funnels(config))
+        self._facts = FactsReader(
+            store, self._areas, self._segments, tiers(config), session_rule(config), steps
+        )
         self._starts = Starts(store, self._areas)
         self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
         self._boundary = 0
@@ -138,6 +143,7 @@ class Updater:
                     totals.bring_areas_up_to_date(game, days)
             if others:
                 remove_undeclared(self._store, self._scopes, self._segments, self._position.check)
+            remove_all(self._store, ruled - self._rules.keys(), self._position.check)
             self._roll_up(totals, dirty, saved.now, now, dirty.everything or merged)
         self._position.finish(
             log, heads, now, described(self._segments), self._rules | {UNITED: self._united}
@@ -154,9 +160,9 @@ class Updater:
         return self._position.saved.segments != described(self._segments)
 
     def _other_rules(self) -> set[str]:
-        """Return the timer bolts whose documents were computed by other rules than the configuration has."""
+        """Return the timer bolts whose documents were computed by other rules than the configuration has, or that it has no more."""
         saved = self._position.saved.rules
-        return {name for name, rule in self._rules.items() if saved.get(name) != rule}
+        return {name for name in TIMERS if saved.get(name) != self._rules.get(name)}
 
     def _are_united_otherwise(self) -> bool:
         """Return whether united areas consist of other areas than when their documents were computed."""

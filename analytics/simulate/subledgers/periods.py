@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from analytics.simulate.funnel import NAME, STEPS, WITHIN_DAYS
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money, share
 from analytics.simulate.subledgers.scopes import LedgerScope
 
@@ -11,6 +12,10 @@ ABSENT = 7
 RETENTION_DAYS = range(1, 31)
 LONG_DAYS = (45, 60, 90)
 WORTH_DAYS = (*range(31), 60, 90)
+FUNNEL_DAYS = range(WITHIN_DAYS + 3)
+"""Until the last of them has ended everywhere, a step may still be reached in time."""
+
+NEVER = 10**12
 
 OfDay = Callable[[LedgerScope, int, int], Fields | None]
 
@@ -272,6 +277,29 @@ def _played(scope: LedgerScope, day: int, today: int) -> Fields | None:
     }
 
 
+def _went_through(scope: LedgerScope, day: int, today: int) -> Fields | None:
+    cohort = scope.signed_up([day])
+    if not cohort:
+        return None
+    left, table = dict.fromkeys(cohort, 0), {}
+    for n, step in enumerate(STEPS, 1):
+        for acct in list(left):
+            of_days = [scope.reached.get((step, day + n), {}) for n in FUNNEL_DAYS]
+            times = [times[acct] for times in of_days if acct in times]
+            took = min(times, default=NEVER) - scope.reached[STEPS[0], day][acct]
+            left[acct] = max(left[acct], took)
+            if left[acct] > WITHIN_DAYS * 86_400:
+                del left[acct]
+        took_in_order = sorted(left.values())
+        table[f"{NAME}-{n}"] = {
+            "step": step,
+            "count": len(left),
+            "rate": share(len(left), len(cohort)),
+            "median_seconds": took_in_order[(len(left) - 1) // 2] if left else None,
+        }
+    return {"reg": len(cohort), "steps": table, "final": day + FUNNEL_DAYS[-1] < today}
+
+
 def _rounded_up(seconds: int) -> int:
     """Return minutes, rounded up to one of those that a histogram has: ever fewer as they grow."""
     minutes = max(1, -(-seconds // 60))
@@ -313,4 +341,5 @@ OF_DAYS: dict[str, OfDay] = {
     "kpi": _kpi,
     "ltv": _worth,
     "firstpay": _first_payment,
+    "funnel": _went_through,
 }

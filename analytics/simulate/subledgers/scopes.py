@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from analytics.simulate.events import LOGIN, SIGNUP
+from analytics.simulate.funnel import STEPS
 from analytics.simulate.subledgers.accts import AcctLedger
 from analytics.simulate.subledgers.common import Calendar, Fields, Servers
 from analytics.simulate.subledgers.payments import PaymentLedger
 from analytics.simulate.subledgers.sessions import Session
 
+PAYMENT = STEPS[-1]
 AcctSets = dict[int, set[str]]
 
 
@@ -19,6 +21,7 @@ class LedgerScope:
 
     ``id`` begins its documents' ids, ``part`` ends them; ``names`` are their fields that name it. ``first`` is the time of its
     first event, in Unix seconds, and ``first_day`` its day; None before the first event.
+    ``reached``: by step of the funnel and day, when each acct first reached it.
     """
 
     id: str
@@ -28,6 +31,7 @@ class LedgerScope:
     signup: AcctSets = field(default_factory=lambda: defaultdict(set))
     paid: dict[int, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     sessions: dict[int, list[Session]] = field(default_factory=lambda: defaultdict(list))
+    reached: dict[tuple[str, int], dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     first: int | None = None
     first_day: int | None = None
     part: str = ""
@@ -73,6 +77,7 @@ def scopes(
     accts: AcctLedger,
     payments: PaymentLedger,
     sessions: Mapping[str, Mapping[int, list[Session]]],
+    steps: Mapping[str, Mapping[tuple[str, int], Mapping[str, int]]],
 ) -> list[LedgerScope]:
     """Return every area, plat, game and united area."""
     areas = {area: LedgerScope(area, server.names, [area]) for area, server in servers.items()}
@@ -93,6 +98,11 @@ def scopes(
         for scope in of[area]:
             for day, some in by_day.items():
                 scope.sessions[day] += some
+    for area, by_step in steps.items():
+        for scope in of[area]:
+            for step, times in by_step.items():
+                for acct, ts in times.items():
+                    scope.reached[step][acct] = min(ts, scope.reached[step].get(acct, ts))
     for area, ts in accts.days() | payments.days():
         day = calendar.day(ts)
         for scope in of[area]:
@@ -100,4 +110,5 @@ def scopes(
             scope.signup[day] |= accts.of_day(SIGNUP, area, ts)
             for acct, (_, cents) in payments.of_day(area, ts).items():
                 scope.paid[day][acct] += cents
+                scope.reached[PAYMENT, day][acct] = ts
     return [*areas.values(), *totals.values()]

@@ -9,6 +9,7 @@ from analytics.bolts import BOLTS
 from analytics.core.bolt import Bolt
 from analytics.core.exclusion import EXCLUDED
 from analytics.core.fields import BoltFields
+from analytics.core.funnels import STEPS
 from analytics.core.segments import PROPERTIES
 from analytics.web.answers import means
 from analytics.web.data import Data
@@ -45,7 +46,7 @@ def _row(bolt: Bolt) -> CollectionRow:
     fields = BoltFields(bolt)
     return CollectionRow(
         name=bolt.name,
-        own=bolt.name not in (*BOLTS, PROPERTIES, EXCLUDED),
+        own=bolt.name not in (*BOLTS, PROPERTIES, STEPS, EXCLUDED),
         documents=", ".join([*([bolt.period] if bolt.period else []), *bolt.by]),
         fields=", ".join((*fields.numbers, *fields.extremes, *fields.others)),
         reads=", ".join(_topics(bolt)),

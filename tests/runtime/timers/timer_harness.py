@@ -55,8 +55,11 @@ READ = [
     "sessionhour",
 ]
 NOT_READ = [name for name in BOLTS if name not in READ]
-COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *TIMERS, "serverstarttime")]
-OF_SEGMENTS = [name for name in WRITTEN if is_divided(name)]
+COMPUTED = [*(TIMERS.keys() - {"funnel"}), "serverstarttime"]
+"""The timer bolts that need nothing in the configuration."""
+
+COLLECTIONS = [name for name in WRITTEN if name.removesuffix("_total") in (*READ, *COMPUTED)]
+OF_SEGMENTS = [name for name in WRITTEN if is_divided(name) and not name.startswith("funnel")]
 PAYERS_AGAIN = ("paytraceday", "paylong", "payweek", "paymonth")
 PATIENCE = 600.0
 
