@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analytics.config import Config
+from analytics.config.currencies import sign
 from analytics.core.periods import Zone, zone
 from analytics.store import Reader
 from analytics.store.reading import Query
@@ -38,7 +39,7 @@ def due(config: Config, now: float) -> Iterator[DigestDay]:
         there = zone(of.timezone or config.timezone)
         today = there.start("day", int(now))
         if now - today >= hour * 3600 + minute * 60:
-            yield DigestDay(game, there, of.currency, there.day_after(today, -1))
+            yield DigestDay(game, there, sign(of), there.day_after(today, -1))
 
 
 def text(reader: Reader, day: DigestDay) -> str | None:

@@ -3,7 +3,7 @@
 from analytics.bolts.accts import createroleday, createrolehour, loginday, loginhour, signupday, signuphour
 from analytics.bolts.economy import coinday, coinhour, cointype
 from analytics.bolts.online import onlinehour
-from analytics.bolts.payments import payorderdetail, paysummary
+from analytics.bolts.payments import payorderdetail, paysummary, revenueday
 from analytics.bolts.progress import gamecopy, mainline
 from analytics.bolts.server import server
 from analytics.bolts.sessions import sessionhour
@@ -22,6 +22,7 @@ BOLTS: dict[str, Bolt] = {
         createroleday,
         paysummary,
         payorderdetail,
+        revenueday,
         server,
         coinhour,
         coinday,

@@ -3,6 +3,7 @@
 A payer is an acct that paid more than nothing. An acct whose payments were all refunded is none.
 """
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -59,3 +60,44 @@ payorderdetail = Bolt(
     },
     publishes=True,
 )
+
+
+def _in_currencies(table: Table) -> dict[str, Any]:
+    """Return sums over accts: ``table`` maps each to (order, gross, refunds, currencies), as a :class:`PaidRow` has them."""
+    gross, refunds, converted = Counter[str](), Counter[str](), Counter[str]()
+    rates = set[str]()
+    for _, _, _, currencies in table.values():
+        for currency, its_gross, its_refunds, gross_converted, refunds_converted, rate in currencies:
+            gross[currency] += its_gross
+            refunds[currency] += its_refunds
+            converted[currency] += gross_converted - refunds_converted
+            rates.add(f"{currency} {rate}")
+    whole_gross, whole_refunds = (sum(one[place] for one in table.values()) for place in (1, 2))
+    return {
+        "gross": money(whole_gross),
+        "refunds": money(whole_refunds),
+        "net": money(whole_gross - whole_refunds),
+        "gross_in": {one: money(gross[one]) for one in sorted(gross)},
+        "refunds_in": {one: money(refunds[one]) for one in sorted(gross)},
+        "net_in": {one: money(gross[one] - refunds[one]) for one in sorted(gross)},
+        "converted": {one: money(converted[one]) for one in sorted(gross)},
+        "rates": ", ".join(sorted(rates)),
+    }
+
+
+revenueday = Bolt(
+    name="revenueday",
+    reads=READS,
+    measures={
+        "amounts": LatestBy(
+            "acct",
+            "order",
+            ("gross", "refunds", "currencies"),
+            list_field="_amounts",
+            show=_in_currencies,
+            adds=("gross", "refunds", "net"),
+        ),
+    },
+    totals=True,
+)
+"""Gross, refunds and net, in the game's currency and in each that was paid in."""

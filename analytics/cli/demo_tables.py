@@ -281,7 +281,7 @@ CHAPTERS = (
     Chapter("Levels", "roles by grade", level_table, ("usercenter", "userlevel")),
     Chapter(
         "Payments", "ARPU: revenue per active acct, ARPPU: per payer; new: of those who signed up that day",
-        payment_table, ("paysummary", "payorderdetail", "paytraceday", "paylong", "payweek", "paymonth", "payers", "userpay"),
+        payment_table, ("paysummary", "payorderdetail", "revenueday", "paytraceday", "paylong", "payweek", "paymonth", "payers", "userpay"),
     ),
     Chapter(
         "Lifetime value", "what a day's sign-ups have paid through the n-th day after, per head", worth_table,

@@ -1,48 +1,53 @@
 """The configured areas."""
 
+from collections.abc import Mapping
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
+from analytics.config.currencies import exchange
 from analytics.config.excluded import exclusion
 from analytics.config.merged import united
 from analytics.config.sections import AreaSection, Config
 from analytics.core.areas import Area, Areas
+from analytics.core.exchange import Exchange
 from analytics.core.exclusion import Exclusion
 from analytics.core.periods import Zone, zone
+
+
+class _OfGame(NamedTuple):
+    """What the areas of a game have in common."""
+
+    name: str
+    excluded: Exclusion | None
+    united: Mapping[str, str]
+    exchange: Exchange | None
 
 
 def areas(config: Config) -> Areas:
     """Return every configured area. Its time zone is its own, its game's, or the configuration's."""
     return Areas(
-        _area(
-            id,
-            area,
-            name,
-            zone(area.timezone or game.timezone or config.timezone),
-            excluded,
-            into.get(id, ""),
-        )
+        _area(id, area, of_game, zone(area.timezone or game.timezone or config.timezone))
         for name, game in config.games.items()
-        for excluded, into in [(exclusion(game.excluded), united(game))]
+        for of_game in [_OfGame(name, exclusion(game.excluded), united(game), exchange(game, name))]
         for id, area in game.areas.items()
     )
 
 
-def _area(
-    id: str, area: AreaSection, game: str, local: Zone, excluded: Exclusion | None, united: str
-) -> Area:
+def _area(id: str, area: AreaSection, of_game: _OfGame, local: Zone) -> Area:
     return Area(
         id=id,
-        game=game,
+        game=of_game.name,
         plat=area.plat,
         zone=local,
         corpid=str(area.corpid),
         server_name=area.server_name,
         name=area.name or area.server_name,
         opened=local.day_of(area.opened) if area.opened else 0,
-        excluded=excluded,
-        united=united,
+        excluded=of_game.excluded,
+        united=of_game.united.get(id, ""),
+        exchange=of_game.exchange.of(area.currency) if of_game.exchange is not None else None,
     )
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from analytics.config.addresses import is_any, is_loopback, is_network
+from analytics.config.currencies import currency_faults
 from analytics.config.days import is_day
 from analytics.config.excluded import excluded_faults
 from analytics.config.funnels import funnel_faults
@@ -59,6 +60,7 @@ def faults(config: Config) -> Iterator[str]:
     yield from segment_faults(config)
     yield from excluded_faults(config)
     yield from funnel_faults(config)
+    yield from currency_faults(config)
     yield from _sources(config)
     yield from _interface("payment", config.payment)
     yield from _interface("syncuser", config.syncuser)

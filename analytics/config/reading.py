@@ -15,6 +15,7 @@ from analytics.config.addresses import is_loopback
 from analytics.config.bolt_files import read_bolt_files
 from analytics.config.catalogue import catalogue_faults
 from analytics.config.checks import faults
+from analytics.config.currencies import with_rates
 from analytics.config.excluded import with_listed
 from analytics.config.section import Section
 from analytics.config.sections import BrokerSection, Config
@@ -100,7 +101,10 @@ def _resolved(config: Config, file: Path) -> Config:
         dashboard=with_absolute(config.dashboard, "tls_cert", "tls_key"),
         file=file,
         bolt_files=read_bolt_files(file),
-        games={name: with_listed(game, name, folder) for name, game in config.games.items()},
+        games={
+            name: with_rates(with_listed(game, name, folder), name, folder)
+            for name, game in config.games.items()
+        },
     )
 
 

@@ -283,7 +283,7 @@ class DashboardSection(Section, frozen=True):
 class AreaSection(Section, frozen=True):
     """One area of a game. ``name`` is for people; empty: ``server_name``. ``corpid`` and ``server_name`` find it for logs that carry no ``area``. ``opened`` (YYYY-MM-DD): records of
     earlier days do not count as the area's start. ``merged_into``: the area of the same game that took over its players, ``merged_on``
-    (YYYY-MM-DD) the first day on which they played there."""
+    (YYYY-MM-DD) the first day on which they played there. ``currency``: of payments that name none; empty: the game's."""
 
     plat: str
     name: str = ""
@@ -291,6 +291,7 @@ class AreaSection(Section, frozen=True):
     merged_into: str = ""
     merged_on: str = ""
     timezone: str = ""
+    currency: str = ""
     corpid: str | int = ""
     server_name: str = ""
 
@@ -327,10 +328,17 @@ class ExcludedSection(Section, frozen=True):
 
 
 class Game(Section, frozen=True):
-    """One game: its areas by id, its segments, the accts that do not count, and its own op codes mapped to the suite's. ``currency``: the sign of its money."""
+    """One game: its areas by id, its segments, the accts that do not count, and its own op codes mapped to the suite's.
+
+    ``currency``: its money, by a name that rates and payments use, or by its sign alone. ``signs``: of currencies. ``rates``: by currency and
+    day (YYYY-MM-DD) what one of it is from then on in the game's, a decimal number as text; once loaded, ``rates_file`` is absolute, and
+    its rates are among them."""
 
     timezone: str = ""
     currency: Annotated[str, Meta(max_length=8)] = ""
+    signs: dict[str, Annotated[str, Meta(max_length=8)]] = {}
+    rates_file: str = ""
+    rates: dict[str, dict[str, str]] = {}
     opcodes: dict[str, str] = {}
     tiers: TiersSection = TiersSection()
     excluded: ExcludedSection = ExcludedSection()

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from analytics.core.exclusion import Exclusion
 from analytics.core.periods import Zone
+
+if TYPE_CHECKING:
+    from analytics.core.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
     """One game server. ``name``: what people call it, "" where nothing says so. ``corpid`` and ``server_name`` are how its own logs name it, where they do. ``opened``: Unix seconds before
-    which it can't have started; 0: unknown. ``excluded``: the accts whose records do not count; None: all do. ``united``: of merged areas, the one that the players of all of them are on by now, which is itself one of them; "": it was never merged."""
+    which it can't have started; 0: unknown. ``excluded``: the accts whose records do not count; None: all do. ``united``: of merged areas, the one that the players of all of them are on by now, which is itself one of them; "": it was never merged.
+    ``exchange``: what turns its payments into the game's currency; None: they are in it."""
 
     id: str
     game: str
@@ -22,6 +27,7 @@ class Area:
     opened: int = 0
     excluded: Exclusion | None = None
     united: str = ""
+    exchange: "Exchange | None" = None
 
 
 class Areas(Mapping[str, Area]):

@@ -13,6 +13,7 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.columns import Columns
 from analytics.core.compiled import scanner
+from analytics.core.exchange import Converter
 from analytics.core.excluder import ColumnsByArea, Excluder, MessageColumns
 from analytics.core.exclusion import ExcludedRecord
 from analytics.core.measures import Getter
@@ -93,6 +94,7 @@ class Folder:
     def __init__(self, bolts: Iterable[Bolt], areas: Areas) -> None:
         self._areas = areas
         self._excluder = Excluder.of(areas)
+        self._converter = Converter.of(areas)
         self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
         self._plans: dict[str, list[_Plan]] = {}
         self._of_excluded: dict[str, list[_Plan]] = {}
@@ -133,6 +135,9 @@ class Folder:
                 columns, excluded = self._excluder.divide_columns(columns)
             else:
                 body, excluded = self._excluder.divide(topic, body)
+        if self._converter is not None and topic == "payment":
+            body, left = self._converter.convert(body)
+            unusable |= {line: UnusableLine(line, reason) for line, reason in left}
         for plan in plans:
             if plan.tuple_type not in read:
                 read[plan.tuple_type], bad = self._read(body, plan.tuple_type, columns)

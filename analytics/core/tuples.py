@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal
 from operator import attrgetter
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -100,11 +100,46 @@ class NamedGamelog(Gamelog[D], Generic[D], gc=False):
         return self.ts, *_named(self.id)
 
 
-class Paid(msgspec.Struct, gc=False):
-    """One account's payments of a day so far: how often, and how much in currency units."""
+class PaidAmount(msgspec.Struct, gc=False):
+    """Payments of a day so far in one currency: how often and how much, and how much of that was refunded, in currency units.
+
+    ``currency``: its name; None: the area's.
+    """
 
     times: Annotated[int, msgspec.Meta(ge=0, le=MOST_TIMES)]
     amount: Annotated[float, msgspec.Meta(ge=0, le=MOST_MONEY)]
+    refunded: Annotated[float, msgspec.Meta(ge=0, le=MOST_MONEY)] | None = None
+    currency: Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.refunded is not None and self.refunded > self.amount:
+            raise ValueError(f"expected refunded of at most the amount, {self.amount}, got {self.refunded}")
+
+
+class Converted(msgspec.Struct, array_like=True, gc=False):
+    """What an acct paid in one currency, and its refunds, in cents of it and of the game's currency. ``rate``: as text."""
+
+    currency: str
+    gross: int
+    refunds: int
+    gross_converted: int
+    refunds_converted: int
+    rate: str
+
+
+class Paid(PaidAmount, gc=False):
+    """One account's payments of a day so far. ``other_currencies``: those in further currencies.
+
+    ``converted`` is what the suite adds where a game has rates: everything else is in the game's currency then.
+    """
+
+    other_currencies: list[PaidAmount] = []
+    converted: list[Converted] = []
+
+    @property
+    def amounts(self) -> list[PaidAmount]:
+        """The payments in each currency."""
+        return [self, *self.other_currencies]
 
 
 class Payment(msgspec.Struct):
@@ -123,19 +158,31 @@ class Payment(msgspec.Struct):
 
 
 class PaidRow(msgspec.Struct):
-    """One account of a payment tuple. ``day``: its start; ``cents``: the amount in integer cents."""
+    """One account of a payment tuple. ``day``: its start; ``cents``: what it paid less what was refunded, in integer cents, as are
+    ``gross`` and ``refunds``. ``currencies``: lists of the values of :class:`Converted`."""
 
     acct: str
     day: int
     times: int
     cents: int
     order: tuple[int, int, str]
+    gross: int = 0
+    refunds: int = 0
+    currencies: list[list[Any]] = []
 
 
 def paid_rows(payment: Payment, zone: Zone) -> list[PaidRow]:
     """Return a payment tuple taken apart by account."""
     day, order = zone.start("day", payment.ts), payment.order
-    return [PaidRow(acct, day, paid.times, cents(paid.amount), order) for acct, paid in payment.users.items()]
+    return [_paid_row(acct, day, paid, order) for acct, paid in payment.users.items()]
+
+
+def _paid_row(acct: str, day: int, paid: Paid, order: tuple[int, int, str]) -> PaidRow:
+    gross = sum(cents(one.amount) for one in paid.amounts)
+    refunds = sum(cents(one.refunded) for one in paid.amounts if one.refunded)
+    currencies = [list(msgspec.structs.astuple(one)) for one in paid.converted]
+    times = sum(one.times for one in paid.amounts)
+    return PaidRow(acct, day, times, gross - refunds, order, gross, refunds, currencies)
 
 
 def cents(amount: Decimal | float) -> int:

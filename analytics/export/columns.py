@@ -28,7 +28,7 @@ date in ``<column>_date``."""
 Columns = Mapping[str, Kind]
 
 DOUBLES = {"finish_rate", "acu"}
-MONEY = {"pay_amout"}
+MONEY = {"pay_amout", "gross", "refunds", "net"}
 TIMES = {"pcu_ts", "first_pay", "last_pay", "first_ts", "login_time", "birthday"}
 
 _ACTIVITY: Columns = {
@@ -228,6 +228,8 @@ def _kind(name: str, empty: Any) -> Kind:
         return "time"
     if name in MONEY:
         return "money"
+    if isinstance(empty, str):
+        return "text"
     return "double" if name in DOUBLES or isinstance(empty, float) else "integer"
 
 

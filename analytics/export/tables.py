@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 LONGEST_LINE = 32 << 20
 """Bytes; a snapshot of payments is cut into lines of about 4 MB."""
 
+_PAID = "times BIGINT, amount DOUBLE, refunded DOUBLE, currency VARCHAR"
 _COLUMNS: dict[Spout, dict[str, str]] = {
     "gamelog": {"op": "STRUCT(code VARCHAR)", "data": "JSON"},
-    "payment": {"at": "BIGINT", "users": "MAP(VARCHAR, STRUCT(times BIGINT, amount DOUBLE))"},
+    "payment": {
+        "at": "BIGINT",
+        "users": f"MAP(VARCHAR, STRUCT({_PAID}, other_currencies STRUCT({_PAID})[]))",
+    },
     "syncuser": {
         "at": "BIGINT",
         "uid": "VARCHAR",
@@ -51,8 +55,9 @@ _SHOWN: dict[Spout, str] = {
 _ROWS: dict[Spout, str] = {
     "gamelog": "*",
     # An amount is of whole cents as the spout writes it.
-    "payment": "* EXCLUDE (users, one), one.key AS acct, one.value.times AS times, "
-    "CAST(round(one.value.amount * 100) AS BIGINT) AS cents",
+    "payment": "* EXCLUDE (users, one, paid), one.key AS acct, paid.times AS times, "
+    "CAST(round(paid.amount * 100) AS BIGINT) AS cents, "
+    "CAST(round(coalesce(paid.refunded, 0) * 100) AS BIGINT) AS refunded_cents, paid.currency AS currency",
     "syncuser": "*",
 }
 """What a table's row says of a line."""
@@ -103,7 +108,14 @@ def _row(spout: Spout) -> str:
 
 
 def _unnested(spout: Spout) -> str:
-    return ", unnest(map_entries(users)) AS of_acct(one)" if spout == "payment" else ""
+    if spout != "payment":
+        return ""
+    names = [one.split()[0] for one in _PAID.split(", ")]
+    first = ", ".join(f"{name} := one.value.{name}" for name in names)
+    return (
+        ", unnest(map_entries(users)) AS of_acct(one)"
+        f", unnest(list_concat([struct_pack({first})], one.value.other_currencies)) AS of_currency(paid)"
+    )
 
 
 def _once(spout: Spout, files: Iterable[JournalFile]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.simulate import channels, funnel
+from analytics.simulate.currencies import OWN, sections
 from analytics.simulate.events import GameServer
 from analytics.simulate.game import LOG_NAME
 
@@ -55,6 +56,9 @@ def configuration(
     tables.append(("syncuser", {"url": f"{url}/syncuser?since={{since}}&{query}", **poll}))
     for server in servers:
         tables.append(("[gamelog.sources]", _source(server, url, suite)))
+    for game in sorted({server.game for server in servers}):
+        abroad = any(server.currency != OWN[game] for server in servers if server.game == game)
+        tables += sections(game, abroad)
     for game in sorted(channels.GAMES & {server.game for server in servers}):
         tables.append((f"games.{game}.segments.{channels.SEGMENT}", channels.SECTION))
     tables.append((f"funnels.{funnel.NAME}", funnel.SECTION))
@@ -66,6 +70,8 @@ def configuration(
         }
         if server.merged_into:
             area |= {"merged_into": server.merged_into, "merged_on": server.merged_on}
+        if server.currency != OWN[server.game]:
+            area["currency"] = server.currency
         tables.append((f"games.{server.game}.areas.{server.id}", area))
     return "\n".join(_table(name, values) for name, values in tables)
 

@@ -1,16 +1,18 @@
 """The events of the simulated game, and their log lines.
 
 An event is ``(ts, op, args)``: Unix seconds, the kind, and ``args`` in the order in which the kind's line
-names them: ``(ts, acct, …)``, of ``ONLINE`` ``(ts, players)``. ``PAY`` (ts, acct, cents) and ``ROLE`` (ts, acct, and the role as it is now)
-have no log line: the payment and role interfaces report them.
+names them: ``(ts, acct, …)``, of ``ONLINE`` ``(ts, players)``. ``PAY`` (ts, acct, cents), ``REFUND`` (ts, acct, cents, and when it
+was paid) and ``ROLE`` (ts, acct, and the role as it is now) have no log line: the payment and role interfaces report them.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-KINDS = 12
-SIGNUP, CREATEROLE, LOGIN, COIN, FUBEN, ACCEPT, FINISH, SHOP, ONLINE, LOGOUT, PAY, ROLE = range(KINDS)
+from analytics.simulate.currencies import currency_of
+
+KINDS = 13
+SIGNUP, CREATEROLE, LOGIN, COIN, FUBEN, ACCEPT, FINISH, SHOP, ONLINE, LOGOUT, PAY, ROLE, REFUND = range(KINDS)
 
 Event = tuple[int, int, tuple[Any, ...]]
 
@@ -48,6 +50,11 @@ class GameServer:
                 (f"united:{self.game}:{self.united}", {"scope": f"united:{self.united}", "game": self.game})
             )
         return found
+
+    @property
+    def currency(self) -> str:
+        """What its players pay in."""
+        return currency_of(self.game, self.index)
 
     @property
     def names(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from analytics.simulate.subledgers.channels import ChannelLedger
 from analytics.simulate.subledgers.common import Calendar, Documents, Fields, money
 from analytics.simulate.subledgers.funnels import StepLedger
 from analytics.simulate.subledgers.online import OnlineLedger
-from analytics.simulate.subledgers.payments import PaymentLedger
+from analytics.simulate.subledgers.payments import DayPaid, LedgerOrder, PaymentLedger
 from analytics.simulate.subledgers.periods import period_documents
 from analytics.simulate.subledgers.play import CoinLedger, ProgressLedger
 from analytics.simulate.subledgers.roles import RoleLedger
@@ -52,9 +52,13 @@ class Ledger:
         self._steps.note(area, events)
         self.records += sum(op < PAY for _, op, _ in events)
 
-    def payments(self, area: str, day: int) -> dict[str, tuple[int, int]]:
-        """Return the payments of a day so far: acct to (times, cents), sorted by acct."""
-        return self._payments.of_day(area, day)
+    def payments(self, area: str, day: int) -> dict[str, DayPaid]:
+        """Return the payments of a day so far, in the area's currency, by acct, sorted."""
+        return self._payments.said(area, day)
+
+    def orders(self, area: str, day: int) -> list[LedgerOrder]:
+        """Return the orders that were paid on a day so far, as they came."""
+        return self._payments.orders(area, day)
 
     def roles(self, area: str, since: int = 0) -> list[Fields]:
         """Return, as syncuser tuples, the roles of ``area`` that changed at ``since`` or later."""
@@ -100,7 +104,7 @@ class Ledger:
                 "active": len(self._accts.of_day(LOGIN, area, day)),
                 "reg": len(self._accts.of_day(SIGNUP, area, day)),
                 "create_role": len(self._accts.of_day(CREATEROLE, area, day)),
-                "pay_user": len(self._payments.of_day(area, day)),
+                "pay_user": len(self._payments.payers(area, day)),
             }
             | self._payments.totals(area, day)
             for area, day in self._accts.days() | self._payments.days()
@@ -108,7 +112,7 @@ class Ledger:
 
     def _payer_documents(self) -> dict[str, Fields]:
         """Return userpay: what each acct has paid, has spent, and has left."""
-        paid: dict[tuple[str, str], dict[int, tuple[int, int]]] = {}
+        paid: dict[tuple[str, str], dict[int, DayPaid]] = {}
         for area, day in self._payments.days():
             for acct, one in self._payments.of_day(area, day).items():
                 paid.setdefault((area, acct), {})[day] = one
@@ -116,14 +120,15 @@ class Ledger:
         result: dict[str, Fields] = {}
         for area, acct in paid.keys() | rest.keys() | used.keys():
             days = paid.get((area, acct), {})
+            left = [day for day, one in days.items() if one.net]
             result[f"{area}:{acct}"] = {
                 **self._servers[area].names,
                 "acct": acct,
-                "pay_count": sum(times for times, _ in days.values()),
-                "pay_amout": money(sum(cents for _, cents in days.values())),
-                "pay_days": len(days),
-                "first_pay": min(days, default=None),
-                "last_pay": max(days, default=None),
+                "pay_count": sum(one.times for one in days.values()),
+                "pay_amout": money(sum(one.net for one in days.values())),
+                "pay_days": len(left),
+                "first_pay": min(left, default=None),
+                "last_pay": max(left, default=None),
                 "rest_yuanbao": rest[area, acct],
                 "used_yuanbao": used[area, acct],
             }

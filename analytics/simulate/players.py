@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from analytics.simulate.events import ACCEPT, COIN, FINISH, FUBEN, PAY, SHOP, Event
+from analytics.simulate.currencies import REFUND_SECONDS, REFUNDED_EVERY
+from analytics.simulate.events import ACCEPT, COIN, FINISH, FUBEN, PAY, REFUND, SHOP, Event
 
 Draw = Callable[[], float]
 
@@ -77,7 +78,7 @@ def play(player: Player, game: str, random: Draw, begin: int, end: int, events: 
     if not player.payer and player.task > WALL and random() < CONVERTED:
         player.payer = 1  # likes the game
     if random() < PAYS_TODAY[player.payer]:
-        _pay(player, game, random, ts, events)
+        _pay(player, game, random, ts, end, events)
     while random() < 0.85:
         later = ts + 5 + int(random() * 240)
         if later >= end:
@@ -97,12 +98,15 @@ def play(player: Player, game: str, random: Draw, begin: int, end: int, events: 
     return ts
 
 
-def _pay(player: Player, game: str, random: Draw, ts: int, events: list[Event]) -> None:
+def _pay(player: Player, game: str, random: Draw, ts: int, end: int, events: list[Event]) -> None:
     prices = PRICES[game]
     share = random() if player.payer == 2 else random() * random()
     cents = prices[int(share * len(prices))]
     events.append((ts, PAY, (ts, player.acct, cents)))
     _gain(player, cents // 10, "recharge", ts, events)
+    later = ts + REFUND_SECONDS
+    if ts % REFUNDED_EVERY == 0 and later < end:
+        events.append((later, REFUND, (later, player.acct, cents, ts)))
 
 
 def _gain(player: Player, amount: int, reason: str, ts: int, events: list[Event]) -> None:

@@ -3,7 +3,7 @@
 /                                          the list of addresses, as JSON
 /clock                                     {"now": simulated Unix seconds; earlier events are reported}
 /logs/<area>/gamelog.log                   a growing log; GET with Range, HEAD
-/payment?area=&day=YYYY-MM-DD&page=1       {"users": {acct: {"times", "amount"}}, "next": page or null}
+/payment?area=&day=YYYY-MM-DD&page=1       {"users": {acct: {"times", "amount", "refunded"}}, "next": page or null}
 /syncuser?area=&since=0&page=1             {"roles": [{…}], "next": page or null}
 
 Roles change while a client fetches page after page. All pages of an answer are of the same moment: ``next`` also names the
@@ -96,7 +96,10 @@ class Site:
             raise Problem(HTTPStatus.BAD_REQUEST, "day: expected YYYY-MM-DD") from None
         paid = list(self._game.ledger.payments(area, day).items())
         page, following = _page(paid, _number(query, "page", 1))
-        users = {acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in page}
+        users = {
+            acct: {"times": one.times, "amount": one.gross / 100, "refunded": one.refunds / 100}
+            for acct, one in page
+        }
         return {"users": users, "next": following}
 
     def _syncuser(self, query: dict[str, str]) -> dict[str, Any]:

@@ -10,16 +10,17 @@ from typing import Any
 import msgspec
 
 from analytics.broker.wire import PORTION_BYTES, portions
+from analytics.core.exchange import Exchange
 from analytics.core.schema import Schema, fields_of, schema, shown, unlike
-from analytics.core.tuples import EARLIEST, LONGEST_NAME, Payment, cents
+from analytics.core.tuples import EARLIEST, LONGEST_NAME, PaidAmount, Payment, cents
 from analytics.core.tuples import Paid as PaidOfTuple
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay
 from analytics.spouts.schemas import SCHEMAS
 
-Paid = dict[str, int | float]
+Paid = dict[str, Any]
 
-_FIELDS = fields_of(PaidOfTuple)
+_FIELDS = fields_of(PaidAmount)
 
 
 def read_otherwise(schemas: Mapping[str, Schema]) -> Schema:
@@ -49,18 +50,41 @@ def users_of(page: Mapping[str, Any]) -> Mapping[str, Any]:
     return users
 
 
-def paid(value: Any) -> Paid:
+def paid(value: Any, where: str = "$.users.*") -> Paid:
     """Return what one account paid, as a payment tuple says it: in whole cents. Raise RecordError naming the field."""
-    where = "$.users.*"
+    found = _amount(value, where)
+    more = value.get("other_currencies", [])
+    if not isinstance(more, list):
+        raise unlike(f"{where}.other_currencies", "an array", more)
+    return found | (
+        {"other_currencies": [_amount(one, f"{where}.other_currencies[]") for one in more]} if more else {}
+    )
+
+
+def _amount(value: Any, where: str) -> Paid:
+    """Return what an account paid in one currency."""
     if not isinstance(value, dict):
         raise unlike(where, "an object", value)
     for field in _FIELDS:
         field.correct(value, where)
-    return {"times": value["times"], "amount": cents(value["amount"]) / 100}
+    refunded, currency = value.get("refunded") or 0, value.get("currency")
+    if refunded > value["amount"]:
+        raise unlike(f"{where}.refunded", f"at most the amount, {shown(value['amount'])}", refunded)
+    found = {"times": value["times"], "amount": cents(value["amount"]) / 100}
+    if refunded:
+        found["refunded"] = cents(refunded) / 100
+    return found | ({"currency": currency} if currency else {})
 
 
-def check(users: Mapping[str, Any], others: Schema = _BUILT_IN) -> tuple[dict[str, Paid], dict[str, str]]:
-    """Return the accounts that can be used, and for each other one the reason why not. ``others``: see :func:`read_otherwise`."""
+def check(
+    users: Mapping[str, Any], others: Schema = _BUILT_IN, exchange: Exchange | None = None, day: str = ""
+) -> tuple[dict[str, Paid], dict[str, str]]:
+    """Return the accounts that can be used, and for each other one the reason why not.
+
+    Args:
+        others: see :func:`read_otherwise`.
+        exchange: of the area where its game has several currencies; ``day`` is then the area's, ``YYYY-MM-DD``.
+    """
     good: dict[str, Paid] = {}
     bad: dict[str, str] = {}
     for acct, value in users.items():
@@ -70,6 +94,12 @@ def check(users: Mapping[str, Any], others: Schema = _BUILT_IN) -> tuple[dict[st
                     f"$.users: expected accounts' names of 1 to {LONGEST_NAME} characters, got {shown(acct)}"
                 )
             one = paid(value)
+            if exchange is not None:
+                exchange.converted(msgspec.convert(one, PaidOfTuple), day)
+            elif "other_currencies" in one:
+                raise unlike(
+                    "$.users.*.other_currencies", "none, as the game has no rates", one["other_currencies"]
+                )
             if others.types and (fault := others.fault(_alone(acct, one))):
                 raise RecordError(fault)
             good[acct] = one

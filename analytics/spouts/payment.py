@@ -199,7 +199,7 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
             if isinstance(answer.error, BadAnswer):
                 self._put_aside(day, [("", str(answer.error), answer.error.raw)])
             return None
-        good, bad = check(answer.result, self._others)
+        good, bad = check(answer.result, self._others, day.area.exchange, day.date)
         self._errors.pop(day.key, None)
         if bad:
             self._fails(day.key, next(iter(bad.values())))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from analytics.core.areas import Areas
+from analytics.core.exchange import local_day
 from analytics.core.schema import Schema, schema
 from analytics.core.tuples import EARLIEST, EARLIEST_START, Payment, Syncuser
 from analytics.errors import RecordError
@@ -40,7 +41,9 @@ def check_polled(
     """
     place(record, areas, claimed, EARLIEST_START if spout == "payment" else EARLIEST, latest)
     if spout == "payment":
-        for reason in check(users_of(record), readers.payments)[1].values():
+        area = areas[record["area"]]
+        day = local_day(area, record["ts"])
+        for reason in check(users_of(record), readers.payments, area.exchange, day)[1].values():
             raise RecordError(reason)
     else:
         role_of(record, areas[record["area"]], latest, readers.roles)

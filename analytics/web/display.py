@@ -65,6 +65,7 @@ SHOWN: dict[str, Callable[..., str]] = {
     "count": count,
     "number": number,
     "money": money,
+    "amount": text,
     "percent": percent,
     "quotient": quotient,
     "change": change,

@@ -47,6 +47,7 @@ class Panel:
         open: whether the table below the chart is unfolded from the start.
         of_all: whether it counts all accts, so that it is left out where the page is about a value of a segment.
         note: the words beside the heading, of the answer.
+        optional: whether it is left out where it has no rows.
     """
 
     table: Table
@@ -56,6 +57,7 @@ class Panel:
     note: Note | None = None
     open: bool = False
     of_all: bool = False
+    optional: bool = False
 
 
 class PanelContent(NamedTuple):
@@ -181,11 +183,12 @@ class DashboardPage:
         """Return what the panels show of an answer, and ``over`` their charts. ``show`` writes its values, ``currency`` is the sign of
         its money."""
         divided = self.has_segments and answer.scope.segment
-        return [
+        found = (
             _content(panel, answer, t, show, over, currency)
             for panel in self.panels
             if not (divided and panel.of_all)
-        ]
+        )
+        return [one for one in found if one.rows or not one.panel.optional]
 
     def _arguments(self, data: Data, args: Args) -> tuple[Any, ...]:
         if not self.is_shown_to(data.viewer):

@@ -11,6 +11,7 @@ from typing import Any
 import bokeh
 from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
+from analytics.config.currencies import sign
 from analytics.errors import AnalyticsError
 from analytics.web import display
 from analytics.web.answers import AnswerScope
@@ -211,7 +212,7 @@ def _annotations(scope: AnswerScope) -> list[Annotation]:
 
 def _currency(game: str) -> str:
     found = data().config.games.get(game)
-    return found.currency if found else ""
+    return sign(found) if found else ""
 
 
 def _read_at(at: float, timezone: str) -> str:

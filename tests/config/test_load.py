@@ -117,6 +117,26 @@ SEGMENT_FAULTS = {
             "games.dl.excluded.accts[1]: expected an acct of 1 to 200 characters, got 0",
         ),
         (
+            '[games.dl]\ncurrency = "¥"\n[games.dl.rates.USD]\n2026-03-01 = "7.1"',
+            'games.dl.currency: expected a name of 1 to 8 letters and digits, as "CNY", where a game has several currencies, got "¥"',
+        ),
+        (
+            '[games.dl]\ncurrency = "CNY"\n[games.dl.rates.USD]\n2026-3-1 = "7.1"',
+            'games.dl.rates.USD: expected a day as YYYY-MM-DD, got "2026-3-1"',
+        ),
+        (
+            '[games.dl]\ncurrency = "CNY"\n[games.dl.rates.USD]\n2026-03-01 = "0.0"',
+            'games.dl.rates.USD.2026-03-01: expected a decimal number above 0, as "7.1034", got "0.0"',
+        ),
+        (
+            '[games.dl]\ncurrency = "CNY"\n[games.dl.rates.CNY]\n2026-03-01 = "1"',
+            'games.dl.rates: expected other currencies than the game\'s, of 1 to 8 letters and digits, got "CNY"',
+        ),
+        (
+            '[games.dl]\ncurrency = "CNY"\n[games.dl.areas.x]\nplat = "p"\ncurrency = "USD"',
+            'games.dl.areas.x.currency: expected a currency that games.dl.rates has, got "USD"',
+        ),
+        (
             '[games.dl.excluded]\nfile = "none.txt"',
             "games.dl.excluded.file: unknown key; known here: ",
         ),
@@ -391,6 +411,30 @@ def test_excluded_accts_of_a_file_join_those_named(tmp_path: Path) -> None:
     assert catalogue(load(file))["excluded"] is catalogue(config)["excluded"], "its types are made once"
     (tmp_path / "lists" / "bots.txt").write_text("ann")
     assert fingerprint(load(file)) != fingerprint(config), "running nodes are known to be outdated"
+
+
+def test_rates_of_a_file_join_those_of_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "analytics.toml"
+    text = (
+        '[games.dl]\ncurrency = "CNY"\nrates_file = "rates.csv"\nrates = { USD = { "2026-03-02" = "7.2" } }\n'
+    )
+    file.write_text(text + '[games.dl.areas.a]\nplat = "p"\ncurrency = "USD"\n')
+    rates = tmp_path / "rates.csv"
+    rates.write_bytes(
+        b"\xef\xbb\xbfday,currency,rate\r\n# of the bank\n2026-03-01, USD, 7.1\n2026-03-02,USD,7.2\n"
+    )
+    config = load(file)
+    [area] = areas(config).values()
+    assert area.exchange is not None and (area.exchange.currency, area.exchange.own) == ("CNY", "USD")
+    assert [area.exchange.rate("USD", day) for day in ("2026-03-01", "2026-03-05")] == ["7.1", "7.2"]
+    rates.write_text("2026-03-02,USD,7.3\n")
+    with pytest.raises(
+        ConfigError, match=r"rates.csv, line 1: expected one rate of USD on 2026-03-02, got 7.2 and 7.3"
+    ):
+        load(file)
+    rates.write_text("\n2026-03-02;USD;7.2\n")
+    with pytest.raises(ConfigError, match=r"rates.csv, line 2: expected day,currency,rate"):
+        load(file)
 
 
 def test_an_engine_keeps_the_excluded_accts_in_a_document(

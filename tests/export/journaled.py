@@ -96,7 +96,10 @@ def _payments(config: Config, game: SimulatedGame) -> list[bytes]:
     for area in areas(config).values():
         for day in sorted({one["ts"] for one in paid_days if one["area"] == area.id}):
             paid = game.ledger.payments(area.id, day)
-            users = {acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in paid.items()}
+            users = {
+                acct: {"times": one.times, "amount": one.gross / 100, "refunded": one.refunds / 100}
+                for acct, one in paid.items()
+            }
             early = {acct: {"times": 1, "amount": 0.01} for acct in list(users)[::2]}
             for at, some in ((day + 43_200, early), (day + 86_400, users)):
                 found.append(payment_tuple(AreaDay(area, day), at * 1000, encoded(some)))

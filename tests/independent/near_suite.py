@@ -53,10 +53,12 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
                     timezone=one.zone,
                     merged_into=world.merged.get(id_, ""),
                     merged_on=MERGED_ON if id_ in world.merged else "",
+                    currency=one.money.area if one.money else "",
                 )
                 for id_, one in world.areas.items()
                 if one.game == game
             },
+            **_money(world, game),
             segments={
                 name: SegmentSection(
                     from_=f"{cut.code}.data.{cut.field}", values=list(cut.listed), other=cut.other
@@ -77,6 +79,17 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
             for name, (steps, within) in FUNNELS.items()
         },
     )
+
+
+def _money(world: World, game: str) -> dict[str, Any]:
+    """Return what a game's configuration says of its money."""
+    found = [one.money for one in world.areas.values() if one.game == game and one.money]
+    if not found:
+        return {}
+    rates = {
+        currency: {str(day): rate for day, rate in days.items()} for currency, days in found[0].rates.items()
+    }
+    return {"currency": found[0].game, "rates": rates}
 
 
 class NearSuite:

@@ -27,11 +27,28 @@ RETENTION_DAYS = range(1, 31)
 
 @dataclass(frozen=True)
 class Place:
-    """One area: whose it is, and the name of its time zone."""
+    """One area: whose it is, the name of its time zone, and what it pays in; None: its game has one currency."""
 
     game: str
     plat: str
     zone: str
+    money: "Money | None" = None
+
+
+@dataclass(frozen=True)
+class Money:
+    """The currency of a game, that of an area, and by currency the rates by the day from which they hold."""
+
+    game: str
+    area: str
+    rates: dict[str, dict[date, str]]
+
+    def rate(self, currency: str, day: date) -> str:
+        """Return how much of the game's currency one of another is on a day."""
+        if currency == self.game:
+            return "1"
+        known = self.rates[currency]
+        return known[max(since for since in known if since <= day)]
 
 
 @dataclass(frozen=True)
@@ -156,16 +173,42 @@ class Area:
             found[date_of(self.place.zone, one["ts"])].add(one["data"]["acct"])
         return found
 
-    def paid(self) -> dict[date, dict[str, tuple[int, int]]]:
-        """Return per day and acct how often and how much (cents) was paid, by the last snapshot that names it."""
-        found: dict[date, dict[str, tuple[int, int]]] = defaultdict(dict)
+    def users(self) -> dict[date, dict[str, list[Fields]]]:
+        """Return per day and acct what the last snapshot that names it says: one entry a currency, amounts in cents."""
+        found: dict[date, dict[str, list[Fields]]] = defaultdict(dict)
         for one in sorted(self.records["payment"], key=lambda one: (one.get("at", 0), _number(one))):
-            payers = found[
-                date_of(self.place.zone, one["ts"])
-            ]  # nobody's too: then it is known that nobody paid
+            day = date_of(self.place.zone, one["ts"])
+            payers = found[day]  # nobody's too: then it is known that nobody paid
             for acct, user in one["users"].items():
-                payers[acct] = user["times"], int(Fraction(str(user["amount"])) * 100)
+                payers[acct] = [self._paid(part, day) for part in [user, *user.get("other_currencies", [])]]
         return found
+
+    def _paid(self, user: Fields, day: date) -> Fields:
+        gross, refunds = (int(Fraction(str(user.get(name) or 0)) * 100) for name in ("amount", "refunded"))
+        there = self.place.money
+        if there is None:
+            return {"times": user["times"], "gross": gross, "refunds": refunds}
+        currency = user.get("currency") or there.area
+        rate = there.rate(currency, day)
+        return {
+            "times": user["times"],
+            "gross": half_even(gross * Fraction(rate)),
+            "refunds": half_even(refunds * Fraction(rate)),
+            "own": (currency, gross, refunds, rate),
+        }
+
+    def paid(self) -> dict[date, dict[str, tuple[int, int]]]:
+        """Return per day and acct how often was paid, and how much (cents) was not refunded."""
+        return {
+            day: {
+                acct: (
+                    sum(one["times"] for one in parts),
+                    sum(one["gross"] - one["refunds"] for one in parts),
+                )
+                for acct, parts in users.items()
+            }
+            for day, users in self.users().items()
+        }
 
     def roles(self) -> list[Fields]:
         """Return the states of roles, the newest last."""
@@ -189,6 +232,13 @@ def _areas(world: World, records: Iterable[Record]) -> list[Area]:
 
 
 # -- Money and shares, worked out exactly, then shown.
+
+
+def half_even(amount: Fraction) -> int:
+    """Return the nearest integer, of two the even one."""
+    below = amount.numerator // amount.denominator
+    over = amount - below
+    return below + (over > Fraction(1, 2) or (over == Fraction(1, 2) and below % 2 == 1))
 
 
 def money(cents: int) -> int | float:
@@ -260,6 +310,27 @@ def payorderdetail(area: Area) -> Documents:
         for acct, (times, cents) in payers.items():
             id_, head = area.head(acct, ts=day_start(area.place.zone, day))
             documents[id_] = {**head, "acct": acct, "pay_count": times, "pay_amout": money(cents)}
+    return documents
+
+
+def revenueday(area: Area) -> Documents:
+    documents = {}
+    for day, users in area.users().items():
+        parts = [one for some in users.values() for one in some]
+        gross, refunds = (sum(one[name] for one in parts) for name in ("gross", "refunds"))
+        id_, head = area.head(ts=day_start(area.place.zone, day))
+        fields: Fields = {"gross": money(gross), "refunds": money(refunds), "net": money(gross - refunds)}
+        own = [(*one["own"], one) for one in parts if "own" in one]
+        fields |= {name: {} for name in ("gross_in", "refunds_in", "net_in", "converted")}
+        for currency in {one[0] for one in own}:
+            mine = [one for one in own if one[0] == currency]
+            its_gross, its_refunds = sum(one[1] for one in mine), sum(one[2] for one in mine)
+            fields["gross_in"][currency] = money(its_gross)
+            fields["refunds_in"][currency] = money(its_refunds)
+            fields["net_in"][currency] = money(its_gross - its_refunds)
+            fields["converted"][currency] = money(sum(one[4]["gross"] - one[4]["refunds"] for one in mine))
+        fields["rates"] = ", ".join(sorted({f"{one[0]} {one[3]}" for one in own}))
+        documents[id_] = {**head, **fields}
     return documents
 
 
@@ -465,7 +536,18 @@ def _accts_bolts() -> dict[str, Callable[[Area], Documents]]:
 OF_RECORDS: dict[str, Callable[[Area], Documents]] = _accts_bolts() | {
     one.__name__: one
     for one in (
-        *(paysummary, payorderdetail, server, coinhour, coinday, cointype, gamecopy, mainline, shop),
+        *(
+            paysummary,
+            payorderdetail,
+            revenueday,
+            server,
+            coinhour,
+            coinday,
+            cointype,
+            gamecopy,
+            mainline,
+            shop,
+        ),
         *(userpay, usercenter, userlevel, onlinehour, sessionhour),
     )
 }
@@ -1127,7 +1209,9 @@ SUMMED = {
     "mainline": ("accept", "finish", "accept_users", "finish_users"),
     "shop": ("count", "num", "amount", "users"),
     "userlevel": ("users",),
+    "revenueday": ("gross", "refunds", "net"),
 }
+CURRENCY_TABLES = ("gross_in", "refunds_in", "net_in", "converted")
 FURTHER_KEYS = {"cointype": "reason", "gamecopy": "fuben", "mainline": "task", "shop": "item"}
 
 
@@ -1158,7 +1242,11 @@ def _sums(world: World, name: str, documents: Iterable[Fields], totals: list[Sco
             if "type" in one:
                 total["type"] = one["type"]
             for field in SUMMED[name]:
-                total[field] = total.get(field, 0) + one[field]
+                total[field] = _added(total.get(field, 0), one[field])
+            for table in CURRENCY_TABLES if name == "revenueday" else ():
+                amounts = total.setdefault(table, {})
+                for currency, amount in one[table].items():
+                    amounts[currency] = _added(amounts.get(currency, 0), amount)
             if name == "userlevel":
                 levels = total.setdefault("levels", {})
                 for grade, roles in one["levels"].items():
@@ -1167,6 +1255,11 @@ def _sums(world: World, name: str, documents: Iterable[Fields], totals: list[Sco
                 total["finish_rate"] = shown(100 * total["finish_users"], total["accept_users"], 2)
             total["final"] = all(date_of(zone, now) > day for zone in scope.zones | {scope.zone})
     return found
+
+
+def _added(one: float, other: float) -> int | float:
+    """Return the sum of two numbers of at most two decimals."""
+    return money(round(100 * one) + round(100 * other))
 
 
 def _tables(world: World, kpi: Documents, scopes: list[Scope]) -> Documents:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from forms import LONG
-from plain_numbers import DAY, Cut, Place, Record, World, day_start, hour_start
+from plain_numbers import DAY, Cut, Money, Place, Record, World, day_start, hour_start
 
 HOUR = 3600
 AREAS = {
@@ -33,6 +33,17 @@ SILENT = "Pacific/Auckland"
 
 UNDATED = f"{2:024x}"
 """Snapshots of its payments do not say when they were taken: their number decides."""
+
+RATES = {
+    "USD": {
+        date(2017, 1, 1): "6.8765",
+        date(2018, 3, 25): "6.3",
+        date(2018, 10, 10): "6.915",
+        date(2018, 10, 11): "7",
+    },
+    "BRL": {date(2018, 1, 31): "1.7391", date(2018, 11, 4): "1.8125"},
+}
+"""What the money of other countries is in that of the game ``dl``. One of its areas pays in BRL."""
 
 NAMES = ["a:b", "c#1", "5%", "d.e", "$f", "-", "名", "*", "null", "7", "07"]
 """Accts, reasons and items that are names as good as any."""
@@ -79,7 +90,9 @@ def world() -> World:
     areas = {}
     for game in AREAS:
         for zone in AREAS[game]["areas"]:
-            areas[f"{len(areas) + 1:024x}"] = Place(game, str(2000 + len(areas) % 3), zone)
+            own = "BRL" if zone == "America/Sao_Paulo" else "CNY"
+            money = Money("CNY", own, RATES) if game == "dl" else None
+            areas[f"{len(areas) + 1:024x}"] = Place(game, str(2000 + len(areas) % 3), zone, money)
     zones = {game: one["zone"] for game, one in AREAS.items()}
     return World(areas, zones, merged={f"{2:024x}": f"{1:024x}"})
 
@@ -103,6 +116,7 @@ class _Players:
         self.sent: list[Sent] = []
         self._numbers: dict[str, int] = {}
         self._properties = Random(0)
+        self._money = Random(0)
 
     def play(self) -> None:
         days = (self.months.last - self.months.first).days
@@ -233,14 +247,15 @@ class _Players:
         ]
         for day in self._days(self.opens):
             start = day_start(self.world.areas[area].zone, day)
-            users: dict[str, dict[str, float]] = {}
+            users: dict[str, dict[str, Any]] = {}
             for poll in range(random.choice([0, 1, 2, 4])):
                 for acct in random.sample(payers, random.randrange(1, 4)):
                     paid = {
                         "times": random.randrange(1, 4),
                         "amount": random.choice([2.0, 10, 0.1, 0.07, 19.99, 648.0]),
                     }
-                    users[acct] = paid if random.random() < 0.95 else {"times": 0, "amount": 0}
+                    more = self._further(paid["amount"], self.world.areas[area].money is not None)
+                    users[acct] = paid | more if random.random() < 0.95 else {"times": 0, "amount": 0}
                 # A snapshot may leave out whom an earlier one named, and may speak of a time within the day.
                 some = {acct: paid for acct, paid in users.items() if random.random() < 0.9}
                 asked = start + (poll + 1) * 5 * HOUR
@@ -249,6 +264,21 @@ class _Players:
                 if area != UNDATED:
                     fields["at"] = asked * 1000
                 self._send("payment", area, ts, fields, asked)
+
+    def _further(self, amount: float, several: bool) -> dict[str, Any]:
+        """Return what a payment says of refunds and, in a game of several currencies, of these."""
+        chance, chosen = self._money.random, self._money.choice
+        found: dict[str, Any] = {}
+        if chance() < 0.3:
+            found["refunded"] = chosen([amount, round(amount / 2, 2), 0.01, 0, None])
+        if several and chance() < 0.4:
+            found["currency"] = chosen(["CNY", "USD", "BRL", "", None])
+            if chance() < 0.2 and found["currency"]:
+                others = [one for one in ("CNY", "USD", "BRL") if one != found["currency"]]
+                found["other_currencies"] = [
+                    {"times": 1, "amount": 0.5, "refunded": 0.5, "currency": chosen(others)}
+                ]
+        return found
 
     def _owner(self, area: str) -> dict[str, str]:
         place = self.world.areas[area]

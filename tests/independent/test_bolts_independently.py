@@ -4,13 +4,14 @@ from collections import Counter
 from random import Random
 
 import pytest
-from plain_numbers import of_records
+from plain_numbers import Place, of_records
 from raw_months import AUTUMN, LARGE, SPRING, Months, sent, world
 from sameness import differences, public
 
 from analytics.bolts import BOLTS
 from analytics.cli.demo_tables import CHAPTERS
 from analytics.core.areas import Area, Areas
+from analytics.core.exchange import Exchange
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
 
@@ -18,7 +19,20 @@ CASES = [(1, AUTUMN, 12), (2, SPRING, 12), (3, LARGE, 4)]
 
 
 def areas() -> Areas:
-    return Areas(Area(id_, one.game, one.plat, zone(one.zone)) for id_, one in world().areas.items())
+    return Areas(
+        Area(id_, one.game, one.plat, zone(one.zone), exchange=exchange_of(one))
+        for id_, one in world().areas.items()
+    )
+
+
+def exchange_of(place: Place) -> Exchange | None:
+    if place.money is None:
+        return None
+    rates = {
+        currency: sorted((str(day), rate) for day, rate in days.items())
+        for currency, days in place.money.rates.items()
+    }
+    return Exchange(place.game, place.money.game, place.money.area, rates)
 
 
 def messages(records, random, largest):
@@ -42,6 +56,7 @@ READS = {
     **{"loginhour": [LOGINS], "signuphour": [SIGNUPS], "createrolehour": [ROLES]},
     **{"loginday": [LOGINS], "signupday": [SIGNUPS], "createroleday": [ROLES]},
     "paysummary": ["payment"],
+    "revenueday": ["payment"],
     "server": [LOGINS, SIGNUPS, ROLES, "payment"],
     **{"coinhour": [COINS], "coinday": [COINS], "cointype": [COINS]},
     "gamecopy": ["gamelog.fuben_logchange"],

@@ -3,12 +3,25 @@
 import math
 from collections import Counter
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from analytics.simulate.channels import LISTED
-from analytics.simulate.events import ACCEPT, COIN, CREATEROLE, FINISH, FUBEN, LOGIN, PAY, ROLE, SHOP, SIGNUP
+from analytics.simulate.events import (
+    ACCEPT,
+    COIN,
+    CREATEROLE,
+    FINISH,
+    FUBEN,
+    LOGIN,
+    PAY,
+    REFUND,
+    ROLE,
+    SHOP,
+    SIGNUP,
+)
 from analytics.simulate.ledger import Ledger
 from analytics.simulate.subledgers import periods
 from analytics.simulate.world import AreaWorld, WorldSettings, game_servers
@@ -17,6 +30,7 @@ FIRST = date(2026, 3, 2)
 DAYS = 40
 SETTINGS = WorldSettings(FIRST, seed=3, areas=4, players=40, days=DAYS, timezone="Europe/Berlin", merges=True)
 ZONE = ZoneInfo(SETTINGS.timezone)
+UNDONE = -1
 TODAY = FIRST + timedelta(days=DAYS - 3)
 """The game goes on past it, so that some documents are final and some look at days that have not begun."""
 
@@ -46,7 +60,34 @@ def world():
             rows += [
                 (server, datetime.fromtimestamp(ts, ZONE).date(), ts, op, args) for ts, op, args in day.events
             ]
-    return servers, ledger, rows
+    return servers, ledger, netted(rows)
+
+
+def netted(rows):
+    """Return the rows with payments as revenue counts them.
+
+    The first payment of an acct's day has the cents of all of them in the game's currency, less refunds. Where nothing is left
+    they are ``UNDONE``.
+    """
+    sums = {}
+    for server, day, _, op, args in rows:
+        if op in (PAY, REFUND):
+            sums.setdefault((server, day, args[1]), [0, 0])[op == REFUND] += args[2]
+    left = {}
+    for (server, day, acct), cents in sums.items():
+        rate = Fraction("1.0873") if server.currency == "EUR" else 1
+        left[server, day, acct] = round(cents[0] * rate) - round(cents[1] * rate)
+    found, counted = [], set()
+    for server, day, ts, op, args in rows:
+        key = server, day, args[1]
+        if op == PAY:
+            cents = 0 if key in counted else left[key]
+            counted.add(key)
+            found.append((server, day, ts, PAY if left[key] else UNDONE, (ts, args[1], cents)))
+        elif op != REFUND:
+            found.append((server, day, ts, op, args))
+    assert any(server.currency == "EUR" for server, *_ in sums) and min(left.values()) == 0
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +194,7 @@ def test_what_payers_have_paid_used_and_left(world, documents):
     for (server, acct), some in grouped(
         world[2], lambda server, day, ts, op, args: (server, args[1])
     ).items():
-        relevant = [row for row in some if row[3] in (PAY, COIN, ROLE)]
+        relevant = [row for row in some if row[3] in (PAY, UNDONE, COIN, ROLE)]
         if not relevant:
             continue
         cents = [args[2] for _, _, _, op, args in some if op == PAY]
@@ -161,7 +202,7 @@ def test_what_payers_have_paid_used_and_left(world, documents):
         left = {args[2]: args[5] for _, _, _, op, args in some if op == ROLE}
         expected[f"{server.id}:{acct}"] = names(server) | {
             "acct": acct,
-            "pay_count": len(cents),
+            "pay_count": sum(op in (PAY, UNDONE) for _, _, _, op, _ in some),
             "pay_amout": sum(cents) / 100,
             "pay_days": len(days),
             "first_pay": days[0] if days else None,
@@ -550,6 +591,18 @@ def test_a_role_interface_and_the_books_say_the_same(world):
         for id, one in ledger.documents(start(TODAY))["usercenter"].items()
     }
     assert sum(len(ledger.roles(server.id)) for server in servers) == len(newest)
+
+
+def test_revenue_is_net_of_refunds(documents):
+    for id, one in documents["revenueday"].items():
+        assert one["net"] == documents["paysummary"][id]["pay_amout"]
+        assert round(one["gross"] - one["refunds"], 2) == one["net"]
+    for scope in ("game", "plat"):
+        found = [one for one in documents["revenueday_total"].values() if one["scope"] == scope]
+        for field in ("gross", "refunds", "net"):
+            expected = sum(one[field] for one in documents["revenueday"].values())
+            assert round(sum(one[field] for one in found), 2) == round(expected, 2) > 0
+        assert {currency for one in found for currency in one["net_in"]} == {"USD", "EUR"}
 
 
 def test_totals_are_the_sums_over_areas(documents):

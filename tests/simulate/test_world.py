@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics.simulate.events import LOGIN, PAY, ROLE, SIGNUP, LineWriter
+from analytics.simulate.events import LOGIN, PAY, REFUND, ROLE, SIGNUP, LineWriter
 from analytics.simulate.ledger import Ledger
 from analytics.simulate.world import AreaWorld, WorldSettings, game_servers, retention
 
@@ -30,6 +30,8 @@ def play(settings, flat=False):
                 assert day.start <= ts < day.end
                 if op == PAY:
                     paid[server.id, datetime.fromtimestamp(ts, zone).date(), args[1]] += args[2]
+                if op == REFUND:
+                    paid[server.id, datetime.fromtimestamp(ts, zone).date(), args[1]] -= args[2]
         logs[server.id] = log
     return ledger, paid, logs
 

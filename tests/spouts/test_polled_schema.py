@@ -50,9 +50,17 @@ def decodes(line: dict[str, Any], tuple_type: type) -> bool:
 @example("a", {"times": 1, "amount": 0.125})
 @example("a", {"times": 1, "amount": 1.005})
 @example("a", {"times": 1, "amount": -0.01})
+@example("a", {"times": 1, "amount": 5, "refunded": 5.01})
+@example("a", {"times": 1, "amount": 5, "refunded": None, "currency": None})
 @example("", {"times": 1, "amount": 1})
 @example("a\0b", {"times": 1, "amount": 1})
-@given(NAMES, st.fixed_dictionaries({}, optional={"times": VALUES, "amount": VALUES}) | VALUES)
+@given(
+    NAMES,
+    st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("times", "amount", "refunded"), VALUES) | {"currency": NAMES}
+    )
+    | VALUES,
+)
 def test_a_payment_is_the_same_wherever_it_comes_from(acct: str, paid: Any) -> None:
     line = {"id": "payment/dl@1:1", "area": AREA.id, "ts": DAY, "at": 5, "users": {acct: paid}}
     good, _ = check(line["users"])

@@ -17,6 +17,7 @@ from worlds import EPOCH, FIRST_WEEK, World
 
 from analytics.bolts import BOLTS
 from analytics.core.areas import Area, Areas
+from analytics.core.exchange import Exchange
 from analytics.core.periods import zone
 from analytics.core.reference import run
 from analytics.timers import TIMERS, start
@@ -205,7 +206,8 @@ def _listed(cell: str) -> list[str]:
 def _of_records(example: Example) -> list[dict]:
     """Return the bolt's documents in the order of their rows; where a row is of none, that is told."""
     where = _zone(example.happened)
-    areas = Areas([Area("one", "game", "plat", where)])
+    exchange = Exchange("game", "CNY", "CNY", {"USD": [("2024-01-01", "7.125")]})
+    areas = Areas([Area("one", "game", "plat", where, exchange=exchange)])
     runner = run(
         BOLTS.values(), areas, [_record(row, n, where) for n, row in enumerate(example.happened.records())]
     )
@@ -269,17 +271,22 @@ def _record(row: dict[str, str], n: int, where) -> tuple[str, dict]:
     base = {"area": "one", "ts": ts, "id": f"page:{n + 1}"}
     if kind == "payment":
         users = dict(one.split(" ", 1) for one in _listed(row["users"]))
-        paid = {
-            acct: {"times": int(what.split(" for ")[0]), "amount": float(what.split(" for ")[1])}
-            for acct, what in users.items()
-        }
-        return "payment", base | {"users": paid}
+        return "payment", base | {"users": {acct: _paid(what) for acct, what in users.items()}}
     if kind == "syncuser":
         return "syncuser", base | {name: str(data[name]) for name in ("uid", "acctid")} | {
             "grade": data["grade"],
             "rest_yuanbao": data.get("rest_yuanbao", 0),
         }
     return f"gamelog.{OP_CODES.get(kind, kind)}", base | {"data": data}
+
+
+def _paid(text: str) -> dict[str, object]:
+    """Return what an answer says of an acct: "2 for 8.50 USD less 3"."""
+    times, _, amounts = text.partition(" for ")
+    amount, _, refunded = amounts.partition(" less ")
+    number, _, currency = amount.partition(" ")
+    more = {"refunded": float(refunded)} if refunded else {}
+    return {"times": int(times), "amount": float(number), "currency": currency} | more
 
 
 def _value(text: str) -> int | str:

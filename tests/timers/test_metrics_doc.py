@@ -31,17 +31,16 @@ def described() -> dict[str, set[str]]:
 
 
 def general(field: str) -> str:
-    """Return how the tables of fields name a field: of its numbers `n`, of its levels `grade`; of a funnel's steps `n`."""
+    """Return how the tables of fields name a field: of its numbers and of a funnel's steps `n`, of its levels `grade`, of its
+    currencies `CURRENCY`."""
     head, *rest = field.split(".")
-    return ".".join(
-        [
-            head,
-            *(
-                "grade" if head == "levels" else "n" if name.isdigit() or "-" in name else name
-                for name in rest
-            ),
-        ]
-    )
+    return ".".join([head, *(_general(head, name) for name in rest)])
+
+
+def _general(head: str, name: str) -> str:
+    if name in ("CNY", "USD"):
+        return "CURRENCY"
+    return "grade" if head == "levels" else "n" if name.isdigit() or "-" in name else name
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.said.section}-{one.bolt}")

@@ -145,7 +145,8 @@ def test_every_page_and_every_table_is_there(filled: tuple[FlaskClient, Document
     assert answer.status_code == 200 and "script-src 'self';" in answer.headers["Content-Security-Policy"]
     assert "Nothing here" not in answer.text
     for of, table in CSVS:
-        assert of != page or f"/api/v1/{page}/{table}.csv" in answer.text
+        # A game of one currency has no table of them.
+        assert of != page or table == "currencies" or f"/api/v1/{page}/{table}.csv" in answer.text
         assert client.get(f"/api/v1/{of}/{table}.csv").mimetype == "text/csv"
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
-from month import HOUR, LAST, Month, a_month
+from month import FIRST, HOUR, LAST, Month, a_month
 
 from analytics.runtime.balance import engine_balance
 from analytics.runtime.engine_report import EngineReport
@@ -134,6 +134,32 @@ def test_money_has_two_decimals_and_the_sign_of_its_game(month, monkeypatch):
     )
     assert len(amounts) > 50 and all(re.fullmatch(r"¥[\d,]+\.\d\d", amount) for amount in amounts)
     assert "¥" not in read(month, "/payment?game=wsdx")
+
+
+def test_amounts_in_each_currency_have_their_own_sign(month, monkeypatch):
+    days = month.some("revenueday_total", game="wsdx", scope="game")
+    euros, net, refunds = (
+        sum(one.get("net_in", {}).get("EUR", 0) for one in days),
+        sum(one["net"] for one in days),
+        sum(one["refunds"] for one in days),
+    )
+    assert euros and refunds
+    everything = f"/payment?game=wsdx&from={FIRST}&to={LAST}"
+    assert 'id="table-currencies"' not in read(month, everything)
+    several = {"currency": "USD", "signs": {"EUR": "€", "USD": "$"}, "rates": {"EUR": {"2026-01-01": "1.1"}}}
+    games = month.data.config.games
+    monkeypatch.setitem(games, "wsdx", msgspec.structs.replace(games["wsdx"], **several))
+    page = read(month, everything)
+    assert field(page, "EUR", "net") == money(euros, "€") and field(page, "EUR", "converted").startswith("$")
+    found = rows(month, everything.replace("?", "/currencies.csv?").replace("/payment", "/api/v1/payment"))
+    assert round(sum(float(one["converted"]) for one in found), 2) == round(net, 2)
+    assert round(
+        sum(
+            float(row["refunds"])
+            for row in rows(month, f"/api/v1/payment/money.csv?game=wsdx&from={FIRST}&to={LAST}")
+        ),
+        2,
+    ) == round(refunds, 2)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -108,7 +108,7 @@ def scopes(
         for scope in of[area]:
             scope.login[day] |= accts.of_day(LOGIN, area, ts)
             scope.signup[day] |= accts.of_day(SIGNUP, area, ts)
-            for acct, (_, cents) in payments.of_day(area, ts).items():
+            for acct, cents in payments.payers(area, ts).items():
                 scope.paid[day][acct] += cents
                 scope.reached[PAYMENT, day][acct] = ts
     return [*areas.values(), *totals.values()]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from analytics.simulate.subledgers.common import Calendar, Documents, Fields, Servers, share
+from analytics.simulate.subledgers.common import Calendar, Documents, Fields, Servers, money, share
 
 COINS = ("count", "amount", "users", "gain_count", "gain_amount")
 SUMMED: Mapping[str, tuple[str, ...]] = {
@@ -27,7 +27,8 @@ def totals(documents: Documents, servers: Servers, calendar: Calendar, today: in
     found = {
         f"{name}_total": _summed(name, documents.get(name, {}), servers, calendar, today) for name in SUMMED
     }
-    return {**found, "areas_total": _tables(documents["kpi"])}
+    revenue = _revenue(documents["revenueday"], servers, calendar, today)
+    return {**found, "revenueday_total": revenue, "areas_total": _tables(documents["kpi"])}
 
 
 def _summed(
@@ -52,6 +53,30 @@ def _summed(
         elif name == "mainline":
             document["finish_rate"] = share(document["finish_users"], document["accept_users"])
     return result
+
+
+def _revenue(
+    documents: dict[str, Fields], servers: Servers, calendar: Calendar, today: int
+) -> dict[str, Fields]:
+    """Return the sums of ``revenueday``, in cents on the way."""
+    heads: dict[str, Fields] = {}
+    sums: dict[str, Counter[str]] = {}
+    tables: dict[str, dict[str, Counter[str]]] = {}
+    for one in documents.values():
+        for begin, about in servers[one["area"]].totals:
+            id_ = f"{begin}:{one['ts']}"
+            heads[id_] = {**about, "ts": one["ts"], "final": calendar.day(one["ts"]) < today}
+            amounts = {name: round(100 * one[name]) for name in ("gross", "refunds", "net")}
+            sums.setdefault(id_, Counter()).update(amounts)
+            for name in ("gross_in", "refunds_in", "net_in", "converted"):
+                entries = {currency: round(100 * amount) for currency, amount in one[name].items()}
+                tables.setdefault(id_, {}).setdefault(name, Counter()).update(entries)
+    return {
+        id_: head
+        | {name: money(cents) for name, cents in sums[id_].items()}
+        | {name: {one: money(cents) for one, cents in table.items()} for name, table in tables[id_].items()}
+        for id_, head in heads.items()
+    }
 
 
 def _tables(kpi: dict[str, Fields]) -> dict[str, Fields]:

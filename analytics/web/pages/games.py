@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from analytics.config.currencies import sign
 from analytics.web.answers import Change, Date, Final, Money, PerHead, filled, labelled, means
 from analytics.web.charts import Chart, Series
 from analytics.web.data import Data
@@ -109,7 +110,7 @@ def _row(data: Data, look: Look, by_day: dict[date, Figures]) -> GameRow:
         GameRow,
         last,
         game=place.game,
-        currency=data.config.games[place.game].currency,
+        currency=sign(data.config.games[place.game]),
         day=str(place.last),
         change=change(last.dau, before.dau),
         revenue_sum=round(sum(one.revenue for one in by_day.values()), 2),

@@ -38,6 +38,7 @@ from analytics.web.reading.arithmetic import money
 from analytics.web.reading.curves import joined
 from analytics.web.reading.figures import NOTHING, Figures, figures
 from analytics.web.reading.forecast import Forecast, forecasts
+from analytics.web.reading.revenue import CurrencySum, RevenueDay, by_currency, revenue_days, with_signs
 from analytics.web.tables import ACCTS, Column, Table
 from analytics.web.translation import Translate
 
@@ -110,6 +111,8 @@ class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
 
     days: list[PayDay]
     total: Annotated[Money, means("All money that was paid on the days shown.")]
+    money: Annotated[list[RevenueDay], means("every day of the scope; none where a segment is asked for")]
+    currencies: Annotated[list[CurrencySum], means("none for games that have one, and where a segment is asked for")]  # fmt: skip
     ltv: Annotated[list[LtvCohort], means("one curve for each day of the scope with sign-ups")]
     ltv_average: list[LtvAverage]
     forecast: Annotated[
@@ -148,6 +151,8 @@ def view(data: Data, filters: Filters) -> PaymentAnswer:
         at=look.at,
         days=days,
         total=money(sum(day.revenue for day in days)),
+        money=[] if look.place.value else revenue_days(look),
+        currencies=[] if look.place.value else by_currency(look),
         ltv=cohorts,
         ltv_average=list(_average(cohorts)),
         forecast=list(forecasts(look)),
@@ -300,6 +305,14 @@ DAYS = Table(
     has_final=True,
     lists=ACCTS,
 )
+MONEY = Table("money", "Gross and refunds", RevenueDay, "day gross refunds refund_rate net", has_final=True)
+CURRENCIES = Table(
+    "currencies",
+    "By currency",
+    CurrencySum,
+    "currency gross refunds net converted",
+    rows=lambda answer: with_signs(answer.currencies),
+)
 TOP_ACCTS = Table(
     "top",
     "Top payers",
@@ -366,12 +379,14 @@ PAGE = DashboardPage(
     view=view,
     has_segments=True,
     icon="M2 4h12v8H2zM2 7h12M5 10h2",
-    tables=(DAYS, TOP_ACCTS, LTV, FORECAST),
+    tables=(DAYS, MONEY, CURRENCIES, TOP_ACCTS, LTV, FORECAST),
     panels=(
         Panel(DAYS.only("revenue"), INCOME, "two-thirds"),
         Panel(DAYS.only("payers", "new_payers"), PAYERS, "third"),
         Panel(DAYS.only("pay_rate", "new_pay_rate", "payers", "dau"), PAY_RATE, "half"),
         Panel(DAYS.only("arpu", "arppu", "revenue", "payers", "dau"), HEADS, "half"),
+        Panel(MONEY, of_all=True, note=lambda answer, t: t("refunds count on the day of the payment")),
+        Panel(CURRENCIES, of_all=True, optional=True, note=lambda answer, t: t("all days together")),
         Panel(LTV, WORTH, note=_worth_note),
         Panel(FORECAST, note=_forecast_note),
         Panel(TOP_ACCTS, of_all=True, note=lambda answer, t: t("since the beginning, in these areas")),
