@@ -1,4 +1,5 @@
-"""Whether documents are as the configuration says: the game and plat of areas, where days begin, and which accts are excluded."""
+"""Whether documents are as the configuration says: the game and plat of areas, where days begin, which accts are excluded, and
+at which rates payments are converted."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,6 +9,7 @@ import gevent.pool
 from analytics.config import Config, areas, groups
 from analytics.errors import AnalyticsError
 from analytics.runtime.exclusion_notes import ExclusionNotes
+from analytics.runtime.rate_notes import RateNotes
 from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.store import Store
 from analytics.store.store import Document
@@ -26,7 +28,7 @@ BACK = ", or change the configuration back"
 
 
 def contradictions(config: Config, store: Store) -> list[str]:
-    """Return what documents say and the configuration does not: a sentence for each area and whole game, and for excluded accts.
+    """Return what documents say and the configuration does not: a sentence for each area and whole game, for excluded accts and for rates.
 
     Raises:
         Unavailable: the store does not answer.
@@ -47,15 +49,15 @@ def contradictions(config: Config, store: Store) -> list[str]:
     if failed:
         raise failed[0]
     bolts = [bolt for members in groups(config).values() for bolt in members]
-    return [*found, *ExclusionNotes(config, store).sentences(bolts)]
+    return [*found, *ExclusionNotes(config, store).sentences(bolts), *RateNotes(config, store).sentences()]
 
 
 def summary(config: Config, found: list[str]) -> str:
     """Return the first of several contradictions, how many more there are, and what to do."""
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     advice = ADVICE.format(derive="engine backfill" if config.engine.kind else "rebuild")
-    # Of excluded accts, what came in meanwhile is missing then.
-    back = "" if any(".excluded: " in one for one in found) else BACK
+    # Of excluded accts, what came in meanwhile is missing then; of rates, it is converted at others.
+    back = "" if any(".excluded: " in one or ".rates: " in one for one in found) else BACK
     return f"{'; '.join(found[:SHOWN])}{more}: {advice}{back}"
 
 

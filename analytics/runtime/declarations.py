@@ -23,6 +23,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.exclusion_notes import SEVERAL, ExclusionNotes
 from analytics.runtime.nodes import readers
+from analytics.runtime.rate_notes import RateNotes
 from analytics.spouts.ends import journal_folders
 from analytics.store import POSITIONS, Store, Write
 
@@ -44,6 +45,7 @@ class Declarations:
     def __init__(self, config: Config, store: Store) -> None:
         self._own = fingerprints(config)
         self._excluded = ExclusionNotes(config, store)
+        self._rates = RateNotes(config, store)
         self._store = store
 
     def load(self) -> dict[str, Declared]:
@@ -56,12 +58,13 @@ class Declarations:
         }
 
     def changed(self, bolts: Collection[str]) -> set[str]:
-        """Return those of ``bolts`` whose documents were counted by another declaration, or with other accts excluded.
+        """Return those of ``bolts`` whose documents were counted by another declaration, with other accts excluded, or at other rates.
 
         Raise Unavailable as :meth:`load` does.
         """
         own = {bolt for bolt, noted in self.load().items() if noted.declaration != self._own[bolt]}
-        return own.intersection(bolts).union(self._excluded.changed(bolts))
+        others = self._excluded.changed(bolts).keys() | self._rates.changed_bolts(bolts)
+        return own.intersection(bolts) | others
 
     def note_first_runs(self, bolts: Mapping[str, Bolt], refill: Refill | None) -> None:
         """Note those of ``bolts`` that run for the first time, and a declaration of which there are no documents yet. Where a bolt goes
@@ -74,6 +77,7 @@ class Declarations:
             Unavailable: broker or store do not answer. Call again.
         """
         self._excluded.note_first_runs(bolts)
+        self._rates.note_first_runs(bolts)
         own = {name: bolt for name, bolt in bolts.items() if name in self._own}
         known = self.load() if own else {}
         for name, bolt in own.items():
@@ -88,6 +92,7 @@ class Declarations:
     def note_rebuilt(self, bolts: Collection[str]) -> None:
         """Note that the documents of these bolts say all that the journals hold, by their declarations."""
         self._excluded.note_rebuilt(bolts)
+        self._rates.note_rebuilt(bolts)
         for name in bolts:
             if name in self._own:
                 self._write(name, 0)

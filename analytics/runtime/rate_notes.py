@@ -1,0 +1,134 @@
+"""Whether payments were converted at the rates that the configuration says now.
+
+Where workers start, they note the currencies of each game: in the collection ``positions``, ``{"_id": "rates:dl", "currencies": "CNY …",
+"rates": {"USD": {"2026-03-01": "7.1034"}}, "since": "2026-03-02"}``. ``since`` is the first day whose payments may have been converted at other
+rates, "" where there is none. A rebuild of all days of all bolts that read payments takes it back.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import msgspec
+
+from analytics.config import Config, Game, areas, catalogue
+from analytics.store import POSITIONS, Store, Write
+
+TOPIC = "payment"
+ALL_DAYS = "2000-01-01"
+"""Since when payments differ if their currencies do, not their rates."""
+
+Rates = dict[str, dict[str, str]]
+
+
+class RateNote(msgspec.Struct, frozen=True):
+    """What payments of a game were converted by. ``currencies``: the game's, and those of its areas that have others."""
+
+    currencies: str = ""
+    rates: Rates = {}
+    since: str = ""
+
+    def differs_since(self, other: "RateNote") -> str:
+        """Return the first day on which ``other`` converts otherwise, or a day before it; "" where there is none."""
+        if self.currencies != other.currencies:
+            return ALL_DAYS
+        names = sorted(self.rates.keys() | other.rates.keys())
+        days = (_first_difference(self.rates.get(one, {}), other.rates.get(one, {})) for one in names)
+        return min(filter(None, days), default="")
+
+
+class RateNotes:
+    """The notes of what payments were converted by."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self._store = store
+        self._areas = areas(config)
+        self._zones = {area.game: area.zone for area in self._areas.values()}
+        self._now = {name: _note(game) for name, game in config.games.items() if name in self._zones}
+        bolts = catalogue(config)
+        self._readers = {
+            name for name, bolt in bolts.items() if TOPIC in bolt.reads and not bolt.of_excluded
+        }.difference(config.worker.left_out)
+
+    def changed(self) -> dict[str, str]:
+        """Return, by game, since which day payments were converted at other rates than now. Raise Unavailable as a store does."""
+        found = {}
+        for game, noted in self._load().items():
+            days = filter(None, (noted.since, noted.differs_since(self._now[game])))
+            if (since := min(days, default="")) and self._is_paid(game, since):
+                found[game] = since
+        return found
+
+    def changed_bolts(self, bolts: Collection[str]) -> set[str]:
+        """Return those of ``bolts`` of which some documents were."""
+        return self._readers.intersection(bolts) if self.changed() else set()
+
+    def sentences(self) -> Iterator[str]:
+        """Yield, for each game with such payments, that there are some, and what is enough to correct them."""
+        bolts = " ".join(f"--bolt {name}" for name in sorted(self._readers))
+        for game, since in sorted(self.changed().items()):
+            days = "payments" if since == ALL_DAYS else f"payments since {since}"
+            yield f"games.{game}.rates: {days} were converted at other rates than now ({bolts} is enough)"
+
+    def note_first_runs(self, bolts: Collection[str]) -> None:
+        """Note by what payments are converted from now on."""
+        if self._readers.isdisjoint(bolts):
+            return
+        for game, noted in self._load().items():
+            now = self._now[game]
+            differs = noted.differs_since(now)
+            if differs and not self._is_paid(game, differs):
+                differs = ""  # nothing was converted at others
+            since = min(filter(None, (noted.since, differs)), default="")
+            self._write(game, noted, msgspec.structs.replace(now, since=since))
+
+    def note_rebuilt(self, bolts: Collection[str]) -> None:
+        """Note that the payments in the documents of these bolts are converted as the configuration says now."""
+        if self._readers <= {*bolts}:
+            for game, noted in self._load().items():
+                self._write(game, noted, self._now[game])
+
+    def _load(self) -> dict[str, RateNote]:
+        found = self._store.load(POSITIONS, [_id(game) for game in self._now])
+        return {
+            game: msgspec.convert({**found.get(_id(game), {})}, RateNote, strict=False) for game in self._now
+        }
+
+    def _write(self, game: str, noted: RateNote, note: RateNote) -> None:
+        if note != noted:
+            document: dict[str, Any] = {**msgspec.to_builtins(note), "_v": 1}
+            self._store.write(POSITIONS, [Write(_id(game), document, None)])
+
+    def _is_paid(self, game: str, since: str) -> bool:
+        """Whether there are payments of a game since a day."""
+        somewhere = self._zones[game]
+        begin = somewhere.day_after(somewhere.day_of(since), -1)  # a day may begin earlier elsewhere
+        for one in self._store.rows("paysummary", ["area", "ts"], game=game, since=begin):
+            local = self._areas[one["area"]].zone if one["area"] in self._areas else somewhere
+            if one["ts"] >= local.day_of(since):
+                return True
+        return False
+
+
+def _note(game: Game) -> RateNote:
+    others = sorted(
+        f"{area} {one.currency}"
+        for area, one in game.areas.items()
+        if one.currency not in ("", game.currency)
+    )
+    if not game.rates and not others:
+        return RateNote()
+    return RateNote("; ".join([game.currency, *others]), game.rates)
+
+
+def _first_difference(before: dict[str, str], after: dict[str, str]) -> str:
+    """Return the first day on which the rates of a currency differ, "" where there is none. A day without one has the one before."""
+    rates: tuple[str | None, str | None] = (None, None)
+    for day in sorted(before.keys() | after.keys()):
+        rates = before.get(day, rates[0]), after.get(day, rates[1])
+        if rates[0] != rates[1]:
+            return day
+    return ""
+
+
+def _id(game: str) -> str:
+    return f"rates:{game}"
