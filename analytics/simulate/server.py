@@ -4,6 +4,7 @@
 /clock                                     {"now": simulated Unix seconds; earlier events are reported}
 /logs/<area>/gamelog.log                   a growing log; GET with Range, HEAD
 /payment?area=&day=YYYY-MM-DD&page=1       {"users": {acct: {"times", "amount", "refunded"}}, "next": page or null}
+                                           of wsdx {"orders": [{"order_id", "acct", "amount", "status"}], "next": …}
 /syncuser?area=&since=0&page=1             {"roles": [{…}], "next": page or null}
 
 Roles change while a client fetches page after page. All pages of an answer are of the same moment: ``next`` also names the
@@ -23,8 +24,12 @@ from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from analytics.simulate.faults import SOCKET_KEY, Environ, Faults, StartResponse
 from analytics.simulate.game import LOG_NAME, SimulatedGame
+from analytics.simulate.subledgers.payments import LedgerOrder
 
 PAGE_SIZE = 500  # entries
+WITH_ORDERS = {"wsdx"}
+"""The games whose payments are answered order by order."""
+
 ANSWERS_KEPT = 16  # whose further pages may still be asked for
 CHUNK = 1 << 16
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)$")
@@ -94,8 +99,12 @@ class Site:
             day = self._game.day_start(query.get("day", ""))
         except ValueError:
             raise Problem(HTTPStatus.BAD_REQUEST, "day: expected YYYY-MM-DD") from None
+        number = _number(query, "page", 1)
+        if next(one.game for one in self._game.servers if one.id == area) in WITH_ORDERS:
+            orders, following = _page(self._game.ledger.orders(area, day), number)
+            return {"orders": [_order(one) for one in orders], "next": following}
         paid = list(self._game.ledger.payments(area, day).items())
-        page, following = _page(paid, _number(query, "page", 1))
+        page, following = _page(paid, number)
         users = {
             acct: {"times": one.times, "amount": one.gross / 100, "refunded": one.refunds / 100}
             for acct, one in page
@@ -161,6 +170,11 @@ def serve(game: SimulatedGame, port: int = 0, token: str = "", faults: float = 0
     server = WSGIServer(("127.0.0.1", port), site, handler_class=Handler, log=None, error_log=None)
     server.start()
     return server
+
+
+def _order(order: LedgerOrder) -> dict[str, Any]:
+    status = "refunded" if order.refunded else "paid"
+    return {"order_id": order.id, "acct": order.acct, "amount": order.cents / 100, "status": status}
 
 
 def _number(query: dict[str, str], name: str, default: int) -> int:

@@ -44,9 +44,9 @@ def users_of(page: Mapping[str, Any]) -> Mapping[str, Any]:
     if users == []:
         return {}
     if not isinstance(users, dict):
-        raise RecordError(
-            f"$.users: expected an object, got {shown(users) if 'users' in page else 'nothing'}"
-        )
+        if "users" not in page:
+            raise RecordError("$.users: expected an object, or an array $.orders, got nothing")
+        raise unlike("$.users", "an object", users)
     return users
 
 

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from analytics.config import Config
 from analytics.core.areas import Areas
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
+from analytics.spouts.knownorders import KnownOrders
+from analytics.spouts.orders import ids_of, orders_of, taken, users_of_orders
 from analytics.spouts.outbox import JournalLine
 from analytics.spouts.paid import (
     NOTHING,
@@ -37,6 +41,17 @@ BATCH_USERS = 200_000
 """So many accounts travel together, and one answer more: a message has a largest size."""
 
 Users = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DayAnswer:
+    """What an interface says of a day, unchecked: by account, or its orders one by one."""
+
+    users: Users
+    orders: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.users) + len(self.orders or ())
 
 
 class PaymentState(PollingState):
@@ -68,13 +83,13 @@ class PaymentLine(JournalLine):
 class Snapshot:
     """An answer that tells something new. ``payers``: who has paid on its day once it is published."""
 
-    answer: Answer[AreaDay, Users]
+    answer: Answer[AreaDay, DayAnswer]
     users: bytes
     digest: str
     payers: Accts
 
 
-class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
+class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
     """The node ``payment``."""
 
     name = NAME
@@ -83,6 +98,7 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
         self._settings = config.payment
         super().__init__(config, areas, self._settings, PaymentState, PaymentLine)
         self._others = read_otherwise(schemas_of(config))
+        self._orders: KnownOrders | None = None  # made when the first order comes
         self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
 
     def start(self) -> None:
@@ -103,6 +119,8 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
 
     def _close(self) -> None:
         self._payers.close()
+        if self._orders is not None:
+            self._orders.close()
 
     def _plan(self, now: float) -> list[AreaDay]:
         known = dict(self._days.settled)
@@ -115,17 +133,23 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
         self._open_keys = open_keys
         return days
 
-    def _ask(self, day: AreaDay) -> Iterator[Users]:
-        """Yield all pages' users as one, unchecked."""
+    def _ask(self, day: AreaDay) -> Iterator[DayAnswer]:
+        """Yield all pages as one, unchecked."""
         area = day.area
         fields = {"game": area.game, "plat": area.plat, "area": area.id}
         users: Users = {}
+        orders: list[Any] | None = None
         for page, raw in self._client.pages(fields | {"day": day.date, "ts": str(day.ts)}, MAX_ANSWER):
             try:
-                users.update(users_of(page))
+                if (some := orders_of(page)) is not None:
+                    orders = [*(orders or ()), *some]
+                if some is None or "users" in page:
+                    users.update(users_of(page))
             except RecordError as error:
                 raise BadAnswer(str(error), raw) from error
-        yield users
+            if users and orders is not None:
+                raise BadAnswer("$.orders: expected users or orders, got both", raw)
+        yield DayAnswer(users, orders)
 
     def _work(self) -> None:
         """Publish the answers that tell something new: one batch a game."""
@@ -182,14 +206,14 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
         self,
         digests: dict[str, str],
         payers: dict[str, Accts],
-        answers: Iterable[Answer[AreaDay, Users]] = (),
+        answers: Iterable[Answer[AreaDay, DayAnswer]] = (),
     ) -> None:
         self._payers.arrived(payers)
         self._state.digests.update(digests)
         for answer in answers:
             self._answered(answer.question, answer.begun)
 
-    def _snapshot(self, answer: Answer[AreaDay, Users]) -> Snapshot | None:
+    def _snapshot(self, answer: Answer[AreaDay, DayAnswer]) -> Snapshot | None:
         """Return what an answer tells that is new, None where it is of no use or tells nothing new."""
         day = answer.question
         if not self._days.is_open(day):
@@ -199,13 +223,16 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
             if isinstance(answer.error, BadAnswer):
                 self._put_aside(day, [("", str(answer.error), answer.error.raw)])
             return None
-        good, bad = check(answer.result, self._others, day.area.exchange, day.date)
         self._errors.pop(day.key, None)
+        said = answer.result
+        users = said.users if said.orders is None else self._users_of(day, said.orders)
+        good, bad = check(users, self._others, day.area.exchange, day.date)
         if bad:
             self._fails(day.key, next(iter(bad.values())))
-            self._put_aside(day, [self._rejection(answer, acct, reason) for acct, reason in bad.items()])
+            rejections = [self._rejection(answer, acct, users[acct], why) for acct, why in bad.items()]
+            self._put_aside(day, rejections)
         before, payers = self._payers.of(day.key), payers_of(good)
-        left_out = before.difference(answer.result)
+        left_out = before.difference(users)
         new, known = digest(good), self._digests.get(day.key)
         if (new == known and not left_out) or (not payers and known is None):
             self._unchanged += 1
@@ -216,10 +243,23 @@ class PaymentSpout(PollingSpout[AreaDay, Users, PaymentState, PaymentLine]):
         self._payers.expect({day.key: payers})
         return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers)
 
-    def _rejection(self, answer: Answer[AreaDay, Users], acct: str, reason: str) -> tuple[str, str, bytes]:
+    def _users_of(self, day: AreaDay, said: list[Any]) -> Users:
+        """Return what the accounts paid by the orders of an answer. Orders that can't be used are rejected."""
+        if self._orders is None:
+            self._orders = KnownOrders(self._config.data / "state" / "orders.sqlite")
+        known = self._orders.of(day.area.id, ids_of(said))
+        found, rejected = taken(said, day.ts, known)
+        self._orders.put(day.area.id, {id_: one for id_, one in found.items() if known.get(id_) != one})
+        if rejected:
+            self._fails(day.key, rejected[0].reason)
+            self._put_aside(day, [("", one.reason, msgspec.json.encode(one.raw)) for one in rejected])
+        return users_of_orders(found.values(), day.area.exchange)
+
+    def _rejection(
+        self, answer: Answer[AreaDay, DayAnswer], acct: str, paid: Any, reason: str
+    ) -> tuple[str, str, bytes]:
         """Return an account's digest, why it was rejected, and the payment tuple that it would have made."""
-        assert answer.result is not None
-        users = encoded({acct: answer.result[acct]})
+        users = encoded({acct: paid})
         return text_digest(users), reason, payment_tuple(answer.question, answer.at, users)
 
     def _put_aside(self, day: AreaDay, found: list[tuple[str, str, bytes]]) -> None:

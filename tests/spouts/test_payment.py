@@ -220,6 +220,31 @@ def test_whom_a_later_answer_leaves_out_has_paid_nothing(spout, till, broker):
     assert broker.tuples("payment")[-1]["users"] == {"ann": {"times": 1, "amount": 6}}
 
 
+def test_orders_are_added_up_and_keep_what_they_first_said(spout, till, broker, tmp_path):
+    def order(id_, amount, status="paid", acct="ann"):
+        return {"order_id": id_, "acct": acct, "amount": amount, "status": status}
+
+    till.paid[DL, "2015-01-08"] = {
+        "orders": [order(1, 6), order(2, 30), order(1, 6), order(3, 1, acct="bob")]
+    }
+    node = spout()
+    rounds(node, 2)
+    bob, both = {"times": 1, "amount": 1}, {"times": 2, "amount": 36}
+    assert broker.tuples("payment")[-1]["users"] == {"ann": both, "bob": bob}
+    till.paid[DL, "2015-01-08"] = {"orders": [order(2, 30, "refunded"), order(1, 7), order(3, 1, acct="bob")]}
+    rounds(node, 2)
+    spout.stop(node)
+    refunded = {"ann": both | {"refunded": 30}, "bob": bob}
+    node = spout()
+    rounds(node, 2)
+    assert [one["users"] for one in broker.tuples("payment")][1:] == [refunded]
+    (rejected,) = read(tmp_path / "data")
+    assert rejected.reason.startswith('$.orders.*.amount: expected 6.0, as before, got 7.0 for order "1"')
+    till.paid[DL, "2015-01-08"] = {"orders": [order(1, 6)], "users": {"cho": both}}
+    rounds(node, 2)
+    assert "expected users or orders, got both" in node.state()["last_error"]
+
+
 @pytest.mark.parametrize("lost", ["payment.json", "payment.sqlite*", "payment.*"])
 def test_after_a_loss_the_journal_says_who_had_paid(spout, till, broker, tmp_path, lost):
     till.paid[DL, "2015-01-08"] = users(ann=6, bob=15)
@@ -350,7 +375,7 @@ def test_a_broken_answer_is_shown_and_mended_by_the_next(spout, till, broker, bo
     ("body", "reason"),
     [
         ({"users": [1]}, "$.users: expected an object, got [1]"),
-        ({"user": {}}, "$.users: expected an object, got nothing"),
+        ({"user": {}}, "$.users: expected an object, or an array $.orders, got nothing"),
         ([1, 2], "$: expected an object, got [1,2]"),
         ({"users": {}, "next": {"p": 1}}, '$.next: expected another page or null, got {"p":1}'),
         ({"users": {"a": 5}}, "$.users.*: expected an object, got 5"),

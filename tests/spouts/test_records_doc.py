@@ -18,6 +18,7 @@ from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.core.tuples import Payment, Syncuser
 from analytics.errors import RecordError
+from analytics.spouts.orders import orders_of, taken
 from analytics.spouts.paid import check, users_of
 from analytics.spouts.poller import BadAnswer, Client
 from analytics.spouts.records import convert
@@ -52,6 +53,8 @@ def rejections(kind: str, text: str) -> list[str]:
     answer = json.loads(text)
     if kind == "payments":
         return list(check(users_of(answer))[1].values())
+    if kind == "orders":
+        return [one.reason for one in taken(orders_of(answer) or users_of(answer), 0, {})[1]]
     assert kind == "roles"
     return [reason for reason, _ in sorted_out(roles_of(answer), AREA, NOW)[1]]
 

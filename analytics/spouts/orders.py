@@ -1,0 +1,142 @@
+"""Orders that a payment interface names one by one: checked, each counted once, and added up by account. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from analytics.core.exchange import Exchange
+from analytics.core.schema import fields_of, shown, unlike
+from analytics.core.tuples import MOST_MONEY, Player, Text, cents
+from analytics.errors import RecordError
+
+MONEY = msgspec.Meta(ge=0, le=MOST_MONEY)
+WHERE = "$.orders.*"
+
+
+class _OrderFields(msgspec.Struct):
+    """An order as an interface says it. ``refunded``: how much was refunded; None: nothing, or all where ``status`` says so."""
+
+    order_id: Player
+    acct: Player
+    amount: Annotated[float, MONEY]
+    status: Literal["paid", "refunded"]
+    refunded: Annotated[float, MONEY] | None = None
+    currency: Text | None = None
+
+
+_FIELDS = fields_of(_OrderFields)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is known of an order that was paid on the day that starts at ``day``. Amounts in cents; ``currency`` "": the area's."""
+
+    day: int
+    acct: str
+    amount: int
+    currency: str
+    refunded: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedOrder:
+    """An order that can't be used, as it was said, and why."""
+
+    raw: Any
+    reason: str
+
+
+def orders_of(page: Mapping[str, Any]) -> list[Any] | None:
+    """Return a page's ``orders``, unchecked, None where it has none. Raise RecordError where they are no array."""
+    orders = page.get("orders")
+    if orders is not None and not isinstance(orders, list):
+        raise unlike("$.orders", "an array", orders)
+    return orders
+
+
+def ids_of(said: Iterable[Any]) -> list[str]:
+    """Return the ids that orders have, as far as they have any."""
+    return [
+        str(one["order_id"])
+        for one in said
+        if isinstance(one, dict) and isinstance(one.get("order_id"), str | int)
+    ]
+
+
+def taken(
+    said: Iterable[Any], day: int, known: Mapping[str, Order]
+) -> tuple[dict[str, Order], list[RejectedOrder]]:
+    """Return the orders of an answer by id, in whatever order it names them, and those that are rejected.
+
+    An order that is named twice counts once; once refunded, it stays so. One that differs from what is known of it is rejected, and
+    counts as it is known.
+
+    Args:
+        day: the start of the day that was asked about.
+        known: by id, what earlier answers said.
+    """
+    found: dict[str, Order] = {}
+    rejected: list[RejectedOrder] = []
+    for one in said:
+        id_ = next(iter(ids_of([one])), "")
+        before = found.get(id_) or known.get(id_)
+        try:
+            order = _order(one, day)
+            if before is not None:
+                order = _again(before, order)
+        except RecordError as error:
+            rejected.append(RejectedOrder(one, f"{error} for order {shown(id_)}"))
+            if before is None or before.day != day:
+                continue
+            order = before
+        found[id_] = order
+    return found, rejected
+
+
+def users_of_orders(orders: Iterable[Order], exchange: Exchange | None) -> dict[str, Any]:
+    """Return what each account paid, as an answer without orders says it. ``exchange``: None: there is one currency."""
+    sums: dict[str, dict[str, list[int]]] = {}
+    for one in orders:
+        currency = (one.currency or exchange.own) if exchange is not None else ""
+        amounts = sums.setdefault(one.acct, {}).setdefault(currency, [0, 0, 0])
+        for place, number in enumerate((1, one.amount, one.refunded)):
+            amounts[place] += number
+    users = {}
+    for acct, by_currency in sums.items():
+        first, *more = [_paid(currency, *by_currency[currency]) for currency in sorted(by_currency)]
+        users[acct] = first | ({"other_currencies": more} if more else {})
+    return users
+
+
+def _paid(currency: str, times: int, amount: int, refunded: int) -> dict[str, Any]:
+    return {"times": times, "amount": amount / 100, "refunded": refunded / 100, "currency": currency}
+
+
+def _order(value: Any, day: int) -> Order:
+    if not isinstance(value, dict):
+        raise unlike(WHERE, "an object", value)
+    for field in _FIELDS:
+        field.correct(value, WHERE)
+    refunded = value.get("refunded")
+    if refunded is None:
+        refunded = value["amount"] if value["status"] == "refunded" else 0
+    if refunded > value["amount"]:
+        raise unlike(f"{WHERE}.refunded", f"at most the amount, {shown(value['amount'])}", refunded)
+    currency = value.get("currency") or ""
+    return Order(day, value["acct"], cents(value["amount"]), currency, cents(refunded))
+
+
+def _again(before: Order, now: Order) -> Order:
+    """Return what is known of an order after it was named again. Raise RecordError where that differs."""
+    if before.day != now.day:
+        raise RecordError(
+            f"{WHERE}.order_id: expected an order of one day, got one that counts on another day"
+        )
+    for name in ("acct", "amount", "currency"):
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            old, new = (one / 100 if name == "amount" else one for one in (old, new))
+            raise unlike(f"{WHERE}.{name}", f"{shown(old)}, as before", new)
+    return replace(now, refunded=max(before.refunded, now.refunded))
