@@ -141,7 +141,7 @@ def test_what_pipes_have_put_in_is_checked_and_can_be_spared(path: Path) -> None
 
 
 @pytest.mark.parametrize("spoiled", ["header", "page"])
-@pytest.mark.parametrize("name", ["payment", "streams", "syncuser"])
+@pytest.mark.parametrize("name", ["orders", "payment", "streams", "syncuser"])
 def test_files_of_sqlite_are_checked(path: Path, name: str, spoiled: str) -> None:
     data, file = path.parents[1], path.with_name(f"{name}.sqlite")
     with closing(sqlite3.connect(file)) as db, db:
