@@ -12,7 +12,8 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.export.files import JournalFile
 from analytics.spouts.gamelog import rules_of
-from analytics.spouts.mapping.lines import MARK, plain_journal
+from analytics.spouts.mapping.lines import plain_journal
+from analytics.spouts.mapping.originals import MARK
 from analytics.spouts.rules import Rules
 
 _BLOCK = 4 << 20

@@ -28,6 +28,7 @@ from analytics.spouts.memory import Memory
 from analytics.spouts.outbox import alone
 from analytics.spouts.positions import SpoutState, StreamPosition
 from analytics.spouts.rejected import Reject, Rejected, reject
+from analytics.spouts.renaming import renaming_of
 from analytics.spouts.rules import Rules
 from analytics.spouts.schemas import schemas_of
 from analytics.spouts.shares import Bad, Share, by_source
@@ -372,10 +373,12 @@ def rules_of(config: Config, source: str = "", game: str = "", others: Rules | N
     opcodes = {name: one.opcodes for name, one in config.games.items() if one.opcodes}
     if others:
         there, schemas, mappings = others.areas, others.topics, others.mappings
+        renaming = others.renaming
     else:
         schemas = schemas_of(config)
         there, mappings = areas(config), line_mappings(config, schemas)
-    return Rules(there, opcodes, game, schemas, mappings, source)
+        renaming = renaming_of(config.data)
+    return Rules(there, opcodes, game, schemas, mappings, source, renaming)
 
 
 def _fit(works: list[Work]) -> bool:

@@ -26,6 +26,7 @@ from analytics.config import Polled
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
 from analytics.spouts.httpclient import open_session, reason, retry_after
+from analytics.spouts.renaming import Renaming
 from analytics.system.tasks import TaskGroup
 
 MAX_ANSWER = 128 << 20
@@ -112,9 +113,13 @@ class Pace:
 
 
 class Client:
-    """One interface. ``name`` is its table in the configuration; ConfigError where its token is not set."""
+    """One interface. ``name`` is its table in the configuration; ConfigError where its token is not set.
 
-    def __init__(self, settings: Polled, name: str) -> None:
+    ``renaming``: replaces forgotten accts in its answers; None: there are none.
+    """
+
+    def __init__(self, settings: Polled, name: str, renaming: Renaming | None = None) -> None:
+        self._renaming = renaming
         self._settings = settings
         self._shown = without_secrets(settings.url)
         self._pace = Pace()
@@ -154,7 +159,7 @@ class Client:
             size += len(raw)
             if size > most:
                 raise BadAnswer(f"$: expected at most {most >> 20} MiB in all pages, got more", raw)
-            yield answer, raw
+            yield (self._renaming.page(answer) if self._renaming is not None else answer), raw
             following = answer.get("next")
             if following is None:
                 return

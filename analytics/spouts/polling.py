@@ -15,6 +15,7 @@ from analytics.spouts.outbox import L, Outbox, OutboxState, alone
 from analytics.spouts.poller import Answer, Client, Poller, Q, R
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Reject, Rejected
+from analytics.spouts.renaming import renaming_of
 
 WAIT_SECONDS = 0.5
 BATCH_ANSWERS = 64
@@ -47,7 +48,7 @@ class PollingSpout(ABC, Generic[Q, R, S, L]):
         self._areas = areas
         self._kind = kind
         self._line = line
-        self._client = Client(settings, self.name)
+        self._client = Client(settings, self.name, renaming_of(config.data))
         self._poller = Poller(self._client, settings, self._plan, self._ask)
         self._file = StateFile(config.data / "state" / f"{self.name}.json")
         self._errors: dict[str, str] = {}

@@ -12,6 +12,7 @@ import msgspec
 
 from analytics.config import Config
 from analytics.spouts.journal import Journal, files
+from analytics.spouts.renaming import renaming_of
 
 PREFIX = "rejected"
 _NEWEST_FILES = 4  # each spout and worker writes to its own
@@ -71,6 +72,7 @@ class Rejected:
 
     def __init__(self, config: Config) -> None:
         self._journal = Journal(config, PREFIX)
+        self._renaming = renaming_of(config.data)
 
     def put(self, *, spout: str, source: str, reason: str, raw: bytes, n: int = 0) -> None:
         """Keep one record."""
@@ -78,6 +80,9 @@ class Rejected:
 
     def put_all(self, rejects: Iterable[Reject]) -> None:
         """Keep many with one write."""
+        if self._renaming is not None:
+            # Lines of a mapped source have pseudonyms already.
+            rejects = [one if one.mapping else self._renaming.reject(one, {}) for one in rejects]
         lines = [msgspec.json.encode(one) for one in rejects]
         if lines:
             self._journal.append(*lines)

@@ -163,6 +163,16 @@ def _seen(before: bytes | None) -> tuple[int, str]:
     return int.from_bytes(time, "big"), before[_DIGEST_BYTES + _TIME_BYTES :].decode()
 
 
+def acct_of_state(state: bytes) -> str:
+    """Return the acct that is remembered of a role; "" where none is."""
+    return _seen(state)[1]
+
+
+def with_acct(state: bytes, acct: str) -> bytes:
+    """Return what is remembered of a role as if it belonged to another acct. Its next state then counts as a new one."""
+    return state[: _DIGEST_BYTES + _TIME_BYTES] + acct.encode()
+
+
 def text_digest(text: bytes) -> bytes:
     """Return 16 bytes that tell ``text`` from others."""
     return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()

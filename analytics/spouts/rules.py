@@ -13,6 +13,7 @@ from analytics.spouts.schemas import SCHEMAS
 
 if TYPE_CHECKING:
     from analytics.spouts.mapping.compiled import LineMapping
+    from analytics.spouts.renaming import Renaming
 
 _MOST_ALIKE = 100
 
@@ -28,11 +29,14 @@ class Rules:
         schemas: Mapping[str, Schema] = SCHEMAS,
         mappings: "Mapping[str, LineMapping] | None" = None,
         source: str = "",
+        renaming: "Renaming | None" = None,
     ) -> None:
         """``opcodes``: per game, its own op codes to the suite's. ``schemas``: what a record has to say, by topic.
-        ``mappings``: of sources of another shape, by name; ``source`` is the one whose lines these are."""
+        ``mappings``: of sources of another shape, by name; ``source`` is the one whose lines these are.
+        ``renaming``: replaces forgotten accts; None: there are none."""
         self.mappings = mappings or {}
         self.mapping = self.mappings.get(source)
+        self.renaming = renaming
         self.areas = areas
         self.game = game
         self.claimed = {key for key, area in areas.items() if not game or area.game == game}

@@ -50,6 +50,7 @@ class LineMapping:
         keeps_json: every usable line is a JSON object.
         time_field: the member or column that says when.
         is_text: a line that was cut off may look like a whole one, with a shorter value.
+        fields: takes a line, and the first line of its log, apart into its own fields.
     """
 
     def __init__(self, name: str, section: Mapped, zone: str, kinds: Mapping[str, Kind] = KINDS) -> None:
@@ -61,8 +62,8 @@ class LineMapping:
         self.keeps_json = section.format == "json" and not section.prefix
         self.is_text = section.format != "json"
         self.time_field = section.time.field
-        self._section = section
-        self._parse = parser(section)
+        self.section = section
+        self.fields = parser(section)
         self._seconds = seconds(section.time, zone)
         self._nested = section.format == "json"
         self._events = {
@@ -82,6 +83,11 @@ class LineMapping:
             needed.append(section.area.field)
         self._needed = {name for name in needed if name}
 
+    @property
+    def acct_field(self) -> str:
+        """The member or column that says who."""
+        return self.section.fields.get("acct", "acct")
+
     def records(self, chunk: bytes) -> bytes | None:
         """Return the records of whole JSON lines at once, each with its braces and newline.
 
@@ -95,10 +101,10 @@ class LineMapping:
         Raises:
             RecordError: it can't be one; with the line's own field, what was expected, and what was found.
         """
-        found = self._parse(line, header)
+        found = self.fields(line, header)
         if found is None:
             return None
-        section = self._section
+        section = self.section
         assert section.time is not None
         time = self._found(found, section.time.field)
         try:
@@ -122,22 +128,22 @@ class LineMapping:
 
         It names all columns that the mapping reads and ``header`` has, and has no time where a line below ``header`` has it.
         """
-        assert self._section.time is not None
+        assert self.section.time is not None
         text = line.decode(errors="replace")
         if not all(name in text for name in self._needed):
             return ""  # as nearly all lines
         cells, columns = self._cells(text), self._cells(header)
-        if not cells >= self._needed | columns.intersection(self._section.fields.values()):
+        if not cells >= self._needed | columns.intersection(self.section.fields.values()):
             return ""
         try:
-            self._seconds((self._parse(line, header) or {}).get(self._section.time.field))
+            self._seconds((self.fields(line, header) or {}).get(self.section.time.field))
         except RecordError:
             return text
         return ""
 
     def _cells(self, text: str) -> set[str]:
         try:
-            return {*cells_of(text, self._section.separator)}
+            return {*cells_of(text, self.section.separator)}
         except RecordError:
             return set()
 
@@ -151,16 +157,16 @@ class LineMapping:
         return f"{origin} (as {name}){reason[match.end() :]}" if origin else f"{name}{reason[match.end() :]}"
 
     def _event(self, found: Record) -> EventSection:
-        if self._section.opcode:
-            return EventSection(code=self._section.opcode)
-        value = self._found(found, self._section.event)
+        if self.section.opcode:
+            return EventSection(code=self.section.opcode)
+        value = self._found(found, self.section.event)
         code = str(value) if type(value) is int else value
         if type(code) is not str or not is_code(code):
-            raise RecordError(f"{self._section.event}: expected the name of an event, got {shown(value)}")
+            raise RecordError(f"{self.section.event}: expected the name of an event, got {shown(value)}")
         return self._events.get(code) or EventSection(code=code)
 
     def _area(self, found: Record) -> str:
-        section = self._section.area
+        section = self.section.area
         if isinstance(section, str):
             return section
         value = self._found(found, section.field)

@@ -16,7 +16,7 @@ Parse = Callable[[bytes, str], Record | None]
 ``header`` is the first line of the log, where that names the columns. Raises RecordError.
 """
 
-_PAIR = re.compile(r'([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|(\S*)))?')
+PAIR = re.compile(r'([^\s="]+)(?:=(?:"((?:[^"\\]|\\.)*)"|(\S*)))?')
 _ESCAPE = re.compile(r"\\(.)")
 _MEANT = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -46,7 +46,7 @@ def _json_behind(line: bytes, header: str) -> Record:
 
 def _logfmt(line: bytes, header: str) -> Record:
     found: Record = {}
-    for pair in _PAIR.finditer(_text(line)):
+    for pair in PAIR.finditer(_text(line)):
         name, quoted, bare = pair.groups()
         if quoted is not None:
             found[name] = _ESCAPE.sub(lambda escape: _MEANT.get(escape[1], escape[1]), quoted)

@@ -5,7 +5,6 @@ that is a JSON object, else a string of it; ``header`` is there where the log's 
 journal reads it by the mapping that the configuration has now.
 """
 
-import re
 from codecs import BOM_UTF8
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,30 +14,15 @@ from typing import NamedTuple
 import msgspec
 
 from analytics.core.compiled import count_lines
-from analytics.core.tuples import UNDECODABLE
 from analytics.errors import RecordError
 from analytics.spouts import records
 from analytics.spouts.mapping.compiled import LineMapping
+from analytics.spouts.mapping.originals import MARK, decode_original
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Bad, Originals, Share
 from analytics.spouts.sources.stream import Chunk
 
-MARK = b'","as":"'
 _BEGIN = b'{"id":"'
-_JOURNALED = re.compile(rb'\{"id":"gamelog/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}","as":"')
-
-
-class _Original(msgspec.Struct, gc=False):
-    """A line of a journal that is kept as it came in."""
-
-    id: str
-    source: str = msgspec.field(name="as")
-    raw: msgspec.Raw
-    header: str = ""
-
-
-_decode = msgspec.json.Decoder(_Original).decode
-_decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 
 
@@ -69,14 +53,19 @@ def convert(chunk: bytes, source: str, first: int, rules: Rules, now: int, heade
     Args:
         header: the first line of the log, where that names its columns.
     """
+    renaming = rules.renaming
     if rules.mapping is not None:
         if b"\r" in chunk:
             chunk = chunk.replace(b"\r\n", b"\n")
+        if renaming is not None:
+            chunk = renaming.mapped(chunk, rules.mapping, header)
         ns = range(first, first + count_lines(chunk, 0, len(chunk)))
         share = _mapped(
             _SourceLines(rules.mapping.name, source, ns, chunk, header), rules, rules.mapping, now
         )
         return [share] if share.ns or share.bad else []
+    if renaming is not None:
+        chunk = renaming.journal(chunk, rules.mappings)
     if not chunk.startswith(b'{"id":"') or MARK not in chunk:
         shares = records.convert(chunk, source, first, rules, now)
         if not any(share.bad for share in shares) or MARK not in chunk:
@@ -226,7 +215,7 @@ def _split(chunk: bytes) -> tuple[list[_SourceLines], bytes]:
     doubled: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     rest = []
     for line in chunk.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n"):
-        one = _original(line)
+        one = decode_original(line)
         if one is None:
             rest.append(line)
             continue
@@ -249,16 +238,3 @@ def _split(chunk: bytes) -> tuple[list[_SourceLines], bytes]:
         for (name, source, header), lines in groups.items()
     ]
     return found, b"\n".join(rest) + b"\n"
-
-
-def _original(line: bytes) -> tuple[_Original, bytes] | None:
-    """Return what a journal says of a line that is kept as it came in, and that line; None where it is none."""
-    if not _JOURNALED.match(line):
-        return None
-    try:
-        one = _decode(line)
-        raw = bytes(one.raw)
-        text = _decode_text(raw).encode() if raw[:1] == b'"' else raw
-    except (*UNDECODABLE, UnicodeEncodeError):
-        return None
-    return None if b"\n" in text else (one, text)

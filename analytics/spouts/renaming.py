@@ -1,0 +1,177 @@
+"""Pseudonyms in place of forgotten accts, in whatever spouts read and keep: each changes nothing but the acct.
+
+In JSON, members called ``acct`` (game logs), ``acctid`` and ``left`` (roles), and the names in ``users`` (payments) are accts. Lines
+of a mapped source are read by its mapping. What becomes shorter is followed by spaces, so that no byte behind it moves.
+"""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from analytics.core.tuples import UNDECODABLE
+from analytics.spouts.forgotten import FILE, Forgotten
+from analytics.spouts.mapping.originals import MARK, decode_original
+from analytics.spouts.mapping.renamed import (
+    STRING,
+    Rename,
+    reads_renamed,
+    renamed_line,
+    renamed_token,
+    renamed_words,
+)
+
+if TYPE_CHECKING:
+    from analytics.spouts.mapping.compiled import LineMapping
+    from analytics.spouts.rejected import Reject
+
+_VALUE = rb"(" + STRING + rb"|-?[0-9]+(?![0-9.eE]))"
+_ACCT = re.compile(rb'"acct"\s*:\s*' + _VALUE)
+_ROLE = re.compile(rb'"(?:acctid|left)"\s*:\s*' + _VALUE)
+_PAYER = re.compile(rb"(" + STRING + rb')(?=\s*:\s*\{\s*"(?:times|amount|refunded|currency|more)"\s*:)')
+_QUOTED = re.compile(rb"(" + STRING + rb")")
+_OF_SPOUT = {"gamelog": _ACCT, "payment": _PAYER, "syncuser": _ROLE}
+_BEGINS = {b'{"id":"%b/' % spout.encode(): spout for spout in ("payment", "syncuser")}
+_ITEMS = {"roles": "acctid", "orders": "acct"}
+"""Arrays in the answers of interfaces, and which member of their objects says who."""
+
+MOST_OTHERS = 300_000
+"""Accts that are known not to be forgotten, so that they need not be hashed again: about 50 MB."""
+
+
+class Renaming:
+    """Replaces accts by other names.
+
+    Attributes:
+        places: how many were replaced.
+        unmapped: by configured source, how many lines in journals no mapping reads any more; they stay as they are.
+        unreadable: by configured source, of how many lines its mapping reads another acct than the name that was put there.
+    """
+
+    def __init__(self, rename: Rename) -> None:
+        self._rename = rename
+        self._others: set[str] = set()
+        self._tokens: set[bytes] = set()
+        self.places = 0
+        self.unmapped: Counter[str] = Counter()
+        self.unreadable: Counter[str] = Counter()
+
+    def name(self, acct: str) -> str | None:
+        """Return the other name of an acct, None if it has none."""
+        if acct in self._others:
+            return None
+        name = self._rename(acct)
+        if name is not None:
+            self.places += 1
+            return name
+        if len(self._others) >= MOST_OTHERS:
+            self._others.clear()
+        self._others.add(acct)
+        return None
+
+    def journal(self, block: bytes, mappings: "Mapping[str, LineMapping]") -> bytes:
+        """Return lines of a journal, or of game logs. ``mappings``: by configured source."""
+        if MARK not in block and not any(begin in block for begin in _BEGINS):
+            return self._in(_ACCT, block)
+        return b"".join([self._journaled(line, mappings) for line in block.splitlines(keepends=True)])
+
+    def tuples(self, topic: str, body: bytes) -> bytes:
+        """Return lines of a topic of a spout."""
+        return self._in(_OF_SPOUT[topic.partition(".")[0]], body)
+
+    def mapped(self, chunk: bytes, mapping: "LineMapping", header: str) -> bytes:
+        """Return lines of a source as its mapping reads them."""
+        lines = [renamed_line(mapping, line, header, self.name) for line in chunk.split(b"\n")]
+        return b"\n".join(lines)
+
+    def page(self, page: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a page of an interface's answer: payments by acct, orders, or roles."""
+        new = dict(page)
+        if isinstance(users := page.get("users"), dict):
+            new["users"] = {self.name(acct) or acct: paid for acct, paid in users.items()}
+        for items, field in _ITEMS.items():
+            if isinstance(found := page.get(items), list):
+                new[items] = [self._item(one, field) for one in found]
+        return new
+
+    def reject(self, one: "Reject", mappings: "Mapping[str, LineMapping]") -> "Reject":
+        """Return a rejected record, of whatever shape it is."""
+        text = one.original()
+        mapping = mappings.get(one.mapping)
+        if mapping is not None:
+            text = renamed_line(mapping, text, one.header, self.name)
+        elif one.mapping:
+            self.unmapped[one.mapping] += 1
+        else:
+            for pattern in (_ACCT, _ROLE, _PAYER):
+                text = self._in(pattern, text)
+            if not _is_json(text):
+                text = renamed_words(text, self.name)
+        reason = self._in(_QUOTED, one.reason.encode()).decode()
+        if one.raw_base64:
+            raw = {"raw_base64": base64.b64encode(text).decode()}
+        else:
+            raw = {"raw": text.decode()}
+        return msgspec.structs.replace(one, reason=reason, **raw)
+
+    def _in(self, pattern: re.Pattern[bytes], text: bytes) -> bytes:
+        """Return a text with other names in the only group of a pattern."""
+        tokens = pattern.findall(text)
+        if self._tokens.issuperset(tokens):  # as nearly always: none of them was forgotten
+            return text
+        pieces, done = list[bytes](), 0
+        for match in pattern.finditer(text):
+            token = match[1]
+            if token in self._tokens:
+                continue
+            new = renamed_token(token, self.name)
+            if new is token:
+                self._tokens.add(token)
+            else:
+                pieces += (text[done : match.start(1)], new)
+                done = match.end(1)
+        if len(self._tokens) > MOST_OTHERS:
+            self._tokens.clear()
+        return b"".join((*pieces, text[done:])) if pieces else text
+
+    def _item(self, one: Any, field: str) -> Any:
+        acct = one.get(field) if isinstance(one, dict) else None
+        if isinstance(acct, bool) or not isinstance(acct, str | int) or not (name := self.name(str(acct))):
+            return one
+        return one | {field: name}
+
+    def _journaled(self, line: bytes, mappings: "Mapping[str, LineMapping]") -> bytes:
+        original = decode_original(line)
+        if original is None:
+            return self._in(_OF_SPOUT[_BEGINS.get(line[: line.find(b"/") + 1], "gamelog")], line)
+        one, text = original
+        mapping = mappings.get(one.source)
+        if mapping is None:
+            self.unmapped[one.source] += 1
+            return line
+        renamed = renamed_line(mapping, text, one.header, self.name)
+        if renamed == text:
+            return line
+        self.unreadable[one.source] += not reads_renamed(mapping, text, renamed, one.header, self._rename)
+        raw = bytes(one.raw)
+        begin = line.rindex(raw)
+        written = msgspec.json.encode(renamed.decode()) if raw[:1] == b'"' else renamed
+        return line[:begin] + written.ljust(len(raw)) + line[begin + len(raw) :]
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except UNDECODABLE:
+        return False
+    return True
+
+
+def renaming_of(data: Path) -> Renaming | None:
+    """Return what replaces the accts that were forgotten in a data folder; None where none were."""
+    forgotten = Forgotten.load(data / FILE)
+    return None if forgotten is None else Renaming(forgotten.of)
