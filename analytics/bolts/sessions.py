@@ -46,6 +46,9 @@ def _logout(row: Gamelog[Logout]) -> str:
     return f"{row.ts} {UNKNOWN if seconds is None else seconds} {row.data.acct}"
 
 
+WORDS_BEFORE_ACCT = {"_logins": 1, "_logouts": 2}
+"""By list, how many words of an item come before the acct, which may have spaces."""
+
 sessionhour = Bolt(
     name="sessionhour",
     reads={LOGIN: Reads(Gamelog[Acct]), LOGOUT: Reads(Gamelog[Logout])},

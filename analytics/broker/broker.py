@@ -16,7 +16,7 @@ from analytics.broker.committer import Committer
 from analytics.broker.disk import Disk
 from analytics.broker.frontend import Frontend
 from analytics.broker.log import NOTHING, Retention
-from analytics.broker.opening import QUEUE, refuse_where_engine_counts
+from analytics.broker.opening import QUEUE, refuse_half_forgotten, refuse_where_engine_counts
 from analytics.broker.positions import Positions
 from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
@@ -169,6 +169,7 @@ class Broker:
     def _open(self) -> None:
         """Open filter and log, and add the log's records to the filter that its own files lack."""
         refuse_where_engine_counts(self._data)
+        refuse_half_forgotten(self._data)
         read = {topic for topics in self._bolts.values() for topic in topics}
         stored = open_stored(self.bound, self._data, read)
         self._store, self._filter, self._log = stored.store, stored.filter, stored.log

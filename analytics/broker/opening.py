@@ -12,6 +12,9 @@ from analytics.errors import LogError
 RESTORING = "restoring"
 """A file that lies in the data folder while a backup is restored into it: part of what was counted is missing then."""
 
+FORGETTING = "forgetting"
+"""A file that lies in the data folder while accts are being forgotten, with their pseudonyms: some have these in some places only."""
+
 ENGINE_COUNTS = "engine_counts"
 """A file that lies in the data folder while an engine counts its records: a broker would count those to come twice."""
 
@@ -24,6 +27,14 @@ def refuse_where_engine_counts(data: Path) -> None:
     if (data / ENGINE_COUNTS).exists():
         raise LogError(
             f"{data}: an engine counts the records of this data folder. `bin/analytics engine release` hands over to broker and workers"
+        )
+
+
+def refuse_half_forgotten(data: Path) -> None:
+    """Raise LogError if forgetting accts was interrupted."""
+    if (data / FORGETTING).exists():
+        raise LogError(
+            f"{data}: accts were being forgotten, and that did not end. Call `bin/analytics forget` again"
         )
 
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import click
+import msgspec
 from pymongo.database import Database
 
 from analytics.config import Config, catalogue
@@ -26,19 +27,36 @@ EVERYTHING = ("documents", "journals")
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", required=False)
+@click.option(
+    "--acct", metavar="ACCT", help="Print all that is known of this acct as lines of JSON, instead."
+)
 @click.option("--only", type=click.Choice(EVERYTHING), help="Only these. [default: both]")
 @click.option(
     "--memory", type=click.IntRange(min=64), default=MEMORY_MB, show_default=True, help="MB for DuckDB."
 )
 @click.option("--threads", type=click.IntRange(min=0), default=0, help="0: one for each processor.")
 @click.pass_obj
-def export(config: Config, target: str, only: str | None, memory: int, threads: int) -> None:
+def export(
+    config: Config, target: str | None, acct: str | None, only: str | None, memory: int, threads: int
+) -> None:
     """Write journals and documents as Parquet files to TARGET: a folder, or a URL like s3://bucket/folder.
 
     Call it again, as often as you like, to add what is new; also after it was interrupted. It only reads from the suite,
     which may run meanwhile, and notes in the audit log who exports. Needs the extra `export`, and for s3:// the package s3fs.
+
+    With --acct, and without TARGET, print what journals, rejected records and documents have of one acct; that needs no extra.
     """
+    if (target is None) == (acct is None):
+        raise click.UsageError("expected either TARGET or --acct ACCT")
+    if acct is not None:
+        _export_acct(config, acct)
+        return
+    assert target is not None
+    if "/" not in target and not Path(target).exists():
+        click.echo(
+            f"{target}: a new folder here. For what is known of an acct, call export --acct ACCT", err=True
+        )
     step_back()
     _audit(config, target, only)
     goal = Target(target)
@@ -59,6 +77,21 @@ def export(config: Config, target: str, only: str | None, memory: int, threads: 
     click.echo(f"wrote {done} to {target}" if done else f"{target} is up to date")
     if skipped:
         raise AnalyticsError(f"{skipped} days of journals were not exported again; the reasons are above")
+
+
+def _export_acct(config: Config, acct: str) -> None:
+    """Print a line of JSON for each record and document that names an acct."""
+    from analytics.forget.known import is_forgotten, known_of
+
+    if is_forgotten(config, acct):
+        raise AnalyticsError("the acct was forgotten: nothing is kept under this name")
+    _audit(config, "one acct", None)
+    encode, found = msgspec.json.Encoder(enc_hook=str).encode, 0
+    with closing(open_store(config)) as store:
+        for one in known_of(config, store, acct):
+            click.echo(encode(one))
+            found += 1
+    click.echo(f"{found:,} records and documents name the acct", err=True)
 
 
 def _audit(config: Config, target: str, only: str | None) -> None:

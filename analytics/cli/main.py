@@ -33,6 +33,7 @@ COMMANDS = {
     "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
     "engine": ("analytics.cli.engine", "engine", "Hand over to the engine or back, or derive its documents."),
     "export": ("analytics.cli.export", "export", "Write journals and documents as Parquet files."),
+    "forget": ("analytics.cli.forget", "forget", "Replace accts by pseudonyms, for good."),
     "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all decoders of lines, on generated lines."),
     "init": ("analytics.cli.init", "init", "Write a configuration for a log of yours."),
     "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
@@ -82,6 +83,7 @@ STAY_ROOT = {"start", "stop", "restart"}
 WRITE: dict[str, set[str]] = {
     "backup": set(),
     "engine": set(),
+    "forget": set(),
     "keys": set(),
     "lost": {"--accept"},
     "read-stdin-gamelog": set(),

@@ -28,6 +28,7 @@ _NEEDED = {
     "filter/snapshot.json": "without it repeated records would count again: restore data/filter from a backup, or count "
     "everything from the journals as docs/how-to/correct-documents.md says under Counting again",
     "filter/quiet.sqlite": "without it old records would count again if they were repeated: restore data/filter from a backup",
+    "forgotten.json": "restore it from a backup: without it, records come under accts that were forgotten",
     "state/streams.sqlite": "restore it from a backup: without it, an old log that is read again counts again unless it is the "
     "only one with its first records",
 }

@@ -32,6 +32,7 @@ class Latest(Measure[tuple[Any, Any] | None]):
         super().__init__(on, where)
         self._adds = adds
         self.kind = kind
+        self.path = of
         self._of = getter(of)
         self._order = getter(order)
         self._default = default
@@ -83,7 +84,7 @@ class LatestRow(Measure[tuple[Any, ...] | None]):
     ) -> None:
         super().__init__(on, where)
         self._order = getter(order)
-        self._names = list(values)
+        self.names = list(values)
         self._read = _joint_getter([order, *values])
 
     def empty(self) -> tuple[Any, ...] | None:
@@ -101,12 +102,12 @@ class LatestRow(Measure[tuple[Any, ...] | None]):
         return more if more[0] > state[0] else state
 
     def save(self, field: str, state: tuple[Any, ...] | None) -> dict[str, Any]:
-        order, *values = _storable(state) if state else [None] * (1 + len(self._names))
-        return {**dict(zip(self._names, values, strict=True)), f"_{field}": order}
+        order, *values = _storable(state) if state else [None] * (1 + len(self.names))
+        return {**dict(zip(self.names, values, strict=True)), f"_{field}": order}
 
     def load(self, field: str, document: Document) -> tuple[Any, ...] | None:
         order = _comparable(document.get(f"_{field}"))
-        return None if order is None else (order, *(document[name] for name in self._names))
+        return None if order is None else (order, *(document[name] for name in self.names))
 
 
 Table = dict[Any, tuple[Any, ...]]
@@ -135,6 +136,7 @@ class LatestBy(Growing[Table]):
     ) -> None:
         super().__init__(on, where)
         self._adds = list(adds)
+        self.key_path = key
         self._key = getter(key)
         self._read = _joint_getter([order, *values])
         self._show = show

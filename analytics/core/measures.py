@@ -125,12 +125,12 @@ class _OfValue(Measure[S]):
     ) -> None:
         super().__init__(on, where, [of] if isinstance(of, str) else None)
         self._of = getter(of)
-        self._path = of
+        self.path = of
 
     def values(self, rows: Rows) -> Iterable[Any]:
         """Return the value of each row for which ``where`` holds."""
         if isinstance(rows, Columns):
-            return rows.lists[self._path]  # type: ignore[index]
+            return rows.lists[self.path]  # type: ignore[index]
         return map(self._of, rows if self._where is None else self.chosen(rows))
 
 
@@ -308,7 +308,7 @@ class Extreme(_OfValue[int | None]):
 
     def gather(self, rows: Rows) -> int | None:
         if isinstance(rows, Columns):
-            return rows.extreme(self._path, self._pick)  # type: ignore[arg-type, no-any-return]
+            return rows.extreme(self.path, self._pick)  # type: ignore[arg-type, no-any-return]
         return self._pick(self.values(rows), default=None)
 
     def merge(self, state: int | None, more: int | None) -> int | None:

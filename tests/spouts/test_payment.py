@@ -25,11 +25,13 @@ from analytics.config import Config, Interface
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
+from analytics.forget.states import rename_states
 from analytics.simulate.conf import SuiteOptions, configuration
 from analytics.simulate.game import SimulatedClock, SimulatedGame
 from analytics.simulate.server import serve
 from analytics.simulate.world import WorldSettings
 from analytics.spouts import payment, poller
+from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.payers import Payers
 from analytics.spouts.payment import PaymentSpout
 from analytics.spouts.rejected import read
@@ -572,3 +574,24 @@ def whole_lines(path):
 def broker_table(section):
     ports = {name: value for name, value in msgspec.structs.asdict(section).items() if name.endswith("_port")}
     return "\n".join(["[broker]", OVER_TCP, *(f"{name} = {value}" for name, value in ports.items())])
+
+
+def test_payments_of_a_forgotten_acct_go_on_as_its_pseudonym(till, broker, spout, tmp_path):
+    """Also those of before: the day of whom an answer leaves out ends under the pseudonym."""
+    till.paid[DL, "2015-01-08"] = users(ann=2.0, ben=3.0)
+    node = spout()
+    rounds(node, 1)
+    spout.stop(node)
+    forgotten = Forgotten.new().with_names({"ann": "xyz", "ben": "qrs"})
+    forgotten.save(tmp_path / "data" / FILE)
+    assert rename_states(tmp_path / "data", forgotten.of) == 1
+    till.paid[DL, "2015-01-08"] = users(ann=7.0, cat=1.0)
+    node = spout()
+    rounds(node, 2)
+    before, after = broker.tuples("payment")
+    assert before["users"].keys() == {"ann", "ben"}
+    assert {acct: one["amount"] for acct, one in after["users"].items()} == {
+        "xyz": 7.0,
+        "qrs": 0.0,
+        "cat": 1.0,
+    }

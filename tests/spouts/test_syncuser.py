@@ -20,7 +20,9 @@ from roles import (
 
 from analytics.config import Config, Roles
 from analytics.errors import AnalyticsError
+from analytics.forget.states import rename_states
 from analytics.spouts import poller
+from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.rejected import read
 from analytics.spouts.syncuser import SyncuserSpout
 
@@ -399,3 +401,19 @@ def test_whatever_changes_while_pages_are_asked_for_is_there_in_the_end(spout, h
     expected = {(area, uid): one for area, roles in hall.roles.items() for uid, one in roles.items()}
     assert newest(broker.tuples("syncuser")) == expected
     check_names(broker.tuples("syncuser"))
+
+
+def test_a_role_of_a_forgotten_acct_goes_on_as_its_pseudonym(spout, hall, broker, tmp_path):
+    """It has left nobody, and its state is published once more at most."""
+    hall.put(role("1", acctid="ann"), role("2", acctid="ben"))
+    node = spout()
+    rounds(node, hall)
+    spout.stop(node)
+    forgotten = Forgotten.new().with_names({"ann": "xyz"})
+    forgotten.save(tmp_path / "data" / FILE)
+    assert rename_states(tmp_path / "data", forgotten.of) == 1
+    hall.put(role("1", acctid="ann", grade=9, ts=BEGIN + 5))
+    node = spout()
+    rounds(node, hall, 3)
+    (after,) = broker.tuples("syncuser")[2:]
+    assert (after["uid"], after["acctid"], after["grade"], after.get("left")) == ("1", "xyz", 9, None)

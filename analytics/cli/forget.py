@@ -1,0 +1,70 @@
+"""``analytics forget``: accts become pseudonyms, in all that is kept of them."""
+
+from contextlib import closing
+
+import click
+
+from analytics.cluster import open_registry
+from analytics.cluster.registry import alive
+from analytics.config import Config
+from analytics.errors import AnalyticsError
+from analytics.forget.run import ForgettingReport
+from analytics.forget.run import forget as run
+from analytics.forget.store import opened_store
+
+
+@click.command()
+@click.argument("accts", nargs=-1, metavar="[ACCT]…")
+@click.option(
+    "--file", metavar="FILE", help="Take accts from this file in UTF-8, one a line; -: from standard input."
+)
+@click.option("--dry-run", "dry", is_flag=True, help="Change nothing; show what would be replaced.")
+@click.pass_obj
+def forget(config: Config, accts: tuple[str, ...], file: str | None, dry: bool) -> None:
+    """Replace accts by pseudonyms in documents, journals, the Queue and all else that is kept; numbers stay equal.
+
+    There is no way back. Stop the suite first, on all hosts. Records of these accts that come later get the pseudonyms. An
+    interrupted call is continued by the next one, also one without accts, which replaces those that were forgotten before. On other
+    hosts with spouts, copy forgotten.json into the data folder, then call it there, without accts.
+    """
+    _refuse_running(config)
+    wanted = [*accts, *(_listed(file) if file else ())]
+    with opened_store(config) as store:
+        report = run(config, store, wanted, lambda text: click.echo(text, err=True), dry)
+    _show(report, dry)
+
+
+def _listed(file: str) -> list[str]:
+    try:
+        with click.open_file(file, encoding="utf-8") as lines:
+            return [line for text in lines if (line := text.rstrip("\r\n"))]
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnalyticsError(
+            f"--file {file}: expected a readable text in UTF-8, an acct a line: {error}"
+        ) from error
+
+
+def _show(report: ForgettingReport, dry: bool) -> None:
+    for kind, count in sorted(report.places.items()):
+        files = report.files.get(kind)
+        click.echo(f"{kind}: {count:,} places" + (f" in {files:,} files" if files else ""))
+    for collection, count in sorted(report.documents.items()):
+        click.echo(f"{collection}: {count:,} documents")
+    done = "would be forgotten" if dry else "forgotten"
+    click.echo(f"{report.accts:,} accts {done} in {report.seconds:.0f} s; {report.forgotten:,} in all")
+    if report.left:
+        raise AnalyticsError("\n".join(["some of it has to be looked at by hand:", *report.left]))
+
+
+def _refuse_running(config: Config) -> None:
+    with closing(open_registry(config)) as registry:
+        running = [
+            f"{node.name} (process {node.pid} on {node.host})" for node in registry.list() if alive(node)
+        ]
+        problem = registry.problem
+    if running:
+        raise AnalyticsError(
+            f"nodes run: {', '.join(running)}. Stop them first, on all hosts: bin/analytics stop"
+        )
+    if problem:
+        raise AnalyticsError(f"whether nodes of other hosts run is not known: {problem}")

@@ -1,0 +1,113 @@
+"""Journals and rejected records with pseudonyms: each file is replaced as a whole, with the times that it had."""
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, cast
+
+import msgspec
+
+from analytics.core.tuples import UNDECODABLE
+from analytics.errors import AnalyticsError
+from analytics.spouts.mapping.compiled import LineMapping
+from analytics.spouts.rejected import Reject
+from analytics.spouts.renaming import Renaming
+from analytics.system.files import sync_folder
+from analytics.system.locks import try_lock
+
+_NAME = re.compile(r"(gamelog|payment|syncuser|rejected)_\d{12}(-\d+)?\.txt(\.gz)?")
+_BLOCK = 4 << 20
+_LEVEL = 6
+
+Change = Callable[[bytes], bytes]
+"""Takes whole lines, and the last one also where its newline is missing."""
+
+_decode_reject = msgspec.json.Decoder(Reject).decode
+
+
+def record_files(folder: Path) -> list[Path]:
+    """Return the journals and the files of rejected records in a folder, plain and gzipped."""
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def change_of(path: Path, renaming: Renaming, mappings: Mapping[str, LineMapping]) -> Change:
+    """Return what puts pseudonyms into such a file."""
+    if not path.name.startswith("rejected"):
+        return lambda block: renaming.journal(block, mappings)
+
+    def rejected(block: bytes) -> bytes:
+        return b"".join([_rejected(line, renaming, mappings) for line in block.splitlines(keepends=True)])
+
+    return rejected
+
+
+def would_change(path: Path, change: Change) -> bool:
+    """Read a file, and return whether it has anything to replace.
+
+    Raises:
+        AnalyticsError: another process writes to it, or packs it, or it is damaged.
+    """
+    if path.suffix == ".gz" and path.with_suffix("").exists():
+        raise AnalyticsError(
+            f"{path} and {path.with_suffix('').name} are both there, as one of them is being packed or unpacked. "
+            "Let that end, or delete the incomplete one, then call this again"
+        )
+    with path.open("rb") as file:
+        if not try_lock(file.fileno()):
+            raise AnalyticsError(f"{path}: a process writes to it. Let it end, then call this again")
+    found = False
+    for block in blocks(path):
+        found |= change(block) != block
+    return found
+
+
+def rewrite(path: Path, change: Change) -> None:
+    """Replace a file durably by what ``change`` makes of it."""
+    status = path.stat()
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("wb") as raw:
+        os.fchmod(raw.fileno(), status.st_mode & 0o7777)
+        packed = gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) if path.suffix == ".gz" else None
+        file = cast(IO[bytes], packed or raw)
+        for block in blocks(path):
+            file.write(change(block))
+        if packed is not None:
+            packed.close()
+        raw.flush()
+        os.fsync(raw.fileno())
+    os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))  # what is old is deleted by these times
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
+def _rejected(line: bytes, renaming: Renaming, mappings: Mapping[str, LineMapping]) -> bytes:
+    try:
+        one = _decode_reject(line)
+        new = renaming.reject(one, mappings)
+    except UNDECODABLE:
+        return line
+    return line if new == one else msgspec.json.encode(new) + b"\n"
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """Yield whole lines, some megabytes at a time, and what follows the last newline. Raise AnalyticsError where the file is damaged."""
+    with path.open("rb") as raw:
+        file = cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb")) if path.suffix == ".gz" else raw
+        rest = b""
+        try:
+            while data := file.read(_BLOCK):
+                cut = data.rfind(b"\n") + 1
+                if cut:
+                    yield rest + data[:cut]
+                    rest = data[cut:]
+                else:
+                    rest += data
+        except (EOFError, OSError, zlib.error) as error:
+            raise AnalyticsError(
+                f"{path} can't be read: {error}. Move it out of the folder, or repair it"
+            ) from error
+        if rest:
+            yield rest

@@ -1,0 +1,138 @@
+"""What forgetting refuses, before anything is changed; and names that are in use already."""
+
+import gzip
+import os
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from analytics.cli.forget import _refuse_running
+from analytics.cluster import LocalRegistry, NodeEntry
+from analytics.config import AreaSection, Config, EngineSection, Game, GamelogSection, Source, TimeSection
+from analytics.config.sections import ExcludedSection
+from analytics.errors import AnalyticsError
+from analytics.forget.run import forget
+from analytics.rebuild.notes import Unfinished
+from analytics.spouts.forgotten import FILE, Forgotten
+from analytics.spouts.journal import Journal
+from analytics.spouts.positions import StateFile
+from analytics.store import MemoryStore
+from analytics.system.processes import process_started
+
+EXCLUDED = ExcludedSection(accts=["gm"], patterns=["bot_*"])
+JOURNAL = "gamelog_202611290000.txt"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    (tmp_path / "data").mkdir()
+    return Config(
+        data=tmp_path / "data", games={"dl": Game(areas={"s1": AreaSection(plat="1")}, excluded=EXCLUDED)}
+    )
+
+
+def journal(config: Config, *accts: str) -> Path:
+    lines = [
+        b'{"id":"gamelog/x:%d","data":{"acct":"%b"}}\n' % (n, acct.encode())
+        for n, acct in enumerate(accts, 1)
+    ]
+    path = config.data / JOURNAL
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+def refused(config: Config, *accts: str, because: str, store: MemoryStore | None = None) -> None:
+    before = {path: path.read_bytes() for path in config.data.glob("*_*")}
+    with pytest.raises(AnalyticsError, match=because):
+        forget(config, store or MemoryStore(), accts or ["a1"])
+    assert {path: path.read_bytes() for path in config.data.glob("*_*")} == before
+    assert not (config.data / "forgetting").exists()
+
+
+def test_what_would_not_be_exact_is_refused(config: Config) -> None:
+    path = journal(config, "a1", "b")
+    refused(config, "a1", "gm", because="acct 2 of 2 is excluded")
+    refused(config, "bot_1", because="excluded")
+    refused(config, "x" * 201, because="200 characters")
+    refused(replace(config, engine=EngineSection(kind="local")), because="engine release")
+    notes = StateFile(config.data / "state" / "rebuild.json")
+    notes.save(Unfinished({"userpay": ["s1:a1"]}), now=True)
+    refused(config, because="rebuild was interrupted")
+    notes.save(Unfinished(), now=True)
+    packed = path.with_name(path.name + ".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes())[:30])
+    refused(config, because="being packed")
+    packed.unlink()
+    writer = Journal(config, "gamelog")
+    writer.append(b"{}")
+    refused(config, because="a process writes to it")
+    writer.close()
+    registry = LocalRegistry(config.data)
+    entry = {
+        "name": "broker",
+        "role": "broker",
+        "host": "h",
+        "version": "1",
+        "since": 0.0,
+        "beat": time.time(),
+    }
+    registry.beat(NodeEntry(**entry, pid=os.getpid(), started=process_started(os.getpid()) or 0))
+    with pytest.raises(AnalyticsError, match="broker"):
+        _refuse_running(config)
+    assert forget(config, MemoryStore(), ["a1"]).places == {"gamelog": 1}
+
+
+def test_a_host_that_lacks_the_newest_pseudonyms_is_refused(config: Config) -> None:
+    journal(config, "a1", "a2")
+    store = MemoryStore()
+    forget(config, store, ["a1"])
+    old = (config.data / FILE).read_bytes()
+    forget(config, store, ["a2"])
+    newest = (config.data / FILE).read_bytes()
+    for text in (old, b""):
+        (config.data / FILE).write_bytes(text) if text else (config.data / FILE).unlink()
+        refused(config, because="older than the documents", store=store)
+    (config.data / FILE).write_bytes(newest)
+    journal(config, "a1", "a2", "a12")
+    assert forget(config, store, []).places == {"gamelog": 2}
+    forgotten = Forgotten.load(config.data / FILE)
+    assert forgotten is not None
+    refused(config, str(forgotten.of("a1")), because="pseudonym of", store=store)
+
+
+def test_a_pseudonym_is_nobodys_name_even_where_nearly_all_are_taken(config: Config) -> None:
+    path = journal(config, *map(str, range(8)))
+    forget(config, MemoryStore(), ["1"])
+    accts = [msgspec.json.decode(line)["data"]["acct"] for line in path.read_bytes().splitlines()]
+    assert accts == ["0", "8", "2", "3", "4", "5", "6", "7"]
+    # Not even the name that is free now: it would be replaced once more.
+    refused(config, "2", because="too short", store=MemoryStore())
+
+
+def test_a_pattern_that_would_refuse_the_pseudonym_is_named(config: Config) -> None:
+    keys = {
+        "format": "regex",
+        "area": "s1",
+        "opcode": "login_logcount",
+        "pattern": r"(?P<at>\d+) (?P<acct>user\d+)",
+    }
+    source = Source(name="log", kind="file", path="x", time=TimeSection(field="at", format="unix"), **keys)
+    mapped = replace(config, gamelog=GamelogSection(sources=[source]))
+    line = b'{"id":"gamelog/log@1:1","as":"log","raw":"1420688004 user12"}\n'
+    (config.data / JOURNAL).write_bytes(line)
+    refused(mapped, "user12", because="source log would not read")
+    pattern = replace(source, pattern=r"(?P<at>\d+) (?P<acct>\w+)")
+    report = forget(replace(config, gamelog=GamelogSection(sources=[pattern])), MemoryStore(), ["user12"])
+    assert report.places == {"gamelog": 1}
+
+
+def test_lines_that_nothing_can_read_are_reported(config: Config) -> None:
+    path = journal(config, "a1")
+    with path.open("ab") as file:
+        file.write(b'{"id":"gamelog/x:2","as":"gone","raw":"1 a1"}\n')
+    report = forget(config, MemoryStore(), ["a1"])
+    assert len(report.left) == 1
+    assert "gone" in report.left[0]
