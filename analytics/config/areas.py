@@ -52,7 +52,8 @@ def _area(id: str, area: AreaSection, of_game: _OfGame, local: Zone) -> Area:
 
 
 def fingerprint(config: Config) -> str:
-    """Return a hash of games, areas, time zones and own bolts, which decide which records count, where, and as what."""
+    """Return a hash of games, areas, time zones, own bolts and funnels, which decide which records count, where, and as what."""
     own = (config.bolts, config.bolt_files) if config.bolts or config.bolt_files else ()
-    text = msgspec.json.encode((config.timezone, config.games, *own), order="sorted")
+    steps = (config.funnels,) if config.funnels else ()
+    text = msgspec.json.encode((config.timezone, config.games, *own, *steps), order="sorted")
     return sha256(text).hexdigest()[:16]

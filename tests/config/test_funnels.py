@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from analytics.bolts.funnels import acctstep
-from analytics.config import catalogue, funnels, load
+from analytics.config import catalogue, fingerprint, funnels, load
 from analytics.config.catalogue import fingerprints
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
@@ -39,7 +39,9 @@ def test_a_configuration_has_the_bolt_that_its_funnels_need(tmp_path: Path) -> N
     assert [(one.name, one.within, one.days) for one in funnels(config)] == [("one", 43_200, 2)]
     assert set(catalogue(config)["acctstep"].reads) == {"gamelog.signup_logcount", "syncuser"}
     file.write_text(file.read_text().replace("level:3", "createrole"))
-    assert fingerprints(load(file)) != fingerprints(config), "it lacks the past"
+    changed = load(file)
+    assert fingerprints(changed) != fingerprints(config), "it lacks the past"
+    assert fingerprint(changed) != fingerprint(config), "a rebuild is refused until all nodes know the step"
 
 
 def test_of_each_acct_the_first_time_of_a_day_counts_whatever_comes_first() -> None:
