@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.core.exchange import Exchange
+from analytics.errors import RecordError
 from analytics.spouts.knownorders import KnownOrders
-from analytics.spouts.orders import Order, ids_of, taken, users_of_orders
+from analytics.spouts.orders import Order, ids_of, orders_of, taken, users_of_orders
 from analytics.spouts.paid import check
 
 DAY = 1_772_294_400
@@ -88,6 +89,19 @@ def test_an_order_of_another_day_is_rejected() -> None:
     known = taken([order("1")], DAY - 86_400, {})[0]
     found, [why] = users([order("1"), order("2", 1)], known)
     assert found["ann"]["amount"] == 1 and "counts on another day" in why
+
+
+def test_what_an_answer_calls_orders_beside_users_is_its_own() -> None:
+    payers = {"ann": {"times": 1, "amount": 6}}
+    for page in (
+        {"users": payers, "orders": 1},
+        {"users": payers, "orders": [7]},
+        {"users": {}, "orders": 0},
+    ):
+        assert orders_of(page) is None
+    assert orders_of({"users": {}, "orders": [7]}) == [7]
+    with pytest.raises(RecordError, match="expected an array, got 57"):
+        orders_of({"orders": 57})
 
 
 def test_orders_are_known_after_a_restart(tmp_path: Path) -> None:
