@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _VALUE = rb"(" + STRING + rb"|-?[0-9]+(?![0-9.eE]))"
 _ACCT = re.compile(rb'"acct"\s*:\s*' + _VALUE)
 _ROLE = re.compile(rb'"(?:acctid|left)"\s*:\s*' + _VALUE)
-_PAYER = re.compile(rb"(" + STRING + rb')(?=\s*:\s*\{\s*"(?:times|amount|refunded|currency|more)"\s*:)')
+_PAYER = re.compile(rb"(" + STRING + rb")(?=\s*:\s*\{\s*" + STRING + rb"\s*:\s*[^\s{])")
+"""A record that was put in again may begin with a field of the interface's own; only ``users`` has objects in it."""
+
 _QUOTED = re.compile(rb"(" + STRING + rb")")
 _OF_SPOUT = {"gamelog": _ACCT, "payment": _PAYER, "syncuser": _ROLE}
 _BEGINS = {b'{"id":"%b/' % spout.encode(): spout for spout in ("payment", "syncuser")}
@@ -107,7 +109,7 @@ class Renaming:
         elif one.mapping:
             self.unmapped[one.mapping] += 1
         else:
-            for pattern in (_ACCT, _ROLE, _PAYER):
+            for pattern in (_ACCT, _ROLE, _PAYER) if b'"users"' in text else (_ACCT, _ROLE):
                 text = self._in(pattern, text)
             if not _is_json(text):
                 text = renamed_words(text, self.name)

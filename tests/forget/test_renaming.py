@@ -37,6 +37,7 @@ def renaming() -> Renaming:
         (b'{"opname":"l","acct":"a1","reason":"\\"acct\\":\\"a1\\""}', b'"a1","reason"'),
         (b'{"id":"gamelog/x:1","data":{"acct":"\\u00e9\\"x","n":1}}', b'"\\u00e9\\"x"'),
         (b'{"id":"payment/x:1","users":{"a12":{"times":1},"a1":{"times":1,"amount":2}}}', b'"a1"'),
+        (b'{"id":"payment/x:1","users":{"a1":{"level":"a1","times":1,"amount":2}}}', b'"a1":{'),
         (b'{"id":"syncuser/x:1","uid":"a1","name":"a1","acctid":"a1"}', b'"a1"}'),
         (b'{"id":"syncuser/x:1","acctid":"b","left":"a1","name":"a1"}', b'"a1","name"'),
         (b'{"data":{"acct":"a1"', b'"a1"'),
