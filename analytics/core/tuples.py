@@ -178,10 +178,13 @@ def paid_rows(payment: Payment, zone: Zone) -> list[PaidRow]:
 
 
 def _paid_row(acct: str, day: int, paid: Paid, order: tuple[int, int, str]) -> PaidRow:
-    gross = sum(cents(one.amount) for one in paid.amounts)
-    refunds = sum(cents(one.refunded) for one in paid.amounts if one.refunded)
-    currencies = [list(msgspec.structs.astuple(one)) for one in paid.converted]
-    times = sum(one.times for one in paid.amounts)
+    # Most say nothing else, and every bolt that reads payments makes its own rows.
+    times, gross, refunds = paid.times, cents(paid.amount), cents(paid.refunded) if paid.refunded else 0
+    for one in paid.other_currencies:
+        times += one.times
+        gross += cents(one.amount)
+        refunds += cents(one.refunded or 0)
+    currencies = [list(msgspec.structs.astuple(one)) for one in paid.converted] if paid.converted else []
     return PaidRow(acct, day, times, gross - refunds, order, gross, refunds, currencies)
 
 
