@@ -12,7 +12,7 @@ from analytics.forget.fields import AcctFields
 from analytics.forget.files import blocks, change_of, record_files
 from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.gamelog import rules_of
-from analytics.spouts.renaming import Renaming
+from analytics.spouts.renaming import ITEMS, Renaming
 from analytics.store import Store
 
 Known = dict[str, Any]
@@ -55,13 +55,19 @@ def _records(config: Config, acct: str) -> Iterator[Known]:
             number += len(lines)
 
 
-def _own(line: bytes, acct: str) -> Any:
-    """Return a record; of a payment tuple the acct's own payments."""
+def _own(text: bytes, acct: str) -> Any:
+    """Return a record; of payments, and of a rejected answer of an interface, only what is the acct's own."""
     try:
-        record = msgspec.json.decode(line)
+        record = msgspec.json.decode(text)
     except UNDECODABLE:
-        return line.decode(errors="replace")
-    users = record.get("users")
-    if isinstance(users, dict):
+        return text.decode(errors="replace")
+    if not isinstance(record, dict):
+        return record
+    if isinstance(users := record.get("users"), dict):
         record["users"] = {acct: users[acct]} if acct in users else {}
+    for items, field in ITEMS.items():
+        if isinstance(found := record.get(items), list):
+            record[items] = [one for one in found if isinstance(one, dict) and str(one.get(field)) == acct]
+    if isinstance(raw := record.get("raw"), str):
+        record["raw"] = _own(raw.encode(), acct)
     return record

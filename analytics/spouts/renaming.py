@@ -38,7 +38,7 @@ _PAYER = re.compile(rb"(" + STRING + rb")(?=\s*:\s*\{\s*" + STRING + rb"\s*:\s*[
 _QUOTED = re.compile(rb"(" + STRING + rb")")
 _OF_SPOUT = {"gamelog": _ACCT, "payment": _PAYER, "syncuser": _ROLE}
 _BEGINS = {b'{"id":"%b/' % spout.encode(): spout for spout in ("payment", "syncuser")}
-_ITEMS = {"roles": "acctid", "orders": "acct"}
+ITEMS = {"roles": "acctid", "orders": "acct"}
 """Arrays in the answers of interfaces, and which member of their objects says who."""
 
 MOST_OTHERS = 300_000
@@ -95,7 +95,7 @@ class Renaming:
         new = dict(page)
         if isinstance(users := page.get("users"), dict):
             new["users"] = {self.name(acct) or acct: paid for acct, paid in users.items()}
-        for items, field in _ITEMS.items():
+        for items, field in ITEMS.items():
             if isinstance(found := page.get(items), list):
                 new[items] = [self._item(one, field) for one in found]
         return new
@@ -109,10 +109,7 @@ class Renaming:
         elif one.mapping:
             self.unmapped[one.mapping] += 1
         else:
-            for pattern in (_ACCT, _ROLE, _PAYER) if b'"users"' in text else (_ACCT, _ROLE):
-                text = self._in(pattern, text)
-            if not _is_json(text):
-                text = renamed_words(text, self.name)
+            text = self._unmapped(self._in(_ROLE, self._in(_ACCT, text)))
         reason = self._in(_QUOTED, one.reason.encode()).decode()
         if one.raw_base64:
             raw = {"raw_base64": base64.b64encode(text).decode()}
@@ -140,6 +137,15 @@ class Renaming:
             self._tokens.clear()
         return b"".join((*pieces, text[done:])) if pieces else text
 
+    def _unmapped(self, text: bytes) -> bytes:
+        """Return a rejected text: what an interface answered, whose members have any order and kind, or no JSON at all."""
+        try:
+            answer = msgspec.json.decode(text)
+        except UNDECODABLE:
+            return renamed_words(text, self.name)
+        new = self.page(answer) if isinstance(answer, dict) else answer
+        return text if new == answer else msgspec.json.encode(new)
+
     def _item(self, one: Any, field: str) -> Any:
         acct = one.get(field) if isinstance(one, dict) else None
         if isinstance(acct, bool) or not isinstance(acct, str | int) or not (name := self.name(str(acct))):
@@ -163,14 +169,6 @@ class Renaming:
         begin = line.rindex(raw)
         written = msgspec.json.encode(renamed.decode()) if raw[:1] == b'"' else renamed
         return line[:begin] + written.ljust(len(raw)) + line[begin + len(raw) :]
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        msgspec.json.decode(text)
-    except UNDECODABLE:
-        return False
-    return True
 
 
 def renaming_of(data: Path) -> Renaming | None:

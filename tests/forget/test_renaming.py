@@ -38,6 +38,7 @@ def renaming() -> Renaming:
         (b'{"id":"gamelog/x:1","data":{"acct":"\\u00e9\\"x","n":1}}', b'"\\u00e9\\"x"'),
         (b'{"id":"payment/x:1","users":{"a12":{"times":1},"a1":{"times":1,"amount":2}}}', b'"a1"'),
         (b'{"id":"payment/x:1","users":{"a1":{"level":"a1","times":1,"amount":2}}}', b'"a1":{'),
+        (b'{"id":"payment/x:1","users":{"a1":{"other_currencies":[{"times":1}],"times":1}}}', b'"a1"'),
         (b'{"id":"syncuser/x:1","uid":"a1","name":"a1","acctid":"a1"}', b'"a1"}'),
         (b'{"id":"syncuser/x:1","acctid":"b","left":"a1","name":"a1"}', b'"a1","name"'),
         (b'{"data":{"acct":"a1"', b'"a1"'),
@@ -176,3 +177,15 @@ def test_of_a_rejected_text_without_a_shape_each_word_is_looked_at() -> None:
     assert renaming().reject(one, {}).raw == 'a12=zq, \'a1.5\' {"acct":"zq'
     one = Reject(spout="gamelog", raw='{"op":"a1","acct":7}', reason="$: a1")
     assert renaming().reject(one, {}) == one
+
+
+@pytest.mark.parametrize(
+    ("raw", "after"),
+    [
+        ('{"users":{"a1":5,"b":{"times":1}}}', '{"users":{"zq":5,"b":{"times":1}}}'),
+        ('{"users":{"a1":{"meta":{"a1":1}}}}', '{"users":{"zq":{"meta":{"a1":1}}}}'),
+        ('{"users":{},"orders":[{"acct":"a1"}]}', '{"users":{},"orders":[{"acct":"zq"}]}'),
+    ],
+)
+def test_a_rejected_answer_of_any_shape_gets_the_pseudonym(raw: str, after: str) -> None:
+    assert renaming().reject(Reject(spout="payment", raw=raw), {}).raw == after
