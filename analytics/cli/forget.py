@@ -21,9 +21,9 @@ from analytics.forget.store import opened_store
 @click.option("--dry-run", "dry", is_flag=True, help="Change nothing; show what would be replaced.")
 @click.pass_obj
 def forget(config: Config, accts: tuple[str, ...], file: str | None, dry: bool) -> None:
-    """Replace accts by pseudonyms in documents, journals, the Queue and all else that is kept; numbers stay equal.
+    """Replace accts by pseudonyms in documents, journals, the Queue and everything else that is kept; no number changes.
 
-    There is no way back. Stop the suite first, on all hosts. Records of these accts that come later get the pseudonyms. An
+    You can't undo this. Stop the suite first, on all hosts. Records of these accts that come later get the pseudonyms. An
     interrupted call is continued by the next one, also one without accts, which replaces those that were forgotten before. On other
     hosts with spouts, copy forgotten.json into the data folder, then call it there, without accts.
     """
@@ -52,8 +52,18 @@ def _show(report: ForgettingReport, dry: bool) -> None:
         click.echo(f"{collection}: {count:,} documents")
     done = "would be forgotten" if dry else "forgotten"
     click.echo(f"{report.accts:,} accts {done} in {report.seconds:.0f} s; {report.forgotten:,} in all")
+    if report.not_found:
+        click.echo(
+            f"{report.not_found:,} of these accts are nowhere in what is kept: check how they are written. "
+            "`bin/analytics export --acct ACCT` shows what is kept of one",
+            err=True,
+        )
     if report.left:
-        raise AnalyticsError("\n".join(["some of it has to be looked at by hand:", *report.left]))
+        raise AnalyticsError(
+            "\n".join(
+                ["accts may be left where the command changes nothing; look there yourself:", *report.left]
+            )
+        )
 
 
 def _refuse_running(config: Config) -> None:
@@ -67,4 +77,6 @@ def _refuse_running(config: Config) -> None:
             f"nodes run: {', '.join(running)}. Stop them first, on all hosts: bin/analytics stop"
         )
     if problem:
-        raise AnalyticsError(f"whether nodes of other hosts run is not known: {problem}")
+        raise AnalyticsError(
+            f"whether nodes of other hosts run is not known: {problem}. Repair this, then call the command again"
+        )

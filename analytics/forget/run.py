@@ -41,14 +41,15 @@ _TRIES = 20
 class ForgettingReport(msgspec.Struct):
     """What one call found and replaced; no acct is in it.
 
-    ``at``: when it ended, in Unix seconds. ``accts``: how many it was called with and had not forgotten before; ``forgotten``:
-    all so far. ``files``, ``places``: by kind, of how many files in how many places; ``documents``: by collection. ``left``: what still
-    names an acct and has to be looked at.
+    ``at``: when it ended, in Unix seconds. ``accts``: how many it was called with and had not forgotten before; ``not_found``:
+    how many of these are nowhere; ``forgotten``: all so far. ``files``, ``places``: by kind, of how many files in how many places;
+    ``documents``: by collection. ``left``: what still names an acct and has to be looked at.
     """
 
     at: float = 0.0
     seconds: float = 0.0
     accts: int = 0
+    not_found: int = 0
     forgotten: int = 0
     files: dict[str, int] = {}
     places: dict[str, int] = {}
@@ -65,6 +66,8 @@ class _Look:
     places: Counter[str] = field(default_factory=Counter)
     documents: Counter[str] = field(default_factory=Counter)
     left: list[str] = field(default_factory=list)
+    found: set[str] = field(default_factory=set)
+    """Those of the accts that are anywhere."""
 
 
 def forget(
@@ -90,12 +93,20 @@ def forget(
     with _nothing_runs(config):
         known = _known(config, store)
         wanted = [acct for acct in dict.fromkeys(accts) if known.of(acct) is None]
-        if any(acct in known.pseudonyms for acct in wanted):
-            raise AnalyticsError("one of the accts is the pseudonym of an acct that was forgotten already")
+        for number, acct in enumerate(accts, 1):
+            if known.of(acct) is None and acct in known.pseudonyms:
+                raise AnalyticsError(
+                    f"acct {number} of {len(accts)} is the pseudonym of an acct that was forgotten already: leave it out"
+                )
+        if not accts and not len(known):
+            raise AnalyticsError(
+                "expected accts to forget, got none, and none were forgotten before: name them, or a --file"
+            )
         work = _Forgetting(config, store)
         say("looking at all journals and documents")
         names, look = work.look(known, wanted)
-        report = ForgettingReport(time.time(), 0.0, len(wanted), len(known) + len(wanted))
+        report = ForgettingReport(at=time.time(), accts=len(wanted), forgotten=len(known) + len(wanted))
+        report.not_found = len({*wanted} - look.found)
         report.files = dict(Counter(_kind(path) for path in (*look.files, *look.segments)))
         report.places, report.documents, report.left = dict(look.places), dict(look.documents), look.left
         if not dry:
@@ -144,15 +155,20 @@ class _Forgetting:
 
     def _look_for(self, known: Forgotten, names: Mapping[str, str]) -> tuple[_Look, set[str]]:
         """Return what there is to replace, and which pseudonyms, and other names as short as an acct, are in use."""
-        chosen, used = frozenset(names.values()), set[str]()
+        chosen, used, found = frozenset(names.values()), set[str](), set[str]()
         lengths = {len(acct) for acct in names if len(acct) <= _SHORT}
 
         def rename(acct: str) -> str | None:
             if len(acct) in lengths or acct in chosen:
                 used.add(acct)
-            return names.get(acct) or known.of(acct)
+            if (name := names.get(acct)) is None:
+                return known.of(acct)
+            found.add(acct)
+            return name
 
-        return self._look(rename), used
+        look = self._look(rename)
+        look.found = found
+        return look, used
 
     def replace(self, look: _Look, rename: Rename, say: Callable[[str], None]) -> None:
         """Replace all that was found."""

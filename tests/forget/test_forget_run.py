@@ -82,7 +82,10 @@ def test_what_would_not_be_exact_is_refused(config: Config) -> None:
     registry.beat(NodeEntry(**entry, pid=os.getpid(), started=process_started(os.getpid()) or 0))
     with pytest.raises(AnalyticsError, match="broker"):
         _refuse_running(config)
-    assert forget(config, MemoryStore(), ["a1"]).places == {"gamelog": 1}
+    with pytest.raises(AnalyticsError, match="expected accts to forget"):
+        forget(config, MemoryStore(), [])
+    report = forget(config, MemoryStore(), ["a1", "a7"])
+    assert (report.places, report.accts, report.not_found) == ({"gamelog": 1}, 2, 1)
 
 
 def test_a_host_that_lacks_the_newest_pseudonyms_is_refused(config: Config) -> None:
