@@ -17,7 +17,7 @@ RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,12})?")
 MOST_BYTES = 2 << 20
 """Of a file: ten currencies by day for twenty years. The rules of an engine's batches, with all rates, are one document."""
 
-_LINE = "expected day,currency,rate, as in 2026-03-01,USD,7.1034"
+_LINE = "expected day,currency,rate with a rate above 0, as in 2026-03-01,USD,7.1034"
 
 
 def exchange(game: Game, name: str) -> Exchange | None:
@@ -59,7 +59,7 @@ def with_rates(game: Game, name: str, folder: Path) -> Game:
         if not line or line.startswith(("#", "day,")):
             continue
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) != 3:
+        if len(fields) != 3 or not is_day(fields[0]) or not _is_rate(fields[2]):
             raise ConfigError(f'{key}: {path}, line {number}: {_LINE}; got "{line}"')
         day, currency, rate = fields
         if rates.setdefault(currency, {}).setdefault(day, rate) != rate:
@@ -92,5 +92,9 @@ def _faults_of(key: str, game: Game) -> Iterator[str]:
         for day, rate in days.items():
             if not is_day(day):
                 yield f'{key}.rates.{currency}: expected a day as YYYY-MM-DD, got "{day}"'
-            if not RATE.fullmatch(rate) or not Fraction(rate):
+            if not _is_rate(rate):
                 yield f'{key}.rates.{currency}.{day}: expected a decimal number above 0, as "7.1034", got "{rate}"'
+
+
+def _is_rate(text: str) -> bool:
+    return bool(RATE.fullmatch(text) and Fraction(text))

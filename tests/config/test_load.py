@@ -432,9 +432,10 @@ def test_rates_of_a_file_join_those_of_the_configuration(tmp_path: Path) -> None
         ConfigError, match=r"rates.csv, line 1: expected one rate of USD on 2026-03-02, got 7.2 and 7.3"
     ):
         load(file)
-    rates.write_text("\n2026-03-02;USD;7.2\n")
-    with pytest.raises(ConfigError, match=r"rates.csv, line 2: expected day,currency,rate"):
-        load(file)
+    for line in ("2026-03-02;USD;7.2", "2026-3-2,USD,7.2", "2026-03-02,USD,0"):
+        rates.write_text(f"\n{line}\n")
+        with pytest.raises(ConfigError, match=r"rates.csv, line 2: expected day,currency,rate"):
+            load(file)
 
 
 def test_an_engine_keeps_the_excluded_accts_in_a_document(
