@@ -1,6 +1,6 @@
 """Orders that a payment interface names one by one: checked, each counted once, and added up by account. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -71,7 +71,7 @@ def ids_of(said: Iterable[Any]) -> list[str]:
 
 
 def taken(
-    said: Iterable[Any], day: int, known: Mapping[str, Order]
+    said: Iterable[Any], day: int, known: Mapping[str, Order], date: Callable[[int], str] = str
 ) -> tuple[dict[str, Order], list[RejectedOrder]]:
     """Return the orders of an answer by id, in whatever order it names them, and those that are rejected.
 
@@ -81,6 +81,7 @@ def taken(
     Args:
         day: the start of the day that was asked about.
         known: by id, what earlier answers said.
+        date: returns what reasons call the day that starts at a time.
     """
     found: dict[str, Order] = {}
     rejected: list[RejectedOrder] = []
@@ -90,7 +91,7 @@ def taken(
         try:
             order = _order(one, day)
             if before is not None:
-                order = _again(before, order)
+                order = _again(before, order, date)
         except RecordError as error:
             rejected.append(RejectedOrder(one, f"{error} for order {shown(id_)}"))
             if before is None or before.day != day:
@@ -133,11 +134,11 @@ def _order(value: Any, day: int) -> Order:
     return Order(day, value["acct"], cents(value["amount"]), currency, cents(refunded))
 
 
-def _again(before: Order, now: Order) -> Order:
+def _again(before: Order, now: Order, date: Callable[[int], str]) -> Order:
     """Return what is known of an order after it was named again. Raise RecordError where that differs."""
     if before.day != now.day:
         raise RecordError(
-            f"{WHERE}.order_id: expected an order of one day, got one that counts on another day"
+            f"{WHERE}.order_id: expected an order of one day, got one of {date(before.day)} among those of {date(now.day)}"
         )
     for name in ("acct", "amount", "currency"):
         old, new = getattr(before, name), getattr(now, name)

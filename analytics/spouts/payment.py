@@ -12,6 +12,7 @@ import msgspec
 
 from analytics.config import Config
 from analytics.core.areas import Areas
+from analytics.core.exchange import local_day
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
 from analytics.spouts.knownorders import KnownOrders
@@ -248,7 +249,7 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         if self._orders is None:
             self._orders = KnownOrders(self._config.data / "state" / "orders.sqlite")
         known = self._orders.of(day.area.id, ids_of(said))
-        found, rejected = taken(said, day.ts, known)
+        found, rejected = taken(said, day.ts, known, partial(local_day, day.area))
         self._orders.put(day.area.id, {id_: one for id_, one in found.items() if known.get(id_) != one})
         if rejected:
             self._fails(day.key, rejected[0].reason)
