@@ -16,14 +16,9 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.store import store_uri
 from analytics.store.copying import collections
-from analytics.store.embedded.choice import chosen_at_start, engine_name, open_engine
-from analytics.store.embedded.engine import HOST
-from analytics.store.embedded.move import running
-from analytics.store.embedded.password import make_folder
-from analytics.store.embedded.process import take_folder
+from analytics.store.embedded.alone import running_alone
 from analytics.store.mongo import translated_errors
 from analytics.system import files
-from analytics.system.ports import free_port
 
 MAY_STAY = {"README.md", "run", "log", "store", RESTORING, "broker.lock"}
 """What an empty data folder may hold: nothing in it says what was counted."""
@@ -94,13 +89,8 @@ def _database(config: Config, contents: Contents) -> Iterator[documents.Raw | No
         ) as client:
             yield client[name]
         return
-    folder = config.data.absolute() / "store"
-    make_folder(folder)
-    with take_folder(folder):
-        chosen_at_start(config)
-        engine = open_engine(engine_name(config), config, free_port(HOST))
-        with running(engine, config.data.absolute() / "log" / "store-restore.log") as client:
-            yield client[name]
+    with running_alone(config, "restore") as (_, client):
+        yield client[name]
 
 
 def _copy_data(source: Path, data: Path, contents: Contents) -> None:

@@ -6,8 +6,7 @@ and the next one starts over.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
@@ -16,6 +15,7 @@ from pymongo.collection import Collection
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.store.copying import BATCH_DOCUMENTS, Content, collections, content, insert
+from analytics.store.embedded.alone import running
 from analytics.store.embedded.choice import (
     EngineRecord,
     Name,
@@ -25,10 +25,9 @@ from analytics.store.embedded.choice import (
     read_record,
     write_record,
 )
-from analytics.store.embedded.engine import HOST, Engine
+from analytics.store.embedded.engine import HOST
 from analytics.store.embedded.password import make_folder
 from analytics.store.embedded.process import take_folder
-from analytics.store.embedded.server import EmbeddedServer
 from analytics.store.mongo import translated_errors
 from analytics.system.ports import free_port
 
@@ -102,20 +101,6 @@ def move(
         # Stop the servers first, so that the target is complete on disk before it is used.
         stack.pop_all().close()
     write_record(config, EngineRecord(target_name, moved_from=source_name))
-
-
-@contextmanager
-def running(engine: Engine, log: Path) -> Iterator[MongoClient[RawBSONDocument]]:
-    """Run an engine's server, whose output goes to ``log``, and connect to it."""
-    server = EmbeddedServer(engine, log)
-    try:
-        server.start()
-        with MongoClient[RawBSONDocument](
-            engine.uri(), document_class=RawBSONDocument, serverSelectionTimeoutMS=10_000
-        ) as client:
-            yield client
-    finally:
-        server.stop()
 
 
 def _make_room(
