@@ -156,7 +156,7 @@ def test_amounts_in_each_currency_have_their_own_sign(month, monkeypatch):
     assert round(
         sum(
             float(row["refunds"])
-            for row in rows(month, f"/api/v1/payment/money.csv?game=wsdx&from={FIRST}&to={LAST}")
+            for row in rows(month, f"/api/v1/payment/refunds.csv?game=wsdx&from={FIRST}&to={LAST}")
         ),
         2,
     ) == round(refunds, 2)

@@ -70,11 +70,11 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
     ]
     reg: Annotated[int, means("The accts that signed up on the last day shown.", "Sign-ups")]
     payers: Annotated[int, means("The accts that paid on the last day shown.", "Payers")]
-    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    revenue: Annotated[Money, means("All money that was paid on the day, less refunds.", "Revenue")]
     arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
     final: Final
     dau_days: Annotated[list[int], means("The accts that logged in, for each day shown.")]
-    revenue_days: Annotated[list[Money], means("The money that was paid, for each day shown.")]
+    revenue_days: Annotated[list[Money], means("The money that was paid less refunds, for each day shown.")]
 
 
 class AreasAnswer(PageAnswer, frozen=True, kw_only=True):

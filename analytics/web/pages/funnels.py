@@ -38,7 +38,7 @@ class FunnelCohort(FunnelStep, frozen=True, kw_only=True):
     """A step of a funnel, of the accts that signed up on one day."""
 
     day: Annotated[Date, labelled("Cohort")]
-    median_minutes: Annotated[float | None, means("Half of those who reached the step had reached it by so many minutes after their sign-up; nothing for several areas together.", "Median minutes", "number")]  # fmt: skip
+    median_minutes: Annotated[float | None, means("The median time from the sign-up to the step, of those who reached it; nothing for several areas together.", "Median minutes", "number")]  # fmt: skip
     final: Final
 
 
@@ -92,7 +92,9 @@ def _cohort(day: date, documents: list[Document]) -> Iterator[FunnelCohort]:
 
 def _note(answer: FunnelsAnswer, t: Translate) -> str:
     if not answer.steps:
-        return t("nothing here yet: funnels are declared in the configuration, under [funnels]")
+        return t(
+            "nothing here yet: declare funnels in the configuration under [funnels]; earlier days need `bin/analytics rebuild --bolt acctstep`"
+        )
     return t("all days of sign-up together; accts of the newest days may still reach further steps")
 
 

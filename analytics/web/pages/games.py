@@ -46,9 +46,11 @@ class GameRow(msgspec.Struct, frozen=True, kw_only=True):
     mau: Annotated[int, means("The accts that logged in on the day or the 29 days before, each counted once.", "MAU")]  # fmt: skip
     reg: Annotated[int, means("The accts that signed up on the day, each counted once.", "Sign-ups")]
     payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
-    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    revenue: Annotated[Money, means("All money that was paid on the day, less refunds.", "Revenue")]
     arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
-    revenue_sum: Annotated[Money, means("All money that was paid on the days shown.", "Revenue of all days")]
+    revenue_sum: Annotated[
+        Money, means("All money that was paid on the days shown, less refunds.", "Revenue of all days")
+    ]
     excluded: Annotated[
         int,
         means("the most accts that were excluded on one of the days shown, each counted once in each area"),

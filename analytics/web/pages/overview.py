@@ -64,7 +64,7 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     stickiness: Annotated[Quotient, means("The day's active accts divided by those of the 30 days up to it.", "DAU ÷ MAU")]  # fmt: skip
     reg: Annotated[int, means("The accts that signed up on the day, each counted once.", "Sign-ups")]
     payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
-    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    revenue: Annotated[Money, means("All money that was paid on the day, less refunds.", "Revenue")]
     arpu: Annotated[PerHead, means("The day's revenue divided by its active accts.", "ARPU")]
     arppu: Annotated[PerHead, means("The day's revenue divided by its payers.", "ARPPU")]
     final: Final

@@ -48,7 +48,7 @@ class PayDay(msgspec.Struct, frozen=True, kw_only=True):
 
     day: Date
     ts: Annotated[int, means("the start of the day in the scope's time zone, Unix seconds")]
-    revenue: Annotated[Money, means("All money that was paid on the day.", "Revenue")]
+    revenue: Annotated[Money, means("All money that was paid on the day, less refunds.", "Revenue")]
     payers: Annotated[int, means("The accts that paid on the day, each counted once.", "Payers")]
     dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
     pay_rate: Annotated[
@@ -97,7 +97,7 @@ class Payer(msgspec.Struct, frozen=True, kw_only=True):
     acct: Annotated[str, labelled("Acct")]
     area: Annotated[str, labelled("Area")]
     plat: str
-    pay_amout: Annotated[Money, means("All money that the acct has paid so far.", "Paid")]
+    pay_amout: Annotated[Money, means("All money that the acct has paid so far, less refunds.", "Paid")]
     pay_count: Annotated[int, means("How often the acct has paid so far.", "Payments")]
     pay_days: Annotated[int, means("On how many days the acct has paid.", "Days with payments")]
     first_pay: Annotated[Date | None, means("The day of the acct's first payment, in the area's time zone.", "First payment")]  # fmt: skip
@@ -110,9 +110,9 @@ class PaymentAnswer(PageAnswer, frozen=True, kw_only=True):
     """The page *payment*. ``days`` has every day of the scope."""
 
     days: list[PayDay]
-    total: Annotated[Money, means("All money that was paid on the days shown.")]
-    money: Annotated[list[RevenueDay], means("every day of the scope; none where a segment is asked for")]
-    currencies: Annotated[list[CurrencySum], means("none for games that have one, and where a segment is asked for")]  # fmt: skip
+    total: Annotated[Money, means("All money that was paid on the days shown, less refunds.")]
+    refunds: Annotated[list[RevenueDay], means("every day of the scope; none where a segment is asked for")]
+    currencies: Annotated[list[CurrencySum], means("none for games with one currency, and where a segment is asked for")]  # fmt: skip
     ltv: Annotated[list[LtvCohort], means("one curve for each day of the scope with sign-ups")]
     ltv_average: list[LtvAverage]
     forecast: Annotated[
@@ -151,7 +151,7 @@ def view(data: Data, filters: Filters) -> PaymentAnswer:
         at=look.at,
         days=days,
         total=money(sum(day.revenue for day in days)),
-        money=[] if look.place.value else revenue_days(look),
+        refunds=[] if look.place.value else revenue_days(look),
         currencies=[] if look.place.value else by_currency(look),
         ltv=cohorts,
         ltv_average=list(_average(cohorts)),
@@ -305,7 +305,9 @@ DAYS = Table(
     has_final=True,
     lists=ACCTS,
 )
-MONEY = Table("money", "Gross and refunds", RevenueDay, "day gross refunds refund_rate net", has_final=True)
+REFUNDS = Table(
+    "refunds", "Gross and refunds", RevenueDay, "day gross refunds refund_rate net", has_final=True
+)
 CURRENCIES = Table(
     "currencies",
     "By currency",
@@ -379,13 +381,13 @@ PAGE = DashboardPage(
     view=view,
     has_segments=True,
     icon="M2 4h12v8H2zM2 7h12M5 10h2",
-    tables=(DAYS, MONEY, CURRENCIES, TOP_ACCTS, LTV, FORECAST),
+    tables=(DAYS, REFUNDS, CURRENCIES, TOP_ACCTS, LTV, FORECAST),
     panels=(
         Panel(DAYS.only("revenue"), INCOME, "two-thirds"),
         Panel(DAYS.only("payers", "new_payers"), PAYERS, "third"),
         Panel(DAYS.only("pay_rate", "new_pay_rate", "payers", "dau"), PAY_RATE, "half"),
         Panel(DAYS.only("arpu", "arppu", "revenue", "payers", "dau"), HEADS, "half"),
-        Panel(MONEY, of_all=True, note=lambda answer, t: t("refunds count on the day of the payment")),
+        Panel(REFUNDS, of_all=True, note=lambda answer, t: t("refunds count on the day of the payment")),
         Panel(CURRENCIES, of_all=True, optional=True, note=lambda answer, t: t("all days together")),
         Panel(LTV, WORTH, note=_worth_note),
         Panel(FORECAST, note=_forecast_note),

@@ -20,8 +20,10 @@ class RevenueDay(msgspec.Struct, frozen=True, kw_only=True):
     day: Date
     ts: Annotated[int, means("the start of the day in the scope's time zone, Unix seconds")]
     gross: Annotated[Money, means("All payments of the day, before refunds.", "Gross")]
-    refunds: Annotated[Money, means("What of these payments was refunded since, on whatever day.", "Refunds")]
-    refund_rate: Annotated[Quotient, means("Refunds divided by gross.", "Refunded")]
+    refunds: Annotated[
+        Money, means("The part of these payments that has been refunded, on whatever day.", "Refunds")
+    ]
+    refund_rate: Annotated[Quotient, means("Refunds divided by gross.", "Refund rate")]
     net: Annotated[Money, means("Gross less refunds: the revenue.", "Net")]
     final: Final
 
@@ -32,7 +34,9 @@ class CurrencySum(msgspec.Struct, frozen=True, kw_only=True):
     currency: Annotated[str, means("The currency that was paid in.", "Currency")]
     sign: Annotated[str, means("its sign, or its name where the configuration has no sign")]
     gross: Annotated[Money, means("All payments in the currency, before refunds.", "Gross", "amount")]
-    refunds: Annotated[Money, means("What of these payments was refunded since.", "Refunds", "amount")]
+    refunds: Annotated[
+        Money, means("The part of these payments that has been refunded.", "Refunds", "amount")
+    ]
     net: Annotated[Money, means("Gross less refunds.", "Net", "amount")]
     converted: Annotated[Money, means("The net amount in the game's currency, each day's at its own rate.", "In the game's currency")]  # fmt: skip
 
