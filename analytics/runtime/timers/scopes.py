@@ -24,7 +24,7 @@ class Scope:
     """An area alone, or a plat or a game with all of its areas, or a united area with all that were merged into it.
 
     Attributes:
-        area, plat: "" of a game; ``area`` is "" of a plat, too. Of a united area ``area`` is "" and ``united`` the area that is left.
+        area, plat: "" of a game; ``area`` is "" of a plat, too. Of a united area ``area`` is "" and ``united`` the area that the others were merged into.
         zone: gives the ``ts`` of its documents: of plats and united areas the zone of their game.
         areas: ids of what it unites.
         zones: the time zones of these.
