@@ -4,6 +4,7 @@ from contextlib import closing
 
 import click
 
+from analytics.cli.console import some
 from analytics.cluster import open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
@@ -47,14 +48,14 @@ def _listed(file: str) -> list[str]:
 def _show(report: ForgettingReport, dry: bool) -> None:
     for kind, count in sorted(report.places.items()):
         files = report.files.get(kind)
-        click.echo(f"{kind}: {count:,} places" + (f" in {files:,} files" if files else ""))
+        click.echo(f"{kind}: {some(count, 'place')}" + (f" in {some(files, 'file')}" if files else ""))
     for collection, count in sorted(report.documents.items()):
-        click.echo(f"{collection}: {count:,} documents")
+        click.echo(f"{collection}: {some(count, 'document')}")
     done = "would be forgotten" if dry else "forgotten"
-    click.echo(f"{report.accts:,} accts {done} in {report.seconds:.0f} s; {report.forgotten:,} in all")
+    click.echo(f"{some(report.accts, 'acct')} {done} in {report.seconds:.0f} s; {report.forgotten:,} in all")
     if report.not_found:
         click.echo(
-            f"{report.not_found:,} of these accts are nowhere in what is kept: check how they are written. "
+            f"nothing that is kept names {report.not_found:,} of these accts: check how they are written. "
             "`bin/analytics export --acct ACCT` shows what is kept of one",
             err=True,
         )
