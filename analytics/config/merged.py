@@ -27,7 +27,7 @@ def _faults(game: Game, key: str, id: str, area: AreaSection) -> Iterator[str]:
     if not is_day(area.merged_on):
         yield f'{key}.merged_on: expected the first day in {area.merged_into} as YYYY-MM-DD, got "{area.merged_on}"'
     if area.merged_into not in game.areas or area.merged_into == id:
-        yield f'{key}.merged_into: expected another area of the same game, got "{area.merged_into}"'
+        yield f'{key}.merged_into: expected the id of another area of the same game, got "{area.merged_into}"'
     elif not game.areas[_last(game, id)].merged_into:
         following = game.areas[area.merged_into]
         if following.merged_into and is_day(following.merged_on) and following.merged_on < area.merged_on:

@@ -5,6 +5,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -184,5 +185,7 @@ def _found(key: str, value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, date):
+        return f"{value} without quotes"
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"

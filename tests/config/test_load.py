@@ -202,11 +202,11 @@ SEGMENT_FAULTS = {
         (f"[games.dl.areas.{AREA}]", f"games.dl.areas.{AREA}.plat: expected a value, found none"),
         (
             f'[games.dl.areas.{AREA}]\nplat = "1"\nmerged_into = "s2"\nmerged_on = "2020-01-01"',
-            f'games.dl.areas.{AREA}.merged_into: expected another area of the same game, got "s2"',
+            f'games.dl.areas.{AREA}.merged_into: expected the id of another area of the same game, got "s2"',
         ),
         (
             f'[games.dl.areas.{AREA}]\nplat = "1"\nmerged_into = "{AREA}"\nmerged_on = "2020-01-01"',
-            f'games.dl.areas.{AREA}.merged_into: expected another area of the same game, got "{AREA}"',
+            f'games.dl.areas.{AREA}.merged_into: expected the id of another area of the same game, got "{AREA}"',
         ),
         (
             '[games.dl.areas]\na = { plat = "1", merged_into = "b", merged_on = "2020-01-01" }\n'
@@ -231,6 +231,10 @@ SEGMENT_FAULTS = {
             f"games.dl.areas.{AREA}.opened: expected a day as YYYY-MM-DD",
         ),
         (f"[games.dl.areas.{AREA}]\nplat = 7", f"games.dl.areas.{AREA}.plat: expected str, got 7"),
+        (
+            f'[games.dl.areas.{AREA}]\nplat = "1"\nmerged_on = 2020-01-01',
+            f"games.dl.areas.{AREA}.merged_on: expected str, got 2020-01-01 without quotes",
+        ),
         (
             f'[games.a.areas.{AREA}]\nplat = "1"\n[games.b.areas.{AREA}]\nplat = "1"',
             f"games.b.areas.{AREA}: expected an area of one game, got one that is also in games.a",
