@@ -93,6 +93,8 @@ let typing;
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-picks]")) event.target.previousElementSibling.value = event.target.value;
   const form = event.target.closest("form[data-live]");
+  // Another game has its own plats, areas and segments.
+  if (form && event.target.name === "game") ["plat", "area", "united", "segment"].forEach((name) => form[name] && (form[name].value = ""));
   if (form && form.checkValidity()) take(address(form), true);
 });
 document.addEventListener("input", (event) => {
