@@ -102,15 +102,21 @@ def taken(
 
 
 def users_of_orders(orders: Iterable[Order], exchange: Exchange | None) -> dict[str, Any]:
-    """Return what each account paid, as an answer without orders says it. ``exchange``: None: there is one currency."""
+    """Return what each account paid, as an answer without orders says it.
+
+    ``exchange``: None: there is one currency, whatever names orders have for it.
+    """
     sums: dict[str, dict[str, list[int]]] = {}
+    own = exchange.own if exchange is not None else ""
     for one in orders:
-        currency = (one.currency or exchange.own) if exchange is not None else ""
+        currency = one.currency or own
         amounts = sums.setdefault(one.acct, {}).setdefault(currency, [0, 0, 0])
         for place, number in enumerate((1, one.amount, one.refunded)):
             amounts[place] += number
     users = {}
     for acct, by_currency in sums.items():
+        if exchange is None and len(by_currency) > 1:
+            by_currency = {"": [sum(some) for some in zip(*by_currency.values(), strict=True)]}
         first, *more = [_paid(currency, *by_currency[currency]) for currency in sorted(by_currency)]
         users[acct] = first | ({"other_currencies": more} if more else {})
     return users

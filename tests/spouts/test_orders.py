@@ -51,6 +51,8 @@ def test_orders_add_up_by_account_and_currency() -> None:
     )
     one_currency = users_of_orders(taken(said, DAY, {})[0].values(), None)
     assert one_currency["ann"]["amount"] == 11.09 and "other_currencies" not in one_currency["ann"]
+    named = users_of_orders(taken([order("5", 1, currency="EUR")], DAY, {})[0].values(), None)
+    assert named["ann"]["currency"] == "EUR", "a rate that is added later finds it"
 
 
 @settings(max_examples=examples(100), deadline=None)
