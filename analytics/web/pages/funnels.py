@@ -106,12 +106,12 @@ def _chart_rows(answer: FunnelsAnswer) -> list[FunnelStep]:
     ]
 
 
-STEPS = Table("steps", "Funnels", FunnelStep, "funnel n step size count rate")
+STEPS = Table("steps", "Funnels", FunnelStep, "funnel n step count rate size")
 COHORTS = Table(
     "cohorts",
     "Funnels by day of sign-up",
     FunnelCohort,
-    "day funnel n step size count rate median_minutes",
+    "day funnel n step count rate size median_minutes",
     has_final=True,
 )
 SHARES = Chart(
