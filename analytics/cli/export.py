@@ -91,7 +91,7 @@ def _export_acct(config: Config, acct: str) -> None:
         for one in known_of(config, store, acct):
             click.echo(encode(one))
             found += 1
-    click.echo(f"{found:,} records and documents name the acct", err=True)
+    click.echo(f"found {found:,} records and documents with the acct", err=True)
 
 
 def _audit(config: Config, target: str, only: str | None) -> None:
