@@ -63,14 +63,22 @@ def is_divided(collection: str) -> bool:
 def summed(
     documents: Iterable[Document], keys: Sequence[str], fields: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-    """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is missing)."""
-    totals: dict[tuple[Any, ...], list[float]] = {}
+    """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is no number), as a server does."""
+    # A document may have been changed by hand: a key may be what no dictionary takes.
+    totals: dict[str, tuple[tuple[Any, ...], list[float]]] = {}
     for document in documents:
-        total = totals.setdefault(tuple(document.get(key) for key in keys), [0] * len(fields))
+        key = tuple(document.get(key) for key in keys)
+        _, total = totals.setdefault(repr(key), (key, [0] * len(fields)))
         for place, field in enumerate(fields):
-            total[place] += document.get(field, 0)
-    for key, sums in totals.items():
+            total[place] += number_in(document, field)
+    for key, sums in totals.values():
         yield key, tuple(sums)
+
+
+def number_in(document: Document, field: str) -> float:
+    """Return a field of a document, 0 where it is no number."""
+    value = document.get(field, 0)
+    return value if isinstance(value, int | float) else 0
 
 
 def is_version(document: Document) -> bool:

@@ -25,7 +25,7 @@ from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.runtime.timers.writing import Changes, TimerWriter
 from analytics.store import Store
-from analytics.store.store import AREAS, TOTAL, Document
+from analytics.store.store import AREAS, TOTAL, Document, number_in
 from analytics.timers.rollup import AREA_FIELDS, Rollup, added
 
 Hours = dict[int, tuple[int, int]]
@@ -285,18 +285,32 @@ class Totals:
     def _read(
         self, rollup: Rollup, keys: list[str], game: str, since: int, until: int
     ) -> Iterator[tuple[tuple[Any, ...], Iterable[float], Mapping[str, Mapping[str, float]]]]:
+        """Yield values of ``keys``, numbers and tables. What was changed by hand and has none of these is left out, until it is rebuilt."""
         name, numbers, tables = rollup.bolt.name, rollup.numbers, rollup.tables
         if not tables:
             for values, sums in self._store.sums(name, keys, numbers, game=game, since=since, until=until):
-                yield values, sums, {}
+                if _are_keys(values):
+                    yield values, sums, {}
             return
         fields = [*keys, *numbers, *tables]
         for one in self._store.rows(name, fields, game=game, since=since, until=until):
-            yield (
-                tuple(one.get(key) for key in keys),
-                [one.get(name, 0) for name in numbers],
-                {name: one.get(name, {}) for name in tables},
-            )
+            values = tuple(one.get(key) for key in keys)
+            if _are_keys(values):
+                yield (
+                    values,
+                    [number_in(one, name) for name in numbers],
+                    {name: table for name in tables if _is_table(table := one.get(name))},
+                )
+
+
+def _are_keys(values: tuple[Any, ...]) -> bool:
+    """Whether these can be values of a key."""
+    return all(value is None or isinstance(value, str | int | float) for value in values)
+
+
+def _is_table(value: Any) -> TypeGuard[Mapping[str, float]]:
+    """Whether this is a table of numbers."""
+    return isinstance(value, dict) and all(isinstance(one, int | float) for one in value.values())
 
 
 def _is_start(ts: Any) -> TypeGuard[int]:

@@ -139,6 +139,21 @@ def test_what_was_changed_by_hand_comes_right(suite: Any) -> None:
     assert not again.changed.total() + again.removed.total()
 
 
+def test_documents_of_areas_that_were_changed_by_hand_stop_nothing(suite: Any) -> None:
+    """They are left out until they are rebuilt; a node that stopped at them would never go on."""
+    day = at("2015-02-20")
+    suite.send("gamelog.yuanbao_logchange", [coins("ann", -5, reason, day) for reason in ("a", "b", "c")])
+    suite.drain()
+    ids = sorted(one["_id"] for one in suite.store.find("cointype"))
+    for id_, damage in zip(ids, ({"plat": {"x": 1}}, {"amount": "x"}, {"reason": {"x": 1}}), strict=True):
+        document = suite.store.load("cointype", [id_])[id_]
+        suite.store.write("cointype", [Write(id_, document | damage, None)])
+    suite.send("gamelog.yuanbao_logchange", [coins("ann", -7, "d", day)])
+    suite.drain()
+    found = suite.store.find("cointype_total", game="dl")
+    assert {one["reason"]: one["amount"] for one in found if one["scope"] == "game"} == {"b": 0, "d": 7}
+
+
 def test_no_rest_after_a_run_over_everything(suite: Any, monkeypatch: Any) -> None:
     some_weeks(suite, "2015-02-20", 5, seed=6)
     suite.drain()
