@@ -17,7 +17,7 @@ rewritten gets parts with new numbers, and then the old parts are deleted.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from analytics.core.settle import part_ids
@@ -64,11 +64,12 @@ def summed(
     documents: Iterable[Document], keys: Sequence[str], fields: Sequence[str]
 ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
     """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is no number), as a server does."""
-    # A document may have been changed by hand: a key may be what no dictionary takes.
-    totals: dict[str, tuple[tuple[Any, ...], list[float]]] = {}
+    totals: dict[Any, tuple[tuple[Any, ...], list[float]]] = {}
     for document in documents:
         key = tuple(document.get(key) for key in keys)
-        _, total = totals.setdefault(repr(key), (key, [0] * len(fields)))
+        # A document may have been changed by hand: a key may be what no dictionary takes.
+        place_of = key if all(isinstance(one, Hashable) for one in key) else repr(key)
+        _, total = totals.setdefault(place_of, (key, [0] * len(fields)))
         for place, field in enumerate(fields):
             total[place] += number_in(document, field)
     for key, sums in totals.values():

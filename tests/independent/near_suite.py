@@ -58,7 +58,7 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
                 for id_, one in world.areas.items()
                 if one.game == game
             },
-            **_money(world, game),
+            **money_of(world, game),
             segments={
                 name: SegmentSection(
                     from_=f"{cut.code}.data.{cut.field}", values=list(cut.listed), other=cut.other
@@ -81,7 +81,7 @@ def config_of(world: World, data: Path, broker: BrokerSection) -> Config:
     )
 
 
-def _money(world: World, game: str) -> dict[str, Any]:
+def money_of(world: World, game: str) -> dict[str, Any]:
     """Return what a game's configuration says of its money."""
     found = [one.money for one in world.areas.values() if one.game == game and one.money]
     if not found:

@@ -12,7 +12,7 @@ from random import Random
 import gevent
 from databases import Database
 from forms import LONG
-from near_suite import MERGED_ON
+from near_suite import MERGED_ON, money_of
 from plain_numbers import FUNNELS, Record, World, emptied, of_days, of_records, of_steps
 from raw_months import AUTUMN, sent, world
 from role_interface import RoleInterface
@@ -45,8 +45,16 @@ every_seconds = 1
 """
     for game, zone in there.zones.items():
         text += f'[games.{game}]\ntimezone = "{zone}"\n'
+        money = money_of(there, game)
+        if money:
+            text += f'currency = "{money["currency"]}"\n'
+        for currency, days in money.get("rates", {}).items():
+            text += f"[games.{game}.rates.{currency}]\n"
+            text += "".join(f'{day} = "{rate}"\n' for day, rate in days.items())
     for id_, one in there.areas.items():
         text += f'[games.{one.game}.areas.{id_}]\nplat = "{one.plat}"\ntimezone = "{one.zone}"\n'
+        if one.money:
+            text += f'currency = "{one.money.area}"\n'
         if id_ in there.merged:
             text += f'merged_into = "{there.merged[id_]}"\nmerged_on = "{MERGED_ON}"\n'
     for name, (steps, within) in FUNNELS.items():
