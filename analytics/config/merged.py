@@ -28,15 +28,15 @@ def _faults(game: Game, key: str, id: str, area: AreaSection) -> Iterator[str]:
         yield f'{key}.merged_on: expected the first day in {area.merged_into} as YYYY-MM-DD, got "{area.merged_on}"'
     if area.merged_into not in game.areas or area.merged_into == id:
         yield f'{key}.merged_into: expected the id of another area of the same game, got "{area.merged_into}"'
-    elif not game.areas[_last(game, id)].merged_into:
-        following = game.areas[area.merged_into]
-        if following.merged_into and is_day(following.merged_on) and following.merged_on < area.merged_on:
-            yield (
-                f"{key}.merged_on: expected a day up to {following.merged_on}, on which {area.merged_into} itself was merged, "
-                f'got "{area.merged_on}"'
-            )
-    else:
-        yield f'{key}.merged_into: expected an area whose players stayed there in the end, got "{area.merged_into}", which leads back here'
+        return
+    following = game.areas[area.merged_into]
+    if game.areas[_last(game, id)].merged_into in game.areas:
+        yield f'{key}.merged_into: expected an area whose players stayed there in the end, got "{area.merged_into}", which leads round in a circle'
+    elif following.merged_into and is_day(following.merged_on) and following.merged_on < area.merged_on:
+        yield (
+            f"{key}.merged_on: expected a day up to {following.merged_on}, on which {area.merged_into} itself was merged, "
+            f'got "{area.merged_on}"'
+        )
 
 
 def _last(game: Game, id: str) -> str:

@@ -154,3 +154,13 @@ def _named(line: Line) -> tuple[str, str, int]:
     if spout != "gamelog":
         return spout, source, int(n)
     return f"gamelog.{line.op.code if line.op else ''}", source, int(n)
+
+
+def whole_lines(rest: bytes, data: bytes) -> tuple[bytes, bytes]:
+    """Return the whole lines of what was read so far, and what follows the last newline.
+
+    Args:
+        rest: what followed the last newline before ``data`` was read.
+    """
+    cut = data.rfind(b"\n") + 1
+    return (rest + data[:cut], data[cut:]) if cut else (b"", rest + data)

@@ -10,6 +10,7 @@ from typing import IO, cast
 
 import msgspec
 
+from analytics.core.journal_lines import whole_lines
 from analytics.core.tuples import UNDECODABLE
 from analytics.errors import AnalyticsError
 from analytics.spouts.mapping.compiled import LineMapping
@@ -99,12 +100,9 @@ def blocks(path: Path) -> Iterator[bytes]:
         rest = b""
         try:
             while data := file.read(_BLOCK):
-                cut = data.rfind(b"\n") + 1
-                if cut:
-                    yield rest + data[:cut]
-                    rest = data[cut:]
-                else:
-                    rest += data
+                block, rest = whole_lines(rest, data)
+                if block:
+                    yield block
         except (EOFError, OSError, zlib.error) as error:
             raise AnalyticsError(
                 f"{path} can't be read: {error}. Move it out of the folder, or repair it"

@@ -17,7 +17,7 @@ import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
-from analytics.core.journal_lines import Line
+from analytics.core.journal_lines import Line, whole_lines
 from analytics.core.numberset import NumberSet
 from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.shares import pairs
@@ -83,12 +83,9 @@ def blocks(file: JournalInfo) -> Iterator[bytes]:
             if not data:
                 return
             left -= len(data)
-            cut = data.rfind(b"\n") + 1
-            if cut:
-                yield rest + data[:cut]
-                rest = data[cut:]
-            else:
-                rest += data
+            block, rest = whole_lines(rest, data)
+            if block:
+                yield block
 
 
 class DamagedJournal(Exception):

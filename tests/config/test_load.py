@@ -211,7 +211,7 @@ SEGMENT_FAULTS = {
         (
             '[games.dl.areas]\na = { plat = "1", merged_into = "b", merged_on = "2020-01-01" }\n'
             'b = { plat = "1", merged_into = "a", merged_on = "2020-01-01" }',
-            'games.dl.areas.a.merged_into: expected an area whose players stayed there in the end, got "b", which leads back',
+            'games.dl.areas.a.merged_into: expected an area whose players stayed there in the end, got "b", which leads round',
         ),
         (
             '[games.dl.areas]\na = { plat = "1", merged_into = "b", merged_on = "2020-01-02" }\n'
@@ -459,3 +459,10 @@ def test_a_list_of_excluded_accts_that_is_missing_is_named(tmp_path: Path) -> No
         ConfigError, match=r"games.dl.excluded.accts_file: .*bots.txt: expected a readable text in UTF-8"
     ):
         read(tmp_path, '[games.dl.excluded]\naccts_file = "bots.txt"')
+
+
+def test_only_the_merger_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    areas = '[games.dl.areas]\na = { plat = "1", merged_into = "b", merged_on = "2020-01-01" }\n'
+    told = refusal(tmp_path, areas + 'b = { plat = "1", merged_into = "gone", merged_on = "2020-01-02" }')
+    assert 'areas.b.merged_into: expected the id of another area of the same game, got "gone"' in told
+    assert "areas.a" not in told
