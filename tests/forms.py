@@ -7,8 +7,16 @@ import pytest
 LONG = bool(os.environ.get("ANALYTICS_TEST_LONG"))
 """Whether the long forms run."""
 
+THOROUGH = LONG or bool(os.environ.get("CI"))
+"""Whether there is time for more than one test of a promise."""
+
 long_form = pytest.mark.skipif(not LONG, reason="a long form: set ANALYTICS_TEST_LONG=1")
 """Marks what breaks a promise in one more way, at the cost of minutes, where a cheaper test breaks it already."""
+
+thorough = pytest.mark.skipif(
+    not THOROUGH, reason="a cheaper test breaks the same promise: set CI or ANALYTICS_TEST_LONG=1"
+)
+"""Marks what does that at the cost of half a minute of a processor: it runs before a change is taken, and not while one is made."""
 
 SHARE, FEWEST = 4, 20
 EXAMPLES = int(os.environ.get("ANALYTICS_TEST_EXAMPLES", "0"))

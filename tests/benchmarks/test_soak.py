@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from forms import thorough
 
 from benchmarks.soak import Series
 
@@ -40,6 +41,7 @@ def test_the_slope_is_that_of_an_hour() -> None:
     assert (series.thirds[0], series.thirds[2]) == (20.5, 24.0)
 
 
+@thorough
 def test_a_short_soak_counts_every_line() -> None:
     command = [
         ROOT / "benchmarks" / "soak",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cluster_harness import need_etcd
+from forms import thorough
 from needed import need_mongod
 
 from benchmarks.takeover_of_hosts import TakeoverTest
@@ -10,6 +11,7 @@ from benchmarks.takeover_of_hosts import TakeoverTest
 TIMES = "ttl_seconds = 3\nbeat_seconds = 0.5\npoll_seconds = 0.2\ntimeout_seconds = 2.0"
 
 
+@thorough
 def test_killed_and_frozen_under_load_with_a_member_of_etcd_dying_then_all(tmp_path: Path) -> None:
     need_etcd()
     need_mongod()

@@ -7,7 +7,7 @@ import os
 import random
 
 import pytest
-from forms import LONG, long_form
+from forms import LONG, long_form, thorough
 from needed import missing
 
 from analytics.store.memory import MemoryStore
@@ -51,7 +51,9 @@ def test_whatever_happens_to_a_replica_set_every_number_is_right(tmp_path):
     assert result.events.total() > 0, where
 
 
-@pytest.mark.parametrize("engine", [pytest.param(LOCAL, marks=long_form), SPARK])
+@pytest.mark.parametrize(
+    "engine", [pytest.param(LOCAL, marks=long_form), pytest.param(SPARK, marks=thorough)]
+)
 def test_whatever_dies_while_an_engine_counts_every_number_is_right(tmp_path, engine):
     if engine == SPARK:
         try:

@@ -4,6 +4,7 @@ from collections import Counter
 from random import Random
 
 import pytest
+from forms import thorough
 from plain_numbers import Place, of_records
 from raw_months import AUTUMN, LARGE, SPRING, Months, sent, world
 from sameness import differences, public
@@ -15,7 +16,11 @@ from analytics.core.exchange import Exchange
 from analytics.core.periods import zone
 from analytics.core.reference import Reference
 
-CASES = [(1, AUTUMN, 12), (2, SPRING, 12), (3, LARGE, 4)]
+CASES = [
+    pytest.param(1, AUTUMN, 12, id="autumn"),
+    pytest.param(2, SPRING, 12, id="spring"),
+    pytest.param(3, LARGE, 4, id="large", marks=thorough),
+]
 
 
 def areas() -> Areas:
@@ -68,7 +73,7 @@ READS = {
 }
 
 
-@pytest.mark.parametrize(("seed", "months", "parts"), CASES, ids=["autumn", "spring", "large"])
+@pytest.mark.parametrize(("seed", "months", "parts"), CASES)
 def test_bolts_in_any_order(seed: int, months: Months, parts: int):
     records = [one.record for one in sent(seed, months)]
     runner = Reference(BOLTS.values(), areas())

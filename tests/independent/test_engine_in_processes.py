@@ -9,7 +9,7 @@ from random import Random
 import gevent
 import pytest
 from databases import Database
-from forms import long_form
+from forms import THOROUGH, long_form
 from msgspec.structs import replace
 from near_engine import NearEngine, differing
 from near_suite import config_of
@@ -22,7 +22,7 @@ from analytics.engine.live import EngineDriver
 from analytics.errors import Unavailable
 from analytics.store import open_store
 
-RECORDS = [one.record for one in sent(3, AUTUMN)][:900]
+RECORDS = [one.record for one in sent(3, AUTUMN)][: 900 if THOROUGH else 300]
 
 
 @pytest.fixture

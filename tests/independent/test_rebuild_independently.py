@@ -8,7 +8,7 @@ from random import Random
 import gevent
 import near_suite
 import pytest
-from forms import LONG
+from forms import LONG, thorough
 from journaling_suite import Hand, JournalingSuite, Killed, YieldingStore, expected
 from plain_numbers import DAY, day_start
 from raw_months import Months, divided_world, sent
@@ -80,6 +80,7 @@ def test_what_was_changed_by_hand_is_named_and_mended_and_nothing_else(suite):
     assert suite.rebuild(ALL)[1] == []
 
 
+@thorough
 def test_while_records_come_sound_documents_are_left_alone_and_others_mended(suite):
     records = records_of(1)
     Random(1).shuffle(records)

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 from databases import Database
-from forms import LONG, long_form
+from forms import LONG, long_form, thorough
 from near_suite import NearSuite
 from plain_numbers import (
     DAY,
@@ -56,7 +56,7 @@ def begun(tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch) -
     ("seed", "months", "there"),
     [
         pytest.param(11, AUTUMN, world(), id="autumn", marks=long_form),
-        pytest.param(12, SPRING, divided_world(), id="spring, with segments"),
+        pytest.param(12, SPRING, divided_world(), id="spring, with segments", marks=thorough),
     ],
 )
 def test_timers_keep_up(seed: int, months: Months, there: World, begun: Begun):
@@ -130,7 +130,13 @@ def snapshot(number: int, area: str, day: int, acct: str) -> Record:
     return "payment", {"id": f"payment/late:{number}", "area": area, "ts": ts, "users": users, "at": number}
 
 
-@pytest.mark.parametrize("days", [None, ("2018-10-01", "2018-10-29")], ids=["all", "some"])
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(None, id="all"),
+        pytest.param(("2018-10-01", "2018-10-29"), id="some", marks=thorough),
+    ],
+)
 def test_timers_by_hand(days: tuple[str, str] | None, begun: Begun):
     """From nothing, for all days or some, at a moment in the midst of them."""
     moment = day_start("UTC", AUTUMN.last - 3 * DAY) + 50_000

@@ -5,7 +5,7 @@ from typing import Any
 
 import gevent
 import pytest
-from forms import LONG
+from forms import LONG, thorough
 from timer_harness import COLLECTIONS, A, at, failing, log, some_weeks
 from waiting import eventually
 
@@ -44,7 +44,9 @@ def ok(collection: str, writes: Any) -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("collection", ["serverstarttime", "activeday", "kpi", "positions"])
+@pytest.mark.parametrize(
+    "collection", ["serverstarttime", pytest.param("activeday", marks=thorough), "kpi", "positions"]
+)
 def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
     some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()
