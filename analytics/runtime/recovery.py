@@ -111,15 +111,20 @@ class Recovery:
             if loss.reading
             and all(heads[bolt].get(topic, NOTHING).number >= n for topic, n in loss.through.items())
         }
+        if not done:
+            return
         for loss in done.values():
             loss.reading = False
         repaired = [bolt for bolt, loss in done.items() if not loss.rebuild]
-        if done:
-            self._notes.save({bolt: loss for bolt, loss in done.items() if loss.rebuild})
-            self._notes.remove(repaired)
+        # The note of a bolt that a rebuild has corrected meanwhile is gone, and stays so.
+        there = self._notes.load(done)
+        self._notes.save({bolt: loss for bolt, loss in done.items() if loss.rebuild and bolt in there})
+        self._notes.remove(repaired)
         for bolt in repaired:
             logger.warning("%s: repaired: its documents include again all that is in the Queue", bolt)
-            del self._losses[bolt]
+        for bolt in done:
+            if bolt in repaired or bolt not in there:
+                del self._losses[bolt]
 
     def refresh(self) -> None:
         """Look now and then whether a rebuild has removed the notes."""

@@ -807,13 +807,20 @@ LENGTHS = [*range(1, 61), *range(65, 245, 5), *range(270, 1470, 30), 3000]
 
 
 def sessionday(scope: Scope) -> Documents:
+    documents = _session_days(scope)
+    scope.nobody |= {id_ for id_, one in documents.items() if not one["sessions"]}
+    return {id_: one for id_, one in documents.items() if one["sessions"] or scope.value}
+
+
+def _session_days(scope: Scope) -> Documents:
+    """Return what is said of each day on which sessions may have begun, also where none has."""
     documents = {}
     known = {day for visits in scope.visits for day in visits.days}
     for day in known | {day - DAY for day in known}:
         over = day + DAY <= scope.ended
         every = [one for visits in scope.visits for one in visits.sessions(day, over)]
         some = [one for one in every if scope.has(one[0], day)]
-        if day > scope.begun or not (some or scope.value):
+        if day > scope.begun:
             continue
         ended = [one for one in some if one[2] != "open"]
         seconds = [one[1] for one in ended]
@@ -830,8 +837,6 @@ def sessionday(scope: Scope) -> Documents:
         }
         id_, document = scope.document(day, fields)
         documents[id_] = document
-        if not some:
-            scope.nobody.add(id_)
     return documents
 
 
@@ -1164,12 +1169,19 @@ def by_values(
 
 
 def emptied(world: World, records: Iterable[Record], now: int) -> dict[str, Documents]:
-    """Return what documents say that came to be, but whose cohort was found to have paid earlier, by late records."""
+    """Return what documents say that came to be, and count nobody any more.
+
+    By late records, their cohort was found to have paid earlier, or their sessions to have begun on another day.
+    """
     _, scopes = _scopes(world, records, now)
     result: dict[str, Documents] = {}
-    for name in PAYERS_AGAIN:
-        every = [item for scope in scopes for item in _payers_again(scope, name).items()]
-        found = [(id_, one) for id_, one in every if not one["pay_user"]]
+    every: dict[str, list[tuple[str, Fields]]] = {
+        name: [item for scope in scopes for item in _payers_again(scope, name).items()]
+        for name in PAYERS_AGAIN
+    }
+    every["sessionday"] = [item for scope in scopes for item in _session_days(scope).items()]
+    for name, documents in every.items():
+        found = [(id_, one) for id_, one in documents if not one.get("sessions", one.get("pay_user"))]
         result[name] = {id_: one for id_, one in found if "area" in one}
         result[f"{name}_total"] = {id_: one for id_, one in found if "area" not in one}
     return result

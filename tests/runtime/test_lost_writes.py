@@ -12,8 +12,10 @@ from runtime_harness import AREA, RunningBroker, RunningWorkers, coins, login
 from waiting import eventually
 
 from analytics.bolts import BOLTS
+from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
 from analytics.config import Config
+from analytics.core.writing import LostWrites
 from analytics.errors import AnalyticsError
 from analytics.runtime import connections, recovery
 from analytics.runtime.lost_writes import EXPIRY_SECONDS, Losses, LossNote, older_documents
@@ -166,6 +168,28 @@ def test_where_the_queue_does_not_reach_back_status_names_the_rebuild_until_it_h
     eventually(lambda: "run `bin/analytics rebuild`" in one.state()["error"])
     Losses(store).remove(BOLTS)
     eventually(lambda: one.state()["error"] == "")
+
+
+def test_what_a_rebuild_corrects_while_the_queue_is_read_again_needs_no_other(
+    broker: RunningBroker,
+    config: Config,
+    store: Restorable,
+    send: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(2):
+        send(COINS, [coins(-1)])
+    monkeypatch.setattr(broker._broker._log, "_oldest", lambda topic, after: max(after + 1, 2))
+    refill, bolts = Refill(config.broker), ["coinday", "coinhour"]
+    try:
+        reading = recovery.Recovery(store, refill, [LostWrites(bolt, "all", {}) for bolt in bolts])
+        assert reading.begin({}, {bolt: {COINS: Head(0, 0, 0)} for bolt in bolts}) == {COINS}
+    finally:
+        refill.close()
+    assert reading.bolts == bolts
+    Losses(store).remove(["coinday"])
+    reading.end({bolt: {COINS: Head(2, 2, 2)} for bolt in bolts})
+    assert reading.bolts == ["coinhour"] == list(Losses(store).load(BOLTS))
 
 
 def test_a_worker_that_dies_while_it_reads_again_begins_again(
