@@ -40,7 +40,7 @@ def write_journals(folder: Path, count: int) -> int:
 
 def accts_of(folder: Path, count: int) -> list[str]:
     """Return so many accts that occur in journals, from all of them."""
-    paths = record_files(folder)
+    paths = record_files(Config(data=folder))
     found: dict[bytes, None] = {}
     for path in paths:
         wanted = len(found) + -(-count // len(paths))
@@ -61,7 +61,9 @@ def occurrences(folder: Path, accts: list[str]) -> int:
     """Return how many lines name one of these accts."""
     names = {acct.encode() for acct in accts}
     return sum(
-        not names.isdisjoint(_ACCT.findall(line)) for path in record_files(folder) for line in opened(path)
+        not names.isdisjoint(_ACCT.findall(line))
+        for path in record_files(Config(data=folder))
+        for line in opened(path)
     )
 
 
@@ -91,7 +93,7 @@ def main(count: int, accts: int, folder: Path | None, only: str | None) -> None:
     if only and folder:
         data = folder / "data"
         if only == "copy":
-            for path in record_files(data):
+            for path in record_files(Config(data=data)):
                 rewrite(path, lambda block: block)
         else:
             report = forget(Config(data=data), MemoryStore(), (folder / "accts").read_text().split())

@@ -13,7 +13,9 @@ RESTORING = "restoring"
 """A file that lies in the data folder while a backup is restored into it: part of what was counted is missing then."""
 
 FORGETTING = "forgetting"
-"""A file that lies in the data folder while accts are being forgotten, with their pseudonyms: some have these in some places only."""
+"""A file that lies in the data folder while accts are being forgotten, with their pseudonyms: some have these in some places only.
+
+With an engine, a file of this name lies in the shared folder as well."""
 
 ENGINE_COUNTS = "engine_counts"
 """A file that lies in the data folder while an engine counts its records: a broker would count those to come twice."""

@@ -179,7 +179,7 @@ def _engine(found: EngineReport, now: float) -> str:
     timers = f" Timer bolts are at batch {found.timers_batch:,}." if found.timers_batch is not None else ""
     oldest = f", from byte {found.oldest[1]:,} of {found.oldest[0]} on" if found.oldest else ""
     lost = f" {found.tasks_lost:,} tasks were lost and run again." if found.tasks_lost else ""
-    held = " Batches wait for a backfill." if found.held else ""
+    held = " Batches wait for a backfill, or for `bin/analytics forget`." if found.held else ""
     return (
         f"Engine ({found.kind}, executors: {found.executors:,}): batch {found.batch:,} was committed {_duration(now - found.batch_at)} ago; "
         f"{sum(found.records.values()):,} records counted, {found.repeated:,} repeated; {found.waiting_bytes:,} bytes of journals "

@@ -23,8 +23,9 @@ from analytics.broker.wire import Head, totals
 from analytics.config import Config, EngineSection
 from analytics.core.intervals import Pair
 from analytics.core.numberset import NumberSet
+from analytics.engine.blocks import HalfForgotten
 from analytics.engine.journals import ClosedJournals
-from analytics.engine.position import PLANS, EnginePosition, SavedPosition
+from analytics.engine.position import FORGETTING, PLANS, EnginePosition, SavedPosition
 from analytics.engine.seen import SeenRecords
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
@@ -102,6 +103,7 @@ def release(config: Config, store: Store, say: Say) -> None:
 
     Raises:
         NotHandedOver: something is not counted yet, or no engine has counted.
+        HalfForgotten: accts are being forgotten.
         LockTaken: a broker runs.
         Unavailable: the store does not answer.
     """
@@ -144,6 +146,8 @@ def _begin_queue(config: Config, store: Store, saved: SavedPosition, say: Say) -
 def _require_nothing_waits(config: Config, store: Store) -> SavedPosition:
     """Return where the engine stands. Raise NotHandedOver where it has not counted all of the journals."""
     saved = EnginePosition(store).load()
+    if saved.held == FORGETTING:
+        raise HalfForgotten
     counted = {**ClosedJournals(store).ends(), **saved.ends}
     waiting = sum(max(0, end - counted.get(name, 0)) for name, end in _all_ends(config).items())
     if saved.frozen or waiting:

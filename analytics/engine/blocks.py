@@ -41,6 +41,15 @@ class MappingGone(Uncountable):
     """Lines that were not counted yet came in by a mapping that the configuration does not have any more."""
 
 
+class HalfForgotten(Uncountable):
+    """Accts are being forgotten, or that was interrupted: some places have their pseudonyms already, others do not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "accts are being forgotten, and batches wait until that has ended. If it was interrupted, call `bin/analytics forget` again"
+        )
+
+
 def read(shared: Path, block: JournalBlock) -> Iterator[bytes]:
     """Yield a block's whole lines, some at a time. A journal that was gzipped since it was planned is read so.
 

@@ -5,7 +5,14 @@ import time
 from dataclasses import replace
 from secrets import token_hex
 
-from analytics.engine.position import HELD_SECONDS, DriverOvertaken, EnginePosition, SavedPosition
+from analytics.engine.blocks import HalfForgotten
+from analytics.engine.position import (
+    FORGETTING,
+    HELD_SECONDS,
+    DriverOvertaken,
+    EnginePosition,
+    SavedPosition,
+)
 from analytics.errors import AnalyticsError, Unavailable
 
 RENEW_SECONDS = HELD_SECONDS / 6
@@ -23,10 +30,12 @@ class Hold:
         self._failed: Exception | None = None
 
     def begin(self) -> SavedPosition:
-        """Return the position when no batch is under way any more, and none begins."""
+        """Return the position when no batch is under way any more, and none begins. Raise HalfForgotten while accts are being forgotten."""
         seen, since = -1, time.monotonic()
         while True:
             saved = self._position.load()
+            if saved.held == FORGETTING:
+                raise HalfForgotten
             if not (saved.frozen or saved.held):
                 try:
                     self._saved = self._position.hold(saved, self._by)

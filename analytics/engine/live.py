@@ -18,11 +18,19 @@ from analytics.broker.topics import bounded
 from analytics.broker.wire import Head
 from analytics.config import Config
 from analytics.core.writing import SAMPLE, LostWrites
+from analytics.engine.blocks import HalfForgotten
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine, FoldedBatch
 from analytics.engine.journals import ReportedJournals
 from analytics.engine.plan import LEAST_BYTES, age, next_batch
-from analytics.engine.position import HELD_SECONDS, EnginePosition, Plan, PlanTooLarge, SavedPosition
+from analytics.engine.position import (
+    FORGETTING,
+    HELD_SECONDS,
+    EnginePosition,
+    Plan,
+    PlanTooLarge,
+    SavedPosition,
+)
 from analytics.engine.repeats import Known, foreign, names_of, to_fold_again
 from analytics.engine.seen import SeenRecords
 from analytics.engine.starting import EngineStarter
@@ -91,7 +99,7 @@ class EngineDriver:
         Raises:
             Unavailable: store, engine or shared folder do not answer. Call again.
             DriverOvertaken: another driver has gone on. Call again if this one is still to drive.
-            Uncountable: a journal or a mapping is gone. Call again.
+            Uncountable: a journal or a mapping is gone, or accts are being forgotten. Call again.
             AnalyticsError: the store has lost writes: the message says what to do.
         """
         # What fails may have taken effect: then the store says where this stands.
@@ -177,6 +185,8 @@ class EngineDriver:
         """
         self._drop()
         self._starter.stop()
+        if saved.held == FORGETTING:
+            raise HalfForgotten
         if self._held is None or self._held[0] != saved.version:
             self._held = saved.version, time.monotonic()
         elif time.monotonic() - self._held[1] > HELD_SECONDS:

@@ -29,6 +29,9 @@ PLANS = "engine_plans"
 PLANS_KEPT = 20_000
 """Of committed batches: hours of them, as a backup may take so long."""
 
+FORGETTING = "forget"
+"""The holder of the position while accts are being forgotten: it holds it until that has ended, also where it was interrupted."""
+
 HELD_SECONDS = 60.0
 """A holder of the position that has not renewed it for this long has died."""
 
@@ -77,7 +80,7 @@ class SavedPosition:
         repeated: how many lines named a record once more.
         written: per bolt, some of the documents that were written last: the store should have them.
         at: when the batch was committed, in Unix seconds; 0 before the first one.
-        held: who has stopped batches for a while, "" if nobody has.
+        held: who has stopped batches for a while, "" if nobody has; see :data:`FORGETTING`.
         backfills: how often that was, so a driver knows that documents may have been written by others.
         version: of the stored document.
     """
@@ -151,6 +154,10 @@ class EnginePosition:
     def hold(self, saved: SavedPosition, by: str) -> SavedPosition:
         """Stop batches; the holder ``by`` has to call this again within :data:`HELD_SECONDS`."""
         return self._replace(replace(saved, held=by, backfills=saved.backfills + (saved.held != by)))
+
+    def resume(self, saved: SavedPosition) -> SavedPosition:
+        """Let batches go on, where no number has changed meanwhile."""
+        return self._replace(replace(saved, held=""))
 
     def reopen(self, saved: SavedPosition, ends: Mapping[str, int]) -> SavedPosition:
         """Add ends of journals that were left out."""

@@ -12,6 +12,7 @@ from analytics.core.document import part_ids
 from analytics.errors import AnalyticsError
 from analytics.export.views import PREFIX
 from analytics.forget.fields import AcctFields
+from analytics.runtime.engine_progress import ENGINE
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.spouts.mapping.renamed import Rename
 from analytics.store import POSITIONS, Document, Store, Write
@@ -109,6 +110,26 @@ class DocumentChange:
                 self.changed[POSITIONS] += 1
                 if self._write:
                     self._store.write(POSITIONS, [Write(id_, new, None)])
+        self._engine_position(in_ids)
+
+    def _engine_position(self, in_ids: Mapping[str, AcctFields]) -> None:
+        """Change the ids that an engine has noted, as :meth:`_positions` does. Its position is written on condition of its version."""
+        one = self._store.load(POSITIONS, [ENGINE]).get(ENGINE)
+        if one is None:
+            return
+        written = [
+            [bolt, in_ids[bolt].id(id_, self._rename) if bolt in in_ids else id_, *rest]
+            for bolt, id_, *rest in one["written"]
+        ]
+        if written == one["written"]:
+            return
+        self.changed[POSITIONS] += 1
+        version = one["_v"]
+        new = {**one, "written": written, "_v": version + 1}
+        if self._write and self._store.write(POSITIONS, [Write(ENGINE, new, version)]):
+            raise AnalyticsError(
+                "the engine has gone on meanwhile. Stop it, on all hosts, then call this again"
+            )
 
     def _position(self, one: Document, fields: AcctFields) -> dict[str, Any]:
         new = dict(one)

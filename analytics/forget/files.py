@@ -5,14 +5,17 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
 import msgspec
 
+from analytics.config import Config
 from analytics.core.journal_lines import whole_lines
 from analytics.core.tuples import UNDECODABLE
 from analytics.errors import AnalyticsError
+from analytics.spouts.ends import journal_folders
 from analytics.spouts.mapping.compiled import LineMapping
 from analytics.spouts.rejected import Reject
 from analytics.spouts.renaming import Renaming
@@ -29,15 +32,16 @@ Change = Callable[[bytes], bytes]
 _decode_reject = msgspec.json.Decoder(Reject).decode
 
 
-def record_files(folder: Path) -> list[Path]:
-    """Return the journals and the files of rejected records in a folder, plain and gzipped."""
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+def record_files(config: Config) -> list[Path]:
+    """Return the journals and the files of rejected records, plain and gzipped: of the data folder and, with an engine, all hosts' journals."""
+    folders = {config.data, *journal_folders(config)}
+    return sorted(path for folder in folders for path in folder.iterdir() if _NAME.fullmatch(path.name))
 
 
 def change_of(path: Path, renaming: Renaming, mappings: Mapping[str, LineMapping]) -> Change:
     """Return what puts pseudonyms into such a file."""
     if not path.name.startswith("rejected"):
-        return lambda block: renaming.journal(block, mappings)
+        return partial(_journaled, renaming, mappings)
 
     def rejected(block: bytes) -> bytes:
         return b"".join([_rejected(line, renaming, mappings) for line in block.splitlines(keepends=True)])
@@ -82,6 +86,17 @@ def rewrite(path: Path, change: Change) -> None:
     os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))  # what is old is deleted by these times
     beside.replace(path)
     sync_folder(path.parent)
+
+
+def _journaled(renaming: Renaming, mappings: Mapping[str, LineMapping], block: bytes) -> bytes:
+    new = renaming.journal(block, mappings)
+    if len(new) != len(block):
+        # What is accepted and counted of a journal is known by its bytes.
+        raise AnalyticsError(
+            f"expected lines with pseudonyms to have {len(block):,} bytes as before, got {len(new):,}: this is a fault of the suite. "
+            "The file was not changed"
+        )
+    return new
 
 
 def _rejected(line: bytes, renaming: Renaming, mappings: Mapping[str, LineMapping]) -> bytes:

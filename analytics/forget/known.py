@@ -42,7 +42,7 @@ def _records(config: Config, acct: str) -> Iterator[Known]:
     renaming = Renaming(lambda name: name if name == acct else None)
     mappings = rules_of(config).mappings
     written = msgspec.json.encode(acct)[1:-1]
-    for path in record_files(config.data):
+    for path in record_files(config):
         change, number = change_of(path, renaming, mappings), 0
         for block in blocks(path):
             lines = block.splitlines()

@@ -18,6 +18,7 @@ from analytics.errors import AnalyticsError
 from analytics.forget import files, queue
 from analytics.forget.choosing import choose
 from analytics.forget.documents import DocumentChange, named_elsewhere
+from analytics.forget.engine import EngineAtRest
 from analytics.forget.states import rename_states
 from analytics.rebuild.notes import Unfinished
 from analytics.runtime.nodes import readers
@@ -90,7 +91,9 @@ def forget(
     """
     began = time.monotonic()
     _check(config, accts)
+    at_rest = EngineAtRest(config, store)
     with _nothing_runs(config):
+        at_rest.expect(dry, say)
         known = _known(config, store)
         wanted = [acct for acct in dict.fromkeys(accts) if known.of(acct) is None]
         for number, acct in enumerate(accts, 1):
@@ -99,6 +102,7 @@ def forget(
                     f"acct {number} of {len(accts)} is the pseudonym of an acct that was forgotten already: leave it out"
                 )
         if not accts and not len(known):
+            at_rest.free()
             raise AnalyticsError(
                 "expected accts to forget, got none, and none were forgotten before: name them, or a --file"
             )
@@ -110,13 +114,16 @@ def forget(
         report.files = dict(Counter(_kind(path) for path in (*look.files, *look.segments)))
         report.places, report.documents, report.left = dict(look.places), dict(look.documents), look.left
         if not dry:
+            at_rest.hold()
             forgotten = known.with_names(names)
             # From here on an interrupted call is continued without the accts themselves.
             forgotten.save(config.data / FORGETTING)
             forgotten.save(config.data / FILE)
             _note(store, forgotten)
+            at_rest.clean()
             work.replace(look, forgotten.of, say)
-            (config.data / FORGETTING).unlink()
+            at_rest.free()
+            (config.data / FORGETTING).unlink(missing_ok=True)
         report.seconds = round(time.monotonic() - began, 1)
         if not dry:
             name = f"forgotten_{time.strftime('%Y%m%d%H%M%S', time.gmtime(report.at))}.json"
@@ -188,7 +195,7 @@ class _Forgetting:
 
     def _look(self, rename: Rename) -> _Look:
         found = _Look()
-        for path in self._files():
+        for path in files.record_files(self._config):
             renaming = Renaming(rename)
             if files.would_change(path, files.change_of(path, renaming, self._mappings)):
                 found.files.append(path)
@@ -220,17 +227,9 @@ class _Forgetting:
         found.places = +found.places
         return found
 
-    def _files(self) -> Iterator[Path]:
-        yield from files.record_files(self._config.data)
-
 
 def _check(config: Config, accts: Sequence[str]) -> None:
     """Raise AnalyticsError where something stands in the way."""
-    if config.engine.kind:
-        raise AnalyticsError(
-            "an engine counts, whose batches may be half counted: call `bin/analytics engine release`, take [engine] out of the "
-            "configuration, forget, then `bin/analytics engine adopt`"
-        )
     excluded = exclusions(config).values()
     for number, acct in enumerate(accts, 1):
         if not 1 <= len(acct) <= LONGEST_NAME or "\0" in acct or "\n" in acct:

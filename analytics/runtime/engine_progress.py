@@ -27,7 +27,7 @@ class EngineProgress(msgspec.Struct, frozen=True):
         sources: per spout and configured source, as "gamelog/s1", how many are counted.
         repeated: how many lines named a record once more.
         at: when the last batch was committed, Unix seconds; 0 before the first one.
-        held: whether batches wait for a backfill.
+        held: whether batches wait for a backfill, or until accts are forgotten.
     """
 
     log: str

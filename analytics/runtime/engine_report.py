@@ -25,7 +25,7 @@ class EngineReport(msgspec.Struct, frozen=True):
         lag_seconds: for how long the oldest of it waits, as the driver reports it.
         records: per topic, records in all batches.
         sources: per spout and configured source, as "gamelog/s1", records in all batches.
-        held: whether batches wait for a backfill.
+        held: whether batches wait for a backfill, or until accts are forgotten.
         repeated: lines that named a record once more, in all batches.
         executors: processes that run tasks, ``tasks_lost``: tasks that were run again, both as the driver reports them.
         problem: why the engine must not count, "" if it may.

@@ -7,7 +7,7 @@ import gevent
 from gevent.event import AsyncResult
 
 from analytics.broker.clients import Publisher
-from analytics.broker.opening import ENGINE_COUNTS, QUEUE
+from analytics.broker.opening import ENGINE_COUNTS, FORGETTING, QUEUE
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config
 from analytics.core.intervals import Pair
@@ -38,6 +38,8 @@ def why_held_back(config: Config) -> str:
 
     What they acknowledged then would count nowhere: a handover takes it that the other one has counted it.
     """
+    if (shared_folder(config) / FORGETTING).exists():
+        return "accts were being forgotten, and that did not end: call `bin/analytics forget` again"
     if (shared_folder(config) / RELEASED).exists():
         return "broker and workers count since `bin/analytics engine release`: remove engine.kind from the configuration"
     if (config.data / QUEUE).exists() and not (config.data / ENGINE_COUNTS).exists():

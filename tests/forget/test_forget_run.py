@@ -11,14 +11,16 @@ from msgspec.structs import replace
 
 from analytics.cli.forget import _refuse_running
 from analytics.cluster import LocalRegistry, NodeEntry
-from analytics.config import AreaSection, Config, EngineSection, Game, GamelogSection, Source, TimeSection
+from analytics.config import AreaSection, Config, Game, GamelogSection, Source, TimeSection
 from analytics.config.sections import ExcludedSection
 from analytics.errors import AnalyticsError
+from analytics.forget import files
 from analytics.forget.run import forget
 from analytics.rebuild.notes import Unfinished
 from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import StateFile
+from analytics.spouts.renaming import Renaming
 from analytics.store import MemoryStore
 from analytics.system.processes import process_started
 
@@ -57,7 +59,6 @@ def test_what_would_not_be_exact_is_refused(config: Config) -> None:
     refused(config, "a1", "gm", because="acct 2 of 2 is excluded")
     refused(config, "bot_1", because="excluded")
     refused(config, "x" * 201, because="200 characters")
-    refused(replace(config, engine=EngineSection(kind="local")), because="engine release")
     notes = StateFile(config.data / "state" / "rebuild.json")
     notes.save(Unfinished({"userpay": ["s1:a1"]}), now=True)
     refused(config, because="rebuild was interrupted")
@@ -139,3 +140,12 @@ def test_lines_that_nothing_can_read_are_reported(config: Config) -> None:
     report = forget(config, MemoryStore(), ["a1"])
     assert len(report.left) == 1
     assert "gone" in report.left[0]
+
+
+def test_bytes_of_journals_never_move(config: Config) -> None:
+    path = journal(config, "a1")
+    longer = files.change_of(path, Renaming({"a1": "a12"}.get), {})
+    before = path.read_bytes()
+    with pytest.raises(AnalyticsError, match="a fault of the suite"):
+        files.rewrite(path, longer)
+    assert path.read_bytes() == before

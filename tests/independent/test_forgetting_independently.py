@@ -1,22 +1,20 @@
 """Forgetting accts of generated months: documents, journals and Queue are as if the accts had always had other names."""
 
 import gzip
-from datetime import date
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import bson
 import near_suite
 import pytest
 from journaling_suite import JournalingSuite, Killed, YieldingStore, expected
-from plain_numbers import DAY, Record, day_start
-from raw_months import NAMES, Months, divided_world, sent
+from other_names import ACCTS, DAYS, GHOST, LONE, mortal, renamed
+from plain_numbers import DAY, day_start
+from raw_months import divided_world, sent
 
 from analytics.broker.broker import Broker
 from analytics.config import TimersSection, catalogue
 from analytics.errors import LogError
-from analytics.forget import files, queue, run
 from analytics.forget.known import known_of
 from analytics.forget.run import ForgettingReport, forget
 from analytics.rebuild.selection import Selection
@@ -31,11 +29,7 @@ from analytics.spouts.roles import acct_of_state, with_acct
 from analytics.store import POSITIONS
 from analytics.timers import NAMES as TIMERS
 
-DAYS = Months(date(2018, 10, 16), date(2018, 10, 23), players=2)
 NOW = day_start("UTC", DAYS.last + 3 * DAY)
-PLAYER, LONE, GHOST = "01-0", "ghost-01", "dl-ghost"
-ACCTS = [PLAYER, LONE, GHOST, "03-0", *NAMES]
-"""Accts that play, that only pay, in one area or several; and odd ones, as some items and reasons are called, too. Roles' ids have their players' names in them."""
 
 
 class World:
@@ -79,19 +73,6 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     running.suite.stop()
 
 
-def renamed(record: Record, names: dict[str, str]) -> Record:
-    """Return a record as it would have come from accts of other names."""
-    topic, one = record
-    new: dict[str, Any] = dict(one)
-    if topic == "payment":
-        new["users"] = {names.get(acct, acct): paid for acct, paid in one["users"].items()}
-    elif topic == "syncuser":
-        new["acctid"] = names.get(one["acctid"], one["acctid"])
-    elif "acct" in one["data"]:
-        new["data"] = one["data"] | {"acct": names.get(one["data"]["acct"], one["data"]["acct"])}
-    return topic, new
-
-
 def remember(data: Path) -> None:
     """Keep what the spouts that poll would remember."""
     roles, payers = KnownRoles(data / "state" / "syncuser.sqlite"), Payers(data / "state" / "payment.sqlite")
@@ -117,30 +98,6 @@ def remembered(data: Path) -> tuple[set[str], set[str]]:
     roles.close()
     payers.close()
     return found
-
-
-def mortal(monkeypatch: pytest.MonkeyPatch, store: YieldingStore, random: Random) -> None:
-    """Kill what forgets at some of its steps, before or after one."""
-
-    def dying(target: Any, name: str) -> None:
-        do = getattr(target, name)
-
-        def step(*arguments: Any, **named: Any) -> Any:
-            fate = random.random()
-            if fate < 0.06:
-                raise Killed
-            result = do(*arguments, **named)
-            if fate < 0.12:
-                raise Killed
-            return result
-
-        monkeypatch.setattr(target, name, step)
-
-    for target, name in (
-        (files, "rewrite"), (queue, "rewrite"), (run, "rename_states"), (run, "write_file"), (Forgotten, "save"),
-        (store, "write"), (store, "delete"),
-    ):  # fmt: skip
-        dying(target, name)
 
 
 def test_all_is_as_if_the_accts_had_had_other_names(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,10 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
         assert line in text
     printed = io.StringIO()
     _show(found, Console(file=printed, width=400))
-    for words in ("Batches wait for a backfill.", "Counted by source: gamelog a 7, payment 4, gamelog b 3."):
+    for words in (
+        "Batches wait for a backfill, or for `bin/analytics forget`.",
+        "Counted by source: gamelog a 7, payment 4, gamelog b 3.",
+    ):
         assert words in printed.getvalue()
 
 

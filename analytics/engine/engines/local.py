@@ -31,6 +31,9 @@ from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summa
 from analytics.errors import Unavailable
 from analytics.system.processes import process_started
 
+FOLDER = "engine"
+"""The folder for deltas, in the data folder."""
+
 SHARES = 8
 """Of the areas, for each process: what is settled at once has to fit into memory."""
 
@@ -127,7 +130,7 @@ class LocalEngine:
     def start(self, context: Context) -> None:
         """Make ready: processes start with their first task."""
         self.close()
-        self._folder = own_folder(context.config.data / "engine")
+        self._folder = own_folder(context.config.data / FOLDER)
         self._processes = [_TaskProcessHandle(context) for _ in range(self.tasks)]
 
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "LocalBatch":
