@@ -1,4 +1,5 @@
-"""What an engine costs beside broker and workers, on the same lines: lines a second, CPU a line, seconds to a document, and after kills.
+"""What an engine costs beside broker and workers, on the same lines: lines a second, CPU and bytes of deltas a line, seconds to a
+document, and after kills. And what a backfill takes.
 
 Everything runs on this machine, mongod and, for Spark, master and workers, so the figures of several executors also show what they
 take from each other.
@@ -10,12 +11,13 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from analytics.cluster import open_registry
 from analytics.config import load
 from analytics.errors import Unavailable
 from analytics.runtime.engine_progress import EngineProgress
@@ -23,13 +25,15 @@ from analytics.runtime.suite import Suite
 from analytics.store import Store, open_store
 from analytics.system.processes import children
 from analytics.testing.spark import SparkCluster
-from benchmarks import end_to_end, latency, lines, stores, throughput
+from benchmarks import end_to_end, engine_backfill, latency, lines, stores, throughput
 
 SUITE, LOCAL, SPARK = "suite", "local", "spark"
 RUNS = [(SUITE, 0), (LOCAL, 1), (LOCAL, 2), (SPARK, 1), (SPARK, 2)]
 WARM_UP = 2_000
 PATIENCE = 1_800.0
 POLL_SECONDS = 0.1
+REPORTED_SECONDS = 4.0
+"""After this, the registry has what the driver reported a second ago."""
 KILLED = ("executor", "worker", "master", "driver")
 
 
@@ -52,6 +56,14 @@ class Running:
         """Return how many records of game logs the engine has committed."""
         progress = EngineProgress.load(self.store)
         return sum(progress.records.values()) if progress else 0
+
+    def shuffled(self) -> int:
+        """Return how many bytes of deltas tasks have written, as the driver reports it."""
+        time.sleep(REPORTED_SECONDS)
+        with closing(open_registry(self.suite.config)) as registry:
+            return sum(
+                node.state.get("shuffled_bytes", 0) for node in registry.list() if node.name == "engine"
+            )
 
     def wait_until_counted(self, records: int) -> None:
         """Return when so many records are in documents."""
@@ -131,15 +143,31 @@ def _section(kind: str, tasks: int, batch_seconds: float, cluster: SparkCluster 
     help="Measure seconds to a document with this batch_seconds.",
 )
 @click.option("--rate", default=1_000, show_default=True, help="Lines a second while seconds are measured.")
+@click.option("--backfill", is_flag=True, help="Measure a backfill of journals, and nothing else.")
+@click.option(
+    "--backfill-lines", default=50_000_000, show_default=True, help="Lines of its journals: 0.35 kB each."
+)
 @click.option(
     "--kills", is_flag=True, help="Measure seconds to the first new number after each kind of kill on Spark."
 )
 def main(
-    count: int, runs: int, only: tuple[str, ...], batches: tuple[float, ...], rate: int, kills: bool
+    count: int,
+    runs: int,
+    only: tuple[str, ...],
+    batches: tuple[float, ...],
+    rate: int,
+    backfill: bool,
+    backfill_lines: int,
+    kills: bool,
 ) -> None:
     """Measure engines."""
     work = Path(tempfile.mkdtemp(prefix="engine-"))
     kinds = [one for one in RUNS if one[0] in (only or (SUITE, LOCAL, SPARK))]
+    if backfill:
+        for kind, tasks in kinds:
+            if kind != SUITE:
+                _measure_backfill(kind, tasks, backfill_lines, work)
+        count, batches, kills = 0, (), False
     if count:
         source = work / "lines.log"
         lines.write(source, count, kind=lines.PLAY)
@@ -158,16 +186,19 @@ def main(
 
 def _measure_throughput(kind: str, tasks: int, source: Path, count: int, work: Path) -> None:
     with running(kind, tasks, 1.0, work) as found:
+        shuffled = found.shuffled() if kind != SUITE else 0
         before, begin, batches = found.cpu(), time.monotonic(), found.batches()
         os.link(source, found.folder / "in" / "bench.log")
         found.wait_until_counted(WARM_UP + count)
         seconds, after = time.monotonic() - begin, found.cpu()
         used = {name: (after[name] - before[name]) * 1e6 / count for name in after}
         own = sum(used.values()) - used[stores.MONGOD]
+        if kind != SUITE:
+            shuffled = found.shuffled() - shuffled
         each = ", ".join(f"{name} {cpu:.1f}" for name, cpu in used.items())
         click.echo(
             f"{kind} {tasks or ''}: {count / seconds:,.0f} lines/s, {own:.1f} CPU us a line without mongod ({each}); "
-            f"{found.batches() - batches} batches; load {os.getloadavg()[0]:.1f}"
+            f"{found.batches() - batches} batches; {shuffled / 1e6:.1f} MB of deltas, {shuffled / count:.0f} bytes a line; load {os.getloadavg()[0]:.1f}"
         )
 
 
@@ -181,6 +212,25 @@ def _measure_latency(kind: str, tasks: int, batch_seconds: float, rate: int, wor
         f"{kind} {tasks}, batch_seconds {batch_seconds:g}, {rate:,} lines/s, {len(took)} probes, {probes.out} lost: p50 "
         f"{took[len(took) // 2]:.1f} s, p99 {took[int(len(took) * 0.99)]:.1f} s; load {os.getloadavg()[0]:.1f}"
     )
+
+
+def _measure_backfill(kind: str, tasks: int, count: int, work: Path) -> None:
+    with ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix=f"{kind}{tasks}-", dir=work))
+        uri, servers = stack.enter_context(stores.opened(stores.MONGOD, folder / "mongod"))
+        cluster = stack.enter_context(SparkCluster(folder / "spark", tasks)) if kind == SPARK else None
+        path = end_to_end.configure(folder, uri, throughput.groups(all_bolts=True))
+        path.write_text(path.read_text() + _section(kind, tasks, 1.0, cluster))
+        config = load(path)
+        size = engine_backfill.write_journals(config, count)
+        for what in ("no documents yet", "all documents right"):
+            run = engine_backfill.run(path, cluster)
+            click.echo(
+                f"backfill, {kind} {tasks}, {count:,} lines, {size / 1e6:,.0f} MB, {what}: {run.seconds:,.1f} s, {count / run.seconds:,.0f} lines/s; "
+                f"peak memory in MB: {', '.join(f'{name} {mb:,.0f}' for name, mb in run.peaks.items())}, mongod "
+                f"{end_to_end.usage(servers[stores.MONGOD]).peak:,.0f}; {run.scratch / 1e6:,.0f} MB of deltas at most; {run.said}; load {os.getloadavg()[0]:.1f}"
+            )
+    shutil.rmtree(folder)
 
 
 def _measure_kills(work: Path) -> None:

@@ -76,6 +76,7 @@ def test_processes(killing: bool, config: Config) -> None:
         killer.get()
     assert differing(engine.expected(), engine.documents()) == []
     assert driver.state()["executors"] > 0
+    assert driver.state()["shuffled_bytes"] > 10 * len(RECORDS)
     driver.close()
     assert list((config.data / "engine").iterdir()) == []
     store.close()

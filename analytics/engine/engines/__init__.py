@@ -73,7 +73,7 @@ class BatchEngine(Protocol):
         """Make a folder that every task reaches, for files of tasks; it is removed at the end."""
 
     def state(self) -> dict[str, object]:
-        """Return what ``status`` shows: ``tasks_lost`` since the start, ``executors`` now, ``error``."""
+        """Return what ``status`` shows: ``tasks_lost`` and ``shuffled_bytes`` of deltas since the start, ``executors`` now, ``error``."""
 
     def close(self) -> None:
         """Let go of everything."""

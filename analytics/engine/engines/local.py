@@ -118,13 +118,18 @@ class _TaskProcessHandle:
 
 
 class LocalEngine:
-    """Runs tasks in ``tasks`` processes of this host. Deltas lie in a folder of ``data/engine`` meanwhile."""
+    """Runs tasks in ``tasks`` processes of this host. Deltas lie in a folder of ``data/engine`` meanwhile.
+
+    Attributes:
+        shuffled_bytes: of deltas that were written since the start.
+    """
 
     def __init__(self, tasks: int) -> None:
         self.tasks = tasks
         self._folder: Path | None = None
         self._processes: list[_TaskProcessHandle] = []
         self._lost = 0
+        self.shuffled_bytes = 0
         self._error = ""
 
     def start(self, context: Context) -> None:
@@ -162,7 +167,12 @@ class LocalEngine:
     def state(self) -> dict[str, object]:
         """Return what ``status`` shows."""
         running = sum(one.runs for one in self._processes)
-        return {"tasks_lost": self._lost, "executors": running, "error": self._error}
+        return {
+            "tasks_lost": self._lost,
+            "executors": running,
+            "shuffled_bytes": self.shuffled_bytes,
+            "error": self._error,
+        }
 
     def close(self) -> None:
         """End the processes."""
@@ -256,6 +266,7 @@ class LocalBatch:
         ]
         for call, reply in self._engine.run(self._engine.divided(calls)):
             self._replies[places[call.arguments[-1]]] = reply
+            self._engine.shuffled_bytes += sum(extent.size for extent in reply[1].values())
 
     def settle(self) -> Iterator[AreaSettled]:
         """Settle every area."""

@@ -60,7 +60,11 @@ Outcome = Any
 
 
 class SparkEngine:
-    """Runs tasks on the cluster of ``section.master``."""
+    """Runs tasks on the cluster of ``section.master``.
+
+    Attributes:
+        shuffled_bytes: of deltas that were written since the start.
+    """
 
     def __init__(self, section: EngineSection) -> None:
         self._section = section
@@ -69,6 +73,7 @@ class SparkEngine:
         self._shared: Broadcast[Context] | None = None
         self._error = ""
         self._lost_before = 0
+        self.shuffled_bytes = 0
         self._folder: Path | None = None
         self._homes: RDD[int] | None = None
         self._at_home: frozenset[str] = frozenset()
@@ -119,7 +124,7 @@ class SparkEngine:
             shutil.rmtree(folder, ignore_errors=True)
 
     def state(self) -> dict[str, object]:
-        """Return what ``status`` shows: ``tasks_lost`` since the start, ``executors`` now, ``error``."""
+        """Return what ``status`` shows; see :class:`analytics.engine.engines.BatchEngine`."""
         found = Executors()
         if self._spark is not None:
             with suppress(Exception):  # whatever py4j raises while Spark stops
@@ -127,6 +132,7 @@ class SparkEngine:
         return {
             "tasks_lost": self._lost_before + found.tasks_lost,
             "executors": len(found.active),
+            "shuffled_bytes": self.shuffled_bytes,
             "error": self._error,
         }
 
@@ -274,6 +280,7 @@ class SparkBatch:
                 self.close()
                 raise outcome
             self._folded[index] = outcome
+            self._engine.shuffled_bytes += sum(extent.size for extent in outcome[1].values())
 
     def _fold_job(self, tasks: Mapping[int, FoldTask], spark: "SparkContext") -> list[tuple[int, Outcome]]:
         self._folder = self._engine.folder(self._number)
