@@ -19,13 +19,11 @@ import msgspec
 from analytics.config import Config, load
 from analytics.engine.adopt import begin_to_count
 from analytics.engine.blocks import Uncountable
-from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine
 from analytics.engine.journals import ClosedJournals
 from analytics.engine.live import EngineDriver
 from analytics.engine.position import DriverOvertaken
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.runtime.declarations import Declarations
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.logs import set_up
 from analytics.spouts.ends import report_counted, shared_folder
@@ -80,7 +78,6 @@ class Driving:
             try:
                 if not self._noted:
                     begin_to_count(self._config, self._store)
-                    Declarations(self._config, self._store).note_first_runs(running_bolts(self._config), None)
                     self._noted = True
                 self.ending.wait(self._batch())
                 self._error = ""

@@ -167,6 +167,7 @@ class EngineDriver:
             self._drop()
         self._seen.forget()
         self._journals.forget()
+        self._starter.doubt()
         self._newest = saved
         return saved
 
@@ -260,6 +261,7 @@ class EngineDriver:
 
     def _finish(self, saved: SavedPosition, running: _Running) -> SavedPosition:
         """Settle a frozen batch, and commit it."""
+        self._starter.note_rules()
         settled = list(running.folded.settle())
         self._seen.add(running.plan.names)
         self._keep_unusable(running.folded.summaries)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from analytics.config import Config
-from analytics.engine.context import task_context
+from analytics.engine.context import running_bolts, task_context
 from analytics.engine.engines import BatchEngine
 from analytics.engine.position import Plan, SavedPosition
 from analytics.engine.rules import CountingRules, KeptRules
+from analytics.runtime.declarations import Declarations
 from analytics.store import Store
 
 _NOTHING = ("", 0, "")
@@ -20,12 +21,15 @@ class EngineStarter:
 
     def __init__(self, config: Config, store: Store, engine: BatchEngine, shared: Path) -> None:
         self._config = config
+        self._store = store
         self._engine = engine
         self._shared = shared
         self._rules = CountingRules.of(config)
         self.fingerprint = self._rules.fingerprint
         self._kept = KeptRules(store)
         self._started = _NOTHING
+        self._current = self._rules
+        self._noted = ""
 
     def keep(self, batch: int) -> None:
         """Keep the rules for batches from ``batch`` on."""
@@ -45,6 +49,23 @@ class EngineStarter:
         self._started = _NOTHING
         self._engine.start(task_context(self._config, self._shared, saved.log, rules))
         self._started = (saved.log, saved.backfills, wanted)
+        self._current = rules
+
+    def doubt(self) -> None:
+        """Take it that others may have noted something else."""
+        self._noted = ""
+
+    def note_rules(self) -> None:
+        """Note by which declarations, excluded accts and rates documents are counted from now on, if that is not noted yet.
+
+        To be called once a batch is frozen, before it is settled: no batch of other rules can change documents any more, so
+        those that there are say what was counted otherwise. Raise Unavailable if the store does not answer.
+        """
+        current = self._current.fingerprint
+        if self._noted != current:
+            config = self._current.applied_to(self._config)
+            Declarations(config, self._store).note_first_runs(running_bolts(config), None)
+            self._noted = current
 
     def stop(self) -> None:
         """Let go of the engine until the next start."""

@@ -1,6 +1,6 @@
 """Whether the documents of bolts that a configuration declares say what their declarations say, and all that the journals hold.
 
-Where a bolt first runs, its worker notes by which declaration, and since when it counts: in the collection ``positions``,
+Where a bolt first runs, its worker, or the driver of an engine, notes by which declaration, and since when it counts: in the collection ``positions``,
 ``{"_id": "declared:pvp", "declaration": "24f771e5485b6e48", "since": 1764374400}``. ``since`` is 0 where nothing came before, or all of
 it was still in the Queue. A whole rebuild notes the same. So a look at a few documents and at the names of journals is enough.
 """

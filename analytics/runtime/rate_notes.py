@@ -1,6 +1,6 @@
 """Whether payments were converted at the rates that the configuration says now.
 
-Where workers start, they note the currencies of each game: in the collection ``positions``, ``{"_id": "rates:dl", "currencies": "CNY …",
+Where workers start, and an engine's driver settles the first batch by other rules, they note the currencies of each game: in the collection ``positions``, ``{"_id": "rates:dl", "currencies": "CNY …",
 "rates": {"USD": {"2026-03-01": "7.1034"}}, "since": "2026-03-02"}``. ``since`` is the first day whose payments may have been converted at other
 rates, "" where there is none. A rebuild of all days of all bolts that read payments takes it back.
 """
