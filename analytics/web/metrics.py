@@ -64,6 +64,7 @@ TIMERS = (
     (COUNTER, "timers_runs", "Runs of the timer bolts", lambda one: one.state["runs"]),
     (GAUGE, "timers_last_run_timestamp_seconds", "When they ran last, 0: not yet", lambda one: one.state["ran_at"]),
     (GAUGE, "timers_last_run_seconds", "What their last run took", lambda one: one.state["seconds"]),
+    (GAUGE, "timers_facts_bytes", "Memory that facts took at most since the start, for the documents of one game", lambda one: one.state.get("facts_bytes", 0)),
     (GAUGE, "timers_waiting", "Changed area-days that are not in their documents yet", lambda one: one.state["changed_days"]),
 )
 BROKER = (

@@ -48,7 +48,7 @@ SPOUT = {
     "read": 10, "journaled": 9, "rejected": 1, "published": 9, "repeated": 0, "idle": True, "errors": {"a/1": "503"},
     "rounds": 4, "lost": 3, "sources": {'a"b\\': {"healthy": False, "lag_bytes": 12, "read_at": 1000.5}, "payment/dl@1": 5},
 }  # fmt: skip
-TIMERS = {"runs": 3, "ran_at": 50.0, "seconds": 0.25, "changed_days": 6}
+TIMERS = {"runs": 3, "ran_at": 50.0, "seconds": 0.25, "facts_bytes": 7_000_000, "changed_days": 6}
 
 
 def node(name: str, role: str, state: dict[str, Any], pid: int = 7, problem: str = "") -> NodeReport:
@@ -133,6 +133,7 @@ def test_every_figure_of_a_report_is_a_metric() -> None:
         "timers_runs_total:h": 3,
         "timers_last_run_timestamp_seconds:h": 50,
         "timers_last_run_seconds:h": 0.25,
+        "timers_facts_bytes:h": 7_000_000,
         "timers_waiting:h": 6,
     }
     assert {name: found.get(name) for name in expected} == expected

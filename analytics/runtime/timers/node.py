@@ -48,6 +48,7 @@ class _Runs:
 
     ran_at: float = 0.0
     seconds: float = 0.0
+    facts_bytes: int = 0
     runs: int = 0
     documents: Counter[str] = field(default_factory=Counter)
     unknown_areas: set[str] = field(default_factory=set)
@@ -113,6 +114,7 @@ class Timers(Node):
             "folded": self._feed.folded,
             "ran_at": made.ran_at,
             "seconds": round(made.seconds, 3),
+            "facts_bytes": made.facts_bytes,
             "runs": made.runs,
             "documents": dict(made.documents),
             "dropped": self._dropping.removed,
@@ -207,6 +209,7 @@ class Timers(Node):
         self._made.seconds = self._schedule.end()
         self._made.ran_at = time.time()
         self._made.runs += 1
+        self._made.facts_bytes = max(self._made.facts_bytes, done.facts_bytes)
         self._made.documents.update(done.changed)
         self._made.unknown_areas |= dirty.unknown
         self._report(log, heads)

@@ -88,6 +88,7 @@ class Run:
             self._settle_all([piece for piece in pieces if not _is_total(piece)])
             # Documents of whole plats and games look at all of their areas' facts, which are in memory by now.
             self._settle_all([piece for piece in pieces if _is_total(piece)])
+            self.done.facts_bytes = max(self.done.facts_bytes, self._facts.bytes)
         if self._facts.bytes > self._max_bytes:
             self._facts.clear()
 

@@ -17,7 +17,8 @@ from analytics.store.store import Document, is_version
 class Done:
     """What a run did: per collection, how many documents it computed, how many of them it wrote, and how many it removed.
 
-    Of calls by hand, also how many were ``kept`` or ``spared``: see :class:`analytics.runtime.timers.strays.Strays`.
+    Of calls by hand, also how many were ``kept`` or ``spared``: see :class:`analytics.runtime.timers.strays.Strays`. ``facts_bytes``: the memory that
+    facts took at most when a game's documents were computed.
     """
 
     computed: Counter[str] = field(default_factory=Counter)
@@ -25,6 +26,7 @@ class Done:
     removed: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     spared: Counter[str] = field(default_factory=Counter)
+    facts_bytes: int = 0
 
 
 @dataclass
