@@ -18,6 +18,7 @@ _SPARE = {
     "state/syncuser.json": "all roles are asked for again, and repeats are dropped",
     "state/payment.sqlite": "the payers of open days are read from the journals again",
     "state/orders.sqlite": "orders are taken as answers name them now, even if their amounts have changed",
+    "state/rejected.sqlite": "with an engine, rejected records of sources are counted from then on",
     "state/syncuser.sqlite": "all roles are asked for again, and repeats are dropped",
     "state/stdin.json": "logs that were piped in may count again if they are piped in once more",
     "state/rebuild.json": "call `bin/analytics rebuild` without --bolt afterwards",

@@ -8,7 +8,7 @@ import msgspec
 from analytics.config import Config
 from analytics.errors import Unavailable
 from analytics.runtime.engine_progress import EngineProgress, counted_by_broker
-from analytics.spouts.ends import durable_ends, shared_folder
+from analytics.spouts.ends import durable_ends, rejected_counts, shared_folder
 from analytics.store import POSITIONS, Store
 
 TIMERS = "timers"
@@ -24,7 +24,7 @@ class EngineReport(msgspec.Struct, frozen=True):
         oldest: the journal and the byte where it begins, None if nothing waits.
         lag_seconds: for how long the oldest of it waits, as the driver reports it.
         records: per topic, records in all batches.
-        sources: per spout and configured source, as "gamelog/s1", records in all batches.
+        sources: per spout and configured source, as "gamelog/s1", records in all batches; ``rejected``: those that its spout rejected.
         held: whether batches wait for a backfill, or until accts are forgotten.
         repeated: lines that named a record once more, in all batches.
         executors: processes that run tasks, ``tasks_lost``: tasks that were run again, both as the driver reports them.
@@ -43,6 +43,7 @@ class EngineReport(msgspec.Struct, frozen=True):
     executors: int = 0
     tasks_lost: int = 0
     sources: dict[str, int] = {}
+    rejected: dict[str, int] = {}
     held: bool = False
     problem: str = ""
 
@@ -53,7 +54,7 @@ def engine_report(config: Config, store: Store) -> EngineReport:
     ends = reported_ends(config)
     return EngineReport(
         config.engine.kind, found.batch, found.at, timers_batch(store, found.log), found.waiting(ends), 0.0,
-        found.records, found.repeated, found.oldest(ends), sources=found.sources, held=found.held,
+        found.records, found.repeated, found.oldest(ends), sources=found.sources, rejected=rejected_counts(shared_folder(config)), held=found.held,
         problem=counted_by_broker(config, store),
     )  # fmt: skip
 

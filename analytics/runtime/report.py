@@ -171,7 +171,7 @@ def _of_engine(
     sums = engine_balance(found.records, _spouts(nodes), found.problem)
     unread = unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()])
     return StatusReport(
-        time.time(), nodes, sums, None, "", peers, warned, counted_shares(found.sources), unread,
+        time.time(), nodes, sums, None, "", peers, warned, counted_shares(found.sources, found.rejected), unread,
         with_driver(found, driver),
     )  # fmt: skip
 

@@ -15,18 +15,16 @@ _NEAR = 0.6
 
 
 class SourceShare(msgspec.Struct, frozen=True):
-    """How many distinct records of a configured source were accepted and rejected, ever. With an engine, nobody knows ``rejected``."""
+    """How many distinct records of a configured source were accepted and rejected, ever. With an engine, those that are counted, and that were rejected since it counts."""
 
     spout: str
     source: str
     accepted: int
-    rejected: int | None
+    rejected: int
 
     @property
-    def percent(self) -> float | None:
+    def percent(self) -> float:
         """The share of them that was rejected."""
-        if self.rejected is None:
-            return None
         total = self.accepted + self.rejected
         return round(100 * self.rejected / total, 2) if total else 0.0
 
@@ -47,10 +45,11 @@ def source_shares(state: BrokerState) -> list[SourceShare]:
     ]
 
 
-def counted_shares(sources: Mapping[str, int]) -> list[SourceShare]:
-    """Return how many records of each source an engine has counted, in the order of names."""
+def counted_shares(sources: Mapping[str, int], rejected: Mapping[str, int]) -> list[SourceShare]:
+    """Return how many records of each source an engine has counted, and its spout rejected, in the order of names."""
     return [
-        SourceShare(*source.partition("/")[::2], count, None) for source, count in sorted(sources.items())
+        SourceShare(*source.partition("/")[::2], sources.get(source, 0), rejected.get(source, 0))
+        for source in sorted(sources.keys() | rejected.keys())
     ]
 
 

@@ -1,5 +1,6 @@
 """The acknowledgement of what spouts have journaled and nodes publish: by the broker or, with an engine, at once."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -11,7 +12,11 @@ from analytics.broker.opening import ENGINE_COUNTS, FORGETTING, QUEUE
 from analytics.broker.wire import Ack, Batch
 from analytics.config import Config
 from analytics.core.intervals import Pair
+from analytics.errors import AnalyticsError
 from analytics.spouts.ends import shared_folder
+from analytics.spouts.rejected_numbers import RejectedNumbers
+
+logger = logging.getLogger(__name__)
 
 
 class AcceptedRecords(Protocol):
@@ -78,13 +83,15 @@ class JournalAcknowledger(Silent):
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._waiting: list[tuple[AsyncResult[Ack], Ack]] = []
+        self._waiting: list[tuple[AsyncResult[Ack], Batch]] = []
+        self._rejected = RejectedNumbers(config)
+        self._error = ""
         self._looking = gevent.spawn(self._look)
 
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
         """Return the acknowledgement of all records of a batch."""
         result: AsyncResult[Ack] = AsyncResult()
-        self._waiting.append((result, _all_of(batch)))
+        self._waiting.append((result, batch))
         self._acknowledge()
         return result
 
@@ -93,22 +100,41 @@ class JournalAcknowledger(Silent):
         """Why batches wait, "" if none does. Raises what ended the greenlet that looks whether they still have to."""
         if self._looking.ready():
             self._looking.get()
-        return why_held_back(self._config) if self._waiting else ""
+        return (why_held_back(self._config) or self._error) if self._waiting else ""
 
     def close(self, timeout: float = 5.0) -> bool:
         """Return whether nothing is unacknowledged."""
         self._looking.kill()
+        self._report()
+        self._rejected.close()
         return not self._waiting
 
     def _acknowledge(self) -> None:
-        if self._waiting and not why_held_back(self._config):
-            waiting, self._waiting = self._waiting, []
-            for result, ack in waiting:
-                result.set(ack)
+        if not self._waiting or why_held_back(self._config):
+            return
+        waiting, self._waiting = self._waiting, []
+        for place, (result, batch) in enumerate(waiting):
+            try:
+                self._rejected.note(batch.header)
+            except AnalyticsError as error:
+                if not self._error:
+                    logger.error("%s; waiting", error)
+                self._error = str(error)
+                self._waiting = waiting[place:] + self._waiting
+                return
+            result.set(_all_of(batch))
+        self._error = ""
+
+    def _report(self) -> None:
+        try:
+            self._rejected.report()
+        except AnalyticsError as error:
+            logger.warning("how many records were rejected can't be reported: %s", error)
 
     def _look(self) -> None:
         while True:
             self._acknowledge()
+            self._report()
             gevent.sleep(LOOK_SECONDS)
 
 

@@ -5,10 +5,12 @@
     {"checksum":"…","ends":{"gamelog_201502061738.txt":482113}}
 
 All before such a byte is on the disk, ends a line, and never changes. The file's size says less: an append that fails is cut
-off again. ``counted.json`` is the answer: the bytes before which all is counted, so that a spout may delete old journals.
+off again. ``counted.json`` is the answer: the bytes before which all is counted, so that a spout may delete old journals. ``rejected.counts`` says in the same form how
+many records of each source were rejected.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _FOLDER = "ends"
 _COUNTED = "counted.json"
+_REJECTED = "rejected.counts"
 _NOTE = "journals"
 
 ALWAYS_REPORTED = 100
@@ -170,6 +173,27 @@ def report_counted(shared: Path, ends: Mapping[str, int]) -> None:
 def read_counted(folder: Path) -> dict[str, int]:
     """Return the byte before which each journal of ``folder`` is counted."""
     return _read(folder / _FOLDER / _COUNTED)
+
+
+def report_rejected(folder: Path, counts: Mapping[str, int]) -> None:
+    """Report how many records of each configured source, as "gamelog/s1", the spouts of ``folder`` have rejected.
+
+    Raise Unavailable where that can't be written.
+    """
+    path = folder / _FOLDER / _REJECTED
+    try:
+        path.parent.mkdir(exist_ok=True)
+        _write(path, counts)
+    except OSError as error:
+        raise Unavailable(f"{path} can't be written: {error}") from error
+
+
+def rejected_counts(shared: Path) -> dict[str, int]:
+    """Return how many records of each configured source the spouts of all hosts have rejected, and not accepted since."""
+    found: Counter[str] = Counter()
+    for path in (*shared.glob(f"{_FOLDER}/{_REJECTED}"), *shared.glob(f"*/{_FOLDER}/{_REJECTED}")):
+        found.update(_read(path))
+    return dict(found)
 
 
 def _write(path: Path, ends: Mapping[str, int]) -> None:

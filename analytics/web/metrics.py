@@ -112,7 +112,7 @@ def metrics(found: StatusReport, config: Config) -> Iterator[Metric]:
         yield from _of_broker(found.broker, config)
     if found.engine is not None:
         yield from _families(ENGINE, [], [((), found.engine)])
-        yield _accepted(found.shares)
+        yield from _of_shares(found.shares)
         yield _topics(found.engine.records)
     if found.balance is not None:
         unread = [((one.op_code, one.nearest), one.records) for one in found.unread]
@@ -157,17 +157,17 @@ def _of_broker(state: BrokerState, config: Config) -> Iterator[Metric]:
     refused = [(("unknown_key",), state.refused_keys), (("no_key",), state.refused_keyless)]
     yield _family(COUNTER, "broker_refused_connections", "Refused attempts to connect", ["reason"], refused)
     shares = source_shares(state)
-    yield _accepted(shares)
-    rejected = [((one.spout, one.source), one.rejected or 0) for one in shares]
-    help = "Distinct records rejected, ever"
-    yield _family(COUNTER, "source_rejected_records", help, ["spout", "source"], rejected)
+    yield from _of_shares(shares)
     yield _topics({topic: head.records for topic, head in state.heads.items()})
 
 
-def _accepted(shares: Sequence[SourceShare]) -> Metric:
+def _of_shares(shares: Sequence[SourceShare]) -> Iterator[Metric]:
     accepted = [((one.spout, one.source), one.accepted) for one in shares]
     help = "Distinct records accepted, ever; with an engine, those that are counted"
-    return _family(COUNTER, "source_accepted_records", help, ["spout", "source"], accepted)
+    yield _family(COUNTER, "source_accepted_records", help, ["spout", "source"], accepted)
+    rejected = [((one.spout, one.source), one.rejected) for one in shares]
+    help = "Distinct records rejected, ever; with an engine, since it counts"
+    yield _family(COUNTER, "source_rejected_records", help, ["spout", "source"], rejected)
 
 
 def _topics(records: Mapping[str, int]) -> Metric:

@@ -17,7 +17,7 @@ from analytics.config import Config, EngineSection, GamelogSection, Source, Time
 from analytics.runtime import draining, report
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import needed
-from analytics.spouts.ends import Ends
+from analytics.spouts.ends import Ends, report_rejected
 from analytics.store import MemoryStore, Write
 from analytics.system.processes import process_started
 from analytics.web.metrics import registry
@@ -90,6 +90,7 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
     spout(config)
     beat(config, "engine", "bolts", lag_seconds=4.5, executors=2, tasks_lost=1, error="")
     Ends(config, "gamelog").report({JOURNAL: 100})
+    report_rejected(config.data, {"gamelog/b": 1, "gamelog/c": 2})
     found = report.report(config)
     assert found.engine is not None and found.balance is not None and not found.balance.faults
     assert (found.engine.batch, found.engine.timers_batch, found.engine.waiting_bytes) == (3, 2, 20)
@@ -98,7 +99,13 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
     assert {one.name: one.ever_accepted for one in found.balance.spouts} == {"gamelog": 10, "payment": 4}
     assert [one.op_code for one in found.unread] == ["strange"]
     shares = [(one.spout, one.source, one.accepted, one.percent) for one in found.shares]
-    assert shares == [("gamelog", "a", 7, None), ("gamelog", "b", 3, None), ("payment", "", 4, None)]
+    expected = [
+        ("gamelog", "a", 7, 0),
+        ("gamelog", "b", 3, 25),
+        ("gamelog", "c", 0, 100),
+        ("payment", "", 4, 0),
+    ]
+    assert shares == expected
     text = generate_latest(registry(config, lambda: found)).decode()
     for line in (
         "analytics_engine_batches_total 3.0",
@@ -107,13 +114,15 @@ def test_status_and_metrics_say_how_far_the_engine_is(config: Config, store: Kep
         "analytics_engine_executors 2.0",
         'analytics_topic_records_total{topic="payment"} 4.0',
         'analytics_source_accepted_records_total{source="a",spout="gamelog"} 7.0',
+        'analytics_source_rejected_records_total{source="b",spout="gamelog"} 1.0',
     ):
         assert line in text
     printed = io.StringIO()
     _show(found, Console(file=printed, width=400))
     for words in (
         "Batches wait for a backfill, or for `bin/analytics forget`.",
-        "Counted by source: gamelog a 7, payment 4, gamelog b 3.",
+        "Counted by source: gamelog a 7, payment 4, gamelog b 3, gamelog c 0.",
+        "Source b (gamelog): 1 of 4 records rejected (25 %)",
     ):
         assert words in printed.getvalue()
 

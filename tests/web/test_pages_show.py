@@ -226,7 +226,7 @@ def test_system_shows_how_far_an_engine_is(month, monkeypatch):
         engine=engine,
         balance=sums,
         problem="",
-        shares=[SourceShare("gamelog", "s1", 9, None)],
+        shares=[SourceShare("gamelog", "s1", 9, 0)],
     )
     monkeypatch.setattr(system, "report", lambda config: shown)
     page = read(month, "/system?lang=en")
@@ -234,7 +234,7 @@ def test_system_shows_how_far_an_engine_is(month, monkeypatch):
         assert text in page, text
     assert "what bolts account for" not in page and "Lag" not in page
     found = rows(month, "/api/v1/system/sources.csv")[0]
-    assert (found["accepted"], found["rejected"]) == ("9", "")
+    assert (found["accepted"], found["rejected"]) == ("9", "0")
 
 
 @pytest.mark.parametrize(("page", "table"), CSVS)

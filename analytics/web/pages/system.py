@@ -41,8 +41,8 @@ class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
         int,
         means("distinct records accepted, ever; with an engine, those that are counted"),
     ]
-    rejected: Annotated[int | None, means("distinct records rejected, ever; null with an engine")]
-    percent: Annotated[float | None, means("the share that was rejected, in percent; null with an engine")]
+    rejected: Annotated[int, means("distinct records rejected, ever; with an engine, since it counts")]
+    percent: Annotated[float, means("the share that was rejected, in percent")]
 
 
 class JournalSummary(msgspec.Struct, frozen=True):
@@ -114,10 +114,8 @@ def sources(status: StatusReport) -> list[SourceRow]:
     for spout, source in {**shares, **problems}:
         share = shares.get((spout, source), SourceShare(spout, source, 0, 0))
         given: dict[str, Any] = {"problem": problems.get((spout, source), "")}
-        if status.engine is not None:
-            given |= dict.fromkeys(("rejected", "percent"))
         found.append(filled(SourceRow, share, **given))
-    return sorted(found, key=lambda one: (not one.problem, -(one.percent or 0), one.spout, one.source))
+    return sorted(found, key=lambda one: (not one.problem, -one.percent, one.spout, one.source))
 
 
 def rejected(data: Data) -> list[RejectedKind]:
