@@ -20,6 +20,7 @@ import pytest
 import zmq.green as zmq
 from brokers import BrokerProcess, batch, everything, records, running
 from needed import missing
+from sections import broker_ports
 from waiting import eventually
 
 from analytics.broker.broker import Broker
@@ -278,7 +279,7 @@ def test_what_is_no_message_ends_nothing(tmp_path: Path, text: bytes) -> None:
 
 
 def test_the_node_can_be_driven_by_hand(tmp_path: Path) -> None:
-    broker = Broker(BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1), tmp_path)
+    broker = Broker(broker_ports(), tmp_path)
     broker.stop()
     broker.start()
     publisher, subscriber = Publisher(broker.bound, "test"), Subscriber(broker.bound, [])

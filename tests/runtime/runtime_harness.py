@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+from sections import broker_ports
 
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
 from analytics.broker.wire import Batch
-from analytics.config import BrokerSection, Catalogue, Config
+from analytics.config import Catalogue, Config
 from analytics.runtime.nodes import TIMERS
 from analytics.runtime.worker import Worker
 from analytics.spouts.acknowledging import Silent
@@ -24,16 +25,13 @@ class RunningBroker:
     def __init__(self, data: Path, bolts: Catalogue = BOLTS) -> None:
         self.data = data
         self.bolts = bolts
-        self.section = BrokerSection(
-            receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1
-        )
+        self.section = broker_ports()
         self.start()
 
     def start(self, left_out: str = "") -> None:
         bolts = {name: list(bolt.reads) for name, bolt in self.bolts.items() if name != left_out}
         self._broker = Broker(self.section, self.data, bolts, {*self.bolts, TIMERS})
         self._broker.start()
-        self.section = self._broker.bound
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:

@@ -4,22 +4,20 @@ import json
 import time
 
 import gevent
+from sections import broker_ports
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Refill
-from analytics.config import BrokerSection
-
-ANY_PORT = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
 
 
 class RunningBroker:
     """A broker that steps in a greenlet of its own."""
 
-    def __init__(self, data, section=ANY_PORT):
+    def __init__(self, data, section=None):
         self.data = data
-        self.node = Broker(section, data)
+        self.section = section or broker_ports()
+        self.node = Broker(self.section, data)
         self.node.start()
-        self.section = self.node.bound
         self._greenlet = gevent.spawn(self._loop)
 
     def _loop(self):

@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import msgspec
+from sections import broker_ports
 from waiting import eventually
 
 from analytics.bolts import BOLTS
@@ -16,7 +17,6 @@ from analytics.broker.clients import Refill
 from analytics.broker.wire import Batch, BatchHeader, Part, tagged
 from analytics.config import (
     AreaSection,
-    BrokerSection,
     Config,
     Game,
     SegmentSection,
@@ -108,7 +108,7 @@ class Suite:
         self.data = data
         self.now = now
         self.store = SharedStore()
-        self._bound = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, fsync=False, min_free_mb=1)
+        self._broker_section = broker_ports()
         self._games = games
         self._greenlets: dict[Any, Any] = {}
         self._sent = 0
@@ -140,16 +140,15 @@ class Suite:
     def config(self) -> Config:
         return Config(
             data=self.data,
-            broker=self._bound,
+            broker=self._broker_section,
             worker=WorkerSection(flush_seconds=0.02, groups={"days": self.read}, left_out=NOT_READ),
             timers=TimersSection(every_seconds=30),
             games=self._games,
         )
 
     def start_broker(self) -> None:
-        self._broker = Broker(self._bound, self.data, readers(self.config) if self._bound.refill_port else {})
+        self._broker = Broker(self._broker_section, self.data, readers(self.config))
         self._broker.start()
-        self._bound = self._broker.bound
         self._stepping = gevent.spawn(_step_for_ever, self._broker)
 
     def stop_broker(self) -> None:
