@@ -1,8 +1,10 @@
-"""The digest: yesterday's key figures of each game, beside the same weekday of the week before."""
+"""The digest: yesterday's key figures of each game, beside the same weekday of the week before, and a picture of the days before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from analytics.alerts.channels import Picture
 from analytics.config import Config
 from analytics.config.currencies import sign
 from analytics.core.periods import Zone, zone
@@ -18,6 +20,10 @@ FIELDS = {
     "arpu": "ARPU",
     "arppu": "ARPPU",
 }
+MONEY = frozenset({"revenue", "arpu", "arppu"})
+DRAWN = ("dau", "reg", "revenue")
+"""The numbers that have a chart in the picture."""
+SO_FAR = "so far"
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,76 @@ def text(reader: Reader, day: DigestDay) -> str | None:
     if of_day is None or not of_day.get("final"):
         return None
     before = _kpi(reader, day, day.zone.day_after(day.start, -7)) or {}
-    lines = [f"{day.game}, {day.zone.local(day.start):%Y-%m-%d}"]
+    lines = [f"{day.game}, {_named(day, day.start)}"]
     for field, name in FIELDS.items():
-        sign = day.currency if field in ("revenue", "arpu", "arppu") else ""
         value, then = of_day.get(field) or 0, before.get(field)
         change = f" ({(value / then - 1) * 100:+.0f} % against a week before)" if then else ""
-        lines.append(f"{name}: {sign}{value:,.2f}{change}" if sign else f"{name}: {value:,.10g}{change}")
+        lines.append(f"{name}: {_shown(day, field, value)}{change}")
     return "\n".join(lines)
+
+
+def days_before(reader: Reader, day: DigestDay, count: int) -> list[Document]:
+    """Return what is drawn of the last ``count`` days, oldest first: fields, ``ts`` and ``final``; only ``ts`` of a day without a document."""
+    starts = [day.zone.day_after(day.start, -n) for n in reversed(range(count))]
+    query = Query(f"kpi{TOTAL}", day.game, scope="game", since=starts[0], until=day.start + 1)
+    found = {one["ts"]: one for one in reader.find(query, [*DRAWN, "ts", "final"])}
+    return [found.get(start, {"ts": start}) for start in starts]
+
+
+def facts_of(day: DigestDay, days: Sequence[Document]) -> list[dict[str, Any]]:
+    """Return the days of a digest for programs, with null where there is no document."""
+    return [
+        {"day": _named(day, one["ts"]), "final": bool(one.get("final"))}
+        | {name: one.get(name) for name in DRAWN}
+        for one in days
+    ]
+
+
+def picture(day: DigestDay, days: Sequence[Document], font: str = "") -> Picture:
+    """Return the picture of these days, and its texts.
+
+    Args:
+        font: a font file of the configuration.
+    """
+    from analytics.alerts.fonts import Fonts  # with them comes Pillow, which only a digest needs
+    from analytics.alerts.picture import Bar, BarChart, draw
+
+    newest = days[-1]
+    charts = []
+    for field in DRAWN:
+        dates = [day.zone.local(one["ts"]).date() for one in days]
+        bars = [Bar(at, one.get(field), bool(one.get("final"))) for at, one in zip(dates, days, strict=True)]
+        shown = _shown(day, field, newest.get(field) or 0)
+        charts.append(BarChart(FIELDS[field].capitalize(), shown, bars, whole=field not in MONEY))
+    span = f"{_named(day, days[0]['ts'])} to {_named(day, newest['ts'])}"
+    names = ", ".join(FIELDS[field] for field in DRAWN[:-1]) + f" and {FIELDS[DRAWN[-1]]}"
+    alt = f"Charts of {names} of {day.game}, {span}. On the last day: " + ", ".join(
+        f"{FIELDS[field]} {_shown(day, field, newest.get(field) or 0)}" for field in DRAWN
+    )
+    return Picture(draw(f"{day.game}, {span}", charts, Fonts(font)), alt, _table(day, days))
+
+
+def _table(day: DigestDay, days: Sequence[Document]) -> str:
+    """Return what the picture shows, for those who see no pictures: newest day first."""
+    rows = [["", *(FIELDS[field] for field in DRAWN), ""]]
+    for one in reversed(days):
+        cells = [_shown(day, field, one[field]) if one.get(field) is not None else "-" for field in DRAWN]
+        is_open = len(one) > 1 and not one.get("final")
+        rows.append([_named(day, one["ts"]), *cells, SO_FAR if is_open else ""])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]]).rstrip()
+        for row in rows
+    )
+
+
+def _named(day: DigestDay, start: int) -> str:
+    return f"{day.zone.local(start):%Y-%m-%d}"
+
+
+def _shown(day: DigestDay, field: str, value: float) -> str:
+    sign = day.currency if field in MONEY else ""
+    return f"{sign}{value:,.2f}" if sign else f"{value:,.10g}"
 
 
 def _kpi(reader: Reader, day: DigestDay, start: int) -> Document | None:

@@ -8,7 +8,7 @@ from typing import Any
 import gevent
 
 from analytics.alerts import digest, numbers
-from analytics.alerts.channels import send
+from analytics.alerts.channels import PICTURES, Picture, send
 from analytics.alerts.numbers import WatchedScope
 from analytics.alerts.rules import Judgement, Rule
 from analytics.config import Config
@@ -21,7 +21,7 @@ LOOK_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
-Sender = Callable[[str, str, dict[str, Any]], None]
+Sender = Callable[[str, str, dict[str, Any], Picture | None], None]
 
 
 def rules_of(config: Config) -> list[Rule]:
@@ -38,7 +38,7 @@ class Alerts:
 
     Args:
         now: the clock, in Unix seconds.
-        send: sends a text and facts over a channel; raises Unavailable if that does not take it.
+        send: sends a text, facts and a picture over a channel; raises Unavailable if that does not take it.
     """
 
     name = "alerts"
@@ -145,12 +145,21 @@ class Alerts:
             text = digest.text(self._reader, day)
             if text is None:
                 continue  # the day is not final yet
-            facts = {"digest": day.game, "start": day.start}
-            self._send_over(self._config.digest.to, (id_, True, day.start), text, facts)
+            section = self._config.digest
+            days = digest.days_before(self._reader, day, section.days)
+            facts = {"digest": day.game, "start": day.start, "days": digest.facts_of(day, days)}
+            drawn = any(self._config.channels[name].kind in PICTURES for name in section.to)
+            picture = digest.picture(day, days, section.font) if drawn else None
+            self._send_over(section.to, (id_, True, day.start), text, facts, picture)
             self._save(id_, {"game": day.game, "since": day.start}, stored)
 
     def _send_over(
-        self, channels: Iterable[str], message: tuple[str, bool, int], text: str, facts: dict[str, Any]
+        self,
+        channels: Iterable[str],
+        message: tuple[str, bool, int],
+        text: str,
+        facts: dict[str, Any],
+        picture: Picture | None = None,
     ) -> None:
         """Send a message over all channels; where one does not take it, the next look sends it over that one alone.
 
@@ -164,7 +173,7 @@ class Alerts:
             if channel in reached:
                 continue
             try:
-                self._send(channel, text, facts)
+                self._send(channel, text, facts, picture)
                 reached.add(channel)
             except Unavailable as error:
                 failed.append(error)
@@ -179,9 +188,9 @@ class Alerts:
             raise Unavailable(f"{COLLECTION}: another instance wrote {id_}; looking again")
         self._reached = {message: some for message, some in self._reached.items() if message[0] != id_}
 
-    def _over(self, channel: str, text: str, facts: dict[str, Any]) -> None:
+    def _over(self, channel: str, text: str, facts: dict[str, Any], picture: Picture | None) -> None:
         try:
-            send(self._config.channels[channel], text, facts)
+            send(self._config.channels[channel], text, facts, picture)
         except Unavailable as error:
             raise Unavailable(f"channel {channel}: {error}; the message is sent again in a minute") from error
 

@@ -4,6 +4,7 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from analytics.config.addresses import is_loopback
@@ -28,6 +29,8 @@ def alert_faults(config: Config, bolts: Mapping[str, Bolt]) -> Iterator[str]:
     if not AT.fullmatch(config.digest.at):
         yield f'digest.at: expected a time of day as "09:00", got "{config.digest.at}"'
     yield from (f"digest.{fault}" for fault in _of_recipients(config, config.digest.to))
+    if config.digest.font and not Path(config.digest.font).is_file():
+        yield f'digest.font: expected a font file, as wqy-microhei.ttc, found none at "{config.digest.font}"'
 
 
 def _of_channel(channel: ChannelSection) -> Iterator[str]:

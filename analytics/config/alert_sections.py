@@ -46,7 +46,13 @@ class ChannelSection(Section, frozen=True):
 
 
 class DigestSection(Section, frozen=True):
-    """The key figures of yesterday for each game, sent once a day at ``at`` (HH:MM in the game's zone)."""
+    """The key figures of yesterday for each game, sent once a day at ``at`` (HH:MM in the game's zone).
+
+    ``days``: how many its picture shows. ``font``: a file that the picture is written with where Pillow's own font lacks characters;
+    absolute once loaded.
+    """
 
     at: str = "09:00"
     to: list[str] = []
+    days: Annotated[int, Meta(ge=2, le=60)] = 14
+    font: str = ""

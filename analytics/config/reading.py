@@ -100,6 +100,7 @@ def _resolved(config: Config, file: Path) -> Config:
         broker=broker,
         engine=with_absolute(config.engine, "shared"),
         dashboard=with_absolute(config.dashboard, "tls_cert", "tls_key"),
+        digest=with_absolute(config.digest, "font"),
         file=file,
         bolt_files=read_bolt_files(file),
         games={

@@ -27,13 +27,19 @@ class Fixture:
 
     def __init__(self, monkeypatch, alerts, digest=DigestSection()):
         self.store, self.sent, self.away, self.now = MemoryStore(), [], set(), NOW
+        self.pictures = []
         monkeypatch.setattr(self.store, "close", lambda: None)
         monkeypatch.setattr(alerts_node, "open_store", lambda config: self.store)
         monkeypatch.setattr(alerts_node, "open_reader", lambda config: StoreReader(self.store))
         areas = {A: AreaSection(plat="1", name="One"), B: AreaSection(plat="2")}
         self.config = Config(
             games={"dl": Game(timezone="Asia/Shanghai", currency="¥", areas=areas)},
-            channels={"ops": ChannelSection(kind="json", url="https://example.org/")},
+            channels={
+                "ops": ChannelSection(kind="json", url="https://example.org/"),
+                "mail": ChannelSection(
+                    kind="mail", server="example.org:25", sender="a@b", recipients=["a@b"]
+                ),
+            },
             alerts=alerts,
             digest=digest,
         )
@@ -43,10 +49,11 @@ class Fixture:
         self.node = Alerts(self.config, now=lambda: self.now, send=self.send)
         self.node.start()
 
-    def send(self, channel, text, facts):
+    def send(self, channel, text, facts, picture=None):
         if channel in self.away:
             raise Unavailable("the webhook does not answer")
         self.sent.append((channel, text, facts))
+        self.pictures.append(picture)
 
     def put(self, collection, id_, **fields):
         stored = self.store.load(collection, [id_]).get(id_)
@@ -247,3 +254,41 @@ def test_the_digest_is_sent_once_a_day_when_the_day_is_final(monkeypatch):
     assert fixture.texts() == []
     fixture.now += 86_400
     assert fixture.texts() == [], "the next day is not final"
+
+
+def test_the_digest_has_a_picture_of_the_same_documents_where_a_channel_takes_one(monkeypatch):
+    fixture = Fixture(monkeypatch, {}, DigestSection(at="09:00", to=["ops", "mail"], days=4))
+    kpi(fixture, 80, reg=9, revenue=1234.5, arpu=15.43, arppu=1234.5)
+    kpi(fixture, 70, SHANGHAI.day_after(DAY, -1), final=False, reg=7, revenue=0)
+    kpi(fixture, 60, SHANGHAI.day_after(DAY, -3), reg=6, revenue=10)
+    kpi(fixture, 99, SHANGHAI.day_after(DAY, -4), reg=99, revenue=99)
+    fixture.now = DAY + 86_400 + 9 * 3600
+    fixture.node.look()
+    assert [channel for channel, _, _ in fixture.sent] == ["ops", "mail"]
+    picture = fixture.pictures[-1]
+    assert picture.png.startswith(b"\x89PNG")
+    assert picture.alt == (
+        "Charts of active accounts, new accounts and revenue of dl, 2026-03-06 to 2026-03-09. "
+        "On the last day: active accounts 80, new accounts 9, revenue ¥1,234.50"
+    )
+    assert picture.table.splitlines() == [
+        "            active accounts  new accounts    revenue",
+        "2026-03-09               80             9  ¥1,234.50",
+        "2026-03-08               70             7      ¥0.00  so far",
+        "2026-03-07                -             -          -",
+        "2026-03-06               60             6     ¥10.00",
+    ]
+    assert fixture.sent[0][2]["days"] == [
+        {"day": "2026-03-06", "final": True, "dau": 60, "reg": 6, "revenue": 10},
+        {"day": "2026-03-07", "final": False, "dau": None, "reg": None, "revenue": None},
+        {"day": "2026-03-08", "final": False, "dau": 70, "reg": 7, "revenue": 0},
+        {"day": "2026-03-09", "final": True, "dau": 80, "reg": 9, "revenue": 1234.5},
+    ]
+
+
+def test_no_picture_is_drawn_where_no_channel_takes_one(monkeypatch):
+    fixture = Fixture(monkeypatch, {}, DigestSection(at="09:00", to=["ops"]))
+    kpi(fixture, 80)
+    fixture.now = DAY + 86_400 + 9 * 3600
+    assert len(fixture.texts()) == 1
+    assert fixture.pictures == [None]
