@@ -66,7 +66,7 @@ def _levels(roles: Table) -> dict[str, Any]:
 
 userpay = Bolt(
     name="userpay",
-    reads=PAYMENT | {"syncuser": Reads(Syncuser, rows=held_rows)} | COINS,
+    reads=PAYMENT | {"syncuser": Reads(Syncuser, rows=held_rows, departures=True)} | COINS,
     period=None,
     by={"acct": "acct"},
     measures={

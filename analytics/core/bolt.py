@@ -25,10 +25,13 @@ class Reads:
         tuple_type: a msgspec Struct with at least ``area`` and ``ts``.
         rows: takes one tuple, and the zone of its area, apart into the rows that measures see; None: the tuple
             is the only row.
+        departures: whether it also reads roles that went to an excluded acct: as states, marked by ``left``, of the acct
+            that they have left.
     """
 
     tuple_type: type
     rows: Callable[[Any, Zone], Iterable[Any]] | None = None
+    departures: bool = False
 
 
 Reader = tuple[int, Callable[[Any, Any], Any], Callable[[Any, Any], list[Any]] | None, str]

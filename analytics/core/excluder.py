@@ -74,6 +74,23 @@ class Excluder:
             return self._divided(body, self._of_role)
         return self._of_log(body)
 
+    def departures(self, body: bytes) -> bytes:
+        """Return the roles of a message that went from an acct that counts to one that is excluded, as lines of the former.
+
+        Its own acct in ``left`` says that it no longer has the role.
+        """
+        found = []
+        for line in body.split(b"\n"):
+            try:
+                one = _role.decode(line)
+            except UNDECODABLE:
+                continue
+            exclusion = self._by_area.get(one.area)
+            if exclusion is None or one.acctid not in exclusion or one.left is None or one.left in exclusion:
+                continue
+            found.append(msgspec.json.encode({**msgspec.json.decode(line), "acctid": one.left}))
+        return b"\n".join(found)
+
     def divide_columns(self, columns: MessageColumns) -> tuple[MessageColumns, list[ExcludedRecord]]:
         """Return what :meth:`divide` does, for a message's columns."""
         by_area, earliest, latest = columns

@@ -121,8 +121,8 @@ class Folder:
             body: newline-delimited JSON.
             only: names of the bolts to fold for; None: all that read the topic.
         """
-        read: dict[type, _MessageTuples] = {}
-        keyed: dict[tuple[type, PeriodName | None], Keyed] = {}
+        read: dict[tuple[type, bool], _MessageTuples] = {}
+        keyed: dict[tuple[type, bool, PeriodName | None], Keyed] = {}
         unusable: dict[bytes, UnusableLine] = {}
         result = {}
         plans = [plan for plan in self._plans[topic] if only is None or plan.bolt.name in only]
@@ -130,7 +130,10 @@ class Folder:
         # each bolt 0.06 µs, so both together pay for none but many bolts.
         columns = self._columns(body) if plans and all(plan.can_read(COLUMNS) for plan in plans) else None
         excluded: list[ExcludedRecord] = []
+        departures = b""
         if self._excluder is not None and is_of_spout(topic):
+            if any(plan.departures for plan in plans):
+                departures = self._excluder.departures(body)
             if columns is not None:
                 columns, excluded = self._excluder.divide_columns(columns)
             else:
@@ -139,12 +142,15 @@ class Folder:
             body, left = self._converter.convert(body)
             unusable |= {line: UnusableLine(line, reason) for line, reason in left}
         for plan in plans:
-            if plan.tuple_type not in read:
-                read[plan.tuple_type], bad = self._read(body, plan.tuple_type, columns)
+            more = departures if plan.departures else b""
+            kind = plan.tuple_type, bool(more)
+            if kind not in read:
+                lines = b"\n".join(filter(None, (body, more)))
+                read[kind], bad = self._read(lines, plan.tuple_type, columns)
                 unusable |= {one.line: one for one in bad}
-            shared = plan.tuple_type, plan.bolt.period
+            shared = *kind, plan.bolt.period
             if shared not in keyed:
-                keyed[shared] = self._by_period(plan.bolt.period, read[plan.tuple_type])
+                keyed[shared] = self._by_period(plan.bolt.period, read[kind])
             result[plan.bolt.name] = plan.fold(number, keyed[shared])
         for plan in self._of_excluded.get(topic, ()):
             if only is None or plan.bolt.name in only:
@@ -235,13 +241,14 @@ class _Plan:
         self.topic = topic
         self.tuple_type = bolt.reads[topic].tuple_type
         self._rows = bolt.reads[topic].rows
+        self.departures = bolt.reads[topic].departures
         self._part_of, self._many_parts = _joint(bolt.key_getters), len(bolt.key_getters) > 1
         self._weigh = _weigher(self.tuple_type)
         self._paths: frozenset[str] | None = frozenset()
         for measure in bolt.measures.values():
             if measure.reads(topic) and self._paths is not None:
                 self._paths = None if measure.paths is None else self._paths | measure.paths
-        if self._rows or self._part_of or not schema(topic, [self.tuple_type]).is_of_acct:
+        if self._rows or self.departures or self._part_of or not schema(topic, [self.tuple_type]).is_of_acct:
             self._paths = None
 
     def can_read(self, columns: AbstractSet[str]) -> bool:

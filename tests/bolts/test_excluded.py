@@ -97,6 +97,18 @@ def without(topic, records):
     return kept, out
 
 
+def departed(topic, records):
+    """Return the roles that went to an excluded acct, as the last state at the acct that they have left, which has none of their coins."""
+    return [
+        one | {"acctid": one["left"], "rest_yuanbao": 0, "left": one["left"]}
+        for one in records
+        if topic == "syncuser"
+        and is_excluded(one["area"], one["acctid"])
+        and not is_excluded(one["area"], one.get("left", "gm"))
+        and one.get("left")
+    ]
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("decodes", [False, True])
 def test_documents_are_those_of_the_others_and_what_is_left_out_is_counted(seed, decodes):
@@ -104,19 +116,21 @@ def test_documents_are_those_of_the_others_and_what_is_left_out_is_counted(seed,
     there = Reference(catalogue(config).values(), areas(config))
     if decodes:
         there._folder.decode_only()
-    plain = Reference(
-        BOLTS.values(), areas(Config(games={name: Game(areas=game.areas) for name, game in GAMES.items()}))
-    )
+    every = areas(Config(games={name: Game(areas=game.areas) for name, game in GAMES.items()}))
+    plain, of_coins = Reference(BOLTS.values(), every), Reference([BOLTS["userpay"]], every)
     out, bots = defaultdict(int), defaultdict(set)
     for topic, records in messages(Random(seed)):
         there.put(topic, records)
         kept, more = without(topic, records)
         plain.put(topic, kept)
+        if topic in BOLTS["userpay"].reads:
+            of_coins.put(topic, kept + departed(topic, records))
         for (area, acct), count in more.items():
             out[area] += count
             bots[area].add(acct)
     for name in BOLTS:
-        assert there.documents(name) == plain.documents(name), name
+        expected = of_coins if name == "userpay" else plain
+        assert there.documents(name) == expected.documents(name), name
     found = there.documents("excluded").values()
     assert {one["area"] for one in found} == {"one", "two"} == {*out}
     for area in out:
@@ -124,6 +138,45 @@ def test_documents_are_those_of_the_others_and_what_is_left_out_is_counted(seed,
         assert sum(one["records"] for one in mine) == out[area]
         assert {acct for one in mine for acct in one["userlist"]} == bots[area]
         assert all(one["count"] == len(one["userlist"]) for one in mine)
+
+
+def role(n, acct, coins, **more):
+    return {
+        "area": "one", "ts": NOON + n, "id": f"roles:{n}", "uid": "r", "grade": n, "rest_yuanbao": coins, "acctid": acct, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_coins_of_a_role_that_passes_through_an_excluded_acct_count_once(together, backwards):
+    config = Config(games=GAMES)
+    there = Reference(catalogue(config).values(), areas(config))
+    chain = [
+        role(1, "a", 100),
+        role(2, "gm", 110, left="a"),
+        role(3, "gm", 120),
+        role(4, "b", 130, left="gm"),
+    ]
+    chain = chain[::-1] if backwards else chain
+    for some in [chain] if together else [[one] for one in chain]:
+        there.put("syncuser", some)
+    coins = {one["acct"]: one["rest_yuanbao"] for one in there.documents("userpay").values()}
+    assert coins == {"a": 0, "b": 130}
+    [stored] = there.documents("usercenter").values()
+    assert (stored["acctid"], stored["grade"]) == ("b", 4)
+    [levels] = there.documents("userlevel").values()
+    assert levels["levels"] == {"4": 1}
+
+
+def test_a_role_at_an_excluded_acct_is_left_as_it_was_last_seen_without_its_coins():
+    config = Config(games=GAMES)
+    there = Reference(catalogue(config).values(), areas(config))
+    there.put("syncuser", [role(1, "a", 100)])
+    there.put("syncuser", [role(2, "gm", 110, left="a")])
+    assert [one["rest_yuanbao"] for one in there.documents("userpay").values()] == [0]
+    assert [(one["acctid"], one["grade"]) for one in there.documents("usercenter").values()] == [("a", 1)]
+    assert [one["levels"] for one in there.documents("userlevel").values()] == [{"1": 1}]
+    assert [one["records"] for one in there.documents("excluded").values()] == [1]
 
 
 class Loose(Period):
