@@ -62,12 +62,26 @@ def _own(text: bytes, acct: str) -> Any:
     except UNDECODABLE:
         return text.decode(errors="replace")
     if not isinstance(record, dict):
-        return record
-    if isinstance(users := record.get("users"), dict):
-        record["users"] = {acct: users[acct]} if acct in users else {}
+        return _named(record, acct)
+    if "users" in record:
+        users = record["users"]
+        record["users"] = (
+            {acct: users[acct]} if isinstance(users, dict) and acct in users else _named(users, acct)
+        )
     for items, field in ITEMS.items():
         if isinstance(found := record.get(items), list):
-            record[items] = [one for one in found if isinstance(one, dict) and str(one.get(field)) == acct]
+            record[items] = [
+                one for one in found if str(one.get(field) if isinstance(one, dict) else one) == acct
+            ]
     if isinstance(raw := record.get("raw"), str):
         record["raw"] = _own(raw.encode(), acct)
     return record
+
+
+def _named(value: Any, acct: str) -> Any:
+    """Return what of a value of any shape is an acct's: of lists and objects what has the acct in it."""
+    if isinstance(value, dict):
+        return {name: one for name, one in value.items() if name == acct or _named(one, acct)}
+    if isinstance(value, list):
+        return [one for one in value if _named(one, acct)]
+    return value if not isinstance(value, bool) and str(value) == acct else None

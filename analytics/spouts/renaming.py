@@ -41,6 +41,9 @@ _BEGINS = {b'{"id":"%b/' % spout.encode(): spout for spout in ("payment", "syncu
 ITEMS = {"roles": "acctid", "orders": "acct"}
 """Arrays in the answers of interfaces, and which member of their objects says who."""
 
+_SAYS_WHO = frozenset({"acct", "acctid", "left"})
+"""Members whose text or number is an acct, found in texts by the patterns above."""
+
 MOST_OTHERS = 300_000
 """Accts that are known not to be forgotten, so that they need not be hashed again: about 50 MB."""
 
@@ -58,17 +61,21 @@ class Renaming:
         self._rename = rename
         self._others: set[str] = set()
         self._tokens: set[bytes] = set()
+        self._given: set[str] = set()
+        self._settled: frozenset[str] = frozenset()
+        self._was_number = False
         self.places = 0
         self.unmapped: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()
 
     def name(self, acct: str) -> str | None:
         """Return the other name of an acct, None if it has none."""
-        if acct in self._others:
+        if acct in self._others or acct in self._settled:
             return None
         name = self._rename(acct)
         if name is not None:
             self.places += 1
+            self._given.add(name)
             return name
         if len(self._others) >= MOST_OTHERS:
             self._others.clear()
@@ -104,18 +111,27 @@ class Renaming:
         """Return a rejected record, of whatever shape it is."""
         text = one.original()
         mapping = mappings.get(one.mapping)
+        reason = self._in(_QUOTED, one.reason.encode())
         if mapping is not None:
             text = renamed_line(mapping, text, one.header, self.name)
         elif one.mapping:
             self.unmapped[one.mapping] += 1
         else:
-            text = self._unmapped(self._in(_ROLE, self._in(_ACCT, text)))
-        reason = self._in(_QUOTED, one.reason.encode()).decode()
+            self._given.clear()
+            text = self._in(_ROLE, self._in(_ACCT, text))
+            # What was just put there is not looked for again, as if it had been in use.
+            self._settled = frozenset(self._given)
+            try:
+                text, was_number = self._unmapped(text)
+            finally:
+                self._settled = frozenset()
+            if was_number:  # a reason does not quote numbers
+                reason = renamed_words(reason, self.name)
         if one.raw_base64:
             raw = {"raw_base64": base64.b64encode(text).decode()}
         else:
             raw = {"raw": text.decode()}
-        return msgspec.structs.replace(one, reason=reason, **raw)
+        return msgspec.structs.replace(one, reason=reason.decode(), **raw)
 
     def _in(self, pattern: re.Pattern[bytes], text: bytes) -> bytes:
         """Return a text with other names in the only group of a pattern."""
@@ -137,14 +153,53 @@ class Renaming:
             self._tokens.clear()
         return b"".join((*pieces, text[done:])) if pieces else text
 
-    def _unmapped(self, text: bytes) -> bytes:
-        """Return a rejected text: what an interface answered, whose members have any order and kind, or no JSON at all."""
+    def _unmapped(self, text: bytes) -> tuple[bytes, bool]:
+        """Return a rejected text: what an interface answered, whose members have any order and kind, or no JSON at all.
+
+        Also return whether a number that is no member's was an acct.
+        """
         try:
             answer = msgspec.json.decode(text)
         except UNDECODABLE:
-            return renamed_words(text, self.name)
-        new = self.page(answer) if isinstance(answer, dict) else answer
-        return text if new == answer else msgspec.json.encode(new)
+            return renamed_words(text, self.name), False
+        self._was_number = False
+        new = self._misshapen(answer) if isinstance(answer, dict) else self._anywhere(answer)
+        return text if new == answer else msgspec.json.encode(new), self._was_number
+
+    def _misshapen(self, value: Any) -> Any:
+        """Return a part of a rejected record, where what should hold accts may have any shape."""
+        if isinstance(value, list):
+            return [self._misshapen(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        return {name: self._member(name, one) for name, one in value.items()}
+
+    def _member(self, name: str, value: Any) -> Any:
+        if name in _SAYS_WHO:
+            return self._anywhere(value) if isinstance(value, dict | list) else value
+        if name == "users" and isinstance(value, dict):
+            return {self.name(acct) or acct: self._of_payer(paid) for acct, paid in value.items()}
+        if name in ITEMS and isinstance(value, list):
+            return [self._misshapen(one) if isinstance(one, dict) else self._anywhere(one) for one in value]
+        return self._anywhere(value) if name == "users" or name in ITEMS else self._misshapen(value)
+
+    def _of_payer(self, paid: Any) -> Any:
+        """Return what stands for an acct's payments; a number there is an amount."""
+        return paid if isinstance(paid, dict | int | float) else self._anywhere(paid)
+
+    def _anywhere(self, value: Any) -> Any:
+        """Return a value with another name for each text, whole number and member's name in it that is an acct."""
+        if isinstance(value, dict):
+            return {self.name(name) or name: self._anywhere(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._anywhere(one) for one in value]
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return value
+        name = self.name(str(value))
+        if name is None or isinstance(value, str):
+            return name or value
+        self._was_number = True
+        return int(name) if name.isdecimal() else name
 
     def _item(self, one: Any, field: str) -> Any:
         acct = one.get(field) if isinstance(one, dict) else None

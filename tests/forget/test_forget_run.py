@@ -15,11 +15,13 @@ from analytics.config import AreaSection, Config, Game, GamelogSection, Source, 
 from analytics.config.sections import ExcludedSection
 from analytics.errors import AnalyticsError
 from analytics.forget import files
+from analytics.forget.known import known_of
 from analytics.forget.run import forget
 from analytics.rebuild.notes import Unfinished
 from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import StateFile
+from analytics.spouts.rejected import Rejected
 from analytics.spouts.renaming import Renaming
 from analytics.store import MemoryStore
 from analytics.system.processes import process_started
@@ -149,3 +151,33 @@ def test_bytes_of_journals_never_move(config: Config) -> None:
     with pytest.raises(AnalyticsError, match="a fault of the suite"):
         files.rewrite(path, longer)
     assert path.read_bytes() == before
+
+
+def test_no_rejected_record_keeps_an_acct_whatever_its_shape(config: Config) -> None:
+    raws = [
+        '{"ts":1,"users":{"player_one":"player_one"}}',
+        '{"ts":1,"users":["player_one","other"],"big":12345678901234567890123}',
+        '{"roles":[{"acctid":"player_one"},"player_one"],"next":7}',
+        '{"users":{"player_one":{"times":"x"}}}',
+        'not JSON: {"acct":"player_one", player_one',
+        "4284681055",
+        '["player_one"]',
+    ]
+    rejected = Rejected(config)
+    for raw in raws:
+        reason = "$.roles[]: expected an object, got 4284681055" if raw[0] == "4" else "no"
+        rejected.put(spout="payment", source="payment/dl", reason=reason, raw=raw.encode())
+    rejected.close()
+    known = list(known_of(config, MemoryStore(), "player_one"))
+    assert [one["record"]["raw"] for one in known][1] == {
+        "ts": 1,
+        "users": ["player_one"],
+        "big": 12345678901234567890123,
+    }
+    assert len(known) == len(raws) - 1
+    forget(config, MemoryStore(), ["player_one", "4284681055"])
+    (path,) = config.data.glob("rejected_*")
+    text = path.read_text()
+    assert "player_one" not in text and "4284681055" not in text and "other" in text
+    dry = forget(config, MemoryStore(), ["player_one"], dry=True)
+    assert dry.places == {}

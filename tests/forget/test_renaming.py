@@ -185,7 +185,37 @@ def test_of_a_rejected_text_without_a_shape_each_word_is_looked_at() -> None:
         ('{"users":{"a1":5,"b":{"times":1}}}', '{"users":{"zq":5,"b":{"times":1}}}'),
         ('{"users":{"a1":{"meta":{"a1":1}}}}', '{"users":{"zq":{"meta":{"a1":1}}}}'),
         ('{"users":{},"orders":[{"acct":"a1"}]}', '{"users":{},"orders":[{"acct":"zq"}]}'),
+        ('{"users":["a1","b"]}', '{"users":["zq","b"]}'),
+        ('{"users":[["a1",5],[3284681055,5]]}', '{"users":[["zq",5],[7700000001,5]]}'),
+        ('{"users":"a1"}', '{"users":"zq"}'),
+        (
+            '{"users":{"b":"a1","c":["a1"],"3284681055":3284681055}}',
+            '{"users":{"b":"zq","c":["zq"],"7700000001":3284681055}}',
+        ),
+        ('{"data":{"users":{"a1":5}}}', '{"data":{"users":{"zq":5}}}'),
+        (
+            '{"orders":["a1",3284681055,{"acct":["a1"],"item":"a1"}]}',
+            '{"orders":["zq",7700000001,{"acct":["zq"],"item":"a1"}]}',
+        ),
+        ('{"roles":{"a1":{"name":"b"}},"next":"a1"}', '{"roles":{"zq":{"name":"b"}},"next":"a1"}'),
+        ('"a1"', '"zq"'),
+        ('["a1",true,1.5,null]', '["zq",true,1.5,null]'),
+        ("3284681055", "7700000001"),
+        (
+            '{"op":{"code":"x"},"data":{"acct":{"id":"a1"},"friend":"a1"}}',
+            '{"op":{"code":"x"},"data":{"acct":{"id":"zq"},"friend":"a1"}}',
+        ),
     ],
 )
 def test_a_rejected_answer_of_any_shape_gets_the_pseudonym(raw: str, after: str) -> None:
     assert renaming().reject(Reject(spout="payment", raw=raw), {}).raw == after
+
+
+def test_a_reason_shows_no_acct_that_stood_in_the_wrong_place() -> None:
+    reason = "$.orders[]: expected an object, got 3284681055 (area s1, 2026-03-01)"
+    new = renaming().reject(Reject(spout="payment", raw="3284681055", reason=reason), {})
+    assert new.reason == reason.replace("3284681055", "7700000001")
+    amount = Reject(
+        spout="payment", raw='{"users":{"b":3284681055}}', reason="expected an object, got 3284681055"
+    )
+    assert renaming().reject(amount, {}) == amount, "an amount that equals an acct stays"
