@@ -26,6 +26,7 @@ from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.renamed import Rename
 from analytics.spouts.outbox import alone
+from analytics.spouts.piped import nothing_is_put_in
 from analytics.spouts.positions import StateFile
 from analytics.spouts.renaming import Renaming
 from analytics.store import POSITIONS, Store, Write
@@ -250,11 +251,12 @@ def _check(config: Config, accts: Sequence[str]) -> None:
 
 @contextmanager
 def _nothing_runs(config: Config) -> Iterator[None]:
-    """Keep broker and spouts off the data folder, and leave the Queue without an incomplete record at its end."""
+    """Keep broker, spouts and commands that put records in off the data folder, and leave the Queue without an incomplete record at its end."""
     with ExitStack() as stack:
         stack.callback(lock(config.data).close)
         for name in _SPOUTS:
             stack.callback(alone(config, name).close)
+        stack.callback(nothing_is_put_in(config.data).close)
         if any((config.data / QUEUE).glob("*.log")):
             read = {topic for topics in readers(config).values() for topic in topics}
             open_stored(config.broker, config.data, read).close()

@@ -20,7 +20,24 @@ from analytics.spouts.sources.identity import Catalogue, begun, fingerprint
 from analytics.system.locks import FileLock
 
 _PREFIX = "gamelog/stdin@"
+_PUTTING_IN = "putting_in.lock"
 _JOURNALED = re.compile(rb'\{"id":"(?:gamelog|payment|syncuser)/[A-Za-z0-9_.@/-]+:[1-9][0-9]{0,17}",')
+
+
+def putting_in(data: Path) -> FileLock:
+    """Keep `forget` off a data folder while a command puts records in: it knows the accts that were forgotten when it began.
+
+    Any number of commands may. Return the lock, to be closed at the end. Raise LockTaken while accts are forgotten.
+    """
+    return FileLock(
+        data / "state" / _PUTTING_IN, "accts are forgotten: put records in when that has ended", shared=True
+    )
+
+
+def nothing_is_put_in(data: Path) -> FileLock:
+    """Keep commands that put records in off a data folder. Return the lock, to be closed at the end. Raise LockTaken if one runs."""
+    refusal = "read_stdin_gamelog or `rejected --replay` puts records in: let it end first"
+    return FileLock(data / "state" / _PUTTING_IN, refusal)
 
 
 class PipedStreams:

@@ -18,7 +18,7 @@ from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.mapping.lines import convert
-from analytics.spouts.piped import PipedStreams
+from analytics.spouts.piped import PipedStreams, putting_in
 from analytics.spouts.rejected import Reject, Rejected, waiting
 from analytics.spouts.rules import Rules
 from analytics.spouts.shares import Share, together
@@ -45,11 +45,16 @@ class Replayed:
 def replay(config: Config, timeout: float = 60.0, accepted: AcceptedRecords | None = None) -> Replayed:
     """Put in again every record that the gamelog spout rejected. What is accepted is listed no longer.
 
-    Raise Unavailable where the broker does not answer.
+    Raise Unavailable where the broker does not answer, AnalyticsError while accts are forgotten.
 
     Args:
         accepted: None: ask the broker.
     """
+    with putting_in(config.data):
+        return _replay(config, timeout, accepted)
+
+
+def _replay(config: Config, timeout: float, accepted: AcceptedRecords | None) -> Replayed:
     found = list(waiting(config.data).values())
     mine = [one for one in found if one.spout == "gamelog" and one.n]
     payments = sum(one.spout == "payment" for one in found)

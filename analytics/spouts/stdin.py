@@ -19,7 +19,7 @@ from analytics.spouts.acknowledging import AcceptedRecords, why_held_back
 from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
-from analytics.spouts.piped import PipedStreams
+from analytics.spouts.piped import PipedStreams, putting_in
 from analytics.spouts.positions import StreamPosition
 from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.identity import beginning, fingerprint
@@ -65,7 +65,7 @@ class Piped:
         accepted: AcceptedRecords | None = None,
     ) -> None:
         """``mapping``: the configured source whose mapping reads the lines; ``accepted``: None: ask the broker. Raise AnalyticsError
-        where a name can't be."""
+        where a name can't be, or while accts are forgotten."""
         if source and not _NAME.fullmatch(source):
             raise AnalyticsError(f'--source: expected letters, digits, "_", ".", "@" and "-", got "{source}"')
         if game and game not in config.games:
@@ -76,6 +76,7 @@ class Piped:
             raise AnalyticsError(f'--mapping: expected a source with a format ({known}), got "{mapping}"')
         self._config = config
         self._source = source
+        self._lock = putting_in(config.data)
         self._rules = rules_of(config, mapping, game)
         self._timeout = timeout
         self._sent: dict[str, Intervals] = {}
@@ -119,6 +120,7 @@ class Piped:
         """End, whatever is still unacknowledged."""
         self._pipeline.close(0)
         self._accepted.close()
+        self._lock.close()
 
     def _report(self) -> None:
         """With an engine, report now and then what is accepted of the journal. Raise Unavailable if it counts no more."""

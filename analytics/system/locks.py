@@ -26,18 +26,19 @@ class FileLock:
     Args:
         refusal: who else may hold the lock and what to do then, for the message.
         seconds: how long to wait for the lock, meanwhile other greenlets run.
+        shared: whether others may hold it as well that share it, too. Of these the message names the one that came last.
 
     Raises:
         LockTaken: another process holds the lock.
         OSError: the file can't be opened, or its file system has no locks.
     """
 
-    def __init__(self, path: Path, refusal: str, seconds: float = 0.0) -> None:
+    def __init__(self, path: Path, refusal: str, seconds: float = 0.0, shared: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             until = time.monotonic() + seconds
-            while not try_lock(self._fd):
+            while not try_lock(self._fd, shared):
                 if time.monotonic() >= until:
                     owner = os.pread(self._fd, 20, 0).decode(errors="replace").strip() or "unknown"
                     raise LockTaken(f"{path}: {refusal} (held by process {owner})")
@@ -65,10 +66,10 @@ class FileLock:
             os.close(fd)
 
 
-def try_lock(fd: int) -> bool:
+def try_lock(fd: int, shared: bool = False) -> bool:
     """Lock an open file until it is closed. Return False where another process has it; raise OSError without locks there."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

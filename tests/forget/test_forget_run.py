@@ -2,16 +2,27 @@
 
 import gzip
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import msgspec
 import pytest
 from msgspec.structs import replace
+from waiting import eventually
 
 from analytics.cli.forget import _refuse_running
 from analytics.cluster import LocalRegistry, NodeEntry
-from analytics.config import AreaSection, Config, Game, GamelogSection, Source, TimeSection
+from analytics.config import (
+    AreaSection,
+    Config,
+    Game,
+    GamelogSection,
+    Source,
+    TimeSection,
+    load,
+)
 from analytics.config.sections import ExcludedSection
 from analytics.errors import AnalyticsError
 from analytics.forget import files
@@ -20,9 +31,11 @@ from analytics.forget.run import forget
 from analytics.rebuild.notes import Unfinished
 from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.journal import Journal
+from analytics.spouts.piped import nothing_is_put_in
 from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import Rejected
 from analytics.spouts.renaming import Renaming
+from analytics.spouts.replay import replay
 from analytics.store import MemoryStore
 from analytics.system.processes import process_started
 
@@ -181,3 +194,37 @@ def test_no_rejected_record_keeps_an_acct_whatever_its_shape(config: Config) -> 
     assert "player_one" not in text and "4284681055" not in text and "other" in text
     dry = forget(config, MemoryStore(), ["player_one"], dry=True)
     assert dry.places == {}
+
+
+def test_records_that_are_piped_in_meanwhile_are_waited_for(tmp_path: Path) -> None:
+    """The process knows who was forgotten when it began: it would journal later lines under their own names."""
+    file = tmp_path / "analytics.toml"
+    file.write_text('data = "data"\n[games.dl.areas.s1]\nplat = "1"\n')
+    config = load(file)
+    config.data.mkdir()
+    journal(config, "a1")
+    command = [
+        sys.executable,
+        "-m",
+        "analytics",
+        "--config",
+        str(file),
+        "read-stdin-gamelog",
+        "--timeout",
+        "900",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as piping:
+        lock = config.data / "state" / "putting_in.lock"
+        try:
+            eventually(lambda: lock.exists() and lock.read_text().strip() == str(piping.pid))
+            refused(config, because=f"read_stdin_gamelog.* let it end first .held by process {piping.pid}")
+        finally:
+            piping.kill()
+    assert forget(config, MemoryStore(), ["a1"]).places == {"gamelog": 1}
+    with nothing_is_put_in(config.data):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert (
+            done.returncode != 0 and "accts are forgotten: put records in when that has ended" in done.stderr
+        )
+        with pytest.raises(AnalyticsError, match="accts are forgotten"):
+            replay(config)
