@@ -193,6 +193,7 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
         plot.xaxis[0].ticker.min_interval = 1
     elif chart.x == "word":
         plot.xaxis[0].major_label_policy = NoOverlap(min_distance=3)
+        plot.xaxis[0].name = f"{chart.name}.labels"  # the browser tilts them where there is little room
         plot.xaxis[0].axis_line_color = CODES["line"]
 
 

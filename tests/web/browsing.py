@@ -29,6 +29,12 @@ CUT = """[...document.querySelectorAll(".scroll")].filter((one) => one.checkVisi
   .map((one) => `${one.getAttribute("aria-label")}: ${one.scrollWidth} px in ${one.clientWidth}`)"""
 """Tables that are wider than their place: whoever looks sees only a part of them."""
 
+LABELS = """(() => {
+  const axis = drawn.funnel_steps.view.model.document.get_model_by_name("funnel_steps.labels");
+  return [axis.major_label_policy.type, axis.major_label_orientation];
+})()"""
+"""How the steps below the funnel are written: which may be left out, and how they lie."""
+
 REASON = 'expected an integer, got "abc"'
 WIDTHS = (360, 400, 768, 1024, 1280, 1920)
 MISPLACED = """() => {
@@ -98,6 +104,8 @@ def main(chromium: str) -> None:
                             "errors": list(errors),
                             "charts": len(one.charts),
                         }
+                    if whole and one.name == "funnels":
+                        seen[f"labels {width}"] = page.evaluate(LABELS)
                     if width > 1000:
                         seen[f"places {one.name} {language}"] = misplaced(page)
                         page.set_viewport_size({"width": width, "height": 900})

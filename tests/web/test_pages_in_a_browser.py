@@ -55,6 +55,13 @@ def test_nothing_overlaps_at_any_width(seen, page, language):
     assert {width: wrong for width, wrong in found.items() if wrong} == {}
 
 
+def test_every_step_of_a_funnel_is_written_also_where_there_is_little_room(seen):
+    assert seen["labels 1280"] == ["NoOverlap", "horizontal"], "side by side they all fit"
+    assert seen["labels 400"][0] == "AllLabels" and 0 < seen["labels 400"][1] < 1.5, (
+        "tilted, none is left out"
+    )
+
+
 def test_a_language_that_was_chosen_stays(seen):
     found = seen["in Chinese"]
     assert found["switched"]["heading"] == "付费" and "game=dl&lang=zh" in found["switched"]["url"]

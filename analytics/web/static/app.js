@@ -36,6 +36,26 @@ function fill(node, content) {
   return undefined;
 }
 
+// Words below a chart are tilted where they don't fit side by side. Where not even that has room, those that overlap are left out.
+const TILT = 0.7, AXIS_PX = 60, BETWEEN_PX = 6, LINE_PX = 16;
+const policies = new WeakMap(); // axis to what leaves out labels that overlap
+const pen = document.createElement("canvas").getContext("2d");
+
+function tilt(name) {
+  const known = drawn[name].view?.model.document;
+  const axis = known?.get_model_by_name(`${name}.labels`);
+  if (!axis) return;
+  pen.font = `11px ${axis.major_label_text_font}`;
+  const words = known.get_model_by_name(`${name}.words`).factors;
+  const widest = Math.max(0, ...words.map((word) => pen.measureText(word).width));
+  const room = (drawn[name].host.clientWidth - AXIS_PX) / words.length;
+  const tilted = widest + BETWEEN_PX > room && room >= LINE_PX;
+  if (!policies.has(axis)) policies.set(axis, axis.major_label_policy);
+  const AllLabels = Bokeh.Models.get("AllLabels");
+  axis.setv({ major_label_orientation: tilted ? TILT : "horizontal", major_label_policy: tilted ? new AllLabels() : policies.get(axis) });
+}
+addEventListener("resize", () => Object.keys(drawn).forEach(tilt));
+
 async function draw(host, text) {
   const name = host.dataset.chart;
   let figure = JSON.stringify(figures.figures[name]);
@@ -48,6 +68,7 @@ async function draw(host, text) {
   const [view] = (await Bokeh.embed.embed_item(item, host)).roots;
   drawn[name].view = view;
   view.canvas_view.events_el.removeAttribute("tabindex"); // nothing is done there with the keyboard; the table has the numbers
+  tilt(name);
 }
 
 function refill(name, text) {
@@ -57,6 +78,7 @@ function refill(name, text) {
   for (const [model, values] of Object.entries(content.models ?? {})) known.get_model_by_name(model).setv(values);
   for (const [source, columns] of Object.entries(content.sources)) known.get_model_by_name(source).data = filled(columns);
   drawn[name].text = text;
+  tilt(name);
 }
 
 async function charts(redraw = false) {
