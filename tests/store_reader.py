@@ -53,7 +53,7 @@ def is_found(query: Query, document: Document) -> bool:
         document.get("game") == query.game
         and query.scope in ("", document.get("scope"))
         and (not query.areas or document.get("area") in query.areas)
-        and (bool(query.areas) or query.plat in ("", document.get("plat")))
+        and (bool(query.areas) or query.scope not in ("", "plat") or query.plat in ("", document.get("plat")))
         and (query.since is None or query.since <= ts)
         and (query.until is None or ts < query.until)
         and (query.at_least is None or document.get(query.at_least[0], 0) >= query.at_least[1])

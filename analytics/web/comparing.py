@@ -1,6 +1,6 @@
-"""Comparisons: the same page of another period, area, plat or segment, whose numbers charts draw beside its own.
+"""Comparisons: the same page of another period, area, plat, united area or segment, whose numbers charts draw beside its own.
 
-In an address it is ``compare=before``, ``compare=from:2026-03-01``, ``compare=area:s2``, ``compare=plat:2001`` or
+In an address it is ``compare=before``, ``compare=from:2026-03-01``, ``compare=area:s2``, ``compare=plat:2001``, ``compare=united:s1`` or
 ``compare=segment:channel:b``.
 """
 
@@ -40,7 +40,7 @@ def comparison(args: Args, scope: AnswerScope) -> Comparison | None:
     kind, _, value = text.partition(":")
     if kind not in KINDS or bool(value) != (kind != "before"):
         raise BadFilter(
-            "compare: expected before, from:2026-03-01, area:ID, plat:ID or segment:NAME:VALUE, got {value}",
+            "compare: expected before, from:2026-03-01, area:ID, plat:ID, united:ID or segment:NAME:VALUE, got {value}",
             value=text[:60],
         )
     changed, name = KINDS[kind](value, scope)
@@ -74,12 +74,16 @@ def _plat(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableT
     return {"plat": value, "area": "", UNITED: ""}, TranslatableText("plat {value}", {"value": value})
 
 
+def _united(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
+    return {UNITED: value, "plat": "", "area": ""}, TranslatableText("merged areas {value}", {"value": value})
+
+
 def _segment(value: str, scope: AnswerScope) -> tuple[dict[str, str], TranslatableText]:
     return {SEGMENT: value}, TranslatableText("segment {value}", {"value": value})
 
 
 KINDS: dict[str, Callable[[str, AnswerScope], tuple[dict[str, str], TranslatableText]]] = {
-    "before": _before, "from": _from, "area": _area, "plat": _plat, "segment": _segment,
+    "before": _before, "from": _from, "area": _area, "plat": _plat, UNITED: _united, "segment": _segment,
 }  # fmt: skip
 
 

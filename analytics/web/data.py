@@ -84,7 +84,7 @@ class Data:
             NothingThere: there are no areas at all.
         """
         game, members = members_of(list(self.areas.values()), filters)
-        basis = basis_of(filters, members)
+        basis = basis_of(filters, members, self.areas.values())
         local = zone_of(basis, members, self.zone_of_game(game))
         now = int(self.clock())
         today = date_of(local, now)

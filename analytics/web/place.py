@@ -202,12 +202,19 @@ def value_of(filters: Filters, segments: Sequence[Segment]) -> tuple[str, str] |
     return name, value
 
 
-def basis_of(filters: Filters, members: Sequence[Area]) -> Basis:
-    """Return how the accts of these areas are counted."""
+def basis_of(filters: Filters, members: Sequence[Area], areas: Iterable[Area]) -> Basis:
+    """Return how the accts of these areas are counted. A united area that lies in one plat is the same with and without that plat.
+
+    Args:
+        areas: all there are.
+    """
     if not filters.areas and not filters.united:
         return "plat" if filters.plat else "game"
-    if filters.united and not filters.areas and not filters.plat:
-        return "united"
+    if filters.united and not filters.areas:
+        game = members[0].game
+        united = [area for area in areas if area.game == game and area.united == filters.united]
+        if len(united) == len(members):
+            return "united"
     return "area" if len(members) == 1 else "sum"
 
 

@@ -22,7 +22,7 @@ OTHERS = [code for code in LANGUAGES if code != SOURCE]
 NAMES = {
     "analytics", "bin", "start", "stop", "restart", "status", "rejected", "replay", "password", "csrf", "CSV", "DAU", "WAU", "MAU", "ACU", "PCU", "ARPU",
     "ARPPU", "LTV", "N", "B", "KiB", "MiB", "GiB", "TiB", "Asia", "Shanghai", "UTC", "from", "to", "area",
-    "game", "plat", "lang", "segment", "Cookie", "compare", "before", "https", "wiki", "Authorization", "Bearer",
+    "game", "plat", "lang", "segment", "united", "Cookie", "compare", "before", "https", "wiki", "Authorization", "Bearer",
 }  # fmt: skip
 """What stays as it is in every language: names, acronyms, units, commands, parameters."""
 

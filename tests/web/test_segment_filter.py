@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from entering import sources
 from flask.testing import FlaskClient
 from store_reader import StoreReader
 
@@ -89,8 +90,9 @@ def test_each_value_has_its_own_numbers(shown):
         ({"area": "two"}, {"a": 1, "b": 1}),
         ({"area": "one,two"}, {"a": 2, "b": 2, "other": 1, "unknown": 1}),
         ({"united": "one"}, {"a": 2, "b": 1, "other": 1, "unknown": 1}),
+        ({"united": "one", "plat": "p"}, {"a": 2, "b": 1, "other": 1, "unknown": 1}),
     ],
-    ids=["game", "area", "sum", "united area"],
+    ids=["game", "area", "sum", "united area", "united area of one plat"],
 )
 def test_the_values_of_a_place_add_up(shown, filter_, sizes):
     client, _ = shown
@@ -107,6 +109,28 @@ def test_the_values_of_a_place_add_up(shown, filter_, sizes):
         assert paying["top"] == []
     assert found == sizes
     assert sum(found.values()) == whole["cohorts"][0]["size"]
+
+
+def test_a_united_area_of_one_plat_is_read_with_that_plat_as_well(shown):
+    client, _ = shown
+    query = {"united": "one", "from": "2026-03-02", "to": "2026-03-03"}
+    alone = client.get("/api/v1/overview", query_string=query).json
+    found = client.get("/api/v1/overview", query_string=query | {"plat": "p"}).json
+    assert found["scope"]["basis"] == "united"
+    assert found["days"] == alone["days"]
+    assert "Accts are added up" not in client.get("/", query_string=query | {"plat": "p"}).text
+
+
+def test_a_united_area_can_be_compared_with(shown):
+    client, _ = shown
+    span = "from=2026-03-02&to=2026-03-03"
+    found = sources(client, f"/?area=two&{span}&compare=united:one", "active")
+    united = sources(client, f"/?united=one&{span}", "active")["rows"]
+    total = [a + b for a, b in zip(united["old_users"], united["new_users"], strict=True)]
+    assert found["compared"]["total"] == total != [0, 0]
+    page = client.get(f"/?area=two&{span}&compare=united:one").text
+    assert "compared: merged areas one" in page and '<option value="united:one">' in page
+    assert client.get(f"/?area=two&{span}&compare=united:two").status_code == 400
 
 
 def test_charts_mark_the_day_of_a_merger(shown):
