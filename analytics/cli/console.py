@@ -1,5 +1,7 @@
 """The console of commands: Rich's, which escapes control characters."""
 
+import getpass
+import socket
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -45,3 +47,8 @@ def some(count: int, what: str) -> str:
 def console(wide: int = WIDE, **options: Any) -> Console:
     """Return the console of stdout. If it is no terminal, lines are ``wide``."""
     return Console(width=None if sys.stdout.isatty() else wide, **options)
+
+
+def user_of_machine() -> str:
+    """Return who calls a command, for the audit log."""
+    return f"{getpass.getuser()} on {socket.gethostname()}"

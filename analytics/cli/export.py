@@ -1,7 +1,5 @@
 """``analytics export``: journals and documents as Parquet files, for other tools."""
 
-import getpass
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -13,6 +11,7 @@ import click
 import msgspec
 from pymongo.database import Database
 
+from analytics.cli.console import user_of_machine
 from analytics.config import Config, catalogue
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.export.documents import export_documents
@@ -99,9 +98,7 @@ def _audit(config: Config, target: str, only: str | None) -> None:
     try:
         with closing(open_store(config)) as store:
             log = AuditLog(store, config.dashboard.audit_days)
-            log.note(
-                time.time(), f"{getpass.getuser()} on {socket.gethostname()}", "export", target, only or ""
-            )
+            log.note(time.time(), user_of_machine(), "export", target, only or "")
     except AnalyticsError as error:
         click.echo(f"the audit log does not have this export: {error}", err=True)
 

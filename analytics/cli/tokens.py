@@ -7,13 +7,14 @@ from contextlib import closing
 import click
 from rich.table import Table
 
-from analytics.cli.console import UNCUT, console, text
+from analytics.cli.console import UNCUT, console, text, user_of_machine
 from analytics.config import Config, areas
 from analytics.errors import AnalyticsError
-from analytics.store import open_store
+from analytics.store import Store, open_store
 from analytics.web.display import moment
+from analytics.web.entries.audit import AuditKind, AuditLog
 from analytics.web.entries.links import MOST_DAYS_VALID
-from analytics.web.entries.tokens import DEFAULT_DAYS, make_token, stored
+from analytics.web.entries.tokens import DEFAULT_DAYS, granted, make_token, stored
 
 
 @click.group()
@@ -36,6 +37,8 @@ def create(config: Config, name: str, games: tuple[str, ...], lists: bool, annot
             store, name, games=list(games), known_games=known, lists=lists, annotates=annotate, days=days,
             by=getpass.getuser(), now=time.time(),
         )  # fmt: skip
+        made = stored(store).get(name)
+        _note(config, store, "token created", name, granted(made) if made else "")
     click.echo(token)
 
 
@@ -59,8 +62,15 @@ def listed(config: Config) -> None:
 def revoke(config: Config, name: str) -> None:
     """Revoke the token NAME: it stops working at once."""
     with closing(open_store(config)) as store:
-        if not stored(store).remove(name):
+        if stored(store).get(name) is None:
             raise AnalyticsError(f"expected the name of a token, got {name}; `tokens list` has them")
+        _note(config, store, "token revoked", name)
+        stored(store).remove(name)
+
+
+def _note(config: Config, store: Store, what: AuditKind, name: str, query: str = "") -> None:
+    """Note in the audit log what is done, before it takes effect or is shown."""
+    AuditLog(store, config.dashboard.audit_days).note(time.time(), user_of_machine(), what, name, query)
 
 
 def _yes(value: bool) -> str:

@@ -7,14 +7,13 @@ from urllib.parse import quote
 
 import gevent
 import msgspec
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, request
 
 from analytics import __version__
 from analytics.core.areas import Areas
 from analytics.web.acct_lists import LISTS
-from analytics.web.context import AUDIT, data, page_set
+from analytics.web.context import data, noted, page_set
 from analytics.web.csvs import SHEET, pieces
-from analytics.web.entries.audit import AuditLog
 from analytics.web.entries.operations import OPERATIONS, WriteOperation
 from analytics.web.filters import SEGMENT, UNITED, choice
 from analytics.web.options import Option
@@ -69,23 +68,13 @@ def table(page: str, table: str, group: str = "") -> Response:
     found = rows(data(), given)
     # What is wrong with the filter or the store shows at the headings and the first row, while the status can still say so.
     first = list(itertools.islice(found, 2))
-    _audit(page, table)
+    query = request.query_string.decode(errors="replace")
+    noted("list" if page == "accts" else "csv", f"{page}/{table}", query)
     answer = Response(_in_turn(pieces(itertools.chain(first, found), sheet)), mimetype="text/csv")
     file = f"{quote(page.rpartition('/')[2])}-{table}.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _audit(page: str, table: str) -> None:
-    """Note who fetches a table, before its first row is sent."""
-    shown = data()
-    if shown.entries is None:
-        return
-    log: AuditLog = current_app.extensions[AUDIT]
-    what = "list" if page == "accts" else "csv"
-    query = request.query_string.decode(errors="replace")
-    log.note(shown.clock(), shown.viewer.name, what, f"{page}/{table}", query, request.remote_addr or "")
 
 
 def _name(group: str, page: str) -> str:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from flask import current_app, g, request
 
 from analytics.web.data import Data
+from analytics.web.entries.audit import AuditKind, AuditLog
 from analytics.web.options import Args
 from analytics.web.page_set import PageSet
 from analytics.web.translation import LANGUAGES, Translate, negotiated, translator
@@ -27,6 +28,15 @@ def page_set() -> PageSet:
     """Return the pages of the application of this request."""
     found: PageSet = current_app.extensions[PAGES]
     return found
+
+
+def noted(what: AuditKind, name: str, query: str = "") -> None:
+    """Note in the audit log what this request fetches or changes. Raise Unavailable where the store does not take it."""
+    shown = data()
+    if shown.entries is None:
+        return
+    log: AuditLog = current_app.extensions[AUDIT]
+    log.note(shown.clock(), shown.viewer.name, what, name, query, request.remote_addr or "")
 
 
 def language() -> str:

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from analytics.web.access import OLD_FORM, form_is_ours, local_address
 from analytics.web.api import ROOT, json_answer
-from analytics.web.context import LANGUAGE, data, page_set, with_language
+from analytics.web.context import LANGUAGE, data, noted, page_set, with_language
 from analytics.web.data import Data
 from analytics.web.entries import annotations, tokens, views
 from analytics.web.entries.collection import random_id
@@ -125,13 +125,19 @@ def create_token() -> AnyResponse:
         known_games={area.game for area in shown.areas.values()}, lists=bool(given.get("lists")),
         annotates=bool(given.get("annotates")), days=days, by=shown.viewer.name, now=shown.clock(),
     )  # fmt: skip
+    name = token.partition(".")[0]
+    made = tokens.stored(shown.store).get(name)
+    noted("token created", name, tokens.granted(made) if made else "")
     return show(page_set().by_name["access"], created=token, every=0)
 
 
 @forms.post("/tokens/<name>/revoke")
 def revoke_token(name: str) -> AnyResponse:
     """Revoke an API token, and go back."""
-    tokens.stored(_operators().writable()).remove(name)
+    stored = tokens.stored(_operators().writable())
+    if stored.get(name) is not None:
+        noted("token revoked", name)
+        stored.remove(name)
     return _back(request.form.to_dict())
 
 
@@ -204,7 +210,7 @@ def _remove_view(id: str) -> None:
     shown = _persons()
     stored = views.stored(shown.writable())
     found = stored.get(id)
-    if found is None or found.by != shown.viewer.name:
+    if found is None or not views.may_remove(found, shown.viewer, shown.config.dashboard.known_users):
         abort(404, "there is no such view of yours")
     stored.remove(id)
 

@@ -3,12 +3,14 @@
 Nothing of the request but its language has an influence. What the page's creator may not see any more is not shown.
 """
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from analytics.web.access import HEADERS
 from analytics.web.answers import AnswerScope
 from analytics.web.comparing import comparison, without_comparison
-from analytics.web.context import LANGUAGE, data, language, page_set, with_language
+from analytics.web.context import LANGUAGE, data, language, noted, page_set, with_language
 from analytics.web.data import Data
 from analytics.web.entries import links
 from analytics.web.entries.collection import DAY_SECONDS
@@ -93,6 +95,7 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
         if old.expires <= now:
             stored.remove(old.id)
     stored.add(link)
+    noted("link created", _audited(link), urlencode(link.query))
     address = url_for("sharing.shared_page", secret=secret, _external=True, _scheme=request.scheme)
     return NewLink(address=address, link=link)
 
@@ -121,4 +124,9 @@ def revoke(shown: Data, id: str) -> None:
     link = stored.get(id)
     if link is None or (link.by != viewer.name and viewer.is_limited):
         abort(404, "there is no such share link")
+    noted("link revoked", _audited(link), urlencode(link.query))
     stored.remove(id)
+
+
+def _audited(link: ShareLink) -> str:
+    return f"{link.page} {link.id[:8]}"

@@ -181,6 +181,48 @@ def test_the_audit_log_says_who_fetched_what(app: Flask, monkeypatch: pytest.Mon
     assert ann.get("/api/v1/overview/days.csv?game=dl").status_code == 503, "nothing is sent unnoticed"
 
 
+def test_the_audit_log_says_who_made_and_revoked_tokens_and_links(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, shown = as_user(app, "ann"), app.extensions["analytics"]
+    given = {"name": "grafana", "game": "dl", "days": "9", "lists": "1", "back": "/access"}
+    ann.post("/tokens", data=form_of(ann, "/access") | given)
+    shown.clock.now += 1
+    ann.post("/tokens/grafana/revoke", data=form_of(ann, "/access"))
+    ann.post("/tokens/nobody/revoke", data=form_of(ann, "/access"))
+    shown.clock.now += 1
+    query = {"game": "dl", "from": "2026-03-20", "to": "2026-04-02"}
+    id_ = ann.post("/api/v1/links", json={"page": "payment", "query": query}).json["link"]["id"]
+    shown.clock.now += 1
+    ann.delete(f"/api/v1/links/{id_}")
+    found = ann.get("/api/v1/access").json["audit"][::-1]
+    link = (f"payment {id_[:8]}", "from=2026-03-20&game=dl&to=2026-04-02")
+    assert [(one["who"], one["what"], one["name"], one["query"]) for one in found] == [
+        ("ann", "token created", "grafana", "game=dl lists days=9"), ("ann", "token revoked", "grafana", ""),
+        ("ann", "link created", *link), ("ann", "link revoked", *link),
+    ]  # fmt: skip
+    page = ann.get("/access?lang=zh").text
+    assert "创建令牌" in page and "撤销分享链接" in page
+
+    token(app, "kept")
+    forms = form_of(ann, "/access")
+    with monkeypatch.context() as patched:
+        patched.setattr("analytics.web.entries.audit.AuditLog.note", _away)
+        answers = [
+            ann.post("/tokens", data=forms | given), ann.post("/tokens/kept/revoke", data=forms),
+            ann.post("/api/v1/links", json={"page": "payment", "query": query}),
+        ]  # fmt: skip
+    assert [one.status_code for one in answers] == [503] * 3
+    assert "<code>" not in answers[0].text and "/shared/" not in answers[2].text, (
+        "no secret is shown unnoticed"
+    )
+    assert shown.store.load(entered.COLLECTION, ["kept"]), "nothing is revoked unnoticed"
+
+
+def _away(*given: object, **named: object) -> None:
+    raise Unavailable("no primary")
+
+
 def test_the_command_makes_lists_and_revokes_tokens(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = app.extensions["analytics"]
     monkeypatch.setattr("analytics.cli.tokens.open_store", lambda config: shown.writable())
@@ -199,6 +241,11 @@ def test_the_command_makes_lists_and_revokes_tokens(app: Flask, monkeypatch: pyt
     run("create", "other", "--game", "nowhere", status=1)
     run("revoke", "grafana")
     run("revoke", "grafana", status=1)
+    found = as_user(app, "ann").get("/api/v1/access").json["audit"]
+    assert {(one["what"], one["name"], one["query"]) for one in found} == {
+        ("token created", "grafana", "game=dl days=3"), ("token revoked", "grafana", ""),
+    }  # fmt: skip
+    assert all(" on " in one["who"] for one in found)
 
 
 def test_rights_of_nobody_or_of_no_game_are_refused(app: Flask) -> None:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 
 from analytics.config import DashboardSection
+from analytics.config.sections import RightsSection
 from analytics.web.entries import links
 
 GUARDED = DashboardSection(users=USERS)
@@ -166,3 +167,26 @@ def test_forms_share_and_save_what_their_page_shows(app: Flask, ann: FlaskClient
     (one,) = bob.get("/api/v1/views").json["views"]
     assert one["name"] == "Ours" and bob.delete(f"/api/v1/views/{one['id']}").status_code == 404
     assert ann.delete(f"/api/v1/views/{one['id']}").status_code == 204
+
+
+def test_a_view_for_everyone_of_a_user_who_is_gone_can_be_removed(app: Flask, ann: FlaskClient) -> None:
+    view = {"name": "Ours", "page": "overview", "query": {"game": "dl"}}
+    for everyone in (True, False):
+        assert ann.post("/api/v1/views", json=view | {"everyone": everyone}).status_code == 201
+    bob = app.test_client()
+    log_in(bob, "bob", PASSWORD)
+    (one,) = bob.get("/api/v1/views").json["views"]
+    assert bob.get("/api/v1/views").json["removable"] == []
+    shown = app.extensions["analytics"]
+    section = replace(shown.config.dashboard, users={"bob": USERS["bob"]})
+    object.__setattr__(shown, "config", replace(shown.config, dashboard=section))
+    assert bob.get("/api/v1/views").json["removable"] == [one["id"]]
+    assert f"/views/{one['id']}/remove" in bob.get("/views").text
+    limited = replace(section, rights={"bob": RightsSection(lists=False)})
+    object.__setattr__(shown, "config", replace(shown.config, dashboard=limited))
+    assert bob.delete(f"/api/v1/views/{one['id']}").status_code == 404, (
+        "nor by one who does not see everything"
+    )
+    object.__setattr__(shown, "config", replace(shown.config, dashboard=section))
+    assert bob.delete(f"/api/v1/views/{one['id']}").status_code == 204
+    assert bob.get("/api/v1/views").json["views"] == []

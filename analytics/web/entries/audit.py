@@ -1,4 +1,7 @@
-"""The audit log: who fetched lists of accts, CSVs and exports. An entry is durable before the first row is sent."""
+"""The audit log: who fetched lists of accts, CSVs and exports, and who made or revoked API tokens and share links.
+
+An entry is durable before the first row is sent, a secret is shown, or something stops working.
+"""
 
 from typing import Annotated, Any, Literal
 
@@ -9,19 +12,22 @@ COLLECTION = "audit_log"
 STRETCH_DIGITS, STRETCH_SECONDS = 7, 100_000
 """Entries whose ids begin with the same so many digits are of the same so many seconds, a little over a day."""
 
+AuditKind = Literal["list", "csv", "export", "token created", "token revoked", "link created", "link revoked"]
 RECENT_DAYS = 30
 MOST_QUERY = 1000
 """Characters of a query that are kept."""
 
 
 class AuditEntry(UserEntry, frozen=True, kw_only=True):
-    """Something that was fetched. ``id`` begins with the time."""
+    """Something that was fetched, made or revoked. ``id`` begins with the time."""
 
     at: Annotated[float, means("when, Unix seconds")]
     who: Annotated[str, means("The user, API token, or user of the machine; nothing where nobody logs in.", "Who", "text")]  # fmt: skip
-    what: Annotated[Literal["list", "csv", "export"], labelled("What", "text")]
-    name: Annotated[str, means("The page and table, or the target of the export.", "Of", "text")]
-    query: Annotated[str, means("The filter, as in the address.", "Filter", "text")] = ""
+    what: Annotated[AuditKind, labelled("What", "text")]
+    name: Annotated[str, means("The page and table, the target of the export, the token, or the link's page and how its id begins.", "Of", "text")]  # fmt: skip
+    query: Annotated[
+        str, means("The filter, as in the address; of a token, what it may do.", "Filter", "text")
+    ] = ""
     address: Annotated[str, means("The address that asked.", "Address", "text")] = ""
 
 
@@ -42,7 +48,9 @@ class AuditLog:
         self._days = days
         self._next_cleaning = 0.0
 
-    def note(self, at: float, who: str, what: Any, name: str, query: str = "", address: str = "") -> None:
+    def note(
+        self, at: float, who: str, what: AuditKind, name: str, query: str = "", address: str = ""
+    ) -> None:
         """Store an entry durably. Raise Unavailable where the store does not take it."""
         entry = AuditEntry(
             id=f"{_begin(at)}:{random_id()}", at=at, who=who, what=what, name=name, query=query[:MOST_QUERY], address=address

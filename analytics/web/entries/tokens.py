@@ -79,6 +79,14 @@ def make_token(
     return f"{name}.{secret}"
 
 
+def granted(token: ApiToken) -> str:
+    """Return what a token may do, for the audit log."""
+    words = [f"game={game}" for game in token.games]
+    words += ["lists"] if token.lists else []
+    words += ["annotates"] if token.annotates else []
+    return " ".join([*words, f"days={round((token.expires - token.at) / DAY_SECONDS)}"])
+
+
 def viewer_with(store: Any, token: str, now: float) -> Viewer | None:
     """Return who asks with a token, None if it is none, or has expired."""
     name, _, secret = token.partition(".")

@@ -1,5 +1,6 @@
 """Saved views: a page with its filter under a name, for oneself or for everyone."""
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec import Meta
 from analytics.web.answers import labelled, means
 from analytics.web.entries.collection import Entries, UserEntry
 from analytics.web.filters import BadFilter
+from analytics.web.rights import Viewer, is_still_user
 
 COLLECTION = "saved_views"
 MOST_NAME = 60
@@ -37,6 +39,17 @@ class ViewDraft(msgspec.Struct, frozen=True, kw_only=True):
 def stored(store: Any) -> Entries[SavedView]:
     """Return all saved views of a store."""
     return Entries(store, COLLECTION, SavedView)
+
+
+def may_remove(view: SavedView, viewer: Viewer, users: Collection[str]) -> bool:
+    """Whether a viewer may remove a view: an own one, and one for everyone whose maker is gone, if the viewer sees everything.
+
+    Args:
+        users: everyone who may log in.
+    """
+    if view.by == viewer.name:
+        return True
+    return view.everyone and not viewer.is_limited and not is_still_user(users, view.by)
 
 
 def checked_name(name: str) -> str:

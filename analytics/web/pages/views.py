@@ -32,6 +32,12 @@ class ViewsAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     at: float
     views: Annotated[list[SavedView], means("yours and those that were saved for everyone, by name")]
+    removable: Annotated[
+        list[str],
+        means(
+            "ids of the views that you may remove: yours, and those for everyone of users who are gone, if you see everything"
+        ),
+    ]
     links: Annotated[
         list[LinkRow],
         means("share links that have not expired: yours or, if you see everything, all of them"),
@@ -53,7 +59,9 @@ def view(data: Data, filters: Filters) -> ViewsAnswer:
     ]
     saved.sort(key=lambda one: (one.name.casefold(), one.at))
     shared.sort(key=lambda one: one.expires)
-    return ViewsAnswer(at=now, views=saved, links=shared)
+    users = data.config.dashboard.known_users
+    removable = [one.id for one in saved if views.may_remove(one, viewer, users)]
+    return ViewsAnswer(at=now, views=saved, removable=removable, links=shared)
 
 
 def _row(one: ShareLink) -> LinkRow:
