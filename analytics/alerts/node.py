@@ -11,7 +11,7 @@ from analytics.alerts import digest, numbers
 from analytics.alerts.channels import PICTURES, Picture, send
 from analytics.alerts.numbers import WatchedScope
 from analytics.alerts.rules import Judgement, Rule
-from analytics.config import Config
+from analytics.config import Config, funnels
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store import Reader, Store, Write, open_reader, open_store
 
@@ -26,8 +26,9 @@ Sender = Callable[[str, str, dict[str, Any], Picture | None], None]
 
 def rules_of(config: Config) -> list[Rule]:
     """Return the configured rules, which were checked when the configuration was loaded."""
+    of_name = {one.name: one for one in funnels(config)}
     return [
-        Rule(name, section, period)
+        Rule(name, section, period, of_name.get(section.funnel))
         for name, section in config.alerts.items()
         if (period := numbers.period_of(config, section.collection))
     ]
@@ -203,7 +204,7 @@ def describe(rule: Rule, place: WatchedScope, found: Judgement, since: int) -> s
     """
     form = "%Y-%m-%d %H:%M" if rule.period == "hour" else "%Y-%m-%d"
     at = place.zone.local(found.start).strftime(form)
-    number = f"{rule.section.collection}: {rule.section.value}"
+    number = f"{rule.subject}: {rule.section.value}"
     if not found.applies:
         began = place.zone.local(since).strftime(form)
         return f"Over: {rule.name}, {place.name}. {number} is {_shown(found.value)} ({at}); it had begun at {began}."

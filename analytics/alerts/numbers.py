@@ -111,6 +111,8 @@ def _fields(
         since=start,
         until=start + 1,
     )
+    if rule.step:
+        return _of_step(reader, rule, query)
     total: dict[str, float] = {}
     asked = [*rule.fields, *([ENDED] if by_timer else [])]
     for document in reader.find(query, asked):
@@ -123,3 +125,10 @@ def _fields(
         for name in rule.fields:
             total[name] = total.get(name, 0.0) + (document.get(name) or 0)
     return total or None
+
+
+def _of_step(reader: Reader, rule: Rule, query: Query) -> Mapping[str, float] | None:
+    """Return what a document says of a step of a funnel; None if there is none, or not with that funnel yet."""
+    document = next(reader.find(query, ["reg", "steps"], limit=1), None)
+    step = (document or {}).get("steps", {}).get(rule.step)
+    return None if document is None or step is None else {"reg": document["reg"], **step}

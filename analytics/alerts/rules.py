@@ -8,6 +8,7 @@ from typing import Any
 from analytics.config.alert_checks import FUNCTIONS
 from analytics.config.alert_sections import AlertSection
 from analytics.core.expressions import Parsed, derived_of, parse
+from analytics.core.funnels import Funnel
 from analytics.core.periods import PeriodName, Zone
 from analytics.core.rates import percent
 
@@ -36,12 +37,18 @@ class Rule:
 
     Args:
         period: of the collection's documents.
+        funnel: the one of which it looks at a step. A day of sign-up is judged when its accts had all the time that the funnel gives.
     """
 
-    def __init__(self, name: str, section: AlertSection, period: PeriodName) -> None:
+    def __init__(
+        self, name: str, section: AlertSection, period: PeriodName, funnel: Funnel | None = None
+    ) -> None:
         self.name = name
         self.section = section
         self.period: PeriodName = period
+        self.step = funnel.key(section.step) if funnel else ""
+        self.subject = f"{funnel.name}, {funnel.steps[section.step - 1]}" if funnel else section.collection
+        self._waits_days = funnel.days if funnel else 0
         self._parsed: Parsed = parse(section.value, FUNCTIONS)
         self._value = derived_of(self._parsed, CALLS)
 
@@ -65,7 +72,7 @@ class Rule:
         start = zone.start(self.period, settled)
         if self.period == "day":
             today = min(one.local(one.start("day", settled)).date() for one in (zone, *others))
-            start = zone.day_of(today.isoformat())
+            start = zone.day_after(zone.day_of(today.isoformat()), -self._waits_days)
         found = []
         for _ in range(self.section.periods):
             start = zone.start(self.period, start - 1)

@@ -15,6 +15,9 @@ from analytics.core.expressions import ExpressionError, parse
 from analytics.core.fields import BoltFields
 
 FUNCTIONS = frozenset({"percent"})
+OF_STEP = ("count", "rate", "reg")
+"""What a rule may look at of a step of a funnel."""
+
 EXAMPLE = 'collection = "kpi", value = "dau"'
 AT = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 ADDRESS = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
@@ -73,7 +76,19 @@ def _of_alert(config: Config, alert: AlertSection, bolts: Mapping[str, Bolt]) ->
             yield f'areas: expected a configured area, got "{area}"'
     if alert.areas and alert.scope != "area":
         yield f'areas: expected scope = "area" with it, got "{alert.scope}"'
+    yield from _of_step(config, alert)
     yield from _of_value(alert, bolts)
+
+
+def _of_step(config: Config, alert: AlertSection) -> Iterator[str]:
+    if not alert.funnel and not alert.step:
+        return
+    if alert.collection != "funnel":
+        yield f'funnel: expected collection = "funnel" with it, got "{alert.collection}"'
+    elif alert.funnel not in config.funnels:
+        yield f'funnel: expected one of [funnels]: {_listed(config.funnels)}, got "{alert.funnel}"'
+    elif alert.step not in range(1, (most := len(config.funnels[alert.funnel].steps)) + 1):
+        yield f"step: expected a step of {alert.funnel}, from 1 to {most}, got {alert.step}"
 
 
 def _of_value(alert: AlertSection, bolts: Mapping[str, Bolt]) -> Iterator[str]:
@@ -99,7 +114,7 @@ def _of_value(alert: AlertSection, bolts: Mapping[str, Bolt]) -> Iterator[str]:
     if not parsed.names:
         yield f'value: expected fields of {alert.collection}, got "{alert.value}". For example: {EXAMPLE}'
     if bolt is None:
-        allowed, which = TIMERS[alert.collection].numbers, ""
+        allowed, which = (OF_STEP if alert.funnel else TIMERS[alert.collection].numbers), ""
     else:
         fields = BoltFields(bolt)
         allowed = fields.added if fields.keys or alert.scope != "area" else fields.numbers

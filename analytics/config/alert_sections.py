@@ -14,11 +14,14 @@ class AlertSection(Section, frozen=True):
     """When a number is worth a message: ``value`` is an expression over the fields of ``collection``.
 
     ``below`` and ``above`` are bounds; ``falls`` and ``rises`` are percent of the median of the same weekday (and hour) in
-    the ``weeks`` before. A message is sent when all of the last ``periods`` ended hours or days are so.
+    the ``weeks`` before. A message is sent when all of the last ``periods`` ended hours or days are so. ``funnel`` and ``step`` (counted from 1), with
+    the collection ``funnel``: whose ``count`` and ``rate`` are looked at, beside ``reg``.
     """
 
     collection: str
     value: str
+    funnel: str = ""
+    step: Annotated[int, Meta(ge=0, le=9)] = 0
     scope: Literal["game", "plat", "area"] = "game"
     games: list[str] = []
     areas: list[str] = []

@@ -11,6 +11,7 @@ from analytics.alerts.node import Alerts
 from analytics.alerts.rules import SETTLE_SECONDS
 from analytics.config import AreaSection, Config, Game
 from analytics.config.alert_sections import AlertSection, ChannelSection, DigestSection
+from analytics.config.sections import FunnelSection
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
 from analytics.store import MemoryStore
@@ -220,6 +221,36 @@ def test_a_day_of_a_game_is_judged_when_it_has_ended_in_all_of_its_areas(monkeyp
     assert fixture.texts() == []
     fixture.now += 1
     assert fixture.texts() == ["spent, game dl: cointype: amount is 60 (2026-03-09), below 100."]
+
+
+def test_the_share_of_a_funnels_step_is_judged_when_its_accts_had_their_time(monkeypatch):
+    step = {"collection": "funnel", "funnel": "first_week", "step": 2, "to": ["ops"]}
+    sections = {
+        "few": AlertSection(value="rate", below=50, **step),
+        "none": AlertSection(value="reg - count", above=60, scope="area", areas=[A], **step),
+    }
+    fixture = Fixture(monkeypatch, sections)
+    long = FunnelSection(steps=["signup", "level:9"], within="30d")
+    both = {"first_week": FunnelSection(steps=["signup", "level:2"], within="2d"), "long": long}
+    fixture.config = msgspec.structs.replace(fixture.config, funnels=both)
+    fixture.restart()
+    days = 4  # within two days of the sign-up, whose day may be another one in an area's zone
+    for n, rate in ((days, 40.0), (days - 1, 10.0), (0, 0.0)):
+        ts = SHANGHAI.day_after(DAY, -n)
+        steps = {"first_week-1": {"count": 100, "rate": 100.0}, "first_week-2": {"count": rate, "rate": rate}}
+        document = {"game": "dl", "ts": ts, "reg": 100, "steps": steps, "final": False}
+        fixture.put("funnel_total", f"dl:{ts}", scope="game", **document)
+        fixture.put("funnel", f"{A}:{ts}", area=A, plat="1", **document)
+    assert fixture.texts() == ["few, game dl: first_week, level:2: rate is 40 (2026-03-05), below 50."]
+    fixture.now += 86_400
+    assert fixture.texts() == [
+        "none, area One of dl: first_week, level:2: reg - count is 90 (2026-03-06), above 60."
+    ]
+    fixture.now += 86_400
+    assert fixture.texts() == [], "of that day there is no document"
+    ts = SHANGHAI.day_after(DAY, 2 - days)
+    fixture.put("funnel_total", f"dl:{ts}", game="dl", scope="game", ts=ts, reg=100, steps={}, final=False)
+    assert fixture.texts() == [], "the funnel is newer than the document"
 
 
 def test_a_fall_against_the_same_weekday(monkeypatch):

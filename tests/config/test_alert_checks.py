@@ -6,7 +6,7 @@ from analytics.config import load
 from analytics.errors import ConfigError
 
 CHANNEL = '[channels.ops]\nkind = "slack"\nurl_env = "HOOK"\n'
-GAME = '[games.dl.areas.s1]\nplat = "1"\n'
+GAME = '[games.dl.areas.s1]\nplat = "1"\n[funnels.week]\nsteps = ["signup", "createrole"]\n'
 
 
 def fault(tmp_path, text):
@@ -23,9 +23,10 @@ def test_what_works_is_taken(tmp_path):
         GAME + CHANNEL
         + '[alerts.few]\ncollection = "kpi"\nvalue = "percent(payers, dau)"\nfalls = 30\nto = ["ops"]\n'
         + '[alerts.silent]\ncollection = "loginhour"\nvalue = "count"\nscope = "area"\nareas = ["s1"]\nbelow = 1\nto = ["ops"]\n'
+        + '[alerts.roles]\ncollection = "funnel"\nfunnel = "week"\nstep = 2\nvalue = "percent(count, reg)"\nfalls = 10\nto = ["ops"]\n'
         + '[digest]\nat = "08:30"\nto = ["ops"]\n'
     )  # fmt: skip
-    assert set(load(file).alerts) == {"few", "silent"}
+    assert set(load(file).alerts) == {"few", "silent", "roles"}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,11 @@ def test_what_works_is_taken(tmp_path):
         ('collection = "kpi"\nvalue = "dau +"\nbelow = 1', "alerts.few.value: column 1: expected an expression"),
         ('collection = "kpi"\nvalue = "open(dau)"\nbelow = 1', "alerts.few.value: column 1"),
         ('collection = "kpi"\nvalue = "1"\nbelow = 1', "alerts.few.value: expected fields of kpi"),
+        ('collection = "funnel"\nfunnel = "week"\nstep = 2\nvalue = "rates"\nbelow = 1', 'alerts.few.value: expected numbers of funnel: count, rate, reg, got "rates"'),
+        ('collection = "funnel"\nfunnel = "weak"\nstep = 2\nvalue = "rate"\nbelow = 1', 'alerts.few.funnel: expected one of [funnels]: week, got "weak"'),
+        ('collection = "funnel"\nfunnel = "week"\nvalue = "rate"\nbelow = 1', "alerts.few.step: expected a step of week, from 1 to 2, got 0"),
+        ('collection = "funnel"\nfunnel = "week"\nstep = 3\nvalue = "rate"\nbelow = 1', "alerts.few.step: expected a step of week, from 1 to 2, got 3"),
+        ('collection = "kpi"\nfunnel = "week"\nstep = 2\nvalue = "dau"\nbelow = 1', 'alerts.few.funnel: expected collection = "funnel" with it, got "kpi"'),
         ('collection = "kpi"\nvalue = "daus"\nbelow = 1', "alerts.few.value: expected numbers of kpi: dau, wau, mau"),
         ('collection = "loginretention"\nvalue = "retention"\nbelow = 1', 'alerts.few.value: expected numbers of loginretention: reg, got "retention"'),
         ('collection = "activeweek"\nvalue = "active"\nbelow = 1', 'alerts.few.collection: expected one with documents by hour or day, got "activeweek"'),
@@ -66,6 +72,8 @@ def test_a_rule_that_cannot_work_is_refused(tmp_path, keys, message):
         ('[channels.a]\nkind = "mail"\nserver = "smtp:25"\nsender = "a@b.c"', 'channels.a.recipients: expected an address'),
         ('[channels.a]\nkind = "mail"\nserver = "smtp:25"', 'channels.a.recipients: expected an address'),
         ('[channels.a]\nkind = "mail"\nserver = "s:25"\nsender = "a@b.c"\nrecipients = ["a@b.c"]\nuser = "u"\nsecurity = "none"', 'channels.a.security: expected "tls"'),
+        ('[digest]\nfont = "nowhere.ttf"', 'digest.font: expected a font file, as wqy-microhei.ttc, found none at "'),
+        ('[digest]\ndays = 1', "digest.days"),
         ('[digest]\nat = "9:00"', 'digest.at: expected a time of day as "09:00", got "9:00"'),
     ],
 )  # fmt: skip
