@@ -124,7 +124,7 @@ def _begin_queue(config: Config, store: Store, saved: SavedPosition, say: Say) -
     own = all_readers(config)
     read = {topic for topics in bolts.values() for topic in topics}
     seen = SeenRecords(store).everything()
-    records = _records(saved.records, seen)
+    records = _records_by_topic(saved.records, seen)
     with lock(config.data):
         identity, heads = begin_queue(config.data, records, bolts, own)
         stored = open_stored(config.broker, config.data, read)
@@ -257,16 +257,28 @@ def _fill_seen(store: Store, accepted: Iterable[tuple[str, NumberSet]]) -> int:
     return sources
 
 
-def _records(counted: Mapping[str, int], seen: Mapping[str, NumberSet]) -> dict[str, int]:
-    """Return records by topic. Those that a backfill let count are among the topics that share one, or their spout's own."""
-    records, found = Counter(counted), Counter[str]()
+def _records_by_topic(counted: Mapping[str, int], seen: Mapping[str, NumberSet]) -> dict[str, int]:
+    """Return how many records each topic begins a new Queue with.
+
+    Args:
+        counted: records that batches counted, by topic.
+        seen: all records, by source. Those that only a backfill counted have no topic here: they go to the one that op codes
+            share, or that is the spout's own.
+    """
+    records = Counter(counted)
+    for spout, count in _seen_by_spout(seen).items():
+        with_topic = sum(count for topic, count in counted.items() if topic.partition(".")[0] == spout)
+        without_topic = max(0, count - with_topic)
+        records[shared_topic("gamelog.") if spout == "gamelog" else spout] += without_topic
+    return dict(records)
+
+
+def _seen_by_spout(seen: Mapping[str, NumberSet]) -> Counter[str]:
+    """Return how many records the sources of each spout have."""
+    found = Counter[str]()
     for source, numbers in seen.items():
         found[source.partition("/")[0]] += numbers.count()
-    for spout, count in found.items():
-        topics = [topic for topic in records if topic.partition(".")[0] == spout]
-        topic = shared_topic("gamelog.") if spout == "gamelog" else spout
-        records[topic] += max(0, count - sum(records[one] for one in topics))
-    return dict(records)
+    return found
 
 
 def _runs(numbers: NumberSet) -> list[Pair]:

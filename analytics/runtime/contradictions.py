@@ -3,6 +3,7 @@ at which rates payments are converted."""
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 import gevent.pool
 
@@ -27,8 +28,20 @@ ADVICE = "call `bin/analytics {derive}` to derive them again as the configuratio
 BACK = ", or change the configuration back"
 
 
-def contradictions(config: Config, store: Store) -> list[str]:
-    """Return what documents say and the configuration does not: a sentence for each area and whole game, for excluded accts and for rates.
+class Contradiction(NamedTuple):
+    """What documents say and the configuration does not.
+
+    Attributes:
+        goes_back: whether all is right once the configuration is changed back. It is not where records that came in meanwhile
+            were left out or converted otherwise.
+    """
+
+    text: str
+    goes_back: bool = True
+
+
+def contradictions(config: Config, store: Store) -> list[Contradiction]:
+    """Return one for each area and whole game, for excluded accts and for rates.
 
     Raises:
         Unavailable: the store does not answer.
@@ -45,20 +58,20 @@ def contradictions(config: Config, store: Store) -> list[str]:
             failed.append(error)
             return ""
 
-    found = list(filter(None, pool.imap(check, scopes)))
+    found = [Contradiction(text) for text in pool.imap(check, scopes) if text]
     if failed:
         raise failed[0]
     bolts = [bolt for members in groups(config).values() for bolt in members]
-    return [*found, *ExclusionNotes(config, store).sentences(bolts), *RateNotes(config, store).sentences()]
+    noted = [*ExclusionNotes(config, store).sentences(bolts), *RateNotes(config, store).sentences()]
+    return [*found, *(Contradiction(text, goes_back=False) for text in noted)]
 
 
-def summary(config: Config, found: list[str]) -> str:
+def summary(config: Config, found: list[Contradiction]) -> str:
     """Return the first of several contradictions, how many more there are, and what to do."""
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     advice = ADVICE.format(derive="engine backfill" if config.engine.kind else "rebuild")
-    # Of excluded accts, what came in meanwhile is missing then; of rates, it is converted at others.
-    back = "" if any(".excluded: " in one or ".rates: " in one for one in found) else BACK
-    return f"{'; '.join(found[:SHOWN])}{more}: {advice}{back}"
+    back = BACK if all(one.goes_back for one in found) else ""
+    return f"{'; '.join(one.text for one in found[:SHOWN])}{more}: {advice}{back}"
 
 
 def _of_scope(scope: Scope, store: Store) -> str:

@@ -12,7 +12,7 @@ from analytics.cli import check
 from analytics.config import AreaSection, Config, Game, MongoDB
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
-from analytics.runtime.contradictions import contradictions, summary
+from analytics.runtime.contradictions import Contradiction, contradictions, summary
 from analytics.runtime.service import control
 from analytics.runtime.service.reloading import reload
 from analytics.runtime.service.supervisor import Supervisor
@@ -63,15 +63,15 @@ def test_what_agrees_is_not_reported(store: MemoryStore) -> None:
 )
 def test_what_was_changed_is_reported(store: MemoryStore, config: Config, said: str) -> None:
     [found] = contradictions(config, store)
-    assert found.startswith(f"area {A}: documents say") and said in found
+    assert found.text.startswith(f"area {A}: documents say") and said in found.text
 
 
 def test_a_game_that_was_renamed_and_the_zone_of_a_whole_game(store: MemoryStore) -> None:
     renamed = replace(CONFIG, games={"dragon": CONFIG.games["dl"]})
-    assert ['game "dl" where' in one for one in contradictions(renamed, store)] == [True]
+    assert ['game "dl" where' in one.text for one in contradictions(renamed, store)] == [True]
     moved = replace(CONFIG.games["dl"], timezone="UTC", areas={A: AreaSection(plat="1", timezone=LONDON)})
     [found] = contradictions(replace(CONFIG, games=CONFIG.games | {"dl": moved}), store)
-    assert found.startswith("the whole of dl: documents say that a day begins at 23:00")
+    assert found.text.startswith("the whole of dl: documents say that a day begins at 23:00")
 
 
 def test_start_and_check_name_the_command(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +115,13 @@ def test_a_store_that_is_away_is_reported_once(
 
 
 def test_many_are_summed_up() -> None:
-    text = summary(CONFIG, [f"area {n}" for n in range(9)])
+    text = summary(CONFIG, [Contradiction(f"area {n}") for n in range(9)])
     assert "area 4; and 4 more" in text
     assert "area 5" not in text
+
+
+def test_changing_back_is_advised_only_where_it_repairs_all() -> None:
+    areas = [Contradiction("area x.rates: documents say otherwise"), Contradiction("area 2")]
+    assert summary(CONFIG, areas).endswith(", or change the configuration back")
+    noted = Contradiction("payments were converted at other rates than now", goes_back=False)
+    assert summary(CONFIG, [*areas, noted]).endswith("again as the configuration says")

@@ -63,7 +63,7 @@ def test_a_change_is_reported_until_a_rebuild_has_counted_by_it(suite: Suite) ->
         excluding(suite, *accts)
         suite.send(fights(Random(2), 20))
         [found] = contradictions(suite.config, suite.store)
-        assert found.startswith("games.dl.excluded: documents of ")
+        assert found.text.startswith("games.dl.excluded: documents of ")
         assert summary(suite.config, [found]).endswith("again as the configuration says"), (
             "changing it back is no repair"
         )
