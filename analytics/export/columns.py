@@ -100,12 +100,14 @@ class Unfolded(msgspec.Struct, frozen=True):
     """A field that maps numbers, or names, to values: of each pair there is a row.
 
     ``key``: the column of the number, whose kind is ``of``. ``values``: columns, by the field of the value; of a plain value by "".
+    ``beside``: columns, by further fields that map the same numbers or names to plain values.
     """
 
     field: str
     key: str
     values: dict[str, tuple[str, Kind]]
     of: Kind = "integer"
+    beside: dict[str, tuple[str, Kind]] = {}
 
 
 _COUNT_AND_RATE: dict[str, tuple[str, Kind]] = {"count": ("count", "integer"), "rate": ("rate", "double")}
@@ -133,10 +135,24 @@ UNFOLDED: Mapping[str, Unfolded] = MappingProxyType(
             "hours", "hour", {"acu": ("hour_acu", "double"), "pcu": ("hour_pcu", "integer")}
         ),
         "sessionday": Unfolded("lengths", "minutes", {"": ("ended", "integer")}),
+        "revenueday_currency": Unfolded(
+            "gross_in",
+            "currency",
+            {"": ("gross", "money")},
+            "text",
+            {
+                "refunds_in": ("refunds", "money"),
+                "net_in": ("net", "money"),
+                "converted": ("converted", "money"),
+            },
+        ),
         "userlevel": Unfolded("levels", "level", {"": ("roles", "integer")}),
     }
 )
 """Of these collections a document becomes several rows."""
+
+FURTHER: Mapping[str, str] = MappingProxyType({"revenueday_currency": "revenueday"})
+"""Rows of another kind that the documents of a collection make, too, and that collection; ``TOTAL`` may follow."""
 
 
 def _of_timers(bolts: Catalogue) -> list[str]:
@@ -175,6 +191,12 @@ def ids(collection: str) -> tuple[str, ...]:
     )
 
 
+def source(rows: str) -> str:
+    """Return the collection whose documents make some rows: that of their name, unless they are ``FURTHER`` ones."""
+    name = rows.removesuffix(TOTAL)
+    return f"{FURTHER[name]}{rows.removeprefix(name)}" if name in FURTHER else rows
+
+
 def unfolded(collection: str) -> Unfolded | None:
     """Return what makes several rows of a document; None where it is one row."""
     return UNFOLDED.get(collection.removesuffix(TOTAL).removesuffix(DIVIDED))
@@ -185,6 +207,8 @@ def columns(collection: str, bolts: Catalogue = BOLTS) -> Columns:
     if collection.endswith(TOTAL):
         of_area = columns(collection.removesuffix(TOTAL), bolts)
         return {name: kind for name, kind in of_area.items() if name != "first_ts"} | {"final": "flag"}
+    if collection in FURTHER:
+        return {}
     if (timer := collection.removesuffix(DIVIDED)) in _OF_TIMERS:
         return _OF_TIMERS[timer]
     return _of_bolt(BOLTS[collection]) if collection in BOLTS else _of_own(bolts[collection])

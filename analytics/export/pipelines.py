@@ -57,6 +57,8 @@ def pipeline(collection: str, zones: Iterable[str], bolts: Catalogue = BOLTS) ->
         shown[pairs.key] = _as("long", "$pair.k") if pairs.of == "integer" else "$pair.k"
         for field, (name, kind) in pairs.values.items():
             shown |= _column(name, kind, f"$pair.v.{field}" if field else "$pair.v")
+        for field, (name, kind) in pairs.beside.items():
+            shown |= _column(name, kind, _of_pair(field))
     return [*stages, {"$project": shown}]
 
 
@@ -69,7 +71,7 @@ def types(collection: str, bolts: Catalogue = BOLTS) -> dict[str, str]:
         found |= _types(name, kind)
     if pairs := unfolded(collection):
         found[pairs.key] = "BIGINT" if pairs.of == "integer" else "VARCHAR"
-        for name, kind in pairs.values.values():
+        for name, kind in (*pairs.values.values(), *pairs.beside.values()):
             found |= _types(name, kind)
     return found
 
@@ -84,7 +86,13 @@ def _day(zones: Iterable[str]) -> Stage:
     return {"$switch": {"branches": branches, "default": None}}
 
 
-def _column(name: str, kind: Kind, value: str) -> Stage:
+def _of_pair(field: str) -> Stage:
+    """Return what another field maps the key of a pair to. Servers before MongoDB 7.2 take no expression as a field's name."""
+    same = {"$filter": {"input": {"$objectToArray": f"${field}"}, "cond": {"$eq": ["$$this.k", "$pair.k"]}}}
+    return {"$arrayElemAt": [{"$map": {"input": same, "in": "$$this.v"}}, 0]}
+
+
+def _column(name: str, kind: Kind, value: Any) -> Stage:
     if kind == "time":
         return _time(name, f"{name}_date", value)
     if kind == "money":

@@ -8,17 +8,19 @@ from pymongo.database import Database
 from analytics.bolts import BOLTS
 from analytics.config import Catalogue
 from analytics.errors import AnalyticsError
-from analytics.export.columns import collections, totals
+from analytics.export.columns import FURTHER, collections, source, totals
 from analytics.export.pipelines import pipeline
 from analytics.store.mongo import translated_errors
+from analytics.store.store import TOTAL
 
 PREFIX = "bi_"
 MongoDatabase = Database[dict[str, Any]]
 
 
 def names(bolts: Catalogue = BOLTS) -> dict[str, str]:
-    """Return, by the view's name, the collection that it shows."""
-    return {f"{PREFIX}{collection}": collection for collection in (*collections(bolts), *totals(bolts))}
+    """Return, by the view's name, the rows that it shows: those of a collection, or further ones of its documents."""
+    further = (*FURTHER, *(f"{name}{TOTAL}" for name in FURTHER))
+    return {f"{PREFIX}{rows}": rows for rows in (*collections(bolts), *totals(bolts), *further)}
 
 
 def create_views(database: MongoDatabase, bolts: Catalogue = BOLTS) -> Iterator[str]:
@@ -28,8 +30,8 @@ def create_views(database: MongoDatabase, bolts: Catalogue = BOLTS) -> Iterator[
         AnalyticsError: a collection has the name of a view, or the server or its user may not do it.
     """
     there, zones = _stored(database, bolts), zones_of(database)
-    for name, collection in names(bolts).items():
-        wanted = {"viewOn": collection, "pipeline": pipeline(collection, zones, bolts)}
+    for name, rows in names(bolts).items():
+        wanted = {"viewOn": source(rows), "pipeline": pipeline(rows, zones, bolts)}
         if (found := there.get(name)) == wanted:
             continue
         with translated_errors(name):

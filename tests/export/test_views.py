@@ -122,6 +122,24 @@ def test_a_column_has_one_type(database, collection):
             assert set(found[name]) - {"null"} <= kinds_of_column, name
 
 
+@pytest.mark.parametrize("total", ["", TOTAL])
+def test_what_was_paid_in_each_currency_is_a_row(database, total):
+    key = {"game": "g", "plat": "p", "ts": 1_772_726_400} | ({"scope": "plat"} if total else {"area": "x"})
+    sums = {"gross_in": {"CNY": 30, "USD": 2.5}, "refunds_in": {"USD": 0.5, "CNY": 0}, "net_in": {"CNY": 30, "USD": 2}, "converted": {"CNY": 30, "USD": 14.2}}  # fmt: skip
+    documents = [{"_id": "x", **key, **sums}, {"_id": "y", **key, **{name: {} for name in sums}}]
+    database[f"revenueday{total}"].insert_many([{**one, "_v": 1} for one in documents])
+    try:
+        rows = list(database[f"bi_revenueday_currency{total}"].find({"game": "g"}))
+    finally:
+        database[f"revenueday{total}"].delete_many({"game": "g"})
+    amounts = ("gross", "refunds", "net", "converted", "refunds_cents")
+    assert {(row["_id"], row["currency"], *(row[name] for name in amounts)) for row in rows} == {
+        ("x:CNY", "CNY", 30.0, 0.0, 30.0, 30.0, 0), ("x:USD", "USD", 2.5, 0.5, 2.0, 14.2, 50),
+    }  # fmt: skip
+    assert all(set(row) == set(types(f"revenueday_currency{total}")) for row in rows)
+    assert {type(row[name]) for row in rows for name in amounts[:-1]} == {float}
+
+
 def test_bolts_of_the_configuration_have_views(database):
     newest = {"rank": {"latest": "rank"}, "level": {"latest": {"of": "level", "where": "level > 0"}}}
     measures = {"fights": "count", "best": {"max": "points"}, **newest}

@@ -38,12 +38,22 @@ def test_views_of_the_embedded_server(tmp_path: Path) -> None:
         store.write("paysummary", [Write("p", {**key, "pay_amout": 2.5, "pay_count": 1}, 0)])
         retention = {"1": {"count": 2, "rate": 50}, "2": {"count": 1, "rate": 25.0}}
         store.write("loginretention", [Write("r", {**key, "reg": 4, "retention": retention}, 0)])
+        sums = {
+            "gross_in": {"USD": 2.5},
+            "refunds_in": {"USD": 0.5},
+            "net_in": {"USD": 2},
+            "converted": {"USD": 14.2},
+        }
+        store.write("revenueday", [Write("v", {**key, **sums}, 0)])
         assert set(create_views(store.database)) == set(names())
         paid = store.database.bi_paysummary.find_one()
         assert paid and (paid["day"], paid["pay_amout_cents"]) == ("2026-03-06", 250)
         assert (store.database.bi_serverstarttime.find_one() or {})["day"] == "2026-03-06"
         rows = store.database.bi_loginretention.find()
         assert {(row["n"], row["count"], row["rate"]) for row in rows} == {(1, 2, 50.0), (2, 1, 25.0)}
+        (row,) = store.database.bi_revenueday_currency.find()
+        amounts = ("currency", "gross", "refunds_cents", "net", "converted")
+        assert [row[name] for name in amounts] == ["USD", 2.5, 50, 2.0, 14.2]
         assert set(drop_views(store.database)) == set(names())
         store.close()
     finally:
