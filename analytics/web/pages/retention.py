@@ -327,7 +327,7 @@ COMEBACK = Chart(
     "n",
     (Series("rate", "Weighted average", 1, "percent"),),
     unit="percent",
-    x_title="n",
+    x_title="days, weeks or months after",
     cohorts=_curves,
     rows=lambda answer: answer.average,
 )
