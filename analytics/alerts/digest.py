@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.alerts.channels import Picture
+from analytics.alerts.rules import WEEK_DAYS
 from analytics.config import Config
 from analytics.config.currencies import sign
 from analytics.core.periods import Zone, zone
@@ -48,26 +49,28 @@ def due(config: Config, now: float) -> Iterator[DigestDay]:
             yield DigestDay(game, there, sign(of), there.day_after(today, -1))
 
 
-def text(reader: Reader, day: DigestDay) -> str | None:
-    """Return the digest; None while the day is not final."""
-    of_day = _kpi(reader, day, day.start)
-    if of_day is None or not of_day.get("final"):
+def days_before(reader: Reader, day: DigestDay, count: int) -> list[Document]:
+    """Return the last ``count`` days, oldest first, the digest's own among them: fields, ``ts`` and ``final``; only ``ts`` of a day without a document.
+
+    They are read at once, so that the text and the picture say the same.
+    """
+    starts = [day.zone.day_after(day.start, -n) for n in reversed(range(count))]
+    query = Query(f"kpi{TOTAL}", day.game, scope="game", since=starts[0], until=day.start + 1)
+    found = {one["ts"]: one for one in reader.find(query, [*FIELDS, "ts", "final"])}
+    return [found.get(start, {"ts": start}) for start in starts]
+
+
+def text(day: DigestDay, days: Sequence[Document]) -> str | None:
+    """Return the digest; None while the day is not final. ``days``: of more than a week."""
+    of_day, before = days[-1], days[-1 - WEEK_DAYS]
+    if not of_day.get("final"):
         return None
-    before = _kpi(reader, day, day.zone.day_after(day.start, -7)) or {}
     lines = [f"{day.game}, {_named(day, day.start)}"]
     for field, name in FIELDS.items():
         value, then = of_day.get(field) or 0, before.get(field)
         change = f" ({(value / then - 1) * 100:+.0f} % against a week before)" if then else ""
         lines.append(f"{name}: {_shown(day, field, value)}{change}")
     return "\n".join(lines)
-
-
-def days_before(reader: Reader, day: DigestDay, count: int) -> list[Document]:
-    """Return what is drawn of the last ``count`` days, oldest first: fields, ``ts`` and ``final``; only ``ts`` of a day without a document."""
-    starts = [day.zone.day_after(day.start, -n) for n in reversed(range(count))]
-    query = Query(f"kpi{TOTAL}", day.game, scope="game", since=starts[0], until=day.start + 1)
-    found = {one["ts"]: one for one in reader.find(query, [*DRAWN, "ts", "final"])}
-    return [found.get(start, {"ts": start}) for start in starts]
 
 
 def facts_of(day: DigestDay, days: Sequence[Document]) -> list[dict[str, Any]]:
@@ -124,8 +127,3 @@ def _named(day: DigestDay, start: int) -> str:
 def _shown(day: DigestDay, field: str, value: float) -> str:
     sign = day.currency if field in MONEY else ""
     return f"{sign}{value:,.2f}" if sign else f"{value:,.10g}"
-
-
-def _kpi(reader: Reader, day: DigestDay, start: int) -> Document | None:
-    query = Query(f"kpi{TOTAL}", day.game, scope="game", since=start, until=start + 1)
-    return next(reader.find(query, [*FIELDS, "final"], limit=1), None)

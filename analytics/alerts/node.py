@@ -10,7 +10,7 @@ import gevent
 from analytics.alerts import digest, numbers
 from analytics.alerts.channels import PICTURES, Picture, send
 from analytics.alerts.numbers import WatchedScope
-from analytics.alerts.rules import Judgement, Rule
+from analytics.alerts.rules import WEEK_DAYS, Judgement, Rule
 from analytics.config import Config, funnels
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store import Reader, Store, Write, open_reader, open_store
@@ -143,11 +143,12 @@ class Alerts:
             stored = self._store.load(COLLECTION, [id_]).get(id_)
             if stored is not None and stored["since"] >= day.start:
                 continue
-            text = digest.text(self._reader, day)
+            section = self._config.digest
+            days = digest.days_before(self._reader, day, max(section.days, WEEK_DAYS + 1))
+            text = digest.text(day, days)
             if text is None:
                 continue  # the day is not final yet
-            section = self._config.digest
-            days = digest.days_before(self._reader, day, section.days)
+            days = days[-section.days :]
             facts = {"digest": day.game, "start": day.start, "days": digest.facts_of(day, days)}
             drawn = any(self._config.channels[name].kind in PICTURES for name in section.to)
             picture = digest.picture(day, days, section.font) if drawn else None
