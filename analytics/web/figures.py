@@ -178,6 +178,7 @@ def _axes(plot: Any, chart: Chart, translate: Translate) -> None:
     plot.y_range.start = 0
     plot.y_range.name = f"{chart.name}.y"
     plot.yaxis[0].name = f"{chart.name}.unit"
+    plot.yaxis[0].axis_label_orientation = "horizontal"  # a sign of a currency, upright
     if chart.months:
         plot.xaxis[0].ticker = MonthsTicker(months=list(range(12)))
     if chart.x == "day":
