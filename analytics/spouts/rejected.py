@@ -187,5 +187,5 @@ def _end(config: Config, rejects: Iterable[Reject]) -> None:
 
 
 def kind_of(reason: str) -> str:
-    """Return ``reason`` without the value found, so that equal faults count together."""
-    return re.sub(r", got .*", "", reason, flags=re.DOTALL)
+    """Return ``reason`` without the value found, so that equal faults count together, but with the field that a worker names last."""
+    return re.sub(r", got .*?( - at `[^`]*`)?$", r"\1", reason, flags=re.DOTALL)

@@ -23,7 +23,7 @@ from analytics.config import AreaSection, Game, Interface, Source, fingerprint
 from analytics.errors import AnalyticsError
 from analytics.runtime.report import report
 from analytics.spouts.gamelog import GamelogSpout
-from analytics.spouts.rejected import Rejected, waiting
+from analytics.spouts.rejected import Rejected, kind_of, waiting
 from analytics.system.processes import process_started
 
 
@@ -129,3 +129,18 @@ def sources(listed):
 
 def test_nothing_rejected(tmp_path):
     assert call(configured(tmp_path)) == "0 rejected\n"
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        (
+            '$.data.level: expected int from 1 to 100, got "a, got b"',
+            "$.data.level: expected int from 1 to 100",
+        ),
+        ("Expected `int`, got `str` - at `$.data.level`", "Expected `int` - at `$.data.level`"),
+        ("Expected `int` >= 0 - at `$.data.level`", "Expected `int` >= 0 - at `$.data.level`"),
+    ],
+)
+def test_a_kind_of_reason_keeps_its_field(reason, kind):
+    assert kind_of(reason) == kind
