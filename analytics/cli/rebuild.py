@@ -29,6 +29,7 @@ from analytics.timers import NAMES as TIMERS
 
 ITEMS_SHOWN = 5  # of a list that differs
 CHARACTERS_SHOWN = 60  # of a value that differs
+CHARACTERS_OF_RECORD = 300
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -215,12 +216,16 @@ def _summary(wanted: Selection, outcome: RebuildResult) -> None:
 
 def _report_problems(outcome: RebuildResult) -> None:
     """Report problems on stderr."""
-    if outcome.unmapped:
+    if outcome.nowhere.unmapped:
         _say(
-            f"{outcome.unmapped:,} journaled lines are no records by the mapping of their source now, and count nowhere"
+            f"{outcome.nowhere.unmapped:,} journaled lines are no records by the mapping of their source now, and count nowhere"
         )
-    if outcome.unreadable:
-        _say(f"{outcome.unreadable:,} journaled lines are no records, and were skipped")
+    for reason, count in outcome.nowhere.reasons().most_common():
+        example = outcome.nowhere.example[reason].decode(errors="replace")[:CHARACTERS_OF_RECORD]
+        _say(f"{some(count, 'journaled record')} can't be used, and counted nowhere: {reason}")
+        _say(f"  for example {visible(example)}")
+    if outcome.nowhere.unreadable:
+        _say(f"{outcome.nowhere.unreadable:,} journaled lines are no records, and were skipped")
     for text in outcome.damaged:
         _say(f"a journal is damaged, and its records after that count as missing: {text}")
     if outcome.left_out:

@@ -13,7 +13,7 @@ from typing import Any
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.document import dates_of
-from analytics.core.fold import Delta, Folder
+from analytics.core.fold import Delta, Folder, UnusableLine
 from analytics.core.measures import Growing
 from analytics.core.settle import PART_SIZE, Fields, Known, Position, settle
 
@@ -46,6 +46,9 @@ class Derivation:
 
     Args:
         keep: takes a bolt and a document's key; False leaves the document out.
+
+    Attributes:
+        unusable: lines that count nowhere, since a bolt that reads them can't use them.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Derivation:
         self._topics = {topic for bolt in self._bolts.values() for topic in bolt.reads}
         self._keep = keep
         self.documents: dict[str, dict[Key, Derived]] = {name: {} for name in self._bolts}
+        self.unusable: list[UnusableLine] = []
 
     def fold(self, topic: str, number: int, body: bytes) -> None:
         """Take lines of a topic: of message ``number`` after the cut, 0 for records up to it.
@@ -64,7 +68,9 @@ class Derivation:
         """
         if topic not in self._topics:
             return
-        for name, deltas in self._folder.fold(topic, number, body)[0].items():
+        changes, unusable = self._folder.fold(topic, number, body)
+        self.unusable += unusable
+        for name, deltas in changes.items():
             bolt, documents = self._bolts[name], self.documents[name]
             for key, delta in deltas.items():
                 one = documents.get(key)

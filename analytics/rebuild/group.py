@@ -11,6 +11,7 @@ from analytics.core.agree import expected_fields
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import Derivation, States
+from analytics.core.fold import UnusableLine
 from analytics.core.measures import Growing
 from analytics.core.schema import is_of_spout
 from analytics.store import Document, Store
@@ -119,6 +120,11 @@ class Group:
     def fold(self, topic: str, number: int, body: bytes) -> None:
         """Take records."""
         self._derivation.fold(topic, number, body)
+
+    @property
+    def unusable(self) -> Sequence[UnusableLine]:
+        """The records that count nowhere, since a bolt can't use them."""
+        return self._derivation.unusable
 
     def wanted(self, name: str, key: Key) -> bool:
         """Whether a document can be derived and belongs to the group's days."""

@@ -39,6 +39,7 @@ from analytics.rebuild.journals import (
     topic_of,
 )
 from analytics.rebuild.notes import Notes, alone
+from analytics.rebuild.nowhere import CountedNowhere
 from analytics.rebuild.overlay import Overlay
 from analytics.rebuild.queue import Overrun, Tail
 from analytics.rebuild.repair import Repairer
@@ -163,7 +164,7 @@ class Rebuild:
                 self._say(f"{error}: beginning again")
 
     def _once(self, outcome: RebuildResult) -> None:
-        outcome.files = outcome.lines = outcome.unreadable = outcome.unmapped = 0
+        outcome.files, outcome.lines, outcome.nowhere = 0, 0, CountedNowhere()
         outcome.damaged, outcome.without_mapping = [], {}
         outcome.left_out, outcome.dropped = Counter(), Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
@@ -198,7 +199,7 @@ class Rebuild:
                 for block in blocks(file):
                     plain = plain_journal(block, rules, int(time.time()))
                     self._take(read(plain.block), names, outcome)
-                    outcome.unmapped += names.pass_over(plain.unused)
+                    outcome.nowhere.unmapped += names.pass_over(plain.unused)
                     outcome.without_mapping |= plain.unmapped
                     gevent.sleep(0)
             except DamagedJournal as error:
@@ -225,7 +226,7 @@ class Rebuild:
 
     def _take(self, found: JournalLines, names: Names, outcome: RebuildResult) -> None:
         outcome.lines += len(found.lines) + len(found.unreadable)
-        outcome.unreadable += len(found.unreadable)
+        outcome.nowhere.unreadable += len(found.unreadable)
         unaccepted = names.unaccepted(found)
         # Having read the Queue after that answer, we know which of the accepted ones came after the cut.
         self._tail.pump()
@@ -296,6 +297,8 @@ class Rebuild:
                     self._tail.keep_up()
                 repairer.repair(group, some)
                 self._group = None
+                if not share.k:  # every share is given all records
+                    outcome.nowhere.add(area.id, kind, group.unusable)
 
     def _repair_strays(self, repairer: Repairer, outcome: RebuildResult) -> None:
         for name, id_ in sorted(repairer.strays):

@@ -10,6 +10,7 @@ from analytics.core.areas import Area
 from analytics.core.periods import PeriodName
 from analytics.rebuild.check import DocumentCounts
 from analytics.rebuild.gaps import Gap
+from analytics.rebuild.nowhere import CountedNowhere
 from analytics.runtime.nodes import readers
 
 
@@ -47,8 +48,8 @@ class RebuildResult:
     """What a rebuild did.
 
     Attributes:
-        files, lines, unreadable: journals read, their lines, and those that are no records.
-        unmapped: lines that are no records by the mapping that their source has now.
+        files, lines: journals read, and their lines.
+        nowhere: those of the lines that count nowhere.
         without_mapping: record sources whose lines can't be read, each with the configured source that is gone.
         damaged: gzipped journals that end too early.
         gaps: accepted records that no journal holds any more.
@@ -64,8 +65,7 @@ class RebuildResult:
 
     files: int = 0
     lines: int = 0
-    unreadable: int = 0
-    unmapped: int = 0
+    nowhere: CountedNowhere = field(default_factory=CountedNowhere)
     without_mapping: dict[str, str] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)

@@ -318,7 +318,7 @@ def test_journals_gzipped_repeated_torn_and_never_accepted(suite):
         file.write(b'no record\n{"id":"gamelog/test:1","op":{"code":"login_lo')
     outcome, told = suite.rebuild()
     assert told == []
-    assert (outcome.files, outcome.unreadable, outcome.unaccepted) == (3, 1, 6)
+    assert (outcome.files, outcome.nowhere.unreadable, outcome.unaccepted) == (3, 1, 6)
     suite.send(never)
     suite.settled(0)
     assert suite.rebuild()[1] == []

@@ -26,7 +26,7 @@ from analytics.config.bolt_sections import BoltSection
 from analytics.core.periods import DATES
 from analytics.core.reference import Reference
 from analytics.rebuild.run import Rebuild
-from analytics.rebuild.selection import Selection
+from analytics.rebuild.selection import RebuildResult, Selection
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore, Store
@@ -155,9 +155,9 @@ class Suite:
         reference.put(TOPIC, self.sent if records is None else records)
         return reference.documents(name)
 
-    def rebuild(self, *names: str) -> None:
+    def rebuild(self, *names: str) -> RebuildResult:
         bolts = catalogue(self.config)
-        Rebuild(self.config, self.store, self.publisher, Selection(names, (), bolts)).run()
+        return Rebuild(self.config, self.store, self.publisher, Selection(names, (), bolts)).run()
 
     def disagreements(self) -> list[str]:
         return list(Declarations(self.config, self.store).disagreements(self.config))

@@ -18,6 +18,7 @@ from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
 from analytics.cli import check
+from analytics.cli.rebuild import _report_problems
 from analytics.config import (
     Config,
     SegmentSection,
@@ -46,6 +47,24 @@ def test_killed_and_sent_again_it_counts_each_record_once(suite: Suite) -> None:
     eventually(lambda: suite.documents() == suite.expected())
     assert suite.disagreements() == []
     assert Declarations(suite.config, suite.store).load()["pvp"].since == 0
+
+
+def test_a_rebuild_says_which_earlier_records_a_new_bolt_can_not_use(
+    suite: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite.restart({})
+    suite.send(records := fights(Random(3), 30))
+    bad = [one | {"data": one["data"] | {"points": wrong}} for one, wrong in zip(records, "xy", strict=False)]
+    suite.send(bad)
+    suite.restart(sections(pvp=PVP, rows=PVP | {"by": [], "period": "week"}), without_queue=True)
+    outcome = suite.rebuild("pvp", "rows")
+    reason = "Expected `int` - at `$.data.points`"
+    assert outcome.nowhere.reasons() == {reason: 2}, "each once, though bolts of two periods read it"
+    assert suite.documents() == suite.expected(records=records)
+    _report_problems(outcome)
+    said, example, *_ = capsys.readouterr().err.splitlines()
+    assert said == f"rebuild: 2 journaled records can't be used, and counted nowhere: {reason}"
+    assert "gamelog/test:31" in example or "gamelog/test:32" in example
 
 
 def test_one_that_is_added_later_has_its_past_after_a_rebuild(
