@@ -1,7 +1,7 @@
 """Tables of bolts in the configuration, read: what each asks for, or faults that say what to write."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from analytics.config.bolt_sections import BoltSection, CountSection, MeasureSection, ValueSection
@@ -135,8 +135,15 @@ class BoltDraft:
         self.faults.append(f"{self.key}{key}: {text}")
 
 
-def name_faults(name: str, others: Collection[str]) -> Iterator[str]:
-    """Yield what is wrong with the name of a bolt of one's own."""
+def name_faults(name: str, others: Collection[str], own: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the name of a bolt of one's own.
+
+    Args:
+        others: names of the suite's bolts.
+        own: where bolts of one's own are declared, by name.
+    """
+    if name in own:
+        yield f"expected a name that no other bolt of yours has, but {own[name]} declares one of this name; remove or rename one"
     if not BOLT_NAME.fullmatch(name):
         yield f'expected a name of at most 48 small letters, digits and "_", as pvp_wins, got "{name}"'
     if (

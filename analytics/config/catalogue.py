@@ -157,13 +157,13 @@ def _with_own(encoded: bytes) -> _Found:
     sections, sources = msgspec.json.decode(encoded, type=_Sources)
     found, faults = bolts_of_files(sources, BOLTS)
     files = {bolt.name: path for path, bolt in found}
-    seen = {*BOLTS, *sections}
+    own = {name: f"[bolts.{name}] of the configuration" for name in sections}
     for path, bolt in found:
-        said = [*_file_faults(bolt, [one for _, one in found]), *name_faults(bolt.name, seen)]
+        said = [*_file_faults(bolt, [one for _, one in found]), *name_faults(bolt.name, BOLTS, own)]
         faults += [f"{path}: bolt {bolt.name}: {text}" for text in said]
-        seen.add(bolt.name)
+        own.setdefault(bolt.name, path)
     try:
-        bolts = BOLTS | _sorted(bolt for _, bolt in found)
+        bolts = BOLTS | _sorted(bolt for _, bolt in found if bolt.name not in sections)
         declared, more = declared_bolts(sections, bolts)
         faults += more
         bolts |= declared

@@ -45,7 +45,7 @@ def declared_bolts(
     """
     drafts = [draft_of(name, section, {*others, *sections}) for name, section in sections.items()]
     for draft in drafts:
-        draft.faults[:0] = [f"{draft.key}: {text}" for text in name_faults(draft.name, others)]
+        draft.faults[:0] = [f"{draft.key}: {text}" for text in name_faults(draft.name, others, {})]
     fields = _Fields(others.values(), drafts)
     bolts = {}
     for draft in drafts:

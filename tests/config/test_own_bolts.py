@@ -251,7 +251,7 @@ def test_files_beside_the_configuration_declare_bolts(written: Any, tmp_path: Pa
         ("raise SystemExit(3)", "pets.py, line 1: SystemExit: 3"),
         ("x = 1", "pets.py: expected a bolt, as pets = Bolt(…), found none"),
         (PETS.replace('Bolt("pets"', 'Bolt("shop"'), "bolt shop: expected a name that the suite does not use itself"),
-        (PETS.replace('Bolt("pets"', 'Bolt("pvp"'), "bolt pvp: expected a name that the suite does not use itself"),
+        (PETS.replace('Bolt("pets"', 'Bolt("pvp"'), "bolt pvp: expected a name that no other bolt of yours has, but [bolts.pvp] of the configuration declares"),
         (PETS.replace("gamelog.pet_hatch", "pet_hatch"), 'expected topics that a spout or a bolt publishes, as "gamelog.pvp_log" or "loginday", got "pet_hatch"'),
         (PETS.replace('{"gamelog.pet_hatch"', '{"loginday": Reads(Acct), "gamelog.pet_hatch"'), "expected topics of spouts alone"),
         (PETS.replace('{"count": Count()}', '{"ts": Count()}'), "line 9: ValueError: bolt pets: expected a field of its own for each"),
@@ -263,6 +263,14 @@ def test_a_file_that_cannot_be_is_refused_with_its_line(written: Any, code: str,
     with pytest.raises(ConfigError) as caught:
         written(PVP, pets=code)
     assert fault in str(caught.value), caught.value
+
+
+def test_a_name_that_two_files_declare_is_said_once_with_the_other_file(written: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        written(PVP, pets=PETS, zoo=PETS)
+    [fault] = str(caught.value).splitlines()
+    assert "zoo.py: bolt pets: expected a name that no other bolt of yours has, but " in fault
+    assert "pets.py declares" in fault
 
 
 @pytest.mark.parametrize(
