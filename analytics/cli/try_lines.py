@@ -13,7 +13,7 @@ from analytics.config import Catalogue, Config, Source, areas, catalogue
 from analytics.config.unquoted import unquoted
 from analytics.core.areas import Areas
 from analytics.errors import AnalyticsError
-from analytics.spouts.mapping.sample import Outcome, Sample, outcomes, sample_of, sample_of_file, used
+from analytics.spouts.mapping.sample import LINES, Outcome, Sample, outcomes, sample_of, sample_of_file, used
 from analytics.spouts.mapping.suggest import suggest
 from analytics.spouts.sources.matching import matching
 
@@ -27,7 +27,14 @@ class _AreaTime(msgspec.Struct):
 
 @click.command("try")
 @click.argument("what", metavar="SOURCE|FILE")
-@click.option("--lines", "count", default=10, show_default=True, help="How many lines to show.")
+@click.option(
+    "--lines",
+    "count",
+    type=click.IntRange(1, LINES),
+    default=10,
+    show_default=True,
+    help="How many lines to show. Of later lines, write some to a file and name it.",
+)
 @click.option("--mapping", default="", metavar="SOURCE", help="Read the file by the mapping of this source.")
 @click.pass_obj
 def try_lines(config: Config, what: str, count: int, mapping: str) -> None:

@@ -130,6 +130,8 @@ def test_a_file_of_no_source_gets_a_suggestion_and_a_bad_line_its_reason(tmp_pat
     assert "area s1 (First), hour 2026-11-27 18:00 Asia/Shanghai, counted by shop" in done.output
     assert "counted by no bolt" in done.output
     assert 'rejected: $: expected JSON, got "broken"' in done.output
+    refused = call("--config", file, "try", "game", "--lines", "101")
+    assert refused.exit_code == 2 and "101 is not in the range 1<=x<=100" in refused.output
     config = load(file)
     (finding,) = _sample(config.gamelog.sources[0], config)
     assert finding.grade is Grade.WARNING
