@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,14 @@ from pathlib import Path
 import click
 import gevent.pool
 import msgspec
-import requests
 
 from analytics.app import configuration
 from analytics.broker.clients import Refill
+from analytics.cli.check_sources import SOURCE_CHECKS, TIMEOUT, CheckFailed, Outcome, runs, unused
 from analytics.cli.console import Console, console, escape, some
-from analytics.cluster import LocalRegistry, open_keys
+from analytics.cluster import open_keys
 from analytics.cluster.place import located
-from analytics.cluster.registry import alive
-from analytics.config import Config, Source, areas, catalogue
+from analytics.config import Config, areas, catalogue
 from analytics.config.catalogue import fingerprints
 from analytics.config.checks import unset_variables
 from analytics.config.sections import Polled
@@ -33,25 +32,15 @@ from analytics.runtime.declarations import Declarations
 from analytics.runtime.horizons import Horizons
 from analytics.runtime.nodes import needed
 from analytics.spouts.ends import durable_ends, journal_folder, shared_folder
-from analytics.spouts.httpclient import open_session, reason
-from analytics.spouts.mapping.sample import outcomes, sample_of, used
 from analytics.spouts.poller import Client
-from analytics.spouts.sources.matching import matching
 from analytics.store import MongoStore, open_store
 from analytics.store.embedded.choice import elsewhere, engine_name, open_engine
 from analytics.store.embedded.choice import reason as reason_of_engine
 from analytics.store.probe import PROBE_SECONDS, Finding, Grade, probe_mongodb
-from analytics.system import ports
 
-TIMEOUT = 5.0  # seconds for broker and etcd
 AT_ONCE = 16  # checks in parallel: most of them wait for a network
 
 
-class CheckFailed(AnalyticsError):
-    """A check failed. The message says what to do."""
-
-
-Outcome = str | Iterable[Finding]
 Try = tuple[str, Callable[[], Outcome]]
 
 _MARKS = {
@@ -169,8 +158,8 @@ def _embedded(config: Config) -> list[Finding]:
 
 def _store(config: Config) -> Outcome:
     embedded = "store" in needed(config)
-    if embedded and not _runs(config, "store"):
-        return f"the embedded server is not running; its port {_unused(config.store.port)} is free"
+    if embedded and not runs(config, "store"):
+        return f"the embedded server is not running; its port {unused(config.store.port)} is free"
     store = open_store(config, PROBE_SECONDS)
     try:
         if isinstance(store, MongoStore):
@@ -182,7 +171,7 @@ def _store(config: Config) -> Outcome:
 
 def _areas(config: Config) -> Outcome:
     """Compare the configured areas with their documents."""
-    if "store" in needed(config) and not _runs(config, "store"):
+    if "store" in needed(config) and not runs(config, "store"):
         return "not compared with their documents, as the embedded server is not running"
     with closing(open_store(config, PROBE_SECONDS)) as store:
         found = contradictions(config, store)
@@ -200,7 +189,7 @@ def _conditions(config: Config) -> Outcome:
 def _own_bolts(config: Config) -> Outcome:
     """Compare the documents of the bolts that the configuration declares with their declarations and the journals."""
     names = ", ".join(fingerprints(config))
-    if "store" in needed(config) and not _runs(config, "store"):
+    if "store" in needed(config) and not runs(config, "store"):
         return f"{names}; not compared with their documents, as the embedded server is not running"
     with closing(open_store(config, PROBE_SECONDS)) as store:
         found = list(Declarations(config, store).disagreements(config))
@@ -220,7 +209,7 @@ def _unsafe(config: Config) -> list[Finding]:
 def _broker(config: Config) -> str:
     section = located(config).broker
     elsewhere = section != config.broker or (config.service.nodes and "broker" not in config.service.nodes)
-    if elsewhere or _runs(config, "broker"):
+    if elsewhere or runs(config, "broker"):
         refill = Refill(section, TIMEOUT)
         try:
             state = refill.state()
@@ -231,7 +220,7 @@ def _broker(config: Config) -> str:
         return f"runs and answers at {section.reached_at or section.host}:{section.refill_port}"
     ports = (section.receiver_port, section.sender_port, section.refill_port)
     for port in ports:
-        _unused(port, section.host)
+        unused(port, section.host)
     return f"not running; ports {', '.join(map(str, ports))} are free"
 
 
@@ -254,7 +243,7 @@ def _shared_folder(config: Config) -> str:
 def _handed_over(config: Config) -> str:
     from analytics.engine.adopt import expect_no_broker
 
-    if "store" in needed(config) and not _runs(config, "store"):
+    if "store" in needed(config) and not runs(config, "store"):
         return "not known, as the embedded server is not running"
     with closing(open_store(config, PROBE_SECONDS)) as store:
         expect_no_broker(config, store)
@@ -264,7 +253,7 @@ def _handed_over(config: Config) -> str:
 def _spark(config: Config) -> Iterator[Finding]:
     from analytics.engine.engines.spark_probe import probe_spark
 
-    return probe_spark(config, store="store" not in needed(config) or _runs(config, "store"))
+    return probe_spark(config, store="store" not in needed(config) or runs(config, "store"))
 
 
 def _etcd(config: Config, address: str) -> str:
@@ -277,41 +266,6 @@ def _etcd(config: Config, address: str) -> str:
     finally:
         keys.close()
     return f"answers; {count} nodes of this suite are known there"
-
-
-def _files(source: Source, config: Config) -> list[Finding]:
-    found = matching(source.path)
-    if not found:
-        folder = Path(source.path).parent
-        meant = "[" in str(folder) and folder.exists()
-        hint = "; write [[] for a [ that is part of a name" if meant else ""
-        raise CheckFailed(f"no file matches {source.path}; nothing is read until one does{hint}")
-    unreadable = [path for path in found if not os.access(path, os.R_OK)]
-    if unreadable:
-        raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
-    return [Finding(Grade.OK, f"{some(len(found), 'file')} found"), *_sample(source, config)]
-
-
-def _web_log(source: Source, config: Config) -> list[Finding]:
-    return [*_log(source), *_sample(source, config)]
-
-
-def _port(source: Source, config: Config) -> str:
-    if _runs(config, "gamelog"):
-        return f"the spout runs and listens on {source.host}:{source.port}"
-    return f"port {_unused(source.port, source.host)} is free"
-
-
-def _sample(source: Source, config: Config) -> Iterator[Finding]:
-    """Try the first lines of a source: whether records come of them."""
-    sample = sample_of(source, min(source.timeout_seconds, TIMEOUT))
-    found = outcomes(config, sample, source.name, source.game)
-    if not found:
-        return
-    bad, good = any(one.reason for one in found), any(one.record for one in found)
-    grade = Grade.OK if not bad else Grade.WARNING if good else Grade.ERROR
-    advice = f"; `bin/analytics try {source.name}` shows them" if bad or not good else ""
-    yield Finding(grade if good or bad else Grade.WARNING, f"{sample.where}: {used(found)}{advice}")
 
 
 def _interface(interface: Polled, name: str, config: Config) -> str:
@@ -345,51 +299,3 @@ def _asking(interface: Polled, name: str, key: str) -> Iterator[Client]:
         raise CheckFailed(f"{error}; is {name}.{key} right, and its server running?") from error
     finally:
         client.close()
-
-
-def _log(source: Source) -> list[Finding]:
-    """Request the log's first byte; an empty log (416) is fine."""
-    shown = without_secrets(source.url)
-    timeout = min(source.timeout_seconds, TIMEOUT)
-    try:
-        with (
-            open_session(source) as session,
-            session.get(source.url, headers={"Range": "bytes=0-0"}, timeout=timeout, stream=True) as answer,
-        ):
-            status, size = answer.status_code, int(answer.headers.get("Content-Length", "0"))
-    except (requests.RequestException, OSError, ValueError) as error:
-        raise CheckFailed(
-            f"{shown}: {reason(error)}; is the address right, and the server running?"
-        ) from error
-    if status not in (200, 206, 416):
-        raise CheckFailed(
-            f"{shown}: expected status 200, got {status} {answer.reason}; is the address right?"
-        )
-    if status == 200 and size > 1:
-        text = (
-            f"{shown}: expected one byte (206), got the whole log (200, {size / 1e6:,.1f} MB), so it is requested "
-            "less often; configure the server to answer Range requests"
-        )
-        return [Finding(Grade.WARNING, text)]
-    return [Finding(Grade.OK, f"{shown} answers {status}")]
-
-
-SOURCE_CHECKS: dict[str, Callable[[Source, Config], Outcome]] = {
-    "http": _web_log,
-    "file": _files,
-    "tcp": _port,
-}
-"""The check of each kind of source."""
-
-
-def _runs(config: Config, name: str) -> bool:
-    return any(node.name == name and alive(node) for node in LocalRegistry(config.data).list())
-
-
-def _unused(port: int, host: str = "127.0.0.1") -> int:
-    """Return ``port`` if it can be listened on."""
-    if error := ports.refusal(host, port):
-        raise CheckFailed(
-            f"port {port} on {host}: {error.strerror}; another program uses it: end that, or choose another port"
-        ) from error
-    return port

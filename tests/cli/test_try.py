@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from analytics.cli.check import _sample
+from analytics.cli.check_sources import _sample
 from analytics.cli.main import cli
 from analytics.config import load
 from analytics.spouts.mapping.suggest import op_code_of, suggest

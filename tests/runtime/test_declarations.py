@@ -108,7 +108,7 @@ def test_one_that_was_changed_agrees_after_a_rebuild(suite: Suite, monkeypatch: 
     said: list[str] = []
     for module in (check, control):
         monkeypatch.setattr(module, "open_store", lambda config, timeout: suite.store)
-    monkeypatch.setattr(check, "_runs", lambda config, node: True)
+    monkeypatch.setattr(check, "runs", lambda config, node: True)
     control.report_contradictions(suite.config, said.append)
     [finding] = check._own_bolts(suite.config)
     assert isinstance(finding, check.Finding) and said == [f"warning: {finding.text}"]
