@@ -80,9 +80,17 @@ def command(config: Config, *words: str) -> str:
     return done.output
 
 
+def counted(world: Journaled, collection: str) -> dict[str, Any]:
+    """Return the documents of the simulated game's ledger."""
+    assert collection in world.documents, (
+        "the simulated game logs nothing of this collection; see docs/how-to/add-a-bolt.md"
+    )
+    return world.documents[collection]
+
+
 @pytest.mark.parametrize("collection", [*COLLECTIONS, *OF_SEGMENTS])
 def test_a_view_has_every_field_flat(world, database, collection):
-    documents = world.documents[collection]
+    documents = counted(world, collection)
     pairs = unfolded(collection)
     rows = list(database[f"bi_{collection}"].find())
     assert len(rows) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values())
@@ -100,7 +108,7 @@ def test_a_view_has_every_field_flat(world, database, collection):
 @pytest.mark.parametrize("collection", [*TOTALS, *(f"{name}{TOTAL}" for name in OF_SEGMENTS)])
 def test_totals_are_as_flat(world, database, collection):
     pairs = unfolded(collection)
-    documents = world.documents[collection]
+    documents = counted(world, collection)
     rows = list(database[f"bi_{collection}"].find())
     assert len(rows) == sum(len(one[pairs.field]) if pairs else 1 for one in documents.values())
     for row in rows:

@@ -65,7 +65,10 @@ def test_every_collection_of_totals_is_told_of() -> None:
     }
     assert of_timers | of_segments | {AREAS, *rollup.AREA_FIELDS} <= named
     [sums] = re.findall(r"^- Of (`[^:]*?), numbers are \*\*sums\*\*", PAGE, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", sums)) == {name for name, bolt in BOLTS.items() if bolt.totals}
+    summed = {name for name, bolt in BOLTS.items() if bolt.totals}
+    assert set(re.findall(r"`(\w+)`", sums)) == summed, (
+        "docs/metrics.md lists the bolts whose totals are sums"
+    )
 
 
 @pytest.mark.parametrize("bolt", sorted(described()))
