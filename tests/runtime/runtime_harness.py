@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
-from sections import broker_ports
+from sections import broker_ports, until_free
 
 from analytics.bolts import BOLTS
 from analytics.broker.broker import Broker
@@ -37,6 +37,7 @@ class RunningBroker:
     def stop(self) -> None:
         self._greenlet.kill()
         self._broker.stop()
+        until_free(self.section)
 
     def _run(self) -> None:
         while True:

@@ -4,7 +4,7 @@ import json
 import time
 
 import gevent
-from sections import broker_ports
+from sections import broker_ports, until_free
 
 from analytics.broker.broker import Broker
 from analytics.broker.clients import Refill
@@ -27,6 +27,7 @@ class RunningBroker:
     def stop(self):
         self._greenlet.kill()
         self.node.stop()
+        until_free(self.section)
 
     def tuples(self, topic):
         """Return all tuples of a topic in the log, in its order."""

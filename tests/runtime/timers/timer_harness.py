@@ -8,7 +8,7 @@ from typing import Any
 
 import gevent
 import msgspec
-from sections import broker_ports
+from sections import broker_ports, until_free
 from waiting import eventually
 
 from analytics.bolts import BOLTS
@@ -154,6 +154,7 @@ class Suite:
     def stop_broker(self) -> None:
         self._stepping.kill()
         self._broker.stop()
+        until_free(self._broker_section)
 
     def start_worker(self) -> Worker:
         return self._start(Worker(self.config, self.read, "worker"))
