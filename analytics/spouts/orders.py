@@ -1,6 +1,7 @@
 """Orders that a payment interface names one by one: checked, each counted once, and added up by account. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -120,6 +121,16 @@ def users_of_orders(orders: Iterable[Order], exchange: Exchange | None) -> dict[
         first, *more = [_paid(currency, *by_currency[currency]) for currency in sorted(by_currency)]
         users[acct] = first | ({"other_currencies": more} if more else {})
     return users
+
+
+def with_rates(users_paid: Mapping[str, Any], exchange: Exchange, day: str) -> dict[str, Any]:
+    """Return what an account paid, as :func:`users_of_orders` says it, in the currencies that have a rate on ``day``; empty: in none."""
+    found = []
+    for one in [users_paid, *users_paid.get("other_currencies", ())]:
+        with suppress(RecordError):
+            exchange.rate(one["currency"], day)
+            found.append({name: one[name] for name in ("times", "amount", "refunded", "currency")})
+    return {**found[0], "other_currencies": found[1:]} if found else {}
 
 
 def _paid(currency: str, times: int, amount: int, refunded: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import gevent
 import msgspec
 
 from analytics.config import Config
@@ -16,7 +17,7 @@ from analytics.core.exchange import local_day
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
 from analytics.spouts.knownorders import KnownOrders
-from analytics.spouts.orders import ids_of, orders_of, taken, users_of_orders
+from analytics.spouts.orders import ids_of, orders_of, taken, users_of_orders, with_rates
 from analytics.spouts.outbox import JournalLine
 from analytics.spouts.paid import (
     NOTHING,
@@ -34,7 +35,8 @@ from analytics.spouts.paid import (
 from analytics.spouts.payers import Accts, Payers
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer
 from analytics.spouts.polling import PollingSpout, PollingState
-from analytics.spouts.rejected import Reject, reject
+from analytics.spouts.putaside import Rejection, ended, place
+from analytics.spouts.rejected import Reject, counted_now, reject, waiting
 from analytics.spouts.schemas import schemas_of
 
 NAME = "payment"
@@ -59,7 +61,7 @@ class PaymentState(PollingState):
     """What outlives the process. ``settled``: per area the last day that is not asked about any more.
 
     ``digests`` and ``put_aside``: of each day still asked about, the last answer that is in the broker's log, and
-    what of its answers was rejected.
+    what of its newest answers is rejected.
     """
 
     settled: dict[str, int] = {}
@@ -101,6 +103,9 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._others = read_otherwise(schemas_of(config))
         self._orders: KnownOrders | None = None  # made when the first order comes
         self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
+        self._ended: dict[
+            str, frozenset[str]
+        ] = {}  # by place, what is still rejected where something was before
 
     def start(self) -> None:
         super().start()
@@ -173,6 +178,7 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             payers = {one.answer.question.key: one.payers for one in found}
             arrived = partial(self._arrived, digests, payers, [one.answer for one in found])
             self._outbox.send(game, tuples, max(one.answer.at for one in found), arrived)
+        self._end_rejections()
 
     def _recover(self) -> None:
         if self._payers.complete:
@@ -222,16 +228,20 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         if answer.result is None:
             self._fails(day.key, str(answer.error))
             if isinstance(answer.error, BadAnswer):
-                self._put_aside(day, [("", str(answer.error), answer.error.raw)])
+                self._put_aside(day, [Rejection.of(str(answer.error), answer.error.raw)])
             return None
         self._errors.pop(day.key, None)
         said = answer.result
-        users = said.users if said.orders is None else self._users_of(day, said.orders)
+        users, rejections = (said.users, []) if said.orders is None else self._users_of(day, said.orders)
         good, bad = check(users, self._others, day.area.exchange, day.date)
+        if said.orders is not None and bad and (exchange := day.area.exchange):
+            # Orders in other currencies count.
+            some = {acct: part for acct in bad if (part := with_rates(users[acct], exchange, day.date))}
+            good |= check(some, self._others, exchange, day.date)[0]
         if bad:
             self._fails(day.key, next(iter(bad.values())))
-            rejections = [self._rejection(answer, acct, users[acct], why) for acct, why in bad.items()]
-            self._put_aside(day, rejections)
+        rejections += [self._rejection(answer, acct, users[acct], why) for acct, why in bad.items()]
+        self._put_aside(day, rejections, whole=True)
         before, payers = self._payers.of(day.key), payers_of(good)
         left_out = before.difference(users)
         new, known = digest(good), self._digests.get(day.key)
@@ -244,8 +254,8 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._payers.expect({day.key: payers})
         return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers)
 
-    def _users_of(self, day: AreaDay, said: list[Any]) -> Users:
-        """Return what the accounts paid by the orders of an answer. Orders that can't be used are rejected."""
+    def _users_of(self, day: AreaDay, said: list[Any]) -> tuple[Users, list[Rejection]]:
+        """Return what the accounts paid by the orders of an answer, and the orders that can't be used."""
         if self._orders is None:
             self._orders = KnownOrders(self._config.data / "state" / "orders.sqlite")
         known = self._orders.of(day.area.id, ids_of(said))
@@ -253,27 +263,43 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._orders.put(day.area.id, {id_: one for id_, one in found.items() if known.get(id_) != one})
         if rejected:
             self._fails(day.key, rejected[0].reason)
-            self._put_aside(day, [("", one.reason, msgspec.json.encode(one.raw)) for one in rejected])
-        return users_of_orders(found.values(), day.area.exchange)
+        rejections = [Rejection.of(one.reason, msgspec.json.encode(one.raw)) for one in rejected]
+        return users_of_orders(found.values(), day.area.exchange), rejections
 
-    def _rejection(
-        self, answer: Answer[AreaDay, DayAnswer], acct: str, paid: Any, reason: str
-    ) -> tuple[str, str, bytes]:
-        """Return an account's digest, why it was rejected, and the payment tuple that it would have made."""
+    def _rejection(self, answer: Answer[AreaDay, DayAnswer], acct: str, paid: Any, reason: str) -> Rejection:
+        """Return why an account was rejected, and the payment tuple that it would have made."""
         users = encoded({acct: paid})
-        return text_digest(users), reason, payment_tuple(answer.question, answer.at, users)
+        return Rejection(text_digest(users), reason, payment_tuple(answer.question, answer.at, users))
 
-    def _put_aside(self, day: AreaDay, found: list[tuple[str, str, bytes]]) -> None:
-        """Keep what can't be used, each once however often the interface says it: (digest, reason, raw)."""
-        known = self._state.put_aside.setdefault(day.key, [])
+    def _put_aside(self, day: AreaDay, found: list[Rejection], whole: bool = False) -> None:
+        """Keep what can't be used, each once however often the interface says it.
+
+        Args:
+            whole: this is all that is rejected of an answer: what was rejected before and is not in it any more has ended.
+        """
+        known = self._state.put_aside.get(day.key, [])
+        names = frozenset(one.name for one in found)
+        if whole and not names.issuperset(known):
+            self._ended[place(day.area.id, day.date)] = names
+            known = [name for name in known if name in names]
+            self._changed = True
         source = self._outbox.source(day.area.game)
         rejects: list[Reject] = []
-        for name, reason, raw in found:
-            name = name or text_digest(raw)
-            if name not in known:
-                known.append(name)
-                rejects.append(reject(NAME, source, f"{reason} (area {day.area.id}, {day.date})", raw))
+        for one in found:
+            if one.name not in known:
+                known.append(one.name)
+                reason = f"{one.reason}{place(day.area.id, day.date)}"
+                rejects.append(reject(NAME, source, reason, one.raw))
+        self._state.put_aside[day.key] = known
         self._reject(rejects)
+
+    def _end_rejections(self) -> None:
+        """Take off the list of rejected records what newer answers no longer have, or have so that it counts."""
+        if self._ended:
+            found = gevent.get_hub().threadpool.apply(waiting, (self._config.data,))
+            over = [one for one in found.values() if one.spout == NAME and ended(one, self._ended)]
+            self._rejected.put_all(counted_now(over))
+            self._ended.clear()
 
     def _answered(self, day: AreaDay, begun: float) -> None:
         if self._days.answered(day, begun):

@@ -175,7 +175,12 @@ def dismiss(config: Config, rejects: Iterable[Reject], why: str) -> None:
 
 def counted(config: Config, rejects: Iterable[Reject]) -> None:
     """Take records off the list that count now."""
-    _end(config, (msgspec.structs.replace(one, at=time.time(), replayed=True) for one in rejects))
+    _end(config, counted_now(rejects))
+
+
+def counted_now(rejects: Iterable[Reject]) -> Iterator[Reject]:
+    """Yield what takes records off the list that count now."""
+    return (msgspec.structs.replace(one, at=time.time(), replayed=True) for one in rejects)
 
 
 def _end(config: Config, rejects: Iterable[Reject]) -> None:

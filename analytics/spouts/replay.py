@@ -19,8 +19,9 @@ from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.mapping.lines import convert
 from analytics.spouts.piped import PipedStreams, putting_in
-from analytics.spouts.rejected import Reject, Rejected, waiting
+from analytics.spouts.rejected import Reject, Rejected, counted_now, waiting
 from analytics.spouts.rules import Rules
+from analytics.spouts.settledpayments import SOURCE, settled_payments
 from analytics.spouts.shares import Share, together
 
 _SKIPPED = "the mapping of its source skips such lines now"
@@ -30,8 +31,8 @@ _SKIPPED = "the mapping of its source skips such lines now"
 class Replayed:
     """What became of the records.
 
-    Those of ``payments``, ``roles`` and ``workers`` are not put in again. Only the interface's next answer can correct a payment or
-    role. The filter has accepted what a worker rejected, so it would drop it as repeated: a rebuild counts it.
+    Those of ``payments``, ``roles`` and ``workers`` are not put in again. Only the interface's next answer can correct a role, or a payment of
+    a day that it is still asked about. The filter has accepted what a worker rejected, so it would drop it as repeated: a rebuild counts it.
     """
 
     accepted: int = 0
@@ -43,7 +44,7 @@ class Replayed:
 
 
 def replay(config: Config, timeout: float = 60.0, accepted: AcceptedRecords | None = None) -> Replayed:
-    """Put in again every record that the gamelog spout rejected. What is accepted is listed no longer.
+    """Put in again every record that the gamelog spout rejected, and payments of settled days. What is accepted is listed no longer.
 
     Raise Unavailable where the broker does not answer, AnalyticsError while accts are forgotten.
 
@@ -81,6 +82,9 @@ def _replay(config: Config, timeout: float, accepted: AcceptedRecords | None) ->
                     msgspec.structs.replace(one, at=time.time(), dismissed=_SKIPPED) for one in skipped
                 )
                 outcome.rejected += len(group) - len(usable) - len(skipped)
+        counted = _put_payments(config, pipeline, refill, found, all_rules, timeout)
+        rejected.put_all(counted_now(counted))
+        outcome.payments -= len(counted)
         piped.accepted(journal, Ends(config, "stdin"))
     finally:
         refill.close()
@@ -110,6 +114,28 @@ def _put(
         pipeline.put(Work([together(shares, source)], []))
         _wait(pipeline, timeout)
     return usable, skipped
+
+
+def _put_payments(
+    config: Config,
+    pipeline: Pipeline,
+    accepted: AcceptedRecords,
+    found: list[Reject],
+    rules: Rules,
+    timeout: float,
+) -> list[Reject]:
+    """Return the payments of settled days that count, once they are accepted."""
+    usable: list[Reject] = []
+    shares: dict[int, Share] = {}
+    for one in settled_payments(config, found):
+        (share,) = convert(one.line, SOURCE, one.n, rules, int(time.time()))
+        usable += [one.reject] * len(share.ns)
+        if share.ns and accepted.unknown(SOURCE, [(one.n, one.n)]):
+            shares[one.n] = share
+    for share in shares.values():
+        pipeline.put(Work([share], []))
+    _wait(pipeline, timeout)
+    return usable
 
 
 def _wait(pipeline: Pipeline, timeout: float) -> None:
