@@ -41,11 +41,11 @@ def due(config: Config, now: float) -> Iterator[DigestDay]:
     """Yield the days of which a digest may be sent now: yesterday of each game, once its hour has come."""
     if not config.digest.to:
         return
-    hour, minute = map(int, config.digest.at.split(":"))
     for game, of in config.games.items():
         there = zone(of.timezone or config.timezone)
         today = there.start("day", int(now))
-        if now - today >= hour * 3600 + minute * 60:
+        # By the clock there: where it is changed today, as many hours have not passed since midnight.
+        if f"{there.local(int(now)):%H:%M}" >= config.digest.at:
             yield DigestDay(game, there, sign(of), there.day_after(today, -1))
 
 

@@ -17,6 +17,7 @@ SETTLE_SECONDS = 180
 
 CALLS = {"percent": percent}
 WEEK_DAYS = 7
+HALF_DAY = 43_200
 ENDED = "final"
 """The field with which a timer bolt says that a day has ended and its number is whole."""
 
@@ -85,7 +86,7 @@ class Rule:
             return []
         day = zone.start("day", start)
         days = [zone.day_after(day, -WEEK_DAYS * week) for week in range(1, self.section.weeks + 1)]
-        return [zone.start(self.period, one + start - day) for one in days]
+        return [zone.start(self.period, _at_clock(zone, one, _clock(zone, start))) for one in days]
 
     def judge(
         self, zone: Zone, values: Mapping[int, float | None], now: float, others: Iterable[Zone] = ()
@@ -119,3 +120,15 @@ class Rule:
             yield median, f"more than {section.falls:g} % below the usual"
         if section.rises is not None and value > median * (1 + section.rises / 100):
             yield median, f"more than {section.rises:g} % above the usual"
+
+
+def _clock(zone: Zone, ts: int) -> int:
+    """Return what the clock shows, in seconds since it showed midnight."""
+    local = zone.local(ts)
+    return local.hour * 3600 + local.minute * 60 + local.second
+
+
+def _at_clock(zone: Zone, day: int, clock: int) -> int:
+    """Return when the clock of a day shows a time; where it skips that, about then."""
+    guess = day + clock
+    return guess + (clock - _clock(zone, guess) + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from store_reader import StoreReader
 
+from analytics.alerts import digest
 from analytics.alerts import node as alerts_node
 from analytics.alerts.node import Alerts
 from analytics.alerts.rules import SETTLE_SECONDS
@@ -26,7 +27,7 @@ A, B = "a" * 24, "b" * 24
 class Fixture:
     """A node over a store in memory, whose channels are a list, and refuse while ``away``."""
 
-    def __init__(self, monkeypatch, alerts, digest=DigestSection()):
+    def __init__(self, monkeypatch, alerts, section=DigestSection()):
         self.store, self.sent, self.away, self.now = MemoryStore(), [], set(), NOW
         self.pictures = []
         monkeypatch.setattr(self.store, "close", lambda: None)
@@ -42,7 +43,7 @@ class Fixture:
                 ),
             },
             alerts=alerts,
-            digest=digest,
+            digest=section,
         )
         self.restart()
 
@@ -323,3 +324,21 @@ def test_no_picture_is_drawn_where_no_channel_takes_one(monkeypatch):
     fixture.now = DAY + 86_400 + 9 * 3600
     assert len(fixture.texts()) == 1
     assert fixture.pictures == [None]
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-03-29", "2026-10-25", "2026-06-01"], ids=["23 hours", "25 hours", "24 hours"]
+)
+@pytest.mark.parametrize("at", ["09:00", "23:30"])
+def test_the_digest_is_due_by_the_clock_of_its_zone(day, at):
+    config = Config(
+        timezone="Europe/Berlin",
+        games={"dl": Game(areas={A: AreaSection(plat="1")})},
+        digest=DigestSection(at=at, to=["ops"]),
+    )
+    hour, minute = map(int, at.split(":"))
+    berlin = zone("Europe/Berlin")
+    due_at = berlin.day_after(berlin.day_of(day), 1) - (24 - hour) * 3600 + minute * 60
+    assert list(digest.due(config, due_at - 1)) == []
+    (found,) = digest.due(config, due_at)
+    assert found.start == berlin.day_after(berlin.day_of(day), -1)

@@ -43,6 +43,27 @@ def test_what_is_compared_is_the_same_weekday_and_hour_across_a_clock_change():
     assert rule(below=1).compared(NEW_YORK, monday) == []
 
 
+@pytest.mark.parametrize("changed", ["2026-03-08", "2026-11-01"], ids=["23 hours", "25 hours"])
+def test_an_hour_of_a_day_with_a_clock_change_is_compared_with_those_that_the_clock_shows_the_same(
+    changed: str,
+) -> None:
+    for hour in NEW_YORK.starts(
+        "hour", day(changed, NEW_YORK), NEW_YORK.day_after(day(changed, NEW_YORK), 1) - 1
+    ):
+        before = rule("hour", falls=10, weeks=2).compared(NEW_YORK, hour)
+        shown = f"{NEW_YORK.local(hour):%a %H:%M}"
+        assert [f"{NEW_YORK.local(one):%a %H:%M}" for one in before] == [shown, shown]
+        monday_week = NEW_YORK.day_after(day(changed, NEW_YORK), 7)
+        at = next(
+            one
+            for one in NEW_YORK.starts("hour", monday_week, monday_week + 90_000)
+            if shown == f"{NEW_YORK.local(one):%a %H:%M}"
+        )
+        assert (
+            f"{NEW_YORK.local(rule('hour', falls=10, weeks=1).compared(NEW_YORK, at)[0]):%a %H:%M}" == shown
+        )
+
+
 @pytest.mark.parametrize(
     ("section", "value", "applies"),
     [
