@@ -72,7 +72,11 @@ def ids_of(said: Iterable[Any]) -> list[str]:
 
 
 def taken(
-    said: Iterable[Any], day: int, known: Mapping[str, Order], date: Callable[[int], str] = str
+    said: Iterable[Any],
+    day: int,
+    known: Mapping[str, Order],
+    date: Callable[[int], str] = str,
+    own: str | None = None,
 ) -> tuple[dict[str, Order], list[RejectedOrder]]:
     """Return the orders of an answer by id, in whatever order it names them, and those that are rejected.
 
@@ -83,6 +87,7 @@ def taken(
         day: the start of the day that was asked about.
         known: by id, what earlier answers said.
         date: returns what reasons call the day that starts at a time.
+        own: the currency of orders that name none; None: there is one currency, whatever names orders have for it.
     """
     found: dict[str, Order] = {}
     rejected: list[RejectedOrder] = []
@@ -92,7 +97,7 @@ def taken(
         try:
             order = _order(one, day)
             if before is not None:
-                order = _again(before, order, date)
+                order = _again(before, order, date, own)
         except RecordError as error:
             rejected.append(RejectedOrder(one, f"{error} for order {shown(id_)}"))
             if before is None or before.day != day:
@@ -151,15 +156,18 @@ def _order(value: Any, day: int) -> Order:
     return Order(day, value["acct"], cents(value["amount"]), currency, cents(refunded))
 
 
-def _again(before: Order, now: Order, date: Callable[[int], str]) -> Order:
+def _again(before: Order, now: Order, date: Callable[[int], str], own: str | None) -> Order:
     """Return what is known of an order after it was named again. Raise RecordError where that differs."""
     if before.day != now.day:
         raise RecordError(
             f"{WHERE}.order_id: expected an order of one day, got one of {date(before.day)} among those of {date(now.day)}"
         )
-    for name in ("acct", "amount", "currency"):
-        old, new = getattr(before, name), getattr(now, name)
+    found = {
+        "acct": (before.acct, now.acct),
+        "amount": (before.amount / 100, now.amount / 100),
+        "currency": (own, own) if own is None else (before.currency or own, now.currency or own),
+    }
+    for name, (old, new) in found.items():
         if old != new:
-            old, new = (one / 100 if name == "amount" else one for one in (old, new))
             raise unlike(f"{WHERE}.{name}", f"{shown(old)}, as before", new)
     return replace(now, refunded=max(before.refunded, now.refunded))

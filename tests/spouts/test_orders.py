@@ -26,7 +26,7 @@ def order(
 
 
 def users(said: list[Any], known: dict[str, Order] | None = None) -> tuple[dict[str, Any], list[str]]:
-    found, rejected = taken(said, DAY, known or {})
+    found, rejected = taken(said, DAY, known or {}, own="CNY")
     made = users_of_orders(found.values(), EXCHANGE)
     assert check(made, exchange=EXCHANGE, day="2026-03-01")[1] == {}
     return made, [one.reason for one in rejected]
@@ -74,7 +74,7 @@ def test_repeats_and_refunds_come_in_any_order(seed: int) -> None:
     [
         ({"amount": 7}, "$.orders.*.amount: expected 6.0, as before, got 7.0"),
         ({"acct": "bob"}, '$.orders.*.acct: expected "ann", as before, got "bob"'),
-        ({"currency": "USD"}, '$.orders.*.currency: expected "", as before, got "USD"'),
+        ({"currency": "USD"}, '$.orders.*.currency: expected "CNY", as before, got "USD"'),
         ({"amount": -1}, "$.orders.*.amount: expected number from 0"),
         ({"status": "open"}, "$.orders.*.status: expected one of paid, refunded"),
         ({"refunded": 6.01}, "$.orders.*.refunded: expected at most the amount, 6, got 6.01"),
@@ -85,6 +85,23 @@ def test_an_order_that_changes_is_rejected_and_stays_what_it_was(change: dict[st
     for said in ([order("1") | change], [order("1"), order("1") | change]):
         found, [why] = users(said, known)
         assert found["ann"]["amount"] == 6 and why.startswith(reason) and why.endswith('for order "1"')
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, {"currency": "CNY"}), ({"currency": "CNY"}, {})])
+def test_an_order_may_begin_to_name_the_currency_that_it_has(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    """Else its refund would be rejected with it."""
+    known = taken([order(1, **before)], DAY, {}, own="CNY")[0]
+    made, rejected = users([order(1, status="refunded", **after)], known)
+    assert rejected == [] and made["ann"]["refunded"] == 6
+
+
+def test_where_there_is_one_currency_its_names_do_not_matter() -> None:
+    known = taken([order(1)], DAY, {})[0]
+    for name in ("CNY", "RMB"):
+        known, rejected = taken([order(1, status="refunded", currency=name)], DAY, known)
+        assert rejected == [] and known["1"] == Order(DAY, "ann", 600, name, 600)
 
 
 def test_an_order_of_another_day_is_rejected() -> None:
