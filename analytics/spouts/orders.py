@@ -150,6 +150,8 @@ def _order(value: Any, day: int) -> Order:
     refunded = value.get("refunded")
     if refunded is None:
         refunded = value["amount"] if value["status"] == "refunded" else 0
+    if not refunded and value["amount"] and value["status"] == "refunded":
+        raise unlike(f"{WHERE}.refunded", "above 0 or missing where the status is refunded", refunded)
     if refunded > value["amount"]:
         raise unlike(f"{WHERE}.refunded", f"at most the amount, {shown(value['amount'])}", refunded)
     currency = value.get("currency") or ""

@@ -78,6 +78,10 @@ def test_repeats_and_refunds_come_in_any_order(seed: int) -> None:
         ({"amount": -1}, "$.orders.*.amount: expected number from 0"),
         ({"status": "open"}, "$.orders.*.status: expected one of paid, refunded"),
         ({"refunded": 6.01}, "$.orders.*.refunded: expected at most the amount, 6, got 6.01"),
+        (
+            {"status": "refunded", "refunded": 0},
+            "$.orders.*.refunded: expected above 0 or missing where the status is refunded, got 0",
+        ),
     ],
 )
 def test_an_order_that_changes_is_rejected_and_stays_what_it_was(change: dict[str, Any], reason: str) -> None:
