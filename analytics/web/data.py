@@ -37,6 +37,7 @@ class Data:
         clock: the time, in Unix seconds.
         bolts: the bolts whose documents there are, by name.
         counts: requests answered, and those that failed, for ``status``.
+        formerly: up to when documents may be gone of collections that are no longer dropped, once that was read.
     """
 
     config: Config
@@ -48,6 +49,7 @@ class Data:
     counts: Counter[str] = field(default_factory=Counter)
     entries: Store | None = None
     viewer: Viewer = UNLIMITED
+    formerly: list[dict[str, int]] = field(default_factory=list)
 
     @cached_property
     def live(self) -> LiveRecords:
@@ -97,20 +99,28 @@ class Data:
         )  # fmt: skip
         if EXCLUDED in self.bolts:
             place = replace(place, excluded=self._excluded(place))
-        if self.config.documents.keep_days:
-            place = replace(place, dropped=self._dropped(place))
-        return place
+        return replace(place, dropped=self._dropped(place))
 
     def _dropped(self, place: Place) -> dict[str, date]:
         """Return, by collection, the first day that is kept, where that is not the first of a place. Totals are kept."""
-        names = [
-            name
-            for name in self.config.documents.keep_days
+        now = Horizons.load(self.store, names).until if (names := self.config.documents.keep_days) else {}
+        days = {
+            name: date_of(place.local, ts)
+            for name, ts in (self._dropped_formerly() | now).items()
             if not (place.is_whole and self.bolts[name].totals)
-        ]
-        until = Horizons.load(self.store, names).until
-        days = {name: date_of(place.local, ts) for name, ts in until.items()}
+        }
         return {name: day for name, day in days.items() if day > place.first}
+
+    def _dropped_formerly(self) -> dict[str, int]:
+        """Return up to when documents may be gone of collections that the configuration no longer drops: that does not change."""
+        if not self.formerly:
+            names = [
+                name
+                for name, bolt in self.bolts.items()
+                if bolt.period and name not in self.config.documents.keep_days
+            ]
+            self.formerly.append(Horizons.load(self.store, names).until)
+        return self.formerly[0]
 
     def _excluded(self, place: Place) -> int:
         """Return the most accts that were excluded on one day of a place, those of its areas added up."""

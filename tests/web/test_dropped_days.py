@@ -15,12 +15,14 @@ from analytics.web.data import Data
 START = zone("Asia/Shanghai").day_of("2026-03-10")
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory):
+@pytest.fixture(scope="module", params=[True, False], ids=["dropped now", "no longer dropped"])
+def client(tmp_path_factory, request):
     config = Config(
         data=Path(tmp_path_factory.mktemp("data")),
         games={"dl": Game(areas={"one": AreaSection(plat="p")})},
-        documents=DocumentsSection({"loginhour": 60, "payorderdetail": 60, "shop": 60}),
+        documents=DocumentsSection(
+            {"loginhour": 60, "payorderdetail": 60, "shop": 60} if request.param else {}
+        ),
     )
     store = MemoryStore()
     for name in ("loginhour", "payorderdetail"):
