@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from analytics.core.exchange import Exchange
+from analytics.core.periods import Zone
 from analytics.core.schema import fields_of, shown, unlike
 from analytics.core.tuples import MOST_MONEY, Player, Text, cents
 from analytics.errors import RecordError
 
 MONEY = msgspec.Meta(ge=0, le=MOST_MONEY)
 WHERE = "$.orders.*"
+HALF_DAY = 43_200
 
 
 class _OrderFields(msgspec.Struct):
@@ -39,6 +41,11 @@ class Order:
     amount: int
     currency: str
     refunded: int
+
+    def in_zone(self, zone: Zone) -> "Order":
+        """Return the same with the start of its day in this zone, less than half a day from that in its former one."""
+        start = zone.start("day", self.day + HALF_DAY)
+        return self if start == self.day else replace(self, day=start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,6 +259,8 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         if self._orders is None:
             self._orders = KnownOrders(self._config.data / "state" / "orders.sqlite")
         known = self._orders.of(day.area.id, ids_of(said))
+        # Where the area's zone was changed, days begin at other times now.
+        known = {id_: one.in_zone(day.area.zone) for id_, one in known.items()}
         own = day.area.exchange.own if day.area.exchange else None
         found, rejected = taken(said, day.ts, known, partial(local_day, day.area), own)
         self._orders.put(day.area.id, {id_: one for id_, one in found.items() if known.get(id_) != one})

@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from polling import RunningBroker, Spouts
+from polling import RunningBroker, Spouts, step_until
 from test_payment import DAY, NOON, Till, rounds, users
 
 from analytics.broker.clients import Refill
 from analytics.config import AreaSection, Config, Game, Interface, areas
-from analytics.spouts.payment import PaymentSpout
+from analytics.spouts.payment import PaymentSpout, PaymentState
+from analytics.spouts.positions import StateFile
 from analytics.spouts.rejected import waiting
 from analytics.spouts.replay import Replayed, replay
 
@@ -40,6 +41,11 @@ class Interviewed:
         self.config = msgspec.structs.replace(self.config, payment=payment)
         return PaymentSpout(self.config, areas(self.config))
 
+    def restart(self, config: Config) -> None:
+        self._spouts.stop(self.node)
+        self.config = config
+        self.node = self._spouts()
+
     def says(self, *orders: dict[str, Any], now: int = NOON) -> None:
         self.till.now = now
         self.till.paid[AREA, DATE] = {"orders": list(orders)}
@@ -48,6 +54,8 @@ class Interviewed:
     def settles(self, *orders: dict[str, Any]) -> None:
         """Say this after the day is over, and end the spout, which keeps its state."""
         self.says(*orders, now=SETTLED)
+        file = StateFile(self.config.data / "state" / "payment.json")
+        step_until(self.node, lambda: file.load(PaymentState).settled.get(AREA, 0) >= DAY)
         self._spouts.stop(self.node)
 
     def newest(self) -> dict[str, Any]:
@@ -102,6 +110,16 @@ def test_an_order_without_a_rate_leaves_the_accounts_others(suite: Interviewed) 
         f'"ann" (area {AREA}, {DATE})',
         f'"bob" (area {AREA}, {DATE})',
     ]
+
+
+@pytest.mark.parametrize("timezone", ["Europe/London", "Pacific/Auckland"])
+def test_an_order_keeps_its_day_where_the_zone_of_its_area_changes(suite: Interviewed, timezone: str) -> None:
+    suite.says(order("1", 3))
+    game = msgspec.structs.replace(suite.config.games["dl"], timezone=timezone)
+    suite.restart(msgspec.structs.replace(suite.config, games={"dl": game}))
+    suite.says(order("1", 3) | {"status": "refunded"}, order("2", 5))
+    assert suite.rejected() == []
+    assert suite.newest() == {"ann": {"times": 2, "amount": 8, "refunded": 3, "currency": "CNY"}}
 
 
 def test_what_a_newer_answer_corrects_leaves_the_list(suite: Interviewed) -> None:
