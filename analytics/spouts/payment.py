@@ -35,8 +35,8 @@ from analytics.spouts.paid import (
 from analytics.spouts.payers import Accts, Payers
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer
 from analytics.spouts.polling import PollingSpout, PollingState
-from analytics.spouts.putaside import Rejection, ended, place
 from analytics.spouts.rejected import Reject, counted_now, reject, waiting
+from analytics.spouts.rejected_payments import Rejection, ended, place
 from analytics.spouts.schemas import schemas_of
 
 NAME = "payment"

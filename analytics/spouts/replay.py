@@ -21,7 +21,7 @@ from analytics.spouts.mapping.lines import convert
 from analytics.spouts.piped import PipedStreams, putting_in
 from analytics.spouts.rejected import Reject, Rejected, counted_now, waiting
 from analytics.spouts.rules import Rules
-from analytics.spouts.settledpayments import SOURCE, settled_payments
+from analytics.spouts.settled_payments import SOURCE, settled_payments
 from analytics.spouts.shares import Share, together
 
 _SKIPPED = "the mapping of its source skips such lines now"
