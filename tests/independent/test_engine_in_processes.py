@@ -9,7 +9,7 @@ from random import Random
 import gevent
 import pytest
 from databases import Database
-from forms import THOROUGH, long_form
+from forms import long_form
 from msgspec.structs import replace
 from near_engine import NearEngine, differing
 from near_suite import config_of
@@ -22,7 +22,7 @@ from analytics.engine.live import EngineDriver
 from analytics.errors import Unavailable
 from analytics.store import open_store
 
-RECORDS = [one.record for one in sent(3, AUTUMN)][: 900 if THOROUGH else 300]
+RECORDS = [one.record for one in sent(3, AUTUMN)][:900]
 
 
 @pytest.fixture
@@ -80,6 +80,19 @@ def test_processes(killing: bool, config: Config) -> None:
     driver.close()
     assert list((config.data / "engine").iterdir()) == []
     store.close()
+
+
+def test_a_process_does_one_task_after_the_other(config: Config) -> None:
+    engine = NearEngine(config, Random(3), 2_000, 20_000, open_store(config))
+    processes = LocalEngine(1)
+    driver = engine.driver(engine=processes)
+    engine.journal(RECORDS[:200])
+    finish(driver)
+    engine.journal(RECORDS[200:300])
+    finish(driver)
+    assert differing(engine.expected(), engine.documents()) == []
+    assert processes.state()["tasks_lost"] == 0
+    driver.close()
 
 
 def test_a_journal_that_is_gone(config: Config) -> None:

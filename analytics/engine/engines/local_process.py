@@ -15,6 +15,7 @@ def main(descriptor: int) -> None:
     """Do tasks that come in at a socket."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the engine
     with socket.socket(fileno=descriptor) as connection:
+        connection.setblocking(True)  # an engine whose process is patched by gevent has made it otherwise
         try:
             context: Context = receive(connection)
             process = context.process()
