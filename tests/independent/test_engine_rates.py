@@ -42,7 +42,7 @@ def with_other_rates(config: Config) -> Config:
 
 def reported(config: Config, engine: NearEngine) -> bool:
     return any(
-        "were converted at other rates than now" in one for one in contradictions(config, engine.store)
+        "were converted at other rates than now" in one.text for one in contradictions(config, engine.store)
     )
 
 
