@@ -56,7 +56,7 @@ class Guest:
         return subprocess.run(
             self.entering(*command),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-            text=True, check=False, timeout=400, cwd="/",
+            text=True, check=False, timeout=1500, cwd="/",
             env={**ENVIRONMENT, "HOME": "/root", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/srv/wheels"},
         )  # fmt: skip
 

@@ -42,7 +42,7 @@ def run(*command: str | Path) -> Done:
     return subprocess.run(
         [str(word) for word in command],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-        text=True, check=False, timeout=400, env=ENVIRONMENT, cwd="/",
+        text=True, check=False, timeout=1500, env=ENVIRONMENT, cwd="/",
     )  # fmt: skip
 
 

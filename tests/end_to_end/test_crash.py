@@ -22,7 +22,7 @@ SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "8")
 LEAST_KILLS = 3
 
 
-SPARK_SECONDS, SPARK_PAUSE = 20, 3
+SPARK_SECONDS, SPARK_PAUSE = 40, 3
 """Executors take some seconds to start: killed too often, they would never do anything."""
 
 
