@@ -151,16 +151,20 @@ def mail_server(got):
     return server
 
 
-def test_mail_goes_to_all_recipients():
-    got = []
-    server = mail_server(got)
-    channel = ChannelSection(
+def mail_channel(server, *recipients):
+    return ChannelSection(
         kind="mail",
         server=f"127.0.0.1:{server.server_port}",
         security="none",
         sender="suite@example.org",
-        recipients=["a@example.org", "b@example.org"],
+        recipients=list(recipients),
     )
+
+
+def test_mail_goes_to_all_recipients():
+    got = []
+    server = mail_server(got)
+    channel = mail_channel(server, "a@example.org", "b@example.org")
     send(channel, "few, area ä: 80\nmore", {})
     with gevent.Timeout(600):
         while got[-1:] != [b"."]:
@@ -170,13 +174,7 @@ def test_mail_goes_to_all_recipients():
         b"rcpt TO:<b@example.org>",
     ]
     assert any(line.startswith(b"Subject: ") for line in got)
-    refused = ChannelSection(
-        kind="mail",
-        server=channel.server,
-        security="none",
-        sender="suite@example.org",
-        recipients=["nobody@example.org"],
-    )
+    refused = mail_channel(server, "nobody@example.org")
     with pytest.raises(Unavailable, match=r"the mail server 127.0.0.1:.*no such user"):
         send(refused, "few", {})
     server.stop()
@@ -185,13 +183,7 @@ def test_mail_goes_to_all_recipients():
 def test_a_mail_has_the_picture_in_it_and_its_numbers_as_text():
     got = []
     server = mail_server(got)
-    channel = ChannelSection(
-        kind="mail",
-        server=f"127.0.0.1:{server.server_port}",
-        security="none",
-        sender="suite@example.org",
-        recipients=["a@example.org"],
-    )
+    channel = mail_channel(server, "a@example.org")
     send(channel, "dl & ä, 2026-03-09\nrevenue: ¥1", {}, PICTURE)
     with gevent.Timeout(600):
         while got[-1:] != [b"."]:
