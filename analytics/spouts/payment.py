@@ -103,9 +103,8 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._others = read_otherwise(schemas_of(config))
         self._orders: KnownOrders | None = None  # made when the first order comes
         self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
-        self._ended: dict[
-            str, frozenset[str]
-        ] = {}  # by place, what is still rejected where something was before
+        self._ended: dict[str, frozenset[str]] = {}
+        """By place, what is still rejected where something was before."""
 
     def start(self) -> None:
         super().start()
