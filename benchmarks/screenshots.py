@@ -137,4 +137,4 @@ def _take(address: str, folder: Path, paths: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="benchmarks/screenshots")
