@@ -61,6 +61,13 @@ MISPLACED = """() => {
 """Contents of tables that leave their cell or lie over the next one, an active tab that is hidden, a page that is too wide."""
 
 
+LOW = 480
+IN_SIGHT = """() => {
+  const [list, tab] = [".rail nav", ".rail nav a[aria-current]"].map((one) => document.querySelector(one).getBoundingClientRect());
+  return tab.top >= list.top && tab.bottom <= list.bottom + 1;
+}"""
+
+
 def main(chromium: str) -> None:
     """Serve the month, and look at it."""
     month = a_month(Path(tempfile.mkdtemp()))
@@ -114,6 +121,7 @@ def main(chromium: str) -> None:
             if width > 1000:
                 seen["in Chinese"] = in_chinese(page, f"http://127.0.0.1:{server.server_port}")
                 context.clear_cookies()
+                seen["low window"] = in_sight(page, f"http://127.0.0.1:{server.server_port}")
                 seen["in place"] = in_place(page, f"http://127.0.0.1:{server.server_port}")
             context.close()
         browser.close()
@@ -141,6 +149,18 @@ def misplaced(page: Page) -> dict[str, list[str]]:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         found[str(width)] = page.evaluate(MISPLACED)
+    return found
+
+
+def in_sight(page: Page, address: str) -> list[bool]:
+    """Return whether the active tab of the first and the last page is in its list's sight, in a low window."""
+    page.set_viewport_size({"width": 1280, "height": LOW})
+    found = []
+    for one in (PAGES[0], PAGES[-1]):
+        page.goto(f"{address}{one.path}")
+        page.wait_for_selector(DRAWN, state="attached")
+        found.append(page.evaluate(IN_SIGHT))
+    page.set_viewport_size({"width": 1280, "height": 900})
     return found
 
 

@@ -39,21 +39,21 @@ def filled_store() -> MemoryStore:
         for game, some in GAMES.items():
             numbers = {"dau": 100 - n, "wau": 200, "mau": 300, "reg": 9, "payers": 5, "revenue": 40 + n, "pay_count": 6, "open_day": 40 - n}  # fmt: skip
             total = {"game": game, "scope": "game", "plat": "", "ts": ts, "final": True, **numbers}
-            _put(store, "kpi_total", f"game:{game}:{ts}", total)
-            _put(store, "activeday_total", f"game:{game}:{ts}", total | {"new_ac_user": 3})
+            put(store, "kpi_total", f"game:{game}:{ts}", total)
+            put(store, "activeday_total", f"game:{game}:{ts}", total | {"new_ac_user": 3})
             for area, plat in some.items():
                 document = {"game": game, "area": area, "plat": plat, "ts": ts, "final": True, **numbers}
-                _put(store, "kpi", f"{area}:{ts}", document | {"dau": 10 + n})
+                put(store, "kpi", f"{area}:{ts}", document | {"dau": 10 + n})
     ts = start(LAST)
     for game, area, plat in (("dl", "s1", "2001"), ("wsdx", "w1", "3001")):
         where = {"game": game, "area": area, "plat": plat}
-        _put(store, "loginday", f"{area}:{ts}", {**where, "ts": ts, "count": 1, "userlist": [f"acct of {game}"]})  # fmt: skip
+        put(store, "loginday", f"{area}:{ts}", {**where, "ts": ts, "count": 1, "userlist": [f"acct of {game}"]})  # fmt: skip
         paid = {"pay_count": 1, "pay_amout": 9, "pay_days": 1, "first_pay": ts, "last_pay": ts}
-        _put(store, "userpay", f"{area}:rich", {**where, **paid, "acct": f"rich of {game}", "rest_yuanbao": 0, "used_yuanbao": 0})  # fmt: skip
+        put(store, "userpay", f"{area}:rich", {**where, **paid, "acct": f"rich of {game}", "rest_yuanbao": 0, "used_yuanbao": 0})  # fmt: skip
     return store
 
 
-def _put(store: MemoryStore, collection: str, id: str, document: dict[str, Any]) -> None:
+def put(store: MemoryStore, collection: str, id: str, document: dict[str, Any]) -> None:
     store.write(collection, [Write(id, {**document, "_id": id, "_v": 1}, 0)])
 
 

@@ -74,6 +74,10 @@ def test_a_narrow_page_folds_its_filter_up_until_it_is_opened(seen):
     assert seen["folded"] == [False, True, True]
 
 
+def test_the_active_tab_is_in_sight_where_the_list_of_pages_does_not_fit(seen):
+    assert seen["low window"] == [True, True]
+
+
 def test_a_filter_changes_numbers_in_place(seen):
     found = seen["in place"]
     assert (found["rows"], found["open"], found["same"]) == (7, True, "yes")

@@ -18,6 +18,7 @@ from analytics.web.page import DashboardPage, Panel
 from analytics.web.place import NothingThere
 from analytics.web.reading.arithmetic import change
 from analytics.web.reading.figures import NOTHING, Figures, figures
+from analytics.web.reading.hours import change_until_now, hours_of_two_days
 from analytics.web.tables import Table
 from analytics.web.translation import Translate, msg
 
@@ -41,7 +42,11 @@ class GameRow(msgspec.Struct, frozen=True, kw_only=True):
     dau: Annotated[int, means("The accts that logged in on the day, each counted once.", "DAU")]
     change: Annotated[
         Change | None,
-        means("By how many percent the last day's active accts exceed those of the day before; nothing if those were 0.", "Change"),
+        means(
+            "By how many percent the last day's active accts exceed those of the day before. While the day goes on: by how many percent the "
+            "log-ins of its hours that have ended exceed those of the same hours of the day before. Nothing if those were 0.",
+            "Change",
+        ),
     ]  # fmt: skip
     mau: Annotated[int, means("The accts that logged in on the day or the 29 days before, each counted once.", "MAU")]  # fmt: skip
     reg: Annotated[int, means("The accts that signed up on the day, each counted once.", "Sign-ups")]
@@ -108,17 +113,23 @@ def _look(data: Data, game: str, options: GamesOptions) -> Look:
 def _row(data: Data, look: Look, by_day: dict[date, Figures]) -> GameRow:
     place = look.place
     last, before = (by_day.get(place.last - timedelta(days=n), NOTHING) for n in range(2))
+    final = place.ended(place.last)
     return filled(
         GameRow,
         last,
         game=place.game,
         currency=sign(data.config.games[place.game]),
         day=str(place.last),
-        change=change(last.dau, before.dau),
+        change=change(last.dau, before.dau) if final else _change_until_now(look),
         revenue_sum=round(sum(one.revenue for one in by_day.values()), 2),
         excluded=place.excluded,
-        final=place.ended(place.last),
+        final=final,
     )
+
+
+def _change_until_now(look: Look) -> float | None:
+    hours = hours_of_two_days(look, "loginhour", {"logins": "count"})
+    return change_until_now((one["logins_today"], one["logins_yesterday"]) for one in hours)
 
 
 def _days(drawn: Sequence[tuple[Look, dict[date, Figures]]]) -> Iterator[GamesDay]:

@@ -27,7 +27,7 @@ from analytics.web.page import DashboardPage, Panel, against_day_before
 from analytics.web.place import ONE_DAY, Place, start_of
 from analytics.web.reading.arithmetic import change
 from analytics.web.reading.figures import NOTHING, Figures, figures
-from analytics.web.reading.hours import hours_of_two_days
+from analytics.web.reading.hours import change_until_now, hours_of_two_days
 from analytics.web.tables import ACCTS, Table
 from analytics.web.translation import Translate, msg
 
@@ -190,12 +190,12 @@ def until_now(hours: list[Hour]) -> tuple[str, dict[str, float | None]]:
     begun = [hour for hour in hours if hour.logins_today is not None]
     if len(begun) < 2:  # no hour has ended
         return "", {}
-    changes = {}
-    for tile, name in (("dau", "logins"), ("reg", "signups")):
-        today, yesterday = (
-            sum(getattr(hour, f"{name}_{day}") or 0 for hour in begun[:-1]) for day in ("today", "yesterday")
+    changes = {
+        tile: change_until_now(
+            (getattr(hour, f"{name}_today"), getattr(hour, f"{name}_yesterday")) for hour in hours
         )
-        changes[tile] = change(today, yesterday)
+        for tile, name in (("dau", "logins"), ("reg", "signups"))
+    }
     return begun[-1].hour, changes
 
 

@@ -1,12 +1,13 @@
 """The hours of two days beside each other, by what a clock on the wall shows."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from analytics.web.look import Look
 from analytics.web.place import ONE_DAY, Place, start_of
+from analytics.web.reading.arithmetic import change
 
 
 def hours_of_two_days(look: Look, collection: str, fields: Mapping[str, str]) -> Iterator[dict[str, Any]]:
@@ -24,6 +25,21 @@ def hours_of_two_days(look: Look, collection: str, fields: Mapping[str, str]) ->
                 for name, sum_ in zip(fields, sums, strict=True)
             }
         yield row
+
+
+def change_until_now(hours: Iterable[tuple[int | None, int | None]]) -> float | None:
+    """Return by how many percent the hours of a day that have ended exceed the same hours of the day before.
+
+    Args:
+        hours: of each hour of the clock a number of the day and one of the day before; None where it has not begun. The last one of the day
+            that has begun goes on.
+
+    Returns:
+        None if no hour has ended, or nothing was counted in those of the day before.
+    """
+    begun = [(today, before or 0) for today, before in hours if today is not None]
+    today, before = (sum(numbers) for numbers in zip(*begun[:-1], strict=True)) if len(begun) > 1 else (0, 0)
+    return change(today, before)
 
 
 def clock_hours(place: Place) -> Iterator[tuple[str, int | None, int | None]]:

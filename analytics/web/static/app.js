@@ -186,5 +186,12 @@ document.addEventListener("click", (event) => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts(true));
 
+// Pages --------------------------------------------------------------------------------------------------------------
+
+// In a low window the list of pages is longer than its place.
+const list = document.querySelector(".rail nav");
+const current = list?.querySelector("[aria-current]");
+if (current) list.scrollTop += Math.max(0, current.getBoundingClientRect().bottom - list.getBoundingClientRect().bottom);
+
 names();
 charts();
