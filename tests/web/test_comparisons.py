@@ -1,14 +1,18 @@
 """Comparisons: any chart beside another period, area or plat, each number where its counterpart is."""
 
 import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from entering import LAST, SPAN, dashboard, sources
+from entering import LAST, SPAN, dashboard, put, sources, start
 from flask.testing import FlaskClient
 
+from analytics.store.store import AREAS
 from analytics.web.figures import figures
 from analytics.web.pages import PAGES
+from analytics.web.reading.figures import ADDED
 
 DAYS = 14
 
@@ -86,3 +90,21 @@ def test_figures_draw_what_is_compared_and_mark_days_and_hours() -> None:
         assert f'"{chart.name}.compared"' in drawn
         assert ('"total"' in drawn) == (len(chart.compared) < len(chart.series) and kind[1])
         assert (f'"{chart.name}.marks"' in drawn) == (chart.x != "word")
+
+
+def test_an_area_whose_day_goes_on_is_compared_with_nothing(tmp_path: Path) -> None:
+    app, data, clock = dashboard(tmp_path)
+    for day, dau in ((LAST - timedelta(days=1), 40), (LAST, 30)):
+        row = {"game": "dl", "scope": "game", "plat": "", "ts": start(day), "areas": ["s1"], "dau": [dau]}
+        put(
+            data.entries, AREAS, f"game:dl:{start(day)}", row | {name: [0] for name in ADDED if name != "dau"}
+        )
+    client = app.test_client()
+
+    def change() -> float | None:
+        rows = client.get(f"/api/v1/areas?game=dl&{SPAN}").json["rows"]
+        return next(row["change"] for row in rows if row["area"] == "s1")
+
+    assert change() is None
+    clock.now = start(LAST) + 86_400
+    assert change() == -25.0

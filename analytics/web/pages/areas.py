@@ -64,7 +64,7 @@ class AreaRow(msgspec.Struct, frozen=True, kw_only=True):
     change: Annotated[
         Change | None,
         means(
-            "By how many percent the last day's active accts exceed those of the day before; nothing if those were 0.",
+            "By how many percent the last day's active accts exceed those of the day before. Nothing while the day goes on, or if those were 0.",
             "Change",
         ),
     ]
@@ -187,6 +187,7 @@ class AreaRows:
         for area, dau, revenue in zip(areas, days, paid, strict=False):
             now, before = self._now.get(area.id, NOTHING), self._before.get(area.id, NOTHING)
             opened = self._opened.get(area.id)
+            final = start_of(area.zone, place.last + ONE_DAY) <= place.now
             yield filled(
                 AreaRow,
                 now,
@@ -198,8 +199,8 @@ class AreaRows:
                 opened=str(opened) if opened else None,
                 open_day=self._open_day(area),
                 dau_before=before.dau,
-                change=change(now.dau, before.dau),
-                final=start_of(area.zone, place.last + ONE_DAY) <= place.now,
+                change=change(now.dau, before.dau) if final else None,
+                final=final,
                 dau_days=dau,
                 revenue_days=revenue,
             )
@@ -255,7 +256,7 @@ def with_cells(answer: AreasAnswer, shown: Callable[[Any, str], str]) -> Iterato
         parts: list[str] = []
         for column, opening in CELLS:
             value = getattr(row, column.field)
-            text = changed(value, row.final) if column.kind == "change" else shown(value, column.kind)
+            text = changed(value) if column.kind == "change" else shown(value, column.kind)
             parts += (opening, escape(text) if column.is_text else text, "</td>")
             if column.field in SPARKS:
                 parts.append(
