@@ -26,6 +26,11 @@ def number(value: float) -> str:
     return f"{value:,.{2 if abs(value) >= 1 else 4}f}".replace("-", "−")
 
 
+def decimal(value: float) -> str:
+    """Return an average or a median with two decimals, as all of its column have them: 6,130.00."""
+    return f"{value:,.2f}".replace("-", "−")
+
+
 def money(value: float, currency: str = "") -> str:
     """Return an amount with two decimals behind its currency: ¥1,234.50."""
     return f"{'−' if value < 0 else ''}{currency}{abs(value):,.2f}"
@@ -64,6 +69,7 @@ def text(value: object) -> str:
 SHOWN: dict[str, Callable[..., str]] = {
     "count": count,
     "number": number,
+    "decimal": decimal,
     "money": money,
     "amount": text,
     "percent": percent,

@@ -38,7 +38,7 @@ class FunnelCohort(FunnelStep, frozen=True, kw_only=True):
     """A step of a funnel, of the accts that signed up on one day."""
 
     day: Annotated[Date, labelled("Cohort")]
-    median_minutes: Annotated[float | None, means("The median time from the sign-up to the step, of those who reached it; nothing for several areas together.", "Median minutes", "number")]  # fmt: skip
+    median_minutes: Annotated[float | None, means("The median time from the sign-up to the step, of those who reached it; nothing for several areas together.", "Median minutes", "decimal")]  # fmt: skip
     final: Final
 
 

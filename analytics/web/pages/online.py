@@ -25,7 +25,7 @@ class OnlineDay(msgspec.Struct, frozen=True, kw_only=True):
     """One day; null: nothing is known, or it can't be said of several areas together."""
 
     day: Date
-    acu: Annotated[float | None, means("The players online on average, over the minutes in which the number is known.", "ACU", "number")]  # fmt: skip
+    acu: Annotated[float | None, means("The players online on average, over the minutes in which the number is known.", "ACU", "decimal")]  # fmt: skip
     pcu: Annotated[int | None, means("The most players online at the same time: of a plat or game the peak of the sum over its areas.", "PCU")]  # fmt: skip
     peak_at: Annotated[str | None, means("When the first minute with that number began, in the time zone that the page names.", "Peak at", "text")]  # fmt: skip
     minutes: Annotated[int | None, means("The minutes of the day in which the number of players is known.", "Minutes known")]  # fmt: skip
@@ -36,9 +36,9 @@ class OnlineHour(msgspec.Struct, frozen=True, kw_only=True):
     """One hour of the clock, of the last day of the scope and of the day before; null: nothing is known."""
 
     hour: Annotated[str, means("The start of the hour, 00:00 to 23:00, in the time zone that the page names.", "Hour")]  # fmt: skip
-    acu_today: Annotated[float | None, means("The players online on average in the hour.", "ACU", "number")]
+    acu_today: Annotated[float | None, means("The players online on average in the hour.", "ACU", "decimal")]
     pcu_today: Annotated[int | None, means("The most players online at the same time in the hour.", "PCU")]
-    acu_yesterday: Annotated[float | None, means("The players online on average in that hour of the day before.", "ACU, day before", "number")]  # fmt: skip
+    acu_yesterday: Annotated[float | None, means("The players online on average in that hour of the day before.", "ACU, day before", "decimal")]  # fmt: skip
     pcu_yesterday: Annotated[int | None, means("The most players online at the same time in that hour of the day before.", "PCU, day before")]  # fmt: skip
 
 
@@ -49,8 +49,8 @@ class SessionDay(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Annotated[int, means("The sessions that began on the day.", "Sessions")]
     accts: Annotated[int, means("The accts that had these sessions.", "Accts")]
     median_minutes: Annotated[int | None, means("Half of the sessions were no longer than so many minutes, rounded up; null: none has ended.", "Median minutes")]  # fmt: skip
-    playtime: Annotated[float, means("The minutes that an acct played on average, in these sessions.", "Minutes per acct", "number")]  # fmt: skip
-    hours: Annotated[float, means("The hours of all these sessions together.", "Hours in all", "number")]
+    playtime: Annotated[float, means("The minutes that an acct played on average, in these sessions.", "Minutes per acct", "decimal")]  # fmt: skip
+    hours: Annotated[float, means("The hours of all these sessions together.", "Hours in all", "decimal")]
     open: Annotated[int, means("Those of the sessions that have not ended; their lengths do not count yet.", "Not ended")]  # fmt: skip
     ended_by_login: Annotated[int, means("Sessions without a logout, ended by the next login of the acct.", "Ended by login")]  # fmt: skip
     ended_by_limit: Annotated[int, means("Sessions without a logout, ended by the limit of the configuration.", "Ended by limit")]  # fmt: skip
@@ -145,7 +145,7 @@ LENGTHS = Chart(
     "Time played",
     "day",
     (
-        Series("playtime", "Minutes per acct", 1, "number"),
+        Series("playtime", "Minutes per acct", 1, "decimal"),
         Series("median_minutes", "Median minutes of a session", 2),
     ),
     rows=lambda answer: answer.sessions,
