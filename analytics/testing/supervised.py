@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import gevent
+from gevent.lock import Semaphore
 
 from analytics.runtime.suite import Suite
 from analytics.testing.service import Service
@@ -25,7 +26,8 @@ class Supervised:
         self.ended: Counter[str] = Counter()
         self.deaths: list[float] = []
         self._suite = suite
-        self._down: set[str] = set()
+        # Whether a process runs is not known at once: others may kill or restart it meanwhile.
+        self._turn = Semaphore()
         self._watching = gevent.spawn(self._watch_for_ever)
 
     def close(self) -> None:
@@ -36,22 +38,22 @@ class Supervised:
     def killed(self, names: Iterable[str]) -> Iterator[None]:
         """Kill these processes, and start them again at the end of the block."""
         names = list(names)
-        self._down.update(names)
-        self.deaths.append(time.monotonic())
-        for name in names:
-            self._suite.kill(name)
-        self.deaths.append(time.monotonic())
-        try:
-            yield
-        finally:
+        with self._turn:
+            self.deaths.append(time.monotonic())
             for name in names:
-                self._suite.restart(name, wait=False)
-            self._down.difference_update(names)
+                self._suite.kill(name)
+            self.deaths.append(time.monotonic())
+            try:
+                yield
+            finally:
+                for name in names:
+                    self._suite.restart(name, wait=False)
 
     def _watch_for_ever(self) -> None:
         while True:
             gevent.sleep(LOOK_SECONDS)
-            for name in self._suite.names:
-                if name not in self._down and not self._suite.runs(name):
-                    self.ended[name] += 1
-                    self._suite.restart(name, wait=False)
+            with self._turn:
+                for name in self._suite.names:
+                    if not self._suite.runs(name):
+                        self.ended[name] += 1
+                        self._suite.restart(name, wait=False)
