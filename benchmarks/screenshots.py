@@ -6,10 +6,12 @@ over whenever the pictures are made. They are taken when every document agrees w
 """
 
 import os
+import re
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -34,7 +36,8 @@ from analytics.testing.ports import free_ports
 from analytics.web.pages import PAGES
 
 BROWSER = Path(__file__).with_name("screenshots_browser.py")
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+FOLDER = DOCS / "screenshots"
 TIMEZONE = "Asia/Shanghai"
 MOMENT = datetime(2026, 3, 5, 15, 55, tzinfo=ZoneInfo(TIMEZONE))
 DAYS = 60
@@ -57,7 +60,7 @@ CLOCK = Path(__file__).with_name("clock")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same game.")
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=FOLDER,
-    show_default="docs/screenshots", help="Where the pictures go, in place of those of before.",
+    show_default="docs/screenshots", help="Where pictures of every page go, in place of those of before; into docs/screenshots only those that the docs show.",
 )  # fmt: skip
 def main(seed: int, folder: Path) -> None:
     if not shutil.which("chromium"):
@@ -65,16 +68,26 @@ def main(seed: int, folder: Path) -> None:
     _set_clock()
     with tempfile.TemporaryDirectory() as data, tempfile.TemporaryDirectory() as made:
         _make(Console(width=140), seed, Path(data), Path(made))
-        _replace(folder, Path(made))
+        pictures = list(Path(made).iterdir())
+        _replace(
+            folder,
+            [one for one in pictures if one.name in _shown_in_docs()] if folder == FOLDER else pictures,
+        )
 
 
-def _replace(folder: Path, made: Path) -> None:
-    """Put the pictures in place of those of before, when all are there."""
+def _replace(folder: Path, pictures: Iterable[Path]) -> None:
+    """Put pictures in place of those of before, when all are there."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in [*folder.glob("*-light.png"), *folder.glob("*-dark.png")]:
         old.unlink()
-    for picture in made.iterdir():
+    for picture in pictures:
         shutil.copy(picture, folder)
+
+
+def _shown_in_docs() -> set[str]:
+    """Return the names of the pictures that README and the docs show."""
+    texts = (path.read_text() for path in [DOCS.parent / "README.md", *DOCS.rglob("*.md")])
+    return {name for text in texts for name in re.findall(r"screenshots/([\w-]+\.png)", text)}
 
 
 def _set_clock() -> None:
