@@ -224,6 +224,8 @@ def _report_problems(outcome: RebuildResult) -> None:
         example = outcome.nowhere.example[reason].decode(errors="replace")[:CHARACTERS_OF_RECORD]
         _say(f"{some(count, 'journaled record')} can't be used, and counted nowhere: {reason}")
         _say(f"  for example {visible(example)}")
+    if outcome.listed:
+        _say(f"{some(outcome.listed, 'record')} of these are new on the list of `bin/analytics rejected`")
     if outcome.nowhere.unreadable:
         _say(f"{outcome.nowhere.unreadable:,} journaled lines are no records, and were skipped")
     for text in outcome.damaged:

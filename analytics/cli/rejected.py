@@ -86,7 +86,7 @@ def _replay(config: Config, timeout: float) -> None:
         )
     elif outcome.workers:
         click.echo(
-            f"{outcome.workers} rejected by workers stay listed: they were accepted, but bolts could not use them. They are in "
+            f"{outcome.workers} rejected by workers or a rebuild stay listed: they were accepted, but bolts could not use them. They are in "
             "the journals: correct the cause, call `bin/analytics reload`, then `bin/analytics rebuild`, which counts them "
             "and takes them off this list",
             err=True,

@@ -16,7 +16,7 @@ import gevent
 
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Message
-from analytics.config import Config, areas, catalogue
+from analytics.config import Config, areas
 from analytics.core.areas import Area
 from analytics.core.bolt import CHANGES
 from analytics.core.numberset import NumberSet
@@ -39,13 +39,12 @@ from analytics.rebuild.journals import (
     topic_of,
 )
 from analytics.rebuild.notes import Notes, alone
-from analytics.rebuild.nowhere import CountedNowhere
 from analytics.rebuild.overlay import Overlay
 from analytics.rebuild.queue import Overrun, Tail
 from analytics.rebuild.repair import Repairer
-from analytics.rebuild.resolved import resolved
 from analytics.rebuild.selection import RebuildResult, Selection, configured, kinds_of, span
 from analytics.rebuild.spool import Spool
+from analytics.rebuild.unusable import CountedNowhere, RejectedRecords
 from analytics.rebuild.write import DocumentWriter, marks_of, tuples_of
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.horizons import Horizons
@@ -55,7 +54,6 @@ from analytics.runtime.timers.wanted import Wanted
 from analytics.spouts.acknowledging import Silent
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.lines import plain_journal
-from analytics.spouts.rejected import counted, waiting
 from analytics.store import Store
 from analytics.timers import NAMES
 from analytics.timers.rollup import NAME as ROLLUP
@@ -99,7 +97,6 @@ class Rebuild:
         self._outlet = Outlet(Silent() if wanted.dry else publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
-        self._catalogue = catalogue(config)
         self._group: Group | None = None
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
         self._spans = {area.id: span(wanted, area) for area in chosen}
@@ -124,8 +121,6 @@ class Rebuild:
                     Losses(self._store).remove(self._wanted.bolts)
                 if self._is_of_all_days(outcome):
                     Declarations(self._config, self._store).note_rebuilt(self._wanted.bolts)
-                if self._counts_everything(outcome):
-                    outcome.resolved = self._end_rejections()
         finally:
             self._refill.close()
         return outcome
@@ -135,13 +130,6 @@ class Rebuild:
         wanted = self._wanted
         part = wanted.dry or wanted.since or wanted.until or {*wanted.bolts} != {*configured(self._config)}
         return not (part or outcome.left_out or outcome.spared or outcome.done.restless)
-
-    def _end_rejections(self) -> int:
-        """Take records off the list of rejected ones that workers could not use, and that count now."""
-        found = resolved(waiting(self._config.data).values(), self._catalogue, self._areas, self._wanted.area)
-        if found:
-            counted(self._config, found)
-        return len(found)
 
     def _is_of_all_days(self, outcome: RebuildResult) -> bool:
         """Whether the wanted bolts' documents say now all that the journals hold, of every area and day."""
@@ -168,23 +156,30 @@ class Rebuild:
         outcome.damaged, outcome.without_mapping = [], {}
         outcome.left_out, outcome.dropped = Counter(), Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
+        self._rejected = RejectedRecords(self._config)
         try:
             accepted = dict(self._refill.accepted())  # all of them are before the cut
             self._tail = Tail(
-                self._refill, spout_topics(self._catalogue, self._wanted.bolts), self._take_later
+                self._refill, spout_topics(self._wanted.catalogue, self._wanted.bolts), self._take_later
             )
             outcome.gaps = self._read_journals(outcome, accepted)
             writer = DocumentWriter(
                 self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
             )
             repairer = Repairer(
-                self._catalogue, self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
+                self._wanted.catalogue, self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
                 self._wanted.remove_many, self._redeclared,
             )  # fmt: skip
             for area in self._spans:
                 self._repair(self._areas[area], repairer, outcome)
             self._repair_strays(repairer, outcome)
             outcome.spared = repairer.spared
+            if not self._wanted.dry:
+                outcome.listed = self._rejected.list_refused()
+            if self._counts_everything(outcome):
+                outcome.resolved = self._rejected.end_counted(
+                    self._wanted.catalogue, self._areas, self._wanted.area
+                )
         finally:
             self._group = None
             self._spool.close()
@@ -237,6 +232,9 @@ class Rebuild:
                 day = self._day(line.area, line.ts)
                 if day is not None:
                     self._spool.add(line.area, day, topic, found.texts[place])
+                    name = found.sources[place], found.numbers[place]
+                    if name in self._rejected.names:
+                        self._rejected.derived(name)
 
     def _take_later(self, message: Message) -> None:
         """Take a message from after the cut."""
@@ -273,13 +271,13 @@ class Rebuild:
             bounds = span(self._wanted, area, kind) if kind else (None, None)
             outcome.dated += sum(
                 add_dates(self._store, self._areas, bolt, area.id, *bounds, low if kind else FOR_EVER)
-                for bolt in map(self._catalogue.__getitem__, bolts)
+                for bolt in map(self._wanted.catalogue.__getitem__, bolts)
                 if (low := lows[bolt.name])
             )
             if not some:
                 continue
             kept = {
-                name: max(low, self._horizons.first(self._catalogue[name], area.zone))
+                name: max(low, self._horizons.first(self._wanted.catalogue[name], area.zone))
                 for name, low in lows.items()
             }
             outcome.dropped.update(
@@ -289,7 +287,7 @@ class Rebuild:
             )
             for since, until, share in self._cuts(area, kind):
                 group = self._group = Group(
-                    area, self._areas, some, self._catalogue, since, until, kept.__getitem__, share
+                    area, self._areas, some, self._wanted.catalogue, since, until, kept.__getitem__, share
                 )
                 days = [day for day in self._spool.sizes(area.id) if group.holds(area.id, day)]
                 for topic, number, body in self._spool.read(area.id, days):
@@ -299,27 +297,37 @@ class Rebuild:
                 self._group = None
                 if not share.k:  # every share is given all records
                     outcome.nowhere.add(area.id, kind, group.unusable)
+                    self._rejected.refuse(group.unusable)
 
     def _repair_strays(self, repairer: Repairer, outcome: RebuildResult) -> None:
         for name, id_ in sorted(repairer.strays):
-            home = home_of(self._catalogue[name], id_)
+            home = home_of(self._wanted.catalogue[name], id_)
             if home is None or home[0] not in self._spans:
                 continue
             area, low = self._areas[home[0]], self._low(self._areas[home[0]], name, outcome)
             begin, end = span(self._wanted, area)
-            low = max(low, self._horizons.first(self._catalogue[name], area.zone))
+            low = max(low, self._horizons.first(self._wanted.catalogue[name], area.zone))
             ts = FOR_EVER - 1 if home[1] is None else home[1]
             if ts >= max(low, begin or 0) and (home[1] is None or end is None or ts < end):
                 repairer.repair_stray(
-                    Group(area, self._areas, [name], self._catalogue, begin, end, lambda name: 0, Bucket()),
+                    Group(
+                        area,
+                        self._areas,
+                        [name],
+                        self._wanted.catalogue,
+                        begin,
+                        end,
+                        lambda name: 0,
+                        Bucket(),
+                    ),
                     name,
                     id_,
                 )
 
     def _low(self, area: Area, name: str, outcome: RebuildResult) -> int:
         """Return from when on a bolt's documents of an area can be derived."""
-        low = complete_from(outcome.gaps, area, spout_topics(self._catalogue, [name]))
-        if self._wanted.complete is not None and self._catalogue[name].period is not None:
+        low = complete_from(outcome.gaps, area, spout_topics(self._wanted.catalogue, [name]))
+        if self._wanted.complete is not None and self._wanted.catalogue[name].period is not None:
             return min(low, area.zone.day_of(self._wanted.complete.isoformat()))
         return low
 
@@ -357,14 +365,14 @@ class Rebuild:
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""
         for name, ids in dict(self._notes.unfinished.tuples).items():
-            if name in self._catalogue and self._catalogue[name].publishes:
+            if name in self._wanted.catalogue and self._wanted.catalogue[name].publishes:
                 self._outlet.publish(
                     name,
-                    tuples_of(self._catalogue[name], self._areas, self._store, ids),
-                    self._catalogue[name].list_fields,
+                    tuples_of(self._wanted.catalogue[name], self._areas, self._store, ids),
+                    self._wanted.catalogue[name].list_fields,
                 )
-            if name in self._catalogue:
-                self._outlet.publish(CHANGES, marks_of(self._catalogue[name], self._areas, ids))
+            if name in self._wanted.catalogue:
+                self._outlet.publish(CHANGES, marks_of(self._wanted.catalogue[name], self._areas, ids))
             self._notes.published(name)
 
     def _timers(self, outcome: RebuildResult) -> None:
@@ -373,7 +381,9 @@ class Rebuild:
             return
         changed, wanted = self._notes.unfinished.timers, self._wanted
         # If totals are all that a declaration has more, no document differs.
-        totals = any(self._catalogue[name].totals for name in self._redeclared.intersection(wanted.bolts))
+        totals = any(
+            self._wanted.catalogue[name].totals for name in self._redeclared.intersection(wanted.bolts)
+        )
         timers = (*wanted.timers, ROLLUP) if totals else wanted.timers
         if not changed and not timers:
             return

@@ -10,7 +10,7 @@ from analytics.core.areas import Area
 from analytics.core.periods import PeriodName
 from analytics.rebuild.check import DocumentCounts
 from analytics.rebuild.gaps import Gap
-from analytics.rebuild.nowhere import CountedNowhere
+from analytics.rebuild.unusable import CountedNowhere
 from analytics.runtime.nodes import readers
 
 
@@ -58,7 +58,8 @@ class RebuildResult:
         unaccepted: journaled records that the filter has not accepted.
         spared: per bolt, documents that no record supports, left alone because they are many.
         kept: per timer bolt, documents at another zone's midnights, whose day documents could not be derived again.
-        resolved: records that workers had rejected and that count now.
+        listed: records that bolts could not use, and that are new on the list of rejected ones.
+        resolved: records of that list that count now.
         dated: documents without journals that got nothing but their dates.
         done: what became of documents.
     """
@@ -74,6 +75,7 @@ class RebuildResult:
     unaccepted: int = 0
     spared: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
+    listed: int = 0
     resolved: int = 0
     dated: int = 0
     done: DocumentCounts = field(default_factory=DocumentCounts)

@@ -170,12 +170,12 @@ def dismissed(folder: Path) -> dict[tuple[object, ...], Reject]:
 
 def dismiss(config: Config, rejects: Iterable[Reject], why: str) -> None:
     """Take records off the list for good, and keep why."""
-    _end(config, (msgspec.structs.replace(one, at=time.time(), dismissed=why) for one in rejects))
+    keep(config, (msgspec.structs.replace(one, at=time.time(), dismissed=why) for one in rejects))
 
 
 def counted(config: Config, rejects: Iterable[Reject]) -> None:
     """Take records off the list that count now."""
-    _end(config, counted_now(rejects))
+    keep(config, counted_now(rejects))
 
 
 def counted_now(rejects: Iterable[Reject]) -> Iterator[Reject]:
@@ -183,7 +183,8 @@ def counted_now(rejects: Iterable[Reject]) -> Iterator[Reject]:
     return (msgspec.structs.replace(one, at=time.time(), replayed=True) for one in rejects)
 
 
-def _end(config: Config, rejects: Iterable[Reject]) -> None:
+def keep(config: Config, rejects: Iterable[Reject]) -> None:
+    """Keep some, and let go of the file."""
     writer = Rejected(config)
     try:
         writer.put_all(rejects)

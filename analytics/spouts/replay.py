@@ -32,7 +32,8 @@ class Replayed:
     """What became of the records.
 
     Those of ``payments``, ``roles`` and ``workers`` are not put in again. Only the interface's next answer can correct a role, or a payment of
-    a day that it is still asked about. The filter has accepted what a worker rejected, so it would drop it as repeated: a rebuild counts it.
+    a day that it is still asked about. The filter has accepted what a worker or a rebuild rejected, so it would drop it as repeated: a
+    rebuild counts it.
     """
 
     accepted: int = 0
