@@ -32,7 +32,8 @@ from analytics.store.store import is_version
 from analytics.timers import READ_BY_TIMERS
 
 PATIENCE_SECONDS = 60.0
-Found = dict[tuple[str, str], tuple[Document | None, Document | None]]
+Found = dict[tuple[str, str], tuple[object, DifferingDocument]]
+"""By collection and id, the version of a document that differs, and how."""
 
 
 def wrong(
@@ -50,9 +51,9 @@ def wrong(
         wait_for(refill, {NODE: list(READ_BY_TIMERS)}, None, longest + PATIENCE_SECONDS)
     after, done = _differing(config, store, wanted, now)
     changes = [
-        DifferingDocument(name, str(id_), _what(old, new), _differences(old, new))
-        for (name, id_), (old, new) in after.items()
-        if (name, id_) in before and _version(before[name, id_][0]) == _version(old)
+        change
+        for place, (version, change) in after.items()
+        if place in before and before[place][0] == version
     ]
     return changes, done
 
@@ -84,29 +85,20 @@ def _differing(config: Config, store: Store, wanted: Wanted, now: Now) -> tuple[
         stored = store.load(name, list(documents)) if documents else {}
         for id_, document in documents.items():
             old = stored.get(id_)
-            if _public(old) != _public(document) or (old is not None and not is_version(old)):
-                found[name, id_] = old, document
+            differing = _differences(old, document)
+            if differing or (old is None) != (document is None):
+                what = "missing" if old is None else "extra" if document is None else "changed"
+                version = old.get("_v") if old else None
+                found[name, id_] = version, DifferingDocument(name, str(id_), what, differing)
         gevent.sleep(0)
     return found, done
 
 
-def _what(old: Document | None, new: Document | None) -> str:
-    return "missing" if old is None else "extra" if new is None else "changed"
-
-
-def _version(document: Document | None) -> object:
-    return None if document is None else document.get("_v")
-
-
-def _public(document: Document | None) -> Document | None:
-    return document and public(document)
-
-
 def _differences(old: Document | None, new: Document | None) -> Differences:
-    was, will = _public(old) or {}, _public(new) or {}
+    was, will = public(old or {}), public(new or {})
     damaged: Differences = {}
-    if old is not None and new is not None and not is_version(old):
-        damaged = {"_v": ValueChanged(old.get("_v", NOTHING), new["_v"])}
+    if old is not None and not is_version(old):
+        damaged = {"_v": ValueChanged(old.get("_v", NOTHING), (new or {}).get("_v", NOTHING))}
     return damaged | {
         name: ValueChanged(was.get(name, NOTHING), will.get(name, NOTHING))
         for name in [*will, *(was.keys() - will.keys())]
