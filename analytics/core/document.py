@@ -1,7 +1,6 @@
 """A document as its bolt knows it: as it is stored, with every measure's state ready for more. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,7 @@ EMPTIED = "_emptied"
 """The field of a document that is being dropped, and whose lists are gone: it names the parts that they had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far a bolt has folded, in one log: per topic the number of the last message it includes."""
 
     log: str

@@ -7,9 +7,8 @@
 A portion has documents of some areas and stretches of time, so the memory of a task does not grow with the journals.
 """
 
-import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -17,10 +16,10 @@ from zlib import crc32
 
 import msgspec
 
-from analytics.core.agree import agreed_states, differences
+from analytics.core.agree import NOTHING, ValueChanged, agreed_states, differences
 from analytics.core.bolt import Bolt, Key
 from analytics.core.combine import Deltas, combine
-from analytics.core.derive import Rewritten, States, rewritten
+from analytics.core.derive import Rewritten, States
 from analytics.core.document import Position
 from analytics.core.fold import Delta
 from analytics.engine.blocks import read
@@ -28,10 +27,9 @@ from analytics.engine.context import TaskProcess
 from analytics.engine.cut import Cutter
 from analytics.engine.extents import load_extent, write_portions
 from analytics.engine.tasks import Extent, Extents, FoldTask, Summary
-from analytics.rebuild.check import Check
+from analytics.rebuild.check import Check, load_checks
 from analytics.rebuild.group import is_within, tuple_of
-from analytics.rebuild.stored import counts_parts, header_of, next_part, parts_of
-from analytics.rebuild.write import replace_documents
+from analytics.rebuild.write import replace_documents, replacement
 from analytics.store.store import Document, is_version
 
 STRETCH_SECONDS = 30 * 86_400
@@ -265,33 +263,28 @@ def _check(
     """Return what a document should say beside what it says; None where nobody may judge it."""
     if document is None:
         return Check(key, None, None, states)
-    header = header_of(document)
-    included = header.included(process.context.log) if header else {}
-    if not is_version(document) or any(number > wanted.batch for number in included.values()):
+    [check] = load_checks(process.store, bolt, [document])
+    header = check.header
+    if header is None:
+        gone = process.store.remove(bolt.name, document["_id"], document.get("_v"))
+        return Check(key, None, None, states) if gone else None
+    if any(number > wanted.batch for number in header.included(process.context.log).values()):
         return None
-    ids = parts_of(document)
-    found = process.store.load(bolt.name, ids) if ids else {}
-    parts: Sequence[Document] | None = None
-    if len(found) == len(ids) and ("parts" not in document or ids):
-        parts = [found[id_] for id_ in ids]
-    check = Check(key, document, list(parts) if parts is not None else None, states)
+    check.key, check.states = key, states
     # Of tuples, a document may know an earlier version that said the same.
-    agreed = agreed_states(bolt, states, states, document, parts)
-    check.differences = differences(bolt, key, agreed, process.areas, document, parts)
+    agreed = agreed_states(bolt, states, states, document, check.parts)
+    check.differences = differences(bolt, key, agreed, process.areas, document, check.parts)
+    if header.at is None:
+        check.differences["_at"] = ValueChanged(document.get("_at", NOTHING), NOTHING)
     return check
 
 
 def _text(process: TaskProcess, wanted: DerivationScope, bolt: Bolt, check: Check) -> Rewritten:
     assert check.key is not None and check.states is not None
-    document, log, header = check.document, process.context.log, check.header
-    return rewritten(
-        bolt, check.key, check.states, process.areas,
-        at=Position(log, dict.fromkeys(bolt.reads, wanted.batch)),
-        before=header.before_log(bolt, log) if header else None,
-        # A document that was gone begins at a version above any that readers of its tuples may have seen.
-        version=int(time.time()) if document is None else document["_v"] + 1,
-        first_part=next_part(document), all_in_parts=counts_parts(bolt, document),
-    )  # fmt: skip
+    log = process.context.log
+    at = Position(log, dict.fromkeys(bolt.reads, wanted.batch))
+    before = check.header.before_log(bolt, log) if check.header else None
+    return replacement(bolt, check.key, check.states, process.areas, check, at, before, check.has_parts(bolt))
 
 
 def levels(bolts: Mapping[str, Bolt], names: Iterable[str]) -> Iterator[frozenset[str]]:

@@ -6,8 +6,9 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.document import dates_of
 from analytics.rebuild.gaps import FOR_EVER
+from analytics.rebuild.group import begins_period
 from analytics.store import Store, Write
-from analytics.store.store import Document, is_version
+from analytics.store.store import is_version
 
 AT_ONCE = 500
 
@@ -32,17 +33,9 @@ def add_dates(
             Write(one["_id"], {**one, **dates_of(one, areas), "_v": one["_v"] + 1}, one["_v"])
             for one in some
             if is_version(one)
-            and _begins(bolt, one, areas)
+            and begins_period(bolt, areas[area], one)
             and not dates_of(one, areas).items() <= one.items()
         ]
         # A refused document was written by another process meanwhile, with its dates.
         added += len(writes) - len(store.write(bolt.name, writes)) if writes else 0
     return added
-
-
-def _begins(bolt: Bolt, document: Document, areas: Areas) -> bool:
-    """Whether a period of the area's zone begins at a document's ``ts``."""
-    ts = document.get("ts")
-    return bolt.period is None or (
-        isinstance(ts, int) and areas[document["area"]].zone.start(bolt.period, ts) == ts
-    )

@@ -10,7 +10,7 @@ from analytics.config import Catalogue
 from analytics.core.agree import expected_fields
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Key
-from analytics.core.derive import Derivation, States
+from analytics.core.derive import Derivation, Derived, States
 from analytics.core.fold import UnusableLine
 from analytics.core.measures import Growing
 from analytics.core.schema import is_of_spout
@@ -52,6 +52,12 @@ def home_of(bolt: Bolt, id_: str) -> tuple[str, int | None] | None:
     if bolt.period is None:
         return (area, None) if rest else None
     return (area, int(rest[0])) if rest and rest[0].isdecimal() else None
+
+
+def begins_period(bolt: Bolt, area: Area, document: Document) -> bool:
+    """Whether a period of the area's zone begins at a document's ``ts``."""
+    ts = document.get("ts")
+    return bolt.period is None or (isinstance(ts, int) and area.zone.start(bolt.period, ts) == ts)
 
 
 def is_within(ts: int, since: int | None, until: int | None) -> bool:
@@ -143,35 +149,21 @@ class Group:
         ts = document.get("ts") if bolt.period is not None else None
         return home_of(bolt, document["_id"]) == (document.get("area"), ts)
 
-    def begins(self, name: str, document: Document) -> bool:
-        """Whether an hour or a day of the area's zone begins at a document's ``ts``."""
-        period, ts = self._catalogue[name].period, document.get("ts")
-        return period is None or (isinstance(ts, int) and self.area.zone.start(period, ts) == ts)
-
     def keys(self, name: str, states: Iterable[Key]) -> dict[str, Key]:
         """Return, by id, those of a bolt's documents that are looked at."""
         bolt = self._catalogue[name]
         return {bolt.id_of(key): key for key in states if self.wanted(name, key)}
 
-    def derived(self, name: str) -> Mapping[Key, object]:
-        """Return the documents that follow from records, by key, of a bolt that reads spouts."""
-        return self._derivation.documents[name]
-
-    def at(self, name: str, key: Key, numbers: Mapping[str, int] | None) -> States | None:
-        """Return what such a document says with all messages up to ``numbers``, None if no record does."""
-        one = self._derivation.documents[name].get(key)
-        return None if one is None else one.at(numbers)
-
-    def states(self, name: str, store: Store) -> dict[Key, States]:
-        """Return what every document of a bolt says, with all records that have been read."""
+    def documents(self, name: str, store: Store) -> Mapping[Key, Derived]:
+        """Return a bolt's documents, by key, with all records that have been read: those of a bolt that reads bolts follow from theirs."""
         bolt = self._catalogue[name]
         if reads_spouts(bolt):
-            found = {key: one.at(None) for key, one in self._derivation.documents[name].items()}
-            return {key: states for key, states in found.items() if states is not None}
+            return self._derivation.documents[name]
         derivation = Derivation([bolt], self._areas)
         for topic in bolt.reads:
             above = self._catalogue[topic]
-            states = self.states(topic, store)
+            found = {key: one.at(None) for key, one in self.documents(topic, store).items()}
+            states = {key: some for key, some in found.items() if some is not None}
             versions = self._versions(topic, [above.id_of(key) for key in states], store)
             lines = [
                 msgspec.json.encode(
@@ -181,8 +173,7 @@ class Group:
             ]
             for begin in range(0, len(lines), LINES_AT_ONCE):
                 derivation.fold(topic, 0, b"\n".join(lines[begin : begin + LINES_AT_ONCE]))
-        result = {key: one.at(None) for key, one in derivation.documents[name].items()}
-        return {key: some for key, some in result.items() if some is not None}
+        return derivation.documents[name]
 
     def forget_versions(self) -> None:
         """Have documents' versions read again."""

@@ -112,13 +112,13 @@ def _opened(file: JournalInfo) -> Iterator[tuple[IO[bytes], int]]:
 
 @dataclass(slots=True)
 class JournalLines:
-    """Lines of a block: of each, the source, its number there, what was decoded, and the text. ``unreadable`` ones are no records."""
+    """Lines of a block: of each, the source, its number there, what was decoded, and the text. ``unreadable``: how many are no records."""
 
     sources: list[str] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     texts: list[bytes] = field(default_factory=list)
-    unreadable: list[bytes] = field(default_factory=list)
+    unreadable: int = 0
 
 
 def read(block: bytes) -> JournalLines:
@@ -130,14 +130,13 @@ def read(block: bytes) -> JournalLines:
             return _named(lines, texts)
     except UNDECODABLE:
         pass
-    lines, good, unreadable = [], [], []
+    lines, good, unreadable = [], [], 0
     for text in texts:
         try:
             lines.append(_decoder.decode(text))
             good.append(text)
         except UNDECODABLE:
-            if text.strip():
-                unreadable.append(text)
+            unreadable += bool(text.strip())
     result = _named(lines, good)
     result.unreadable += unreadable
     return result
@@ -157,7 +156,7 @@ def _named(lines: list[Line], texts: list[bytes]) -> JournalLines:
             result.lines.append(line)
             result.texts.append(text)
         else:
-            result.unreadable.append(text)
+            result.unreadable += 1
     return result
 
 

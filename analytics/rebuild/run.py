@@ -9,14 +9,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 import gevent
 
 from analytics.broker.clients import Publisher, Refill
 from analytics.broker.wire import Message
-from analytics.config import Config, areas
+from analytics.config import Catalogue, Config, areas
 from analytics.core.areas import Area
 from analytics.core.bolt import CHANGES
 from analytics.core.numberset import NumberSet
@@ -97,6 +97,7 @@ class Rebuild:
         self._outlet = Outlet(Silent() if wanted.dry else publisher, f"rebuild-{new_session()}")
         self._notes = Notes(None if wanted.dry else config.data / "state" / "rebuild.json")
         self._areas = areas(config)
+        self._rejected = RejectedRecords(config)
         self._group: Group | None = None
         chosen = [area for area in self._areas.values() if wanted.area in ("", area.id)]
         self._spans = {area.id: span(wanted, area) for area in chosen}
@@ -117,29 +118,25 @@ class Rebuild:
                 if self._wanted.bolts:
                     self._from_journals(outcome)
                 self._timers(outcome)
-                if self._is_complete(outcome):
-                    Losses(self._store).remove(self._wanted.bolts)
-                if self._is_of_all_days(outcome):
-                    Declarations(self._config, self._store).note_rebuilt(self._wanted.bolts)
+                self._note_rebuilt(outcome)
         finally:
             self._refill.close()
         return outcome
 
-    def _counts_everything(self, outcome: RebuildResult) -> bool:
-        """Whether every record of the wanted area counts now in all documents."""
+    def _note_rebuilt(self, outcome: RebuildResult) -> None:
+        """Note what is right now in all of the wanted bolts' documents."""
         wanted = self._wanted
-        part = wanted.dry or wanted.since or wanted.until or {*wanted.bolts} != {*configured(self._config)}
-        return not (part or outcome.left_out or outcome.spared or outcome.done.restless)
-
-    def _is_of_all_days(self, outcome: RebuildResult) -> bool:
-        """Whether the wanted bolts' documents say now all that the journals hold, of every area and day."""
-        wanted = self._wanted
-        chosen = wanted.dry or wanted.area or wanted.since or wanted.until
-        return not (chosen or outcome.spared.keys() & set(wanted.bolts) or outcome.done.restless)
-
-    def _is_complete(self, outcome: RebuildResult) -> bool:
-        """Whether every document of the wanted bolts is right now, whatever the store had lost."""
-        return self._is_of_all_days(outcome) and not outcome.left_out
+        some = wanted.dry or wanted.since or wanted.until or outcome.spared.keys() & {*wanted.bolts}
+        if some or outcome.done.restless:
+            return
+        if not wanted.area:
+            Declarations(self._config, self._store).note_rebuilt(wanted.bolts)
+        if outcome.left_out:
+            return
+        if not wanted.area:
+            Losses(self._store).remove(wanted.bolts)
+        if {*wanted.bolts} == {*configured(self._config)}:
+            outcome.resolved = self._rejected.end_counted(self._catalogue, self._areas, wanted.area)
 
     def _from_journals(self, outcome: RebuildResult) -> None:
         for turn in range(TRIES):
@@ -156,30 +153,24 @@ class Rebuild:
         outcome.damaged, outcome.without_mapping = [], {}
         outcome.left_out, outcome.dropped = Counter(), Counter()
         self._spool = Spool(self._config.data, int(self._config.broker.min_free_mb * (1 << 20)))
-        self._rejected = RejectedRecords(self._config)
         try:
             accepted = dict(self._refill.accepted())  # all of them are before the cut
             self._tail = Tail(
-                self._refill, spout_topics(self._wanted.catalogue, self._wanted.bolts), self._take_later
+                self._refill, spout_topics(self._catalogue, self._wanted.bolts), self._take_later
             )
             outcome.gaps = self._read_journals(outcome, accepted)
             writer = DocumentWriter(
                 self._areas, self._store, self._tail, self._outlet, self._notes, self._report, outcome.done
             )
             repairer = Repairer(
-                self._wanted.catalogue, self._areas, self._store, self._refill, self._tail, writer, self._wanted.timeout, outcome.done,
-                self._wanted.remove_many, self._redeclared,
-            )  # fmt: skip
+                self._areas, self._store, self._refill, self._tail, writer, self._wanted, self._redeclared
+            )
             for area in self._spans:
                 self._repair(self._areas[area], repairer, outcome)
             self._repair_strays(repairer, outcome)
             outcome.spared = repairer.spared
             if not self._wanted.dry:
                 outcome.listed = self._rejected.list_refused()
-            if self._counts_everything(outcome):
-                outcome.resolved = self._rejected.end_counted(
-                    self._wanted.catalogue, self._areas, self._wanted.area
-                )
         finally:
             self._group = None
             self._spool.close()
@@ -220,9 +211,10 @@ class Rebuild:
             )
 
     def _take(self, found: JournalLines, names: Names, outcome: RebuildResult) -> None:
-        outcome.lines += len(found.lines) + len(found.unreadable)
-        outcome.nowhere.unreadable += len(found.unreadable)
+        outcome.lines += len(found.lines) + found.unreadable
+        outcome.nowhere.unreadable += found.unreadable
         unaccepted = names.unaccepted(found)
+        listed = self._rejected.names
         # Having read the Queue after that answer, we know which of the accepted ones came after the cut.
         self._tail.pump()
         for place in names.first(found, unaccepted, self._tail.names):
@@ -232,8 +224,7 @@ class Rebuild:
                 day = self._day(line.area, line.ts)
                 if day is not None:
                     self._spool.add(line.area, day, topic, found.texts[place])
-                    name = found.sources[place], found.numbers[place]
-                    if name in self._rejected.names:
+                    if listed and (name := (found.sources[place], found.numbers[place])) in listed:
                         self._rejected.derived(name)
 
     def _take_later(self, message: Message) -> None:
@@ -262,32 +253,23 @@ class Rebuild:
         """Compare and repair an area's documents."""
         for kind, bolts in kinds_of(self._wanted).items():
             lows = {name: self._low(area, name, outcome) for name in bolts}
-            some = [name for name in bolts if lows[name] < FOR_EVER and not (kind is None and lows[name])]
-            outcome.left_out.update(
-                f"{name}{_until(area, lows[name] if kind else FOR_EVER)}"
-                for name in bolts
-                if lows[name] and self._asks_for(area, lows[name], kind)
-            )
-            bounds = span(self._wanted, area, kind) if kind else (None, None)
+            some = [name for name in bolts if lows[name] < FOR_EVER]
+            outcome.left_out.update(self._described(area, lows))
+            bounds = span(self._wanted, area, kind)
             outcome.dated += sum(
-                add_dates(self._store, self._areas, bolt, area.id, *bounds, low if kind else FOR_EVER)
-                for bolt in map(self._wanted.catalogue.__getitem__, bolts)
-                if (low := lows[bolt.name])
+                add_dates(self._store, self._areas, self._catalogue[name], area.id, *bounds, low)
+                for name, low in lows.items()
+                if low
             )
             if not some:
                 continue
-            kept = {
-                name: max(low, self._horizons.first(self._wanted.catalogue[name], area.zone))
-                for name, low in lows.items()
-            }
+            kept = {name: self._kept(area, name, low) for name, low in lows.items()}
             outcome.dropped.update(
-                f"{name}{_until(area, kept[name])}"
-                for name in some
-                if kept[name] > lows[name] and self._asks_for(area, kept[name], kind)
+                self._described(area, {name: kept[name] for name in some if kept[name] > lows[name]})
             )
             for since, until, share in self._cuts(area, kind):
                 group = self._group = Group(
-                    area, self._areas, some, self._wanted.catalogue, since, until, kept.__getitem__, share
+                    area, self._areas, some, self._catalogue, since, until, kept.__getitem__, share
                 )
                 days = [day for day in self._spool.sizes(area.id) if group.holds(area.id, day)]
                 for topic, number, body in self._spool.read(area.id, days):
@@ -301,39 +283,39 @@ class Rebuild:
 
     def _repair_strays(self, repairer: Repairer, outcome: RebuildResult) -> None:
         for name, id_ in sorted(repairer.strays):
-            home = home_of(self._wanted.catalogue[name], id_)
+            home = home_of(self._catalogue[name], id_)
             if home is None or home[0] not in self._spans:
                 continue
-            area, low = self._areas[home[0]], self._low(self._areas[home[0]], name, outcome)
+            area, ts = self._areas[home[0]], home[1]
+            low = self._kept(area, name, self._low(area, name, outcome))
             begin, end = span(self._wanted, area)
-            low = max(low, self._horizons.first(self._wanted.catalogue[name], area.zone))
-            ts = FOR_EVER - 1 if home[1] is None else home[1]
-            if ts >= max(low, begin or 0) and (home[1] is None or end is None or ts < end):
-                repairer.repair_stray(
-                    Group(
-                        area,
-                        self._areas,
-                        [name],
-                        self._wanted.catalogue,
-                        begin,
-                        end,
-                        lambda name: 0,
-                        Bucket(),
-                    ),
-                    name,
-                    id_,
+            if not low if ts is None else is_within(ts, max(low, begin or 0), end):
+                group = Group(
+                    area, self._areas, [name], self._catalogue, begin, end, lambda name: 0, Bucket()
                 )
+                repairer.repair_stray(group, name, id_)
 
     def _low(self, area: Area, name: str, outcome: RebuildResult) -> int:
-        """Return from when on a bolt's documents of an area can be derived."""
-        low = complete_from(outcome.gaps, area, spout_topics(self._wanted.catalogue, [name]))
-        if self._wanted.complete is not None and self._wanted.catalogue[name].period is not None:
-            return min(low, area.zone.day_of(self._wanted.complete.isoformat()))
-        return low
+        """Return from when on a bolt's documents of an area can be derived; 0: all can, FOR_EVER: none."""
+        low = complete_from(outcome.gaps, area, spout_topics(self._catalogue, [name]))
+        if self._catalogue[name].period is None:
+            return FOR_EVER if low else 0
+        complete = self._wanted.complete
+        return low if complete is None else min(low, area.zone.day_of(complete.isoformat()))
 
-    def _asks_for(self, area: Area, low: int, kind: PeriodName | None) -> bool:
+    def _kept(self, area: Area, name: str, low: int) -> int:
+        """Return the same for those of the documents that are still kept."""
+        return max(low, self._horizons.first(self._catalogue[name], area.zone))
+
+    def _described(self, area: Area, lows: Mapping[str, int]) -> Iterator[str]:
+        """Yield which documents begin before ``lows``, by bolt, where some of them are wanted."""
         since = self._wanted.since
-        return since is None or kind is None or area.zone.day_of(since.isoformat()) < low
+        begin = 0 if since is None else area.zone.day_of(since.isoformat())
+        for name, low in lows.items():
+            if low == FOR_EVER:
+                yield name
+            elif begin < low:
+                yield f"{name}, periods that begin before {area.zone.local(low):%Y-%m-%d %H:%M}"
 
     def _cuts(self, area: Area, kind: PeriodName | None) -> Iterator[tuple[int | None, int | None, Bucket]]:
         """Yield pieces of an area that are small enough to derive at once: bounds in time, or shares."""
@@ -352,6 +334,10 @@ class Rebuild:
             size += more
         yield begin, end, Bucket()
 
+    @property
+    def _catalogue(self) -> Catalogue:
+        return self._wanted.catalogue
+
     @cached_property
     def _horizons(self) -> Horizons:
         """From when on documents are kept, as of the first look."""
@@ -365,14 +351,11 @@ class Rebuild:
     def _publish_unfinished(self) -> None:
         """Publish what a rebuild that died may not have."""
         for name, ids in dict(self._notes.unfinished.tuples).items():
-            if name in self._wanted.catalogue and self._wanted.catalogue[name].publishes:
-                self._outlet.publish(
-                    name,
-                    tuples_of(self._wanted.catalogue[name], self._areas, self._store, ids),
-                    self._wanted.catalogue[name].list_fields,
-                )
-            if name in self._wanted.catalogue:
-                self._outlet.publish(CHANGES, marks_of(self._wanted.catalogue[name], self._areas, ids))
+            bolt = self._catalogue.get(name)
+            if bolt and bolt.publishes:
+                self._outlet.publish(name, tuples_of(bolt, self._areas, self._store, ids), bolt.list_fields)
+            if bolt:
+                self._outlet.publish(CHANGES, marks_of(bolt, self._areas, ids))
             self._notes.published(name)
 
     def _timers(self, outcome: RebuildResult) -> None:
@@ -381,9 +364,7 @@ class Rebuild:
             return
         changed, wanted = self._notes.unfinished.timers, self._wanted
         # If totals are all that a declaration has more, no document differs.
-        totals = any(
-            self._wanted.catalogue[name].totals for name in self._redeclared.intersection(wanted.bolts)
-        )
+        totals = any(self._catalogue[name].totals for name in self._redeclared.intersection(wanted.bolts))
         timers = (*wanted.timers, ROLLUP) if totals else wanted.timers
         if not changed and not timers:
             return
@@ -402,7 +383,3 @@ class Rebuild:
         outcome.spared.update(left.spared)
         outcome.kept.update(left.kept)
         self._notes.timers_done()
-
-
-def _until(area: Area, low: int) -> str:
-    return "" if low >= FOR_EVER else f", periods that begin before {area.zone.local(low):%Y-%m-%d %H:%M}"

@@ -1,51 +1,65 @@
-"""A stored document's version, numbers and parts, read without trust: they may have been edited by hand."""
+"""Stored documents, read without trust: they may have been edited by hand."""
 
-import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 
 from analytics.core.bolt import Bolt
-from analytics.core.settle import PART_SIZE, Position, part_ids
+from analytics.core.document import Position, part_ids
 from analytics.store import Document, Store
+from analytics.store.store import is_version
 
 ALL = 1 << 62
 """More than any number: everything of a log that was replaced."""
 
 
-class LogNumbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Numbers of messages by topic, in one log."""
-
-    log: str
-    numbers: dict[str, int]
-
-
-class Header(msgspec.Struct, frozen=True):
-    """What a document says of itself in ``_at``; see :mod:`analytics.core.settle`."""
+class Included(msgspec.Struct, frozen=True):
+    """Which messages a document includes: its ``_at``, see :mod:`analytics.core.settle`."""
 
     log: str
     topics: dict[str, int]
-    before: LogNumbers | msgspec.UnsetType = msgspec.UNSET
-    toward: LogNumbers | msgspec.UnsetType = msgspec.UNSET
+    before: Position | None = None
+    toward: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a document says of itself to those that write it.
+
+    Attributes:
+        at: None where it is not as the suite writes it.
+        parts: the ids of its parts; none where it does not list them as the suite does.
+    """
+
+    version: int
+    at: Included | None
+    parts: list[str]
 
     def included(self, log: str) -> Mapping[str, int]:
         """Return the numbers of ``log`` that the document includes."""
-        if self.log == log:
-            return self.topics
-        return self.before.numbers if self.before and self.before.log == log else {}
+        at = self.at
+        if at is None or at.log == log:
+            return at.topics if at else {}
+        return at.before.numbers if at.before and at.before.log == log else {}
 
     def before_log(self, bolt: Bolt, log: str) -> Position | None:
         """Return what the document, rewritten, includes of the log before ``log``: all of it."""
-        before = self.log if self.log != log else self.before.log if self.before else ""
+        if self.at is None:
+            return None
+        before = self.at.log if self.at.log != log else self.at.before.log if self.at.before else ""
         return Position(before, dict.fromkeys(bolt.reads, ALL)) if before else None
 
 
 def header_of(document: Document | None) -> Header | None:
-    """Return a document's header, None where it is not as the suite writes it."""
-    try:
-        return msgspec.convert((document or {}).get("_at"), Header)
-    except msgspec.ValidationError:
+    """Return a document's header, None where it has no version, so that nobody can replace it."""
+    if document is None or not is_version(document):
         return None
+    try:
+        at = msgspec.convert(document.get("_at"), Included)
+    except msgspec.ValidationError:
+        at = None
+    return Header(document["_v"], at, parts_of(document))
 
 
 def parts_of(document: Document) -> list[str]:
@@ -74,17 +88,3 @@ def number_of(part: str) -> int:
     """Return a part's number, by its id; -1 where that is no part's."""
     number = part.rpartition("#")[2]
     return int(number) if number.isdecimal() else -1
-
-
-def next_part(document: Document | None) -> int:
-    """Return a part number above any that another writer uses at the same time."""
-    ids = parts_of(document) if document is not None else []
-    return (number_of(ids[-1]) if ids else 0) + 1 + time.time_ns() // 1_000_000
-
-
-def counts_parts(bolt: Bolt, document: Document | None) -> bool:
-    """Whether a writer who holds this version has parts to count on from."""
-    if document is None:
-        return False
-    longest = max((len(document.get(name) or ()) for name in bolt.list_fields), default=0)
-    return "parts" in document or longest >= PART_SIZE

@@ -3,7 +3,8 @@
     parts ──▶ documents, if the version is as read ──▶ parts of before removed ──▶ tuples published
 
 A document that should not exist is emptied first, on the same condition, and then removed: so nobody who holds it
-writes it again, and nothing is lost that came in between.
+writes it again, and nothing is lost that came in between. One without a version is removed, on condition of what it has
+in its place: nobody can write it, and the next check finds it missing.
 """
 
 import time
@@ -11,11 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec.structs import astuple
-
 from analytics.core.areas import Areas
-from analytics.core.bolt import CHANGES, Bolt
-from analytics.core.derive import Rewritten, rewritten, states_of
+from analytics.core.bolt import CHANGES, Bolt, Key
+from analytics.core.derive import Rewritten, States, rewritten, states_of
 from analytics.core.settle import Position
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError, Unavailable
@@ -23,7 +22,7 @@ from analytics.rebuild.check import Check, DifferingDocument, DocumentCounts, ch
 from analytics.rebuild.group import Group, home_of, reads_spouts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.queue import Tail
-from analytics.rebuild.stored import counts_parts, next_part, orphans_of, parts_of
+from analytics.rebuild.stored import number_of, orphans_of
 from analytics.runtime.marks import Marks
 from analytics.runtime.outlet import Outlet
 from analytics.store import Document, Store, Write
@@ -56,7 +55,7 @@ class DocumentWriter:
         self._outlet = outlet
         self._notes = notes
         self._report = report
-        self._done = done
+        self.done = done
         self._differing: dict[tuple[str, str], DifferingDocument] = {}
         self._dropped: set[tuple[str, str]] = set()
 
@@ -67,7 +66,7 @@ class DocumentWriter:
         wrong = {id_: check for id_, check in checks.items() if check.what}
         for id_, check in wrong.items():
             self._differing.setdefault((bolt.name, id_), change_of(bolt, id_, check, self._areas))
-        sound = {id_: one for id_, one in wrong.items() if one.document is None or is_version(one.document)}
+        sound = {id_: one for id_, one in wrong.items() if not one.has_no_version}
         refused = set(wrong.keys() - sound.keys())
         self._drop(bolt, {id_: wrong[id_] for id_ in sorted(refused)})
         if not sound:
@@ -105,7 +104,7 @@ class DocumentWriter:
             self._tell(change)
 
     def _tell(self, change: DifferingDocument) -> None:
-        self._done.changed[change.collection, change.what] += 1
+        self.done.changed[change.collection, change.what] += 1
         self._report(change)
 
     def _text(self, group: Group, bolt: Bolt, check: Check) -> Rewritten:
@@ -113,26 +112,23 @@ class DocumentWriter:
 
         One that should not exist is emptied first, so that nobody who holds it writes it again.
         """
-        document, key, states, log = check.document, check.key, check.states, self._tail.log
+        key, states, log = check.key, check.states, self._tail.log
         header = None if "_at" in (check.differences or {}) else check.header
         if key is None or states is None:
             key = (group.area.id, *(0 for _ in bolt.key_fields[1:]))
             states = [measure.empty() for measure in bolt.measures.values()]
         elif reads_spouts(bolt):
-            states = group.at(bolt.name, key, None) or states
+            states = group.documents(bolt.name, self._store)[key].at(None) or states
         if reads_spouts(bolt):
             to = Position(log, {topic: self._tail.numbers[topic] for topic in bolt.reads})
             before = header.before_log(bolt, log) if header else None
         else:
             # Tuples are taken by their meaning: to claim less of them than there is does no harm.
-            to = Position(header.log, header.topics) if header else Position(log, {})
-            before = Position(*astuple(header.before)) if header and header.before else None
-        return rewritten(
-            bolt, key, states, self._areas, at=to, before=before,
-            # A document that was gone begins at a version above any that readers of its tuples may have seen.
-            version=int(time.time()) if document is None else document["_v"] + 1,
-            first_part=next_part(document), all_in_parts=counts_parts(bolt, document),
-        )  # fmt: skip
+            at = header.at if header else None
+            to, before = (Position(at.log, at.topics), at.before) if at else (Position(log, {}), None)
+        # Who held the version before has parts to count on from, and those that are left of one that was dropped lie below.
+        in_parts = check.has_parts(bolt) or (bolt.name, bolt.id_of(key)) in self._dropped
+        return replacement(bolt, key, states, self._areas, check, to, before, in_parts)
 
     def remove_orphans(self, bolt: Bolt, document: Document) -> None:
         """Remove the parts that a document, which is right, has left behind."""
@@ -149,7 +145,7 @@ class DocumentWriter:
             self._tell(DifferingDocument(bolt.name, str(document["_id"]), "extra", {}))
 
     def _drop(self, bolt: Bolt, checks: Mapping[str, Check]) -> None:
-        """Remove documents that no worker could use, as their versions are none. The next check finds them missing."""
+        """Remove documents without a version. The next check finds them missing."""
         if not checks:
             return
         if bolt.totals or bolt.publishes:
@@ -161,6 +157,29 @@ class DocumentWriter:
         if bolt.totals or bolt.publishes:
             self._outlet.publish(CHANGES, marks_of(bolt, self._areas, checks, checks.values()))
             self._notes.published(bolt.name)
+
+
+def replacement(
+    bolt: Bolt,
+    key: Key,
+    states: States,
+    areas: Areas,
+    check: Check,
+    at: Position,
+    before: Position | None,
+    in_parts: bool,
+) -> Rewritten:
+    """Return the document that takes a stored one's place, or that of a missing one, complete to ``at``."""
+    header = check.header
+    last = number_of(header.parts[-1]) if header and header.parts else 0
+    return rewritten(
+        bolt, key, states, areas, at=at, before=before,
+        # A document that was gone begins at a version above any that readers of its tuples may have seen.
+        version=header.version + 1 if header else int(time.time()),
+        # No other writer uses these numbers at the same time.
+        first_part=last + 1 + time.time_ns() // 1_000_000,
+        all_in_parts=in_parts,
+    )  # fmt: skip
 
 
 def replace_documents(
@@ -187,7 +206,7 @@ def replace_documents(
             stale += [part["_id"] for part in texts[id_].parts]
         else:
             left = {
-                *parts_of(check.document or {}),
+                *(check.header.parts if check.header else ()),
                 *orphans_of(bolt, texts[id_].document, store),
             }
             stale += left - {part["_id"] for part in texts[id_].parts}

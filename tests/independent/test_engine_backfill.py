@@ -48,7 +48,7 @@ def backfill(
 
 
 def spoil(store: Store, config: Config, random: Random) -> set[tuple[str, str]]:
-    """Change, delete and shorten some documents of every bolt, as somebody with a client would; return which."""
+    """Change, delete, shorten and damage some documents of every bolt, as somebody with a client would; return which."""
     spoilt = set()
     for name, bolt in catalogue(config).items():
         found = list(store.find(name))
@@ -56,6 +56,9 @@ def spoil(store: Store, config: Config, random: Random) -> set[tuple[str, str]]:
             changed: dict[str, Any] = dict(one)
             if random.random() < 0.4:
                 store.delete(name, [one["_id"]])
+            elif random.random() < 0.3:
+                damage = random.choice([{"_at": {"log": 7}}, {"_v": "seven"}])
+                store.write(name, [Write(one["_id"], changed | damage, None)])
             elif bolt.list_fields and random.random() < 0.5 and any(one[field] for field in bolt.list_fields):
                 # The last entry counts: an earlier one may have been superseded.
                 changed |= {field: one[field][:-1] for field in bolt.list_fields}

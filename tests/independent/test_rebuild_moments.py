@@ -634,6 +634,42 @@ def test_versions_and_numbers_that_are_none(suite):
     assert [suite.documents("coinday")[day_id(day)]["amount"] for day in range(4)] == [20] * 4
 
 
+def test_documents_whose_headers_can_not_be_decoded(suite):
+    """Whatever is wrong with what they say to those that write them, they are derived again; no part of theirs is left."""
+    accts = [f"acct{n}" for n in range(PART_SIZE + 500)]
+    suite.send(logins(suite, accts))
+    for day in range(1, 5):
+        suite.send(logins(suite, "abc", day))
+    suite.settled(0)
+    public = suite.public()
+    at = suite.store.load("loginday", [day_id(1)])[day_id(1)]["_at"]
+    damaged = {
+        day_id(0): {"_at": "lost"},
+        day_id(1): {"_v": True},
+        day_id(2): {"_at": at | {"topics": {LOGIN: "7"}}},
+        day_id(3): {"parts": {"count": 1, "first": "elsewhere"}},
+        day_id(4): {"_at": at | {"before": {"log": "x"}}},
+    }
+    for id_, fields in damaged.items():
+        spoil(suite, "loginday", id_, **fields)
+    before = suite.stored()
+    dry = suite.rebuild(replace(ALL, dry=True))[1]
+    assert {(one.id, one.what) for one in dry} == {(id_, "changed") for id_ in damaged}
+    assert suite.stored() == before
+    told = suite.rebuild()[1]
+    assert {(one.id, one.what) for one in told} == {(id_, "changed") for id_ in damaged}
+    suite.settled(0)
+    assert suite.public() == public
+    parts = {one["_id"] for one in suite.raw("loginday").values() if "part_of" in one}
+    assert parts == {id_ for one in suite.store.find("loginday") for id_ in part_ids(one)}
+    assert suite.rebuild()[1] == []
+    for day in range(1, 5):
+        suite.send(logins(suite, "xyz", day))
+    suite.settled(0)
+    assert [suite.documents("loginday")[day_id(day)]["count"] for day in range(1, 5)] == [6] * 4
+    assert suite.rebuild()[1] == []
+
+
 def test_a_journal_and_its_half_written_copy(suite):
     suite.send(logins(suite, "abc"))
     suite.send(logins(suite, "def"))

@@ -28,7 +28,7 @@ DAY = 1420646400
 DAY_NUMBER = date(2015, 1, 8).toordinal()
 AREAS = Areas([Area(A, "dl", "1", zone("Asia/Shanghai"))])
 COINDAY = BOLTS["coinday"]
-STORED = {"game": "dl", "area": A, "plat": "1", "ts": DAY, "amount": 5}
+STORED = {"game": "dl", "area": A, "plat": "1", "ts": DAY, "amount": 5, "_at": {"log": "log", "topics": {}}}
 
 
 class Marks(Kept):
