@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from analytics.config import Config
 from analytics.core.areas import Area
+from analytics.core.journal_lines import SPOUTS
 from analytics.core.numberset import NumberSet
-from analytics.rebuild.journals import SPOUTS, JournalInfo
+from analytics.rebuild.journals import JournalInfo
 from analytics.spouts.records import DAY
 
 FOR_EVER = 1 << 62

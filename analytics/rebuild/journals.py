@@ -17,14 +17,13 @@ import msgspec
 
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
-from analytics.core.journal_lines import Line, whole_lines
+from analytics.core.journal_lines import SPOUTS, Line, whole_lines
 from analytics.core.numberset import NumberSet
 from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.shares import pairs
 
-SPOUTS = ("gamelog", "payment", "syncuser")
-_NAME = re.compile(r"^(gamelog|payment|syncuser)_(\d{12})(?:-(\d+))?\.txt(\.gz)?$")
-_SOURCE = re.compile(r"^(gamelog|payment|syncuser)/.")
+_NAME = re.compile(rf"^({'|'.join(SPOUTS)})_(\d{{12}})(?:-(\d+))?\.txt(\.gz)?$")
+_SOURCE = re.compile(rf"^({'|'.join(SPOUTS)})/.")
 BLOCK = 4 << 20
 PAIRS_AT_ONCE = 10_000
 

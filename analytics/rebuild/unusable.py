@@ -15,9 +15,10 @@ import msgspec
 from analytics.config import Catalogue, Config
 from analytics.core.areas import Areas
 from analytics.core.fold import Folder, UnusableLine
+from analytics.core.journal_lines import SPOUTS
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import UNDECODABLE
-from analytics.rebuild.journals import SPOUTS, read
+from analytics.rebuild.journals import read
 from analytics.spouts.rejected import Reject, counted, dismissed, keep, kind_of, reject, waiting
 
 REJECTS_FOR = "rebuild"

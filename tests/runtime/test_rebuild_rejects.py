@@ -10,6 +10,7 @@ from own_bolts_suite import PVP, Suite, fights, sections
 from waiting import eventually
 
 from analytics.bolts import BOLTS
+from analytics.cli.rebuild import _report_problems
 from analytics.config import Config, catalogue
 from analytics.core.areas import Areas
 from analytics.core.fold import UnusableLine
@@ -48,12 +49,17 @@ def rebuild(suite: Suite, **wanted: Any) -> RebuildResult:
     return Rebuild(suite.config, suite.store, suite.publisher, selection).run()
 
 
-def test_each_is_listed_once_however_often_and_what_for_it_is_met(suite: Suite) -> None:
+def test_each_is_listed_once_however_often_and_what_for_it_is_met(
+    suite: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
     with_bad_records(suite)
     outcome = rebuild(suite, bolts=("pvp",), dry=True)
     assert (outcome.listed, listed(suite)) == (0, []), "a dry run adds nothing"
     assert outcome.nowhere.reasons().total() == 2
-    assert suite.rebuild("pvp").listed == 2
+    outcome = suite.rebuild("pvp")
+    assert outcome.listed == 2
+    _report_problems(outcome)
+    assert "2 records of these are new on the list of `bin/analytics rejected`" in capsys.readouterr().err
     expected = [("rebuild", "gamelog/test", f'{{"id":"gamelog/test:{n}"') for n in BAD]
     assert listed(suite) == expected
     assert {one.reason for one in waiting(suite.config.data).values()} == {
