@@ -17,7 +17,8 @@ _SPARE = {
     "state/payment.json": "all open days are asked for and published again, which changes no number",
     "state/syncuser.json": "all roles are asked for again, and repeats are dropped",
     "state/payment.sqlite": "the payers of open days are read from the journals again",
-    "state/orders.sqlite": "orders are taken as answers name them now, even if their amounts have changed",
+    "state/orders.sqlite": "orders are taken as answers name them now, even if their amounts have changed; one that has moved away "
+    "from a settled day counts on both",
     "state/rejected.sqlite": "with an engine, rejected records of sources are counted from then on",
     "state/syncuser.sqlite": "all roles are asked for again, and repeats are dropped",
     "state/stdin.json": "logs that were piped in may count again if they are piped in once more",

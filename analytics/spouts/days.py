@@ -58,11 +58,15 @@ class Days:
         """Return whether ``day`` is not settled."""
         return day.ts > self.settled[day.area.id] and day not in self._ahead
 
+    def can_settle(self, day: AreaDay, now: float) -> bool:
+        """Return whether an answer at ``now`` is late enough to be the last one about ``day``."""
+        return now >= day.area.zone.day_after(day.ts, 1) + self._settle_seconds
+
     def answered(self, day: AreaDay, now: float) -> list[AreaDay]:
         """Note that what was said at ``now`` about ``day`` is safe. Return the days that this settles."""
-        zone = day.area.zone
-        if now < zone.day_after(day.ts, 1) + self._settle_seconds or not self.is_open(day):
+        if not self.can_settle(day, now) or not self.is_open(day):
             return []
+        zone = day.area.zone
         self._ahead.add(day)
         passed = []
         while (following := AreaDay(day.area, zone.day_after(self.settled[day.area.id], 1))) in self._ahead:

@@ -34,13 +34,17 @@ _FIELDS = fields_of(_OrderFields)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is known of an order that was paid on the day that starts at ``day``. Amounts in cents; ``currency`` "": the area's."""
+    """What is known of an order that was paid on the day that starts at ``day``. Amounts in cents; ``currency`` "": the area's.
+
+    ``listed``: whether its day counts it. Otherwise the newest answer for that day lacks it, and another day may have it.
+    """
 
     day: int
     acct: str
     amount: int
     currency: str
     refunded: int
+    listed: bool = True
 
     def in_zone(self, zone: Zone) -> "Order":
         """Return the same with the start of its day in this zone, less than half a day from that in its former one."""
@@ -50,10 +54,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class RejectedOrder:
-    """An order that can't be used, as it was said, and why."""
+    """An order that can't be used, as it was said, and why. ``counts``: its id and the start of the other day on which it counts, if it does."""
 
     raw: Any
     reason: str
+    counts: tuple[str, int] | None = None
 
 
 def orders_of(page: Mapping[str, Any]) -> list[Any] | None:
@@ -84,30 +89,37 @@ def taken(
     known: Mapping[str, Order],
     date: Callable[[int], str] = str,
     own: str | None = None,
+    is_open: Callable[[int], bool] = lambda day: True,
 ) -> tuple[dict[str, Order], list[RejectedOrder]]:
     """Return the orders of an answer by id, in whatever order it names them, and those that are rejected.
 
     An order that is named twice counts once; once refunded, it stays so. One that differs from what is known of it is rejected, and
-    counts as it is known.
+    counts as it is known. One that another day counts is rejected; one that another day has lost counts on this day from now on.
 
     Args:
         day: the start of the day that was asked about.
         known: by id, what earlier answers said.
         date: returns what reasons call the day that starts at a time.
         own: the currency of orders that name none; None: there is one currency, whatever names orders have for it.
+        is_open: whether the day that starts at a time is still asked about.
     """
     found: dict[str, Order] = {}
     rejected: list[RejectedOrder] = []
     for one in said:
         id_ = next(iter(ids_of([one])), "")
         before = found.get(id_) or known.get(id_)
+        counts = (id_, before.day) if before is not None and before.day != day and before.listed else None
+        if before is not None and counts is None:
+            before = replace(before, day=day, listed=True)
         try:
             order = _order(one, day)
+            if counts is not None:
+                raise _elsewhere(date(counts[1]), is_open(counts[1]))
             if before is not None:
-                order = _again(before, order, date, own)
+                order = _again(before, order, own)
         except RecordError as error:
-            rejected.append(RejectedOrder(one, f"{error} for order {shown(id_)}"))
-            if before is None or before.day != day:
+            rejected.append(RejectedOrder(one, f"{error} for order {shown(id_)}", counts))
+            if before is None or counts is not None:
                 continue
             order = before
         found[id_] = order
@@ -165,12 +177,19 @@ def _order(value: Any, day: int) -> Order:
     return Order(day, value["acct"], cents(value["amount"]), currency, cents(refunded))
 
 
-def _again(before: Order, now: Order, date: Callable[[int], str], own: str | None) -> Order:
-    """Return what is known of an order after it was named again. Raise RecordError where that differs."""
-    if before.day != now.day:
-        raise RecordError(
-            f"{WHERE}.order_id: expected an order of one day, got one of {date(before.day)} among those of {date(now.day)}"
+def _elsewhere(day: str, is_open: bool) -> RecordError:
+    """Return why an order is rejected that counts on another day."""
+    if is_open:
+        return RecordError(
+            f"{WHERE}.order_id: expected an order that is listed for one day, got one that the newest answer for {day} lists as well"
         )
+    return RecordError(
+        f"{WHERE}.order_id: expected an order that counts on no settled day, got one that counts on {day}"
+    )
+
+
+def _again(before: Order, now: Order, own: str | None) -> Order:
+    """Return what is known of an order after it was named again. Raise RecordError where that differs."""
     found = {
         "acct": (before.acct, now.acct),
         "amount": (before.amount / 100, now.amount / 100),

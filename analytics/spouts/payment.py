@@ -3,7 +3,7 @@
 An answer is complete: an account that paid before and is left out of it has paid nothing, and the snapshot says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,11 +13,10 @@ import msgspec
 
 from analytics.config import Config
 from analytics.core.areas import Areas
-from analytics.core.exchange import local_day
 from analytics.errors import RecordError
 from analytics.spouts.days import AreaDay, Days
-from analytics.spouts.knownorders import KnownOrders
-from analytics.spouts.orders import ids_of, orders_of, taken, users_of_orders, with_rates
+from analytics.spouts.orderbook import OrderBook, OrdersOfDay
+from analytics.spouts.orders import orders_of, with_rates
 from analytics.spouts.outbox import JournalLine
 from analytics.spouts.paid import (
     NOTHING,
@@ -84,12 +83,13 @@ class PaymentLine(JournalLine):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An answer that tells something new. ``payers``: who has paid on its day once it is published."""
+    """An answer that tells something new. ``payers``: who has paid on its day once it is published. ``waits``: it does not settle the day."""
 
     answer: Answer[AreaDay, DayAnswer]
     users: bytes
     digest: str
     payers: Accts
+    waits: bool = False
 
 
 class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
@@ -101,7 +101,6 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._settings = config.payment
         super().__init__(config, areas, self._settings, PaymentState, PaymentLine)
         self._others = read_otherwise(schemas_of(config))
-        self._orders: KnownOrders | None = None  # made when the first order comes
         self._open_keys: set[str] | None = None  # of the last plan, where there was one since the last step
         self._ended: dict[str, frozenset[str]] = {}
         """By place, what is still rejected where something was before."""
@@ -114,18 +113,19 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         super().step()
         if self._open_keys is not None:
             self._payers.keep(self._open_keys)
+            self._book.keep(self._open_keys)
             self._open_keys = None
 
     def _open(self) -> None:
         self._payers = Payers(self._config.data / "state" / "payment.sqlite")
         state, settings = self._state, self._settings
         self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
+        self._book = OrderBook(self._config.data / "state" / "orders.sqlite", self._days)
         self._digests = dict(state.digests)  # of what was sent, acknowledged or not
 
     def _close(self) -> None:
         self._payers.close()
-        if self._orders is not None:
-            self._orders.close()
+        self._book.close()
 
     def _plan(self, now: float) -> list[AreaDay]:
         known = dict(self._days.settled)
@@ -165,8 +165,14 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             if snapshot is not None:
                 batches.setdefault(answer.question.area.game, []).append(snapshot)
             users += len(answer.result or ())
-            if users >= BATCH_USERS:
+            if users >= BATCH_USERS or self._book.leaving:
                 break
+        self._send(batches)
+        self._book.left()
+        self._end_rejections()
+
+    def _send(self, batches: Mapping[str, list[Snapshot]]) -> None:
+        """Journal and publish snapshots, by game."""
         for game, found in batches.items():
             tuples = [
                 part
@@ -175,9 +181,8 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             ]
             digests = {one.answer.question.key: one.digest for one in found}
             payers = {one.answer.question.key: one.payers for one in found}
-            arrived = partial(self._arrived, digests, payers, [one.answer for one in found])
+            arrived = partial(self._arrived, digests, payers, [one.answer for one in found if not one.waits])
             self._outbox.send(game, tuples, max(one.answer.at for one in found), arrived)
-        self._end_rejections()
 
     def _recover(self) -> None:
         if self._payers.complete:
@@ -231,9 +236,11 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             return None
         self._errors.pop(day.key, None)
         said = answer.result
-        users, rejections = (said.users, []) if said.orders is None else self._users_of(day, said.orders)
+        orders = self._orders_of(answer, said)
+        users = said.users if orders is None else orders.users
+        rejections = [] if orders is None else self._rejections(day, orders)
         good, bad = check(users, self._others, day.area.exchange, day.date)
-        if said.orders is not None and bad and (exchange := day.area.exchange):
+        if orders is not None and bad and (exchange := day.area.exchange):
             # Orders in other currencies count.
             some = {acct: part for acct in bad if (part := with_rates(users[acct], exchange, day.date))}
             good |= check(some, self._others, exchange, day.date)[0]
@@ -241,32 +248,41 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             self._fails(day.key, next(iter(bad.values())))
         rejections += [self._rejection(answer, acct, users[acct], why) for acct, why in bad.items()]
         self._put_aside(day, rejections, whole=True)
+        waits = orders is not None and orders.waits
+        # An account that is rejected keeps what it paid before, with the orders that this was.
+        kept = bad.keys() - good
+        lost = (
+            {id_: acct for id_, acct in orders.lost.items() if acct not in kept} if orders is not None else {}
+        )
+        self._book.leave(day, lost)
         before, payers = self._payers.of(day.key), payers_of(good)
-        left_out = before.difference(users)
         new, known = digest(good), self._digests.get(day.key)
-        if (new == known and not left_out) or (not payers and known is None):
+        # Of a day that is open again, the payers are not known any more, but the orders are.
+        left_out = (before | {*(lost.values() if known is None else ())}).difference(users)
+        if not left_out and (new == known or (not payers and known is None)):
             self._unchanged += 1
-            self._outbox.after(partial(self._answered, day, answer.begun))
+            if not waits:
+                self._outbox.after(partial(self._answered, day, answer.begun))
             return None
         self._digests[day.key] = new
         payers |= before & bad.keys()
         self._payers.expect({day.key: payers})
-        return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers)
+        return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers, waits)
 
-    def _users_of(self, day: AreaDay, said: list[Any]) -> tuple[Users, list[Rejection]]:
-        """Return what the accounts paid by the orders of an answer, and the orders that can't be used."""
-        if self._orders is None:
-            self._orders = KnownOrders(self._config.data / "state" / "orders.sqlite")
-        known = self._orders.of(day.area.id, ids_of(said))
-        # Where the area's zone was changed, days begin at other times now.
-        known = {id_: one.in_zone(day.area.zone) for id_, one in known.items()}
-        own = day.area.exchange.own if day.area.exchange else None
-        found, rejected = taken(said, day.ts, known, partial(local_day, day.area), own)
-        self._orders.put(day.area.id, {id_: one for id_, one in found.items() if known.get(id_) != one})
-        if rejected:
-            self._fails(day.key, rejected[0].reason)
-        rejections = [Rejection.of(one.reason, msgspec.json.encode(one.raw)) for one in rejected]
-        return users_of_orders(found.values(), day.area.exchange), rejections
+    def _orders_of(self, answer: Answer[AreaDay, DayAnswer], said: DayAnswer) -> OrdersOfDay | None:
+        """Return what an answer says by orders, None where it has none, but sums by account."""
+        day = answer.question
+        if said.users:
+            self._book.take_sums(day)
+            return None
+        late = self._days.can_settle(day, answer.begun)
+        return self._book.take(day, said.orders or [], answer.at, late)
+
+    def _rejections(self, day: AreaDay, orders: OrdersOfDay) -> list[Rejection]:
+        """Return the orders that do not count."""
+        if orders.rejected:
+            self._fails(day.key, orders.rejected[0].reason)
+        return [Rejection.of(one.reason, msgspec.json.encode(one.raw)) for one in orders.rejected]
 
     def _rejection(self, answer: Answer[AreaDay, DayAnswer], acct: str, paid: Any, reason: str) -> Rejection:
         """Return why an account was rejected, and the payment tuple that it would have made."""

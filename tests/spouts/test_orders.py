@@ -1,5 +1,6 @@
 """Orders one by one: each counts once, in whatever order it is named, and says for ever what it first said."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -108,10 +109,21 @@ def test_where_there_is_one_currency_its_names_do_not_matter() -> None:
         assert rejected == [] and known["1"] == Order(DAY, "ann", 600, name, 600)
 
 
-def test_an_order_of_another_day_is_rejected() -> None:
+def test_an_order_of_another_day_is_rejected_unless_that_day_has_lost_it() -> None:
     known = taken([order("1")], DAY - 86_400, {})[0]
     found, [why] = users([order("1"), order("2", 1)], known)
-    assert found["ann"]["amount"] == 1 and f"got one of {DAY - 86_400} among those of {DAY}" in why
+    assert (
+        found["ann"]["amount"] == 1
+        and f"got one that the newest answer for {DAY - 86_400} lists as well" in why
+    )
+    _, [settled] = taken([order("1")], DAY, known, is_open=lambda day: day >= DAY)
+    assert (
+        f"expected an order that counts on no settled day, got one that counts on {DAY - 86_400}"
+        in settled.reason
+    )
+    assert settled.counts == ("1", DAY - 86_400)
+    lost = {"1": replace(known["1"], listed=False)}
+    assert taken([order("1", status="refunded")], DAY, lost)[0] == {"1": Order(DAY, "ann", 600, "", 600)}
 
 
 def test_what_an_answer_calls_orders_beside_users_is_its_own() -> None:
