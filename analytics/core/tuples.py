@@ -1,5 +1,6 @@
 """The tuples that bolts read, typed with just the fields they need: the fewer, the faster to decode."""
 
+from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
@@ -54,6 +55,12 @@ Amount = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 Asked = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 """When a spout asked for it, in Unix milliseconds."""
+
+Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+"""A day by name, as ``YYYY-MM-DD``."""
+
+MOST_SECONDS_OFF = 2 * 86_400
+"""No moment of a day is further from its midnight in UTC, in any zone."""
 
 RecordId = Annotated[str, msgspec.Meta(pattern=r":[0-9]{1,18}$")]
 """A record's name, ``<source>:<n>``."""
@@ -143,18 +150,33 @@ class Paid(PaidAmount, gc=False):
 
 
 class Payment(msgspec.Struct):
-    """A snapshot of one area's payments of the day that starts at ``ts``, taken ``at`` (Unix milliseconds)."""
+    """A snapshot of one area's payments of the day that starts at ``ts``, taken ``at`` (Unix milliseconds).
+
+    ``day``: the same day by name, which is right where the area's zone was changed since; None: earlier versions did not say it.
+    """
 
     area: str
     ts: PeriodStart
     users: dict[Player, Paid]
     at: Asked = 0
     id: RecordId = ":0"
+    day: Day | None = None
+
+    def __post_init__(self) -> None:
+        expect_near(self.ts, self.day)
 
     @property
     def order(self) -> tuple[int, int, str]:
         """Later snapshots compare greater; the record's name decides where no time is given."""
         return self.at, *_named(self.id)
+
+
+def expect_near(ts: int, day: str | None) -> None:
+    """Raise ValueError unless ``ts`` may be a moment of a day in some zone. None: no day is named."""
+    if day is not None:
+        midnight = datetime.combine(date.fromisoformat(day), time(), UTC).timestamp()
+        if abs(midnight - ts) > MOST_SECONDS_OFF:
+            raise ValueError(f"expected the day that begins at ts, {ts}, got {day}")
 
 
 class PaidRow(msgspec.Struct):

@@ -27,6 +27,7 @@ _COLUMNS: dict[Spout, dict[str, str]] = {
     "gamelog": {"op": "STRUCT(code VARCHAR)", "data": "JSON"},
     "payment": {
         "at": "BIGINT",
+        "day": "VARCHAR",
         "users": f"MAP(VARCHAR, STRUCT({_PAID}, other_currencies STRUCT({_PAID})[]))",
     },
     "syncuser": {
@@ -51,6 +52,12 @@ _SHOWN: dict[Spout, str] = {
     "syncuser": '"at" AS asked, uid, acctid, name, grade, rest_yuanbao, birthday, score, login_time, '
     '"left" AS left_acct',
 }
+
+_DAYS: dict[Spout, str] = {
+    # A payment names its day, whatever zone its area has by now; those of earlier versions do not.
+    "payment": "coalesce(TRY_CAST(line.day AS DATE), day_of(ts, zone_or_default(zone)))",
+}
+"""The day of a line, where that is not the day that ``ts`` lies in."""
 
 _ROWS: dict[Spout, str] = {
     "gamelog": "*",
@@ -131,7 +138,8 @@ def _lines(spout: Spout, files: Iterable[JournalFile]) -> str:
     return (
         "SELECT id, left(id, length(id) - length(split_part(id, ':', -1)) - 1) AS source, "
         "CAST(split_part(id, ':', -1) AS BIGINT) AS n, areas.game, areas.plat, line.area, ts, "
-        "hour_of(ts, zone_or_default(zone)) AS hour, day_of(ts, zone_or_default(zone)) AS day, "
+        "hour_of(ts, zone_or_default(zone)) AS hour, "
+        f"{_DAYS.get(spout, 'day_of(ts, zone_or_default(zone))')} AS day, "
         f"{_SHOWN[spout]} FROM {_read(spout, files)} AS line LEFT JOIN areas ON areas.area = line.area "
         "WHERE id IS NOT NULL AND ts IS NOT NULL AND line.area IS NOT NULL"
     )

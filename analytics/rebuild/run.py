@@ -20,6 +20,7 @@ from analytics.config import Catalogue, Config, areas
 from analytics.core.areas import Area
 from analytics.core.bolt import CHANGES
 from analytics.core.numberset import NumberSet
+from analytics.core.payment_days import moment_of
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError
@@ -221,9 +222,10 @@ class Rebuild:
             line = found.lines[place]
             topic = topic_of(found.sources[place], line)
             if topic in self._tail.cut:
-                day = self._day(line.area, line.ts)
+                text = found.texts[place]
+                day = self._day(line.area, moment_of(topic, text, line.ts, self._areas))
                 if day is not None:
-                    self._spool.add(line.area, day, topic, found.texts[place])
+                    self._spool.add(line.area, day, topic, text)
                     if listed and (name := (found.sources[place], found.numbers[place])) in listed:
                         self._rejected.derived(name)
 
@@ -232,7 +234,7 @@ class Rebuild:
         found = read(message.body + b"\n")
         number, mine = message.header.number, []
         for line, text in zip(found.lines, found.texts, strict=True):
-            day = self._day(line.area, line.ts)
+            day = self._day(line.area, moment_of(message.topic, text, line.ts, self._areas))
             if day is None:
                 continue
             self._spool.add(line.area, day, message.topic, text, number)

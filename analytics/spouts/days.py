@@ -1,9 +1,12 @@
 """Which days of which areas are still worth asking about."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from analytics.core.areas import Area
+from analytics.core.periods import Zone
+
+HALF_DAY = 43_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,18 @@ class AreaDay:
     def date(self) -> str:
         """The day as ``YYYY-MM-DD``."""
         return f"{self.area.zone.local(self.ts):%Y-%m-%d}"
+
+
+def day_in(zone: Zone, ts: int) -> int:
+    """Return the start, in a zone, of the day that started at ``ts`` in the zone that an area had before."""
+    return zone.start("day", ts + HALF_DAY)
+
+
+def key_now(key: str, areas: Mapping[str, Area]) -> str:
+    """Return the key that an area's day has in the zone that the area has now."""
+    id_, _, ts = key.rpartition(":")
+    area = areas.get(id_)
+    return AreaDay(area, day_in(area.zone, int(ts))).key if area is not None else key
 
 
 class Days:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from analytics.core.exchange import local_day
-from analytics.spouts.days import AreaDay, Days
+from analytics.spouts.days import HALF_DAY, AreaDay, Days
 from analytics.spouts.knownorders import KnownOrders
-from analytics.spouts.orders import HALF_DAY, RejectedOrder, ids_of, taken, users_of_orders
+from analytics.spouts.orders import RejectedOrder, ids_of, taken, users_of_orders
 
 
 @dataclass(frozen=True, slots=True)

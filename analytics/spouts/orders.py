@@ -12,10 +12,10 @@ from analytics.core.periods import Zone
 from analytics.core.schema import fields_of, shown, unlike
 from analytics.core.tuples import MOST_MONEY, Player, Text, cents
 from analytics.errors import RecordError
+from analytics.spouts.days import day_in
 
 MONEY = msgspec.Meta(ge=0, le=MOST_MONEY)
 WHERE = "$.orders.*"
-HALF_DAY = 43_200
 
 
 class _OrderFields(msgspec.Struct):
@@ -48,7 +48,7 @@ class Order:
 
     def in_zone(self, zone: Zone) -> "Order":
         """Return the same with the start of its day in this zone, less than half a day from that in its former one."""
-        start = zone.start("day", self.day + HALF_DAY)
+        start = day_in(zone, self.day)
         return self if start == self.day else replace(self, day=start)
 
 

@@ -137,7 +137,7 @@ def text_digest(text: bytes) -> str:
 def payment_tuple(day: AreaDay, at: int, users: bytes) -> bytes:
     """Return the payment tuple, without ``id``, of a snapshot taken ``at`` (Unix milliseconds)."""
     area = day.area
-    head = {"game": area.game, "area": area.id, "plat": area.plat, "ts": day.ts, "at": at}
+    head = {"game": area.game, "area": area.id, "plat": area.plat, "ts": day.ts, "day": day.date, "at": at}
     return msgspec.json.encode(head)[:-1] + b',"users":' + users + b"}"
 
 

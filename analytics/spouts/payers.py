@@ -4,7 +4,7 @@ An answer names an area's payers of a day. Whom a later answer leaves out has pa
 so; so the last answer's payers are kept. A row holds those of one area's day.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import msgspec
@@ -66,6 +66,14 @@ class Payers:
         rows = [(key, msgspec.json.encode(accts)) for key, accts in found.items()]
         self._file.run(lambda: self._file.many("INSERT OR REPLACE INTO days VALUES (?, ?)", rows))
         self._keys.update(found)
+
+    def rekey(self, key_of: Callable[[str], str]) -> None:
+        """Give the areas' days the keys that they have now, given those that they had."""
+        changed = [(new, key) for key in self._keys if (new := key_of(key)) != key]
+        if changed:
+            statement = "UPDATE OR REPLACE days SET key = ? WHERE key = ?"
+            self._file.run(lambda: self._file.many(statement, changed))
+            self._keys = {key_of(key) for key in self._keys}
 
     def complete_now(self) -> None:
         """Remember that all is here that the journals tell."""

@@ -12,9 +12,9 @@ import gevent
 import msgspec
 
 from analytics.config import Config
-from analytics.core.areas import Areas
+from analytics.core.areas import Area, Areas
 from analytics.errors import RecordError
-from analytics.spouts.days import AreaDay, Days
+from analytics.spouts.days import AreaDay, Days, day_in, key_now
 from analytics.spouts.orderbook import OrderBook, OrdersOfDay
 from analytics.spouts.orders import orders_of, with_rates
 from analytics.spouts.outbox import JournalLine
@@ -74,11 +74,14 @@ class PaymentLine(JournalLine):
     area: str
     ts: int
     users: dict[str, Paid]
+    day: str = ""
 
-    @property
-    def key(self) -> str:
-        """The area's day."""
-        return f"{self.area}:{self.ts}"
+    def key(self, areas: Mapping[str, Area]) -> str:
+        """Return the key of the area's day, in the zone that the area has now."""
+        area = areas.get(self.area)
+        if self.day and area is not None:
+            return AreaDay(area, area.zone.day_of(self.day)).key
+        return key_now(f"{self.area}:{self.ts}", areas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +120,17 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             self._open_keys = None
 
     def _open(self) -> None:
+        # Where the zone of an area was changed, its days begin at other times now.
+        now = partial(key_now, areas=self._areas)
         self._payers = Payers(self._config.data / "state" / "payment.sqlite")
+        self._payers.rekey(now)
         state, settings = self._state, self._settings
+        state.settled = {
+            area: day_in(self._areas[area].zone, ts) if area in self._areas else ts
+            for area, ts in state.settled.items()
+        }
+        state.digests = {now(key): one for key, one in state.digests.items()}
+        state.put_aside = {now(key): names for key, names in state.put_aside.items()}
         self._days = Days(state.settled, settings.settle_hours * 3600, settings.since)
         self._book = OrderBook(self._config.data / "state" / "orders.sqlite", self._days)
         self._digests = dict(state.digests)  # of what was sent, acknowledged or not
@@ -197,9 +209,10 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._payers.expect(payers)
         newest: dict[str, tuple[int, dict[str, Paid]]] = {}
         for line in lines:
-            at, users = newest.get(line.key, (line.at, {}))
+            key = line.key(self._areas)
+            at, users = newest.get(key, (line.at, {}))
             # A long snapshot is several lines, all asked for at one time.
-            newest[line.key] = line.at, (users | line.users if at == line.at else line.users)
+            newest[key] = line.at, (users | line.users if at == line.at else line.users)
         digests = {key: digest(users) for key, (_, users) in newest.items()}
         self._digests.update(digests)
         return partial(self._arrived, digests, payers)
@@ -208,9 +221,10 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         """Return, by area's day, who has paid once these lines have arrived."""
         payers: dict[str, Accts] = {}
         for line in lines:
-            before = payers[line.key] if line.key in payers else self._payers.of(line.key)
+            key = line.key(self._areas)
+            before = payers[key] if key in payers else self._payers.of(key)
             # Who was rejected is not named, and has paid what was known before.
-            payers[line.key] = payers_of(line.users) | before.difference(line.users)
+            payers[key] = payers_of(line.users) | before.difference(line.users)
         return payers
 
     def _arrived(

@@ -42,7 +42,7 @@ def check_polled(
     place(record, areas, claimed, EARLIEST_START if spout == "payment" else EARLIEST, latest)
     if spout == "payment":
         area = areas[record["area"]]
-        day = local_day(area, record["ts"])
+        day = record["day"] if isinstance(record.get("day"), str) else local_day(area, record["ts"])
         for reason in check(users_of(record), readers.payments, area.exchange, day)[1].values():
             raise RecordError(reason)
     else:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from analytics.config import Config
+from analytics.config import Config, areas
+from analytics.core.payment_days import named_day
 from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.paid import text_digest
 from analytics.spouts.payment import NAME, PaymentState
@@ -42,13 +43,15 @@ def settled_payments(config: Config, rejects: Iterable[Reject]) -> Iterator[Sett
 
     Each is what the last answer said, as what newer answers no longer have has left the list. So it is newer than all that counts.
     """
+    there = areas(config)
     settled = StateFile(config.data / "state" / f"{NAME}.json").load(PaymentState).settled
     for one in rejects:
         try:
             said = _said.decode(one.original())
         except UNDECODABLE:
             continue
-        if one.spout == NAME and said.ts <= settled.get(said.area, 0):
+        ts = named_day(one.original(), there) or said.ts
+        if one.spout == NAME and ts <= settled.get(said.area, 0):
             digest = text_digest(msgspec.json.encode([said.area, said.ts, said.users], order="sorted"))
             n = _LEAST + int(digest, 16) % _NUMBERS
             record = msgspec.json.decode(one.original()) | {"at": int(time.time() * 1000)}

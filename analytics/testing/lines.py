@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -127,7 +128,8 @@ class LineGenerator:
             "ts": self._now,
             "at": 5,
         }
-        return msgspec.json.encode({**record, "users": users})  # fmt: skip
+        named = {"day": f"{datetime.fromtimestamp(self._now, UTC):%Y-%m-%d}"} if self._n % 2 else {}
+        return msgspec.json.encode({**record, **named, "users": users})
 
     def _role(self) -> bytes:
         record = {"id": f"syncuser/dl@1:{self._n}", "area": self._draw.choice(self._areas), "ts": self._now}

@@ -1,10 +1,11 @@
-"""Payments on a real store: orders that move to another day while nodes die."""
+"""Payments on a real store: orders that move to another day while nodes die, and an area that turns out to lie further west."""
 
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,9 @@ def expect(file: Path, expected: dict[tuple[str, str], tuple[int, int, int]]) ->
             gevent.sleep(0.5)
 
 
-def rebuilt(file: Path, *words: str) -> list[dict[str, Any]]:
+def rebuilt(file: Path, *words: str, names: Sequence[str] = BOLTS) -> list[dict[str, Any]]:
     """Return what a rebuild of payments changes."""
-    bolts = [word for name in BOLTS for word in ("--bolt", name)]
+    bolts = [word for name in names for word in ("--bolt", name)]
     command = [sys.executable, "-m", "analytics", "--config", str(file), "rebuild", "--json", *bolts, *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
@@ -160,3 +161,26 @@ def test_orders_that_move_count_once_whatever_dies(file: Path, interface: OrderI
         suite.restart("payment")
         expect(file, interface.sums())
         assert rebuilt(file, "--dry-run") == []
+
+
+@pytest.mark.parametrize("further", ["Europe/London", "Pacific/Honolulu", "Pacific/Auckland"])
+def test_payments_stay_on_their_days_when_the_zone_is_corrected(
+    file: Path, interface: OrderInterface, further: str
+) -> None:
+    interface.listed = {
+        (AREA, "1"): (FIRST, False),
+        (AREA, "2"): (SECOND, False),
+        (OTHER, "3"): (SECOND, False),
+    }
+    with Suite(file, [*NODES, ["payment"]]):
+        expect(file, interface.sums())
+    file.write_text(file.read_text().replace('timezone = "Asia/Shanghai"', f'timezone = "{further}"'))
+    with Suite(file, NODES):
+        assert rebuilt(file) != []
+        settled(Suite(file).config)
+        assert stored(file) == interface.sums()
+        assert rebuilt(file, "--dry-run") == []
+        with closing(open_store(Suite(file).config)) as store:
+            store.delete("paysummary", [f"{AREA}:{zone(further).day_of(FIRST)}"])
+        rebuilt(file, "--from", FIRST, "--to", FIRST, names=["paysummary"])
+        assert stored(file) == interface.sums(), "also by days"

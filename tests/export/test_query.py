@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from journaled import FIRST, Journaled, journaled
 
 from analytics.cli.query import query
-from analytics.config import Config
+from analytics.config import AreaSection, Config, Game
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.export.calendar import macros
@@ -75,6 +75,24 @@ def test_the_newest_payments_are_those_of_the_documents(world):
         (one["area"], one["ts"], one["acct"], one["pay_count"], round(one["pay_amout"] * 100))
         for one in documents
     }
+
+
+def test_a_payment_is_of_the_day_that_it_names(tmp_path):
+    """Its area has been given a zone further west; one that names no day is of the day that its moment lies in."""
+    config = Config(
+        data=tmp_path, games={"dl": Game(timezone="Europe/London", areas={"a": AreaSection(plat="1")})}
+    )
+    one = {"area": "a", "ts": zone("Asia/Shanghai").day_of("2026-03-01"), "at": 1}
+    lines = [
+        one | {"id": "payment/dl@1:1", "day": "2026-03-01", "users": {"ann": {"times": 1, "amount": 6}}},
+        one | {"id": "payment/dl@1:2", "users": {"bob": {"times": 1, "amount": 6}}},
+        one | {"id": "payment/dl@1:3", "day": "no day", "users": {"cho": {"times": 1, "amount": 6}}},
+    ]
+    (tmp_path / "payment_202603010000.txt").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = asked(config, "SELECT acct, CAST(day AS VARCHAR), cents FROM payment ORDER BY acct")
+    assert found == [("ann", "2026-03-01", 600), ("bob", "2026-02-28", 600), ("cho", "2026-02-28", 600)]
+    first = date(2026, 3, 1)
+    assert asked(config, "SELECT acct FROM payment", DayRange(first, first)) == [("ann",)]
 
 
 def test_the_newest_roles_are_those_of_the_documents(world):

@@ -177,7 +177,9 @@ class Area:
         """Return per day and acct what the last snapshot that names it says: one entry a currency, amounts in cents."""
         found: dict[date, dict[str, list[Fields]]] = defaultdict(dict)
         for one in sorted(self.records["payment"], key=lambda one: (one.get("at", 0), _number(one))):
-            day = date_of(self.place.zone, one["ts"])
+            # A snapshot may name its day, which its area may have had in another zone.
+            named = one.get("day")
+            day = date.fromisoformat(named) if named else date_of(self.place.zone, one["ts"])
             payers = found[day]  # nobody's too: then it is known that nobody paid
             for acct, user in one["users"].items():
                 payers[acct] = [self._paid(part, day) for part in [user, *user.get("other_currencies", [])]]

@@ -34,6 +34,9 @@ SILENT = "Pacific/Auckland"
 UNDATED = f"{2:024x}"
 """Snapshots of its payments do not say when they were taken: their number decides."""
 
+FORMER = "Pacific/Kiritimati"
+"""The zone that areas had when some of their payments were read: further east than any that they have now."""
+
 RATES = {
     "USD": {
         date(2017, 1, 1): "6.8765",
@@ -263,6 +266,9 @@ class _Players:
                 fields: dict[str, object] = {**self._owner(area)} | {"users": some}
                 if area != UNDATED:
                     fields["at"] = asked * 1000
+                if poll % 2:  # the spout that took it says its day
+                    fields["day"] = str(day)
+                    ts = day_start(FORMER, day) if day.day % 2 else ts
                 self._send("payment", area, ts, fields, asked)
 
     def _further(self, amount: float, several: bool) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def test_read_payment_not_empty(tmp_path, broker):
         for acct, paid in one["users"].items()
     }
     assert found and found == {key: (one["pay_count"], one["pay_amout"]) for key, one in expected.items()}
-    assert all(list(one) == ["id", "game", "area", "plat", "ts", "at", "users"] for one in heard)
+    assert all(list(one) == ["id", "game", "area", "plat", "ts", "day", "at", "users"] for one in heard)
     assert {(one["area"], one["game"], one["plat"]) for one in heard} == {
         (s.id, s.game, s.plat) for s in game.servers
     }

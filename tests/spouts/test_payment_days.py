@@ -135,5 +135,5 @@ def test_the_same_users_in_any_order_are_the_same():
 def test_the_tuple_is_the_contracts():
     day = AreaDay(SHANGHAI, SHANGHAI.zone.day_of("2015-01-08"))
     assert payment_tuple(day, 5, b"{}") == (
-        b'{"game":"dl","area":"555555555555555555555555","plat":"2001","ts":1420646400,"at":5,"users":{}}'
+        b'{"game":"dl","area":"555555555555555555555555","plat":"2001","ts":1420646400,"day":"2015-01-08","at":5,"users":{}}'
     )

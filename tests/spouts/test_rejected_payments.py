@@ -122,6 +122,23 @@ def test_an_order_keeps_its_day_where_the_zone_of_its_area_changes(suite: Interv
     assert suite.newest() == {"ann": {"times": 2, "amount": 8, "refunded": 3, "currency": "CNY"}}
 
 
+@pytest.mark.parametrize("timezone", ["Europe/London", "Pacific/Auckland"])
+def test_what_is_known_of_a_day_stays_known_where_the_zone_of_its_area_changes(
+    suite: Interviewed, timezone: str
+) -> None:
+    suite.says(order("1", 3), order("2", 5, acct="bob"), order("3", 5, "USD", "cat"))
+    assert len(suite.rejected()) == 1
+    game = msgspec.structs.replace(suite.config.games["dl"], timezone=timezone)
+    suite.restart(msgspec.structs.replace(suite.config, games={"dl": game}))
+    nothing = {"times": 0, "amount": 0}
+    suite.says(order("1", 3))
+    assert suite.newest() == {"ann": {"times": 1, "amount": 3, "currency": "CNY"}, "bob": nothing}
+    assert suite.rejected() == []
+    suite.says()
+    assert suite.newest() == {"ann": nothing}
+    assert {one["day"] for one in suite.broker.tuples("payment")} == {DATE}
+
+
 def test_what_a_newer_answer_corrects_leaves_the_list(suite: Interviewed) -> None:
     suite.says(order("1", 5, "USD"), order("2", 9, "USD", "bob"), {"no": 17})
     assert len(suite.rejected()) == 3
