@@ -31,6 +31,7 @@ from analytics.runtime.contradictions import contradictions, summary
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.horizons import Horizons
 from analytics.runtime.nodes import needed
+from analytics.runtime.rate_notes import RateNotes
 from analytics.spouts.ends import durable_ends, journal_folder, shared_folder
 from analytics.spouts.poller import Client
 from analytics.store import MongoStore, open_store
@@ -175,6 +176,8 @@ def _areas(config: Config) -> Outcome:
         return "not compared with their documents, as the embedded server is not running"
     with closing(open_store(config, PROBE_SECONDS)) as store:
         found = contradictions(config, store)
+        if lost := list(RateNotes(config, store).lost()):
+            raise CheckFailed("; ".join(lost))
         dropped = Horizons.load(store, catalogue(config)).described(zone(config.timezone))
     if found:
         return [Finding(Grade.WARNING, summary(config, found))]

@@ -90,6 +90,7 @@ def backfill(
     from analytics.cli.rebuild import wanted_documents
     from analytics.engine.backfill import Backfill
     from analytics.engine.driving import open_engine
+    from analytics.runtime.rate_notes import RateNotes
     from analytics.spouts.ends import shared_folder
 
     if not config.engine.kind:
@@ -106,6 +107,7 @@ def backfill(
         )
     store = open_store(config)
     try:
+        RateNotes(config, store).refuse_lost(wanted.bolts)
         result = Backfill(
             config,
             store,

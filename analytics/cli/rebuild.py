@@ -23,6 +23,7 @@ from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection, configured
 from analytics.runtime.nodes import require_broker
 from analytics.runtime.outdated import refuse_outdated
+from analytics.runtime.rate_notes import RateNotes
 from analytics.runtime.timers.collections import written
 from analytics.store import open_store
 from analytics.timers import NAMES as TIMERS
@@ -106,6 +107,7 @@ def rebuild(
             lines.writelines(f"{visible(line)}\n" for line in _as_text(change))
 
     try:
+        RateNotes(config, store).refuse_lost(wanted.bolts, folders)
         outcome = Rebuild(config, store, publisher, wanted, report, lambda text: _say(f"{text} …")).run()
     finally:
         publisher.close()

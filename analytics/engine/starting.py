@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from analytics.config import Config
+from analytics.engine.blocks import Uncountable
 from analytics.engine.context import running_bolts, task_context
 from analytics.engine.engines import BatchEngine
 from analytics.engine.position import Plan, SavedPosition
 from analytics.engine.rules import CountingRules, KeptRules
 from analytics.runtime.declarations import Declarations
+from analytics.runtime.rate_notes import RateNotes
 from analytics.store import Store
 
 _NOTHING = ("", 0, "")
@@ -39,12 +41,15 @@ class EngineStarter:
         """Have tasks follow the rules of now, or those of a plan; their caches begin empty after a backfill.
 
         Raises:
-            Uncountable: the rules of the plan are gone.
+            Uncountable: the rules of the plan are gone, or rates that payments need.
             Unavailable: store or cluster do not answer.
         """
         wanted = (plan and plan.rules) or self.fingerprint
         if self._started == (saved.log, saved.backfills, wanted):
             return
+        if plan is None:
+            for text in RateNotes(self._config, self._store).lost():
+                raise Uncountable(text)
         rules = self._rules if wanted == self.fingerprint else self._kept.load(wanted, saved.batch + 1)
         self._started = _NOTHING
         self._engine.start(task_context(self._config, self._shared, saved.log, rules))

@@ -23,6 +23,7 @@ from analytics.runtime.flush_schedule import FlushSchedule
 from analytics.runtime.lost_writes import Losses, LossNote
 from analytics.runtime.node import Node
 from analytics.runtime.pending import Pending
+from analytics.runtime.rate_notes import RateNotes
 from analytics.runtime.recovery import Recovery
 from analytics.runtime.settler import Settler
 from analytics.spouts.rejected import Rejected
@@ -154,6 +155,7 @@ class Worker(Node):
         }
         self._recovery = Recovery(connections.store, connections.refill, self._persist(self._settler.lost))
         again = self._persist(self._recovery.begin, saved, heads)
+        self._persist(RateNotes(self._config, connections.store).refuse_lost, self._bolts)
         self._persist(
             Declarations(self._config, connections.store).note_first_runs, self._bolts, connections.refill
         )

@@ -1,4 +1,5 @@
-"""Payments on a real store: orders that move to another day while nodes die, and an area that turns out to lie further west."""
+"""Payments on a real store: orders that move to another day while nodes die, an area that turns out to lie further west, and rates
+that a game gets or loses."""
 
 import json
 import subprocess
@@ -184,3 +185,43 @@ def test_payments_stay_on_their_days_when_the_zone_is_corrected(
             store.delete("paysummary", [f"{AREA}:{zone(further).day_of(FIRST)}"])
         rebuilt(file, "--from", FIRST, "--to", FIRST, names=["paysummary"])
         assert stored(file) == interface.sums(), "also by days"
+
+
+def command(file: Path, *words: str) -> tuple[int, str]:
+    """Return the exit status of a command, and all that it says."""
+    whole = [sys.executable, "-m", "analytics", "--config", str(file), *words]
+    done = subprocess.run(whole, capture_output=True, text=True, cwd=ROOT, timeout=600, check=False)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
+    file: Path, interface: OrderInterface
+) -> None:
+    own = file.read_text().replace("[games.dl]\n", '[games.dl]\ncurrency = "CNY"\n')
+    rated = own.replace("[games.dl.areas", f'[games.dl.rates.USD]\n"{FIRST}" = "7"\n[games.dl.areas', 1)
+    file.write_text(own)
+    nodes = [*NODES, ["payment"]]
+    interface.listed = {(AREA, "1"): (FIRST, False), (OTHER, "2"): (SECOND, False)}
+    with Suite(file, nodes):
+        expect(file, interface.sums())
+    file.write_text(rated)
+    assert "were converted at other rates" not in command(file, "check")[1]
+    interface.listed[AREA, "3"] = SECOND, False
+    interface.currencies["3"] = "USD"
+    expected = interface.sums() | {(AREA, SECOND): (1, 1, 42)}
+    with Suite(file, nodes):
+        expect(file, expected)
+        assert "were converted at other rates" not in command(file, "check")[1]
+    file.write_text(own)
+    why = "games.dl.rates: expected rates, as payments are in USD, which would count one to one in CNY without, got none"
+    status, said = command(file, "check")
+    assert status and why in said
+    with Suite(file, [["broker"]]):
+        for words in (["rebuild"], ["run", "workers"], ["start"], ["restart"]):
+            status, said = command(file, *words)
+            assert status and why in said
+    assert stored(file) == expected
+    file.write_text(rated)
+    with Suite(file, NODES):
+        expect(file, expected)
+        assert rebuilt(file, "--dry-run") == []

@@ -11,6 +11,7 @@ from raw_months import AUTUMN, divided_world, sent
 
 from analytics.config import BrokerSection, Config, catalogue
 from analytics.engine.backfill import Backfill
+from analytics.engine.blocks import Uncountable
 from analytics.rebuild.selection import Selection
 from analytics.runtime.contradictions import contradictions
 
@@ -87,3 +88,28 @@ def test_a_driver_that_goes_on_at_rates_of_before(engine: NearEngine) -> None:
             assert "another driver" in str(error)
     assert driver.state()["waiting_bytes"] == 0
     assert reported(after, engine)
+
+
+def without_rates(config: Config) -> Config:
+    """Return a configuration in which all money is the game's."""
+    games = {
+        name: replace(
+            game, rates={}, areas={id_: replace(one, currency="") for id_, one in game.areas.items()}
+        )
+        for name, game in config.games.items()
+    }
+    return replace(config, games=games)
+
+
+def test_no_batch_begins_without_rates_that_payments_need(engine: NearEngine) -> None:
+    engine.journal(PAID[:30])
+    engine.finish(engine.driver())
+    before, documents = engine.config, engine.documents()
+    engine.journal(PAID[30:])
+    engine.config = without_rates(before)
+    with pytest.raises(Uncountable, match=r"games\.dl\.rates: expected rates, as payments are in [A-Z]{3}"):
+        engine.finish(engine.driver())
+    assert engine.documents() == documents
+    engine.config = before
+    engine.finish(engine.driver())
+    assert differing(engine.expected(), engine.documents()) == []

@@ -13,7 +13,7 @@ from analytics.config import AreaSection, Config, Game, MongoDB
 from analytics.core.periods import zone
 from analytics.errors import Unavailable
 from analytics.runtime.contradictions import Contradiction, contradictions, summary
-from analytics.runtime.service import control
+from analytics.runtime.service import control, refusals
 from analytics.runtime.service.reloading import reload
 from analytics.runtime.service.supervisor import Supervisor
 from analytics.store import MemoryStore, Write
@@ -89,7 +89,8 @@ def test_a_reload_reports_what_it_makes_contradict(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Supervisor, "pid", 1)
-    monkeypatch.setattr(control, "open_store", lambda config, timeout: store)
+    for module in (control, refusals):
+        monkeypatch.setattr(module, "open_store", lambda config, timeout: store)
     monkeypatch.setattr(control, "restart_node", lambda *_: None)
     Supervisor(replace(CONFIG, data=tmp_path)).folder.mkdir()
     Supervisor(replace(CONFIG, data=tmp_path)).note_configuration()

@@ -162,6 +162,18 @@ def test_amounts_in_each_currency_have_their_own_sign(month, monkeypatch):
     ) == round(refunds, 2)
 
 
+def test_what_was_counted_while_a_game_had_no_rates_is_in_its_currency(month, monkeypatch):
+    days = month.some("revenueday_total", game="dl", scope="game")
+    assert days and not any(one["gross_in"] for one in days)
+    games = month.data.config.games
+    rated = {"currency": "USD", "rates": {"EUR": {"2026-01-01": "1.1"}}}
+    monkeypatch.setitem(games, "dl", msgspec.structs.replace(games["dl"], **rated))
+    (row,) = rows(month, f"/api/v1/payment/currencies.csv?game=dl&from={FIRST}&to={LAST}")
+    assert row["currency"] == "USD"
+    for column, field_ in {"gross": "gross", "refunds": "refunds", "net": "net", "converted": "net"}.items():
+        assert round(float(row[column]), 2) == round(sum(one[field_] for one in days), 2)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_definition_is_a_sentence(page):
     for table in page.tables:

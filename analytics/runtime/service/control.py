@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.cluster.registry import alive
 from analytics.config import Config
-from analytics.config.checks import endpoints, unset_variables
-from analytics.errors import AnalyticsError, ConfigError, Unavailable
+from analytics.config.checks import endpoints
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.nodes import registered
 from analytics.runtime.owner import refuse_others
+from analytics.runtime.rate_notes import RateNotes
 from analytics.runtime.service import systemd
 from analytics.runtime.service.affected import affected
 from analytics.runtime.service.conf import BROKER, STOP_SECONDS, nodes, rank
+from analytics.runtime.service.refusals import STORE_SECONDS, refuse_lost_rates, refuse_unset
 from analytics.runtime.service.supervisor import (
     RUNNING,
     STOPPABLE,
@@ -39,8 +41,6 @@ FREE_SECONDS = 5.0
 
 DOWN_SECONDS = STOP_SECONDS + 10.0
 LOOK_SECONDS = 0.1
-STORE_SECONDS = 5.0
-"""For the store to answer before `start` goes on without that check."""
 
 STARTS = 2
 """A node that ended after so many starts is reported; it goes on being started again."""
@@ -63,6 +63,7 @@ def start(config: Config, say: Say) -> None:
     """
     refuse_unset(config)
     supervisor = Supervisor(config)
+    refuse_lost_rates(config, running=bool(supervisor.pid))
     if systemd.waits() and supervisor.pid:
         say(f"process {supervisor.pid} runs the suite beside systemd: it is stopped, then started by systemd")
         stop(config, say)
@@ -106,6 +107,7 @@ def stop(config: Config, say: Say, wait: bool = True) -> None:
 def restart(config: Config, say: Say) -> None:
     """Stop and start; what a start would refuse is refused, as far as it is known, while everything still runs."""
     refuse_unset(config)
+    refuse_lost_rates(config)
     stop(config, say)
     start(config, say)
 
@@ -155,6 +157,7 @@ def report_contradictions(config: Config, say: Say) -> None:
         try:
             found = contradictions(config, store)
             lacking = list(Declarations(config, store).disagreements(config))
+            lost = list(RateNotes(config, store).lost())
         finally:
             store.close()
     except AnalyticsError:
@@ -163,13 +166,8 @@ def report_contradictions(config: Config, say: Say) -> None:
         say(f"warning: {summary(config, found)}")
     for one in lacking:
         say(f"warning: {one}")
-
-
-def refuse_unset(config: Config) -> None:
-    """Raise ConfigError where a variable that the configuration names is not set."""
-    unset = list(unset_variables(config))
-    if unset:
-        raise ConfigError("\n".join(f"{config.file}: {fault}" for fault in unset))
+    for one in lost:
+        say(f"error: {one}")
 
 
 def _start_all(supervisor: Supervisor, config: Config, say: Say) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from analytics.config import Config
 from analytics.errors import ConfigError
-from analytics.runtime.service import control, systemd
+from analytics.runtime.service import control, refusals, systemd
 from analytics.runtime.suite import python_path
 
 HERE = "--here"
@@ -25,7 +25,7 @@ def restart(config: Config, say: control.Say) -> None:
     Raises:
         ConfigError, NotStarted: as a start does.
     """
-    control.refuse_unset(config)
+    refusals.refuse_unset(config)
     if (
         systemd.waits()
     ):  # only to a process that systemd has called it listens, and it ends others with the service

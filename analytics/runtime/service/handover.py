@@ -4,7 +4,8 @@ from analytics.cluster import open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.service.control import STORE_SECONDS, Say, alone, stop_nodes
+from analytics.runtime.service.control import Say, alone, stop_nodes
+from analytics.runtime.service.refusals import STORE_SECONDS
 from analytics.runtime.service.supervisor import Supervisor
 
 STORE = "store"

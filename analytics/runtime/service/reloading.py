@@ -2,7 +2,7 @@
 
 from analytics.config import Config
 from analytics.errors import AnalyticsError
-from analytics.runtime.service import control, detached
+from analytics.runtime.service import control, detached, refusals
 from analytics.runtime.service.affected import affected
 from analytics.runtime.service.supervisor import Supervisor
 
@@ -14,16 +14,17 @@ def reload(config: Config, say: control.Say) -> None:
     broker's ports, the whole suite is restarted.
 
     Raises:
-        ConfigError: a variable that the configuration names is not set; everything runs on as it was.
+        ConfigError: a variable that the configuration names is not set, or rates are gone that payments need; everything runs on as it was.
         AnalyticsError: the suite does not run.
         NotStarted: a node does not come up. It is started again and again.
     """
-    control.refuse_unset(config)
+    refusals.refuse_unset(config)
     supervisor = Supervisor(config)
     if not supervisor.pid:
         raise AnalyticsError(
             "not running: `analytics start` starts the suite with the configuration as it is now"
         )
+    refusals.refuse_lost_rates(config)
     before = supervisor.noted_configuration
     names = None if before is None else affected(before, config)
     if names is None:

@@ -68,7 +68,13 @@ def by_currency(look: Look) -> list[CurrencySum]:
         return []
     tables = {"gross_in": "gross", "refunds_in": "refunds", "net_in": "net", "converted": "converted"}
     sums: dict[str, Counter[str]] = defaultdict(Counter)
-    for document, _ in look.documents("revenueday", list(tables)):
+    for document, _ in look.documents("revenueday", [*tables, "gross", "refunds", "net"]):
+        if not document.get("gross_in"):
+            # Counted while the game had no rates: all of it is in the game's currency.
+            document = {
+                f"{table}": {game.currency: document.get(field, 0)}
+                for table, field in zip(tables, ("gross", "refunds", "net", "net"), strict=True)
+            }
         for table, field in tables.items():
             for currency, amount in document.get(table, {}).items():
                 sums[currency][field] += round(100 * amount)
