@@ -2,6 +2,7 @@
 
 from zlib import crc32
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -164,6 +165,24 @@ def test_zeros_end_a_line_wherever_a_read_ends(parts, sizes):
     assert numbered(data, sizes) == (lines, position)
     assert [n for n, _ in lines] == list(range(1, len(lines) + 1))
     assert carries(reader(data), position)
+
+
+@pytest.mark.parametrize("zeros", [1, 40, 63, 64, 100])
+def test_zeros_end_a_line_that_is_too_long_wherever_a_read_ends(zeros):
+    """Otherwise the lines behind it would have other numbers when they are read again, and be dropped as repeated."""
+    for size in (LONGEST_LINE - 20, LONGEST_LINE + 20):
+        for more in (b"", b"x", b"\n"):
+            before = b'{"a":1}\n' + b"y" * size
+            data = before + bytes(zeros) + more + b'{"b":1}\n{"c":1}\n'
+            for part in {1, zeros // 2, zeros - 1, zeros}:
+                pieces = [data[: len(before) + part], data[len(before) + part :]]
+                assert last_number(pieces) == last_number([data]), (size, more, part)
+
+
+def last_number(pieces):
+    """Return the number of the last line."""
+    last = feed(Stream("s", StreamPosition("f"), 3), pieces)[-1]
+    return last.first + last.data.count(b"\n") - 1
 
 
 def test_only_what_is_torn_goes_with_the_zeros():

@@ -146,7 +146,8 @@ class Stream:
         self._rest = b""
         at = 0
         for gap in _GAP.finditer(data) if NUL in data else ():
-            if gap.start() or not self._part:
+            # Where a read begins within a long line, no line begins.
+            if gap.start() or not self._part or len(gap[0]) >= LONG_GAP or data.startswith(b"{", gap.end()):
                 yield from self._text(data[at : gap.start()])
                 yield from self._end_line()
                 self._advance(gap[0], 0, 0, self.position.open)
@@ -173,14 +174,14 @@ class Stream:
 
     def _end_line(self) -> Iterator[Chunk]:
         """Yield the line that is open as it is."""
+        text = self._rest.rstrip(NUL)
+        zeros, self._rest = self._rest[len(text) :], b""
         if self._part:
-            yield self._piece(b"", True, newline=False)
-        elif self._rest:
-            text = self._rest.rstrip(NUL)
-            zeros, self._rest = self._rest[len(text) :], b""
+            yield self._piece(text, True, newline=False)
+        elif text or zeros:
             yield self._whole(text + b"\n", 1, missing=1)
-            if zeros:
-                self._advance(zeros, 0, 0, True)
+        if zeros:
+            self._advance(zeros, 0, 0, True)
 
     def _text(self, data: bytes) -> Iterator[Chunk]:
         """Yield the lines of what begins at the start of a line, or, where ``_part``, within one."""
@@ -190,10 +191,11 @@ class Stream:
         at = 0
         while at < len(data):
             newline = data.find(b"\n", at)
-            end = len(data) if newline < 0 else newline
-            if self._part or end - at > self._longest(data, at):
+            # What follows says whether zeros at the end are part of this line, or of a stretch that ends it.
+            end = len(data.rstrip(NUL)) if newline < 0 else newline
+            if (self._part and (newline >= 0 or end > at)) or end - at > self._longest(data, at):
                 yield self._piece(data[at:end], newline >= 0)
-                at = end + 1
+                at = end + (newline >= 0)
             elif newline < 0:
                 self._rest = data[at:]
                 return
