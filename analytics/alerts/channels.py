@@ -67,7 +67,7 @@ def _post(channel: ChannelSection, **body: Any) -> None:
         with requests.Session() as session:
             session.trust_env = False
             answer = session.post(url, **body, timeout=SECONDS, allow_redirects=False)
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # the latter of what can be no address
         raise Unavailable(f"the webhook does not answer: {type(error).__name__}") from error
     if answer.status_code >= OK:
         raise Unavailable(f"the webhook refused the message: status {answer.status_code} {answer.reason}")

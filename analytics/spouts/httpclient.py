@@ -9,11 +9,14 @@ from typing import Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 LONGEST_WAIT = 3600.0
 """Seconds that ``Retry-After`` is believed, at most."""
 SAY_WAIT = {429, 503}
 """Statuses whose ``Retry-After`` says when to ask again."""
+FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
+"""What a request may raise. A redirect to what can be no address raises a plain ValueError, which ``requests`` lets through."""
 
 
 class Settings(Protocol):
@@ -53,7 +56,7 @@ def reason(error: BaseException) -> str:
     if isinstance(deepest, socket.gaierror):
         return f"the name of the host is not found: {deepest.strerror}"
     if isinstance(deepest, ValueError):  # its text quotes the address or a header
-        return f"it can't be asked: {type(deepest).__name__}"
+        return f"it, or what it redirects to, can't be asked: {type(deepest).__name__}"
     text = deepest.strerror if isinstance(deepest, OSError) and deepest.strerror else str(deepest)
     text = text or type(deepest).__name__
     return f"the proxy: {text}" if isinstance(error, requests.exceptions.ProxyError) else text

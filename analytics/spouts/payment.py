@@ -34,7 +34,7 @@ from analytics.spouts.paid import (
 from analytics.spouts.payers import Accts, Payers
 from analytics.spouts.poller import MAX_ANSWER, Answer, BadAnswer
 from analytics.spouts.polling import PollingSpout, PollingState
-from analytics.spouts.rejected import Reject, counted_now, reject, waiting
+from analytics.spouts.rejected import Reject, counted_now, reject, waiting, writable
 from analytics.spouts.rejected_payments import Rejection, ended, place
 from analytics.spouts.schemas import schemas_of
 
@@ -296,11 +296,11 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         """Return the orders that do not count."""
         if orders.rejected:
             self._fails(day.key, orders.rejected[0].reason)
-        return [Rejection.of(one.reason, msgspec.json.encode(one.raw)) for one in orders.rejected]
+        return [Rejection.of(one.reason, msgspec.json.encode(writable(one.raw))) for one in orders.rejected]
 
     def _rejection(self, answer: Answer[AreaDay, DayAnswer], acct: str, paid: Any, reason: str) -> Rejection:
         """Return why an account was rejected, and the payment tuple that it would have made."""
-        users = encoded({acct: paid})
+        users = encoded({acct: writable(paid)})
         return Rejection(text_digest(users), reason, payment_tuple(answer.question, answer.at, users))
 
     def _put_aside(self, day: AreaDay, found: list[Rejection], whole: bool = False) -> None:

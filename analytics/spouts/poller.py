@@ -17,15 +17,15 @@ from urllib.parse import quote
 
 import gevent
 import msgspec
-import requests
 from gevent.lock import BoundedSemaphore
 from gevent.pool import Pool
 from gevent.queue import Empty, Queue
 
 from analytics.config import Polled
 from analytics.config.uris import without_secrets
+from analytics.core.tuples import UNDECODABLE
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
-from analytics.spouts.httpclient import open_session, reason, retry_after
+from analytics.spouts.httpclient import FAILURES, open_session, reason, retry_after
 from analytics.spouts.renaming import Renaming
 from analytics.system.tasks import TaskGroup
 
@@ -201,7 +201,7 @@ class Client:
                 status, headers, raw = self._fetch(url)
         except gevent.Timeout:
             raise Unavailable(f"{shown_url}: expected the whole answer within {limit:g} s") from None
-        except (requests.RequestException, OSError) as error:
+        except FAILURES as error:
             raise Unavailable(f"{shown_url}: {reason(error)}") from error
         if status != 200:
             raise self._refusal(status, headers, raw, shown_url)
@@ -209,7 +209,7 @@ class Client:
         kind = headers.get("Content-Type", "no type")
         try:
             answer = msgspec.json.decode(raw.removeprefix(BOM_UTF8))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             start = shown(raw.decode(errors="replace"))
             raise Unavailable(
                 f"{shown_url}: expected JSON, got {len(raw)} bytes of {kind}, {start} ({error})"
@@ -355,8 +355,8 @@ def shown(value: object) -> str:
     """Return ``value`` as JSON text for a message, shortened."""
     try:
         text = msgspec.json.encode(value).decode()
-    except (TypeError, msgspec.EncodeError):
-        text = repr(value)
+    except (TypeError, msgspec.EncodeError, RecursionError):
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "…"
 
 

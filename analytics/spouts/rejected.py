@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,8 @@ PREFIX = "rejected"
 _NEWEST_FILES = 4  # each spout and worker writes to its own
 _ENDS = (1 << 18, 1 << 23)
 """Bytes of a file's end that are read for the newest records, and those if they have no whole record: each has up to some MB."""
+
+_SPARE_LEVELS = 200
 
 
 class Reject(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -65,6 +68,21 @@ def reject(
     except UnicodeDecodeError:
         one.raw_base64 = base64.b64encode(raw).decode()
     return one
+
+
+def writable(value: Any) -> Any:
+    """Return a part of an answer that is to be kept as JSON: itself, or a text in its place where it has too many levels.
+
+    What reads an answer may be able to decode more levels than others can encode, which call deeper.
+    """
+    nested = value
+    for _ in range(_SPARE_LEVELS):
+        nested = [nested]
+    try:
+        msgspec.json.encode(nested)
+    except RecursionError:
+        return f"{type(value).__name__} of too many levels"
+    return value
 
 
 class Rejected:

@@ -14,6 +14,7 @@ from analytics.core.schema import MISSING, Schema, schema, shown, unlike
 from analytics.core.tuples import EARLIEST, Syncuser
 from analytics.errors import RecordError
 from analytics.spouts.outbox import JournalLine
+from analytics.spouts.rejected import writable
 from analytics.spouts.schemas import SCHEMAS
 
 Found = Mapping[str, Any]
@@ -108,7 +109,7 @@ def sorted_out(
         try:
             good.append(role_of(_asked_for(one, area), area, latest, of))
         except RecordError as error:
-            bad.append((str(error), json.dumps(one, ensure_ascii=False).encode()))
+            bad.append((str(error), json.dumps(writable(one), ensure_ascii=False).encode()))
     return good, bad
 
 

@@ -9,11 +9,14 @@ import pytest
 import requests
 from gamelogs import configured, lines
 from gevent.pywsgi import WSGIServer
+from waiting import eventually
 
 from analytics.cli.check import tries
 from analytics.config import GamelogSection, Interface, Source
 from analytics.config.uris import without_secrets
+from analytics.errors import Unavailable
 from analytics.spouts.httpclient import LONGEST_WAIT, open_session, reason, retry_after
+from analytics.spouts.poller import Client
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
 from analytics.spouts.sources.identity import Catalogue
@@ -113,6 +116,29 @@ def test_a_failure_is_told_in_plain_words():
                 session.get(url)
             told.append(reason(caught.value))
     assert told[0] == "Connection refused" and told[1].startswith("the name of the host is not found")
+
+
+@pytest.mark.parametrize("address", [b"http://a..b/", b"http://[::1/", b"http://\xe9.com/", b"//..."])
+def test_a_redirect_to_what_is_no_address_is_a_failure_like_any_other(address):
+    """It ended the spout, whenever it was started again."""
+
+    def redirect(environ, start_response):
+        start_response("302 Found", [("Location", address.decode("latin-1"))])
+        return [b""]
+
+    server = WSGIServer(("127.0.0.1", 0), redirect, log=None, error_log=None)
+    server.start()
+    url = f"http://127.0.0.1:{server.server_port}/game.log"
+    try:
+        with pytest.raises(Unavailable, match="can't be asked"):
+            list(Client(Interface(url=url, retries=0), "payment").pages({}))
+        source, health = source_of(url, [])
+        reading = gevent.spawn(source.run)
+        eventually(lambda: "can't be asked" in health.last_error)
+        reading.kill()
+        source.close()
+    finally:
+        server.stop(timeout=0)
 
 
 def test_retry_after_is_seconds_or_a_date_and_believed_for_an_hour():

@@ -430,6 +430,21 @@ def test_one_bad_account_does_not_keep_the_others_back(spout, till, broker, tmp_
     )
 
 
+@pytest.mark.parametrize("levels", [860, 940, 975])
+def test_what_has_as_many_levels_as_can_be_read_is_rejected(spout, till, broker, tmp_path, levels):
+    """What calls deeper can't write as many again: an account's payments, or an order, ended the spout."""
+    nested = b"[" * levels + b"]" * levels
+    till.paid[DL, "2015-01-08"] = b'{"users": {"bad": %b, "good": {"times": 1, "amount": 1}}}' % nested
+    good = b'{"order_id": 1, "acct": "a", "amount": 1, "status": "paid"}'
+    till.paid[WSDX, "2015-01-08"] = b'{"orders": [%b, %b]}' % (nested, good)
+    node = spout(retries=0)
+    step_until(node, lambda: len(node.state()["errors"]) == 2)
+    step_until(node, lambda: on_its_way(node) == 0)
+    if levels == 860:
+        found = {one["area"]: [*one["users"]] for one in broker.tuples("payment")}
+        assert found == {DL: ["good"], WSDX: ["a"]} and len(list(read(tmp_path / "data"))) == 2
+
+
 def test_while_the_broker_is_away_answers_wait_and_none_is_lost(spout, till, broker, tmp_path):
     node = spout()
     rounds(node, 1)

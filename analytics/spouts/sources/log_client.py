@@ -7,7 +7,7 @@ import requests
 
 from analytics.config import Source
 from analytics.config.uris import without_secrets
-from analytics.spouts.httpclient import open_session, retry_after
+from analytics.spouts.httpclient import FAILURES, open_session, reason, retry_after
 from analytics.spouts.sources.answers import Missing, Unusable, body, closing, size_of, validators
 from analytics.spouts.sources.health import Health
 
@@ -83,12 +83,15 @@ class LogClient:
 
         ``unchanged``: headers by which the server may answer 304, for a log that is as it was.
         """
-        answer = self._session.get(
-            url,
-            headers={"Range": f"bytes={offset}-{offset + length - 1}", **(unchanged or {})},
-            timeout=self._source.timeout_seconds,
-            stream=True,
-        )
+        try:
+            answer = self._session.get(
+                url,
+                headers={"Range": f"bytes={offset}-{offset + length - 1}", **(unchanged or {})},
+                timeout=self._source.timeout_seconds,
+                stream=True,
+            )
+        except FAILURES as error:
+            raise Unusable(reason(error)) from error
         if answer.raw is None:
             raise Unusable("expected an answer with a body, got the headers alone")
         kind = answer.headers.get("Content-Type", "")
