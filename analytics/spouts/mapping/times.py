@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from analytics.config import TimeSection
@@ -11,6 +13,9 @@ from analytics.errors import RecordError
 
 _MOST_KNOWN = 20_000
 _FRACTION = re.compile(r"[.,]\d{1,9}$")
+_DIRECTIVE = re.compile("%.")
+_UTC_NAMES = ("UTC", "GMT")
+_UTC = ZoneInfo("UTC")
 _MILLISECONDS = 100_000_000_000
 """Unix seconds of the year 5138: who says more says milliseconds."""
 
@@ -33,14 +38,27 @@ def seconds(section: TimeSection, zone: str) -> Seconds:
     if format.endswith((".%f", ",%f")):
         format, cut = format[:-3], True
 
+    # What it reads by %Z, strptime forgets.
+    names = _UTC_NAMES if "%Z" in _DIRECTIVE.findall(format) else ()
+    in_utc = [_DIRECTIVE.sub(partial(_with_name, name), format) for name in names]
+
     def read(text: str) -> int:
-        return _in(datetime.strptime(_FRACTION.sub("", text) if cut else text, format), local)
+        text = _FRACTION.sub("", text) if cut else text
+        for one in in_utc:
+            with suppress(ValueError):
+                return _in(datetime.strptime(text, one), _UTC)
+        return _in(datetime.strptime(text, format), local)
 
     return _Remembered(read, f'as "{section.format}"')
 
 
 def _in(time: datetime, zone: ZoneInfo) -> int:
     return int((time if time.tzinfo else time.replace(tzinfo=zone)).timestamp() // 1)
+
+
+def _with_name(name: str, directive: re.Match[str]) -> str:
+    """Return a directive of strptime, ``name`` in place of that for a zone's name."""
+    return name if directive[0] == "%Z" else directive[0]
 
 
 class _Remembered:
