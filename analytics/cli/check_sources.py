@@ -1,10 +1,9 @@
 """What ``analytics check`` tries of a source of each kind."""
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-import requests
 
 from analytics.cli.console import some
 from analytics.cluster import LocalRegistry
@@ -12,9 +11,9 @@ from analytics.cluster.registry import alive
 from analytics.config import Config, Source
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
-from analytics.spouts.httpclient import open_session, reason
+from analytics.spouts.httpclient import FAILURES, open_session, reason
 from analytics.spouts.mapping.sample import outcomes, sample_of, used
-from analytics.spouts.sources.matching import matching
+from analytics.spouts.sources.matching import hidden_by, matching, refusal
 from analytics.store.probe import Finding, Grade
 from analytics.system import ports
 
@@ -43,7 +42,13 @@ def unused(port: int, host: str = "127.0.0.1") -> int:
 
 
 def _files(source: Source, config: Config) -> list[Finding]:
-    found = matching(source.path)
+    for error in hidden_by(source.path):
+        raise CheckFailed(f"{error.filename}: {error.strerror}; no file behind it is read") from error
+    statuses = dict(_statuses(map(Path, matching(source.path))))
+    for path, status in statuses.items():
+        if why := refusal(path, status):
+            raise CheckFailed(why)
+    found = [path for path, status in statuses.items() if stat.S_ISREG(status.st_mode)]
     if not found:
         folder = Path(source.path).parent
         meant = "[" in str(folder) and folder.exists()
@@ -53,6 +58,16 @@ def _files(source: Source, config: Config) -> list[Finding]:
     if unreadable:
         raise CheckFailed(f"{unreadable[0]}: this user may not read it; change its permissions")
     return [Finding(Grade.OK, f"{some(len(found), 'file')} found"), *_sample(source, config)]
+
+
+def _statuses(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in paths:
+        try:
+            yield path, path.stat()
+        except FileNotFoundError:  # a link to nothing, or a file that has just been rotated
+            continue
+        except OSError as error:
+            raise CheckFailed(f"{path}: {error.strerror}") from error
 
 
 def _web_log(source: Source, config: Config) -> list[Finding]:
@@ -87,7 +102,7 @@ def _log(source: Source) -> list[Finding]:
             session.get(source.url, headers={"Range": "bytes=0-0"}, timeout=timeout, stream=True) as answer,
         ):
             status, size = answer.status_code, int(answer.headers.get("Content-Length", "0"))
-    except (requests.RequestException, OSError, ValueError) as error:
+    except FAILURES as error:
         raise CheckFailed(
             f"{shown}: {reason(error)}; is the address right, and the server running?"
         ) from error

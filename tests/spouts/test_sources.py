@@ -17,6 +17,7 @@ from waiting import eventually
 
 from analytics.cli.check import tries
 from analytics.config import GamelogSection, Source, areas
+from analytics.errors import AnalyticsError
 from analytics.spouts.records import convert
 from analytics.spouts.rules import Rules
 from analytics.spouts.sources.file import FileSource
@@ -94,6 +95,49 @@ def test_check_and_the_spout_mean_the_same_files(tmp_path, pattern):
     config = configured(tmp_path, Source(name="s1", kind="file", path=str(tmp_path / "logs" / pattern)))
     first, *_ = dict(tries(config))["gamelog source s1"]()
     assert first.text == f"{len(expected)} file{'' if len(expected) == 1 else 's'} found"
+
+
+@pytest.mark.parametrize("name", ["game.log", "*.log", "s?/game.log", "**"])
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path, name):
+    """A pattern matches nothing behind it: without a word no new log was read, and open ones counted as deleted."""
+    logs, elsewhere = tmp_path / "logs", tmp_path / "elsewhere"
+    (elsewhere / "s1").mkdir(parents=True)
+    log = elsewhere / ("s1/game.log" if name in ("s?/game.log", "**") else "game.log")
+    log.write_bytes(line("u1") + b'{"half')
+    logs.symlink_to(elsewhere)
+    followed = Followed(logs / name)
+    assert followed.turns() == [line("u1")] and not followed.health.failing_since
+    (carrier,) = followed.source._open.values()
+    logs.unlink()
+    logs.symlink_to(logs)
+    followed.turns()
+    assert followed.health.failing_since and "logs" in followed.health.last_error
+    assert "symbolic links" in followed.health.last_error and not carrier.gone and not carrier.vanished
+    config = configured(tmp_path, Source(name="s1", kind="file", path=str(logs / name)))
+    with pytest.raises(AnalyticsError, match="symbolic links"):
+        dict(tries(config))["gamelog source s1"]()
+    logs.unlink()
+    logs.symlink_to(elsewhere)
+    log.write_bytes(line("u1") + line("u2"))
+    followed.turns()
+    assert not followed.health.failing_since
+
+
+def test_a_named_pipe_that_a_pattern_matches_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.log")
+    (tmp_path / "b.log").write_bytes(line("u1"))
+    (tmp_path / "c.log").symlink_to("/dev/null")
+    (tmp_path / "d.log").mkdir()
+    followed = Followed(tmp_path / "*.log")
+    assert followed.turns() == [line("u1")]
+    assert "a.log: expected a file, got a named pipe" in followed.health.last_error
+    config = configured(tmp_path, Source(name="s1", kind="file", path=str(tmp_path / "*.log")))
+    with pytest.raises(AnalyticsError, match="a named pipe"):
+        dict(tries(config))["gamelog source s1"]()
+    (tmp_path / "a.log").unlink()
+    assert followed.turns() == [line("u1")] and not followed.health.failing_since
+    first, *_ = dict(tries(config))["gamelog source s1"]()
+    assert first.text == "1 file found"
 
 
 @pytest.mark.parametrize("cut", ["within", "plain"])

@@ -1,18 +1,18 @@
 """The first lines of a source, and what each of them becomes: what ``try`` shows and ``check`` counts."""
 
+import stat
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import requests
 
 from analytics.config import Config, Source
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import rules_of
-from analytics.spouts.httpclient import open_session, reason
+from analytics.spouts.httpclient import FAILURES, open_session, reason
 from analytics.spouts.mapping.lines import convert, header_of
 from analytics.spouts.sources.matching import matching
 from analytics.spouts.sources.packed import START, UNPACKING, opener
@@ -53,16 +53,26 @@ def sample_of(source: Source, timeout: float = 5.0) -> Sample:
         AnalyticsError: there are none, or a kind of source that can't be looked into.
     """
     if source.kind == "file":
-        found = [Path(path) for path in matching(source.path)]
+        written = {path: _written(path) for path in map(Path, matching(source.path))}
+        found = [path for path, at in written.items() if at]
         if not found:
             raise AnalyticsError(f"no file matches {source.path}")
-        return sample_of_file(max(found, key=lambda path: path.stat().st_mtime))
+        return sample_of_file(max(found, key=lambda path: written[path]))
     if source.kind == "http":
         return _of_url(source, timeout)
     raise AnalyticsError(
         f'source {source.name}: lines of kind "{source.kind}" can be read once only, by the spout; write some to a file and call '
         f"`bin/analytics try FILE --mapping {source.name}`"
     )
+
+
+def _written(path: Path) -> float:
+    """Return when a file was last written; 0.0: it is none, or can't be looked at."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0.0
+    return status.st_mtime if stat.S_ISREG(status.st_mode) else 0.0
 
 
 def sample_of_file(path: Path) -> Sample:
@@ -120,7 +130,7 @@ def _of_url(source: Source, timeout: float) -> Sample:
                     f"{without_secrets(source.url)}: expected status 200, got {answer.status_code}"
                 )
             data = b"" if answer.status_code == 416 else answer.raw.read(_BYTES, decode_content=True)
-    except (requests.RequestException, OSError, ValueError) as error:
+    except FAILURES as error:
         raise AnalyticsError(f"{without_secrets(source.url)}: {reason(error)}") from error
     return Sample(without_secrets(source.url), _whole(data))
 

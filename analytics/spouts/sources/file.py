@@ -14,7 +14,7 @@ from analytics.spouts.sources.carrier import ENDED_SECONDS, Carrier, Content, In
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, Streams, beginning
 from analytics.spouts.sources.log_source import FollowingSource
-from analytics.spouts.sources.matching import matching
+from analytics.spouts.sources.matching import hidden_by, matching, refusal
 from analytics.spouts.sources.packed import OPENERS, START, UNPACKING, Forward, Open, opener
 from analytics.spouts.sources.stream import (
     BLOCK,
@@ -131,6 +131,8 @@ class FileSource(FollowingSource):
         # Names that say: rotated from one of these.
         beside = dict(self._files(self._source.path + "[.-]*"))
         beside = {inode: path for inode, path in beside.items() if inode not in present}
+        for error in hidden_by(self._source.path):
+            self._unreadable[Path(error.filename)] = f"{error.filename}: {error.strerror}"
         hidden = any(isinstance(one, Path) for one in self._unreadable)  # a file may be behind such a name
         for inode, carrier in self._open.items():
             path = present.get(inode) or beside.get(inode)
@@ -319,8 +321,11 @@ class FileSource(FollowingSource):
             except OSError as error:
                 self._unreadable[path] = f"{path}: {error.strerror or error}"
                 continue
+            inode = status.st_dev, status.st_ino
             if stat.S_ISREG(status.st_mode):
-                yield (status.st_dev, status.st_ino), path
+                yield inode, path
+            elif why := refusal(path, status):
+                self._unreadable[inode] = why
 
     def _unpack(self, inode: Inode, path: Path, open_packed: Open, make: bool) -> None:
         """Read a packed file to its end, from where its stream was read up to before it was packed."""
