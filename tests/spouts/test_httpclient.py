@@ -9,6 +9,7 @@ import pytest
 import requests
 from gamelogs import configured, lines
 from gevent.pywsgi import WSGIServer
+from gevent.server import StreamServer
 from waiting import eventually
 
 from analytics.cli.check import tries
@@ -139,6 +140,33 @@ def test_a_redirect_to_what_is_no_address_is_a_failure_like_any_other(address):
         source.close()
     finally:
         server.stop(timeout=0)
+
+
+@pytest.mark.parametrize("size", ["²", "9" * 5000, "-5", "many"])
+@pytest.mark.parametrize("status", [200, 206])
+def test_a_size_that_is_no_number_ends_no_source(size, status):
+    text = lines(1, 3)
+    headers = (
+        {"Content-Length": size} if status == 200 else {"Content-Range": f"bytes 0-{len(text) - 1}/{size}"}
+    )
+
+    def answer(connection, _):
+        connection.recv(1 << 16)
+        head = [f"HTTP/1.1 {status} so", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        connection.sendall("\r\n".join(head).encode("latin-1") + text)
+        connection.close()
+
+    server = StreamServer(("127.0.0.1", 0), answer)
+    server.start()
+    source, health = source_of(f"http://127.0.0.1:{server.server_port}/game.log", taken := [])
+    reading = gevent.spawn(source.run)
+    eventually(lambda: reading.ready() or taken or health.failing_since)
+    gevent.sleep(0.1)
+    assert not reading.ready()
+    assert status == 206 or b"".join(taken) == text
+    reading.kill()
+    source.close()
+    server.stop(timeout=0)
 
 
 def test_retry_after_is_seconds_or_a_date_and_believed_for_an_hour():

@@ -12,7 +12,8 @@ from analytics.spouts.sources.stream import BLOCK
 
 _SURE_SECONDS = 2.0
 """A log whose last change is no older may change again within the same second of ``Last-Modified``."""
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_SIZE = re.compile("[0-9]{1,18}")
+_CONTENT_RANGE = re.compile(rf"bytes (?:({_SIZE.pattern})-[0-9]+|\*)/({_SIZE.pattern}\b|\*)")
 
 
 class Unusable(Exception):
@@ -76,4 +77,4 @@ def size_of(answer: requests.Response) -> int:
     """Return how large the whole log is, 0 where the answer does not say."""
     found = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
     size = found[2] if found else answer.headers.get("Content-Length", "0")
-    return int(size) if size.isdigit() else 0
+    return int(size) if _SIZE.fullmatch(size) else 0
