@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from analytics.errors import AnalyticsError
 from analytics.spouts.ends import Ends
 from analytics.spouts.journal import Journal
 from analytics.spouts.positions import SpoutState, StateFile, StreamPosition
@@ -38,6 +39,18 @@ def nothing_is_put_in(data: Path) -> FileLock:
     """Keep commands that put records in off a data folder. Return the lock, to be closed at the end. Raise LockTaken if one runs."""
     refusal = "read_stdin_gamelog or `rejected --replay` puts records in: let it end first"
     return FileLock(data / "state" / _PUTTING_IN, refusal)
+
+
+def refuse_others(name: str, known: StreamPosition, position: StreamPosition) -> None:
+    """Raise AnalyticsError where the stream that is known as ``name`` differs from one that has come to ``position``."""
+    marks = dict(known.marks)
+    for offset, checksum in position.marks:
+        if marks.get(offset, checksum) != checksum:
+            raise AnalyticsError(
+                f"stdin: expected the log that is known as {name}, which this one begins like; it differs before byte "
+                f"{offset}, so lines would be dropped as repeats that are none. Nothing was put in from near there on. "
+                "Pipe in what differs alone, or all of it with --source and a new name, which counts every line"
+            )
 
 
 class PipedStreams:
@@ -91,7 +104,7 @@ class PipedStreams:
         return name, StreamPosition("")
 
     def grown(self, name: str, position: StreamPosition) -> None:
-        """Keep how a stream begins, before more of it leaves."""
+        """Keep how a stream begins, before more of it leaves. Raise AnalyticsError where another process has gone on otherwise with it."""
         self.keep(name, replace(position, n=0, offset=0, open=False))
 
     def keep(self, name: str, position: StreamPosition) -> None:
@@ -120,6 +133,7 @@ class PipedStreams:
     def _put(self, name: str, position: StreamPosition) -> None:
         state = self._file.load(SpoutState)
         known = state.sources.pop(name, None) or self.retired.find([position.fingerprint]).get(name, position)
+        refuse_others(name, known, position)
         longer = max(position, known, key=lambda one: one.offset)
         state.sources[name] = longer.with_marks(known).with_marks(position)
         old = list(state.sources)[:-MOST_ACTIVE]

@@ -19,7 +19,7 @@ from analytics.spouts.acknowledging import AcceptedRecords, why_held_back
 from analytics.spouts.ends import Ends
 from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
-from analytics.spouts.piped import PipedStreams, putting_in
+from analytics.spouts.piped import PipedStreams, putting_in, refuse_others
 from analytics.spouts.positions import StreamPosition
 from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.identity import beginning, fingerprint
@@ -83,7 +83,7 @@ class Piped:
         self._known = 0
         self._lines = 0
         self._streams = PipedStreams(config.data)
-        self._marks: dict[int, int] = {}
+        self._known_stream = StreamPosition("")
         self._ends = Ends(config, "stdin")
         self._report_due = time.monotonic() + _REPORT_SECONDS
         self._accepted = accepted or Refill(config.broker)
@@ -145,7 +145,7 @@ class Piped:
         if not lines:
             return None, b""
         name, known = self._streams.name(data[:HEAD], lines)
-        self._marks = dict(known.marks)
+        self._known_stream = known
         return self._stream(name, known.fingerprint or fingerprint(lines)), data
 
     def _beginning(self, data: bytes, final: bool = False) -> list[bytes]:
@@ -161,18 +161,8 @@ class Piped:
     def _put_all(self, stream: Stream, chunks: Iterator[Chunk]) -> None:
         for chunk in chunks:
             if chunk.position is not None:
-                self._compare(stream.source, chunk.position)
+                refuse_others(stream.source, self._known_stream, chunk.position)
             self._publish(self._pipeline.converted(chunk, self._rules))
-
-    def _compare(self, source: str, position: StreamPosition) -> None:
-        """Raise AnalyticsError where the stream that is known by this name has gone on otherwise."""
-        for offset, checksum in position.marks:
-            if self._marks.get(offset, checksum) != checksum:
-                raise AnalyticsError(
-                    f"stdin: expected the log that is known as {source}, which this one begins like; it differs before byte "
-                    f"{offset}, so lines would be dropped as repeats that are none. Nothing was put in from near there on. "
-                    "Pipe in what differs alone, or all of it with --source and a new name, which counts every line"
-                )
 
     def _publish(self, work: Work) -> None:
         shares = []

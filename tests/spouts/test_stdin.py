@@ -112,6 +112,26 @@ def test_a_log_that_goes_on_otherwise_than_the_known_one_is_not_taken_for_it(tmp
     exactly(config, 1, 3000)
 
 
+def test_two_at_once_that_begin_alike_are_told_apart(tmp_path, started):
+    """The one that was slower would take the numbers of the other one's lines, and they would be dropped as repeated."""
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    reading, writing = os.pipe()
+    slow = Piped(config)
+    os.write(writing, line("boot"))
+    first = gevent.spawn(slow.read, reading)
+    eventually(lambda: accts(config)["boot"] == 1)
+    assert pipe(config, line("boot") + lines(1, 30)).accepted == 30
+    os.write(writing, lines(101, 130))
+    os.close(writing)
+    with pytest.raises(AnalyticsError, match="differs before byte"):
+        first.get()
+    slow.close()
+    os.close(reading)
+    assert pipe(config, line("boot") + lines(101, 130)).accepted == 31
+    assert pipe(config, line("boot") + lines(1, 30)).repeated == 31
+
+
 def test_a_log_that_the_spout_has_read_counts_once(tmp_path, started):
     """Whichever comes first."""
     log = tmp_path / "game.log"
