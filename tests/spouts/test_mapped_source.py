@@ -92,6 +92,29 @@ def test_a_table_whose_columns_change_is_read_by_the_header_before_each_line(tmp
     assert {one.header for one in bad} == {"more;at;who"}
 
 
+def test_a_table_that_was_truncated_has_no_header_and_loses_no_line(tmp_path, started):
+    """Its program wrote the header when it started. Named in the configuration, the columns make all of it count."""
+    log = tmp_path / "table.csv"
+    log.write_bytes(b"at;who;more\n" + rows(1, 5))
+    config = configured(tmp_path, table(log, separator=";"))
+    started(Broker(config.broker, config.data))
+    spout = started(GamelogSpout(config))
+    exactly(config, 1, 5)
+    log.write_bytes(rows(6, 9))
+    eventually(lambda: spout.node.state()["rejected"] == 4)
+    eventually(spout.node._pipeline.idle)
+    spout.stop()
+    reasons = {one.n: one.reason for one in waiting(config.data).values()}
+    assert "expected a header that names at, got" in reasons.pop(1)
+    assert all(reason.startswith("at: expected a value, got nothing") for reason in reasons.values())
+    config = replace(
+        config,
+        gamelog=replace(config.gamelog, sources=[table(log, separator=";", columns=["at", "who", "more"])]),
+    )
+    assert replay(config).accepted == 4
+    exactly(config, 1, 9)
+
+
 def test_what_was_journaled_and_not_accepted_is_published_after_a_crash(tmp_path, started):
     log = tmp_path / "game.log"
     log.write_bytes(b"".join(b'{"at":%d,"who":"u%d"}\n' % (1_420_688_000 + n, n) for n in range(1, 301)))

@@ -103,6 +103,7 @@ class LineMapping:
         """
         found = self.fields(line, header)
         if found is None:
+            self._check_header(header)
             return None
         section = self.section
         assert section.time is not None
@@ -122,6 +123,15 @@ class LineMapping:
         for name in data.keys() & self._kinds.keys():
             data[name] = _as(self._kinds[name], data[name])
         return _encode({"op": {"code": event.code}, "area": area, "ts": ts, "data": data})[1:-1]
+
+    def _check_header(self, header: str) -> None:
+        """Raise RecordError if the first line of a log is no header, as that of a log that was truncated: it may be a record."""
+        missing = self._needed - self._cells(header) if self.needs_header else ()
+        if missing:
+            listed = ", ".join(sorted(missing))
+            raise RecordError(
+                f"line: expected a header that names {listed}, got {shown(header)}; name the columns in columns"
+            )
 
     def header_in(self, line: bytes, header: str) -> str:
         """Return the header that a line is, as a program writes one whenever it starts, "" if it is none.
