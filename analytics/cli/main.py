@@ -159,6 +159,10 @@ def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> N
         _report_error(error, BAD_CONFIGURATION)
     except AnalyticsError as error:
         _report_error(error, 1)
+    except OSError as error:
+        if not error.strerror:
+            raise
+        _report_error(AnalyticsError(_words(error)), 1)
 
 
 def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
@@ -170,6 +174,11 @@ def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
     options = WRITE.get(name)
     writes = options is not None and (not options or any(word.partition("=")[0] in options for word in rest))
     become(config.data, writes)
+
+
+def _words(error: OSError) -> str:
+    """Return an error of the system, such as a full disk, in words."""
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror)
 
 
 def _report_error(error: AnalyticsError, status: int) -> None:

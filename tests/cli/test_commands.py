@@ -50,6 +50,17 @@ def test_a_bad_configuration_is_refused_with_status_2(analytics: Run, tmp_path: 
     )
 
 
+@pytest.mark.parametrize("words", [["show", "loginday"], ["read-stdin-gamelog"]])
+def test_a_folder_that_cannot_be_used_is_reported_in_a_line(
+    analytics: Run, tmp_path: Path, words: list[str]
+) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('data = "/proc/nowhere"')
+    refused = analytics("--config", str(file), *words)
+    assert refused.returncode == 1
+    assert refused.stderr == "analytics: /proc/nowhere: No such file or directory\n"
+
+
 def test_a_node_that_is_none(analytics: Run) -> None:
     refused = analytics("run", "loginhuor")
     assert refused.returncode == 1
