@@ -42,6 +42,10 @@ def read_stdin(
     cat game.log | bin/read_stdin_gamelog
     cat data/gamelog_201502061738.txt | bin/read_stdin_gamelog replay
     """
+    if sys.stdin is None:
+        raise AnalyticsError(
+            "stdin: expected a game log, but it is closed. Try: cat FILE | bin/read_stdin_gamelog"
+        )
     if sys.stdin.isatty():
         raise AnalyticsError(
             "stdin: expected a game log, got a terminal. Try: cat FILE | bin/read_stdin_gamelog"

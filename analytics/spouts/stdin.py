@@ -23,6 +23,7 @@ from analytics.spouts.piped import PipedStreams, putting_in, refuse_others
 from analytics.spouts.positions import StreamPosition
 from analytics.spouts.shares import Share, pairs
 from analytics.spouts.sources.identity import beginning, fingerprint
+from analytics.spouts.sources.packed import START, Foreign, opener
 from analytics.spouts.sources.stream import BLOCK, HEAD, NUL, Chunk, Stream
 
 _NAME = re.compile(r"[A-Za-z0-9_.@-]{1,100}")
@@ -101,7 +102,7 @@ class Piped:
         Raise Unavailable where the broker does not answer for the timeout.
         """
         self._ask(self._accepted.state)
-        blocks = _blocks(fd)
+        blocks = _plain(_blocks(fd))
         stream, data = self._begun(blocks)
         while stream is not None and data:
             self._put_all(stream, stream.feed(data))
@@ -228,6 +229,21 @@ def _part(data: bytes, offset: int, length: int) -> bytes:
     return data[offset : offset + length]
 
 
+def _plain(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield blocks of plain text. Raise AnalyticsError if they are packed: each line would be rejected."""
+    first = next(blocks, b"")
+    try:
+        packed = opener(first[:START]) is not None
+    except Foreign:
+        packed = True
+    if packed:
+        raise AnalyticsError(
+            "stdin: expected plain text, got a packed file. Try: zcat FILE | bin/read_stdin_gamelog"
+        )
+    yield first
+    yield from blocks
+
+
 def _blocks(fd: int) -> Iterator[bytes]:
     """Yield what comes, about a block at a time; other greenlets run while nothing does."""
     pool = gevent.get_hub().threadpool
@@ -238,6 +254,7 @@ def _blocks(fd: int) -> Iterator[bytes]:
 def _gather(fd: int) -> bytes:
     """Return what comes within a moment of the first bytes, up to a block; nothing at the end. Runs in a thread."""
     select = monkey.get_original("select", "select")
+    select([fd], [], [])  # a pipe may be set not to block, by another program that has it, too
     gathered = [os.read(fd, BLOCK)]
     size = len(gathered[0])
     until = time.monotonic() + _TOGETHER_SECONDS

@@ -25,9 +25,10 @@ sleep = monkey.get_original("time", "sleep")
 COMMAND = [sys.executable, "-m", "analytics", "read-stdin-gamelog"]
 
 
-def pipe(config, *pieces, **more):
+def pipe(config, *pieces, blocking=True, **more):
     """Put ``pieces`` in through a pipe, some time between them."""
     reading, writing = os.pipe()
+    os.set_blocking(reading, blocking)
     piped = Piped(config, **more)
 
     def write():
@@ -110,6 +111,23 @@ def test_a_log_that_goes_on_otherwise_than_the_known_one_is_not_taken_for_it(tmp
     with pytest.raises(AnalyticsError, match="differs before byte"):
         pipe(config, lines(1, 1000) + lines(11000, 14000))
     exactly(config, 1, 3000)
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(tmp_path, started):
+    """As another program sets it that writes to the same pipe, or has it as its own standard input."""
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    assert pipe(config, lines(1, 10), lines(11, 20), blocking=False).accepted == 20
+
+
+@pytest.mark.parametrize("begin", [b"\x1f\x8b\x08\0", b"PK\x03\x04"])
+@pytest.mark.parametrize("source", ["", "named"])
+def test_a_packed_log_is_refused(tmp_path, started, begin, source):
+    config = configured(tmp_path)
+    started(Broker(config.broker, config.data))
+    with pytest.raises(AnalyticsError, match="got a packed file"):
+        pipe(config, begin + bytes(range(256)) * 40, source=source)
+    assert not list(read(config.data))
 
 
 def test_two_at_once_that_begin_alike_are_told_apart(tmp_path, started):
