@@ -118,8 +118,9 @@ def _asked_for(found: Any, area: Area) -> Found:
     if not isinstance(found, dict):
         raise unlike("$", "an object", found)
     for name, own in (("area", area.id), ("game", area.game)):
-        if found.get(name) is not None and str(found[name]) != own:
-            raise RecordError(f'$.{name}: expected "{own}", which was asked for, got {shown(found[name])}')
+        value = found.get(name)
+        if value is not None and (not isinstance(value, str | int) or str(value) != own):
+            raise RecordError(f'$.{name}: expected "{own}", which was asked for, got {shown(value)}')
     return found
 
 

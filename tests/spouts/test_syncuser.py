@@ -1,7 +1,9 @@
 """The syncuser spout, from a real HTTP interface through a real broker."""
 
+import inspect
 import json
 import random
+import sys
 
 import pytest
 from polling import RunningBroker, Spouts, step_until
@@ -24,6 +26,7 @@ from analytics.forget.states import rename_states
 from analytics.spouts import poller
 from analytics.spouts.forgotten import FILE, Forgotten
 from analytics.spouts.rejected import read
+from analytics.spouts.roles import sorted_out
 from analytics.spouts.syncuser import SyncuserSpout
 
 
@@ -266,6 +269,17 @@ def test_a_bad_role_is_put_aside_once_and_keeps_no_other_back(spout, hall, broke
     assert sorted(one["uid"] for one in broker.tuples("syncuser")) == ["good", "x"]
     assert node.state()["read"] == node.state()["journaled"] + node.state()["rejected"]
     assert WSDX in node.state()["errors"]
+
+
+@pytest.mark.parametrize("field", ["area", "game", "uid", "name"])
+def test_what_has_as_many_levels_as_can_be_read_is_rejected(field):
+    """What calls deeper can't write as many again: a role like that ended the spout."""
+    nested = []
+    for _ in range(sys.getrecursionlimit() - len(inspect.stack()) - 5):
+        nested = [nested]
+    found, ((reason, raw),) = sorted_out([role("good"), role("bad") | {field: nested}], AREAS[WSDX], 2**31)
+    assert [one["uid"] for one in found] == ["good"] and reason.startswith(f"$.{field}: expected")
+    assert b"of too many levels" in raw
 
 
 def test_of_a_role_that_a_page_tells_twice_the_newer_state_counts(spout, hall, broker):
