@@ -30,7 +30,9 @@ def listen(socket: Socket, broker: BrokerSection, name: Name, security: Mapping[
         bind(socket, f"ipc://{_short(_made(Path(broker.sockets)))}/{name}")
     for option, value in security.items():
         set_option(socket, option, value)
-    bind(socket, f"tcp://{broker.host}:{_port(broker, name) or '*'}")
+    if ":" in broker.host:
+        set_option(socket, "IPV6", 1)
+    bind(socket, _tcp(broker.host, _port(broker, name) or "*"))
     return bound_port(socket)
 
 
@@ -50,6 +52,8 @@ def connected(kind: int, broker: BrokerSection, name: Name, **options: int | byt
     else:
         security = client_options(broker)
     socket = new_socket(kind, **patience(broker), **security, **options)
+    if ":" in (broker.reached_at or broker.host):
+        set_option(socket, "IPV6", 1)
     socket.connect(address(broker, name))
     return socket
 
@@ -61,7 +65,11 @@ def address(broker: BrokerSection, name: Name) -> str:
     host, port = broker.reached_at or broker.host, _port(broker, name)
     if not port:
         raise ValueError(f"expected the port that the broker at {host} is bound to, got 0")
-    return f"tcp://{host}:{port}"
+    return _tcp(host, port)
+
+
+def _tcp(host: str, port: int | str) -> str:
+    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
 
 
 def _port(broker: BrokerSection, name: Name) -> int:

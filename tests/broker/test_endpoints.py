@@ -70,6 +70,16 @@ def test_this_user_needs_no_key_at_the_unix_sockets(broker: Broker) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_the_broker_has_an_address_of_ip_version_6(tmp_path: Path) -> None:
+    """It could not listen there, while the configuration was accepted."""
+    broker = begun(*configured(tmp_path, 'host = "::1"\n'))
+    stepping = gevent.spawn(lambda: [broker.step() for _ in iter(int, 1)])
+    work(broker.bound)
+    work(msgspec.structs.replace(broker.bound, sockets=""))
+    stepping.kill()
+    broker.stop()
+
+
 def test_over_tcp_the_loopback_demands_keys_that_the_first_start_made(broker: Broker) -> None:
     over_tcp = msgspec.structs.replace(broker.bound, sockets="")
     work(over_tcp)
