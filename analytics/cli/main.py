@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None, run: Callable[..., Any] = cli) -> N
     except OSError as error:
         if not error.strerror:
             raise
-        _report_error(AnalyticsError(_words(error)), 1)
+        _report_error(AnalyticsError(_text_of(error)), 1)
 
 
 def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
@@ -176,8 +176,8 @@ def _become_owner(config: "Config", name: str, rest: list[str]) -> None:
     become(config.data, writes)
 
 
-def _words(error: OSError) -> str:
-    """Return an error of the system, such as a full disk, in words."""
+def _text_of(error: OSError) -> str:
+    """Return what a person reads of an error of the system, such as a full disk."""
     return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error.strerror)
 
 
