@@ -154,6 +154,7 @@ class Broker:
             refused_keyless=self._frontend.authenticator.keyless
             if self._frontend.authenticator is not None
             else 0,
+            filter=self._store.identity,
         )
 
     def _waiting(self) -> dict[str, dict[str, float]]:

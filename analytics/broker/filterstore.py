@@ -8,6 +8,7 @@ snapshot. If the Queue is removed, the tail has them. If the snapshot is damaged
 
 import logging
 import os
+import secrets
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,7 @@ from analytics.system import files
 logger = logging.getLogger(__name__)
 
 
+IDENTITY = "identity"
 _PAGE, _PAGE_BYTES = 1000, 4 << 20
 """The most sources in one answer, and about how many bytes."""
 _Numbers = bytes | list[Pair]
@@ -56,7 +58,11 @@ class Passed(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FilterStore:
-    """Stores a filter in ``folder``."""
+    """Stores a filter in ``folder``.
+
+    Attributes:
+        identity: what tells this folder from others, "" if it could not be written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -66,6 +72,7 @@ class FilterStore:
         self._log, self._seq = "", 0
         self._recovered = False
         self.quiet = QuietSources(folder / "quiet.sqlite")
+        self.identity = _identity(folder / IDENTITY)
 
     def saved(self, log: str) -> int:
         """Return the last seq of ``log`` that the snapshot includes."""
@@ -177,6 +184,17 @@ def encoded(state: Filter) -> bytes:
             for source, known in state.sources.items()
         }
     )
+
+
+def _identity(path: Path) -> str:
+    """Return what tells this folder from others, random, made with it; "" if that can't be written."""
+    try:
+        if not path.exists():
+            files.write(path, secrets.token_hex(8).encode())
+        return path.read_text()
+    except OSError as error:
+        logger.warning("%s can't be written: %s", path, error)
+        return ""
 
 
 def _loaded(saved: _Numbers) -> NumberSet:

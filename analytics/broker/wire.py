@@ -209,6 +209,7 @@ class BrokerState(msgspec.Struct, frozen=True):
     ``sources``: per configured source; ``active_streams``: so many streams are in memory.
     ``waiting``: per bolt and topic, the age in seconds of the oldest message that the bolt has not passed.
     ``refused_keys``: connections with an unknown key; ``refused_keyless``: without a key, or with another broker's.
+    ``filter``: the identity of the filter's folder, "" if it could not be written.
     """
 
     log: str
@@ -224,6 +225,7 @@ class BrokerState(msgspec.Struct, frozen=True):
     active_streams: int = 0
     refused_keys: int = 0
     refused_keyless: int = 0
+    filter: str = ""
 
 
 Request = Read | Join | Leave | Report | Unknown | Accepted | State

@@ -31,6 +31,7 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
 from analytics.runtime.engine_progress import COUNTING, counted_by_broker, counting
 from analytics.runtime.engine_report import reported_ends
+from analytics.runtime.known_filter import forget_filter
 from analytics.runtime.nodes import TIMERS, all_readers, readers
 from analytics.runtime.timers.position import TimersPosition
 from analytics.spouts.acknowledging import RELEASED
@@ -138,6 +139,7 @@ def _begin_queue(config: Config, store: Store, saved: SavedPosition, say: Say) -
             store, identity, heads, {name: topics for name, topics in bolts.items() if name != TIMERS}
         )
         _move_timers(store, identity, {topic: heads.get(topic, NOTHING) for topic in bolts.get(TIMERS, ())})
+        forget_filter(store)
         note(store, "broker")
         (config.data / ENGINE_COUNTS).unlink(missing_ok=True)
     say(f"released {sum(records.values()):,} records of {len(seen):,} streams to broker and workers")

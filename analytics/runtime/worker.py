@@ -20,6 +20,7 @@ from analytics.runtime.connections import Connections
 from analytics.runtime.consumer import NOTHING, Consumer, NewLog
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.flush_schedule import FlushSchedule
+from analytics.runtime.known_filter import expect_known_filter
 from analytics.runtime.lost_writes import Losses, LossNote
 from analytics.runtime.node import Node
 from analytics.runtime.pending import Pending
@@ -132,6 +133,7 @@ class Worker(Node):
                     self._pending.wait_for_room(self._tasks)
             except NewLog as other:
                 self._pending.wait_until_settled(self._tasks)
+                self._persist(expect_known_filter, self._connections.store, self._connections.refill)
                 if self._recovery is not None:
                     self._persist(self._recovery.abandon)
                 consumer.restart(other.log)
@@ -142,6 +144,7 @@ class Worker(Node):
         """Learn from the store where each bolt stands, and report that to the broker."""
         connections = self._connections
         self._persist(connections.store.ensure_indexes, self._bolts)
+        self._persist(expect_known_filter, connections.store, connections.refill)
         saved = self._persist(self._settler.load_positions)
         logs = {log for log, _ in saved.values()}
         # Bolts that stand in different logs start from scratch: their documents know what they include.

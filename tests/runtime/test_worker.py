@@ -11,9 +11,10 @@ from gevent.event import Event
 from runtime_harness import AREA, NOON, RunningBroker, RunningWorkers, coins, login
 from waiting import eventually
 
+from analytics.bolts import BOLTS
 from analytics.broker.clients import Refill
 from analytics.config import Config
-from analytics.errors import Unavailable
+from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime import connections, outlet, settler
 from analytics.runtime.worker import Worker
 from analytics.store import MemoryStore
@@ -170,7 +171,7 @@ def test_one_that_slept_takes_no_position_back(
 
     def noted(self: Shared, collection: str, writes: Any) -> set[str]:
         conflicts = write(self, collection, writes)
-        if collection == "positions":
+        if collection == "positions" and "coinday" in {one.id for one in writes}:
             topics = store.load("positions", ["coinday"])["coinday"]["topics"]
             stored.append({name: number for name, number, *_ in topics}[topic])
         return conflicts
@@ -220,6 +221,41 @@ def test_broker_restarts_and_loses_its_log(
     eventually(lambda: shown(store, "coinday", DAY)("count") == 5)
     gevent.sleep(0.3)
     assert shown(store, "coinday", DAY)("count") == 5
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_broker_whose_filter_is_another_one_is_refused(
+    workers: RunningWorkers, store: Shared, send: Any, broker: RunningBroker, config: Config, running: bool
+) -> None:
+    """An empty data folder, as one whose disk is not mounted, would take every record of the logs again, and each would count twice."""
+    one = workers.start()
+    send("gamelog.yuanbao_logchange", [coins(-1)] * 3)
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 3)
+    eventually(lambda: "coinday" in store.load("positions", ["coinday"]))
+    if not running:
+        workers.stop()
+    broker.stop()
+    for name in ("queue", "filter"):
+        (config.data / name).rename(config.data / f"{name}.elsewhere")
+    broker.start()
+    if not running:
+        one = Worker(config, list(BOLTS), "again")
+        one.start()
+    send("gamelog.yuanbao_logchange", [coins(-1)] * 3)
+    with pytest.raises(AnalyticsError, match="data folder is another one"), gevent.Timeout(600):
+        while True:
+            one._tasks.check(0.1)
+    if not running:
+        one.stop()
+    assert shown(store, "coinday", DAY)("count") == 3
+    broker.stop()
+    for name in ("queue", "filter"):
+        shutil.rmtree(config.data / name)
+        (config.data / f"{name}.elsewhere").rename(config.data / name)
+    broker.start()
+    workers.start()
+    send("gamelog.yuanbao_logchange", [coins(-1)] * 2)
+    eventually(lambda: shown(store, "coinday", DAY)("count") == 5)
 
 
 def test_unusable_lines_are_put_aside(
