@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import gevent
@@ -19,11 +20,14 @@ from analytics import __version__
 from analytics.cluster import NodeEntry, Registry, open_registry
 from analytics.config import Config, fingerprint
 from analytics.runtime.logs import as_node
+from analytics.runtime.shortage import full
 from analytics.system.interpreter import tune
 from analytics.system.processes import process_started, usage
 from analytics.system.tasks import TaskGroup
 
 BEAT_SECONDS = 1.0
+ROOM_SECONDS = 1.0
+"""Between looks whether a full disk has room again."""
 SWITCH_SECONDS = 0.0005
 """A tenth of Python's default."""
 
@@ -78,8 +82,13 @@ def run(nodes: Sequence[Node], config: Config) -> int:
     _tune()
     if all(node.role == "spout" for node in nodes):
         os.nice(SPOUT_NICENESS)  # counting goes before reading ahead of it
-    ending = Event()
-    handlers = [gevent.signal_handler(number, ending.set) for number in (signal.SIGTERM, signal.SIGINT)]
+    ending, asked = Event(), Event()
+
+    def ask() -> None:
+        ending.set()
+        asked.set()
+
+    handlers = [gevent.signal_handler(number, ask) for number in (signal.SIGTERM, signal.SIGINT)]
     registry = open_registry(config)
     runners: list[_Runner] = []
     try:
@@ -93,9 +102,21 @@ def run(nodes: Sequence[Node], config: Config) -> int:
         for runner in reversed(runners):
             as_node(runner.name, runner.stop)
         registry.close()
+        if any(runner.error for runner in runners):
+            _wait_for_room(config.data, asked)
         for handler in handlers:
             handler.cancel()
     return Exit.NODE_DIED if any(runner.error for runner in runners) else Exit.OK
+
+
+def _wait_for_room(folder: Path, asked: Event) -> None:
+    """Wait while the disk is full, unless asked to end: a supervisor gives up on a process that ends again and again."""
+    waiting = False
+    while not asked.is_set() and (shortage := full(folder)):
+        if not waiting:
+            log.error("%s; this process ends then, to be started again", shortage)
+        waiting = True
+        asked.wait(ROOM_SECONDS)
 
 
 def _tune() -> None:

@@ -23,6 +23,13 @@ def shortage(folder: Path, pid: int) -> str:
     return _of_disk(folder) or _of_files(pid) or _of_trial(folder)
 
 
+def full(folder: Path) -> str:
+    """Return that the disk of ``folder``, or a quota, is used up, and what to do; "" if not, or if there is no such folder."""
+    if not folder.is_dir() or os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return ""
+    return _of_disk(folder) or _of_trial(folder)
+
+
 def _of_disk(folder: Path) -> str:
     try:
         disk = os.statvfs(folder)

@@ -1,15 +1,19 @@
 """Nodes run until told to end; one that dies ends the process, and its error stays readable."""
 
+import contextlib
 import os
 import signal
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
 from gevent import monkey
+from needed import missing
+from waiting import eventually
 
 from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.cluster.registry import alive
@@ -82,6 +86,32 @@ def test_the_death_of_a_node_ends_the_process_and_is_told(tmp_path: Path) -> Non
     assert diary == ["start a", "start b", "stop b", "stop a"]
     [left] = LocalRegistry(tmp_path).list()
     assert (left.name, left.last_error, alive(left)) == ("b", "ValueError: step 3", False)
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose disk is full."""
+    if os.getuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", tmp_path]).returncode:
+        missing("can't mount a small file system: run as root, where mounting is allowed")
+    with contextlib.suppress(OSError):
+        (tmp_path / "ballast").write_bytes(bytes(4 << 20))
+    yield tmp_path
+    subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_node_that_dies_of_a_full_disk_ends_when_there_is_room(full_disk: Path, told: bool) -> None:
+    """A supervisor gave up on it after a minute, and it had to be started by hand, although there was room again."""
+    diary: list[str] = []
+    running = gevent.spawn(run, [Counting("a", diary, dies_at=1)], Config(data=full_disk))
+    eventually(lambda: diary == ["start a", "stop a"])
+    gevent.sleep(0.5)
+    assert not running.ready()
+    if told:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        (full_disk / "ballast").unlink()
+    assert running.get(timeout=60) == Exit.NODE_DIED
 
 
 def test_a_node_that_can_not_start_stops_those_before_it(tmp_path: Path) -> None:
