@@ -30,5 +30,5 @@ def expect_known_filter(store: Store, refill: Refill) -> None:
 
 
 def forget_filter(store: Store) -> None:
-    """Let the next filter be any: it was told what was accepted."""
+    """Let the next filter be any one, as it has received what was accepted."""
     store.delete(POSITIONS, [_NOTE])
