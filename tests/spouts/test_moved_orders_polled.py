@@ -163,6 +163,8 @@ def test_a_day_is_not_settled_while_an_order_may_come_to_it(moving: MovingOrders
     moving.till.now = DAY + 4 * 86_400
     moving.says(d6=[order("1", 6)], d8=[order("1", 6)])
     moving.says(d6=[])
+    step_until(moving.node, lambda: moving.settled() >= DATES["2015-01-06"])
+    rounds(moving.node, 3)
     assert moving.settled() == DATES["2015-01-06"]
     moving.says(d7=[])
     moving.expect({"d8 ann": (1, 6)})
