@@ -19,9 +19,10 @@ def expect_known_filter(store: Store, refill: Refill) -> None:
         return
     note = store.load(POSITIONS, [_NOTE]).get(_NOTE)
     if note is None:
-        store.write(POSITIONS, [Write(_NOTE, {"identity": identity, "_v": 1}, 0)])
-        note = store.load(POSITIONS, [_NOTE])[_NOTE]
-    if note["identity"] != identity:
+        if not store.write(POSITIONS, [Write(_NOTE, {"identity": identity, "_v": 1}, 0)]):
+            return
+        note = store.load(POSITIONS, [_NOTE]).get(_NOTE)  # another worker was first
+    if note is not None and note["identity"] != identity:
         raise AnalyticsError(
             "the broker's data folder is another one than the database was counted with, so it does not know which records were "
             "accepted, and each that comes again would count twice. Nothing is counted. Is its disk mounted? If the folder is lost, see "

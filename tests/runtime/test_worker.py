@@ -1,5 +1,6 @@
 """A worker on a real broker: numbers are right whatever the store, the broker or another worker does."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -151,9 +152,14 @@ def test_the_version_condition_is_what_protects(
     monkeypatch.setattr(Shared, "write", unguarded)
     both = workers.start(), workers.start()
     eventually(lambda: all(one._consumer for one in both))
-    for n in range(30):
-        send("gamelog.yuanbao_logchange", [coins(-1, f"acct{n}")])
-    eventually(lambda: len(versions) > len(set(versions)))  # two wrote the same version, and nobody noticed
+    numbers = itertools.count()
+
+    def overwritten() -> bool:
+        """Send one more, until two have written the same version, and nobody noticed."""
+        send("gamelog.yuanbao_logchange", [coins(-1, f"acct{next(numbers)}")])
+        return len(versions) > len(set(versions))
+
+    eventually(overwritten)
 
 
 def test_one_that_slept_takes_no_position_back(
