@@ -45,12 +45,12 @@ class RateNote(msgspec.Struct, frozen=True):
         return min(filter(None, days), default="")
 
     @property
-    def game(self) -> str:
+    def game_currency(self) -> str:
         """The game's currency."""
         return self.currencies.partition(_NEXT)[0]
 
     @property
-    def areas(self) -> dict[str, str]:
+    def area_currencies(self) -> dict[str, str]:
         """The currencies of areas that have others."""
         return dict(one.split(" ", 1) for one in self.currencies.split(_NEXT)[1:])
 
@@ -98,10 +98,10 @@ class RateNotes:
         """
         for game, noted in self._load().items():
             if noted.currencies and not self._now[game].currencies:
-                further = foreign_currency(folders, noted.game, self._own(game, noted))
+                further = foreign_currency(folders, noted.game_currency, self._own(game, noted))
                 if name := self._counted_in(game, noted) or further or self._foreign_in(game, noted):
                     yield (
-                        f"games.{game}.rates: expected rates, as payments are in {name}, which would count one to one in {noted.game} "
+                        f"games.{game}.rates: expected rates, as payments are in {name}, which would count one to one in {noted.game_currency} "
                         "without, got none: put the rates back"
                     )
 
@@ -140,20 +140,22 @@ class RateNotes:
         if game not in self._foreign:
             rated = noted if noted.currencies else self._now[game]
             folders = journal_folders(self._config)
-            self._foreign[game] = foreign_currency(folders, rated.game, self._own(game, rated))
+            self._foreign[game] = foreign_currency(folders, rated.game_currency, self._own(game, rated))
         return self._foreign[game]
 
     def _counted_in(self, game: str, noted: RateNote) -> str:
         """Return another currency than the game's that documents have payments in, "" where there is none."""
         for one in self._store.rows("revenueday", ["gross_in"], game=game):
             found = one.get("gross_in") or {}
-            if name := next((name for name in found if name != noted.game and found[name]), ""):
+            if name := next((name for name in found if name != noted.game_currency and found[name]), ""):
                 return str(name)
         return ""
 
     def _own(self, game: str, rated: RateNote) -> dict[str, str]:
         """Return, by area of a game, the currency of payments that name none."""
-        return {area.id: rated.game for area in self._areas.values() if area.game == game} | rated.areas
+        return {
+            area.id: rated.game_currency for area in self._areas.values() if area.game == game
+        } | rated.area_currencies
 
     def _load(self) -> dict[str, RateNote]:
         found = self._store.load(POSITIONS, [_id(game) for game in self._now])

@@ -1,9 +1,11 @@
 """What tests of the polling spouts share: a broker and what is in its log, and spouts that take steps."""
 
 import json
+import sys
 import time
 
 import gevent
+from gevent import subprocess
 from sections import broker_ports, until_free
 
 from analytics.broker.broker import Broker
@@ -69,3 +71,13 @@ def step_until(node, condition, seconds=120):
     while not condition():
         assert time.monotonic() < until, node.state()
         node.step()
+
+
+def run_until(script, conf, condition, seconds=120):
+    """Run a spout in a process of its own, which a script starts with a configuration, until something is so or time is up; kill it."""
+    child = subprocess.Popen([sys.executable, "-c", script, str(conf)])
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        gevent.sleep(0.2)
+    child.kill()
+    child.wait()

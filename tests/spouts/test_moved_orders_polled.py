@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 import pytest
-from polling import RunningBroker, Spouts, step_until
+from polling import RunningBroker, Spouts, run_until, step_until
 from test_payment import AREAS, CHILD, DAY, DL, NOON, WSDX, Till, broker_table, latest, rounds
 
 from analytics.config import Config, Interface
@@ -226,12 +226,7 @@ def test_killed_at_any_instant_while_orders_move(tmp_path: Path) -> None:
             os.kill(child.pid, signal.SIGKILL)
             child.wait()
         expected = {f"{area}:{DATES[date]}:{id_}": (1, 6) for (area, id_), date in listed.items()}
-        child = subprocess.Popen([sys.executable, "-c", CHILD, str(conf)])
-        until = time.monotonic() + 120
-        while counted(broker.tuples("payment")) != expected and time.monotonic() < until:
-            gevent.sleep(0.2)
-        child.kill()
-        child.wait()
+        run_until(CHILD, conf, lambda: counted(broker.tuples("payment")) == expected)
         tuples = broker.tuples("payment")
         assert len(tuples) > 50 and counted(tuples) == expected
         now: dict[str, Any] = {}

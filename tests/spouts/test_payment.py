@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from gamelogs import OVER_TCP
 from gevent.pywsgi import WSGIServer
-from polling import RunningBroker, Spouts, step_until
+from polling import RunningBroker, Spouts, run_until, step_until
 
 from analytics.broker import receiver
 from analytics.broker.clients import Subscriber
@@ -555,12 +555,7 @@ def test_killed_at_any_instant_each_record_arrives_exactly_once(tmp_path, broker
         for key, one in game.ledger.documents()["paysummary"].items()
         for acct, paid in game.ledger.payments(one["area"], one["ts"]).items()
     }
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(conf)])
-    until = time.monotonic() + 120
-    while latest(broker.tuples("payment")) != expected and time.monotonic() < until:
-        gevent.sleep(0.2)
-    child.kill()
-    child.wait()
+    run_until(CHILD, conf, lambda: latest(broker.tuples("payment")) == expected)
     tuples = broker.tuples("payment")
     assert expected and latest(tuples) == expected
     names = Counter(one["id"] for one in tuples)
