@@ -5,11 +5,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import gevent
 import pytest
+from recent import saturday
 
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
@@ -55,7 +55,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
     """A suite that has counted three days of a small game, all of which is over."""
     data = tmp_path_factory.mktemp("suite")
     ports, *_ = free_ports(5)
-    first = (datetime.now() - timedelta(days=5)).date()
+    first = saturday(days_ago=5)
     game = SimulatedGame(WorldSettings(first, 3, 2, 60, 3), data / "game", speed=1e9)
     server = serve(game, ports + 4)
     game.run()

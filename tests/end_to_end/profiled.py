@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import gevent
 from pymongo import MongoClient
 from pymongo.database import Database
+from recent import saturday
 
 from analytics.config import Config
 from analytics.runtime.draining import drain
@@ -59,7 +60,7 @@ class Life:
 def a_life(folder: Path) -> Iterator[Life]:
     """Let a suite count a few days, be looked at and be rebuilt, and yield what its MongoDB noted."""
     ports, *_ = free_ports(6)
-    first = (datetime.now() - timedelta(days=DAYS + 2)).date()
+    first = saturday(days_ago=DAYS + 2)
     game = SimulatedGame(WorldSettings(first, 2, 2, 30, DAYS), folder / "game")
     with Server(folder / "mongod") as mongod, MongoClient[dict[str, Any]](mongod.uri) as client:
         database = client[DATABASE]
@@ -96,10 +97,13 @@ def _configure(folder: Path, game: SimulatedGame, ports: int, uri: str) -> Path:
 
 
 def _wait_until_counted(config: Config, game: SimulatedGame) -> None:
-    with gevent.Timeout(PATIENCE):
+    with gevent.Timeout(PATIENCE, False):
         while not _is_read(config, game):
             gevent.sleep(0.2)
-        drain(config, PATIENCE)
+    assert _is_read(config, game), (
+        f"{game.ledger.records} lines were written, and this was counted: {report(config).balance}"
+    )
+    drain(config, PATIENCE)
 
 
 def _is_read(config: Config, game: SimulatedGame) -> bool:

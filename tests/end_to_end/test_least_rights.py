@@ -6,7 +6,6 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from end_to_end_harness import ROOT
 from forms import long_form
 from mongod_users import PASSWORD, add_root, as_user
 from pymongo import MongoClient
+from recent import saturday
 
 from analytics.runtime.draining import drain
 from analytics.runtime.report import report
@@ -71,8 +71,8 @@ def read(suite: Suite, game: SimulatedGame) -> bool:
 def test_a_suite_with_the_least_rights(user: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, as_user(user, "analytics"))
     ports, *_ = free_ports(6)
-    first = (datetime.now() - timedelta(days=5)).date()
-    game = SimulatedGame(WorldSettings(first, 2, 1, 10, 3), tmp_path / "game", speed=1e9)
+    first = saturday(days_ago=5)
+    game = SimulatedGame(WorldSettings(first, 2, 1, 30, 3), tmp_path / "game", speed=1e9)
     server = serve(game, ports + 4)
     file = tmp_path / "analytics.toml"
     place = Place(tmp_path / "data", "analytics", ports, 0.2, first.isoformat(), ports + 5)
