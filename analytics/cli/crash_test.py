@@ -64,6 +64,7 @@ def crash_test(
         click.echo(f"{_counts('disturbances of the store', result.events)}, {result.rollbacks} rollbacks")
     if result.engine_events:
         click.echo(_counts("disturbances of the cluster", result.engine_events))
+        click.echo(f"{result.games} times the cluster was asked to compute a game's timer bolts")
     click.echo(_counts("processes ended without a kill", result.ended))
     if result.differences:
         raise AnalyticsError(

@@ -210,11 +210,14 @@ def _bolts(found: StatusReport) -> Table:
 
 def _timers(state: dict[str, Any], now: float) -> str:
     """Return a summary of the timer bolts' last run and pending work."""
-    unknown = state["unknown_areas"]
+    unknown, large = state["unknown_areas"], state.get("large_games", {})
+    asked = large.get("waiting_for")
+    since = f" ({asked} for {_duration(max(0.0, now - large['since']))} now)" if asked else ""
     return (
         f"Timer bolts: last run {_duration(max(0.0, now - state['ran_at']))} ago took {state['seconds']:.1f} s; "
         f"{sum(state['documents'].values()):,} documents written since the start; {state['changed_days']:,} changed "
         "area-days not in their documents yet"
+        + (f"; computed on the cluster: {', '.join(large['names'])}{since}" if large.get("names") else "")
         + (f"; skipped, since they are not configured: areas {', '.join(unknown)}" if unknown else "")
     )
 

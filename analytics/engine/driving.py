@@ -20,6 +20,7 @@ from analytics.config import Config, load
 from analytics.engine.adopt import begin_to_count
 from analytics.engine.blocks import Uncountable
 from analytics.engine.engines import BatchEngine
+from analytics.engine.game_jobs import GameJobs
 from analytics.engine.journals import ClosedJournals
 from analytics.engine.live import EngineDriver
 from analytics.engine.position import DriverOvertaken
@@ -141,11 +142,11 @@ def open_engine(config: Config) -> BatchEngine:
     return LocalEngine(config.engine.tasks)
 
 
-def open_driver(config: Config, store: Store) -> EngineDriver:
+def open_driver(config: Config, store: Store, engine: BatchEngine) -> EngineDriver:
     """Return the driver of a configuration."""
     section = config.engine
     return EngineDriver(
-        config, store, open_engine(config), shared_folder(config),
+        config, store, engine, shared_folder(config),
         int(section.block_mb * 1e6), int(section.batch_mb * 1e6),
     )  # fmt: skip
 
@@ -158,10 +159,14 @@ def main(file: str, parent: str) -> int:
     config = load(Path(file))
     set_up(config.log_level, config.log_format, ["engine"])
     store = open_store(config)
-    driver = open_driver(config, store)
+    engine = open_engine(config)
+    driver = open_driver(config, store, engine)
     driving = Driving(config, store, driver)
     threading.Thread(target=_end_with_stdin, args=(driving.ending,), daemon=True).start()
     threading.Thread(target=_report_for_ever, args=(driving,), daemon=True).start()
+    if config.engine.kind == "spark":
+        jobs = GameJobs(config, open_store(config), engine)
+        threading.Thread(target=jobs.run, args=(driving.ending,), daemon=True).start()
     try:
         driving.run()
     except AnalyticsError as error:

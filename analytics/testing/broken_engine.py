@@ -25,6 +25,12 @@ SPECULATION = {
 }
 """Whatever takes a little longer than others is run twice at a time."""
 
+EVERY_GAME_IS_LARGE = """[timers]
+max_known_mb = 0.001
+every_seconds = 2
+"""
+"""So the cluster computes timer bolts as well."""
+
 
 class BrokenEngine:
     """What counts; without a cluster it has only nodes that die. Used in ``with``, it runs.
@@ -63,6 +69,7 @@ def open_broken_engine(kind: EngineKind, folder: Path) -> BrokenEngine:
     cluster = SparkCluster(folder)
     settings = {**cluster.conf(), **SPECULATION}
     conf = ", ".join(f'"{name}" = "{value}"' for name, value in settings.items())
-    return BrokenEngine(
-        f'{SECTION.format(kind=kind)}master = "{cluster.url}"\nconf = {{ {conf} }}\n', cluster
+    section = (
+        f'{SECTION.format(kind=kind)}master = "{cluster.url}"\nconf = {{ {conf} }}\n{EVERY_GAME_IS_LARGE}'
     )
+    return BrokenEngine(section, cluster)

@@ -20,6 +20,7 @@ from analytics.config import Config, areas, load
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.draining import drain
 from analytics.runtime.suite import Suite
+from analytics.runtime.timers.game_requests import GameRequests
 from analytics.store import open_store
 from analytics.testing.broken_engine import BrokenEngine, EngineKind, open_broken_engine
 from analytics.testing.broken_store import EMBEDDED, BrokenStore, open_broken
@@ -49,6 +50,7 @@ class Result:
         kills: per process of the suite.
         ended: per process, how often it ended without being killed and was restarted.
         events: what was done to the store, by kind, and ``engine_events`` to the cluster.
+        games: how often the cluster computed a game's timer bolts, or was asked to.
         rollbacks: of members of the store.
         unheard: lines sent over TCP that the spout did not live to journal; nothing acknowledged them.
     """
@@ -58,6 +60,7 @@ class Result:
     ended: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
     engine_events: Counter[str] = field(default_factory=Counter)
+    games: int = 0
     rollbacks: int = 0
     replays: int = 0
     unheard: int = 0
@@ -256,6 +259,7 @@ class CrashTest:
         store = open_store(config)
         counted = counted_by(config)
         try:
+            self._result.games = GameRequests(store).asked()
             found = [*counted.faults(self._feed), *differences(store, expected)]
             return found + differences(store, timer_documents(config, self._feed.stored(), store))
         except AnalyticsError as error:

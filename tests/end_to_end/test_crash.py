@@ -61,7 +61,7 @@ def test_whatever_dies_while_an_engine_counts_every_number_is_right(tmp_path, en
         except NoSpark as error:
             missing(str(error))
     result, where = _run(tmp_path, EMBEDDED, engine=engine)
-    assert bool(result.engine_events) == (engine == SPARK), where
+    assert bool(result.engine_events) == bool(result.games) == (engine == SPARK), where
 
 
 def _stored(*documents):

@@ -14,6 +14,7 @@ turns in settling an area, each with old documents in memory.
 import gc
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -77,6 +78,7 @@ class SparkEngine:
         self._folder: Path | None = None
         self._homes: RDD[int] | None = None
         self._at_home: frozenset[str] = frozenset()
+        self._connecting = threading.RLock()
 
     @property
     def tasks(self) -> int:
@@ -85,8 +87,9 @@ class SparkEngine:
 
     def start(self, context: Context) -> None:
         """Connect to the cluster. Raise Unavailable if it does not answer, AnalyticsError if Spark is not installed."""
-        self._drop()
-        self._context = context
+        with self._connecting:
+            self._drop()
+            self._context = context
         self.job(lambda spark: None)
 
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "SparkBatch":
@@ -181,7 +184,7 @@ class SparkEngine:
         return self._shared
 
     def job(self, action: "Callable[[SparkContext], T]") -> T:
-        """Return what ``action`` does with the cluster.
+        """Return what ``action`` does with the cluster. Jobs of several threads run beside each other.
 
         Raises:
             Unavailable: the cluster does not answer, or has given up. What RDDs there were may be gone.
@@ -193,6 +196,7 @@ class SparkEngine:
             raise AnalyticsError(
                 f"engine.kind is \"spark\", and pyspark can't be imported: {error}. Install it: pip install '.[spark]'"
             ) from error
+        spark: SparkContext | None = None
         try:
             spark = self._connected()
             with given_up_if_lonely(spark):
@@ -201,27 +205,33 @@ class SparkEngine:
             self._error = reason(error)
             if "PythonException" in str(error):
                 raise AnalyticsError(f"a task failed on Spark: {self._error}") from error
-            self._drop()
+            self._drop(spark)
             raise Unavailable(f"Spark at {self._section.master}: {self._error}") from error
         self._error = ""
         return result
 
     def _connected(self) -> "SparkContext":
-        if self._spark is not None and is_stopped(self._spark):
-            self._drop()
-        if self._spark is None:
-            assert self._context is not None, "start() comes first"
-            self._spark = connect(self._section)
-            self._shared = self._spark.broadcast(self._context)
-        return self._spark
+        with self._connecting:
+            if self._spark is not None and is_stopped(self._spark):
+                self._drop()
+            if self._spark is None:
+                if self._context is None:
+                    raise Unavailable("no batch has begun yet")
+                self._spark = connect(self._section)
+                self._shared = self._spark.broadcast(self._context)
+            return self._spark
 
-    def _drop(self) -> None:
-        spark, self._spark, self._shared, self._homes = self._spark, None, None, None
-        if spark is None:
-            return
-        with suppress(Exception):
-            self._lost_before += executors(spark).tasks_lost
-        disconnect(spark)
+    def _drop(self, failed: "SparkContext | None" = None) -> None:
+        """Let go of the connection; of one that has ``failed`` only where another job has not replaced it already."""
+        with self._connecting:
+            if failed is not None and failed is not self._spark:
+                return
+            spark, self._spark, self._shared, self._homes = self._spark, None, None, None
+            if spark is None:
+                return
+            with suppress(Exception):
+                self._lost_before += executors(spark).tasks_lost
+            disconnect(spark)
 
 
 class SparkBatch:

@@ -120,6 +120,7 @@ class Timers(Node):
             "dropped": self._dropping.removed,
             "changed_days": self._feed.changed_days,
             "unknown_areas": sorted(made.unknown_areas),
+            "large_games": self._updater.large.state(),
             "error": self._error
             or (self._reports.error if self._reports else "")
             or self._feed.error

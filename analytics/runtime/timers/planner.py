@@ -24,6 +24,7 @@ class Planner:
 
     def plans(
         self,
+        game: str,
         dirty: Dirty,
         before: int,
         now: int,
@@ -31,9 +32,10 @@ class Planner:
         is_other: Callable[[Scope], bool] = lambda scope: False,
         other_rules: Container[str] = (),
     ) -> Iterator[Plan]:
-        """Yield what is to be computed, game by game.
+        """Yield what is to be computed of a game.
 
         Args:
+            dirty: what has changed, of any game.
             before: the time that documents were computed for so far, 0 if there is none.
             moved: the areas that started on another day than was known.
             is_other: whether everything of a scope is to be computed, since it unites or divides accts in another way now.
@@ -41,19 +43,18 @@ class Planner:
         """
         by_area = dirty.by_area()
         ruled = {name: timer for name, timer in self._timers.items() if name in other_rules}
-        for game in self.games:
-            scopes = [scope for scope in self._scopes if scope.game == game]
-            if dirty.everything:
-                yield from self._everything(scopes, by_area, now)
-                continue
-            if others := [scope for scope in scopes if is_other(scope)]:
-                yield from self._everything(others, by_area, now)
-            if ruled:
-                yield from planning.of_spans(spans(self._facts, scopes, ruled.values(), now), ruled)
-            yield self._plan(scopes, by_area, before, now)
-            if restarted := [scope for scope in scopes if moved.intersection(scope.areas)]:
-                users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
-                yield from planning.of_spans(spans(self._facts, restarted, users.values(), now), users)
+        scopes = [scope for scope in self._scopes if scope.game == game]
+        if dirty.everything:
+            yield from self._everything(scopes, by_area, now)
+            return
+        if others := [scope for scope in scopes if is_other(scope)]:
+            yield from self._everything(others, by_area, now)
+        if ruled:
+            yield from planning.of_spans(spans(self._facts, scopes, ruled.values(), now), ruled)
+        yield self._plan(scopes, by_area, before, now)
+        if restarted := [scope for scope in scopes if moved.intersection(scope.areas)]:
+            users = {name: timer for name, timer in self._timers.items() if timer.uses_start}
+            yield from planning.of_spans(spans(self._facts, restarted, users.values(), now), users)
 
     def _everything(
         self, scopes: list[Scope], by_area: Mapping[str, planning.Changes], now: int

@@ -96,6 +96,10 @@ class TimersPosition:
         if found is None or found["_v"] != self.saved.version:
             raise Overtaken(_OVERTAKEN)
 
+    def went_on(self, version: int) -> None:
+        """Take it that this run has gone on elsewhere, and the saved position is at that version."""
+        self.saved = replace(self.saved, version=version)
+
     def _write(self, new: Saved) -> None:
         document: dict[str, Any] = {
             "log": new.log,

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import gevent
 
+from analytics.errors import AnalyticsError
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.facts import FactsReader, Needs
 from analytics.runtime.timers.moment import Now, moment
@@ -36,6 +37,10 @@ GROUPS_AT_ONCE = 3
 """One computes, one reads, one writes."""
 
 
+class GameTooLarge(AnalyticsError):
+    """The facts of a game take more memory than this process has for them. What was written of it is right."""
+
+
 class Run:
     """A run under way.
 
@@ -46,6 +51,7 @@ class Run:
             tuples went out, and its documents may still be in flight from a process that is stalled.
         check: called after versions were read; raises Overtaken. None: facts are read again after the versions.
         max_bytes: facts kept in memory, where fewer would do.
+        most_bytes: facts that may be in memory at all; 0: any number.
     """
 
     def __init__(
@@ -61,6 +67,7 @@ class Run:
         again: bool = False,
         check: Callable[[], None] | None = None,
         max_bytes: int = 1 << 30,
+        most_bytes: int = 0,
     ) -> None:
         self._store = store
         self._outlet = outlet
@@ -72,6 +79,7 @@ class Run:
         # Facts that are read again after the versions are forgotten before: nobody else may be using them.
         self._groups_at_once = GROUPS_AT_ONCE if check is not None else 1
         self._max_bytes = max_bytes
+        self._most_bytes = most_bytes
         self.done = Done()
         self.writer = TimerWriter(store, outlet, run, again, self.done)
 
@@ -81,6 +89,7 @@ class Run:
         Raises:
             Unavailable: the store does not answer.
             Overtaken: another instance is at work.
+            GameTooLarge: the facts are more than ``most_bytes``.
         """
         for chunk in chunks(plan):
             self._keep_to(chunk)
@@ -167,6 +176,10 @@ class Run:
         self._facts.load_spans(spans)
         if any(self._timers[name].uses_start for work in group.values() for name in work):
             self._starts.load(area for scope in group for area in scope.areas)
+        if self._most_bytes and self._facts.bytes > self._most_bytes:
+            raise GameTooLarge(
+                f"facts take {self._facts.bytes >> 20} MB, at most {self._most_bytes >> 20} are allowed"
+            )
 
     def _compare(
         self,

@@ -1,24 +1,21 @@
 """Brings the documents of timer bolts and the totals up to date, from the saved position to the present."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
 
 from analytics.broker.wire import Head
-from analytics.config import Config, areas, funnels, segments
-from analytics.core.funnels import steps_of_bolt
+from analytics.config import Config, segments
 from analytics.core.periods import Zone
 from analytics.runtime.outlet import Outlet
-from analytics.runtime.timers import planning
 from analytics.runtime.timers.assigned import described
 from analytics.runtime.timers.dirty import Dirty
-from analytics.runtime.timers.facts import FactsReader
+from analytics.runtime.timers.game_requests import GameRequest, fingerprint
+from analytics.runtime.timers.game_run import GameComputer
+from analytics.runtime.timers.large_games import LargeGames
 from analytics.runtime.timers.moment import SKEW_SECONDS, Now
-from analytics.runtime.timers.planner import Planner
 from analytics.runtime.timers.position import TimersPosition
-from analytics.runtime.timers.rules import rules, session_rule, tiers, united
-from analytics.runtime.timers.run import Run
-from analytics.runtime.timers.scopes import Scope, all_scopes, divided, next_boundary
-from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.rules import rules, united
+from analytics.runtime.timers.run import GameTooLarge, Run
+from analytics.runtime.timers.scopes import next_boundary
 from analytics.runtime.timers.strays import remove_all, remove_undeclared, remove_united
 from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.writing import Done
@@ -55,23 +52,14 @@ class Updater:
         self._position = position
         self._rollups = rollups
         self._now = now
-        self._areas = areas(config)
-        self._scopes = all_scopes(config, self._areas)
         self._segments = segments(config)
         self._rules = rules(config)
-        self._united = united(self._areas)
-        steps = steps_of_bolt(funnels(config))
-        self._facts = FactsReader(
-            store, self._areas, self._segments, tiers(config), session_rule(config), steps
-        )
-        self._starts = Starts(store, self._areas)
-        self._planner = Planner(self._facts, [*self._scopes, *divided(self._scopes, self._segments)], timers)
+        self._fingerprint = fingerprint(config)
+        self._games = GameComputer(config, store, outlet, timers, position.check, now)
+        self._united = united(self._games.areas)
         self._boundary = 0
         self.again = False
-        self._new_run = partial(
-            Run, store, outlet, self._facts, self._starts, timers,
-            now=now, check=position.check, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
-        )  # fmt: skip
+        self.large = LargeGames(config, store)
 
     def resume(self) -> None:
         """Go on from the saved position, which was just loaded; forget what was known before."""
@@ -82,8 +70,7 @@ class Updater:
 
     def forget(self) -> None:
         """Read facts again: those in memory may be older than the store."""
-        self._facts.clear()
-        self._starts.clear()
+        self._games.forget()
 
     def is_due(self) -> bool:
         """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments, rules or united areas are others."""
@@ -114,35 +101,27 @@ class Updater:
         saved = self._position.saved
         others, ruled, merged = self._are_others(), self._other_rules(), self._are_united_otherwise()
         due = bool(others or ruled or merged or self.again or now >= self._boundary or now < saved.now)
-        runner = self._new_run(run=run, again=self.again or bool(saved.run))
-        totals = Totals(
-            self._store,
-            self._rollups,
-            self._areas,
-            self._scopes,
-            runner.writer,
-            self._now,
-            self._position.check,
-        )
+        again = self.again or bool(saved.run)
+        runner = self._games.new_run(run=run, again=again, most_bytes=self.large.most_bytes)
+        totals = self._totals(runner)
         for kind, area, day in dirty.days:
-            self._facts.forget(kind, area, day)
+            self._games.facts.forget(kind, area, day)
         if dirty.everything:
-            self._facts.clear()
+            self._games.facts.clear()
         if dirty or dirty.everything or due:
             self._position.begin(run)
             moved = self._move_starts(runner, dirty)
             if merged:
                 remove_united(self._store, self._position.check)
-
-            def is_other(scope: Scope) -> bool:
-                return bool((others and scope.segment) or (merged and scope.united))
-
-            for plan in self._planner.plans(dirty, saved.now, now, moved, is_other, ruled):
-                runner.work(plan)
-                for game, days in planning.days_of_areas(plan).items():
+            for game in self._games.games:
+                request = GameRequest(
+                    game, run, self._position.saved.version, again, saved.now, now, self._fingerprint,
+                    dirty.everything, moved=sorted(moved), others=others, merged=merged, ruled=sorted(ruled),
+                )  # fmt: skip
+                for days in self._bring_up_to_date(runner, request, dirty):
                     totals.bring_areas_up_to_date(game, days)
             if others:
-                remove_undeclared(self._store, self._scopes, self._segments, self._position.check)
+                remove_undeclared(self._store, self._games.scopes, self._segments, self._position.check)
             remove_all(self._store, ruled - self._rules.keys(), self._position.check)
             self._roll_up(totals, dirty, saved.now, now, dirty.everything or merged)
         self._position.finish(
@@ -152,8 +131,38 @@ class Updater:
         self.again = False
         return runner.done, totals.seconds
 
+    def _totals(self, runner: Run) -> Totals:
+        games = self._games
+        return Totals(
+            self._store,
+            self._rollups,
+            games.areas,
+            games.scopes,
+            runner.writer,
+            self._now,
+            self._position.check,
+        )
+
+    def _bring_up_to_date(self, runner: Run, request: GameRequest, dirty: Dirty) -> Iterator[set[int]]:
+        """Bring a game up to date, here or elsewhere; yield the days of which the figures of areas may have changed."""
+        if not self.large.has(request.game):
+            # What is known of other games may be what is too much.
+            for last_try in (not self._games.facts.bytes, True):
+                try:
+                    yield from self._games.work(runner, request, dirty)
+                    return
+                except GameTooLarge:
+                    self._games.facts.clear()
+                    if last_try:
+                        self.large.add(request.game)
+                        break
+        answer = self.large.compute(request, dirty, self._games.areas)
+        self._position.went_on(answer.version)
+        runner.done.add(answer.computed, answer.changed, answer.removed, answer.facts_bytes)
+        yield set(answer.days)
+
     def _zones(self) -> set[Zone]:
-        return {zone for scope in self._scopes for zone in (*scope.zones, scope.zone)}
+        return {zone for scope in self._games.scopes for zone in (*scope.zones, scope.zone)}
 
     def _are_others(self) -> bool:
         """Return whether the documents were computed with other segments than the configuration has."""
@@ -170,7 +179,7 @@ class Updater:
 
     def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int, everything: bool) -> None:
         """Bring the totals up to date: of what has changed, and of days that have ended since ``before``; or ``everything``."""
-        for game in self._planner.games:
+        for game in self._games.games:
             for name in totals.names:
                 if everything:
                     stored = totals.stored(name, game)
@@ -183,10 +192,10 @@ class Updater:
     def _move_starts(self, run: Run, dirty: Dirty) -> set[str]:
         """Bring starts up to date; return the areas that started on another day than was known."""
         again, moved = self.again, set[str]()
-        areas = self._areas if dirty.everything else ()
+        areas = self._games.areas if dirty.everything else ()
         while starts := [
-            *self._starts.computed(areas, self._now, again),
-            *self._starts.due(dirty.starts, self._now, again),
+            *self._games.starts.computed(areas, self._now, again),
+            *self._games.starts.due(dirty.starts, self._now, again),
         ]:
             moved |= run.write_starts({one.area: one for one in starts}.values(), dirty.start_tuples)
             again = False

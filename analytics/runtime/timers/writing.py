@@ -1,6 +1,7 @@
 """Documents of timer bolts: whether they differ from what is stored, and how those that do are written and published."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,6 +28,19 @@ class Done:
     kept: Counter[str] = field(default_factory=Counter)
     spared: Counter[str] = field(default_factory=Counter)
     facts_bytes: int = 0
+
+    def add(
+        self,
+        computed: Mapping[str, int],
+        changed: Mapping[str, int],
+        removed: Mapping[str, int],
+        facts_bytes: int,
+    ) -> None:
+        """Take up what was done elsewhere."""
+        self.computed.update(computed)
+        self.changed.update(changed)
+        self.removed.update(removed)
+        self.facts_bytes = max(self.facts_bytes, facts_bytes)
 
 
 @dataclass
