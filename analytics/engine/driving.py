@@ -54,11 +54,14 @@ class DriverReport(msgspec.Struct):
 class Driving:
     """Runs a driver, and reports."""
 
-    def __init__(self, config: Config, store: Store, driver: EngineDriver) -> None:
+    def __init__(
+        self, config: Config, store: Store, driver: EngineDriver, games: GameJobs | None = None
+    ) -> None:
         self._config = config
         self._store = store
         self._noted = False
         self._driver = driver
+        self._games = games
         self._shared = shared_folder(config)
         self._batch_seconds = config.engine.batch_seconds
         self._batch_bytes = config.engine.batch_mb * 1e6
@@ -94,9 +97,8 @@ class Driving:
         records = state.pop("records", {})  # status reads them from the store
         lag = time.time() - self._complete if self._waiting or self._error else 0.0
         state["folded"] = sum(records.values())
-        return DriverReport(
-            {**state, "lag_seconds": round(lag, 1), "error": self._error or state.get("error", "")}
-        )
+        error = self._error or (self._games.error if self._games else "") or state.get("error", "")
+        return DriverReport({**state, "lag_seconds": round(lag, 1), "error": error})
 
     def _batch(self) -> float:
         """Do a batch, if there is anything for one; return how long to wait for the next."""
@@ -161,12 +163,12 @@ def main(file: str, parent: str) -> int:
     store = open_store(config)
     engine = open_engine(config)
     driver = open_driver(config, store, engine)
-    driving = Driving(config, store, driver)
+    games = GameJobs(config, open_store(config), engine) if config.engine.kind == "spark" else None
+    driving = Driving(config, store, driver, games)
     threading.Thread(target=_end_with_stdin, args=(driving.ending,), daemon=True).start()
     threading.Thread(target=_report_for_ever, args=(driving,), daemon=True).start()
-    if config.engine.kind == "spark":
-        jobs = GameJobs(config, open_store(config), engine)
-        threading.Thread(target=jobs.run, args=(driving.ending,), daemon=True).start()
+    if games:
+        threading.Thread(target=games.run, args=(driving.ending,), daemon=True).start()
     try:
         driving.run()
     except AnalyticsError as error:

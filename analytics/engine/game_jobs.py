@@ -33,6 +33,9 @@ class GameJobs:
     Args:
         config: the driver's. A request that follows another one is refused.
         engine: its tasks run beside those of batches.
+
+    Attributes:
+        error: why a request waits, "" if none does.
     """
 
     def __init__(self, config: Config, store: Store, engine: BatchEngine) -> None:
@@ -40,18 +43,19 @@ class GameJobs:
         self._engine = engine
         self._requests = GameRequests(store)
         self._rules = fingerprint(config)
+        self.error = ""
 
     def run(self, ending: threading.Event) -> None:
         """Answer requests until ``ending`` is set."""
-        error = ""
         while not ending.wait(LOOK_SECONDS):
             try:
                 self.step()
-                error = ""
-            except AnalyticsError as raised:
-                if str(raised) != error:
-                    log.warning("games that are too large for the node timers wait: %s", raised)
-                error = str(raised)
+                self.error = ""
+            except AnalyticsError as error:
+                text = f"a game of the node timers can't be computed: {error}"
+                if text != self.error:
+                    log.warning("%s; trying again", text)
+                self.error = text
 
     def step(self) -> bool:
         """Answer a request, if there is one; return whether there was.
