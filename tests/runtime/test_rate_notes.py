@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
-from analytics.config import AreaSection, Config, Game
+from analytics.cli import engine as cli_engine
+from analytics.config import AreaSection, Config, EngineSection, Game
+from analytics.config.sections import MongoDB
 from analytics.errors import ConfigError
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.rate_notes import RateNotes
+from analytics.runtime.service import refusals
 from analytics.store import MemoryStore, Write
 
 READERS = ("paysummary", "payorderdetail", "revenueday", "userpay")
@@ -159,3 +163,24 @@ def test_documents_say_it_where_journals_are_gone(store: MemoryStore) -> None:
     store.write("revenueday", [Write("a:1770249600", document | {"gross_in": {"CNY": 5, "USD": 2}}, None)])
     with pytest.raises(ConfigError, match="payments are in USD"):
         RateNotes(config({}), store).refuse_lost(READERS)
+
+
+def test_a_reload_and_a_backfill_refuse_it(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both end before anything is stopped or derived."""
+    after = replace(
+        config({}), data=tmp_path / "data", file=tmp_path / "analytics.toml", mongodb=MongoDB(uri="mongodb://h"),
+        engine=EngineSection(kind="local"),
+    )  # fmt: skip
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(store, "close", lambda: None)
+    monkeypatch.setattr(refusals, "open_store", lambda config, seconds: store)
+    monkeypatch.setattr(cli_engine, "open_store", lambda config: store)
+    refusals.refuse_lost_rates(after)
+    journaled(tmp_path / "data", USD)
+    with pytest.raises(ConfigError, match="put the rates back"):
+        refusals.refuse_lost_rates(after)
+    done = CliRunner().invoke(cli_engine.backfill, [], obj=after)
+    assert isinstance(done.exception, ConfigError) and "put the rates back" in str(done.exception)
+    assert not (tmp_path / "data" / "engine").exists()
