@@ -18,13 +18,15 @@ thorough = pytest.mark.skipif(
 )
 """Marks what does that at the cost of half a minute of a processor: it runs before a change is taken, and not while one is made."""
 
-SHARE, FEWEST = 4, 20
+SHARE, FEWEST = (4, 20) if THOROUGH else (8, 10)
+"""What part of its examples a law is tried on where the long forms do not run, and how many are never too many."""
+
 EXAMPLES = int(os.environ.get("ANALYTICS_TEST_EXAMPLES", "0"))
 """How many examples every law is tried on, to search for long; 0: as each says."""
 
 
 def examples(count: int) -> int:
-    """Return how many examples a law is tried on: ``count`` in the long form, a quarter of them in the short one."""
+    """Return how many examples a law is tried on: ``count`` in the long form, else a quarter of them or less."""
     if EXAMPLES:
         return EXAMPLES
     return count if LONG else max(count // SHARE, min(count, FEWEST))

@@ -19,6 +19,7 @@ import msgspec
 import pytest
 import zmq.green as zmq
 from brokers import BrokerProcess, batch, everything, records, running
+from forms import THOROUGH
 from needed import missing
 from sections import broker_ports
 from waiting import eventually
@@ -130,7 +131,7 @@ def test_killed_at_random_instants_every_record_is_there_once(
 
     total: list[int] = []
     greenlets = [gevent.spawn(follow), gevent.spawn(produce)]
-    kills = int(os.environ.get("ANALYTICS_TEST_KILLS", "12"))
+    kills = int(os.environ.get("ANALYTICS_TEST_KILLS", "12" if THOROUGH else "4"))
     for _ in range(kills):
         gevent.sleep(chance.random() * 0.6)
         broker.kill()

@@ -36,7 +36,7 @@ from analytics.system.processes import process_started
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 
-SMALL = ("--areas", "2", "--players", "40", "--days", "4", "--seconds", "4")
+SMALL = ("--areas", "2", "--players", "15", "--days", "4", "--seconds", "2")
 
 
 @pytest.mark.parametrize("keep", [pytest.param(False, marks=long_form), True])

@@ -12,7 +12,7 @@ from analytics.config import Config, EtcdSection
 from analytics.testing.etcd import Etcd
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
     """One member, for tests that don't break it."""
     need_etcd()
@@ -24,7 +24,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
         etcd.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def degraded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
     """Three members, of which the first is dead, for tests that don't break more."""
     need_etcd()

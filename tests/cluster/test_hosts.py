@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cluster_harness import PATIENCE, need_etcd
 from cut_off import GAME, MAIN, CutOff
+from forms import THOROUGH
 from lost_hosts import Hosts, NoHosts, possible
 from needed import missing, need_mongod
 
@@ -16,7 +17,7 @@ SETTINGS = {
     "etcd": "ttl_seconds = 3\nbeat_seconds = 0.5\npoll_seconds = 0.3\ntimeout_seconds = 2.0",
     "broker": "silence_seconds = 1.5",
 }
-CUT_SECONDS = float(os.environ.get("ANALYTICS_CUT_SECONDS", "5"))
+CUT_SECONDS = float(os.environ.get("ANALYTICS_CUT_SECONDS", "4"))
 
 
 def need_hosts() -> None:
@@ -53,11 +54,13 @@ def test_hosts_are_lost_and_links_are_cut_and_every_number_is_exact(tmp_path: Pa
     need_etcd()
     need_mongod()
     said: list[str] = []
-    with CutOff(tmp_path, 300, SETTINGS, said.append) as test:
+    with CutOff(tmp_path, 100, SETTINGS, said.append) as test:
         test.lose_worker()
-        test.cut(test.active(), CUT_SECONDS)
-        test.cut(GAME, CUT_SECONDS)
+        if THOROUGH:
+            test.cut(test.active(), CUT_SECONDS)
+            test.cut(GAME, CUT_SECONDS)
         test.cut(MAIN, CUT_SECONDS)
-        test.lose_broker(CUT_SECONDS)
+        if THOROUGH:
+            test.lose_broker(CUT_SECONDS)
         assert test.wrong() == [], said
     print("\n".join(said))

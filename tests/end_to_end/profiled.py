@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import gevent
+from forms import THOROUGH
 from pymongo import MongoClient
 from pymongo.database import Database
 from recent import saturday
@@ -36,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers"], ["timers"], ["dashboard"], ["gamelog"], ["payment"], ["syncuser"]]
 DATABASE = "analytics"
 DAYS = 5
-PLAY_SECONDS = 10.0
+PLAY_SECONDS = 10.0 if THOROUGH else 6.0
 """The game goes on while it is counted, so that documents are written more than once."""
 
 PROFILE_BYTES = 256 << 20
@@ -116,11 +117,17 @@ def _is_read(config: Config, game: SimulatedGame) -> bool:
 
 
 def _look(config: Config, first: date) -> None:
-    """Get every page, API call and CSV: of a game, a plat, an area and of two."""
+    """Get every page, API call and CSV: of a game and an area, and where there is time of a plat and of two areas."""
     span = {"from": str(first), "to": str(first + timedelta(days=DAYS - 1))}
     name, game = max(config.games.items(), key=lambda item: len(item[1].areas))
     ids = list(game.areas)
-    for chosen in ({}, {"plat": game.areas[ids[0]].plat}, {"area": ids[0]}, {"area": ",".join(ids[:2])}):
+    every: list[dict[str, str]] = [
+        {},
+        {"area": ids[0]},
+        {"plat": game.areas[ids[0]].plat},
+        {"area": ",".join(ids[:2])},
+    ]
+    for chosen in every if THOROUGH else every[:2]:
         for path in _paths({"game": name, **span, **chosen}):
             _get(config.dashboard.port, path)
     for path in ("/metrics", "/healthz", "/api/v1/system/rejected.csv", "/api/v1/system/journals.csv"):

@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 import pytest
 from end_to_end_harness import ROOT, pipe
-from forms import long_form
+from forms import LONG, long_form
 from pymongo import MongoClient
 
 from analytics.config import areas, load
@@ -29,7 +29,7 @@ from analytics.testing.ports import free_ports
 from analytics.testing.setting import games, on_ports
 
 DOCUMENT = ROOT / "docs" / "how-to" / "back-up.md"
-LINES = 2_000
+LINES = 2_000 if LONG else 300
 SECONDS = 600.0
 """For bolts to catch up from the Queue, on a machine that others use."""
 

@@ -7,7 +7,7 @@ import os
 import random
 
 import pytest
-from forms import LONG, long_form, thorough
+from forms import LONG, THOROUGH, long_form, thorough
 from needed import missing
 
 from analytics.store.memory import MemoryStore
@@ -18,21 +18,22 @@ from analytics.testing.comparing import differences
 from analytics.testing.crash import CrashTest
 from analytics.testing.spark import NoSpark, spark_home
 
-SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "8"))
+SECONDS = float(os.environ.get("ANALYTICS_CRASH_SECONDS", "20" if LONG else "8" if THOROUGH else "5"))
 LEAST_KILLS = 3
+RATE = 1_000 if LONG else 300
 
 
-SPARK_SECONDS, SPARK_PAUSE = 40, 3
+SPARK_SECONDS, SPARK_PAUSE = 40 if LONG else 30, 3
 """Executors take some seconds to start: killed too often, they would never do anything."""
 
 
 def _run(folder, store, service=False, engine=""):
     seed = random.SystemRandom().randrange(2**32)
     said = []
-    seconds, pause = SECONDS, 2 if LONG else 1
+    seconds, pause = SECONDS, 2 if LONG else 1 if THOROUGH else 0.7
     if engine == SPARK:
         seconds, pause = max(SECONDS, SPARK_SECONDS), SPARK_PAUSE
-    test = CrashTest(folder, seed, 1_000, pause, said.append, store, service, engine)
+    test = CrashTest(folder, seed, RATE, pause, said.append, store, service, engine)
     result = test.run(seconds)
     where = f"seed {seed}, folder {folder}; {said[-1]}"
     assert not result.differences, "\n".join([where, *result.differences])
@@ -41,11 +42,11 @@ def _run(folder, store, service=False, engine=""):
     return result, where
 
 
-@long_form
 def test_whatever_dies_every_number_is_right(tmp_path):
     _run(tmp_path, EMBEDDED, service=SECONDS >= 60)
 
 
+@thorough
 def test_whatever_happens_to_a_replica_set_every_number_is_right(tmp_path):
     result, where = _run(tmp_path, REPLICA_SET)
     assert result.events.total() > 0, where

@@ -12,6 +12,7 @@ import gevent
 import msgspec
 import pytest
 from end_to_end_harness import NODES, ROOT, configured, pipe, settled
+from forms import LONG
 
 from analytics.config import areas
 from analytics.core.areas import Areas
@@ -23,8 +24,9 @@ from analytics.testing.feed import Feed
 
 QUIET, BUSY = "549140c8dbdb67794fc0fa3b", "5461bb1bec8b9c686a8b4576"
 AREAS = {QUIET: {"game": "dl", "plat": "2001"}, BUSY: {"game": "wsdx", "plat": "1059"}}
-LINES = 3_000
-PIECE = 150
+LINES = 3_000 if LONG else 400
+PIECE, PAUSE = 150, 0.0 if LONG else 1.5
+"""How many lines come at a time, and the seconds between."""
 
 
 class Running:
@@ -52,6 +54,7 @@ class Running:
     def flow(self) -> None:
         while self.flowing:
             self.pipe(self.feeds[1], PIECE)
+            gevent.sleep(PAUSE)
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "analytics", "--config", str(self.file), "rebuild", "--json", *words]

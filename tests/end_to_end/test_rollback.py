@@ -6,6 +6,7 @@ from forms import LONG
 from pymongo import WriteConcern
 
 from analytics.testing.proxied import ProxiedSet
+from benchmarks import rollbacks_of_a_set
 from benchmarks.rollbacks_of_a_set import RollbackTest, Way
 
 WAYS = [Way("hold", "steps down", 4)]
@@ -13,7 +14,8 @@ if LONG:
     WAYS += [Way("kill", "steps down", 3), Way("cut", "kill", 4)]
 
 
-def test_what_a_rollback_takes_back_is_written_again(tmp_path):
+def test_what_a_rollback_takes_back_is_written_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(rollbacks_of_a_set, "LINES", 30 if LONG else 10)
     seed = random.SystemRandom().randrange(2**32)
     said = []
     outcome = RollbackTest(tmp_path, seed, said.append).run(WAYS)

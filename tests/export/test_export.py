@@ -16,6 +16,7 @@ import fsspec
 import msgspec
 import pytest
 from click.testing import CliRunner
+from forms import THOROUGH
 from journaled import DAYS, FIRST, Journaled, journaled
 
 from analytics.cli.export import export
@@ -28,6 +29,7 @@ from analytics.export.target import Target
 from analytics.store import Write, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
+KILLS = 5 if THOROUGH else 2
 
 OF_CURRENCIES = ("gross_in", "refunds_in", "net_in", "converted")
 """Tables that are not in files."""
@@ -243,7 +245,7 @@ def test_an_export_that_is_killed_again_and_again_ends_with_the_same_files(count
         for _ in range(rng.randrange(12)):
             process.stdout.readline()
         time.sleep(rng.random() / 20)
-        killed = process.poll() is None and kills < 5
+        killed = process.poll() is None and kills < KILLS
         if killed:
             process.kill()
             kills += 1

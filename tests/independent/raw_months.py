@@ -74,10 +74,14 @@ class Months:
 AUTUMN = Months(date(2018, 9, 30), date(2018, 11, 6))
 """Clocks change in Lord Howe (Oct 7, by half an hour), Berlin (Oct 28), Sao Paulo (Nov 4, at midnight), New York."""
 
+FEW = replace(AUTUMN, players=4)
+FIRST_DAYS = replace(AUTUMN, last=AUTUMN.first + 8 * DAY)
+"""The same for tests that look at some of the records only."""
+
 SPRING = Months(date(2018, 2, 12) if LONG else date(2018, 3, 22), date(2018, 4, 4))
 """Clocks change in Berlin (Mar 25) and Lord Howe (Apr 1); in the long form also in Sao Paulo (Feb 18, midnight) and New York (Mar 11)."""
 
-LARGE = Months(date(2018, 9, 20), date(2018, 11, 30), players=60)
+LARGE = Months(date(2018, 9, 20), date(2018, 11, 30), players=60 if LONG else 30)
 
 
 @dataclass(frozen=True)

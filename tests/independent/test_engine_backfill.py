@@ -11,7 +11,7 @@ from databases import Database
 from msgspec.structs import replace
 from near_engine import InlineEngine, NearEngine, differing
 from near_suite import config_of
-from raw_months import AUTUMN, divided_world, sent
+from raw_months import FIRST_DAYS, divided_world, sent
 
 from analytics.config import BrokerSection, Config, catalogue
 from analytics.core.numberset import NumberSet
@@ -28,7 +28,7 @@ from analytics.runtime import engine_changes
 from analytics.spouts import ends
 from analytics.store import Store, Write, open_store
 
-RECORDS = [one.record for one in sent(3, AUTUMN)][:600]
+RECORDS = [one.record for one in sent(3, FIRST_DAYS)][:600]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from random import Random
 from msgspec.structs import replace
 from near_engine import NearEngine, differing
 from near_suite import config_of
-from raw_months import AUTUMN, divided_world, sent
+from raw_months import FIRST_DAYS, divided_world, sent
 
 from analytics.config import BrokerSection, ExcludedSection, catalogue
 from analytics.engine.blocks import JournalBlock
@@ -18,7 +18,7 @@ from analytics.engine.tasks import FoldTask
 from analytics.runtime.contradictions import contradictions
 from analytics.runtime.declarations import Declarations
 
-RECORDS = [one.record for one in sent(3, AUTUMN)][:300]
+RECORDS = [one.record for one in sent(3, FIRST_DAYS)][:300]
 
 
 def test_a_backfill_leaves_out_accts_that_are_excluded_later(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from forms import long_form
 from msgspec.structs import replace
 from near_engine import NearEngine, differing
 from near_suite import config_of
-from raw_months import AUTUMN, divided_world, sent
+from raw_months import FIRST_DAYS, divided_world, sent
 
 from analytics.config import BrokerSection, Config
 from analytics.engine.blocks import JournalGone
@@ -22,7 +22,7 @@ from analytics.engine.live import EngineDriver
 from analytics.errors import Unavailable
 from analytics.store import open_store
 
-RECORDS = [one.record for one in sent(3, AUTUMN)][:900]
+RECORDS = [one.record for one in sent(3, FIRST_DAYS)][:900]
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """What an engine makes of journals equals the second opinion and the reference runner, whatever blocks and batches it cuts."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from forms import THOROUGH, thorough
 from near_engine import NearEngine, differing
 from near_suite import config_of
 from plain_numbers import of_records
@@ -15,8 +17,13 @@ from analytics.config import BrokerSection
 from analytics.engine import blocks
 from analytics.spouts.rejected import waiting
 
+FEWER = AUTUMN if THOROUGH else replace(AUTUMN, players=12)
 
-@pytest.mark.parametrize(("seed", "months"), [(1, AUTUMN), (2, SPRING)], ids=["autumn", "spring"])
+
+@pytest.mark.parametrize(
+    ("seed", "months"),
+    [pytest.param(1, FEWER, id="autumn"), pytest.param(2, SPRING, id="spring", marks=thorough)],
+)
 @pytest.mark.parametrize(
     ("block_bytes", "batch_bytes"), [(40_000, 900_000), (1 << 20, 1 << 30)], ids=["small", "large"]
 )

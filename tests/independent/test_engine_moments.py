@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from random import Random
 
 import pytest
+from forms import THOROUGH, thorough
 from msgspec.structs import replace
 from near_engine import Died, InlineEngine, NearEngine, SteppedStore, differing
 from near_suite import config_of
@@ -20,11 +22,22 @@ from analytics.engine.rules import CountingRules, KeptRules
 from analytics.errors import Unavailable
 from analytics.spouts.ends import Ends
 
-MOMENTS = 10
+MOMENTS = 10 if THOROUGH else 4
 """Writes of documents, chosen by the seed; a run has a few hundred."""
 
-RECORDS = [one.record for one in sent(5, AUTUMN)]
-SEEDS = [1, 2]
+SEEDS = [1, pytest.param(2, marks=thorough)]
+PLANS_SEEDS = [
+    (1, 0),
+    (2, position.PLANS_KEPT),
+    pytest.param(2, 0, marks=thorough),
+    pytest.param(1, position.PLANS_KEPT, marks=thorough),
+]
+
+
+@cache
+def records() -> list[Record]:
+    """Return the records of which each play takes some."""
+    return [one.record for one in sent(5, AUTUMN)]
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +54,11 @@ class Play:
         self.random = Random(seed)
         self.folder = folder
         self.runs = 0
-        area = self.random.choice([one["area"] for _, one in RECORDS])
-        begin = self.random.randrange(len(RECORDS) - 1_500)
-        some = [one for one in RECORDS[begin : begin + 1_500] if one[1]["area"] == area][:60]
-        more = self.random.sample(RECORDS[begin : begin + 1_500], 20)
+        every = records()
+        area = self.random.choice([one["area"] for _, one in every])
+        begin = self.random.randrange(len(every) - 1_500)
+        some = [one for one in every[begin : begin + 1_500] if one[1]["area"] == area][:60]
+        more = self.random.sample(every[begin : begin + 1_500], 20)
         self.portions = [some[:40] + more[:10] + some[30:40], some[20:] + more, self.random.sample(some, 30)]
 
     def begin(self, portions: int = 3) -> NearEngine:
@@ -71,7 +85,7 @@ class Play:
             for number in range(store.steps.count(name))
         ]
         # What another driver has done by then is left to chance: where plans are made, it has several.
-        planning = 8 * [step for step in deciding if step[0] == position.PLANS]
+        planning = (8 if THOROUGH else 3) * [step for step in deciding if step[0] == position.PLANS]
         others = self.random.sample(range(1, len(store.steps) + 1), MOMENTS)
         for step in [*sorted(deciding), *planning, *others]:
             after = self.random.random() < 0.5
@@ -145,8 +159,7 @@ class OtherDriver:
             self._engine.finish(self._engine.driver(self.store))
 
 
-@pytest.mark.parametrize("kept", [0, position.PLANS_KEPT], ids=["no plans kept", "plans kept"])
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("seed", "kept"), PLANS_SEEDS)
 def test_two_drivers(seed: int, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One stalls, another takes over, and the first one wakes."""
     monkeypatch.setattr(position, "PLANS_KEPT", kept)

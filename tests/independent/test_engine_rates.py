@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from near_engine import Died, InlineEngine, NearEngine, SteppedStore, differing
 from near_suite import config_of
-from raw_months import AUTUMN, divided_world, sent
+from raw_months import FEW, divided_world, sent
 
 from analytics.config import BrokerSection, Config, catalogue
 from analytics.engine.backfill import Backfill
@@ -16,9 +16,9 @@ from analytics.rebuild.selection import Selection
 from analytics.runtime.contradictions import contradictions
 
 RATED = {area for area, one in divided_world().areas.items() if one.money}
-PAID = [
-    one.record for one in sent(3, AUTUMN) if one.record[0] == "payment" and one.record[1]["area"] in RATED
-][:60]
+PAID = [one.record for one in sent(3, FEW) if one.record[0] == "payment" and one.record[1]["area"] in RATED][
+    :60
+]
 
 
 @pytest.fixture

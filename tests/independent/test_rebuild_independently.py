@@ -17,7 +17,7 @@ from analytics.config import BrokerSection, TimersSection, catalogue
 from analytics.rebuild.selection import Selection
 from analytics.timers import NAMES as TIMERS
 
-DAYS = Months(date(2018, 10, 16), date(2018, 11, 5), players=5 if LONG else 2)
+DAYS = Months(date(2018, 10, 16 if LONG else 27), date(2018, 11, 5), players=5 if LONG else 2)
 NOW = day_start("UTC", DAYS.last + 3 * DAY)
 FEW = 3
 EVERY = catalogue(near_suite.config_of(divided_world(), Path(), BrokerSection()))

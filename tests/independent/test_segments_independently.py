@@ -1,10 +1,12 @@
 """Documents of segments equal the second opinion, and add up to the whole."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from forms import LONG
 from near_suite import config_of
 from plain_numbers import DAY, Fields, Record, by_values, day_start
 from raw_months import AUTUMN, divided_world, sent
@@ -20,6 +22,7 @@ from analytics.store import MemoryStore, Store, Write
 from analytics.store.store import TOTAL, is_divided
 from analytics.timers import NAMES
 
+MONTHS = replace(AUTUMN, players=24 if LONG else 8)
 SEGMENTED = [name for name in WRITTEN if is_divided(name)]
 
 
@@ -41,8 +44,8 @@ def counted(config: Config, records: list[Record]) -> Store:
 def test_documents_of_segments(tmp_path: Path):
     """In the midst of the months: all values of all segments, and their sums."""
     there = divided_world()
-    moment = day_start("UTC", AUTUMN.last - 5 * DAY) + 50_000
-    records = [one.record for one in sent(21, AUTUMN) if one.at <= moment]
+    moment = day_start("UTC", MONTHS.last - 5 * DAY) + 50_000
+    records = [one.record for one in sent(21, MONTHS) if one.at <= moment]
     config = config_of(there, tmp_path, BrokerSection())
     store = counted(config, records)
     by_hand(config, store, Silent(), Wanted(NAMES), lambda: moment)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -29,7 +30,7 @@ from analytics.testing.setting import on_ports
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers"], ["timers"], ["syncuser"]]
 WITHIN_SECONDS = 900
-MONTHS = AUTUMN if LONG else replace(AUTUMN, players=6)
+MONTHS = AUTUMN if LONG else replace(AUTUMN, first=date(2018, 10, 20), players=3)
 ROLE = {"uid", "ts", "name", "grade", "rest_yuanbao", "birthday", "acctid", "score", "login_time"}
 
 

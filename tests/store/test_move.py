@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from bson import Decimal128, Int64
 from bson.raw_bson import RawBSONDocument
+from forms import THOROUGH, thorough
 from needed import need_engine
 from pymongo import MongoClient
 
@@ -26,7 +27,7 @@ from analytics.store.embedded.server import EmbeddedServer
 from analytics.system.processes import process_started
 from analytics.testing.ports import free_ports
 
-MANY = 5000
+MANY = 5000 if THOROUGH else 1500
 START = EmbeddedServer.start
 ODD: dict[str, Any] = {
     "_id": "odd", "int": 1, "long": Int64(1), "double": 1.0, "text": "ü\0", "bytes": b"\0x", "none": None, "yes": True,
@@ -86,7 +87,7 @@ def command(config: Config, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("source", NAMES)
+@pytest.mark.parametrize("source", [pytest.param("secantus", marks=thorough), "mongod"])
 def test_all_documents_move_as_they_are(config: Config, source: Name) -> None:
     fill(config, source)
     before = documents(config)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from looks import LANGUAGES_AT, THEMES
+from looks import LANGUAGES_AT, THEMES, WIDTHS
 from month import a_month
 from own_bolts import NUMBERS, OWN_PAGES, an_arena
 from playwright.sync_api import Page, sync_playwright
@@ -36,7 +36,6 @@ LABELS = """(() => {
 """How the steps below the funnel are written: which may be left out, and how they lie."""
 
 REASON = 'expected an integer, got "abc"'
-WIDTHS = (360, 400, 768, 1024, 1280, 1920)
 MISPLACED = """() => {
   const found = [];
   if (document.documentElement.scrollWidth > innerWidth) found.push("the page is too wide");

@@ -1,7 +1,9 @@
 """A month of a simulated game, as its own books have it, in a store that the dashboard reads; no process, no wire."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +49,19 @@ def start(day: date) -> int:
     return zone(TIMEZONE).day_of(day.isoformat())
 
 
-def a_month(data: Path, areas: int = 5, players: int = 200) -> Month:
+def a_month(data: Path, areas: int = 5, players: int = 60) -> Month:
     """Play the game, and give its books to a store."""
+    servers, now, documents = _books(areas, players)
+    store = MemoryStore()
+    for collection, some in documents.items():
+        store.write(collection, [Write(id, {**one, "_id": id}, None) for id, one in some.items()])
+    config = _config(servers, data)
+    return Month(deepcopy(documents), *_app(config, store, now))
+
+
+@cache
+def _books(areas: int, players: int) -> tuple[Any, int, dict[str, dict[str, dict[str, Any]]]]:
+    """Return the game's servers, the time at which its books are read, and what they say."""
     settings = WorldSettings(FIRST, 3, areas, players, DAYS, TIMEZONE)
     servers = game_servers(settings)
     ledger = Ledger(servers, TIMEZONE)
@@ -59,12 +72,7 @@ def a_month(data: Path, areas: int = 5, players: int = 200) -> Month:
             ledger.note(server.id, day.start, day.events)
             ledger.answered(server.id, ledger.roles(server.id, day.start))
     now = start(LAST) + HOUR * 3600
-    documents = ledger.documents(now)
-    store = MemoryStore()
-    for collection, some in documents.items():
-        store.write(collection, [Write(id, {**one, "_id": id}, None) for id, one in some.items()])
-    config = _config(servers, data)
-    return Month(documents, *_app(config, store, now))
+    return servers, now, ledger.documents(now)
 
 
 def _app(config: Config, store: MemoryStore, now: int) -> tuple[Flask, Data]:

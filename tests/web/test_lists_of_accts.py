@@ -13,6 +13,7 @@ from pathlib import Path
 import gevent
 import pytest
 from flask import Flask
+from forms import THOROUGH
 from month import FIRST, LAST, Month, a_month, start
 
 from analytics.core.settle import PART_SIZE
@@ -22,7 +23,7 @@ from analytics.web.acct_lists import LISTS
 from analytics.web.app import create_app
 from analytics.web.wsgi import LimitedServer
 
-ACCTS, MOST_MB = 2_000_000, 40
+ACCTS, MOST_MB = 2_000_000 if THOROUGH else 1_000_000, 40
 SPAN = f"from={FIRST}&to={LAST}"
 
 
@@ -50,7 +51,7 @@ def test_a_list_has_every_acct_of_the_documents(month: Month, name: str) -> None
         rows = list(csv.DictReader(io.StringIO(text)))
         found = sorted((start_of(row["day"]), row["area"], row["plat"], row["acct"]) for row in rows)
         expected = sorted((d["ts"], d["area"], d["plat"], acct) for d in wanted for acct in d["userlist"])
-        assert found == expected and len(found) > 20
+        assert found == expected and len(found) > 10
         assert [row["day"] for row in rows] == sorted(row["day"] for row in rows)
 
 
@@ -101,7 +102,7 @@ class Endless(MemoryStore):
         return {"_id": id, "_v": 1, "userlist": accts, "parts": parts}
 
 
-def test_two_million_accts_come_in_order_and_in_little_memory(month: Month) -> None:
+def test_millions_of_accts_come_in_order_and_in_little_memory(month: Month) -> None:
     area = next(iter(month.data.areas))
     client = over(month, Endless(f"{area}:{start(LAST)}")).test_client()
     address = f"/api/v1/accts/active.csv?area={area}"
@@ -115,7 +116,7 @@ def test_two_million_accts_come_in_order_and_in_little_memory(month: Month) -> N
         if n % 50_000 == 0:
             most = max(most, resident_mb() - before)
     assert next(lines, None) is None
-    assert most < MOST_MB, "16 parts of 2,000 accts take 3 MB, all of the accts 130 MB"
+    assert most < MOST_MB, "16 parts of 2,000 accts take 3 MB, two million accts 130 MB"
 
 
 def resident_mb() -> float:

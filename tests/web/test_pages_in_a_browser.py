@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from looks import LANGUAGES_AT, THEMES
+from looks import LANGUAGES_AT, THEMES, WIDTHS
 from needed import need
 from own_bolts import OWN_PAGES
 
@@ -51,7 +51,7 @@ def test_a_page_is_whole(seen, look):
 @pytest.mark.parametrize("page", NAMES)
 def test_nothing_overlaps_at_any_width(seen, page, language):
     found = seen[f"places {page} {language}"]
-    assert len(found) == 6
+    assert len(found) == len(WIDTHS)
     assert {width: wrong for width, wrong in found.items() if wrong} == {}
 
 

@@ -8,6 +8,7 @@ import gevent
 import gevent.event
 import msgspec
 import pytest
+from forms import LONG
 from timer_harness import COLLECTIONS, A, C, at, log, paid, some_weeks
 from waiting import eventually
 
@@ -19,7 +20,10 @@ from analytics.runtime.timers.run import Run
 from analytics.timers import TIMERS
 from analytics.timers.timer import first_of
 
-OLD_DAY = "2015-02-10"
+FIRST, DAYS, OLD_DAY, EARLIER = (
+    ("2015-02-02", 45, "2015-02-10", "2015-01-20") if LONG else ("2015-03-06", 10, "2015-03-08", "2015-03-02")
+)
+"""When records begin, and on how many days they come; one of these days, and one before. The suite's time is 2015-03-20."""
 
 
 def differing(before: dict[Any, Any], after: dict[Any, Any]) -> set[Any]:
@@ -37,12 +41,12 @@ def differing(before: dict[Any, Any], after: dict[Any, Any]) -> set[Any]:
             ]
         },
         {"payment": [paid({"shared0": 5, "c1": 7, "new": 0.5}, at(OLD_DAY, 0), at=9)]},
-        {"gamelog.createrole_logcount": [log("createrole", "x", at("2015-01-20"))]},
+        {"gamelog.createrole_logcount": [log("createrole", "x", at(EARLIER))]},
     ],
     ids=lambda what: next(iter(what)),
 )
 def test_records_of_an_old_day_change_exactly_what_depends_on_it(suite: Any, what: Any) -> None:
-    some_weeks(suite, "2015-02-02", 45, seed=7)
+    some_weeks(suite, FIRST, DAYS, seed=7)
     suite.drain()
     documents, versions = suite.documents(), suite.versions()
     for topic, tuples in what.items():
@@ -57,7 +61,7 @@ def test_records_of_an_old_day_change_exactly_what_depends_on_it(suite: Any, wha
 
 
 def test_what_changes_nothing_writes_nothing(suite: Any) -> None:
-    some_weeks(suite, "2015-03-01", 15, seed=3)
+    some_weeks(suite, "2015-03-01", 6, seed=3)
     suite.drain()
     versions = suite.versions()
     # The day bolts tell of days in which there is nothing new.
@@ -109,11 +113,11 @@ def test_a_day_begins_without_any_record(suite: Any) -> None:
 
 
 def test_days_that_began_while_nobody_looked(suite: Any) -> None:
-    some_weeks(suite, "2015-02-20", 20, seed=6)
+    some_weeks(suite, "2015-03-05", 8, seed=6)
     suite.drain()
     [node] = [node for node in suite._greenlets if node.name == "timers"]
     suite.stop(node)
-    suite.now = at("2015-04-29")
+    suite.now = at("2015-04-09")
     suite.start_timers()
     eventually(lambda: suite.store.load("positions", ["timers"])["timers"]["now"] == suite.now)
     assert suite.documents() == suite.recomputed()
@@ -193,7 +197,7 @@ def test_days_count_as_changed_until_their_documents_are_written(suite: Any, mon
     monkeypatch.setattr(Run, "work", looked_at)
     monkeypatch.setattr(schedule, "QUIET_SECONDS", 3600)  # no run before all has been heard of
     suite.send(
-        "gamelog.login_logcount", [log("login", "a", at(OLD_DAY)), log("login", "a", at("2015-02-11"))]
+        "gamelog.login_logcount", [log("login", "a", at(OLD_DAY)), log("login", "a", at("2015-03-10"))]
     )
     eventually(lambda: node.state()["changed_days"] == 2)
     monkeypatch.setattr(schedule, "QUIET_SECONDS", 0.1)

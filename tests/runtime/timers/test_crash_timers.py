@@ -5,7 +5,7 @@ from typing import Any
 
 import gevent
 import pytest
-from forms import LONG, thorough
+from forms import LONG, THOROUGH, long_form, thorough
 from timer_harness import COLLECTIONS, A, at, failing, log, some_weeks
 from waiting import eventually
 
@@ -45,7 +45,13 @@ def ok(collection: str, writes: Any) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize(
-    "collection", ["serverstarttime", pytest.param("activeday", marks=thorough), "kpi", "positions"]
+    "collection",
+    [
+        pytest.param("serverstarttime", marks=thorough),
+        pytest.param("activeday", marks=long_form),
+        "kpi",
+        "positions",
+    ],
 )
 def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
     some_weeks(suite, FIRST, DAYS, seed=1)
@@ -62,7 +68,7 @@ def test_killed_at_any_step(suite: Any, moment: str, collection: str) -> None:
     assert suite.documents() == suite.recomputed()
 
 
-@pytest.mark.parametrize("collection", ["serverstarttime", "kpi"])
+@pytest.mark.parametrize("collection", [pytest.param("serverstarttime", marks=thorough), "kpi"])
 def test_killed_and_the_broker_is_late(suite: Any, collection: str, monkeypatch: Any) -> None:
     """What the run had read that ended half-way is read before the next: else nobody would hear of what it wrote."""
     some_weeks(suite, FIRST, DAYS, seed=1)
@@ -115,8 +121,8 @@ def test_killed_before_publishing(suite: Any, monkeypatch: Any) -> None:
 
 
 def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
-    """In the long form in each collection alone, else in all of them."""
-    collections = [*COLLECTIONS, "positions"]
+    """In the long form in each collection alone, else in all or some of them."""
+    collections = [*(COLLECTIONS if THOROUGH else COLLECTIONS[::5]), "positions"]
     for n, some in enumerate([[one] for one in collections] if LONG else [collections]):
         fail_before = {name: failing(name) for name in some}
         fail_after = {name: failing(name, 2) for name in some}
@@ -129,7 +135,10 @@ def test_the_store_fails_and_answers_are_lost(suite: Any) -> None:
     assert suite.documents() == suite.recomputed()
 
 
-@pytest.mark.parametrize("collection", ["serverstarttime", "kpi", "positions"])
+@pytest.mark.parametrize(
+    "collection",
+    [pytest.param("serverstarttime", marks=thorough), "kpi", pytest.param("positions", marks=thorough)],
+)
 def test_one_that_slept_over_anothers_work_is_refused(suite: Any, collection: str, monkeypatch: Any) -> None:
     some_weeks(suite, FIRST, DAYS, seed=1)
     suite.drain()

@@ -12,7 +12,7 @@ from analytics.store import Write
 from analytics.timers import NAMES
 
 UTC = "UTC"
-DAY = at("2015-02-25", 0)
+FIRST, DAY = "2015-03-07", at("2015-03-08", 0)
 
 
 def computed(suite: Any, **wanted: Any) -> Done:
@@ -39,7 +39,7 @@ def copied(suite: Any, name: str, id_: str, **fields: Any) -> None:
     ids=["long ago", "no midnight", "another spelling", "a part", "no time", "junk", "years ahead"],
 )
 def test_a_document_under_an_id_that_nothing_speaks_of_goes(suite: Any, id_: str, fields: Any) -> None:
-    some_weeks(suite, "2015-02-20", 10, seed=4)
+    some_weeks(suite, FIRST, 6, seed=4)
     suite.drain()
     documents = suite.documents()
     copied(suite, "kpi", id_, **fields)
@@ -50,12 +50,12 @@ def test_a_document_under_an_id_that_nothing_speaks_of_goes(suite: Any, id_: str
 
 
 def test_whatever_was_changed_by_hand_comes_right(suite: Any) -> None:
-    some_weeks(suite, "2015-02-20", 10, seed=4)
+    some_weeks(suite, FIRST, 6, seed=4)
     suite.drain()
     documents = suite.documents()
-    moved = suite.store.load("activeweek", [f"{A}:{at('2015-02-23', 0)}"]).popitem()[1]
+    moved = suite.store.load("activeweek", [f"{A}:{at('2015-03-09', 0)}"]).popitem()[1]
     suite.store.delete("activeweek", [moved["_id"]])
-    tuesday = f"{A}:{at('2015-02-24', 0)}"
+    tuesday = f"{A}:{at('2015-03-10', 0)}"
     suite.store.write("activeweek", [Write(tuesday, moved | {"_id": tuesday}, None)])
     for n, version in enumerate((None, "seven", 7.5, 0)):
         day = f"{A}:{DAY + n * 86_400}"
@@ -73,7 +73,7 @@ def test_whatever_was_changed_by_hand_comes_right(suite: Any) -> None:
 
 
 def test_only_what_is_asked_for_goes(suite: Any) -> None:
-    some_weeks(suite, "2015-02-20", 10, seed=4)
+    some_weeks(suite, FIRST, 6, seed=4)
     suite.drain()
     for id_ in (f"{A}:{at('2000-01-01', 0)}", "junk"):
         copied(suite, "kpi", id_)
@@ -85,7 +85,7 @@ def test_only_what_is_asked_for_goes(suite: Any) -> None:
 
 def test_many_that_may_be_right_are_left_alone(suite: Any) -> None:
     """It may be the days that are missing."""
-    some_weeks(suite, "2015-02-20", 10, seed=4)
+    some_weeks(suite, FIRST, 6, seed=4)
     suite.drain()
     documents = suite.documents()
     for name in READ:

@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 import pytest
+from forms import thorough
 from timer_harness import SHANGHAI, A, C, at, coins, failing, games, log, some_weeks
 from waiting import eventually
 
@@ -65,7 +66,7 @@ def timers_of(suite: Any) -> Any:
 
 
 def test_after_weeks_and_what_comes_late(suite: Any) -> None:
-    some_weeks(suite, "2015-02-02", 20, seed=5)
+    some_weeks(suite, "2015-02-08", 10, seed=5)
     suite.drain()
     assert stored(suite) == added(suite)
     before = suite.documents("cointype_total")
@@ -79,7 +80,9 @@ def test_after_weeks_and_what_comes_late(suite: Any) -> None:
     assert suite.unpublished() == []
 
 
-@pytest.mark.parametrize("collection", ["cointype", "cointype_total", "loginhour_total", "positions"])
+@pytest.mark.parametrize(
+    "collection", ["cointype", "cointype_total", pytest.param("loginhour_total", marks=thorough), "positions"]
+)
 def test_after_a_run_that_ended_half_way(suite: Any, collection: str) -> None:
     some_weeks(suite, "2015-02-20", 5, seed=6)
     suite.drain()

@@ -47,7 +47,7 @@ def test_a_player_who_moved_continues(new_suite: Any) -> None:
 
 def test_what_is_merged_changes(new_suite: Any) -> None:
     suite = started(new_suite, merged())
-    some_weeks(suite, "2015-02-20", 6, seed=1)
+    some_weeks(suite, "2015-03-10", 5, seed=1)
     suite.drain()
     of_both = united(suite)
     assert {name for name, _ in of_both} >= {"kpi_total", "kpi_segment_total", "coinhour_total", "ltv_total"}
