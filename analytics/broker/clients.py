@@ -7,7 +7,6 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import gevent
 import msgspec
@@ -46,11 +45,9 @@ from analytics.broker.wire import (
 )
 from analytics.config import BrokerSection
 from analytics.core.intervals import Pair
+from analytics.core.numberset import NumberSet
 from analytics.errors import Refused, Unavailable
 from analytics.system.tasks import TaskGroup
-
-if TYPE_CHECKING:
-    from analytics.core.numberset import NumberSet
 
 logger = logging.getLogger(__name__)
 
@@ -299,10 +296,8 @@ class Refill:
             found += msgspec.json.decode(answer, type=dict[str, list[Pair]])["ns"]
         return found
 
-    def accepted(self) -> "Iterator[tuple[str, NumberSet]]":
+    def accepted(self) -> Iterator[tuple[str, NumberSet]]:
         """Yield each source of which the filter has accepted records, with all of their numbers."""
-        from analytics.core.numberset import NumberSet  # with it comes numpy, which few clients need
-
         after = ""
         while page := msgspec.json.decode(self._ask(Accepted(after))[0], type=AcceptedPage).sources:
             yield from ((source, NumberSet.load(numbers)) for source, numbers in page.items())

@@ -1,12 +1,14 @@
 """Sets of record numbers as compressed bitmaps: a gap costs a bit where gaps are many, and four bytes where they are few."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pyroaring import BitMap64
 
 from analytics.core.intervals import Pair
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _WINDOW = 1 << 18
 """Numbers that are searched for gaps at once."""
@@ -107,11 +109,15 @@ class NumberSet:
 
 
 def _pairs(bits: BitMap64) -> list[Pair]:
+    import numpy as np  # a third of the time that a broker or a spout takes to start, and seldom needed there
+
     return pairs_of(np.frombuffer(bits.to_array(), np.uint64))
 
 
-def pairs_of(numbers: np.ndarray[Any, np.dtype[Any]]) -> list[Pair]:
+def pairs_of(numbers: "np.ndarray[Any, np.dtype[Any]]") -> list[Pair]:
     """Return rising integers, one at least, as pairs of first and last."""
+    import numpy as np
+
     steps = np.flatnonzero(np.diff(numbers) != 1)
     firsts, lasts = np.append(0, steps + 1), np.append(steps, len(numbers) - 1)
     return list(zip(numbers[firsts].tolist(), numbers[lasts].tolist(), strict=True))

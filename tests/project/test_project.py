@@ -137,8 +137,9 @@ def test_the_core_imports_in_a_bare_process() -> None:
 @pytest.mark.parametrize(
     ("module", "slow"),
     [
-        ("analytics.broker.broker", {"pymongo"}),
+        ("analytics.broker.broker", {"pymongo", "numpy"}),
         ("analytics.runtime.worker, analytics.runtime.hosted", {"numpy", "rich"}),
+        ("analytics.spouts.payment, analytics.spouts.syncuser", {"pymongo", "numpy"}),
         ("analytics.store.embedded", {"numpy", "zmq"}),
         ("analytics.web.dashboard_node", {"bokeh.models"}),
         ("analytics.cli.service", {"numpy"}),
