@@ -37,6 +37,7 @@ class Background:
         self.written = 0
         self.log.parent.mkdir(parents=True)
         self.ports = free_ports(5)
+        self.has_dashboard = False
         self.configure(more)
         self.processes: set[int] = set()
 
@@ -44,7 +45,7 @@ class Background:
         """Write the configuration; ``more`` goes behind it."""
         self.file.write_text(f"""
 data = "data"
-{on_ports(*self.ports)}
+{on_ports(*self.ports[: 4 + self.has_dashboard])}
 [service]
 restarts = 2
 drain_seconds = 100

@@ -299,6 +299,8 @@ def test_a_node_is_restarted_although_another_one_is_down(tmp_path: Path) -> Non
 
 
 def test_a_reload_takes_a_new_area_up_while_the_broker_runs_on(suite: Background) -> None:
+    suite.has_dashboard = True
+    suite.configure()
     suite.must("start")
     assert "nothing was changed that a node reads" in suite.must("reload")
     suite.write(100)

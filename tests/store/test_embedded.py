@@ -15,6 +15,7 @@ from typing import Any
 import gevent
 import msgspec
 import pytest
+from forms import thorough
 from needed import need_engine
 from store_nodes import gone, step_until, wait_gone, write_at_last
 
@@ -25,8 +26,10 @@ from analytics.store.embedded import StoreNode
 from analytics.store.embedded.choice import NAMES, Name, open_engine
 from analytics.testing.ports import free_ports
 
+FIRST, *OTHERS = NAMES
 
-@pytest.fixture(params=NAMES)
+
+@pytest.fixture(params=[FIRST, *(pytest.param(name, marks=thorough) for name in OTHERS)])
 def engine(request: pytest.FixtureRequest) -> Name:
     need_engine(request.param)
     return request.param

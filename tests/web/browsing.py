@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from looks import LANGUAGES_AT, THEMES, WIDTHS
+from looks import THEMES, WIDTHS, languages_at, languages_of
 from month import a_month
 from own_bolts import NUMBERS, OWN_PAGES, an_arena
 from playwright.sync_api import Page, sync_playwright
@@ -82,6 +82,7 @@ def main(chromium: str) -> None:
     pages = [(page, server.server_port) for page in PAGES] + [
         (own[name], other.server_port) for name in OWN_PAGES
     ]
+    names = [one.name for one, _ in pages]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS.split())
         seen: dict[str, Any] = {}
@@ -100,8 +101,9 @@ def main(chromium: str) -> None:
             for one, port in pages:
                 errors.clear()
                 for language in LANGUAGES:
-                    whole = language in LANGUAGES_AT[width]
-                    if not whole and width < 1000:
+                    whole = language in languages_at(width, one.name, names)
+                    overlaps = width > 1000 and language in languages_of(one.name, names)
+                    if not (whole or overlaps):
                         continue
                     page.goto(f"http://127.0.0.1:{port}{one.path}?lang={language}")
                     page.wait_for_selector(DRAWN, state="attached")
@@ -112,7 +114,7 @@ def main(chromium: str) -> None:
                         }
                     if whole and one.name == "funnels":
                         seen[f"labels {width}"] = page.evaluate(LABELS)
-                    if width > 1000:
+                    if overlaps:
                         seen[f"places {one.name} {language}"] = misplaced(page)
                         page.set_viewport_size({"width": width, "height": 900})
             if width < 1000:

@@ -51,7 +51,7 @@ def test_a_list_has_every_acct_of_the_documents(month: Month, name: str) -> None
         rows = list(csv.DictReader(io.StringIO(text)))
         found = sorted((start_of(row["day"]), row["area"], row["plat"], row["acct"]) for row in rows)
         expected = sorted((d["ts"], d["area"], d["plat"], acct) for d in wanted for acct in d["userlist"])
-        assert found == expected and len(found) > 10
+        assert found == expected and len(found) > 5
         assert [row["day"] for row in rows] == sorted(row["day"] for row in rows)
 
 

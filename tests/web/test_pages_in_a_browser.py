@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from looks import LANGUAGES_AT, THEMES, WIDTHS
+from looks import THEMES, WIDTHS, languages_at, languages_of
 from needed import need
 from own_bolts import OWN_PAGES
 
 from analytics.web.pages import PAGES
-from analytics.web.translation import LANGUAGES
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -21,7 +20,7 @@ LOOKS = [
     f"{page} {width} {theme} {language}"
     for page in NAMES
     for width, theme in THEMES.items()
-    for language in LANGUAGES_AT[width]
+    for language in languages_at(width, page, NAMES)
 ]
 
 
@@ -47,8 +46,9 @@ def test_a_page_is_whole(seen, look):
     assert found["language"] == ("zh-Hans" if look.endswith(" zh") else "en")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("page", NAMES)
+@pytest.mark.parametrize(
+    ("page", "language"), [(page, one) for page in NAMES for one in languages_of(page, NAMES)]
+)
 def test_nothing_overlaps_at_any_width(seen, page, language):
     found = seen[f"places {page} {language}"]
     assert len(found) == len(WIDTHS)
