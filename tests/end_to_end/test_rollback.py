@@ -2,7 +2,7 @@
 
 import random
 
-from forms import LONG
+from forms import LONG, thorough
 from pymongo import WriteConcern
 
 from analytics.testing.proxied import ProxiedSet
@@ -14,6 +14,7 @@ if LONG:
     WAYS += [Way("kill", "steps down", 3), Way("cut", "kill", 4)]
 
 
+@thorough
 def test_what_a_rollback_takes_back_is_written_again(tmp_path, monkeypatch):
     monkeypatch.setattr(rollbacks_of_a_set, "LINES", 30 if LONG else 10)
     seed = random.SystemRandom().randrange(2**32)
