@@ -23,7 +23,7 @@ LEAST_KILLS = 3
 RATE = 1_000 if LONG else 300
 
 
-SPARK_SECONDS, SPARK_PAUSE = 40 if LONG else 30, 3
+SPARK_SECONDS, SPARK_PAUSE = 40, 3
 """Executors take some seconds to start: killed too often, they would never do anything."""
 
 
