@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-import numpy as np
-
 from analytics.core.rates import percent
 from analytics.timers.facts import Facts, Mask, Numbers
 from analytics.timers.timer import Document, Looks, Timer, TimerPeriod, last_of
@@ -39,21 +37,21 @@ def _documents(
             continue
         last = last_of(period, first)
         joined = facts.among(cohort(facts, day) for day in range(first, last + 1))
-        groups = facts.divided(np.flatnonzero(joined).astype(np.uint32), last)
-        counts: dict[int, list[int]] = {}
-        for n, then in begun.items():
-            there = back(facts, then, last_of(period, then))
-            counts[n] = [int(np.count_nonzero(there[accts])) for accts in groups]
-        for part, accts in enumerate(groups):
+        sizes = facts.counted(joined, last)
+        counts = {
+            n: facts.counted(joined & back(facts, then, last_of(period, then)), last)
+            for n, then in begun.items()
+        }
+        for part, of_cohort in enumerate(sizes):
             fields = {
-                size: len(accts),
+                size: of_cohort,
                 "retention": {
-                    str(n): {"count": count[part], "rate": percent(count[part], len(accts))}
+                    str(n): {"count": count[part], "rate": percent(count[part], of_cohort)}
                     for n, count in counts.items()
                 },
                 "final": last_of(period, periods[after[-1]]) <= facts.clock.ended,
             }
-            yield Document(first, fields, not len(accts), part)
+            yield Document(first, fields, not of_cohort, part)
 
 
 def _later(period: TimerPeriod, first: int, n: int) -> int:

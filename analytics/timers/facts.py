@@ -4,7 +4,7 @@ Days are ordinals of the calendar (``date.toordinal``), so that the areas of a g
 in all time zones. Accts are numbers below ``Facts.accts``, assigned by the reader of the documents.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeGuard, cast
@@ -19,6 +19,9 @@ Cents = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Bits = NDArray[np.uint8]
 """A mask, eight accts a byte. It may end before the last acct."""
+
+Words = NDArray[np.uint64]
+"""Masks of a bit an acct in whole words, one in each row or one alone: for unions over many days, and for counting."""
 
 AcctSet = Numbers | Bits
 """Accts sorted, each once, or a bit each: whichever takes less memory."""
@@ -165,6 +168,20 @@ def numbered(accts: AcctSet) -> Numbers:
     return cast(Numbers, accts)
 
 
+def rows_of(groups: Sequence[AcctSet], accts: int) -> Words:
+    """Return each of the groups as a row of bits."""
+    rows = np.zeros((len(groups), 8 * -(-accts // 64)), np.uint8)
+    mask = np.zeros(accts, np.bool_)
+    for row, group in zip(rows, groups, strict=True):
+        if is_bits(group):
+            row[: len(group)] = group
+        elif len(group):
+            mask[group] = True
+            row[: -(-accts // 8)] = np.packbits(mask)
+            mask[group] = False
+    return rows.view(np.uint64)
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts of one scope: an area, or a whole game.
@@ -213,6 +230,12 @@ class Facts:
         counts: list[int] = np.bincount(places, minlength=self.split.values).tolist()
         return counts
 
+    def counted_bits(self, there: Words, day: int) -> list[int]:
+        """Return the same of a mask of a bit an acct."""
+        if self.split is None:
+            return [int(np.bitwise_count(there).sum())]
+        return self.counted(np.unpackbits(there.view(np.uint8), count=self.accts).view(np.bool_), day)
+
     def divided_payments(self, payments: Payments, day: int) -> list[Payments]:
         """Return payments by the value that the payers have on ``day``."""
         if self.split is None:
@@ -239,6 +262,14 @@ class Facts:
     def logins(self, day: int) -> Numbers:
         """Return who logged in on ``day``."""
         return numbered(self.login.get(day, NOBODY))
+
+    def login_rows(self, first: int, last: int) -> Words:
+        """Return who logged in on each of these days, a row a day."""
+        return rows_of([self.login.get(day, NOBODY) for day in range(first, last + 1)], self.accts)
+
+    def signup_rows(self, first: int, last: int) -> Words:
+        """Return who signed up on each of these days, a row a day."""
+        return rows_of([self.signup.get(day, NOBODY) for day in range(first, last + 1)], self.accts)
 
     def logged_in(self, first: int, last: int) -> Mask:
         """Return per acct number whether it logged in on any of these days."""

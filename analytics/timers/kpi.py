@@ -5,11 +5,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from analytics.core.rates import per_head, ratio
-from analytics.timers.facts import Facts, Mask, Numbers
-from analytics.timers.timer import Document, Timer
+from analytics.timers.facts import Facts, Numbers, Words
+from analytics.timers.timer import Document, Timer, runs
 
 WEEK, MONTH = 7, 30
 """Trailing days, the day itself included."""
+
+RUN = 31
+"""Days computed from the same rows of logins: more would hold more of them at once."""
 
 
 def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
@@ -31,18 +34,16 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
     day's active accts (also written ARPDAU). ARPPU, the average per paying user, is the free-to-play games' own. The
     trailing 30 days are no calendar month: `activemonth` is.
     """
-    asked = sorted({day for day in days if day <= facts.clock.begun})
-    for day, week, month in _trailing(facts, asked):
+    asked = {day for day in days if day <= facts.clock.begun}
+    for day, *trailing in _trailing(facts, asked):
         groups = zip(
-            facts.divided(facts.logins(day), day),
-            facts.counted(week, day),
-            facts.counted(month, day),
+            *(facts.counted_bits(there, day) for there in trailing),
             facts.divided(facts.signups(day), day),
             facts.divided_payments(facts.payments(day), day),
             strict=True,
         )
-        for part, (active, wau, mau, signups, payments) in enumerate(groups):
-            dau, reg, payers = len(active), len(signups), len(payments.accts)
+        for part, (dau, wau, mau, signups, payments) in enumerate(groups):
+            reg, payers = len(signups), len(payments.accts)
             cents, new_payers = int(payments.cents.sum()), _in_both(payments.accts, signups)
             fields = {
                 "dau": dau,
@@ -63,18 +64,14 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
             yield Document(day, fields, not (dau or mau or payers or reg), part)
 
 
-def _trailing(facts: Facts, days: list[int]) -> Iterator[tuple[int, Mask, Mask]]:
-    """Yield each of ``days``, which ascend, with the distinct accts of its trailing week and month.
-
-    An acct is among them if the last day on which it was seen so far is: so one pass over the logins does for all.
-    """
-    seen = np.zeros(facts.accts, np.int32)
-    upto = days[0] - MONTH if days else 0
-    for day in days:
-        for login in range(max(upto, day - MONTH) + 1, day + 1):
-            seen[facts.logins(login)] = login
-        upto = day
-        yield day, seen > day - WEEK, seen > day - MONTH
+def _trailing(facts: Facts, days: Iterable[int]) -> Iterator[tuple[int, Words, Words, Words]]:
+    """Yield each of ``days`` with the distinct accts of the day, of its trailing week and of its trailing month, a bit each."""
+    for run in runs(days, RUN):
+        rows = facts.login_rows(run[0] - MONTH + 1, run[-1])
+        for day in run:
+            upto = day - run[0] + MONTH
+            week, month = (np.bitwise_or.reduce(rows[upto - n : upto], axis=0) for n in (WEEK, MONTH))
+            yield day, rows[upto - 1], week, month
 
 
 def _in_both(few: Numbers, many: Numbers) -> int:

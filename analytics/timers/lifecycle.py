@@ -5,11 +5,14 @@ from functools import partial
 
 import numpy as np
 
-from analytics.timers.facts import Facts
-from analytics.timers.timer import Document, Timer
+from analytics.timers.facts import Facts, Words
+from analytics.timers.timer import Document, Timer, runs
 
 ABSENT_DAYS = 7
 """Days without a login after which an acct is lost, if the configuration has no other number."""
+
+RUN = 31
+"""Days computed from the same rows of logins and sign-ups: more would hold more of them at once."""
 
 
 def _documents(absent: int, facts: Facts, days: Iterable[int]) -> Iterator[Document]:
@@ -28,22 +31,8 @@ def _documents(absent: int, facts: Facts, days: Iterable[int]) -> Iterator[Docum
     So `active` = `before` + `new` + `returned` - `lost`: the balance that investors call growth accounting, which they
     draw up by month, with other words for returned (resurrected) and lost (churned).
     """
-    # Per acct the last day of a login, and of a sign-up, so far.
-    seen, joined = np.zeros(facts.accts, np.int32), np.zeros(facts.accts, np.int32)
-    upto = 0
-    for day in sorted({day for day in days if day <= facts.clock.begun}):
-        for login in range(max(upto + 1, day - absent), day):
-            seen[facts.logins(login)] = login
-        before = seen >= day - absent
-        seen[facts.logins(day)] = day
-        for signup in range(max(upto, day - absent) + 1, day + 1):
-            joined[facts.signups(signup)] = signup
-        upto = day
-        active = seen > day - absent
-        came = active & ~before
-        new = came & (joined > day - absent)
-        masks = (active, before, new, came & ~new, before & ~active)
-        counts = zip(*(facts.counted(mask, day) for mask in masks), strict=True)
+    for day, *masks in _masks(absent, facts, {day for day in days if day <= facts.clock.begun}):
+        counts = zip(*(facts.counted_bits(mask, day) for mask in masks), strict=True)
         for part, (there, were, of_new, returned, lost) in enumerate(counts):
             fields = {
                 "active": there,
@@ -55,6 +44,21 @@ def _documents(absent: int, facts: Facts, days: Iterable[int]) -> Iterator[Docum
                 "final": day <= facts.clock.ended,
             }
             yield Document(day, fields, not (there or were), part)
+
+
+def _masks(
+    absent: int, facts: Facts, days: Iterable[int]
+) -> Iterator[tuple[int, Words, Words, Words, Words, Words]]:
+    """Yield each of ``days`` with who is active, who was the day before, who is new, has returned and is lost, a bit an acct."""
+    for run in runs(days, RUN):
+        logins, signups = (rows(run[0] - absent, run[-1]) for rows in (facts.login_rows, facts.signup_rows))
+        for day in run:
+            here = day - run[0] + absent + 1  # behind the day's own row
+            before = np.bitwise_or.reduce(logins[here - absent - 1 : here - 1], axis=0)
+            active = np.bitwise_or.reduce(logins[here - absent : here], axis=0)
+            joined = np.bitwise_or.reduce(signups[here - absent : here], axis=0)
+            came = active & ~before
+            yield day, active, before, came & joined, came & ~joined, before & ~active
 
 
 def lifecycle_after(absent: int) -> Timer:

@@ -514,6 +514,17 @@ def test_asked_for_some_days_in_any_order_it_says_the_same(timer, world, data):
 
 
 @pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
+@law
+@given(world=worlds(), values=divisions(), many=st.sampled_from([0, VALUES]), strangers=st.integers(0, 70))
+def test_of_accts_that_are_a_bit_each_it_says_the_same(timer, world, values, many, strangers):
+    world.values, world.many = values, many
+    of_numbers, of_bits = (
+        list(timer.documents(world.facts(strangers, as_bits), periods(timer))) for as_bits in (False, True)
+    )
+    assert of_bits == of_numbers
+
+
+@pytest.mark.parametrize("timer", TIMERS.values(), ids=lambda timer: timer.name)
 def test_a_document_of_nothing_says_it_in_zeros(timer):
     """So that a document which loses what it spoke of is rewritten whole."""
     (first, *_) = periods(timer, DAY, DAY + 40)

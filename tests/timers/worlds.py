@@ -57,8 +57,8 @@ class World:
             return [(acct, (day - EPOCH) * 86_400) for acct in self.pays.get(day, ())]
         return self.reached.get((step, day), [])
 
-    def facts(self, strangers: int = 0) -> Facts:
-        """Return the same as facts. ``strangers``: accts with a number of whom nothing is known."""
+    def facts(self, strangers: int = 0, as_bits: bool = False) -> Facts:
+        """Return the same as facts. ``strangers``: accts with a number of whom nothing is known. ``as_bits``: who came on a day is a bit each."""
         played = [[acct for acct, *_ in some] for some in self.sessions.values()]
         stepped = [[acct for acct, _ in some] for some in self.reached.values()]
         by_day = [*self.signs_up.values(), *self.logs_in.values(), *self.pays.values(), *played, *stepped]
@@ -66,6 +66,14 @@ class World:
 
         def numbered(accts):
             return np.array(sorted(numbers[acct] for acct in accts), np.uint32)
+
+        def there(accts):
+            known = numbered(accts)
+            if not as_bits:
+                return known
+            mask = np.zeros(int(known[-1]) + 1 if len(known) else 0, np.bool_)
+            mask[known] = True
+            return np.packbits(mask)
 
         def paid(cents):
             accts = sorted(cents)
@@ -87,8 +95,8 @@ class World:
         return Facts(
             accts=len(numbers) + strangers,
             clock=Clock(self.begun, self.ended),
-            login={day: numbered(accts) for day, accts in self.logs_in.items()},
-            signup={day: numbered(accts) for day, accts in self.signs_up.items()},
+            login={day: there(accts) for day, accts in self.logs_in.items()},
+            signup={day: there(accts) for day, accts in self.signs_up.items()},
             pay={day: paid(cents) for day, cents in self.pays.items()},
             start=None if self.start_day is None else 1,
             start_day=self.start_day,
