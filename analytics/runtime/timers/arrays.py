@@ -1,6 +1,6 @@
 """Accts as numbers, and what is done with many of them: sorted arrays, masks, and masks of a bit an acct."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,3 +40,14 @@ def summed(numbers: Numbers, cents: Any) -> Payments:
     sums = np.zeros(len(accts), np.int64)
     np.add.at(sums, where, cents)
     return Payments(accts, sums)
+
+
+def paid_next(pay: Mapping[int, Payments], accts: int) -> dict[int, set[int]]:
+    """Return, by day, the days on which those who paid on it paid next. ``accts``: all their numbers are below."""
+    found: dict[int, set[int]] = {}
+    then = np.zeros(accts, np.int32)  # 0: never again
+    for day in sorted(pay, reverse=True):
+        payers = pay[day].accts
+        found[day] = set(np.unique(then[payers]).tolist()) - {0}
+        then[payers] = day
+    return found

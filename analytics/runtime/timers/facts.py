@@ -8,8 +8,7 @@ change of it is reported: the node, which receives every change, reads an area-d
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import chain, islice
-from operator import attrgetter
+from itertools import islice
 from typing import Any, Literal
 
 import gevent
@@ -21,10 +20,12 @@ from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
 from analytics.core.segments import Segments
-from analytics.runtime.timers.arrays import bits, each_once, packed, summed, united
+from analytics.runtime.timers.acct_days import BYTES_A_DAY, AcctDays, size_of
+from analytics.runtime.timers.arrays import bits, each_once, packed, paid_next, summed
 from analytics.runtime.timers.assigned import Assigned
 from analytics.runtime.timers.hourly import HourlyKinds, OnlineFacts, SessionFacts, StepFacts
 from analytics.runtime.timers.scopes import Scope, day_of, start_of, stems_of
+from analytics.runtime.timers.sized import Sized, sized, sum_of_sizes
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers.facts import (
@@ -33,7 +34,6 @@ from analytics.timers.facts import (
     NOBODY,
     SOURCES,
     TIERS,
-    AcctSet,
     Bits,
     Changing,
     Clock,
@@ -52,11 +52,14 @@ Needs = dict[Stored | Hourly, set[int]]
 
 DOCUMENTS_AT_ONCE = 100
 HISTORY_AT_ONCE = 50
-BYTES_A_DAY = 250
-"""What a day of an area takes beside its accts: an array's head, a number, a place in a dictionary."""
 NEARLY = 8
 
 _payments = BOLTS["paysummary"].measures["payments"]
+
+
+def _size_of(paid: Payments) -> int:
+    """Return about how much memory a day's payments take."""
+    return paid.accts.nbytes + paid.cents.nbytes + 2 * BYTES_A_DAY
 
 
 class FactsReader:
@@ -107,28 +110,23 @@ class FactsReader:
         self._values.doubt()
 
     def _clear_days(self) -> None:
-        self._accts: dict[Literal["login", "signup"], dict[str, dict[int, AcctSet]]] = {
-            "login": defaultdict(dict),
-            "signup": defaultdict(dict),
+        self._accts: dict[Literal["login", "signup"], AcctDays] = {
+            "login": AcctDays(self._translate),
+            "signup": AcctDays(self._translate),
         }
-        self._pay: dict[str, dict[int, Payments]] = defaultdict(dict)
+        self._pay: dict[str, Sized[int, Payments]] = sized(_size_of)
+        self._paid_next: dict[str, dict[int, set[int]]] = {}
         self._whole: set[str] = set()
         self._changed: dict[str, set[int]] = defaultdict(set)
-        self._spans: dict[str, dict[Span, Bits]] = defaultdict(dict)
+        self._spans: dict[str, Sized[Span, Bits]] = sized(size_of)
         for hourly in self._hourly:
             hourly.clear()
 
     @property
     def bytes(self) -> int:
         """Return about how much memory the facts take."""
-        arrays: list[np.ndarray[Any, Any]] = []
-        for kind in self._accts.values():
-            arrays += chain.from_iterable(map(dict.values, kind.values()))
-        for of in self._pay.values():
-            arrays += [one for paid in of.values() for one in (paid.accts, paid.cents)]
-        for spans in self._spans.values():
-            arrays += spans.values()
-        days: int = sum(map(attrgetter("nbytes"), arrays)) + len(arrays) * BYTES_A_DAY
+        days = sum(kind.nbytes for kind in self._accts.values())
+        days += sum_of_sizes(self._pay.values()) + sum_of_sizes(self._spans.values())
         names = sum(accts.nbytes for accts in self._numbers.values())
         translated = sum(table.nbytes for table in self._translated.values())
         others = sum(hourly.bytes for hourly in self._hourly)
@@ -142,26 +140,24 @@ class FactsReader:
         if kind == "online" or kind == "session" or kind == "step":
             self._hourly.of(kind).forget(area, day)
             return
-        for stem in self._pools[area]:
-            if kind == "pay":
-                self._pay[stem].pop(day, None)
+        stems = self._pools[area]
+        if kind == "pay":
+            for stem in stems:
+                self._pay[stem].pop(day)
+                self._paid_next.pop(stem, None)
                 self._changed[stem].add(day)
-            else:
-                self._accts[kind][stem].pop(day, None)
-                if kind == "login":
-                    spans = self._spans[stem]
-                    for span in [span for span in spans if span[0] <= day <= span[1]]:
-                        del spans[span]
+            return
+        self._accts[kind].forget(area, stems[1:], day)
+        for spans in (self._spans[stem] for stem in stems) if kind == "login" else ():
+            for span in [span for span in spans if span[0] <= day <= span[1]]:
+                del spans[span]
 
     def trim(self, needs: Needs) -> None:
         """Forget the facts of all other days, except payments."""
         for hourly in self._hourly:
             hourly.trim(needs.get(hourly.kind, set()))
         for kind, known in self._accts.items():
-            wanted = needs.get(kind, set())
-            for of in known.values():
-                for day in of.keys() - wanted:
-                    del of[day]
+            known.trim(needs.get(kind, set()))
 
     def load(self, needs: Iterable[tuple[Scope, Needs]]) -> None:
         """Read what of ``needs`` is not known yet."""
@@ -182,13 +178,18 @@ class FactsReader:
     def load_areas(self, needs: Iterable[tuple[Scope, Needs]]) -> None:
         """Read what of ``needs`` is not known yet of the scopes' areas."""
         missing: dict[Stored, dict[tuple[str, int], None]] = {kind: {} for kind in COLLECTIONS}
+        looked_at: dict[tuple[str, ...], Needs] = {}
         for scope, days in needs:
+            if looked_at.get(scope.areas) == days:
+                continue  # a plat that has all of its game's areas
+            looked_at[scope.areas] = days
+            kinds = [(kind, days[kind]) for kind in COLLECTIONS if days.get(kind)]
+            hourly = [(hourly, days[hourly.kind]) for hourly in self._hourly if days.get(hourly.kind)]
             for area in scope.areas:
-                for kind in COLLECTIONS:
-                    missed = self._missing(kind, area, days.get(kind, set()))
-                    missing[kind].update(((area, day), None) for day in missed)
-                for hourly in self._hourly:
-                    hourly.load(area, days.get(hourly.kind, set()))
+                for kind, of_kind in kinds:
+                    missing[kind].update(((area, day), None) for day in self._missing(kind, area, of_kind))
+                for one, of_kind in hourly:
+                    one.load(area, of_kind)
         for kind, pairs in missing.items():
             self._read(kind, list(pairs))
 
@@ -236,10 +237,10 @@ class FactsReader:
     def load_history(self, scope: Scope) -> None:
         """Read all payments of the scope that are not known yet, from the very first on."""
         for area in scope.areas:
-            if area in self._whole:
-                self._read("pay", [(area, day) for day in self._changed[area]])
-            else:
+            if area not in self._whole:
                 self._read_history(area)
+            elif self._changed[area]:
+                self._read("pay", self._changed_payments(scope.game))
         if not scope.is_total:
             return
         days = {day for area in scope.areas for day in self._pay[area]}
@@ -248,6 +249,15 @@ class FactsReader:
             self._unite("pay", scope, day)
             gevent.sleep(0)
         self._whole.add(scope.pool)
+
+    def _changed_payments(self, game: str) -> list[tuple[str, int]]:
+        """Return the area-days of a game to read again: all at once, as each of them is looked at soon."""
+        return [
+            (area, day)
+            for area in self._changed.keys() & self._whole & self._areas.keys()
+            if self._areas[area].game == game
+            for day in self._changed[area]
+        ]
 
     def load_values(self, scope: Scope) -> None:
         """Read which values of its segment the scope's accts have, where it is not known yet."""
@@ -274,17 +284,9 @@ class FactsReader:
 
     def days_paid_next(self, scope: Scope, day: int) -> set[int]:
         """Return the days on which those who paid on ``day`` paid next. The scope's history must be loaded."""
-        pay = self._pay[scope.pool]
-        if day not in pay:
-            return set()
-        waiting = np.zeros(len(self._numbers[scope.pool]), np.bool_)
-        waiting[pay[day].accts] = True
-        found = set()
-        for later in sorted(other for other in pay if other > day):
-            if waiting[pay[later].accts].any():
-                found.add(later)
-                waiting[pay[later].accts] = False
-        return found
+        if scope.pool not in self._paid_next:
+            self._paid_next[scope.pool] = paid_next(self._pay[scope.pool], len(self._numbers[scope.pool]))
+        return self._paid_next[scope.pool].get(day, set())
 
     def days_stored(self, area: str, last: int) -> tuple[int, int] | None:
         """Return the first day of which anything is stored, and one soon after the last, at most ``last``; None: nothing is stored."""
@@ -324,7 +326,9 @@ class FactsReader:
             }
             found = self._store.load(collection, list(asked))
             for id_, (area, day) in asked.items():
-                self._take(kind, area, day, found.pop(id_, None))
+                document = found.pop(id_, None)
+                if self._missing(kind, area, {day}):  # else another greenlet has read it meanwhile
+                    self._take(kind, area, day, document)
             gevent.sleep(0)
 
     def _read_history(self, area: str) -> None:
@@ -361,6 +365,7 @@ class FactsReader:
     def _put(self, kind: Stored, stem: str, day: int, what: Any) -> None:
         if kind == "pay":
             self._pay[stem][day] = what
+            self._paid_next.pop(stem, None)
         else:
             self._accts[kind][stem][day] = packed(what)
 
@@ -376,9 +381,7 @@ class FactsReader:
             else:
                 self._put("pay", scope.pool, day, NO_PAYMENTS)
             return
-        known = self._accts[kind]
-        groups = [self._translate(area, scope.pool, numbered(known[area][day])) for area in scope.areas]
-        self._put(kind, scope.pool, day, united(groups))
+        self._accts[kind].unite(scope.pool, scope.areas, day)
 
     def _number(self, area: str, accts: list[str]) -> Numbers:
         """Return the numbers of accts in an area."""

@@ -1,9 +1,7 @@
 """Facts that are worked out from documents of hours, or of the steps of funnels: read by area and day, and kept until a change is reported."""
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 
 import gevent
@@ -15,6 +13,7 @@ from analytics.core.funnels import PAYMENT
 from analytics.core.numberset import pairs_of
 from analytics.core.periods import Zone
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
+from analytics.runtime.timers.sized import Sized, sized, sum_of_sizes
 from analytics.store import Store
 from analytics.store.store import Document
 from analytics.timers.facts import (
@@ -43,6 +42,17 @@ HOURS_AT_ONCE = 50
 BYTES_A_DAY = 400
 
 
+def _size_of(columns: Columns) -> int:
+    """Return about how much memory a day's columns take."""
+    return sum(column.nbytes for column in columns) + BYTES_A_DAY
+
+
+def _size_of_sessions(known: tuple[bool, DaySessions]) -> int:
+    """Return about how much memory a day's sessions take."""
+    _, sessions = known
+    return sessions.accts.nbytes + sessions.seconds.nbytes + sessions.ways.nbytes + BYTES_A_DAY
+
+
 class HourlyFacts(ABC):
     """The facts of one kind."""
 
@@ -55,17 +65,16 @@ class HourlyFacts(ABC):
 
     def clear(self) -> None:
         """Forget everything."""
-        self._days: dict[str, dict[int, Columns]] = defaultdict(dict)
+        self._days: dict[str, Sized[int, Columns]] = sized(_size_of)
 
     @property
     def bytes(self) -> int:
         """Return about how much memory the facts take."""
-        found = [columns for days in self._days.values() for columns in days.values()]
-        return sum(column.nbytes for column in chain.from_iterable(found)) + len(found) * BYTES_A_DAY
+        return sum_of_sizes(self._days.values())
 
     def forget(self, area: str, day: int) -> None:
         """Take it that an area's day has changed."""
-        self._days[area].pop(day, None)
+        self._days[area].pop(day)
 
     def trim(self, wanted: set[int]) -> None:
         """Forget all other days."""
@@ -143,20 +152,18 @@ class SessionFacts(HourlyFacts):
     def clear(self) -> None:
         """Forget everything."""
         super().clear()
-        self._derived: dict[str, dict[int, tuple[bool, DaySessions]]] = defaultdict(dict)
+        self._derived: dict[str, Sized[int, tuple[bool, DaySessions]]] = sized(_size_of_sessions)
 
     @property
     def bytes(self) -> int:
         """Return about how much memory the facts take."""
-        found = [one for days in self._derived.values() for _, one in days.values()]
-        sessions = sum(one.accts.nbytes + one.seconds.nbytes + one.ways.nbytes for one in found)
-        return super().bytes + sessions + len(found) * BYTES_A_DAY
+        return super().bytes + sum_of_sizes(self._derived.values())
 
     def forget(self, area: str, day: int) -> None:
         """Take it that an area's day has changed: sessions of the days around it may be others."""
         super().forget(area, day)
         for near in (day - 1, day, day + 1):
-            self._derived[area].pop(near, None)
+            self._derived[area].pop(near)
 
     def trim(self, wanted: set[int]) -> None:
         """Forget all other days."""
