@@ -1,7 +1,7 @@
 """How long accts played: sessions, made of logins and logouts."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,23 +138,27 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
             continue
         sessions = facts.sessions(day)
         for part, some in enumerate(facts.divided_sessions(sessions, day)):
-            over = some.ways != OPEN
-            lengths = some.seconds[over]
-            histogram = np.bincount(np.searchsorted(_BOUNDS, lengths), minlength=len(UPTO))
-            accts, seconds = len(np.unique(some.accts)), int(lengths.sum())
-            fields = {
-                "sessions": len(over),
-                "accts": accts,
-                "open": len(over) - len(lengths),
-                "seconds": seconds,
-                "playtime": round(seconds / accts, 2) if accts else 0,
-                "median_minutes": median(dict(zip(UPTO, histogram.tolist(), strict=True))),
-                "ended_by_login": int(np.count_nonzero(some.ways == BY_LOGIN)),
-                "ended_by_limit": int(np.count_nonzero(some.ways == BY_LIMIT)),
-                "lengths": {str(UPTO[n]): int(histogram[n]) for n in np.flatnonzero(histogram)},
-                "final": day < facts.clock.ended,
-            }
-            yield Document(day, fields, not len(over), part)
+            fields = {**(_fields(some) if len(some.accts) else _OF_NONE), "final": day < facts.clock.ended}
+            yield Document(day, fields, not len(some.accts), part)
+
+
+def _fields(some: DaySessions) -> dict[str, Any]:
+    """Return what a document says of the sessions that began on its day."""
+    over = some.ways != OPEN
+    lengths = some.seconds[over]
+    histogram = np.bincount(np.searchsorted(_BOUNDS, lengths), minlength=len(UPTO))
+    accts, seconds = len(np.unique(some.accts)), int(lengths.sum())
+    return {
+        "sessions": len(over),
+        "accts": accts,
+        "open": len(over) - len(lengths),
+        "seconds": seconds,
+        "playtime": round(seconds / accts, 2) if accts else 0,
+        "median_minutes": median(dict(zip(UPTO, histogram.tolist(), strict=True))),
+        "ended_by_login": int(np.count_nonzero(some.ways == BY_LOGIN)),
+        "ended_by_limit": int(np.count_nonzero(some.ways == BY_LIMIT)),
+        "lengths": {str(UPTO[n]): int(histogram[n]) for n in np.flatnonzero(histogram)},
+    }
 
 
 def median(lengths: Mapping[int, int]) -> int | None:
@@ -166,6 +170,9 @@ def median(lengths: Mapping[int, int]) -> int | None:
             return upto
     return None
 
+
+_OF_NONE = _fields(NO_SESSIONS)
+"""Of most areas whose game does not log logouts: worked out once."""
 
 sessionday = Timer(
     "sessionday",

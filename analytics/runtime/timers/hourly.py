@@ -119,8 +119,9 @@ class OnlineFacts(HourlyFacts):
     def of(self, scope: Scope, day: int) -> HeadCounts:
         """Return how many players were online in a scope on a day of its zone; its areas' days around it must be loaded."""
         span = span_of(scope.zone, day)
-        hours = tuple(scope.zone.starts("hour", span[0], span[1] - 1)) if span[0] < span[1] else ()
-        of_areas = (self._of(area, range(day - 1, day + 2)) for area in scope.areas)
+        of_areas = [self._of(area, range(day - 1, day + 2)) for area in scope.areas]
+        known = any(len(minutes) for minutes, _ in of_areas)
+        hours = tuple(scope.zone.starts("hour", span[0], span[1] - 1)) if known and span[0] < span[1] else ()
         return head_counts(span, hours, of_areas, scope.zones != {scope.zone})
 
     def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
@@ -185,6 +186,8 @@ class SessionFacts(HourlyFacts):
         )
 
     def _of_area(self, area: str, day: int, over: bool) -> DaySessions:
+        if not any(len(self._days[area][near][0]) for near in (day - 1, day, day + 1)):
+            return NO_SESSIONS
         was, sessions = self._derived[area].get(day, (not over, NO_SESSIONS))
         if was != over:
             accts, times, seconds = self._of(area, range(day - 1, day + 2))
