@@ -302,7 +302,8 @@ class Facts:
         """Return per acct number whether it is in any of ``groups``."""
         mask = np.zeros(self.accts, np.bool_)
         for accts in groups:
-            mask[accts] = True
+            if len(accts):
+                mask[accts] = True
         return mask
 
     @cached_property

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal
 
 from analytics.timers.facts import Facts, Kind, Stored
@@ -103,6 +104,7 @@ class Timer:
         return days if self.period == "day" else {first_of(self.period, day) for day in days}
 
 
+@lru_cache(10_000)
 def first_of(period: TimerPeriod, day: int) -> int:
     """Return the first day of the period that ``day`` lies in."""
     if period == "week":

@@ -44,6 +44,7 @@ from analytics.timers.facts import (
     Span,
     Stored,
     numbered,
+    rows_of,
 )
 from analytics.timers.sessions import GAP_SECONDS, LIMIT_SECONDS
 
@@ -187,7 +188,8 @@ class FactsReader:
             hourly = [(hourly, days[hourly.kind]) for hourly in self._hourly if days.get(hourly.kind)]
             for area in scope.areas:
                 for kind, of_kind in kinds:
-                    missing[kind].update(((area, day), None) for day in self._missing(kind, area, of_kind))
+                    if missed := self._missing(kind, area, of_kind):
+                        missing[kind].update(((area, day), None) for day in sorted(missed))
                 for one, of_kind in hourly:
                     one.load(area, of_kind)
         for kind, pairs in missing.items():
@@ -231,8 +233,9 @@ class FactsReader:
                 logins[asked[id_]] = self._users(collection, area, document)
             gevent.sleep(0)
         for first, last in spans:
-            groups = [numbered(logins[day]) for day in range(first, last + 1) if day in logins]
-            self._spans[area][first, last] = bits(groups, len(self._numbers[area]))
+            groups = [logins[day] for day in range(first, last + 1) if day in logins]
+            rows = rows_of(groups, len(self._numbers[area]))
+            self._spans[area][first, last] = np.bitwise_or.reduce(rows, axis=0).view(np.uint8)
 
     def load_history(self, scope: Scope) -> None:
         """Read all payments of the scope that are not known yet, from the very first on."""
@@ -291,30 +294,31 @@ class FactsReader:
     def days_stored(self, area: str, last: int) -> tuple[int, int] | None:
         """Return the first day of which anything is stored, and one soon after the last, at most ``last``; None: nothing is stored."""
         zone = self._areas[area].zone
-        found = [next(iter(self._store.find(name, area=area, batch=1)), None) for name in SOURCES]
-        days = [day_of(zone, first["ts"]) for first in found if first]
+        found = {name: next(iter(self._store.find(name, area=area, batch=1)), None) for name in SOURCES}
+        sources = [name for name, first in found.items() if first]
+        days = [day_of(zone, first["ts"]) for first in found.values() if first]
         if not days:
             return None
         low, high, step = min(days), last, NEARLY
         while high - low > NEARLY:
             # An area that is alive is found to be at the first look, one that closed long ago by halving.
             middle = max(low, high - step)
-            if self._is_stored_since(area, start_of(zone, middle)):
+            if self._is_stored_since(sources, area, start_of(zone, middle)):
                 low = middle
             else:
                 high = middle
             step = (high - low) // 2
         return min(days), high
 
-    def _is_stored_since(self, area: str, ts: int) -> bool:
-        return any(
-            True for name in SOURCES for _ in islice(self._store.find(name, area=area, since=ts, batch=1), 1)
-        )
+    def _is_stored_since(self, sources: Iterable[str], area: str, ts: int) -> bool:
+        found = (self._store.find(name, area=area, since=ts, batch=1) for name in sources)
+        return any(True for some in found for _ in islice(some, 1))
 
     def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:
-        if kind != "pay":
-            return days - self._accts[kind][stem].keys()
-        return days & self._changed[stem] if stem in self._whole else days - self._pay[stem].keys()
+        if kind == "pay" and stem in self._whole:
+            return days & self._changed[stem]
+        known: Mapping[int, Any] = self._pay[stem] if kind == "pay" else self._accts[kind][stem]
+        return {day for day in days if day not in known}
 
     def _read(self, kind: Stored, pairs: Sequence[tuple[str, int]]) -> None:
         """Read area-days; those of which nothing is stored are known to be empty afterwards."""

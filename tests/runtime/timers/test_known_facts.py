@@ -11,13 +11,14 @@ from timer_harness import A, C
 from analytics.core.areas import Area, Areas
 from analytics.core.periods import zone
 from analytics.runtime.outlet import Outlet
-from analytics.runtime.timers.facts import FactsReader
+from analytics.runtime.timers.facts import NEARLY, FactsReader
 from analytics.runtime.timers.run import Run
 from analytics.runtime.timers.scopes import Scope, area_scope, start_of
 from analytics.runtime.timers.starts import Starts
 from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.timers import TIMERS
+from analytics.timers.facts import SOURCES
 
 SHANGHAI = zone("Asia/Shanghai")
 AREAS = Areas([Area(A, "dl", "1", SHANGHAI), Area(C, "dl", "2", SHANGHAI)])
@@ -75,3 +76,15 @@ def test_those_of_several_games_do_not_add_up_beyond_the_limit() -> None:
         changed.append(run.done.changed.total())
     assert changed == [2 * len(DAYS), 0]
     assert 1.9 < peaks[0] / peaks[1] < 2.1
+
+
+@pytest.mark.parametrize("latest", SOURCES)
+def test_days_of_an_area_reach_to_the_last_one_of_any_bolt(latest: str) -> None:
+    store, first, last = MemoryStore(), DAYS[0], DAYS[0] + 700
+    for name, day in (("loginday", first), (latest, first + 300)):
+        ts = start_of(SHANGHAI, day)
+        store.write(name, [Write(f"{A}:{ts}", {"area": A, "ts": ts, "_v": 1}, 0)])
+    found = FactsReader(store, AREAS).days_stored(A, last)
+    assert found is not None
+    assert found[0] == first
+    assert first + 300 <= found[1] <= first + 300 + 2 * NEARLY
