@@ -72,7 +72,7 @@ def test_a_suite_with_the_least_rights(user: Server, tmp_path: Path, monkeypatch
     monkeypatch.setenv(VARIABLE, as_user(user, "analytics"))
     ports, *_ = free_ports(6)
     first = saturday(days_ago=5)
-    game = SimulatedGame(WorldSettings(first, 2, 1, 12, 2), tmp_path / "game", speed=1e9)
+    game = SimulatedGame(WorldSettings(first, 2, 1, 30, 3), tmp_path / "game", speed=1e9)
     server = serve(game, ports + 4)
     file = tmp_path / "analytics.toml"
     place = Place(tmp_path / "data", "analytics", ports, 0.2, first.isoformat(), ports + 5)

@@ -15,6 +15,7 @@ import pytest
 from end_to_end_harness import NODES, ROOT, configured, settled
 from forms import THOROUGH, thorough
 from gevent.pywsgi import WSGIServer
+from waiting import eventually
 
 from analytics.core.periods import zone
 from analytics.runtime.suite import Suite
@@ -202,6 +203,11 @@ def command(file: Path, *words: str) -> tuple[int, str]:
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
+def noted_rates(file: Path) -> Any:
+    with closing(open_store(Suite(file).config)) as store:
+        return store.load("positions", ["rates:dl"]).get("rates:dl", {}).get("rates")
+
+
 def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
     file: Path, interface: OrderInterface
 ) -> None:
@@ -217,6 +223,9 @@ def test_a_game_gets_rates_and_can_not_lose_those_that_payments_need(
     interface.listed[AREA, "3"] = SECOND, False
     interface.currencies["3"] = "USD"
     expected = interface.sums() | {(AREA, SECOND): (1, 1, 42)}
+    with Suite(file, NODES):
+        # A payment in USD that is journaled before workers know of the rates may have been counted without.
+        eventually(lambda: noted_rates(file))
     with Suite(file, nodes):
         expect(file, expected)
         assert "were converted at other rates" not in command(file, "check")[1]

@@ -40,7 +40,7 @@ def test_every_answer_is_as_described_and_what_is_wrong_is_refused(suite: Suite,
     ]
     # What can be entered is refused if no page or game is named, and no generated id is one: that is no warning.
     options += ["--warnings", "missing_auth"]
-    options += ["--continue-on-failure", "--no-color", "--workers", "2", "--request-timeout", "120"]
+    options += ["--continue-on-failure", "--no-color", "--workers", "1", "--request-timeout", "120"]
     # The same each time, unless somebody wants to search.
     searching = "ANALYTICS_FUZZ_EXAMPLES" in os.environ
     options += ["--generation-database", "none"] if searching else ["--generation-deterministic"]
