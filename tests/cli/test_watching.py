@@ -1,6 +1,5 @@
-"""A real Prometheus watches a real suite, also while a part of the suite hangs, and the demo compares its documents."""
+"""A real Prometheus watches a real suite, also while a part of the suite hangs."""
 
-import io
 import os
 import signal
 import subprocess
@@ -10,14 +9,10 @@ import gevent
 import pytest
 import requests
 from needed import need
-from rich.console import Console
 from running_suite import ROOT, RunningSuite
 
-from analytics.cli.demo import conclude
-from analytics.cli.demo_tables import WIDTH
 from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
-from analytics.store import Write, open_store
 from analytics.testing.ports import free_ports
 
 Query = Callable[[str], dict[str, float]]
@@ -118,20 +113,3 @@ def test_the_rules_see_a_node_that_died(query: Query, running: RunningSuite) -> 
     until(lambda: any(":pending:timers:" in name for name in query(unwell)))
     running.suite.restart("timers")
     until(lambda: query("analytics_healthy") == {"": 1.0})
-
-
-def test_a_document_that_was_tampered_with_is_shown(running: RunningSuite) -> None:
-    said = io.StringIO()
-    console = Console(file=said, width=WIDTH)
-    assert conclude(console, running.game, running.suite.config), said.getvalue()
-    store = open_store(running.suite.config)
-    whole_game = next(one for one in store.find("kpi_total") if one["scope"] == "game" and one["dau"])
-    item = next(store.find("shop"))
-    store.write("kpi_total", [Write(whole_game["_id"], {**whole_game, "dau": 10**6}, None)])
-    store.delete("shop", [item["_id"]])
-    store.close()
-    assert not conclude(console, running.game, running.suite.config, patience=0)
-    lines = said.getvalue()
-    assert f"{whole_game['_id']}: dau: expected {whole_game['dau']}, found 1000000" in lines
-    assert f"{item['_id']}: expected " in lines and lines.count("✗ differs: 1 of ") == 2
-    assert lines.count("All of it agrees") == 1

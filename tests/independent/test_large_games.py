@@ -25,9 +25,10 @@ from analytics.errors import Unavailable
 from analytics.runtime import engine_changes
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.outlet import Outlet
+from analytics.runtime.timers import game_requests
 from analytics.runtime.timers.collections import WRITTEN
 from analytics.runtime.timers.dirty import KINDS, Dirty
-from analytics.runtime.timers.game_requests import GameRequest, fingerprint
+from analytics.runtime.timers.game_requests import GameRequest, GameRequests, fingerprint
 from analytics.runtime.timers.game_run import compute_game
 from analytics.runtime.timers.position import Overtaken, TimersPosition
 from analytics.runtime.timers.rules import timers_of
@@ -37,6 +38,7 @@ from analytics.spouts.acknowledging import Silent
 from analytics.store import MemoryStore, Write
 from analytics.timers.rollup import rollups
 
+PATIENCE = 120
 Documents = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -100,7 +102,7 @@ class Life:
         )
         self._driver, self._batch = self.engine.driver(), 0
         self.cluster = Cluster(self.config, self.store, lost)
-        self._jobs = GameJobs(self.config, self.store, self.cluster)  # type: ignore[arg-type]
+        self.jobs = GameJobs(self.config, self.store, self.cluster)  # type: ignore[arg-type]
         self.position = TimersPosition(self.store, "node")
         self.position.load()
         self._runs = 0
@@ -129,14 +131,17 @@ class Life:
         """Run the timer bolts; as the node does, begin again where a run fails."""
         answering = gevent.spawn(self._answer)
         try:
-            while True:
-                self._runs += 1
-                try:
-                    self.updater.update(f"run{self._runs}", dirty, "log", {})
-                    return
-                except (Unavailable, Overtaken):
-                    self.position.load()
-                    self.updater.resume()
+            with gevent.Timeout(
+                PATIENCE, AssertionError("the driver has ended, or runs fail again and again")
+            ):
+                while True:
+                    self._runs += 1
+                    try:
+                        self.updater.update(f"run{self._runs}", dirty, "log", {})
+                        return
+                    except (Unavailable, Overtaken):
+                        self.position.load()
+                        self.updater.resume()
         finally:
             answering.kill()
 
@@ -147,7 +152,7 @@ class Life:
     def _answer(self) -> None:
         while True:
             with suppress(Unavailable):
-                self._jobs.step()
+                self.jobs.step()
             gevent.sleep(0)
 
 
@@ -213,3 +218,26 @@ def test_a_task_that_was_taken_for_dead_writes_nothing_that_is_old(tmp_path: Pat
         compute_game(life.config, frozen, request, Clock.time)  # type: ignore[arg-type]
     assert frozen.steps.count("activeday") == 1
     assert differences(before, life.documents()) == []
+
+
+def test_a_request_too_long_for_a_document_asks_for_everything(
+    here: Life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(game_jobs, "time", Clock)
+    monkeypatch.setattr(game_requests, "MOST_BYTES", 300)
+    asked: list[GameRequest] = []
+    monkeypatch.setattr(game_jobs, "compute_game", lambda *all: asked.append(all[2]) or compute_game(*all))
+    there = _lived(tmp_path / "data", "spark")
+    assert all(one.everything and not one.days for one in asked[-len(there.config.games) :])
+    assert differences(here.documents(), there.documents()) == []
+
+
+def test_a_driver_with_another_configuration_refuses(tmp_path: Path) -> None:
+    life = Life(tmp_path / "data", "spark")
+    requests = GameRequests(life.store)
+    other = replace(life.config, timezone="Europe/Berlin")
+    version = requests.ask(GameRequest("dl", "run", 1, False, 0, 0, fingerprint(other)), [])
+    assert requests.answer_to(version) is None and life.jobs.step()
+    answer = requests.answer_to(version)
+    assert answer and "another configuration" in answer.error and life.cluster.tasks_done == 0
+    assert not life.jobs.step()

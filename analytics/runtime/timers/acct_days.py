@@ -59,10 +59,10 @@ class AcctDays:
 
     def forget(self, area: str, pools: Iterable[str], day: int) -> None:
         """Take it that an area's day has changed, and with it those of its plats and games."""
-        before: AcctSet | None = self._days[area].pop(day)
+        before: AcctSet | None = self._days[area].pop(day, None)
         for pool in pools:
             outdated = self._outdated[pool]
-            if (whole := self._days[pool].pop(day)) is not None:
+            if (whole := self._days[pool].pop(day, None)) is not None:
                 outdated[day] = _Outdated(whole)
             if day in outdated and area not in outdated[day].before:
                 if before is None:

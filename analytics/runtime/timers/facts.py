@@ -144,7 +144,7 @@ class FactsReader:
         stems = self._pools[area]
         if kind == "pay":
             for stem in stems:
-                self._pay[stem].pop(day)
+                self._pay[stem].pop(day, None)
                 self._paid_next.pop(stem, None)
                 self._changed[stem].add(day)
             return

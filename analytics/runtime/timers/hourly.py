@@ -74,7 +74,7 @@ class HourlyFacts(ABC):
 
     def forget(self, area: str, day: int) -> None:
         """Take it that an area's day has changed."""
-        self._days[area].pop(day)
+        self._days[area].pop(day, None)
 
     def trim(self, wanted: set[int]) -> None:
         """Forget all other days."""
@@ -164,7 +164,7 @@ class SessionFacts(HourlyFacts):
         """Take it that an area's day has changed: sessions of the days around it may be others."""
         super().forget(area, day)
         for near in (day - 1, day, day + 1):
-            self._derived[area].pop(near)
+            self._derived[area].pop(near, None)
 
     def trim(self, wanted: set[int]) -> None:
         """Forget all other days."""

@@ -145,17 +145,15 @@ class Updater:
 
     def _bring_up_to_date(self, runner: Run, request: GameRequest, dirty: Dirty) -> Iterator[set[int]]:
         """Bring a game up to date, here or elsewhere; yield the days of which the figures of areas may have changed."""
-        if not self.large.has(request.game):
-            # What is known of other games may be what is too much.
-            for last_try in (not self._games.facts.bytes, True):
-                try:
-                    yield from self._games.work(runner, request, dirty)
-                    return
-                except GameTooLarge:
-                    self._games.facts.clear()
-                    if last_try:
-                        self.large.add(request.game)
-                        break
+        while not self.large.has(request.game):
+            alone = not self._games.facts.bytes
+            try:
+                yield from self._games.work(runner, request, dirty)
+                return
+            except GameTooLarge:
+                self._games.facts.clear()
+                if alone:  # else what is known of other games may be what is too much
+                    self.large.add(request.game)
         answer = self.large.compute(request, dirty, self._games.areas)
         self._position.went_on(answer.version)
         runner.done.add(answer.computed, answer.changed, answer.removed, answer.facts_bytes)
