@@ -49,4 +49,4 @@ def _begun(bolt: Bolt, one: Delta) -> Combined:
     measures = list(bolt.measures.values())
     readers = zip(bolt.readers[one.topic], one.states, strict=True)
     states = [merge(measures[place].empty(), state) for (place, merge, *_), state in readers]
-    return Combined(one.topic, one.number, states, one.tuples)
+    return Combined(one.topic, one.first, one.number, states, one.tuples)

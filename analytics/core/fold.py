@@ -33,15 +33,16 @@ FEW_PERIODS = 4
 
 
 class Delta(msgspec.Struct, gc=False):
-    """What one message changes in one document.
+    """What one message, or several that follow each other, change in one document.
 
     Attributes:
-        topic, number: the message's topic and its number there.
-        states: what the message says to this document: a measure's delta for each of the bolt's readers of the topic.
-        tuples: the spout tuples that it accounts for.
+        topic, first, number: the messages' topic, and the numbers there of the first and the last of them.
+        states: what they say to this document: a measure's delta for each of the bolt's readers of the topic.
+        tuples: the spout tuples that they account for.
     """
 
     topic: str
+    first: int
     number: int
     states: list[Any]
     tuples: int
@@ -49,7 +50,7 @@ class Delta(msgspec.Struct, gc=False):
     @classmethod
     def of(cls, bolt: Bolt, topic: str, number: int, rows: Sequence[Any], tuples: int) -> "Delta":
         """Return what ``rows`` of a message change in a document of ``bolt``."""
-        return cls(topic, number, [gather(rows) for gather in bolt.gathers[topic]], tuples)
+        return cls(topic, number, number, [gather(rows) for gather in bolt.gathers[topic]], tuples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +115,21 @@ class Folder:
         self._scanner = None
 
     def fold(
-        self, topic: str, number: int, body: bytes, only: Collection[str] | None = None
+        self,
+        topic: str,
+        number: int,
+        body: bytes,
+        only: Collection[str] | None = None,
+        first: int | None = None,
     ) -> tuple[dict[str, dict[Key, Delta]], list[UnusableLine]]:
         """Return, per bolt, what message ``number`` of ``topic`` changes, and its lines that nobody can use.
 
         Args:
             body: newline-delimited JSON.
             only: names of the bolts to fold for; None: all that read the topic.
+            first: where ``body`` has all messages from this one on; None: it has the one.
         """
+        span = number if first is None else first, number
         read: dict[tuple[type, bool], _MessageTuples] = {}
         keyed: dict[tuple[type, bool, PeriodName | None], Keyed] = {}
         unusable: dict[bytes, UnusableLine] = {}
@@ -154,11 +162,11 @@ class Folder:
             shared = *kind, plan.bolt.period
             if shared not in keyed:
                 keyed[shared] = self._by_period(plan.bolt.period, read[kind])
-            result[plan.bolt.name] = plan.fold(number, keyed[shared])
+            result[plan.bolt.name] = plan.fold(span, keyed[shared])
         for plan in self._of_excluded.get(topic, ()):
             if only is None or plan.bolt.name in only:
                 records = self._by_period(plan.bolt.period, _MessageTuples.of(excluded))
-                result[plan.bolt.name] = plan.fold(number, records)
+                result[plan.bolt.name] = plan.fold(span, records)
         return result, list(unusable.values())
 
     def _columns(self, body: bytes) -> MessageColumns | None:
@@ -258,12 +266,13 @@ class _Plan:
         """Say whether the tuples' columns of these attribute paths are all that the bolt needs of them."""
         return self._paths is not None and self._paths <= columns
 
-    def fold(self, number: int, keyed: Keyed) -> dict[Key, Delta]:
-        """Return what the tuples of message ``number`` change, by document."""
+    def fold(self, span: tuple[int, int], keyed: Keyed) -> dict[Key, Delta]:
+        """Return what the tuples of messages change, by document. ``span``: the numbers of the first and the last of them."""
         topic, gathers, weigh = self.topic, self.bolt.gathers[self.topic], self._weigh
+        first, number = span
         if self._rows is None:
             return {
-                key: Delta(topic, number, [gather(rows) for gather in gathers], weigh(rows))
+                key: Delta(topic, first, number, [gather(rows) for gather in gathers], weigh(rows))
                 for key, rows in self._divide(keyed)
             }
         rows: Keyed = {}
@@ -277,7 +286,7 @@ class _Plan:
                     rows.setdefault(full, []).extend(some)
                     weights[full] = weights.get(full, 0) + weight
         return {
-            key: Delta(topic, number, [gather(some) for gather in gathers], weights[key])
+            key: Delta(topic, first, number, [gather(some) for gather in gathers], weights[key])
             for key, some in rows.items()
         }
 

@@ -32,11 +32,16 @@ from analytics.core.bolt import Bolt
 from analytics.core.document import Fields, Known, Position, known, part_ids, unknown
 from analytics.core.fold import Delta
 from analytics.core.measures import Growing
+from analytics.errors import AnalyticsError
 
 PART_SIZE = 2_000
 STEP_SIZE = 5 * PART_SIZE
 
 __all__ = ["PART_SIZE", "Fields", "Known", "Position", "known", "part_ids", "settle", "unknown"]
+
+
+class PartlyIncluded(AnalyticsError):
+    """A document includes some of the messages that were folded together, and not all: they have to be folded one by one."""
 
 
 class Step(msgspec.Struct, gc=False):
@@ -72,6 +77,9 @@ def settle(document: Known, deltas: Iterable[Delta], to: Position, areas: Areas)
     Args:
         deltas: all changes of this document up to ``to``, complete.
         to: the position that the document will be complete to.
+
+    Raises:
+        PartlyIncluded: the document can't take one of ``deltas``. It is unusable now: drop it.
     """
     seal = _seal(document) if document.open else None
     change = _fold_in(document, deltas, to.log)
@@ -115,8 +123,14 @@ def _fold_in(document: Known, deltas: Iterable[Delta], log: str) -> _Change:
     for delta in deltas:
         topic, number = delta.topic, delta.number
         change.tuples += delta.tuples
-        new = number > included.get(topic, 0)
-        if not new or (half and number <= half.get(topic, 0)):
+        done = included.get(topic, 0)
+        new = number > done
+        if new and delta.first <= done:
+            raise PartlyIncluded(
+                f"{document.bolt.name}: document {document.id!r} includes message {done} of {topic}, which was folded together "
+                f"with those from {delta.first} to {number}"
+            )
+        if not new or (half and delta.first <= half.get(topic, 0)):
             _see_again(delta, document.bolt, change)
         if not new:
             continue

@@ -1,4 +1,4 @@
-"""What is folded and not settled yet: the greenlet that folds adds to it, the one that settles takes from it."""
+"""What has come in and is not settled yet: the greenlet that folds adds to it, the one that settles takes from it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -52,14 +52,17 @@ class Pending:
         topic, number = message.topic, message.header.number
         return {bolt for bolt, heads in self.heads.items() if topic in heads and heads[topic].number < number}
 
-    def add(self, message: Message, head: Head, folded: Mapping[str, Mapping[Key, Delta]]) -> None:
-        """Add what a message changes, by bolt. ``head``: of its topic, with it."""
-        for bolt, deltas in folded.items():
-            self._changes.add(bolt, deltas)
-            self.heads[bolt][message.topic] = head
+    def receive(self, message: Message) -> None:
+        """Count a message as waiting. Its changes are to be added before :meth:`take`."""
         self._changes.tuples += message.header.count
         self._changes.bytes += len(message.body)
         self.work.set()
+
+    def add(self, topic: str, head: Head, folded: Mapping[str, Mapping[Key, Delta]]) -> None:
+        """Add what messages of a topic change, by bolt. ``head``: of the topic, with them."""
+        for bolt, deltas in folded.items():
+            self._changes.add(bolt, deltas)
+            self.heads[bolt][topic] = head
 
     def take(self) -> PendingChanges:
         """Return all that waits, to be settled; call :meth:`settled` afterwards."""

@@ -15,11 +15,13 @@ import gevent
 from analytics.broker.wire import Head, Message
 from analytics.config import Config, areas, catalogue
 from analytics.core.fold import Folder
+from analytics.core.settle import PartlyIncluded
 from analytics.core.writing import LostWrites
 from analytics.runtime.connections import Connections
 from analytics.runtime.consumer import NOTHING, Consumer, NewLog
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.flush_schedule import FlushSchedule
+from analytics.runtime.folding import Folding
 from analytics.runtime.known_filter import expect_known_filter
 from analytics.runtime.lost_writes import Losses, LossNote
 from analytics.runtime.node import Node
@@ -61,7 +63,7 @@ class Worker(Node):
         config, found = self._config, areas(self._config)
         self._connections = connections = Connections(config, self.name, self._topics())
         self._rejected = Rejected(config)
-        self._folder = Folder(self._bolts.values(), found)
+        self._folding = Folding(Folder(self._bolts.values(), found), self._pending)
         self._settler = Settler(
             self._bolts,
             found,
@@ -77,12 +79,13 @@ class Worker(Node):
     def step(self) -> None:
         """Wait a second; raise what ended one of the greenlets, if any has.
 
-        Where the store has lost writes, begin again: nothing that was read from it before can be believed.
+        Where the store has lost writes, begin again: nothing that was read from it before can be believed. Likewise where
+        another instance got half as far as messages that were folded together: they are then folded one by one.
         """
         try:
             self._tasks.check(1.0)
-        except LostWrites as lost:
-            logger.error("%s", lost)
+        except (LostWrites, PartlyIncluded) as error:
+            logger.log(logging.ERROR if isinstance(error, LostWrites) else logging.WARNING, "%s", error)
             self.stop()
             self.start()
             return
@@ -137,6 +140,7 @@ class Worker(Node):
                 if self._recovery is not None:
                     self._persist(self._recovery.abandon)
                 consumer.restart(other.log)
+                self._folding.begin(self._persist(self._connections.refill.state).heads)
                 nothing = {bolt: dict.fromkeys(heads, NOTHING) for bolt, heads in self._pending.heads.items()}
                 self._pending.begin(other.log, nothing)
 
@@ -168,19 +172,15 @@ class Worker(Node):
             for topic in self._topics()
         }
         self._pending.begin(log, heads)
+        self._folding.begin(self._persist(connections.refill.state).heads)
         connections.reporter.tell(log, heads, again=bool(again))
         return Consumer(connections.live, connections.refill, log, first, again)
 
     def _fold(self, message: Message, head: Head) -> None:
-        topic, header = message.topic, message.header
-        lacking = self._pending.lacking(message)
-        folded, unusable = self._folder.fold(topic, header.number, message.body, lacking)
-        for one in unusable:
-            self._rejected.put(spout=self.name, source=header.source, reason=one.reason, raw=one.line)
-        self._folded += header.count
-        self._newest = max(self._newest, header.at)
-        self._schedule.folded(time.monotonic(), own=topic in self._bolts)
-        self._pending.add(message, head, folded)
+        self._folding.take(message, head)
+        self._folded += message.header.count
+        self._newest = max(self._newest, message.header.at)
+        self._schedule.folded(time.monotonic(), own=message.topic in self._bolts)
 
     def _settle_for_ever(self) -> None:
         while not self._tasks.stopping:
@@ -200,7 +200,9 @@ class Worker(Node):
             gevent.sleep(wait)
 
     def _settle(self) -> None:
+        self._folding.fold_held()
         changes = self._pending.take()
+        self._put_aside()
         begin = time.monotonic()
         self._persist(self._settler.settle, changes)
         self._schedule.settled(time.monotonic() - begin)
@@ -209,6 +211,12 @@ class Worker(Node):
         if self._recovery is not None:
             self._persist(self._recovery.end, changes.heads)
         self._connections.reporter.tell(changes.log, changes.heads)
+
+    def _put_aside(self) -> None:
+        """Keep the lines that no bolt can use, before the positions say that they are done with."""
+        unusable, self._folding.unusable = self._folding.unusable, []
+        for source, one in unusable:
+            self._rejected.put(spout=self.name, source=source, reason=one.reason, raw=one.line)
 
     def _persist(self, action: Callable[..., T], *arguments: object) -> T:
         """Do something with the store, however long it is away."""

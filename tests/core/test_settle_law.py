@@ -2,7 +2,8 @@
 
 A log of messages, a store of documents that are written on condition of their version, and several instances
 of one worker that take steps in any order, crash between any two of them, and wake up as zombies with
-documents and positions long overtaken. The same law must break once one of the mechanisms is taken away.
+documents and positions long overtaken. An instance may fold several messages of a topic together; where a document includes
+only some of them, it begins again, and folds them one by one. The same law must break once one of the mechanisms is taken away.
 """
 
 import json
@@ -116,10 +117,23 @@ class Worker:
         self.world = world
         self.random = random
         self.folder = Folder([world.bolt], AREAS)
-        self.position = dict(world.position)
+        self.begin(together=random.random() < 0.5)
+
+    def begin(self, together: bool) -> None:
+        self.position = dict(self.world.position)
+        self.together = together
         self.cache: dict = {}
 
     def life(self):
+        while True:
+            try:
+                yield from self.work()
+                return
+            except settling.PartlyIncluded:
+                self.begin(together=False)
+                yield
+
+    def work(self):
         while any(len(messages) > self.position[topic] for topic, messages in self.world.log.items()):
             deltas, to = self.fold()
             yield
@@ -138,8 +152,12 @@ class Worker:
         for topic, messages in self.world.log.items():
             first = self.position[topic]
             numbers[topic] = min(len(messages), first + self.random.randint(0, 4))
-            for number in range(first, numbers[topic]):
-                folded, unusable = self.folder.fold(topic, number + 1, messages[number])
+            step = self.random.randint(2, 4) if self.together else 1
+            for begin in range(first, numbers[topic], step):
+                end = min(begin + step, numbers[topic])
+                folded, unusable = self.folder.fold(
+                    topic, end, b"\n".join(messages[begin:end]), first=begin + 1
+                )
                 assert not unusable
                 for key, delta in folded["mixed"].items():
                     deltas[key].append(delta)
@@ -292,15 +310,29 @@ def test_with_half_written_changes_forgotten_the_promise_breaks(monkeypatch):
     assert broken_by() is not None
 
 
+def test_with_messages_that_a_document_has_in_part_taken_as_new_the_promise_breaks(monkeypatch):
+    fold = Folder.fold
+
+    def as_one(self, topic, number, body, first):
+        return fold(self, topic, number, body)
+
+    monkeypatch.setattr(Folder, "fold", as_one)
+    assert broken_by() is not None
+
+
 def test_with_sums_that_cancel_out_left_unwritten_the_promise_breaks(monkeypatch):
     monkeypatch.setattr(Sum, "cancels", False)
     assert broken_by() is not None
 
 
 def test_the_model_reaches_what_it_is_for():
-    """Several steps, parts, compaction and refused writes do happen in these schedules."""
+    """Several steps, parts, compaction, refused writes and documents with a part of the messages do happen in these schedules."""
     seen: Counter = Counter()
-    original = Worker.written
+    original, begin = Worker.written, Worker.begin
+
+    def begun(self, together):
+        seen["in part"] += hasattr(self, "together") and self.together and not together
+        begin(self, together)
 
     def watched(self, settled):
         seen["several steps"] += len(settled.steps) > 1
@@ -313,9 +345,9 @@ def test_the_model_reaches_what_it_is_for():
 
     patch = pytest.MonkeyPatch()
     patch.setattr(Worker, "written", watched)
+    patch.setattr(Worker, "begin", begun)
     for seed in range(300):
         law(Random(seed))
     patch.undo()
-    assert (
-        min(seen[what] for what in ("several steps", "parts", "compaction", "taken away", "refused")) > 10
-    ), seen
+    what = ("several steps", "parts", "compaction", "taken away", "refused", "in part")
+    assert min(seen[one] for one in what) > 10, seen

@@ -185,7 +185,7 @@ def writing(config, store):
 
 def late(writer, bolt, topic, number, ts=FIRST):
     """Settle a record of an hour; return what is published of it."""
-    delta = Delta(topic, number, [{"z"}, ts + 9], 1)
+    delta = Delta(topic, number, number, [{"z"}, ts + 9], 1)
     [tuple_] = writer.settle(bolt, [(("one", ts), [delta])], Position("a", {topic: number}))
     return tuple_["userlist"], tuple_["version"]
 
