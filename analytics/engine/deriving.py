@@ -28,9 +28,9 @@ from analytics.engine.cut import Cutter
 from analytics.engine.extents import load_extent, write_portions
 from analytics.engine.tasks import Extent, Extents, FoldTask, Summary
 from analytics.rebuild.check import Check, load_checks
-from analytics.rebuild.group import is_within, tuple_of
+from analytics.rebuild.group import tuple_of
 from analytics.rebuild.write import replace_documents, replacement
-from analytics.store.store import Document, is_version
+from analytics.store.store import Document, is_version, is_within
 
 STRETCH_SECONDS = 30 * 86_400
 """Of documents that lie in one portion."""

@@ -15,6 +15,7 @@ from analytics.core.fold import UnusableLine
 from analytics.core.measures import Growing
 from analytics.core.schema import is_of_spout
 from analytics.store import Document, Store
+from analytics.store.store import is_within
 
 VERSIONS_AT_ONCE = 100
 LINES_AT_ONCE = 500
@@ -58,11 +59,6 @@ def begins_period(bolt: Bolt, area: Area, document: Document) -> bool:
     """Whether a period of the area's zone begins at a document's ``ts``."""
     ts = document.get("ts")
     return bolt.period is None or (isinstance(ts, int) and area.zone.start(bolt.period, ts) == ts)
-
-
-def is_within(ts: int, since: int | None, until: int | None) -> bool:
-    """Whether a time lies between two bounds; None: no bound."""
-    return (since is None or since <= ts) and (until is None or ts < until)
 
 
 @dataclass(frozen=True, slots=True)

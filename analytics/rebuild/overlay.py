@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import chain
-from typing import Any
+from typing import Any, Unpack
 
 from analytics.store import Document, Store, Write
-from analytics.store.store import is_total
+from analytics.store.store import AreaBounds, Bounds, Search, Sums, matches, order_in
 
 
 class Overlay(Store):
@@ -50,55 +50,15 @@ class Overlay(Store):
         self.delete(collection, [id])
         return True
 
-    def find(
-        self,
-        collection: str,
-        *,
-        area: str | None = None,
-        game: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        batch: int = 500,
-    ) -> Iterator[Document]:
-        mine = self.written.get(collection, {})
-        first = "game" if is_total(collection) else "area"
-        below = self._below.find(collection, area=area, game=game, since=since, until=until, batch=batch)
-        new = [
-            dict(one)
-            for one in mine.values()
-            if one is not None
-            and first in one
-            and area in (None, one.get("area"))
-            and game in (None, one.get("game"))
-            and _is_within(one, since, until)
-        ]
-        kept = (one for one in below if one["_id"] not in mine)
-
-        def place(document: Document) -> tuple[str, Any]:
-            ts = document.get("ts")
-            return document[first], ts if isinstance(ts, int | float) else 0
-
-        yield from merge(kept, sorted(new, key=place), key=place)
+    def find(self, collection: str, **search: Unpack[Search]) -> Iterator[Document]:
+        kept = self._kept(collection, self._below.find(collection, **search))
+        yield from merge(kept, self._written(collection, **search), key=order_in(collection))
 
     def rows(
-        self,
-        collection: str,
-        fields: Sequence[str],
-        *,
-        game: str,
-        area: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
+        self, collection: str, fields: Sequence[str], *, game: str, **search: Unpack[AreaBounds]
     ) -> Iterator[Document]:
-        mine = self.written.get(collection, {})
-        found = self._below.rows(collection, [*fields, "_id"], game=game, area=area, since=since, until=until)
-        kept = (one for one in found if one["_id"] not in mine)
-        new = (
-            one
-            for one in mine.values()
-            if one is not None and one.get("game") == game and area in (None, one.get("area"))
-        )
-        for one in chain(kept, (one for one in new if _is_within(one, since, until))):
+        found = self._below.rows(collection, [*fields, "_id"], game=game, **search)
+        for one in chain(self._kept(collection, found), self._written(collection, game=game, **search)):
             yield {name: one[name] for name in fields if name in one}
 
     def sums(
@@ -108,13 +68,11 @@ class Overlay(Store):
         fields: Sequence[str],
         *,
         game: str,
-        since: int | None = None,
-        until: int | None = None,
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        **bounds: Unpack[Bounds],
+    ) -> Sums:
         if self.written.get(collection):
-            yield from super().sums(collection, keys, fields, game=game, since=since, until=until)
-        else:
-            yield from self._below.sums(collection, keys, fields, game=game, since=since, until=until)
+            return super().sums(collection, keys, fields, game=game, **bounds)
+        return self._below.sums(collection, keys, fields, game=game, **bounds)
 
     def starts(self, collection: str, *, game: str) -> Iterator[tuple[Any, int]]:
         if self.written.get(collection):
@@ -142,9 +100,13 @@ class Overlay(Store):
     def close(self) -> None:
         """Do nothing: the store below is its opener's."""
 
+    def _kept(self, collection: str, found: Iterable[Document]) -> Iterator[Document]:
+        """Yield what is below and not written here."""
+        mine = self.written.get(collection, {})
+        return (one for one in found if one["_id"] not in mine)
 
-def _is_within(document: Document, since: int | None, until: int | None) -> bool:
-    ts = document.get("ts")
-    return (since is None and until is None) or (
-        isinstance(ts, int) and (since is None or since <= ts) and (until is None or ts < until)
-    )
+    def _written(self, collection: str, **search: Unpack[Search]) -> list[Document]:
+        """Return what a search finds of what is written here, in order."""
+        mine = self.written.get(collection, {}).values()
+        found = [dict(one) for one in mine if one is not None and matches(collection, one, search)]
+        return sorted(found, key=order_in(collection))

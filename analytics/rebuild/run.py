@@ -28,7 +28,7 @@ from analytics.rebuild import timers as rebuild_timers
 from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.dates import add_dates
 from analytics.rebuild.gaps import FOR_EVER, Gap, complete_from, gaps
-from analytics.rebuild.group import Bucket, Group, home_of, is_within, spout_topics
+from analytics.rebuild.group import Bucket, Group, home_of, spout_topics
 from analytics.rebuild.journals import (
     DamagedJournal,
     JournalLines,
@@ -56,6 +56,7 @@ from analytics.spouts.acknowledging import Silent
 from analytics.spouts.gamelog import rules_of
 from analytics.spouts.mapping.lines import plain_journal
 from analytics.store import Store
+from analytics.store.store import is_within
 from analytics.timers import NAMES
 from analytics.timers.rollup import NAME as ROLLUP
 

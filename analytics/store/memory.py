@@ -1,10 +1,10 @@
 """A store in memory, for tests, dry runs and the reference: the same rules, no disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Unpack
 
 from analytics.store.encoding import decode, encode
-from analytics.store.store import Document, Store, Write, is_total
+from analytics.store.store import Document, Search, Store, Write, matches, order_in
 
 SEARCHED = ("area", "game", "ts", "_v")
 
@@ -53,27 +53,10 @@ class MemoryStore(Store):
         del stored[id]
         return True
 
-    def find(
-        self,
-        collection: str,
-        *,
-        area: str | None = None,
-        game: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        batch: int = 500,
-    ) -> Iterator[Document]:
-        first = "game" if is_total(collection) else "area"
-        found = [
-            one
-            for one in self._collections.get(collection, {}).values()
-            if first in one.fields
-            and area in (None, one.fields.get("area"))
-            and game in (None, one.fields.get("game"))
-            and _within(one.fields.get("ts"), since, until)
-        ]
-        found.sort(key=lambda one: (one.fields[first], one.fields.get("ts") or 0))
-        yield from map(decode, found)
+    def find(self, collection: str, **search: Unpack[Search]) -> Iterator[Document]:
+        stored, place = self._collections.get(collection, {}).values(), order_in(collection)
+        found = [one for one in stored if matches(collection, one.fields, search)]
+        yield from map(decode, sorted(found, key=lambda one: place(one.fields)))
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         listed = list(self._collections.get(collection, {}))
@@ -99,9 +82,3 @@ def _conflicts(stored: Stored | None, expected: int | None) -> bool:
     if stored is None or expected is None:
         return False
     return expected == 0 or stored.fields.get("_v") != expected
-
-
-def _within(ts: int | None, since: int | None, until: int | None) -> bool:
-    if ts is None:
-        return since is None and until is None
-    return (since is None or since <= ts) and (until is None or ts < until)

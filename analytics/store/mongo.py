@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 import pymongo
 from pymongo import ASCENDING, IndexModel, MongoClient, ReadPreference, WriteConcern
@@ -29,12 +29,25 @@ from analytics.store.dialect import MONGODB, Dialect
 from analytics.store.encoding import OPTIONS
 from analytics.store.forking import forget_clients_in_children
 from analytics.store.mongo_writing import REFUSALS, Bulk, bulks, insert, refused, update
-from analytics.store.store import AREAS, POSITIONS, Document, Store, Write, is_total
+from analytics.store.store import (
+    AREAS,
+    POSITIONS,
+    AreaBounds,
+    Bounds,
+    Document,
+    Search,
+    Store,
+    Sums,
+    Write,
+    is_total,
+    sorted_by,
+)
 
 forget_clients_in_children()
 
 UPSERT_TRIES = 5
 """An upsert without a condition is a duplicate only while another one wins: more in a row are a fault."""
+BATCH = 500  # documents in one reply
 IDS_AT_ONCE = 10_000  # ids in one reply: about 500 kB
 LAST_CHARACTER = "\U0010ffff"
 BARRIER = "barrier"
@@ -172,41 +185,27 @@ class MongoStore(Store):
                 self._database[collection].delete_one({"_id": id, "_v": {"$eq": version}}).deleted_count == 1
             )
 
-    def find(
-        self,
-        collection: str,
-        *,
-        area: str | None = None,
-        game: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        batch: int = 500,
-    ) -> Iterator[Document]:
+    def find(self, collection: str, **search: Unpack[Search]) -> Iterator[Document]:
         # Every document has an area or is a total, and no part is either. This condition still uses the index.
-        first = "game" if is_total(collection) else "area"
-        wanted: Document = {first: {"$gt": ""}}
-        wanted |= {name: value for name, value in {"area": area, "game": game}.items() if value is not None}
-        wanted |= _between(since, until)
+        first = sorted_by(collection)
+        wanted: Document = {first: {"$gt": ""}, **_between(search)}
+        wanted |= {name: value for name in ("area", "game") if (value := search.get(name)) is not None}
         # Without ts, an index by area alone gives the order.
         order = _keys((first,) if collection in self._without_ts else (first, "ts"))
         with (
             translated_errors(collection),
-            self._readable(collection).find(wanted, sort=order, batch_size=batch) as cursor,
+            self._readable(collection).find(
+                wanted, sort=order, batch_size=search.get("batch", BATCH)
+            ) as cursor,
         ):
             yield from cursor
 
     def rows(
-        self,
-        collection: str,
-        fields: Sequence[str],
-        *,
-        game: str,
-        area: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
+        self, collection: str, fields: Sequence[str], *, game: str, **search: Unpack[AreaBounds]
     ) -> Iterator[Document]:
+        area = search.get("area")
         wanted: Document = {"area": area} if area else {"game": game}  # an index serves one of them
-        wanted, shown = wanted | _between(since, until), {"_id": 0, **dict.fromkeys(fields, 1)}
+        wanted, shown = wanted | _between(search), {"_id": 0, **dict.fromkeys(fields, 1)}
         found = self._readable(collection).find(wanted, shown, batch_size=IDS_AT_ONCE)
         with translated_errors(collection), found as cursor:
             yield from cursor
@@ -218,10 +217,9 @@ class MongoStore(Store):
         fields: Sequence[str],
         *,
         game: str,
-        since: int | None = None,
-        until: int | None = None,
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
-        stages = [{"$match": {"game": game, **_between(since, until)}}, grouping.group(keys, fields)]
+        **bounds: Unpack[Bounds],
+    ) -> Sums:
+        stages = [{"$match": {"game": game, **_between(bounds)}}, grouping.group(keys, fields)]
         with translated_errors(collection), self._readable(collection).aggregate(stages) as found:
             for one in found:
                 yield grouping.read(one, keys, fields)
@@ -230,9 +228,10 @@ class MongoStore(Store):
         return grouping.in_steps(partial(self._starts, collection, game), self._dialect.days_at_once)
 
     def _starts(
-        self, collection: str, game: str, since: int | None = None, until: int | None = None
+        self, collection: str, game: str, since: int | None, until: int | None
     ) -> list[tuple[Any, int]]:
-        stages = [{"$match": {"game": game, **_between(since, until)}}, grouping.count_starts()]
+        bounds = _between({"since": since, "until": until})
+        stages = [{"$match": {"game": game, **bounds}}, grouping.count_starts()]
         with translated_errors(collection), self._readable(collection).aggregate(stages) as found:
             return [(one["_id"], one["count"]) for one in found]
 
@@ -338,8 +337,8 @@ def indexes(collection: str, without_ts: Indexes = WITHOUT_TS) -> Sequence[tuple
     return without_ts.get(collection, READERS_INDEXES)
 
 
-def _between(since: int | None, until: int | None) -> Document:
-    span = {"$gte": since, "$lt": until}
+def _between(wanted: Bounds) -> Document:
+    span = {"$gte": wanted.get("since"), "$lt": wanted.get("until")}
     bounds = {name: bound for name, bound in span.items() if bound is not None}
     return {"ts": bounds} if bounds else {}
 

@@ -1,7 +1,6 @@
 """Reads selected fields, sums and newest documents from MongoDB, for the dashboard."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, MongoClient, ReadPreference
 from pymongo.monitoring import CommandListener
@@ -10,7 +9,7 @@ from analytics.store import grouping
 from analytics.store.encoding import OPTIONS
 from analytics.store.mongo import DEFAULTS, translated_errors
 from analytics.store.reading import Query, Reader
-from analytics.store.store import Document
+from analytics.store.store import Document, Sums
 
 BATCH = 2_000  # documents in one reply
 MOST_MS = 60_000  # after which the server cancels a search
@@ -52,9 +51,7 @@ class MongoReader(Reader):
             stages.append({"$limit": limit})
         return self._asked(query, [*stages, {"$project": shown}])
 
-    def sums(
-        self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+    def sums(self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0) -> Sums:
         for one in self._asked(query, [grouping.group(keys, fields), *grouping.highest(most)]):
             yield grouping.read(one, keys, fields)
 

@@ -6,10 +6,10 @@ Every search uses one of the documented indexes: (area, ts), (game, ts), ts, or 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from analytics.errors import AnalyticsError
-from analytics.store.store import Document, Store, Write
+from analytics.store.store import Document, Search, Store, Sums, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,7 @@ class Reader(ABC):
         """
 
     @abstractmethod
-    def sums(
-        self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+    def sums(self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0) -> Sums:
         """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 if one is missing).
 
         Args:
@@ -121,17 +119,8 @@ class ReadOnly(Store):
     def remove(self, collection: str, id: str, version: object) -> bool:
         raise AnalyticsError(f"{collection}: can't remove: this store was opened for reading")
 
-    def find(
-        self,
-        collection: str,
-        *,
-        area: str | None = None,
-        game: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        batch: int = 500,
-    ) -> Iterator[Document]:
-        return self._store.find(collection, area=area, game=game, since=since, until=until, batch=batch)
+    def find(self, collection: str, **search: Unpack[Search]) -> Iterator[Document]:
+        return self._store.find(collection, **search)
 
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         return self._store.ids(collection, prefix)

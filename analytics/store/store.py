@@ -17,14 +17,16 @@ rewritten gets parts with new numbers, and then the old parts are deleted.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypedDict, Unpack
 
 from analytics.core.settle import part_ids
 from analytics.core.writing import Write as Write
 from analytics.errors import AnalyticsError, Unavailable
 
 Document = dict[str, Any]
+Sums = Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]
+"""Values of some fields, and the sums of others over the documents that have these."""
 
 POSITIONS = "positions"
 """The collection of the positions of bolts and timer bolts, and of other notes about the store."""
@@ -60,9 +62,54 @@ def is_divided(collection: str) -> bool:
     return collection.removesuffix(TOTAL).endswith(DIVIDED)
 
 
-def summed(
-    documents: Iterable[Document], keys: Sequence[str], fields: Sequence[str]
-) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+class Bounds(TypedDict, total=False):
+    """Unix seconds, ``since <= ts < until``; None: no bound. Documents without ``ts`` are found only if neither is given."""
+
+    since: int | None
+    until: int | None
+
+
+class AreaBounds(Bounds, total=False):
+    """The same of one area; None: of all."""
+
+    area: str | None
+
+
+class Search(AreaBounds, total=False):
+    """The same of one game, None: of all. ``batch``: documents in memory at once, 500 as a rule."""
+
+    game: str | None
+    batch: int
+
+
+def matches(collection: str, document: Mapping[str, Any], search: Search) -> bool:
+    """Whether a search finds a document, or a part, of a collection."""
+    since, until, ts = search.get("since"), search.get("until"), document.get("ts")
+    return (
+        sorted_by(collection) in document
+        and search.get("area") in (None, document.get("area"))
+        and search.get("game") in (None, document.get("game"))
+        and (is_within(ts, since, until) if isinstance(ts, int | float) else since is until is None)
+    )
+
+
+def is_within(ts: float, since: int | None, until: int | None) -> bool:
+    """Whether a time lies between two bounds; None: no bound."""
+    return (since is None or since <= ts) and (until is None or ts < until)
+
+
+def sorted_by(collection: str) -> str:
+    """Return the field that searches sort documents by, before ``ts``: every document has it, and no part."""
+    return "game" if is_total(collection) else "area"
+
+
+def order_in(collection: str) -> Callable[[Mapping[str, Any]], tuple[Any, float]]:
+    """Return what gives the place of a document in a search's result."""
+    first = sorted_by(collection)
+    return lambda document: (document[first], number_in(document, "ts"))
+
+
+def summed(documents: Iterable[Document], keys: Sequence[str], fields: Sequence[str]) -> Sums:
     """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 where one is no number), as a server does."""
     totals: dict[Any, tuple[tuple[Any, ...], list[float]]] = {}
     for document in documents:
@@ -76,7 +123,7 @@ def summed(
         yield key, tuple(sums)
 
 
-def number_in(document: Document, field: str) -> float:
+def number_in(document: Mapping[str, Any], field: str) -> float:
     """Return a field of a document, 0 where it is no number."""
     value = document.get(field, 0)
     return value if isinstance(value, int | float) else 0
@@ -128,41 +175,17 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def find(
-        self,
-        collection: str,
-        *,
-        area: str | None = None,
-        game: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
-        batch: int = 500,
-    ) -> Iterator[Document]:
+    def find(self, collection: str, **search: Unpack[Search]) -> Iterator[Document]:
         """Yield documents, never parts, sorted by area, then ``ts``.
 
         Those of a collection of totals, which have no area, are sorted by game instead.
-
-        Args:
-            since, until: Unix seconds, ``since <= ts < until``. Documents without ``ts`` are found only
-                if neither is given.
-            batch: documents in memory at once.
         """
 
     def rows(
-        self,
-        collection: str,
-        fields: Sequence[str],
-        *,
-        game: str,
-        area: str | None = None,
-        since: int | None = None,
-        until: int | None = None,
+        self, collection: str, fields: Sequence[str], *, game: str, **search: Unpack[AreaBounds]
     ) -> Iterator[Document]:
-        """Yield, in no order, only these fields of a game's documents with ``since <= ts < until`` (None: no bound).
-
-        ``area``: only those of this area, which is one of the game's.
-        """
-        for document in self.find(collection, game=game, area=area, since=since, until=until):
+        """Yield, in no order, only these fields of a game's documents. ``area``: one of the game's."""
+        for document in self.find(collection, game=game, **search):
             yield {name: document[name] for name in fields if name in document}
 
     def sums(
@@ -172,13 +195,10 @@ class Store(ABC):
         fields: Sequence[str],
         *,
         game: str,
-        since: int | None = None,
-        until: int | None = None,
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[float, ...]]]:
+        **bounds: Unpack[Bounds],
+    ) -> Sums:
         """Yield, for each different value of the fields ``keys``, the sums of ``fields`` over a game's documents."""
-        return summed(
-            self.rows(collection, [*keys, *fields], game=game, since=since, until=until), keys, fields
-        )
+        return summed(self.rows(collection, [*keys, *fields], game=game, **bounds), keys, fields)
 
     def starts(self, collection: str, *, game: str) -> Iterator[tuple[Any, int]]:
         """Yield each ``ts`` of a game's documents, and how many documents have it. One may come several times, with a part of them each."""
