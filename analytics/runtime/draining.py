@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import TypeVar
 
 import gevent
@@ -49,28 +50,19 @@ def drain(
     """
     until = time.monotonic() + timeout
     ask = _Asking(until, say)
-    registry = open_registry(config)
     called = time.time()
-    try:
+    with closing(open_registry(config)) as registry:
         _wait_for(lambda: _on_its_way(registry, called), until, progress)
-    finally:
-        registry.close()
     patience = max(0.1, min(timeout, 5.0))
     if config.engine.kind:
-        store = open_store(config, patience)
-        try:
+        with closing(open_store(config, patience)) as store:
             _drain_engine(config, store, ask, until, progress)
-        finally:
-            store.close()
         return
     bolts = readers(config)
-    refill = Refill(config.broker, patience)
-    try:
+    with closing(Refill(config.broker, patience)) as refill:
         for _ in range(depth(bolts)):
             look = _Goal(refill, ask, bolts)
             _wait_for(look.missing, until, progress)
-    finally:
-        refill.close()
 
 
 def _drain_engine(

@@ -1,6 +1,7 @@
 """Whether running bolts know other games and areas than the configuration's file: they have read it when they were started."""
 
 from collections.abc import Iterable
+from contextlib import closing
 
 from analytics.cluster import NodeEntry, open_registry
 from analytics.cluster.registry import alive
@@ -35,11 +36,8 @@ def outdated(config: Config, nodes: Iterable[NodeEntry]) -> str:
 
 def find_outdated(config: Config) -> str:
     """Return the same of the nodes that the registry knows."""
-    registry = open_registry(config, PATIENCE)
-    try:
+    with closing(open_registry(config, PATIENCE)) as registry:
         return outdated(config, registry.list())
-    finally:
-        registry.close()
 
 
 def refuse_outdated(config: Config) -> None:

@@ -5,7 +5,8 @@ each within the same time: a peer that hangs does not delay the report of the ot
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from analytics.runtime.outdated import outdated
 from analytics.runtime.service.supervisor import Supervisor, failing
 from analytics.runtime.shortage import shortage
 from analytics.runtime.usefulness import SourceShare, Unread, counted_shares, source_shares, unread_topics
-from analytics.store import open_store
+from analytics.store import Store, open_store
 from analytics.system.processes import Usage, process_started
 
 BALANCE_TRIES = 40
@@ -156,11 +157,10 @@ def report(config: Config, seconds: float = SECONDS) -> StatusReport:
         return _of_engine(config, counting.value, nodes, peers, warned)
     state: BrokerState = counting.value
     sums = balance(state, _spouts(nodes), readers(config))
-    shares, unread = (
-        source_shares(state),
-        unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()]),
+    unread = _unread(config, sums)
+    return StatusReport(
+        time.time(), nodes, sums, state, state.blocked, peers, warned, source_shares(state), unread
     )
-    return StatusReport(time.time(), nodes, sums, state, state.blocked, peers, warned, shares, unread)
 
 
 def _of_engine(
@@ -169,11 +169,14 @@ def _of_engine(
     """Return the report of a suite whose records an engine counts."""
     driver = next((node.state for node in nodes if node.name == ENGINE and not node.state.get("standby")), {})
     sums = engine_balance(found.records, _spouts(nodes), found.problem)
-    unread = unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()])
     return StatusReport(
-        time.time(), nodes, sums, None, "", peers, warned, counted_shares(found.sources, found.rejected), unread,
-        with_driver(found, driver),
+        time.time(), nodes, sums, None, "", peers, warned, counted_shares(found.sources, found.rejected),
+        _unread(config, sums), with_driver(found, driver),
     )  # fmt: skip
+
+
+def _unread(config: Config, sums: Balance) -> list[Unread]:
+    return unread_topics(sums.topics, [bolt.reads for bolt in catalogue(config).values()])
 
 
 def warnings(config: Config, nodes: Sequence[NodeReport] = ()) -> list[str]:
@@ -232,40 +235,39 @@ def _ask_broker(config: Config, listed: Event, patience: float) -> BrokerState:
     began = time.monotonic()
     listed.wait(patience / 4)
     broker = located(config).broker
-    refill = Refill(broker, patience - (time.monotonic() - began))
-    try:
+    with closing(Refill(broker, patience - (time.monotonic() - began))) as refill:
         return refill.state()
-    finally:
-        refill.close()
 
 
 def _ask_engine(config: Config, patience: float) -> EngineReport:
-    store = open_store(config, patience)
-    try:
+    with _opened_store(config, patience) as store:
         return engine_report(config, store)
-    finally:
-        gevent.spawn(store.close)  # as below
 
 
 def _ask_store(config: Config, patience: float) -> None:
+    with _opened_store(config, patience) as store:
+        store.ping()
+
+
+@contextmanager
+def _opened_store(config: Config, patience: float) -> Iterator[Store]:
     store = open_store(config, patience)
     try:
-        store.ping()
+        yield store
     finally:
         # The driver waits half a second for the thread that watches the server; the answer is there.
         gevent.spawn(store.close)
 
 
 def _ask_etcd(config: Config, listed: Event, patience: float) -> list[NodeEntry]:
-    registry = open_registry(config, patience)
     try:
-        entries = registry.list()
-        if registry.problem:
-            raise Unavailable(registry.problem)
-        return entries
+        with closing(open_registry(config, patience)) as registry:
+            entries = registry.list()
+            if registry.problem:
+                raise Unavailable(registry.problem)
+            return entries
     finally:
         listed.set()
-        registry.close()
 
 
 def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
@@ -279,18 +281,14 @@ def _spouts(nodes: list[NodeReport]) -> dict[str, dict[str, Any]]:
 
 
 def node_reports(
-    config: Config, entries: Sequence[NodeEntry] | None = None, failed: Mapping[str, str] | None = None
+    config: Config, entries: Sequence[NodeEntry], failed: Mapping[str, str] | None = None
 ) -> list[NodeReport]:
     """Return the nodes that the configuration needs, and any others.
 
     Args:
-        entries: what is known of nodes; None: what the registry knows.
+        entries: what the registry knows of nodes.
         failed: the nodes that the supervisor can't keep running, and why.
     """
-    if entries is None:
-        registry = open_registry(config, SECONDS * CLIENTS_SHARE)
-        entries = registry.list()
-        registry.close()
     names = {entry.name for entry in entries}
     wanted = registered(config, needed(config))
     reasons = failed or {}

@@ -61,7 +61,12 @@ def test_a_node_that_runs_is_seen_from_another_host_and_gone_when_it_ends(
 
     def look() -> None:
         try:
-            eventually(lambda: seen.extend(one for one in node_reports(there) if one.host == "here") or seen)
+            eventually(
+                lambda: (
+                    seen.extend(one for one in node_reports(there, looker.list()) if one.host == "here")
+                    or seen
+                )
+            )
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 

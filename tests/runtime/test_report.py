@@ -48,7 +48,11 @@ def beating(data: Path, **changes: Any) -> None:
 
 
 def problem(data: Path) -> str:
-    [found] = [node.problem for node in node_reports(Config(data=data)) if node.name == "gamelog"]
+    [found] = [
+        node.problem
+        for node in node_reports(Config(data=data), LocalRegistry(data).list())
+        if node.name == "gamelog"
+    ]
     return found
 
 
@@ -110,7 +114,11 @@ def test_a_node_that_cannot_write_how_it_does_is_not_said_to_hang(
     found = problem(tmp_path)
     assert told in found and "hangs" not in found and "kill" not in found
     assert ("it works" in found) is not silent
-    [node] = [node for node in node_reports(Config(data=tmp_path)) if node.name == "gamelog"]
+    [node] = [
+        node
+        for node in node_reports(Config(data=tmp_path), LocalRegistry(tmp_path).list())
+        if node.name == "gamelog"
+    ]
     assert bool(node.pid) is not silent, "one that beats counts as running"
 
 
@@ -151,7 +159,7 @@ def test_a_process_that_is_gone(tmp_path: Path) -> None:
 
 def test_nodes_that_should_run_are_shown_where_they_do_not(tmp_path: Path) -> None:
     config = Config(data=tmp_path, gamelog=GamelogSection(sources=[SOURCE]))
-    assert {node.name: node.problem for node in node_reports(config)} == dict.fromkeys(
+    assert {node.name: node.problem for node in node_reports(config, [])} == dict.fromkeys(
         ["store", "broker", "worker-main", "timers", "gamelog", "dashboard"], "not running"
     )
 

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from analytics.cluster import LocalRegistry, NodeEntry
 from analytics.cluster.registry import alive
@@ -153,13 +153,10 @@ def report_contradictions(config: Config, say: Say) -> None:
     from analytics.runtime.contradictions import contradictions, summary
 
     try:
-        store = open_store(config, STORE_SECONDS)
-        try:
+        with closing(open_store(config, STORE_SECONDS)) as store:
             found = contradictions(config, store)
             lacking = list(Declarations(config, store).disagreements(config))
             lost = list(RateNotes(config, store).lost())
-        finally:
-            store.close()
     except AnalyticsError:
         return
     if found:

@@ -1,14 +1,15 @@
 """Stopping all that counts while the store runs on, so that something else may count."""
 
+from contextlib import closing
+
 from analytics.cluster import open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.errors import AnalyticsError
+from analytics.runtime.nodes import STORE
 from analytics.runtime.service.control import Say, alone, stop_nodes
 from analytics.runtime.service.refusals import STORE_SECONDS
 from analytics.runtime.service.supervisor import Supervisor
-
-STORE = "store"
 
 
 def stop_counting(config: Config, say: Say) -> None:
@@ -21,11 +22,8 @@ def stop_counting(config: Config, say: Say) -> None:
         supervisor = Supervisor(config)
         if supervisor.pid:
             stop_nodes(supervisor, supervisor.started_with, say, but=(STORE,))
-        registry = open_registry(config, STORE_SECONDS)
-        try:
+        with closing(open_registry(config, STORE_SECONDS)) as registry:
             left = [node for node in registry.list() if node.name != STORE and alive(node)]
-        finally:
-            registry.close()
         if left:
             listed = ", ".join(f"{node.name} (process {node.pid} on {node.host})" for node in left)
             raise AnalyticsError(

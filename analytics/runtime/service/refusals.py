@@ -1,5 +1,7 @@
 """What a start refuses, as far as it is known before anything is stopped or started."""
 
+from contextlib import closing
+
 from analytics.config import Config
 from analytics.config.checks import unset_variables
 from analytics.errors import AnalyticsError, ConfigError
@@ -29,11 +31,8 @@ def refuse_lost_rates(config: Config, running: bool = True) -> None:
     if "store" in needed(config) and not running:
         return
     try:
-        store = open_store(config, STORE_SECONDS)
-        try:
+        with closing(open_store(config, STORE_SECONDS)) as store:
             RateNotes(config, store).refuse_lost(readers(config))
-        finally:
-            store.close()
     except ConfigError:
         raise
     except AnalyticsError:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 from analytics.errors import ConfigError
@@ -83,9 +84,7 @@ class Secantus(Engine):
         """Make the server create all its tables, over which it spreads collections by name."""
         if not self.making.exists():
             return
-        store = MongoStore(f"{self.uri()}&socketTimeoutMS=10000", "health", dialect=self.dialect)
-        try:
+        uri = f"{self.uri()}&socketTimeoutMS=10000"
+        with closing(MongoStore(uri, "health", dialect=self.dialect)) as store:
             for number in range(SPREAD):
                 store.write(f"part{number}", [Write("store", {"at": time.time()}, None)])
-        finally:
-            store.close()
