@@ -13,7 +13,7 @@ from analytics.errors import AnalyticsError, ConfigError, Unavailable
 from analytics.store import Write, embedded_uri, open_store
 from analytics.store.embedded import StoreNode
 from analytics.store.embedded.engine import HOST
-from analytics.store.embedded.secantus import SYNC_EACH_TRANSACTION, Secantus
+from analytics.store.embedded.secantus import Secantus
 
 
 def test_all_tables_are_made_before_anything_is_counted(node: StoreNode, node_config: Config) -> None:
@@ -55,7 +55,7 @@ def test_a_database_that_kept_a_log_of_changes_is_taken_over_and_keeps_none(node
         str(database),
     ]
     with subprocess.Popen(
-        [*command, "--port", str(node_config.store.port)], env={**os.environ, **SYNC_EACH_TRANSACTION}
+        [*command, "--port", str(node_config.store.port)], env={**os.environ, **Secantus.environment}
     ) as server:
         store = open_store(node_config)
         write_at_last(store, Write("a", {"_v": 1}, 0))

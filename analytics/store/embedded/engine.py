@@ -1,7 +1,7 @@
 """The interface of a server that the node ``store`` runs: how to start, reach and prepare it."""
 
 from abc import ABC, abstractmethod
-from pathlib import Path
+from collections.abc import Mapping
 from typing import ClassVar
 
 from analytics.config import Config
@@ -14,9 +14,6 @@ HOST = "127.0.0.1"
 class Engine(ABC):
     """A database server. It runs as a separate process and is never imported.
 
-    Each engine has its own data folder. ``making`` is a file that exists until a new database is complete: if a kill
-    interrupts its creation, it is created again, since it has no data yet.
-
     Args:
         port: replaces ``store.port``.
 
@@ -25,27 +22,26 @@ class Engine(ABC):
         dialect: the server's capabilities.
         flag: the command line argument that names the data folder.
         refusal_is_final: whether the server, after it refused one request, refuses all until it is restarted.
+        environment: additional environment variables of the process.
+        database: the engine's own data folder.
+        making: a file that exists until a new database is complete: if a kill interrupts its creation, it is created again, since it
+            has no data yet.
     """
 
     name: ClassVar[str]
     dialect: ClassVar[Dialect]
     flag: ClassVar[str]
-    refusal_is_final: ClassVar[bool]
+    refusal_is_final: ClassVar[bool] = False
+    environment: ClassVar[Mapping[str, str]] = {}
+    database_name: ClassVar[str]
+    making_name: ClassVar[str] = "making"
 
     def __init__(self, config: Config, port: int | None = None) -> None:
         self.config = config
         self.port = config.store.port if port is None else port
         self.folder = config.data.absolute() / "store"
-
-    @property
-    @abstractmethod
-    def database(self) -> Path:
-        """The data folder."""
-
-    @property
-    def making(self) -> Path:
-        """The file that exists until the database is complete."""
-        return self.folder / "making"
+        self.database = self.folder / self.database_name
+        self.making = self.folder / self.making_name
 
     @property
     def holds_data(self) -> bool:
@@ -61,11 +57,6 @@ class Engine(ABC):
     def address(self) -> str:
         """``host:port``."""
         return f"{HOST}:{self.port}"
-
-    @property
-    @abstractmethod
-    def environment(self) -> dict[str, str]:
-        """Additional environment variables of the process."""
 
     @abstractmethod
     def program(self) -> str:

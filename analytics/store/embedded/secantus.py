@@ -20,9 +20,6 @@ PROGRAM = "secantusd-py"
 SPREAD = 18
 """This many collections, ``part0`` and so on, are spread over all of the server's 16 tables of documents (measured)."""
 
-SYNC_EACH_TRANSACTION = {"WIREDTIGER_CONFIG": "transaction_sync=(enabled=true,method=none)"}
-"""Without this, a kill -9 of the server loses writes that it had acknowledged."""
-
 
 class Secantus(Engine):
     """``secantusd`` on the data in ``store/db``.
@@ -34,18 +31,11 @@ class Secantus(Engine):
     name = "secantus"
     dialect = SECANTUS
     flag = "--storage-path"
+    database_name = "db"
     # After a full disk, the server refuses everything until it is restarted, even if there is free space again.
     refusal_is_final = True
-
-    @property
-    def database(self) -> Path:
-        """The folder of its data."""
-        return self.folder / "db"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The setting that makes acknowledged writes survive a kill."""
-        return SYNC_EACH_TRANSACTION
+    # Without this, a kill -9 of the server loses writes that it had acknowledged.
+    environment = {"WIREDTIGER_CONFIG": "transaction_sync=(enabled=true,method=none)"}
 
     def program(self) -> str:
         """Return the console script beside this Python, or the one on ``PATH``."""
@@ -59,7 +49,6 @@ class Secantus(Engine):
         return found
 
     def describe(self) -> str:
-        """Return the server's name and where the program is."""
         return f"secantusd ({self.program()})"
 
     def command(self, program: str) -> list[str]:
