@@ -1,7 +1,7 @@
 """Lines of a journal's block by topic, each record once, and which records they are. Pure."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
@@ -130,7 +130,7 @@ def _one_by_one(block: bytes, without: Mapping[str, Sequence[Pair]]) -> BlockLin
     for text in filter(bytes.strip, (text.removesuffix(b"\n") for text in BytesIO(block))):
         try:
             line = _decode(text)
-            topic, source, n = _named(line)
+            topic, source, n = named(line)
         except UNDECODABLE as error:
             result.unusable.append(UnusableLine(text, str(error)))
             continue
@@ -145,7 +145,16 @@ def _one_by_one(block: bytes, without: Mapping[str, Sequence[Pair]]) -> BlockLin
     return result
 
 
-def _named(line: Line) -> tuple[str, str, int]:
+def lines(body: bytes) -> Iterator[tuple[Line, bytes]]:
+    """Yield lines, as far as they can be decoded, each with its text."""
+    for text in body.split(b"\n"):
+        try:
+            yield _decode(text), text
+        except UNDECODABLE:
+            continue
+
+
+def named(line: Line) -> tuple[str, str, int]:
     """Return a line's topic, source, and number there. Raise ValidationError if no spout named it."""
     source, _, n = line.id.rpartition(":")
     spout, _, name = source.partition("/")

@@ -6,29 +6,22 @@ A journal may be gzipped or deleted at any time while it is being read.
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-import msgspec
-
 from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
-from analytics.core.journal_lines import SPOUTS, Line, whole_lines
+from analytics.core.journal_lines import SPOUTS, whole_lines
 from analytics.core.numberset import NumberSet
-from analytics.core.tuples import UNDECODABLE
 from analytics.spouts.shares import pairs
 
 _NAME = re.compile(rf"^({'|'.join(SPOUTS)})_(\d{{12}})(?:-(\d+))?\.txt(\.gz)?$")
-_SOURCE = re.compile(rf"^({'|'.join(SPOUTS)})/.")
 BLOCK = 4 << 20
 PAIRS_AT_ONCE = 10_000
-
-
-_decoder = msgspec.json.Decoder(Line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,62 +102,6 @@ def _opened(file: JournalInfo) -> Iterator[tuple[IO[bytes], int]]:
         yield stream, left
 
 
-@dataclass(slots=True)
-class JournalLines:
-    """Lines of a block: of each, the source, its number there, what was decoded, and the text. ``unreadable``: how many are no records."""
-
-    sources: list[str] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    texts: list[bytes] = field(default_factory=list)
-    unreadable: int = 0
-
-
-def read(block: bytes) -> JournalLines:
-    """Return a block's lines."""
-    texts = [text[:-1] for text in BytesIO(block).readlines()]
-    try:
-        lines = _decoder.decode_lines(block)
-        if len(lines) == len(texts):
-            return _named(lines, texts)
-    except UNDECODABLE:
-        pass
-    lines, good, unreadable = [], [], 0
-    for text in texts:
-        try:
-            lines.append(_decoder.decode(text))
-            good.append(text)
-        except UNDECODABLE:
-            unreadable += bool(text.strip())
-    result = _named(lines, good)
-    result.unreadable += unreadable
-    return result
-
-
-def _named(lines: list[Line], texts: list[bytes]) -> JournalLines:
-    names = [line.id.rpartition(":") for line in lines]
-    sources = [source for source, _, _ in names]
-    known = {source: _SOURCE.match(source) is not None for source in set(sources)}
-    if all(known.values()) and all(n.isdecimal() for _, _, n in names):
-        return JournalLines(sources, [int(n) for _, _, n in names], lines, texts)
-    result = JournalLines()
-    for (source, _, n), line, text in zip(names, lines, texts, strict=True):
-        if known[source] and n.isdecimal():
-            result.sources.append(source)
-            result.numbers.append(int(n))
-            result.lines.append(line)
-            result.texts.append(text)
-        else:
-            result.unreadable += 1
-    return result
-
-
-def topic_of(source: str, line: Line) -> str:
-    """Return the topic on which a record counts."""
-    spout = source.partition("/")[0]
-    return spout if spout != "gamelog" else f"gamelog.{line.op.code if line.op else ''}"
-
-
 class Names:
     """Which records the journals have shown, and which of them count.
 
@@ -175,59 +112,40 @@ class Names:
 
     def __init__(self, refill: Refill) -> None:
         self._refill = refill
-        self.seen: dict[str, NumberSet] = {}
-        self.unknown: dict[str, Intervals] = {}
+        self.seen: defaultdict[str, NumberSet] = defaultdict(NumberSet)
+        self.unknown: defaultdict[str, Intervals] = defaultdict(Intervals)
 
-    def unaccepted(self, read: JournalLines) -> dict[str, Intervals]:
-        """Ask the filter which records of a block it has not accepted."""
-        result = {}
-        for source, ns in by_source(read).items():
-            asked = pairs(list(set(ns)))
-            result[source] = Intervals(ask_unknown(self._refill, source, asked))
-            if result[source]:
-                self.unknown.setdefault(source, Intervals()).update(result[source])
-        return result
+    def unaccepted(self, numbers: Mapping[str, Sequence[Pair]]) -> dict[str, list[Pair]]:
+        """Ask the filter which records of a block it has not accepted, given all of them by source."""
+        found = {source: list(ask_unknown(self._refill, source, mine)) for source, mine in numbers.items()}
+        for source, some in found.items():
+            self.unknown[source].update(some)
+        return found
 
     def pass_over(self, unused: Mapping[str, list[int]]) -> int:
         """Note lines that are here and are no records by their source's mapping as it is now; return how many."""
         for source, ns in unused.items():
-            self.seen.setdefault(source, NumberSet()).update(pairs(list(set(ns))))
+            self.seen[source].update(pairs(list(set(ns))))
         return sum(map(len, unused.values()))
 
-    def first(
-        self, read: JournalLines, unaccepted: Mapping[str, Intervals], after_the_cut: Mapping[str, Intervals]
-    ) -> Iterator[int]:
-        """Yield the places of those lines that count: each record once, where it comes first."""
-        for source, ns in by_source(read).items():
-            seen = self.seen.setdefault(source, NumberSet())
-            left_out = [unaccepted[source], after_the_cut.get(source, Intervals())]
-            mine = pairs(list(set(ns)))
-            fresh = Intervals(one for first, last in mine for one in seen.missing(first, last))
-            seen.update(mine)
-            for numbers in left_out:
-                for first, last in numbers:
-                    fresh.discard(first, last)
-            if list(fresh) == mine and sum(last - first + 1 for first, last in mine) == len(ns):
-                yield from (place for place, one in enumerate(read.sources) if one == source)
-                continue
-            for place, one in enumerate(read.sources):
-                if one == source and (n := read.numbers[place]) in fresh:
-                    fresh.discard(n, n)
-                    yield place
+    def left_out(
+        self, numbers: Mapping[str, Sequence[Pair]], *others: Mapping[str, Iterable[Pair]]
+    ) -> dict[str, list[Pair]]:
+        """Note the records of a block; return which of them do not count: those that were seen before, and ``others``."""
+        found = {}
+        for source, mine in numbers.items():
+            out = Intervals(mine)
+            for new in (new for pair in mine for new in self.seen[source].missing(*pair)):
+                out.discard(*new)
+            for some in others:
+                out.update(some.get(source, ()))
+            self.seen[source].update(mine)
+            if out:
+                found[source] = list(out)
+        return found
 
 
-def ask_unknown(refill: Refill, source: str, asked: list[Pair]) -> Iterator[Pair]:
+def ask_unknown(refill: Refill, source: str, asked: Sequence[Pair]) -> Iterator[Pair]:
     """Yield which of a source's numbers were never accepted."""
     for begin in range(0, len(asked), PAIRS_AT_ONCE):
         yield from refill.unknown(source, asked[begin : begin + PAIRS_AT_ONCE])
-
-
-def by_source(read: JournalLines) -> dict[str, list[int]]:
-    """Return the numbers of lines, by source."""
-    sources = set(read.sources)
-    if len(sources) == 1:
-        return {sources.pop(): read.numbers}
-    result: dict[str, list[int]] = {source: [] for source in sources}
-    for source, n in zip(read.sources, read.numbers, strict=True):
-        result[source].append(n)
-    return result

@@ -19,6 +19,7 @@ from analytics.broker.wire import Message
 from analytics.config import Catalogue, Config, areas
 from analytics.core.areas import Area
 from analytics.core.bolt import CHANGES
+from analytics.core.journal_lines import by_topic, lines, named
 from analytics.core.numberset import NumberSet
 from analytics.core.payment_days import moment_of
 from analytics.core.periods import PeriodName
@@ -29,16 +30,7 @@ from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.dates import add_dates
 from analytics.rebuild.gaps import FOR_EVER, Gap, complete_from, gaps
 from analytics.rebuild.group import Bucket, Group, home_of, spout_topics
-from analytics.rebuild.journals import (
-    DamagedJournal,
-    JournalLines,
-    Names,
-    ask_unknown,
-    blocks,
-    journals,
-    read,
-    topic_of,
-)
+from analytics.rebuild.journals import DamagedJournal, Names, ask_unknown, blocks, journals
 from analytics.rebuild.notes import Notes, alone
 from analytics.rebuild.overlay import Overlay
 from analytics.rebuild.queue import Overrun, Tail
@@ -186,7 +178,7 @@ class Rebuild:
             try:
                 for block in blocks(file):
                     plain = plain_journal(block, rules, int(time.time()))
-                    self._take(read(plain.block), names, outcome)
+                    self._take(plain.block, names, outcome)
                     outcome.nowhere.unmapped += names.pass_over(plain.unused)
                     outcome.without_mapping |= plain.unmapped
                     gevent.sleep(0)
@@ -212,29 +204,29 @@ class Rebuild:
                 "removed, or is it older than the journals? Nothing was changed. See docs/how-to/back-up.md"
             )
 
-    def _take(self, found: JournalLines, names: Names, outcome: RebuildResult) -> None:
-        outcome.lines += len(found.lines) + found.unreadable
-        outcome.nowhere.unreadable += found.unreadable
-        unaccepted = names.unaccepted(found)
+    def _take(self, block: bytes, names: Names, outcome: RebuildResult) -> None:
+        found = by_topic(block)
+        outcome.lines += sum(count for count, _ in found.topics.values()) + found.left_out
+        outcome.lines += len(found.unusable)
+        outcome.nowhere.unreadable += len(found.unusable)
+        unaccepted = names.unaccepted(found.numbers)
         listed = self._rejected.names
         # Having read the Queue after that answer, we know which of the accepted ones came after the cut.
         self._tail.pump()
-        for place in names.first(found, unaccepted, self._tail.names):
-            line = found.lines[place]
-            topic = topic_of(found.sources[place], line)
-            if topic in self._tail.cut:
-                text = found.texts[place]
+        if left_out := names.left_out(found.numbers, unaccepted, self._tail.names):
+            found = by_topic(block, left_out)
+        for topic, (_, body) in found.topics.items():
+            for line, text in lines(body) if topic in self._tail.cut else ():
                 day = self._day(line.area, moment_of(topic, text, line.ts, self._areas))
                 if day is not None:
                     self._spool.add(line.area, day, topic, text)
-                    if listed and (name := (found.sources[place], found.numbers[place])) in listed:
+                    if listed and (name := named(line)[1:]) in listed:
                         self._rejected.derived(name)
 
     def _take_later(self, message: Message) -> None:
         """Take a message from after the cut."""
-        found = read(message.body + b"\n")
         number, mine = message.header.number, []
-        for line, text in zip(found.lines, found.texts, strict=True):
+        for line, text in lines(message.body):
             day = self._day(line.area, moment_of(message.topic, text, line.ts, self._areas))
             if day is None:
                 continue

@@ -15,10 +15,9 @@ import msgspec
 from analytics.config import Catalogue, Config
 from analytics.core.areas import Areas
 from analytics.core.fold import Folder, UnusableLine
-from analytics.core.journal_lines import SPOUTS
+from analytics.core.journal_lines import SPOUTS, by_topic
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import UNDECODABLE
-from analytics.rebuild.journals import read
 from analytics.spouts.rejected import Reject, counted, dismissed, keep, kind_of, reject, waiting
 
 REJECTS_FOR = "rebuild"
@@ -139,5 +138,5 @@ def _is_usable(one: Reject, bolts: Catalogue, folder: Folder, only: str) -> bool
 
 def name_of(line: bytes) -> RecordName | None:
     """Return the name in a line of a journal or a message, None where it is no record of a spout."""
-    found = read(line + b"\n")
-    return (found.sources[0], found.numbers[0]) if found.lines else None
+    found = by_topic(line + b"\n").numbers
+    return next(((source, pairs[0][0]) for source, pairs in found.items()), None)
