@@ -63,24 +63,12 @@ def _later(period: TimerPeriod, first: int, n: int) -> int:
     return first
 
 
-def _signups(facts: Facts, day: int) -> Numbers:
-    return facts.signups(day)
-
-
-def _first_payers(facts: Facts, day: int) -> Numbers:
-    return facts.first_payers(day)
-
-
-def _logged_in(facts: Facts, first: int, last: int) -> Mask:
-    return facts.logged_in(first, last)
-
-
 def _paid(facts: Facts, first: int, last: int) -> Mask:
     return facts.among(facts.payments(day).accts for day in range(first, last + 1))
 
 
 def _by_login(name: str, period: TimerPeriod, after: Sequence[int], days: Sequence[int]) -> Timer:
-    documents = partial(_documents, "reg", _signups, _logged_in, period, after)
+    documents = partial(_documents, "reg", Facts.signups, Facts.logged_in, period, after)
     looks: Looks = {"signup": range(1), "login": days}
     spans = 0 if period == "day" else after[-1]
     return Timer(
@@ -89,7 +77,7 @@ def _by_login(name: str, period: TimerPeriod, after: Sequence[int], days: Sequen
 
 
 def _by_payment(name: str, period: TimerPeriod, after: Sequence[int], days: Sequence[int]) -> Timer:
-    documents = partial(_documents, "pay_user", _first_payers, _paid, period, after)
+    documents = partial(_documents, "pay_user", Facts.first_payers, _paid, period, after)
     looks: Looks = {"first_pay": range(1), "pay": days}
     return Timer(name, documents, looks=looks, period=period, cohort="pay", numbers=("pay_user",))
 

@@ -7,7 +7,7 @@ in all time zones. Accts are numbers below ``Facts.accts``, assigned by the read
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, TypeGuard, cast
+from typing import Any, Literal, NamedTuple, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,12 +86,7 @@ class HeadCounts:
     several_zones: bool = False
 
 
-def _no_head_counts(day: int) -> HeadCounts:
-    return HeadCounts(0, np.empty(0, np.int64), ())
-
-
-@dataclass(frozen=True, slots=True)
-class DaySessions:
+class DaySessions(NamedTuple):
     """Sessions that began on one day.
 
     Attributes:
@@ -108,12 +103,7 @@ class DaySessions:
 NO_SESSIONS = DaySessions(NOBODY, np.empty(0, np.int64), np.empty(0, np.uint8))
 
 
-def _no_sessions(day: int) -> DaySessions:
-    return NO_SESSIONS
-
-
-@dataclass(frozen=True, slots=True)
-class StepTimes:
+class StepTimes(NamedTuple):
     """Accts that reached a step on one day, some of them several times, and when: in Unix seconds."""
 
     accts: Numbers
@@ -121,10 +111,6 @@ class StepTimes:
 
 
 NO_STEP_TIMES = StepTimes(NOBODY, np.empty(0, np.int64))
-
-
-def _no_step_times(step: str, day: int) -> StepTimes:
-    return NO_STEP_TIMES
 
 
 TIERS = (1_000, 10_000)
@@ -211,9 +197,9 @@ class Facts:
     split: Split | None = None
     tiers: tuple[int, int] = TIERS
     login_spans: Mapping[Span, Bits] = field(default_factory=dict)
-    online: Callable[[int], HeadCounts] = _no_head_counts
-    sessions: Callable[[int], DaySessions] = _no_sessions
-    reached: Callable[[str, int], StepTimes] = _no_step_times
+    online: Callable[[int], HeadCounts] = lambda day: HeadCounts(0, np.empty(0, np.int64), ())
+    sessions: Callable[[int], DaySessions] = lambda day: NO_SESSIONS
+    reached: Callable[[str, int], StepTimes] = lambda step, day: NO_STEP_TIMES
 
     def divided(self, accts: Numbers, day: int) -> list[Numbers]:
         """Return ``accts`` by the value that they have on ``day``, in their order; where nothing divides them, all together."""
@@ -251,7 +237,7 @@ class Facts:
             return [sessions]
         places = self.split.places_on(sessions.accts, day)
         parts = [places == part for part in range(self.split.values)]
-        return [DaySessions(sessions.accts[one], sessions.seconds[one], sessions.ways[one]) for one in parts]
+        return [DaySessions(*(column[one] for column in sessions)) for one in parts]
 
     def _bounds(self, places: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Return where each value but the first begins among sorted ``places``."""
@@ -263,13 +249,9 @@ class Facts:
         """Return who logged in on ``day``."""
         return numbered(self.login.get(day, NOBODY))
 
-    def login_rows(self, first: int, last: int) -> Words:
-        """Return who logged in on each of these days, a row a day."""
-        return rows_of([self.login.get(day, NOBODY) for day in range(first, last + 1)], self.accts)
-
-    def signup_rows(self, first: int, last: int) -> Words:
-        """Return who signed up on each of these days, a row a day."""
-        return rows_of([self.signup.get(day, NOBODY) for day in range(first, last + 1)], self.accts)
+    def rows(self, of: Mapping[int, AcctSet], first: int, last: int) -> Words:
+        """Return who logged in, or signed up, on each of these days, a row a day. ``of``: :attr:`login` or :attr:`signup`."""
+        return rows_of([of.get(day, NOBODY) for day in range(first, last + 1)], self.accts)
 
     def logged_in(self, first: int, last: int) -> Mask:
         """Return per acct number whether it logged in on any of these days."""

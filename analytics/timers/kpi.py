@@ -67,7 +67,7 @@ def _documents(facts: Facts, days: Iterable[int]) -> Iterator[Document]:
 def _trailing(facts: Facts, days: Iterable[int]) -> Iterator[tuple[int, Words, Words, Words]]:
     """Yield each of ``days`` with the distinct accts of the day, of its trailing week and of its trailing month, a bit each."""
     for run in runs(days, RUN):
-        rows = facts.login_rows(run[0] - MONTH + 1, run[-1])
+        rows = facts.rows(facts.login, run[0] - MONTH + 1, run[-1])
         for day in run:
             upto = day - run[0] + MONTH
             week, month = (np.bitwise_or.reduce(rows[upto - n : upto], axis=0) for n in (WEEK, MONTH))

@@ -51,7 +51,7 @@ def _masks(
 ) -> Iterator[tuple[int, Words, Words, Words, Words, Words]]:
     """Yield each of ``days`` with who is active, who was the day before, who is new, has returned and is lost, a bit an acct."""
     for run in runs(days, RUN):
-        logins, signups = (rows(run[0] - absent, run[-1]) for rows in (facts.login_rows, facts.signup_rows))
+        logins, signups = (facts.rows(of, run[0] - absent, run[-1]) for of in (facts.login, facts.signup))
         for day in run:
             here = day - run[0] + absent + 1  # behind the day's own row
             before = np.bitwise_or.reduce(logins[here - absent - 1 : here - 1], axis=0)

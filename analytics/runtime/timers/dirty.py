@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -130,12 +131,8 @@ def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> Iterable[T]:
     try:
         return decoder.decode_lines(body)
     except UNDECODABLE:
-        return list(_read_slowly(decoder, body))
-
-
-def _read_slowly(decoder: msgspec.json.Decoder[T], body: bytes) -> Iterable[T]:
+        found = []
     for line in filter(bytes.strip, body.split(b"\n")):
-        try:
-            yield decoder.decode(line)
-        except UNDECODABLE:
-            continue
+        with suppress(*UNDECODABLE):
+            found.append(decoder.decode(line))
+    return found

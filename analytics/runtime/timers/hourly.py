@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gevent
 import numpy as np
@@ -37,6 +37,7 @@ Translation = Callable[[str, str, Numbers], Numbers]
 
 Columns = tuple[NDArray[Any], ...]
 """What an area's day says, as arrays of one length."""
+T = TypeVar("T", bound=DaySessions | StepTimes)
 
 HOURS_AT_ONCE = 50
 BYTES_A_DAY = 400
@@ -49,8 +50,7 @@ def _size_of(columns: Columns) -> int:
 
 def _size_of_sessions(known: tuple[bool, DaySessions]) -> int:
     """Return about how much memory a day's sessions take."""
-    _, sessions = known
-    return sessions.accts.nbytes + sessions.seconds.nbytes + sessions.ways.nbytes + BYTES_A_DAY
+    return _size_of(known[1])
 
 
 class HourlyFacts(ABC):
@@ -131,12 +131,34 @@ class OnlineFacts(HourlyFacts):
         return pairs[:, 0], pairs[:, 1]
 
 
-class SessionFacts(HourlyFacts):
-    """Logins and logouts: accts, times since the day began, and the seconds that logouts say.
+class AcctFacts(HourlyFacts):
+    """Facts about accts.
 
     Args:
         number: takes an area and accts; returns their numbers there.
         translate: takes an area, the stem of a plat or game, and numbers of accts there; returns their numbers in that.
+    """
+
+    def __init__(self, store: Store, areas: Areas, number: Number, translate: Translation) -> None:
+        self._number = number
+        self._translate = translate
+        super().__init__(store, areas)
+
+    def _joined(self, scope: Scope, found: Sequence[tuple[str, T]], none: T) -> T:
+        """Return what was found of a scope's areas as one: of each area columns, its accts first; ``none`` where there is nothing."""
+        if not scope.is_total:
+            return found[0][1] if found else none
+        some = [(area, one) for area, one in found if len(one[0])]
+        if not some:
+            return none
+        accts = [self._translate(area, scope.pool, one[0]) for area, one in some]
+        return type(none)(*map(np.concatenate, (accts, *zip(*(one[1:] for _, one in some), strict=True))))
+
+
+class SessionFacts(AcctFacts):
+    """Logins and logouts: accts, times since the day began, and the seconds that logouts say.
+
+    Args:
         rule: the longest gap after which a login still continues a session, and how long one lasts at most whose logout is lost, in seconds.
     """
 
@@ -145,19 +167,15 @@ class SessionFacts(HourlyFacts):
     def __init__(
         self, store: Store, areas: Areas, number: Number, translate: Translation, rule: tuple[int, int]
     ) -> None:
-        self._number = number
-        self._translate = translate
+        super().__init__(store, areas, number, translate)
         self._rule = rule
-        super().__init__(store, areas)
 
     def clear(self) -> None:
-        """Forget everything."""
         super().clear()
         self._derived: dict[str, Sized[int, tuple[bool, DaySessions]]] = sized(_size_of_sessions)
 
     @property
     def bytes(self) -> int:
-        """Return about how much memory the facts take."""
         return super().bytes + sum_of_sizes(self._derived.values())
 
     def forget(self, area: str, day: int) -> None:
@@ -167,23 +185,13 @@ class SessionFacts(HourlyFacts):
             self._derived[area].pop(near, None)
 
     def trim(self, wanted: set[int]) -> None:
-        """Forget all other days."""
         super().trim(wanted)
         self._derived.clear()
 
     def of(self, scope: Scope, clock: Clock, day: int) -> DaySessions:
         """Return the sessions of a scope that began on a day; its areas' days around it must be loaded."""
         found = [(area, self._of_area(area, day, clock.ended > day)) for area in scope.areas]
-        if not scope.is_total:
-            return found[0][1]
-        some = [(area, one) for area, one in found if len(one.accts)]
-        if not some:
-            return NO_SESSIONS
-        return DaySessions(
-            np.concatenate([self._translate(area, scope.pool, one.accts) for area, one in some]),
-            np.concatenate([one.seconds for _, one in some]),
-            np.concatenate([one.ways for _, one in some]),
-        )
+        return self._joined(scope, found, NO_SESSIONS)
 
     def _of_area(self, area: str, day: int, over: bool) -> DaySessions:
         if not any(len(self._days[area][near][0]) for near in (day - 1, day, day + 1)):
@@ -219,23 +227,16 @@ class SessionFacts(HourlyFacts):
         return start_of(self._areas[area].zone, day)
 
 
-class StepFacts(HourlyFacts):
-    """The steps of funnels: which step, the acct, and the time since the day began.
-
-    Args:
-        number, translate: as of :class:`SessionFacts`.
-        steps: those that are known here.
-    """
+class StepFacts(AcctFacts):
+    """The steps of funnels: which step, the acct, and the time since the day began. ``steps``: those that are known here."""
 
     kind: Hourly = "step"
 
     def __init__(
         self, store: Store, areas: Areas, number: Number, translate: Translation, steps: Sequence[str]
     ) -> None:
-        self._number = number
-        self._translate = translate
+        super().__init__(store, areas, number, translate)
         self._places = {step: place for place, step in enumerate(steps)}
-        super().__init__(store, areas)
 
     def of(self, scope: Scope, pay: Mapping[str, Mapping[int, Payments]], step: str, day: int) -> StepTimes:
         """Return who reached a step in a scope on a day, which must be loaded; nobody on a day that is not.
@@ -243,7 +244,7 @@ class StepFacts(HourlyFacts):
         Args:
             pay: payments by area and day. Only their day is known: they count as made when it begins.
         """
-        found = []
+        found: list[tuple[str, StepTimes]] = []
         for area in scope.areas:
             if step == PAYMENT:
                 payers = pay[area].get(day, NO_PAYMENTS).accts
@@ -254,17 +255,7 @@ class StepFacts(HourlyFacts):
                 there = places == self._places[step]
                 since = np.int64(start_of(self._areas[area].zone, day))
                 found.append((area, StepTimes(accts[there], times[there] + since)))
-        return self._united(scope, found)
-
-    def _united(self, scope: Scope, found: Sequence[tuple[str, StepTimes]]) -> StepTimes:
-        """Return what was found of a scope's areas as one."""
-        if not scope.is_total:
-            return found[0][1] if found else NO_STEP_TIMES
-        some = [(area, one) for area, one in found if len(one.accts)]
-        if not some:
-            return NO_STEP_TIMES
-        accts = [self._translate(area, scope.pool, one.accts) for area, one in some]
-        return StepTimes(np.concatenate(accts), np.concatenate([one.times for _, one in some]))
+        return self._joined(scope, found, NO_STEP_TIMES)
 
     def _columns(self, area: str, day: int, documents: list[Document]) -> Columns:
         begin = start_of(self._areas[area].zone, day)

@@ -137,14 +137,13 @@ def total_scopes(config: Config, areas: Areas) -> list[Scope]:
         local = zone(game.timezone or config.timezone)
         if own:
             result.append(_total(own, local))
-        for plat in sorted({area.plat for area in own}):
-            some = [area for area in own if area.plat == plat]
+        parts = [("plat", plat) for plat in sorted({area.plat for area in own})]
+        parts += [("united", united) for united in sorted({area.united for area in own} - {""})]
+        for kind, part in parts:
+            some = [area for area in own if getattr(area, kind) == part]
             same_as = stem_of("game", name) if len(some) == len(own) else ""
-            result.append(replace(_total(some, local), kind="plat", plat=plat, same_as=same_as))
-        for united in sorted({area.united for area in own} - {""}):
-            some = [area for area in own if area.united == united]
-            same_as = stem_of("game", name) if len(some) == len(own) else ""
-            result.append(replace(_total(some, local), kind="united", united=united, same_as=same_as))
+            fields: dict[str, Any] = {"kind": kind, kind: part}
+            result.append(replace(_total(some, local), same_as=same_as, **fields))
     return result
 
 
