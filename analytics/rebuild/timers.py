@@ -20,8 +20,7 @@ from analytics.rebuild.queue import Behind, wait_for
 from analytics.runtime.nodes import readers
 from analytics.runtime.timers.by_hand import by_hand
 from analytics.runtime.timers.collections import written
-from analytics.runtime.timers.documents import public
-from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.documents import Now, public
 from analytics.runtime.timers.position import NODE
 from analytics.runtime.timers.schedule import TOTALS_REST
 from analytics.runtime.timers.wanted import Wanted

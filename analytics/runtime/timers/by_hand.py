@@ -8,18 +8,16 @@ It works beside the node: each write is on condition of the version that was rea
 from collections.abc import Iterable, Iterator, Mapping
 
 from analytics.broker.clients import Publisher
-from analytics.config import Config, areas, catalogue, funnels, segments
-from analytics.core.funnels import steps_of_bolt
+from analytics.config import Config, catalogue, segments
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.collections import collections_of, indexed
+from analytics.runtime.timers.documents import Now
 from analytics.runtime.timers.facts import FactsReader
-from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.game_run import GameComputer
 from analytics.runtime.timers.planner import spans
 from analytics.runtime.timers.planning import Plan, of_spans
-from analytics.runtime.timers.rules import session_rule, tiers, timers_of
-from analytics.runtime.timers.run import Run
-from analytics.runtime.timers.scopes import Scope, all_scopes, divided
-from analytics.runtime.timers.starts import Starts
+from analytics.runtime.timers.rules import timers_of
+from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.strays import FEW, Strays
 from analytics.runtime.timers.totals import Totals
 from analytics.runtime.timers.wanted import Wanted
@@ -43,17 +41,11 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
     Raises:
         Unavailable: the store does not answer.
     """
-    claimed, bolts, timers = areas(config), catalogue(config), timers_of(config)
+    bolts, timers = catalogue(config), timers_of(config)
     session = f"by-hand-{new_session()}"
-    steps = steps_of_bolt(funnels(config))
-    facts = FactsReader(store, claimed, segments(config), tiers(config), session_rule(config), steps)
-    starts = Starts(store, claimed)
-    scopes = all_scopes(config, claimed)
     store.ensure_indexes(indexed(bolts))
-    run = Run(
-        store, Outlet(publisher, session), facts, starts, timers,
-        run=session, now=now, max_bytes=int(config.timers.max_known_mb * (1 << 20)),
-    )  # fmt: skip
+    games = GameComputer(config, store, Outlet(publisher, session), timers, None, now)
+    scopes, starts, run = games.scopes, games.starts, games.new_run(run=session)
     moved: set[str] = set()
     if START in wanted.timers:
         ids = [scope.area for scope in scopes if not scope.is_total and wanted.includes(scope)]
@@ -61,17 +53,16 @@ def by_hand(config: Config, store: Store, publisher: Publisher, wanted: Wanted, 
             moved |= run.write_starts(due, {})
         run.done.computed[START] = len(ids)
     found: dict[Scope, tuple[int, int]] = {}
-    every_scope = [*scopes, *divided(scopes, segments(config))]
-    for plan in _plans(facts, every_scope, timers, wanted, moved, now, found):
+    for plan in _plans(games.facts, games.every_scope, timers, wanted, moved, now, found):
         run.work(plan)
-    strays = Strays(store, claimed, scopes, segments(config), facts, starts, wanted, found, now, timers)
+    strays = Strays(store, games, segments(config), wanted, found, now, timers)
     for name in wanted.timers:
         for collection in collections_of(name, bolts) if name != ROLLUP else ():
             strays.remove(name, collection)
     # They are sums of what is right by now.
-    games = sorted({scope.game for scope in scopes if wanted.includes(scope)})
-    totals = Totals(store, rollups(bolts.values()), claimed, scopes, run.writer, now)
-    _roll_up(totals, store, games, wanted, run.done)
+    whole = sorted({scope.game for scope in scopes if wanted.includes(scope)})
+    totals = Totals(store, rollups(bolts.values()), games.areas, scopes, run.writer, now)
+    _roll_up(totals, store, whole, wanted, run.done)
     run.done.removed.update(strays.removed)
     run.done.kept.update(strays.kept)
     run.done.spared.update(strays.spared)

@@ -12,9 +12,9 @@ from analytics.config import Config, areas, funnels, segments
 from analytics.core.funnels import steps_of_bolt
 from analytics.runtime.outlet import Outlet, new_session
 from analytics.runtime.timers.dirty import Dirty
+from analytics.runtime.timers.documents import Now
 from analytics.runtime.timers.facts import FactsReader
 from analytics.runtime.timers.game_requests import GameAnswer, GameRequest
-from analytics.runtime.timers.moment import Now
 from analytics.runtime.timers.planner import Planner
 from analytics.runtime.timers.planning import days_of_areas
 from analytics.runtime.timers.position import Overtaken, TimersPosition
@@ -31,7 +31,7 @@ class GameComputer:
     """Computes the documents of timer bolts from facts that it keeps.
 
     Args:
-        check: raises Overtaken if another instance is at work.
+        check: see :class:`~analytics.runtime.timers.run.Run`.
         now: the clock, in Unix seconds.
     """
 
@@ -41,15 +41,16 @@ class GameComputer:
         store: Store,
         outlet: Outlet,
         timers: Mapping[str, Timer],
-        check: Callable[[], None],
+        check: Callable[[], None] | None,
         now: Now,
     ) -> None:
         self.areas = areas(config)
         self.scopes = all_scopes(config, self.areas)
         of_segments, steps = segments(config), steps_of_bolt(funnels(config))
+        self.every_scope = [*self.scopes, *divided(self.scopes, of_segments)]
         self.facts = FactsReader(store, self.areas, of_segments, tiers(config), session_rule(config), steps)
         self.starts = Starts(store, self.areas)
-        self._planner = Planner(self.facts, [*self.scopes, *divided(self.scopes, of_segments)], timers)
+        self._planner = Planner(self.facts, self.every_scope, timers)
         self.games = self._planner.games
         self.new_run = partial(
             Run, store, outlet, self.facts, self.starts, timers,

@@ -16,8 +16,8 @@ import gevent
 
 from analytics.errors import AnalyticsError
 from analytics.runtime.outlet import Outlet
+from analytics.runtime.timers.documents import Now, moment
 from analytics.runtime.timers.facts import FactsReader, Needs
-from analytics.runtime.timers.moment import Now, moment
 from analytics.runtime.timers.planning import Plan, Work, chunks, groups, needs, spans_needed
 from analytics.runtime.timers.scopes import Scope
 from analytics.runtime.timers.starts import Start, Starts

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from analytics.core.areas import Areas
 from analytics.core.periods import dates
 from analytics.runtime.horizons import Horizons
-from analytics.runtime.timers.documents import public
-from analytics.runtime.timers.moment import Now, moment
+from analytics.runtime.timers.documents import Now, moment, public
 from analytics.runtime.timers.scopes import Scope, day_of
 from analytics.store import Store
 from analytics.store.store import Document, is_version

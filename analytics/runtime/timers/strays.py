@@ -12,14 +12,12 @@ from typing import Any
 
 import gevent
 
-from analytics.core.areas import Areas
 from analytics.core.segments import Segments
 from analytics.runtime.timers.collections import collections_of
-from analytics.runtime.timers.facts import FactsReader
-from analytics.runtime.timers.moment import Now
+from analytics.runtime.timers.documents import Now
+from analytics.runtime.timers.game_run import GameComputer
 from analytics.runtime.timers.planner import spans
 from analytics.runtime.timers.scopes import Scope, day_of, suffixes
-from analytics.runtime.timers.starts import Starts
 from analytics.runtime.timers.wanted import Wanted
 from analytics.store import Store
 from analytics.store.store import DIVIDED, TOTAL, is_divided, is_total
@@ -65,6 +63,7 @@ class Strays:
         spared: per collection, how many were left alone as they are many: the facts may be missing, not the documents wrong.
 
     Args:
+        games: what has computed the documents.
         found: the first and last day of each scope that has facts, as they were before the documents were computed.
         timers: the timer bolts that the configuration has.
     """
@@ -72,22 +71,19 @@ class Strays:
     def __init__(
         self,
         store: Store,
-        areas: Areas,
-        scopes: Iterable[Scope],
+        games: GameComputer,
         segments: Segments,
-        facts: FactsReader,
-        starts: Starts,
         wanted: Wanted,
         found: Mapping[Scope, Span],
         now: Now,
         timers: Container[str],
     ) -> None:
         self._store = store
-        self._areas = areas
-        self._scopes = {scope.stem: scope for scope in scopes}
+        self._areas = games.areas
+        self._scopes = {scope.stem: scope for scope in games.scopes}
         self._suffixes = _declared(segments)
-        self._facts = facts
-        self._starts = starts
+        self._facts = games.facts
+        self._starts = games.starts
         self._wanted = wanted
         self._spans = found
         self._now = now

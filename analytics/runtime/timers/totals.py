@@ -21,7 +21,7 @@ from analytics.core.areas import Areas
 from analytics.core.bolt import joined
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.runtime.horizons import Horizons
-from analytics.runtime.timers.moment import Now, moment
+from analytics.runtime.timers.documents import Now, moment
 from analytics.runtime.timers.scopes import Scope, day_of, start_of
 from analytics.runtime.timers.writing import Changes, TimerWriter
 from analytics.store import Store
