@@ -317,4 +317,4 @@ def _move_timers(store: Store, log: str, heads: dict[str, Head]) -> None:
     position = TimersPosition(store, f"handover-{time.time_ns():x}")
     saved = position.load()
     if heads and saved.now and not saved.run:
-        position.finish(log, heads, saved.now, saved.segments, saved.rules)
+        position.finish(log, heads, saved.now, saved.rules)

@@ -210,7 +210,7 @@ def test_a_task_that_was_taken_for_dead_writes_nothing_that_is_old(tmp_path: Pat
         answer = compute_game(life.config, life.store, request, Clock.time)
         assert answer.changed
         life.position.went_on(answer.version)
-        life.position.finish("log", {}, Clock.now)
+        life.position.finish("log", {}, Clock.now, {})
 
     frozen = SteppedStore(life.store)
     frozen.at, frozen.event = ("activeday", 1), wake_later

@@ -29,7 +29,6 @@ class Saved:
         run: the run that is under way, or ended half-way; "" if none is.
         version: of the stored document, 0 if there is none.
         layout: see ``LAYOUT``.
-        segments: the configuration's segments by which documents are divided: see :func:`~analytics.runtime.timers.assigned.described`.
         rules: those by which documents were counted: see :func:`~analytics.runtime.timers.rules.rules`.
     """
 
@@ -39,7 +38,6 @@ class Saved:
     run: str = ""
     version: int = 0
     layout: int = LAYOUT
-    segments: str = ""
     rules: dict[str, str] = field(default_factory=dict)
 
 
@@ -63,9 +61,10 @@ class TimersPosition:
         self.saved = Saved()
         if found is not None:
             heads = {topic: Head(*head) for topic, *head in found["topics"]}
+            # Earlier versions kept segments beside the other rules.
+            rules = {"segments": found.get("segments", ""), **found.get("rules", {})}
             self.saved = Saved(
-                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0),
-                found.get("segments", ""), found.get("rules", {}),
+                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0), rules
             )  # fmt: skip
         return self.saved
 
@@ -78,17 +77,10 @@ class TimersPosition:
         saved = self.saved
         self._write(replace(saved, run=run, version=saved.version + 1))
 
-    def finish(
-        self,
-        log: str,
-        heads: dict[str, Head],
-        now: int,
-        segments: str = "",
-        rules: dict[str, str] | None = None,
-    ) -> None:
+    def finish(self, log: str, heads: dict[str, Head], now: int, rules: dict[str, str]) -> None:
         """Write that everything through ``heads`` and ``now`` is in the documents. Raise Overtaken as above."""
         version = self.saved.version + 1
-        self._write(Saved(log, heads, now, "", version, segments=segments, rules=rules or {}))
+        self._write(Saved(log, heads, now, "", version, rules=rules))
 
     def check(self) -> None:
         """Raise Overtaken if another instance has written since."""
@@ -106,7 +98,6 @@ class TimersPosition:
             "topics": [[topic, *_plain(head)] for topic, head in new.heads.items()],
             "now": new.now,
             "layout": new.layout,
-            "segments": new.segments,
             "rules": new.rules,
             "by": self._me,
             "_v": new.version,

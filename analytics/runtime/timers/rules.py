@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from analytics.config import Config, funnels
+from analytics.config import Config, funnels, segments
 from analytics.core.areas import Areas
+from analytics.runtime.timers.assigned import described
 from analytics.timers import TIMERS
 from analytics.timers.facts import TIERS
 from analytics.timers.funnel import funnel, funnel_of
@@ -11,6 +12,9 @@ from analytics.timers.lifecycle import lifecycle, lifecycle_after
 from analytics.timers.payers import payers
 from analytics.timers.sessions import sessionday
 from analytics.timers.timer import Timer
+
+SEGMENTS, UNITED = "segments", "united"
+"""Among the rules: what divides accts, and which areas are united."""
 
 
 def timers_of(config: Config) -> Mapping[str, Timer]:
@@ -36,19 +40,17 @@ def session_rule(config: Config) -> tuple[int, int]:
     return round(60 * config.timers.session_gap_minutes), round(3600 * config.timers.session_limit_hours)
 
 
-def rules(config: Config) -> dict[str, str]:
-    """Return, by timer bolt, a text that changes with the rules that its documents depend on."""
+def rules(config: Config, areas: Areas) -> dict[str, str]:
+    """Return, by timer bolt, a text that changes with the rules that its documents depend on; and the same of segments and united areas,
+    "" where there are none."""
     others = sorted((game, bounds) for game, bounds in tiers(config).items() if bounds != TIERS)
     configured = [(one.name, one.steps, one.within) for one in funnels(config)]
+    united = sorted((area.game, area.united, area.id) for area in areas.values() if area.united)
     return {
         lifecycle.name: f"absent_days {config.timers.absent_days}",
         payers.name: f"tiers {others}",
         sessionday.name: "gap {} limit {}".format(*session_rule(config)),
         **({funnel.name: f"funnels {configured}"} if configured else {}),
+        SEGMENTS: described(segments(config)),
+        UNITED: repr(united) if united else "",
     }
-
-
-def united(areas: Areas) -> str:
-    """Return a text that changes with what united areas consist of; "" where there are none."""
-    parts = sorted((area.game, area.united, area.id) for area in areas.values() if area.united)
-    return repr(parts) if parts else ""

@@ -6,14 +6,13 @@ from analytics.broker.wire import Head
 from analytics.config import Config, segments
 from analytics.core.periods import Zone
 from analytics.runtime.outlet import Outlet
-from analytics.runtime.timers.assigned import described
 from analytics.runtime.timers.dirty import Dirty
 from analytics.runtime.timers.documents import SKEW_SECONDS, Now
 from analytics.runtime.timers.game_requests import GameRequest, fingerprint
 from analytics.runtime.timers.game_run import GameComputer
 from analytics.runtime.timers.large_games import LargeGames
 from analytics.runtime.timers.position import TimersPosition
-from analytics.runtime.timers.rules import rules, united
+from analytics.runtime.timers.rules import SEGMENTS, UNITED, rules
 from analytics.runtime.timers.run import GameTooLarge, Run
 from analytics.runtime.timers.scopes import next_boundary
 from analytics.runtime.timers.strays import remove_all, remove_undeclared, remove_united
@@ -23,9 +22,6 @@ from analytics.store import Store
 from analytics.timers import TIMERS
 from analytics.timers.rollup import Rollup
 from analytics.timers.timer import Timer
-
-UNITED = "united"
-"""Under what the saved position has, among the rules, which areas are united."""
 
 
 class Updater:
@@ -53,10 +49,9 @@ class Updater:
         self._rollups = rollups
         self._now = now
         self._segments = segments(config)
-        self._rules = rules(config)
         self._fingerprint = fingerprint(config)
         self._games = GameComputer(config, store, outlet, timers, position.check, now)
-        self._united = united(self._games.areas)
+        self._rules = rules(config, self._games.areas)
         self._boundary = 0
         self.again = False
         self.large = LargeGames(config, store)
@@ -73,18 +68,11 @@ class Updater:
         self._games.forget()
 
     def is_due(self) -> bool:
-        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or segments, rules or united areas are others."""
+        """Return whether there is work that no change reports: a day has begun, a run ended half-way, or rules are others."""
         now = self._now()
         # The clock was corrected: what has begun or ended by it has not.
         went_back = now < self._position.saved.now - SKEW_SECONDS
-        return (
-            self.again
-            or now >= self._boundary
-            or went_back
-            or self._are_others()
-            or self._are_united_otherwise()
-            or bool(self._other_rules())
-        )
+        return self.again or now >= self._boundary or went_back or bool(self._other_rules())
 
     def update(self, run: str, dirty: Dirty, log: str, heads: dict[str, Head]) -> tuple[Done, float]:
         """Bring up to date what is ``dirty``; return what was done, and the seconds that totals took of it.
@@ -99,11 +87,15 @@ class Updater:
         """
         now = int(self._now())
         saved = self._position.saved
-        others, ruled, merged = self._are_others(), self._other_rules(), self._are_united_otherwise()
-        due = bool(others or ruled or merged or self.again or now >= self._boundary or now < saved.now)
+        other = self._other_rules()
+        others, merged, ruled = SEGMENTS in other, UNITED in other, other - {SEGMENTS, UNITED}
+        due = bool(other or self.again or now >= self._boundary or now < saved.now)
         again = self.again or bool(saved.run)
         runner = self._games.new_run(run=run, again=again, most_bytes=self.large.most_bytes)
-        totals = self._totals(runner)
+        totals = Totals(
+            self._store, self._rollups, self._games.areas, self._games.scopes, runner.writer, self._now,
+            self._position.check,
+        )  # fmt: skip
         for kind, area, day in dirty.days:
             self._games.facts.forget(kind, area, day)
         if dirty.everything:
@@ -124,24 +116,10 @@ class Updater:
                 remove_undeclared(self._store, self._games.scopes, self._segments, self._position.check)
             remove_all(self._store, ruled - self._rules.keys(), self._position.check)
             self._roll_up(totals, dirty, saved.now, now, dirty.everything or merged)
-        self._position.finish(
-            log, heads, now, described(self._segments), self._rules | {UNITED: self._united}
-        )
+        self._position.finish(log, heads, now, self._rules)
         self._boundary = next_boundary(self._zones(), now)
         self.again = False
         return runner.done, totals.seconds
-
-    def _totals(self, runner: Run) -> Totals:
-        games = self._games
-        return Totals(
-            self._store,
-            self._rollups,
-            games.areas,
-            games.scopes,
-            runner.writer,
-            self._now,
-            self._position.check,
-        )
 
     def _bring_up_to_date(self, runner: Run, request: GameRequest, dirty: Dirty) -> Iterator[set[int]]:
         """Bring a game up to date, here or elsewhere; yield the days of which the figures of areas may have changed."""
@@ -162,18 +140,13 @@ class Updater:
     def _zones(self) -> set[Zone]:
         return {zone for scope in self._games.scopes for zone in (*scope.zones, scope.zone)}
 
-    def _are_others(self) -> bool:
-        """Return whether the documents were computed with other segments than the configuration has."""
-        return self._position.saved.segments != described(self._segments)
-
     def _other_rules(self) -> set[str]:
-        """Return the timer bolts whose documents were computed by other rules than the configuration has, or that it has no more."""
+        """Return the rules that documents were computed by and that are others now: those of timer bolts, some of which may be gone,
+        ``SEGMENTS`` and ``UNITED``."""
         saved = self._position.saved.rules
-        return {name for name in TIMERS if saved.get(name) != self._rules.get(name)}
-
-    def _are_united_otherwise(self) -> bool:
-        """Return whether united areas consist of other areas than when their documents were computed."""
-        return self._position.saved.rules.get(UNITED, "") != self._united
+        return {
+            name for name in (*TIMERS, SEGMENTS, UNITED) if saved.get(name, "") != self._rules.get(name, "")
+        }
 
     def _roll_up(self, totals: Totals, dirty: Dirty, before: int, now: int, everything: bool) -> None:
         """Bring the totals up to date: of what has changed, and of days that have ended since ``before``; or ``everything``."""
