@@ -162,13 +162,11 @@ class _Backup:
         if name.name.endswith(DRAFTS):
             return
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            file = path.open("rb")
         except FileNotFoundError:
             return
-        try:
-            self._copy_open(name, fd)
-        finally:
-            os.close(fd)
+        with file:
+            self._copy_open(name, file.fileno())
 
     def _copy_open(self, name: Path, fd: int) -> None:
         """Copy what an open file has now."""
@@ -193,12 +191,9 @@ class _Backup:
         copy = target.with_suffix(".copy")
         with closing(sqlite3.connect(self._data / name)) as theirs, closing(sqlite3.connect(copy)) as ours:
             theirs.backup(ours)
-        fd = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            self._copy_open(name, fd)
-        finally:
-            os.close(fd)
+        with copy.open("rb") as file:
             copy.unlink()
+            self._copy_open(name, file.fileno())
 
     def _target(self, name: Path) -> Path:
         target = self._folder / DATA / name

@@ -86,15 +86,3 @@ class Intervals:
 
     def __repr__(self) -> str:
         return f"Intervals({list(self)!r})"
-
-    def count(self) -> int:
-        """Return how many integers the set holds."""
-        return sum(self._lasts) - sum(self._firsts) + len(self._firsts)
-
-    def last(self) -> int:
-        """Return the greatest integer, 0 where there is none."""
-        return self._lasts[-1] if self._lasts else 0
-
-    def gaps(self) -> int:
-        """Return how many intervals the set is kept as."""
-        return len(self._firsts)

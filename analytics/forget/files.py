@@ -5,9 +5,10 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, BinaryIO, cast
 
 import msgspec
 
@@ -71,18 +72,24 @@ def would_change(path: Path, change: Change) -> bool:
 
 def rewrite(path: Path, change: Change) -> None:
     """Replace a file durably by what ``change`` makes of it."""
-    status = path.stat()
-    beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as raw:
-        os.fchmod(raw.fileno(), status.st_mode & 0o7777)
+    with replacing(path, path.with_name(f".{path.name}.new")) as raw:
         packed = gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) if path.suffix == ".gz" else None
         file = cast(IO[bytes], packed or raw)
         for block in blocks(path):
             file.write(change(block))
         if packed is not None:
             packed.close()
-        raw.flush()
-        os.fsync(raw.fileno())
+
+
+@contextmanager
+def replacing(path: Path, beside: Path) -> Iterator[BinaryIO]:
+    """Yield a file, ``beside``, that durably takes the place of ``path`` once it is written, with its mode and times."""
+    status = path.stat()
+    with beside.open("wb") as file:
+        os.fchmod(file.fileno(), status.st_mode & 0o7777)
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
     os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))  # what is old is deleted by these times
     beside.replace(path)
     sync_folder(path.parent)

@@ -1,6 +1,5 @@
 """The Queue's messages with pseudonyms, under the same numbers and with new checksums."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from analytics.core.bolt import Bolt
 from analytics.core.schema import GAMELOG
 from analytics.core.tuples import UNDECODABLE
 from analytics.forget.fields import AcctFields
+from analytics.forget.files import replacing
 from analytics.spouts.renaming import Renaming
-from analytics.system.files import sync_folder
 
 _OF_SPOUTS = ("payment", "syncuser")
 
@@ -56,10 +55,7 @@ def would_change(path: Path, change: QueueChange) -> bool:
 
 def rewrite(path: Path, change: QueueChange) -> None:
     """Replace a segment durably. Raise LogError where it is damaged."""
-    status = path.stat()
-    beside = path.with_suffix(".new")  # which the broker deletes, where it stays
-    with beside.open("wb") as file:
-        os.fchmod(file.fileno(), status.st_mode & 0o7777)
+    with replacing(path, path.with_suffix(".new")) as file:  # which the broker deletes, where it stays
         for record, pairs in _records(path, change):
             header = record.header
             if isinstance(header, Entry):
@@ -70,11 +66,6 @@ def rewrite(path: Path, change: QueueChange) -> None:
                 header = msgspec.structs.replace(header, parts=parts)
             file.write(encode_record(record.seq, header))
             file.writelines(new for _, new in pairs)
-        file.flush()
-        os.fsync(file.fileno())
-    os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))
-    beside.replace(path)
-    sync_folder(path.parent)
 
 
 def _records(path: Path, change: QueueChange) -> Iterator[tuple[Record, list[tuple[bytes, bytes]]]]:

@@ -23,9 +23,10 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.engine_progress import EngineProgress
 from analytics.runtime.exclusion_notes import SEVERAL, ExclusionNotes
 from analytics.runtime.nodes import readers
+from analytics.runtime.position_notes import PositionNotes
 from analytics.runtime.rate_notes import RateNotes
 from analytics.spouts.ends import journal_folders
-from analytics.store import POSITIONS, Store, Write
+from analytics.store import Store
 
 _JOURNAL = re.compile(r"(gamelog|payment|syncuser)_(\d{8})\d{4}(-\d+)?\.txt(\.gz)?")
 PATIENCE = 3.0
@@ -47,15 +48,11 @@ class Declarations:
         self._excluded = ExclusionNotes(config, store)
         self._rates = RateNotes(config, store)
         self._store = store
+        self._notes = PositionNotes(store, "declared", Declared)
 
     def load(self) -> dict[str, Declared]:
         """Return the notes that there are, by bolt. Raise Unavailable where the store does not answer."""
-        found = self._store.load(POSITIONS, [_id(bolt) for bolt in self._own])
-        return {
-            bolt: Declared(one["declaration"], one["since"])
-            for bolt in self._own
-            if (one := found.get(_id(bolt))) is not None
-        }
+        return self._notes.load(self._own)
 
     def changed(self, bolts: Collection[str]) -> set[str]:
         """Return those of ``bolts`` whose documents were counted by another declaration, with other accts excluded, or at other rates.
@@ -84,23 +81,16 @@ class Declarations:
             noted = known.get(name)
             if noted is None:
                 since = 0 if self._is_complete(bolt, refill) else int(time.time())
-                self._write(name, since, expected=0)
+                self._notes.save({name: Declared(self._own[name], since)}, expected=0)
             elif noted.declaration != self._own[name]:
                 is_first = not any(self._store.find(name, batch=1))
-                self._write(name, noted.since, declaration=self._own[name] if is_first else SEVERAL)
+                self._notes.save({name: Declared(self._own[name] if is_first else SEVERAL, noted.since)})
 
     def note_rebuilt(self, bolts: Collection[str]) -> None:
         """Note that the documents of these bolts say all that the journals hold, by their declarations."""
         self._excluded.note_rebuilt(bolts)
         self._rates.note_rebuilt(bolts)
-        for name in bolts:
-            if name in self._own:
-                self._write(name, 0)
-
-    def _write(self, bolt: str, since: int, expected: int | None = None, declaration: str = "") -> None:
-        """Write a note; with ``expected`` 0 only where there is none. ``declaration``: another than the bolt's."""
-        note = {"declaration": declaration or self._own[bolt], "since": since, "_v": 1}
-        self._store.write(POSITIONS, [Write(_id(bolt), note, expected)])
+        self._notes.save({name: Declared(self._own[name], 0) for name in bolts if name in self._own})
 
     def disagreements(self, config: Config) -> Iterator[str]:
         """Yield, a sentence for each bolt that runs here, what its documents lack or say otherwise, and what to do.
@@ -185,7 +175,3 @@ def _spouts(bolts: Catalogue, name: str) -> set[str]:
 
 def _shown(days: list[date]) -> str:
     return f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-
-
-def _id(bolt: str) -> str:
-    return f"declared:{bolt}"

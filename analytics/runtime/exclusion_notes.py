@@ -12,7 +12,8 @@ import msgspec
 
 from analytics.config import Config
 from analytics.config.excluded import exclusions
-from analytics.store import POSITIONS, Store, Write
+from analytics.runtime.position_notes import PositionNotes
+from analytics.store import Store
 
 SEVERAL = "several"
 """Documents are of more than one exclusion."""
@@ -21,12 +22,19 @@ Games = dict[str, str]
 """Per game that excludes accts, a fingerprint of which, or ``SEVERAL``."""
 
 
+class ExclusionNote(msgspec.Struct, frozen=True):
+    """What a bolt's documents were counted without."""
+
+    games: Games = {}
+
+
 class ExclusionNotes:
     """The notes of what documents were counted without."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
+        self._notes = PositionNotes(store, "excluded", ExclusionNote)
         self._now: Games = {
             game: sha256(msgspec.json.encode((sorted(one.accts), sorted(one.patterns)))).hexdigest()[:16]
             for game, one in exclusions(config).items()
@@ -60,26 +68,19 @@ class ExclusionNotes:
                 games[game] = self._now.get(game, "") if is_first else SEVERAL
             games = {game: one for game, one in games.items() if one}
             if games != noted:
-                self._write(bolt, games)
+                self._notes.save({bolt: ExclusionNote(games)})
 
     def note_rebuilt(self, bolts: Collection[str]) -> None:
         """Note that the documents of these bolts are counted as the configuration says now."""
         for bolt, noted in self._load(bolts).items():
             if self._differing(noted):
-                self._write(bolt, self._now)
+                self._notes.save({bolt: ExclusionNote(self._now)})
 
     def _load(self, bolts: Iterable[str]) -> dict[str, Games]:
         bolts = list(bolts)
-        found = self._store.load(POSITIONS, [_id(bolt) for bolt in bolts])
-        return {bolt: found.get(_id(bolt), {}).get("games", {}) for bolt in bolts}
+        found = self._notes.load(bolts)
+        return {bolt: found.get(bolt, ExclusionNote()).games for bolt in bolts}
 
     def _differing(self, noted: Games) -> list[str]:
         """Return the configured games of which accts are excluded that were not, or the other way round."""
         return [game for game in self._config.games if noted.get(game) != self._now.get(game)]
-
-    def _write(self, bolt: str, games: Games) -> None:
-        self._store.write(POSITIONS, [Write(_id(bolt), {"games": games, "_v": 1}, None)])
-
-
-def _id(bolt: str) -> str:
-    return f"excluded:{bolt}"

@@ -6,15 +6,28 @@ is dropped, and stays when the configuration keeps documents for longer, or for 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import msgspec
+
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.periods import Zone
-from analytics.store import POSITIONS, Store, Write
+from analytics.runtime.position_notes import PositionNotes
+from analytics.store import Store
 
 DAY = 86_400
 
 SLACK_DAYS = 5
 """How far the clocks of a writer and of the node ``timers`` may be apart."""
+
+
+class DropNote(msgspec.Struct, frozen=True):
+    """A time (Unix seconds) in the first period of a collection that is kept."""
+
+    until: int
+
+
+def _notes(store: Store) -> PositionNotes[DropNote]:
+    return PositionNotes(store, "dropped", DropNote)
 
 
 class Horizons:
@@ -26,8 +39,7 @@ class Horizons:
     @classmethod
     def load(cls, store: Store, bolts: Iterable[str]) -> "Horizons":
         """Return those of some collections. Raise Unavailable where the store does not answer."""
-        ids = {_id(bolt): bolt for bolt in bolts}
-        return cls({ids[id_]: note["until"] for id_, note in store.load(POSITIONS, list(ids)).items()})
+        return cls({bolt: note.until for bolt, note in _notes(store).load(bolts).items()})
 
     def first(self, bolt: Bolt, zone: Zone) -> int:
         """Return the start of the first period of a zone whose documents are kept; 0: none was dropped."""
@@ -46,7 +58,7 @@ class Horizons:
     def move(self, store: Store, bolt: str, until: int) -> None:
         """Note that documents may be dropped up to a time, unless later ones may."""
         if until > self.until.get(bolt, 0):
-            store.write(POSITIONS, [Write(_id(bolt), {"until": until, "_v": 1}, None)])
+            _notes(store).save({bolt: DropNote(until)})
             self.until[bolt] = until
 
 
@@ -74,7 +86,3 @@ class KeptPeriods:
         """As declared."""
         horizons = Horizons.load(self._store, [bolt.name])
         return {key for key in keys if key[1] < horizons.first(bolt, self._areas[key[0]].zone)}
-
-
-def _id(bolt: str) -> str:
-    return f"dropped:{bolt}"

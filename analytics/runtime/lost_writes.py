@@ -21,7 +21,8 @@ import msgspec
 from analytics.broker.wire import BrokerState, Head
 from analytics.core.writing import LostWrites, Written
 from analytics.errors import AnalyticsError
-from analytics.store import POSITIONS, Document, Store, Write
+from analytics.runtime.position_notes import PositionNotes
+from analytics.store import Document, Store
 
 NOTHING = Head(0, 0, 0)
 EXPIRY_SECONDS = 86_400.0
@@ -122,31 +123,8 @@ def _included(documents: Iterable[Document | None], log: str) -> Numbers:
     return lowest
 
 
-class Losses:
+class Losses(PositionNotes[LossNote]):
     """The notes of some bolts."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def load(self, bolts: Iterable[str]) -> dict[str, LossNote]:
-        """Return the notes that there are, by bolt."""
-        names = {_id(bolt): bolt for bolt in bolts}
-        found = self._store.load(POSITIONS, list(names))
-        return {
-            names[id_]: msgspec.convert({key: one[key] for key in LossNote.__struct_fields__}, LossNote)
-            for id_, one in found.items()
-        }
-
-    def save(self, losses: Mapping[str, LossNote]) -> None:
-        """Write notes, whatever was noted before."""
-        writes = [Write(_id(bolt), msgspec.to_builtins(loss), None) for bolt, loss in losses.items()]
-        if writes:
-            self._store.write(POSITIONS, writes)
-
-    def remove(self, bolts: Iterable[str]) -> None:
-        """Remove notes, where there are any."""
-        self._store.delete(POSITIONS, [_id(bolt) for bolt in bolts])
-
-
-def _id(bolt: str) -> str:
-    return f"lost_writes:{bolt}"
+        super().__init__(store, "lost_writes", LossNote)

@@ -10,15 +10,15 @@ payments are in another currency. With such payments, rates that are gone would 
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from analytics.config import Config, Game, areas, catalogue
 from analytics.errors import ConfigError
+from analytics.runtime.position_notes import PositionNotes
 from analytics.spouts.ends import journal_folders
 from analytics.spouts.journaled_currencies import foreign_currency
-from analytics.store import POSITIONS, Store, Write
+from analytics.store import Store
 
 TOPIC = "payment"
 ALL_DAYS = "2000-01-01"
@@ -60,6 +60,7 @@ class RateNotes:
 
     def __init__(self, config: Config, store: Store) -> None:
         self._store = store
+        self._notes = PositionNotes(store, "rates", RateNote)
         self._config = config
         self._areas = areas(config)
         self._foreign: dict[str, str | None] = {}
@@ -158,15 +159,11 @@ class RateNotes:
         } | rated.area_currencies
 
     def _load(self) -> dict[str, RateNote]:
-        found = self._store.load(POSITIONS, [_id(game) for game in self._now])
-        return {
-            game: msgspec.convert({**found.get(_id(game), {})}, RateNote, strict=False) for game in self._now
-        }
+        return {game: RateNote() for game in self._now} | self._notes.load(self._now)
 
     def _write(self, game: str, noted: RateNote, note: RateNote) -> None:
         if note != noted:
-            document: dict[str, Any] = {**msgspec.to_builtins(note), "_v": 1}
-            self._store.write(POSITIONS, [Write(_id(game), document, None)])
+            self._notes.save({game: note})
 
     def _is_paid(self, game: str, since: str) -> bool:
         """Whether there are payments of a game since a day."""
@@ -198,7 +195,3 @@ def _first_difference(before: dict[str, str], after: dict[str, str]) -> str:
         if rates[0] != rates[1]:
             return day
     return ""
-
-
-def _id(game: str) -> str:
-    return f"rates:{game}"
