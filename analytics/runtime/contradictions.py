@@ -2,7 +2,6 @@
 at which rates payments are converted."""
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 import gevent.pool
@@ -93,19 +92,12 @@ def _of_scope(scope: Scope, store: Store) -> str:
 
 def _sample(scope: Scope, store: Store) -> Iterator[Document]:
     """Yield the oldest documents of a scope, and some of the seasons after them."""
-    game = scope.game if scope.is_total else None
+    area, game = (None, scope.game) if scope.is_total else (scope.area, None)
     for name in SAMPLED:
         since = None
         for _ in range(SEASONS):
-            found = next(
-                islice(
-                    store.find(
-                        scope.collection(name), area=scope.area or None, game=game, since=since, batch=1
-                    ),
-                    1,
-                ),
-                None,
-            )
+            documents = store.find(scope.collection(name), area=area, game=game, since=since, batch=1)
+            found = next(documents, None)
             if found is None or not isinstance(found.get("ts"), int):
                 break
             yield found

@@ -61,8 +61,7 @@ def drain(
     bolts = readers(config)
     with closing(Refill(config.broker, patience)) as refill:
         for _ in range(depth(bolts)):
-            look = _Goal(refill, ask, bolts)
-            _wait_for(look.missing, until, progress)
+            _wait_for(_missing(refill, ask, bolts), until, progress)
 
 
 def _drain_engine(
@@ -117,21 +116,18 @@ def behind(
     return result
 
 
-class _Goal:
-    """Compares the bolts' positions with the heads of the moment at which it was made."""
+def _missing(refill: Refill, ask: "_Asking", bolts: Mapping[str, list[str]]) -> Callable[[], dict[str, int]]:
+    """Return a function that returns what bolts have not counted yet of what is in the Queue now."""
+    goal = ask(refill.state)
 
-    def __init__(self, refill: Refill, ask: "_Asking", bolts: Mapping[str, list[str]]) -> None:
-        self._refill = refill
-        self._ask = ask
-        self._bolts = bolts
-        self._goal = ask(refill.state)
+    def missing() -> dict[str, int]:
+        nonlocal goal
+        now = ask(refill.state)
+        if now.log != goal.log:
+            goal = now  # the Queue was replaced; what the old one held can't be waited for
+        return behind(goal.heads, now.bolts, bolts)
 
-    def missing(self) -> dict[str, int]:
-        """Return what the bolts have not counted yet of what was in the Queue then."""
-        now = self._ask(self._refill.state)
-        if now.log != self._goal.log:
-            self._goal = now  # the Queue was replaced; what the old one held can't be waited for
-        return behind(self._goal.heads, now.bolts, self._bolts)
+    return missing
 
 
 def _on_its_way(registry: Registry, called: float) -> dict[str, int]:

@@ -16,6 +16,8 @@ from typing import Any
 import gevent
 
 NODE = "node"
+Write = Callable[[dict[str, str]], str]
+
 log = logging.getLogger(__name__)
 
 
@@ -40,7 +42,7 @@ def set_up(level: str, form: str = "text", nodes: Sequence[str] = ()) -> None:
         nodes: the nodes of this process.
     """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(FORMS[form]("+".join(nodes) or "-"))
+    handler.setFormatter(Form(FORMS[form], "+".join(nodes) or "-"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
@@ -54,12 +56,18 @@ class Form(logging.Formatter):
     """Writes a record's parts, in their order, each with its name: ``time level node module message``, and ``trace``.
 
     Args:
+        write: takes these parts; returns the record's line.
         nodes: who is said to speak where it is not known.
     """
 
-    def __init__(self, nodes: str) -> None:
+    def __init__(self, write: Write, nodes: str) -> None:
         super().__init__()
+        self._write = write
         self._nodes = nodes
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's line."""
+        return self._write(dict(self.parts(record)))
 
     def parts(self, record: logging.LogRecord) -> Iterator[tuple[str, str]]:
         """Yield the names and values."""
@@ -73,34 +81,24 @@ class Form(logging.Formatter):
             yield "trace", self.formatException(record.exc_info)
 
 
-class Text(Form):
-    """``2026-01-01T00:00:00.000Z level node module message``; a trace follows, each line indented."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line."""
-        parts = dict(self.parts(record))
-        trace = parts.pop("trace", "")
-        line = " ".join(parts.values()).replace("\n", " | ")
-        return line + ("\n    " + trace.replace("\n", "\n    ") if trace else "")
+def _text(parts: dict[str, str]) -> str:
+    """Return ``2026-01-01T00:00:00.000Z level node module message``; a trace follows, each line indented."""
+    trace = parts.pop("trace", "")
+    line = " ".join(parts.values()).replace("\n", " | ")
+    return line + ("\n    " + trace.replace("\n", "\n    ") if trace else "")
 
 
-class KeyValue(Form):
-    """``time=… level=info node=broker message="it is up"``: what is no plain word is quoted as in JSON."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line."""
-        return " ".join(f"{name}={_quoted(value)}" for name, value in self.parts(record))
+def _key_value(parts: dict[str, str]) -> str:
+    """Return ``time=… level=info node=broker message="it is up"``: what is no plain word is quoted as in JSON."""
+    return " ".join(f"{name}={_quoted(value)}" for name, value in parts.items())
 
 
-class Json(Form):
-    """One JSON object a line, all values of which are strings."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line."""
-        return json.dumps(dict(self.parts(record)), ensure_ascii=False)
+def _json(parts: dict[str, str]) -> str:
+    """Return one JSON object, all values of which are strings."""
+    return json.dumps(parts, ensure_ascii=False)
 
 
-FORMS: dict[str, type[Form]] = {"text": Text, "logfmt": KeyValue, "json": Json}
+FORMS: dict[str, Write] = {"text": _text, "logfmt": _key_value, "json": _json}
 
 
 def _quoted(value: str) -> str:

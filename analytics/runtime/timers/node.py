@@ -35,7 +35,6 @@ from analytics.store import Store, open_store
 from analytics.system.tasks import TaskGroup
 from analytics.timers import READ_BY_TIMERS, READ_BY_TOTALS
 from analytics.timers.rollup import rollups
-from analytics.timers.timer import Timer
 
 RETRY_SECONDS = 1.0
 LOOK_SECONDS = 0.1
@@ -64,12 +63,10 @@ class Timers(Node):
     name = NODE
     role = "bolts"
 
-    def __init__(
-        self, config: Config, now: Callable[[], float] = time.time, timers: Mapping[str, Timer] | None = None
-    ) -> None:
+    def __init__(self, config: Config, now: Callable[[], float] = time.time) -> None:
         self._config = config
         self._now = now
-        self._timers = timers or timers_of(config)
+        self._timers = timers_of(config)
         self._schedule = Schedule(config.timers.every_seconds)
         self._made = _Runs()
         self._error = ""
