@@ -94,7 +94,11 @@ def balance(
             for fault in _faults_of_spout(one, spouts[one.name])
         ),
         *_faults_of_queue(broker, of_spouts),
-        *(fault for one in of_bolts for fault in _faults_of_bolt(one)),
+        *(
+            f"{one.bolt}: accounted for {one.accounted} records of {one.topic}, which holds {-one.lag} fewer"
+            for one in of_bolts
+            if one.lag < 0
+        ),
     ]
     topics = {topic: head.records for topic, head in sorted(broker.heads.items())}
     return Balance(of_spouts, topics, of_bolts, faults)
@@ -198,8 +202,3 @@ def _faults_of_queue(broker: BrokerState, spouts: Iterable[SpoutBalance]) -> Ite
             f"broker: the filter accepted {accepted} records, but the Queue numbers {queued} on the spouts' topics; "
             "was data/queue or data/filter removed?"
         )
-
-
-def _faults_of_bolt(one: BoltBalance) -> Iterable[str]:
-    if one.lag < 0:
-        yield f"{one.bolt}: accounted for {one.accounted} records of {one.topic}, which holds {-one.lag} fewer"

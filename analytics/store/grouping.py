@@ -24,11 +24,6 @@ def highest(most: int) -> list[Document]:
     return [{"$sort": {"s0": -1, "_id": 1}}, {"$limit": most}] if most else []
 
 
-def count_starts() -> Document:
-    """Return the stage that counts the documents with each ``ts``."""
-    return {"$group": {"_id": "$ts", "count": {"$sum": 1}}}
-
-
 def in_steps(
     count: Callable[[int | None, int | None], list[tuple[Any, int]]], days_at_once: int | None
 ) -> Iterator[tuple[Any, int]]:

@@ -1,7 +1,7 @@
 """Documents in MongoDB, or in any server that speaks its wire protocol, through pymongo."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -231,7 +231,7 @@ class MongoStore(Store):
         self, collection: str, game: str, since: int | None, until: int | None
     ) -> list[tuple[Any, int]]:
         bounds = _between({"since": since, "until": until})
-        stages = [{"$match": {"game": game, **bounds}}, grouping.count_starts()]
+        stages = [{"$match": {"game": game, **bounds}}, {"$group": {"_id": "$ts", "count": {"$sum": 1}}}]
         with translated_errors(collection), self._readable(collection).aggregate(stages) as found:
             return [(one["_id"], one["count"]) for one in found]
 
@@ -284,7 +284,7 @@ class MongoStore(Store):
         """Write one bulk and return the ids in conflict."""
         # A document without a condition is usually new, and inserting is cheaper than replacing.
         failed = [
-            *self._insert(collection, [one for one in bulk if not one[0].expected]),
+            *self._refused(collection, [one for one in bulk if not one[0].expected], insert),
             *self._update(collection, [one for one in bulk if one[0].expected]),
         ]
         again = [one for one in failed if one[0].expected is None]
@@ -295,17 +295,12 @@ class MongoStore(Store):
             again = self._update(collection, again)
         raise Unavailable(f"{collection}: {again[0][0].id!r} was refused as a duplicate {UPSERT_TRIES} times")
 
-    def _insert(self, collection: str, bulk: Bulk) -> Bulk:
-        """Insert the documents of a bulk and return those that exist already."""
-        if not bulk:
-            return []
-        return refused(bulk, self._send(collection, insert(collection, bulk)))
-
     def _update(self, collection: str, bulk: Bulk) -> Bulk:
-        """Replace the documents of a bulk and return those whose condition fails."""
-        if not bulk:
-            return []
-        return refused(bulk, self._send(collection, update(collection, bulk, self._dialect)))
+        return self._refused(collection, bulk, partial(update, dialect=self._dialect))
+
+    def _refused(self, collection: str, bulk: Bulk, command: Callable[[str, Bulk], dict[str, Any]]) -> Bulk:
+        """Write the documents of a bulk and return those whose condition fails."""
+        return refused(bulk, self._send(collection, command(collection, bulk))) if bulk else []
 
     def _readable(self, collection: str) -> Collection[Document]:
         """Return a collection whose reads see everything up to the latest barrier."""

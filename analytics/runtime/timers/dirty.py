@@ -79,8 +79,10 @@ class Dirty:
             for mark in _read(_marks, message.body):
                 if mark.bolt in with_totals:
                     self.totals.setdefault((mark.bolt, mark.game), set()).update(mark.ts)
-                if mark.bolt in KINDS:
-                    self._note_removed(KINDS[mark.bolt], mark, areas)
+                if mark.bolt in KINDS and mark.area in areas:
+                    # Documents that were removed have no tuples of their own.
+                    kind, local = KINDS[mark.bolt], areas[mark.area].zone
+                    self.days.update({(kind, mark.area, day_of(local, ts)): 0 for ts in mark.ts})
             return
         for changed in _read(_decoder, message.body):
             if changed.area not in areas:
@@ -95,12 +97,6 @@ class Dirty:
                 known = self.starts.get(changed.area, changed.first_ts)
                 self.starts[changed.area] = min(known, changed.first_ts)
                 self.start_tuples[changed.area] += changed.tuples
-
-    def _note_removed(self, kind: Changing, mark: Mark, areas: Areas) -> None:
-        """Take up documents of an area that were removed: they have no tuples of their own."""
-        if mark.area in areas:
-            local = areas[mark.area].zone
-            self.days.update({(kind, mark.area, day_of(local, ts)): 0 for ts in mark.ts})
 
     def by_area(self) -> dict[str, Counter[tuple[Changing, int]]]:
         """Return the changed days per area."""
@@ -119,11 +115,6 @@ class Dirty:
             self.totals.setdefault(key, set()).update(starts)
         self.everything |= other.everything
         self.unknown |= other.unknown
-
-
-def area_days(*some: Dirty) -> int:
-    """Return how many days of areas have changed, each counted once."""
-    return len({(area, day) for one in some for _, area, day in one.days})
 
 
 def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> Iterable[T]:

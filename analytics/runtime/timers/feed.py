@@ -11,7 +11,7 @@ from analytics.broker.wire import Head
 from analytics.config import BrokerSection
 from analytics.core.areas import Areas
 from analytics.runtime.consumer import Consumer, NewLog
-from analytics.runtime.timers.dirty import Dirty, area_days
+from analytics.runtime.timers.dirty import Dirty
 from analytics.timers import READ_BY_TIMERS
 
 IDLE_SECONDS = 0.5
@@ -94,7 +94,7 @@ class TimerFeed(ABC, Generic[R]):
     @property
     def changed_days(self) -> int:
         """Return how many days of areas have changes that are not in documents yet."""
-        return area_days(self.dirty, self._taken)
+        return len({(area, day) for one in (self.dirty, self._taken) for _, area, day in one.days})
 
     @property
     def error(self) -> str:

@@ -48,11 +48,6 @@ def _size_of(columns: Columns) -> int:
     return sum(column.nbytes for column in columns) + BYTES_A_DAY
 
 
-def _size_of_sessions(known: tuple[bool, DaySessions]) -> int:
-    """Return about how much memory a day's sessions take."""
-    return _size_of(known[1])
-
-
 class HourlyFacts(ABC):
     """The facts of one kind."""
 
@@ -172,7 +167,9 @@ class SessionFacts(AcctFacts):
 
     def clear(self) -> None:
         super().clear()
-        self._derived: dict[str, Sized[int, tuple[bool, DaySessions]]] = sized(_size_of_sessions)
+        self._derived: dict[str, Sized[int, tuple[bool, DaySessions]]] = sized(
+            lambda known: _size_of(known[1])
+        )
 
     @property
     def bytes(self) -> int:

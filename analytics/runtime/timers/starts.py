@@ -66,7 +66,9 @@ class Starts:
         for area in self._areas:
             known, later = self._known[area], [reported[area]] if area in reported else []
             start = known["ts"] if known else None
-            if (known is None and later) or not self._are_plausible(area, start, *later):
+            # An area can't have started before it opened, as the configuration says by now.
+            before = any(ts is not None and ts < self._areas[area].opened for ts in (start, *later))
+            if before or (known is None and later):
                 found = self.first(area, *later)
             else:
                 found = earliest(start, later)
@@ -106,10 +108,6 @@ class Starts:
         # The hours that it follows from may be gone.
         until = Horizons.load(self._store, READS).until.values()
         return known["ts"] if known["ts"] < max(until, default=0) else found
-
-    def _are_plausible(self, area: str, *starts: int | None) -> bool:
-        """Whether an area can have started then, as the configuration says when it opened."""
-        return all(ts is None or ts >= self._areas[area].opened for ts in starts)
 
     def _start(self, area: str, ts: int, clock: Now, again: bool) -> list[Start]:
         known, of = self._known[area], self._areas[area]
