@@ -56,7 +56,6 @@ class Summing:
         self._bytes = 0
 
     def write(self, data: bytes) -> int:
-        """Write and count ``data``."""
         self._hash.update(data)
         self._bytes += len(data)
         return self._file.write(data)
@@ -65,7 +64,6 @@ class Summing:
         """Nothing waits here."""
 
     def saved(self) -> SavedFile:
-        """Return what was written so far."""
         return SavedFile(self._bytes, self._hash.hexdigest())
 
 

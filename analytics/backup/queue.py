@@ -47,7 +47,6 @@ class Segments:
         return log
 
     def close(self) -> None:
-        """Let go of all segments."""
         for fd in self._held.values():
             os.close(fd)
         self._held = {}

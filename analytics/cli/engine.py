@@ -12,7 +12,6 @@ from analytics.cli.choosing import choosing
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.service import control
-from analytics.runtime.service.handover import stop_counting
 from analytics.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ def _what_became(result: "BackfillResult") -> str:
 
 def _hand_over(config: Config, handover: Handover) -> None:
     """Stop what counts, hand over, and stop the rest."""
-    stop_counting(config, click.echo)
+    control.stop_counting(config, click.echo)
     store = open_store(config)
     try:
         handover(config, store, click.echo)

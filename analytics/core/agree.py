@@ -102,7 +102,6 @@ def fits(measure: Measure[Any], low: Any, stored: Any, high: Any) -> bool:
 def read_list(
     measure: Growing[Any], document: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]
 ) -> list[Any]:
-    """Return a document's whole list."""
     name = measure.list_field
     return [item for one in (*parts, document) for item in one.get(name, ())]
 

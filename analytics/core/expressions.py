@@ -64,7 +64,6 @@ class Parsed:
 
     @property
     def is_name(self) -> bool:
-        """Whether it is no more than a name."""
         return isinstance(self.tree, ast.Name)
 
     @cached_property

@@ -11,7 +11,6 @@ PERCENT = "percent"
 
 
 def is_percent(parsed: Parsed) -> bool:
-    """Whether an expression is no more than a call of ``percent``."""
     return isinstance(parsed.tree, ast.Call) and ast.unparse(parsed.tree.func) == PERCENT
 
 

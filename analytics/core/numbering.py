@@ -60,7 +60,6 @@ class PlainAccts(dict[str, int]):
 
 
 def new_accts() -> Accts:
-    """Return a table without accts."""
     return CompiledAccts() if CompiledAccts is not None else PlainAccts()
 
 

@@ -89,7 +89,6 @@ class NumberSet:
         return isinstance(other, NumberSet) and self._bits == other._bits
 
     def count(self) -> int:
-        """Return how many integers the set holds."""
         return len(self._bits)
 
     def first(self) -> int:

@@ -145,7 +145,6 @@ class Paid(PaidAmount, gc=False):
 
     @property
     def amounts(self) -> list[PaidAmount]:
-        """The payments in each currency."""
         return [self, *self.other_currencies]
 
 
@@ -194,7 +193,6 @@ class PaidRow(msgspec.Struct):
 
 
 def paid_rows(payment: Payment, zone: Zone) -> list[PaidRow]:
-    """Return a payment tuple taken apart by account."""
     day, order = zone.start("day", payment.ts), payment.order
     return [_paid_row(acct, day, paid, order) for acct, paid in payment.users.items()]
 

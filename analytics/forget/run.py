@@ -179,7 +179,6 @@ class _Forgetting:
         return look, used
 
     def replace(self, look: _Look, rename: Rename, say: Callable[[str], None]) -> None:
-        """Replace all that was found."""
         # It names documents that the last rebuild had noted before it ended.
         (self._config.data / "state" / "rebuild.json.old").unlink(missing_ok=True)
         renaming = Renaming(rename)

@@ -35,7 +35,6 @@ class JournalInfo:
 
     @property
     def zipped(self) -> bool:
-        """Whether it is gzipped."""
         return self.path.suffix == ".gz"
 
 

@@ -243,5 +243,4 @@ class Repairer:
 
 
 def _least(bolt: Bolt, low: Derived | None) -> States:
-    """Return what a document says at least."""
     return (low.at(None) if low else None) or [measure.empty() for measure in bolt.measures.values()]

@@ -93,5 +93,4 @@ class Spool:
                 yield chunk.topic, int(number), b"\n".join(text for _, _, text in some)
 
     def close(self) -> None:
-        """Let go of the file."""
         self._file.close()

@@ -35,7 +35,7 @@ class DocumentWriter:
     """Writes documents of one group after the other.
 
     Args:
-        report: called with each document that differed, once it is repaired.
+        report: called with each document that differed, once it is repaired, or removed to be derived again.
         done: what became of documents is added to it.
     """
 
@@ -56,16 +56,11 @@ class DocumentWriter:
         self._notes = notes
         self._report = report
         self.done = done
-        self._differing: dict[tuple[str, str], DifferingDocument] = {}
         self._dropped: set[tuple[str, str]] = set()
 
     def act(self, group: Group, bolt: Bolt, checks: Mapping[str, Check]) -> list[str]:
         """Write what differs; return the ids of those that were refused."""
-        for id_ in (id_ for id_, check in checks.items() if not check.what):
-            self._finish(bolt, id_, dropped=True)
         wrong = {id_: check for id_, check in checks.items() if check.what}
-        for id_, check in wrong.items():
-            self._differing.setdefault((bolt.name, id_), change_of(bolt, id_, check, self._areas))
         sound = {id_: one for id_, one in wrong.items() if not one.has_no_version}
         refused = set(wrong.keys() - sound.keys())
         self._drop(bolt, {id_: wrong[id_] for id_ in sorted(refused)})
@@ -94,14 +89,9 @@ class DocumentWriter:
             self._notes.published(bolt.name)
         for id_ in written:
             group.versions.setdefault(bolt.name, {})[id_] = texts[id_].document["_v"]
-            self._finish(bolt, id_)
+            if (bolt.name, id_) not in self._dropped:
+                self._tell(change_of(bolt, id_, sound[id_], self._areas))
         return sorted(refused | conflicts)
-
-    def _finish(self, bolt: Bolt, id_: str, dropped: bool = False) -> None:
-        """Report a document that is right now. One that became right without a write of ours was in flight."""
-        change = self._differing.pop((bolt.name, id_), None)
-        if change is not None and (not dropped or (bolt.name, id_) in self._dropped):
-            self._tell(change)
 
     def _tell(self, change: DifferingDocument) -> None:
         self.done.changed[change.collection, change.what] += 1
@@ -153,6 +143,8 @@ class DocumentWriter:
         for id_, check in checks.items():
             assert check.document is not None
             if self._store.remove(bolt.name, id_, check.document.get("_v")):
+                if (bolt.name, id_) not in self._dropped:
+                    self._tell(change_of(bolt, id_, check, self._areas))
                 self._dropped.add((bolt.name, id_))
         if bolt.totals or bolt.publishes:
             self._outlet.publish(CHANGES, marks_of(bolt, self._areas, checks, checks.values()))

@@ -66,7 +66,6 @@ class Form(logging.Formatter):
         self._nodes = nodes
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line."""
         return self._write(dict(self.parts(record)))
 
     def parts(self, record: logging.LogRecord) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,6 @@ class OfferedBroker(Broker):
         self._config = config
 
     def start(self) -> None:
-        """Start, then offer."""
         super().start()
         self._keys = open_keys(self._config, patience(self._config))
         self._offering = Offering(self._keys, self._config, self.bound)

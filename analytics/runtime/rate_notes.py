@@ -46,7 +46,6 @@ class RateNote(msgspec.Struct, frozen=True):
 
     @property
     def game_currency(self) -> str:
-        """The game's currency."""
         return self.currencies.partition(_NEXT)[0]
 
     @property

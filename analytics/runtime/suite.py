@@ -91,11 +91,9 @@ class Suite(Started):
         return name in self._processes and self._processes[name].poll() is None
 
     def pid(self, name: str) -> int:
-        """Return the process's id."""
         return self._processes[name].pid
 
     def log(self, name: str) -> Path:
-        """Return where the process writes its log."""
         return self.config.data / "log" / f"{name}.log"
 
     def wait_until_up(self, name: str, timeout: float = UP_SECONDS) -> None:

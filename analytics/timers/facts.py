@@ -143,7 +143,6 @@ class Split:
 
 
 def is_bits(accts: AcctSet) -> TypeGuard[Bits]:
-    """Return whether these are bits."""
     return accts.dtype == np.uint8
 
 
@@ -246,7 +245,6 @@ class Facts:
         return np.cumsum(counts)[:-1]
 
     def logins(self, day: int) -> Numbers:
-        """Return who logged in on ``day``."""
         return numbered(self.login.get(day, NOBODY))
 
     def rows(self, of: Mapping[int, AcctSet], first: int, last: int) -> Words:
@@ -267,11 +265,9 @@ class Facts:
         return mask
 
     def signups(self, day: int) -> Numbers:
-        """Return who signed up on ``day``."""
         return numbered(self.signup.get(day, NOBODY))
 
     def payments(self, day: int) -> Payments:
-        """Return who paid on ``day``."""
         return self.pay.get(day, NO_PAYMENTS)
 
     def first_payers(self, day: int) -> Numbers:

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 
-from analytics.cluster import LocalRegistry, NodeEntry
+from analytics.cluster import LocalRegistry, NodeEntry, open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.config.checks import endpoints
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.declarations import Declarations
 from analytics.runtime.draining import NotDrained, drain
-from analytics.runtime.nodes import registered
+from analytics.runtime.nodes import STORE, registered
 from analytics.runtime.owner import refuse_others
 from analytics.runtime.rate_notes import RateNotes
 from analytics.runtime.service import systemd
@@ -302,6 +302,25 @@ def stop_nodes(
         if names:
             say(f"stopping {' '.join(names)}")
         _stop_some(supervisor, names)
+
+
+def stop_counting(config: Config, say: Say) -> None:
+    """Stop every node but the store, in order, when all is counted or time is up.
+
+    Raises:
+        AnalyticsError: nodes run that `start` has not started, or on other hosts.
+    """
+    with alone(config, say):
+        supervisor = Supervisor(config)
+        if supervisor.pid:
+            stop_nodes(supervisor, supervisor.started_with, say, but=(STORE,))
+        with closing(open_registry(config, STORE_SECONDS)) as registry:
+            left = [node for node in registry.list() if node.name != STORE and alive(node)]
+        if left:
+            listed = ", ".join(f"{node.name} (process {node.pid} on {node.host})" for node in left)
+            raise AnalyticsError(
+                f"{listed}: running. Stop what `start` has not started, and the suite on other hosts"
+            )
 
 
 def _stop_some(supervisor: Supervisor, names: Collection[str]) -> None:

@@ -95,7 +95,6 @@ class Supervisor:
         return {info["name"]: msgspec.convert(info, Process) for info in infos}
 
     def answers(self) -> bool:
-        """Return whether it runs and answers."""
         try:
             return bool(self.pid and self.processes())
         except Unavailable:

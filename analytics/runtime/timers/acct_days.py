@@ -53,7 +53,6 @@ class AcctDays:
 
     @property
     def nbytes(self) -> int:
-        """Return about how much memory they take."""
         outdated = sum(one.nbytes for days in self._outdated.values() for one in days.values())
         return sum_of_sizes(self._days.values()) + outdated
 

@@ -95,7 +95,6 @@ class Assigned:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
         self._known: dict[str, _Known] = {}
         self._united: dict[tuple[str, str], tuple[tuple[int, ...], _Table]] = {}
 

@@ -64,7 +64,6 @@ class EngineFeed(TimerFeed[BatchReader]):
         return BatchReader(log, heads)
 
     def collect(self, consumer: BatchReader) -> None:
-        """Collect changes for ever."""
         while True:
             try:
                 found = self._read(consumer)

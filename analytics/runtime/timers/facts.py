@@ -96,7 +96,6 @@ class FactsReader:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
         self._clear_days()
         self._numbers: dict[str, Accts] = defaultdict(new_accts)
         self._translated: dict[tuple[str, str], Numbers] = defaultdict(lambda: NOBODY)

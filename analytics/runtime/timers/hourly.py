@@ -59,7 +59,6 @@ class HourlyFacts(ABC):
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
         self._days: dict[str, Sized[int, Columns]] = sized(_size_of)
 
     @property

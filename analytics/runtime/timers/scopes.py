@@ -125,7 +125,6 @@ class Scope:
 
 
 def area_scope(area: Area) -> Scope:
-    """Return the scope of one area."""
     return Scope("area", area.game, area.id, area.plat, area.zone, (area.id,), frozenset([area.zone]))
 
 
@@ -175,7 +174,6 @@ def stems_of(area: Area) -> list[str]:
 
 
 def all_scopes(config: Config, areas: Areas) -> list[Scope]:
-    """Return the scope of each area and total."""
     return [*map(area_scope, areas.values()), *total_scopes(config, areas)]
 
 

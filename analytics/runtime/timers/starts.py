@@ -33,7 +33,6 @@ class Starts:
         self._known: dict[str, Document | None] = {}
 
     def clear(self) -> None:
-        """Forget everything."""
         self._known.clear()
 
     def load(self, areas: Iterable[str]) -> None:

@@ -134,7 +134,7 @@ class Updater:
                     self.large.add(request.game)
         answer = self.large.compute(request, dirty, self._games.areas)
         self._position.went_on(answer.version)
-        runner.done.add(answer.computed, answer.changed, answer.removed, answer.facts_bytes)
+        runner.done.add(answer)
         yield set(answer.days)
 
     def _zones(self) -> set[Zone]:

@@ -1,7 +1,6 @@
 """Documents of timer bolts: whether they differ from what is stored, and how those that do are written and published."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ import gevent
 from analytics.core.document import without_dates
 from analytics.runtime.outlet import Outlet
 from analytics.runtime.timers.documents import MARK, public
+from analytics.runtime.timers.game_requests import GameAnswer
 from analytics.store import Store, Write
 from analytics.store.store import Document, is_version
 
@@ -29,18 +29,12 @@ class Done:
     spared: Counter[str] = field(default_factory=Counter)
     facts_bytes: int = 0
 
-    def add(
-        self,
-        computed: Mapping[str, int],
-        changed: Mapping[str, int],
-        removed: Mapping[str, int],
-        facts_bytes: int,
-    ) -> None:
+    def add(self, answer: GameAnswer) -> None:
         """Take up what was done elsewhere."""
-        self.computed.update(computed)
-        self.changed.update(changed)
-        self.removed.update(removed)
-        self.facts_bytes = max(self.facts_bytes, facts_bytes)
+        self.computed.update(answer.computed)
+        self.changed.update(answer.changed)
+        self.removed.update(answer.removed)
+        self.facts_bytes = max(self.facts_bytes, answer.facts_bytes)
 
 
 @dataclass
@@ -87,24 +81,23 @@ class TimerWriter:
         document: Document,
         now: int,
         tuples: int = 0,
-    ) -> bool:
-        """Note down in ``changes`` what becomes of a document that was computed; return whether anything does.
+    ) -> None:
+        """Note down in ``changes`` what becomes of a document that was computed.
 
         Args:
             old: what is stored under its id.
             now: the time that it was computed for.
             tuples: the incoming tuples that it accounts for.
         """
-        if old is not None and not self._again and public(old) == document and is_version(old):
-            return False
         if old is not None and not is_version(old):
             # Nobody could replace it: it is removed, and computed as one that is missing.
             changes.removals[id_] = old.get("_v")
             changes.damaged.add(id_)
-            return True
-        version = old["_v"] if old is not None else 0
-        changes.writes.append((Write(id_, self.stamped(id_, document, version + 1, now), version), tuples))
-        return True
+        elif old is None or self._again or public(old) != document:
+            version = old["_v"] if old is not None else 0
+            changes.writes.append(
+                (Write(id_, self.stamped(id_, document, version + 1, now), version), tuples)
+            )
 
     def carry_out(self, collection: str, changes: Changes) -> set[str]:
         """Write, publish and remove documents; return the ids of those that have to be looked at again."""

@@ -79,7 +79,6 @@ class MongodEngine(Engine):
         return f"mongod {found.release} ({found.path}, {found.found})"
 
     def caution(self) -> str:
-        """Return "", or that MongoDB no longer maintains the release."""
         found = self.binary()
         if found.version[:2] >= SUPPORTED:
             return ""
