@@ -33,10 +33,7 @@ def dump(database: Raw, folder: Path, step: Callable[[], None]) -> Iterator[tupl
 
     So documents are as new as the positions or newer, and the plan of every batch that a document includes is there, with its rules.
 
-    Each document is as it was at some moment, with those parts of its lists that it had then.
-
-    Args:
-        step: called often.
+    Each document is as it was at some moment, with those parts of its lists that it had then. ``step``: called often.
     """
     folder.mkdir(mode=0o750)
     found = {collection.name: collection for collection in collections(database)}
@@ -57,8 +54,7 @@ def dump(database: Raw, folder: Path, step: Callable[[], None]) -> Iterator[tupl
 def load(database: Raw, folder: Path, contents: list[Content]) -> Iterator[Content]:
     """Insert all documents, the positions last; yield the content of each collection.
 
-    Raises:
-        AnalyticsError: the server refuses a document, or a file has others than were dumped.
+    Raise AnalyticsError if the server refuses a document, or a file has others than were dumped.
     """
     for expected in sorted(contents, key=lambda content: content.collection == POSITIONS):
         with gzip.open(folder / f"{expected.collection}{SUFFIX}", "rb") as file:

@@ -30,8 +30,7 @@ class Segments:
     def copy(self, copy: Callable[[str, int], None]) -> str:
         """Call ``copy`` with the name and the open file of each segment, oldest first. Return the log's identity.
 
-        Raises:
-            Unavailable: a segment was deleted before it was held.
+        Raise Unavailable if a segment was deleted before it was held.
         """
         self.hold()
         log, before = "", 0

@@ -39,8 +39,7 @@ ACCTS = EarliestBy("acct", "order", ("value",), list_field="_accts", show=_users
 def acctsegment(segments: Segments, games: Mapping[str, str]) -> Bolt | None:
     """Return the bolt that reads what the segments of all games are made of; None where there are none.
 
-    Args:
-        games: by the id of an area its game.
+    ``games``: by the id of an area its game.
     """
     by_code: dict[str, dict[str, list[Segment]]] = defaultdict(lambda: defaultdict(list))
     for game, some in segments.items():

@@ -53,8 +53,7 @@ _payments = msgspec.json.Decoder(_Payments)
 class Excluder:
     """Takes the records of excluded accts out of messages of spouts.
 
-    Args:
-        by_area: what is excluded, by area; areas of which nothing is are left out.
+    ``by_area``: what is excluded, by area; areas of which nothing is are left out.
     """
 
     def __init__(self, by_area: Mapping[str, Exclusion]) -> None:

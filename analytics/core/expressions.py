@@ -99,8 +99,7 @@ class Parsed:
     def kind(self, kinds: Mapping[str, ValueKind]) -> ValueKind:
         """Return what the expression's value is, given what its names are.
 
-        Raises:
-            ExpressionError: a name is unknown, or operands don't fit.
+        Raise ExpressionError if a name is unknown, or operands don't fit.
         """
         return _Typing(self, kinds).kind(self.tree)
 

@@ -168,8 +168,7 @@ def named(line: Line) -> tuple[str, str, int]:
 def whole_lines(rest: bytes, data: bytes) -> tuple[bytes, bytes]:
     """Return the whole lines of what was read so far, and what follows the last newline.
 
-    Args:
-        rest: what followed the last newline before ``data`` was read.
+    ``rest``: what followed the last newline before ``data`` was read.
     """
     cut = data.rfind(b"\n") + 1
     return (rest + data[:cut], data[cut:]) if cut else (b"", rest + data)

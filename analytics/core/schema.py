@@ -78,8 +78,7 @@ class Field:
     def correct(self, record: dict[str, Any], where: str) -> bool:
         """Check the value that ``record`` has, and write an id as its type wants it. Return whether it had to be.
 
-        Raises:
-            RecordError: ``<where>.<name>``, what was expected, and what was found.
+        Raise RecordError, which says ``<where>.<name>``, what was expected, and what was found.
         """
         found = value = record.get(self.name, MISSING)
         if self._is_right(value):
@@ -159,8 +158,7 @@ class Schema:
     def correct(self, members: dict[str, Any], where: str) -> bool:
         """Check all fields, and write ids as their types want them. Return whether one had to be.
 
-        Raises:
-            RecordError: names the field below ``where``, what was expected, and what was found.
+        Raise RecordError, which names the field below ``where``, what was expected, and what was found.
         """
         changed = False
         for field in self.fields:
@@ -198,8 +196,7 @@ class Schema:
 def schemas(bolts: Iterable[Bolt]) -> dict[str, Schema]:
     """Return, for each topic that spouts publish and ``bolts`` read, what its records have to say.
 
-    Raises:
-        ValueError: two bolts declare a field of a topic to be of different kinds.
+    Raise ValueError if two bolts declare a field of a topic to be of different kinds.
     """
     types: defaultdict[str, list[type]] = defaultdict(list)
     names = set()

@@ -27,8 +27,7 @@ _QUOTED_ID = re.compile(r"'([^']*)'")
 class DocumentChange:
     """Puts pseudonyms into documents. Nothing else may write to the store meanwhile.
 
-    Attributes:
-        changed: by collection, how many documents and parts have any.
+    ``changed``: by collection, how many documents and parts have any.
     """
 
     def __init__(self, store: Store, bolts: Mapping[str, Bolt], rename: Rename, write: bool) -> None:

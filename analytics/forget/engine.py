@@ -45,8 +45,7 @@ class EngineAtRest:
     def expect(self, dry: bool, say: Say) -> None:
         """Raise AnalyticsError where a batch has begun, a backfill runs, or journals are away: before anything is looked at.
 
-        Args:
-            dry: whether nothing will be changed.
+        ``dry``: whether nothing will be changed.
         """
         if not self._config.engine.kind:
             if counting(self._store) == "engine":

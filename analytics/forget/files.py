@@ -53,8 +53,7 @@ def change_of(path: Path, renaming: Renaming, mappings: Mapping[str, LineMapping
 def would_change(path: Path, change: Change) -> bool:
     """Read a file, and return whether it has anything to replace.
 
-    Raises:
-        AnalyticsError: another process writes to it, or packs it, or it is damaged.
+    Raise AnalyticsError if another process writes to it, or packs it, or it is damaged.
     """
     if path.suffix == ".gz" and path.with_suffix("").exists():
         raise AnalyticsError(

@@ -33,8 +33,7 @@ class Notes:
     def begin(self, bolt: str, ids: Iterable[str], timers: bool) -> None:
         """Note that documents of a bolt that publishes are about to be written or removed.
 
-        Args:
-            timers: whether timer bolts look at them, more than to add them up.
+        ``timers``: whether timer bolts look at them, more than to add them up.
         """
         kept = self.unfinished.tuples
         kept[bolt] = sorted({*kept.get(bolt, ()), *ids})

@@ -12,8 +12,7 @@ from analytics.store.store import AreaBounds, Bounds, Search, Sums, matches, ord
 class Overlay(Store):
     """Reads through to another store; keeps what is written for itself.
 
-    Attributes:
-        written: per collection and id the documents as they would be; None where one would be gone.
+    ``written``: per collection and id the documents as they would be; None where one would be gone.
     """
 
     def __init__(self, below: Store) -> None:

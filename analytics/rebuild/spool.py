@@ -25,11 +25,7 @@ class _Extent:
 
 
 class Spool:
-    """Keeps lines by area and day.
-
-    Args:
-        min_free: bytes of the disk that are left alone.
-    """
+    """Keeps lines by area and day. ``min_free``: bytes of the disk that are left alone."""
 
     def __init__(self, folder: Path, min_free: int) -> None:
         self._folder = folder

@@ -111,8 +111,7 @@ class RejectedRecords:
     def end_counted(self, bolts: Catalogue, areas: Areas, only: str = "") -> int:
         """Take off the list what every bolt can use now; return how many. Call it where all documents are right.
 
-        Args:
-            only: an area, whose records alone are looked at; "": all.
+        ``only``: an area, whose records alone are looked at; "": all.
         """
         folder = Folder(bolts.values(), areas)
         found = [

@@ -40,11 +40,7 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(config: Config, store: Store) -> list[Contradiction]:
-    """Return one for each area and whole game, for excluded accts and for rates.
-
-    Raises:
-        Unavailable: the store does not answer.
-    """
+    """Return one for each area and whole game, for excluded accts and for rates. Raise Unavailable if the store does not answer."""
     claimed = areas(config)
     scopes = [scope for scope in all_scopes(config, claimed) if scope.kind in ("area", "game")]
     pool = gevent.pool.Pool(AT_ONCE)

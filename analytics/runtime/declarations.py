@@ -95,8 +95,7 @@ class Declarations:
     def disagreements(self, config: Config) -> Iterator[str]:
         """Yield, a sentence for each bolt that runs here, what its documents lack or say otherwise, and what to do.
 
-        Raises:
-            Unavailable: the store does not answer.
+        Raise Unavailable if the store does not answer.
         """
         known, bolts, running = self.load(), catalogue(config), readers(config)
         for name, declaration in self._own.items():

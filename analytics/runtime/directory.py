@@ -24,8 +24,7 @@ def write_directory(config: Config, store: Store) -> int:
 
     Each write is on condition of the version that was read: of two nodes the later one finds nothing left to do.
 
-    Raises:
-        Unavailable: the store does not answer. Call again.
+    Raise Unavailable if the store does not answer. Call again.
     """
     claimed = areas(config)
     return _write(store, AREAS, {area.id: _of_area(area) for area in claimed.values()}) + _write(

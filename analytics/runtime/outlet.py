@@ -25,8 +25,7 @@ def new_session() -> str:
 class Outlet:
     """Publishes tuples of bolts under one session's ids. Usable from many greenlets.
 
-    Args:
-        session: a name that no other process has used, see :func:`new_session`.
+    ``session``: a name that no other process has used, see :func:`new_session`.
     """
 
     def __init__(self, publisher: Publisher, session: str) -> None:

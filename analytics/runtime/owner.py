@@ -12,8 +12,7 @@ def become(data: Path, writes: bool) -> None:
 
     Before the first start that is the owner of the data folder. Where there is none yet, nothing happens.
 
-    Raises:
-        AnalyticsError: another user ``writes``, or root that may not become another user.
+    Raise AnalyticsError if another user ``writes``, or root that may not become another user.
     """
     if os.geteuid() == 0:
         found = next((folder.stat() for folder in (data / "run", data) if folder.exists()), None)

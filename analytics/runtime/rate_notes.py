@@ -93,8 +93,7 @@ class RateNotes:
     def lost(self, folders: Iterable[Path] = ()) -> Iterator[str]:
         """Yield, for each game whose rates are gone while journaled payments need them, what is expected and found.
 
-        Args:
-            folders: of further journals.
+        ``folders``: of further journals.
         """
         for game, noted in self._load().items():
             if noted.currencies and not self._now[game].currencies:

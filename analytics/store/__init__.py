@@ -70,11 +70,7 @@ def open_store(config: Config, timeout: float | None = None) -> Store:
 
 
 def open_reader(config: Config) -> Reader:
-    """Return a reader of the configured store.
-
-    Raises:
-        ConfigError: the URI can't be used, or is ``counting:``, which keeps nothing.
-    """
+    """Return a reader of the configured store. Raise ConfigError if the URI can't be used, or is ``counting:``, which keeps nothing."""
     uri = _uri(config) or settled(config).uri()
     if uri.partition(":")[0] not in ("mongodb", "mongodb+srv"):
         raise ConfigError(

@@ -54,8 +54,7 @@ LONG_LIST = 8
 def encode(collection: str, writes: Sequence[Write]) -> list[bytes]:
     """Return the BSON of each write's document, with its ``_id`` in front.
 
-    Raises:
-        AnalyticsError: an id occurs twice, BSON can't represent a value, or a document has more than 16 MB.
+    Raise AnalyticsError if an id occurs twice, BSON can't represent a value, or a document has more than 16 MB.
     """
     if len({write.id for write in writes}) != len(writes):
         ids = [write.id for write in writes]

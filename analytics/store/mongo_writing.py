@@ -37,8 +37,7 @@ class _Encoded(RawBSONDocument):
 def bulks(collection: str, writes: Sequence[Write]) -> Iterator[Bulk]:
     """Yield ``writes`` with their documents encoded, in bulks of limited number and size.
 
-    Raises:
-        AnalyticsError: one of the documents can't be stored; no bulk was yielded yet.
+    Raise AnalyticsError if one of the documents can't be stored; no bulk was yielded yet.
     """
     bulk: Bulk = []
     size = 0

@@ -92,8 +92,7 @@ class Reader(ABC):
     def sums(self, query: Query, keys: Sequence[str], fields: Sequence[str], *, most: int = 0) -> Sums:
         """Yield, for each different value of the fields ``keys``, the sums of ``fields`` (0 if one is missing).
 
-        Args:
-            most: only so many, those with the highest sum of the first of ``fields``, highest first; 0: all, in no order.
+        ``most``: only so many, those with the highest sum of the first of ``fields``, highest first; 0: all, in no order.
         """
 
     @abstractmethod

@@ -209,8 +209,7 @@ class Store(ABC):
     def ids(self, collection: str, prefix: str = "") -> Iterator[Any]:
         """Yield all ids, parts included, in order. No document is read.
 
-        Args:
-            prefix: only ids that begin with it. Without one, foreign ids that are no strings are included.
+        ``prefix``: only ids that begin with it. Without one, foreign ids that are no strings are included.
         """
 
     @abstractmethod
@@ -227,10 +226,7 @@ class Store(ABC):
         """Return when every earlier write, of any client, is either durable or gone for good. Later reads show the result.
 
         After a write whose outcome is unknown, and after a failover, call this before a read that decides. A store
-        without replicas has nothing to wait for.
-
-        Raises:
-            Unavailable: the store does not confirm it. Call again.
+        without replicas has nothing to wait for. Raise Unavailable if the store does not confirm it. Call again.
         """
 
     @abstractmethod
@@ -246,8 +242,7 @@ class Store(ABC):
 
         If a writer has deleted parts since the document was read, the newer document is returned.
 
-        Raises:
-            AnalyticsError: a part of the document is missing.
+        Raise AnalyticsError if a part of the document is missing.
         """
         while "parts" in document:
             lists: dict[str, list[Any]] = {}

@@ -91,8 +91,7 @@ def _first(
 ) -> NDArray[np.int64]:
     """Return when each acct of a cohort first reached a step on some days, but not before ``since``; ``FAR``: it did not.
 
-    Args:
-        places: by acct number its place in the cohort, or -1.
+    ``places``: by acct number its place in the cohort, or -1.
     """
     found = np.full(len(since), FAR, np.int64)
     for day in days if len(since) else ():

@@ -82,10 +82,7 @@ def start(config: Config, say: Say) -> None:
 def stop(config: Config, say: Say, wait: bool = True) -> None:
     """Stop every node in order: spouts, the broker when all is counted or after a time, bolts, the store.
 
-    What does not run needs no stopping, and is no error.
-
-    Args:
-        wait: until all is counted, as far as that can come to pass.
+    What does not run needs no stopping, and is no error. ``wait``: until all is counted, as far as that can come to pass.
     """
     with alone(config, say):
         supervisor = Supervisor(config)
@@ -239,8 +236,7 @@ def _wait_until_up(
 ) -> None:
     """Return when every node beats; say which is up. Raise NotStarted when the others end again and again, or hang.
 
-    Args:
-        names: the nodes to wait for, None for all.
+    ``names``: the nodes to wait for, None for all.
     """
     began = time.monotonic()
     until = began + UP_SECONDS
@@ -307,8 +303,7 @@ def stop_nodes(
 def stop_counting(config: Config, say: Say) -> None:
     """Stop every node but the store, in order, when all is counted or time is up.
 
-    Raises:
-        AnalyticsError: nodes run that `start` has not started, or on other hosts.
+    Raise AnalyticsError if nodes run that `start` has not started, or on other hosts.
     """
     with alone(config, say):
         supervisor = Supervisor(config)

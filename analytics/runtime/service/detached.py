@@ -22,8 +22,7 @@ def restart(config: Config, say: control.Say) -> None:
 
     If this process is killed, or its terminal closed, the restart goes on without it. If that one is killed, it begins again.
 
-    Raises:
-        ConfigError, NotStarted: as a start does.
+    Raise ConfigError and NotStarted as a start does.
     """
     refusals.refuse_unset(config)
     if (

@@ -25,8 +25,7 @@ def refuse_lost_rates(config: Config, running: bool = True) -> None:
 
     That a store is away is reported elsewhere, and workers refuse to count then.
 
-    Args:
-        running: whether the suite runs, and its embedded store with it.
+    ``running``: whether the suite runs, and its embedded store with it.
     """
     if "store" in needed(config) and not running:
         return

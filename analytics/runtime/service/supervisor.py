@@ -197,10 +197,7 @@ def _umask() -> int:
 def failing(config: Config) -> dict[str, str]:
     """Return, by their names in the registry, the nodes that the supervisor can't keep running, and why.
 
-    Empty where the nodes are run without it.
-
-    Raises:
-        Unavailable: it runs and does not answer within half a second.
+    Empty where the nodes are run without it. Raise Unavailable if it runs and does not answer within half a second.
     """
     supervisor = Supervisor(config, LOOK_SECONDS)
     noted = supervisor.noted_pid

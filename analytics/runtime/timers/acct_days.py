@@ -38,8 +38,7 @@ class _Outdated:
 class AcctDays:
     """The accts of each day, of one kind. A day of an area is taken up once, and stays as it is until it is forgotten.
 
-    Args:
-        translate: takes an area, the stem of a plat or game, and numbers of accts there; returns their numbers in that.
+    ``translate``: takes an area, the stem of a plat or game, and numbers of accts there; returns their numbers in that.
     """
 
     def __init__(self, translate: Callable[[str, str, Numbers], Numbers]) -> None:

@@ -65,11 +65,7 @@ class TimerFeed(ABC, Generic[R]):
         """Everything through these heads is in documents, and saved as such. Raise Unavailable if that can't be passed on."""
 
     def open(self, log: str, heads: Mapping[str, Head], everything: bool) -> R:
-        """Read on after ``heads``; forget what was collected before.
-
-        Args:
-            everything: whether anything may have changed.
-        """
+        """Read on after ``heads``; forget what was collected before. ``everything``: whether anything may have changed."""
         self.dirty = Dirty(everything=everything)
         self._changed()
         self._consumer = consumer = self._reader(log, heads)

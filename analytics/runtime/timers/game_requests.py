@@ -101,8 +101,7 @@ class GameRequests:
     def answer_to(self, version: int) -> GameAnswer | None:
         """Return the answer to the request of that version, None as long as there is none.
 
-        Raises:
-            Unavailable: also where another request has taken its place.
+        Raise Unavailable also where another request has taken its place.
         """
         found = self._found()
         if found.get("_v") == version:

@@ -152,8 +152,7 @@ class AcctFacts(HourlyFacts):
 class SessionFacts(AcctFacts):
     """Logins and logouts: accts, times since the day began, and the seconds that logouts say.
 
-    Args:
-        rule: the longest gap after which a login still continues a session, and how long one lasts at most whose logout is lost, in seconds.
+    ``rule``: the longest gap after which a login still continues a session, and how long one lasts at most whose logout is lost, in seconds.
     """
 
     kind: Hourly = "session"
@@ -237,8 +236,7 @@ class StepFacts(AcctFacts):
     def of(self, scope: Scope, pay: Mapping[str, Mapping[int, Payments]], step: str, day: int) -> StepTimes:
         """Return who reached a step in a scope on a day, which must be loaded; nobody on a day that is not.
 
-        Args:
-            pay: payments by area and day. Only their day is known: they count as made when it begins.
+        ``pay``: payments by area and day. Only their day is known: they count as made when it begins.
         """
         found: list[tuple[str, StepTimes]] = []
         for area in scope.areas:

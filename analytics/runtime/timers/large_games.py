@@ -22,8 +22,7 @@ log = logging.getLogger(__name__)
 class LargeGames:
     """Knows which games are too large for this process, and has them computed.
 
-    Attributes:
-        most_bytes: of facts here; 0: any number, as there is no cluster.
+    ``most_bytes``: of facts here; 0: any number, as there is no cluster.
     """
 
     def __init__(self, config: Config, store: Store) -> None:

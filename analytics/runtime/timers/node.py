@@ -54,11 +54,7 @@ class _Runs:
 
 
 class Timers(Node):
-    """Runs the timer bolts.
-
-    Args:
-        now: the clock, in Unix seconds.
-    """
+    """Runs the timer bolts. ``now``: the clock, in Unix seconds."""
 
     name = NODE
     role = "bolts"

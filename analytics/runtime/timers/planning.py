@@ -42,8 +42,7 @@ def of_changes(
     next is looked at, too. That is enough, whatever is stored already of changes that are reported later: of all the
     new days that an acct has before the one that was its first, the last leads there.
 
-    Args:
-        paid_next: takes a day; returns the days on which its payers paid next. Left out where all days are looked at.
+    ``paid_next``: takes a day; returns the days on which its payers paid next. Left out where all days are looked at.
     """
     work = _nothing()
     first_pays = [timer for timer in timers.values() if "first_pay" in timer.looks]
@@ -71,8 +70,7 @@ def cohort_days(work: Work, timers: Mapping[str, Timer]) -> Needs:
 def of_cohorts(work: Work, timers: Mapping[str, Timer], joined: Needs) -> Work:
     """Return the part of the work that is not about empty cohorts.
 
-    Args:
-        joined: the days on which accts join cohorts, and those whose facts changed: accts may have joined on them before.
+    ``joined``: the days on which accts join cohorts, and those whose facts changed: accts may have joined on them before.
     """
     result = _nothing()
     for name, firsts in work.items():
@@ -125,8 +123,7 @@ def of_spans(
 ) -> Iterator[Plan]:
     """Yield plans of all documents of each scope's first to last day, some days after the other.
 
-    Args:
-        within: leave out the week and month that the first day lies in, but that began before.
+    ``within``: leave out the week and month that the first day lies in, but that began before.
     """
     begin = min((first for first, _ in spans.values()), default=0)
     end = max((last for _, last in spans.values()), default=-1)

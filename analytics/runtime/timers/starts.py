@@ -57,8 +57,7 @@ class Starts:
     def due(self, reported: Mapping[str, int], now: Now, again: bool) -> list[Start]:
         """Return the documents to write, given the earliest ``first_ts`` that was reported of each area since.
 
-        Args:
-            again: the run before may have written a start without what follows from it.
+        ``again``: the run before may have written a start without what follows from it.
         """
         self.load(self._areas)
         result = []

@@ -204,8 +204,7 @@ def remove_undeclared(
 ) -> None:
     """Remove documents of values that no segment of their game has any more.
 
-    Args:
-        check: called after versions were read; raises Overtaken. An instance that was stalled may have an older configuration.
+    ``check``: called after versions were read; raises Overtaken. An instance that was stalled may have an older configuration.
     """
     games, declared = {scope.stem: scope.game for scope in scopes}, _declared(segments)
     for name in TIMERS:
@@ -220,11 +219,7 @@ def remove_undeclared(
 
 
 def remove_united(store: Store, check: Callable[[], None]) -> None:
-    """Remove all documents of united areas, since these consist of other areas now.
-
-    Args:
-        check: see :func:`remove_undeclared`.
-    """
+    """Remove all documents of united areas, since these consist of other areas now. ``check``: see :func:`remove_undeclared`."""
     for name in TIMERS:
         for collection in (f"{name}{TOTAL}", f"{name}{DIVIDED}{TOTAL}"):
             _remove(store, collection, list(store.ids(collection, "united:")), check)

@@ -145,8 +145,7 @@ class Totals:
     def stored(self, name: str, game: str, collection: str = "") -> StoredDays:
         """Return the days of which areas have documents, and of which there are totals; none of which areas' documents may be dropped.
 
-        Args:
-            collection: where the totals are; "": where those of a bolt are.
+        ``collection``: where the totals are; "": where those of a bolt are.
         """
         scope, collection = self._games[game], collection or f"{name}{TOTAL}"
         starts = {ts for ts, _ in self._store.starts(name, game=game) if _is_start(ts)}
@@ -185,8 +184,7 @@ class Totals:
     ) -> None:
         """Write what differs of a day, and remove what is stored of it and not computed.
 
-        Args:
-            documents: computes them for a time, each with its id.
+        ``documents``: computes them for a time, each with its id.
         """
         # A document that was refused may have another game or time by now, changed by hand: it is found by its id.
         refused: set[str] = set()

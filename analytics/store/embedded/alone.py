@@ -34,8 +34,7 @@ def running(engine: Engine, log: Path) -> Iterator[MongoClient[RawBSONDocument]]
 def running_alone(config: Config, command: str) -> Iterator[tuple[Engine, MongoClient[RawBSONDocument]]]:
     """Run the configured engine's server on a spare port, and connect to it. Its output goes to ``log/store-COMMAND.log``.
 
-    Raises:
-        AnalyticsError: another process uses its folder, or it does not start.
+    Raise AnalyticsError if another process uses its folder, or it does not start.
     """
     folder = config.data.absolute() / "store"
     make_folder(folder)

@@ -151,8 +151,7 @@ def elsewhere(config: Config) -> str:
 def holder(config: Config) -> Name | None:
     """Return the engine whose folder holds the documents, or None if neither does.
 
-    Raises:
-        ConfigError: both hold data and no record says which counts, or the recorded one is empty and the other is not.
+    Raise ConfigError if both hold data and no record says which counts, or the recorded one is empty and the other is not.
     """
     record = read_record(config)
     holding = [name for name in NAMES if open_engine(name, config).holds_data]

@@ -84,11 +84,7 @@ class Engine(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Prepare a started server for the suite; idempotent.
-
-        Raises:
-            AnalyticsError: it does not answer, or refuses.
-        """
+        """Prepare a started server for the suite; idempotent. Raise AnalyticsError if it does not answer, or refuses."""
 
     def last_errors(self, lines: list[str]) -> str:
         """Return the errors in the last lines of its log, as one line."""

@@ -42,8 +42,7 @@ class CopyDiffers(AnalyticsError):
 def direction(config: Config, source: Name | None, target: Name | None) -> tuple[Name, Name]:
     """Return source and target: from the engine that has the documents to the other, unless one is named.
 
-    Raises:
-        AnalyticsError: both are the same, or no engine has documents.
+    Raise AnalyticsError if both are the same, or no engine has documents.
     """
     if source is None:
         source = other(target) if target is not None else holder(config)

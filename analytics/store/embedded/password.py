@@ -16,8 +16,7 @@ def password(folder: Path) -> str:
 
     The file appears complete or not at all, so all processes get the same password.
 
-    Raises:
-        Unavailable: it can't be read, or the folder is another user's and has none yet.
+    Raise Unavailable if it can't be read, or the folder is another user's and has none yet.
     """
     path = folder / NAME
     try:

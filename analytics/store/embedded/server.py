@@ -36,8 +36,7 @@ class Ended(AnalyticsError):
 class EmbeddedServer:
     """Runs an engine's server. Its owner holds the lock on the store's folder.
 
-    Args:
-        output: the server's log file. It is kept below 8 MB; the previous one is ``….log.1``.
+    ``output``: the server's log file. It is kept below 8 MB; the previous one is ``….log.1``.
     """
 
     def __init__(self, engine: Engine, output: Path) -> None:
@@ -92,8 +91,7 @@ class EmbeddedServer:
     def check(self) -> None:
         """Prepare the server if this has not been done since its launch, then write and read.
 
-        Raises:
-            AnalyticsError: it does not answer, refuses, or returns another document.
+        Raise AnalyticsError if it does not answer, refuses, or returns another document.
         """
         if not self._prepared:
             self.engine.prepare()

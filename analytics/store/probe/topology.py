@@ -17,11 +17,7 @@ _UP = frozenset(["RSPrimary", "RSSecondary", "RSArbiter"])
 
 
 def topology(client: MongoClient[dict[str, Any]], hello: dict[str, Any]) -> Iterator[Finding]:
-    """Yield findings. Raise ProbeStopped if no primary accepts writes.
-
-    Args:
-        hello: any server's answer to `hello`.
-    """
+    """Yield findings. Raise ProbeStopped if no primary accepts writes. ``hello``: any server's answer to `hello`."""
     if hello.get("msg") == "isdbgrid":
         yield Finding(
             Grade.WARNING,
