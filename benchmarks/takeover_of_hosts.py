@@ -120,7 +120,8 @@ class TakeoverTest:
         while time.monotonic() < until:
             self._seconds_until_numbers_move()
             moves += 1
-        problem = report(self._main.config).cluster
+        peers = report(self._main.config).peers
+        problem = next(peer.problem for peer in peers if peer.name == "etcd")
         if "etcd can't be used" not in problem:
             raise AnalyticsError(f"status should say that etcd is away, it says: {problem or 'nothing'}")
         if self._hosts[active].pid(PROCESS) not in self._working():

@@ -37,11 +37,6 @@ class Segment:
         """What an acct's value can be, ``UNKNOWN`` last."""
         return (*self.listed, *([OTHER] if self.other else []), UNKNOWN)
 
-    @property
-    def unknown(self) -> int:
-        """The place of ``UNKNOWN`` among the values."""
-        return len(self.values) - 1
-
     @cached_property
     def places(self) -> Mapping[str, int]:
         """The place among the values of each one that is listed."""

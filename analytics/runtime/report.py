@@ -112,11 +112,6 @@ class StatusReport(msgspec.Struct, frozen=True):
         )
 
     @property
-    def cluster(self) -> str:
-        """Why the nodes of other hosts are not known, "" where they are or there are none."""
-        return next((peer.problem for peer in self.peers if peer.name == "etcd"), "")
-
-    @property
     def unwell(self) -> list[str]:
         """Every problem, the most severe first; empty if ``healthy``."""
         return [

@@ -97,11 +97,6 @@ class TimerFeed(ABC, Generic[R]):
         """Return why nothing comes at the moment, "" if nothing is wrong."""
         return self._consumer.error if self._consumer else ""
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the feed has begun to read."""
-        return self._consumer is not None
-
     def close(self) -> None:
         """Read no more."""
         if self._consumer:
