@@ -13,7 +13,7 @@ from analytics.broker.wire import BrokerState
 from analytics.cli.console import Console, console, escape
 from analytics.cli.streams import data_stream
 from analytics.config import Config
-from analytics.runtime.engine_report import EngineReport
+from analytics.runtime.engine_progress import EngineReport
 from analytics.runtime.report import SECONDS, StatusReport, facts, report
 from analytics.runtime.service.control import lsb_status
 from analytics.runtime.usefulness import SourceShare

@@ -29,8 +29,7 @@ from analytics.engine.position import FORGETTING, PLANS, EnginePosition, SavedPo
 from analytics.engine.seen import SeenRecords
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import NOTHING, SPOUTS
-from analytics.runtime.engine_progress import COUNTING, counted_by_broker, counting
-from analytics.runtime.engine_report import reported_ends
+from analytics.runtime.engine_progress import COUNTING, counted_by_broker, counting, reported_ends
 from analytics.runtime.known_filter import forget_filter
 from analytics.runtime.nodes import TIMERS, all_readers, readers
 from analytics.runtime.timers.position import TimersPosition

@@ -15,8 +15,7 @@ from analytics.config import Config
 from analytics.core.bolt import CHANGES
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.balance import NOTHING
-from analytics.runtime.engine_progress import EngineProgress
-from analytics.runtime.engine_report import reported_ends, timers_batch
+from analytics.runtime.engine_progress import EngineProgress, reported_ends, timers_batch
 from analytics.runtime.nodes import readers
 from analytics.store import Store, open_store
 

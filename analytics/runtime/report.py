@@ -23,7 +23,7 @@ from analytics.config import Config, catalogue
 from analytics.config.checks import unset_variables
 from analytics.errors import Unavailable
 from analytics.runtime.balance import Balance, balance, engine_balance, together
-from analytics.runtime.engine_report import EngineReport, engine_report, with_driver
+from analytics.runtime.engine_progress import EngineReport, engine_report, with_driver
 from analytics.runtime.fanout import Reply, ask_all
 from analytics.runtime.nodes import BROKER, ENGINE, STORE, needed, readers, registered
 from analytics.runtime.outdated import outdated

@@ -5,8 +5,7 @@ from abc import ABC, abstractmethod
 from analytics.broker.clients import Refill
 from analytics.broker.wire import totals
 from analytics.config import Config
-from analytics.runtime.engine_progress import EngineProgress
-from analytics.runtime.engine_report import reported_ends
+from analytics.runtime.engine_progress import EngineProgress, reported_ends
 from analytics.store import open_store
 from analytics.testing.comparing import balance_faults
 from analytics.testing.feed import Feed

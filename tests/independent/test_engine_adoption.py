@@ -39,7 +39,7 @@ from analytics.errors import LogError, Unavailable
 from analytics.runtime import connections
 from analytics.runtime.balance import balance, engine_balance
 from analytics.runtime.draining import drain
-from analytics.runtime.engine_report import engine_report
+from analytics.runtime.engine_progress import engine_report
 from analytics.runtime.nodes import all_readers, readers
 from analytics.runtime.worker import Worker
 from analytics.spouts.ends import Ends

@@ -17,7 +17,7 @@ from analytics.broker.wire import BrokerState, Head, SourceState
 from analytics.config import BrokerSection, Config, MetricsSection
 from analytics.errors import AnalyticsError
 from analytics.runtime.balance import balance
-from analytics.runtime.engine_report import EngineReport
+from analytics.runtime.engine_progress import EngineReport
 from analytics.runtime.nodes import needed
 from analytics.runtime.report import NodeReport, Peer, StatusReport
 from analytics.runtime.usefulness import Unread

@@ -11,7 +11,7 @@ import pytest
 from month import FIRST, HOUR, LAST, Month, a_month
 
 from analytics.runtime.balance import engine_balance
-from analytics.runtime.engine_report import EngineReport
+from analytics.runtime.engine_progress import EngineReport
 from analytics.runtime.report import NodeReport
 from analytics.runtime.usefulness import SourceShare, Unread
 from analytics.web.display import count, money, quotient, shown
