@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from analytics.engine.deriving import DerivationScope, DerivedPortion
 from analytics.engine.extents import load_extent
-from analytics.rebuild.stored import parts_of
+from analytics.rebuild.check import parts_of
 from analytics.store import Store
 
 AT_ONCE = 200

@@ -17,11 +17,10 @@ from analytics.core.agree import NOTHING, Differences, ValueChanged, agreed_stat
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import Derived, States
-from analytics.rebuild.check import Check, load_checks
+from analytics.rebuild.check import Check, Header, load_checks
 from analytics.rebuild.group import Group, begins_period, reads_spouts, upstream
 from analytics.rebuild.queue import Tail, heads_of, wait_for
 from analytics.rebuild.selection import Selection
-from analytics.rebuild.stored import Header
 from analytics.rebuild.write import DocumentWriter
 from analytics.store import Document, Store
 

@@ -18,11 +18,10 @@ from analytics.core.derive import Rewritten, States, rewritten, states_of
 from analytics.core.settle import Position
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError, Unavailable
-from analytics.rebuild.check import Check, DifferingDocument, DocumentCounts, change_of
+from analytics.rebuild.check import Check, DifferingDocument, DocumentCounts, change_of, number_of, orphans_of
 from analytics.rebuild.group import Group, home_of, reads_spouts
 from analytics.rebuild.notes import Notes
 from analytics.rebuild.queue import Tail
-from analytics.rebuild.stored import number_of, orphans_of
 from analytics.runtime.marks import Marks
 from analytics.runtime.outlet import Outlet
 from analytics.store import Document, Store, Write
