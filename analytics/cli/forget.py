@@ -11,7 +11,7 @@ from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.forget.run import ForgettingReport
 from analytics.forget.run import forget as run
-from analytics.forget.store import opened_store
+from analytics.store.embedded.alone import opened_store
 
 
 @click.command()
@@ -30,7 +30,7 @@ def forget(config: Config, accts: tuple[str, ...], file: str | None, dry: bool) 
     """
     _refuse_running(config)
     wanted = [*accts, *(_listed(file) if file else ())]
-    with opened_store(config) as store:
+    with opened_store(config, "forget") as store:
         report = run(config, store, wanted, lambda text: click.echo(text, err=True), dry)
     _show(report, dry)
 

@@ -1,18 +1,20 @@
-"""The embedded server while no node runs: a command runs it for as long as it needs."""
+"""The store while no node runs: a command runs the embedded server for as long as it needs."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
-from analytics.config import Config
+from analytics.config import Config, catalogue
+from analytics.store import Store, open_store
 from analytics.store.embedded.choice import chosen_at_start, engine_name, open_engine
 from analytics.store.embedded.engine import HOST, Engine
 from analytics.store.embedded.password import make_folder
 from analytics.store.embedded.process import take_folder
 from analytics.store.embedded.server import EmbeddedServer
+from analytics.store.mongo import MongoStore, indexes_without_ts
 from analytics.system.ports import free_port
 
 
@@ -45,3 +47,17 @@ def running_alone(config: Config, command: str) -> Iterator[tuple[Engine, MongoC
         log.parent.mkdir(parents=True, exist_ok=True)
         with running(engine, log) as client:
             yield engine, client
+
+
+@contextmanager
+def opened_store(config: Config, command: str) -> Iterator[Store]:
+    """Open the configured store. Raise AnalyticsError if it can't be used."""
+    if config.mongodb.uri or config.mongodb.uri_env:
+        with closing(open_store(config)) as store:
+            yield store
+        return
+    database, without_ts = config.mongodb.database, indexes_without_ts(catalogue(config))
+    with running_alone(config, command) as (engine, _):
+        own = MongoStore(engine.uri(), database, dialect=engine.dialect, without_ts=without_ts)
+        with closing(own):
+            yield own
