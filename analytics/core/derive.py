@@ -115,11 +115,7 @@ def rewritten(
         first_part: from which number on its parts are counted.
         all_in_parts: whether all of its lists lie in parts, however short, so that later parts count on from there.
     """
-    lists = {
-        measure.list_field: measure.compact(state)
-        for measure, state in zip(bolt.measures.values(), states, strict=True)
-        if isinstance(measure, Growing)
-    }
+    lists = lists_of(bolt, states)
     longest = max(map(len, lists.values()), default=0)
     count = max(1, -(-longest // PART_SIZE)) if all_in_parts and lists else longest // PART_SIZE
     id_ = bolt.id_of(key)
@@ -134,6 +130,15 @@ def rewritten(
     whole = {name: items for name, items in lists.items() if not name.startswith("_")}
     document = settled.steps[-1].document
     return Rewritten(parts, {**document, **dates_of(document, areas)}, settled.tuple | whole)
+
+
+def lists_of(bolt: Bolt, states: States) -> dict[str, list[Any]]:
+    """Return the whole lists of a document, by field, as they are when they are compact."""
+    return {
+        measure.list_field: measure.compact(state)
+        for measure, state in zip(bolt.measures.values(), states, strict=True)
+        if isinstance(measure, Growing)
+    }
 
 
 def states_of(bolt: Bolt, whole: Mapping[str, Any]) -> States:

@@ -10,9 +10,8 @@ from analytics.config import Catalogue
 from analytics.core.agree import expected_fields
 from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Key
-from analytics.core.derive import Derivation, Derived, States
+from analytics.core.derive import Derivation, Derived, States, lists_of
 from analytics.core.fold import UnusableLine
-from analytics.core.measures import Growing
 from analytics.core.schema import is_of_spout
 from analytics.store import Document, Store
 from analytics.store.store import is_within
@@ -189,11 +188,6 @@ class Group:
 
 def tuple_of(bolt: Bolt, key: Key, states: States, areas: Areas, version: int) -> dict[str, object]:
     """Return the tuple that says all of a document, and accounts for no records."""
-    fields = expected_fields(bolt, key, states, areas)
-    lists = {
-        measure.list_field: measure.compact(state)
-        for measure, state in zip(bolt.measures.values(), states, strict=True)
-        if isinstance(measure, Growing)
-    }
-    shown = {name: value for name, value in (fields | lists).items() if not name.startswith("_")}
+    whole = expected_fields(bolt, key, states, areas) | lists_of(bolt, states)
+    shown = {name: value for name, value in whole.items() if not name.startswith("_")}
     return shown | {"version": version, "tuples": 0}

@@ -11,6 +11,7 @@ computation again: a midnight may pass during a run.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 import gevent
 
@@ -156,9 +157,8 @@ class Run:
         ids: dict[str, list[str]] = {}
         for scope, work in group.items():
             for name, firsts in work.items():
-                ids.setdefault(scope.collection(name), []).extend(
-                    scope.id_of(first, part) for first in firsts for part in scope.parts
-                )
+                of_scope = ids.setdefault(scope.collection(name), [])
+                of_scope += chain.from_iterable(map(scope.ids_of, firsts))
         return {name: self._store.load(name, some) for name, some in ids.items()}
 
     def _load(self, group: Plan, now: int) -> None:
@@ -194,9 +194,7 @@ class Run:
         facts = self._facts.facts(scope, scope.clock(now), *self._starts.of(scope))
         for name, firsts in work.items():
             timer, collection = self._timers[name], scope.collection(name)
-            left = {scope.id_of(first, part) for first in firsts for part in scope.parts} & stored[
-                collection
-            ].keys()
+            left = stored[collection].keys() & chain.from_iterable(map(scope.ids_of, firsts))
             for computed in _computed(scope, timer, firsts, facts, shared):
                 if timer.period == "day" and not scope.has_day(computed.first):
                     continue
@@ -247,18 +245,9 @@ def _restricted(group: Plan, refused: Mapping[str, set[str]]) -> Plan:
     """Return the part of a plan whose documents were refused."""
     result: Plan = {}
     for scope, work in group.items():
-        left = {
-            name: Counter(
-                {
-                    first: firsts[first]
-                    for first in firsts
-                    if not refused.get(scope.collection(name), set()).isdisjoint(
-                        scope.id_of(first, part) for part in scope.parts
-                    )
-                }
-            )
-            for name, firsts in work.items()
-        }
-        if left := {name: firsts for name, firsts in left.items() if firsts}:
-            result[scope] = left
+        for name, firsts in work.items():
+            again = refused.get(scope.collection(name), set())
+            left = {first: firsts[first] for first in firsts if not again.isdisjoint(scope.ids_of(first))}
+            if left:
+                result.setdefault(scope, {})[name] = Counter(left)
     return result

@@ -97,6 +97,10 @@ class Scope:
         """Return the id of its document of the period that begins on day ``first``, and of that value."""
         return f"{self.stem}:{start_of(self.zone, first)}{self._suffixes[part]}"
 
+    def ids_of(self, first: int) -> list[str]:
+        """Return the ids of all of its documents of that period."""
+        return [self.id_of(first, part) for part in self.parts]
+
     def key_fields(self, first: int, part: int = 0) -> dict[str, Any]:
         """Return what the key itself gives that document."""
         of_value = {"segment": self.segment.name, "value": self.segment.values[part]} if self.segment else {}
