@@ -244,9 +244,6 @@ class Facts:
         counts = np.bincount(places, minlength=self.split.values)
         return np.cumsum(counts)[:-1]
 
-    def logins(self, day: int) -> Numbers:
-        return numbered(self.login.get(day, NOBODY))
-
     def rows(self, of: Mapping[int, AcctSet], first: int, last: int) -> Words:
         """Return who logged in, or signed up, on each of these days, a row a day. ``of``: :attr:`login` or :attr:`signup`."""
         return rows_of([of.get(day, NOBODY) for day in range(first, last + 1)], self.accts)

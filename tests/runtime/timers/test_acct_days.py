@@ -140,4 +140,4 @@ def test_a_change_that_was_read_before_it_was_reported_is_in_every_whole(area: s
     facts.load([(GAME, {"login": {DAY}})])
     start = start_of(SHANGHAI, DAY)
     of_game = facts.facts(GAME, GAME.clock(start), None, None)
-    assert len(of_game.logins(DAY)) == 2
+    assert len(numbered(of_game.login[DAY])) == 2
