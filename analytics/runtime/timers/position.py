@@ -61,10 +61,9 @@ class TimersPosition:
         self.saved = Saved()
         if found is not None:
             heads = {topic: Head(*head) for topic, *head in found["topics"]}
-            # Earlier versions kept segments beside the other rules.
-            rules = {"segments": found.get("segments", ""), **found.get("rules", {})}
             self.saved = Saved(
-                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0), rules
+                found["log"], heads, found["now"], found.get("run", ""), found["_v"], found.get("layout", 0),
+                found.get("rules", {}),
             )  # fmt: skip
         return self.saved
 

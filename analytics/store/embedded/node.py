@@ -31,9 +31,7 @@ class StoreNode:
         self._config = config
         self._lock: FileLock | None = None
         self._server: EmbeddedServer | None = None
-        self._engine = ""
-        self._reason = ""
-        self._elsewhere = ""
+        self._about = {"engine": "", "reason": "", "elsewhere": ""}
         self._error = ""
         self._patience = HUNG_SECONDS
         self._answered = 0.0
@@ -59,12 +57,12 @@ class StoreNode:
             raise
 
     def _start_server(self) -> None:
-        self._reason = reason(self._config)
+        why = reason(self._config)
         engine = chosen_at_start(self._config)
-        self._engine = engine.describe()
-        self._elsewhere = elsewhere(self._config)
-        log.info("%s serves %s at %s: %s", self._engine, engine.database, engine.address, self._reason)
-        for text in filter(None, (engine.caution(), self._elsewhere)):
+        name, other = engine.describe(), elsewhere(self._config)
+        self._about = {"engine": name, "reason": why, "elsewhere": other}
+        log.info("%s serves %s at %s: %s", name, engine.database, engine.address, why)
+        for text in filter(None, (engine.caution(), other)):
             log.warning(text)
         server = self._server = EmbeddedServer(
             engine, self._config.data.absolute() / "log" / "store-server.log"
@@ -111,9 +109,7 @@ class StoreNode:
         return {
             "healthy": server is not None and server.running and not self._error,
             "error": self._error,
-            "engine": self._engine,
-            "reason": self._reason,
-            "elsewhere": self._elsewhere,
+            **self._about,
             "address": server.engine.address if server is not None else "",
             "server_pid": server.pid if server is not None else None,
             "restarts": self._restarts,
