@@ -12,6 +12,7 @@ from pymongo.database import Database
 
 from analytics.backup.folder import SavedFile, Summing
 from analytics.core.document import part_ids
+from analytics.core.portions import portions
 from analytics.errors import AnalyticsError
 from analytics.store import POSITIONS
 from analytics.store.copying import BATCH_DOCUMENTS, Content, Digest, collections, insert
@@ -84,8 +85,7 @@ def _with_parts(
     while True:
         missing = False
         ids = [id_ for id_ in part_ids(document) if id_ not in written]
-        for begin in range(0, len(ids), PARTS_AT_ONCE):
-            asked = ids[begin : begin + PARTS_AT_ONCE]
+        for asked in portions(ids, PARTS_AT_ONCE):
             found = list(collection.find({"_id": {"$in": asked}}))
             yield from found
             written.update(part["_id"] for part in found)

@@ -24,6 +24,7 @@ from typing import TypeVar
 import msgspec
 
 from analytics.core.intervals import Pair
+from analytics.core.portions import portions as in_portions
 
 BATCH = b"batch"
 ACK = b"ack"
@@ -254,17 +255,8 @@ def tagged(source: str, numbers: Sequence[int], lines: Sequence[bytes]) -> list[
 
 
 def portions(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Yield ``items`` in lists of at most ``most``, and about ``PORTION_BYTES``, that fit into one body."""
-    portion: list[T] = []
-    held = 0
-    for item in items:
-        portion.append(item)
-        held += size(item)
-        if len(portion) == most or held >= PORTION_BYTES:
-            yield portion
-            portion, held = [], 0
-    if portion:
-        yield portion
+    """Return ``items`` in lists of at most ``most``, and about ``PORTION_BYTES``, that fit into one body."""
+    return in_portions(items, most, size, PORTION_BYTES)
 
 
 def number_of(source: str, line: bytes) -> int:

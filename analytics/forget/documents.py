@@ -4,11 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 from analytics.core.bolt import Bolt
 from analytics.core.document import part_ids
+from analytics.core.portions import portions
 from analytics.errors import AnalyticsError
 from analytics.export.views import PREFIX
 from analytics.forget.fields import AcctFields
@@ -142,7 +142,7 @@ class DocumentChange:
 def documents_of(store: Store, collection: str) -> Iterator[list[Document]]:
     """Yield all documents and parts of a collection, some at a time."""
     ids = (one for one in store.ids(collection) if isinstance(one, str))
-    while some := list(islice(ids, _AT_ONCE)):
+    for some in portions(ids, _AT_ONCE):
         yield list(store.load(collection, some).values())
 
 

@@ -1,10 +1,9 @@
 """Dates of documents that no journal can derive again: they follow from the documents themselves."""
 
-from itertools import islice
-
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt
 from analytics.core.document import dates_of
+from analytics.core.portions import portions
 from analytics.rebuild.gaps import FOR_EVER
 from analytics.rebuild.group import begins_period
 from analytics.store import Store, Write
@@ -28,7 +27,7 @@ def add_dates(
         until = low if until is None else min(low, until)
     added = 0
     found = store.find(bolt.name, area=area, since=since, until=until, batch=AT_ONCE)
-    while some := list(islice(found, AT_ONCE)):
+    for some in portions(found, AT_ONCE):
         writes = [
             Write(one["_id"], {**one, **dates_of(one, areas), "_v": one["_v"] + 1}, one["_v"])
             for one in some

@@ -12,6 +12,7 @@ from analytics.core.areas import Area, Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import Derivation, Derived, States, lists_of
 from analytics.core.fold import UnusableLine
+from analytics.core.portions import portions
 from analytics.core.schema import is_of_spout
 from analytics.store import Document, Store
 from analytics.store.store import is_within
@@ -160,14 +161,14 @@ class Group:
             found = {key: one.at(None) for key, one in self.documents(topic, store).items()}
             states = {key: some for key, some in found.items() if some is not None}
             versions = self._versions(topic, [above.id_of(key) for key in states], store)
-            lines = [
+            lines = (
                 msgspec.json.encode(
-                    tuple_of(above, key, some, self._areas, versions.get(above.id_of(key), 0))
+                    tuple_of(above, key, state, self._areas, versions.get(above.id_of(key), 0))
                 )
-                for key, some in states.items()
-            ]
-            for begin in range(0, len(lines), LINES_AT_ONCE):
-                derivation.fold(topic, 0, b"\n".join(lines[begin : begin + LINES_AT_ONCE]))
+                for key, state in states.items()
+            )
+            for some in portions(lines, LINES_AT_ONCE):
+                derivation.fold(topic, 0, b"\n".join(some))
         return derivation.documents[name]
 
     def forget_versions(self) -> None:
@@ -177,8 +178,7 @@ class Group:
     def _versions(self, name: str, ids: list[str], store: Store) -> dict[str, int]:
         known = self.versions.setdefault(name, {})
         missing = [id_ for id_ in ids if id_ not in known]
-        for begin in range(0, len(missing), VERSIONS_AT_ONCE):
-            some = missing[begin : begin + VERSIONS_AT_ONCE]
+        for some in portions(missing, VERSIONS_AT_ONCE):
             known.update(dict.fromkeys(some, 0))
             for id_, document in store.load(name, some).items():
                 version = document.get("_v")

@@ -17,6 +17,7 @@ from analytics.broker.clients import Refill
 from analytics.core.intervals import Intervals, Pair
 from analytics.core.journal_lines import SPOUTS, whole_lines
 from analytics.core.numberset import NumberSet
+from analytics.core.portions import portions
 from analytics.spouts.shares import pairs
 
 _NAME = re.compile(rf"^({'|'.join(SPOUTS)})_(\d{{12}})(?:-(\d+))?\.txt(\.gz)?$")
@@ -146,5 +147,5 @@ class Names:
 
 def ask_unknown(refill: Refill, source: str, asked: Sequence[Pair]) -> Iterator[Pair]:
     """Yield which of a source's numbers were never accepted."""
-    for begin in range(0, len(asked), PAIRS_AT_ONCE):
-        yield from refill.unknown(source, asked[begin : begin + PAIRS_AT_ONCE])
+    for some in portions(asked, PAIRS_AT_ONCE):
+        yield from refill.unknown(source, some)

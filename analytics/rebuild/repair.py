@@ -7,7 +7,6 @@ stored ──▶ Queue read to its end ──▶ derived to the same numbers ─
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from itertools import islice
 
 import gevent
 
@@ -17,6 +16,7 @@ from analytics.core.agree import NOTHING, Differences, ValueChanged, agreed_stat
 from analytics.core.areas import Areas
 from analytics.core.bolt import Bolt, Key
 from analytics.core.derive import Derived, States
+from analytics.core.portions import portions
 from analytics.rebuild.check import Check, Header, load_checks
 from analytics.rebuild.group import Group, begins_period, reads_spouts, upstream
 from analytics.rebuild.queue import Tail, heads_of, wait_for
@@ -102,7 +102,7 @@ class Repairer:
         doubtful, versions = [], group.versions.setdefault(name, {})
         since, until = group.bounds(name)
         found = self._store.find(name, area=group.area.id, since=since, until=until, batch=AT_ONCE)
-        while some := list(islice(found, AT_ONCE)):
+        for some in portions(found, AT_ONCE):
             for check in load_checks(self._store, bolt, some):
                 document = check.document or {}
                 id_ = document["_id"]
@@ -148,9 +148,9 @@ class Repairer:
         by_meaning = not reads_spouts(bolt)
         low = self._included_by_all(group, bolt) if by_meaning else {}
         again: list[str] = []
-        for begin in range(0, len(ids), AT_ONCE):
+        for some in portions(ids, AT_ONCE):
             passed = self._passed(bolt.name)
-            checks = self._load(bolt, ids[begin : begin + AT_ONCE])
+            checks = self._load(bolt, some)
             # What a stored document includes is in the Queue: having read that, we know all that it can say.
             self._tail.pump()
             if by_meaning:

@@ -15,6 +15,7 @@ from typing import Any
 from analytics.core.areas import Areas
 from analytics.core.bolt import CHANGES, Bolt, Key
 from analytics.core.derive import Rewritten, States, rewritten, states_of
+from analytics.core.portions import portions
 from analytics.core.settle import Position
 from analytics.core.tuples import EARLIEST_START, LATEST
 from analytics.errors import AnalyticsError, Unavailable
@@ -179,8 +180,7 @@ def replace_documents(
     """Write documents, their parts before; return the ids that were refused."""
     now = datetime.now(UTC)
     parts = [part for id_ in checks for part in texts[id_].parts if checks[id_].states is not None]
-    for begin in range(0, len(parts), AT_ONCE):
-        some = parts[begin : begin + AT_ONCE]
+    for some in portions(parts, AT_ONCE):
         store.write(bolt.name, [Write(part["_id"], part, None) for part in some])
     writes = []
     for id_, check in checks.items():

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from analytics.config import Config, areas
 from analytics.core.areas import Area
 from analytics.core.periods import zone
+from analytics.core.portions import portions
 from analytics.store import Document, Store, Write
 
 AREAS, GAMES = "areas", "games"
@@ -61,8 +62,7 @@ def _write(store: Store, collection: str, wanted: Mapping[str, Document]) -> int
     ids = [id for id in store.ids(collection) if isinstance(id, str)]
     ids += [id for id in wanted if id not in set(ids)]
     written = 0
-    for begin in range(0, len(ids), IDS_AT_ONCE):
-        some = ids[begin : begin + IDS_AT_ONCE]
+    for some in portions(ids, IDS_AT_ONCE):
         stored = store.load(collection, some)
         writes = list(_writes(stored, {id: wanted.get(id) for id in some}))
         if writes:

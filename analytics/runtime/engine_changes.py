@@ -6,22 +6,23 @@ These are written after the documents that a batch changes, and before the posit
 change at least once. Long ones are continued in ``.1``, ``.2`` and so on; a batch without changes has ``.0`` as well.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from analytics.core.portions import portions
 from analytics.store import Store, Write
 
 COLLECTION = "engine_changes"
 STARTS_AT_ONCE = 100_000
 """Each takes about 12 bytes, and a document has 16 MB at most."""
-
 Change = tuple[str, str, list[int]]
 """A bolt, an area, and the starts of the periods whose documents have changed."""
 
 
 def write(store: Store, batch: int, changes: Iterable[Change]) -> None:
     """Keep what a batch has changed. May be called again for the same batch."""
-    parts = list(_portions(changes))
+    # A batch without changes has a document as well.
+    parts = list(portions(changes, STARTS_AT_ONCE, lambda change: len(change[2]), STARTS_AT_ONCE)) or [[]]
     for part, some in enumerate(parts):
         document = {"parts": len(parts), "changed": some, "updated": datetime.now(UTC), "_v": 1}
         store.write(COLLECTION, [Write(_id(batch, part), document, None)])
@@ -46,16 +47,3 @@ def forget(store: Store, through: int) -> None:
 
 def _id(batch: int, part: int) -> str:
     return f"{batch:012d}.{part}"
-
-
-def _portions(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """Yield changes in portions that fit into a document; at least one."""
-    portion: list[Change] = []
-    held = 0
-    for bolt, area, starts in changes:
-        if portion and held + len(starts) > STARTS_AT_ONCE:
-            yield portion
-            portion, held = [], 0
-        portion.append((bolt, area, starts))
-        held += len(starts)
-    yield portion

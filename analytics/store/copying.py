@@ -11,6 +11,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
+from analytics.core.portions import portions
 from analytics.errors import AnalyticsError
 
 BATCH_BYTES = 8 * 1024 * 1024  # in one insert; MongoDB accepts 48 MB
@@ -62,16 +63,10 @@ def insert(documents: Iterable[RawBSONDocument], target: Collection[RawBSONDocum
     """Insert documents in batches, durably, and return what they were. Raise AnalyticsError if the server refuses one."""
     digest = Digest()
     safe = target.with_options(write_concern=WriteConcern(w="majority", j=True))
-    batch: list[RawBSONDocument] = []
-    size = 0
-    for document in documents:
-        digest.add(document.raw)
-        batch.append(document)
-        size += len(document.raw)
-        if size >= BATCH_BYTES or len(batch) >= BATCH_DOCUMENTS:
-            _insert(safe, batch)
-            batch, size = [], 0
-    _insert(safe, batch)
+    for batch in portions(documents, BATCH_DOCUMENTS, lambda document: len(document.raw), BATCH_BYTES):
+        for document in batch:
+            digest.add(document.raw)
+        _insert(safe, batch)
     return digest.content(target.database.name, target.name)
 
 
@@ -84,8 +79,6 @@ def content(of: Collection[RawBSONDocument]) -> Content:
 
 
 def _insert(target: Collection[RawBSONDocument], batch: list[RawBSONDocument]) -> None:
-    if not batch:
-        return
     try:
         target.insert_many(batch, ordered=False)
     except BulkWriteError as error:

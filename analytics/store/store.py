@@ -20,6 +20,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
+from analytics.core.portions import portions
 from analytics.core.settle import part_ids
 from analytics.core.writing import Write as Write
 from analytics.errors import AnalyticsError, Unavailable
@@ -289,8 +290,7 @@ class Store(ABC):
     def _parts(self, collection: str, document: Document) -> Iterator[Document]:
         """Yield the document's parts, oldest first. Raise _PartGone if one is missing."""
         ids = part_ids(document)
-        for start in range(0, len(ids), PARTS_AT_ONCE):
-            asked = ids[start : start + PARTS_AT_ONCE]
+        for asked in portions(ids, PARTS_AT_ONCE):
             found = self.load(collection, asked)
             if len(found) < len(asked):
                 raise _PartGone

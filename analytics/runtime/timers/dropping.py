@@ -11,11 +11,11 @@ what anybody has read. Late records never begin a dropped document again, nor ch
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import islice
 
 from analytics.config import Config, areas, catalogue
 from analytics.core.bolt import Bolt
 from analytics.core.document import EMPTIED, part_ids
+from analytics.core.portions import portions
 from analytics.errors import Unavailable
 from analytics.runtime.horizons import DAY, Horizons
 from analytics.runtime.lost_writes import EXPIRY_SECONDS
@@ -70,7 +70,7 @@ class Dropping:
             for area in self._areas.values():
                 until = horizons.first(bolt, area.zone)
                 found = self._store.find(name, area=area.id, until=until, batch=AT_ONCE)
-                while some := list(islice(found, AT_ONCE)):
+                for some in portions(found, AT_ONCE):
                     self._drop(bolt, some)
                     yield
 

@@ -19,6 +19,7 @@ from analytics.bolts.payments import is_payer
 from analytics.core.areas import Areas
 from analytics.core.numbering import Accts, new_accts, numbers_of
 from analytics.core.numbering import numbers as numbers_in
+from analytics.core.portions import portions
 from analytics.core.segments import Segments
 from analytics.runtime.timers.acct_days import BYTES_A_DAY, AcctDays, size_of
 from analytics.runtime.timers.arrays import bits, each_once, packed, paid_next, summed
@@ -224,10 +225,8 @@ class FactsReader:
         logins = {day: known[day] for day in days & known.keys()}
         unknown = sorted(days - known.keys())
         zone, collection = self._areas[area].zone, COLLECTIONS["login"]
-        for begin in range(0, len(unknown), DOCUMENTS_AT_ONCE):
-            asked = {
-                f"{area}:{start_of(zone, day)}": day for day in unknown[begin : begin + DOCUMENTS_AT_ONCE]
-            }
+        for some in portions(unknown, DOCUMENTS_AT_ONCE):
+            asked = {f"{area}:{start_of(zone, day)}": day for day in some}
             for id_, document in self._store.load(collection, list(asked)).items():
                 logins[asked[id_]] = self._users(collection, area, document)
             gevent.sleep(0)
@@ -322,11 +321,8 @@ class FactsReader:
     def _read(self, kind: Stored, pairs: Sequence[tuple[str, int]]) -> None:
         """Read area-days; those of which nothing is stored are known to be empty afterwards."""
         collection = COLLECTIONS[kind]
-        for begin in range(0, len(pairs), DOCUMENTS_AT_ONCE):
-            asked = {
-                f"{area}:{start_of(self._areas[area].zone, day)}": (area, day)
-                for area, day in pairs[begin : begin + DOCUMENTS_AT_ONCE]
-            }
+        for some in portions(pairs, DOCUMENTS_AT_ONCE):
+            asked = {f"{area}:{start_of(self._areas[area].zone, day)}": (area, day) for area, day in some}
             found = self._store.load(collection, list(asked))
             for id_, (area, day) in asked.items():
                 document = found.pop(id_, None)

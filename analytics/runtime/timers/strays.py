@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent
 
+from analytics.core.portions import portions
 from analytics.core.segments import Segments
 from analytics.runtime.timers.collections import collections_of
 from analytics.runtime.timers.documents import Now
@@ -111,9 +112,8 @@ class Strays:
             self.spared[collection] += len(doubtful)
             for id_ in doubtful:
                 del candidates[id_]
-        ids = list(candidates)
-        for begin in range(0, len(ids), AT_ONCE):
-            self._remove(name, collection, {id_: candidates[id_] for id_ in ids[begin : begin + AT_ONCE]})
+        for some in portions(candidates.items(), AT_ONCE):
+            self._remove(name, collection, dict(some))
 
     def _judge(self, name: str, collection: str, id_: Any) -> Stray | None:
         """Return why nothing comes to a document of that id; None where something does, or it was not asked about."""
@@ -233,8 +233,8 @@ def remove_all(store: Store, names: Iterable[str], check: Callable[[], None]) ->
 
 
 def _remove(store: Store, collection: str, ids: Sequence[Any], check: Callable[[], None]) -> None:
-    for begin in range(0, len(ids), AT_ONCE):
-        documents = store.load(collection, ids[begin : begin + AT_ONCE])
+    for some in portions(ids, AT_ONCE):
+        documents = store.load(collection, some)
         check()
         for id_, document in documents.items():
             store.remove(collection, id_, document.get("_v"))
