@@ -4,15 +4,13 @@ at which rates payments are converted."""
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import gevent.pool
-
 from analytics.config import Config, areas, groups
-from analytics.errors import AnalyticsError
 from analytics.runtime.exclusion_notes import ExclusionNotes
 from analytics.runtime.rate_notes import RateNotes
 from analytics.runtime.timers.scopes import Scope, all_scopes
 from analytics.store import Store
 from analytics.store.store import Document
+from analytics.system.tasks import share
 
 SAMPLED = ("loginday", "kpi")
 """Collections of which some documents are looked at. All that have a day come from the same records."""
@@ -43,19 +41,13 @@ def contradictions(config: Config, store: Store) -> list[Contradiction]:
     """Return one for each area and whole game, for excluded accts and for rates. Raise Unavailable if the store does not answer."""
     claimed = areas(config)
     scopes = [scope for scope in all_scopes(config, claimed) if scope.kind in ("area", "game")]
-    pool = gevent.pool.Pool(AT_ONCE)
-    failed: list[AnalyticsError] = []
+    texts: dict[Scope, str] = {}
 
-    def check(scope: Scope) -> str:
-        try:
-            return "" if failed else _of_scope(scope, store)
-        except AnalyticsError as error:  # gevent would print what it raises, once for each area
-            failed.append(error)
-            return ""
+    def check(scope: Scope) -> None:
+        texts[scope] = _of_scope(scope, store)
 
-    found = [Contradiction(text) for text in pool.imap(check, scopes) if text]
-    if failed:
-        raise failed[0]
+    share(iter(scopes), check, AT_ONCE)
+    found = [Contradiction(text) for scope in scopes if (text := texts[scope])]
     bolts = [bolt for members in groups(config).values() for bolt in members]
     noted = [*ExclusionNotes(config, store).sentences(bolts), *RateNotes(config, store).sentences()]
     return [*found, *(Contradiction(text, goes_back=False) for text in noted)]

@@ -17,7 +17,6 @@ from pymongo.monitoring import (
     TopologyOpenedEvent,
 )
 from pymongo.read_concern import ReadConcern
-from pymongo.server_description import ServerDescription
 
 
 class MajorityAfter(ReadConcern):
@@ -43,14 +42,13 @@ class PrimaryListener(TopologyListener):
 
     def description_changed(self, event: TopologyDescriptionChangedEvent) -> None:
         """Note who is primary now."""
-        primary = next(
-            (
-                (address, server.election_id)
-                for address, server in event.new_description.server_descriptions().items()
-                if _is_writable(server)
-            ),
-            None,
+        servers = event.new_description.server_descriptions().items()
+        writable = (
+            (address, one.election_id)
+            for address, one in servers
+            if one.is_server_type_known and one.is_writable
         )
+        primary = next(writable, None)
         if primary is not None and primary != self._primary:
             self.changes += 1
         self._primary = primary
@@ -60,7 +58,3 @@ class PrimaryListener(TopologyListener):
 
     def closed(self, event: TopologyClosedEvent) -> None:
         """Do nothing."""
-
-
-def _is_writable(server: ServerDescription) -> bool:
-    return server.is_server_type_known and server.is_writable

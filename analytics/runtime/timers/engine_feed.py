@@ -124,7 +124,6 @@ class EngineFeed(TimerFeed[BatchReader]):
         if hour is None or hour > self._first_hours.get(area, hour):
             return None
         self._first_hours[area] = hour
-        for document in self._store.find(bolt, area=area, since=hour, batch=1):
-            first_ts = document.get("first_ts")
-            return first_ts if isinstance(first_ts, int) else None
-        return None
+        document = next(self._store.find(bolt, area=area, since=hour, batch=1), {})
+        first_ts = document.get("first_ts")
+        return first_ts if isinstance(first_ts, int) else None

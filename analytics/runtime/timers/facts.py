@@ -8,7 +8,6 @@ change of it is reported: the node, which receives every change, reads an area-d
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any, Literal
 
 import gevent
@@ -292,7 +291,7 @@ class FactsReader:
     def days_stored(self, area: str, last: int) -> tuple[int, int] | None:
         """Return the first day of which anything is stored, and one soon after the last, at most ``last``; None: nothing is stored."""
         zone = self._areas[area].zone
-        found = {name: next(iter(self._store.find(name, area=area, batch=1)), None) for name in SOURCES}
+        found = {name: next(self._store.find(name, area=area, batch=1), None) for name in SOURCES}
         sources = [name for name, first in found.items() if first]
         days = [day_of(zone, first["ts"]) for first in found.values() if first]
         if not days:
@@ -310,7 +309,7 @@ class FactsReader:
 
     def _is_stored_since(self, sources: Iterable[str], area: str, ts: int) -> bool:
         found = (self._store.find(name, area=area, since=ts, batch=1) for name in sources)
-        return any(True for some in found for _ in islice(some, 1))
+        return any(next(some, None) for some in found)
 
     def _missing(self, kind: Stored, stem: str, days: set[int]) -> set[int]:
         if kind == "pay" and stem in self._whole:

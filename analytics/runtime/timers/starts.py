@@ -92,20 +92,17 @@ class Starts:
     def first(self, area: str, *reported: int) -> int | None:
         """Return the earliest ``first_ts`` since an area opened, of those stored and those given; None: there is none."""
         opened = self._areas[area].opened
-        stored = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
-        firsts = [
-            one["first_ts"]
-            for one in (next(iter(documents), {}) for documents in stored)
-            if "first_ts" in one
-        ]
-        found = earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
+        found = (self._store.find(name, area=area, since=opened or None, batch=1) for name in READS)
+        stored = [next(some, {}) for some in found]
+        firsts = [one["first_ts"] for one in stored if "first_ts" in one]
+        first = earliest(None, [ts for ts in (*reported, *firsts) if ts >= opened])
         self.load([area])
         known = self._known[area]
-        if known is None or known["ts"] < opened or (found is not None and found <= known["ts"]):
-            return found
+        if known is None or known["ts"] < opened or (first is not None and first <= known["ts"]):
+            return first
         # The hours that it follows from may be gone.
         until = Horizons.load(self._store, READS).until.values()
-        return known["ts"] if known["ts"] < max(until, default=0) else found
+        return known["ts"] if known["ts"] < max(until, default=0) else first
 
     def _start(self, area: str, ts: int, clock: Now, again: bool) -> list[Start]:
         known, of = self._known[area], self._areas[area]

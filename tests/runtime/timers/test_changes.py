@@ -176,7 +176,7 @@ def test_what_comes_in_while_nothing_runs_waits_for_quiet(
     if restarted:
         suite.stop(node)
         node = suite._start(Timers(config, now=lambda: suite.now))
-        eventually(lambda: node._feed.is_open)
+        eventually(lambda: node._feed._consumer)
     monkeypatch.setattr(schedule, "QUIET_SECONDS", 3600)
     gevent.sleep(1.1)  # the last run is longer ago than it may take until the next
     sent, runs = time.monotonic(), node.state()["runs"]

@@ -94,5 +94,5 @@ def restart(suite: Suite) -> None:
     [timers] = [node for node in suite._greenlets if node.name == "timers"]
     suite.stop(timers)
     timers = suite.start_timers()
-    eventually(lambda: timers._feed.is_open and not timers._updater.is_due())
+    eventually(lambda: timers._feed._consumer and not timers._updater.is_due())
     eventually(suite.is_saved)
