@@ -77,7 +77,7 @@ def _scanned(
     topics, sources, numbers, ends, newest = found
     result, view = BlockLines(newest=newest), memoryview(block)
     all_numbers, all_ends = np.frombuffer(numbers, np.int64), np.frombuffer(ends, np.int64)
-    begins = np.append(0, all_ends[:-1])
+    begins = [0, *all_ends.tolist()]
     kept = np.ones(len(all_ends), bool)
     for source, runs in _runs(sources, len(all_ends)).items():
         places = np.concatenate([np.arange(first, end) for first, end in runs])
@@ -91,12 +91,13 @@ def _scanned(
             kept[places[firsts[wanted]]] = True
         if len(mine):
             result.numbers[source] = pairs_of(mine)
-    result.left_out = int(len(kept) - kept.sum())
+    kept_before = np.append(0, np.cumsum(kept)).tolist()
+    result.left_out = len(kept) - kept_before[-1]
     for topic, runs in _runs(topics, len(all_ends)).items():
         if result.left_out:
-            runs = [run for first, end in runs for run in _shorter(kept, first, end)]
+            runs = [run for one in runs for run in _shorter(kept, kept_before, *one)]
         if runs:
-            lines = [view[int(begins[first]) : int(all_ends[end - 1]) - 1] for first, end in runs]
+            lines = [view[begins[first] : begins[end] - 1] for first, end in runs]
             result.topics[topic] = sum(end - first for first, end in runs), b"\n".join(lines)
     return result
 
@@ -109,10 +110,13 @@ def _runs(starts: list[tuple[str, int]], count: int) -> dict[str, list[Pair]]:
     return runs
 
 
-def _shorter(kept: Array, first: int, end: int) -> list[Pair]:
-    """Return the runs of lines that are kept of one."""
+def _shorter(kept: Array, kept_before: Sequence[int], first: int, end: int) -> list[Pair]:
+    """Return the runs of lines that are kept of one. ``kept_before``: how many are kept of those before each line."""
+    count = kept_before[end] - kept_before[first]
+    if count in (0, end - first):
+        return [(first, end)] if count else []
     places = np.flatnonzero(kept[first:end]) + first
-    return [(begin, last + 1) for begin, last in pairs_of(places)] if len(places) else []
+    return [(begin, last + 1) for begin, last in pairs_of(places)]
 
 
 def _among(numbers: Array, pairs: Sequence[Pair]) -> Array:
