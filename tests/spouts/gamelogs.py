@@ -3,9 +3,11 @@
 import contextlib
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import gevent
 import msgspec
@@ -16,6 +18,11 @@ from analytics.broker.broker import Broker
 from analytics.broker.clients import Refill
 from analytics.config import AreaSection, BrokerSection, Config, Game, GamelogSection, JournalSection, Source
 from analytics.spouts.gamelog import GamelogSpout
+from analytics.spouts.lost import Loss
+from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.identity import Catalogue
+from analytics.spouts.sources.log_source import SourceContext
+from analytics.spouts.sources.stream import Emit
 from analytics.testing.ports import free_ports
 
 A = "549140c8dbdb67794fc0fa3b"
@@ -34,6 +41,20 @@ def line(acct: object, code: str = "login_logcount", ts: int = 1_420_688_004, ar
 
 def lines(first: int, last: int) -> bytes:
     return b"".join(line(f"u{n}") for n in range(first, last + 1))
+
+
+def given(
+    emit: Emit,
+    catalogue: Catalogue | None = None,
+    health: Health | None = None,
+    lost: Callable[[Loss], object] = print,
+    **section: object,
+) -> SourceContext:
+    """Return what a source gets that no spout runs: nothing is saved, and files of before now were all looked at."""
+    memory = SimpleNamespace(
+        catalogue=catalogue or Catalogue({}), begun=lambda *_: None, looked=lambda name: time.time()
+    )
+    return SourceContext(GamelogSection(**section), emit, health or Health("s1"), memory, lost)
 
 
 OVER_TCP = 'reached_at = "127.0.0.1"\nlet_anyone_in = true'

@@ -6,12 +6,11 @@ import time
 from hashlib import blake2b
 
 import pytest
-from gamelogs import line, lines
+from gamelogs import given, line, lines
 
-from analytics.config import GamelogSection, Source
+from analytics.config import Source
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
-from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import Catalogue, begun
 
 
@@ -23,9 +22,9 @@ class Reading:
         self.cut_off = {}
         self.lost = []
         self.positions = dict(saved)
-        self.source = FileSource(
-            Source(name="s1", kind="file", path=str(pattern)), GamelogSection(), Catalogue(dict(saved), dict(sizes)), self._emit,
-            Health("s1"), lambda *_: None, self.lost.append, time.time())  # fmt: skip
+        source = Source(name="s1", kind="file", path=str(pattern))
+        catalogue = Catalogue(dict(saved), dict(sizes))
+        self.source = FileSource(source, given(self._emit, catalogue, lost=self.lost.append))
 
     def _emit(self, chunk):
         for n, text in enumerate(chunk.data.splitlines(keepends=True), chunk.first):

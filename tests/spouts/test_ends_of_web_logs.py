@@ -1,12 +1,11 @@
 """Where a log on a web server ends, before and after it is rotated."""
 
 import pytest
-from gamelogs import line, lines
+from gamelogs import given, line, lines
 
-from analytics.config import GamelogSection, Source
+from analytics.config import Source
 from analytics.spouts.sources import http
 from analytics.spouts.sources.answers import Missing
-from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
 from analytics.spouts.sources.identity import Catalogue
 
@@ -25,15 +24,7 @@ class Following:
             rotated_url=web.url("game.log.1"),
             timeout_seconds=60,
         )
-        self.source = HttpSource(
-            source,
-            GamelogSection(),
-            Catalogue(dict(saved)),
-            self._emit,
-            Health("s1"),
-            lambda *_: None,
-            self.lost.append,
-        )
+        self.source = HttpSource(source, given(self._emit, Catalogue(dict(saved)), lost=self.lost.append))
 
     def _emit(self, chunk):
         self.found.append((chunk.source, chunk.first, chunk.data))

@@ -7,16 +7,15 @@ import re
 import shutil
 import socket
 import threading
-import time
 from collections import Counter
 
 import gevent
 import pytest
-from gamelogs import accts, configured, exactly, line, lines
+from gamelogs import accts, configured, exactly, given, line, lines
 from waiting import eventually
 
 from analytics.broker.broker import Broker
-from analytics.config import GamelogSection, JournalSection, Source
+from analytics.config import JournalSection, Source
 from analytics.errors import AnalyticsError
 from analytics.spouts.gamelog import GamelogSpout, Pipeline, Work
 from analytics.spouts.journal import Journal
@@ -26,8 +25,6 @@ from analytics.spouts.rejected import read
 from analytics.spouts.shares import Share
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
-from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.stdin import Piped
 
 
@@ -340,10 +337,7 @@ def test_a_rotated_file_that_grows_while_its_end_is_handed_on_is_read_on(tmp_pat
         if len(taken) == 2:
             append(old, b"\n" + lines(4, 5))  # the broker makes the spout wait, the game server writes on
 
-    health = Health("s1")
-    source = FileSource(
-        file_source(log), GamelogSection(), Catalogue({}), emit, health, lambda *_: None, print, time.time()
-    )
+    source = FileSource(file_source(log), given(emit))
     source.scan()
     source.turn()
     log.rename(old)
@@ -377,9 +371,7 @@ def test_a_glob_may_match_more_files_than_a_process_may_open(tmp_path, monkeypat
         (tmp_path / f"{n}0.log").write_bytes(line("not a whole line yet")[:-5])
     files = [tmp_path / f"{n}.log" for n in range(200, 250)]
     taken = []
-    source = FileSource(
-        file_source(tmp_path / "*.log"), GamelogSection(), Catalogue({}), lambda chunk: taken.append(chunk.data),
-        Health("s1"), lambda *_: None, print, time.time())  # fmt: skip
+    source = FileSource(file_source(tmp_path / "*.log"), given(lambda chunk: taken.append(chunk.data)))
 
     def read(expected):
         for _ in range(20):

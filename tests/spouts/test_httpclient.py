@@ -7,20 +7,19 @@ from types import SimpleNamespace
 import gevent
 import pytest
 import requests
-from gamelogs import configured, lines
+from gamelogs import configured, given, lines
 from gevent.pywsgi import WSGIServer
 from gevent.server import StreamServer
 from waiting import eventually
 
 from analytics.cli.check import tries
-from analytics.config import GamelogSection, Interface, Source
+from analytics.config import Interface, Source
 from analytics.config.uris import without_secrets
 from analytics.errors import Unavailable
 from analytics.spouts.httpclient import LONGEST_WAIT, open_session, reason, retry_after
 from analytics.spouts.poller import Client
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.http import HttpSource
-from analytics.spouts.sources.identity import Catalogue
 
 SECRET = (
     "http://ann:secret@127.0.0.1:9/pay?token=secret&key=secret{area}&area={area}&secret&page={page}#secret"
@@ -60,16 +59,8 @@ def server():
 def source_of(url, taken, **settings):
     source = Source(name="s1", kind="http", url=url, poll_seconds=0.05, timeout_seconds=60, **settings)
     health = Health("s1")
-    section = GamelogSection(batch_lines=100)
-    return HttpSource(
-        source,
-        section,
-        Catalogue({}),
-        lambda chunk: taken.append(chunk.data),
-        health,
-        lambda *_: None,
-        lambda _: None,
-    ), health
+    context = given(lambda chunk: taken.append(chunk.data), health=health, batch_lines=100)
+    return HttpSource(source, context), health
 
 
 def test_the_environment_counts_for_nothing(hostile, server, tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from analytics.spouts.positions import StreamPosition
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
 from analytics.spouts.sources.identity import beginning
+from analytics.spouts.sources.log_source import SourceContext
 from analytics.spouts.sources.stream import Stream
 
 STEPS = 40
@@ -44,10 +45,10 @@ class History:
     def begin(self) -> None:
         source = Source(name="s1", kind="file", path=str(self.pattern), poll_seconds=0.001)
         self.memory = memory = Memory(self.data, lambda state: None)
-        self.source = FileSource(
-            source, GamelogSection(batch_lines=3), memory.catalogue, self.emit, Health("s1"), memory.begun, lambda _: None,
-            memory.looked("s1"),
-        )  # fmt: skip
+        given = SourceContext(
+            GamelogSection(batch_lines=3), self.emit, Health("s1"), memory, lambda loss: None
+        )
+        self.source = FileSource(source, given)
 
     def emit(self, chunk) -> None:
         for n, line in enumerate(chunk.data.split(b"\n")[:-1], chunk.first):

@@ -12,17 +12,16 @@ from codecs import BOM_UTF8
 
 import gevent
 import pytest
-from gamelogs import configured, line, lines
+from gamelogs import configured, given, line, lines
 from waiting import eventually
 
 from analytics.cli.check import tries
-from analytics.config import GamelogSection, Source, areas
+from analytics.config import Source, areas
 from analytics.errors import AnalyticsError
 from analytics.spouts.records import convert
 from analytics.spouts.rules import Rules
 from analytics.spouts.sources.file import FileSource
 from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.identity import Catalogue
 from analytics.spouts.sources.tcp import TcpSource
 
 if sys.version_info >= (3, 14):
@@ -37,11 +36,9 @@ class Followed:
     def __init__(self, path):
         self.taken = []
         self.health = Health("s1")
-        section = GamelogSection(batch_lines=500)
         source = Source(name="s1", kind="file", path=str(path), poll_seconds=0.001)
-        self.source = FileSource(
-            source, section, Catalogue({}), lambda chunk: self.taken.append(chunk.data), self.health, lambda *_: None, lambda _: None, time.time()
-        )  # fmt: skip
+        context = given(lambda chunk: self.taken.append(chunk.data), health=self.health, batch_lines=500)
+        self.source = FileSource(source, context)
 
     def turns(self, count=3):
         for _ in range(count):
@@ -196,7 +193,7 @@ def test_a_file_name_that_is_no_utf8_can_be_told(tmp_path):
 
 
 def test_senders_that_vanish_are_asked_whether_they_are_there():
-    source = TcpSource(Source(name="s1", kind="tcp", port=0), GamelogSection(), lambda chunk: None)
+    source = TcpSource(Source(name="s1", kind="tcp", port=0), given(lambda chunk: None))
     served = []
     received = source._received
     source._received = lambda connection: served.append(connection) or received(connection)

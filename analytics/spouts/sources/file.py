@@ -3,25 +3,18 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
 
-from analytics.config import GamelogSection, Source
-from analytics.spouts.lost import Loss
+from analytics.config import Source
 from analytics.spouts.sources.carrier import ENDED_SECONDS, Carrier, Content, Inode, content_of
-from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.identity import Catalogue, Streams, beginning
-from analytics.spouts.sources.log_source import FollowingSource
+from analytics.spouts.sources.identity import beginning
+from analytics.spouts.sources.log_source import FollowingSource, SourceContext
 from analytics.spouts.sources.matching import hidden_by, matching, refusal
 from analytics.spouts.sources.packed import OPENERS, START, UNPACKING, Forward, Open, opener
-from analytics.spouts.sources.stream import (
-    BLOCK,
-    NUL,
-    Begun,
-    Emit,
-)
+from analytics.spouts.sources.stream import BLOCK, NUL
 
 CLOCKS_DIFFER_SECONDS = 2.0
 """How far the times that a file system gives its files may lie before this machine's clock."""
@@ -43,23 +36,11 @@ class FileSource(FollowingSource):
         looked: Unix seconds; every file that was there then has a record source by now, or was passed over.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        section: GamelogSection,
-        catalogue: Catalogue,
-        emit: Emit,
-        health: Health,
-        begun: Begun,
-        lost: Callable[[Loss], None],
-        looked: float,
-    ) -> None:
-        self.looked = looked
-        super().__init__(emit, health, lost)
-        self._source = source
-        self._since = looked - CLOCKS_DIFFER_SECONDS
-        self._pause = min(source.poll_seconds, section.batch_seconds)
-        self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
+    def __init__(self, source: Source, given: SourceContext) -> None:
+        super().__init__(source, given)
+        self.looked = given.memory.looked(source.name)
+        self._since = self.looked - CLOCKS_DIFFER_SECONDS
+        self._pause = min(source.poll_seconds, given.section.batch_seconds)
         self._open: dict[Inode, Carrier] = {}
         # Files that were read, with what they held and what was wrong with it.
         self._done: dict[Inode, tuple[Content, str]] = {}
@@ -68,11 +49,6 @@ class FileSource(FollowingSource):
         self._stuck = 0  # open files that hold no whole line yet
         self._empty = True  # whether the glob finds nothing
         self._left_out = False  # whether a file waits until others are closed
-
-    @property
-    def name(self) -> str:
-        """The source's name in the configuration."""
-        return self._source.name
 
     def run(self) -> None:
         """Follow for ever."""

@@ -7,21 +7,18 @@ each line that is added changes the log's ETag, and the whole of it would come.
 
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
 
 import gevent
 import requests
 
-from analytics.config import GamelogSection, Source
+from analytics.config import Source
 from analytics.config.uris import without_secrets
-from analytics.spouts.lost import Loss
 from analytics.spouts.sources.answers import Missing, Unusable, body, closing, problem, size_of
-from analytics.spouts.sources.health import Health
-from analytics.spouts.sources.identity import Catalogue, Streams, beginning
+from analytics.spouts.sources.identity import beginning
 from analytics.spouts.sources.log_client import LogClient
-from analytics.spouts.sources.log_source import FollowingSource
-from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Begun, Emit, Stream
+from analytics.spouts.sources.log_source import FollowingSource, SourceContext
+from analytics.spouts.sources.stream import BLOCK, NUL, WINDOW, Stream
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +37,10 @@ class HttpSource(FollowingSource):
     another log is there now.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        section: GamelogSection,
-        catalogue: Catalogue,
-        emit: Emit,
-        health: Health,
-        begun: Begun,
-        lost: Callable[[Loss], None],
-    ) -> None:
-        super().__init__(emit, health, lost)
-        self._source = source
-        self._streams = Streams(source.name, catalogue, section.batch_lines, begun)
+    def __init__(self, source: Source, given: SourceContext) -> None:
+        super().__init__(source, given)
         self._stream: Stream | None = None
-        self._client = LogClient(source, health)
+        self._client = LogClient(source, given.health)
         # What was being read may have been rotated away while the spout was not running.
         self._unfinished = next(iter(self._streams.names()), "") if source.rotated_url else ""
         self._tries = _ROTATED_TRIES

@@ -4,10 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from analytics.config import GamelogSection
+from analytics.config import GamelogSection, Source
 from analytics.spouts.lost import Loss
 from analytics.spouts.memory import Memory
 from analytics.spouts.sources.health import Health
+from analytics.spouts.sources.identity import Streams
 from analytics.spouts.sources.stream import Chunk, Emit
 
 
@@ -50,16 +51,16 @@ class LogSource(ABC):
 
 
 class FollowingSource(LogSource):
-    """A source of logs that grow, and that can be read again from where they were left.
+    """A source of logs that grow, and that can be read again from where they were left."""
 
-    Args:
-        emit, health, lost: see :class:`SourceContext`.
-    """
-
-    def __init__(self, emit: Emit, health: Health, lost: Callable[[Loss], None]) -> None:
-        self._emit = emit
-        self._health = health
-        self._lost = lost
+    def __init__(self, source: Source, given: SourceContext) -> None:
+        section, memory = given.section, given.memory
+        self.name = source.name
+        self._source = source
+        self._emit = given.emit
+        self._health = given.health
+        self._lost = given.lost
+        self._streams = Streams(source.name, memory.catalogue, section.batch_lines, memory.begun)
 
     def _emit_all(self, chunks: Iterable[Chunk]) -> None:
         for chunk in chunks:

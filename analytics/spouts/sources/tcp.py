@@ -9,9 +9,9 @@ from gevent.server import StreamServer
 from gevent.socket import socket
 from gevent.socket import timeout as SocketTimeout
 
-from analytics.config import GamelogSection, Source
-from analytics.spouts.sources.log_source import LogSource
-from analytics.spouts.sources.stream import BLOCK, Emit
+from analytics.config import Source
+from analytics.spouts.sources.log_source import LogSource, SourceContext
+from analytics.spouts.sources.stream import BLOCK
 from analytics.spouts.sources.unrepeatable import Unrepeatable
 
 logger = logging.getLogger(__name__)
@@ -30,10 +30,10 @@ class TcpSource(LogSource):
     gone, unless the sender sends them again (under other names then).
     """
 
-    def __init__(self, source: Source, section: GamelogSection, emit: Emit) -> None:
+    def __init__(self, source: Source, given: SourceContext) -> None:
         self._source = source
-        self._section = section
-        self._lines = Unrepeatable(source, section, emit)
+        self._section = given.section
+        self._lines = Unrepeatable(source, given.section, given.emit)
         self._server = StreamServer((source.host, source.port), self._serve)
 
     def start(self) -> None:
