@@ -1,19 +1,23 @@
-"""A SQLite file of one spout: work on it happens in a thread, so that other greenlets run meanwhile."""
+"""A SQLite file: work on it happens in a thread, so that other greenlets run meanwhile."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gevent
 
 from analytics.errors import AnalyticsError
 
 T = TypeVar("T")
+_AT_ONCE = 500
+"""Values that a query looks for: SQLite bounds how many it takes."""
 
 
 class Database:
-    """The file, and its connection. What a call wrote is on the disk when it returns. One greenlet at a time may use it.
+    """The file, and its connection. What a call wrote is on the disk when it returns; one greenlet at a time may use it.
+
+    Every call raises AnalyticsError where the file can't be used.
 
     Args:
         tables: the statements that make its tables where they are missing.
@@ -28,7 +32,7 @@ class Database:
         self.run(lambda: self._open(tables))
 
     def run(self, action: Callable[[], T]) -> T:
-        """Return what ``action`` returns, which may use the connection. Raise AnalyticsError where the file can't be used."""
+        """Return what ``action`` returns, which may use the connection."""
         try:
             result: T = gevent.get_hub().threadpool.apply(action)
         except sqlite3.Error as error:
@@ -38,8 +42,28 @@ class Database:
             ) from error
         return result
 
-    def many(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Execute a statement for each row, all or none of them. Only within :meth:`run`."""
+    def rows(self, statement: str, *values: object) -> list[Any]:
+        """Return the rows of a statement."""
+        return self.run(lambda: self.connection.execute(statement, values).fetchall())
+
+    def rows_of(self, query: str, wanted: Sequence[object], *values: object) -> list[Any]:
+        """Return the rows of a query for the values ``wanted``, which stand where it has ``{}``, behind ``values``."""
+        found = []
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            found += self.rows(query.format(",".join("?" * len(some))), *values, *some)
+        return found
+
+    def many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Execute a statement for each row, all or none of them."""
+        if rows:
+            self.run(lambda: self._many(statement, rows))
+
+    def close(self) -> None:
+        """Close the file."""
+        self.run(self.connection.close)
+
+    def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         self.connection.execute("BEGIN")
         try:
             self.connection.executemany(statement, rows)
@@ -47,10 +71,6 @@ class Database:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
-
-    def close(self) -> None:
-        """Close the file."""
-        self.run(self.connection.close)
 
     def _open(self, tables: str) -> None:
         self.connection = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)

@@ -11,7 +11,6 @@ import msgspec
 
 from analytics.spouts.database import Database
 
-_AT_ONCE = 500
 _WITHOUT = "all roles are asked for again, and what the journals hold is not published twice"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS areas (
@@ -37,17 +36,12 @@ class Progress(msgspec.Struct):
     full_at: float = 0.0
 
 
-class KnownRoles:
-    """The file. Each call returns when what it wrote is on the disk; other greenlets run meanwhile.
-
-    One greenlet at a time may use it. Every call raises AnalyticsError where the file can't be used.
-    """
+class KnownRoles(Database):
+    """The file."""
 
     def __init__(self, path: Path) -> None:
-        self._file = Database(path, _TABLES, _WITHOUT)
-        self._db = self._file.connection
-        rows = self._file.run(lambda: self._db.execute("SELECT id, number FROM areas").fetchall())
-        self._numbers: dict[str, int] = dict(rows)
+        super().__init__(path, _TABLES, _WITHOUT)
+        self._numbers: dict[str, int] = dict(self.rows("SELECT id, number FROM areas"))
         self._expected: dict[str, dict[str, bytes]] = {}
 
     @property
@@ -57,13 +51,14 @@ class KnownRoles:
 
     def progress(self) -> dict[str, Progress]:
         """Return how far each area was asked about."""
-        rows = self._file.run(lambda: self._db.execute("SELECT id, newest, full_at FROM areas").fetchall())
+        rows = self.rows("SELECT id, newest, full_at FROM areas")
         return {area: Progress(newest, full_at) for area, newest, full_at in rows}
 
     def digests(self, area: str, uids: Iterable[str]) -> dict[str, bytes]:
         """Return the digests of those of ``uids`` that the broker has, or is about to have."""
         number, wanted = self._numbers.get(area), list(uids)
-        found = {} if number is None else self._file.run(lambda: self._digests(number, wanted))
+        query = "SELECT uid, digest FROM roles WHERE area = ? AND uid IN ({})"
+        found = {} if number is None else dict(self.rows_of(query, wanted, number))
         expected = self._expected.get(area, {})
         return found | {uid: expected[uid] for uid in wanted if uid in expected}
 
@@ -83,51 +78,28 @@ class KnownRoles:
 
     def put(self, found: Mapping[str, Digests]) -> None:
         """Keep, per area, the digests of roles."""
-        self._file.run(lambda: self._put(found))
+        rows = [
+            (self._number(area), uid, digest) for area, some in found.items() for uid, digest in some.items()
+        ]
+        self.many("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", rows)
 
     def went(self, area: str, progress: Progress) -> None:
         """Keep how far ``area`` was asked about."""
-        self._file.run(lambda: self._went(area, progress))
+        values = progress.newest, progress.full_at, self._number(area)
+        self.rows("UPDATE areas SET newest = ?, full_at = ? WHERE number = ?", *values)
 
     def new_aside(self, digests: Iterable[bytes]) -> set[bytes]:
         """Return those of ``digests`` that were not rejected before."""
         wanted = set(digests)
-        return wanted - self._file.run(lambda: self._aside(list(wanted)))
+        rows = self.rows_of("SELECT digest FROM put_aside WHERE digest IN ({})", list(wanted))
+        return wanted.difference(digest for (digest,) in rows)
 
     def put_aside(self, digests: Iterable[bytes]) -> None:
         """Remember what was rejected."""
-        rows = [(digest,) for digest in digests]
-        self._file.run(lambda: self._file.many("INSERT OR IGNORE INTO put_aside VALUES (?)", rows))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def _digests(self, number: int, uids: list[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for start in range(0, len(uids), _AT_ONCE):
-            some = uids[start : start + _AT_ONCE]
-            marks = ",".join("?" * len(some))
-            query = f"SELECT uid, digest FROM roles WHERE area = ? AND uid IN ({marks})"
-            found.update(self._db.execute(query, [number, *some]).fetchall())
-        return found
-
-    def _aside(self, digests: list[bytes]) -> set[bytes]:
-        query = "SELECT digest FROM put_aside WHERE digest = ?"
-        return {row[0] for digest in digests for row in self._db.execute(query, [digest])}
-
-    def _put(self, found: Mapping[str, Digests]) -> None:
-        rows = [
-            (self._number(area), uid, digest) for area, some in found.items() for uid, digest in some.items()
-        ]
-        self._file.many("INSERT OR REPLACE INTO roles VALUES (?, ?, ?)", rows)
-
-    def _went(self, area: str, progress: Progress) -> None:
-        values = progress.newest, progress.full_at, self._number(area)
-        self._db.execute("UPDATE areas SET newest = ?, full_at = ? WHERE number = ?", values)
+        self.many("INSERT OR IGNORE INTO put_aside VALUES (?)", [(digest,) for digest in digests])
 
     def _number(self, area: str) -> int:
         if area not in self._numbers:
-            self._db.execute("INSERT INTO areas (id, newest, full_at) VALUES (?, 0, 0)", [area])
-            self._numbers[area] = self._db.execute("SELECT last_insert_rowid()").fetchone()[0]
+            self.rows("INSERT INTO areas (id, newest, full_at) VALUES (?, 0, 0)", area)
+            ((self._numbers[area],),) = self.rows("SELECT last_insert_rowid()")
         return self._numbers[area]

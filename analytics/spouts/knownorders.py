@@ -7,7 +7,6 @@ from pathlib import Path
 from analytics.spouts.database import Database
 from analytics.spouts.orders import Order
 
-_AT_ONCE = 500
 _WITHOUT = "orders that answers name are taken as new, so a change of their amounts or of a settled day is not noticed"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -19,60 +18,40 @@ _COLUMNS = "day, acct, amount, currency, refunded, listed"
 """Those of an :class:`Order`, in its order. SQLite has 0 and 1 for False and True."""
 
 
-class KnownOrders:
-    """The file. Each call returns when what it wrote is on the disk; one greenlet at a time may use it.
+class KnownOrders(Database):
+    """The file.
 
     What is kept decides nothing but which orders are rejected. Of new orders and of their days it may be ahead of what is journaled. That a
-    day has lost an order is kept when a snapshot without it is journaled, so no other day counts it before. Every call raises
-    AnalyticsError where the file can't be used.
+    day has lost an order is kept when a snapshot without it is journaled, so no other day counts it before.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = Database(path, _TABLES, _WITHOUT)
-        self._db = self._file.connection
-        self._file.run(self._upgrade)
+        super().__init__(path, _TABLES, _WITHOUT)
+        self._upgrade()
 
     def of(self, area: str, ids: Iterable[str]) -> dict[str, Order]:
         """Return what is known of orders of an area, by id."""
-        wanted = list(dict.fromkeys(ids))
-        return self._file.run(lambda: self._of(area, wanted)) if wanted else {}
+        query = f"SELECT id, {_COLUMNS} FROM orders WHERE area = ? AND id IN ({{}})"
+        rows = self.rows_of(query, list(dict.fromkeys(ids)), area)
+        return {id_: Order(*fields) for id_, *fields in rows}
 
     def put(self, area: str, orders: Mapping[str, Order]) -> None:
         """Keep orders of an area, by id."""
         rows = [(area, id_, *astuple(one)) for id_, one in orders.items()]
         statement = f"INSERT OR REPLACE INTO orders (area, id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        if rows:
-            self._file.run(lambda: self._file.many(statement, rows))
+        self.many(statement, rows)
 
     def listed(self, area: str, begin: int, end: int) -> dict[str, str]:
         """Return the acct of each order that counts on a day which starts at ``begin`` or later, and before ``end``, by id."""
         query = "SELECT id, acct FROM orders WHERE area = ? AND day >= ? AND day < ? AND listed"
-        return self._file.run(lambda: dict(self._db.execute(query, [area, begin, end]).fetchall()))
+        return dict(self.rows(query, area, begin, end))
 
     def unlist(self, area: str, ids: Iterable[str]) -> None:
         """Keep that these orders no longer count on their days."""
-        rows = [(area, id_) for id_ in ids]
-        self._file.run(
-            lambda: self._file.many("UPDATE orders SET listed = 0 WHERE area = ? AND id = ?", rows)
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.many("UPDATE orders SET listed = 0 WHERE area = ? AND id = ?", [(area, id_) for id_ in ids])
 
     def _upgrade(self) -> None:
         """Add what the files of earlier versions lack."""
-        if "listed" not in {row[1] for row in self._db.execute("PRAGMA table_info(orders)")}:
-            self._db.execute("ALTER TABLE orders ADD COLUMN listed INTEGER NOT NULL DEFAULT 1")
-        self._db.execute("CREATE INDEX IF NOT EXISTS orders_by_day ON orders (area, day) WHERE listed")
-
-    def _of(self, area: str, ids: list[str]) -> dict[str, Order]:
-        found: dict[str, Order] = {}
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            query = (
-                f"SELECT id, {_COLUMNS} FROM orders WHERE area = ? AND id IN ({','.join('?' * len(some))})"
-            )
-            rows = self._db.execute(query, [area, *some]).fetchall()
-            found.update({id_: Order(*fields) for id_, *fields in rows})
-        return found
+        if "listed" not in {row[1] for row in self.rows("PRAGMA table_info(orders)")}:
+            self.rows("ALTER TABLE orders ADD COLUMN listed INTEGER NOT NULL DEFAULT 1")
+        self.rows("CREATE INDEX IF NOT EXISTS orders_by_day ON orders (area, day) WHERE listed")

@@ -22,21 +22,14 @@ CREATE TABLE IF NOT EXISTS complete (is_so INTEGER PRIMARY KEY);
 _decode = msgspec.json.Decoder(Accts).decode
 
 
-class Payers:
-    """The file. Each call returns when what it wrote is on the disk; other greenlets run meanwhile.
-
-    One greenlet at a time may use it. Every call raises AnalyticsError where the file can't be used.
-    """
+class Payers(Database):
+    """The file."""
 
     def __init__(self, path: Path) -> None:
-        self._file = Database(path, _TABLES, _WITHOUT)
-        self._db = self._file.connection
-        complete = self._file.run(lambda: self._db.execute("SELECT 1 FROM complete").fetchone())
-        self.complete = bool(complete)
+        super().__init__(path, _TABLES, _WITHOUT)
+        self.complete = bool(self.rows("SELECT 1 FROM complete"))
         """Whether all is here that the journals say of the time before this file."""
-        self._keys = {
-            row[0] for row in self._file.run(lambda: self._db.execute("SELECT key FROM days").fetchall())
-        }
+        self._keys = {key for (key,) in self.rows("SELECT key FROM days")}
         self._expected: dict[str, Accts] = {}
 
     def of(self, key: str) -> Accts:
@@ -45,10 +38,8 @@ class Payers:
             return self._expected[key]
         if key not in self._keys:
             return frozenset()
-        row = self._file.run(
-            lambda: self._db.execute("SELECT accts FROM days WHERE key = ?", [key]).fetchone()
-        )
-        return _decode(row[0])
+        ((accts,),) = self.rows("SELECT accts FROM days WHERE key = ?", key)
+        return _decode(accts)
 
     def expect(self, found: Mapping[str, Accts]) -> None:
         """Take note, per area's day, of who has paid by what was sent and is not acknowledged yet."""
@@ -64,29 +55,22 @@ class Payers:
     def put(self, found: Mapping[str, Accts]) -> None:
         """Keep who has paid, per area's day."""
         rows = [(key, msgspec.json.encode(accts)) for key, accts in found.items()]
-        self._file.run(lambda: self._file.many("INSERT OR REPLACE INTO days VALUES (?, ?)", rows))
+        self.many("INSERT OR REPLACE INTO days VALUES (?, ?)", rows)
         self._keys.update(found)
 
     def rekey(self, key_of: Callable[[str], str]) -> None:
         """Give the areas' days the keys that they have now, given those that they had."""
         changed = [(new, key) for key in self._keys if (new := key_of(key)) != key]
-        if changed:
-            statement = "UPDATE OR REPLACE days SET key = ? WHERE key = ?"
-            self._file.run(lambda: self._file.many(statement, changed))
-            self._keys = {key_of(key) for key in self._keys}
+        self.many("UPDATE OR REPLACE days SET key = ? WHERE key = ?", changed)
+        self._keys = {key_of(key) for key in self._keys}
 
     def complete_now(self) -> None:
         """Remember that all is here that the journals tell."""
-        self._file.run(lambda: self._db.execute("INSERT OR IGNORE INTO complete VALUES (1)"))
+        self.rows("INSERT OR IGNORE INTO complete VALUES (1)")
         self.complete = True
 
     def keep(self, keys: Collection[str]) -> None:
         """Forget all other days."""
         closed = [(key,) for key in self._keys.difference(keys)]
-        if closed:
-            self._file.run(lambda: self._file.many("DELETE FROM days WHERE key = ?", closed))
-            self._keys.intersection_update(keys)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self.many("DELETE FROM days WHERE key = ?", closed)
+        self._keys.intersection_update(keys)

@@ -50,8 +50,7 @@ class RejectedNumbers:
             return
         with self._lock:
             file, counts = self._opened(), Counter[str]()
-            rows = file.run(lambda: file.connection.execute("SELECT source, count FROM rejected").fetchall())
-            for source, count in rows:
+            for source, count in file.rows("SELECT source, count FROM rejected"):
                 counts[source.rpartition("@")[0] or source] += count
             report_rejected(journal_folder(self._config), counts)
             self._changed = False
