@@ -10,7 +10,7 @@ from analytics.config import Config
 from analytics.config.uris import without_secrets
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
-from analytics.spouts.rejected import Reject, dismiss, dismissed, kind_of, waiting
+from analytics.spouts.rejected import Reject, dismissed, dismissed_now, keep, kind_of, waiting
 
 _SAMPLE = 120  # characters of a record in the list
 
@@ -98,7 +98,7 @@ def _dismiss(config: Config, found: list[Reject], why: str, gone: bool) -> None:
         raise AnalyticsError("--dismiss: expected an explanation, got nothing")
     if gone:
         raise click.UsageError("--dismiss and --dismissed can't be combined")
-    dismiss(config, found, why)
+    keep(config, dismissed_now(found, why))
     click.echo(f"{len(found)} dismissed. `bin/analytics rejected --dismissed` lists them")
 
 

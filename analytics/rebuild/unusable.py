@@ -18,7 +18,7 @@ from analytics.core.fold import Folder, UnusableLine
 from analytics.core.journal_lines import SPOUTS, by_topic
 from analytics.core.periods import PeriodName
 from analytics.core.tuples import UNDECODABLE
-from analytics.spouts.rejected import Reject, counted, dismissed, keep, kind_of, reject, waiting
+from analytics.spouts.rejected import Reject, counted_now, dismissed, keep, kind_of, reject, waiting
 
 REJECTS_FOR = "rebuild"
 """The node in whose name records are rejected."""
@@ -120,7 +120,7 @@ class RejectedRecords:
             if (name in self._derived - self._refused if name else _is_usable(one, bolts, folder, only))
         ]
         if found:
-            counted(self._config, found)
+            keep(self._config, counted_now(found))
         return len(found)
 
 

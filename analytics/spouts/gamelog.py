@@ -9,7 +9,7 @@ are short, so a broker that is away or full makes the sources wait.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import gevent
@@ -308,14 +308,9 @@ class GamelogSpout:
 
     def state(self) -> dict[str, Any]:
         """Return the facts for ``status``."""
-        counts = self._pipeline.counts
         lost = self._lost.waiting()
         return {
-            "read": counts.read,
-            "journaled": counts.journaled,
-            "rejected": counts.rejected,
-            "published": counts.published,
-            "repeated": counts.repeated,
+            **asdict(self._pipeline.counts),
             "idle": self._pipeline.idle() and self._ends.are(self._pipeline.journal.acknowledged or {}),
             "blocked": self._pipeline.blocked or self._pipeline.unanswered,
             "lost": len(lost),
@@ -346,7 +341,7 @@ class GamelogSpout:
 
     def _add(self, source: Source, memory: Memory) -> None:
         health = Health(source.name)
-        rules = rules_of(self._config, source.name, source.game, self._rules)
+        rules = self._rules.of_source(source.name, source.game)
 
         def emit(chunk: Chunk) -> None:
             work = self._pipeline.converted(chunk, rules)
@@ -363,22 +358,12 @@ class GamelogSpout:
         state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 
 
-def rules_of(config: Config, source: str = "", game: str = "", others: Rules | None = None) -> Rules:
-    """Return what records are checked against.
-
-    Args:
-        source: the configured one whose lines they are, if that matters.
-        others: those of another source, whose areas, schemas and mappings are taken: with many sources they are much.
-    """
+def rules_of(config: Config, source: str = "", game: str = "") -> Rules:
+    """Return what records are checked against. ``source``: the configured one whose lines they are, if that matters."""
     opcodes = {name: one.opcodes for name, one in config.games.items() if one.opcodes}
-    if others:
-        there, schemas, mappings = others.areas, others.topics, others.mappings
-        renaming = others.renaming
-    else:
-        schemas = schemas_of(config)
-        there, mappings = areas(config), line_mappings(config, schemas)
-        renaming = renaming_of(config.data)
-    return Rules(there, opcodes, game, schemas, mappings, source, renaming)
+    schemas = schemas_of(config)
+    mappings = line_mappings(config, schemas)
+    return Rules(areas(config), opcodes, game, schemas, mappings, source, renaming_of(config.data))
 
 
 def _fit(works: list[Work]) -> bool:

@@ -186,14 +186,9 @@ def dismissed(folder: Path) -> dict[tuple[object, ...], Reject]:
     return found
 
 
-def dismiss(config: Config, rejects: Iterable[Reject], why: str) -> None:
-    """Take records off the list for good, and keep why."""
-    keep(config, (msgspec.structs.replace(one, at=time.time(), dismissed=why) for one in rejects))
-
-
-def counted(config: Config, rejects: Iterable[Reject]) -> None:
-    """Take records off the list that count now."""
-    keep(config, counted_now(rejects))
+def dismissed_now(rejects: Iterable[Reject], why: str) -> Iterator[Reject]:
+    """Yield what takes records off the list for good."""
+    return (msgspec.structs.replace(one, at=time.time(), dismissed=why) for one in rejects)
 
 
 def counted_now(rejects: Iterable[Reject]) -> Iterator[Reject]:

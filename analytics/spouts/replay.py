@@ -2,15 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
 import gevent
-import msgspec
 
 from analytics.broker.clients import Refill
+from analytics.broker.wire import portions
 from analytics.config import Config
 from analytics.errors import Unavailable
 from analytics.spouts.acknowledging import AcceptedRecords
@@ -19,7 +18,7 @@ from analytics.spouts.gamelog import Pipeline, Work, rules_of
 from analytics.spouts.journal import Journal
 from analytics.spouts.mapping.lines import convert
 from analytics.spouts.piped import PipedStreams, putting_in
-from analytics.spouts.rejected import Reject, Rejected, counted_now, waiting
+from analytics.spouts.rejected import Reject, Rejected, counted_now, dismissed_now, waiting
 from analytics.spouts.rules import Rules
 from analytics.spouts.settled_payments import SOURCE, settled_payments
 from analytics.spouts.shares import Share, together
@@ -70,18 +69,15 @@ def _replay(config: Config, timeout: float, accepted: AcceptedRecords | None) ->
     try:
         refill.state()
         all_rules = rules_of(config)
+        games = {one.name: one.game for one in config.gamelog.sources}
         order = attrgetter("source", "mapping", "n")
         for (source, mapping), ones in groupby(sorted(mine, key=order), key=attrgetter("source", "mapping")):
-            configured = _configured(source)
-            rules = rules_of(config, mapping or configured, _game(config, configured), all_rules)
-            for group in _groups(ones, config.gamelog.batch_lines):
+            configured = source.removeprefix("gamelog/").rpartition("@")[0]
+            rules = all_rules.of_source(mapping or configured, games.get(configured, ""))
+            for group in portions(ones, config.gamelog.batch_lines, _size):
                 usable, skipped = _put(pipeline, source, group, rules, timeout)
-                rejected.put_all(
-                    msgspec.structs.replace(one, at=time.time(), replayed=True) for one in usable
-                )
-                rejected.put_all(
-                    msgspec.structs.replace(one, at=time.time(), dismissed=_SKIPPED) for one in skipped
-                )
+                rejected.put_all(counted_now(usable))
+                rejected.put_all(dismissed_now(skipped, _SKIPPED))
                 outcome.rejected += len(group) - len(usable) - len(skipped)
         counted = _put_payments(config, pipeline, refill, found, all_rules, timeout)
         rejected.put_all(counted_now(counted))
@@ -151,22 +147,5 @@ def _wait(pipeline: Pipeline, timeout: float) -> None:
             )
 
 
-def _groups(ones: Iterable[Reject], size: int) -> Iterable[list[Reject]]:
-    group: list[Reject] = []
-    for one in ones:
-        group.append(one)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def _configured(source: str) -> str:
-    """Return the name of the configured source behind a record source."""
-    return source.removeprefix("gamelog/").rpartition("@")[0]
-
-
-def _game(config: Config, name: str) -> str:
-    """Return the game that a configured source is held to."""
-    return next((one.game for one in config.gamelog.sources if one.name == name), "")
+def _size(one: Reject) -> int:
+    return len(one.raw) + len(one.raw_base64)

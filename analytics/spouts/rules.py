@@ -54,6 +54,10 @@ class Rules:
         self._spellings = {_spelling(code): code for code in self._known}
         self.scanner = scanner(self.claimed, EARLIEST, self.codes)
 
+    def of_source(self, name: str, game: str) -> "Rules":
+        """Return the rules of another configured source, which shares areas, schemas and mappings with this one: with many they are much."""
+        return Rules(self.areas, self.opcodes, game, self.topics, self.mappings, name, self.renaming)
+
     @cached_property
     def polled(self) -> PolledReaders:
         """What bolts read of payments and roles."""

@@ -18,7 +18,7 @@ from analytics.rebuild import unusable
 from analytics.rebuild.run import Rebuild
 from analytics.rebuild.selection import RebuildResult, Selection
 from analytics.rebuild.unusable import RejectedRecords
-from analytics.spouts.rejected import dismiss, keep, reject, waiting
+from analytics.spouts.rejected import dismissed_now, keep, reject, waiting
 
 BAD = (31, 32)
 """The numbers of records that have a text as ``points``."""
@@ -88,7 +88,7 @@ def test_a_dismissed_one_is_not_listed_again_and_a_corrected_one_counts_once(sui
     first, second = waiting(suite.config.data).values()
     corrected = fights(Random(4), 1)
     suite.send(corrected)
-    dismiss(suite.config, [first], "sent again")
+    keep(suite.config, dismissed_now([first], "sent again"))
     for _ in range(2):
         assert rebuild(suite).listed == 0
         assert list(waiting(suite.config.data).values()) == [second]

@@ -21,7 +21,8 @@ from analytics.spouts.gamelog import GamelogSpout, Pipeline, Work
 from analytics.spouts.journal import Journal
 from analytics.spouts.lost import accept
 from analytics.spouts.positions import SpoutState, StateFile
-from analytics.spouts.rejected import read
+from analytics.spouts.rejected import keep, read, reject
+from analytics.spouts.replay import replay
 from analytics.spouts.shares import Share
 from analytics.spouts.sources import file
 from analytics.spouts.sources.file import FileSource
@@ -603,6 +604,19 @@ def test_in_a_flood_ever_more_chunks_travel_together_and_the_first_at_once(tmp_p
     assert batches(*[full] * 5, few, full) == [7]
     assert batches(full, full) == [1, 1]
     pipeline.close(0)
+
+
+def test_many_long_records_are_put_in_again_in_batches_that_the_broker_takes(tmp_path, started):
+    config = configured(tmp_path)
+    padding = b'","x":"' + b"x" * 50_000 + b'"}}\n'
+    found = [
+        reject("gamelog", "gamelog/s1@ab", "no area", line(f"u{n}").replace(b'"}}\n', padding), n)
+        for n in range(1, 401)
+    ]
+    keep(config, found)
+    started(broker_of(config))
+    assert replay(config).accepted == 400
+    exactly(config, 1, 400)
 
 
 def test_an_error_behind_the_sources_comes_out_of_step(tmp_path, started):

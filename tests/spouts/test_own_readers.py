@@ -112,4 +112,4 @@ def test_game_logs_are_held_against_them() -> None:
     line = b'{"op":{"code":"pvp_log"},"area":"s1","ts":1700000000,"data":{"points":"3x"}}\n'
     (share,) = convert(line, "gamelog/x", 1, rules, NOW)
     assert [one.reason for one in share.bad] == ['$.data.points: expected int, got "3x"']
-    assert rules_of(CONFIG, others=rules).topics is rules.topics
+    assert rules.of_source("log", "").topics is rules.topics
