@@ -222,15 +222,15 @@ def unlike(where: str, expected: str, found: object = MISSING) -> RecordError:
     return RecordError(f"{where}: expected {expected}, got {shown(found)}")
 
 
-def shown(value: object) -> str:
-    """Return a found value as the reason shows it: JSON, shortened."""
+def shown(value: object, most: int = _SHOWN) -> str:
+    """Return a found value as the reason shows it: JSON, shortened to about ``most`` characters."""
     if value is MISSING:
         return "nothing"
     try:
         text = msgspec.json.encode(value).decode()
     except (OverflowError, ValueError, RecursionError):
         text = str(value) if isinstance(value, int) else f"a {type(value).__name__}"
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def reason_of(error: Exception) -> str:

@@ -23,7 +23,8 @@ from gevent.queue import Empty, Queue
 
 from analytics.config import Polled
 from analytics.config.uris import without_secrets
-from analytics.core.tuples import UNDECODABLE
+from analytics.core.schema import shown
+from analytics.core.tuples import EARLIEST, UNDECODABLE
 from analytics.errors import AnalyticsError, ConfigError, RecordError, Unavailable
 from analytics.spouts.httpclient import FAILURES, open_session, reason, retry_after
 from analytics.spouts.renaming import Renaming
@@ -32,11 +33,11 @@ from analytics.system.tasks import TaskGroup
 MAX_ANSWER = 128 << 20
 MAX_PAGES = 100_000
 DAY_SECONDS = 86_400
-EARLIEST = 946_684_800  # 2000-01-01
 WHOLE_ANSWER = 10  # times timeout_seconds, which bounds only how long the peer may stay silent
 FIRST_DELAY, LONGEST_DELAY = 0.25, 20.0
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
 TOO_MANY = 429
+SHOWN = 80  # characters of what is no answer
 CALM_SECONDS = 60.0
 """Seconds after a refusal for the rate in which requests go one at a time."""
 
@@ -210,7 +211,7 @@ class Client:
         try:
             answer = msgspec.json.decode(raw.removeprefix(BOM_UTF8))
         except UNDECODABLE as error:
-            start = shown(raw.decode(errors="replace"))
+            start = shown(raw.decode(errors="replace"), SHOWN)
             raise Unavailable(
                 f"{shown_url}: expected JSON, got {len(raw)} bytes of {kind}, {start} ({error})"
             ) from error
@@ -219,7 +220,9 @@ class Client:
         return answer, raw
 
     def _refusal(self, status: int, headers: Mapping[str, str], raw: bytes, shown_url: str) -> Unavailable:
-        problem = f"{shown_url}: expected status 200, got {status}: {shown(raw.decode(errors='replace'))}"
+        problem = (
+            f"{shown_url}: expected status 200, got {status}: {shown(raw.decode(errors='replace'), SHOWN)}"
+        )
         after = retry_after(status, headers)
         if status == TOO_MANY or after:
             refusal = Limited(problem, after)
@@ -349,15 +352,6 @@ class Poller(Generic[Q, R]):
 def fill(template: str, fields: dict[str, str]) -> str:
     """Return a url template with its fields filled in, quoted."""
     return template.format_map({name: quote(value, safe="") for name, value in fields.items()})
-
-
-def shown(value: object) -> str:
-    """Return ``value`` as JSON text for a message, shortened."""
-    try:
-        text = msgspec.json.encode(value).decode()
-    except (TypeError, msgspec.EncodeError, RecursionError):
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 80 else text[:77] + "…"
 
 
 def _token(variable: str, name: str) -> str:

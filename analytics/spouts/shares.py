@@ -131,13 +131,7 @@ def pairs(numbers: Sequence[int]) -> list[Pair]:
     ordered = sorted(numbers)
     if ordered and ordered[-1] - ordered[0] + 1 == len(ordered):
         return [(ordered[0], ordered[-1])]
-    found: list[Pair] = []
-    for n in ordered:
-        if found and n == found[-1][1] + 1:
-            found[-1] = (found[-1][0], n)
-        else:
-            found.append((n, n))
-    return found
+    return list(Intervals.of(ordered))
 
 
 def together(shares: Sequence[Share], source: str) -> Share:
