@@ -25,7 +25,7 @@ from analytics.backup.folder import (
     finish,
 )
 from analytics.backup.queue import Segments
-from analytics.broker.opening import refuse_half_restored
+from analytics.broker.opening import RESTORING, refuse
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.spouts.ends import journal_folder
@@ -64,7 +64,7 @@ def take(config: Config, folder: Path, report: Callable[[str], None]) -> Content
         raise AnalyticsError(
             f"{data} has neither a Queue nor the state of a spout: the suite has never run with it, so there is nothing to back up"
         )
-    refuse_half_restored(data)
+    refuse(data, RESTORING)
     with FileLock(data / "run" / "backup.lock", "another backup runs: wait until it ends"):
         begin(folder)
         return _Backup(config, data, folder, report).take()

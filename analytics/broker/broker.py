@@ -16,7 +16,7 @@ from analytics.broker.committer import Committer
 from analytics.broker.disk import Disk
 from analytics.broker.frontend import Frontend
 from analytics.broker.log import NOTHING, Retention
-from analytics.broker.opening import QUEUE, refuse_half_forgotten, refuse_where_engine_counts
+from analytics.broker.opening import ENGINE_COUNTS, FORGETTING, QUEUE, refuse
 from analytics.broker.positions import Positions
 from analytics.broker.refill import Answer
 from analytics.broker.sessions import Sessions
@@ -136,6 +136,7 @@ class Broker:
         """Return the broker's state for ``status``."""
         disk = os.statvfs(self._data)
         heads = self._log.heads  # a commit replaces them, in its thread
+        guard = self._frontend.authenticator
         return BrokerState(
             log=self._log.identity,
             heads=heads,
@@ -148,12 +149,8 @@ class Broker:
             repeated=self._committer.repeated,
             waiting=self._waiting(),
             active_streams=len(self._filter.sources),
-            refused_keys=self._frontend.authenticator.refused
-            if self._frontend.authenticator is not None
-            else 0,
-            refused_keyless=self._frontend.authenticator.keyless
-            if self._frontend.authenticator is not None
-            else 0,
+            refused_keys=guard.refused if guard is not None else 0,
+            refused_keyless=guard.keyless if guard is not None else 0,
             filter=self._store.identity,
         )
 
@@ -169,8 +166,7 @@ class Broker:
 
     def _open(self) -> None:
         """Open filter and log, and add the log's records to the filter that its own files lack."""
-        refuse_where_engine_counts(self._data)
-        refuse_half_forgotten(self._data)
+        refuse(self._data, ENGINE_COUNTS, FORGETTING)
         read = {topic for topics in self._bolts.values() for topic in topics}
         stored = open_stored(self.bound, self._data, read)
         self._store, self._filter, self._log = stored.store, stored.filter, stored.log
@@ -252,12 +248,10 @@ class Broker:
         if passed is None:
             return
         try:
-            since = time.time() - self.bound.keep_hours * 3600
-            keep = (
-                Retention()
-                if self._committer.disk.blocked
-                else Retention(since, int(self.bound.keep_mb * (1 << 20)))
-            )
+            keep = Retention()
+            if not self._committer.disk.blocked:
+                since = time.time() - self.bound.keep_hours * 3600
+                keep = Retention(since, int(self.bound.keep_mb * (1 << 20)))
             self._log.drop(passed, self._store.saved(self._log.identity), keep)
         except OSError as error:
             # The client can't fix it, and the next start finds the file again.

@@ -13,14 +13,12 @@ from analytics.broker.filter import MOST_ACTIVE, Filter
 from analytics.broker.filterstore import FilterStore, Passed, encoded
 from analytics.broker.inbox import Inbox, ReceivedBatch
 from analytics.broker.log import Log
-from analytics.broker.wire import Ack, MessageHeader
+from analytics.broker.wire import Ack, Buffer, MessageHeader
 
 logger = logging.getLogger(__name__)
 
 _MORE_SOURCES = 1000
 """So many sources beyond the most are in memory before some are stored together."""
-
-Buffer = bytes | memoryview
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ The sources that were used last are in memory, the others on the disk (:mod:`ana
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from analytics.broker.wire import BatchHeader, Part, SourceState, number_of
+from analytics.broker.wire import BatchHeader, Buffer, Part, SourceState, number_of
 from analytics.core.intervals import Intervals, Pair
 from analytics.core.numberset import NumberSet
 
@@ -15,8 +15,6 @@ MOST_ACTIVE = 10_000
 _MOST_GROUPS = 1000
 """Names of configured sources that are counted apart; a sender may name any."""
 _OTHERS = "~"
-
-Buffer = bytes | memoryview
 
 
 @dataclass(slots=True)

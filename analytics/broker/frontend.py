@@ -14,9 +14,9 @@ from analytics.broker.inbox import ReceivedBatch
 from analytics.broker.limits import Port, Watch
 from analytics.broker.receiver import Receiver
 from analytics.broker.refill import Answer, RefillEndpoint
-from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Buffer, Sender
+from analytics.broker.sender import MOST_SUBSCRIBER_BYTES, MOST_SUBSCRIPTIONS, Sender
 from analytics.broker.sockets import patience
-from analytics.broker.wire import MOST_REQUEST_BYTES, MessageHeader, Request
+from analytics.broker.wire import MOST_REQUEST_BYTES, Buffer, MessageHeader, Request
 from analytics.config import BrokerSection
 
 

@@ -20,7 +20,7 @@ from analytics.broker.records import Damaged, Entry, Record, SegmentHead, Stored
 from analytics.broker.segment import LogSegment
 from analytics.broker.times import Times
 from analytics.broker.topics import Topics, bounded
-from analytics.broker.wire import BatchHeader, Head, Message, MessageHeader
+from analytics.broker.wire import BatchHeader, Buffer, Head, Message, MessageHeader
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ _MAX_MESSAGES = 1000  # of one read
 _MAX_CURSORS = 64  # positions of readers, to continue from
 _SCAN_BYTES = 32 << 20  # read without a match before a read returns, so that others get their turn
 
-Buffer = bytes | memoryview
 Place = tuple[int, int]  # a segment's first seq, and an offset in its file
 
 
@@ -186,15 +185,14 @@ class Log:
 
     # Keeping
 
-    def drop(self, passed: Mapping[str, int], through: int, keep: Retention = Retention()) -> int:
+    def drop(self, passed: Mapping[str, int], through: int, keep: Retention = Retention()) -> None:
         """Delete the oldest segments without messages above ``passed`` or seqs above ``through``, except those to ``keep``.
 
-        Topics that ``passed`` lacks don't count. The newest segment stays. Return the number of deleted segments.
+        Topics that ``passed`` lacks don't count. The newest segment stays.
         """
         for topic, number in passed.items():
             if topic in self._times:
                 self._times[topic].forget(number)
-        dropped = 0
         while len(self._segments) > 1:
             following = self._segments[1]
             ends = following.start
@@ -205,16 +203,10 @@ class Log:
             if self._segments[0].written_at > keep.since and self.disk_bytes() <= keep.max_bytes:
                 break
             self._segments.pop(0).remove()
-            dropped += 1
-        return dropped
 
     def disk_bytes(self) -> int:
         """Return the bytes of all segments."""
         return sum(segment.size for segment in self._segments)
-
-    def segments(self) -> int:
-        """Return the number of segment files."""
-        return len(self._segments)
 
     def close(self) -> None:
         """Close all files."""

@@ -24,28 +24,18 @@ QUEUE = "queue"
 """The folder of the Queue in the data folder."""
 
 
-def refuse_where_engine_counts(data: Path) -> None:
-    """Raise LogError if an engine counts the records of the data folder."""
-    if (data / ENGINE_COUNTS).exists():
-        raise LogError(
-            f"{data}: an engine counts the records of this data folder. `bin/analytics engine release` hands over to broker and workers"
-        )
+_REFUSALS = {
+    ENGINE_COUNTS: "an engine counts the records of this data folder. `bin/analytics engine release` hands over to broker and workers",
+    FORGETTING: "accts were being forgotten, and that did not end. Call `bin/analytics forget` again",
+    RESTORING: "a backup was being restored here, and that did not end. Call `bin/analytics restore` again",
+}
 
 
-def refuse_half_forgotten(data: Path) -> None:
-    """Raise LogError if forgetting accts was interrupted."""
-    if (data / FORGETTING).exists():
-        raise LogError(
-            f"{data}: accts were being forgotten, and that did not end. Call `bin/analytics forget` again"
-        )
-
-
-def refuse_half_restored(data: Path) -> None:
-    """Raise LogError if a restoration into the data folder was interrupted."""
-    if (data / RESTORING).exists():
-        raise LogError(
-            f"{data}: a backup was being restored here, and that did not end. Call `bin/analytics restore` again"
-        )
+def refuse(data: Path, *marks: str) -> None:
+    """Raise LogError if one of these files lies in the data folder."""
+    for mark in marks:
+        if (data / mark).exists():
+            raise LogError(f"{data}: {_REFUSALS[mark]}")
 
 
 def open_segments(folder: Path, read: Iterable[str]) -> list[LogSegment]:

@@ -6,7 +6,7 @@ from gevent.lock import Semaphore
 
 from analytics.broker.limits import Port
 from analytics.broker.sockets import new_socket
-from analytics.broker.wire import HEARTBEAT_TOPIC, Heartbeat, MessageHeader, encode, subscription
+from analytics.broker.wire import HEARTBEAT_TOPIC, Buffer, Heartbeat, MessageHeader, encode, subscription
 
 _HIGH_WATER_MARK = 16  # messages that wait for a slow subscriber
 _MOST_LIVE_BYTES = 8 << 20  # longer messages are read from the log
@@ -14,8 +14,6 @@ _MOST_SUBSCRIPTION_BYTES = 300  # a topic has at most 200
 MOST_SUBSCRIPTIONS = 2000
 MOST_SUBSCRIBER_BYTES = 256 << 10
 """A subscriber sends only subscriptions. Each byte of them takes up to 80 bytes of memory."""
-
-Buffer = bytes | memoryview
 
 
 class Sender:

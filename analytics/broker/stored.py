@@ -8,7 +8,7 @@ from pathlib import Path
 from analytics.broker.filter import Filter
 from analytics.broker.filterstore import FilterStore, encoded
 from analytics.broker.log import Log
-from analytics.broker.opening import QUEUE, refuse_half_restored
+from analytics.broker.opening import QUEUE, RESTORING, refuse
 from analytics.broker.positions import Positions
 from analytics.broker.records import SegmentHead
 from analytics.broker.segment import LogSegment
@@ -64,7 +64,7 @@ def open_stored(section: BrokerSection, data: Path, read: Iterable[str]) -> Stor
     Raises:
         LogError: the log can't be used.
     """
-    refuse_half_restored(data)
+    refuse(data, RESTORING)
     store = FilterStore(data / FILTER)
     known = Filter(store.quiet.find)
     expect = store.load(known)

@@ -10,15 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from analytics.broker.wire import BatchHeader, Head, Part
+from analytics.broker.wire import BatchHeader, Buffer, Head, Part
 
 MOST = 1000  # of each kind; each heartbeat carries every topic
 LONGEST = 200
 """Bytes. A longer topic is shared, since each heartbeat would carry its name."""
 CODES = "gamelog."
 _SHARED = "~"
-
-Buffer = bytes | memoryview
 
 
 def shared_topic(topic: str) -> str:

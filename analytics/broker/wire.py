@@ -39,6 +39,7 @@ MOST_REQUEST_BYTES = 1 << 20  # of a request to refill
 PORTION_BYTES = 4 << 20
 """The approximate size up to which lines are sent together."""
 
+Buffer = bytes | memoryview
 T = TypeVar("T")
 
 

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from brokers import batch, records
@@ -36,6 +37,17 @@ def contents(log: Log, topics: tuple[str, ...] = TOPICS) -> list[tuple[str, int]
     return [record for page in pages(log, topics) for record in records(page)]
 
 
+def segments(log: Log) -> int:
+    return len(log._segments)
+
+
+def dropped(log: Log, *wanted: Any, **named: Any) -> int:
+    """Drop segments; return how many have gone."""
+    before = segments(log)
+    log.drop(*wanted, **named)
+    return before - segments(log)
+
+
 def filled(folder: Path, batches: int, segment_bytes: int = 3000, pad: int = 10) -> Log:
     log = Log(folder, segment_bytes)
     for n in range(batches):
@@ -46,7 +58,7 @@ def filled(folder: Path, batches: int, segment_bytes: int = 3000, pad: int = 10)
 def test_numbers_and_totals_go_on_after_reopening_and_across_segments(tmp_path: Path) -> None:
     log = filled(tmp_path, 40)
     heads, identity = log.heads, log.identity
-    assert log.segments() > 3
+    assert segments(log) > 3
     assert sum(head.records for head in heads.values()) == 200
     log.close()
     log = Log(tmp_path, 3000)
@@ -169,15 +181,15 @@ def test_damage_in_an_older_segment_names_file_byte_and_remedy(tmp_path: Path) -
 
 def test_segments_go_when_all_have_passed_them_and_totals_stay(tmp_path: Path) -> None:
     log = filled(tmp_path, 60)
-    heads, count = log.heads, log.segments()
-    assert log.drop({"a": 30, "b": 60}, through=0) == 0
-    dropped = log.drop({"a": 30, "b": 60}, through=10**9)
-    assert 0 < dropped < count - 1
+    heads, count = log.heads, segments(log)
+    assert dropped(log, {"a": 30, "b": 60}, through=0) == 0
+    gone = dropped(log, {"a": 30, "b": 60}, through=10**9)
+    assert 0 < gone < count - 1
     assert [m.header.number for m in log.read({"a": 30}, 10**9)[0]] == list(range(31, 61))
     messages, _, oldest = log.read({"a": 0, "b": 60}, 10**9)
     assert 1 < messages[0].header.number == oldest["a"] <= 31
     assert oldest["b"] == 61
-    assert log.drop({}, through=10**9) == count - dropped - 1
+    assert dropped(log, {}, through=10**9) == count - gone - 1
     messages, _, oldest = log.read({"a": 0}, 10**9)
     assert oldest["a"] == messages[0].header.number > 31
     log.close()
@@ -234,7 +246,7 @@ def test_since_when_a_message_waits(tmp_path: Path) -> None:
         log.commit()
         longest = max(longest, time.time() - began)
     newest = log.heads["a"].number
-    assert log.segments() > 3
+    assert segments(log) > 3
     assert all(log.waiting({"a": n}) == {"a": at["a", n + 1]} for n in range(newest))
     assert log.waiting({"a": newest, "none": 0}) == {}
     log.close()
@@ -271,15 +283,15 @@ def test_times_stay_few_and_are_never_too_late() -> None:
 def test_segments_that_all_have_passed_are_kept_for_a_time_and_up_to_a_size(tmp_path: Path) -> None:
     log = filled(tmp_path, 60)
     passed, everything = {"a": 60, "b": 60}, 10**9
-    count, size = log.segments(), log.disk_bytes()
+    count, size = segments(log), log.disk_bytes()
     assert count > 4
     for since, max_bytes in ((0.0, size), (time.time() - 60, size)):
-        assert log.drop(passed, everything, Retention(since, max_bytes)) == 0
+        assert dropped(log, passed, everything, Retention(since, max_bytes)) == 0
     kept = size // 2
-    assert 0 < log.drop(passed, everything, Retention(time.time() - 60, kept)) < count - 1
+    assert 0 < dropped(log, passed, everything, Retention(time.time() - 60, kept)) < count - 1
     assert log.disk_bytes() <= kept
-    left = log.segments()
-    assert log.drop(passed, everything, Retention(time.time() + 60, size)) == left - 1, (
+    left = segments(log)
+    assert dropped(log, passed, everything, Retention(time.time() + 60, size)) == left - 1, (
         "all of them are older than that"
     )
     log.close()
