@@ -1,6 +1,5 @@
 """Checks of ``[alerts]``, ``[channels]`` and ``[digest]``: whether they can work with this configuration."""
 
-import difflib
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 
 from analytics.config.addresses import is_loopback
 from analytics.config.alert_sections import AlertSection, ChannelSection
+from analytics.config.section import nearest
 from analytics.config.sections import Config
 from analytics.core.bolt import Bolt
 from analytics.core.expressions import ExpressionError, parse
@@ -100,9 +100,10 @@ def _of_value(alert: AlertSection, bolts: Mapping[str, Bolt]) -> Iterator[str]:
     }
     judged = sorted(name for name, period in periods.items() if period in ("hour", "day"))
     if alert.collection not in judged:
-        near = difflib.get_close_matches(alert.collection, judged, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(judged)}"
-        yield f'collection: expected one with documents by hour or day, got "{alert.collection}"; {hint}'
+        yield (
+            f'collection: expected one with documents by hour or day, got "{alert.collection}"; '
+            f"{nearest(alert.collection, judged)}"
+        )
         return
     if bolt is not None and alert.scope != "area" and not bolt.totals:
         yield f'scope: expected "area", since {alert.collection} has no totals of games and plats, got "{alert.scope}"'

@@ -24,45 +24,13 @@ TAKEN_FIELDS = frozenset(
 
 TAKEN_NAMES = frozenset(
     {
-        "activeday",
-        "activeweek",
-        "activemonth",
-        "lifecycle",
-        "onlineday",
-        "sessionday",
-        "loginretention",
-        "paytraceday",
-        "loginlong",
-        "loginweek",
-        "loginmonth",
-        "paylong",
-        "payweek",
-        "paymonth",
-        "kpi",
-        "payers",
-        "ltv",
-        "firstpay",
-        "funnel",
-        "serverstarttime",
+        "activeday", "activeweek", "activemonth", "lifecycle", "onlineday", "sessionday", "loginretention", "paytraceday",
+        "loginlong", "loginweek", "loginmonth", "paylong", "payweek", "paymonth", "kpi", "payers", "ltv", "firstpay",
+        "funnel", "serverstarttime", "acctsegment", "acctstep", "excluded", "rollup", "areas", "games", "positions",
+        "changes", "main", "workers", "timers", "gamelog", "payment", "syncuser", "broker", "store", "dashboard", "metrics",
+        "alerts", "engine", PROPERTIES, "annotations", "share_links", "saved_views", "api_tokens", "audit_log",
     }
-    | {
-        "acctsegment",
-        "acctstep",
-        "excluded",
-        "rollup",
-        "areas",
-        "games",
-        "positions",
-        "changes",
-        "main",
-        "workers",
-        "timers",
-        "gamelog",
-        "payment",
-    }
-    | {"syncuser", "broker", "store", "dashboard", "metrics", "alerts", "engine", PROPERTIES}
-    | {"annotations", "share_links", "saved_views", "api_tokens", "audit_log"}
-)
+)  # fmt: skip
 """Names of collections, timer bolts, topics and nodes."""
 
 _HIDDEN = frozenset({"_id", "_v", "_at"})

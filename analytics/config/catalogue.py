@@ -27,7 +27,7 @@ from analytics.config.segments import segments
 from analytics.core.bolt import Bolt
 from analytics.core.exclusion import EXCLUDED
 from analytics.core.funnels import STEPS, steps_of_bolt
-from analytics.core.schema import is_of_spout, schemas
+from analytics.core.schema import GAMELOG, is_of_spout, schemas
 from analytics.core.segments import PROPERTIES, Segment
 from analytics.errors import ConfigError
 
@@ -41,7 +41,6 @@ REST = "main"
 NODES = (
     "alerts", "broker", "dashboard", "engine", "gamelog", "metrics", "payment", "store", "syncuser", "timers", "workers",
 )  # fmt: skip
-_GAMELOG = "gamelog."
 
 
 def catalogue(config: Config) -> Catalogue:
@@ -124,17 +123,11 @@ def _properties(
     return properties
 
 
-@lru_cache(maxsize=4)
-def _steps(steps: tuple[str, ...]) -> Bolt:
-    """Return the bolt of the steps of funnels, each time the same."""
-    return acctstep(steps)
+_steps = lru_cache(maxsize=4)(acctstep)
+"""Returns the bolt of the steps of funnels, each time the same."""
 
-
-@lru_cache(maxsize=4)
-def _excluded(topics: tuple[str, ...]) -> Bolt:
-    """Return the bolt of excluded accts, each time the same."""
-    return excluded(topics)
-
+_excluded = lru_cache(maxsize=4)(excluded)
+"""Returns the bolt of excluded accts, each time the same."""
 
 _Sources = tuple[dict[str, BoltSection], dict[str, str]]
 
@@ -206,7 +199,7 @@ def _unsent(config: Config, bolts: Catalogue) -> Iterator[str]:
     sent = {code for game in config.games.values() for code in game.opcodes.values()}
     for name in bolts.keys() - BOLTS.keys():
         for topic in bolts[name].reads:
-            code = topic.removeprefix(_GAMELOG)
+            code = topic.removeprefix(GAMELOG)
             turned = [game.opcodes[code] for game in config.games.values() if code in game.opcodes]
             if turned and len(turned) == len(config.games) and code not in sent:
                 yield (
@@ -222,7 +215,7 @@ def _rest_name(named: dict[str, list[str]]) -> str:
 
 def _opcodes(config: Config, bolts: Catalogue) -> Iterator[str]:
     read = {topic for bolt in bolts.values() for topic in bolt.reads}
-    known = sorted(topic.removeprefix(_GAMELOG) for topic in read if topic.startswith(_GAMELOG))
+    known = sorted(topic.removeprefix(GAMELOG) for topic in read if topic.startswith(GAMELOG))
     for name, game in config.games.items():
         for own, target in game.opcodes.items():
             if target not in known:

@@ -1,9 +1,9 @@
 """Formulas over numbers of documents, ``[numbers.NAME]``: read, and checked against the collections that there are."""
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
+from analytics.config.section import nearest
 from analytics.config.sections import Config
 from analytics.core.bolt import Bolt
 from analytics.core.expressions import ExpressionError
@@ -53,9 +53,9 @@ def _fault(name: str, bolts: Mapping[str, Bolt]) -> str:
         period, numbers = bolt.period, fields.numbers  # type: ignore[assignment]
         reason = "" if field not in numbers else _uncountable(bolt, fields, field)
     else:
-        return f"expected a collection, got {collection}{_near(collection, [*bolts, *TIMERS])}"
+        return f"expected a collection, got {collection}; {nearest(collection, sorted([*bolts, *TIMERS]))}"
     if field not in numbers:
-        return f"expected a number of {collection}, got {field}{_near(field, numbers)}"
+        return f"expected a number of {collection}, got {field}; {nearest(field, sorted(numbers))}"
     if period not in ("hour", "day"):
         return f"expected a collection with a document for each hour or day, got {collection}, which has none"
     return reason
@@ -71,9 +71,3 @@ def _uncountable(bolt: Bolt, fields: BoltFields, field: str) -> str:
         f"expected a number that can be added up over each {several}, got {field} of {bolt.name}, "
         "which is about what is distinct in one document"
     )
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(names)}"

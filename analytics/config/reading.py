@@ -1,6 +1,5 @@
 """Reading the TOML file: every key is checked, and all faults are reported together."""
 
-import difflib
 import json
 import os
 import tomllib
@@ -18,7 +17,7 @@ from analytics.config.catalogue import catalogue_faults
 from analytics.config.checks import faults
 from analytics.config.currencies import with_rates
 from analytics.config.excluded import with_listed
-from analytics.config.section import Section
+from analytics.config.section import Section, nearest
 from analytics.config.sections import BrokerSection, Config
 from analytics.errors import ConfigError
 
@@ -157,7 +156,7 @@ def _faults_of_table(value: Any, kind: type[Section], key: str) -> Iterator[str]
         if name in fields:
             yield from _faults(item, fields[name].type, _join(key, name))
         else:
-            yield f"{_join(key, name)}: unknown key; {_nearest(name, list(fields))}"
+            yield f"{_join(key, name)}: unknown key; {nearest(name, fields, 'known here')}"
     for name, field in fields.items():
         if field.required and name not in value:
             yield f"{_join(key, name)}: expected a value, found none"
@@ -171,11 +170,6 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
 
 
 def _found(key: str, value: Any) -> str:

@@ -1,7 +1,17 @@
 """What every table of the configuration is."""
 
+import difflib
+from collections.abc import Iterable
+
 import msgspec
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A table of the file. Unknown keys are errors."""
+
+
+def nearest(name: str, known: Iterable[str], listed: str = "there are") -> str:
+    """Return what a message says of a name that is unknown: the one that is most like it, or all that there are."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"{listed}: {', '.join(names)}"
