@@ -16,60 +16,18 @@ from analytics.spouts.mapping.formats import Parse, parser
 from analytics.spouts.mapping.times import Seconds, seconds
 
 _TIME_NAMES = (
-    "time",
-    "ts",
-    "timestamp",
-    "date",
-    "datetime",
-    "at",
-    "when",
-    "t",
-    "eventtime",
-    "createdat",
-    "logtime",
-)
+    "time", "ts", "timestamp", "date", "datetime", "at", "when", "t", "eventtime", "createdat", "logtime",
+)  # fmt: skip
 _EVENT_NAMES = (
-    "event",
-    "type",
-    "action",
-    "op",
-    "opname",
-    "kind",
-    "what",
-    "eventtype",
-    "eventname",
-    "name",
-    "msg",
-    "message",
-    "cmd",
-)
+    "event", "type", "action", "op", "opname", "kind", "what", "eventtype", "eventname", "name", "msg", "message", "cmd",
+)  # fmt: skip
 _AREA_NAMES = (
-    "area",
-    "server",
-    "serverid",
-    "zone",
-    "zoneid",
-    "realm",
-    "world",
-    "shard",
-    "servername",
-    "host",
-)
+    "area", "server", "serverid", "zone", "zoneid", "realm", "world", "shard", "servername", "host",
+)  # fmt: skip
 _FIELD_NAMES: Mapping[str, Sequence[str]] = {
     "acct": (
-        "acct",
-        "account",
-        "accountid",
-        "acctid",
-        "uid",
-        "userid",
-        "user",
-        "player",
-        "playerid",
-        "openid",
-        "username",
-        "name",
-        "id",
+        "acct", "account", "accountid", "acctid", "uid", "userid", "user", "player", "playerid", "openid", "username",
+        "name", "id",
     ),
     "amount": ("amount", "delta", "change", "coins", "gold", "gems", "diamonds", "yuanbao", "value"),
     "reason": ("reason", "why", "cause", "source"),
@@ -79,7 +37,7 @@ _FIELD_NAMES: Mapping[str, Sequence[str]] = {
     "item": ("item", "itemid", "product", "sku", "goods"),
     "num": ("num", "count", "quantity", "qty", "n"),
     "price": ("price", "cost", "total", "paid"),
-}
+}  # fmt: skip
 _EVENTS: Sequence[tuple[str, str]] = (
     ("createrole_logcount", r"creat\w*_?(role|char)|new_?(role|char)"),
     ("signup_logcount", r"sign_?up|register|registration|account_?creat|new_?(account|user|player)"),
