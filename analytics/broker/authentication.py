@@ -87,7 +87,6 @@ class Authenticator:
         bind(self._socket, _ZAP)
 
     def run(self) -> None:
-        """Answer forever."""
         while True:
             self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
             gevent.sleep(0)

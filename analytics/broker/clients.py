@@ -229,7 +229,6 @@ class Subscriber:
         return Message(topic, _decode_header(frames[1]), frames[2])
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close(linger=0)
 
 
@@ -308,7 +307,6 @@ class Refill:
         return msgspec.json.decode(self._ask(State())[0], type=BrokerState)
 
     def close(self) -> None:
-        """Close the socket."""
         self._socket.close(linger=0)
 
     def _ask(self, request: Request) -> list[bytes]:

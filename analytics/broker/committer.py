@@ -73,14 +73,12 @@ class Committer:
         return True
 
     def run(self) -> None:
-        """Commit forever."""
         while True:
             taken = self.inbox.take()
             self._commit(taken)
             self.inbox.done(taken)
 
     def _commit(self, taken: Sequence[ReceivedBatch]) -> None:
-        """Commit batches as one group."""
         group = _Commit()
         self._staged += 1
         for intake in taken:

@@ -171,7 +171,6 @@ class FilterStore:
         return AcceptedPage(page)
 
     def close(self) -> None:
-        """Close the files."""
         os.close(self._fd)
         self.quiet.close()
 

@@ -331,7 +331,6 @@ class Watch:
         yield self._run
 
     def close(self) -> None:
-        """Close all connections."""
         for port in self._ports:
             port.close()
 

@@ -205,11 +205,9 @@ class Log:
             self._segments.pop(0).remove()
 
     def disk_bytes(self) -> int:
-        """Return the bytes of all segments."""
         return sum(segment.size for segment in self._segments)
 
     def close(self) -> None:
-        """Close all files."""
         for segment in self._segments:
             segment.close()
 

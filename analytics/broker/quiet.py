@@ -77,7 +77,6 @@ class QuietSources:
             raise OSError(f"{self._path}: {error}") from error
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     def _select(self, query: str, *values: str) -> Iterator[tuple[str, KnownNumbers]]:

@@ -44,14 +44,12 @@ class Receiver:
         self.malformed = 0
 
     def run(self, port: Port) -> None:
-        """Accept batches forever."""
         while True:
             for _ in range(16):
                 self._take(port.receive(MOST_FRAMES))
             gevent.sleep(0)
 
     def acknowledge(self, intake: ReceivedBatch, ack: Ack) -> None:
-        """Send the publisher an acknowledgement."""
         self._under_way.discard((intake.publisher, intake.seq))
         self._acks.setdefault(intake.publisher, deque(maxlen=_REMEMBERED_ACKS)).append(ack)
         self._acks.move_to_end(intake.publisher)
@@ -65,7 +63,6 @@ class Receiver:
         self._refuse(intake.connection, b"%d" % intake.seq, reason)
 
     def close(self) -> None:
-        """Close the socket."""
         self.socket.close()
 
     def _take(self, frames: "Sequence[zmq.Frame]") -> None:

@@ -39,13 +39,11 @@ class RefillEndpoint:
         self.damage = ""
 
     def run(self, port: Port) -> None:
-        """Answer forever."""
         while True:
             self._serve([frame.bytes for frame in port.receive(3)])
             gevent.sleep(0)
 
     def close(self) -> None:
-        """Close the socket."""
         self.socket.close()
 
     def _count_malformed(self, reason: str) -> None:

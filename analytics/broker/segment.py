@@ -152,11 +152,9 @@ class LogSegment:
         self._cooled = end
 
     def close(self) -> None:
-        """Close the file."""
         self._appender.close()
         os.close(self._fd)
 
     def remove(self) -> None:
-        """Delete the file."""
         self.close()
         self.path.unlink(missing_ok=True)

@@ -51,5 +51,4 @@ class Sender:
             gevent.sleep(0)
 
     def close(self) -> None:
-        """Close the socket."""
         self.socket.close()

@@ -45,7 +45,6 @@ class StoredBroker:
             after = max(page)
 
     def close(self) -> None:
-        """Close the files."""
         self.log.close()
         self.store.close()
 

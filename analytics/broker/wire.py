@@ -236,7 +236,6 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode(header: msgspec.Struct) -> bytes:
-    """Return a header's frame."""
     return _encode(header)
 
 

@@ -9,13 +9,14 @@ import etcd
 from urllib3.exceptions import HTTPError
 
 from analytics.cluster.endpoints import Endpoints, deepest
+from analytics.cluster.keys import Keys
 from analytics.config import EtcdSection
 
 Answer = TypeVar("Answer")
 ERRORS = (etcd.EtcdException, HTTPError, OSError, KeyError, TypeError, ValueError)
 
 
-class Etcd2Keys:
+class Etcd2Keys(Keys):
     """Keys in etcd up to 3.5, started with ``--enable-v2``.
 
     Its members expire keys by their own clocks: synchronize these with NTP.
@@ -32,12 +33,9 @@ class Etcd2Keys:
         self._endpoints: Endpoints[etcd.Client] = Endpoints(clients, section.timeout_seconds, ERRORS, _reason)
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        """Set ``key`` for ``ttl`` seconds from now."""
         self._call(lambda client: client.write(self._path(key), value.decode(), ttl=ttl))
 
     def list(self, prefix: str) -> dict[str, bytes]:
-        """Return the living keys that begin with ``prefix``, and their values."""
-
         def read(client: Any) -> list[Any]:
             # A quorum read: a member that is cut off would return old values.
             try:
@@ -54,8 +52,6 @@ class Etcd2Keys:
         self._call(lambda client: _delete(client, self._path(key)))
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
-        """Take ``key`` if it is free, renew it if ``me`` holds it; return whether ``me`` holds it now."""
-
         def contend(client: Any) -> bool:
             try:
                 holder = client.read(self._path(key), quorum=True).value
@@ -71,11 +67,9 @@ class Etcd2Keys:
         return self._call(contend)
 
     def resign(self, key: str, me: str) -> None:
-        """Give ``key`` up if ``me`` holds it."""
         self._call(lambda client: _delete(client, self._path(key), prevValue=me))
 
     def close(self) -> None:
-        """Close connections. Keys live until they expire."""
         for client in self._endpoints.clients.values():
             client.http.clear()
 

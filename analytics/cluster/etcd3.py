@@ -11,13 +11,14 @@ from etcd3gw.exceptions import ConnectionFailedError, ConnectionTimeoutError, Et
 from etcd3gw.lease import Lease
 
 from analytics.cluster.endpoints import Endpoints, deepest
+from analytics.cluster.keys import Keys
 from analytics.config import EtcdSection
 
 Answer = TypeVar("Answer")
 ERRORS = (Etcd3Exception, OSError, KeyError, TypeError, ValueError)
 
 
-class Etcd3Keys:
+class Etcd3Keys(Keys):
     """Keys in etcd 3.4 and newer. Each key that this process sets has its own lease.
 
     Args:
@@ -31,12 +32,9 @@ class Etcd3Keys:
         self._leases: dict[str, tuple[int, int]] = {}  # key -> id, ttl
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        """Set ``key`` for ``ttl`` seconds from now."""
-
         self._call(lambda client: client.put(self._path(key), value, self._lease(client, key, ttl)))
 
     def list(self, prefix: str) -> dict[str, bytes]:
-        """Return the living keys that begin with ``prefix``, and their values."""
         found = self._call(lambda client: client.get_prefix(self._path(prefix)))
         return {_text(about["key"]).removeprefix(self._prefix): value for value, about in found}
 
@@ -45,8 +43,6 @@ class Etcd3Keys:
         self._call(lambda client: self._revoke(client, key))
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
-        """Take ``key`` if it is free, renew it if ``me`` holds it; return whether ``me`` holds it now."""
-
         def contend(client: Etcd3Client) -> bool:
             found = client.get(self._path(key), metadata=True)
             if found:
@@ -62,11 +58,9 @@ class Etcd3Keys:
         return self._call(contend)
 
     def resign(self, key: str, me: str) -> None:
-        """Give ``key`` up if ``me`` holds it."""
         self._call(lambda client: self._revoke(client, key))
 
     def close(self) -> None:
-        """Close connections. Keys live until they expire."""
         for member in self._endpoints.clients.values():
             member.client.session.close()
 

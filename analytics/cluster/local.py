@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from analytics.cluster.keys import clock
+from analytics.cluster.keys import Keys, clock
 from analytics.errors import Unavailable
 from analytics.system import files
 from analytics.system.locks import FileLock, LockTaken
@@ -37,7 +37,7 @@ class _StoredValue(msgspec.Struct, frozen=True):
         return self.alive and process_started(self.pid) == self.started
 
 
-class LocalKeys:
+class LocalKeys(Keys):
     """Keys of one machine: a file each in ``folder``, changed under one lock.
 
     The kernel releases the lock of a process that dies. A process that is frozen in the microseconds in which it
@@ -48,24 +48,20 @@ class LocalKeys:
         self._folder = folder
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        """Set ``key`` for ``ttl`` seconds from now."""
         with self._locked():
             self._write(key, value, ttl)
 
     def list(self, prefix: str) -> dict[str, bytes]:
-        """Return the living keys that begin with ``prefix``, and their values."""
         with self._locked():
             keys = [unquote(path.name) for path in self._folder.iterdir() if not path.name.startswith(".")]
             found = {key: self._read(key) for key in keys if key.startswith(prefix)}
         return {key: value for key, value in found.items() if value is not None}
 
     def forget(self, key: str) -> None:
-        """Remove a key."""
         with self._locked():
             self._path(key).unlink(missing_ok=True)
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
-        """Take ``key`` if it is free, renew it if ``me`` holds it; return whether ``me`` holds it now."""
         with self._locked():
             entry = self._entry(key)
             if entry is not None and entry.held and entry.value != me.encode():
@@ -74,7 +70,6 @@ class LocalKeys:
             return True
 
     def resign(self, key: str, me: str) -> None:
-        """Give ``key`` up if ``me`` holds it."""
         with self._locked():
             if self._read(key) == me.encode():
                 self._path(key).unlink()

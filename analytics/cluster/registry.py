@@ -70,7 +70,7 @@ class Registry(Protocol):
         """Send pending reports."""
 
 
-class LocalRegistry:
+class LocalRegistry(Registry):
     """The registry of one machine and one data folder."""
 
     def __init__(self, data: Path) -> None:
@@ -94,7 +94,6 @@ class LocalRegistry:
         return sorted(self._nodes(), key=lambda node: node.name)
 
     def leave(self, name: str) -> None:
-        """Forget a node that ended in order."""
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ import gevent
 import msgspec
 
 from analytics.cluster.keys import Keys
-from analytics.cluster.registry import LocalRegistry, NodeEntry
+from analytics.cluster.registry import LocalRegistry, NodeEntry, Registry
 from analytics.config import EtcdSection
 from analytics.errors import Unavailable
 from analytics.system.tasks import TaskGroup
@@ -18,7 +18,7 @@ MOST_BYTES = 512 << 10  # of an entry; etcd refuses more than 1.5 MB
 log = logging.getLogger(__name__)
 
 
-class SharedRegistry:
+class SharedRegistry(Registry):
     """Nodes of every host. Those of this machine are listed without etcd, too.
 
     A beat only stores the report; a greenlet sends it, so that no caller waits for a hanging etcd. The entry of a node that
@@ -47,7 +47,6 @@ class SharedRegistry:
             self._tasks.spawn(self._report_forever)
 
     def list(self) -> list[NodeEntry]:
-        """Return every known node, by name."""
         return sorted([*self._local.list(), *self._others()], key=lambda node: node.name)
 
     def leave(self, name: str) -> None:

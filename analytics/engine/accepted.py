@@ -16,7 +16,6 @@ class CountedRecords:
         self._seen = SeenRecords(self._store)
 
     def state(self) -> None:
-        """Raise Unavailable if the store does not answer."""
         self._store.ping()
 
     def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
@@ -25,7 +24,6 @@ class CountedRecords:
         return [pair for first, last in ns for pair in known.missing(first, last)]
 
     def close(self) -> None:
-        """Disconnect from the store."""
         self._store.close()
 
 

@@ -60,7 +60,6 @@ class Database:
             self.run(lambda: self._many(statement, rows))
 
     def close(self) -> None:
-        """Close the file."""
         self.run(self.connection.close)
 
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:

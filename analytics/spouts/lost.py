@@ -44,7 +44,6 @@ class Lost:
         self._waiting: list[Loss] = []
 
     def put(self, loss: Loss) -> None:
-        """Keep one."""
         self._journal.append(msgspec.json.encode(loss))
 
     def waiting(self) -> list[Loss]:
@@ -55,7 +54,6 @@ class Lost:
         return self._waiting
 
     def close(self) -> None:
-        """Let go of the current file."""
         self._journal.close()
 
 

@@ -52,7 +52,6 @@ class JournalLine(msgspec.Struct):
 
     @property
     def source(self) -> str:
-        """The record's source."""
         return self.id.rpartition(":")[0]
 
     @property

@@ -173,7 +173,6 @@ class Client:
         raise BadAnswer(f"$.next: expected an end within {MAX_PAGES} pages", raw)
 
     def close(self) -> None:
-        """Close the connections."""
         self._session.close()
 
     def _ask(self, url: str, shown_url: str) -> tuple[Page, bytes]:

@@ -93,7 +93,6 @@ class Rejected:
         self._renaming = renaming_of(config.data)
 
     def put(self, *, spout: str, source: str, reason: str, raw: bytes, n: int = 0) -> None:
-        """Keep one record."""
         self.put_all([reject(spout, source, reason, raw, n)])
 
     def put_all(self, rejects: Iterable[Reject]) -> None:
@@ -106,7 +105,6 @@ class Rejected:
             self._journal.append(*lines)
 
     def close(self) -> None:
-        """Let go of the current file."""
         self._journal.close()
 
 

@@ -56,7 +56,6 @@ class RejectedNumbers:
             self._changed = False
 
     def close(self) -> None:
-        """Close the file."""
         if self._file is not None:
             self._file.close()
 

@@ -44,14 +44,12 @@ class FoldedBatch(Protocol):
 
 
 class BatchEngine(Protocol):
-    """Runs the tasks of one batch after the other, or of a backfill."""
+    """Runs the tasks of one batch after the other, or of a backfill. ``tasks``: how many at a time."""
+
+    tasks: int
 
     def start(self, context: Context) -> None:
         """Make ready. Raise Unavailable if the cluster does not answer."""
-
-    @property
-    def tasks(self) -> int:
-        """How many run at a time."""
 
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> FoldedBatch:
         """Fold every block as part of batch ``number``.

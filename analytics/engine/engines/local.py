@@ -25,7 +25,7 @@ from secrets import token_hex
 from typing import Any
 
 from analytics.engine.context import Context
-from analytics.engine.engines import TaskCall
+from analytics.engine.engines import BatchEngine, FoldedBatch, TaskCall
 from analytics.engine.portions import fold_block, settle_extents
 from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import Unavailable
@@ -117,7 +117,7 @@ class _TaskProcessHandle:
         return here
 
 
-class LocalEngine:
+class LocalEngine(BatchEngine):
     """Runs tasks in ``tasks`` processes of this host. Deltas lie in a folder of ``data/engine`` meanwhile.
 
     Attributes:
@@ -139,7 +139,6 @@ class LocalEngine:
         self._processes = [_TaskProcessHandle(context) for _ in range(self.tasks)]
 
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "LocalBatch":
-        """Fold every block; see :class:`analytics.engine.engines.BatchEngine`."""
         assert self._folder is not None
         batch = LocalBatch(self, number, self._folder / str(number), len(tasks))
         try:
@@ -150,7 +149,6 @@ class LocalEngine:
         return batch
 
     def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
-        """Yield calls with their results; see :class:`analytics.engine.engines.BatchEngine`."""
         return self.run(self.divided(calls))
 
     @contextmanager
@@ -165,7 +163,6 @@ class LocalEngine:
             shutil.rmtree(folder, ignore_errors=True)
 
     def state(self) -> dict[str, object]:
-        """Return what ``status`` shows."""
         running = sum(one.runs for one in self._processes)
         return {
             "tasks_lost": self._lost,
@@ -175,7 +172,6 @@ class LocalEngine:
         }
 
     def close(self) -> None:
-        """End the processes."""
         for one in self._processes:
             one.stop()
         self._processes = []
@@ -241,8 +237,8 @@ class LocalEngine:
         )
 
 
-class LocalBatch:
-    """Blocks whose deltas lie in files; see :class:`analytics.engine.engines.FoldedBatch`."""
+class LocalBatch(FoldedBatch):
+    """Blocks whose deltas lie in files."""
 
     def __init__(self, engine: LocalEngine, number: int, folder: Path, blocks: int) -> None:
         self._engine, self._number, self._folder = engine, number, folder
@@ -252,11 +248,9 @@ class LocalBatch:
 
     @property
     def summaries(self) -> Sequence[Summary]:
-        """What each block holds."""
         return [one[0] for one in self._replies if one is not None]
 
     def again(self, tasks: Mapping[int, FoldTask]) -> None:
-        """Fold these blocks, in place of what was folded of them."""
         self._tries += 1
         shares = self._engine.tasks * SHARES
         places = {str(self._folder / f"{place}.{self._tries}"): place for place in tasks}
@@ -269,7 +263,6 @@ class LocalBatch:
             self._engine.shuffled_bytes += sum(extent.size for extent in reply[1].values())
 
     def settle(self) -> Iterator[AreaSettled]:
-        """Settle every area."""
         extents: dict[int, list[Extent]] = {}
         for one in self._replies:
             for share, extent in one[1].items() if one else ():
@@ -283,7 +276,6 @@ class LocalBatch:
             yield from settled
 
     def close(self) -> None:
-        """Remove the files."""
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
 

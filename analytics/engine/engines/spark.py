@@ -26,7 +26,7 @@ from zipimport import zipimporter
 from analytics.config.sections import EngineSection
 from analytics.engine.blocks import Uncountable
 from analytics.engine.context import Context, TaskProcess
-from analytics.engine.engines import TaskCall
+from analytics.engine.engines import BatchEngine, FoldedBatch, TaskCall
 from analytics.engine.engines.spark_connection import (
     Executors,
     connect,
@@ -60,7 +60,7 @@ Outcome = Any
 """What a task returns for each of its parts: a result, or the error that the driver is to raise."""
 
 
-class SparkEngine:
+class SparkEngine(BatchEngine):
     """Runs tasks on the cluster of ``section.master``.
 
     Attributes:
@@ -69,6 +69,7 @@ class SparkEngine:
 
     def __init__(self, section: EngineSection) -> None:
         self._section = section
+        self.tasks = section.tasks
         self._context: Context | None = None
         self._spark: SparkContext | None = None
         self._shared: Broadcast[Context] | None = None
@@ -80,11 +81,6 @@ class SparkEngine:
         self._at_home: frozenset[str] = frozenset()
         self._connecting = threading.RLock()
 
-    @property
-    def tasks(self) -> int:
-        """How many run at a time."""
-        return self._section.tasks
-
     def start(self, context: Context) -> None:
         """Connect to the cluster. Raise Unavailable if it does not answer, AnalyticsError if Spark is not installed."""
         with self._connecting:
@@ -93,11 +89,10 @@ class SparkEngine:
         self.job(lambda spark: None)
 
     def fold(self, number: int, tasks: Sequence[FoldTask]) -> "SparkBatch":
-        """Fold every block; see :class:`analytics.engine.engines.BatchEngine`."""
         return SparkBatch(self, number, tasks)
 
     def each(self, calls: Sequence[TaskCall]) -> Iterator[tuple[TaskCall, Any]]:
-        """Yield calls with their results, when all are done; see :class:`analytics.engine.engines.BatchEngine`."""
+        """Yield calls with their results, when all are done."""
         if not calls:
             return
 
@@ -127,7 +122,6 @@ class SparkEngine:
             shutil.rmtree(folder, ignore_errors=True)
 
     def state(self) -> dict[str, object]:
-        """Return what ``status`` shows; see :class:`analytics.engine.engines.BatchEngine`."""
         found = Executors()
         if self._spark is not None:
             with suppress(Exception):  # whatever py4j raises while Spark stops
@@ -140,7 +134,6 @@ class SparkEngine:
         }
 
     def close(self) -> None:
-        """Disconnect from the cluster."""
         self._drop()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -234,7 +227,7 @@ class SparkEngine:
             disconnect(spark)
 
 
-class SparkBatch:
+class SparkBatch(FoldedBatch):
     """Blocks of a batch, folded: deltas lie in files, or blocks are folded again where those are gone."""
 
     def __init__(self, engine: SparkEngine, number: int, tasks: Sequence[FoldTask]) -> None:
@@ -248,11 +241,9 @@ class SparkBatch:
 
     @property
     def summaries(self) -> Sequence[Summary]:
-        """What each task has found, in the order of the tasks."""
         return [self._folded[index][0] for index in self._tasks]
 
     def again(self, tasks: Mapping[int, FoldTask]) -> None:
-        """Fold these blocks once more; what was folded of them before is dropped."""
         self._tasks |= tasks
         self._fold(tasks)
 
@@ -278,7 +269,6 @@ class SparkBatch:
             yield from areas
 
     def close(self) -> None:
-        """Drop the deltas."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -59,7 +59,6 @@ class Carrier:
         return text if gap < 0 or self.quiet(ENDED_SECONDS) else text[:gap]
 
     def size(self) -> int:
-        """Return how many bytes it has."""
         return os.fstat(self._fd).st_size
 
     def content(self) -> Content:
@@ -101,7 +100,6 @@ class Carrier:
         return time.monotonic() - self.changed >= seconds
 
     def close(self) -> None:
-        """Let go of it."""
         os.close(self._fd)
 
 

@@ -51,7 +51,6 @@ class FileSource(FollowingSource):
         self._left_out = False  # whether a file waits until others are closed
 
     def run(self) -> None:
-        """Follow for ever."""
         scan_due = turn_due = 0.0
         looked = self.looked
         while True:
@@ -87,7 +86,6 @@ class FileSource(FollowingSource):
             self._health.well(lag)
 
     def close(self) -> None:
-        """Let go of all files."""
         for carrier in self._open.values():
             carrier.close()
         self._open.clear()

@@ -71,7 +71,6 @@ class HttpSource(FollowingSource):
                 pause = min(max(pause, 0.1) * 2, _LONGEST_PAUSE)
 
     def close(self) -> None:
-        """Close the connections."""
         self._client.close()
 
     def turn(self) -> int:

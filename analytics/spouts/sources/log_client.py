@@ -35,7 +35,6 @@ class LogClient:
         self.answered = False
 
     def close(self) -> None:
-        """Close the connections."""
         self._session.close()
 
     def spare(self, answer: requests.Response, url: str) -> None:

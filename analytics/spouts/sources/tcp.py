@@ -42,11 +42,9 @@ class TcpSource(LogSource):
         self.port = int(self._server.server_port or 0)
 
     def run(self) -> None:
-        """Serve until stopped."""
         self._server.serve_forever()
 
     def close(self) -> None:
-        """Stop listening and end the connections."""
         self._server.stop(timeout=1)
 
     def _serve(self, connection: "socket", _address: object) -> None:
