@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.status import Status
 
 from analytics.config import Config
-from analytics.engine.accepted import counted_records
+from analytics.engine.seen import counted_records
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import find_outdated
 from analytics.spouts.stdin import LineCounts, Piped

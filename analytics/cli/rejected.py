@@ -56,7 +56,7 @@ def rejected(
 
 
 def _replay(config: Config, timeout: float) -> None:
-    from analytics.engine.accepted import counted_records
+    from analytics.engine.seen import counted_records
     from analytics.spouts.replay import replay
 
     # Records that old workers can't use would be accepted now, and rejected by them for good.

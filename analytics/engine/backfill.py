@@ -19,14 +19,13 @@ from pathlib import Path
 from analytics.config import Config, areas
 from analytics.core.intervals import Intervals
 from analytics.core.numberset import NumberSet
-from analytics.engine.blocks import JournalBlock
+from analytics.engine.blocks import JournalBlock, age
 from analytics.engine.context import running_bolts, task_context
 from analytics.engine.deriving import DerivationScope, DerivedPortion, derive, fold_again, levels
 from analytics.engine.engines import BatchEngine, TaskCall
 from analytics.engine.extra import ExtraDocuments
 from analytics.engine.hold import Hold
 from analytics.engine.journals import ClosedJournals
-from analytics.engine.plan import age
 from analytics.engine.position import EnginePosition, SavedPosition
 from analytics.engine.repeats import names_of, to_fold_again
 from analytics.engine.seen import SeenRecords

@@ -1,7 +1,8 @@
-"""Blocks: pieces of journals, each folded as a whole."""
+"""Blocks: pieces of journals, each folded as a whole; which of them the next batch has, and how they are read."""
 
 import gzip
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 from zlib import error as ZlibError
@@ -12,6 +13,12 @@ from analytics.errors import AnalyticsError, Unavailable
 
 PIECE = 4 << 20
 """Bytes of a block in memory at once."""
+
+
+LEAST_BYTES = 1 << 20
+"""Of a block, if a journal has so much: less is not worth a task of its own."""
+
+_MINUTE = re.compile(r"_(\d{12})(?:-(\d+))?\.txt$")
 
 
 class JournalBlock(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,6 +55,47 @@ class HalfForgotten(Uncountable):
         super().__init__(
             "accts are being forgotten, and batches wait until that has ended. If it was interrupted, call `bin/analytics forget` again"
         )
+
+
+def next_batch(
+    planned: Mapping[str, int], ends: Mapping[str, int], batch_bytes: int, block_bytes: int, tasks: int = 1
+) -> list[JournalBlock]:
+    """Return the blocks of the next batch, none if nothing waits.
+
+    The oldest journal begins, and each has its turn: so a journal with much does not keep the others waiting.
+
+    Args:
+        planned: per journal, the byte before which everything is planned.
+        ends: per journal, its durable end.
+        batch_bytes, block_bytes: the most for all blocks, and for one. A batch has one block at least.
+        tasks: how many blocks are folded at a time: few bytes are divided among so many.
+    """
+    waiting = {
+        name: (planned.get(name, 0), end)
+        for name, end in sorted(ends.items(), key=lambda one: age(one[0]))
+        if end > planned.get(name, 0)
+    }
+    left = min(batch_bytes, sum(end - begin for begin, end in waiting.values()))
+    size = min(block_bytes, max(LEAST_BYTES, -(-left // tasks)))
+    blocks: list[JournalBlock] = []
+    while waiting:
+        for name, (begin, end) in list(waiting.items()):
+            if left <= 0 and blocks:
+                return blocks
+            until = min(end, begin + size)
+            blocks.append(JournalBlock(name, begin, until))
+            left -= until - begin
+            if until < end:
+                waiting[name] = until, end
+            else:
+                del waiting[name]
+    return blocks
+
+
+def age(journal: str) -> tuple[str, int, str]:
+    """Return what sorts journals: the older one first."""
+    match = _MINUTE.search(journal)
+    return (match[1], int(match[2] or 1), journal) if match else ("", 0, journal)
 
 
 def read(shared: Path, block: JournalBlock) -> Iterator[bytes]:

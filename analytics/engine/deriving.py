@@ -24,8 +24,8 @@ from analytics.core.document import Position
 from analytics.core.fold import Delta
 from analytics.engine.blocks import read
 from analytics.engine.context import TaskProcess
-from analytics.engine.cut import Cutter
 from analytics.engine.extents import load_extent, write_portions
+from analytics.engine.fold import Cutter
 from analytics.engine.tasks import Extent, Extents, FoldTask, Summary
 from analytics.rebuild.check import Check, load_checks
 from analytics.rebuild.group import tuple_of

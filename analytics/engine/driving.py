@@ -144,15 +144,6 @@ def open_engine(config: Config) -> BatchEngine:
     return LocalEngine(config.engine.tasks)
 
 
-def open_driver(config: Config, store: Store, engine: BatchEngine) -> EngineDriver:
-    """Return the driver of a configuration."""
-    section = config.engine
-    return EngineDriver(
-        config, store, engine, shared_folder(config),
-        int(section.block_mb * 1e6), int(section.batch_mb * 1e6),
-    )  # fmt: skip
-
-
 def main(file: str, parent: str) -> int:
     """Drive; return the process's exit status."""
     if not die_with(int(parent)):
@@ -162,7 +153,7 @@ def main(file: str, parent: str) -> int:
     set_up(config.log_level, config.log_format, ["engine"])
     store = open_store(config)
     engine = open_engine(config)
-    driver = open_driver(config, store, engine)
+    driver = EngineDriver(config, store, engine)
     games = GameJobs(config, open_store(config), engine) if config.engine.kind == "spark" else None
     driving = Driving(config, store, driver, games)
     threading.Thread(target=_end_with_stdin, args=(driving.ending,), daemon=True).start()

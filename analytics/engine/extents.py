@@ -1,12 +1,18 @@
-"""Deltas in files, between a task that makes them and those that take them up."""
+"""Deltas in files, portion by portion: between tasks that fold blocks and those that settle areas."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
+from zlib import crc32
 
-from analytics.engine.tasks import Extent
+from analytics.core.combine import Deltas, extend
+from analytics.engine.context import TaskProcess
+from analytics.engine.fold import fold
+from analytics.engine.settle import settle_areas
+from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import Unavailable
 
 
@@ -37,3 +43,27 @@ def load_extent(extent: Extent) -> Any:
     if sha256(data).digest() != extent.digest:
         raise DeltasLost(f"what a block changes, in {extent.path}, is not what was written there")
     return pickle.loads(data)
+
+
+def fold_block(
+    process: TaskProcess, task: FoldTask, number: int, shares: int, path: str
+) -> tuple[Summary, Extents]:
+    """Fold a block as part of batch ``number``; write its deltas, divided among ``shares`` of the areas, to a file.
+
+    Its name begins with ``path`` and is another one each time, as another process may fold the same block.
+    """
+    folded = fold(process, task, number)
+    divided: dict[int, dict[str, Deltas]] = {}
+    for area, deltas in folded.areas.items():
+        divided.setdefault(crc32(area.encode()) % shares, {})[area] = deltas
+    return folded.summary, write_portions(divided, f"{path}.{token_hex(8)}")
+
+
+def settle_extents(process: TaskProcess, number: int, extents: Sequence[Extent]) -> list[AreaSettled]:
+    """Settle, as part of batch ``number``, the areas whose deltas lie there."""
+    areas: dict[str, Deltas] = {}
+    for extent in extents:
+        found: dict[str, Deltas] = load_extent(extent)
+        for area, deltas in found.items():
+            extend(areas.setdefault(area, {}), deltas)
+    return settle_areas(process, areas, number)

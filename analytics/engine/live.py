@@ -11,18 +11,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from analytics.broker.topics import bounded
 from analytics.broker.wire import Head
 from analytics.config import Config
 from analytics.core.writing import SAMPLE, LostWrites
-from analytics.engine.blocks import HalfForgotten
+from analytics.engine.blocks import LEAST_BYTES, HalfForgotten, age, next_batch
 from analytics.engine.context import running_bolts
 from analytics.engine.engines import BatchEngine, FoldedBatch
 from analytics.engine.journals import ReportedJournals
-from analytics.engine.plan import LEAST_BYTES, age, next_batch
 from analytics.engine.position import (
     FORGETTING,
     HELD_SECONDS,
@@ -38,6 +36,7 @@ from analytics.engine.tasks import AreaSettled, FoldTask, Summary
 from analytics.errors import AnalyticsError
 from analytics.runtime import engine_changes
 from analytics.runtime.lost_writes import older_documents
+from analytics.spouts.ends import shared_folder
 from analytics.spouts.rejected import Rejected, reject
 from analytics.store import Store
 
@@ -54,34 +53,14 @@ class _Running:
     folded: FoldedBatch
 
 
-class _Bytes(NamedTuple):
-    """How much of the journals one task folds, and one batch at most."""
-
-    block: int
-    batch: int
-
-
 class EngineDriver:
-    """Plans, freezes and commits batches, and has an engine fold and settle them. One at a time can; a second one is refused.
+    """Plans, freezes and commits batches, and has an engine fold and settle them. One at a time can; a second one is refused."""
 
-    Args:
-        shared: the folder of the journals.
-        block_bytes, batch_bytes: how much of the journals is folded by one task, and by one batch at most.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        store: Store,
-        engine: BatchEngine,
-        shared: Path,
-        block_bytes: int,
-        batch_bytes: int,
-    ) -> None:
+    def __init__(self, config: Config, store: Store, engine: BatchEngine) -> None:
+        shared = shared_folder(config)
         self._config = config
         self._store = store
         self._engine = engine
-        self._bytes = _Bytes(block_bytes, batch_bytes)
         self._journals = ReportedJournals(store, shared)
         self._starter = EngineStarter(config, store, engine, shared)
         self._position = EnginePosition(store)
@@ -227,9 +206,10 @@ class EngineDriver:
 
     def _next(self, number: int, saved: SavedPosition) -> _Running | None:
         """Plan and fold what has come in."""
-        most = self._bytes.batch
+        section = self._config.engine
+        block, most = int(section.block_mb * 1e6), int(section.batch_mb * 1e6)
         while True:
-            blocks = next_batch(saved.ends, self._journals.ends, most, self._bytes.block, self._engine.tasks)
+            blocks = next_batch(saved.ends, self._journals.ends, most, block, self._engine.tasks)
             if not blocks:
                 return None
             now = int(time.time())

@@ -9,7 +9,7 @@ where a backup has documents that are newer than its position, the same batches 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any
@@ -19,10 +19,8 @@ import msgspec
 from analytics.core.writing import Written
 from analytics.engine.tasks import FoldTask, Names
 from analytics.errors import AnalyticsError
+from analytics.runtime.engine_progress import ENGINE
 from analytics.store import POSITIONS, Store, Write
-
-ENGINE = "engine"
-"""The document of the collection ``positions``."""
 
 PLANS = "engine_plans"
 
@@ -180,38 +178,29 @@ class EnginePosition:
         return replace(saved, version=saved.version + 1)
 
 
+_PAIRS = ("ends", "records", "sources")
+"""Fields that are stored as pairs, since names of fields have no dots."""
+
+
 def _id(batch: int) -> str:
     return f"{batch:012d}"
 
 
 def _write(saved: SavedPosition) -> Write:
-    document: dict[str, Any] = {
-        "id": saved.id,
-        "batch": saved.batch,
-        "frozen": saved.frozen,
-        "ends": [list(one) for one in saved.ends.items()],
-        "records": [list(one) for one in saved.records.items()],
-        "sources": [list(one) for one in saved.sources.items()],
-        "repeated": saved.repeated,
-        "written": [
-            [bolt, id_, version, at]
-            for bolt, some in saved.written.items()
-            for id_, (version, at) in some.items()
-        ],
-        "at": saved.at,
-        "held": saved.held,
-        "backfills": saved.backfills,
-        "updated": datetime.now(UTC),
-        "_v": saved.version + 1,
-    }
-    return Write(ENGINE, document, saved.version)
+    document: dict[str, Any] = {name: value for name, value in vars(saved).items() if name != "version"}
+    document |= {name: [list(pair) for pair in document[name].items()] for name in _PAIRS}
+    document["written"] = [
+        [bolt, id_, version, at]
+        for bolt, some in saved.written.items()
+        for id_, (version, at) in some.items()
+    ]
+    return Write(ENGINE, document | {"updated": datetime.now(UTC), "_v": saved.version + 1}, saved.version)
 
 
 def _saved(document: Mapping[str, Any]) -> SavedPosition:
     written: dict[str, Written] = {}
     for bolt, id_, version, at in document["written"]:
         written.setdefault(bolt, {})[id_] = version, at
-    return SavedPosition(
-        document["id"], document["batch"], document["frozen"], dict(document["ends"]), dict(document["records"]),
-        dict(document.get("sources", ())), document["repeated"], written, document["at"], document.get("held", ""), document.get("backfills", 0), document["_v"],
-    )  # fmt: skip
+    known = {field.name: document[field.name] for field in fields(SavedPosition) if field.name in document}
+    pairs = {name: dict(document.get(name, ())) for name in _PAIRS}
+    return SavedPosition(**known | pairs | {"written": written, "version": document["_v"]})

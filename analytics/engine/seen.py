@@ -4,14 +4,15 @@
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
+from analytics.config import Config
 from analytics.core.intervals import Intervals, Pair
 from analytics.core.numberset import NumberSet
 from analytics.engine.tasks import Names
-from analytics.store import Store, Write
+from analytics.store import Store, Write, open_store
 
 COLLECTION = "engine_seen"
 
@@ -101,6 +102,30 @@ class SeenRecords:
     def _trim(self) -> None:
         while len(self._known) > KEPT:
             self._known.popitem(last=False)
+
+
+class CountedRecords:
+    """The records in committed batches of the engine. Those that are journaled and not counted yet are not among them."""
+
+    def __init__(self, config: Config) -> None:
+        self._store = open_store(config)
+        self._seen = SeenRecords(self._store)
+
+    def state(self) -> None:
+        self._store.ping()
+
+    def unknown(self, source: str, ns: Sequence[Pair]) -> list[Pair]:
+        """Return which of a source's record numbers do not count yet. Raise Unavailable if the store does not answer."""
+        known = self._seen.known({source: ns}).get(source, Intervals())
+        return [pair for first, last in ns for pair in known.missing(first, last)]
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def counted_records(config: Config) -> CountedRecords | None:
+    """Return who knows which records count; None: the broker does."""
+    return CountedRecords(config) if config.engine.kind else None
 
 
 def _spans(names: Mapping[str, Iterable[Pair]]) -> Iterator[tuple[str, tuple[str, list[Pair]]]]:

@@ -205,7 +205,10 @@ class NearEngine:
         """Return a driver, as after a start."""
         used: Any = store or self.store
         engine = engine or InlineEngine(used, self.random)
-        return EngineDriver(self.config, used, engine, self.config.data, self.block_bytes, self.batch_bytes)
+        section = replace(
+            self.config.engine, block_mb=self.block_bytes / 1e6, batch_mb=self.batch_bytes / 1e6
+        )
+        return EngineDriver(replace(self.config, engine=section), used, engine)
 
     def finish(self, driver: EngineDriver) -> None:
         """Have the driver do all that waits."""

@@ -31,10 +31,10 @@ from analytics.config import (
 )
 from analytics.core.periods import DATES
 from analytics.core.reference import Reference
-from analytics.engine import accepted
-from analytics.engine.accepted import CountedRecords
+from analytics.engine import seen
 from analytics.engine.adopt import NotHandedOver, adopt, begin_to_count, release
 from analytics.engine.live import EngineDriver
+from analytics.engine.seen import CountedRecords
 from analytics.errors import LogError, Unavailable
 from analytics.runtime import connections
 from analytics.runtime.balance import balance, engine_balance
@@ -96,7 +96,9 @@ class HandedOver:
             ),
             games={"dl": Game(areas={AREA: AreaSection(plat="1")})},
         )
-        self.with_engine = replace(self.config, engine=EngineSection(kind="local"))
+        self.with_engine = replace(
+            self.config, engine=EngineSection(kind="local", block_mb=0.02, batch_mb=0.06)
+        )
         self.said: list[str] = []
         self._running: dict[Any, Any] = {}
 
@@ -140,14 +142,7 @@ class HandedOver:
         return driver
 
     def driver(self) -> EngineDriver:
-        return EngineDriver(
-            self.with_engine,
-            self.store,
-            InlineEngine(self.store, self.random),
-            self.config.data,
-            20_000,
-            60_000,
-        )
+        return EngineDriver(self.with_engine, self.store, InlineEngine(self.store, self.random))
 
     def pipe(self, config: Config, data: bytes) -> str:
         """Pipe lines in; return what is said of them."""
@@ -240,7 +235,7 @@ def _sorted(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HandedOver]:
     made = HandedOver(tmp_path)
-    for module in (connections, accepted):
+    for module in (connections, seen):
         monkeypatch.setattr(module, "open_store", lambda config: made.store)
     yield made
     made.stop()

@@ -26,7 +26,7 @@ from typing import Any
 
 from analytics.engine.context import Context
 from analytics.engine.engines import BatchEngine, FoldedBatch, TaskCall
-from analytics.engine.portions import fold_block, settle_extents
+from analytics.engine.extents import fold_block, settle_extents
 from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import Unavailable
 from analytics.system.processes import process_started

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zipimport import zipimporter
 
 from analytics.config.sections import EngineSection
-from analytics.engine.blocks import Uncountable
 from analytics.engine.context import Context, TaskProcess
 from analytics.engine.engines import BatchEngine, FoldedBatch, TaskCall
 from analytics.engine.engines.spark_connection import (
@@ -36,8 +35,7 @@ from analytics.engine.engines.spark_connection import (
     is_stopped,
     reason,
 )
-from analytics.engine.extents import DeltasLost
-from analytics.engine.portions import fold_block, settle_extents
+from analytics.engine.extents import DeltasLost, fold_block, settle_extents
 from analytics.engine.tasks import AreaSettled, Extent, Extents, FoldTask, Summary
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.system.interpreter import tune
@@ -95,15 +93,15 @@ class SparkEngine(BatchEngine):
         """Yield calls with their results, when all are done."""
         if not calls:
             return
-
-        def job(spark: "SparkContext") -> list[tuple[int, Outcome]]:
-            tasks = spark.parallelize(list(enumerate(calls)), len(calls))
-            return tasks.mapPartitions(partial(_do_calls, self.shared())).collect()
-
-        for place, outcome in self.job(job):
+        for place, outcome in self.job(lambda spark: self.each_place(spark, dict(enumerate(calls)))):
             if isinstance(outcome, AnalyticsError):
                 raise outcome
             yield calls[place], outcome
+
+    def each_place(self, spark: "SparkContext", calls: Mapping[int, TaskCall]) -> list[tuple[int, Outcome]]:
+        """Return what calls come to, each in a task of its own, when all are done."""
+        tasks = spark.parallelize(list(calls.items()), len(calls))
+        return tasks.mapPartitions(partial(_do_calls, self.shared())).collect()
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -285,8 +283,17 @@ class SparkBatch(FoldedBatch):
     def _fold_job(self, tasks: Mapping[int, FoldTask], spark: "SparkContext") -> list[tuple[int, Outcome]]:
         self._folder = self._engine.folder(self._number)
         portions = PORTIONS_A_TASK * self._engine.tasks
-        work = partial(_fold_tasks, self._engine.shared(), self._number, portions, str(self._folder))
-        return spark.parallelize(list(tasks.items()), len(tasks)).mapPartitions(work).collect()
+        return self._engine.each_place(
+            spark,
+            {
+                index: TaskCall(
+                    fold_block,
+                    (task, self._number, portions, str(self._folder / str(index))),
+                    task.block.journal,
+                )
+                for index, task in tasks.items()
+            },
+        )
 
     def _settle(
         self, extents: Mapping[int, Sequence[Extent]], spark: "SparkContext"
@@ -317,36 +324,16 @@ def _forget_archives() -> None:
             del sys.path_importer_cache[place]
 
 
-def _fold_tasks(
-    shared: "Broadcast[Context]",
-    number: int,
-    portions: int,
-    folder: str,
-    tasks: Iterable[tuple[int, FoldTask]],
-) -> Iterator[tuple[int, Outcome]]:
-    """Fold blocks. A file has a name of its own each time, as another executor may fold the same block."""
-    process = _process(shared)
-    for index, task in tasks:
-        try:
-            yield index, fold_block(process, task, number, portions, f"{folder}/{index}.{token_hex(8)}")
-        except (Uncountable, Unavailable) as error:
-            yield index, error
-        except OSError as error:
-            yield index, Unavailable(f"the shared folder can't be written to: {error}")
-
-
 def _settle_portions(
     shared: "Broadcast[Context]",
     number: int,
     extents: Mapping[int, Sequence[Extent]],
     portions: Iterable[int],
 ) -> Iterator[tuple[int, Outcome]]:
-    process = _process(shared)
-    for portion in portions:
-        try:
-            yield portion, settle_extents(process, number, extents[portion])
-        except AnalyticsError as error:
-            yield portion, error
+    calls = {
+        portion: TaskCall(settle_extents, (number, extents[portion]), "settling") for portion in portions
+    }
+    return _do_calls(shared, calls.items())
 
 
 def _do_calls(
