@@ -3,14 +3,13 @@
 from analytics.cluster.election import Election
 from analytics.cluster.keys import Keys
 from analytics.cluster.opening import host_name, open_keys, open_registry
-from analytics.cluster.registry import LocalRegistry, NodeEntry, Registry
+from analytics.cluster.registry import LocalRegistry, NodeEntry
 
 __all__ = [
     "Election",
     "Keys",
     "LocalRegistry",
     "NodeEntry",
-    "Registry",
     "host_name",
     "open_keys",
     "open_registry",

@@ -72,7 +72,6 @@ class Election:
         return self.active or (self._was and bool(self.problem))
 
     def start(self) -> None:
-        """Begin to contend."""
         self.tasks.spawn(self._contend)
         self.tasks.spawn(self._step_down_in_time)
 

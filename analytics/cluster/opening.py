@@ -8,22 +8,21 @@ import msgspec
 
 from analytics.cluster.keys import Keys
 from analytics.cluster.local import LocalKeys
-from analytics.cluster.registry import LocalRegistry, Registry
+from analytics.cluster.registry import LocalRegistry
 from analytics.cluster.shared import SharedRegistry
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 
 
-def open_registry(config: Config, timeout: float | None = None) -> Registry:
+def open_registry(config: Config, timeout: float | None = None) -> LocalRegistry:
     """Return the registry of nodes: of this machine and, with etcd, of the other hosts.
 
     Args:
         timeout: seconds for a call to etcd; None: as configured.
     """
-    local = LocalRegistry(config.data)
     if not config.etcd.endpoints:
-        return local
-    return SharedRegistry(local, open_keys(config, timeout), host_name(config), config.etcd)
+        return LocalRegistry(config.data)
+    return SharedRegistry(config.data, open_keys(config, timeout), host_name(config), config.etcd)
 
 
 def host_name(config: Config) -> str:

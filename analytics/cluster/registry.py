@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -47,31 +47,13 @@ class NodeEntry(msgspec.Struct, frozen=True, kw_only=True):
     state: dict[str, Any] = {}
 
 
-class Registry(Protocol):
-    """Where nodes report their state.
+class LocalRegistry:
+    """The registry of one machine and one data folder.
 
     Attributes:
         problem: why other hosts can't be reached, "" if they can or there are none. Work goes on then, and
             :meth:`list` returns this machine's nodes.
     """
-
-    problem: str
-
-    def beat(self, node: NodeEntry) -> None:
-        """Replace the entry of the node of this name."""
-
-    def list(self) -> list[NodeEntry]:
-        """Return every node known, by name; see :func:`alive` for whether it lives."""
-
-    def leave(self, name: str) -> None:
-        """Forget a node that ended in order."""
-
-    def close(self) -> None:
-        """Send pending reports."""
-
-
-class LocalRegistry(Registry):
-    """The registry of one machine and one data folder."""
 
     def __init__(self, data: Path) -> None:
         self.problem = ""
@@ -90,14 +72,15 @@ class LocalRegistry(Registry):
             raise
 
     def list(self) -> list[NodeEntry]:
-        """Return every node known, by name. Other files are skipped."""
+        """Return every node known, by name; see :func:`alive` for whether it lives. Other files are skipped."""
         return sorted(self._nodes(), key=lambda node: node.name)
 
     def leave(self, name: str) -> None:
+        """Forget a node that ended in order."""
         (self._folder / f"{name}.json").unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Do nothing: reports are written at once."""
+        """Send pending reports. On one machine there are none."""
 
     def _nodes(self) -> Iterator[NodeEntry]:
         for path in self._folder.glob("*.json"):

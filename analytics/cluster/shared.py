@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import gevent
 import msgspec
 
 from analytics.cluster.keys import Keys
-from analytics.cluster.registry import LocalRegistry, NodeEntry, Registry
+from analytics.cluster.registry import LocalRegistry, NodeEntry
 from analytics.config import EtcdSection
 from analytics.errors import Unavailable
 from analytics.system.tasks import TaskGroup
@@ -18,7 +19,7 @@ MOST_BYTES = 512 << 10  # of an entry; etcd refuses more than 1.5 MB
 log = logging.getLogger(__name__)
 
 
-class SharedRegistry(Registry):
+class SharedRegistry(LocalRegistry):
     """Nodes of every host. Those of this machine are listed without etcd, too.
 
     A beat only stores the report; a greenlet sends it, so that no caller waits for a hanging etcd. The entry of a node that
@@ -28,37 +29,36 @@ class SharedRegistry(Registry):
         problem: why etcd can't be reached, "" if it can; updated by :meth:`list` and by each report.
     """
 
-    def __init__(self, local: LocalRegistry, keys: Keys, host: str, section: EtcdSection) -> None:
-        self.problem = ""
-        self._local = local
+    def __init__(self, data: Path, keys: Keys, host: str, section: EtcdSection) -> None:
+        super().__init__(data)
         self._keys = keys
         self._host = host
         self._section = section
-        self._nodes: dict[str, NodeEntry] = {}
+        self._mine: dict[str, NodeEntry] = {}
         self._left: set[str] = set()
         self._tasks = TaskGroup("registry")
 
     def beat(self, node: NodeEntry) -> None:
         """Replace the entry of the node of this name on this machine."""
-        self._local.beat(node)
-        self._nodes[node.name] = msgspec.structs.replace(node, host=self._host)
+        super().beat(node)
+        self._mine[node.name] = msgspec.structs.replace(node, host=self._host)
         self._left.discard(node.name)
         if not self._tasks.running:
             self._tasks.spawn(self._report_forever)
 
     def list(self) -> list[NodeEntry]:
-        return sorted([*self._local.list(), *self._others()], key=lambda node: node.name)
+        return sorted([*super().list(), *self._others()], key=lambda node: node.name)
 
     def leave(self, name: str) -> None:
         """Forget a node of this machine that ended in order."""
-        self._local.leave(name)
-        if self._nodes.pop(name, None) is not None:
+        super().leave(name)
+        if self._mine.pop(name, None) is not None:
             self._left.add(name)
 
     def close(self) -> None:
         """Send pending reports, if etcd can be reached, and close."""
         self._tasks.stop()
-        if self._nodes or self._left:
+        if self._mine or self._left:
             self._report()
         self._keys.close()
 
@@ -88,7 +88,7 @@ class SharedRegistry(Registry):
             for name in list(self._left):
                 self._keys.forget(self._key(name))
                 self._left.discard(name)
-            for node in list(self._nodes.values()):
+            for node in list(self._mine.values()):
                 ttl = ENDED_SECONDS if node.ended else self._section.ttl_seconds
                 self._keys.beat(self._key(node.name), _encoded(node), ttl)
         except Unavailable as error:

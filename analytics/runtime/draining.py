@@ -9,7 +9,7 @@ import gevent
 
 from analytics.broker.clients import Refill
 from analytics.broker.wire import Head
-from analytics.cluster import Registry, open_registry
+from analytics.cluster import LocalRegistry, open_registry
 from analytics.cluster.registry import alive
 from analytics.config import Config
 from analytics.core.bolt import CHANGES
@@ -129,7 +129,7 @@ def _missing(refill: Refill, ask: "_Asking", bolts: Mapping[str, list[str]]) -> 
     return missing
 
 
-def _on_its_way(registry: Registry, called: float) -> dict[str, int]:
+def _on_its_way(registry: LocalRegistry, called: float) -> dict[str, int]:
     """Return, per spout that runs, what it has journaled and the broker has not acknowledged.
 
     A host that can't be asked counts as one record. The clocks of hosts have to agree to a second or so.

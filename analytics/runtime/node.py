@@ -17,7 +17,7 @@ from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
 from analytics import __version__
-from analytics.cluster import NodeEntry, Registry, open_registry
+from analytics.cluster import LocalRegistry, NodeEntry, open_registry
 from analytics.config import Config, fingerprint
 from analytics.runtime.logs import as_node
 from analytics.runtime.shortage import full
@@ -136,7 +136,7 @@ def resolve_apart() -> None:
 class _Runner:
     """Runs one node in greenlets, and reports its state to the registry."""
 
-    def __init__(self, node: Node, registry: Registry, ending: Event, games: str) -> None:
+    def __init__(self, node: Node, registry: LocalRegistry, ending: Event, games: str) -> None:
         self.error = ""
         self.name = node.name
         self._node = node

@@ -9,13 +9,13 @@ import pytest
 from cluster_harness import NewEtcd, section
 from waiting import eventually
 
-from analytics.cluster import NodeEntry, Registry, open_registry
+from analytics.cluster import NodeEntry, open_registry
 from analytics.cluster.registry import LocalRegistry, alive
 from analytics.config import Config, EtcdSection
 from analytics.system.processes import process_started
 from analytics.testing.etcd import Etcd
 
-Host = Callable[..., Registry]
+Host = Callable[..., LocalRegistry]
 both = pytest.mark.parametrize("api", ["v2", "v3"])
 
 
@@ -31,9 +31,9 @@ def node(name: str, **changes: object) -> NodeEntry:
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
     """Opens the registry of one more host: its data folder, its name in the cluster."""
-    made: list[Registry] = []
+    made: list[LocalRegistry] = []
 
-    def open_one(name: str, facts: EtcdSection) -> Registry:
+    def open_one(name: str, facts: EtcdSection) -> LocalRegistry:
         etcd = msgspec.structs.replace(facts, host_name=name)
         made.append(open_registry(Config(data=tmp_path / name, etcd=etcd)))
         return made[-1]
@@ -43,7 +43,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         one.close()
 
 
-def names(registry: Registry) -> list[tuple[str, str]]:
+def names(registry: LocalRegistry) -> list[tuple[str, str]]:
     return [(one.host, one.name) for one in registry.list() if alive(one)]
 
 

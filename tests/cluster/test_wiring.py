@@ -15,7 +15,7 @@ from cluster_harness import NewEtcd, section
 from waiting import eventually
 
 from analytics.cli.check import tries
-from analytics.cluster import Registry, open_registry
+from analytics.cluster import LocalRegistry, open_registry
 from analytics.config import Config
 from analytics.errors import AnalyticsError
 from analytics.runtime.draining import NotDrained, drain
@@ -56,7 +56,7 @@ def test_a_node_that_runs_is_seen_from_another_host_and_gone_when_it_ends(
     whole: Etcd, tmp_path: Path
 ) -> None:
     here, there = configs(whole, tmp_path, "here", "there")
-    looker: Registry = open_registry(there)
+    looker: LocalRegistry = open_registry(there)
     seen = []
 
     def look() -> None:
