@@ -303,7 +303,6 @@ class Refill:
             after = max(page)
 
     def state(self) -> BrokerState:
-        """Return the broker's state."""
         return msgspec.json.decode(self._ask(State())[0], type=BrokerState)
 
     def close(self) -> None:

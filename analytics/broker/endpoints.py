@@ -59,7 +59,6 @@ def connected(kind: int, broker: BrokerSection, name: Name, **options: int | byt
 
 
 def address(broker: BrokerSection, name: Name) -> str:
-    """Return the address of ``name`` for clients."""
     if broker.sockets:
         return f"ipc://{_short(Path(broker.sockets))}/{name}"
     host, port = broker.reached_at or broker.host, _port(broker, name)

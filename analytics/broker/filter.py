@@ -38,11 +38,9 @@ class KnownNumbers:
         return fresh
 
     def counts(self) -> tuple[int, int]:
-        """Return how many numbers were accepted and rejected."""
         return self.accepted.count(), self.rejected.count()
 
     def last(self) -> int:
-        """Return the greatest number."""
         return max(self.accepted.last(), self.rejected.last())
 
 

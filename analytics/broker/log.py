@@ -118,7 +118,6 @@ class Log:
 
     @property
     def staged_seq(self) -> int:
-        """The seq of the batch that was staged last."""
         return self._next_seq
 
     def commit(self) -> bool:

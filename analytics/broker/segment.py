@@ -118,7 +118,6 @@ class LogSegment:
             read_body(self._fd, record, part, offset)
 
     def cut(self, offset: int, sync: bool) -> None:
-        """Truncate the file at ``offset``."""
         os.ftruncate(self._fd, offset)
         if sync:
             os.fdatasync(self._fd)

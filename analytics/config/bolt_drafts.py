@@ -95,7 +95,6 @@ class BoltDraft:
 
     @property
     def key(self) -> str:
-        """The key of the table."""
         return f"bolts.{self.name}"
 
     def fault(self, key: str, text: str) -> None:

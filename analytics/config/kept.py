@@ -20,7 +20,9 @@ def droppable(bolts: Mapping[str, Bolt]) -> list[str]:
     return [
         name
         for name, bolt in bolts.items()
-        if bolt.period is not None and name not in NEVER_DROPPED and all(map(_unites, _readers(name, bolts)))
+        if bolt.period is not None
+        and name not in NEVER_DROPPED
+        and all(_unites(one) for one in bolts.values() if name in one.reads)
     ]
 
 
@@ -38,10 +40,6 @@ def kept_faults(config: Config, bolts: Mapping[str, Bolt]) -> Iterator[str]:
             yield f"{key}: expected at least {LEAST_DAYS} days, as pages and alerts look at some weeks, got {days}"
     if config.documents.keep_days and not config.timers.every_seconds:
         yield "documents.keep_days: expected timers.every_seconds above 0, as the node timers drops documents, got 0"
-
-
-def _readers(name: str, bolts: Mapping[str, Bolt]) -> list[Bolt]:
-    return [bolt for bolt in bolts.values() if name in bolt.reads]
 
 
 def _unites(bolt: Bolt) -> bool:

@@ -114,7 +114,6 @@ class DerivedPortion:
     extents: dict[int, Extent] = field(default_factory=dict)
 
     def add(self, other: "DerivedPortion") -> None:
-        """Add another portion's counts."""
         self.looked += other.looked
         self.changed += other.changed
         self.left_out += other.left_out

@@ -145,7 +145,6 @@ def open_engine(config: Config) -> BatchEngine:
 
 
 def main(file: str, parent: str) -> int:
-    """Drive; return the process's exit status."""
     if not die_with(int(parent)):
         return 1
     _reports()

@@ -57,7 +57,6 @@ class Cutter:
         return {topic: body for topic, (_, body) in found.topics.items()}
 
     def names(self) -> Names:
-        """Return the records that count."""
         return {source: list(seen) for source, seen in self.seen.items()}
 
     def _left_out(self) -> Mapping[str, list[Pair]]:

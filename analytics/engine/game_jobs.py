@@ -95,7 +95,6 @@ class GameJobs:
 
 
 def _compute(process: TaskProcess, config: Config, request: bytes) -> bytes:
-    """Compute a game: the task."""
     try:
         answer = compute_game(
             config, process.store, msgspec.msgpack.decode(request, type=GameRequest), time.time

@@ -78,20 +78,16 @@ class Hold:
 
     def _renew(self) -> None:
         try:
-            self._renew_again_and_again()
+            while not (self._overtaken or self._ending.wait(RENEW_SECONDS)):
+                assert self._saved is not None
+                try:
+                    self._saved = self._position.hold(self._saved, self._by)
+                except DriverOvertaken:
+                    self._overtaken = True
+                except Unavailable:
+                    self._reload()
         except Exception as error:
             self._failed = error
-
-    def _renew_again_and_again(self) -> None:
-        while not self._ending.wait(RENEW_SECONDS):
-            assert self._saved is not None
-            try:
-                self._saved = self._position.hold(self._saved, self._by)
-            except DriverOvertaken:
-                self._overtaken = True
-                return
-            except Unavailable:
-                self._reload()
 
     def _reload(self) -> None:
         """Learn whether the last write took effect."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analytics.errors import Unavailable
 from analytics.spouts.ends import durable_ends
+from analytics.spouts.journal import is_there
 from analytics.store import Store, Write
 
 COLLECTION = "engine_journals"
@@ -93,10 +94,5 @@ class ReportedJournals:
     def close_others(self, planned: Mapping[str, int]) -> dict[str, int]:
         """Close the journals that nobody reports any more, and forget those that are gone; return the ends of the others."""
         others = {name: end for name, end in planned.items() if name not in self.ends}
-        self._closed.add({name: end for name, end in others.items() if self._is_there(name)})
+        self._closed.add({name: end for name, end in others.items() if is_there(self._shared / name)})
         return {name: end for name, end in planned.items() if name not in others}
-
-    def _is_there(self, journal: str) -> bool:
-        """Whether a journal is there, plain or gzipped."""
-        path = self._shared / journal
-        return path.exists() or path.with_name(path.name + ".gz").exists()

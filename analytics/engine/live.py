@@ -246,14 +246,12 @@ class EngineDriver:
         self._seen.add(running.plan.names)
         self._keep_unusable(running.folded.summaries)
         engine_changes.write(self._store, running.number, _changes(settled))
-        after = _after(saved, running, settled, self._read_topics())
+        read = {topic for bolt in running_bolts(self._config).values() for topic in bolt.reads}
+        after = _after(saved, running, settled, read)
         if self._lost:
             # It is to show until a backfill has run.
             after = replace(after, written=saved.written)
         return self._position.commit(replace(after, ends=self._journals.close_others(after.ends)))
-
-    def _read_topics(self) -> set[str]:
-        return {topic for bolt in running_bolts(self._config).values() for topic in bolt.reads}
 
     def _keep_unusable(self, summaries: Sequence[Summary]) -> None:
         self._rejected.put_all(

@@ -66,7 +66,6 @@ def _common(pairs: Sequence[Pair], *others: Intervals | None) -> list[Pair]:
 
 
 def _united(names: Names, more: Names) -> Names:
-    """Return the records of both."""
     return {
         source: list(Intervals([*names.get(source, ()), *more.get(source, ())]))
         for source in {**names, **more}

@@ -58,7 +58,6 @@ def _folded(
 
 
 def _note(done: Mapping[str, AreaSettled], bolt: Bolt, keys: Iterable[Key]) -> None:
-    """Note which documents of a bolt were settled."""
     starts: dict[str, set[int]] = {}
     for key in keys:
         done[key[0]].documents += 1

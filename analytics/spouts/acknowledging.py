@@ -66,11 +66,9 @@ class Silent(Publisher):
 
     @property
     def problem(self) -> str:
-        """Nothing is ever unacknowledged."""
         return ""
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Return that nothing is unacknowledged."""
         return True
 
 
@@ -89,7 +87,6 @@ class JournalAcknowledger(Silent):
         self._looking = gevent.spawn(self._look)
 
     def publish(self, batch: Batch) -> "AsyncResult[Ack]":
-        """Return the acknowledgement of all records of a batch."""
         result: AsyncResult[Ack] = AsyncResult()
         self._waiting.append((result, batch))
         self._acknowledge()
@@ -103,7 +100,6 @@ class JournalAcknowledger(Silent):
         return (why_held_back(self._config) or self._error) if self._waiting else ""
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Return whether nothing is unacknowledged."""
         self._looking.kill()
         self._report()
         self._rejected.close()

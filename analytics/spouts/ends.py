@@ -11,7 +11,7 @@ many records of each source were rejected.
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -170,9 +170,30 @@ def report_counted(shared: Path, ends: Mapping[str, int]) -> None:
             _write(folder / _FOLDER / _COUNTED, its)
 
 
-def read_counted(folder: Path) -> dict[str, int]:
-    """Return the byte before which each journal of ``folder`` is counted."""
-    return _read(folder / _FOLDER / _COUNTED)
+class EngineCount:
+    """What the engine has counted of the journals in ``folder``, as it reports it to their spouts.
+
+    Attributes:
+        moved: whether journals lay in the data folder before there was an engine, which counts none of those.
+    """
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self._folder = folder
+        self._ends: dict[str, int] = {}
+        self.moved = folder != data
+        self.read()
+
+    def read(self) -> None:
+        """Take over what the engine has reported since."""
+        self._ends = _read(self._folder / _FOLDER / _COUNTED)
+
+    def includes(self, name: str, size: int) -> bool:
+        """Return whether a journal of that size is counted as a whole."""
+        return self._ends.get(name, 0) >= size
+
+    def lacks(self, name: str, end: int) -> bool:
+        """Return whether the engine still has to count what is before ``end``. Journals of before it need no engine."""
+        return self._ends.get(name, end if self.moved else 0) < end
 
 
 def report_rejected(folder: Path, counts: Mapping[str, int]) -> None:
@@ -213,7 +234,7 @@ def _read(path: Path) -> dict[str, int]:
 
 def _new_folder(shared: Path, host: str) -> Path:
     """Make a folder that no other data folder has used."""
-    for name in _names(host):
+    for name in files.numbered(host):
         try:
             (shared / name).mkdir()
         except FileExistsError:
@@ -222,11 +243,3 @@ def _new_folder(shared: Path, host: str) -> Path:
         files.sync_folder(shared)
         return shared / name
     raise AssertionError("names never end")
-
-
-def _names(host: str) -> Iterator[str]:
-    yield host
-    number = 2
-    while True:
-        yield f"{host}-{number}"
-        number += 1

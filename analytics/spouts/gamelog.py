@@ -307,7 +307,6 @@ class GamelogSpout:
         self._unlock()
 
     def state(self) -> dict[str, Any]:
-        """Return the facts for ``status``."""
         lost = self._lost.waiting()
         return {
             **asdict(self._pipeline.counts),

@@ -5,11 +5,12 @@ import ssl
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
+
+from analytics.config import Polled, Source
 
 LONGEST_WAIT = 3600.0
 """Seconds that ``Retry-After`` is believed, at most."""
@@ -19,18 +20,7 @@ FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
 """What a request may raise. A redirect to what can be no address raises a plain ValueError, which ``requests`` lets through."""
 
 
-class Settings(Protocol):
-    """What a source or an interface says of how to ask it."""
-
-    @property
-    def headers(self) -> dict[str, str]: ...
-    @property
-    def ca(self) -> str: ...
-    @property
-    def proxy(self) -> str: ...
-
-
-def open_session(settings: Settings, connections: int = 1) -> requests.Session:
+def open_session(settings: Source | Polled, connections: int = 1) -> requests.Session:
     """Return a session that asks as ``settings`` say, with so many connections kept open."""
     session = requests.Session()
     # A proxy, a CA bundle or a .netrc of the environment would send requests, or other credentials, elsewhere.

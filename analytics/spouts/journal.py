@@ -19,9 +19,8 @@ from analytics.appending import Appender
 from analytics.config import Config
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.spouts.counted import EngineCount
-from analytics.spouts.ends import journal_folder
-from analytics.system.files import sync_folder
+from analytics.spouts.ends import EngineCount, journal_folder
+from analytics.system.files import numbered, sync_folder
 from analytics.system.locks import try_lock
 
 _NAME = re.compile(r"_(\d{12})(?:-(\d+))?\.txt$")
@@ -178,7 +177,7 @@ class Journal:
             self.acknowledged = {
                 name: end
                 for name, end in self.acknowledged.items()
-                if self._is_there(name) or self._is_missed(name, end)
+                if is_there(self.folder / name) or self._is_missed(name, end)
             }
 
     def _is_missed(self, name: str, end: int) -> bool:
@@ -194,11 +193,6 @@ class Journal:
                     f"{path} has lines that were not sent to the broker, and journals are in {self.folder} now: start this spout "
                     "once without [engine], which sends them"
                 )
-
-    def _is_there(self, name: str) -> bool:
-        plain, packed = self.folder / name, self.folder / f"{name}.gz"
-        # Packing makes the one before it removes the other, and so does unpacking.
-        return plain.exists() or packed.exists() or plain.exists()
 
     def _delete_old(self) -> None:
         """Delete what is too old, measured by the newest of the other files: a clock that jumps makes none of them old."""
@@ -229,6 +223,12 @@ def files(folder: Path, prefix: str) -> list[Path]:
     return sorted(found, key=_age)
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a journal is there, plain or gzipped."""
+    # Packing makes the one before it removes the other, and so does unpacking.
+    return path.exists() or path.with_name(f"{path.name}.gz").exists() or path.exists()
+
+
 def _status(path: Path) -> os.stat_result | None:
     """Return a file's facts; None where another process has deleted or packed it since it was listed."""
     try:
@@ -245,20 +245,17 @@ def _age(path: Path) -> tuple[str, int]:
 
 def _create(folder: Path, stem: str, known: Collection[str]) -> tuple[int, str]:
     """Make a file whose name was never used. ``known``: names of which is remembered how much was accepted."""
-    number = 1
-    while True:
-        name = f"{stem}.txt" if number == 1 else f"{stem}-{number}.txt"
+    for name in (f"{one}.txt" for one in numbered(stem)):
         if name in known or (folder / f"{name}.gz").exists():
-            number += 1  # the journal of that name was deleted or packed by hand
-            continue
+            continue  # the journal of that name was deleted or packed by hand
         try:
             fd = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         except FileExistsError:
-            number += 1
             continue
         fcntl.flock(fd, fcntl.LOCK_EX)  # waits for one who looks whether it has a writer
         sync_folder(folder)
         return fd, name
+    raise AssertionError("names never end")
 
 
 def _has_writer(path: Path) -> bool:

@@ -77,7 +77,6 @@ class KnownRoles(Database):
                     del expected[uid]
 
     def put(self, found: Mapping[str, Digests]) -> None:
-        """Keep, per area, the digests of roles."""
         rows = [
             (self._number(area), uid, digest) for area, some in found.items() for uid, digest in some.items()
         ]

@@ -36,7 +36,6 @@ class KnownOrders(Database):
         return {id_: Order(*fields) for id_, *fields in rows}
 
     def put(self, area: str, orders: Mapping[str, Order]) -> None:
-        """Keep orders of an area, by id."""
         rows = [(area, id_, *astuple(one)) for id_, one in orders.items()]
         statement = f"INSERT OR REPLACE INTO orders (area, id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         self.many(statement, rows)

@@ -29,7 +29,6 @@ class Loss(msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """The loss as a sentence."""
         much = f"{self.bytes} bytes" if self.bytes else "all"
         return f"{self.source}: {much} from line {self.line}, byte {self.byte}, on: {self.reason}"
 

@@ -56,7 +56,6 @@ class JournalLine(msgspec.Struct):
 
     @property
     def n(self) -> int:
-        """The record's number in its source."""
         return int(self.id.rpartition(":")[2])
 
 

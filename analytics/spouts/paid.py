@@ -62,7 +62,6 @@ def paid(value: Any, where: str = "$.users.*") -> Paid:
 
 
 def _amount(value: Any, where: str) -> Paid:
-    """Return what an account paid in one currency."""
     if not isinstance(value, dict):
         raise unlike(where, "an object", value)
     for field in _FIELDS:
@@ -110,7 +109,6 @@ def check(
 
 
 def _alone(acct: str, one: Paid) -> bytes:
-    """Return a payment tuple of one account."""
     return msgspec.json.encode({"area": "", "ts": EARLIEST, "users": {acct: one}})
 
 

@@ -107,7 +107,6 @@ class Pace:
         self._refusal = str(refusal)
 
     def succeeded(self) -> None:
-        """Remember an answer."""
         self.answered += 1
         self._answered_at = time.monotonic()
         self._refusal, self._refusals = "", 0

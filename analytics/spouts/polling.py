@@ -157,7 +157,6 @@ class PollingSpout(ABC, Generic[Q, R, S, L]):
         self._errors[key] = problem
 
     def _reject(self, rejects: list[Reject]) -> None:
-        """Keep records that can't be used."""
         self._rejected.put_all(rejects)
         self._state.rejected += len(rejects)
         self._changed |= bool(rejects)

@@ -74,7 +74,7 @@ def _replay(config: Config, timeout: float, accepted: AcceptedRecords | None) ->
         for (source, mapping), ones in groupby(sorted(mine, key=order), key=attrgetter("source", "mapping")):
             configured = source.removeprefix("gamelog/").rpartition("@")[0]
             rules = all_rules.of_source(mapping or configured, games.get(configured, ""))
-            for group in portions(ones, config.gamelog.batch_lines, _size):
+            for group in portions(ones, config.gamelog.batch_lines, lambda one: len(one.original())):
                 usable, skipped = _put(pipeline, source, group, rules, timeout)
                 rejected.put_all(counted_now(usable))
                 rejected.put_all(dismissed_now(skipped, _SKIPPED))
@@ -145,7 +145,3 @@ def _wait(pipeline: Pipeline, timeout: float) -> None:
                 f"expected the broker's acknowledgement within {timeout:g} s, got none. Look at `bin/analytics "
                 "status`, then replay again: nothing counts twice"
             )
-
-
-def _size(one: Reject) -> int:
-    return len(one.raw) + len(one.raw_base64)

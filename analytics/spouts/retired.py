@@ -34,7 +34,6 @@ class Retired:
         self._found: dict[str, dict[str, StreamPosition]] = {}  # what was asked since then
 
     def put(self, positions: Mapping[str, StreamPosition]) -> None:
-        """Keep positions by name."""
         texts = [
             (name, one.fingerprint, msgspec.json.encode(one).decode()) for name, one in positions.items()
         ]

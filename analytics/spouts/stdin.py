@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 import gevent
@@ -151,7 +150,7 @@ class Piped:
 
     def _beginning(self, data: bytes, final: bool = False) -> list[bytes]:
         zeros = len(data) - len(data.lstrip(NUL))
-        return beginning(partial(_part, data), zeros, final=final)
+        return beginning(lambda offset, length: data[offset : offset + length], zeros, final=final)
 
     def _stream(self, name: str, begin: str = "") -> Stream:
         grown = None if self._source else self._streams.grown
@@ -223,10 +222,6 @@ class Piped:
             f"{broker.refill_port}) within {self._timeout:g} s, got none (so far: {self.totals()}). "
             "Start it with `bin/analytics run broker` and pipe the same in again: nothing counts twice"
         )
-
-
-def _part(data: bytes, offset: int, length: int) -> bytes:
-    return data[offset : offset + length]
 
 
 def _plain(blocks: Iterator[bytes]) -> Iterator[bytes]:

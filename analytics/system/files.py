@@ -1,7 +1,9 @@
 """Files that are replaced as a whole: a reader finds the old content or the new, never a part."""
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 
@@ -34,3 +36,9 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def numbered(name: str) -> Iterator[str]:
+    """Yield a name, and for ever others that are like it: ``log``, ``log-2``, ``log-3`` …"""
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))

@@ -48,7 +48,6 @@ class ProcessLost(Exception):
 
 
 def send(connection: socket.socket, message: object) -> None:
-    """Send a message, pickled."""
     data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     connection.sendall(_SIZE.pack(len(data)) + data)
 
@@ -94,7 +93,6 @@ class _TaskProcessHandle:
         return result
 
     def stop(self) -> None:
-        """End the process."""
         if self._connection is not None:
             self._connection.close()
         if self._process is not None:
@@ -104,7 +102,6 @@ class _TaskProcessHandle:
 
     @property
     def runs(self) -> bool:
-        """Whether there is a process."""
         return self._process is not None
 
     def _start(self) -> socket.socket:

@@ -88,7 +88,6 @@ def _look_for_master(url: str) -> None:
 
 
 def disconnect(spark: "SparkContext") -> None:
-    """Let go of a connection."""
     from pyspark import SparkContext
 
     try:

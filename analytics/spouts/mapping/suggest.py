@@ -260,5 +260,4 @@ def _toml(value: Any) -> str:
 
 
 def toml_key(name: str) -> str:
-    """Return a name as a key of TOML."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from analytics.config import TimeSection
@@ -31,8 +31,9 @@ def seconds(section: TimeSection, zone: str) -> Seconds:
         return _unix_ms
     local = ZoneInfo(section.zone or zone)
     if section.format == "iso8601":
-        return _Remembered(
-            lambda text: _in(datetime.fromisoformat(text), local), 'like "2026-11-28T13:45:00+08:00"'
+        return _remembered(
+            lambda text: _in(datetime.fromisoformat(text.strip()), local),
+            'like "2026-11-28T13:45:00+08:00"',
         )
     format, cut = section.format, False
     if format.endswith((".%f", ",%f")):
@@ -43,13 +44,13 @@ def seconds(section: TimeSection, zone: str) -> Seconds:
     in_utc = [_DIRECTIVE.sub(partial(_with_name, name), format) for name in names]
 
     def read(text: str) -> int:
-        text = _FRACTION.sub("", text) if cut else text
+        text = _FRACTION.sub("", text.strip()) if cut else text.strip()
         for one in in_utc:
             with suppress(ValueError):
                 return _in(datetime.strptime(text, one), _UTC)
         return _in(datetime.strptime(text, format), local)
 
-    return _Remembered(read, f'as "{section.format}"')
+    return _remembered(read, f'as "{section.format}"')
 
 
 def _in(time: datetime, zone: ZoneInfo) -> int:
@@ -61,28 +62,19 @@ def _with_name(name: str, directive: re.Match[str]) -> str:
     return name if directive[0] == "%Z" else directive[0]
 
 
-class _Remembered:
-    """Reads texts, each of them once: lines that follow each other say the same second."""
+def _remembered(read: Callable[[str], int], expected: str) -> Seconds:
+    """Return what reads texts, each of them once: lines that follow each other say the same second."""
+    known = lru_cache(_MOST_KNOWN)(read)
 
-    def __init__(self, read: Callable[[str], int], expected: str) -> None:
-        self._read = read
-        self._expected = expected
-        self._known: dict[object, int] = {}
-
-    def __call__(self, value: object) -> int:
-        found = self._known.get(value) if type(value) is str else None
-        if found is not None:
-            return found
+    def seconds_of(value: object) -> int:
         try:
             if type(value) is not str:
                 raise ValueError
-            found = self._read(value.strip())
+            return known(value)
         except (ValueError, OverflowError, OSError) as error:
-            raise RecordError(f"expected a time {self._expected}, got {shown(value)}") from error
-        if len(self._known) >= _MOST_KNOWN:
-            self._known.clear()
-        self._known[value] = found
-        return found
+            raise RecordError(f"expected a time {expected}, got {shown(value)}") from error
+
+    return seconds_of
 
 
 def _number(value: object) -> float | int:

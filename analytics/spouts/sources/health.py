@@ -82,7 +82,6 @@ class Health:
         return f"each of the last {self._rejected} records was rejected: {self._reason}; see `bin/analytics rejected`"
 
     def state(self) -> dict[str, object]:
-        """Return the facts."""
         useless = self.useless
         return {
             "healthy": not self.failing_since and not useless,

@@ -31,6 +31,7 @@ from analytics.spouts.sources.stream import (
     is_record,
     marks_of,
 )
+from analytics.system.files import numbered
 
 _HEADER_LINES = 8
 
@@ -75,7 +76,6 @@ class Catalogue:
         self._others = others
 
     def position(self, name: str) -> StreamPosition:
-        """Return how far a stream was read."""
         known = self.known[name]
         return known.position if isinstance(known, Stream) else known
 
@@ -125,12 +125,7 @@ class Catalogue:
 
     def new_name(self, prefix: str, lines: list[bytes]) -> str:
         """Return a name that no stream has."""
-        name = base = prefix + fingerprint(lines)
-        number = 1
-        while name in self.known:
-            number += 1
-            name = f"{base}-{number}"
-        return name
+        return next(name for name in numbered(prefix + fingerprint(lines)) if name not in self.known)
 
     def _unlike(self, name: str, read_at: ReadAt, driver: object) -> bool:
         """Say whether the file that carries ``name`` now holds other bytes where ``read_at`` ends."""

@@ -225,8 +225,10 @@ class Stream:
     def _whole(self, data: bytes, lines: int, missing: int = 0) -> Chunk:
         before = self.position
         self._advance(data[: len(data) - missing], lines, 0, bool(missing))
-        if self._begun and self._saved < HEAD and _marked_between(self._saved, self.position.offset):
-            self._saved = self.position.offset
+        offset = self.position.offset
+        has_mark = offset >= _FIRST_MARK and self._saved.bit_length() < offset.bit_length()
+        if self._begun and self._saved < HEAD and has_mark:
+            self._saved = offset
             self._begun(self.source, self.position)
         return Chunk(self.source, before.n + 1, data, self.position)
 
@@ -294,10 +296,6 @@ def marks_of(data: bytes) -> list[tuple[int, int]]:
     """Return the marks of a stream's first bytes."""
     places = [_FIRST_MARK << n for n in range(40) if _FIRST_MARK << n <= len(data)]
     return [(place, crc32(data[max(0, place - WINDOW) : place])) for place in places]
-
-
-def _marked_between(before: int, after: int) -> bool:
-    return after >= _FIRST_MARK and before.bit_length() < after.bit_length()
 
 
 def _is_kept(offset: int) -> bool:
