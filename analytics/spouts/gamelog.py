@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import gevent
@@ -84,16 +85,6 @@ class Counts:
     repeated: int = 0
 
 
-@dataclass(slots=True)
-class _Awaited:
-    """What happens when all before it is acknowledged, in the order of publishing."""
-
-    counts: Counts
-    result: "AsyncResult[Ack] | None" = None
-    mark: JournalMark | None = None
-    work: Work | None = None
-
-
 class Pipeline:
     """The way from a chunk to its acknowledgement, which ``read_stdin_gamelog`` shares with the spout."""
 
@@ -112,7 +103,8 @@ class Pipeline:
         self._acknowledged = acknowledged
         self._publisher = publisher(config, name, config.gamelog.window)
         self._to_write: Queue[Work] = Queue(_TOGETHER)
-        self._to_acknowledge: Queue[_Awaited] = Queue(config.gamelog.window + _TOGETHER)
+        # What happens when all before it is acknowledged, in the order of publishing.
+        self._to_acknowledge: Queue[Callable[[], object]] = Queue(config.gamelog.window + _TOGETHER)
         self._much = config.gamelog.batch_lines * _NEARLY
         self._pending = 0
         self._together = 1
@@ -156,8 +148,7 @@ class Pipeline:
         for share in shares:
             # Not counted: what was read again from its source since counts there, as repeated.
             self._publish(share.batch(), Counts())
-        self._pending += 1
-        self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
+        self._mark(mark)
 
     @property
     def unanswered(self) -> str:
@@ -187,10 +178,9 @@ class Pipeline:
             for share in shares:
                 self._publish(share.batch(), self.counts)
             for work in works:
-                self._to_acknowledge.put(_Awaited(self.counts, work=work))
+                self._to_acknowledge.put(partial(self._finish, work))
             if mark is not None:
-                self._pending += 1
-                self._to_acknowledge.put(_Awaited(self.counts, mark=mark))
+                self._mark(mark)
 
     def _next(self) -> list[Work]:
         """Return the chunks to write next: in a flood several, since what travels together costs less a line.
@@ -210,7 +200,15 @@ class Pipeline:
 
     def _publish(self, batch: Batch, counts: Counts) -> None:
         self._pending += 1
-        self._to_acknowledge.put(_Awaited(counts, result=self._publisher.publish(batch)))
+        self._to_acknowledge.put(partial(_count, self._publisher.publish(batch), counts))
+
+    def _mark(self, mark: JournalMark) -> None:
+        self._pending += 1
+        self._to_acknowledge.put(partial(self.journal.acknowledge, mark))
+
+    def _finish(self, work: Work) -> None:
+        if work.position is not None:
+            self._acknowledged(work.source, work.position)
 
     def _write(self, works: list[Work], bodies: list[bytes]) -> JournalMark | None:
         """Make the works durable, waiting as long as the disk is full.
@@ -239,17 +237,7 @@ class Pipeline:
 
     def _acknowledge_all(self) -> None:
         while True:
-            awaited = self._to_acknowledge.get()
-            if awaited.result is not None:
-                ack = awaited.result.get()
-                assert ack is not None
-                awaited.counts.published += ack.accepted
-                awaited.counts.repeated += ack.repeated
-            if awaited.mark is not None:
-                self.journal.acknowledge(awaited.mark)
-            work = awaited.work
-            if work is not None and work.position is not None:
-                self._acknowledged(work.source, work.position)
+            self._to_acknowledge.get()()
             self._pending -= 1
 
 
@@ -363,6 +351,14 @@ def rules_of(config: Config, source: str = "", game: str = "") -> Rules:
     schemas = schemas_of(config)
     mappings = line_mappings(config, schemas)
     return Rules(areas(config), opcodes, game, schemas, mappings, source, renaming_of(config.data))
+
+
+def _count(result: "AsyncResult[Ack]", counts: Counts) -> None:
+    """Add what the broker says of a batch, as soon as it does."""
+    ack = result.get()
+    assert ack is not None
+    counts.published += ack.accepted
+    counts.repeated += ack.repeated
 
 
 def _fit(works: list[Work]) -> bool:

@@ -112,7 +112,7 @@ class Journal:
         others = self._others()
         for path in files(self.folder, self.prefix):
             done = max((self.acknowledged or {}).get(path.name, 0), others.get(path.name, 0))
-            status = _status(path)
+            status = status_of(path)
             if path.name != self._name and status is not None and status.st_size > done:
                 yield from _left_over(path, done)
 
@@ -201,7 +201,7 @@ class Journal:
         found = {
             path: status
             for path in files(self.folder, self.prefix)
-            if path.name != self._name and (status := _status(path)) is not None
+            if path.name != self._name and (status := status_of(path)) is not None
         }
         others = self._others()
         newest = max((status.st_mtime for status in found.values()), default=0.0)
@@ -229,7 +229,7 @@ def is_there(path: Path) -> bool:
     return path.exists() or path.with_name(f"{path.name}.gz").exists() or path.exists()
 
 
-def _status(path: Path) -> os.stat_result | None:
+def status_of(path: Path) -> os.stat_result | None:
     """Return a file's facts; None where another process has deleted or packed it since it was listed."""
     try:
         return path.stat()

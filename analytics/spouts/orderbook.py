@@ -22,7 +22,7 @@ from analytics.spouts.orders import RejectedOrder, ids_of, taken, users_of_order
 
 @dataclass(frozen=True, slots=True)
 class OrdersOfDay:
-    """What an answer says by orders.
+    """What an answer says.
 
     Attributes:
         users: what each account paid.
@@ -85,10 +85,11 @@ class OrderBook:
         users = users_of_orders(found.values(), area.exchange)
         return OrdersOfDay(users, rejected, lost, self._waits(day, rejected, at, late))
 
-    def take_sums(self, day: AreaDay) -> None:
-        """Take note of an answer without orders: which of them its sums have is unknown, so they stay where they count."""
+    def take_sums(self, day: AreaDay, users: dict[str, Any]) -> OrdersOfDay:
+        """Return an answer without orders: which of them its sums have is unknown, so they stay where they count."""
         self._contested.pop(day.key, None)
         self._waiting.pop(day.key, None)
+        return OrdersOfDay(users, [], {}, False)
 
     def leave(self, day: AreaDay, orders: Iterable[str]) -> None:
         """Take note that the day's next snapshot lacks these orders, to be kept by :meth:`left`: no other answer may be taken before."""

@@ -251,10 +251,9 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         self._errors.pop(day.key, None)
         said = answer.result
         orders = self._orders_of(answer, said)
-        users = said.users if orders is None else orders.users
-        rejections = [] if orders is None else self._rejections(day, orders)
+        users, rejections = orders.users, self._rejections(day, orders)
         good, bad = check(users, self._others, day.area.exchange, day.date)
-        if orders is not None and bad and (exchange := day.area.exchange):
+        if bad and not said.users and (exchange := day.area.exchange):
             # Orders in other currencies count.
             some = {acct: part for acct in bad if (part := with_rates(users[acct], exchange, day.date))}
             good |= check(some, self._others, exchange, day.date)[0]
@@ -262,12 +261,9 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
             self._fails(day.key, next(iter(bad.values())))
         rejections += [self._rejection(answer, acct, users[acct], why) for acct, why in bad.items()]
         self._put_aside(day, rejections, whole=True)
-        waits = orders is not None and orders.waits
         # An account that is rejected keeps what it paid before, with the orders that this was.
         kept = bad.keys() - good
-        lost = (
-            {id_: acct for id_, acct in orders.lost.items() if acct not in kept} if orders is not None else {}
-        )
+        lost = {id_: acct for id_, acct in orders.lost.items() if acct not in kept}
         self._book.leave(day, lost)
         before, payers = self._payers.of(day.key), payers_of(good)
         new, known = digest(good), self._digests.get(day.key)
@@ -275,20 +271,19 @@ class PaymentSpout(PollingSpout[AreaDay, DayAnswer, PaymentState, PaymentLine]):
         left_out = (before | {*(lost.values() if known is None else ())}).difference(users)
         if not left_out and (new == known or (not payers and known is None)):
             self._unchanged += 1
-            if not waits:
+            if not orders.waits:
                 self._outbox.after(partial(self._answered, day, answer.begun))
             return None
         self._digests[day.key] = new
         payers |= before & bad.keys()
         self._payers.expect({day.key: payers})
-        return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers, waits)
+        return Snapshot(answer, encoded(good | dict.fromkeys(left_out, NOTHING)), new, payers, orders.waits)
 
-    def _orders_of(self, answer: Answer[AreaDay, DayAnswer], said: DayAnswer) -> OrdersOfDay | None:
-        """Return what an answer says by orders, None where it has none, but sums by account."""
+    def _orders_of(self, answer: Answer[AreaDay, DayAnswer], said: DayAnswer) -> OrdersOfDay:
+        """Return what an answer says, by orders or by account."""
         day = answer.question
         if said.users:
-            self._book.take_sums(day)
-            return None
+            return self._book.take_sums(day, said.users)
         late = self._days.can_settle(day, answer.begun)
         return self._book.take(day, said.orders or [], answer.at, late)
 

@@ -1,7 +1,6 @@
 """Records that can't be used: kept durably as JSON lines, with the raw text and the reason."""
 
 import base64
-import contextlib
 import os
 import re
 import time
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 
 from analytics.config import Config
-from analytics.spouts.journal import Journal, files
+from analytics.spouts.journal import Journal, files, status_of
 from analytics.spouts.renaming import renaming_of
 
 PREFIX = "rejected"
@@ -151,11 +150,8 @@ def newest(folder: Path) -> Iterator[Reject]:
 
 
 def _newest_files(folder: Path) -> list[Path]:
-    written = {}
-    for path in files(folder, PREFIX):
-        with contextlib.suppress(FileNotFoundError):  # too old: it has just been deleted
-            written[path] = path.stat().st_mtime
-    return sorted(written, key=lambda path: written[path])[-_NEWEST_FILES:]
+    found = {path: status.st_mtime for path in files(folder, PREFIX) if (status := status_of(path))}
+    return sorted(found, key=lambda path: found[path])[-_NEWEST_FILES:]
 
 
 def _at_end(path: Path) -> Iterator[Reject]:

@@ -192,7 +192,7 @@ def test_two_orders_that_change_places_at_the_end_count(counting: Counting) -> N
 
 def test_sums_by_account_say_nothing_of_orders(counting: Counting) -> None:
     counting.answer(0, [order("1")])
-    counting.book.take_sums(DAYS[0])
+    counting.book.take_sums(DAYS[0], {})
     assert len(reasons(counting.answer(1, [order("1")]))) == 1, "the sums may have it"
 
 
