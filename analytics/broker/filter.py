@@ -40,9 +40,6 @@ class KnownNumbers:
     def counts(self) -> tuple[int, int]:
         return self.accepted.count(), self.rejected.count()
 
-    def last(self) -> int:
-        return max(self.accepted.last(), self.rejected.last())
-
 
 @dataclass(frozen=True, slots=True)
 class NewRecords:

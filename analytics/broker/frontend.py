@@ -83,7 +83,7 @@ class Frontend:
         """Close the sockets, when no loop runs any more."""
         self._watch.close()
         for endpoint in (self.receiver, self.sender, self.refill):
-            endpoint.close()
+            endpoint.socket.close()
         if self.authenticator is not None:
             self.authenticator.close()
 

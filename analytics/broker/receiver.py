@@ -62,9 +62,6 @@ class Receiver:
         self._under_way.discard((intake.publisher, intake.seq))
         self._refuse(intake.connection, b"%d" % intake.seq, reason)
 
-    def close(self) -> None:
-        self.socket.close()
-
     def _take(self, frames: "Sequence[zmq.Frame]") -> None:
         connection = frames[0].bytes
         try:

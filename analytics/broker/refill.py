@@ -43,9 +43,6 @@ class RefillEndpoint:
             self._serve([frame.bytes for frame in port.receive(3)])
             gevent.sleep(0)
 
-    def close(self) -> None:
-        self.socket.close()
-
     def _count_malformed(self, reason: str) -> None:
         self.malformed += 1
         if is_logged(self.malformed):

@@ -49,6 +49,3 @@ class Sender:
         while True:
             port.receive(1)
             gevent.sleep(0)
-
-    def close(self) -> None:
-        self.socket.close()

@@ -232,11 +232,8 @@ class BrokerState(msgspec.Struct, frozen=True):
 
 Request = Read | Join | Leave | Report | Unknown | Accepted | State
 
-_encode = msgspec.json.Encoder().encode
-
-
-def encode(header: msgspec.Struct) -> bytes:
-    return _encode(header)
+encode: Callable[[msgspec.Struct], bytes] = msgspec.json.Encoder().encode
+"""Returns a header's frame."""
 
 
 def subscription(topic: str) -> bytes:

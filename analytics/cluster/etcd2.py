@@ -1,8 +1,7 @@
 """Keys in etcd by its v2 API."""
 
 import logging
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import etcd
@@ -12,7 +11,6 @@ from analytics.cluster.endpoints import Endpoints, deepest
 from analytics.cluster.keys import Keys
 from analytics.config import EtcdSection
 
-Answer = TypeVar("Answer")
 ERRORS = (etcd.EtcdException, HTTPError, OSError, KeyError, TypeError, ValueError)
 
 
@@ -33,7 +31,7 @@ class Etcd2Keys(Keys):
         self._endpoints: Endpoints[etcd.Client] = Endpoints(clients, section.timeout_seconds, ERRORS, _reason)
 
     def beat(self, key: str, value: bytes, ttl: int) -> None:
-        self._call(lambda client: client.write(self._path(key), value.decode(), ttl=ttl))
+        self._endpoints.call(lambda client: client.write(self._path(key), value.decode(), ttl=ttl))
 
     def list(self, prefix: str) -> dict[str, bytes]:
         def read(client: Any) -> list[Any]:
@@ -44,12 +42,14 @@ class Etcd2Keys(Keys):
                 return []
             return [leaf for leaf in folder.leaves if not leaf.dir]
 
-        found = {leaf.key.removeprefix(self._prefix): leaf.value.encode() for leaf in self._call(read)}
+        found = {
+            leaf.key.removeprefix(self._prefix): leaf.value.encode() for leaf in self._endpoints.call(read)
+        }
         return {key: value for key, value in found.items() if key.startswith(prefix)}
 
     def forget(self, key: str) -> None:
         """Remove a key, whichever process has set it."""
-        self._call(lambda client: _delete(client, self._path(key)))
+        self._endpoints.call(lambda client: _delete(client, self._path(key)))
 
     def elect(self, key: str, me: str, ttl: int) -> bool:
         def contend(client: Any) -> bool:
@@ -64,10 +64,10 @@ class Etcd2Keys(Keys):
                 return False
             return True
 
-        return self._call(contend)
+        return self._endpoints.call(contend)
 
     def resign(self, key: str, me: str) -> None:
-        self._call(lambda client: _delete(client, self._path(key), prevValue=me))
+        self._endpoints.call(lambda client: _delete(client, self._path(key), prevValue=me))
 
     def close(self) -> None:
         for client in self._endpoints.clients.values():
@@ -75,9 +75,6 @@ class Etcd2Keys(Keys):
 
     def _path(self, key: str) -> str:
         return self._prefix + key
-
-    def _call(self, action: Callable[[Any], Answer]) -> Answer:
-        return self._endpoints.call(action)
 
 
 def _client(address: str, section: EtcdSection, password: str) -> Any:

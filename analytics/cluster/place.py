@@ -47,11 +47,12 @@ class Offering:
         self.problem = ""
         self._keys = keys
         self._ttl = config.etcd.ttl_seconds
-        self._offer = Offer(
+        self._offer = offer = Offer(
             host_name(config), bound.reached_at or bound.host,
             bound.receiver_port, bound.sender_port, bound.refill_port, network(), secrets.token_hex(8),
             bound.sockets, not bound.keys,
         )  # fmt: skip
+        self._text = msgspec.json.encode(offer).decode()
 
     def renew(self) -> None:
         """Publish this broker's address for ``ttl_seconds``, unless another broker has published its own."""
@@ -70,10 +71,6 @@ class Offering:
             self._keys.resign(KEY, self._text)
         except Unavailable:
             return
-
-    @property
-    def _text(self) -> str:
-        return msgspec.json.encode(self._offer).decode()
 
 
 class Finder:

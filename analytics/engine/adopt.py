@@ -10,6 +10,7 @@ engine does not start where broker and workers do. The mark keeps the broker fro
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -68,16 +69,12 @@ def adopt(config: Config, store: Store, say: Say) -> None:
     before = msgspec.structs.replace(config, engine=EngineSection())
     bolts = readers(before)
     read = {topic for topics in bolts.values() for topic in topics}
-    with lock(config.data):
-        stored = open_stored(config.broker, config.data, read)
-        try:
-            _require_counted(store, stored, bolts)
-            ends = _accepted_ends(config)
-            streams = _fill_seen(store, stored.accepted())
-            sources = {name: one.accepted for name, one in stored.filter.states().items()}
-            heads = dict(stored.log.heads)
-        finally:
-            stored.close()
+    with lock(config.data), closing(open_stored(config.broker, config.data, read)) as stored:
+        _require_counted(store, stored, bolts)
+        ends = _accepted_ends(config)
+        streams = _fill_seen(store, stored.accepted())
+        sources = {name: one.accepted for name, one in stored.filter.states().items()}
+        heads = dict(stored.log.heads)
     records = {
         topic: head.records
         for topic, head in heads.items()
@@ -127,13 +124,10 @@ def _begin_queue(config: Config, store: Store, saved: SavedPosition, say: Say) -
     records = _records_by_topic(saved.records, seen)
     with lock(config.data):
         identity, heads = begin_queue(config.data, records, bolts, own)
-        stored = open_stored(config.broker, config.data, read)
-        try:
+        with closing(open_stored(config.broker, config.data, read)) as stored:
             for source, numbers in seen.items():
                 stored.filter.note(source, _runs(numbers), [])
             stored.save_filter()
-        finally:
-            stored.close()
         _move_bolts(
             store, identity, heads, {name: topics for name, topics in bolts.items() if name != TIMERS}
         )

@@ -277,7 +277,7 @@ class GamelogSpout:
     def step(self) -> None:
         """Save positions; raise what ended any greenlet."""
         self._tasks.check(0.2)
-        acknowledged = self._pipeline.journal.acknowledged or {}
+        acknowledged = self._pipeline.journal.acknowledged
         # First, as the engine has to know of all that this spout will not send again.
         self._ends.report(acknowledged)
         self._memory.step(acknowledged != self._memory.state.journal)
@@ -285,7 +285,7 @@ class GamelogSpout:
     def stop(self) -> None:
         """Stop reading, wait a little for acknowledgements, save."""
         self._end(5.0)
-        self._ends.report(self._pipeline.journal.acknowledged or {})
+        self._ends.report(self._pipeline.journal.acknowledged)
         self._memory.save(now=True)
         self._unlock()
 
@@ -298,7 +298,7 @@ class GamelogSpout:
         lost = self._lost.waiting()
         return {
             **asdict(self._pipeline.counts),
-            "idle": self._pipeline.idle() and self._ends.are(self._pipeline.journal.acknowledged or {}),
+            "idle": self._pipeline.idle() and self._ends.are(self._pipeline.journal.acknowledged),
             "blocked": self._pipeline.blocked or self._pipeline.unanswered,
             "lost": len(lost),
             "lost_first": lost[0].words if lost else "",
@@ -341,7 +341,7 @@ class GamelogSpout:
         self._sources.append(KINDS[source.kind](source, given))
 
     def _fill(self, state: SpoutState) -> None:
-        state.journal = dict(self._pipeline.journal.acknowledged or {})
+        state.journal = dict(self._pipeline.journal.acknowledged)
         state.looked.update({one.name: one.looked for one in self._sources if isinstance(one, FileSource)})
 
 

@@ -65,7 +65,8 @@ class Journal:
         self._counted = (
             EngineCount(self.folder, config.data) if config.engine.kind and prefix in _SPOUTS else None
         )
-        self.acknowledged: dict[str, int] | None = None if acknowledged is None else dict(acknowledged)
+        self.acknowledged: dict[str, int] = dict(acknowledged or {})
+        self._needs_no_one = acknowledged is None
         self._others = others
         self._limits = config.journal
         self._zone = zone(config.timezone)
@@ -100,9 +101,7 @@ class Journal:
 
     def acknowledge(self, mark: JournalMark) -> None:
         """Remember that everything before ``mark`` is accepted."""
-        if self.acknowledged is not None:
-            known = self.acknowledged.get(mark.name, 0)
-            self.acknowledged[mark.name] = max(known, mark.end)
+        self.acknowledged[mark.name] = max(self.acknowledged.get(mark.name, 0), mark.end)
 
     def unacknowledged(self) -> Iterator[Block]:
         """Yield, oldest first, what files without a writer hold beyond their acknowledged byte.
@@ -111,7 +110,7 @@ class Journal:
         """
         others = self._others()
         for path in files(self.folder, self.prefix):
-            done = max((self.acknowledged or {}).get(path.name, 0), others.get(path.name, 0))
+            done = max(self.acknowledged.get(path.name, 0), others.get(path.name, 0))
             status = status_of(path)
             if path.name != self._name and status is not None and status.st_size > done:
                 yield from _left_over(path, done)
@@ -119,7 +118,7 @@ class Journal:
     def accepted(self) -> Iterator[bytes]:
         """Yield, oldest first, the whole lines before each kept file's acknowledged byte, some at a time."""
         for path in files(self.folder, self.prefix):
-            left, rest = (self.acknowledged or {}).get(path.name, 0), b""
+            left, rest = self.acknowledged.get(path.name, 0), b""
             with path.open("rb") as file:
                 while block := file.read(min(left, _BLOCK)):
                     left -= len(block)
@@ -148,7 +147,7 @@ class Journal:
         stem = f"{self.prefix}_{self._zone.local(int(time.time())):%Y%m%d%H%M}"
         # A name of this minute may still be acknowledged, although its file is gone.
         self._named = {name for name in self._named if name.startswith(stem)}
-        known = {*(self.acknowledged or ()), *self._others(), *self._named}
+        known = {*self.acknowledged, *self._others(), *self._named}
         if not (
             self._counted and self._counted.moved
         ):  # shared storage that is not mounted has no folder for them
@@ -173,12 +172,11 @@ class Journal:
 
         Each is asked for by name: the listing of a folder may miss a file that is packed meanwhile under both names.
         """
-        if self.acknowledged is not None:
-            self.acknowledged = {
-                name: end
-                for name, end in self.acknowledged.items()
-                if is_there(self.folder / name) or self._is_missed(name, end)
-            }
+        self.acknowledged = {
+            name: end
+            for name, end in self.acknowledged.items()
+            if is_there(self.folder / name) or self._is_missed(name, end)
+        }
 
     def _is_missed(self, name: str, end: int) -> bool:
         """Return whether the engine still has to count a journal that is gone: reported on, it makes the driver say so."""
@@ -186,7 +184,7 @@ class Journal:
 
     def _expect_all_sent(self, data: Path) -> None:
         """Raise AnalyticsError if a journal of before the engine, in the data folder, has lines that no broker has accepted."""
-        known = {**self._others(), **(self.acknowledged or {})}
+        known = {**self._others(), **self.acknowledged}
         for path in files(data, self.prefix):
             if path.stat().st_size > known.get(path.name, 0):
                 raise AnalyticsError(
@@ -210,9 +208,8 @@ class Journal:
                 continue
             if self._counted and not self._counted.includes(path.name, status.st_size):
                 continue
-            if self.acknowledged is None:
-                path.unlink(missing_ok=True)
-            elif max(self.acknowledged.get(path.name, 0), others.get(path.name, 0)) >= status.st_size:
+            done = max(self.acknowledged.get(path.name, 0), others.get(path.name, 0))
+            if self._needs_no_one or done >= status.st_size:
                 path.unlink(missing_ok=True)
                 self.acknowledged.pop(path.name, None)
 

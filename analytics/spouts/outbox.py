@@ -196,11 +196,11 @@ class Outbox(Generic[L]):
             state.at = max(state.at, sent.at)
             if sent.mark is not None:
                 self._journal.acknowledge(sent.mark)
-                state.journal = dict(self._journal.acknowledged or {})
+                state.journal = dict(self._journal.acknowledged)
             for then in sent.then:
                 then()
             moved = True
-        self._ends.report(self._journal.acknowledged or {})
+        self._ends.report(self._journal.acknowledged)
         return moved
 
     def close(self) -> None:

@@ -124,7 +124,7 @@ class PipedStreams:
         """Keep and report what is accepted of the journal that this process wrote; forget those that are gone."""
         with self.alone():
             state = self._file.load(SpoutState)
-            state.journal |= journal.acknowledged or {}
+            state.journal |= journal.acknowledged
             for name in [name for name in state.journal if not list(journal.folder.glob(f"{name}*"))]:
                 del state.journal[name]
             ends.report(state.journal)
