@@ -25,11 +25,11 @@ from analytics.runtime.report import report
 from analytics.runtime.suite import Suite
 from analytics.store import open_store
 from analytics.testing.comparing import differences
-from analytics.testing.etcd import Etcd
 from analytics.testing.feed import Feed
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.testing.setting import games, on_ports
+from benchmarks.etcd import Etcd
 
 PROCESS = "workers"
 PATIENCE = 120.0

@@ -10,7 +10,7 @@ from needed import missing
 from analytics.cluster import Keys
 from analytics.config import EtcdSection
 from analytics.errors import AnalyticsError
-from analytics.testing.etcd import Etcd, program
+from benchmarks.etcd import Etcd, program
 
 PATIENCE = 600.0
 KINDS = ("local", "v2", "v3", "v2-degraded", "v3-degraded")

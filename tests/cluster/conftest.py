@@ -9,7 +9,7 @@ from cluster_harness import KINDS, Clients, NewEtcd, OpenKeys, need_etcd, sectio
 
 from analytics.cluster import Keys, open_keys
 from analytics.config import Config, EtcdSection
-from analytics.testing.etcd import Etcd
+from benchmarks.etcd import Etcd
 
 
 @pytest.fixture(scope="package")

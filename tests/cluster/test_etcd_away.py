@@ -16,7 +16,7 @@ from waiting import eventually
 from analytics.cluster import Keys, open_keys
 from analytics.config import Config, EtcdSection
 from analytics.errors import Unavailable
-from analytics.testing.etcd import Etcd
+from benchmarks.etcd import Etcd
 
 BOTH = ("v2", "v3")
 both = pytest.mark.parametrize("api", BOTH)

@@ -18,7 +18,7 @@ from analytics.config import BrokerSection, Config, EtcdSection
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.runtime.hosted import Hosted
 from analytics.runtime.offered_broker import OfferedBroker
-from analytics.testing.etcd import Etcd
+from benchmarks.etcd import Etcd
 
 both = pytest.mark.parametrize("api", ["v2", "v3"])
 ANY_PORT = BrokerSection(receiver_port=0, sender_port=0, refill_port=0, min_free_mb=1, fsync=False)

@@ -13,7 +13,7 @@ from analytics.cluster import NodeEntry, open_registry
 from analytics.cluster.registry import LocalRegistry, alive
 from analytics.config import Config, EtcdSection
 from analytics.system.processes import process_started
-from analytics.testing.etcd import Etcd
+from benchmarks.etcd import Etcd
 
 Host = Callable[..., LocalRegistry]
 both = pytest.mark.parametrize("api", ["v2", "v3"])

@@ -21,8 +21,8 @@ from analytics.errors import AnalyticsError
 from analytics.runtime.draining import NotDrained, drain
 from analytics.runtime.node import Exit, run
 from analytics.runtime.report import SECONDS, StatusReport, node_reports, report
-from analytics.testing.etcd import Etcd
 from analytics.testing.ports import free_ports
+from benchmarks.etcd import Etcd
 
 
 class Counting:
