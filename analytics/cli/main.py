@@ -20,61 +20,52 @@ BAD_CONFIGURATION = 2  # exit status
 NOT_FOR_OTHERS = 0o027
 """The umask: files have accts and payments, so others may not read them and the group may not write them."""
 COMMANDS = {
-    "alerts": ("analytics.cli.alerts", "alerts", "Show what alerts see, or try their channels."),
-    "annotations": ("analytics.cli.annotations", "annotations", "Mark days on the dashboard's charts."),
-    "backup": ("analytics.cli.backup", "backup", "Back up the database and the data folder."),
-    "check": ("analytics.cli.check", "check", "Check the configuration and everything that it names."),
-    "crash-test": (
-        "analytics.cli.crash_test",
-        "crash_test",
-        "Kill a suite at random, and compare every number.",
-    ),
-    "demo": ("analytics.cli.demo", "demo", "Run the whole suite on a simulated game."),
-    "drain": ("analytics.cli.drain", "drain", "Wait until every accepted record is in its documents."),
-    "engine": ("analytics.cli.engine", "engine", "Hand over to the engine or back, or derive its documents."),
-    "export": ("analytics.cli.export", "export", "Write journals and documents as Parquet files."),
-    "forget": ("analytics.cli.forget", "forget", "Replace accts by pseudonyms, for good."),
-    "fuzz": ("analytics.cli.fuzz", "fuzz", "Compare all decoders of lines, on generated lines."),
-    "init": ("analytics.cli.init", "init", "Write a configuration for a log of yours."),
-    "keys": ("analytics.cli.keys", "keys", "Make keys for nodes of other hosts."),
-    "lost": ("analytics.cli.lost", "lost", "List parts of logs that were deleted before they were read."),
-    "password": (
-        "analytics.cli.password",
-        "password",
-        "Hash a password for a user of the dashboard.",
-    ),
-    "query": ("analytics.cli.query", "query", "Answer a question in SQL from the journals."),
-    "read-stdin-gamelog": (
-        "analytics.cli.read_stdin",
-        "read_stdin",
-        "Read a gamelog or journal from stdin.",
-    ),
-    "rebuild": ("analytics.cli.rebuild", "rebuild", "Derive documents again from the journals."),
-    "rejected": (
-        "analytics.cli.rejected",
-        "rejected",
-        "List rejected records, or put them in again.",
-    ),
-    "reload": ("analytics.cli.service", "reload", "Restart the nodes that a changed configuration concerns."),
-    "restart": ("analytics.cli.service", "restart", "Stop the suite and start it again."),
-    "restore": ("analytics.cli.backup", "restore", "Restore a backup."),
-    "run": ("analytics.cli.run", "run", "Run nodes in the foreground."),
-    "show": ("analytics.cli.show", "show", "Read the documents of a collection."),
-    "simulate": ("analytics.cli.simulate", "simulate", "Serve a simulated game to try the suite with."),
-    "start": ("analytics.cli.service", "start", "Start the whole suite in the background."),
-    "state": ("analytics.cli.state", "state", "Check the files that record progress."),
-    "status": ("analytics.cli.status", "status", "Show every node, and whether the balance adds up."),
-    "stop": ("analytics.cli.service", "stop", "Stop the suite in order."),
-    "store": (
-        "analytics.cli.store",
-        "store",
-        "Print the database's address, or move it between embedded servers.",
-    ),
-    "tail": ("analytics.cli.tail", "tail", "Print tuples as they arrive."),
-    "timers": ("analytics.cli.timers", "timers", "Compute documents of timer bolts again."),
-    "tokens": ("analytics.cli.tokens", "tokens", "Make, list or revoke tokens for the API."),
-    "try": ("analytics.cli.try_lines", "try_lines", "Show what the first lines of a log become."),
-    "views": ("analytics.cli.views", "views", "Create flat views of the documents, for BI tools."),
+    "alerts": "Show what alerts see, or try their channels.",
+    "annotations": "Mark days on the dashboard's charts.",
+    "backup": "Back up the database and the data folder.",
+    "check": "Check the configuration and everything that it names.",
+    "crash-test": "Kill a suite at random, and compare every number.",
+    "demo": "Run the whole suite on a simulated game.",
+    "drain": "Wait until every accepted record is in its documents.",
+    "engine": "Hand over to the engine or back, or derive its documents.",
+    "export": "Write journals and documents as Parquet files.",
+    "forget": "Replace accts by pseudonyms, for good.",
+    "fuzz": "Compare all decoders of lines, on generated lines.",
+    "init": "Write a configuration for a log of yours.",
+    "keys": "Make keys for nodes of other hosts.",
+    "lost": "List parts of logs that were deleted before they were read.",
+    "password": "Hash a password for a user of the dashboard.",
+    "query": "Answer a question in SQL from the journals.",
+    "read-stdin-gamelog": "Read a gamelog or journal from stdin.",
+    "rebuild": "Derive documents again from the journals.",
+    "rejected": "List rejected records, or put them in again.",
+    "reload": "Restart the nodes that a changed configuration concerns.",
+    "restart": "Stop the suite and start it again.",
+    "restore": "Restore a backup.",
+    "run": "Run nodes in the foreground.",
+    "show": "Read the documents of a collection.",
+    "simulate": "Serve a simulated game to try the suite with.",
+    "start": "Start the whole suite in the background.",
+    "state": "Check the files that record progress.",
+    "status": "Show every node, and whether the balance adds up.",
+    "stop": "Stop the suite in order.",
+    "store": "Print the database's address, or move it between embedded servers.",
+    "tail": "Print tuples as they arrive.",
+    "timers": "Compute documents of timer bolts again.",
+    "tokens": "Make, list or revoke tokens for the API.",
+    "try": "Show what the first lines of a log become.",
+    "views": "Create flat views of the documents, for BI tools.",
+}
+"""Every command, with its summary. It is a function of its name in a module of its name, but for those of :data:`ELSEWHERE`."""
+
+ELSEWHERE = {
+    "read-stdin-gamelog": ("read_stdin", "read_stdin"),
+    "reload": ("service", "reload"),
+    "restart": ("service", "restart"),
+    "restore": ("backup", "restore"),
+    "start": ("service", "start"),
+    "stop": ("service", "stop"),
+    "try": ("try_lines", "try_lines"),
 }
 TALK_TO_THE_BROKER = {"drain", "read-stdin-gamelog", "rebuild", "rejected", "tail", "timers"}
 NEED_NO_CONFIGURATION = {"crash-test", "fuzz", "simulate", "demo", "check", "password", "init"}
@@ -108,8 +99,9 @@ class Lazy(click.Group):
         """Return the command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        module, attribute, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        own = cmd_name.replace("-", "_")
+        module, attribute = ELSEWHERE.get(cmd_name, (own, own))
+        command: click.Command = getattr(importlib.import_module(f"analytics.cli.{module}"), attribute)
         return command
 
     def resolve_command(
@@ -135,7 +127,7 @@ class Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their summaries, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
