@@ -7,10 +7,8 @@ import click
 
 from analytics.backup.restore import restore as put_back
 from analytics.backup.take import take
-from analytics.cluster import LocalRegistry
-from analytics.cluster.registry import alive
+from analytics.cli.store import refuse_running
 from analytics.config import Config
-from analytics.errors import AnalyticsError
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -39,13 +37,7 @@ def restore(config: Config, folder: Path) -> None:
     Stop the suite first. Every file is compared with its checksum before anything is written. If it is interrupted, call it
     again: it starts over.
     """
-    running = [
-        f"{node.name} (process {node.pid})" for node in LocalRegistry(config.data).list() if alive(node)
-    ]
-    if running:
-        raise AnalyticsError(
-            f"nodes of this data folder run: {', '.join(running)}. Stop them first: bin/analytics stop"
-        )
+    refuse_running(config)
     contents = put_back(config, folder, lambda done: click.echo(f"restored {done}"))
     taken = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(contents.at))
     click.echo(f"restored the backup of {taken}; start the suite: bin/analytics start")

@@ -1,8 +1,6 @@
 """``analytics query``: SQL over the journals, for questions that no document answers."""
 
 import csv
-import os
-import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from itertools import islice
@@ -14,7 +12,7 @@ from rich.table import Table
 
 from analytics.cli.choosing import DAY
 from analytics.cli.console import UNCUT, console, text
-from analytics.cli.streams import data_stream
+from analytics.cli.streams import data_stream, until_reader_leaves
 from analytics.config import Config
 from analytics.export.duck import MEMORY_MB
 from analytics.export.query import Limits, QueryResult, answer, step_back
@@ -53,13 +51,8 @@ def query(
     """
     step_back()
     days = DayRange(since and since.date(), until and until.date())
-    try:
-        with answer(config, sql, days, Limits(memory, threads)) as found:
-            _WRITERS[form](found)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough; what Python still flushes at its end has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with until_reader_leaves(), answer(config, sql, days, Limits(memory, threads)) as found:
+        _WRITERS[form](found)
 
 
 def _write_table(found: QueryResult) -> None:

@@ -2,9 +2,8 @@
 
 import csv
 import difflib
-import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,7 +13,7 @@ import msgspec
 from rich.table import Table
 
 from analytics.cli.console import UNCUT, console, text
-from analytics.cli.streams import data_stream
+from analytics.cli.streams import data_stream, until_reader_leaves
 from analytics.config import Catalogue, Config, areas, catalogue
 from analytics.core.areas import Areas
 from analytics.core.document import without_dates
@@ -144,19 +143,12 @@ def show(
     one a row with lists as JSON; both are complete, with every value as it is stored.
     """
     query = ShowOptions(collection, area, game, Span(since, until), limit, hidden)
-    store = open_store(config)
-    try:
+    with closing(open_store(config)) as store, until_reader_leaves():
         claimed = areas(config)
         _check(store, catalogue(config), claimed, query)
         games = {name: zone(game.timezone or config.timezone) for name, game in config.games.items()}
         reader = DocumentFinder(store, claimed, zone(config.timezone), query, games)
         _WRITERS[form](reader, query)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python's flush at exit must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    finally:
-        store.close()
 
 
 def _check(store: Store, bolts: Catalogue, claimed: Areas, query: ShowOptions) -> None:

@@ -16,6 +16,15 @@ from analytics.store.embedded.move import direction, move
 ENGINE = click.Choice(get_args(Name))
 
 
+def refuse_running(config: Config) -> None:
+    """Raise AnalyticsError where nodes of this data folder run."""
+    nodes = LocalRegistry(config.data).list()
+    if running := [f"{node.name} (process {node.pid})" for node in nodes if alive(node)]:
+        raise AnalyticsError(
+            f"nodes of this data folder run: {', '.join(running)}. Stop them first: bin/analytics stop"
+        )
+
+
 @click.group()
 def store() -> None:
     """Print the database's address, or move it between the servers that the node `store` can run."""
@@ -41,13 +50,7 @@ def move_command(config: Config, source: Name | None, target: Name | None, overw
     Stop the suite first. Every collection is copied, read back and compared; only then does the suite use the copy, from
     its next start. The source stays unchanged. An interrupted move starts over.
     """
-    running = [
-        f"{node.name} (process {node.pid})" for node in LocalRegistry(config.data).list() if alive(node)
-    ]
-    if running:
-        raise AnalyticsError(
-            f"nodes of this data folder run: {', '.join(running)}. Stop them first: bin/analytics stop"
-        )
+    refuse_running(config)
     source, target = direction(config, source, target)
     old, new = open_engine(source, config), open_engine(target, config)
     click.echo(f"moving from {old.describe()} in {old.database} to {new.describe()} in {new.database}")

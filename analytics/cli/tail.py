@@ -1,13 +1,12 @@
 """``analytics tail``: prints tuples as they arrive."""
 
-import os
-import sys
+from contextlib import closing
 
 import click
 
 from analytics.broker.selection import TopicSelection
 from analytics.broker.wire import Message
-from analytics.cli.streams import data_stream
+from analytics.cli.streams import data_stream, until_reader_leaves
 from analytics.config import Config
 from analytics.errors import Unavailable
 from analytics.runtime.nodes import require_broker
@@ -31,10 +30,9 @@ def tail(config: Config, topic: str, count: int | None) -> None:
         config, "tail", f"The journals in {journal_folder(config)} have the records: `tail -F` follows one"
     )
     selection = TopicSelection(topic)
-    subscriber = selection.subscriber(config.broker)
     left, out = count, data_stream()
     silent = 0  # counted in waits: after a pause of the machine, the broker gets its full time
-    try:
+    with closing(selection.subscriber(config.broker)) as subscriber, until_reader_leaves():
         while left is None or left > 0:
             got = subscriber.recv(WAIT_SECONDS)
             silent = 0 if got else silent + 1
@@ -48,8 +46,3 @@ def tail(config: Config, topic: str, count: int | None) -> None:
                 out.write("".join(line.decode(errors="backslashreplace") + "\n" for line in lines))
                 out.flush()
                 left = None if left is None else left - len(lines)
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python's flush at exit must not fail.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    finally:
-        subscriber.close()
