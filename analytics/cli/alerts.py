@@ -1,6 +1,7 @@
 """``analytics alerts``: shows what the rules see now, and tries the channels."""
 
 import time
+from contextlib import closing
 
 import click
 from rich.console import Console
@@ -24,10 +25,9 @@ def alerts() -> None:
 @click.pass_obj
 def show(config: Config) -> None:
     """Judge every rule now, without sending anything."""
-    reader = open_reader(config)
     now = time.time()
     table = Table("alert", "of", "value", "judgement")
-    try:
+    with closing(open_reader(config)) as reader:
         for rule in rules_of(config):
             for place in numbers.places(config, rule.section):
                 found = numbers.judged(reader, rule, place, now)
@@ -37,8 +37,6 @@ def show(config: Config) -> None:
                     else describe(rule, place, found, since=0) if found.applies else "as usual"
                 )  # fmt: skip
                 table.add_row(rule.name, Text(place.name), value, Text(says))
-    finally:
-        reader.close()
     Console().print(table)
 
 

@@ -161,13 +161,10 @@ def _store(config: Config) -> Outcome:
     embedded = "store" in needed(config)
     if embedded and not runs(config, "store"):
         return f"the embedded server is not running; its port {unused(config.store.port)} is free"
-    store = open_store(config, PROBE_SECONDS)
-    try:
+    with closing(open_store(config, PROBE_SECONDS)) as store:
         if isinstance(store, MongoStore):
             return [*_unsafe(config), *probe_mongodb(store.database, embedded)]
         return "counts writes, and saves nothing"
-    finally:
-        store.close()
 
 
 def _areas(config: Config) -> Outcome:
@@ -213,11 +210,8 @@ def _broker(config: Config) -> str:
     section = located(config).broker
     elsewhere = section != config.broker or (config.service.nodes and "broker" not in config.service.nodes)
     if elsewhere or runs(config, "broker"):
-        refill = Refill(section, TIMEOUT)
-        try:
+        with closing(Refill(section, TIMEOUT)) as refill:
             state = refill.state()
-        finally:
-            refill.close()
         if state.blocked:
             raise CheckFailed(f"accepts nothing: {state.blocked}")
         return f"runs and answers at {section.reached_at or section.host}:{section.refill_port}"
@@ -262,12 +256,9 @@ def _spark(config: Config) -> Iterator[Finding]:
 def _etcd(config: Config, address: str) -> str:
     """Write and read as nodes do, at this address only."""
     section = msgspec.structs.replace(config.etcd, endpoints=[address])
-    keys = open_keys(msgspec.structs.replace(config, etcd=section), TIMEOUT)
-    try:
+    with closing(open_keys(msgspec.structs.replace(config, etcd=section), TIMEOUT)) as keys:
         keys.beat(f"check/{os.getpid()}", b"{}", 2)
         count = len(keys.list("nodes/"))
-    finally:
-        keys.close()
     return f"answers; {count} nodes of this suite are known there"
 
 

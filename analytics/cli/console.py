@@ -9,6 +9,7 @@ from typing import Any
 import rich.console
 import rich.markup
 from rich.segment import Segment
+from rich.table import Column
 from rich.text import Text
 
 from analytics.cli.streams import visible
@@ -32,6 +33,11 @@ class Console(rich.console.Console):
 def text(shown: str) -> Text:
     """Return escaped text for a table cell, so that the column gets the right width."""
     return Text(visible(shown))
+
+
+def right(*names: str) -> list[Column]:
+    """Return the columns of a table whose values are numbers, which stand at the right."""
+    return [Column(name, justify="right") for name in names]
 
 
 def escape(shown: str) -> str:

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -256,12 +257,9 @@ def conclude(console: Console, game: SimulatedGame, config: Config, patience: fl
         patience: seconds after that in which what differs may still come right.
     """
     console.print("\nThe days have ended; counting the last records …")
-    store = open_store(config)
-    try:
+    with closing(open_store(config)) as store:
         compared = count_and_compare(console, game, config, store, patience)
         agrees = _show(console, game, config, store, compared)
-    finally:
-        store.close()
     balance = report_with_balance(config).balance
     silent = "the store does not answer" if config.engine.kind else "the broker does not answer"
     faults = [silent] if balance is None else balance.faults

@@ -12,6 +12,7 @@ from rich.columns import Columns
 from rich.console import RenderableType
 from rich.table import Table
 
+from analytics.cli.console import right
 from analytics.core.areas import Areas
 from analytics.core.funnels import STEPS
 from analytics.core.periods import Zone
@@ -300,12 +301,7 @@ CHAPTERS = (
 
 
 def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in texts:
-        table.add_column(name)
-    for name in numbers:
-        table.add_column(name, justify="right")
-    return table
+    return Table(*texts, *right(*numbers), box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def _bar(count: int, most: int, width: int) -> str:

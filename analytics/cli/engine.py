@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -104,8 +105,7 @@ def backfill(
         raise AnalyticsError(
             f"--bolt: {', '.join(timers)} is computed by `bin/analytics timers`, which reads what this derives"
         )
-    store = open_store(config)
-    try:
+    with closing(open_store(config)) as store:
         RateNotes(config, store).refuse_lost(wanted.bolts)
         result = Backfill(
             config,
@@ -115,8 +115,6 @@ def backfill(
             replace(wanted, remove_many=remove_many),
             lambda text: click.echo(f"{text} …", err=True),
         ).run()
-    finally:
-        store.close()
     sys.exit(_report(result))
 
 
@@ -171,13 +169,11 @@ def _what_became(result: "BackfillResult") -> str:
 def _hand_over(config: Config, handover: Handover) -> None:
     """Stop what counts, hand over, and stop the rest."""
     control.stop_counting(config, click.echo)
-    store = open_store(config)
     try:
-        handover(config, store, click.echo)
+        with closing(open_store(config)) as store:
+            handover(config, store, click.echo)
     except Unavailable as error:
         raise Unavailable(
             f"{error}. The store has to run: `bin/analytics run store` beside this runs the embedded one. Then call this again"
         ) from error
-    finally:
-        store.close()
     control.stop(config, click.echo, wait=False)

@@ -58,10 +58,9 @@ def export(
         )
     step_back()
     _audit(config, target, only)
-    goal = Target(target)
     counts: Counter[str] = Counter()
     skipped = 0
-    try:
+    with closing(Target(target)) as goal:
         for what in (only,) if only else EVERYTHING:
             for one in _exported(config, goal, what, memory, threads):
                 if one.skipped:
@@ -70,8 +69,6 @@ def export(
                 else:
                     click.echo(f"{one.name}: {one.rows:,} rows")
                     counts[what] += 1
-    finally:
-        goal.close()
     done = " and ".join(f"{count:,} files of {what}" for what, count in counts.items())
     click.echo(f"wrote {done} to {target}" if done else f"{target} is up to date")
     if skipped:
@@ -104,19 +101,15 @@ def _audit(config: Config, target: str, only: str | None) -> None:
 
 
 def _exported(config: Config, goal: Target, what: str, memory: int, threads: int) -> Iterator[Exported]:
-    with tempfile.TemporaryDirectory(dir=goal.work) as spill:
-        connection = connect(Path(spill), memory, threads)
-        try:
-            if what == "journals":
-                yield from export_journals(config, connection, goal)
-                return
-            store = open_store(config)
-            try:
-                yield from export_documents(database_of(store), connection, goal, catalogue(config))
-            finally:
-                store.close()
-        finally:
-            connection.close()
+    with (
+        tempfile.TemporaryDirectory(dir=goal.work) as spill,
+        closing(connect(Path(spill), memory, threads)) as connection,
+    ):
+        if what == "journals":
+            yield from export_journals(config, connection, goal)
+            return
+        with closing(open_store(config)) as store:
+            yield from export_documents(database_of(store), connection, goal, catalogue(config))
 
 
 def database_of(store: Store) -> Database[Document]:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import closing
 
 import click
 from rich.console import Console
@@ -54,11 +55,8 @@ def read_stdin(
         click.echo(f"warning: {text}; until then they reject records of unknown areas", err=True)
     console = Console(stderr=True)
     piped = Piped(config, source, game, timeout, mapping, counted_records(config))
-    try:
-        with console.status("reading") as status:
-            totals = piped.read(sys.stdin.fileno(), _ProgressLine(status).show)
-    finally:
-        piped.close()
+    with closing(piped), console.status("reading") as status:
+        totals = piped.read(sys.stdin.fileno(), _ProgressLine(status).show)
     click.echo(str(totals))
 
 

@@ -1,7 +1,8 @@
 """``analytics rebuild``: derives documents again from the journals, while the suite runs."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -13,10 +14,10 @@ from rich.table import Table
 
 from analytics.broker.clients import Publisher
 from analytics.cli.choosing import DAY, choosing
-from analytics.cli.console import console, some
+from analytics.cli.console import console, right, some
 from analytics.cli.streams import data_stream, visible
 from analytics.config import Config, catalogue
-from analytics.core.agree import NOTHING, ListChanged, ValueChanged
+from analytics.core.agree import NOTHING, ListChanged
 from analytics.errors import AnalyticsError
 from analytics.rebuild.check import DifferingDocument
 from analytics.rebuild.run import Rebuild
@@ -95,9 +96,6 @@ def rebuild(
     )  # fmt: skip
     if not dry:
         refuse_outdated(config)
-    store = open_store(config)
-    publisher = Publisher(config.broker, "rebuild")
-
     lines = data_stream() if as_json else sys.stdout
 
     def report(change: DifferingDocument) -> None:
@@ -106,12 +104,9 @@ def rebuild(
         elif dry:
             lines.writelines(f"{visible(line)}\n" for line in _as_text(change))
 
-    try:
+    with closing(open_store(config)) as store, closing(Publisher(config.broker, "rebuild")) as publisher:
         RateNotes(config, store).refuse_lost(wanted.bolts, folders)
         outcome = Rebuild(config, store, publisher, wanted, report, lambda text: _say(f"{text} …")).run()
-    finally:
-        publisher.close()
-        store.close()
     if not as_json:
         _summary(wanted, outcome)
     _report_problems(outcome)
@@ -150,13 +145,10 @@ def _as_json(change: DifferingDocument) -> str:
         if isinstance(one, ListChanged):
             fields[name] = {"fewer": list(one.fewer), "more": list(one.more)}
         else:
-            fields[name] = {key: value for key, value in _sides(one).items() if value is not NOTHING}
+            sides = {"old": one.old, "new": one.new}
+            fields[name] = {key: value for key, value in sides.items() if value is not NOTHING}
     line = {"collection": change.collection, "id": change.id, "what": change.what, "fields": fields}
     return _encoder.encode(line).decode() + "\n"
-
-
-def _sides(one: ValueChanged) -> Mapping[str, Any]:
-    return {"old": one.old, "new": one.new}
 
 
 def _as_text(change: DifferingDocument) -> Iterator[str]:
@@ -186,23 +178,17 @@ def _shown(value: object) -> str:
 
 def _summary(wanted: Selection, outcome: RebuildResult) -> None:
     counts, looked = outcome.done.changed, outcome.done.looked
-    table = Table()
-    for column in ("collection", "looked at", "changed", "missing", "extra"):
-        table.add_column(column, justify="left" if column == "collection" else "right")
-    for name in [
-        *wanted.bolts,
-        *(name for name in written(wanted.catalogue) if any(one == name for one, _ in counts)),
-    ]:
-        numbers = [counts[name, what] for what in ("changed", "missing", "extra")]
+    kinds = ("changed", "missing", "extra")
+    table = Table("collection", *right("looked at", *kinds))
+    differing = {name for name, _ in counts}
+    for name in (*wanted.bolts, *(name for name in written(wanted.catalogue) if name in differing)):
+        numbers = [counts[name, what] for what in kinds]
         table.add_row(name, f"{looked[name]:,}" if name in looked else "", *(f"{n:,}" for n in numbers))
     out = console()
     out.print(table)
     total = counts.total()
-    what = (
-        f"{total:,} documents {'would change' if wanted.dry else 'were corrected'}"
-        if total
-        else "nothing to correct"
-    )
+    corrected = "would change" if wanted.dry else "were corrected"
+    what = f"{total:,} documents {corrected}" if total else "nothing to correct"
     for text, count in sorted(outcome.dropped.items()):
         dropped = f"dropped by documents.keep_days, and not derived again: {text}, in {some(count, 'area')}"
         out.print(dropped, highlight=False)

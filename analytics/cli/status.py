@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 import msgspec
-from rich.table import Table
+from rich.table import Column, Table
 
 from analytics.broker.wire import BrokerState
-from analytics.cli.console import Console, console, escape
+from analytics.cli.console import Console, console, escape, right
 from analytics.cli.streams import data_stream
 from analytics.config import Config
 from analytics.runtime.engine_progress import EngineReport
@@ -117,22 +117,13 @@ def _refused(state: BrokerState, console: Console) -> None:
         )
 
 
+def _titled(title: str, *columns: Column | str) -> Table:
+    return Table(*columns, title=title, title_justify="left")
+
+
 def _nodes(found: StatusReport) -> Table:
-    table = Table(title="Nodes", title_justify="left")
-    for column in (
-        "node",
-        "role",
-        "host",
-        "health",
-        "pid",
-        "running",
-        "a second",
-        "MB",
-        "files",
-        "last error",
-    ):
-        numbers = ("pid", "running", "a second", "MB", "files")
-        table.add_column(column, justify="right" if column in numbers else "left")
+    numbers = right("pid", "running", "a second", "MB", "files")
+    table = _titled("Nodes", "node", "role", "host", "health", *numbers, "last error")
     for node in found.nodes:
         healthy = "healthy, standby" if node.state.get("standby") else "healthy"
         health = f"[green]{healthy}[/green]" if node.healthy else f"[red]{escape(node.problem)}[/red]"
@@ -147,21 +138,9 @@ def _nodes(found: StatusReport) -> Table:
 
 
 def _spouts(found: StatusReport) -> Table:
-    table = Table(title="Spouts: records since their start, and distinct ones ever", title_justify="left")
-    table.add_column("spout")
-    columns = (
-        "read",
-        "journaled",
-        "rejected",
-        "repeated",
-        "published",
-        "ever accepted",
-        "ever rejected",
-        "sources",
-        "lost parts",
-    )
-    for column in columns:
-        table.add_column(column, justify="right")
+    now = right("read", "journaled", "rejected", "repeated", "published")
+    ever = right("ever accepted", "ever rejected", "sources", "lost parts")
+    table = _titled("Spouts: records since their start, and distinct ones ever", "spout", *now, *ever)
     assert found.balance is not None
     for one in found.balance.spouts:
         values = (
@@ -196,9 +175,8 @@ def _counted(shares: Sequence[SourceShare]) -> str:
 
 
 def _bolts(found: StatusReport) -> Table:
-    table = Table(title="Bolts: records of each topic that they account for", title_justify="left")
-    for column in ("bolt", "topic", "in the Queue", "accounted for", "lag", "seconds"):
-        table.add_column(column, justify="left" if column in ("bolt", "topic") else "right")
+    numbers = right("in the Queue", "accounted for", "lag", "seconds")
+    table = _titled("Bolts: records of each topic that they account for", "bolt", "topic", *numbers)
     assert found.balance is not None
     for one in found.balance.bolts:
         total = found.balance.topics.get(one.topic, 0)

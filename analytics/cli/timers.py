@@ -1,6 +1,7 @@
 """``analytics timers``: computes timer bolts on demand."""
 
 import time
+from contextlib import closing
 from datetime import date
 
 import click
@@ -8,7 +9,7 @@ from rich.table import Table
 
 from analytics.broker.clients import Refill
 from analytics.cli.choosing import DAY
-from analytics.cli.console import console
+from analytics.cli.console import console, right
 from analytics.config import Config, catalogue
 from analytics.errors import AnalyticsError
 from analytics.runtime.outdated import refuse_outdated
@@ -32,12 +33,7 @@ BROKER_SECONDS = 5.0  # for the broker's answer
 )
 @click.option("--area", default="", metavar="ID", help="Only this area, without totals.")
 @click.option("--game", default="", metavar="NAME", help="Only this game: its areas and totals.")
-@click.option(
-    "--from",
-    "since",
-    type=DAY,
-    help="Only days, weeks and months that begin on it or later.",
-)
+@click.option("--from", "since", type=DAY, help="Only days, weeks and months that begin on it or later.")
 @click.option("--to", "until", type=DAY, help="… that begin on it or earlier.")
 @click.pass_obj
 def timers(
@@ -49,25 +45,13 @@ def timers(
     by hand. It works while the node runs.
     """
     _check(config, area, game)
-    wanted = Wanted(
-        names or NAMES,
-        area,
-        game,
-        since.toordinal() if since else None,
-        until.toordinal() if until else None,
-    )
+    first, last = (day.toordinal() if day else None for day in (since, until))
+    wanted = Wanted(names or NAMES, area, game, first, last)
     _ask_the_broker(config)
     refuse_outdated(config)
-    store = open_store(config)
-    outgoing = publisher(config, "timers-by-hand")
-    try:
+    with closing(open_store(config)) as store, closing(publisher(config, "timers-by-hand")) as outgoing:
         done = by_hand(config, store, outgoing, wanted, time.time)
-    finally:
-        outgoing.close()
-        store.close()
-    table = Table()
-    for column in ("collection", "computed", "changed", "removed"):
-        table.add_column(column, justify="left" if column == "collection" else "right")
+    table = Table("collection", *right("computed", "changed", "removed"))
     for name in wanted.timers:
         for collection in collections_of(name, catalogue(config)):
             counts = (done.computed, done.changed, done.removed)
@@ -97,8 +81,5 @@ def _ask_the_broker(config: Config) -> None:
     """Raise Unavailable if the broker does not answer: changed documents are published, unless an engine counts."""
     if config.engine.kind:
         return
-    refill = Refill(config.broker, BROKER_SECONDS)
-    try:
+    with closing(Refill(config.broker, BROKER_SECONDS)) as refill:
         refill.state()
-    finally:
-        refill.close()

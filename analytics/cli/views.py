@@ -1,5 +1,7 @@
 """``analytics views``: flat views beside the collections, for BI tools."""
 
+from contextlib import closing
+
 import click
 
 from analytics.cli.export import database_of
@@ -18,15 +20,12 @@ def views(config: Config, drop: bool) -> None:
     Call it again after an upgrade. A view stores nothing; reading it needs the right to find on it alone. Creating views
     needs the rights to createCollection and dropCollection, which the role readWrite has.
     """
-    store = open_store(config)
-    try:
+    with closing(open_store(config)) as store:
         database = database_of(store)
         if not drop:
             write_directory(config, store)
         bolts = catalogue(config)
         names = list(drop_views(database, bolts) if drop else create_views(database, bolts))
-    finally:
-        store.close()
     done = "removed" if drop else "created or replaced"
     click.echo(
         f"{done} {', '.join(names)}"

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,14 +65,13 @@ def answer(
     Raises:
         AnalyticsError: the statement is wrong, is none that only reads, or DuckDB is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="analytics-query-") as spill:
-        connection = connect(Path(spill), limits.memory_mb, limits.threads)
-        try:
-            _refuse_writing(connection, sql)
-            prepare(connection, areas(config), zone(config.timezone))
-            yield _asked(connection, config, sql, days, Path(spill))
-        finally:
-            connection.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="analytics-query-") as spill,
+        closing(connect(Path(spill), limits.memory_mb, limits.threads)) as connection,
+    ):
+        _refuse_writing(connection, sql)
+        prepare(connection, areas(config), zone(config.timezone))
+        yield _asked(connection, config, sql, days, Path(spill))
 
 
 def _refuse_writing(connection: "DuckDBPyConnection", sql: str) -> None:

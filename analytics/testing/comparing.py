@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 from analytics.bolts import BOLTS
@@ -70,11 +71,8 @@ def timer_documents(config: Config, collections: Collections, found: Store) -> C
     ]:
         emptied = [one["_id"] for one in found.find(name) if not one["pay_user"]]
         store.write(name, [Write(id_, {"area": "", "game": "", "_v": 1}, 0) for id_ in emptied])
-    outgoing = publisher(config, "comparing")
-    try:
+    with closing(publisher(config, "comparing")) as outgoing:
         by_hand(config, store, outgoing, Wanted(NAMES), time.time)
-    finally:
-        outgoing.close()
     return {name: {one["_id"]: one for one in store.find(name)} for name in WRITTEN}
 
 

@@ -10,6 +10,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -140,8 +141,7 @@ class CrashTest:
 
     def _break_and_compare(self, config: Config, suite: Suite | Service, deadline: float) -> None:
         result = self._result
-        supervised = Supervised(suite)
-        try:
+        with closing(Supervised(suite)) as supervised:
             helpers: list[gevent.Greenlet[..., None]] = [
                 gevent.spawn(self._feed_for_ever),
                 gevent.spawn(self._send_for_ever),
@@ -167,8 +167,6 @@ class CrashTest:
             result.differences += self._compare(config, supervised.deaths)
             result.rollbacks = self._broken.store.rollbacks()
             result.ended = supervised.ended
-        finally:
-            supervised.close()
 
     def _feed_for_ever(self) -> None:
         """Write lines where the sources find them."""
@@ -256,14 +254,10 @@ class CrashTest:
         self._feed.pay(self._web.payments.tuples())
         self._feed.sync(self._web.roles.tuples())
         expected = self._feed.documents()
-        store = open_store(config)
-        counted = counted_by(config)
-        try:
-            self._result.games = GameRequests(store).asked()
-            found = [*counted.faults(self._feed), *differences(store, expected)]
-            return found + differences(store, timer_documents(config, self._feed.stored(), store))
-        except AnalyticsError as error:
-            return [str(error)]
-        finally:
-            counted.close()
-            store.close()
+        with closing(open_store(config)) as store, closing(counted_by(config)) as counted:
+            try:
+                self._result.games = GameRequests(store).asked()
+                found = [*counted.faults(self._feed), *differences(store, expected)]
+                return found + differences(store, timer_documents(config, self._feed.stored(), store))
+            except AnalyticsError as error:
+                return [str(error)]
