@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,10 +57,7 @@ class EtcdMember(ServerProcess):
             "--listen-peer-urls", self.peer, "--initial-advertise-peer-urls", self.peer,
             "--initial-cluster", cluster, *self._flags,
         ]  # fmt: skip
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        self._spawn(command, self._folder / "log")
 
     def wait_until_up(self, **request: Any) -> None:
         """Return when it says that it is healthy; ``request`` is for :func:`requests.get`. Raise NoEtcd else."""

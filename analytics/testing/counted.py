@@ -1,7 +1,5 @@
 """What a suite under test says it has counted: the broker's books, or the engine's."""
 
-from abc import ABC, abstractmethod
-
 from analytics.broker.clients import Refill
 from analytics.broker.wire import totals
 from analytics.config import Config
@@ -13,29 +11,14 @@ from analytics.testing.feed import Feed
 GAMELOG = "gamelog."
 
 
-class Counted(ABC):
-    """Asks the suite. Each method raises Unavailable while it does not answer."""
-
-    @abstractmethod
-    def is_settled(self, good: int) -> bool:
-        """Whether so many records of game logs, or more, are accepted and all that is accepted is counted."""
-
-    @abstractmethod
-    def faults(self, feed: Feed) -> list[str]:
-        """Return where the books differ from what was fed."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Disconnect."""
-
-
-class CountedByBroker(Counted):
-    """Asks the broker."""
+class CountedByBroker:
+    """Asks the broker. Each method raises Unavailable while it does not answer."""
 
     def __init__(self, config: Config) -> None:
         self._refill = Refill(config.broker)
 
     def is_settled(self, good: int) -> bool:
+        """Whether so many records of game logs, or more, are accepted and all that is accepted is counted."""
         state = self._refill.state()
         return totals(state.heads, "gamelog") >= good and all(
             state.heads[topic].number == position.number
@@ -45,14 +28,15 @@ class CountedByBroker(Counted):
         )
 
     def faults(self, feed: Feed) -> list[str]:
+        """Return where the books differ from what was fed."""
         return balance_faults(self._refill.state(), feed)
 
     def close(self) -> None:
         self._refill.close()
 
 
-class CountedByEngine(Counted):
-    """Reads the engine's position."""
+class CountedByEngine:
+    """Reads the engine's position. It has the methods of :class:`CountedByBroker`."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -79,6 +63,6 @@ def _game_logs(progress: EngineProgress) -> int:
     return sum(count for topic, count in progress.records.items() if topic.startswith(GAMELOG))
 
 
-def counted_by(config: Config) -> Counted:
+def counted_by(config: Config) -> CountedByBroker | CountedByEngine:
     """Return what knows what this suite has counted."""
     return CountedByEngine(config) if config.engine.kind else CountedByBroker(config)

@@ -102,23 +102,18 @@ class Feed:
     def _broken(self) -> bytes:
         self.broken += 1
         area = self._areas[0].id.encode()
+        begin = b'{"op":{"code":"%b","id":%d},"area":"%b","ts":'
+        login, elsewhere = (begin % (b"login_logcount", 1003, id) for id in (area, b"f" * 24))
+        coins = begin % (b"yuanbao_logchange", 1010, area)
         return self._rng.choice(
             [
                 b"not json at all",
-                b'{"op":{"code":"login_logcount","id":1003},"area":"' + area + b'","ts":17100',
-                b'{"op":{"code":"login_logcount","id":1003},"area":"ffffffffffffffffffffffff","ts":1710000000,"data":{"acct":"a"}}',
-                b'{"op":{"code":"login_logcount","id":1003},"area":"'
-                + area
-                + b'","ts":"soon","data":{"acct":"a"}}',
-                b'{"op":{"code":"yuanbao_logchange","id":1010},"area":"'
-                + area
-                + b'","ts":1710000000,"data":{"acct":"a","amount":"many","reason":"x"}}',
-                b'{"op":{"code":"login_logcount","id":1003},"area":"'
-                + area
-                + b'","ts":1710000000,"data":{"acct":"\xff\xfe"}}',
-                b'{"op":{"code":"login_logcount","id":1003},"area":"'
-                + area
-                + b'","ts":1710000000,"data":{}}',
+                login + b"17100",
+                elsewhere + b'1710000000,"data":{"acct":"a"}}',
+                login + b'"soon","data":{"acct":"a"}}',
+                coins + b'1710000000,"data":{"acct":"a","amount":"many","reason":"x"}}',
+                login + b'1710000000,"data":{"acct":"\xff\xfe"}}',
+                login + b'1710000000,"data":{}}',
             ]
         )
 

@@ -36,22 +36,8 @@ LARGE_SHARE = 0.01
 UNREAD_SHARE, UNREAD_SECONDS = 0.05, 1.0
 """The share of connections that do not read what they asked for, and how long these stay open."""
 NUMBERS: list[Any] = [
-    -1,
-    0,
-    1,
-    2,
-    2**31,
-    2**63 - 1,
-    2**63,
-    2**64,
-    10**30,
-    0.5,
-    None,
-    "1",
-    [],
-    [[1, 1]],
-    True,
-    {},
+    *(-1, 0, 1, 2, 2**31, 2**63 - 1, 2**63, 2**64, 10**30, 0.5),
+    *(None, "1", [], [[1, 1]], True, {}),
 ]
 REQUESTS: list[dict[str, object]] = [
     {"type": "state"},
@@ -120,9 +106,7 @@ class Frames:
         draw = self._draw
         frames = {"receiver": self._batch, "sender": self._subscription, "refill": self._request}[port]()
         for _ in range(draw.choice([0, 1, 1, 1, 2])):
-            frames = draw.choice([_without, _twice, _swapped, _replaced, _flipped, _cut, _longer])(
-                draw, frames
-            )
+            frames = _changed(draw, frames)
         wire = b"".join([frame(one, MORE if at < len(frames) else 0) for at, one in enumerate(frames, 1)])
         if draw.random() < 0.05:
             # No PING: libzmq 4.3.5 aborts where one waits behind unread messages of a connection that ends.
@@ -133,9 +117,8 @@ class Frames:
     def _batch(self) -> list[bytes]:
         """Return a batch, whose header claims what the batch does not hold wherever it names the honest source."""
         draw, count = self._draw, self._draw.randint(1, 5)
-        first = 10**12 + draw.randint(
-            1, 10**6
-        )  # beyond what the honest one sends: a damage may make this one right
+        # Beyond what the honest one sends: a damage may make this one right.
+        first = 10**12 + draw.randint(1, 10**6)
         source = draw.choice([self._source, "forged", f"forged{first}"])
         lines = [b'{"id":"%b:%d","x":1}' % (source.encode(), first + n) for n in range(count)]
         header: dict[str, Any] = {
@@ -150,13 +133,8 @@ class Frames:
         elif draw.random() < 0.4:
             header[draw.choice(["source", "ns", "parts", "rejected"])] = draw.choice(NUMBERS)
         publisher = b"hostile-publisher-%d" % draw.randrange(10)
-        return [
-            b"batch",
-            b"%d" % draw.randint(-1, 50),
-            publisher,
-            json.dumps(header).encode(),
-            b"\n".join(lines),
-        ]
+        number = b"%d" % draw.randint(-1, 50)
+        return [b"batch", number, publisher, json.dumps(header).encode(), b"\n".join(lines)]
 
     def _subscription(self) -> list[bytes]:
         topic = self._draw.choice(
@@ -187,9 +165,7 @@ def connect(port: int, greeting: bytes) -> socket.socket:
         client.sendall(greeting)
         if greeting.startswith(GREETING):
             client.settimeout(1.0)
-            client.recv(
-                4096
-            )  # frames before the other side is ready would be taken for parts of the handshake
+            client.recv(4096)  # frames that come before it is ready would be taken for parts of the handshake
         client.settimeout(SECONDS)
     except BaseException:
         client.close()
@@ -217,41 +193,31 @@ def _property(name: bytes, value: bytes) -> bytes:
     return bytes([len(name)]) + name + struct.pack(">I", len(value)) + value
 
 
-def _without(draw: random.Random, frames: list[bytes]) -> list[bytes]:
+def _changed(draw: random.Random, frames: list[bytes]) -> list[bytes]:
+    """Return the frames in another order, or with another one, several or none in place of one of them."""
+    if draw.random() < SWAPPED_SHARE:
+        return draw.sample(frames, len(frames))
     at = draw.randrange(len(frames))
-    return frames[:at] + frames[at + 1 :] or [b""]
-
-
-def _twice(draw: random.Random, frames: list[bytes]) -> list[bytes]:
-    at = draw.randrange(len(frames))
-    return frames[:at] + frames[at : at + 1] * draw.choice([2, 2, 3, 300]) + frames[at + 1 :]
-
-
-def _swapped(draw: random.Random, frames: list[bytes]) -> list[bytes]:
-    return draw.sample(frames, len(frames))
+    return [*frames[:at], *draw.choice(CHANGES)(draw, frames[at]), *frames[at + 1 :]] or [b""]
 
 
 def _scrap(draw: random.Random) -> bytes:
     return draw.choice(LARGE_SCRAPS if draw.random() < LARGE_SHARE else SCRAPS)
 
 
-def _replaced(draw: random.Random, frames: list[bytes]) -> list[bytes]:
-    at = draw.randrange(len(frames))
-    return [*frames[:at], _scrap(draw), *frames[at + 1 :]]
-
-
-def _flipped(draw: random.Random, frames: list[bytes]) -> list[bytes]:
-    at = draw.randrange(len(frames))
-    one = bytearray(frames[at] or b"\0")
+def _flipped(draw: random.Random, frame: bytes) -> bytes:
+    one = bytearray(frame or b"\0")
     one[draw.randrange(len(one))] ^= 1 << draw.randrange(8)
-    return [*frames[:at], bytes(one), *frames[at + 1 :]]
+    return bytes(one)
 
 
-def _cut(draw: random.Random, frames: list[bytes]) -> list[bytes]:
-    at = draw.randrange(len(frames))
-    return [*frames[:at], frames[at][: draw.randrange(len(frames[at]) + 1)], *frames[at + 1 :]]
-
-
-def _longer(draw: random.Random, frames: list[bytes]) -> list[bytes]:
-    at = draw.randrange(len(frames))
-    return [*frames[:at], frames[at] + _scrap(draw), *frames[at + 1 :]]
+SWAPPED_SHARE = 1 / 7
+CHANGES: list[Callable[[random.Random, bytes], list[bytes]]] = [
+    lambda draw, one: [],
+    lambda draw, one: [one] * draw.choice([2, 2, 3, 300]),
+    lambda draw, one: [_scrap(draw)],
+    lambda draw, one: [_flipped(draw, one)],
+    lambda draw, one: [one[: draw.randrange(len(one) + 1)]],
+    lambda draw, one: [one + _scrap(draw)],
+]
+"""What comes in place of a frame."""

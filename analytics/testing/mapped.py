@@ -52,20 +52,8 @@ SECTIONS = (
 )  # fmt: skip
 """Of each, compiled code reads regular lines."""
 KEYS = [
-    "time",
-    "event",
-    "uid",
-    "who",
-    "params",
-    "why",
-    "delta",
-    "server",
-    "at",
-    "item",
-    "id",
-    "acct",
-    "amount",
-    "a.b",
+    *("time", "event", "uid", "who", "params", "why", "delta", "server"),
+    *("at", "item", "id", "acct", "amount", "a.b"),
 ]
 
 Verdict = tuple[object, ...]

@@ -87,13 +87,7 @@ class Server(ServerProcess, Started):
             "--wiredTigerJournalCompressor", "none",
             "--setParameter", "diagnosticDataCollectionEnabled=false", *self._flags,
         ]  # fmt: skip
-        self._process = subprocess.Popen(
-            [*self._within, *dying_with_us(command)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._spawn([*self._within, *dying_with_us(command)])
         if wait:
             self.wait_until_up()
 

@@ -1,8 +1,10 @@
 """A server as a process of its own, which tests kill and freeze."""
 
+import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -10,6 +12,14 @@ class ServerProcess:
     """Holds the process; a subclass starts it."""
 
     _process: "subprocess.Popen[bytes] | None" = None
+
+    def _spawn(self, command: Sequence[str], log: str | Path = os.devnull, **environment: str) -> None:
+        """Start the process in a session of its own; what it prints is added to ``log``."""
+        with Path(log).open("ab") as output:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, **environment},
+            )  # fmt: skip
 
     @property
     def running(self) -> bool:

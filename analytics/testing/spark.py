@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -74,15 +73,8 @@ class SparkProcess(ServerProcess, Started):
     def start(self) -> None:
         """Start the process, and return at once."""
         home = spark_home()
-        with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                dying_with_us([str(home / "bin" / "spark-class"), *self._arguments]),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, "SPARK_HOME": str(home), **self._environment},
-            )
+        command = dying_with_us([str(home / "bin" / "spark-class"), *self._arguments])
+        self._spawn(command, self.log, SPARK_HOME=str(home), **self._environment)
 
     def stop(self) -> None:
         """Kill the process."""
@@ -112,20 +104,8 @@ class SparkCluster(Started):
             "SPARK_DAEMON_JAVA_OPTS": f"{QUICK_JAVA} -Dspark.deploy.recoveryMode=FILESYSTEM -Dspark.deploy.recoveryDirectory={folder / 'recovery'}",
             "SPARK_LOCAL_DIRS": str(folder / "local"),
         }
-        self.master = SparkProcess(
-            folder,
-            "master",
-            [
-                f"{deploy}.master.Master",
-                "--host",
-                HOST,
-                "--port",
-                str(port),
-                "--webui-port",
-                str(self._web_port),
-            ],
-            environment,
-        )
+        addresses = ["--host", HOST, "--port", str(port), "--webui-port", str(self._web_port)]
+        self.master = SparkProcess(folder, "master", [f"{deploy}.master.Master", *addresses], environment)
         self.workers = [
             SparkProcess(
                 folder,
@@ -141,13 +121,10 @@ class SparkCluster(Started):
 
     def conf(self, quick: bool = True) -> dict[str, str]:
         """Return what an application has to say to run here with little memory. ``quick``: it lives a minute."""
-        java = QUICK_JAVA if quick else "-XX:+UseSerialGC"
         return {
-            "spark.driver.host": HOST,
-            "spark.driver.bindAddress": HOST,
-            "spark.driver.memory": "512m",
-            "spark.executor.memory": "512m",
-            "spark.executor.extraJavaOptions": java,
+            **dict.fromkeys(("spark.driver.host", "spark.driver.bindAddress"), HOST),
+            **dict.fromkeys(("spark.driver.memory", "spark.executor.memory"), "512m"),
+            "spark.executor.extraJavaOptions": QUICK_JAVA if quick else "-XX:+UseSerialGC",
         }
 
     def start(self) -> None:

@@ -75,27 +75,18 @@ class PaymentInterface:
     def answer(self, area: str, day: str) -> dict[str, Any]:
         """Return the interface's answer for one area and day (``YYYY-MM-DD``)."""
         zone = next(one.zone for one in self._areas if one.id == area)
-        users = self._paid.get((area, zone.day_of(day)), {})
-        return {
-            "users": {
-                acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in users.items()
-            },
-            "next": None,
-        }
+        return {"users": _users(self._paid.get((area, zone.day_of(day)), {})), "next": None}
 
     def tuples(self) -> list[Mapping[str, Any]]:
         """Return the payments as they stand, as tuples."""
         return [
-            {
-                "area": area,
-                "ts": day,
-                "at": 1,
-                "users": {
-                    acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in users.items()
-                },
-            }
-            for (area, day), users in self._paid.items()
+            {"area": area, "ts": day, "at": 1, "users": _users(paid)}
+            for (area, day), paid in self._paid.items()
         ]
+
+
+def _users(paid: Mapping[str, list[int]]) -> dict[str, Any]:
+    return {acct: {"times": times, "amount": cents / 100} for acct, (times, cents) in paid.items()}
 
 
 class RoleInterface:
