@@ -27,73 +27,21 @@ date in ``<column>_date``."""
 
 Columns = Mapping[str, Kind]
 
-DOUBLES = {"finish_rate", "acu"}
-MONEY = {"pay_amout", "gross", "refunds", "net"}
+DOUBLES = {"acu", "arpu", "arppu", "playtime", "stickiness"}
+MONEY = {"pay_amout", "gross", "refunds", "net", "revenue"}
 TIMES = {"pcu_ts", "first_pay", "last_pay", "first_ts", "login_time", "birthday"}
+TEXTS_OF_ROLES = {"name", "acctid"}
 
-_ACTIVITY: Columns = {
-    "ac_user": "integer",
-    "new_ac_user": "integer",
-    "new_ac_rate": "double",
-    "old_ac_user": "integer",
-    "old_ac_rate": "double",
-    "final": "flag",
+_OF_TIMERS = {
+    "kpi": "dau wau mau stickiness payers revenue pay_rate arpu arppu reg new_payers new_pay_rate open_day",
+    "onlineday": "acu pcu pcu_ts minutes",
+    "sessionday": "sessions accts open seconds playtime median_minutes ended_by_login ended_by_limit",
+    "payers": "payers non_payers minnows dolphins whales revenue minnow_revenue dolphin_revenue whale_revenue "
+    "top1_revenue top5_revenue top10_revenue top1_rate top5_rate top10_rate repeat_rate churn_rate repeat_payers before lost_payers",
+    "firstpay": "reg median_days",
+    START: "",
 }
-_JOINED: Columns = {"reg": "integer", "final": "flag"}
-_FIRST_PAID: Columns = {"pay_user": "integer", "final": "flag"}
-_OF_TIMERS: dict[str, Columns] = {
-    "activeday": _ACTIVITY,
-    "activeweek": _ACTIVITY,
-    "activemonth": _ACTIVITY,
-    "kpi": {
-        **dict.fromkeys(("dau", "wau", "mau"), "integer"),
-        "stickiness": "double",
-        "payers": "integer",
-        "revenue": "money",
-        **dict.fromkeys(("pay_rate", "arpu", "arppu"), "double"),
-        "reg": "integer",
-        "new_payers": "integer",
-        "new_pay_rate": "double",
-        "open_day": "integer",
-        "final": "flag",
-    },
-    "lifecycle": {
-        **dict.fromkeys(("active", "before", "new", "retained", "returned", "lost"), "integer"),
-        "final": "flag",
-    },
-    "onlineday": {"acu": "double", "pcu": "integer", "pcu_ts": "time", "minutes": "integer", "final": "flag"},
-    "sessionday": {
-        **dict.fromkeys(("sessions", "accts", "open", "seconds"), "integer"),
-        "playtime": "double",
-        **dict.fromkeys(("median_minutes", "ended_by_login", "ended_by_limit"), "integer"),
-        "final": "flag",
-    },
-    "loginretention": _JOINED,
-    "paytraceday": _FIRST_PAID,
-    **dict.fromkeys(("loginlong", "loginweek", "loginmonth"), _JOINED),
-    **dict.fromkeys(("paylong", "payweek", "paymonth"), _FIRST_PAID),
-    "payers": {
-        **dict.fromkeys(("payers", "non_payers", "minnows", "dolphins", "whales"), "integer"),
-        **dict.fromkeys(("revenue", "minnow_revenue", "dolphin_revenue", "whale_revenue"), "money"),
-        **dict.fromkeys(("top1_revenue", "top5_revenue", "top10_revenue"), "money"),
-        **dict.fromkeys(("top1_rate", "top5_rate", "top10_rate", "repeat_rate", "churn_rate"), "double"),
-        **dict.fromkeys(("repeat_payers", "before", "lost_payers"), "integer"),
-        "final": "flag",
-    },
-    "ltv": {"reg": "integer", "final": "flag"},
-    "firstpay": {"reg": "integer", "median_days": "integer", "final": "flag"},
-    "funnel": {"reg": "integer", "final": "flag"},
-    START: {"final": "flag"},
-}
-_OF_ROLES: Columns = {
-    "name": "text",
-    "grade": "integer",
-    "rest_yuanbao": "integer",
-    "birthday": "time",
-    "acctid": "text",
-    "score": "integer",
-    "login_time": "time",
-}
+"""The fields of timer bolts in the order of their columns, where that is not the order of their numbers."""
 
 
 class Unfolded(msgspec.Struct, frozen=True):
@@ -166,20 +114,12 @@ def collections(bolts: Catalogue) -> tuple[str, ...]:
     return (*bolts, *_of_timers(bolts), START)
 
 
-COLLECTIONS = collections(BOLTS)
-"""With the built-in bolts alone."""
-
-
 def totals(bolts: Catalogue) -> tuple[str, ...]:
     """Return the collections of plats and games."""
     return tuple(
         f"{name}{TOTAL}"
         for name in (*(bolt.name for bolt in bolts.values() if bolt.totals), *_of_timers(bolts))
     )
-
-
-TOTALS = totals(BOLTS)
-"""With the built-in bolts alone."""
 
 
 def ids(collection: str) -> tuple[str, ...]:
@@ -209,8 +149,9 @@ def columns(collection: str, bolts: Catalogue = BOLTS) -> Columns:
         return {name: kind for name, kind in of_area.items() if name != "first_ts"} | {"final": "flag"}
     if collection in FURTHER:
         return {}
-    if (timer := collection.removesuffix(DIVIDED)) in _OF_TIMERS:
-        return _OF_TIMERS[timer]
+    if (timer := collection.removesuffix(DIVIDED)) in (*TIMERS, START):
+        names = _OF_TIMERS[timer].split() if timer in _OF_TIMERS else TIMERS[timer].numbers
+        return {name: _kind(name) for name in names} | {"final": "flag"}
     return _of_bolt(BOLTS[collection]) if collection in BOLTS else _of_own(bolts[collection])
 
 
@@ -224,10 +165,10 @@ def _of_bolt(bolt: Bolt) -> Columns:
     found |= dict.fromkeys(bolt.constants, "text")
     for name, measure in bolt.measures.items():
         if isinstance(measure, Extreme):
-            found[name] = _kind(name, 0)
+            found[name] = _kind(name)
     for name, value in bolt.show([measure.empty() for measure in bolt.measures.values()]).items():
         if not name.startswith("_") and name != "ts" and not isinstance(value, dict):
-            found[name] = _OF_ROLES[name] if bolt.name == "usercenter" else _kind(name, value)
+            found[name] = "text" if name in TEXTS_OF_ROLES else _kind(name, value)
     return found
 
 
@@ -247,14 +188,14 @@ def _of_own(bolt: Bolt) -> Columns:
     return found | dict.fromkeys(fields.extremes, "integer")
 
 
-def _kind(name: str, empty: Any) -> Kind:
+def _kind(name: str, empty: Any = 0) -> Kind:
     if name in TIMES:
         return "time"
-    if name in MONEY:
+    if name in MONEY or name.endswith("_revenue"):
         return "money"
     if isinstance(empty, str):
         return "text"
-    return "double" if name in DOUBLES or isinstance(empty, float) else "integer"
+    return "double" if name in DOUBLES or name.endswith("_rate") or isinstance(empty, float) else "integer"
 
 
 def _kind_of_key(bolt: Bolt, of: Any) -> Kind:

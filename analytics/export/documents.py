@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from pymongo.database import Database
 
 from analytics.config import Catalogue
 from analytics.export.columns import collections, has_ts, totals
@@ -21,7 +20,7 @@ from analytics.export.duck import quoted
 from analytics.export.journals import Exported, write_parquet
 from analytics.export.pipelines import Stage, documents, pipeline, types
 from analytics.export.target import Target
-from analytics.export.views import zones_of
+from analytics.export.views import MongoDatabase, zones_of
 from analytics.store import POSITIONS
 from analytics.store.mongo import translated_errors
 
@@ -45,7 +44,7 @@ class _ExportFile:
 
 
 def export_documents(
-    database: Database[dict[str, Any]], connection: "DuckDBPyConnection", target: Target, bolts: Catalogue
+    database: MongoDatabase, connection: "DuckDBPyConnection", target: Target, bolts: Catalogue
 ) -> Iterator[Exported]:
     """Write what documents say now where the target does not have it; yield each file once it is there."""
     for collection in (*collections(bolts), *totals(bolts)):
@@ -62,7 +61,7 @@ def export_documents(
 
 
 def _parts(
-    database: Database[dict[str, Any]], collection: str, bolts: Catalogue
+    database: MongoDatabase, collection: str, bolts: Catalogue
 ) -> Iterator[tuple[_ExportFile, dict[str, Any]]]:
     """Yield the parts of a collection, each with what tells that a document of it has changed."""
     month = {
@@ -83,36 +82,22 @@ def _parts(
         if not dated:
             yield _ExportFile(collection, f"documents/{collection}/documents.parquet", {}), versions
             continue
-        begin = datetime.fromisoformat(f"{one['_id']}-01").replace(tzinfo=UTC)
-        end = begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
-        where = {"ts": {"$gte": int(begin.timestamp()), "$lt": int(end.timestamp())}}
-        yield (
-            _ExportFile(
-                collection,
-                f"documents/{collection}/month={one['_id']}/documents.parquet",
-                where,
-                int(begin.timestamp()),
-            ),
-            versions,
-        )
+        first = datetime.fromisoformat(f"{one['_id']}-01").replace(tzinfo=UTC)
+        following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+        begin, end = int(first.timestamp()), int(following.timestamp())
+        name = f"documents/{collection}/month={one['_id']}/documents.parquet"
+        yield _ExportFile(collection, name, {"ts": {"$gte": begin, "$lt": end}}, begin), versions
 
 
 def _write(
-    database: Database[dict[str, Any]],
-    connection: "DuckDBPyConnection",
-    part: _ExportFile,
-    path: Path,
-    bolts: Catalogue,
+    database: MongoDatabase, connection: "DuckDBPyConnection", part: _ExportFile, path: Path, bolts: Catalogue
 ) -> int:
     """Write the rows of a part's documents, sorted by id; return how many there are."""
     lines = path.with_name("rows.json")
     rows = 0
     with lines.open("wb") as file:
-        for row in _asked(
-            database,
-            part.collection,
-            [{"$match": part.where}, *pipeline(part.collection, zones_of(database), bolts)],
-        ):
+        stages = [{"$match": part.where}, *pipeline(part.collection, zones_of(database), bolts)]
+        for row in _asked(database, part.collection, stages):
             file.write(_encode({name: _plain(value) for name, value in row.items()}) + b"\n")
             rows += 1
     columns = ", ".join(
@@ -128,9 +113,7 @@ def _plain(value: Any) -> Any:
     return value.replace(tzinfo=None).isoformat(sep=" ") if isinstance(value, datetime) else value
 
 
-def _asked(
-    database: Database[dict[str, Any]], collection: str, stages: list[Stage]
-) -> Iterator[dict[str, Any]]:
+def _asked(database: MongoDatabase, collection: str, stages: list[Stage]) -> Iterator[dict[str, Any]]:
     with translated_errors(collection):
         found = database[collection].aggregate(stages, batchSize=BATCH, maxTimeMS=MOST_MS, allowDiskUse=True)
         with closing(found):

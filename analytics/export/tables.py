@@ -31,16 +31,8 @@ _COLUMNS: dict[Spout, dict[str, str]] = {
         "users": f"MAP(VARCHAR, STRUCT({_PAID}, other_currencies STRUCT({_PAID})[]))",
     },
     "syncuser": {
-        "at": "BIGINT",
-        "uid": "VARCHAR",
-        "acctid": "VARCHAR",
-        "name": "VARCHAR",
-        "grade": "BIGINT",
-        "rest_yuanbao": "BIGINT",
-        "birthday": "BIGINT",
-        "score": "BIGINT",
-        "login_time": "BIGINT",
-        "left": "VARCHAR",
+        **dict.fromkeys(("uid", "acctid", "name", "left"), "VARCHAR"),
+        **dict.fromkeys(("at", "grade", "rest_yuanbao", "birthday", "score", "login_time"), "BIGINT"),
     },
 }
 """What is read of a line, besides ``id``, ``area`` and ``ts``."""
@@ -60,14 +52,12 @@ _DAYS: dict[Spout, str] = {
 """The day of a line, where that is not the day that ``ts`` lies in."""
 
 _ROWS: dict[Spout, str] = {
-    "gamelog": "*",
     # An amount is of whole cents as the spout writes it.
     "payment": "* EXCLUDE (users, one, paid), one.key AS acct, paid.times AS times, "
     "CAST(round(paid.amount * 100) AS BIGINT) AS cents, "
     "CAST(round(coalesce(paid.refunded, 0) * 100) AS BIGINT) AS refunded_cents, paid.currency AS currency",
-    "syncuser": "*",
 }
-"""What a table's row says of a line."""
+"""What a table's row says of a line, where that is not all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +93,11 @@ def create(
 ) -> None:
     """Create the views of these journals. A row is of a day that ``days`` names."""
     for spout, journals in files.items():
+        shown = _ROWS.get(spout, "*")
         where = f" WHERE {condition}" if (condition := days.condition()) else ""
-        lines = f"SELECT {_row(spout)} FROM ({_lines(spout, journals)}){_unnested(spout)}{where}"
-        connection.execute(f"CREATE VIEW {spout}_lines AS {lines}")
-        once = f"SELECT {_row(spout)} FROM ({_once(spout, journals)}){_unnested(spout)}{where}"
-        connection.execute(f"CREATE VIEW {spout} AS {once}")
-
-
-def _row(spout: Spout) -> str:
-    return _ROWS[spout]
+        for name, lines in ((f"{spout}_lines", _lines(spout, journals)), (spout, _once(spout, journals))):
+            rows = f"SELECT {shown} FROM ({lines}){_unnested(spout)}{where}"
+            connection.execute(f"CREATE VIEW {name} AS {rows}")
 
 
 def _unnested(spout: Spout) -> str:

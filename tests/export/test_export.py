@@ -19,12 +19,13 @@ from click.testing import CliRunner
 from forms import THOROUGH
 from journaled import DAYS, FIRST, Journaled, journaled
 
+from analytics.bolts import BOLTS
 from analytics.cli.export import export
 from analytics.config import Config
 from analytics.core.periods import zone
 from analytics.core.segments import PROPERTIES
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS, unfolded
+from analytics.export.columns import collections, unfolded
 from analytics.export.target import Target
 from analytics.store import Write, open_store
 
@@ -119,7 +120,7 @@ def test_columns_have_types(whole):
     assert (document["date"], document["day"]) == ("TIMESTAMP", "DATE")
 
 
-@pytest.mark.parametrize("collection", [*COLLECTIONS, PROPERTIES, "kpi_segment", "ltv_segment"])
+@pytest.mark.parametrize("collection", [*collections(BOLTS), PROPERTIES, "kpi_segment", "ltv_segment"])
 def test_a_document_is_a_row_or_one_for_each_pair(world, whole, collection):
     folder = whole / "documents" / collection
     if not world.documents[collection]:  # as a game of four days has none of those after sixty

@@ -12,16 +12,17 @@ from journaled import journaled
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from analytics.bolts import BOLTS
 from analytics.config import catalogue
 from analytics.core.periods import DATES
-from analytics.export.columns import COLLECTIONS
+from analytics.export.columns import collections
 from analytics.export.views import create_views
 from analytics.runtime.directory import write_directory
 from analytics.store import Write, open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "reading.md").read_text()
-SHOWN = {*COLLECTIONS, "acctsegment", "acctstep", "kpi_segment_total", "areas", "games"}
+SHOWN = {*collections(BOLTS), "acctsegment", "acctstep", "kpi_segment_total", "areas", "games"}
 SECTIONS = {
     part.partition("\n")[0]: part
     for part in re.split(r"^##+ ", TEXT, flags=re.MULTILINE)

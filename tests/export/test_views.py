@@ -15,12 +15,13 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from analytics.bolts import BOLTS
 from analytics.cli.views import views
 from analytics.config import Config, catalogue
 from analytics.config.bolt_sections import BoltSection
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
-from analytics.export.columns import COLLECTIONS, TOTALS, unfolded
+from analytics.export.columns import collections, totals, unfolded
 from analytics.export.pipelines import types
 from analytics.export.views import create_views, names
 from analytics.store import Write, open_store
@@ -88,7 +89,7 @@ def counted(world: Journaled, collection: str) -> dict[str, Any]:
     return world.documents[collection]
 
 
-@pytest.mark.parametrize("collection", [*COLLECTIONS, *OF_SEGMENTS])
+@pytest.mark.parametrize("collection", [*collections(BOLTS), *OF_SEGMENTS])
 def test_a_view_has_every_field_flat(world, database, collection):
     documents = counted(world, collection)
     pairs = unfolded(collection)
@@ -105,7 +106,7 @@ def test_a_view_has_every_field_flat(world, database, collection):
             assert row["day"] == f"{local.local(one['ts']):%Y-%m-%d}"
 
 
-@pytest.mark.parametrize("collection", [*TOTALS, *(f"{name}{TOTAL}" for name in OF_SEGMENTS)])
+@pytest.mark.parametrize("collection", [*totals(BOLTS), *(f"{name}{TOTAL}" for name in OF_SEGMENTS)])
 def test_totals_are_as_flat(world, database, collection):
     pairs = unfolded(collection)
     documents = counted(world, collection)
@@ -118,7 +119,7 @@ def test_totals_are_as_flat(world, database, collection):
         assert {name: value for name, value in one.items() if name not in lists}.items() <= row.items()
 
 
-@pytest.mark.parametrize("collection", [*COLLECTIONS, *TOTALS, *OF_SEGMENTS])
+@pytest.mark.parametrize("collection", [*collections(BOLTS), *totals(BOLTS), *OF_SEGMENTS])
 def test_a_column_has_one_type(database, collection):
     wanted = types(collection)
     kinds = {name: {"$addToSet": {"$type": f"${name}"}} for name in wanted if name != "_id"}
