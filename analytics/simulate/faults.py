@@ -31,14 +31,12 @@ class Faults:
         self._application = application
         self._share = share
         self._random = Random(f"faults {seed}").random
-        self.counts: dict[str, int] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if self._random() >= self._share:
             return self._application(environ, start_response)
         kinds = ANY_CLIENT if environ["PATH_INFO"].startswith("/logs/") else JSON_CLIENT
         kind = kinds[int(self._random() * len(kinds))]
-        self.counts[kind] = self.counts.get(kind, 0) + 1
         return self._spoil(kind, environ, start_response)
 
     def _spoil(self, kind: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -1,6 +1,7 @@
 """A player of the simulated game, and the events of a visit."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from analytics.simulate.currencies import REFUND_SECONDS, REFUNDED_EVERY
@@ -26,37 +27,22 @@ DUNGEONS = 40  # in all; a player's grade unlocks them
 SYLLABLES = tuple(consonant + vowel for consonant in "bdfghklmnprstvwz" for vowel in "aeio")
 
 
+@dataclass(slots=True)
 class Player:
     """A player of one area. ``joined``: day index; ``payer``: 0, 1, or 2 (a whale); ``keenness``: mean 1."""
 
-    __slots__ = (
-        "accepted",
-        "acct",
-        "birthday",
-        "grade",
-        "joined",
-        "keenness",
-        "login_time",
-        "payer",
-        "score",
-        "task",
-        "uid",
-        "yuanbao",
-    )
-
-    def __init__(self, acct: str, uid: str, joined: int, keenness: float, payer: int) -> None:
-        self.acct = acct
-        self.uid = uid
-        self.joined = joined
-        self.keenness = keenness
-        self.payer = payer
-        self.task = 1
-        self.accepted = False
-        self.grade = 1
-        self.score = 0
-        self.yuanbao = 0
-        self.birthday = 0
-        self.login_time = 0
+    acct: str
+    uid: str
+    joined: int
+    keenness: float
+    payer: int
+    task: int = 1
+    accepted: bool = False
+    grade: int = 1
+    score: int = 0
+    yuanbao: int = 0
+    birthday: int = 0
+    login_time: int = 0
 
     def role(self) -> tuple[Any, ...]:
         """Return uid, name, grade, rest_yuanbao, birthday, score and login_time as they are now."""

@@ -424,7 +424,8 @@ def test_who_comes_back_in_later_weeks_and_months(world, documents, period, size
 
 @pytest.mark.parametrize(("size", "op"), [("reg", LOGIN), ("pay_user", PAY)])
 def test_who_comes_back_on_single_later_days(world, monkeypatch, size, op):
-    monkeypatch.setattr(periods, "LONG_DAYS", (5, 10, 20))
+    collection = f"{'login' if size == 'reg' else 'pay'}long"
+    monkeypatch.setitem(periods.OF_DAYS, collection, periods._returns(size, (5, 10, 20), rolling=False))
     documents = world[1].documents(start(TODAY))
 
     def fields(by_day, day):
@@ -438,7 +439,7 @@ def test_who_comes_back_on_single_later_days(world, monkeypatch, size, op):
         final = day + timedelta(days=20) < TODAY
         return {size: len(cohort), "retention": later, "final": final} if cohort and later else None
 
-    check(documents, f"{'login' if size == 'reg' else 'pay'}long", world, fields)
+    check(documents, collection, world, fields)
 
 
 def test_key_figures(world, documents):

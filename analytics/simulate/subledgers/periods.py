@@ -1,6 +1,6 @@
 """Documents over more than one day: activity, retention, repeated payments, lifetime value."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 from analytics.simulate.funnel import NAME, STEPS, WITHIN_DAYS
@@ -31,22 +31,32 @@ def _after(
         joined |= _joined(scope, kind, day)
     if not joined:
         return None
-    came = scope.logged_in if kind == "reg" else scope.payers
-    counts = {n: len(joined & came(days)) for n, days in enumerate(weeks) if n and days[0] <= today}
+    counts = {
+        n: len(joined & _came(scope, kind, days)) for n, days in enumerate(weeks) if n and days[0] <= today
+    }
     return {kind: len(joined), "retention": _shares(counts, len(joined)), "final": weeks[-1][-1] < today}
 
 
-def _long_after(kind: str) -> OfDay:
+def _returns(kind: str, ns: Sequence[int], rolling: bool) -> OfDay:
+    """Return what tells how many of a day's cohort came back on its n-th day, and if ``rolling``, then or later."""
+
     def fields(scope: LedgerScope, day: int, today: int) -> Fields | None:
-        joined = _joined(scope, kind, day) if day + LONG_DAYS[0] <= today else set()
+        joined = _joined(scope, kind, day) if rolling or day + ns[0] <= today else set()
         if not joined:
             return None
-        came = scope.logged_in if kind == "reg" else scope.payers
-        counts = {n: len(joined & came([day + n])) for n in LONG_DAYS if day + n <= today}
-        final = day + LONG_DAYS[-1] < today
-        return {kind: len(joined), "retention": _shares(counts, len(joined)), "final": final}
+        back = {n: joined & _came(scope, kind, [day + n]) for n in ns if day + n <= today}
+        cells = _shares({n: len(accts) for n, accts in back.items()}, len(joined))
+        later: set[str] = set()
+        for n in sorted(back, reverse=True) if rolling else ():
+            later |= back[n]
+            cells[str(n)] |= {"rolling": len(later), "rolling_rate": share(len(later), len(joined))}
+        return {kind: len(joined), "retention": cells, "final": day + ns[-1] < today}
 
     return fields
+
+
+def _came(scope: LedgerScope, kind: str, days: Iterable[int]) -> set[str]:
+    return scope.logged_in(days) if kind == "reg" else scope.payers(days)
 
 
 def _joined(scope: LedgerScope, kind: str, day: int) -> set[str]:
@@ -134,32 +144,6 @@ def _lifecycle(scope: LedgerScope, day: int, today: int) -> Fields | None:
         "lost": len(before - active),
         "final": day < today,
     }
-
-
-def _retention(scope: LedgerScope, day: int, today: int) -> Fields | None:
-    cohort = scope.signed_up([day])
-    if not cohort:
-        return None
-    back = {n: cohort & scope.logged_in([day + n]) for n in RETENTION_DAYS if day + n <= today}
-    return {"reg": len(cohort), "retention": _comebacks(back, len(cohort)), "final": day + 30 < today}
-
-
-def _paytrace(scope: LedgerScope, day: int, today: int) -> Fields | None:
-    cohort = _joined(scope, "pay_user", day)
-    if not cohort:
-        return None
-    back = {n: cohort & scope.payers([day + n]) for n in RETENTION_DAYS if day + n <= today}
-    return {"pay_user": len(cohort), "retention": _comebacks(back, len(cohort)), "final": day + 30 < today}
-
-
-def _comebacks(back: dict[int, set[str]], whole: int) -> Fields:
-    """Return, by day, who was back on exactly that day, and who then or later."""
-    cells = _shares({n: len(accts) for n, accts in back.items()}, whole)
-    later: set[str] = set()
-    for n in sorted(back, reverse=True):
-        later |= back[n]
-        cells[str(n)] |= {"rolling": len(later), "rolling_rate": share(len(later), whole)}
-    return cells
 
 
 def _shares(counts: dict[int, int], whole: int) -> Fields:
@@ -332,12 +316,12 @@ AFTER: dict[str, tuple[str, Callable[[int], int], int]] = {
     "paymonth": ("pay_user", _first_of_month, 3),
 }
 OF_DAYS: dict[str, OfDay] = {
-    "loginlong": _long_after("reg"),
-    "paylong": _long_after("pay_user"),
+    "loginlong": _returns("reg", LONG_DAYS, rolling=False),
+    "paylong": _returns("pay_user", LONG_DAYS, rolling=False),
     "lifecycle": _lifecycle,
     "sessionday": _played,
-    "loginretention": _retention,
-    "paytraceday": _paytrace,
+    "loginretention": _returns("reg", RETENTION_DAYS, rolling=True),
+    "paytraceday": _returns("pay_user", RETENTION_DAYS, rolling=True),
     "kpi": _kpi,
     "ltv": _worth,
     "firstpay": _first_payment,
