@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import gevent
+from dashboard_csvs import BY_NAME, CSVS
 from forms import THOROUGH
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -31,7 +32,6 @@ from analytics.simulate.world import WorldSettings
 from analytics.testing.mongod import Server
 from analytics.testing.ports import free_ports
 from analytics.timers.start import NAME as START
-from analytics.web.pages import BY_NAME, CSVS
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = [["broker"], ["workers"], ["timers"], ["dashboard"], ["gamelog"], ["payment"], ["syncuser"]]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from dashboard_csvs import BY_NAME as VIEWS
+from dashboard_csvs import CSVS
 from filled import FIRST, LAST, Documents, app
 from flask.testing import FlaskClient
 from werkzeug.security import check_password_hash, generate_password_hash
@@ -20,8 +22,6 @@ from analytics.store import MemoryStore, Write
 from analytics.store.reading import ReadOnly
 from analytics.web.csvs import pieces
 from analytics.web.login_limit import OF_ADDRESS as GUESSES
-from analytics.web.pages import BY_NAME as VIEWS
-from analytics.web.pages import CSVS
 
 PASSWORD = "correct horse battery"
 SPAN = f"from={FIRST}&to={LAST}"

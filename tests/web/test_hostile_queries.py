@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 import pytest
+from dashboard_csvs import CSVS
 from databases import Database
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from running import Suite, a_suite
 from analytics.bolts import BOLTS
 from analytics.web.custom.bolt_page import bolt_page
 from analytics.web.filters import NAMES
-from analytics.web.pages import CSVS, PAGES
+from analytics.web.pages import PAGES
 
 EXAMPLES = int(os.environ.get("ANALYTICS_FUZZ_EXAMPLES", "0")) * 10 or 300
 LOG_IN = {"saslStart", "saslContinue"}

@@ -12,6 +12,7 @@ import pytest
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from click.testing import CliRunner
+from dashboard_csvs import CSVS
 from flask.testing import FlaskClient
 from month import Month, a_month
 from store_reader import StoreReader
@@ -24,7 +25,7 @@ from analytics.store.reading import ReadOnly
 from analytics.web.app import create_app
 from analytics.web.custom.bolt_page import bolt_page
 from analytics.web.data import Data
-from analytics.web.pages import CSVS, PAGES
+from analytics.web.pages import PAGES
 
 PLACES = ("ts", "day", "first_ts", "first_pay", "last_pay", "open_day", "final")
 """What a document is about, as it is. All other numbers here need more than 32 bits."""

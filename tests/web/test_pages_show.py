@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from dashboard_csvs import CSVS
 from month import FIRST, HOUR, LAST, Month, a_month
 
 from analytics.runtime.balance import engine_balance
@@ -16,7 +17,7 @@ from analytics.runtime.report import NodeReport
 from analytics.runtime.usefulness import SourceShare, Unread
 from analytics.web.display import count, money, quotient, shown
 from analytics.web.filters import Filters
-from analytics.web.pages import CSVS, PAGES, overview, system
+from analytics.web.pages import PAGES, overview, system
 from analytics.web.pages.progress import LEVELS, LevelRow
 from analytics.web.reading.arithmetic import change
 
