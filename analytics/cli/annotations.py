@@ -13,7 +13,8 @@ from analytics.config import Config, areas
 from analytics.core.periods import zone
 from analytics.errors import AnalyticsError
 from analytics.store import open_store
-from analytics.web.entries.annotations import KINDS, new_annotation, of_days, stored
+from analytics.web.entries.annotations import KINDS, Annotation, new_annotation, of_days
+from analytics.web.entries.collection import Entries
 from analytics.web.filters import FIRST_DAY, LAST_DAY
 from analytics.web.place import date_of
 
@@ -70,7 +71,7 @@ def add(config: Config, /, text: str, at: str, **given: str) -> None:
     chosen = {name: value for name, value in ({"text": text, "time": at} | given).items() if value}
     entry = new_annotation(chosen, areas(config), today, "", now)
     with closing(open_store(config)) as store:
-        stored(store).add(entry)
+        Entries(store, Annotation).add(entry)
     click.echo(entry.id)
 
 
@@ -80,5 +81,5 @@ def add(config: Config, /, text: str, at: str, **given: str) -> None:
 def remove(config: Config, id: str) -> None:
     """Remove the annotation ID."""
     with closing(open_store(config)) as store:
-        if not stored(store).remove(id):
+        if not Entries(store, Annotation).remove(id):
             raise AnalyticsError(f"expected the id of an annotation, got {id}; `annotations list` has them")

@@ -13,8 +13,9 @@ from analytics.errors import AnalyticsError
 from analytics.store import Store, open_store
 from analytics.web.display import moment
 from analytics.web.entries.audit import AuditKind, AuditLog
+from analytics.web.entries.collection import Entries
 from analytics.web.entries.links import MOST_DAYS_VALID
-from analytics.web.entries.tokens import DEFAULT_DAYS, granted, make_token, stored
+from analytics.web.entries.tokens import DEFAULT_DAYS, ApiToken, granted, make_token
 
 
 @click.group()
@@ -33,12 +34,11 @@ def create(config: Config, name: str, games: tuple[str, ...], lists: bool, annot
     """Make the token NAME, and print it: this is the only time that it can be read."""
     known = {area.game for area in areas(config).values()}
     with closing(open_store(config)) as store:
-        token = make_token(
+        token, made = make_token(
             store, name, games=list(games), known_games=known, lists=lists, annotates=annotate, days=days,
             by=getpass.getuser(), now=time.time(),
         )  # fmt: skip
-        made = stored(store).get(name)
-        _note(config, store, "token created", name, granted(made) if made else "")
+        _note(config, store, "token created", name, granted(made))
     click.echo(token)
 
 
@@ -48,7 +48,7 @@ def listed(config: Config) -> None:
     """List the tokens, without their secrets."""
     table = Table("name", "games", "lists", "annotates", "by", "expires")
     with closing(open_store(config)) as store:
-        for one in stored(store).find():
+        for one in Entries(store, ApiToken).find():
             expires = moment(one.expires, config.timezone)
             games = " ".join(one.games) or "all"
             cells = (one.id, games, _yes(one.lists), _yes(one.annotates), one.by, expires)
@@ -62,10 +62,10 @@ def listed(config: Config) -> None:
 def revoke(config: Config, name: str) -> None:
     """Revoke the token NAME: it stops working at once."""
     with closing(open_store(config)) as store:
-        if stored(store).get(name) is None:
+        if Entries(store, ApiToken).get(name) is None:
             raise AnalyticsError(f"expected the name of a token, got {name}; `tokens list` has them")
         _note(config, store, "token revoked", name)
-        stored(store).remove(name)
+        Entries(store, ApiToken).remove(name)
 
 
 def _note(config: Config, store: Store, what: AuditKind, name: str, query: str = "") -> None:

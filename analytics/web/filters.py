@@ -7,11 +7,11 @@ a segment.
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from analytics.web.translation import TranslatableError, TranslatableText
+from analytics.web.translation import TranslatableError, TranslatableText, msg
 
 SEGMENT = "segment"
 UNITED = "united"
@@ -26,6 +26,8 @@ DEFAULT_DAYS = 30
 FIRST_DAY, LAST_DAY = date(1999, 12, 31), date(2099, 12, 31)
 """When the first record can be, at 2000 in UTC, it is still 1999 west of Greenwich."""
 
+NO_GAME = msg('game: there is no game "{value}" with areas; {near}')
+UNKNOWN = msg('"{value}": unknown parameter; {near}')
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -55,12 +57,8 @@ class Filters:
         Raises:
             BadFilter: a parameter is unknown, comes twice, or can't be read.
         """
-        known = [*NAMES, *others]
         for name in given:
-            if name not in known:
-                raise BadFilter(
-                    "{name}: unknown parameter; {near}", name=_shown(name), near=nearest(name, known)
-                )
+            expect_known(UNKNOWN, name, [*NAMES, *others])
         areas = [area for text in given.get("area", ()) for area in text.split(",") if area]
         if len(areas) > MOST_AREAS:
             raise BadFilter(
@@ -98,6 +96,12 @@ class Filters:
                 value=_shown(self.segment),
             )
         return self
+
+
+def expect_known(text: str, value: str, known: Collection[str], **values: object) -> None:
+    """Raise BadFilter where a value is not among the known ones, with ``text``: its ``{near}`` says which was meant."""
+    if value not in known:
+        raise BadFilter(text, value=value[:40], near=nearest(value, known), **values)
 
 
 def one(given: Mapping[str, Sequence[str]], name: str, default: str = "") -> str:

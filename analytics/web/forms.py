@@ -4,7 +4,9 @@ A page of another site can send neither: forms have a token of the session, JSON
 and a request that names another origin is refused.
 """
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,8 +20,9 @@ from analytics.web.api import ROOT, json_answer
 from analytics.web.context import LANGUAGE, data, noted, page_set, with_language
 from analytics.web.data import Data
 from analytics.web.entries import annotations, tokens, views
-from analytics.web.entries.collection import random_id
-from analytics.web.entries.links import MOST_DAYS_VALID, LinkDraft
+from analytics.web.entries.collection import Entries, random_id
+from analytics.web.entries.links import MOST_DAYS_VALID, LinkDraft, NewLink
+from analytics.web.entries.operations import OPERATIONS
 from analytics.web.entries.views import SavedView, ViewDraft
 from analytics.web.filters import BadFilter, number
 from analytics.web.place import date_of
@@ -52,41 +55,12 @@ def annotate() -> AnyResponse:
     return back
 
 
-@forms.post("/annotations/<id>/remove")
-def remove_annotation(id: str) -> AnyResponse:
-    """Remove an annotation, and go back to the page."""
-    _remove_annotation(id)
-    return _back(request.form.to_dict())
-
-
-@forms.post(f"{ROOT}/annotations")
-def add_annotation() -> Response:
-    """Take an annotation as JSON; answer with it, as it is stored."""
-    draft = _body(annotations.AnnotationDraft)
-    given = {name: value for name, value in msgspec.structs.asdict(draft).items() if value}
-    return json_answer(_annotate(given), 201)
-
-
-@forms.delete(f"{ROOT}/annotations/<id>")
-def delete_annotation(id: str) -> Response:
-    """Remove an annotation."""
-    _remove_annotation(id)
-    return Response(status=204)
-
-
 @forms.post("/views")
 def save_view() -> AnyResponse:
     """Save a view from the form of its page, and go to the saved views."""
     given = request.form
     _save(ViewDraft(name=given.get("name", ""), page=given.get("page", ""), query=_query(), everyone=bool(given.get("everyone"))))  # fmt: skip
     return redirect(with_language("/views"), 303)
-
-
-@forms.post("/views/<id>/remove")
-def remove_view(id: str) -> AnyResponse:
-    """Remove a saved view, and go back."""
-    _remove_view(id)
-    return _back(request.form.to_dict())
 
 
 @forms.post("/links")
@@ -108,69 +82,24 @@ def page_of_form(page: str) -> AnyResponse:
     return redirect(with_language(page))
 
 
-@forms.post("/links/<id>/revoke")
-def revoke_link(id: str) -> AnyResponse:
-    """Revoke a share link, and go back."""
-    revoke(_persons(), id)
-    return _back(request.form.to_dict())
-
-
 @forms.post("/tokens")
 def create_token() -> AnyResponse:
     """Make an API token from the form, and show it this once."""
     given, shown = request.form, _operators()
     days = number({"days": [given.get("days", "")]}, "days", tokens.DEFAULT_DAYS, 1, MOST_DAYS_VALID)
-    token = tokens.make_token(
+    token, made = tokens.make_token(
         shown.writable(), given.get("name", ""), games=[one for one in given.getlist("game") if one],
         known_games={area.game for area in shown.areas.values()}, lists=bool(given.get("lists")),
         annotates=bool(given.get("annotates")), days=days, by=shown.viewer.name, now=shown.clock(),
     )  # fmt: skip
-    name = token.partition(".")[0]
-    made = tokens.stored(shown.store).get(name)
-    noted("token created", name, tokens.granted(made) if made else "")
+    noted("token created", made.id, tokens.granted(made))
     return show(page_set().by_name["access"], created=token, every=0)
-
-
-@forms.post("/tokens/<name>/revoke")
-def revoke_token(name: str) -> AnyResponse:
-    """Revoke an API token, and go back."""
-    stored = tokens.stored(_operators().writable())
-    if stored.get(name) is not None:
-        noted("token revoked", name)
-        stored.remove(name)
-    return _back(request.form.to_dict())
-
-
-@forms.post(f"{ROOT}/views")
-def add_view() -> Response:
-    """Save a view as JSON; answer with it, as it is stored."""
-    return json_answer(_save(_body(ViewDraft)), 201)
-
-
-@forms.delete(f"{ROOT}/views/<id>")
-def delete_view(id: str) -> Response:
-    """Remove a saved view."""
-    _remove_view(id)
-    return Response(status=204)
-
-
-@forms.post(f"{ROOT}/links")
-def add_link() -> Response:
-    """Make a share link; answer with its address."""
-    return json_answer(make_link(_persons(), _body(LinkDraft)), 201)
 
 
 @forms.get(f"{ROOT}/links")
 def links_are_listed_elsewhere() -> Response:
     """Say that links are only made here: without this, the path would be taken for a page's."""
     raise MethodNotAllowed(["POST"], "GET /api/v1/views lists share links")
-
-
-@forms.delete(f"{ROOT}/links/<id>")
-def delete_link(id: str) -> Response:
-    """Revoke a share link."""
-    revoke(_persons(), id)
-    return Response(status=204)
 
 
 def _persons() -> Data:
@@ -202,17 +131,32 @@ def _save(draft: ViewDraft) -> SavedView:
         id=random_id(), name=name, page=page.name, game=game, query=draft.query, everyone=draft.everyone,
         by=shown.viewer.name, at=shown.clock(),
     )  # fmt: skip
-    views.stored(shown.writable()).add(entry)
+    Entries(shown.writable(), SavedView).add(entry)
     return entry
 
 
 def _remove_view(id: str) -> None:
     shown = _persons()
-    stored = views.stored(shown.writable())
+    stored = Entries(shown.writable(), SavedView)
     found = stored.get(id)
     if found is None or not views.may_remove(found, shown.viewer, shown.config.dashboard.known_users):
         abort(404, "there is no such view of yours")
     stored.remove(id)
+
+
+def _share(draft: LinkDraft) -> NewLink:
+    return make_link(_persons(), draft)
+
+
+def _revoke_link(id: str) -> None:
+    revoke(_persons(), id)
+
+
+def _revoke_token(name: str) -> None:
+    stored = Entries(_operators().writable(), tokens.ApiToken)
+    if stored.get(name) is not None:
+        noted("token revoked", name)
+        stored.remove(name)
 
 
 def _annotating() -> Data:
@@ -225,12 +169,16 @@ def _annotating() -> Data:
 def _annotate(given: dict[str, Any]) -> annotations.Annotation:
     shown = _annotating()
     entry = annotations.new_annotation(given, shown.areas, lambda game: today(shown, game), shown.viewer.name, shown.clock())  # fmt: skip
-    annotations.stored(shown.writable()).add(entry)
+    Entries(shown.writable(), annotations.Annotation).add(entry)
     return entry
 
 
+def _annotate_by(draft: annotations.AnnotationDraft) -> annotations.Annotation:
+    return _annotate({name: value for name, value in msgspec.structs.asdict(draft).items() if value})
+
+
 def _remove_annotation(id: str) -> None:
-    stored = annotations.stored(_annotating().writable())
+    stored = Entries(_annotating().writable(), annotations.Annotation)
     found = stored.get(id)
     if found is None or found.game not in {area.game for area in data().areas.values()}:
         abort(404, "there is no such annotation")
@@ -254,3 +202,41 @@ def _back(given: dict[str, str]) -> AnyResponse:
     """Return the way back to the page that the form is on, and take what is not the entry's out of ``given``."""
     given.pop("csrf", None)
     return redirect(with_language(local_address(given.pop("back", "/"))), 303)
+
+
+def _taken(kind: type[msgspec.Struct], take: Callable[[Any], msgspec.Struct]) -> Response:
+    """Take an entry as JSON; answer with it, as it is stored."""
+    return json_answer(take(_body(kind)), 201)
+
+
+def _removed(remove: Callable[[str], None], id: str) -> Response:
+    """Remove an entry."""
+    remove(id)
+    return Response(status=204)
+
+
+def _removed_by_form(remove: Callable[[str], None], id: str) -> AnyResponse:
+    """Remove an entry, and go back to the page with the form."""
+    remove(id)
+    return _back(request.form.to_dict())
+
+
+TAKING: dict[str, Callable[[Any], msgspec.Struct]] = {
+    "annotations": _annotate_by, "views": _save, "links": _share
+}  # fmt: skip
+REMOVING = {
+    "annotations": _remove_annotation, "views": _remove_view, "links": _revoke_link, "tokens": _revoke_token
+}  # fmt: skip
+
+for _name, _remove in REMOVING.items():
+    _word = "revoke" if _name in ("links", "tokens") else "remove"
+    forms.add_url_rule(
+        f"/{_name}/<id>/{_word}", f"{_word}_{_name}", partial(_removed_by_form, _remove), methods=["POST"]
+    )
+for _one in OPERATIONS:
+    _name = _one.path.split("/")[1]
+    _do: Callable[..., Response] = (
+        partial(_taken, _one.takes, TAKING[_name]) if _one.takes else partial(_removed, REMOVING[_name])
+    )
+    _path = f"{ROOT}{_one.path}".replace("{id}", "<id>")
+    forms.add_url_rule(_path, f"{_one.method}_{_name}", _do, methods=[_one.method])

@@ -10,7 +10,7 @@ from analytics.core.periods import Zone
 from analytics.core.segments import Segment
 from analytics.store.store import scope_of
 from analytics.web.answers import AnswerScope, Basis
-from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, BadFilter, Filters, nearest
+from analytics.web.filters import DEFAULT_DAYS, MOST_DAYS, NO_GAME, BadFilter, Filters, expect_known
 from analytics.web.translation import TranslatableError, TranslatableText
 
 ONE_DAY = timedelta(days=1)
@@ -137,33 +137,17 @@ def members_of(areas: Sequence[Area], filters: Filters) -> tuple[str, tuple[Area
             "no game has areas yet: describe games and areas in the configuration, and start the dashboard again"
         )
     for id in filters.areas:
-        if id not in by_id:
-            raise BadFilter('area: there is no area "{id}"; {near}', id=id[:40], near=nearest(id, by_id))
+        expect_known('area: there is no area "{value}"; {near}', id, by_id)
     game = filters.game or (by_id[filters.areas[0]].game if filters.areas else games[0])
-    if game not in games:
-        raise BadFilter(
-            'game: there is no game "{game}" with areas; {near}', game=game[:40], near=nearest(game, games)
-        )
+    expect_known(NO_GAME, game, games)
     own = [area for area in areas if area.game == game]
     if filters.plat:
         plats = {area.plat for area in own}
-        if filters.plat not in plats:
-            raise BadFilter(
-                'plat: {game} has no plat "{plat}"; {near}',
-                game=game,
-                plat=filters.plat[:40],
-                near=nearest(filters.plat, plats),
-            )
+        expect_known('plat: {game} has no plat "{value}"; {near}', filters.plat, plats, game=game)
         own = [area for area in own if area.plat == filters.plat]
     if filters.united:
         united = {area.united for area in own} - {""}
-        if filters.united not in united:
-            raise BadFilter(
-                'united: {game} has no united area "{united}"; {near}',
-                game=game,
-                united=filters.united[:40],
-                near=nearest(filters.united, united),
-            )
+        expect_known('united: {game} has no united area "{value}"; {near}', filters.united, united, game=game)
         own = [area for area in own if area.united == filters.united]
     for id in filters.areas:
         if by_id[id] not in own:
@@ -188,17 +172,8 @@ def value_of(filters: Filters, segments: Sequence[Segment]) -> tuple[str, str] |
         return None
     name, _, value = filters.segment.partition(":")
     values = {one.name: one.values for one in segments}
-    if name not in values:
-        raise BadFilter(
-            'segment: the game has no segment "{name}"; {near}', name=name[:40], near=nearest(name, values)
-        )
-    if value not in values[name]:
-        raise BadFilter(
-            'segment: {name} has no value "{value}"; {near}',
-            name=name,
-            value=value[:40],
-            near=nearest(value, values[name]),
-        )
+    expect_known('segment: the game has no segment "{value}"; {near}', name, values)
+    expect_known('segment: {name} has no value "{value}"; {near}', value, values[name], name=name)
     return name, value
 
 

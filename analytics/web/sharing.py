@@ -13,7 +13,7 @@ from analytics.web.comparing import comparison, without_comparison
 from analytics.web.context import LANGUAGE, data, language, noted, page_set, with_language
 from analytics.web.data import Data
 from analytics.web.entries import links
-from analytics.web.entries.collection import DAY_SECONDS
+from analytics.web.entries.collection import DAY_SECONDS, Entries
 from analytics.web.entries.links import LinkDraft, NewLink, ShareLink
 from analytics.web.filters import BadFilter
 from analytics.web.options import Args
@@ -90,7 +90,7 @@ def make_link(shown: Data, draft: LinkDraft) -> NewLink:
         id=links.hashed(secret), page=page.name, game=scope.game, query=query, frames=frames, by=shown.viewer.name,
         at=now, expires=now + draft.days * DAY_SECONDS,
     )  # fmt: skip
-    stored = links.stored(shown.writable())
+    stored = Entries(shown.writable(), ShareLink)
     for old in stored.find():
         if old.expires <= now:
             stored.remove(old.id)
@@ -120,7 +120,7 @@ def scope_of(page: DashboardPage, shown: Data, args: Args) -> AnswerScope:
 def revoke(shown: Data, id: str) -> None:
     """Remove a link of the viewer's, or any, if the viewer sees everything."""
     viewer = shown.viewer
-    stored = links.stored(shown.writable())
+    stored = Entries(shown.writable(), ShareLink)
     link = stored.get(id)
     if link is None or (link.by != viewer.name and viewer.is_limited):
         abort(404, "there is no such share link")

@@ -12,7 +12,8 @@ from analytics.cli.annotations import annotations
 from analytics.config import Config
 from analytics.errors import AnalyticsError, Unavailable
 from analytics.store import MemoryStore, Write, open_store
-from analytics.web.entries.annotations import COLLECTION, Annotation, stored
+from analytics.web.entries.annotations import Annotation
+from analytics.web.entries.collection import Entries
 
 API = "/api/v1/annotations"
 LONG_TEXT = "Release 1.2 " * 15 + "of all areas"
@@ -117,7 +118,9 @@ def test_a_store_that_refuses_to_be_written_answers_503_with_its_reason(
 
 def test_pages_do_without_annotations_that_were_changed_by_hand(client: FlaskClient) -> None:
     id = client.post(API, json={"text": "x", "day": "2026-04-01"}).json["id"]
-    client.application.extensions["analytics"].entries.write(COLLECTION, [Write(id, {"_id": id, "_v": 2}, 1)])
+    client.application.extensions["analytics"].entries.write(
+        Annotation.collection, [Write(id, {"_id": id, "_v": 2}, 1)]
+    )
     assert client.get(f"/?game=dl&{SPAN}").status_code == 200
     answer = client.get(f"{API}?game=dl&{SPAN}")
     assert answer.status_code == 503 and id in answer.json["error"]
@@ -136,9 +139,11 @@ def test_an_entry_whose_write_was_not_acknowledged_is_stored_once() -> None:
 
     store = Unsure()
     entry = Annotation(id="dl:2026-03-25:x", game="dl", day="2026-03-25", text="x")
-    assert stored(store).add(entry) and list(stored(store).find("dl:")) == [entry]
-    assert not stored(store).add(Annotation(id=entry.id, game="dl", day=entry.day, text="another"))
-    assert list(store.ids(COLLECTION)) == [entry.id]
+    assert Entries(store, Annotation).add(entry) and list(Entries(store, Annotation).find("dl:")) == [entry]
+    assert not Entries(store, Annotation).add(
+        Annotation(id=entry.id, game="dl", day=entry.day, text="another")
+    )
+    assert list(store.ids(Annotation.collection)) == [entry.id]
 
 
 def test_the_command_enters_lists_and_removes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +178,7 @@ def test_the_api_describes_what_it_takes(empty: FlaskClient) -> None:
 def test_entries_are_kept_by_a_real_server(database: Database) -> None:
     store = open_store(Config(mongodb=database.section))
     try:
-        entries = stored(store)
+        entries = Entries(store, Annotation)
         some = [
             Annotation(id=f"{game}:2026-03-2{n}:x", game=game, day=f"2026-03-2{n}", text="x")
             for game, n in (("dl", 1), ("dl", 2), ("dlx", 3))

@@ -13,7 +13,7 @@ from texts import every
 from analytics.config.sections import DashboardSection, Language
 from analytics.web import translation
 from analytics.web.figures import figures
-from analytics.web.filters import BadFilter
+from analytics.web.filters import UNKNOWN, BadFilter
 from analytics.web.pages import PAGES
 from analytics.web.pages.areas import Sort
 from analytics.web.translation import LANGUAGES, SOURCE, catalogue, negotiated, translator
@@ -233,9 +233,8 @@ def test_markup_in_a_text_stays_text(month, monkeypatch):
 
 
 def test_a_value_is_no_format():
-    assert BadFilter("{name}: unknown parameter; {near}", name="{near}", near="x").message.translated(
-        translator("zh")
-    ) == ("{near}：未知参数；x")
+    message = BadFilter(UNKNOWN, value="{near}", near="x").message
+    assert message.translated(translator("zh")) == '"{near}"：未知参数；x'
 
 
 def test_the_configuration_knows_the_same_languages():

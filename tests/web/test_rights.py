@@ -20,7 +20,7 @@ from analytics.core.latest import Latest
 from analytics.core.measures import Count
 from analytics.errors import Unavailable
 from analytics.web.entries import tokens as entered
-from analytics.web.entries.audit import COLLECTION
+from analytics.web.entries.audit import AuditEntry
 from analytics.web.page_set import PageSet
 from analytics.web.pages import PAGES
 from analytics.web.rights import NotAllowed, Viewer
@@ -56,7 +56,7 @@ def as_user(app: Flask, name: str) -> FlaskClient:
 def token(app: Flask, name: str = "ci", **changed: object) -> dict[str, str]:
     shown = app.extensions["analytics"]
     given = {"games": [], "known_games": {"dl", "wsdx"}, "lists": False, "annotates": False, "days": 9, "by": "", "now": shown.clock()}  # fmt: skip
-    made = entered.make_token(shown.writable(), name, **given | changed)
+    made, _ = entered.make_token(shown.writable(), name, **given | changed)
     return {"Authorization": f"Bearer {made}"}
 
 
@@ -134,7 +134,7 @@ def test_a_token_is_scoped_expires_and_is_revoked(app: Flask) -> None:
     for wrong in ("", "ci", "ci.", "ci.x", plain["Authorization"] + "x", "nobody." + "x" * 43, "é.x"):
         answer = client.get("/api/v1/overview", headers={"Authorization": f"Bearer {wrong}".encode()})
         assert answer.status_code == 401, wrong
-    stored = str(app.extensions["analytics"].store.load(entered.COLLECTION, ["ci"]))
+    stored = str(app.extensions["analytics"].store.load(entered.ApiToken.collection, ["ci"]))
     assert plain["Authorization"].rpartition(".")[2] not in stored
     clock.now += 9 * 86_400
     assert client.get("/api/v1/overview", headers=plain).status_code == 401
@@ -172,7 +172,7 @@ def test_the_audit_log_says_who_fetched_what(app: Flask, monkeypatch: pytest.Mon
     ann = as_user(app, "ann")
     monkeypatch.setattr("analytics.web.access.LoginSessions.goes_on", lambda self, name: True)
     ann.get("/api/v1/overview/days.csv?game=dl")
-    assert len(list(shown.store.ids(COLLECTION))) == 1, "old entries are removed"
+    assert len(list(shown.store.ids(AuditEntry.collection))) == 1, "old entries are removed"
 
     def away(collection: str, writes: object) -> set[str]:
         raise Unavailable("no primary")
@@ -216,7 +216,7 @@ def test_the_audit_log_says_who_made_and_revoked_tokens_and_links(
     assert "<code>" not in answers[0].text and "/shared/" not in answers[2].text, (
         "no secret is shown unnoticed"
     )
-    assert shown.store.load(entered.COLLECTION, ["kept"]), "nothing is revoked unnoticed"
+    assert shown.store.load(entered.ApiToken.collection, ["kept"]), "nothing is revoked unnoticed"
 
 
 def _away(*given: object, **named: object) -> None:

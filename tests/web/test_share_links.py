@@ -75,7 +75,9 @@ def test_shared_pages_have_no_forms_and_name_no_user(sharer: FlaskClient) -> Non
 
 def test_only_the_hash_of_a_link_is_stored(app: Flask, ann: FlaskClient) -> None:
     path = made(ann)
-    stored = app.extensions["analytics"].store.load(links.COLLECTION, [links.hashed(path.rpartition("/")[2])])
+    stored = app.extensions["analytics"].store.load(
+        links.ShareLink.collection, [links.hashed(path.rpartition("/")[2])]
+    )
     assert len(stored) == 1 and path.rpartition("/")[2] not in str(stored)
     listed = ann.get("/api/v1/views").json["links"]
     assert [(one["page"], one["by"]) for one in listed] == [("payment", "ann")]

@@ -13,7 +13,7 @@ from analytics.web.pages import PAGES
 from analytics.web.pages.retention import Cell, Cohort
 
 WEB = Path(tables.__file__).parent
-CALLS = {"t", "translate", "msg", "TranslatableText", "BadFilter", "NothingThere"}
+CALLS = {"t", "translate", "msg", "TranslatableText", "BadFilter", "NothingThere", "expect_known"}
 """Functions of the code whose first argument is such a text."""
 
 MACROS = {"t": (0,), "term": (0, 1), "empty": (0, 1), "section": (1,), "scrolled": (1,)}

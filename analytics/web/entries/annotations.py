@@ -11,11 +11,20 @@ from analytics.core.areas import Area, Areas
 from analytics.web.answers import Date, labelled, means
 from analytics.web.charts import ChartMark
 from analytics.web.entries.collection import Entries, UserEntry, random_id
-from analytics.web.filters import FIRST_DAY, LAST_DAY, BadFilter, Filters, choice, day, nearest, one
+from analytics.web.filters import (
+    FIRST_DAY,
+    LAST_DAY,
+    UNKNOWN,
+    BadFilter,
+    Filters,
+    choice,
+    day,
+    expect_known,
+    one,
+)
 from analytics.web.place import Place, members_of
 from analytics.web.translation import msg
 
-COLLECTION = "annotations"
 MOST_TEXT = 200
 """Characters of a text: it is shown where a reader points."""
 
@@ -29,6 +38,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 class Annotation(UserEntry, frozen=True, kw_only=True):
     """What happened on a day: in a whole game, a plat, or an area."""
 
+    collection = "annotations"
     game: str
     plat: Annotated[str, means('the plat that it concerns; "": all')] = ""
     area: Annotated[str, means("The area that it concerns; nothing: all of the game or plat.", "Area")] = ""
@@ -38,11 +48,6 @@ class Annotation(UserEntry, frozen=True, kw_only=True):
     text: Annotated[str, means("What happened.", "What happened")]
     by: Annotated[str, means("The user or API token that entered it; nothing where nobody logs in.", "By")] = ""  # fmt: skip
     at: Annotated[float, means("when it was entered, Unix seconds")] = 0.0
-
-
-def stored(store: Any) -> Entries[Annotation]:
-    """Return all annotations of a store."""
-    return Entries(store, COLLECTION, Annotation)
 
 
 def new_annotation(
@@ -59,8 +64,8 @@ def new_annotation(
     """
     texts = {name: [str(value)] for name, value in given.items()}
     known = ("game", "plat", "area", "day", "time", "kind", "text")
-    if unknown := next((name for name in texts if name not in known), ""):
-        raise BadFilter("{name}: unknown parameter; {near}", name=unknown[:40], near=nearest(unknown, known))
+    for name in texts:
+        expect_known(UNKNOWN, name, known)
     text, time = one(texts, "text").strip(), one(texts, "time")
     if not 0 < len(text) <= MOST_TEXT or not text.isprintable():
         raise BadFilter(
@@ -88,7 +93,7 @@ def of_days(
     def wanted(id: str) -> bool:
         return str(first) <= id[begin : begin + 10] <= str(last)
 
-    found = stored(store).find(f"{game}:", wanted)
+    found = Entries(store, Annotation).find(f"{game}:", wanted)
     return sorted(
         (
             one

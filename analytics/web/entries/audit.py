@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from analytics.web.answers import labelled, means
 from analytics.web.entries.collection import DAY_SECONDS, Entries, UserEntry, random_id
 
-COLLECTION = "audit_log"
 STRETCH_DIGITS, STRETCH_SECONDS = 7, 100_000
 """Entries whose ids begin with the same so many digits are of the same so many seconds, a little over a day."""
 
@@ -21,6 +20,7 @@ MOST_QUERY = 1000
 class AuditEntry(UserEntry, frozen=True, kw_only=True):
     """Something that was fetched, made or revoked. ``id`` begins with the time."""
 
+    collection = "audit_log"
     at: Annotated[float, means("when, Unix seconds")]
     who: Annotated[str, means("The user, API token, or user of the machine; nothing where nobody logs in.", "Who", "text")]  # fmt: skip
     what: Annotated[AuditKind, labelled("What", "text")]
@@ -29,11 +29,6 @@ class AuditEntry(UserEntry, frozen=True, kw_only=True):
         str, means("The filter, as in the address; of a token, what it may do.", "Filter", "text")
     ] = ""
     address: Annotated[str, means("The address that asked.", "Address", "text")] = ""
-
-
-def stored(store: Any) -> Entries[AuditEntry]:
-    """Return all entries of a store."""
-    return Entries(store, COLLECTION, AuditEntry)
 
 
 class AuditLog:
@@ -55,15 +50,15 @@ class AuditLog:
         entry = AuditEntry(
             id=f"{_begin(at)}:{random_id()}", at=at, who=who, what=what, name=name, query=query[:MOST_QUERY], address=address
         )  # fmt: skip
-        stored(self._store).add(entry)
+        Entries(self._store, AuditEntry).add(entry)
         if at >= self._next_cleaning:
-            stored(self._store).remove_before(_begin(at - self._days * DAY_SECONDS))
+            Entries(self._store, AuditEntry).remove_before(_begin(at - self._days * DAY_SECONDS))
             self._next_cleaning = at + DAY_SECONDS
 
 
 def newest(store: Any, now: float, most: int) -> list[AuditEntry]:
     """Return at most so many entries of the last ``RECENT_DAYS``, the newest first. Only their stretches of time are read."""
-    entries = stored(store)
+    entries = Entries(store, AuditEntry)
     ids: list[str] = []
     for ago in range(RECENT_DAYS + 1):
         stretch = _begin(now - ago * STRETCH_SECONDS)[:STRETCH_DIGITS]

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ AT_ONCE = 500
 class UserEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Something that was entered. ``id`` sorts as the entries of its collection are listed."""
 
+    collection: ClassVar[str]
     id: str
 
 
@@ -35,9 +36,9 @@ class Entries(Generic[T]):
     Errors: Unavailable if the store does not answer; AnalyticsError where it was opened for reading.
     """
 
-    def __init__(self, store: Store, collection: str, kind: type[T]) -> None:
-        self._store = store
-        self._collection = collection
+    def __init__(self, store: Any, kind: type[T]) -> None:
+        self._store: Store = store
+        self._collection = kind.collection
         self._kind = kind
 
     def add(self, entry: T) -> bool:

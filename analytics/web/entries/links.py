@@ -12,7 +12,6 @@ from analytics.web.answers import means
 from analytics.web.entries.collection import Entries, UserEntry
 from analytics.web.filters import BadFilter
 
-COLLECTION = "share_links"
 MOST_DAYS_VALID = 366
 MOST_FRAMES = 10
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)
@@ -22,6 +21,7 @@ _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", re.ASCII)
 class ShareLink(UserEntry, frozen=True, kw_only=True):
     """A share link. Its address has a secret, of which only the hash is stored, as ``id``."""
 
+    collection = "share_links"
     page: Annotated[str, means("the name of the page that it shows")]
     game: Annotated[str, means("the game that it shows")]
     query: Annotated[dict[str, str], means("the frozen filter and options")]
@@ -56,11 +56,6 @@ class NewLink(msgspec.Struct, frozen=True, kw_only=True):
     link: ShareLink
 
 
-def stored(store: Any) -> Entries[ShareLink]:
-    """Return all share links of a store."""
-    return Entries(store, COLLECTION, ShareLink)
-
-
 def new_secret() -> str:
     """Return a secret of 256 bits: nobody guesses it, so guesses need no limit."""
     return secrets.token_urlsafe(32)
@@ -85,5 +80,5 @@ def origins(given: list[str]) -> list[str]:
 
 def valid(store: Any, secret: str, now: float) -> ShareLink | None:
     """Return the share link with this secret, None if there is none any more."""
-    found = stored(store).get(hashed(secret))
+    found = Entries(store, ShareLink).get(hashed(secret))
     return found if found is not None and now < found.expires else None

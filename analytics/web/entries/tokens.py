@@ -8,10 +8,9 @@ from typing import Annotated, Any
 from analytics.web.answers import means
 from analytics.web.entries.collection import DAY_SECONDS, Entries, UserEntry
 from analytics.web.entries.links import MOST_DAYS_VALID, hashed, new_secret
-from analytics.web.filters import BadFilter, nearest
+from analytics.web.filters import NO_GAME, BadFilter, expect_known, number
 from analytics.web.rights import Viewer
 
-COLLECTION = "api_tokens"
 DEFAULT_DAYS = 90
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -19,6 +18,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 class ApiToken(UserEntry, frozen=True, kw_only=True):
     """An API token. ``id`` is its name."""
 
+    collection = "api_tokens"
     hash: Annotated[str, means("SHA-256 of its secret, in hex")]
     games: Annotated[list[str], means("the games that it sees; empty: all")]
     lists: Annotated[bool, means("whether it sees accts by name")]
@@ -26,11 +26,6 @@ class ApiToken(UserEntry, frozen=True, kw_only=True):
     by: Annotated[str, means("who made it")]
     at: Annotated[float, means("when it was made, Unix seconds")]
     expires: Annotated[float, means("when it stops working, Unix seconds")]
-
-
-def stored(store: Any) -> Entries[ApiToken]:
-    """Return all API tokens of a store."""
-    return Entries(store, COLLECTION, ApiToken)
 
 
 def make_token(
@@ -44,8 +39,8 @@ def make_token(
     days: int,
     by: str,
     now: float,
-) -> str:
-    """Store a new token, and return it: this is the only time that it can be read.
+) -> tuple[str, ApiToken]:
+    """Store a new token, and return it as programs send it: this is the only time that it can be read.
 
     Raises:
         BadFilter: the name is taken or none, there is no such game, or the days are out of bounds.
@@ -55,28 +50,16 @@ def make_token(
             'name: expected up to 40 small letters, digits, "-" and "_", got "{value}"', value=name[:40]
         )
     for game in games:
-        if game not in known_games:
-            raise BadFilter(
-                'game: there is no game "{game}" with areas; {near}',
-                game=game[:40],
-                near=nearest(game, known_games),
-            )
-    if not 1 <= days <= MOST_DAYS_VALID:
-        raise BadFilter(
-            "{name}: expected a whole number from {least} to {most}, got {value}",
-            name="days",
-            least=1,
-            most=MOST_DAYS_VALID,
-            value=days,
-        )
+        expect_known(NO_GAME, game, known_games)
+    number({"days": [str(days)]}, "days", DEFAULT_DAYS, 1, MOST_DAYS_VALID)
     secret = new_secret()
     token = ApiToken(
         id=name, hash=hashed(secret), games=games, lists=lists, annotates=annotates, by=by, at=now,
         expires=now + days * DAY_SECONDS,
     )  # fmt: skip
-    if not stored(store).add(token):
+    if not Entries(store, ApiToken).add(token):
         raise BadFilter('name: there is a token "{name}" already; revoke it first', name=name)
-    return f"{name}.{secret}"
+    return f"{name}.{secret}", token
 
 
 def granted(token: ApiToken) -> str:
@@ -90,7 +73,7 @@ def granted(token: ApiToken) -> str:
 def viewer_with(store: Any, token: str, now: float) -> Viewer | None:
     """Return who asks with a token, None if it is none, or has expired."""
     name, _, secret = token.partition(".")
-    found = stored(store).get(name) if _NAME.fullmatch(name) else None
+    found = Entries(store, ApiToken).get(name) if _NAME.fullmatch(name) else None
     if found is None or not hmac.compare_digest(found.hash, hashed(secret)) or now >= found.expires:
         return None
     games = frozenset(found.games) if found.games else None

@@ -1,23 +1,23 @@
 """Saved views: a page with its filter under a name, for oneself or for everyone."""
 
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from analytics.web.answers import labelled, means
-from analytics.web.entries.collection import Entries, UserEntry
+from analytics.web.entries.collection import UserEntry
 from analytics.web.filters import BadFilter
 from analytics.web.rights import Viewer, is_still_user
 
-COLLECTION = "saved_views"
 MOST_NAME = 60
 
 
 class SavedView(UserEntry, frozen=True, kw_only=True):
     """A page with its filter under a name."""
 
+    collection = "saved_views"
     name: Annotated[str, labelled("Name", "text")]
     page: Annotated[str, labelled("Page", "text")]
     game: Annotated[str, labelled("Game", "text")] = ""
@@ -34,11 +34,6 @@ class ViewDraft(msgspec.Struct, frozen=True, kw_only=True):
     page: Annotated[str, means("the name of the page")]
     query: Annotated[dict[str, str], means("its filter and options, as in its address")] = {}
     everyone: Annotated[bool, means("whether all users see it")] = False
-
-
-def stored(store: Any) -> Entries[SavedView]:
-    """Return all saved views of a store."""
-    return Entries(store, COLLECTION, SavedView)
 
 
 def may_remove(view: SavedView, viewer: Viewer, users: Collection[str]) -> bool:

@@ -8,8 +8,10 @@ import msgspec
 from analytics.web.answers import labelled, means
 from analytics.web.csvs import Row, structs
 from analytics.web.data import Data
-from analytics.web.entries import audit, tokens
+from analytics.web.entries import audit
 from analytics.web.entries.audit import AuditEntry
+from analytics.web.entries.collection import Entries
+from analytics.web.entries.tokens import ApiToken
 from analytics.web.filters import Filters
 from analytics.web.page import DashboardPage
 from analytics.web.tables import Table
@@ -51,7 +53,7 @@ def view(data: Data, filters: Filters) -> AccessAnswer:
 
 
 def _tokens(data: Data) -> Iterator[TokenRow]:
-    for one in tokens.stored(data.store).find():
+    for one in Entries(data.store, ApiToken).find():
         yield TokenRow(
             name=one.id, games=" ".join(one.games), lists=one.lists, annotates=one.annotates, by=one.by, expires=one.expires,
         )  # fmt: skip
@@ -59,7 +61,7 @@ def _tokens(data: Data) -> Iterator[TokenRow]:
 
 def every_entry(data: Data, filters: Filters) -> Iterator[Row]:
     """Yield the CSV of the whole audit log, the oldest first."""
-    return structs(AuditEntry, audit.stored(data.store).find())
+    return structs(AuditEntry, Entries(data.store, AuditEntry).find())
 
 
 TOKENS = Table("tokens", msg("API tokens"), TokenRow, "name games by")

@@ -6,7 +6,8 @@ import msgspec
 
 from analytics.web.answers import labelled, means
 from analytics.web.data import Data
-from analytics.web.entries import links, views
+from analytics.web.entries import views
+from analytics.web.entries.collection import Entries
 from analytics.web.entries.links import ShareLink
 from analytics.web.entries.views import SavedView
 from analytics.web.filters import Filters
@@ -49,12 +50,12 @@ def view(data: Data, filters: Filters) -> ViewsAnswer:
     viewer, now = data.viewer, data.clock()
     saved = [
         one
-        for one in views.stored(data.store).find()
+        for one in Entries(data.store, SavedView).find()
         if (one.by == viewer.name or one.everyone) and (not one.game or viewer.sees(one.game))
     ]
     shared = [
         _row(one)
-        for one in links.stored(data.store).find()
+        for one in Entries(data.store, ShareLink).find()
         if now < one.expires and (one.by == viewer.name or not viewer.is_limited)
     ]
     saved.sort(key=lambda one: (one.name.casefold(), one.at))
